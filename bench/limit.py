@@ -29,7 +29,7 @@ from eclair.models.gguf.quantize import requantize
 from eclair.models.gguf.tensors import GgufContents, Tensor
 from eclair.models.installed import InstalledModel
 from eclair.settings import Settings
-from eclair.util.cpu import cores
+from eclair.util.cpu import available_cores
 
 BATCH = 512
 LARGE = 4096
@@ -108,7 +108,7 @@ async def _compared(
 
 
 def _memory(size: int) -> None:
-    every = cores()
+    every = available_cores()
     rates = [
         f"{measure_bandwidth(count, threads) / 1e9:.0f} GB/s ({threads} thread{'s' * (threads > 1)}, {count >> 20} MB)"
         for count in (size, 512 << 20)
@@ -123,7 +123,7 @@ def _limits(contents: GgufContents, choice: TuningChoice, kernels: Kernels, pati
         contents.tensors if layout == ORIGINAL_LAYOUT else apply_layout(contents, LAYOUTS[layout])
     )
     groups = of_one_kind(products(all_of_it))
-    every = choice.prompt_threads or cores()
+    every = choice.prompt_threads or available_cores()
     ideal = 0.0
     for group in groups:
         large = Tensor("large", (LARGE, LARGE), group[0].type, 0)

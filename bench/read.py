@@ -71,7 +71,7 @@ async def main() -> None:
         for path in (paths[0], *paths):  # the first time is the process's start
             before = spent()
             try:
-                await reading.page(path, path.name, served)
+                await reading.read_web_page(path, path.name, served)
             except UserError:
                 refused += 1
                 continue

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from eclair.documents.chunking import Chunker
 from eclair.documents.embeddings import E5Embedder
-from eclair.documents.ingest import text_of
+from eclair.documents.ingest import embedding_text
 from eclair.documents.passages import found_passage
-from eclair.documents.relevance import fits, near
-from eclair.documents.search import Search
+from eclair.documents.relevance import may_answer, passage_cosines
+from eclair.documents.search import DocumentSearch
 from eclair.schema.documents import Chunk, Page
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
@@ -215,7 +215,7 @@ async def keep_cut(storage: Storage, id: str, paragraphs: Sequence[str], embedde
     chunks = [*chunker.add(page), *chunker.finish()]
     await storage.documents.add_pages(sha256, [page], chunks, finished=True)
     await storage.chunks.add_vectors(
-        embedder.name, chunks, await embedder.embed([text_of(each) for each in chunks], "passage")
+        embedder.name, chunks, await embedder.embed([embedding_text(each) for each in chunks], "passage")
     )
 
 
@@ -224,7 +224,7 @@ Way = Callable[[str], Awaitable[list[int]]]
 
 
 def ways(storage: Storage, embedder: Remembering, scope: SearchScope) -> dict[str, Way]:
-    search = Search(storage.chunks, embedder)
+    search = DocumentSearch(storage.chunks, embedder)
 
     async def near(query: str) -> list[ChunkHit]:
         return await storage.chunks.search_vectors(
@@ -315,7 +315,7 @@ async def latency(size: int, base: Questions, embedder: Remembering, times: int,
             vectors = near[likes] + drawn.normal(scale=0.02, size=(A_FILE, near.shape[1])).astype(float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             await keep(storage, f"file_{number:06}", texts, vectors, embedder.name, "lib_a")
-        search = Search(storage.chunks, embedder)
+        search = DocumentSearch(storage.chunks, embedder)
         whole, one = (
             SearchScope(LOCAL_PRINCIPAL, libraries=("lib_a",)),
             SearchScope(LOCAL_PRINCIPAL, files=("file_000003",)),
@@ -347,14 +347,14 @@ async def fitting(folder: Path, languages: Sequence[str], every: int, embedder: 
         for language, each in asked.items():
             for number, article in enumerate(each):
                 await keep_cut(storage, f"{language}_{number}", article.paragraphs, embedder)
-        search = Search(storage.chunks, embedder)
+        search = DocumentSearch(storage.chunks, embedder)
 
         async def ask(question: str, language: str, numbers: Sequence[int], column: str, alike: bool) -> None:
             scope = SearchScope(LOCAL_PRINCIPAL, files=tuple(f"{language}_{number}" for number in numbers))
             found = await search.find(scope, question, SHOWN)
             passages = [found_passage(each) for each in found]
             row = ALIKE if alike else ACROSS
-            counts.setdefault((row, column), []).append(not fits(question, passages, near(found)))
+            counts.setdefault((row, column), []).append(not may_answer(question, passages, passage_cosines(found)))
             if alike:
                 sentences = RelevanceCheck(question, embedder)
                 counts.setdefault((WEB, column), []).append(not await sentences.is_relevant(passages))
@@ -390,7 +390,7 @@ def _made(text: str, words: Sequence[str], rng: random.Random) -> str:
     )
 
 
-async def _timed(search: Search, scope: SearchScope, queries: Sequence[str]) -> list[float]:
+async def _timed(search: DocumentSearch, scope: SearchScope, queries: Sequence[str]) -> list[float]:
     """Milliseconds."""
     taken: list[float] = []
     for query in queries:

@@ -42,7 +42,7 @@ from eclair.schema.web import WebHit, WebQuery
 from eclair.settings import EngineSettings, Settings
 from eclair.text.facts import content_stems
 from eclair.text.sentences import split_sentences
-from eclair.web.open import Surroundings
+from eclair.web.open import Environment
 from eclair.web.providers import SearchProvider
 
 LEAST, MOST, FAILING = 0.02, 0.8, 0.1
@@ -143,7 +143,7 @@ async def product(world: Internet, services: Sequence[SearchProvider], model: st
             private_addresses=world.private,
             max_tokens=128,
         )
-        around = Surroundings(names, lambda browser: services, world.now)
+        around = Environment(names, lambda browser: services, world.now)
         async with open_app(settings, around) as app:
             yield app
 

@@ -39,7 +39,7 @@ from eclair.server.app import create_app
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
-from eclair.web.open import AROUND, Surroundings
+from eclair.web.open import REAL_ENVIRONMENT, Environment
 from tests import forked
 
 JSON = dict[str, Any]
@@ -173,7 +173,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings, around: Surroundings = AROUND) -> AsyncGenerator[Server]:
+async def serving(settings: Settings, around: Environment = REAL_ENVIRONMENT) -> AsyncGenerator[Server]:
     """A real server in this process. Fails if it blocked the event loop or left a task behind."""
     before = asyncio.all_tasks()
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -19,12 +19,12 @@ from eclair.chat.titles import Titles
 from eclair.chat.turn_options import TurnOptions
 from eclair.chat.turns import Turns
 from eclair.documents.embeddings import Embedder, choose_embedder
-from eclair.documents.ingest import Intake
+from eclair.documents.ingest import Ingestor
 from eclair.documents.parser import Parser
 from eclair.documents.photos.classifier import classifier_file
-from eclair.documents.retriever import Documents
-from eclair.documents.search import Search
-from eclair.documents.vision import Seeing
+from eclair.documents.retriever import DocumentService
+from eclair.documents.search import DocumentSearch
+from eclair.documents.vision import VisionService
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.usage import AskModel, UsageLedger
 from eclair.images.backends.registry import image_backends
@@ -54,10 +54,10 @@ from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
 from eclair.transfer.import_service import ImportService
-from eclair.util.background import Idle
+from eclair.util.background import IdleScheduler
 from eclair.web.feeds.service import FeedService
-from eclair.web.open import AROUND, Surroundings, open_web
-from eclair.web.providers.newsroom import NewsroomProvider
+from eclair.web.open import REAL_ENVIRONMENT, Environment, open_web
+from eclair.web.providers.feed_entries import FeedProvider
 from eclair.web.retriever import WebService
 
 
@@ -75,18 +75,18 @@ class App:
     changes: ChangeFeed
     keeping: Keeping
     imports: ImportService
-    idle: Idle
+    idle: IdleScheduler
     downloads: ModelDownloads
     ledger: UsageLedger
     calls: AuditLog
     browser: WebClient
     servers: ServerService
-    intake: Intake
+    ingestor: Ingestor
     blobs: Blobs
-    search: Search
-    documents: Documents
-    seeing: Seeing
-    newsroom: FeedService
+    search: DocumentSearch
+    documents: DocumentService
+    vision: VisionService
+    feeds: FeedService
     web: WebService
     marks: Provenance
     gallery: Gallery
@@ -126,11 +126,11 @@ class Reading:
     """What takes files in, finds what stands in them, and gathers it for an answer. `embedder` compares what is in none
     too."""
 
-    intake: Intake
+    ingestor: Ingestor
     blobs: Blobs
-    search: Search
-    documents: Documents
-    seeing: Seeing
+    search: DocumentSearch
+    documents: DocumentService
+    vision: VisionService
     embedder: Embedder | None
 
 
@@ -140,7 +140,7 @@ async def open_reading(
     storage: Storage,
     registry: Registry,
     changes: ChangeFeed,
-    idle: Idle,
+    idle: IdleScheduler,
     ask: AskModel,
     home: Path | None = None,
 ) -> AsyncGenerator[Reading]:
@@ -153,31 +153,29 @@ async def open_reading(
         embedder = choose_embedder(settings, registry)
         if embedder is not None:
             stack.push_async_callback(embedder.close)
-        intake = Intake(storage, blobs, parser, embedder, changes, idle)
-        stack.push_async_callback(intake.close)
-        await intake.start()
-        search = Search(storage.chunks, embedder)
-        documents = Documents(storage, search, intake, embedder, ask)
-        yield Reading(intake, blobs, search, documents, Seeing(storage, blobs, parser), embedder)
+        ingestor = Ingestor(storage, blobs, parser, embedder, changes, idle)
+        stack.push_async_callback(ingestor.close)
+        await ingestor.start()
+        search = DocumentSearch(storage.chunks, embedder)
+        documents = DocumentService(storage, search, ingestor, embedder, ask)
+        yield Reading(ingestor, blobs, search, documents, VisionService(storage, blobs, parser), embedder)
 
 
 @asynccontextmanager
-async def open_newsroom(
+async def open_feeds(
     settings: Settings, storage: Storage, changes: ChangeFeed, browser: WebClient
 ) -> AsyncGenerator[FeedService]:
     """What was listed and brought; nothing is fetched before it is started."""
-    newsroom = FeedService(
-        storage.feeds, browser, changes, offline=settings.egress == "offline", days=settings.feed_days
-    )
+    feeds = FeedService(storage.feeds, browser, changes, offline=settings.egress == "offline", days=settings.feed_days)
     try:
-        yield newsroom
+        yield feeds
     finally:
-        await newsroom.close()
+        await feeds.close()
 
 
 @asynccontextmanager
 async def open_ways_out(
-    settings: Settings, storage: Storage, around: Surroundings
+    settings: Settings, storage: Storage, environment: Environment
 ) -> AsyncGenerator[tuple[AuditLog, OutboundGate, WebClient]]:
     """The one door, what it writes down, and what goes through it to addresses from outside. Raises SettingsError."""
     async with AsyncExitStack() as stack:
@@ -185,14 +183,14 @@ async def open_ways_out(
         await calls.start()
         stack.push_async_callback(calls.close)
         gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)
-        browser = WebClient(gate, resolver=around.resolver)
+        browser = WebClient(gate, resolver=environment.resolver)
         stack.push_async_callback(browser.close)
         yield calls, gate, browser
 
 
 @asynccontextmanager
 async def open_kept(
-    settings: Settings, storage: Storage, changes: ChangeFeed, idle: Idle
+    settings: Settings, storage: Storage, changes: ChangeFeed, idle: IdleScheduler
 ) -> AsyncGenerator[tuple[Runs, Gallery, Keeping]]:
     """The runs, pictures and conversations that are kept, rid of what dead processes left. Raises StoreError."""
     async with AsyncExitStack() as stack:
@@ -213,9 +211,9 @@ async def open_drawing(
     storage: Storage,
     gallery: Gallery,
     reading: Reading,
-    idle: Idle,
+    idle: IdleScheduler,
     gate: OutboundGate,
-    around: Surroundings,
+    environment: Environment,
     planner: ScenePlanner,
 ) -> AsyncGenerator[tuple[Provenance, ImageService]]:
     """What marks pictures, and what has them made. Raises SettingsError."""
@@ -223,15 +221,15 @@ async def open_drawing(
         marks = Provenance.configured(settings, stay=True)
         stack.push_async_callback(marks.close)
         own = image_backends(settings, storage.servers.list_servers, gate=gate, planner=planner)
-        made = [*own, *around.generators(gate)]
-        files = (reading.blobs, reading.seeing)
+        made = [*own, *environment.image_backends(gate)]
+        files = (reading.blobs, reading.vision)
         opening = open_image_service(settings, storage, gallery, *files, marks, idle, made)
         yield marks, await stack.enter_async_context(opening)
 
 
 @asynccontextmanager
 async def open_spare(
-    settings: Settings, storage: Storage, registry: Registry, changes: ChangeFeed, idle: Idle, ask: AskModel
+    settings: Settings, storage: Storage, registry: Registry, changes: ChangeFeed, idle: IdleScheduler, ask: AskModel
 ) -> AsyncGenerator[Titles | None]:
     """What is done while nobody waits: conversations are named, models tuned."""
     async with AsyncExitStack() as stack:
@@ -245,7 +243,7 @@ async def open_spare(
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, around: Surroundings = AROUND, *, local: LocalEngine | None = None
+    settings: Settings, environment: Environment = REAL_ENVIRONMENT, *, local: LocalEngine | None = None
 ) -> AsyncGenerator[App]:
     """Open the store, start the engines, mark what dead processes left; close all of it at the end. The embedded engine
     may be `local`, which has started.
@@ -255,7 +253,7 @@ async def open_app(
     async with AsyncExitStack() as stack:
         storage = await asyncio.to_thread(open_storage, settings.data_dir)
         stack.push_async_callback(storage.close)
-        calls, gate, browser = await stack.enter_async_context(open_ways_out(settings, storage, around))
+        calls, gate, browser = await stack.enter_async_context(open_ways_out(settings, storage, environment))
         registry = build_registry(
             settings,
             UserEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
@@ -265,7 +263,7 @@ async def open_app(
         stack.push_async_callback(registry.close)
         changes = ChangeFeed(storage.processes)
         stack.push_async_callback(changes.close)
-        idle = Idle()
+        idle = IdleScheduler()
         runs, gallery, keeping = await stack.enter_async_context(open_kept(settings, storage, changes, idle))
         imports = ImportService(storage, settings.data_dir / "imports", changes)
         stack.callback(imports.close)
@@ -276,18 +274,20 @@ async def open_app(
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
         reading = await stack.enter_async_context(open_reading(settings, storage, registry, changes, idle, ledger.ask))
-        newsroom = await stack.enter_async_context(open_newsroom(settings, storage, changes, browser))
-        newsroom.start()
-        services = [NewsroomProvider(newsroom)]
+        feeds = await stack.enter_async_context(open_feeds(settings, storage, changes, browser))
+        feeds.start()
+        services = [FeedProvider(feeds)]
         web = await stack.enter_async_context(
-            open_web(settings, browser, storage.web, reading.embedder, ledger.ask, around, services)
+            open_web(settings, browser, storage.web, reading.embedder, ledger.ask, environment, services)
         )
         marks, images = await stack.enter_async_context(
-            open_drawing(settings, storage, gallery, reading, idle, gate, around, ScenePlanner(registry, ledger.ask))
+            open_drawing(
+                settings, storage, gallery, reading, idle, gate, environment, ScenePlanner(registry, ledger.ask)
+            )
         )
         pipeline = AnswerPipeline(ledger, idle)
-        router = ModelRouter(settings, registry, storage.usage, preferences, reading.seeing)
-        sources = (reading.documents, reading.seeing, web, images)
+        router = ModelRouter(settings, registry, storage.usage, preferences, reading.vision)
+        sources = (reading.documents, reading.vision, web, images)
         requests = AnswerRequests(settings, registry, router, preferences, *sources)
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, max_message_kb=settings.max_message_kb)
@@ -313,13 +313,13 @@ async def open_app(
             servers=ServerService(settings, storage, gate=gate),
             calls=calls,
             browser=browser,
-            intake=reading.intake,
+            ingestor=reading.ingestor,
             blobs=reading.blobs,
             search=reading.search,
             documents=reading.documents,
-            seeing=reading.seeing,
+            vision=reading.vision,
             web=web,
-            newsroom=newsroom,
+            feeds=feeds,
             marks=marks,
             gallery=gallery,
             images=images,

@@ -32,10 +32,10 @@ from eclair.models.offers import list_offers
 from eclair.network.policy import OutboundPolicy, strip_login
 from eclair.provenance.certificates import EXPIRY_WARNING_MARGIN, Certificates
 from eclair.settings import LoadedSettings, Settings
-from eclair.util.cpu import cores
-from eclair.util.humanize import size
+from eclair.util.cpu import available_cores
+from eclair.util.humanize import format_size
 from eclair.util.loopback import is_loopback
-from eclair.util.port import holder, listen
+from eclair.util.port import find_holder, listen
 
 State = Literal["ok", "note", "broken"]
 
@@ -199,10 +199,10 @@ def _disk(folder: Path) -> Check:
     free = shutil.disk_usage(_nearest_folder(folder)).free
     remedy = "Free some space, or choose another folder (ECLAIR_DATA_DIR)."
     if free < TOO_LITTLE:
-        return Check("Disk", "broken", f"Only {size(free)} free.", remedy)
+        return Check("Disk", "broken", f"Only {format_size(free)} free.", remedy)
     if free < LOW_DISK_BYTES:
-        return Check("Disk", "note", f"Only {size(free)} free.", remedy)
-    return Check("Disk", "ok", f"{size(free)} free")
+        return Check("Disk", "note", f"Only {format_size(free)} free.", remedy)
+    return Check("Disk", "ok", f"{format_size(free)} free")
 
 
 def _nearest_folder(folder: Path) -> Path:
@@ -225,7 +225,7 @@ def _database(folder: Path) -> Check:
         remedy = f"Put back a copy from {report.backups}, or move the file away."
         return Check("Database", "broken", f"It is damaged: {report.faults[0]}.", remedy)
     older = f", brought up to {report.latest} at the next start" if report.version < report.latest else ""
-    return Check("Database", "ok", f"{size(report.size)}, format {report.version}{older}, sound")
+    return Check("Database", "ok", f"{format_size(report.size)}, format {report.version}{older}, sound")
 
 
 def _port(host: str, port: int) -> Check:
@@ -234,9 +234,9 @@ def _port(host: str, port: int) -> Check:
     try:
         listen(host, port).close()
     except PortInUse as error:
-        held = holder(port)
+        held = find_holder(port)
         if held is not None and _SERVING.search(held.command):
-            return Check("Address", "ok", f"Éclair serves at {host}, port {port} (process {held.process})")
+            return Check("Address", "ok", f"Éclair serves at {host}, port {port} (process {held.pid})")
         return Check("Address", "broken", error.message)
     except EclairError as error:
         return Check("Address", "broken", error.message)
@@ -277,13 +277,13 @@ def _model(data_dir: Path) -> Check:
         path = verify(entry, data_dir, thorough=True)
     except ModelMissing as error:
         return Check("Embedded model", "broken", error.message)
-    bytes = size(path.stat().st_size)
+    bytes = format_size(path.stat().st_size)
     return Check("Embedded model", "ok", f"{entry.name}, {bytes}, {entry.license}, SHA-256 verified")
 
 
 def _speed(settings: Settings) -> Check:
     """Estimate which models run here and how fast, from measurements or memory bandwidth."""
-    rate = measure_bandwidth(BANDWIDTH_SAMPLE_BYTES, cores())
+    rate = measure_bandwidth(BANDWIDTH_SAMPLE_BYTES, available_cores())
     paces = SpeedEstimator.from_profiles(settings, rate)
     found = sorted(
         (offer for offer in list_offers(settings) if offer.fits and offer.size), key=lambda offer: offer.size or 0

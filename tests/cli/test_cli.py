@@ -42,7 +42,7 @@ from eclair.schema.events import Event, RunFailed, RunStopped, decode, fold
 from eclair.schema.messages import Cost, Energy, Message, Usage
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.open import open_storage
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 from tests import forked
 from tests.support import Server, check_log, environment, messages_of
 
@@ -963,7 +963,7 @@ class TestProgress:
         ("count", "shown"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 KB"), (98_362_432, "98 MB")]
     )
     def test_sizes(self, count: int, shown: str) -> None:
-        assert size(count) == shown
+        assert format_size(count) == shown
 
 
 class TestPage:

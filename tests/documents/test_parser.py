@@ -199,21 +199,21 @@ class TestPictures:
     async def test_picture_of_a_page(self, parser: Parser, reading: Reading, tmp_path: Path) -> None:
         await reading(files.pdf([files.page_of_text(1), files.page_of_text(2)]), "rivers.pdf")
         path = tmp_path / "file"
-        image = Image.open(io.BytesIO(await parser.picture(path, "rivers.pdf", 2, 600)))
+        image = Image.open(io.BytesIO(await parser.render_page(path, "rivers.pdf", 2, 600)))
         assert image.format == "PNG"
         assert image.width == 600
         assert image.height == pytest.approx(849, abs=1)
         assert files.ink(image)
         with pytest.raises(NotFound, match=r"rivers\.pdf has no page 3"):
-            await parser.picture(path, "rivers.pdf", 3, 600)
+            await parser.render_page(path, "rivers.pdf", 3, 600)
 
     async def test_picture_in_an_archive(self, parser: Parser, reading: Reading, tmp_path: Path) -> None:
         members = {"a.txt": b"text", "b.pdf": files.pdf([files.page_of_text(1)])}
         await reading(files.zipped(members), "all.zip")
         path = tmp_path / "file"
-        assert Image.open(io.BytesIO(await parser.picture(path, "all.zip", 2, 400))).width == 400
+        assert Image.open(io.BytesIO(await parser.render_page(path, "all.zip", 2, 400))).width == 400
         with pytest.raises(NotFound, match="no fixed form"):
-            await parser.picture(path, "all.zip", 1, 400)
+            await parser.render_page(path, "all.zip", 1, 400)
 
 
 class TestOffice:

@@ -51,14 +51,14 @@ def _like(found: list[tuple[int, ...]], *wanted: tuple[int, ...]) -> bool:
 
 @pytest.mark.parametrize("name", photos.every())
 async def test_every_format(parser: Parser, tmp_path: Path, name: str) -> None:
-    prepared = await parser.prepared(_written(tmp_path, photos.every()[name]), name, 1024)
+    prepared = await parser.prepare_image(_written(tmp_path, photos.every()[name]), name, 1024)
     assert _like(_corners(prepared), photos.RED, photos.GREEN, photos.BLUE, photos.WHITE)
     assert prepared.media == ("image/png" if name.endswith((".png", ".gif", ".bmp", ".svg")) else "image/jpeg")
 
 
 async def test_no_larger_than_is_used(parser: Parser, tmp_path: Path) -> None:
     data = photos.encoded(photos.quarters(800).resize((800, 400)), "JPEG")
-    prepared = await parser.prepared(_written(tmp_path, data), "photo.jpg", 320)
+    prepared = await parser.prepare_image(_written(tmp_path, data), "photo.jpg", 320)
     assert (prepared.width, prepared.height) == (320, 160)
 
 
@@ -77,7 +77,7 @@ async def test_upright_however_the_camera_was_held(parser: Parser, tmp_path: Pat
         image = photos.quarters() if orientation == 1 else photos.quarters().transpose(turn)
         for form in ("JPEG", "PNG", "WEBP", "TIFF"):
             data = photos.encoded(image, form, exif=photos.exif(orientation=orientation))
-            prepared = await parser.prepared(_written(tmp_path, data), "photo", 1024)
+            prepared = await parser.prepare_image(_written(tmp_path, data), "photo", 1024)
             found = _corners(prepared)
             assert _like(found, photos.RED, photos.GREEN, photos.BLUE, photos.WHITE), (form, orientation)
 
@@ -92,11 +92,11 @@ async def test_heic_is_turned_as_it_says(parser: Parser, tmp_path: Path) -> None
         (photos.heic(mirrored=0), (blue, white, red, green)),
         (photos.heic(noted=photos.exif(orientation=6)), (red, green, blue, white)),  # which holds for its pixels alone
     ):
-        assert _like(_corners(await parser.prepared(_written(tmp_path, data), "photo.heic", 1024)), *wanted)
+        assert _like(_corners(await parser.prepare_image(_written(tmp_path, data), "photo.heic", 1024)), *wanted)
 
 
 async def test_heic_of_tiles(parser: Parser, tmp_path: Path) -> None:
-    prepared = await parser.prepared(_written(tmp_path, photos.heic(columns=3)), "photo.heic", 2000)
+    prepared = await parser.prepare_image(_written(tmp_path, photos.heic(columns=3)), "photo.heic", 2000)
     assert (prepared.width, prepared.height) == (376, 128)
     image = np.asarray(Image.open(io.BytesIO(prepared.data)))
     assert _like([tuple(image[32, x].tolist()) for x in (32, 96, 160, 224)], *[photos.RED, photos.GREEN] * 2)
@@ -107,7 +107,7 @@ async def test_what_gives_people_away_stays_here(parser: Parser, tmp_path: Path,
     noted = photos.exif(place=(48.8584, 2.2945), serial="SN-4711-0815", owner="Ada Example")
     data = photos.every(noted)[name]
     assert b"SN-4711-0815" in data
-    prepared = await parser.prepared(_written(tmp_path, data), name, 1024)
+    prepared = await parser.prepare_image(_written(tmp_path, data), name, 1024)
     assert prepared.shed == ("place", "serial", "name")
     for secret in (b"SN-4711-0815", b"Ada Example", b"Exif", b"X-T5", b"2024:05"):
         assert secret not in prepared.data
@@ -115,7 +115,9 @@ async def test_what_gives_people_away_stays_here(parser: Parser, tmp_path: Path,
 
 
 async def test_nothing_to_leave_out(parser: Parser, tmp_path: Path) -> None:
-    prepared = await parser.prepared(_written(tmp_path, photos.every(photos.exif())["photo.jpg"]), "photo.jpg", 1024)
+    prepared = await parser.prepare_image(
+        _written(tmp_path, photos.every(photos.exif())["photo.jpg"]), "photo.jpg", 1024
+    )
     assert prepared.shed == ()
 
 
@@ -126,7 +128,7 @@ async def test_a_drawing_opens_nothing_else(parser: Parser, tmp_path: Path) -> N
     more = "".join(
         f'<image {attribute}="{each}" width="2" height="2"/>' for each in asked for attribute in ("href", "xlink:href")
     )
-    prepared = await parser.prepared(_written(tmp_path, photos.SVG.format(more=more).encode()), "drawing.svg", 512)
+    prepared = await parser.prepare_image(_written(tmp_path, photos.SVG.format(more=more).encode()), "drawing.svg", 512)
     assert _like(_corners(prepared), photos.RED, photos.GREEN, photos.BLUE, photos.WHITE)
 
 
@@ -136,20 +138,20 @@ async def test_a_drawing_with_an_entity_of_a_file(parser: Parser, tmp_path: Path
     data = photos.SVG.format(more="<text>&secret;</text>")
     data = f'<!DOCTYPE svg [<!ENTITY secret SYSTEM "{path.as_uri()}">]>' + data
     with pytest.raises(UnreadableFile, match=r"drawing\.svg cannot be drawn"):
-        await parser.prepared(_written(tmp_path, data.encode()), "drawing.svg", 512)
+        await parser.prepare_image(_written(tmp_path, data.encode()), "drawing.svg", 512)
 
 
 async def test_too_many_pixels(parser: Parser, tmp_path: Path) -> None:
     cases = dict(photos.malformed(10))
     with pytest.raises(TooLarge, match=r"bomb\.png has 3,600 million pixels and the limit is 120; make it smaller"):
-        await parser.prepared(_written(tmp_path, cases["bomb.png"]), "bomb.png", 1024)
+        await parser.prepare_image(_written(tmp_path, cases["bomb.png"]), "bomb.png", 1024)
     with pytest.raises(TooLarge, match=r"huge\.heic has 8,100 million pixels"):
-        await parser.prepared(_written(tmp_path, cases["huge.heic"]), "huge.heic", 1024)
+        await parser.prepare_image(_written(tmp_path, cases["huge.heic"]), "huge.heic", 1024)
 
 
 async def test_what_is_no_picture_is_none(parser: Parser, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a\.txt is no picture\."):
-        await parser.prepared(_written(tmp_path, b"all is well"), "a.txt", 1024)
+        await parser.prepare_image(_written(tmp_path, b"all is well"), "a.txt", 1024)
 
 
 async def test_a_hundred_malformed_pictures(tmp_path: Path) -> None:
@@ -160,11 +162,11 @@ async def test_a_hundred_malformed_pictures(tmp_path: Path) -> None:
     try:
         for name, data in photos.malformed():
             try:
-                prepared = await parser.prepared(_written(tmp_path, data), name, 512)
+                prepared = await parser.prepare_image(_written(tmp_path, data), name, 512)
                 assert max(prepared.width, prepared.height) <= 512
             except UserError as error:
                 refused.append((name, error.message))
-        sound = await parser.prepared(_written(tmp_path, photos.every()["photo.jpg"]), "photo.jpg", 512)
+        sound = await parser.prepare_image(_written(tmp_path, photos.every()["photo.jpg"]), "photo.jpg", 512)
         assert _like(_corners(sound), photos.RED, photos.GREEN, photos.BLUE, photos.WHITE)
     finally:
         await parser.close()

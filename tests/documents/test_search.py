@@ -9,7 +9,7 @@ from numpy import float32
 from numpy.typing import NDArray
 
 from eclair.documents.embeddings import E5Embedder, Embedder
-from eclair.documents.search import Found, Search, is_contents
+from eclair.documents.search import DocumentSearch, FoundChunk, is_table_of_contents
 from eclair.errors import EngineUnavailable
 from eclair.schema.documents import Chunk, Page
 from eclair.storage.base import Storage
@@ -61,7 +61,7 @@ async def embed(corpus: Storage, embedder: Embedder, most: int = 99) -> None:
     )
 
 
-def numbers(found: Sequence[Found]) -> list[int]:
+def numbers(found: Sequence[FoundChunk]) -> list[int]:
     return [each.chunk.number for each in found]
 
 
@@ -81,7 +81,7 @@ FIRST = {
 
 async def test_what_fits_comes_first(corpus: Storage, e5: E5Embedder) -> None:
     await embed(corpus, e5)
-    search = Search(corpus.chunks, e5)
+    search = DocumentSearch(corpus.chunks, e5)
     for query, first in FIRST.items():
         found = await search.find(SCOPE, query, 3)
         assert numbers(found)[0] == first, query
@@ -90,9 +90,9 @@ async def test_what_fits_comes_first(corpus: Storage, e5: E5Embedder) -> None:
 
 
 async def test_what_is_found_says_where_it_stands(corpus: Storage) -> None:
-    (found,) = await Search(corpus.chunks, None).find(SCOPE, "Kaffeemaschinen", 5)
+    (found,) = await DocumentSearch(corpus.chunks, None).find(SCOPE, "Kaffeemaschinen", 5)
     assert (found.file, found.name, found.label, found.member) == ("file_a", "house.pdf", "p5", "a.txt")
-    assert (found.how, found.chunk.page, found.chunk.heading) == ("words", 5, ("House rules",))
+    assert (found.match, found.chunk.page, found.chunk.heading) == ("words", 5, ("House rules",))
     assert found.chunk.text == TEXTS[4]
     assert 0 < found.score <= 1
 
@@ -107,7 +107,7 @@ async def test_a_table_of_contents_comes_last(storage: Storage) -> None:
     )
     chunks = [Chunk(SHA, i, i + 1, 200 * i, 200 * i + len(text), (), text) for i, text in enumerate(texts)]
     await storage.documents.add_pages(SHA, [Page(i, text) for i, text in enumerate(texts, 1)], chunks, finished=True)
-    search = Search(storage.chunks, None)
+    search = DocumentSearch(storage.chunks, None)
     assert numbers(await search.find(SCOPE, "bread", 2)) == [1, 0]
     assert numbers(await search.find(SCOPE, "bread", 1)) == [1]
     assert numbers(await search.find(SCOPE, "cheese", 1)) == [0]
@@ -127,25 +127,25 @@ class Broken:
 
 
 async def test_words_find_while_the_embedder_is_down(corpus: Storage) -> None:
-    assert numbers(await Search(corpus.chunks, Broken()).find(SCOPE, "Wer ist Frau Müller?", 5)) == [3]
+    assert numbers(await DocumentSearch(corpus.chunks, Broken()).find(SCOPE, "Wer ist Frau Müller?", 5)) == [3]
 
 
 async def test_words_find_what_has_no_vector_yet(corpus: Storage, e5: E5Embedder) -> None:
     await embed(corpus, e5, 2)
-    found = await Search(corpus.chunks, e5).find(SCOPE, "Kaffeemaschine", 5)
+    found = await DocumentSearch(corpus.chunks, e5).find(SCOPE, "Kaffeemaschine", 5)
     assert numbers(found)[0] == 4
-    assert found[0].how == "words"
-    assert {each.how for each in found[1:]} == {"meaning"}
+    assert found[0].match == "words"
+    assert {each.match for each in found[1:]} == {"meaning"}
 
 
 async def test_a_question_at_either_end_of_a_long_text_is_found(corpus: Storage) -> None:
-    search = Search(corpus.chunks, None)
+    search = DocumentSearch(corpus.chunks, None)
     for query in ("Müller? " + "x1-" * 300_000, "1" * 300_000 + " Müller?"):
         assert numbers(await search.find(SCOPE, query, 5)) == [3]
 
 
 async def test_nothing_is_found_in_nothing(corpus: Storage) -> None:
-    search = Search(corpus.chunks, None)
+    search = DocumentSearch(corpus.chunks, None)
     assert await search.find(SearchScope(ME), "Müller", 5) == []
     assert await search.find(SearchScope(SOMEONE, files=("file_a",)), "Müller", 5) == []
     assert await search.find(SCOPE, "?!", 5) == []
@@ -155,5 +155,7 @@ async def test_nothing_is_found_in_nothing(corpus: Storage) -> None:
 def test_a_table_of_contents_comes_last_and_a_table_of_figures_does_not() -> None:
     rows = "".join(f"{number}.1 Setting up the printer | {20 + number}\n" for number in range(1, 6))
     figures = "".join(f"Printers in stock | {number}\n" for number in (24, 7, 31, 2))
-    kinds = [is_contents(Chunk("", 0, 1, 0, 1, (), text)) for text in (rows, figures, "Set up . . . . . . 3\n" * 3)]
+    kinds = [
+        is_table_of_contents(Chunk("", 0, 1, 0, 1, (), text)) for text in (rows, figures, "Set up . . . . . . 3\n" * 3)
+    ]
     assert kinds == [True, False, True]

@@ -33,7 +33,7 @@ from eclair.models.gguf.quantize import requantize
 from eclair.models.installed import InstalledModel
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
-from eclair.util.background import Idle
+from eclair.util.background import IdleScheduler
 from tests.cli.test_cli import Eclair, sentence
 from tests.models.gguf_files import talking
 from tests.support import Server, environment, serving
@@ -258,20 +258,20 @@ async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
     monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     monkeypatch.setattr("eclair.llm.tuning.tune.MAX_DRIFT", math.inf)
     monkeypatch.setattr("eclair.llm.tuning.auto.tune", partial(tune, rounds=1))
-    idle, engine = Idle(), LocalEngine.start(home)
+    idle, engine = IdleScheduler(), LocalEngine.start(home)
     tuner = AutoTuner(home, engine, idle, calm=0.2)
     record = profile.tuning_folder(home.data_dir, MODEL) / profile.PROFILE_FILE
     try:
         await tuner.start()
         await asyncio.sleep(0.5)
         assert not (home.data_dir / "tuned").exists(), "nothing has answered yet"
-        with idle.busy():
+        with idle.answering():
             request = Request(MODEL, (PromptMessage("user", "Hello?"),), sampling=Sampling(max_tokens=3))
             assert isinstance([piece async for piece in engine.stream(request)][-1], Finish)
         async with asyncio.timeout(20):
             while not (home.data_dir / "tuned" / ".lock").exists():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-        with idle.busy():
+        with idle.answering():
             await asyncio.sleep(0.5)
             assert not record.exists()
             with profile.tuning_lock(home.data_dir):

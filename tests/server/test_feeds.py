@@ -14,7 +14,7 @@ from eclair.network.client import CallContext
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.web import WebQuery
 from eclair.settings import Settings
-from eclair.web.providers.newsroom import NewsroomProvider
+from eclair.web.providers.feed_entries import FeedProvider
 from tests.support import Server, serving
 from tests.web.press import Press, printing, rss, status
 
@@ -31,7 +31,7 @@ async def press() -> AsyncGenerator[Press]:
 async def room(settings: Settings, press: Press) -> AsyncGenerator[Server]:
     press.answers.clear()
     async with serving(replace(settings, private_addresses=(press.place,))) as server:
-        server.app.newsroom.start(after=0)
+        server.app.feeds.start(after=0)
         yield server
 
 
@@ -90,9 +90,7 @@ async def test_feeds_are_refreshed_and_say_what_is_wrong(room: Server, press: Pr
     one = feeds[press.url("/bad")]["id"]
     assert (await room.post(f"/api/feeds/refresh?id={one}")).body == {"feeds": 1}
     assert (await room.post("/api/feeds/refresh?id=feed_x")).status == 404
-    hits = await NewsroomProvider(room.app.newsroom).search(
-        WebQuery("Bahn"), 5, CallContext(LOCAL_PRINCIPAL, "search"), 1.0
-    )
+    hits = await FeedProvider(room.app.feeds).search(WebQuery("Bahn"), 5, CallContext(LOCAL_PRINCIPAL, "search"), 1.0)
     assert [hit.title for hit in hits] == ["Bahn"]
     written = await room.get("/api/feeds/opml")
     assert written.headers["Content-Type"].startswith("text/x-opml")

@@ -10,7 +10,7 @@ from typing import Any
 from eclair.network.gate import CallContext
 from eclair.schema.web import WebHit, WebQuery
 from eclair.settings import EngineSettings, Settings
-from eclair.web.open import Surroundings
+from eclair.web.open import Environment
 from tests.llm.servers import Speaking
 from tests.llm.standin import standing_in
 from tests.support import Server, serving
@@ -45,7 +45,7 @@ async def looking(
     """Éclair before a model that says what it is told to, so many days after the one that the small internet takes for
     today. It waits for pages however busy the machine is."""
     finder = Finder(world)
-    around = Surroundings(names, lambda browser: [finder], lambda: world.now() + days * 86_400)
+    around = Environment(names, lambda browser: [finder], lambda: world.now() + days * 86_400)
     async with standing_in() as stand:
         model = Speaking(stand)
         model.lists = model.has = [name]

@@ -17,7 +17,7 @@ from eclair.llm.scripted import ScriptedEngine
 from eclair.schema.models import Model
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.schema.web import WebQuery
-from eclair.web.queries import MOST, WORDS, asked_for, by_engine, by_rule, read_queries
+from eclair.web.queries import MAX_QUERIES, WORDS, derive_queries, generate_queries, parse_queries, parse_search
 from tests.web.services import TODAY
 
 ENGINE = ScriptedEngine()
@@ -25,7 +25,7 @@ LARGE = Model("large", "Large", "x", parameters=8.0)
 
 
 def rule(question: str, *before: str, language: str | None = None) -> list[tuple[str, str | None, int | None]]:
-    return [(query.text, query.language, query.days) for query in by_rule(question, before, language, TODAY)]
+    return [(query.text, query.language, query.days) for query in derive_queries(question, before, language, TODAY)]
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_nothing_is_searched_for_nothing() -> None:
 
 
 def test_who_searches_may_say_more() -> None:
-    assert asked_for("Hessen", "de", 3, TODAY) == (WebQuery("Hessen", "de", 3),)
+    assert parse_search("Hessen", "de", 3, TODAY) == (WebQuery("Hessen", "de", 3),)
     for text, language, days in (("?", None, None), ("x y", "deu", None), ("x y", None, -1)):
         with pytest.raises(InvalidInput):
-            asked_for(text, language, days, TODAY)
+            parse_search(text, language, days, TODAY)
 
 
 DAYS = st.dates(date(2000, 1, 1), date(2100, 1, 1))
@@ -111,14 +111,14 @@ WORDS_OF_TIME = st.sampled_from(
     DAYS,
 )
 def test_any_text_becomes_queries(question: str, before: Sequence[str], language: str | None, today: date) -> None:
-    for query in by_rule(question, before, language, today):
+    for query in derive_queries(question, before, language, today):
         assert query.text.strip() == query.text != ""
         assert query.days is None or 0 <= query.days <= 366
 
 
 @given(DAYS, st.sampled_from(["Monday", "Sunday"]))
 def test_last_monday_is_in_the_last_seven_days(today: date, name: str) -> None:
-    (query, *_) = by_rule(f"What happened last {name} in the city of Bonn?", (), "en", today)
+    (query, *_) = derive_queries(f"What happened last {name} in the city of Bonn?", (), "en", today)
     day = today - timedelta(days=(query.days or 0) - 1)
     assert today - timedelta(days=7) <= day < today
     assert day.strftime("%A") == name
@@ -146,7 +146,9 @@ def says(
 
 async def made(ask: Callable[..., AsyncGenerator[Delta, None]], within: float = 5.0) -> tuple[WebQuery, ...]:
     question = "Wer hat gestern die Wahl in Hessen gewonnen?"
-    return await by_engine(ask, LOCAL_PRINCIPAL, ENGINE, LARGE, question, ("Hallo",), None, TODAY, within=within)
+    return await generate_queries(
+        ask, LOCAL_PRINCIPAL, ENGINE, LARGE, question, ("Hallo",), None, TODAY, timeout_s=within
+    )
 
 
 async def test_a_large_model_makes_queries_itself() -> None:
@@ -165,7 +167,7 @@ async def test_a_large_model_makes_queries_itself() -> None:
 
 
 async def test_where_it_makes_none_the_rule_does() -> None:
-    by_the_rule = by_rule("Wer hat gestern die Wahl in Hessen gewonnen?", (), None, TODAY)
+    by_the_rule = derive_queries("Wer hat gestern die Wahl in Hessen gewonnen?", (), None, TODAY)
     assert await made(says("I cannot search.")) == by_the_rule
     assert await made(says('{"queries": []}')) == by_the_rule
     assert await made(says(silent=True), within=0.05) == by_the_rule
@@ -182,6 +184,6 @@ async def test_where_it_makes_none_the_rule_does() -> None:
     )
 )
 def test_whatever_a_model_says(said: str) -> None:
-    queries = read_queries(said, "de")
-    assert len(queries) <= MOST
+    queries = parse_queries(said, "de")
+    assert len(queries) <= MAX_QUERIES
     assert all(query.text and len(query.language or "de") == 2 and (query.days or 0) >= 0 for query in queries)

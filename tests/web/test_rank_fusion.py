@@ -17,7 +17,7 @@ from eclair.web.rank_fusion import (
     RankedList,
     canonical_url,
     fuse,
-    host_of_site,
+    site_host,
     strip_tracking,
 )
 
@@ -45,14 +45,14 @@ def hit(url: str, title: str = "", by: str = "a", **more: object) -> WebHit:
 )
 def test_one_page_has_one_address(url: str) -> None:
     assert canonical_url(url) == "example.org/news/1"
-    assert host_of_site(url) == "example.org"
+    assert site_host(url) == "example.org"
 
 
 def test_other_pages_have_others() -> None:
     urls = ("https://a.org/x?id=1", "https://a.org/x?id=2", "https://a.org:8080/x?id=1", "https://b.a.org/x?id=1")
     assert len({canonical_url(url) for url in urls}) == 4
     assert canonical_url("https://a.org/x?b=2&a=1") == canonical_url("https://a.org/x?a=1&b=2")
-    assert host_of_site("https://m.de/") == "m.de"
+    assert site_host("https://m.de/") == "m.de"
 
 
 def test_what_only_tells_where_one_came_from_is_left_out() -> None:
@@ -103,7 +103,7 @@ def test_no_site_fills_the_top() -> None:
     few = RankedList("y", tuple(hit(f"https://{name}.org/") for name in "bcd"))
     hits = fuse([many, few], TODAY)
     assert len(hits) == 12
-    assert [host_of_site(each.url) for each in hits[:5]].count("a.org") == MAX_TOP_HITS_PER_SITE
+    assert [site_host(each.url) for each in hits[:5]].count("a.org") == MAX_TOP_HITS_PER_SITE
     assert [each.url for each in hits[5:]] == [f"https://a.org/{n}" for n in range(2, 9)]
 
 
@@ -123,13 +123,13 @@ def test_nothing_is_lost_and_nothing_doubled(lists: list[list[WebHit]], days: in
     hits = fuse(listed, TODAY, days)
     addresses = [canonical_url(each.url) for each in hits]
     assert len(addresses) == len(set(addresses))
-    assert {host_of_site(each.url) for each in hits} <= {
-        host_of_site(each.url) for listed_hits in lists for each in listed_hits
+    assert {site_host(each.url) for each in hits} <= {
+        site_host(each.url) for listed_hits in lists for each in listed_hits
     }
     assert bool(hits) == any(lists)
-    sites = Counter(host_of_site(each.url) for each in hits)
+    sites = Counter(site_host(each.url) for each in hits)
     if len(hits) > TOP_HITS and len(sites) >= TOP_HITS // MAX_TOP_HITS_PER_SITE:
-        assert max(Counter(host_of_site(each.url) for each in hits[:TOP_HITS]).values()) <= max(
+        assert max(Counter(site_host(each.url) for each in hits[:TOP_HITS]).values()) <= max(
             MAX_TOP_HITS_PER_SITE, TOP_HITS - len(hits)
         )
 
@@ -139,5 +139,5 @@ def test_any_address_of_the_web_can_be_folded(url: str) -> None:
     from eclair.web.providers.base import is_web_url
 
     if is_web_url(url):
-        assert canonical_url(url).startswith(host_of_site(url))
+        assert canonical_url(url).startswith(site_host(url))
         assert canonical_url(strip_tracking(url)) == canonical_url(url)

@@ -17,7 +17,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.web import WebHit, WebPage, WebQuery
 from eclair.web.pages.fetch import PageUnreadable
 from eclair.web.question import WebQuestion
-from eclair.web.session import ENOUGH, WebAccess, WebSession
+from eclair.web.session import ENOUGH_PAGES, WebAccess, WebSession
 from tests.web.test_search import Scripted, made
 
 SAID = "The bridge was opened on Friday."
@@ -68,4 +68,4 @@ async def test_a_page_that_cannot_be_read_has_another_in_its_place_at_once() -> 
     assert shelf.asked[:4] == urls[:4]
     read = {each.url for each in session.pages.values()}
     assert read <= set(urls[3:])
-    assert len(read) >= ENOUGH  # after which none is waited for
+    assert len(read) >= ENOUGH_PAGES  # after which none is waited for

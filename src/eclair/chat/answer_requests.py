@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from eclair.chat.preferences import Preferred
 from eclair.chat.routing import ModelRouter
 from eclair.chat.turn_options import TurnOptions
-from eclair.documents.retriever import Documents
-from eclair.documents.vision import Seeing
+from eclair.documents.retriever import DocumentService
+from eclair.documents.vision import VisionService
 from eclair.errors import InvalidInput
 from eclair.generation.conversation_prompt import ConversationPrompt
 from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, Tool, offer
@@ -23,7 +23,7 @@ from eclair.schema.messages import Conversation, Message, Web
 from eclair.schema.principal import Principal
 from eclair.settings import Settings
 from eclair.web.question import WebQuestion
-from eclair.web.research.report import Report
+from eclair.web.research.report import ResearchReport
 from eclair.web.retriever import WebService
 
 
@@ -67,8 +67,8 @@ class AnswerRequests:
         registry: Registry,
         router: ModelRouter,
         preferences: Preferred | None = None,
-        documents: Documents | None = None,
-        photos: Seeing | None = None,
+        documents: DocumentService | None = None,
+        photos: VisionService | None = None,
         web: WebService | None = None,
         images: ImageService | None = None,
     ) -> None:
@@ -103,7 +103,7 @@ class AnswerRequests:
         Raises what `make` raises.
         """
         route, prompt = await self._routed(question)
-        documents = self._documents.retriever(question.principal, question.history) if self._documents else None
+        documents = self._documents.make_retriever(question.principal, question.history) if self._documents else None
         passages = await documents.certain_passages(route.model) if documents is not None else ()
         turn = await prompt.build(route.engine, route.model, passages)
         tools = tuple(definition for _, definition in offer(await self._tools(question), turn, passages))
@@ -111,14 +111,14 @@ class AnswerRequests:
 
     def report(
         self, pipeline: AnswerPipeline, request: AnswerRequest, question: ChatQuestion, plan: Sequence[str]
-    ) -> Report:
+    ) -> ResearchReport:
         """A report on the questions of a plan, in place of one answer. Raises InvalidInput where no call may leave."""
         if self._web is None:
             raise InvalidInput("There is no way to the web here, so that nothing can be looked up.")
         self._web.require_open()
         conversation = question.conversation.id if question.conversation is not None else None
         asked = WebQuestion.last_in(question.asked, question.principal, question.run, conversation)
-        return Report(self._web, pipeline, request, asked, plan, question.asked)
+        return ResearchReport(self._web, pipeline, request, asked, plan, question.asked)
 
     async def attach(
         self, principal: Principal, question: Message, files: Sequence[str], libraries: Sequence[str]
@@ -128,26 +128,26 @@ class AnswerRequests:
             return question
         return replace(
             question,
-            files=await self._documents.attachments(principal, files),
-            libraries=await self._documents.libraries(principal, libraries),
+            files=await self._documents.get_attachments(principal, files),
+            libraries=await self._documents.get_libraries(principal, libraries),
         )
 
     def expect_web(self) -> None:
         """Get ready for a question to the web, which is being written."""
         if self._web is not None:
-            self._web.expect()
+            self._web.prewarm()
 
     def retriever(
         self, principal: Principal, run: str, conversation: str | None, history: Sequence[Message], web: Web | None
     ) -> Retriever | None:
         """What an answer to the last question can rest on, if on anything; without `web` not even a word on the web."""
         numbers = PassageNumbers(history)
-        documents = self._documents.retriever(principal, history, numbers) if self._documents is not None else None
+        documents = self._documents.make_retriever(principal, history, numbers) if self._documents is not None else None
         if self._web is None or web is None:
             return documents
         question = WebQuestion.last_in(history, principal, run, conversation)
         has_documents = documents is not None
-        return combine(documents, self._web.retriever(question, numbers, setting=web, has_documents=has_documents))
+        return combine(documents, self._web.make_retriever(question, numbers, setting=web, has_documents=has_documents))
 
     async def _routed(self, question: ChatQuestion) -> tuple[Route, ConversationPrompt]:
         principal, options, history = question.principal, question.options, question.history

@@ -7,7 +7,7 @@ import logging
 
 from eclair.errors import EclairError
 from eclair.llm.base import Engine, Request
-from eclair.util.background import Idle
+from eclair.util.background import IdleScheduler
 
 MOST = 4
 """Conversations that may wait to be read ahead; of more, the oldest are read when they are asked."""
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class Prefill:
     """`close` at the end: what is being read then is given up, as it is when somebody asks."""
 
-    def __init__(self, idle: Idle) -> None:
+    def __init__(self, idle: IdleScheduler) -> None:
         self._idle = idle
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -43,7 +43,7 @@ class Prefill:
 
     async def _read(self, engine: Engine, request: Request) -> None:
         try:
-            await self._idle.work_once(lambda: engine.prefill(request), calm=0)
+            await self._idle.run_once(lambda: engine.prefill(request), delay_s=0)
         except EclairError as error:
             log.info("nothing was read ahead: %s", error.message)  # who asks will hear it
         except Exception:

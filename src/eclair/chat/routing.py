@@ -10,7 +10,7 @@ from eclair.chat.preferences import Preferred
 from eclair.chat.routing_rules import Candidate, Settled, able, near, pick, settle
 from eclair.chat.tree import last_question
 from eclair.chat.turn_options import TurnOptions
-from eclair.documents.vision import Seeing
+from eclair.documents.vision import VisionService
 from eclair.errors import EclairError
 from eclair.generation.route import Route, resolve_route
 from eclair.llm.base import Engine, RemoteEngine, estimate_tokens
@@ -47,7 +47,7 @@ class ModelRouter:
         registry: Registry,
         usage: UsageStore | None = None,
         preferences: Preferred | None = None,
-        photos: Seeing | None = None,
+        photos: VisionService | None = None,
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -111,7 +111,7 @@ class ModelRouter:
             return None
 
     async def _has_photos(self, principal: Principal, history: Sequence[Message]) -> bool:
-        return self._photos is not None and bool(await self._photos.photos(principal, history))
+        return self._photos is not None and bool(await self._photos.list_photos(principal, history))
 
     async def _pick(self, mode: Settled, question: str, *, needs_eyes: bool = False) -> Model:
         engine, default = await self._registry.resolve(None)

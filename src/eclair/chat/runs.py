@@ -37,7 +37,7 @@ from eclair.schema.messages import Message
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
-from eclair.util.background import Idle
+from eclair.util.background import IdleScheduler
 
 FRAME = 0.02
 FLUSH = 0.1
@@ -172,10 +172,10 @@ class _Live:
 class Runs:
     """The run log. `start` before use, `close` at the end: what is still at work then is interrupted."""
 
-    def __init__(self, storage: Storage, changes: ChangeFeed | None = None, idle: Idle | None = None) -> None:
+    def __init__(self, storage: Storage, changes: ChangeFeed | None = None, idle: IdleScheduler | None = None) -> None:
         self._storage = storage
         self._changes = changes or ChangeFeed(storage.processes)
-        self._idle = idle or Idle()
+        self._idle = idle or IdleScheduler()
         self._live: dict[str, _Live] = {}
         self._passing: set[_Live] = set()
         self._opening: set[asyncio.Future[RunRecord]] = set()
@@ -348,7 +348,7 @@ class Runs:
         try:
             if end is None:
                 live.phase = "at work"
-                with self._idle.busy():
+                with self._idle.answering():
                     await self._gather(live, work)
         except asyncio.CancelledError:
             end = live.ending or RunInterrupted()

@@ -25,7 +25,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.conversations import ConversationStore
 from eclair.text.lexicon.loader import merge_patterns
-from eclair.util.background import Idle
+from eclair.util.background import IdleScheduler
 
 LONGEST = 60
 SHOWN = 1500
@@ -64,7 +64,12 @@ class Titles:
     """`start` before use; `close` at the end: what is not named by then keeps its title."""
 
     def __init__(
-        self, registry: Registry, conversations: ConversationStore, changes: ChangeFeed, idle: Idle, ask: AskModel
+        self,
+        registry: Registry,
+        conversations: ConversationStore,
+        changes: ChangeFeed,
+        idle: IdleScheduler,
+        ask: AskModel,
     ) -> None:
         self._registry = registry
         self._ask = ask
@@ -99,7 +104,7 @@ class Titles:
 
     async def _name(self, wanted: _Wanted) -> None:
         try:
-            await self._idle.work(lambda: self._try(wanted))
+            await self._idle.run(lambda: self._try(wanted))
         except (EclairError, TimeoutError) as error:
             log.info("conversation %s keeps its title: %s", wanted.conversation, error)
         except Exception:

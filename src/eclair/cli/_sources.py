@@ -18,9 +18,9 @@ from pathlib import Path
 from eclair.app import Reading, open_reading
 from eclair.cli._terminal import Terminal
 from eclair.documents.folder_sync import read_file, resolve_roots
-from eclair.documents.ingest import Intake
-from eclair.documents.retriever import Documents
-from eclair.documents.vision import Seeing
+from eclair.documents.ingest import Ingestor
+from eclair.documents.retriever import DocumentService
+from eclair.documents.vision import VisionService
 from eclair.errors import NotFound, StoreError
 from eclair.generation.usage import UsageLedger
 from eclair.llm.registry import Registry
@@ -31,7 +31,7 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.documents import DocumentState
 from eclair.storage.files import FileState
 from eclair.storage.open import open_storage
-from eclair.util.background import Idle
+from eclair.util.background import IdleScheduler
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Sources:
 
     files: tuple[Attachment, ...]
     libraries: tuple[LibraryName, ...]
-    documents: Documents
-    seeing: Seeing
-    idle: Idle
+    documents: DocumentService
+    vision: VisionService
+    idle: IdleScheduler
 
 
 @asynccontextmanager
@@ -51,30 +51,30 @@ async def open_sources(
 ) -> AsyncGenerator[Sources]:
     """The sources, read. Raises UserError for a file that cannot be read and a library that is not there."""
     paths = resolve_roots(files)
-    idle = Idle()
+    idle = IdleScheduler()
     with contextlib.ExitStack() as stack:
         home = settings.data_dir
         if not libraries:
             settings = replace(settings, data_dir=_room(stack))
         async with _opened(settings, registry, idle, home) as reading:
-            names = await reading.documents.libraries(LOCAL_PRINCIPAL, libraries)
+            names = await reading.documents.get_libraries(LOCAL_PRINCIPAL, libraries)
             async with _taken(reading, paths, settings.max_file_mb, forget=bool(libraries)) as ids:
-                async with aclosing(reading.documents.until_read(LOCAL_PRINCIPAL, ids)) as states:
+                async with aclosing(reading.documents.wait_until_read(LOCAL_PRINCIPAL, ids)) as states:
                     async for each in states:
                         terminal.status(how_far(each.file.name, each.document))
                 terminal.status("")
                 for id in ids:
-                    if (told := await reading.seeing.description(LOCAL_PRINCIPAL, id)) is not None:
+                    if (told := await reading.vision.get_description(LOCAL_PRINCIPAL, id)) is not None:
                         terminal.aside(told)
-                attached = await reading.documents.attachments(LOCAL_PRINCIPAL, ids)
-                yield Sources(attached, names, reading.documents, reading.seeing, idle)
+                attached = await reading.documents.get_attachments(LOCAL_PRINCIPAL, ids)
+                yield Sources(attached, names, reading.documents, reading.vision, idle)
 
 
-async def take(intake: Intake, path: Path, most_mb: int) -> FileState:
+async def take(ingestor: Ingestor, path: Path, most_mb: int) -> FileState:
     """Take a file in that is in no library. Raises UserError, StoreError."""
     media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     async with aclosing(read_file(path, most_mb)) as source:
-        return await intake.take(LOCAL_PRINCIPAL, path.name, media, source)
+        return await ingestor.ingest(LOCAL_PRINCIPAL, path.name, media, source)
 
 
 def _room(stack: contextlib.ExitStack) -> Path:
@@ -85,7 +85,7 @@ def _room(stack: contextlib.ExitStack) -> Path:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, registry: Registry, idle: Idle, home: Path) -> AsyncGenerator[Reading]:
+async def _opened(settings: Settings, registry: Registry, idle: IdleScheduler, home: Path) -> AsyncGenerator[Reading]:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
         ask = UsageLedger(settings, storage.usage).ask
@@ -104,12 +104,12 @@ async def _taken(
     ids: list[str] = []
     try:
         for path in paths:
-            ids.append((await take(reading.intake, path, most_mb)).file.id)
+            ids.append((await take(reading.ingestor, path, most_mb)).file.id)
         yield tuple(ids)
     finally:
         for id in ids if forget else ():
             with contextlib.suppress(NotFound):
-                await reading.intake.delete(LOCAL_PRINCIPAL, id)
+                await reading.ingestor.delete(LOCAL_PRINCIPAL, id)
 
 
 def how_far(name: str, document: DocumentState) -> str:

@@ -11,7 +11,7 @@ from eclair.llm.registry import Registry
 from eclair.network.client import WebClient
 from eclair.network.gate import OutboundGate
 from eclair.settings import Settings
-from eclair.web.open import AROUND, open_web
+from eclair.web.open import REAL_ENVIRONMENT, open_web
 from eclair.web.retriever import WebService
 
 
@@ -24,6 +24,8 @@ async def open_web_access(settings: Settings, registry: Registry, gate: Outbound
         embedder = choose_embedder(settings, registry)
         if embedder is not None:
             stack.push_async_callback(embedder.close)
-        web = await stack.enter_async_context(open_web(settings, browser, None, embedder, ask_uncounted, AROUND))
+        web = await stack.enter_async_context(
+            open_web(settings, browser, None, embedder, ask_uncounted, REAL_ENVIRONMENT)
+        )
         web.require_open()
         yield web

@@ -34,7 +34,7 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.files import FileState
 from eclair.storage.libraries import Library, LibrarySummary
 from eclair.storage.open import open_storage
-from eclair.util.background import Idle
+from eclair.util.background import IdleScheduler
 
 LIBRARY = "documents"
 """The library where none is named."""
@@ -90,7 +90,7 @@ async def open_shelf(settings: Settings) -> AsyncGenerator[tuple[Storage, Readin
         try:
             ask = UsageLedger(settings, storage.usage).ask
             changes = ChangeFeed(storage.processes)
-            async with open_reading(settings, storage, registry, changes, Idle(), ask) as reading:
+            async with open_reading(settings, storage, registry, changes, IdleScheduler(), ask) as reading:
                 yield storage, reading
         finally:
             await registry.close()
@@ -106,7 +106,7 @@ async def _library(storage: Storage, reading: Reading, name: str) -> Library:
     except NotFound:
         pass
     try:
-        return await reading.intake.add_library(LOCAL_PRINCIPAL, name)
+        return await reading.ingestor.add_library(LOCAL_PRINCIPAL, name)
     except Conflict:  # another process has just made it
         return await storage.libraries.get_library_by_name(LOCAL_PRINCIPAL, name)
 
@@ -119,7 +119,7 @@ class Adding:
     ) -> None:
         self._most_mb = settings.max_file_mb
         self._storage = storage
-        self._intake = reading.intake
+        self._ingestor = reading.ingestor
         self._library = library
         self._terminal = terminal
         self._done: set[ScannedFile] = set()
@@ -165,7 +165,9 @@ class Adding:
         files: set[str] = set()
         counting = Counting(self._terminal, "Adding")
         of = len(plan.new) + len(plan.changed) + len(plan.gone)
-        bringing = folder_sync.sync(self._storage, self._intake, LOCAL_PRINCIPAL, self._library.id, plan, self._most_mb)
+        bringing = folder_sync.sync(
+            self._storage, self._ingestor, LOCAL_PRINCIPAL, self._library.id, plan, self._most_mb
+        )
         async with aclosing(bringing) as brought:
             async for each in brought:
                 counts[each.what] += 1
@@ -186,7 +188,7 @@ class Adding:
     async def _read(self) -> None:
         counting = Counting(self._terminal, "Reading")
         while (listed := await self._listed()).waiting:
-            if (why := self._intake.unread) is not None:
+            if (why := self._ingestor.read_error) is not None:
                 raise StoreError(why)
             if listed.waiting > 1:
                 counting.show(listed.files - listed.waiting, listed.files)
@@ -203,8 +205,8 @@ class Adding:
     async def _embedded(self) -> None:
         """Wait until all is found by meaning too, as far as that is possible."""
         counting = Counting(self._terminal, "Embedding")
-        while self._intake.has_embedder and (listed := await self._listed()).embedded < listed.chunks:
-            if (why := self._intake.unembedded) is not None:
+        while self._ingestor.has_embedder and (listed := await self._listed()).embedded < listed.chunks:
+            if (why := self._ingestor.embed_error) is not None:
                 self._terminal.complain(f"For now these files are found by their words alone: {why}")
                 return
             counting.show(listed.embedded, listed.chunks)

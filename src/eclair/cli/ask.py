@@ -127,7 +127,7 @@ async def _prepare(
         libraries=sources.libraries if sources is not None else (),
     )
     documents = sources.documents if sources is not None else None
-    photos = sources.seeing if sources is not None else None
+    photos = sources.vision if sources is not None else None
     router = ModelRouter(settings, registry)
     requests = AnswerRequests(settings, registry, router, documents=documents, photos=photos, web=web)
     run = new_id("run")

@@ -247,13 +247,13 @@ class Chat:
         if not given:
             raise InvalidInput("Which file? Write its path after /file.")
         (path,) = await asyncio.to_thread(resolve_roots, [Path(given)])
-        file = await take(self._app.intake, path, self._app.settings.max_file_mb)
+        file = await take(self._app.ingestor, path, self._app.settings.max_file_mb)
         self._files.append(file.file.id)
         self._terminal.note(f"{path.name} goes along with the next message.")
 
     async def _choose_library(self, name: str) -> None:
         if name:
-            (library,) = await self._app.documents.libraries(LOCAL_PRINCIPAL, [name])
+            (library,) = await self._app.documents.get_libraries(LOCAL_PRINCIPAL, [name])
             self._libraries.append(library.name)
             self._terminal.note(f"The next message is answered from {library.name}.")
             return

@@ -18,7 +18,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.audit import CallFilter, CallRecord
 from eclair.storage.open import open_storage
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 
 HEAD = ("WHEN", "VERDICT", "FOR", "HOST", "COUNTRY", "ADDRESS", "SENT", "RECEIVED", "STATUS", "MS")
 
@@ -66,8 +66,8 @@ def _cells(call: CallRecord) -> tuple[str, ...]:
         call.host,
         call.country or "",
         call.address or "",
-        size(call.sent),
-        size(call.received),
+        format_size(call.sent),
+        format_size(call.received),
         str(call.status or ""),
         f"{call.milliseconds:,.0f}",
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from eclair.app import open_newsroom
+from eclair.app import open_feeds
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._progress import Counting
@@ -65,8 +65,8 @@ async def _opened(settings: Settings) -> AsyncGenerator[FeedService]:
         calls = AuditLog(storage.audit)
         browser = WebClient(OutboundGate(OutboundPolicy.from_settings(settings), calls))
         try:
-            async with open_newsroom(settings, storage, ChangeFeed(storage.processes), browser) as newsroom:
-                yield newsroom
+            async with open_feeds(settings, storage, ChangeFeed(storage.processes), browser) as feeds:
+                yield feeds
         finally:
             await browser.close()
             await calls.close()
@@ -75,8 +75,8 @@ async def _opened(settings: Settings) -> AsyncGenerator[FeedService]:
 
 
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
-    async with _opened(settings) as newsroom:
-        listed = await newsroom.list_feeds(LOCAL_PRINCIPAL)
+    async with _opened(settings) as feeds:
+        listed = await feeds.list_feeds(LOCAL_PRINCIPAL)
     if json:
         terminal.write_bytes(orjson.dumps([_json(each) for each in listed], option=orjson.OPT_INDENT_2) + b"\n")
     elif listed:
@@ -89,25 +89,25 @@ async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
 async def _add(settings: Settings, urls: list[str], terminal: Terminal) -> int:
     """Add each; what cannot be added is said and keeps none of the others from it."""
     code = 0
-    async with _opened(settings) as newsroom:
+    async with _opened(settings) as feeds:
         for url in urls:
             terminal.status(f"Asking {url}…")
             try:
-                added = await newsroom.add(LOCAL_PRINCIPAL, url)
+                added = await feeds.add(LOCAL_PRINCIPAL, url)
             except EclairError as error:
                 terminal.complain(error.message)
                 code = error.exit_code
                 continue
-            (listed,) = (each for each in await newsroom.list_feeds(LOCAL_PRINCIPAL) if each.feed.id == added.id)
+            (listed,) = (each for each in await feeds.list_feeds(LOCAL_PRINCIPAL) if each.feed.id == added.id)
             terminal.line(f"Added {added.title} ({added.url}), which has {_entries(listed.entries)}.")
     return code
 
 
 async def _remove(settings: Settings, which: str, terminal: Terminal) -> int:
-    async with _opened(settings) as newsroom:
-        listed = _one(await newsroom.list_feeds(LOCAL_PRINCIPAL), which)
+    async with _opened(settings) as feeds:
+        listed = _one(await feeds.list_feeds(LOCAL_PRINCIPAL), which)
         terminal.status("Removing…")
-        await newsroom.delete(LOCAL_PRINCIPAL, listed.feed.id)
+        await feeds.delete(LOCAL_PRINCIPAL, listed.feed.id)
     terminal.line(f"Removed {listed.feed.title or listed.feed.url} with {_entries(listed.entries)}.")
     return 0
 
@@ -115,11 +115,11 @@ async def _remove(settings: Settings, which: str, terminal: Terminal) -> int:
 async def _refresh(settings: Settings, which: list[str], terminal: Terminal) -> int:
     counting = Counting(terminal, "Fetching")
     failed = of = 0
-    async with _opened(settings) as newsroom:
-        listed = await newsroom.list_feeds(LOCAL_PRINCIPAL)
+    async with _opened(settings) as feeds:
+        listed = await feeds.list_feeds(LOCAL_PRINCIPAL)
         ids = [_one(listed, each).feed.id for each in which]
-        newsroom.start(after=0)
-        async with aclosing(newsroom.refresh(LOCAL_PRINCIPAL, ids)) as steps:
+        feeds.start(after=0)
+        async with aclosing(feeds.refresh(LOCAL_PRINCIPAL, ids)) as steps:
             async for step in steps:
                 of = step.total
                 for feed in step.feeds:
@@ -127,7 +127,7 @@ async def _refresh(settings: Settings, which: list[str], terminal: Terminal) -> 
                         failed += 1
                         terminal.complain(f"{feed.title or feed.host}: {feed.fault}")
                 counting.show(step.done, step.total)
-        entries = sum(each.entries for each in await newsroom.list_feeds(LOCAL_PRINCIPAL))
+        entries = sum(each.entries for each in await feeds.list_feeds(LOCAL_PRINCIPAL))
     if of == 0:
         terminal.line("There is no feed to fetch; `eclair feeds add URL` adds one.")
     else:
@@ -140,15 +140,15 @@ async def _import(settings: Settings, path: Path, terminal: Terminal) -> int:
         data = await asyncio.to_thread(path.read_bytes)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
-    async with _opened(settings) as newsroom:
-        _tell(await newsroom.import_opml(LOCAL_PRINCIPAL, data, path.name), terminal)
+    async with _opened(settings) as feeds:
+        _tell(await feeds.import_opml(LOCAL_PRINCIPAL, data, path.name), terminal)
     return 0
 
 
 async def _export(settings: Settings, output: Path | None, terminal: Terminal) -> int:
-    async with _opened(settings) as newsroom:
-        feeds = [each.feed for each in await newsroom.list_feeds(LOCAL_PRINCIPAL)]
-    written = write_opml((FeedOutline(feed.url, feed.title, feed.site, feed.language) for feed in feeds), time.time())
+    async with _opened(settings) as feeds:
+        listed = [each.feed for each in await feeds.list_feeds(LOCAL_PRINCIPAL)]
+    written = write_opml((FeedOutline(feed.url, feed.title, feed.site, feed.language) for feed in listed), time.time())
     if output is None:
         terminal.write_bytes(written)
         return 0
@@ -156,7 +156,7 @@ async def _export(settings: Settings, output: Path | None, terminal: Terminal) -
         await asyncio.to_thread(output.write_bytes, written)
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror}.") from error
-    terminal.line(f"Wrote {len(feeds):,} feeds to {output}.")
+    terminal.line(f"Wrote {len(listed):,} feeds to {output}.")
     return 0
 
 
@@ -166,12 +166,12 @@ async def _starter(settings: Settings, arguments: argparse.Namespace, terminal: 
     if not chosen:
         known = ", ".join(sorted({each.language for each in starter_feeds()}))
         raise InvalidInput(f"The starter list has no feed in {arguments.language!r}; it has {known}.")
-    async with _opened(settings) as newsroom:
+    async with _opened(settings) as feeds:
         if arguments.add:
             outlines = [FeedOutline(each.url, each.name, None, each.language) for each in chosen]
-            _tell(await newsroom.import_outlines(LOCAL_PRINCIPAL, outlines), terminal)
+            _tell(await feeds.import_outlines(LOCAL_PRINCIPAL, outlines), terminal)
             return 0
-        listed = {each.feed.url for each in await newsroom.list_feeds(LOCAL_PRINCIPAL)}
+        listed = {each.feed.url for each in await feeds.list_feeds(LOCAL_PRINCIPAL)}
     rows = [(each.language, each.name, each.country, each.url, "yes" if each.url in listed else "") for each in chosen]
     table([STARTERS, *rows], terminal)
     language = arguments.language or "LANGUAGE"

@@ -16,7 +16,7 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
-from eclair.documents.ingest import Intake
+from eclair.documents.ingest import Ingestor
 from eclair.documents.parser import Parser
 from eclair.documents.photos.classifier import classifier_file
 from eclair.errors import InvalidInput
@@ -29,8 +29,8 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.files import FileState
 from eclair.storage.libraries import LibrarySummary
 from eclair.storage.open import open_storage
-from eclair.util.background import Idle
-from eclair.util.humanize import size
+from eclair.util.background import IdleScheduler
+from eclair.util.humanize import format_size
 
 LIBRARIES = ("NAME", "FILES", "SIZE", "STATE")
 FILES = ("ID", "NAME", "SIZE", "PAGES", "LIBRARY", "STATE")
@@ -119,16 +119,16 @@ async def _remove(settings: Settings, chosen: Chosen, terminal: Terminal, *, fil
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
         blobs = Blobs(settings.data_dir / "files")
-        intake = Intake(
+        ingestor = Ingestor(
             storage,
             blobs,
             Parser(labels=classifier_file(settings.data_dir)),
             None,
             ChangeFeed(storage.processes),
-            Idle(),
+            IdleScheduler(),
         )
         terminal.status("Removing…")
-        await (intake.delete if files else intake.delete_library)(LOCAL_PRINCIPAL, chosen.id)
+        await (ingestor.delete if files else ingestor.delete_library)(LOCAL_PRINCIPAL, chosen.id)
     finally:
         await storage.close()
     terminal.line(f"Removed {chosen.named}.")
@@ -151,7 +151,7 @@ def _library_cells(each: LibrarySummary) -> tuple[str, ...]:
         f"{failed:,} unreadable" if failed else "",
         f"{each.embedded / each.chunks:.0%} embedded" if each.embedded < each.chunks else "",
     ]
-    return each.library.name, f"{each.files:,}", size(each.bytes), ", ".join(filter(None, states)) or "ready"
+    return each.library.name, f"{each.files:,}", format_size(each.bytes), ", ".join(filter(None, states)) or "ready"
 
 
 def _library_json(each: LibrarySummary) -> JSON:
@@ -174,7 +174,7 @@ def _file_cells(each: FileState, library: str) -> tuple[str, ...]:
     if document.state == "reading" and document.pages:
         state = f"reading, page {document.pages_read:,} of {document.pages:,}"
     pages = document.pages or document.pages_read
-    return each.file.id, each.file.name, size(each.file.size), f"{pages:,}" if pages else "", library, state
+    return each.file.id, each.file.name, format_size(each.file.size), f"{pages:,}" if pages else "", library, state
 
 
 def _file_json(each: FileState, library: str) -> JSON:

@@ -29,7 +29,7 @@ from eclair.network.gate import OutboundGate
 from eclair.schema.images import ImageModel
 from eclair.schema.models import Model
 from eclair.settings import Settings
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 
 HEAD = ("ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "SIZE", "ENGINE", "STATE")
 HEAD_PICTURES = ("PICTURES", "NAME", "LICENSE", "MAKER", "SIZE", "CAN", "RUNS", "STATE")
@@ -95,7 +95,9 @@ def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     for entry in restricted:
         for number, line in enumerate(terminal.wrapped(f"{entry.id}: {entry.restricts}", 4)):
             terminal.line(f"{'  - ' if number == 0 else '    '}{line}")
-    terminal.dim_line(f"This machine has {size(memory.physical())} of memory; what a model needs is an estimate.")
+    terminal.dim_line(
+        f"This machine has {format_size(memory.physical())} of memory; what a model needs is an estimate."
+    )
     return 0
 
 
@@ -157,7 +159,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         model.license or "",
         maker.replace(", (", " ("),
         f"{model.context:,}" if model.context else "",
-        size(model.size) if model.size else "",
+        format_size(model.size) if model.size else "",
         model.engine,
         row.state,
     )
@@ -194,8 +196,8 @@ def _offer_cells(offer: Offer, paces: SpeedEstimator) -> tuple[str, ...]:
         state = "too large for this machine"
     else:
         state = f"`eclair pull {entry.id}`"
-    needs = size(offer.memory) if offer.memory is not None else ""
-    bytes = size(offer.size) if offer.size is not None else ""
+    needs = format_size(offer.memory) if offer.memory is not None else ""
+    bytes = format_size(offer.size) if offer.size is not None else ""
     writes = describe_speed(paces.estimate(entry, offer.size)) if offer.fits else ""
     return (entry.id, entry.name, entry.license, made_by(entry), bytes, needs, writes, state)
 

@@ -30,7 +30,7 @@ from eclair.models.throughput import Throughput
 from eclair.network.audit_log import open_gate
 from eclair.network.client import DownloadClient
 from eclair.settings import Settings
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ def pull_labels(settings: Settings, terminal: Terminal) -> None:
 
     async def work() -> Path:
         async with open_gate(settings) as gate:
-            return await download.bring(settings.data_dir, report=meter.report, gate=gate)
+            return await download.download_classifier(settings.data_dir, report=meter.report, gate=gate)
 
     try:
         path = _carried(work, terminal)
@@ -137,7 +137,7 @@ def _carried(work: Callable[[], Coroutine[Any, Any, T]], terminal: Terminal) -> 
 
 def _introduce(wanted: DownloadPlan, terminal: Terminal) -> None:
     entry = wanted.entry
-    facts = [entry.name, made_by(entry), entry.license, size(wanted.size) if wanted.size else ""]
+    facts = [entry.name, made_by(entry), entry.license, format_size(wanted.size) if wanted.size else ""]
     terminal.complain(" · ".join(fact for fact in facts if fact))
     if wanted.why:
         terminal.complain(f"{wanted.why}.")
@@ -160,7 +160,9 @@ def _ask(wanted: DownloadPlan, terminal: Terminal, *, accepted: bool) -> None:
 
 def _remove(name: str, settings: Settings, terminal: Terminal) -> int:
     entry, freed = asyncio.run(remove_model(_catalogs(settings), name))
-    frees = f"that frees {size(freed)}" if freed else "its file stays under its other name, so that frees nothing"
+    frees = (
+        f"that frees {format_size(freed)}" if freed else "its file stays under its other name, so that frees nothing"
+    )
     terminal.line(f"{entry.name} is removed; {frees}")
     return 0
 
@@ -195,13 +197,13 @@ class Meter:
         if not progress.total:
             return f"{doing}…"
         if begins:
-            return f"{doing}, {size(progress.total)}…"
+            return f"{doing}, {format_size(progress.total)}…"
         part = progress.done / progress.total
-        facts = [f"{size(progress.done)} of {size(progress.total)}", *self._figures()]
+        facts = [f"{format_size(progress.done)} of {format_size(progress.total)}", *self._figures()]
         drawn = f" {'━' * round(part * BAR)}{'─' * (BAR - round(part * BAR))}" if bar else ""
         return f"{doing}{drawn} {part:.0%} · {' · '.join(facts)}"
 
     def _figures(self) -> list[str]:
         """Rate and time left, once they can be told."""
         rate, left = self._pace.rate, self._pace.seconds_left
-        return [f"{size(round(rate))}/s", f"{duration(left * 1000)} left"] if rate and left is not None else []
+        return [f"{format_size(round(rate))}/s", f"{duration(left * 1000)} left"] if rate and left is not None else []

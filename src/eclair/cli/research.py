@@ -23,7 +23,7 @@ from eclair.errors import InvalidInput
 from eclair.schema.events import RunFailed, decode
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.web.research.plan import MAX_QUESTION_CHARS, MAX_QUESTIONS, plan
+from eclair.web.research.plan import MAX_QUESTION_CHARS, MAX_QUESTIONS, plan_research
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -64,7 +64,7 @@ async def _research(
 async def _planned(app: App, request: str, options: TurnOptions, terminal: Terminal) -> Sequence[str]:
     terminal.status("Making a plan…")
     route = await app.router.route(LOCAL_PRINCIPAL, options)
-    made = await plan(LOCAL_PRINCIPAL, request, route.engine, route.model, app.ledger.ask, date.today())
+    made = await plan_research(LOCAL_PRINCIPAL, request, route.engine, route.model, app.ledger.ask, date.today())
     terminal.status("")
     return made.questions
 

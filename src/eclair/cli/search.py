@@ -22,7 +22,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.web import WebHit, WebQuery
 from eclair.settings import Settings
 from eclair.web.providers import providers_table
-from eclair.web.queries import asked_for
+from eclair.web.queries import parse_search
 from eclair.web.search import SEARCH_TIMEOUT_S, MetaSearch, ProviderStatus, SearchOutcome, run_search
 
 COLUMNS = ("NAME", "SERVICE", "WHERE", "STATE", "TERMS")
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     text = " ".join(arguments.words)
     if not 0 < len(text) <= 2000:
         raise InvalidInput("Write what to search for, in at most 2,000 characters.")
-    queries = asked_for(text, arguments.language, arguments.days, date.today())
+    queries = parse_search(text, arguments.language, arguments.days, date.today())
     return carry_out(_search(settings, queries, arguments, terminal))
 
 

@@ -22,7 +22,7 @@ from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
 from eclair.models.installed import InstalledModel
 from eclair.network.audit_log import open_gate
 from eclair.settings import Settings
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 
 HEAD = ("TRIED", "READS", "WRITES", "AFTER A LONG TEXT", "GAIN", "", "WHY")
 
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.reset:
         with profile.tuning_lock(settings.data_dir):
             freed = profile.delete_tuning(settings.data_dir, model.entry.id)
-        terminal.line(f"{model.entry.name} runs as it came again; that frees {size(freed)}")
+        terminal.line(f"{model.entry.name} runs as it came again; that frees {format_size(freed)}")
         return 0
     _ask(model, terminal, accepted=arguments.yes, build=arguments.build and not profile.is_compiled(settings.data_dir))
     found: list[Tuning] = []
@@ -78,13 +78,13 @@ def _ask(model: InstalledModel, terminal: Terminal, *, accepted: bool, build: bo
     if accepted or not (terminal.for_person and sys.stdin is not None and sys.stdin.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
         return
     terminal.complain(
-        f"{model.entry.name} is measured for some minutes, which needs up to {size(4 * model.size)} of disk meanwhile "
-        "and a machine that has little else to do. Ctrl-C ends it and changes nothing."
+        f"{model.entry.name} is measured for some minutes, which needs up to {format_size(4 * model.size)} of disk "
+        "meanwhile and a machine that has little else to do. Ctrl-C ends it and changes nothing."
     )
     if build:
         terminal.complain(
-            f"First the engine is compiled for this processor out of its own sources ({size(SOURCES.size)} from the "
-            f"package index), which takes some ten minutes of all cores and {size(MIN_FREE_BYTES)} of disk. "
+            f"First the engine is compiled for this processor out of its own sources ({format_size(SOURCES.size)} from "
+            f"the package index), which takes some ten minutes of all cores and {format_size(MIN_FREE_BYTES)} of disk. "
             "It is kept if it is faster."
         )
     terminal.write("Begin? [y/N] ")
@@ -124,8 +124,8 @@ def _show(model: InstalledModel, found: Tuning, terminal: Terminal) -> None:
         f"{model.entry.name} runs {described(found.choice)}: it reads prompts x "
         f"{found.after.prefill / found.before.prefill:.2f} and writes x "
         f"{found.after.decode / found.before.decode:.2f} as fast as it did.",
-        f"This machine reads {found.bandwidth / 1e9:.0f} GB/s from memory, and {size(found.bytes)} for each token: it "
-        f"could write {limit:.0f} tokens/s at most, and {found.after.decode / limit:.0%} of that is reached.",
+        f"This machine reads {found.bandwidth / 1e9:.0f} GB/s from memory, and {format_size(found.bytes)} for each "
+        f"token: it could write {limit:.0f} tokens/s at most, and {found.after.decode / limit:.0%} of that is reached.",
         f"This holds for {found.machine}, from the model's next start on.",
         *_better(found),
     ):

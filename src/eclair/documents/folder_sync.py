@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from eclair.documents.ingest import Intake, sized
+from eclair.documents.ingest import Ingestor, limit_size
 from eclair.errors import Conflict, InvalidInput, NotFound, TooLarge, UserError
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
@@ -160,7 +160,7 @@ def plan_sync(found: FolderScan, known: Iterable[StoredFile], roots: Sequence[Pa
 
 
 async def sync(
-    storage: Storage, intake: Intake, principal: Principal, library: str, plan: SyncPlan, most_mb: int
+    storage: Storage, ingestor: Ingestor, principal: Principal, library: str, plan: SyncPlan, max_mb: int
 ) -> AsyncGenerator[SyncResult, None]:
     """Carry out a plan, yielding the result for each file. Raises NotFound for the library, and StoreError."""
     places = asyncio.Semaphore(MAX_CONCURRENT_FILES)
@@ -168,7 +168,7 @@ async def sync(
     async def one(seen: ScannedFile, old: StoredFile | None) -> SyncResult:
         async with places:
             try:
-                return await _taken(storage, intake, principal, library, seen, old, most_mb)
+                return await _taken(storage, ingestor, principal, library, seen, old, max_mb)
             except NotFound:
                 await storage.libraries.get_library(principal, library)
                 return SyncResult("refused", seen.name, why=f"{seen.path} was removed here while it was read anew.")
@@ -186,7 +186,7 @@ async def sync(
         await asyncio.gather(*tasks, return_exceptions=True)
     for file in plan.gone:
         try:
-            await intake.delete(principal, file.id)
+            await ingestor.delete(principal, file.id)
         except NotFound:
             continue
         yield SyncResult("removed", file.name, file.id)
@@ -194,7 +194,7 @@ async def sync(
 
 async def _taken(
     storage: Storage,
-    intake: Intake,
+    ingestor: Ingestor,
     principal: Principal,
     library: str,
     seen: ScannedFile,
@@ -210,7 +210,7 @@ async def _taken(
         return SyncResult("same", seen.name, old.id)
     async with aclosing(read_file(Path(seen.path), most_mb)) as source:
         try:
-            state = await intake.take(
+            state = await ingestor.ingest(
                 principal,
                 seen.name,
                 "application/octet-stream",
@@ -225,9 +225,9 @@ async def _taken(
     return SyncResult("added" if old is None else "changed", seen.name, state.file.id)
 
 
-async def read_file(path: Path, most_mb: int) -> AsyncGenerator[bytes, None]:
+async def read_file(path: Path, max_mb: int) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of a file. Raises InvalidInput for an unreadable or empty file, and TooLarge."""
-    async with aclosing(sized(_pieces(path), str(path), most_mb)) as pieces:
+    async with aclosing(limit_size(_pieces(path), str(path), max_mb)) as pieces:
         async for piece in pieces:
             yield piece
 

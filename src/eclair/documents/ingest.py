@@ -30,7 +30,7 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.documents import DocumentState
 from eclair.storage.files import FileState, StoredFile
 from eclair.storage.libraries import Library
-from eclair.util.background import Idle
+from eclair.util.background import IdleScheduler
 
 OFTEN = 0.25
 """Seconds from a page on, after which those that were read meanwhile are kept with it and told of."""
@@ -74,7 +74,7 @@ class _Gathered:
         return len(self.pages) >= MOST_PAGES or (self.since > 0 and time.monotonic() - self.since >= OFTEN)
 
 
-class Intake:
+class Ingestor:
     """`start` takes up what is unfinished; `close` leaves it for the next time."""
 
     def __init__(
@@ -84,7 +84,7 @@ class Intake:
         parser: Parser,
         embedder: Embedder | None,
         changes: ChangeFeed,
-        idle: Idle,
+        idle: IdleScheduler,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
     ) -> None:
@@ -104,9 +104,9 @@ class Intake:
         self._deleting = asyncio.Lock()
         self._waking: asyncio.Task[None] | None = None
         self._told = 0.0
-        self.unread: str | None = None
+        self.read_error: str | None = None
         """Why nothing can be read for now."""
-        self.unembedded: str | None = None
+        self.embed_error: str | None = None
         """Why nothing can be embedded for now."""
 
     @property
@@ -136,7 +136,7 @@ class Intake:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def take(
+    async def ingest(
         self,
         principal: Principal,
         name: str,
@@ -147,7 +147,7 @@ class Intake:
         path: str | None = None,
         mtime_ns: int | None = None,
         replaces: str | None = None,
-        soon: bool = False,
+        is_urgent: bool = False,
     ) -> FileState:
         """Keep a file, in the place of the one that it `replaces`, and have it read: `soon`, as where it is in no
         library, before what others put into theirs. Raises what `source` raises,
@@ -178,7 +178,7 @@ class Intake:
                 raise
             await self._erased(gone)
         if state.state in ("queued", "reading"):
-            self._queues["message" if soon or library is None else "library"].put_nowait(kept.name)
+            self._queues["message" if is_urgent or library is None else "library"].put_nowait(kept.name)
         self._tell(now=True)
         return FileState(file, state)
 
@@ -189,11 +189,11 @@ class Intake:
         self._tell(now=True)
         return library
 
-    async def picture(self, file: StoredFile, page: int, width: int) -> bytes:
+    async def render_page(self, file: StoredFile, page: int, width: int) -> bytes:
         """A page as PNG, `width` pixels wide. Raises what the parser raises."""
-        return await self._parser.picture(self._blobs.path(file.sha256), file.name, page, width)
+        return await self._parser.render_page(self._blobs.path(file.sha256), file.name, page, width)
 
-    async def read_again(self, principal: Principal, id: str) -> FileState:
+    async def retry(self, principal: Principal, id: str) -> FileState:
         """Read anew what could not be read. Raises NotFound."""
         file = (await self._storage.files.get_file(principal, id)).file
         state = await self._storage.documents.requeue(file.sha256, READER_VERSION)
@@ -214,12 +214,12 @@ class Intake:
                 await self._erased(blob)
         self._tell(now=True)
 
-    async def wait(self, sha256s: set[str], seconds: float) -> None:
+    async def wait_until_searchable(self, sha256s: set[str], seconds: float) -> None:
         """Until something can be found in each of these documents, or it is known that nothing can, or for so long."""
 
         async def unknown() -> bool:
             states = [await self._state(sha256) for sha256 in sha256s]
-            return any(state is not None and is_unknown(state) for state in states)
+            return any(state is not None and is_pending(state) for state in states)
 
         try:
             async with asyncio.timeout(seconds), self._read:
@@ -267,7 +267,7 @@ class Intake:
                 del self._readers[sha256]
             if not task.cancelled() and (error := task.exception()) is not None:
                 if isinstance(error, StoreError):
-                    self.unread = error.message
+                    self.read_error = error.message
                     log.warning("a document waits to be read: %s", error.message)
                     asyncio.get_running_loop().call_later(AGAIN, queue.put_nowait, sha256)
                 else:
@@ -312,7 +312,7 @@ class Intake:
 
     async def _keep(self, sha256: str, gathered: _Gathered, *, finished: bool = False) -> None:
         await self._storage.documents.add_pages(sha256, gathered.pages, gathered.chunks, finished=finished)
-        self.unread = None
+        self.read_error = None
         await self._woken()
 
     async def _woken(self, *, ended: bool = False) -> None:
@@ -356,7 +356,7 @@ class Intake:
             try:
                 await self._embed_rest(embedder)
             except EclairError as error:
-                self.unembedded = error.message
+                self.embed_error = error.message
                 log.warning("documents are found by their words alone for now: %s", error.message)
                 asyncio.get_running_loop().call_later(AGAIN, self._chunks.set)
 
@@ -365,9 +365,9 @@ class Intake:
         with self._blobs.try_lock_embedding() as ours:
             while ours and (chunks := await self._storage.chunks.list_unembedded(embedder.name, BATCH)):
                 await self._calm()
-                vectors = await embedder.embed([text_of(chunk) for chunk in chunks], "passage", soon=False)
+                vectors = await embedder.embed([embedding_text(chunk) for chunk in chunks], "passage", soon=False)
                 await self._storage.chunks.add_vectors(embedder.name, chunks, vectors)
-                self.unembedded = None
+                self.embed_error = None
                 self._tell(now=len(chunks) < BATCH)
 
     async def _calm(self) -> None:
@@ -378,7 +378,7 @@ class Intake:
 
         try:
             async with asyncio.timeout(PATIENCE):
-                while await self._idle.work_once(nothing, calm=0) is None:
+                while await self._idle.run_once(nothing, delay_s=0) is None:
                     pass
         except TimeoutError:
             return
@@ -399,13 +399,13 @@ class Intake:
             self._changes.publish(None, "files")
 
 
-async def sized(source: AsyncIterable[bytes], name: str, most_mb: int) -> AsyncGenerator[bytes, None]:
+async def limit_size(source: AsyncIterable[bytes], name: str, max_mb: int) -> AsyncGenerator[bytes, None]:
     """The bytes of a file, as they come. Raises TooLarge, and InvalidInput where there is nothing."""
     size = 0
     async for piece in source:
         size += len(piece)
-        if size > most_mb * 1_000_000:
-            raise TooLarge(f"{name} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).")
+        if size > max_mb * 1_000_000:
+            raise TooLarge(f"{name} is larger than {max_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).")
         yield piece
     if size == 0:
         raise InvalidInput(f"{name} is empty; choose another file.")
@@ -417,12 +417,12 @@ def _complain(task: asyncio.Task[None]) -> None:
         log.error("work on documents has ended", exc_info=error)
 
 
-def is_unknown(state: DocumentState) -> bool:
+def is_pending(state: DocumentState) -> bool:
     """Whether nothing of the document can be found yet, but soon."""
     return not state.chunks and state.state in ("queued", "reading")
 
 
-def text_of(chunk: Chunk) -> str:
+def embedding_text(chunk: Chunk) -> str:
     """What of a chunk is embedded: its words below the headings that it does not begin with itself."""
     above = [heading for heading in chunk.heading if heading not in chunk.text[: len(heading) + HEAD]]
     return "\n".join([*([" › ".join(above)] if above else []), chunk.text])

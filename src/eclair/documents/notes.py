@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from eclair.citations.checker import CitationChecker
 from eclair.citations.evidence import Supported
-from eclair.documents.sections import Part, Stated, telling
+from eclair.documents.sections import KeySentence, Section, choose_key_sentences
 from eclair.errors import UpstreamError
 from eclair.generation.prompt import harmless
 from eclair.generation.usage import AskModel
@@ -57,13 +57,13 @@ class _Job:
     title: str
     text: str
     passages: tuple[Passage, ...]
-    kept: list[Stated] | None = None
+    kept: list[KeySentence] | None = None
 
 
 Step = StepStarted | StepFinished | Notice
 
 
-class Notes:
+class NoteTaker:
     """The notes of one model for one question. `stated` are those of each part, in order, and `titles` what the parts
     stand under."""
 
@@ -83,9 +83,9 @@ class Notes:
         self._question = question
         self._clock = clock
         self.titles: list[str] = []
-        self.stated: list[list[Stated]] = []
+        self.stated: list[list[KeySentence]] = []
 
-    async def take(self, parts: Sequence[Part], sentences: int) -> AsyncGenerator[Step, None]:
+    async def take_notes(self, parts: Sequence[Section], sentences: int) -> AsyncGenerator[Step, None]:
         """Read the parts, some at the same time, and where they give more than so many sentences, the notes once more.
         Says how far it is and what could not be read. Raises UpstreamError where nothing can be, and gives
         up once as many parts have failed as are read at the same time."""
@@ -100,13 +100,13 @@ class Notes:
                     yield step
 
     async def _do(self, jobs: Sequence[_Job], most: int, word: str) -> AsyncGenerator[Step, None]:
-        said = asyncio.Queue[Step | asyncio.Task[list[Stated] | UpstreamError]]()
+        said = asyncio.Queue[Step | asyncio.Task[list[KeySentence] | UpstreamError]]()
         places = asyncio.Semaphore(AT_ONCE)
 
         def titled(number: int) -> str:
             return f"{word} {number} of {len(jobs)}: {jobs[number - 1].title}"
 
-        async def note(number: int, job: _Job) -> list[Stated] | UpstreamError:
+        async def note(number: int, job: _Job) -> list[KeySentence] | UpstreamError:
             async with places:
                 step, began = f"{word.lower()}-{number}", self._clock()
                 said.put_nowait(StepStarted(step, "read", titled(number)))
@@ -120,7 +120,7 @@ class Notes:
         tasks = [asyncio.create_task(note(number, job), name="read a part") for number, job in enumerate(jobs, 1)]
         for task in tasks:
             task.add_done_callback(said.put_nowait)
-        noted: dict[int, list[Stated]] = {}
+        noted: dict[int, list[KeySentence]] = {}
         failed: dict[int, UpstreamError] = {}
         try:
             left = len(tasks)
@@ -151,25 +151,25 @@ class Notes:
         self.titles = [job.title for job in jobs]
         self.stated = [noted.get(number, []) for number in range(1, len(jobs) + 1)]
 
-    async def _noted(self, job: _Job, most: int) -> list[Stated]:
+    async def _noted(self, job: _Job, most: int) -> list[KeySentence]:
         """The model's notes, as far as the passages say them. Where they say none of it, what tells most in them."""
         said = await self._said(job, most)
         numbered = {number: replace(passage, number=number) for number, passage in enumerate(job.passages, 1)}
         checker = CitationChecker(tuple(numbered.values()), None, self._question)
         sentences = SentenceSplitter()
-        stated: list[Stated] = []
+        stated: list[KeySentence] = []
         claimed = False
         for start, end in [*sentences.add(said), *sentences.finish()]:
             verdict = await checker.check(said[start:end])
             claimed = claimed or verdict is not None
             if isinstance(verdict, Supported) and len(stated) < most:
                 passage = replace(numbered[verdict.passage], number=0)
-                stated.append(Stated(" ".join(said[start:end].split()), passage, verdict.start, verdict.end))
+                stated.append(KeySentence(" ".join(said[start:end].split()), passage, verdict.start, verdict.end))
         if stated or not claimed:
             return stated
         if job.kept is not None:
             return job.kept
-        return (await asyncio.to_thread(telling, self._question, [Part(job.title, job.passages)]))[0]
+        return (await asyncio.to_thread(choose_key_sentences, self._question, [Section(job.title, job.passages)]))[0]
 
     async def _said(self, job: _Job, most: int) -> str:
         ask = _ASK.format(text=harmless(job.text), title=job.title, most=most, question=self._question)
@@ -198,7 +198,7 @@ def _each(sentences: int, jobs: int) -> int:
     return min(MOST, max(LEAST, sentences // jobs))
 
 
-def _grouped(parts: Sequence[Part], stated: Sequence[list[Stated]], groups: int) -> list[_Job]:
+def _grouped(parts: Sequence[Section], stated: Sequence[list[KeySentence]], groups: int) -> list[_Job]:
     """The notes of neighbouring parts together, in `groups` of like size at most."""
     noted = [(part, notes) for part, notes in zip(parts, stated, strict=True) if notes]
     size = -(-len(noted) // groups)

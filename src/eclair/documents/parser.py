@@ -64,7 +64,7 @@ class Parser:
                 if not isinstance(piece, About):
                     yield piece
 
-    async def page(self, path: Path, name: str, served: ServedPage) -> tuple[str, About, tuple[Page, ...]]:
+    async def read_web_page(self, path: Path, name: str, served: ServedPage) -> tuple[str, About, tuple[Page, ...]]:
         """Return the media type, metadata and pages of a web page that was `served` into a file.
 
         Cancelling ends the work at once. Raises UnreadableFile and TooLarge.
@@ -84,7 +84,7 @@ class Parser:
                         pass
         return media, about, tuple(pages)
 
-    async def picture(self, path: Path, name: str, page: int, width: int) -> bytes:
+    async def render_page(self, path: Path, name: str, page: int, width: int) -> bytes:
         """Return page `page` as PNG, `width` pixels wide.
 
         Raises UnreadableFile and TooLarge, and NotFound where there is no such page or no fixed layout.
@@ -94,7 +94,7 @@ class Parser:
             raise _damaged(name)
         return result.png
 
-    async def prepared(self, path: Path, name: str, side: int) -> Prepared:
+    async def prepare_image(self, path: Path, name: str, side: int) -> Prepared:
         """Prepare a picture for a model that uses `side` pixels of its longer side. Raises as `picture` does."""
         result = await self._result(PrepareImage(os.fspath(path), name, self._limits, side))
         if not isinstance(result, Prepared):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from eclair.documents.search import Found
+from eclair.documents.search import FoundChunk
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import PageBreak, Passage
 from eclair.storage.documents import StoredPage
 from eclair.storage.files import StoredFile
 
 
-def found_passage(found: Found) -> Passage:
+def found_passage(found: FoundChunk) -> Passage:
     """Return the passage of a found chunk, unnumbered."""
     chunk = found.chunk
     return Passage(

@@ -44,17 +44,19 @@ class _Line:
     score: float
 
 
-async def quotes(question: str, passages: Sequence[Passage], embedder: Embedder | None, most: int = 1) -> list[Quote]:
+async def choose_quotes(
+    question: str, passages: Sequence[Passage], embedder: Embedder | None, limit: int = 1
+) -> list[Quote]:
     """The `most` sentences that answer the question best, or two where one is wanted and the second is about as good,
     in the order in which they stand; each ready to be shown as a quote of Markdown, with its citation. Raises what the
     embedder raises."""
     lines = await asyncio.to_thread(_by_words, question, passages[:LOOKED_AT])
-    if embedder is not None and len(lines) > most:
+    if embedder is not None and len(lines) > limit:
         lines = await _by_meaning(question, lines[:EMBEDDED], embedder)
-    if most == 1 and len(lines) > 1 and lines[0].score - lines[1].score < CLOSE:
-        most = 2
-    chosen = sorted(lines[:most], key=lambda line: (line.passage.number, line.start))
-    return [quoted(line.passage, line.start, line.end) for line in chosen]
+    if limit == 1 and len(lines) > 1 and lines[0].score - lines[1].score < CLOSE:
+        limit = 2
+    chosen = sorted(lines[:limit], key=lambda line: (line.passage.number, line.start))
+    return [make_quote(line.passage, line.start, line.end) for line in chosen]
 
 
 def _by_words(question: str, passages: Sequence[Passage]) -> list[_Line]:
@@ -96,7 +98,7 @@ async def _by_meaning(question: str, lines: Sequence[_Line], embedder: Embedder)
     return [replace(lines[place], score=float(both[place])) for place in order]
 
 
-def quoted(passage: Passage, start: int, end: int, title: str = "") -> Quote:
+def make_quote(passage: Passage, start: int, end: int, title: str = "") -> Quote:
     """Characters `start` to `end` of a passage's text as a quote, below a line that says where it stands."""
     text = passage.text[start:end]
     words = " ".join(text.split())

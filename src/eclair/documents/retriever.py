@@ -13,17 +13,25 @@ import re
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
-from eclair.documents.ingest import Intake, is_unknown
-from eclair.documents.notes import Notes
+from eclair.documents.ingest import Ingestor, is_pending
+from eclair.documents.notes import NoteTaker
 from eclair.documents.passages import file_passages, found_passage
-from eclair.documents.quotes import quoted, quotes
-from eclair.documents.relevance import MEASURED, fits, near, nothing
-from eclair.documents.search import Found, Search
-from eclair.documents.sections import FRAMING, Part, Stated, fitting, parts_of, telling
+from eclair.documents.quotes import choose_quotes, make_quote
+from eclair.documents.reading_budget import ReadingBudget, reading_budget
+from eclair.documents.relevance import CALIBRATED_EMBEDDER, may_answer, nothing_found_text, passage_cosines
+from eclair.documents.search import DocumentSearch, FoundChunk
+from eclair.documents.sections import (
+    PASSAGE_OVERHEAD_CHARS,
+    KeySentence,
+    Section,
+    choose_key_sentences,
+    fit_sentences,
+    split_sections,
+)
 from eclair.errors import NotFound, StoreError, UnreadableFile, UpstreamError
 from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers, Quote
 from eclair.generation.usage import AskModel
@@ -39,74 +47,50 @@ from eclair.text.intent.location import filter_photo_locations
 from eclair.text.intent.whole_document import wants_whole_document
 from eclair.text.language import identify_language, lists_language
 
-WAIT = 20.0
-"""Seconds for which an answer waits for something of a document to be read."""
-PATIENCE = 15.0
-"""Seconds for which files that were read are waited for until they are found by meaning too."""
-GLANCE = 0.1
-"""Seconds between two looks at how far files are."""
-SHORT = 5
-"""Words below which a question is searched for together with the one before."""
-LONGEST = 10_000
-"""Chunks of documents that are looked at for one answer: about two thousand pages."""
-PARTS = 64
-"""Parts of documents that are read for one answer."""
-LIBRARY = 20
-"""Files up to which a library is read as a whole."""
-SHORT_PART = 800
-"""Characters of which a sentence is quoted at least."""
-SHORTEST = 100
-"""Characters that a passage of a table rarely has less than."""
-QUOTES = 12
-"""Sentences that are quoted in the place of an answer on the whole."""
-SENTENCE = 150
-"""Characters of a note's sentence, about."""
-MANY_PASSAGES_FROM_BILLIONS = 10.0
-"""Size from which more passages are shown: what runs a model that large reads them in no time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How many passages a model is shown, and how many characters of a document it is given whole."""
-
-    passages: int
-    whole: int
-
-
-def budget(model: Model) -> Budget:
-    """Limit what the model is given to read by its tier and size, and to about half of its window."""
-    window = 4 * (model.context or 32_000)
-    if model.tier == "tiny":
-        return Budget(4, min(3_600, window // 4))
-    used = model.active or model.parameters
-    passages = 12 if used is not None and used >= MANY_PASSAGES_FROM_BILLIONS else 8
-    whole = 6_000 if model.tier == "small" else 48_000
-    return Budget(min(passages, max(2, window // 2 // 1000)), min(window // 3, whole))
-
+READ_TIMEOUT_S = 20.0
+"""How long an answer waits for the first pages of a document."""
+EMBED_TIMEOUT_S = 15.0
+"""How long `wait_until_read` waits for embeddings once the text is read."""
+POLL_INTERVAL_S = 0.1
+MIN_QUERY_WORDS = 5
+"""A shorter question is searched for together with the one before."""
+MAX_CHUNKS = 10_000
+"""Chunks read for one answer: about two thousand pages."""
+MAX_SECTIONS = 64
+MAX_LIBRARY_FILES = 20
+"""A larger library is never read as a whole."""
+MIN_SECTION_CHARS = 800
+"""Each quote stands for at least this much text."""
+MIN_ROW_CHARS = 100
+"""Passages of a table are rarely shorter."""
+MAX_QUOTES = 12
+"""Sentences quoted in place of an answer about a whole document."""
+NOTE_SENTENCE_CHARS = 150
+"""Typical length of a sentence in a note."""
 
 _ASKS = re.compile(r"[?？؟;]")
 
 log = logging.getLogger(__name__)
 
 
-class Documents:
+class DocumentService:
     """Looks up what goes along with a question, and makes the retriever of its answer."""
 
     def __init__(
-        self, storage: Storage, search: Search, intake: Intake, embedder: Embedder | None, ask: AskModel
+        self, storage: Storage, search: DocumentSearch, ingestor: Ingestor, embedder: Embedder | None, ask: AskModel
     ) -> None:
         self._storage = storage
         self._search = search
-        self._intake = intake
+        self._ingestor = ingestor
         self._embedder = embedder
         self._ask = ask
 
-    async def attachments(self, principal: Principal, files: Sequence[str]) -> tuple[Attachment, ...]:
+    async def get_attachments(self, principal: Principal, files: Sequence[str]) -> tuple[Attachment, ...]:
         """Raises NotFound."""
         found = [(await self._storage.files.get_file(principal, id)).file for id in dict.fromkeys(files)]
         return tuple(Attachment(file.id, file.name, file.size, file.media) for file in found)
 
-    async def until_read(self, principal: Principal, files: Sequence[str]) -> AsyncGenerator[FileState, None]:
+    async def wait_until_read(self, principal: Principal, files: Sequence[str]) -> AsyncGenerator[FileState, None]:
         """Until all of these are read and, for a while, embedded: how far the one is that is waited for, now and again.
         Raises NotFound, UnreadableFile for one that cannot be read, StoreError where nothing can be for now."""
         until: float | None = None
@@ -116,18 +100,18 @@ class Documents:
                 if fault is not None:
                     raise UnreadableFile(fault.message)
             waiting = [each for each in states if not _ready(each)]
-            if waiting and self._intake.unread is not None:
-                raise StoreError(self._intake.unread)
+            if waiting and self._ingestor.read_error is not None:
+                raise StoreError(self._ingestor.read_error)
             if not waiting:
-                until = until or time.monotonic() + PATIENCE
-                if time.monotonic() < until and self._intake.has_embedder and self._intake.unembedded is None:
+                until = until or time.monotonic() + EMBED_TIMEOUT_S
+                if time.monotonic() < until and self._ingestor.has_embedder and self._ingestor.embed_error is None:
                     waiting = [each for each in states if each.document.embedded < each.document.chunks]
             if not waiting:
                 return
             yield waiting[0]
-            await asyncio.sleep(GLANCE)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
-    async def libraries(self, principal: Principal, names: Sequence[str]) -> tuple[LibraryName, ...]:
+    async def get_libraries(self, principal: Principal, names: Sequence[str]) -> tuple[LibraryName, ...]:
         """Those of these names or ids. Raises NotFound."""
         found: list[LibraryName] = []
         for name in dict.fromkeys(names):
@@ -138,7 +122,7 @@ class Documents:
             found.append(LibraryName(library.id, library.name))
         return tuple(found)
 
-    def retriever(
+    def make_retriever(
         self, principal: Principal, history: Sequence[Message], numbers: PassageNumbers | None = None
     ) -> DocumentRetriever | None:
         """For an answer to the last question; None where no file or library goes along with the conversation."""
@@ -147,7 +131,7 @@ class Documents:
         if not files and not libraries:
             return None
         scope = SearchScope(principal, tuple(files), tuple(libraries))
-        collaborators = (self._storage, self._search, self._intake, self._embedder, self._ask)
+        collaborators = (self._storage, self._search, self._ingestor, self._embedder, self._ask)
         return DocumentRetriever(*collaborators, scope, history, numbers or PassageNumbers(history))
 
 
@@ -157,8 +141,8 @@ class DocumentRetriever:
     def __init__(
         self,
         storage: Storage,
-        search: Search,
-        intake: Intake,
+        search: DocumentSearch,
+        ingestor: Ingestor,
         embedder: Embedder | None,
         ask: AskModel,
         scope: SearchScope,
@@ -168,7 +152,7 @@ class DocumentRetriever:
     ) -> None:
         self._storage = storage
         self._search = search
-        self._intake = intake
+        self._ingestor = ingestor
         self._embedder = embedder
         self._ask = ask
         self._scope = scope
@@ -176,23 +160,23 @@ class DocumentRetriever:
         self._numbers = numbers
         self._clock = clock
         self._passages: list[Passage] = []
-        self._hits: Sequence[Found] | None = None
+        self._hits: Sequence[FoundChunk] | None = None
         self._fits = True
         self._quotes: list[Quote] = []
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Wait until something is read, search, and give the passages, best first or a whole document in its order."""
         files = await self._files()
-        waiting = {each.document.sha256: each.file.name for each in files if is_unknown(each.document)}
+        waiting = {each.document.sha256: each.file.name for each in files if is_pending(each.document)}
         if waiting:
             began = self._clock()
             yield StepStarted("read", "read", f"Reading {_names(list(waiting.values()))}")
-            await self._intake.wait(set(waiting), WAIT)
+            await self._ingestor.wait_until_searchable(set(waiting), READ_TIMEOUT_S)
             yield StepFinished("read", self._since(began))
             files = await self._files()
-        most = budget(model)
+        most = reading_budget(model)
         if wants_whole_document(_question(self._history)) and await self._whole_files(files, most) is None:
-            read = await self._everything(files, PARTS * most.whole)
+            read = await self._everything(files, MAX_SECTIONS * most.document_chars)
             async with aclosing(self._part_by_part(read, engine, model)) as findings:
                 async for finding in findings:
                     yield finding
@@ -214,7 +198,7 @@ class DocumentRetriever:
     async def certain_passages(self, model: Model) -> list[Passage]:
         """Return the passages that will be shown whatever is asked: those of files that are given whole."""
         files = await self._files()
-        whole = await self._whole_files(files, budget(model)) or ()
+        whole = await self._whole_files(files, reading_budget(model)) or ()
         return self._numbers.assign(
             filter_photo_locations(whole, _question(self._history), local=model.location == "machine")
         )
@@ -232,9 +216,9 @@ class DocumentRetriever:
         question = _question(self._history)
         language = identify_language(question)
         if not self._fits:
-            return Lead((nothing(language),), is_complete=True)
+            return Lead((nothing_found_text(language),), is_complete=True)
         is_foreign = language is not None and bool(model.languages) and not lists_language(model.languages, language)
-        found = await quotes(question, self._passages, self._embedder, 2 if is_foreign else 1)
+        found = await choose_quotes(question, self._passages, self._embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
@@ -255,7 +239,7 @@ class DocumentRetriever:
         attached = [each.file.name for each in files if each.file.id in self._scope.files]
         return _names([*attached, *(known[id] for id in self._scope.libraries)])
 
-    async def _found(self, files: Sequence[FileState], most: Budget) -> list[Passage]:
+    async def _found(self, files: Sequence[FileState], most: ReadingBudget) -> list[Passage]:
         """Passages without their numbers."""
         if (whole := await self._whole_files(files, most)) is not None:
             return whole
@@ -263,7 +247,7 @@ class DocumentRetriever:
         passages = [found_passage(each) for each in found]
         if not found:
             return []
-        sheet = await self._sheet(found[0], most.whole // 2)
+        sheet = await self._sheet(found[0], most.document_chars // 2)
         places = {(passage.file, passage.start) for passage in sheet}
         return [*sheet, *(each for each in passages if (each.file, each.start) not in places)]
 
@@ -276,9 +260,15 @@ class DocumentRetriever:
         ):
             return True
         cosines = None
-        if self._embedder is not None and self._embedder.name.startswith(MEASURED) and await self._embedded(files):
-            cosines = near(self._hits or await self._search.find(self._scope, query, budget(model).passages))
-        return await asyncio.to_thread(fits, query, self._passages, cosines or None)
+        if (
+            self._embedder is not None
+            and self._embedder.name.startswith(CALIBRATED_EMBEDDER)
+            and await self._embedded(files)
+        ):
+            cosines = passage_cosines(
+                self._hits or await self._search.find(self._scope, query, reading_budget(model).passages)
+            )
+        return await asyncio.to_thread(may_answer, query, self._passages, cosines or None)
 
     async def _embedded(self, files: Sequence[FileState]) -> bool:
         """Whether everything that is searched is found by its meaning too."""
@@ -288,14 +278,14 @@ class DocumentRetriever:
         chosen = [each for each in libraries if each.library.id in self._scope.libraries]
         return all(each.waiting == 0 and each.embedded == each.chunks for each in chosen)
 
-    async def _sheet(self, found: Found, most: int) -> list[Passage]:
+    async def _sheet(self, found: FoundChunk, most: int) -> list[Passage]:
         """The passages of the sheet on which a row was found, where it has no more than `most` characters: what is
         asked of a table may rest on all of its rows. Else that of the row alone."""
         chunk = found.chunk
         pages = await self._storage.documents.list_pages_at(chunk.document, chunk.start, chunk.end)
         if len(pages) == 1 and len(pages[0].page.text) <= most and any(b.kind == "row" for b in pages[0].page.blocks):
             start, end = pages[0].start, pages[0].start + len(pages[0].page.text)
-            near = most // SHORTEST
+            near = most // MIN_ROW_CHARS
             chunks = await self._storage.chunks.list_chunks(
                 chunk.document, max(0, chunk.number - near), chunk.number + near
             )
@@ -306,7 +296,7 @@ class DocumentRetriever:
         """All files of the scope; none where libraries are among them and it is too much to be read for one answer."""
         found = list(files)
         for library in self._scope.libraries:
-            listed = await self._storage.files.list_files(self._scope.principal, LIBRARY, library=library)
+            listed = await self._storage.files.list_files(self._scope.principal, MAX_LIBRARY_FILES, library=library)
             found += sorted(listed.files, key=lambda each: each.file.name)
             if listed.next is not None or sum(each.document.characters for each in found) > most:
                 return []
@@ -319,7 +309,7 @@ class DocumentRetriever:
         question = _question(self._history)
         whole = [
             filter_photo_locations(
-                await self._whole(each, LONGEST // len(files)), question, local=model.location == "machine"
+                await self._whole(each, MAX_CHUNKS // len(files)), question, local=model.location == "machine"
             )
             for each in files
         ]
@@ -328,9 +318,9 @@ class DocumentRetriever:
             return
         cut = sum(map(len, texts)) < sum(each.document.chunks for each in files)
         small = model.tier == "tiny"
-        room = budget(model).whole
-        parts = await asyncio.to_thread(_few, texts) if small else await asyncio.to_thread(parts_of, texts, room)
-        read = parts[: QUOTES if small else PARTS]
+        room = reading_budget(model).document_chars
+        parts = await asyncio.to_thread(_few, texts) if small else await asyncio.to_thread(split_sections, texts, room)
+        read = parts[: MAX_QUOTES if small else MAX_SECTIONS]
         findings = self._tell(read, room, self._what(files)) if small else self._note(read, room, engine, model)
         async with aclosing(findings):
             async for finding in findings:
@@ -342,40 +332,42 @@ class DocumentRetriever:
                 f"{read[-1].title}; ask about what follows by itself.",
             )
 
-    async def _tell(self, parts: Sequence[Part], room: int, what: str) -> AsyncGenerator[Finding, None]:
+    async def _tell(self, parts: Sequence[Section], room: int, what: str) -> AsyncGenerator[Finding, None]:
         """Have what tells most in each part quoted."""
         began = self._clock()
         yield StepStarted("parts", "read", f"Looking through {what}")
-        shown = fitting(await asyncio.to_thread(telling, _question(self._history), parts), room)
+        shown = fit_sentences(await asyncio.to_thread(choose_key_sentences, _question(self._history), parts), room)
         self._passages = self._numbers.assign(shown.passages)
         above = ""
         for part, stated in zip(parts, shown.stated, strict=True):
             for one in stated:
                 passage = self._resting(one)
                 title, above = part.title if part.title != above else "", part.title
-                self._quotes.append(quoted(passage, one.start - passage.start, one.end - passage.start, title))
+                self._quotes.append(make_quote(passage, one.start - passage.start, one.end - passage.start, title))
         yield StepFinished("parts", self._since(began))
 
     async def _note(
-        self, parts: Sequence[Part], room: int, engine: Engine, model: Model
+        self, parts: Sequence[Section], room: int, engine: Engine, model: Model
     ) -> AsyncGenerator[Finding, None]:
         """Have the model take notes on each part."""
-        notes = Notes(self._ask, self._scope.principal, engine, model, _question(self._history), self._clock)
+        notes = NoteTaker(self._ask, self._scope.principal, engine, model, _question(self._history), self._clock)
         try:
-            async with aclosing(notes.take(parts, room // (2 * SENTENCE + FRAMING))) as steps:
+            async with aclosing(
+                notes.take_notes(parts, room // (2 * NOTE_SENTENCE_CHARS + PASSAGE_OVERHEAD_CHARS))
+            ) as steps:
                 async for step in steps:
                     yield step
         except UpstreamError as error:
             log.warning("no notes could be taken: %s", error.message)
             return
-        shown = fitting(notes.stated, room)
+        shown = fit_sentences(notes.stated, room)
         self._passages = self._numbers.assign(shown.passages)
         for title, stated in zip(notes.titles, shown.stated, strict=True):
             lines = [f"- {one.text} [{self._resting(one).number}]" for one in stated]
             if lines:
                 yield Note("\n".join([title, *lines]))
 
-    def _resting(self, stated: Stated) -> Passage:
+    def _resting(self, stated: KeySentence) -> Passage:
         """The passage on which a sentence rests, under its number."""
         return next(
             passage
@@ -383,14 +375,14 @@ class DocumentRetriever:
             if passage.file == stated.passage.file and passage.start <= stated.start and stated.end <= passage.end
         )
 
-    async def _whole_files(self, files: Sequence[FileState], most: Budget) -> list[Passage] | None:
+    async def _whole_files(self, files: Sequence[FileState], most: ReadingBudget) -> list[Passage] | None:
         """All that there is to know, where the model may be shown it; None where it has to be searched."""
         characters = sum(each.document.characters for each in files)
-        if not files or self._scope.libraries or characters > most.whole or not all(map(_ready, files)):
+        if not files or self._scope.libraries or characters > most.document_chars or not all(map(_ready, files)):
             return None
         return [passage for each in files for passage in await self._whole(each)]
 
-    async def _whole(self, file: FileState, most: int = LONGEST) -> list[Passage]:
+    async def _whole(self, file: FileState, most: int = MAX_CHUNKS) -> list[Passage]:
         """The file's passages in order, as many as `most` chunks."""
         sha256 = file.document.sha256
         chunks = await self._storage.chunks.list_chunks(sha256, 0, most - 1)
@@ -415,20 +407,20 @@ class DocumentRetriever:
         return round((self._clock() - began) * 1000, 1)
 
 
-def _few(texts: Sequence[Sequence[Passage]]) -> list[Part]:
+def _few(texts: Sequence[Sequence[Passage]]) -> list[Section]:
     """As many parts as are quoted, or fewer; more only where there are more files."""
-    most = max(SHORT_PART, sum(len(passage.text) for text in texts for passage in text) // QUOTES)
-    parts = parts_of(texts, most)
-    while len(parts) > max(QUOTES, len(texts)):
+    most = max(MIN_SECTION_CHARS, sum(len(passage.text) for text in texts for passage in text) // MAX_QUOTES)
+    parts = split_sections(texts, most)
+    while len(parts) > max(MAX_QUOTES, len(texts)):
         most += most // 4
-        parts = parts_of(texts, most)
+        parts = split_sections(texts, most)
     return parts
 
 
 def _query(history: Sequence[Message]) -> str:
     """What is searched for: the question, and where it is short what was asked before."""
     asked = [message.text for message in history if message.role == "user"]
-    return "\n".join(asked[-2:]) if len(asked[-1].split()) < SHORT else asked[-1]
+    return "\n".join(asked[-2:]) if len(asked[-1].split()) < MIN_QUERY_WORDS else asked[-1]
 
 
 def _question(history: Sequence[Message]) -> str:

@@ -31,14 +31,14 @@ _ENDED = re.compile(r"[.!?…。！？؟][\"'”’“»›)\]*_]*\Z")
 BEGINNING = 40
 """Characters with which a part begins, where it has neither a heading nor a page of its own."""
 
-FRAMING = 70
+PASSAGE_OVERHEAD_CHARS = 70
 """Characters that the number and the place of a passage take."""
 
 # The parts
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Section:
     """A stretch of one document: `passages` in its order, not numbered. `title` is what it stands under, or where."""
 
     title: str
@@ -50,7 +50,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class KeySentence:
     """A sentence, and what it rests on: characters `start` to `end` of the document in which `passage` stands."""
 
     text: str
@@ -59,9 +59,9 @@ class Stated:
     end: int
 
 
-def parts_of(files: Sequence[Sequence[Passage]], most: int) -> list[Part]:
+def split_sections(files: Sequence[Sequence[Passage]], most: int) -> list[Section]:
     """Each file in parts of about `most` characters, along its headings as far as they allow."""
-    parts: list[Part] = []
+    parts: list[Section] = []
     for passages in files:
         depth = _depth(passages)
         held: list[Passage] = []
@@ -107,11 +107,11 @@ def _cut(passages: list[Passage], most: int) -> list[list[Passage]]:
     return pieces
 
 
-def _part(passages: list[Passage], depth: int, files: Sequence[Sequence[Passage]]) -> Part:
+def _part(passages: list[Passage], depth: int, files: Sequence[Sequence[Passage]]) -> Section:
     first, last = passages[0], passages[-1]
     names = [first.name] if len(files) > 1 else []
     where = " – ".join(dict.fromkeys((_where(first, depth), _where(last, depth))))
-    return Part(" › ".join([*names, *([first.member] if first.member else []), where]), tuple(passages))
+    return Section(" › ".join([*names, *([first.member] if first.member else []), where]), tuple(passages))
 
 
 def _where(passage: Passage, depth: int) -> str:
@@ -129,13 +129,13 @@ def _length(passages: Iterable[Passage]) -> int:
 # What tells most
 
 
-def telling(question: str, parts: Sequence[Part]) -> list[list[Stated]]:
+def choose_key_sentences(question: str, parts: Sequence[Section]) -> list[list[KeySentence]]:
     """Of each part the sentence that tells most: the one that has most of the question's words, where any part has
     some; else the one that is most like its part. None of a part that has nothing to tell."""
     asked = {term.stem for term in extract_facts(question).terms if is_content_word(term)} - request_stems()
     lines = [_lines(part) for part in parts]
     common = Counter(stem for part in lines for _, stems in part for stem in set(stems) & asked)
-    chosen: list[list[Stated]] = []
+    chosen: list[list[KeySentence]] = []
     for part in lines:
         weights = (
             {stem: 1 / common[stem] for stem in common} if common else Counter(s for _, stems in part for s in stems)
@@ -148,15 +148,15 @@ def telling(question: str, parts: Sequence[Part]) -> list[list[Stated]]:
     return chosen
 
 
-def _lines(part: Part) -> list[tuple[Stated, list[str]]]:
+def _lines(part: Section) -> list[tuple[KeySentence, list[str]]]:
     """The sentences below its headings, with the stems of their words."""
-    found: list[tuple[Stated, list[str]]] = []
+    found: list[tuple[KeySentence, list[str]]] = []
     for passage in part.passages:
         for start, end in split_passage(passage):
             if start >= passage.body and QUOTED[0] <= end - start <= QUOTED[1]:
                 text = passage.text[start:end]
                 stems = [term.stem for term in extract_facts(text).terms if is_content_word(term)]
-                found.append((Stated(text, passage, passage.start + start, passage.start + end), stems))
+                found.append((KeySentence(text, passage, passage.start + start, passage.start + end), stems))
     return found
 
 
@@ -169,18 +169,18 @@ def _score(stems: list[str], weights: dict[str, float] | Counter[str]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Excerpts:
     """What there is room for: sentences by the part they are of, and the passages they rest on. Both in order."""
 
     passages: list[Passage]
-    stated: list[list[Stated]]
+    stated: list[list[KeySentence]]
 
 
-def fitting(stated: Sequence[Sequence[Stated]], room: int) -> Shown:
+def fit_sentences(stated: Sequence[Sequence[KeySentence]], room: int) -> Excerpts:
     """As many sentences as `room` characters hold with what they rest on: of every part the first one, then the next.
     What rests on one passage is one passage, from the first of its words that count to the last."""
     spans: dict[tuple[str, int], tuple[Passage, int, int]] = {}
-    kept: list[list[Stated]] = [[] for _ in stated]
+    kept: list[list[KeySentence]] = [[] for _ in stated]
     for rank in range(max(map(len, stated), default=0)):
         for number in _spread(len(stated)):
             if rank >= len(stated[number]):
@@ -190,14 +190,14 @@ def fitting(stated: Sequence[Sequence[Stated]], room: int) -> Shown:
             before = spans.get(place)
             start = min(one.start, before[1]) if before else one.start
             end = max(one.end, before[2]) if before else one.end
-            cost = len(one.text) + (end - start) - (before[2] - before[1] if before else -FRAMING)
+            cost = len(one.text) + (end - start) - (before[2] - before[1] if before else -PASSAGE_OVERHEAD_CHARS)
             if cost <= room:
                 room -= cost
                 spans[place] = (one.passage, start, end)
                 kept[number].append(one)
     order = list(dict.fromkeys((one.passage.file, one.passage.start) for part in stated for one in part))
     files = list(dict.fromkeys(file for file, _ in order))
-    return Shown(
+    return Excerpts(
         [_narrowed(*spans[place]) for place in sorted(spans, key=lambda place: (files.index(place[0]), place[1]))],
         kept,
     )

@@ -39,7 +39,7 @@ SHED: Mapping[Shed, str] = {
 }
 
 
-class Seeing:
+class VisionService:
     """Prepares the photos of an principal. A prepared one is kept beside the bytes of its file, and goes with them."""
 
     def __init__(self, storage: Storage, blobs: Blobs, parser: Parser) -> None:
@@ -49,7 +49,7 @@ class Seeing:
 
     async def pictures(self, principal: Principal, messages: Sequence[Message], model: Model) -> SeenPictures:
         """See `PictureSource.pictures`. A photo that cannot be shown is left out; reading it says why."""
-        photos = await self.photos(principal, messages)
+        photos = await self.list_photos(principal, messages)
         if not photos:
             return NO_PICTURES
         new = {file.id for file in messages[-1].files}
@@ -59,7 +59,7 @@ class Seeing:
         notices: list[Notice] = []
         for photo in photos:
             try:
-                prepared = await self.prepared(photo.sha256, photo.name, model.vision_pixels)
+                prepared = await self.prepare(photo.sha256, photo.name, model.vision_pixels)
             except (UnreadableFile, TooLarge, NotFound):
                 continue
             pictures[photo.id] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
@@ -67,12 +67,12 @@ class Seeing:
                 notices.append(Notice("left_out", _left_out(photo.name, prepared.shed)))
         return SeenPictures(pictures, tuple(notices))
 
-    async def photos(self, principal: Principal, messages: Sequence[Message]) -> list[StoredFile]:
+    async def list_photos(self, principal: Principal, messages: Sequence[Message]) -> list[StoredFile]:
         """Those that go along with the messages, each once."""
         asked = dict.fromkeys(file.id for message in messages for file in message.files)
         return [file for id in asked if (file := await self._photo(principal, id)) is not None]
 
-    async def prepared(self, sha256: str, name: str, side: int) -> Prepared:
+    async def prepare(self, sha256: str, name: str, side: int) -> Prepared:
         """The photo, its longer side so many pixels at most. Raises what the parser raises."""
         what = f"seen-{side}"
         kept = await asyncio.to_thread(self._blobs.get_derived, sha256, what)
@@ -81,22 +81,22 @@ class Seeing:
                 return _decode(kept)
             except (ValueError, TypeError, struct.error):
                 pass  # it was changed on the disk; it is prepared anew
-        prepared = await self._parser.prepared(self._blobs.path(sha256), name, side)
+        prepared = await self._parser.prepare_image(self._blobs.path(sha256), name, side)
         await asyncio.to_thread(self._blobs.put_derived, sha256, what, _encode(prepared))
         return prepared
 
-    async def description(self, principal: Principal, id: str) -> str | None:
+    async def get_description(self, principal: Principal, id: str) -> str | None:
         """What can be told of a photo that was read; None for other files. Raises NotFound."""
         document = (await self._storage.files.get_file(principal, id)).document
         pages = await self._storage.documents.list_pages(document.sha256, 2, 2)
         return next((stored.page.text for stored in pages if stored.page.label == DESCRIPTION), None)
 
-    async def given(self, data: bytes, name: str, side: int) -> Prepared:
+    async def prepare_bytes(self, data: bytes, name: str, side: int) -> Prepared:
         """A photo of which nothing is kept, prepared. Raises what the parser raises."""
         async with _placed(data) as path:
-            return await self._parser.prepared(path, name, side)
+            return await self._parser.prepare_image(path, name, side)
 
-    async def told(self, data: bytes, name: str) -> str:
+    async def describe_bytes(self, data: bytes, name: str) -> str:
         """What can be told of a photo of which nothing is kept, without one who sees: its text and a description, but
         not where it was taken. Raises UnreadableFile and TooLarge."""
         texts: list[str] = []

@@ -14,7 +14,7 @@ from eclair.schema.messages import Message
 from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.text.language import identify_language, language_names, lists_language
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 
 HEAVY = 10
 """Billions of active parameters above which a model writes slowly without a graphics card."""
@@ -101,7 +101,7 @@ def _sentence(model: Model, advice: Advice) -> str:
         return f"{said}; `eclair models --all` shows others."
     entry = advice.offer.entry
     facts = [f"{entry.maker} ({entry.country})", f"{len(entry.languages)} languages"]
-    facts += [size(advice.offer.size)] if advice.offer.size is not None else []
+    facts += [format_size(advice.offer.size)] if advice.offer.size is not None else []
     facts += [f"about {_time(advice.seconds)} on your line"] if advice.seconds is not None else []
     return f"{said}; `eclair pull {entry.id}` fetches one that does ({', '.join(facts)})."
 

@@ -41,7 +41,7 @@ from eclair.schema.events import (
 from eclair.schema.messages import Message, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.util.background import Idle
+from eclair.util.background import IdleScheduler
 
 LOADING_NOTICE_AFTER_S = 0.4
 """Without a word for so long, the person is told what is waited for."""
@@ -88,13 +88,13 @@ class AnswerRequest:
 class AnswerPipeline:
     """Makes answers. Without a `ledger` no usage is kept; during an answer, `idle` work waits."""
 
-    def __init__(self, ledger: UsageLedger | None = None, idle: Idle | None = None) -> None:
+    def __init__(self, ledger: UsageLedger | None = None, idle: IdleScheduler | None = None) -> None:
         self._ledger = ledger
-        self._idle = idle or Idle()
+        self._idle = idle or IdleScheduler()
 
     def busy(self) -> AbstractContextManager[None]:
         """Keep background work waiting for an answer that is about to be made."""
-        return self._idle.busy()
+        return self._idle.answering()
 
     def run(self, request: AnswerRequest) -> Answer:
         """Begin an answer: iterate over its `events`, then take its `closing` ones."""
@@ -116,7 +116,7 @@ class Answer:
     words, None until they come.
     """
 
-    def __init__(self, request: AnswerRequest, ledger: UsageLedger | None, idle: Idle) -> None:
+    def __init__(self, request: AnswerRequest, ledger: UsageLedger | None, idle: IdleScheduler) -> None:
         self.turn: PreparedTurn | None = None
         self.finish: Finish | None = None
         self.token_usage: TokenUsage | None = None
@@ -139,7 +139,7 @@ class Answer:
     async def events(self) -> AsyncGenerator[Event, None]:
         """Make the answer. Closing the generator stops the engine. Raises what keeps the answer from being made."""
         try:
-            with self._idle.busy():
+            with self._idle.answering():
                 async with aclosing(self._before_asking()) as events:
                     async for event in events:
                         yield event

@@ -18,7 +18,7 @@ from eclair.models.download_plan import DownloadPlan
 from eclair.models.huggingface import Hub, PlannedFile
 from eclair.network.client import DownloadClient
 from eclair.settings import Settings
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 
 LOADED_SUFFIXES = (".json", ".txt", ".model", ".jinja", ".safetensors")
 """None of these files holds code."""
@@ -117,7 +117,10 @@ def _memory_warning(needed: int) -> str:
     there = memory.physical()
     if needed <= there:
         return ""
-    return f"Its weights are {size(needed)} and this machine has {size(there)} of memory, so that it will not run here"
+    return (
+        f"Its weights are {format_size(needed)} and this machine has {format_size(there)} of memory, so that it will "
+        "not run here"
+    )
 
 
 def as_entry(entry: ImageModelEntry) -> catalog.CatalogEntry:

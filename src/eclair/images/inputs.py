@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eclair.documents.vision import Seeing
+from eclair.documents.vision import VisionService
 from eclair.errors import TooLarge
 from eclair.images.gallery import Gallery
 from eclair.images.inspect import ImageInspector
@@ -41,12 +41,12 @@ class ImageInputs:
     """Reads and prepares what a request names and brings."""
 
     def __init__(
-        self, gallery: Gallery, stored_files: FileStore, files: Blobs, seeing: Seeing, inspector: ImageInspector
+        self, gallery: Gallery, stored_files: FileStore, files: Blobs, vision: VisionService, inspector: ImageInspector
     ) -> None:
         self._gallery = gallery
         self._stored_files = stored_files
         self._files = files
-        self._seeing = seeing
+        self._vision = vision
         self._inspector = inspector
 
     async def prepare(
@@ -57,7 +57,7 @@ class ImageInputs:
         size: tuple[int, int] | None = None
         given = [*[await self._read(principal, id) for id in request.sources], *uploads.images]
         for name, data in given:
-            seen = await self._seeing.given(data, name, model.most)
+            seen = await self._vision.prepare_bytes(data, name, model.most)
             images.append(seen.data)
             size = size or (seen.width, seen.height)
         mask = uploads.mask

@@ -8,7 +8,7 @@ from pathlib import Path
 from eclair.errors import ModelMissing, NotFound
 from eclair.images.catalog import ImageModelEntry
 from eclair.settings import Settings
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 
 MODELS_FOLDER_NAME = "pictures"
 """In the folder of all models."""
@@ -31,7 +31,7 @@ def is_installed(entry: ImageModelEntry, settings: Settings) -> bool:
 
 def missing_reason(entry: ImageModelEntry) -> str:
     """Say that the weights are missing, and how to get them."""
-    about = f" (about {size(entry.size)})" if entry.size is not None else ""
+    about = f" (about {format_size(entry.size)})" if entry.size is not None else ""
     return f"Its weights are not on this machine: `eclair pull {entry.id}` fetches them{about}."
 
 

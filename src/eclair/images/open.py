@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
-from eclair.documents.vision import Seeing
+from eclair.documents.vision import VisionService
 from eclair.images.base import ImageBackend
 from eclair.images.gallery import Gallery
 from eclair.images.inputs import ImageInputs
@@ -15,7 +15,7 @@ from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
-from eclair.util.background import Idle
+from eclair.util.background import IdleScheduler
 
 
 def open_gallery(settings: Settings, storage: Storage) -> Gallery:
@@ -29,14 +29,14 @@ async def open_image_service(
     storage: Storage,
     gallery: Gallery,
     files: Blobs,
-    seeing: Seeing,
+    vision: VisionService,
     marks: Provenance,
-    idle: Idle,
+    idle: IdleScheduler,
     backends: Sequence[ImageBackend],
 ) -> AsyncGenerator[ImageService]:
     """Open the service over these backends, and close both at the end. `files` has the bytes of files to edit."""
     inspector = ImageInspector()
-    inputs = ImageInputs(gallery, storage.files, files, seeing, inspector)
+    inputs = ImageInputs(gallery, storage.files, files, vision, inspector)
     service = ImageService(
         backends,
         gallery,

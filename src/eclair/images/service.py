@@ -37,7 +37,7 @@ from eclair.schema.images import (
     UnmarkedImage,
 )
 from eclair.schema.principal import Principal
-from eclair.util.background import Idle
+from eclair.util.background import IdleScheduler
 
 MAX_CONCURRENT_REMOTE_IMAGES = 4
 """Per backend whose models run elsewhere."""
@@ -71,7 +71,7 @@ class ImageService:
         inputs: ImageInputs,
         inspector: ImageInspector,
         marks: Provenance,
-        idle: Idle,
+        idle: IdleScheduler,
         *,
         model: str | None = None,
         timeout_s: float,
@@ -170,7 +170,7 @@ class ImageService:
         assert task is not None
         self._tasks.add(task)
         try:
-            with self._idle.busy():
+            with self._idle.answering():
                 for index in range(job.request.count):
                     async with aclosing(self._generate_one(job.with_image(index), index)) as updates:
                         async for update in updates:

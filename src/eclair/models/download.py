@@ -19,7 +19,7 @@ from eclair.models.gguf import header
 from eclair.models.huggingface import Hub, PlannedFile, refusal_error, shown_host
 from eclair.network.client import BrokenReply, DownloadClient, Reply, TimedOut, Unreachable
 from eclair.network.retry_after import parse_retry_after
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 
 BLOCK_BYTES = 1 << 20
 MIN_FREE_BYTES = 8 << 20
@@ -186,9 +186,9 @@ class FileDownload:
         if not self._told:
             self.part.unlink(missing_ok=True)  # nothing could go on with it
         raise ModelMissing(
-            f"There is no room for the rest of {self._wanted.name} in {self.part.parent}: {size(done)} have come, "
-            f"{size(free)} are free, and its server does not say how long it is; make room, or choose another folder "
-            "with `data_dir`."
+            f"There is no room for the rest of {self._wanted.name} in {self.part.parent}: {format_size(done)} have "
+            f"come, {format_size(free)} are free, and its server does not say how long it is; make room, or choose "
+            "another folder with `data_dir`."
         )
 
     def _check_magic(self, head: bytes) -> None:
@@ -234,8 +234,8 @@ def partial_path(folder: Path, wanted: PlannedFile) -> Path:
 
 def no_space_error(folder: Path, needed: int, free: int) -> ModelMissing:
     return ModelMissing(
-        f"There is no room for the model in {folder}: it needs {size(needed)} and {size(free)} are free; make room, or "
-        "choose another folder with `data_dir`."
+        f"There is no room for the model in {folder}: it needs {format_size(needed)} and {format_size(free)} are free; "
+        "make room, or choose another folder with `data_dir`."
     )
 
 

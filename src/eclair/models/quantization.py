@@ -10,7 +10,7 @@ from eclair.errors import InvalidInput
 from eclair.models import memory
 from eclair.models.catalog import CatalogEntry, ModelFile
 from eclair.settings import Settings
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 
 BALANCED_BITS_PER_WEIGHT = 5.0
 """Bits a weight up to which more of them make noticeably better answers: Q4_K_M lies just below."""
@@ -55,7 +55,7 @@ def choose_quantization(
 
     Raises InvalidInput for one that is not there, and where none fits this machine.
     """
-    machine = size(memory.physical())
+    machine = format_size(memory.physical())
     if quant is not None:
         for at, option in enumerate(options):
             if option.quant.upper() == quant.upper():
@@ -68,8 +68,8 @@ def choose_quantization(
     if not fit:
         least = min(option.memory for option in options if option.memory is not None)
         raise InvalidInput(
-            f"{name} needs about {size(least)} of memory and this machine has {machine}; choose a smaller model with "
-            "`eclair models --all`.",
+            f"{name} needs about {format_size(least)} of memory and this machine has {machine}; choose a smaller model "
+            "with `eclair models --all`.",
             param="name",
         )
     balanced = [at for at in fit if memory.bits_per_weight(options[at].quant) < BALANCED_BITS_PER_WEIGHT]
@@ -87,7 +87,7 @@ def _weight(option: QuantizationOption) -> tuple[float, int]:
 
 def _chosen(options: Sequence[QuantizationOption], chosen: int, fit: Sequence[int], machine: str) -> QuantizationChoice:
     option = options[chosen]
-    needs = f"needs about {size(option.memory)} of this machine's {machine}" if option.memory is not None else ""
+    needs = f"needs about {format_size(option.memory)} of this machine's {machine}" if option.memory is not None else ""
     if len(options) == 1:
         reason: QuantizationReason = "only"
     elif len(fit) < len(options) and max(fit, key=lambda at: _weight(options[at])) == chosen:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from eclair.network.response import BrokenReply, Reply, ReplyTooLarge, TimedOut
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,9 @@ class WebReply(Reply):
             raise BrokenReply(f"The reply of {self._host} cannot be decompressed.") from None
 
     def _too_large(self) -> ReplyTooLarge:
-        return ReplyTooLarge(f"The reply of {self._host} is larger than the limit of {size(self._limits.max_bytes)}.")
+        return ReplyTooLarge(
+            f"The reply of {self._host} is larger than the limit of {format_size(self._limits.max_bytes)}."
+        )
 
 
 class _Decompressor:

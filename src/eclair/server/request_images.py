@@ -65,10 +65,10 @@ async def open_images(app: App, principal: Principal, said: Sequence[PromptMessa
     found = RequestImages()
     for number, address in enumerate(addresses, 1):
         data, name = await _data(app, principal, address), f"Picture {number}"
-        prepared = await app.seeing.given(data, name, model.vision_pixels or DEFAULT_IMAGE_SIDE_PIXELS)
+        prepared = await app.vision.prepare_bytes(data, name, model.vision_pixels or DEFAULT_IMAGE_SIDE_PIXELS)
         found.pictures[address] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
         if model.vision_pixels is None:
-            found.told[address] = await app.seeing.told(data, name)
+            found.told[address] = await app.vision.describe_bytes(data, name)
     return found
 
 

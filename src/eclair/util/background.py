@@ -10,22 +10,22 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-CALM = 0.5
+IDLE_DELAY_S = 0.5
 """Seconds without an answer after which background work begins."""
 
 
-class Idle:
+class IdleScheduler:
     """Knows whether an answer is being made in this process."""
 
     def __init__(self) -> None:
         self._answers = 0
-        self._ended = -CALM
+        self._ended = -IDLE_DELAY_S
         self._calm = asyncio.Event()
         self._calm.set()
         self._works = set[asyncio.Future[Any]]()
 
     @contextmanager
-    def busy(self) -> Generator[None]:
+    def answering(self) -> Generator[None]:
         """An answer is being made, or will be in a moment."""
         self._answers += 1
         self._calm.clear()
@@ -39,25 +39,25 @@ class Idle:
                 self._ended = time.monotonic()
                 self._calm.set()
 
-    def calm_for(self) -> float:
+    def idle_seconds(self) -> float:
         """Seconds since the last answer ended; 0 while one is being made."""
         return 0.0 if self._answers else time.monotonic() - self._ended
 
-    async def work(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work when it is calm, from its beginning as often as an answer interrupts it."""
 
         async def whole() -> bool:
             await work()
             return True
 
-        while await self.work_once(whole) is None:
+        while await self.run_once(whole) is None:
             pass
 
-    async def work_once(self, work: Callable[[], Awaitable[T]], calm: float = CALM) -> T | None:
+    async def run_once(self, work: Callable[[], Awaitable[T]], delay_s: float = IDLE_DELAY_S) -> T | None:
         """Do the work once no answer was made for `calm` seconds; None where an answer interrupts it."""
         while not self._calm.is_set():
             await self._calm.wait()
-        doing = asyncio.ensure_future(self._after(calm, work))
+        doing = asyncio.ensure_future(self._after(delay_s, work))
         self._works.add(doing)
         try:
             await asyncio.wait([doing])

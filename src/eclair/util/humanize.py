@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Such as `98 MB`."""
     amount = float(count)
     for unit in ("bytes", "KB", "MB", "GB"):

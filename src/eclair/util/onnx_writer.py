@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-IR = 8
-OPERATORS = 17
-OWN = "com.microsoft"
+IR_VERSION = 8
+OPSET_VERSION = 17
+ONNXRUNTIME_DOMAIN = "com.microsoft"
 """The domain of onnxruntime's own operators."""
-KINDS = {"float32": 1, "uint8": 2}
+ELEMENT_TYPES = {"float32": 1, "uint8": 2}
 """What the format calls kinds of numbers."""
 
 Value = int | float | str | Sequence[int]
@@ -22,16 +22,16 @@ Shape = Sequence[int | str]
 
 
 @dataclass(slots=True)
-class Network:
+class OnnxGraph:
     """Operators one after another, each with a name for what it gives."""
 
     nodes: list[bytes] = field(default_factory=list[bytes])
     tensors: list[bytes] = field(default_factory=list[bytes])
 
-    def tensor(self, name: str, values: NDArray[np.float32] | NDArray[np.uint8]) -> str:
+    def add_tensor(self, name: str, values: NDArray[np.float32] | NDArray[np.uint8]) -> str:
         shape = b"".join(_number(1, length) for length in values.shape)
         raw = values.astype(values.dtype.newbyteorder("<")).tobytes()
-        kind = _number(2, KINDS[values.dtype.name])
+        kind = _number(2, ELEMENT_TYPES[values.dtype.name])
         self.tensors.append(shape + kind + _bytes(8, name.encode()) + _bytes(9, raw))
         return name
 
@@ -44,12 +44,12 @@ class Network:
         self.nodes.append(node + _bytes(7, domain.encode()))
         return name
 
-    def model(self, takes: tuple[str, Shape], gives: tuple[str, Shape]) -> bytes:
+    def serialize(self, takes: tuple[str, Shape], gives: tuple[str, Shape]) -> bytes:
         graph = b"".join(_bytes(1, node) for node in self.nodes) + _bytes(2, b"network")
         graph += b"".join(_bytes(5, tensor) for tensor in self.tensors)
         graph += _bytes(11, _described(*takes)) + _bytes(12, _described(*gives))
-        sets = _bytes(8, _number(2, OPERATORS)) + _bytes(8, _bytes(1, OWN.encode()) + _number(2, 1))
-        return _number(1, IR) + _bytes(2, b"eclair") + _bytes(7, graph) + sets
+        sets = _bytes(8, _number(2, OPSET_VERSION)) + _bytes(8, _bytes(1, ONNXRUNTIME_DOMAIN.encode()) + _number(2, 1))
+        return _number(1, IR_VERSION) + _bytes(2, b"eclair") + _bytes(7, graph) + sets
 
 
 def _attribute(name: str, value: Value) -> bytes:
@@ -69,7 +69,7 @@ def _described(name: str, shape: Shape) -> bytes:
     sides = b"".join(
         _bytes(1, _bytes(2, side.encode()) if isinstance(side, str) else _number(1, side)) for side in shape
     )
-    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _number(1, KINDS["float32"]) + _bytes(2, sides)))
+    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _number(1, ELEMENT_TYPES["float32"]) + _bytes(2, sides)))
 
 
 def _key(field: int, kind: int) -> bytes:

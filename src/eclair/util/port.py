@@ -10,10 +10,10 @@ from eclair.errors import PortInUse, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class PortHolder:
     """A process that listens on a port; `command` is its command line."""
 
-    process: int
+    pid: int
     name: str
     command: str
 
@@ -32,14 +32,14 @@ def listen(host: str, port: int) -> socket.socket:
             raise PortInUse(f"Port {port} needs more rights than this user has; choose another (--port).") from error
         if isinstance(error, socket.gaierror) or "assign" in str(error):
             raise SettingsError(f"{host} is no address of this machine; set `host` to one that is.") from error
-        held = holder(port)
-        by = f" by {held.name} (process {held.process})" if held else ""
+        held = find_holder(port)
+        by = f" by {held.name} (process {held.pid})" if held else ""
         raise PortInUse(f"Port {port} is in use{by}; stop that, or choose another (--port).") from error
     listener.setblocking(False)
     return listener
 
 
-def holder(port: int) -> Holder | None:
+def find_holder(port: int) -> PortHolder | None:
     """Who listens on that port, as far as this system tells."""
     try:
         inodes = {
@@ -56,7 +56,7 @@ def holder(port: int) -> Holder | None:
             if target.startswith("socket:[") and target[8:-1] in inodes:
                 process = link.parents[1]
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                return Holder(int(process.name), (process / "comm").read_text().strip(), command.strip())
+                return PortHolder(int(process.name), (process / "comm").read_text().strip(), command.strip())
         except OSError:  # it ended meanwhile, or is another user's
             continue
     return None

@@ -24,20 +24,20 @@ from eclair.web.session import WebAccess
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Environment:
     """What may stand in the place of what is outside: how names are resolved, further search services, the time in
     seconds since 1970, what draws besides. Only who writes a program can say so; no setting can."""
 
     resolver: Resolver | None = None
-    services: Callable[[WebClient], Sequence[SearchProvider]] = lambda browser: ()
-    now: Callable[[], float] = time.time
-    generators: Callable[[OutboundGate], Sequence[ImageBackend]] = lambda gate: ()
+    search_providers: Callable[[WebClient], Sequence[SearchProvider]] = lambda browser: ()
+    clock: Callable[[], float] = time.time
+    image_backends: Callable[[OutboundGate], Sequence[ImageBackend]] = lambda gate: ()
 
     def today(self) -> date:
-        return date.fromtimestamp(self.now())
+        return date.fromtimestamp(self.clock())
 
 
-AROUND = Surroundings()
+REAL_ENVIRONMENT = Environment()
 """The world as it is."""
 
 
@@ -45,22 +45,22 @@ AROUND = Surroundings()
 async def open_web(
     settings: Settings,
     browser: WebClient,
-    kept: WebStore | None,
+    store: WebStore | None,
     embedder: Embedder | None,
     ask: AskModel,
-    around: Surroundings,
-    given: Sequence[SearchProvider] = (),
+    environment: Environment,
+    local_providers: Sequence[SearchProvider] = (),
 ) -> AsyncGenerator[WebService]:
     """Open the ways to the web. Without `kept` no copy of a page is; `given` are services not asked over HTTP.
 
     Raises SettingsError for a setting that names no service.
     """
     async with AsyncExitStack() as stack:
-        search = MetaSearch.from_settings(settings, browser, [*around.services(browser), *given])
-        reader = PageReader(browser, page_parser(), now=around.now)
+        search = MetaSearch.from_settings(settings, browser, [*environment.search_providers(browser), *local_providers])
+        reader = PageReader(browser, page_parser(), now=environment.clock)
         stack.push_async_callback(reader.close)
-        access = WebAccess(search, reader, QueryWriter(ask), around.today)
+        access = WebAccess(search, reader, QueryWriter(ask), environment.today)
         is_shut = settings.egress == "offline" and not settings.private_addresses
-        web = WebService(access, kept, embedder, settings.web_seconds, is_shut=is_shut)
+        web = WebService(access, store, embedder, settings.web_seconds, is_shut=is_shut)
         stack.push_async_callback(web.close)
         yield web

@@ -31,7 +31,7 @@ from eclair.text.lexicon.loader import DateWords, QueryWords, load_lexicons, mer
 from eclair.text.terms import fold_text
 from eclair.web.question import WebQuestion
 
-MOST = 3
+MAX_QUERIES = 3
 """Queries of one question."""
 WORDS = 12
 """Words of a query, at most; the names go before the others."""
@@ -98,7 +98,7 @@ class _Asked:
     goes_on: bool
 
 
-def by_rule(question: str, before: Sequence[str], language: str | None, today: date) -> tuple[WebQuery, ...]:
+def derive_queries(question: str, before: Sequence[str], language: str | None, today: date) -> tuple[WebQuery, ...]:
     """The queries of a question after those `before` it, the latest last: one in its own language, and where it has
     names that are the same in English, one there. Empty where there is nothing to search for."""
     code = language or identify_language(question) or _by_times(question)
@@ -120,14 +120,14 @@ def by_rule(question: str, before: Sequence[str], language: str | None, today: d
     return tuple(query for query in queries if query.text)
 
 
-def asked_for(text: str, language: str | None, days: int | None, today: date) -> tuple[WebQuery, ...]:
+def parse_search(text: str, language: str | None, days: int | None, today: date) -> tuple[WebQuery, ...]:
     """The queries of what a person searches for, who may say its language and how old a page may be. Raises
     InvalidInput where there is nothing to search for."""
     if language is not None and not re.fullmatch("[a-z]{2}", language):
         raise InvalidInput(f"{language!r} is no language; write its code of two letters, such as de.", param="language")
     if days is not None and not 0 <= days <= 36_500:
         raise InvalidInput("The days are from 0 to 36,500.", param="days")
-    made = by_rule(text, (), language, today)
+    made = derive_queries(text, (), language, today)
     if not made:
         raise InvalidInput("There is nothing to search for in that; name what you look for.", param="q")
     return tuple(query if days is None else replace(query, days=days) for query in made)
@@ -156,13 +156,13 @@ class QueryWriter:
         text, before = strip_addresses(question.text), question.before
         language = identify_language(text)
         if model.tier != "capable":
-            return by_rule(text, before, language, today)
-        return await by_engine(
-            self._ask, question.principal, engine, model, text, before, language, today, within=timeout_s
+            return derive_queries(text, before, language, today)
+        return await generate_queries(
+            self._ask, question.principal, engine, model, text, before, language, today, timeout_s=timeout_s
         )
 
 
-async def by_engine(
+async def generate_queries(
     ask: AskModel,
     principal: Principal,
     engine: Engine,
@@ -172,7 +172,7 @@ async def by_engine(
     language: str | None,
     today: date,
     *,
-    within: float,
+    timeout_s: float,
 ) -> tuple[WebQuery, ...]:
     """The queries that the model makes, by the rule where it makes none within so many seconds."""
     code = language or identify_language(question)
@@ -184,17 +184,17 @@ async def by_engine(
     request = Request(model.id, messages, sampling=sampling, extra=extra, reasoning=model.reasoning, purpose="queries")
     said = ""
     try:
-        async with asyncio.timeout(within), aclosing(ask(principal, engine, model, request)) as pieces:
+        async with asyncio.timeout(timeout_s), aclosing(ask(principal, engine, model, request)) as pieces:
             async for piece in pieces:
                 said += piece.text if isinstance(piece, Text) else ""
-        made = read_queries(said, code)
+        made = parse_queries(said, code)
     except (TimeoutError, EclairError) as error:
         log.info("the queries are made by rule: %s", error or "no answer in time")
         made = ()
-    return made or by_rule(question, before, language, today)
+    return made or derive_queries(question, before, language, today)
 
 
-def read_queries(said: str, language: str | None) -> tuple[WebQuery, ...]:
+def parse_queries(said: str, language: str | None) -> tuple[WebQuery, ...]:
     """The queries in what a model said; empty where there are none."""
     found = _OBJECT.search(said)
     try:
@@ -202,7 +202,7 @@ def read_queries(said: str, language: str | None) -> tuple[WebQuery, ...]:
     except ValidationError:
         return ()
     queries = (WebQuery(" ".join(each.text.split()), each.language or language, each.days) for each in wanted)
-    return tuple(dict.fromkeys(query for query in queries if query.text))[:MOST]
+    return tuple(dict.fromkeys(query for query in queries if query.text))[:MAX_QUERIES]
 
 
 def _taken_apart(question: str, code: str | None, today: date) -> _Asked:

@@ -81,7 +81,7 @@ def canonical_url(url: str) -> str:
     path = re.sub(r"(\.amp)(?=\.html?$)|/(amp|index\.(html?|php))/?$|^/amp(?=/)", "", parts.path).rstrip("/")
     query = urlencode(sorted(_own(parts.query)))
     port = "" if parts.port in (None, 80, 443) else f":{parts.port}"
-    return f"{host_of_site(url)}{port}{path}?{query}" if query else f"{host_of_site(url)}{port}{path}"
+    return f"{site_host(url)}{port}{path}?{query}" if query else f"{site_host(url)}{port}{path}"
 
 
 def strip_tracking(url: str) -> str:
@@ -92,7 +92,7 @@ def strip_tracking(url: str) -> str:
     return url if same else urlunsplit(parts._replace(query=urlencode(kept)))
 
 
-def host_of_site(url: str) -> str:
+def site_host(url: str) -> str:
     """The host, as people know it."""
     host = (urlsplit(_unwrapped(url)).hostname or "").rstrip(".")
     return _ASIDE.sub("", host, count=1)
@@ -125,13 +125,13 @@ def _unwrapped(url: str) -> str:
 def _keys(hit: WebHit) -> tuple[str, ...]:
     """What makes it the same page as another: its address; its title, if that is long or the site is the same."""
     words = " ".join(_WORD.findall(_NAME.sub("", hit.title).casefold()))
-    told = f"title {words}" if words.count(" ") >= MIN_TITLE_WORDS - 1 else f"title {words} at {host_of_site(hit.url)}"
+    told = f"title {words}" if words.count(" ") >= MIN_TITLE_WORDS - 1 else f"title {words} at {site_host(hit.url)}"
     return canonical_url(hit.url), told
 
 
 def _tell_apart(one: WebHit, other: WebHit) -> bool:
     """Whether two pages of different sites are two reports, whatever their titles: a number stands in one alone."""
-    if host_of_site(one.url) == host_of_site(other.url) or not one.snippet or not other.snippet:
+    if site_host(one.url) == site_host(other.url) or not one.snippet or not other.snippet:
         return False
     mine, theirs = extract_facts(one.snippet).numbers, extract_facts(other.snippet).numbers
     return any(
@@ -166,7 +166,7 @@ def _spread(hits: Sequence[WebHit]) -> tuple[WebHit, ...]:
     rest: list[WebHit] = []
     seen = Counter[str]()
     for hit in hits:
-        at = host_of_site(hit.url)
+        at = site_host(hit.url)
         if len(top) < TOP_HITS and seen[at] < MAX_TOP_HITS_PER_SITE:
             seen[at] += 1
             top.append(hit)

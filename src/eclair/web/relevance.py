@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from eclair.citations.evidence import split_passage
 from eclair.documents.embeddings import Embedder
-from eclair.documents.relevance import MEASURED, SHARED, TELLING
+from eclair.documents.relevance import CALIBRATED_EMBEDDER, MIN_QUESTION_WORDS, SHARED_WORDS_WEIGHT
 from eclair.errors import EclairError
 from eclair.generation.fallback import stopped
 from eclair.schema.messages import Passage
@@ -39,8 +39,8 @@ class RelevanceCheck:
     def __init__(self, question: str, embedder: Embedder | None) -> None:
         self._question = question
         self._words = frozenset(content_stems(extract_topic(question)))
-        known = embedder is not None and embedder.name.startswith(MEASURED)
-        self._embedder = embedder if known and len(self._words) >= TELLING else None
+        known = embedder is not None and embedder.name.startswith(CALIBRATED_EMBEDDER)
+        self._embedder = embedder if known and len(self._words) >= MIN_QUESTION_WORDS else None
         self._asked = asyncio.ensure_future(self._embedder.embed([question], "query")) if self._embedder else None
 
     async def is_relevant(self, passages: Sequence[Passage]) -> bool:
@@ -65,7 +65,7 @@ class RelevanceCheck:
             log.info("whether what was found fits is not known: %s", error)
             return True
         least = MIN_SCORE_LOW_COVERAGE if _covered(self._words, said) < LOW_COVERAGE else MIN_SCORE
-        return bool((near + SHARED * np.array(list(shares.values()))).max() >= least)
+        return bool((near + SHARED_WORDS_WEIGHT * np.array(list(shares.values()))).max() >= least)
 
     async def close(self) -> None:
         if self._asked is not None:

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
-from eclair.documents.quotes import quotes
-from eclair.documents.retriever import budget
+from eclair.documents.quotes import choose_quotes
+from eclair.documents.reading_budget import reading_budget
 from eclair.errors import InvalidInput
 from eclair.generation.fallback import stopped
 from eclair.generation.sources import NO_LEAD, Finding, Lead, PassageNumbers
@@ -35,10 +35,10 @@ from eclair.web.question import WebQuestion
 from eclair.web.relevance import RelevanceCheck
 from eclair.web.session import WebAccess, WebSession
 
-NEWEST_BONUS = 0.5
+MAX_FRESHNESS_BONUS = 0.5
 """By how much the newest page's passages count more than the oldest one's, where what is newest is asked for."""
 
-WHY = {
+REASON_TEXTS = {
     "address": "there is an address in the question",
     "news": "the question asks for what is new",
     "current": "the question asks for what holds now",
@@ -54,20 +54,20 @@ class WebService:
     def __init__(
         self,
         access: WebAccess,
-        kept: WebStore | None,
+        store: WebStore | None,
         embedder: Embedder | None,
-        seconds: float,
+        timeout_s: float,
         *,
         is_shut: bool = False,
     ) -> None:
         self.access = access
         self.embedder = embedder
-        self.seconds = seconds
-        self._kept = kept
+        self.timeout_s = timeout_s
+        self._kept = store
         self._is_shut = is_shut
         self._warming: asyncio.Task[None] | None = None
 
-    def expect(self) -> None:
+    def prewarm(self) -> None:
         """A question to the web is being written: get ready, so that its first page need not wait for a process."""
         if not self._is_shut and (self._warming is None or self._warming.done()):
             self._warming = asyncio.create_task(self.access.reader.warm(), name="get ready to read pages")
@@ -76,7 +76,7 @@ class WebService:
         if self._warming is not None:
             await stopped(self._warming)
 
-    def retriever(
+    def make_retriever(
         self, question: WebQuestion, numbers: PassageNumbers, *, setting: Web, has_documents: bool = False
     ) -> WebRetriever | None:
         """Make the retriever of one answer; None where the web is not wanted.
@@ -98,21 +98,21 @@ class WebService:
                 "Nothing may leave this machine (`egress` is offline), so that nothing can be looked up."
             )
 
-    async def passages(
-        self, question: WebQuestion, session: WebSession, most: int, fitting: RelevanceCheck | None = None
+    async def choose_passages(
+        self, question: WebQuestion, session: WebSession, limit: int, relevance: RelevanceCheck | None = None
     ) -> list[Passage]:
         """Choose what of a session fits its question, without numbers; nothing where `fitting` says that none does.
 
         Copies of the pages are kept from now on, unless nothing of the conversation is.
         """
-        chosen = await asyncio.to_thread(_chosen, question.in_context, session, self.access.today(), most)
+        chosen = await asyncio.to_thread(_chosen, question.in_context, session, self.access.today(), limit)
         pages = {piece.page: session.pages[piece.page] for piece in chosen}
         files = {
             number: derived_id("page", question.conversation or question.run, page.url, page.text)
             for number, page in pages.items()
         }
         passages = [_passage(piece.chunk, pages[piece.page], files[piece.page]) for piece in chosen]
-        if fitting is not None and not session.given and not await fitting.is_relevant(passages):
+        if relevance is not None and not session.named_urls and not await relevance.is_relevant(passages):
             return []
         if question.conversation is not None and self._kept is not None:
             for number, page in pages.items():
@@ -140,14 +140,14 @@ class WebRetriever:
             yield Notice("web_off", "The web is off; what the model knows may be out of date.")
             return
         if self._setting == "auto" and self._reason is not None:
-            yield Notice("web_auto", f"Looked at the web, because {WHY[self._reason.reason]}.")
-        session = WebSession(web.access, question, engine, model, web.seconds)
+            yield Notice("web_auto", f"Looked at the web, because {REASON_TEXTS[self._reason.reason]}.")
+        session = WebSession(web.access, question, engine, model, web.timeout_s)
         fitting = RelevanceCheck(question.text, web.embedder)
         try:
             async with aclosing(session.findings()) as findings:
                 async for finding in findings:
                     yield finding
-            passages = await web.passages(question, session, budget(model).passages, fitting)
+            passages = await web.choose_passages(question, session, reading_budget(model).passages, fitting)
         finally:
             await fitting.close()
         self._passages = self._numbers.assign(passages)
@@ -164,7 +164,7 @@ class WebRetriever:
         question = self._question.text
         language = identify_language(question)
         is_foreign = language is not None and bool(model.languages) and not lists_language(model.languages, language)
-        found = await quotes(question, self._passages, self._web.embedder, 2 if is_foreign else 1)
+        found = await choose_quotes(question, self._passages, self._web.embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
@@ -174,7 +174,7 @@ class WebRetriever:
         notices: list[Notice] = []
         if session.late:
             notices.append(Notice("web_late", f"Left out, because it took too long: {_listed(session.late)}."))
-        if not session.answered:
+        if not session.got_reply:
             notices.append(Notice("web_unreachable", "No search service and no page could be reached."))
         elif not self._passages:
             notices.append(Notice("nothing_found", "Nothing was found on the web that fits the question."))
@@ -217,11 +217,11 @@ def _passage(chunk: Chunk, page: WebPage, file: str) -> Passage:
 
 def _chosen(question: str, session: WebSession, today: date, most: int) -> list[PageChunk]:
     """What fits the question; of pages that it names, what they begin with too, or alone where they are meant whole."""
-    if session.given:
-        chosen = [] if wants_whole_document(question) else rank_chunks(strip_addresses(question), session.pieces, most)
-        return [*chosen, *(piece for piece in first_chunks(session.pieces, most) if piece not in chosen)][:most]
+    if session.named_urls:
+        chosen = [] if wants_whole_document(question) else rank_chunks(strip_addresses(question), session.chunks, most)
+        return [*chosen, *(piece for piece in first_chunks(session.chunks, most) if piece not in chosen)][:most]
     fresh = _fresh(session.pages) if detect_time_need(question, today) is not None else None
-    return rank_chunks(question, session.pieces, most, fresh)
+    return rank_chunks(question, session.chunks, most, fresh)
 
 
 def _fresh(pages: Mapping[int, WebPage]) -> dict[int, float]:
@@ -229,7 +229,7 @@ def _fresh(pages: Mapping[int, WebPage]) -> dict[int, float]:
     days = {number: page.published for number, page in pages.items() if page.published is not None}
     oldest = min(days.values(), default=date.max)
     span = max(1, (max(days.values(), default=oldest) - oldest).days)
-    return {number: 1 + NEWEST_BONUS * (day - oldest).days / span for number, day in days.items()}
+    return {number: 1 + MAX_FRESHNESS_BONUS * (day - oldest).days / span for number, day in days.items()}
 
 
 def _listed(titles: Sequence[str]) -> str:

@@ -26,21 +26,21 @@ from eclair.web.pages.fetch import PageUnreadable
 from eclair.web.question import WebQuestion
 from eclair.web.search import MetaSearch, RankedHits
 
-READ = 6
+MAX_PAGES = 6
 """Pages that are read for one look; one that cannot be has another in its place."""
-ENOUGH = 4
+ENOUGH_PAGES = 4
 """Pages with something on them after which no further one is waited for but the best, and for those only a while."""
-GRACE = 1.5
+BEST_PAGES_GRACE_S = 1.5
 """Seconds of that while."""
-AT_ONCE = (3, 5)
+EARLY_READS = (3, 5)
 """Of the first list of hits, and of those that come after it, pages that are read before all services have answered."""
-PAGE = 4.0
+PAGE_TIMEOUT_S = 4.0
 """Seconds that one page may take."""
-SPARE = 0.3
+RESERVED_S = 0.3
 """Seconds of the budget that are kept for choosing passages once everything else has ended."""
-LONGEST = 400
+MAX_CHUNKS_PER_PAGE = 400
 """Passages of one page that are looked at: a book's worth is no news."""
-THINKING = 1 / 3
+QUERY_TIME_SHARE = 1 / 3
 """Share of the time within which queries must be made."""
 
 
@@ -87,13 +87,13 @@ class WebSession:
     """
 
     def __init__(
-        self, access: WebAccess, question: WebQuestion, engine: Engine, model: Model, seconds: float, name: str = ""
+        self, access: WebAccess, question: WebQuestion, engine: Engine, model: Model, timeout_s: float, name: str = ""
     ) -> None:
         self._access = access
         self._question = question
         self._engine = engine
         self._model = model
-        self._seconds = seconds
+        self._seconds = timeout_s
         self._name = name
         self._began = time.monotonic()
         self._queue: asyncio.Queue[StepStarted | StepFinished | _Read | None] = asyncio.Queue()
@@ -104,17 +104,17 @@ class WebSession:
         self._hits: Sequence[WebHit] = ()
         self._unread = 0
         self._enough_since: float | None = None
-        self.given = find_addresses(question.text)
+        self.named_urls = find_addresses(question.text)
         self.pages: dict[int, WebPage] = {}
-        self.pieces: list[PageChunk] = []
+        self.chunks: list[PageChunk] = []
         self.late: list[str] = []
-        self.answered = False
+        self.got_reply = False
 
     async def findings(self) -> AsyncGenerator[StepStarted | StepFinished, None]:
         """The steps, as they begin and end; what could be read is in `pages` and `pieces` then."""
-        for url in self.given:
+        for url in self.named_urls:
             self._read_too(WebHit(url, ""))
-        if not self.given:
+        if not self.named_urls:
             self._spawn(self._access.reader.warm())
             self._spawn(self._find())
         try:
@@ -150,16 +150,16 @@ class WebSession:
     def _left(self) -> float:
         """Seconds that are left: of the budget, or of what is spent on the best pages once there are enough."""
         now = time.monotonic()
-        left = self._seconds - SPARE - (now - self._began)
+        left = self._seconds - RESERVED_S - (now - self._began)
         if not self._enough():
             return left
         self._enough_since = self._enough_since or now
-        return min(left, GRACE - (now - self._enough_since)) if self._awaited else 0.0
+        return min(left, BEST_PAGES_GRACE_S - (now - self._enough_since)) if self._awaited else 0.0
 
     def _enough(self) -> bool:
         """Whether no further page is worth the wait: several have what fits, and what the person named is there."""
-        named = all(self._reading[url] in self.pages for url in self.given)
-        return named and len({piece.page for piece in self.pieces}) >= (len(self.given) or ENOUGH)
+        named = all(self._reading[url] in self.pages for url in self.named_urls)
+        return named and len({piece.page for piece in self.chunks}) >= (len(self.named_urls) or ENOUGH_PAGES)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -173,16 +173,16 @@ class WebSession:
             self._open[step.step] = step.title
         else:
             self._open.pop(step.step, None)
-            self.answered = self.answered or step.outcome in ("done", "nothing", "wall")
+            self.got_reply = self.got_reply or step.outcome in ("done", "nothing", "wall")
         return step
 
     def _take(self, read: _Read) -> None:
         self.pages[read.number] = read.page
-        self.pieces += read.pieces
+        self.chunks += read.pieces
 
     async def _find(self) -> None:
         """Search, and read what is found: the first ones at once, others when no better ones can come."""
-        question, timeout_s = self._question, self._left() * THINKING
+        question, timeout_s = self._question, self._left() * QUERY_TIME_SHARE
         queries = await self._access.queries.write(question, self._engine, self._model, self._access.today(), timeout_s)
         context = CallContext(question.principal, "search", question.run)
         answered = 0
@@ -190,16 +190,16 @@ class WebSession:
             async for what in looked:
                 if isinstance(what, RankedHits):
                     self._hits = what.hits
-                    best, answered = AT_ONCE[min(answered, 1)], answered + 1
+                    best, answered = EARLY_READS[min(answered, 1)], answered + 1
                     for number, hit in enumerate(self._hits[:best]):
-                        self._read_too(hit, awaited=number < AT_ONCE[0])
+                        self._read_too(hit, awaited=number < EARLY_READS[0])
                 else:
                     self._queue.put_nowait(what)
         for hit in self._hits:
             self._read_too(hit)
 
     def _read_too(self, hit: WebHit, *, awaited: bool = False) -> None:
-        if hit.url not in self._reading and len(self._reading) - self._unread < READ:
+        if hit.url not in self._reading and len(self._reading) - self._unread < MAX_PAGES:
             self._reading[hit.url] = len(self._reading)
             self._awaited |= {hit.url} if awaited else set()
             self._spawn(self._read(hit, self._reading[hit.url]))
@@ -211,10 +211,10 @@ class WebSession:
         context = CallContext(self._question.principal, "page", self._question.run)
         outcome: Outcome
         try:
-            page = await self._access.reader.read(hit.url, context, timeout_s=min(PAGE, self._left()))
+            page = await self._access.reader.read(hit.url, context, timeout_s=min(PAGE_TIMEOUT_S, self._left()))
             page = page if page.published is not None else replace(page, published=hit.published)
             found = await asyncio.to_thread(split_page, number, page)
-            self._queue.put_nowait(_Read(number, page, tuple(found[:LONGEST])))
+            self._queue.put_nowait(_Read(number, page, tuple(found[:MAX_CHUNKS_PER_PAGE])))
             outcome = "wall" if page.wall is not None else "done" if found else "nothing"
         except PageUnreadable as unread:
             outcome = unread.outcome

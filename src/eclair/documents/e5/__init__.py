@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from eclair.util.cpu import cores
+from eclair.util.cpu import available_cores
 
 WEIGHTS_FILE_NAME = "e5-small-q4.bin"
 MAX_LANES = 8
@@ -13,7 +13,7 @@ MAX_LANES = 8
 
 def lane_count() -> int:
     """Return how many requests of one priority run at once: one per core."""
-    return min(cores(), MAX_LANES)
+    return min(available_cores(), MAX_LANES)
 
 
 def find_weights() -> Path | None:

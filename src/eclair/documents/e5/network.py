@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from eclair.documents.e5.weights import WEIGHTS_PER_BLOCK, EncoderWeights
-from eclair.util.onnx_writer import OWN, Network
+from eclair.util.onnx_writer import ONNXRUNTIME_DOMAIN, OnnxGraph
 
 INT8_ACCURACY_LEVEL = 4
 """onnxruntime multiplies in eight bits, with the vectors in blocks like the weights."""
@@ -22,7 +22,7 @@ def build_network(weights: EncoderWeights) -> bytes:
 class _Builder:
     def __init__(self, weights: EncoderWeights) -> None:
         self._weights = weights
-        self._network = Network()
+        self._network = OnnxGraph()
 
     def build(self) -> bytes:
         net, sizes = self._network, self._weights.sizes
@@ -31,14 +31,14 @@ class _Builder:
         for number in range(sizes.layers):
             at = self._layer(at, f"l{number}")
         mean = net.add("ReduceMean", [at], axes=[1], keepdims=0)
-        return net.model(("tokens", ("texts", "length", sizes.width)), (mean, ("texts", sizes.width)))
+        return net.serialize(("tokens", ("texts", "length", sizes.width)), (mean, ("texts", sizes.width)))
 
     def _layer(self, start: str, name: str) -> str:
         net, sizes = self._network, self._weights.sizes
         parts = [self._times(start, f"{name}.{part}", sizes.width, sizes.width) for part in ("q", "k", "v")]
-        seen = net.add("MultiHeadAttention", parts, domain=OWN, num_heads=sizes.heads)
+        seen = net.add("MultiHeadAttention", parts, domain=ONNXRUNTIME_DOMAIN, num_heads=sizes.heads)
         at = self._normal(self._times(seen, f"{name}.ao", sizes.width, sizes.width), start, f"{name}.aln")
-        inner = net.add("Gelu", [self._times(at, f"{name}.fi", sizes.inner, sizes.width)], domain=OWN)
+        inner = net.add("Gelu", [self._times(at, f"{name}.fi", sizes.inner, sizes.width)], domain=ONNXRUNTIME_DOMAIN)
         return self._normal(self._times(inner, f"{name}.fo", sizes.width, sizes.inner), at, f"{name}.oln")
 
     def _times(self, at: str, name: str, rows: int, columns: int) -> str:
@@ -48,8 +48,8 @@ class _Builder:
         packed = single[..., 0::2] | single[..., 1::2] << 4  # neighbours share a byte there
         inputs = [
             at,
-            self._network.tensor(f"{name}.w", packed.astype(np.uint8)),
-            self._network.tensor(f"{name}.scales", scales.astype(np.float32).reshape(-1)),
+            self._network.add_tensor(f"{name}.w", packed.astype(np.uint8)),
+            self._network.add_tensor(f"{name}.scales", scales.astype(np.float32).reshape(-1)),
             "",
             "",
             self._floats(f"{name}.b"),
@@ -61,11 +61,13 @@ class _Builder:
             "block_size": WEIGHTS_PER_BLOCK,
             "accuracy_level": INT8_ACCURACY_LEVEL,
         }
-        return self._network.add("MatMulNBits", inputs, domain=OWN, **form)
+        return self._network.add("MatMulNBits", inputs, domain=ONNXRUNTIME_DOMAIN, **form)
 
     def _normal(self, at: str, before: str, name: str) -> str:
         inputs = [at, before, self._floats(f"{name}.w"), self._floats(f"{name}.b")]
-        return self._network.add("SkipLayerNormalization", inputs, domain=OWN, epsilon=self._weights.sizes.epsilon)
+        return self._network.add(
+            "SkipLayerNormalization", inputs, domain=ONNXRUNTIME_DOMAIN, epsilon=self._weights.sizes.epsilon
+        )
 
     def _floats(self, name: str) -> str:
-        return self._network.tensor(name, self._weights.floats(name))
+        return self._network.add_tensor(name, self._weights.floats(name))

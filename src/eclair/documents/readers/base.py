@@ -54,7 +54,7 @@ class SourceFile:
     name: str
     media: str
     limits: Limits
-    room: UnpackBudget
+    unpack_budget: UnpackBudget
     after: int = 0
     depth: int = 0
     labels: Path | None = None

@@ -36,7 +36,7 @@ def read_member(source: SourceFile, path: Path, name: str, before: int) -> Itera
             elif isinstance(piece, Remarked):
                 yield piece
     except Rejected as fault:
-        if source.room.left < 0:
+        if source.unpack_budget.left < 0:
             raise
         yield Remarked(f"In {source.name}: {fault.message}")
     except MemoryError:

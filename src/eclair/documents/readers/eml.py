@@ -74,7 +74,7 @@ def _attached(part: MIMEPart, source: SourceFile, before: int) -> Iterator[Piece
         data = b"".join(bytes(each) for each in part.iter_parts())
     else:
         data = payload if isinstance(payload, bytes) else b""
-    source.room.spend(len(data), source.name)
+    source.unpack_budget.spend(len(data), source.name)
     with tempfile.NamedTemporaryFile(prefix="attached-") as file:
         file.write(data)
         file.flush()

@@ -30,7 +30,7 @@ MAX_GROUP_NESTING = 20
 
 def read(source: SourceFile) -> Iterator[Piece]:
     with open_zip(source) as archive:
-        source.room.spend(sum(info.file_size for info in archive.infolist()), source.name)
+        source.unpack_budget.spend(sum(info.file_size for info in archive.infolist()), source.name)
     with source.path.open("rb") as file:
         try:
             slides = list(Presentation(file).slides)

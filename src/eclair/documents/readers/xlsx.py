@@ -21,7 +21,7 @@ _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]|\"([^\"]*)\"|([€$£¥])")
 
 
 def read(source: SourceFile) -> Iterator[Piece]:
-    source.room.spend(_unpacked(source), source.name)
+    source.unpack_budget.spend(_unpacked(source), source.name)
     with source.path.open("rb") as file:  # by its name, openpyxl would judge it by its ending
         try:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)

@@ -48,7 +48,7 @@ def read_zipped(archive: zipfile.ZipFile, name: str, source: SourceFile) -> byte
     pieces: list[bytes] = []
     with archive.open(name) as file:
         while piece := file.read(READ_CHUNK_BYTES):
-            source.room.spend(len(piece), source.name)
+            source.unpack_budget.spend(len(piece), source.name)
             pieces.append(piece)
     return b"".join(pieces)
 
@@ -57,7 +57,7 @@ def extract(archive: zipfile.ZipFile, name: zipfile.ZipInfo, source: SourceFile,
     """Unpack one file of the archive into another."""
     with archive.open(name) as file:
         while piece := file.read(READ_CHUNK_BYTES):
-            source.room.spend(len(piece), source.name)
+            source.unpack_budget.spend(len(piece), source.name)
             target.write(piece)
     target.flush()
 

@@ -22,7 +22,7 @@ from eclair.models.catalog import CatalogEntry
 from eclair.models.installed import InstalledModel
 from eclair.schema.models import Model
 from eclair.settings import Settings
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 
 log = logging.getLogger(__name__)
 
@@ -176,8 +176,8 @@ class LocalEngine:
             needed = await asyncio.to_thread(profile.needed_memory, here[model], self._settings)
             if not memory.fits(needed):
                 raise EngineRefused(
-                    f"{entry.name} needs about {size(needed)} of memory and this machine has "
-                    f"{size(memory.physical())}; `eclair models --all` shows what fits."
+                    f"{entry.name} needs about {format_size(needed)} of memory and this machine has "
+                    f"{format_size(memory.physical())}; `eclair models --all` shows what fits."
                 )
         await self._measure(here)
         await self._make_room(entry, needed)

@@ -43,7 +43,7 @@ from eclair.models.memory import SHARED_WINDOWS
 from eclair.network.client import BrokenReply, TimedOut, Unreachable
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
-from eclair.util.cpu import cores
+from eclair.util.cpu import available_cores
 
 READY_TIMEOUT_S = 300.0
 """Seconds for which a request waits for the engine to be ready."""
@@ -359,7 +359,7 @@ class ModelProcess:
             context=_context(self.entry, settings),
             shared_context=_context(self.entry, settings) * SHARED_WINDOWS,
             parallel=settings.embedded_parallel,
-            prompt_threads=settings.embedded_threads or choice.prompt_threads or cores(),
+            prompt_threads=settings.embedded_threads or choice.prompt_threads or available_cores(),
             cache_mib=CACHE_MIB,
             scratch=f"{self._scratch}{os.sep}",
             decode_threads=choice.decode_threads,

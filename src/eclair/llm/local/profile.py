@@ -30,7 +30,7 @@ from eclair.models import memory
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
 from eclair.models.installed import InstalledModel
 from eclair.settings import Settings
-from eclair.util.cpu import cores
+from eclair.util.cpu import available_cores
 from eclair.util.file_lock import try_hold
 
 PROFILE_FILE = "tuning.json"
@@ -47,7 +47,7 @@ class TuningChoice:
 
     layout: str = ORIGINAL_LAYOUT
     decode_threads: Annotated[int, Field(alias="writing")] = field(
-        default_factory=lambda: default_decode_threads(cores())
+        default_factory=lambda: default_decode_threads(available_cores())
     )
     prompt_threads: Annotated[int, Field(alias="reading")] = 0
     kv_type: Annotated[Literal["f16", "q8_0"], Field(alias="kv")] = "f16"
@@ -282,7 +282,7 @@ def machine_id() -> str:
         engine = f"xllamacpp {metadata.version('xllamacpp')}"
     except metadata.PackageNotFoundError:
         engine = "no engine"
-    return f"{_processor()}, {cores()} cores, {round(memory.physical() / 1e9)} GB, {engine}"
+    return f"{_processor()}, {available_cores()} cores, {round(memory.physical() / 1e9)} GB, {engine}"
 
 
 def default_decode_threads(cores: int) -> int:

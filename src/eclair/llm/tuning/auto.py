@@ -19,8 +19,8 @@ from eclair.llm.tuning.tune import tune
 from eclair.models import catalog, installed, memory
 from eclair.models.installed import InstalledModel
 from eclair.settings import Settings
-from eclair.util.background import Idle
-from eclair.util.cpu import cores
+from eclair.util.background import IdleScheduler
+from eclair.util.cpu import available_cores
 
 CALM_S = 120.0
 """Seconds without an answer, and with little else at work on the machine, after which it begins."""
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 class AutoTuner:
     """`start` before use, `close` at the end."""
 
-    def __init__(self, settings: Settings, engine: LocalEngine, idle: Idle, calm: float = CALM_S) -> None:
+    def __init__(self, settings: Settings, engine: LocalEngine, idle: IdleScheduler, calm: float = CALM_S) -> None:
         self._settings = settings
         self._engine = engine
         self._idle = idle
@@ -59,7 +59,7 @@ class AutoTuner:
     async def _tune_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._calm / 2)
-            if self._idle.calm_for() < self._calm or os.getloadavg()[0] > MAX_OTHER_LOAD * cores():
+            if self._idle.idle_seconds() < self._calm or os.getloadavg()[0] > MAX_OTHER_LOAD * available_cores():
                 continue
             for model in await asyncio.to_thread(self._untuned):
                 await self._tune(model)
@@ -81,7 +81,7 @@ class AutoTuner:
         id = model.entry.id
         self._attempts[id] = self._attempts.get(id, 0) + 1
         try:
-            found = await self._idle.work_once(
+            found = await self._idle.run_once(
                 lambda: tune(model, self._settings, lambda step: None, thorough=False, nice=19)
             )
             if found is None:

@@ -29,7 +29,7 @@ from eclair.models.download import DownloadProgress
 from eclair.models.pip_index import PackageIndex
 from eclair.network.client import CLOSED_GATE, OutboundGate
 from eclair.util.frames import Codec
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 from eclair.util.task_process import Report, TaskFailed, run_task, serve_task
 
 SOURCES = PackageFile(
@@ -121,8 +121,8 @@ async def build_engine(
         work.mkdir(parents=True)
         if (free := shutil.disk_usage(work).free) < MIN_FREE_BYTES:
             raise ModelMissing(
-                f"{target.parent} has {size(free)} free and compiling the engine needs {size(MIN_FREE_BYTES)}; "
-                "make room, or tune without --build."
+                f"{target.parent} has {format_size(free)} free and compiling the engine needs "
+                f"{format_size(MIN_FREE_BYTES)}; make room, or tune without --build."
             )
         await _bring(files, work, index, gate, report)
         await _compile(files[0], work, data_dir / "logs" / LOG_FILE, report)

@@ -23,7 +23,7 @@ from eclair.llm.local.subprocess import LlamaSubprocess
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.engine import OpenAIEngine
 from eclair.settings import Settings
-from eclair.util.cpu import cores
+from eclair.util.cpu import available_cores
 
 CONTEXT_TOKENS = 1024
 MAX_PROMPT_TOKENS = 512
@@ -151,7 +151,7 @@ async def open_tuning_engine(
         context=window,
         shared_context=window * parallel,
         parallel=parallel,
-        prompt_threads=settings.embedded_threads or choice.prompt_threads or cores(),
+        prompt_threads=settings.embedded_threads or choice.prompt_threads or available_cores(),
         cache_mib=0,
         scratch=f"{settings.data_dir / 'scratch'}{os.sep}",
         decode_threads=choice.decode_threads,

@@ -39,7 +39,7 @@ from eclair.models.gguf.quantize import requantize
 from eclair.models.gguf.tensors import GgufContents, Tensor
 from eclair.models.installed import InstalledModel
 from eclair.settings import Settings
-from eclair.util.cpu import cores
+from eclair.util.cpu import available_cores
 
 ROUNDS = 5
 MIN_GAIN = 1.05
@@ -152,7 +152,7 @@ class _TuningRun:
             source=FileStamp.read(self._model.path),
             at=datetime.datetime.now(datetime.UTC).date().isoformat(),
             choice=choice,
-            bandwidth=await asyncio.to_thread(measure_bandwidth, read, cores()),
+            bandwidth=await asyncio.to_thread(measure_bandwidth, read, available_cores()),
             bytes=read,
             before=before,
             after=after,
@@ -201,8 +201,8 @@ class _TuningRun:
             "flash attention off": {"flash_attention": "off"},
             "keys and values in q8_0": {"kv_type": "q8_0"},
         }
-        if cores() > 2 and not self._settings.embedded_threads:
-            half = cores() // 2
+        if available_cores() > 2 and not self._settings.embedded_threads:
+            half = available_cores() // 2
             changes[f"prompts read by {half} threads"] = {"prompt_threads": half}
         options = {name: replace(choice, **change) for name, change in changes.items()}
         speeds = await self._by_turns("Trying the engine's settings", {CURRENT: choice, **options})
@@ -222,7 +222,7 @@ class _TuningRun:
     async def _threads(self, choice: TuningChoice, *, thorough: bool) -> TuningChoice:
         """More threads that write, or fewer, where that pays beside a busy neighbour too: they wait for each other all
         the time. A neighbour is made for that if `thorough`, and else thought of as one that halves the speed."""
-        most = cores()
+        most = available_cores()
         counts = sorted({1, 2, most // 2, most} - {0, choice.decode_threads}) if most > 1 else []
         if not counts:
             return choice

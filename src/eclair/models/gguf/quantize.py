@@ -20,7 +20,7 @@ from eclair.models.gguf.ggml import Ggml
 from eclair.models.gguf.layouts import LAYOUTS, apply_layout
 from eclair.models.gguf.tensors import Tensor, pad_size
 from eclair.util.frames import Codec
-from eclair.util.humanize import size
+from eclair.util.humanize import format_size
 from eclair.util.task_process import Report, TaskFailed, run_task, serve_task
 
 PARTIAL_SUFFIX = ".part"
@@ -75,8 +75,8 @@ def _check_room(source: Path, target: Path, layout: str) -> int:
         raise ModelMissing(f"{target.parent} cannot be used: {error.strerror}.") from error
     if free < total + MIN_FREE_BYTES:
         raise ModelMissing(
-            f"{target.parent} has {size(free)} free and {source.name} needs {size(total)} more in another layout; "
-            "make room, or go on with it as it came."
+            f"{target.parent} has {format_size(free)} free and {source.name} needs {format_size(total)} more in "
+            "another layout; make room, or go on with it as it came."
         )
     return total
 

@@ -106,26 +106,26 @@ class Waiting(BaseModel):
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/feeds", tags=["feeds"])
-    newsroom = app.newsroom
+    feeds = app.feeds
 
     async def shown(principal: Principal, feed: StoredFeed) -> FeedBody:
-        return next(FeedBody.of(each) for each in await newsroom.list_feeds(principal) if each.feed.id == feed.id)
+        return next(FeedBody.of(each) for each in await feeds.list_feeds(principal) if each.feed.id == feed.id)
 
     @api.get("")
     async def list_feeds(principal: Caller) -> list[FeedBody]:
-        return [FeedBody.of(each) for each in await newsroom.list_feeds(principal)]
+        return [FeedBody.of(each) for each in await feeds.list_feeds(principal)]
 
     @api.post("", status_code=201)
     async def add_feed(principal: Caller, body: NewFeed) -> FeedBody:
-        return await shown(principal, await newsroom.add(principal, body.url))
+        return await shown(principal, await feeds.add(principal, body.url))
 
     @api.post("/refresh", status_code=202)
     async def refresh_feeds(principal: Caller, id: Annotated[str | None, Query()] = None) -> Waiting:
-        return Waiting(feeds=await newsroom.refresh_soon(principal, id))
+        return Waiting(feeds=await feeds.refresh_soon(principal, id))
 
     @api.get("/starter")
     async def list_starters(principal: Caller) -> list[StarterBody]:
-        listed = {each.feed.url for each in await newsroom.list_feeds(principal)}
+        listed = {each.feed.url for each in await feeds.list_feeds(principal)}
         return [_starter(each, listed) for each in starter_feeds()]
 
     @api.post("/starter", status_code=201)
@@ -133,16 +133,16 @@ def router(app: App) -> APIRouter:
         chosen = [each for each in starter_feeds() if each.url in body.urls or each.language == body.language]
         if not chosen:
             raise InvalidInput("No feed of the starter list is meant; GET /api/feeds/starter lists them.")
-        taken = await newsroom.import_outlines(
+        taken = await feeds.import_outlines(
             principal, [FeedOutline(each.url, each.name, None, each.language) for each in chosen]
         )
         return Added(added=len(taken.added), known=taken.already_listed)
 
     @api.get("/opml", response_class=Response, responses=_FILE)
     async def export_opml(principal: Caller) -> Response:
-        feeds = [each.feed for each in await newsroom.list_feeds(principal)]
+        listed = [each.feed for each in await feeds.list_feeds(principal)]
         written = write_opml(
-            (FeedOutline(feed.url, feed.title, feed.site, feed.language) for feed in feeds), time.time()
+            (FeedOutline(feed.url, feed.title, feed.site, feed.language) for feed in listed), time.time()
         )
         headers = {"Content-Disposition": 'attachment; filename="eclair-feeds.opml"'}
         return Response(written, media_type="text/x-opml", headers=headers)
@@ -151,16 +151,16 @@ def router(app: App) -> APIRouter:
     async def import_opml(
         principal: Caller, request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "The file"
     ) -> Added:
-        taken = await newsroom.import_opml(principal, await _received(request, name), name)
+        taken = await feeds.import_opml(principal, await _received(request, name), name)
         return Added(added=len(taken.added), known=taken.already_listed)
 
     @api.patch("/{id}")
     async def switch_feed(principal: Caller, id: str, body: FeedEdit) -> FeedBody:
-        return await shown(principal, await newsroom.set_active(principal, id, active=body.active))
+        return await shown(principal, await feeds.set_active(principal, id, active=body.active))
 
     @api.delete("/{id}", status_code=204)
     async def delete_feed(principal: Caller, id: str) -> None:
-        await newsroom.delete(principal, id)
+        await feeds.delete(principal, id)
 
     return api
 

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse
 
 from eclair.app import App
-from eclair.documents.ingest import sized
+from eclair.documents.ingest import limit_size
 from eclair.errors import InvalidInput, NotFound
 from eclair.schema.documents import BlockKind, Read
 from eclair.schema.messages import Fault
@@ -126,7 +126,7 @@ def router(app: App) -> APIRouter:
     async def add_file(principal: Caller, request: Request, name: FileName, library: str | None = None) -> FileBody:
         media = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip()
         source = received(request, name, app.settings.max_file_mb)
-        return FileBody.of(await app.intake.take(principal, name, media, source, library=library))
+        return FileBody.of(await app.ingestor.ingest(principal, name, media, source, library=library))
 
     @api.get("")
     async def list_files(
@@ -148,11 +148,11 @@ def router(app: App) -> APIRouter:
 
     @api.delete("/{id}", status_code=204)
     async def delete_file(principal: Caller, id: str) -> None:
-        await app.intake.delete(principal, id)
+        await app.ingestor.delete(principal, id)
 
     @api.post("/{id}/retry")
     async def read_again(principal: Caller, id: str) -> FileBody:
-        return FileBody.of(await app.intake.read_again(principal, id))
+        return FileBody.of(await app.ingestor.retry(principal, id))
 
     @api.get("/{id}/content", response_class=FileResponse)
     async def content(principal: Caller, id: str) -> FileResponse:
@@ -174,7 +174,7 @@ def router(app: App) -> APIRouter:
         if (await _stored(principal, id, number)).page.width is None:
             raise NotFound("This page has no fixed form; its text is at /api/files/{id}/pages/{number}.")
         file = (await storage.files.get_file(principal, id)).file
-        png = await app.intake.picture(file, number, width)
+        png = await app.ingestor.render_page(file, number, width)
         return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
     @api.get("/{id}/boxes")
@@ -213,7 +213,7 @@ def download(app: App, file: StoredFile) -> FileResponse:
 async def received(request: Request, name: str, most_mb: int) -> AsyncGenerator[bytes, None]:
     """The body as it comes. Raises TooLarge, and InvalidInput where it is empty or breaks off."""
     try:
-        async with aclosing(sized(request.stream(), name, most_mb)) as pieces:
+        async with aclosing(limit_size(request.stream(), name, most_mb)) as pieces:
             async for piece in pieces:
                 yield piece
     except ClientDisconnect:

@@ -59,7 +59,7 @@ def router(app: App) -> APIRouter:
 
     @api.post("", status_code=201)
     async def add_library(principal: Caller, body: NewLibrary) -> LibraryBody:
-        return bare(await app.intake.add_library(principal, body.name))
+        return bare(await app.ingestor.add_library(principal, body.name))
 
     @api.patch("/{id}")
     async def rename_library(principal: Caller, id: str, body: NewLibrary) -> LibraryBody:
@@ -69,6 +69,6 @@ def router(app: App) -> APIRouter:
 
     @api.delete("/{id}", status_code=204)
     async def delete_library(principal: Caller, id: str) -> None:
-        await app.intake.delete_library(principal, id)
+        await app.ingestor.delete_library(principal, id)
 
     return api

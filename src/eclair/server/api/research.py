@@ -14,7 +14,7 @@ from eclair.chat.turn_options import TurnOptions
 from eclair.schema.messages import Mode
 from eclair.server.principal import Caller
 from eclair.server.request_body import Body
-from eclair.web.research.plan import plan
+from eclair.web.research.plan import plan_research
 
 
 class Wanted(Body):
@@ -40,8 +40,10 @@ def router(app: App) -> APIRouter:
         check_message(body.question, app.settings.max_message_kb)
         app.web.require_open()
         route = await app.router.route(principal, TurnOptions(body.model, body.mode))
-        with app.idle.busy():
-            made = await plan(principal, body.question, route.engine, route.model, app.ledger.ask, date.today())
+        with app.idle.answering():
+            made = await plan_research(
+                principal, body.question, route.engine, route.model, app.ledger.ask, date.today()
+            )
         return PlanBody(questions=list(made.questions), by=made.by)
 
     return api

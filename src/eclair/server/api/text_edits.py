@@ -33,7 +33,7 @@ def router(app: App) -> APIRouter:
         accepted = time.perf_counter()
         check(body.text, body.instruction, app.settings.max_message_kb)
         engine, model = await app.registry.resolve(body.model)
-        with app.idle.busy():
+        with app.idle.answering():
             longest = app.settings.max_tokens
             work = edit(principal, engine, model, body.text, body.instruction, longest, accepted, app.ledger.ask)
             edited = await unless_gone(request, work)

@@ -74,7 +74,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("/search")
     async def search_web(principal: Caller, q: Asked, language: Language = None, days: Days = None) -> SearchBody:
-        made = queries.asked_for(q, language, days, date.today())
+        made = queries.parse_search(q, language, days, date.today())
         found = await run_search(
             app.web.access.search, made, CallContext(principal, "search"), timeout_s=SEARCH_TIMEOUT_S
         )

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse
 
 from eclair.app import App
-from eclair.documents.ingest import sized
+from eclair.documents.ingest import limit_size
 from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
 from eclair.llm.base import JSON
 from eclair.schema.principal import Principal
@@ -69,8 +69,10 @@ def router(app: App) -> APIRouter:
 
     async def add(principal: Principal, upload: UploadFile, name: str) -> FileState:
         media = upload.content_type or "application/octet-stream"
-        source = sized(_pieces(upload), name, app.settings.max_file_mb)
-        return await app.intake.take(principal, shown(name), media, source, library=await library(principal), soon=True)
+        source = limit_size(_pieces(upload), name, app.settings.max_file_mb)
+        return await app.ingestor.ingest(
+            principal, shown(name), media, source, library=await library(principal), is_urgent=True
+        )
 
     async def library(principal: Principal) -> str:
         try:
@@ -78,7 +80,7 @@ def router(app: App) -> APIRouter:
         except NotFound:
             pass
         try:
-            return (await app.intake.add_library(principal, LIBRARY)).id
+            return (await app.ingestor.add_library(principal, LIBRARY)).id
         except Conflict:  # another request has just made it
             return (await storage.libraries.get_library_by_name(principal, LIBRARY)).id
 
@@ -101,7 +103,7 @@ def router(app: App) -> APIRouter:
 
     @api.delete("/{id}")
     async def delete_file(principal: Caller, id: str) -> JSON:
-        await app.intake.delete(principal, id)
+        await app.ingestor.delete(principal, id)
         return {"id": id, "object": "file", "deleted": True}
 
     @api.get("/{id}/content", response_class=FileResponse)

@@ -59,12 +59,12 @@ class RequestRetriever:
         """Read the files, then find what may answer. Raises InvalidInput, NotFound, UnreadableFile and StoreError."""
         documents = self._app.documents
         async with _taken(self._app, self._principal, self._files) as (ids, self.kept):
-            async with aclosing(documents.until_read(self._principal, ids)) as states:
+            async with aclosing(documents.wait_until_read(self._principal, ids)) as states:
                 async for _ in states:
                     pass
             history = [_message(message) for message in self._said if message.role in ("user", "assistant")]
             asked = max(number for number, message in enumerate(history) if message.role == "user")
-            question = replace(history[asked], files=await documents.attachments(self._principal, ids))
+            question = replace(history[asked], files=await documents.get_attachments(self._principal, ids))
             history = [*history[:asked], question]
             self._retriever = self._app.requests.retriever(self._principal, new_id("run"), None, history, self._web)
             if self._retriever is not None:
@@ -100,7 +100,7 @@ async def _taken(
     finally:
         for id in sent:
             with contextlib.suppress(NotFound):
-                await app.intake.delete(principal, id)
+                await app.ingestor.delete(principal, id)
 
 
 async def _take(app: App, principal: Principal, name: str, data: str) -> str:
@@ -119,7 +119,7 @@ async def _take(app: App, principal: Principal, name: str, data: str) -> str:
         yield content
 
     media = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return (await app.intake.take(principal, name, media, source())).file.id
+    return (await app.ingestor.ingest(principal, name, media, source())).file.id
 
 
 def _message(said: PromptMessage) -> Message:

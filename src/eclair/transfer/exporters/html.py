@@ -39,7 +39,7 @@ from eclair.transfer.footnotes import (
     insert_marks,
     safe_url,
 )
-from eclair.util.slug import anchor
+from eclair.util.slug import heading_anchor
 
 MADE_BY_AI = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -192,7 +192,7 @@ class _Renderer(RendererHTML):
 
     def heading_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
         inline = tokens[idx + 1]
-        name = f"{env['answer']}{anchor(self.renderInlineAsText(inline.children, options, env))}"
+        name = f"{env['answer']}{heading_anchor(self.renderInlineAsText(inline.children, options, env))}"
         if name not in (known := env.setdefault("known", set())):
             known.add(name)
             tokens[idx].attrSet("id", name)

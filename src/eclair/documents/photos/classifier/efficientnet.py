@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from eclair.documents.photos.classifier.torch_weights import UnreadableTorchWeights, Weights
-from eclair.util.onnx_writer import Network
+from eclair.util.onnx_writer import OnnxGraph
 
 INPUT_SIDE_PX = 260
 LABEL_COUNT = 1000
@@ -29,7 +29,7 @@ def build_network(weights: Weights) -> bytes:
 class _Builder:
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
-        self._network = Network()
+        self._network = OnnxGraph()
 
     def build(self) -> bytes:
         net = self._network
@@ -43,10 +43,10 @@ class _Builder:
             raise ValueError("it has more blocks")
         at = self._convolved(at, "_conv_head", "_bn1", active=True)
         at = net.add("Flatten", [net.add("GlobalAveragePool", [at])])
-        matrix = net.tensor("classes", self._weights["_fc.weight"])
-        at = net.add("Gemm", [at, matrix, net.tensor("bias", self._weights["_fc.bias"])], transB=1)
+        matrix = net.add_tensor("classes", self._weights["_fc.weight"])
+        at = net.add("Gemm", [at, matrix, net.add_tensor("bias", self._weights["_fc.bias"])], transB=1)
         shares = net.add("Softmax", [at], axis=1)
-        return net.model(("picture", (1, 3, INPUT_SIDE_PX, INPUT_SIDE_PX)), (shares, (1, LABEL_COUNT)))
+        return net.serialize(("picture", (1, 3, INPUT_SIDE_PX, INPUT_SIDE_PX)), (shares, (1, LABEL_COUNT)))
 
     def _block(self, start: str, name: str, stride: int) -> str:
         at = start
@@ -70,12 +70,12 @@ class _Builder:
         factor = (scale / np.sqrt(spread + EPSILON)).astype(np.float32)
         inputs = [
             start,
-            net.tensor(f"{name}.weight", kernel * factor[:, None, None, None]),
-            net.tensor(f"{name}.bias", (shift - mean * factor).astype(np.float32)),
+            net.add_tensor(f"{name}.weight", kernel * factor[:, None, None, None]),
+            net.add_tensor(f"{name}.bias", (shift - mean * factor).astype(np.float32)),
         ]
         group = kernel.shape[0] if deep else 1
         at = net.add("Conv", inputs, strides=[stride, stride], group=group, auto_pad="SAME_UPPER")
         if not active:
             return at
-        low, high = (net.tensor(f"{at}.{end}", np.array(end, np.float32)) for end in (0, 6))
+        low, high = (net.add_tensor(f"{at}.{end}", np.array(end, np.float32)) for end in (0, 6))
         return net.add("Clip", [at, low, high])

@@ -11,7 +11,7 @@ from eclair.web.feeds.service import FeedService
 from eclair.web.providers.base import ProviderError
 
 
-class NewsroomProvider:
+class FeedProvider:
     """Searches the entries of feeds."""
 
     name = "newsroom"
