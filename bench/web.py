@@ -33,7 +33,7 @@ from tests.web.internet import Internet, Weather, internet, names
 from tests.web.questions import Question, questions
 
 from eclair.app import App, open_app
-from eclair.chat.tree import New
+from eclair.chat.tree import NewMessage
 from eclair.chat.turn_options import TurnOptions
 from eclair.network.gate import CallContext
 from eclair.schema.events import PartDelta, SourceFound, StepFinished, StepStarted, decode
@@ -100,7 +100,7 @@ class Told:
 async def ask(app: App, question: str) -> Told:
     began = time.perf_counter()
     asked = await app.turns.ask(
-        LOCAL_PRINCIPAL, app.turns.begin(LOCAL_PRINCIPAL), New(question), TurnOptions(web="on"), began
+        LOCAL_PRINCIPAL, app.turns.new_conversation(LOCAL_PRINCIPAL), NewMessage(question), TurnOptions(web="on"), began
     )
     pages: dict[str, str] = {}
     page = word = None

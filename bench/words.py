@@ -24,7 +24,7 @@ from bare import Bare
 from client import CONTENT, SSE, begin, openai_text, quiet
 from harness import ROOT, Goals, Process, eclair, link_models, options, run, running, shown, table
 
-from eclair.chat.text_edits import Change, Task, cut
+from eclair.chat.text_edits import EditTask, TextChange, split_pieces
 from eclair.llm.base import Finish, PromptMessage, Request, Text
 from eclair.llm.local.endpoint_file import endpoint_path
 from eclair.llm.openai.dialects import DIALECTS
@@ -186,9 +186,9 @@ async def edited(servers: Sequence[Server], engine: OpenAIEngine, count: int) ->
 
 async def changed(engine: OpenAIEngine, model: str, good: str, bad: str) -> Rates:
     """What Éclair's edits take to make `good` of `bad`."""
-    task = Task(bad, "Correct the spelling.")
-    pairs = zip(cut(bad), cut(good), strict=True)
-    changes = [Change(at, old.text, new.text) for at, (old, new) in enumerate(pairs, 1) if old != new]
+    task = EditTask(bad, "Correct the spelling.")
+    pairs = zip(split_pieces(bad), split_pieces(good), strict=True)
+    changes = [TextChange(at, old.text, new.text) for at, (old, new) in enumerate(pairs, 1) if old != new]
     reply, seconds = await forced(engine, model, task.messages, task.reply(changes))
     return Rates(len(good.split()), seconds, int(task.apply(reply).text == good), 1)
 

@@ -344,7 +344,7 @@ class Told:
         finally:
             self.closed.set()
 
-    def closing(self, end: Event | None) -> list[Event]:
+    def closing_events(self, end: Event | None) -> list[Event]:
         return [end or RunFinished("stop")]
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eclair.chat.answer_requests import AnswerRequests
-from eclair.chat.conversations import Keeping
-from eclair.chat.preferences import Preferred
+from eclair.chat.conversations import ConversationService
+from eclair.chat.preferences import PreferenceService
 from eclair.chat.prefill import Prefill
 from eclair.chat.routing import ModelRouter
 from eclair.chat.runs import Runs
-from eclair.chat.titles import Titles
+from eclair.chat.titles import TitleGenerator
 from eclair.chat.turn_options import TurnOptions
 from eclair.chat.turns import Turns
 from eclair.documents.embeddings import Embedder, choose_embedder
@@ -67,13 +67,13 @@ class App:
     storage: Storage
     registry: Registry
     router: ModelRouter
-    preferences: Preferred
+    preferences: PreferenceService
     runs: Runs
     pipeline: AnswerPipeline
     requests: AnswerRequests
     turns: Turns
     changes: ChangeFeed
-    keeping: Keeping
+    conversations: ConversationService
     imports: ImportService
     idle: IdleScheduler
     downloads: ModelDownloads
@@ -108,7 +108,7 @@ class App:
         """
         options = TurnOptions(model=model, web=web)
         said: list[tuple[Role, str]] = [("user", question)]
-        batches = await self.turns.ask_unkept(LOCAL_PRINCIPAL, said, options, time.perf_counter())
+        batches = await self.turns.ask_temporary(LOCAL_PRINCIPAL, said, options, time.perf_counter())
         async with aclosing(batches):
             async for batch in batches:
                 for line in batch.lines:
@@ -191,7 +191,7 @@ async def open_ways_out(
 @asynccontextmanager
 async def open_kept(
     settings: Settings, storage: Storage, changes: ChangeFeed, idle: IdleScheduler
-) -> AsyncGenerator[tuple[Runs, Gallery, Keeping]]:
+) -> AsyncGenerator[tuple[Runs, Gallery, ConversationService]]:
     """The runs, pictures and conversations that are kept, rid of what dead processes left. Raises StoreError."""
     async with AsyncExitStack() as stack:
         runs = Runs(storage, changes, idle)
@@ -199,10 +199,10 @@ async def open_kept(
         stack.push_async_callback(runs.close)
         gallery = open_gallery(settings, storage)
         await gallery.start()
-        keeping = Keeping(storage, runs, changes, gallery)
-        await keeping.start()
-        stack.push_async_callback(keeping.close)
-        yield runs, gallery, keeping
+        conversations = ConversationService(storage, runs, changes, gallery)
+        await conversations.start()
+        stack.push_async_callback(conversations.close)
+        yield runs, gallery, conversations
 
 
 @asynccontextmanager
@@ -230,10 +230,10 @@ async def open_drawing(
 @asynccontextmanager
 async def open_spare(
     settings: Settings, storage: Storage, registry: Registry, changes: ChangeFeed, idle: IdleScheduler, ask: AskModel
-) -> AsyncGenerator[Titles | None]:
+) -> AsyncGenerator[TitleGenerator | None]:
     """What is done while nobody waits: conversations are named, models tuned."""
     async with AsyncExitStack() as stack:
-        titles = Titles(registry, storage.conversations, changes, idle, ask) if settings.titles else None
+        titles = TitleGenerator(registry, storage.conversations, changes, idle, ask) if settings.titles else None
         tuner = AutoTuner(settings, registry.local, idle) if settings.tune and registry.local is not None else None
         for worker in (each for each in (titles, tuner) if each is not None):
             await worker.start()
@@ -264,12 +264,12 @@ async def open_app(
         changes = ChangeFeed(storage.processes)
         stack.push_async_callback(changes.close)
         idle = IdleScheduler()
-        runs, gallery, keeping = await stack.enter_async_context(open_kept(settings, storage, changes, idle))
+        runs, gallery, conversations = await stack.enter_async_context(open_kept(settings, storage, changes, idle))
         imports = ImportService(storage, settings.data_dir / "imports", changes)
         stack.callback(imports.close)
         ledger = UsageLedger(settings, storage.usage)
         titles = await stack.enter_async_context(open_spare(settings, storage, registry, changes, idle, ledger.ask))
-        preferences = Preferred(storage.preferences)
+        preferences = PreferenceService(storage.preferences)
         await preferences.read(LOCAL_PRINCIPAL)
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
@@ -305,7 +305,7 @@ async def open_app(
             requests=requests,
             turns=turns,
             changes=changes,
-            keeping=keeping,
+            conversations=conversations,
             imports=imports,
             idle=idle,
             downloads=downloads,

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.chat.routing_rules import DISTANCE, LONG, Candidate, able, near, pick, settle, weigh
+from eclair.chat.routing_rules import (
+    DISTANCES,
+    LONG_QUESTION_WORDS,
+    Candidate,
+    able_to_read,
+    classify_question,
+    no_further_than,
+    pick,
+    resolve_mode,
+)
 from eclair.llm.openai import model_names
 from eclair.llm.servers.jurisdiction import LocationKind
 from eclair.schema.models import Model, ReasoningSupport
@@ -43,19 +52,19 @@ models = st.builds(
     reasoning=st.sampled_from(THINKS),
 )
 candidates = st.lists(
-    st.builds(Candidate, models, st.sampled_from(sorted(DISTANCE)), st.none() | st.floats(0.1, 5000)), min_size=1
+    st.builds(Candidate, models, st.sampled_from(sorted(DISTANCES)), st.none() | st.floats(0.1, 5000)), min_size=1
 )
 
 
-@given(candidates, st.sampled_from(sorted(DISTANCE)), st.integers(0, 10_000))
+@given(candidates, st.sampled_from(sorted(DISTANCES)), st.integers(0, 10_000))
 def test_nobody_further_away_is_asked_and_somebody_is_found(
     found: list[Candidate], where: LocationKind, tokens: int
 ) -> None:
-    nearby = near(found, where)
-    assert all(DISTANCE[candidate.where] <= DISTANCE[where] for candidate in nearby)
-    assert len(near(found, "unknown")) == len(found)
+    nearby = no_further_than(found, where)
+    assert all(DISTANCES[candidate.location] <= DISTANCES[where] for candidate in nearby)
+    assert len(no_further_than(found, "unknown")) == len(found)
     if nearby:
-        can = able(nearby, tokens)
+        can = able_to_read(nearby, tokens)
         assert can
         assert pick("flash", can) in can
         assert pick("think", can) in can
@@ -107,13 +116,13 @@ def test_the_strongest_is_large_and_thinks() -> None:
 
 def test_what_cannot_do_the_task_is_left_out() -> None:
     toy, real, narrow = one("toy", 0.1, can_title=False), one("real", 8), one("narrow", 1, context=1000)
-    assert able([toy, real, narrow], 10) == [real, narrow]
-    assert able([toy, real, narrow], 600) == [real]
-    assert able([toy], 10) == [toy]
-    assert able([narrow], 5000) == [narrow]
+    assert able_to_read([toy, real, narrow], 10) == [real, narrow]
+    assert able_to_read([toy, real, narrow], 600) == [real]
+    assert able_to_read([toy], 10) == [toy]
+    assert able_to_read([narrow], 5000) == [narrow]
     seer = one("seer", 12, vision_pixels=1024, can_title=False)
-    assert able([real, seer], 10, pictured=True) == [seer]
-    assert able([real, narrow], 10, pictured=True) == [real, narrow]
+    assert able_to_read([real, seer], 10, needs_vision=True) == [seer]
+    assert able_to_read([real, narrow], 10, needs_vision=True) == [real, narrow]
 
 
 @pytest.mark.parametrize(
@@ -132,17 +141,17 @@ def test_what_cannot_do_the_task_is_left_out() -> None:
     ],
 )
 def test_what_a_question_looks_like(question: str, why: str) -> None:
-    assert weigh(question) == why
-    assert settle("auto", question) == ("flash" if why == "routed_short" else "think", why)
+    assert classify_question(question) == why
+    assert resolve_mode("auto", question) == ("flash" if why == "routed_short" else "think", why)
 
 
 @given(st.text())
 def test_every_question_looks_like_something_and_only_auto_says_so(question: str) -> None:
-    assert weigh(question).startswith("routed_")
-    assert settle("flash", question) == ("flash", None)
-    assert settle("think", question) == ("think", None)
-    if len(question.split()) >= LONG:
-        assert settle("auto", question)[0] == "think"
+    assert classify_question(question).startswith("routed_")
+    assert resolve_mode("flash", question) == ("flash", None)
+    assert resolve_mode("think", question) == ("think", None)
+    if len(question.split()) >= LONG_QUESTION_WORDS:
+        assert resolve_mode("auto", question)[0] == "think"
 
 
 @pytest.mark.parametrize(

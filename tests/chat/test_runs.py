@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from eclair.chat import runs as runs_module
-from eclair.chat.runs import FLUSH, FRAME, Batch, Runs
+from eclair.chat.runs import FLUSH_INTERVAL_S, FRAME_S, Batch, Runs
 from eclair.errors import Conflict, StoreError
 from eclair.schema.events import (
     Event,
@@ -125,7 +125,7 @@ async def test_a_delta_waits_no_longer_than_a_frame(runs: Runs, storage: Storage
     work.say(PartStarted(0, "text"), PartDelta(0, "a"), PartDelta(0, "b"))
     async with aclosing(runs.follow(run, 0)) as followed:
         text = ""
-        async with asyncio.timeout(FRAME + 2):
+        async with asyncio.timeout(FRAME_S + 2):
             while text != "ab":
                 batch = await anext(followed)
                 text += "".join(event.text for event in map(decode, batch.lines) if isinstance(event, PartDelta))
@@ -142,7 +142,7 @@ async def test_deltas_of_two_parts_are_never_one(runs: Runs, storage: Storage) -
     assert [part.text for part in fold(events).parts] == ["ab", "cd"]
 
 
-@pytest.mark.parametrize("wait", [0.0, FLUSH - FRAME / 2, FLUSH - FRAME / 4])
+@pytest.mark.parametrize("wait", [0.0, FLUSH_INTERVAL_S - FRAME_S / 2, FLUSH_INTERVAL_S - FRAME_S / 4])
 async def test_what_was_said_is_kept_soon_even_if_nothing_follows(runs: Runs, storage: Storage, wait: float) -> None:
     run, work = await opened(runs, storage)
     work.say(PartStarted(0, "text"), PartDelta(0, "a"))
@@ -294,7 +294,7 @@ async def test_every_failure_ends_the_run(
 async def test_a_store_that_fails_for_a_while_loses_nothing(
     runs: Runs, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs_module, "RETRY", 0.05)
+    monkeypatch.setattr(runs_module, "RETRY_INTERVAL_S", 0.05)
     run, work = await opened(runs, storage)
     fault = Faulty(monkeypatch, storage, "append_events", "finish_run")
     followed = asyncio.create_task(lines(runs, run))
@@ -316,7 +316,7 @@ async def test_a_store_that_fails_for_a_while_loses_nothing(
 
 
 async def test_a_flush_that_fails_is_tried_again(runs: Runs, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs_module, "RETRY", 0.05)
+    monkeypatch.setattr(runs_module, "RETRY_INTERVAL_S", 0.05)
     run, work = await opened(runs, storage)
     fault = Faulty(monkeypatch, storage, "append_events")
     work.say(PartStarted(0, "text"), PartDelta(0, "kept"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.chat.text_edits import Change, Task, cut
+from eclair.chat.text_edits import EditTask, TextChange, split_pieces
 from eclair.errors import EngineBroken
 
 PROSE = (
@@ -23,21 +23,21 @@ news = st.text(st.sampled_from("xyz .\t"), max_size=40).map(str.rstrip) | st.jus
 
 @given(texts)
 def test_the_pieces_are_the_text(text: str) -> None:
-    pieces = cut(text)
+    pieces = split_pieces(text)
     assert "".join(piece.text + piece.after for piece in pieces) == text
     assert all("\n" not in piece.text and piece.text == piece.text.rstrip() for piece in pieces)
 
 
 @given(texts)
 def test_what_is_not_named_stays(text: str) -> None:
-    task = Task(text, "Change nothing.")
+    task = EditTask(text, "Change nothing.")
     edited = task.apply(task.reply([]))
     assert (edited.text, edited.changes) == (text, ())
 
 
 @given(texts, st.data())
 def test_changes_are_made_where_they_belong_and_nowhere_else(text: str, data: st.DataObject) -> None:
-    pieces = cut(text)
+    pieces = split_pieces(text)
     numbers = [number for number, piece in enumerate(pieces, 1) if piece.text]
     chosen = data.draw(st.dictionaries(st.sampled_from(numbers), news)) if numbers else {}
     newline = "\r\n" if "\r\n" in text else "\n"
@@ -45,23 +45,23 @@ def test_changes_are_made_where_they_belong_and_nowhere_else(text: str, data: st
     for number, piece in enumerate(pieces, 1):
         new = chosen.get(number, piece.text).replace("\n", newline if number in chosen else "\n")
         expected += new + piece.after if new or not piece.text else ""
-    changes = [Change(number, pieces[number - 1].text, new) for number, new in sorted(chosen.items())]
-    task = Task(text, "Change this.")
+    changes = [TextChange(number, pieces[number - 1].text, new) for number, new in sorted(chosen.items())]
+    task = EditTask(text, "Change this.")
     assert task.apply(task.reply(changes)).text == expected
 
 
 @given(texts, texts)
 def test_any_reply_is_made_or_refused(text: str, reply: str) -> None:
-    pieces = cut(text)
+    pieces = split_pieces(text)
     try:
-        edited = Task(text, "Change this.").apply(reply)
+        edited = EditTask(text, "Change this.").apply(reply)
     except EngineBroken:
         return
     assert all(pieces[change.number - 1].text == change.before for change in edited.changes)
 
 
 def test_long_lines_are_cut_at_their_sentences() -> None:
-    assert [piece.text for piece in cut(PROSE) if piece.text] == [
+    assert [piece.text for piece in split_pieces(PROSE) if piece.text] == [
         "It rained all night.",
         "In the morning the streets shone, and the baker swept the water from his door.",
         'He said: "It will be dry by noon."',
@@ -73,25 +73,25 @@ def test_long_lines_are_cut_at_their_sentences() -> None:
 
 
 def test_the_text_is_shown_with_numbers_and_the_instruction_first() -> None:
-    system, user = Task("One.\n\nTwo.\n", "Shout.").messages
+    system, user = EditTask("One.\n\nTwo.\n", "Shout.").messages
     assert user.content == "Shout.\n\n[1] One.\n[3] Two."
     assert isinstance(system.content, str)
     assert "answer [0]" in system.content
 
 
 def test_a_text_with_numbers_of_its_own_gets_other_brackets() -> None:
-    task = Task("See below.\n[1] A note.\n", "Change the note.")
+    task = EditTask("See below.\n[1] A note.\n", "Change the note.")
     assert task.messages[1].content == "Change the note.\n\n<1> See below.\n<2> [1] A note."
     assert task.apply("<2> [1] Another note.").text == "See below.\n[1] Another note.\n"
 
 
 def test_a_piece_goes_or_becomes_several() -> None:
-    task = Task("a\r\nb\r\nc\r\n", "Do it.")
+    task = EditTask("a\r\nb\r\nc\r\n", "Do it.")
     assert task.apply("[1]\n[2] b\nb2\n[3] c").text == "b\r\nb2\r\nc\r\n"
 
 
 def test_words_change_within_a_piece() -> None:
-    task = Task("The cat sat on the mat, and the dog lay there.\nEnd", "Do it.")
+    task = EditTask("The cat sat on the mat, and the dog lay there.\nEnd", "Do it.")
     edited = task.apply("[1] cat → cats\n[1] the dog lay → two dogs lay\n[2] End → The\nend")
     assert edited.text == "The cats sat on the mat, and two dogs lay there.\nThe\nend"
     assert [change.number for change in edited.changes] == [1, 2]
@@ -100,14 +100,14 @@ def test_words_change_within_a_piece() -> None:
 
 def test_a_correction_names_few_words() -> None:
     before = "The cat sat on the mat, adn the dog lay there."
-    task = Task(before, "Correct it.")
-    assert task.reply([Change(1, before, before.replace("adn", "and"))]) == "[1] adn → and"
-    assert task.reply([Change(1, before, before.replace("the dog", "the old dog"))]) == "[1] adn the → adn the old"
-    assert task.reply([Change(1, before, "Nothing.")]) == "[1] Nothing."
+    task = EditTask(before, "Correct it.")
+    assert task.reply([TextChange(1, before, before.replace("adn", "and"))]) == "[1] adn → and"
+    assert task.reply([TextChange(1, before, before.replace("the dog", "the old dog"))]) == "[1] adn the → adn the old"
+    assert task.reply([TextChange(1, before, "Nothing.")]) == "[1] Nothing."
 
 
 def test_a_text_with_arrows_has_another_between_its_words() -> None:
-    task = Task("a → b\nc", "Do it.")
+    task = EditTask("a → b\nc", "Do it.")
     assert "[3] two cat ⇒ two cats" in str(task.messages[0].content)
     assert task.apply("[1] b ⇒ c").text == "a → c\nc"
     assert task.apply("[2] d → e").text == "a → b\nd → e"
@@ -115,29 +115,29 @@ def test_a_text_with_arrows_has_another_between_its_words() -> None:
 
 @given(texts.filter(lambda text: "→" not in text), st.data())
 def test_words_are_swapped_where_they_stand_and_nowhere_else(text: str, data: st.DataObject) -> None:
-    numbers = [number for number, piece in enumerate(cut(text), 1) if piece.text]
+    numbers = [number for number, piece in enumerate(split_pieces(text), 1) if piece.text]
     if not numbers:
         return
     number = data.draw(st.sampled_from(numbers))
-    piece = cut(text)[number - 1].text
+    piece = split_pieces(text)[number - 1].text
     start = data.draw(st.integers(0, len(piece) - 1))
     old = piece[start : data.draw(st.integers(start + 1, len(piece)))].strip()
     new = data.draw(st.text(st.sampled_from("xyz"), min_size=1, max_size=9))
-    task = Task(text, "Change this.")
-    mark = task.reply([Change(number, piece, "q")]).removesuffix(" q")
+    task = EditTask(text, "Change this.")
+    mark = task.reply([TextChange(number, piece, "q")]).removesuffix(" q")
     try:
         changed = task.apply(f"{mark} {old} → {new}")
     except EngineBroken:
         assert not old or piece.count(old) != 1
         return
-    parts = [each.text + each.after for each in cut(text)]
-    parts[number - 1] = piece.replace(old, new) + cut(text)[number - 1].after
+    parts = [each.text + each.after for each in split_pieces(text)]
+    parts[number - 1] = piece.replace(old, new) + split_pieces(text)[number - 1].after
     assert changed.text == "".join(parts)
 
 
 @pytest.mark.parametrize("reply", ["Here you are:\n[1] A\n", "```text\n[1] A\n```", "```\n[1] A\n```\n", "[1] A\n\n"])
 def test_what_models_put_around_their_changes_is_left_out(reply: str) -> None:
-    assert Task("a\nb", "Do it.").apply(reply).text == "A\nb"
+    assert EditTask("a\nb", "Do it.").apply(reply).text == "A\nb"
 
 
 @pytest.mark.parametrize(
@@ -158,4 +158,4 @@ def test_what_models_put_around_their_changes_is_left_out(reply: str) -> None:
 )
 def test_a_reply_that_cannot_be_made_changes_nothing(reply: str, fault: str) -> None:
     with pytest.raises(EngineBroken, match=re.escape(fault)):
-        Task("a cat\n\n", "Do it.").apply(reply)
+        EditTask("a cat\n\n", "Do it.").apply(reply)

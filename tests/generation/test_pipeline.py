@@ -113,7 +113,7 @@ def answer(engine: Fake, *, dropped: int = 0, resumes: Message | None = None) ->
 async def heard(work: Answer) -> list[Event]:
     async with aclosing(work.events()) as events:
         found = [event async for event in events]
-    return [*found, *work.closing()]
+    return [*found, *work.closing_events()]
 
 
 def without_usage(events: list[Event]) -> list[Event]:
@@ -195,7 +195,7 @@ async def test_a_stream_without_an_end_has_broken_off() -> None:
     work = answer(Fake(Text("Hi")))
     with pytest.raises(EngineBroken):
         await heard(work)
-    closing = without_usage(work.closing(RunFailed("c", "m")))
+    closing = without_usage(work.closing_events(RunFailed("c", "m")))
     assert closing == [PartFinished(0), RunFailed("c", "m")]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import TooLarge
-from eclair.generation.prompt import WRAPPING_TOKENS, build_prompt, cut
+from eclair.generation.prompt import WRAPPING_TOKENS, build_prompt, count_dropped
 from eclair.llm.base import PromptMessage
 from eclair.schema.messages import Message, Part
 
@@ -43,7 +43,7 @@ def rooms(draw: st.DrawFn) -> tuple[list[int], int]:
 def test_what_is_kept_fits_and_ends_with_the_question(case: tuple[list[int], int]) -> None:
     lengths, room = case
     history = talk(lengths)
-    start = cut(history, lengths, room)
+    start = count_dropped(history, lengths, room)
     assert 0 <= start < len(lengths)
     assert sum(lengths[start:]) <= room
     assert history[start].role == "user"
@@ -53,20 +53,20 @@ def test_what_is_kept_fits_and_ends_with_the_question(case: tuple[list[int], int
 def test_nothing_is_left_out_that_fits(case: tuple[list[int], int]) -> None:
     lengths, room = case
     if sum(lengths) <= room:
-        assert cut(talk(lengths), lengths, room) == 0
+        assert count_dropped(talk(lengths), lengths, room) == 0
 
 
 @given(rooms())
 def test_the_cut_only_moves_forward(case: tuple[list[int], int]) -> None:
     lengths, room = case
     history = talk(lengths)
-    cuts = [cut(history[:end], lengths[:end], room) for end in range(1, len(lengths) + 1, 2)]
+    cuts = [count_dropped(history[:end], lengths[:end], room) for end in range(1, len(lengths) + 1, 2)]
     assert cuts == sorted(cuts)
 
 
 def test_the_cut_stays_where_it_is_for_many_turns() -> None:
     lengths = [10] * 401
-    cuts = [cut(talk(lengths[:end]), lengths[:end], 1000) for end in range(1, 402, 2)]
+    cuts = [count_dropped(talk(lengths[:end]), lengths[:end], 1000) for end in range(1, 402, 2)]
     moves = sum(before != after for before, after in pairwise(cuts))
     assert moves <= 7, "half of the window goes at once: 500 tokens of room are 25 turns"
 

@@ -112,16 +112,16 @@ async def test_after_its_time_what_was_deleted_is_erased(settings: Settings, mon
     async with serving(settings) as server:
         late, early = await server.begin(), await server.begin()
         await server.call("DELETE", f"/api/conversations/{late}")
-        monkeypatch.setattr(conversations, "RESTORABLE", -1)
+        monkeypatch.setattr(conversations, "RESTORE_PERIOD_S", -1)
         reply = await server.post(f"/api/conversations/{late}/restore")
         assert reply.status == 404
         assert "ten minutes" in reply.error["message"]
-        monkeypatch.setattr(conversations, "RESTORABLE", 600)
+        monkeypatch.setattr(conversations, "RESTORE_PERIOD_S", 600)
         assert (await server.post(f"/api/conversations/{late}/restore")).status == 200
         await server.call("DELETE", f"/api/conversations/{late}")
-    monkeypatch.setattr(conversations, "RESTORABLE", -1)
+    monkeypatch.setattr(conversations, "RESTORE_PERIOD_S", -1)
     async with serving(settings) as server:
-        monkeypatch.setattr(conversations, "RESTORABLE", 600)
+        monkeypatch.setattr(conversations, "RESTORE_PERIOD_S", 600)
         async with asyncio.timeout(5):
             while (await server.post("/api/conversations", {"id": late})).status == 409:
                 await asyncio.sleep(0.02)
@@ -232,7 +232,7 @@ async def test_after_its_time_nothing_of_everything_comes_back(
         id = await server.begin()
         await server.say(id, "script: words=3")
         gone = (await server.call("DELETE", "/api/conversations?confirm=all")).body
-        monkeypatch.setattr(conversations, "RESTORABLE", -1)
+        monkeypatch.setattr(conversations, "RESTORE_PERIOD_S", -1)
         reply = await server.post("/api/conversations/restore", {"moment": gone["moment"]})
         assert reply.status == 404
         assert "ten minutes" in reply.error["message"]
@@ -248,7 +248,9 @@ async def test_ten_thousand_are_deleted_and_brought_back_at_once(fresh: Server) 
     for _ in range(40):
         await asyncio.gather(
             *(
-                fresh.app.keeping.add(LOCAL_PRINCIPAL, fresh.app.turns.begin(LOCAL_PRINCIPAL, None, ""))
+                fresh.app.conversations.add(
+                    LOCAL_PRINCIPAL, fresh.app.turns.new_conversation(LOCAL_PRINCIPAL, None, "")
+                )
                 for _ in range(250)
             )
         )

@@ -43,7 +43,7 @@ def generators() -> int:
 async def test_a_token_passes_few_generators(server: Server, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     above: list[int] = []
     below: list[int] = []
-    live = runs._Live  # pyright: ignore[reportPrivateUsage]
+    live = runs._LiveRun  # pyright: ignore[reportPrivateUsage]
     stream, next_batch = ScriptedEngine.stream, live.next
 
     async def counted(self: ScriptedEngine, request: Request) -> AsyncGenerator[Delta, None]:

@@ -102,7 +102,7 @@ async def test_what_stays_here_is_said_where_the_model_is_elsewhere(settings: Se
         await server.say(conversation, "What is this?", files=[file["id"]])
         asked = Message("m", "c", None, "user", (), 0, files=(Attachment(file["id"], "photo.jpg", 1, "image/jpeg"),))
         far = Model("far", "Far", "one", vision_pixels=512, location="US")
-        seen = await server.app.vision.pictures(LOCAL_PRINCIPAL, [asked], far)
+        seen = await server.app.vision.prepare_images(LOCAL_PRINCIPAL, [asked], far)
         assert [(remark.code, remark.message) for remark in seen.notices] == [
             (
                 "left_out",
@@ -110,8 +110,8 @@ async def test_what_stays_here_is_said_where_the_model_is_elsewhere(settings: Se
                 "the place where it was taken and the serial number of the camera.",
             )
         ]
-        assert b"SN-4711" not in seen.pictures[file["id"]].data
-        near = await server.app.vision.pictures(LOCAL_PRINCIPAL, [asked], replace(far, location="machine"))
+        assert b"SN-4711" not in seen.images[file["id"]].data
+        near = await server.app.vision.prepare_images(LOCAL_PRINCIPAL, [asked], replace(far, location="machine"))
         assert near.notices == ()
 
 

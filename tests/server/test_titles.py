@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from eclair.chat.titles import checked
+from eclair.chat.titles import parse_title
 from eclair.settings import Settings
 from eclair.util import background
 from tests.support import Server, serving
@@ -120,4 +120,4 @@ async def test_the_setting_turns_titles_off(settings: Settings) -> None:
     ],
 )
 async def test_only_one_plain_line_is_a_title(said: str, found: str | None) -> None:
-    assert checked(said) == found
+    assert parse_title(said) == found

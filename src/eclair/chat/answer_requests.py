@@ -1,18 +1,18 @@
-"""Makes the request of a chat's answer: who answers, what the model is shown, what it can rest on, what it may call."""
+"""Builds the `AnswerRequest` of a question: its model, prompt, retriever and tools."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from eclair.chat.preferences import Preferred
+from eclair.chat.preferences import PreferenceService
 from eclair.chat.routing import ModelRouter
 from eclair.chat.turn_options import TurnOptions
 from eclair.documents.retriever import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.errors import InvalidInput
 from eclair.generation.conversation_prompt import ConversationPrompt
-from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, Tool, offer
+from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, Tool, offer_tools
 from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever, combine
 from eclair.images.service import ImageService
@@ -29,10 +29,11 @@ from eclair.web.retriever import WebService
 
 @dataclass(frozen=True, slots=True)
 class ChatQuestion:
-    """A question of an principal, or an answer to be resumed: the last of `history`.
+    """A principal's question, or an answer to resume: the last message of `history`.
 
-    `run` is that of the answer. Without a `conversation` nothing of it is kept. `answer` is where pictures may be
-    drawn, None where they may not. `accepted` is when the person asked, on `time.perf_counter`.
+    `run` is the answer's run. Without a `conversation` nothing is stored. `answer` says which answer generated images
+    belong to; None where the model may not generate any. `accepted` is when the question arrived, on
+    `time.perf_counter`.
     """
 
     principal: Principal
@@ -45,7 +46,7 @@ class ChatQuestion:
 
     @property
     def asked(self) -> Sequence[Message]:
-        """The history up to the question, without the answer that is resumed."""
+        """The history up to the question, without the answer to resume."""
         return self.history[:-1] if self.resumes is not None else self.history
 
     @property
@@ -54,19 +55,19 @@ class ChatQuestion:
 
     @property
     def web(self) -> Web:
-        kept = self.conversation.web if self.conversation is not None else None
-        return self.options.web or kept or "off"
+        stored = self.conversation.web if self.conversation is not None else None
+        return self.options.web or stored or "off"
 
 
 class AnswerRequests:
-    """Makes answer requests from what is at hand: `documents`, `photos`, `web` and `images` may be missing."""
+    """Builds answer requests. `documents`, `photos`, `web` and `images` are optional."""
 
     def __init__(
         self,
         settings: Settings,
         registry: Registry,
         router: ModelRouter,
-        preferences: Preferred | None = None,
+        preferences: PreferenceService | None = None,
         documents: DocumentService | None = None,
         photos: VisionService | None = None,
         web: WebService | None = None,
@@ -82,8 +83,11 @@ class AnswerRequests:
         self._images = images
 
     async def make(self, question: ChatQuestion) -> AnswerRequest:
-        """Raise NotFound, EngineUnavailable, and TooLarge where the question alone does not fit the model's window."""
-        route, prompt = await self._routed(question)
+        """Build the request of an answer.
+
+        Raises NotFound, EngineUnavailable, and TooLarge if the question alone doesn't fit the model's window.
+        """
+        route, prompt = await self._route(question)
         await prompt.check(route.engine, route.model)
         conversation = question.conversation.id if question.conversation is not None else None
         retriever = self.retriever(question.principal, question.run, conversation, question.asked, question.web)
@@ -98,32 +102,35 @@ class AnswerRequests:
         )
 
     async def prefill(self, question: ChatQuestion) -> tuple[Engine, Request]:
-        """Return the engine that will be asked, and what of the prompt is known while the question is being written.
+        """Return the engine and the part of the prompt known while the question is written.
 
         Raises what `make` raises.
         """
-        route, prompt = await self._routed(question)
+        route, prompt = await self._route(question)
         documents = self._documents.make_retriever(question.principal, question.history) if self._documents else None
         passages = await documents.certain_passages(route.model) if documents is not None else ()
         turn = await prompt.build(route.engine, route.model, passages)
-        tools = tuple(definition for _, definition in offer(await self._tools(question), turn, passages))
+        tools = tuple(definition for _, definition in offer_tools(await self._tools(question), turn, passages))
         return route.engine, replace(turn.request, tools=tools, purpose="prefill")
 
     def report(
         self, pipeline: AnswerPipeline, request: AnswerRequest, question: ChatQuestion, plan: Sequence[str]
     ) -> ResearchReport:
-        """A report on the questions of a plan, in place of one answer. Raises InvalidInput where no call may leave."""
+        """Build a research report on the questions of `plan`, in place of one answer.
+
+        Raises InvalidInput if no call may leave.
+        """
         if self._web is None:
             raise InvalidInput("There is no way to the web here, so that nothing can be looked up.")
         self._web.require_open()
         conversation = question.conversation.id if question.conversation is not None else None
-        asked = WebQuestion.last_in(question.asked, question.principal, question.run, conversation)
-        return ResearchReport(self._web, pipeline, request, asked, plan, question.asked)
+        web_question = WebQuestion.last_in(question.asked, question.principal, question.run, conversation)
+        return ResearchReport(self._web, pipeline, request, web_question, plan, question.asked)
 
     async def attach(
         self, principal: Principal, question: Message, files: Sequence[str], libraries: Sequence[str]
     ) -> Message:
-        """Return the question with the files and libraries that go along. Raises NotFound."""
+        """Return the question with its files and libraries attached. Raises NotFound."""
         if self._documents is None or not (files or libraries):
             return question
         return replace(
@@ -133,14 +140,17 @@ class AnswerRequests:
         )
 
     def expect_web(self) -> None:
-        """Get ready for a question to the web, which is being written."""
+        """Prepare for a web question that is being written."""
         if self._web is not None:
             self._web.prewarm()
 
     def retriever(
         self, principal: Principal, run: str, conversation: str | None, history: Sequence[Message], web: Web | None
     ) -> Retriever | None:
-        """What an answer to the last question can rest on, if on anything; without `web` not even a word on the web."""
+        """Return the retriever for the last question; None if there is nothing to search.
+
+        With `web` None, the web isn't mentioned at all.
+        """
         numbers = PassageNumbers(history)
         documents = self._documents.make_retriever(principal, history, numbers) if self._documents is not None else None
         if self._web is None or web is None:
@@ -149,10 +159,10 @@ class AnswerRequests:
         has_documents = documents is not None
         return combine(documents, self._web.make_retriever(question, numbers, setting=web, has_documents=has_documents))
 
-    async def _routed(self, question: ChatQuestion) -> tuple[Route, ConversationPrompt]:
+    async def _route(self, question: ChatQuestion) -> tuple[Route, ConversationPrompt]:
         principal, options, history = question.principal, question.options, question.history
         route = await self._router.route(principal, options, question.conversation, history)
-        preferences = await self._preferences.of(principal) if self._preferences is not None else None
+        preferences = await self._preferences.get(principal) if self._preferences is not None else None
         return route, ConversationPrompt(
             self._settings,
             self._registry,
@@ -170,5 +180,5 @@ class AnswerRequests:
             return ()
         draws = question.options.draws
         if draws is None:
-            draws = self._preferences is not None and (await self._preferences.of(question.principal)).draws
+            draws = self._preferences is not None and (await self._preferences.get(question.principal)).draws
         return (ImageTool(self._images, question.principal, question.answer),) if draws else ()

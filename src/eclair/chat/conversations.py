@@ -1,6 +1,6 @@
-"""Keeping: conversations are changed, deleted, brought back and erased here, and whoever listens is told.
+"""Edits, deletes, restores and erases conversations, and publishes each change.
 
-What is deleted is gone from everywhere at once, yet can be brought back for `RESTORABLE` seconds; then it is erased.
+A deleted conversation disappears at once and can be restored for `RESTORE_PERIOD_S` seconds; then it is erased.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.conversations import ConversationEdit, Deletion
 
-RESTORABLE = 600
-EVERY = 30.0
-"""Seconds between two looks for what is to be erased."""
+RESTORE_PERIOD_S = 600
+ERASE_INTERVAL_S = 30.0
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 
-class Keeping:
-    """`start` before use; `close` at the end."""
+class ConversationService:
+    """Changes conversations. Call `start` before use and `close` at the end."""
 
     def __init__(
         self, storage: Storage, runs: Runs, changes: ChangeFeed, gallery: Gallery, clock: Clock = time.time
@@ -45,7 +44,7 @@ class Keeping:
         self._eraser: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._eraser = asyncio.create_task(self._erase_for_ever(), name="erase what was deleted")
+        self._eraser = asyncio.create_task(self._erase_periodically(), name="erase what was deleted")
 
     async def close(self) -> None:
         if self._eraser is not None:
@@ -53,24 +52,25 @@ class Keeping:
             await asyncio.wait([self._eraser])
 
     async def add(self, principal: Principal, conversation: Conversation) -> Conversation:
-        """Keep it, or give back the one of that id, as `Store.add_conversation` does."""
-        kept = await self._storage.conversations.add_conversation(principal, conversation)
-        if kept is conversation:
-            self._changes.publish(kept.id, "changed")
-        return kept
+        """Store a conversation, or return the stored one with its id."""
+        stored = await self._storage.conversations.add_conversation(principal, conversation)
+        if stored is conversation:
+            self._changes.publish(stored.id, "changed")
+        return stored
 
-    async def change(self, principal: Principal, id: str, edit: ConversationEdit) -> Conversation:
-        """As `Store.change_conversation` has it."""
+    async def edit(self, principal: Principal, id: str, edit: ConversationEdit) -> Conversation:
+        """Edit a conversation; raises what `ConversationStore.edit_conversation` raises."""
         changed = await self._storage.conversations.edit_conversation(principal, id, edit)
         self._changes.publish(id, "changed")
         return changed
 
     async def delete(self, principal: Principal, id: str, *, forever: bool = False) -> None:
-        """Stop what is at work in it, and delete it; `forever` erases it at once, also where it was deleted before.
+        """Stop the runs of a conversation and delete it.
 
-        Raises NotFound, and Conflict where another process writes an answer in it.
+        With `forever` it is erased at once, even if it was deleted before. Raises NotFound, and Conflict while
+        another process writes an answer in it.
         """
-        await self._stopping(
+        await self._write_after_stopping_runs(
             principal, lambda: self._storage.conversations.delete_conversation(principal, id, forever=forever)
         )
         self._changes.publish(id, "removed")
@@ -78,9 +78,11 @@ class Keeping:
             await self._erase()
 
     async def delete_all(self, principal: Principal, *, forever: bool = False) -> Deletion:
-        """As `delete`, with every conversation of the owner at once, those in the archive included; `forever` erases
-        what was asked of the web as well, of which the egress ledger keeps only that it was asked of whom."""
-        deleted = await self._stopping(
+        """Delete every conversation of the owner, archived ones included; see `delete`.
+
+        With `forever` the URLs in the audit log are erased too: it then shows only which hosts were called.
+        """
+        deleted = await self._write_after_stopping_runs(
             principal, lambda: self._storage.conversations.delete_all_conversations(principal, forever=forever)
         )
         self._changes.publish(None, "changed")
@@ -90,19 +92,28 @@ class Keeping:
         return deleted
 
     async def restore(self, principal: Principal, id: str) -> Conversation:
-        """Bring back what was deleted; one that was not stays as it is. Raises NotFound once it is too late."""
-        restored = await self._storage.conversations.restore_conversation(principal, id, self._oldest())
+        """Restore a deleted conversation; does nothing if it wasn't deleted.
+
+        Raises NotFound once it is too late.
+        """
+        restored = await self._storage.conversations.restore_conversation(principal, id, self._restorable_since())
         self._changes.publish(id, "changed")
         return restored
 
     async def restore_all(self, principal: Principal, moment: int) -> int:
-        """Bring back what `delete_all` deleted; how many came back. Raises NotFound once it is too late."""
-        count = await self._storage.conversations.restore_deletion(principal, moment, self._oldest())
+        """Restore what `delete_all` deleted at `moment`; return how many conversations.
+
+        Raises NotFound once it is too late.
+        """
+        count = await self._storage.conversations.restore_deletion(principal, moment, self._restorable_since())
         self._changes.publish(None, "changed")
         return count
 
     async def delete_message(self, principal: Principal, id: str, message: str) -> Conversation:
-        """Erase a message with everything under it. Raises NotFound, and Conflict while an answer is being made."""
+        """Erase a message and everything below it.
+
+        Raises NotFound, and Conflict while an answer is being made.
+        """
         try:
             changed = await self._storage.conversations.delete_message(principal, id, message)
         except Conflict:
@@ -113,31 +124,31 @@ class Keeping:
         self._changes.publish(id, "changed")
         return changed
 
-    async def _stopping(self, principal: Principal, write: Callable[[], Awaitable[T]]) -> T:
-        """Write, after stopping each run that stands in the way."""
+    async def _write_after_stopping_runs(self, principal: Principal, write: Callable[[], Awaitable[T]]) -> T:
+        """Write, after stopping each run that is in the way."""
         stopped: set[str] = set()
         while True:
             try:
                 return await write()
-            except Conflict as busy:
-                if busy.run is None or busy.run in stopped:
+            except Conflict as conflict:
+                if conflict.run is None or conflict.run in stopped:
                     raise
-                stopped.add(busy.run)
-                with contextlib.suppress(NotFound):  # it was deleted meanwhile, and stands in nobody's way
-                    await self._runs.stop(await self._storage.runs.get_run(principal, busy.run))
+                stopped.add(conflict.run)
+                with contextlib.suppress(NotFound):  # it was deleted meanwhile
+                    await self._runs.stop(await self._storage.runs.get_run(principal, conflict.run))
 
-    def _oldest(self) -> int:
-        """When that was deleted which is just not erased yet, in milliseconds."""
-        return int((self._clock() - RESTORABLE) * 1000)
+    def _restorable_since(self) -> int:
+        """The oldest time of deletion that can still be undone, in milliseconds."""
+        return int((self._clock() - RESTORE_PERIOD_S) * 1000)
 
     async def _erase(self) -> None:
-        await self._storage.conversations.erase_deleted(self._oldest())
+        await self._storage.conversations.erase_deleted(self._restorable_since())
         await self._gallery.delete_orphans()
 
-    async def _erase_for_ever(self) -> None:
+    async def _erase_periodically(self) -> None:
         while True:
             try:
                 await self._erase()
             except StoreError as error:
-                log.error("what was deleted cannot be erased yet: %s", error.message)
-            await asyncio.sleep(EVERY)
+                log.error("deleted conversations cannot be erased yet: %s", error.message)
+            await asyncio.sleep(ERASE_INTERVAL_S)

@@ -1,4 +1,4 @@
-"""Has an engine edit a text: asks it for the pieces that change, and puts them in once all have come."""
+"""Edits a text with a model: asks for the changes and applies them once all are there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from eclair.chat.message_text import check_message
-from eclair.chat.text_edits import Change, Task
+from eclair.chat.text_edits import EditTask, TextChange
 from eclair.errors import EngineBroken, InvalidInput
 from eclair.generation.meter import Meter
 from eclair.generation.usage import AskModel, ask_uncounted
@@ -17,23 +17,23 @@ from eclair.schema.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """The text as it is now, what was changed, by which model, and what that took."""
+class TextEdit:
+    """The edited text, its changes, the model that made them, and its usage."""
 
     text: str
-    changes: tuple[Change, ...]
+    changes: tuple[TextChange, ...]
     model: str
     usage: Usage | None
 
 
-def check(text: str, instruction: str, max_kb: int) -> None:
-    """Raise InvalidInput or TooLarge for a text or an instruction that cannot be worked with."""
+def check_edit(text: str, instruction: str, max_kb: int) -> None:
+    """Raise InvalidInput or TooLarge for a text or instruction that can't be used."""
     if not instruction.strip():
         raise InvalidInput("The instruction is empty; say what to change.", param="instruction")
     check_message(text, max_kb)
 
 
-async def edit(
+async def request_edit(
     principal: Principal,
     engine: Engine,
     model: Model,
@@ -42,30 +42,31 @@ async def edit(
     max_tokens: int,
     accepted: float,
     ask: AskModel = ask_uncounted,
-) -> Edit:
-    """Change `text` as `instruction` says; `accepted` is when that was asked, on the clock of `time.perf_counter`.
+) -> TextEdit:
+    """Change `text` as `instruction` says.
 
-    Raises EngineBroken where the answer is no list of changes or is cut off, and what `Engine.stream` raises.
+    `accepted` is when the request arrived, on `time.perf_counter`. Raises EngineBroken if the answer is not a list of
+    changes or was cut off, and what `Engine.stream` raises.
     """
-    task = Task(text, instruction)
-    limit = max(max_tokens, 2 * await engine.count(model.id, text))  # a change of everything has its numbers besides
+    task = EditTask(text, instruction)
+    limit = max(max_tokens, 2 * await engine.count(model.id, text))  # a full rewrite has the piece numbers besides
     request = Request(model.id, task.messages, sampling=Sampling(temperature=0.0, max_tokens=limit))
     meter = Meter(accepted)
-    said: list[str] = []
-    ended: Finish | None = None
-    async with aclosing(ask(principal, engine, model, request)) as pieces:
-        async for piece in pieces:
-            match piece:
+    reply: list[str] = []
+    finish: Finish | None = None
+    async with aclosing(ask(principal, engine, model, request)) as deltas:
+        async for delta in deltas:
+            match delta:
                 case Text():
-                    said.append(piece.text)
-                    meter.text(piece.text)
+                    reply.append(delta.text)
+                    meter.count_text(delta.text)
                 case TokenUsage():
-                    meter.counted(piece)
+                    meter.add_token_usage(delta)
                 case Finish():
-                    ended = piece
+                    finish = delta
                 case _:
                     pass
-    if ended is None or ended.reason != "stop":
+    if finish is None or finish.reason != "stop":
         raise EngineBroken("The model did not come to the end of its changes; nothing was changed.")
-    edited = task.apply("".join(said))
-    return Edit(edited.text, edited.changes, model.id, meter.usage())
+    edited = task.apply("".join(reply))
+    return TextEdit(edited.text, edited.changes, model.id, meter.usage())

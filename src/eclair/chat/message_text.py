@@ -1,4 +1,4 @@
-"""Checks a message before it is stored, and takes a title from it."""
+"""Checks a message before it is stored, and derives a title from it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_TITLE_CHARS = 60
 
 
 def check_message(text: str, max_kb: int) -> None:
-    """Raise InvalidInput or TooLarge for a message that cannot be kept or shown."""
+    """Raise InvalidInput or TooLarge for a message that can't be stored or displayed."""
     if not text.strip():
         raise InvalidInput("The message is empty; write something to send.", param="text")
     if "\0" in text:
@@ -25,7 +25,7 @@ def check_message(text: str, max_kb: int) -> None:
 
 
 def title_from(text: str) -> str:
-    """Take a title from a message: its first line, cut at a word."""
+    """Derive a title from a message: its first line, cut at a word."""
     line = next(line.strip() for line in text.splitlines() if line.strip())
     if len(line) <= MAX_TITLE_CHARS:
         return line

@@ -1,6 +1,6 @@
-"""What a person likes: how the page looks and speaks, which model answers, and what each is told.
+"""A person's preferences: appearance, default model, instructions, saved prompts.
 
-The page follows most of it by itself. `model`, `instructions` and `draws` hold for every turn, in the terminal too.
+Most of them are for the web app. `model`, `instructions` and `draws` apply to every turn, in the terminal too.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from eclair.storage.preferences import PreferenceStore
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """A saved prompt; what stands in it in double braces is asked for before it is used."""
+class SavedPrompt:
+    """A saved prompt. Placeholders in double braces are filled in before it is used."""
 
     name: str
     text: str
@@ -25,10 +25,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """All of them, as of `version`, which counts the changes. None leaves a choice to the browser or the server.
+    """Preferences as of `version`, which counts changes. None means the default.
 
-    With `draws` a model that calls tools may have pictures drawn. `shortcuts` holds the keys of actions that have
-    others than their own, empty where they have none.
+    `draws` allows models that call tools to generate images. `shortcuts` maps actions to keys that differ from the
+    default; an empty string means no key.
     """
 
     version: int = 0
@@ -41,7 +41,7 @@ class Preferences:
     model: str | None = None
     instructions: str = ""
     draws: bool = True
-    prompts: tuple[Prompt, ...] = ()
+    prompts: tuple[SavedPrompt, ...] = ()
     shortcuts: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -49,32 +49,35 @@ _PREFERENCES = TypeAdapter(Preferences)
 _NAMES = {spec.name for spec in fields(Preferences)} - {"version"}
 
 
-class Preferred:
-    """Every owner's preferences, held once they were read. A change goes through here; one that another process
-    made is seen at the next `read`."""
+class PreferenceService:
+    """Reads and writes preferences, with a cache for each principal.
+
+    A change by another process is seen at the next `read`.
+    """
 
     def __init__(self, preferences: PreferenceStore) -> None:
         self._preferences = preferences
-        self._held: dict[Principal, Preferences] = {}
+        self._cache: dict[Principal, Preferences] = {}
 
-    async def of(self, principal: Principal) -> Preferences:
-        """Without a look at the store where they are held."""
-        return self._held.get(principal) or await self.read(principal)
+    async def get(self, principal: Principal) -> Preferences:
+        """Return the preferences, from the cache if they are there."""
+        return self._cache.get(principal) or await self.read(principal)
 
     async def read(self, principal: Principal) -> Preferences:
+        """Read the preferences from the store."""
         version, body = await self._preferences.get_preferences(principal)
-        kept: dict[str, Any] = orjson.loads(body)
-        known = {name: value for name, value in kept.items() if name in _NAMES}  # a later Éclair may have had more
-        return self._hold(principal, _PREFERENCES.validate_python({**known, "version": version}))
+        stored: dict[str, Any] = orjson.loads(body)
+        known = {name: value for name, value in stored.items() if name in _NAMES}  # a later Éclair may have had more
+        return self._remember(principal, _PREFERENCES.validate_python({**known, "version": version}))
 
-    async def change(self, principal: Principal, wanted: Preferences) -> Preferences:
-        """Keep them in the place of those of the same version. Raises Conflict where these are no longer the last."""
-        body = orjson.dumps({name: getattr(wanted, name) for name in _NAMES}).decode()
-        version = await self._preferences.replace_preferences(principal, wanted.version, body)
-        return self._hold(principal, replace(wanted, version=version))
+    async def replace(self, principal: Principal, new: Preferences) -> Preferences:
+        """Store new preferences. Raises Conflict if `new.version` is not the current version."""
+        body = orjson.dumps({name: getattr(new, name) for name in _NAMES}).decode()
+        version = await self._preferences.replace_preferences(principal, new.version, body)
+        return self._remember(principal, replace(new, version=version))
 
-    def _hold(self, principal: Principal, preferences: Preferences) -> Preferences:
-        held = self._held.get(principal)
-        if held is None or held.version <= preferences.version:
-            self._held[principal] = preferences
-        return self._held[principal]
+    def _remember(self, principal: Principal, preferences: Preferences) -> Preferences:
+        cached = self._cache.get(principal)
+        if cached is None or cached.version <= preferences.version:
+            self._cache[principal] = preferences
+        return self._cache[principal]

@@ -1,4 +1,4 @@
-"""Reads ahead: while a person writes, the engine reads what the question will follow, and answers at once."""
+"""Prefills the engine's cache while a question is being written."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from eclair.errors import EclairError
 from eclair.llm.base import Engine, Request
 from eclair.util.background import IdleScheduler
 
-MOST = 4
-"""Conversations that may wait to be read ahead; of more, the oldest are read when they are asked."""
+MAX_PENDING_PREFILLS = 4
+"""Conversations that may wait; beyond that, the oldest are dropped."""
 
 log = logging.getLogger(__name__)
 
 
 class Prefill:
-    """`close` at the end: what is being read then is given up, as it is when somebody asks."""
+    """Prefills one prompt per conversation. `close` cancels what is under way."""
 
     def __init__(self, idle: IdleScheduler) -> None:
         self._idle = idle
@@ -29,8 +29,11 @@ class Prefill:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def begin(self, conversation: str, engine: Engine, request: Request) -> None:
-        """Have the engine read the messages of `request` soon; of two wishes for a conversation the later counts."""
-        for old in [conversation, *list(self._tasks)[: max(0, len(self._tasks) - MOST + 1)]]:
+        """Have the engine read the messages of `request` soon.
+
+        Replaces an earlier request for the same conversation.
+        """
+        for old in [conversation, *list(self._tasks)[: max(0, len(self._tasks) - MAX_PENDING_PREFILLS + 1)]]:
             if (task := self._tasks.pop(old, None)) is not None:
                 task.cancel()
         task = asyncio.create_task(self._read(engine, request), name="read ahead")

@@ -1,4 +1,4 @@
-"""Decides which model answers: gathers who could, and has `routing_rules` choose by what each is and how fast."""
+"""Chooses the model for a question: collects candidates and applies `routing_rules`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from eclair.chat.preferences import Preferred
-from eclair.chat.routing_rules import Candidate, Settled, able, near, pick, settle
+from eclair.chat.preferences import PreferenceService
+from eclair.chat.routing_rules import Candidate, ResolvedMode, able_to_read, no_further_than, pick, resolve_mode
 from eclair.chat.tree import last_question
 from eclair.chat.turn_options import TurnOptions
 from eclair.documents.vision import VisionService
@@ -27,10 +27,10 @@ from eclair.storage.usage import UsageStore
 
 SPEEDS_TTL_S = 30.0
 
-EMBEDDED = "embedded"
-"""The engine that lists its default model even while that is not on this machine."""
+EMBEDDED_ENGINE = "embedded"
+"""The engine that lists its default model even before it is downloaded."""
 
-WHY: dict[RemarkCode, str] = {
+REASONS: dict[RemarkCode, str] = {
     "routed_short": "a short question",
     "routed_long": "a long question",
     "routed_code": "a question with code or a file in it",
@@ -39,14 +39,14 @@ WHY: dict[RemarkCode, str] = {
 
 
 class ModelRouter:
-    """Routes questions to models. Without `usage` nothing is known of their speeds."""
+    """Routes questions to models. Without `usage` their speeds are unknown."""
 
     def __init__(
         self,
         settings: Settings,
         registry: Registry,
         usage: UsageStore | None = None,
-        preferences: Preferred | None = None,
+        preferences: PreferenceService | None = None,
         photos: VisionService | None = None,
     ) -> None:
         self._settings = settings
@@ -55,7 +55,7 @@ class ModelRouter:
         self._preferences = preferences
         self._photos = photos
         self._speeds: dict[str, float] = {}
-        self._read = -SPEEDS_TTL_S
+        self._read_at = -SPEEDS_TTL_S
 
     async def route(
         self,
@@ -74,37 +74,40 @@ class ModelRouter:
             return await self.choose(options.model, mode, question)
         preferred = [conversation.model] if conversation is not None else []
         if self._preferences is not None:
-            preferred.append((await self._preferences.of(principal)).model)
+            preferred.append((await self._preferences.get(principal)).model)
         if mode is not None and history and history[-1].role == "assistant":
             preferred.append(history[-1].model)
-        there = {model.id for model in await self._registry.models()} | self._settings.fallbacks.keys()
-        named = next((model for model in preferred if model in there), None)
-        needs_eyes = named is None and mode is not None and await self._has_photos(principal, history)
-        return await self.choose(named, mode, question, needs_eyes=needs_eyes)
+        available = {model.id for model in await self._registry.models()} | self._settings.fallbacks.keys()
+        named = next((model for model in preferred if model in available), None)
+        needs_vision = named is None and mode is not None and await self._has_photos(principal, history)
+        return await self.choose(named, mode, question, needs_vision=needs_vision)
 
-    async def choose(self, named: str | None, mode: Mode | None, question: str, *, needs_eyes: bool = False) -> Route:
-        """Route to the named model, which the mode tells whether to think, else the mode's choice, else the default.
+    async def choose(self, named: str | None, mode: Mode | None, question: str, *, needs_vision: bool = False) -> Route:
+        """Route to the named model, else to the mode's choice, else to the default.
 
-        Raises NotFound and EngineUnavailable as the registry does.
+        A mode also tells a named model whether to reason. Raises NotFound and EngineUnavailable as the registry does.
         """
         if mode is None:
             return await resolve_route(self._settings, self._registry, named)
-        settled, why = settle(mode, question)
-        name = named if named is not None else (await self._pick(settled, question, needs_eyes=needs_eyes)).id
+        settled, why = resolve_mode(mode, question)
+        name = named if named is not None else (await self._pick(settled, question, needs_vision=needs_vision)).id
         route = await resolve_route(self._settings, self._registry, name)
         notice = None
         if why is not None and (named is None or route.model.reasoning not in ("always", "never")):
-            notice = Notice(why, f"{settled.capitalize()}, with {route.model.name}: {WHY[why]}.")
+            notice = Notice(why, f"{settled.capitalize()}, with {route.model.name}: {REASONS[why]}.")
         return replace(route, effort=FLASH_EFFORT if settled == "flash" else THINK_EFFORT, notice=notice)
 
     async def choose_named(self, name: str, question: str) -> Route:
-        """Route for a program that may name a mode in place of a model; a model of that name goes first."""
-        there = any(model.id == name for model in await self._registry.models())
-        mode: Mode | None = next((mode for mode in MODES if mode == name and not there), None)
+        """Route for an API client, which may name a mode in place of a model.
+
+        A model with such a name wins.
+        """
+        exists = any(model.id == name for model in await self._registry.models())
+        mode: Mode | None = next((mode for mode in MODES if mode == name and not exists), None)
         return await self.choose(name if mode is None else None, mode, question)
 
     async def picks(self) -> tuple[Model, Model] | None:
-        """The models of flash and think for a short question; None where nobody is there to answer."""
+        """Return the models of flash and think for a short question; None if there are none."""
         try:
             return await self._pick("flash", ""), await self._pick("think", "")
         except EclairError:
@@ -113,27 +116,27 @@ class ModelRouter:
     async def _has_photos(self, principal: Principal, history: Sequence[Message]) -> bool:
         return self._photos is not None and bool(await self._photos.list_photos(principal, history))
 
-    async def _pick(self, mode: Settled, question: str, *, needs_eyes: bool = False) -> Model:
+    async def _pick(self, mode: ResolvedMode, question: str, *, needs_vision: bool = False) -> Model:
         engine, default = await self._registry.resolve(None)
         speeds = await self._words_per_second()
         found = [
-            Candidate(model, _where(engine), speeds.get(model.id))
+            Candidate(model, _location(engine), speeds.get(model.id))
             for engine, model in await self._registry.ready()
             if is_chat_model(model.id)
             and model.id not in MODES
-            and not (model.engine == EMBEDDED and model.size is None)
+            and not (model.engine == EMBEDDED_ENGINE and model.size is None)
         ]
-        found.sort(key=lambda one: one.model.id != default.id)
-        nearby = near(found, _where(engine))
-        return pick(mode, able(nearby, estimate_tokens(question), needs_eyes)).model if nearby else default
+        found.sort(key=lambda candidate: candidate.model.id != default.id)
+        nearby = no_further_than(found, _location(engine))
+        return pick(mode, able_to_read(nearby, estimate_tokens(question), needs_vision)).model if nearby else default
 
     async def _words_per_second(self) -> dict[str, float]:
-        if self._usage is not None and time.monotonic() - self._read >= SPEEDS_TTL_S:
+        if self._usage is not None and time.monotonic() - self._read_at >= SPEEDS_TTL_S:
             self._speeds = await self._usage.get_model_speeds()
-            self._read = time.monotonic()
+            self._read_at = time.monotonic()
         return self._speeds
 
 
-def _where(engine: Engine) -> LocationKind:
-    """By the address alone: the country that an owner states makes a server neither nearer nor further."""
+def _location(engine: Engine) -> LocationKind:
+    """Locate an engine by its address alone: a stated country changes nothing here."""
     return locate(engine.url).kind if isinstance(engine, RemoteEngine) else "machine"

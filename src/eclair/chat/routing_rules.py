@@ -1,7 +1,8 @@
-"""Which model answers in which mode, and whether it thinks first: a pure rule that asks and measures nothing.
+"""Rules that choose a model and whether it reasons, by mode. Pure functions, no I/O.
 
-Flash is the fastest model that can do the task, without thinking; think is the strongest, thinking; auto is one of the
-two, by what the question looks like. None leads further away than the default model: see `near`.
+Flash is the fastest model that can do the task, without reasoning; think is the strongest, with reasoning; auto is
+one of the two, depending on the question. No mode chooses a model further away than the default model: see
+`no_further_than`.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from eclair.llm.servers.jurisdiction import LocationKind
 from eclair.schema.messages import Mode, RemarkCode
 from eclair.schema.models import Model
 
-Settled = Literal["flash", "think"]
+ResolvedMode = Literal["flash", "think"]
 
-DISTANCE: dict[LocationKind, int] = {"machine": 0, "network": 1, "country": 2, "unknown": 2}
+DISTANCES: dict[LocationKind, int] = {"machine": 0, "network": 1, "country": 2, "unknown": 2}
 
-LONG = 80
-"""Words from which on a question is long."""
+LONG_QUESTION_WORDS = 80
+"""Words from which on a question counts as long."""
 
-SUPPOSED = 8.0
-"""Billions of parameters of a model of which nothing is known."""
+DEFAULT_PARAMETERS_B = 8.0
+"""Parameters assumed for a model of unknown size, in billions."""
 
-REASONING = 2.0
-"""How much stronger a model is that thinks: about as one of twice its size."""
+REASONING_STRENGTH_FACTOR = 2.0
+"""Reasoning makes a model about as strong as one of twice its size."""
 
-THINKING = 10.0
-"""How much slower a model is that cannot be kept from thinking."""
+ALWAYS_REASONING_SLOWDOWN = 10.0
+"""How much slower a model is if its reasoning can't be turned off."""
 
 _CODE = re.compile(r"^ {0,3}(```|~~~)|[{};]\s*$|\b(def|class|function|import|SELECT)\b.*[(:{*]", re.MULTILINE)
 _SUM = re.compile(r"\d\s*[-+*/×·÷^=%<>]\s*\(?-?\d|\$[^$\n]*\\\w+|\\(frac|sum|int|sqrt)\b|[∑∫√≤≥≠]")
@@ -40,64 +41,82 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model that can be asked now, where it is, and how many words a second it lately wrote, if that is known."""
+    """A model that is available, where it is, and its recent speed if known."""
 
     model: Model
-    where: LocationKind
+    location: LocationKind
     words_per_second: float | None = None
 
 
-def weigh(question: str) -> RemarkCode:
-    """What a question looks like, which is what auto goes by: code, a sum or three numbers, many words, or neither."""
+def classify_question(question: str) -> RemarkCode:
+    """Classify a question for auto: code, a calculation or three numbers, long, or short."""
     if _CODE.search(question):
         return "routed_code"
     if _SUM.search(question) or len(_NUMBER.findall(question)) >= 3:
         return "routed_numbers"
-    return "routed_long" if len(question.split()) >= LONG else "routed_short"
+    return "routed_long" if len(question.split()) >= LONG_QUESTION_WORDS else "routed_short"
 
 
-def settle(mode: Mode, question: str) -> tuple[Settled, RemarkCode | None]:
-    """Flash or think, and why where it was not the person who said so."""
+def resolve_mode(mode: Mode, question: str) -> tuple[ResolvedMode, RemarkCode | None]:
+    """Resolve auto to flash or think, with the reason; None if the person chose."""
     if mode != "auto":
         return mode, None
-    why = weigh(question)
+    why = classify_question(question)
     return ("flash" if why == "routed_short" else "think"), why
 
 
-def near(candidates: Sequence[Candidate], where: LocationKind) -> list[Candidate]:
-    """Those that are no further away than `where`."""
-    return [one for one in candidates if DISTANCE[one.where] <= DISTANCE[where]]
+def no_further_than(candidates: Sequence[Candidate], limit: LocationKind) -> list[Candidate]:
+    """Return the candidates that are no further away than `limit`."""
+    return [candidate for candidate in candidates if DISTANCES[candidate.location] <= DISTANCES[limit]]
 
 
-def able(candidates: Sequence[Candidate], tokens: int, pictured: bool = False) -> list[Candidate]:
-    """Those that can do the task: which see, where there are pictures to be seen; are trusted with a task at all; and
-    can read `tokens` beside an answer. Where there is none, all of them."""
-    seeing = [one for one in candidates if pictured and one.model.vision_pixels is not None] or list(candidates)
-    roomy = [one for one in seeing if one.model.context is None or one.model.context >= 2 * tokens]
-    return [one for one in roomy if one.model.can_title] or roomy or seeing
+def able_to_read(candidates: Sequence[Candidate], tokens: int, needs_vision: bool = False) -> list[Candidate]:
+    """Return the candidates that can read the task; all of them if none can.
+
+    They see images if it `needs_vision`, can be trusted with a task, and have room for `tokens` beside an answer.
+    """
+    seeing = [
+        candidate for candidate in candidates if needs_vision and candidate.model.vision_pixels is not None
+    ] or list(candidates)
+    roomy = [
+        candidate for candidate in seeing if candidate.model.context is None or candidate.model.context >= 2 * tokens
+    ]
+    return [candidate for candidate in roomy if candidate.model.can_title] or roomy or seeing
 
 
-def pick(mode: Settled, candidates: Sequence[Candidate]) -> Candidate:
-    """The fastest or the strongest; of those that are alike the first. There is one at least."""
+def pick(mode: ResolvedMode, candidates: Sequence[Candidate]) -> Candidate:
+    """Pick the fastest or the strongest candidate; the first of equals. There must be one."""
     if mode == "think":
-        return max(candidates, key=lambda one: strength(one.model))
-    work = [one.words_per_second * _used(one.model) for one in candidates if one.words_per_second is not None]
+        return max(candidates, key=lambda candidate: strength(candidate.model))
+    work = [
+        candidate.words_per_second * _active_parameters(candidate.model)
+        for candidate in candidates
+        if candidate.words_per_second is not None
+    ]
     rate = median(work) if work else 1.0
-    return max(candidates, key=lambda one: _speed(one, rate))
+    return max(candidates, key=lambda candidate: _speed(candidate, rate))
 
 
 def strength(model: Model) -> float:
-    """Billions of parameters that a model is worth: of a mixture of experts the geometric mean of all and active."""
-    whole = model.parameters or SUPPOSED
-    return math.sqrt(whole * (model.active or whole)) * (1 if model.reasoning in ("never", None) else REASONING)
+    """The effective size of a model, in billions of parameters.
+
+    For a mixture of experts it is the geometric mean of all and active parameters.
+    """
+    total = model.parameters or DEFAULT_PARAMETERS_B
+    return math.sqrt(total * (model.active or total)) * (
+        1 if model.reasoning in ("never", None) else REASONING_STRENGTH_FACTOR
+    )
 
 
 def _speed(candidate: Candidate, rate: float) -> float:
-    """Words a second, measured or from the parameters that a token uses, of which all do `rate` billions a second."""
+    """Words per second: measured, or estimated from the parameters that a token uses.
+
+    `rate` is how many billions of parameters are processed per second.
+    """
     measured = candidate.words_per_second
-    words = rate / _used(candidate.model) if measured is None else measured
-    return words / (THINKING if candidate.model.reasoning == "always" else 1)
+    words = rate / _active_parameters(candidate.model) if measured is None else measured
+    return words / (ALWAYS_REASONING_SLOWDOWN if candidate.model.reasoning == "always" else 1)
 
 
-def _used(model: Model) -> float:
-    return model.active or model.parameters or SUPPOSED
+def _active_parameters(model: Model) -> float:
+    return model.active or model.parameters or DEFAULT_PARAMETERS_B

@@ -1,9 +1,8 @@
-"""Editing a text: the engine is asked for the changed pieces alone, and they are put into the text exactly.
+"""Text edits: the model is asked only for what changes, and that is applied exactly.
 
-A text is cut into pieces, its lines and the sentences of long ones, and shown with a number before each. The engine
-answers with the numbers that change, each with the words that change and those in their place, or with the whole new
-piece; what it does not name stays as it is, to the byte, and costs nothing. Whom to ask, and what to do with the text,
-is left to others.
+A text is split into pieces (lines, and the sentences of long lines), each shown with a number. The model answers with
+the numbers of the pieces that change, each with the old and new words, or with the new piece. Other pieces stay byte
+for byte the same and cost no tokens. Asking the model is left to `edit_text`.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from dataclasses import dataclass, field
 from eclair.errors import EngineBroken
 from eclair.llm.base import PromptMessage
 
-LONG = 160
-"""Characters beyond which a line is cut into its sentences."""
+MAX_LINE_CHARS = 160
+"""Longer lines are split into sentences."""
 
 _SENTENCE = re.compile(r"(?<=[.!?…。])(?:[\"'»”’)\]]*)[ \t]+(?=\S)")
 _WORD = re.compile(r"\S+")
@@ -35,15 +34,15 @@ lines. A piece that is to go is its number alone. What you do not name stays as 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of the text, and the white space after it that belongs to no piece."""
+    """A piece of the text, and the white space after it."""
 
     text: str
     after: str
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """Piece `number`, counted from 1, was `before` and is `after` now; nothing of it is left where that is empty."""
+class TextChange:
+    """A changed piece, counted from 1. An empty `after` means that it was deleted."""
 
     number: int
     before: str
@@ -51,85 +50,87 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
-    """The text as it is now, and what was changed in it, in the text's order."""
+class EditedText:
+    """The text after an edit, and its changes in order."""
 
     text: str
-    changes: tuple[Change, ...]
+    changes: tuple[TextChange, ...]
 
 
 @dataclass(slots=True)
-class _Wanted:
-    """What is to become of a piece: new `lines` in its place, where there are any, or `swaps` of words within it."""
+class _PieceEdit:
+    """The change of a piece: new `lines`, or else `swaps` of words within it."""
 
     lines: list[str] | None = None
     swaps: list[tuple[str, list[str]]] = field(default_factory=list[tuple[str, list[str]]])
 
 
-class Task:
-    """A text that is to be edited as `instruction` says."""
+class EditTask:
+    """A text to be edited as `instruction` says."""
 
     def __init__(self, text: str, instruction: str) -> None:
         self._instruction = instruction
-        self._pieces = cut(text)
+        self._pieces = split_pieces(text)
         self._newline = "\r\n" if "\r\n" in text else "\n"
-        self._open, self._close = _brackets(text)
+        self._open, self._close = _unused_brackets(text)
         self._arrow = next((arrow for arrow in _ARROWS if arrow not in text + instruction), _ARROWS[-1])
         self._mark = re.compile(rf"^{re.escape(self._open)}(\d+){re.escape(self._close)} ?(.*)$", re.DOTALL)
 
     @property
     def messages(self) -> tuple[PromptMessage, ...]:
-        """What the engine is asked."""
+        """The prompt for the model."""
         shown = "\n".join(
-            f"{self._marked(number)} {piece.text}" for number, piece in enumerate(self._pieces, 1) if piece.text
+            f"{self._number_mark(number)} {piece.text}" for number, piece in enumerate(self._pieces, 1) if piece.text
         )
         return (
             PromptMessage("system", self._rules()),
             PromptMessage("user", f"{self._instruction}\n\n{shown}"),
         )
 
-    def reply(self, changes: Sequence[Change]) -> str:
-        """The shortest answer that makes these changes."""
+    def reply(self, changes: Sequence[TextChange]) -> str:
+        """Return the shortest answer that makes these changes."""
         lines: list[str] = []
         for change in changes:
-            mark = self._marked(change.number)
-            swap = _swap(change.before, change.after) if self._arrow not in change.before + change.after else None
+            mark = self._number_mark(change.number)
+            swap = (
+                _shortest_swap(change.before, change.after) if self._arrow not in change.before + change.after else None
+            )
             lines += [f"{mark} {swap[0]} {self._arrow} {swap[1]}" if swap else f"{mark} {change.after}".rstrip(" ")]
-        return "\n".join(lines or [self._marked(_NOTHING)])
+        return "\n".join(lines or [self._number_mark(_NOTHING)])
 
-    def apply(self, reply: str) -> Edited:
-        """The text with what `reply` changes. Raises EngineBroken for a reply that is no such list of changes."""
-        wanted = self._wanted(reply)
+    def apply(self, reply: str) -> EditedText:
+        """Apply the changes in `reply`. Raises EngineBroken if it is not a list of changes."""
+        edits = self._parse(reply)
         parts: list[str] = []
-        changes: list[Change] = []
+        changes: list[TextChange] = []
         for number, piece in enumerate(self._pieces, 1):
-            new = self._renewed(number, piece.text, wanted[number]) if number in wanted else piece.text
+            new = self._edit_piece(number, piece.text, edits[number]) if number in edits else piece.text
             if new != piece.text:
-                changes.append(Change(number, piece.text, new))
+                changes.append(TextChange(number, piece.text, new))
             if new or not piece.text:
                 parts += (new, piece.after)
-        return Edited("".join(parts), tuple(changes))
+        return EditedText("".join(parts), tuple(changes))
 
     def _rules(self) -> str:
-        example = f"{self._marked(3)} two cat {self._arrow} two cats"
-        return _RULES.format(arrow=self._arrow, example=example, none=self._marked(_NOTHING))
+        example = f"{self._number_mark(3)} two cat {self._arrow} two cats"
+        return _RULES.format(arrow=self._arrow, example=example, none=self._number_mark(_NOTHING))
 
-    def _wanted(self, reply: str) -> dict[int, _Wanted]:
-        """What is to become of pieces, by number."""
-        found: dict[int, _Wanted] = {}
+    def _parse(self, reply: str) -> dict[int, _PieceEdit]:
+        """Parse the reply into changes, by the number of their piece."""
+        found: dict[int, _PieceEdit] = {}
         lines: list[str] | None = None
         for line in _unfenced(reply).split("\n"):
             match = self._mark.match(line)
             if match is not None:
                 number, (old, arrow, new) = int(match[1]), match[2].partition(self._arrow)
                 lines = [new.removeprefix(" ") if arrow else match[2]]
-                one = found.setdefault(number, _Wanted())
-                if one.lines is not None or (not arrow and one.swaps):
+                edit = found.setdefault(number, _PieceEdit())
+                if edit.lines is not None or (not arrow and edit.swaps):
                     raise EngineBroken(f"The model changed piece {number} of the text twice; nothing was changed.")
                 if arrow:
-                    one.swaps.append((old.strip(), lines))
+                    edit.swaps.append((old.strip(), lines))
                 else:
-                    one.lines = lines
+                    edit.lines = lines
             elif lines is not None:
                 lines.append(line)
         if not found:
@@ -142,48 +143,51 @@ class Task:
                 raise EngineBroken(f"The model changed piece {number}, which the text has not; nothing was changed.")
         return found
 
-    def _renewed(self, number: int, text: str, wanted: _Wanted) -> str:
-        """The piece as it is wanted. Raises EngineBroken where words that change are not there, or not only once."""
-        if wanted.lines is not None:
-            return self._newline.join(wanted.lines).rstrip()
-        places: list[tuple[int, int, str]] = []
-        for old, lines in wanted.swaps:
+    def _edit_piece(self, number: int, text: str, edit: _PieceEdit) -> str:
+        """Return the changed piece. Raises EngineBroken unless the old words occur exactly once."""
+        if edit.lines is not None:
+            return self._newline.join(edit.lines).rstrip()
+        replacements: list[tuple[int, int, str]] = []
+        for old, lines in edit.swaps:
             if not old or text.count(old) != 1:
                 raise EngineBroken(
                     f"The model changed words of piece {number} that do not stand in it just once; nothing was changed."
                 )
             start = text.index(old)
-            places.append((start, start + len(old), self._newline.join(lines).rstrip()))
+            replacements.append((start, start + len(old), self._newline.join(lines).rstrip()))
         parts: list[str] = []
         at = 0
-        for start, end, new in sorted(places):
+        for start, end, new in sorted(replacements):
             if start < at:
                 raise EngineBroken(f"The model changed the same words of piece {number} twice; nothing was changed.")
             parts += (text[at:start], new)
             at = end
         return ("".join(parts) + text[at:]).rstrip()
 
-    def _marked(self, number: int | str) -> str:
+    def _number_mark(self, number: int | str) -> str:
         return f"{self._open}{number}{self._close}"
 
 
-def cut(text: str) -> list[Piece]:
-    """The text's pieces in order; joined, with what follows each, they are the text."""
+def split_pieces(source: str) -> list[Piece]:
+    """Split a text into pieces; joined with what follows each, they are the text again."""
     pieces: list[Piece] = []
-    for line in text.splitlines(keepends=True):
+    for line in source.splitlines(keepends=True):
         body = line.rstrip()
         starts = [0]
-        if len(body) > LONG:
+        if len(body) > MAX_LINE_CHARS:
             starts += [match.end() for match in _SENTENCE.finditer(body)]
         for start, end in zip(starts, [*starts[1:], len(line)], strict=True):
-            whole = line[start:end]
-            pieces.append(Piece(whole.rstrip(), whole[len(whole.rstrip()) :]))
+            stretch = line[start:end]
+            text = stretch.rstrip()
+            pieces.append(Piece(text, stretch[len(text) :]))
     return pieces
 
 
-def _swap(before: str, after: str) -> tuple[str, str] | None:
-    """The words of `before` that change, so many that they stand there once, and those of `after` in their place; None
-    where the whole is as short."""
+def _shortest_swap(before: str, after: str) -> tuple[str, str] | None:
+    """Return the words that change, and their replacement.
+
+    The old words are long enough to occur only once in `before`. None if the whole piece is as short.
+    """
     old, new = _WORD.findall(before), _WORD.findall(after)
     if " ".join(old) != before or " ".join(new) != after:
         return None  # white space may be what changes
@@ -201,8 +205,8 @@ def _swap(before: str, after: str) -> tuple[str, str] | None:
     return (changed, put) if len(changed) + len(put) < len(after) else None
 
 
-def _brackets(text: str) -> str:
-    """Brackets that no line of the text begins a number with, so that none is taken for a mark."""
+def _unused_brackets(text: str) -> str:
+    """Choose brackets that no line of the text starts a number with."""
     for pair in _BRACKETS:
         if re.search(rf"^{re.escape(pair[0])}\d+{re.escape(pair[1])}", text, re.MULTILINE) is None:
             return pair
@@ -210,6 +214,6 @@ def _brackets(text: str) -> str:
 
 
 def _unfenced(reply: str) -> str:
-    """The reply without the fence of a block of code that some models put around everything."""
+    """Return the reply without the code fence that some models put around it."""
     match = re.fullmatch(r"\s*```\w*\n(.*?)\n?```\s*", reply, re.DOTALL)
     return match[1] if match is not None else reply

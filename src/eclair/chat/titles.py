@@ -1,7 +1,7 @@
-"""Titles: after the first answer of a conversation, the model that gave it is asked to name the conversation.
+"""Generates titles: after a conversation's first answer, its model is asked for one.
 
-This is done when nobody is being answered. Until then, and where what the model says is no title, the first line of the
-question stands; a title that the person gave stays for ever.
+It is asked while no answer is being made. Until then, or if the result is no title, the first line of the question is
+the title. A title that the person gave is never replaced.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import cache
 
+from eclair.chat.message_text import MAX_TITLE_CHARS
 from eclair.errors import EclairError
 from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine, PromptMessage, Request, Text
@@ -27,15 +28,13 @@ from eclair.storage.conversations import ConversationStore
 from eclair.text.lexicon.loader import merge_patterns
 from eclair.util.background import IdleScheduler
 
-LONGEST = 60
-SHOWN = 1500
+MAX_EXCERPT_CHARS = 1500
 """Characters of the question, and of the answer, that the model is shown."""
-MOST = 100
-"""Conversations that may wait for a title; of more, the oldest keep the one they have."""
-PATIENCE = 60.0
-"""Seconds that a model may take."""
+MAX_PENDING_TITLES = 100
+"""Conversations that may wait; beyond that, the oldest keep their title."""
+TITLE_TIMEOUT_S = 60.0
 
-_ASK = """\
+_PROMPT = """\
 Write a title for the conversation below: two to six words, in the language of the conversation, that say what it is \
 about. Answer with the title alone.
 
@@ -44,14 +43,14 @@ Question:
 
 Answer:
 {answer}"""
-_AROUND = " \t*_#`\"'“”„«»‹›‘’"
+_ORNAMENT = " \t*_#`\"'“”„«»‹›‘’"
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A conversation that is to be named, and what was said in it."""
+class _TitleJob:
+    """A conversation that needs a title, and its first question and answer."""
 
     principal: Principal
     conversation: str
@@ -60,8 +59,8 @@ class _Wanted:
     answer: str
 
 
-class Titles:
-    """`start` before use; `close` at the end: what is not named by then keeps its title."""
+class TitleGenerator:
+    """Generates titles. Call `start` before use; `close` drops what is pending."""
 
     def __init__(
         self,
@@ -76,78 +75,82 @@ class Titles:
         self._conversations = conversations
         self._changes = changes
         self._idle = idle
-        self._wanted: deque[_Wanted] = deque(maxlen=MOST)
+        self._pending: deque[_TitleJob] = deque(maxlen=MAX_PENDING_TITLES)
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._name_for_ever(), name="name conversations")
+        self._task = asyncio.create_task(self._run(), name="name conversations")
 
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    def name(self, principal: Principal, conversation: str, question: str, answer: Message) -> None:
+    def request_title(self, principal: Principal, conversation: str, question: str, answer: Message) -> None:
         """Have the conversation named soon, by the model that gave the answer."""
         if answer.status == "finished" and answer.text.strip():
-            asked, said = question[:SHOWN], answer.text[:SHOWN]
-            self._wanted.append(_Wanted(principal, conversation, answer.model, asked, said))
+            question_excerpt, answer_excerpt = question[:MAX_EXCERPT_CHARS], answer.text[:MAX_EXCERPT_CHARS]
+            self._pending.append(_TitleJob(principal, conversation, answer.model, question_excerpt, answer_excerpt))
             self._woken.set()
 
-    async def _name_for_ever(self) -> None:
+    async def _run(self) -> None:
         while True:
             await self._woken.wait()
-            while self._wanted:
-                await self._name(self._wanted.popleft())
+            while self._pending:
+                await self._handle(self._pending.popleft())
             self._woken.clear()
 
-    async def _name(self, wanted: _Wanted) -> None:
+    async def _handle(self, job: _TitleJob) -> None:
         try:
-            await self._idle.run(lambda: self._try(wanted))
+            await self._idle.run(lambda: self._generate(job))
         except (EclairError, TimeoutError) as error:
-            log.info("conversation %s keeps its title: %s", wanted.conversation, error)
+            log.info("conversation %s keeps its title: %s", job.conversation, error)
         except Exception:
-            log.exception("conversation %s keeps its title", wanted.conversation)
+            log.exception("conversation %s keeps its title", job.conversation)
 
-    async def _try(self, wanted: _Wanted) -> None:
-        if not await self._conversations.is_untitled(wanted.principal, wanted.conversation):
+    async def _generate(self, job: _TitleJob) -> None:
+        if not await self._conversations.is_untitled(job.principal, job.conversation):
             return
-        engine, model = await self._registry.resolve(wanted.model)
+        engine, model = await self._registry.resolve(job.model)
         if not model.can_title:
             return
-        async with asyncio.timeout(PATIENCE):
-            title = checked(await self._asked(wanted, engine, model))
-        if title is not None and await self._conversations.set_generated_title(
-            wanted.principal, wanted.conversation, title
-        ):
-            self._changes.publish(wanted.conversation, "changed")
+        async with asyncio.timeout(TITLE_TIMEOUT_S):
+            title = parse_title(await self._ask_model(job, engine, model))
+        if title is not None and await self._conversations.set_generated_title(job.principal, job.conversation, title):
+            self._changes.publish(job.conversation, "changed")
 
-    async def _asked(self, wanted: _Wanted, engine: Engine, model: Model) -> str:
-        """What the model says, up to the end of its first line."""
-        ask = _ASK.format(question=wanted.question, answer=wanted.answer)
+    async def _ask_model(self, job: _TitleJob, engine: Engine, model: Model) -> str:
+        """Ask the model, and return what it says up to the end of its first line."""
+        prompt = _PROMPT.format(question=job.question, answer=job.answer)
         sampling = replace(model.sampling, temperature=0.2, max_tokens=256, stop=())
-        request = Request(model.id, (PromptMessage("user", ask),), sampling=sampling, purpose="title")
-        said = ""
-        async with aclosing(self._ask(wanted.principal, engine, model, request)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Text):
-                    said += piece.text
-                if "\n" in said.lstrip() or len(said) > 4 * LONGEST:
+        request = Request(model.id, (PromptMessage("user", prompt),), sampling=sampling, purpose="title")
+        reply = ""
+        async with aclosing(self._ask(job.principal, engine, model, request)) as deltas:
+            async for delta in deltas:
+                if isinstance(delta, Text):
+                    reply += delta.text
+                if "\n" in reply.lstrip() or len(reply) > 4 * MAX_TITLE_CHARS:
                     break
-        return said
+        return reply
 
 
 @cache
 def _label() -> re.Pattern[str]:
-    """Matches what some models write before a title, such as `Title:`."""
+    """Match a label that some models write before a title, such as `Title:`."""
     return re.compile(rf"({merge_patterns(lambda lexicon: lexicon.title_labels)})\s*:\s*", re.IGNORECASE)
 
 
-def checked(said: str) -> str | None:
-    """The title in what a model said: its first line without ornament; None where that cannot be one."""
-    line = next(iter(said.strip().splitlines()), "").strip(_AROUND)
+def parse_title(reply: str) -> str | None:
+    """Extract the title from a model's reply, without ornament; None if it is no title."""
+    line = next(iter(reply.strip().splitlines()), "").strip(_ORNAMENT)
     title = unicodedata.normalize("NFC", _label().sub("", line, count=1) if _label().match(line) else line)
-    title = title.strip(_AROUND).removesuffix(".")
-    sound = 2 <= len(title) <= LONGEST and title.isprintable() and not title.endswith(":") and "<" not in title
-    return title if sound and any(character.isalpha() for character in title) else None
+    title = title.strip(_ORNAMENT).removesuffix(".")
+    is_valid = (
+        2 <= len(title) <= MAX_TITLE_CHARS
+        and title.isprintable()
+        and not title.endswith(":")
+        and "<" not in title
+        and any(character.isalpha() for character in title)
+    )
+    return title if is_valid else None

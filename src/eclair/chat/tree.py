@@ -1,4 +1,4 @@
-"""Where in a conversation's tree a turn goes: under which message, after which others, taking up which."""
+"""Locates a turn in a conversation's tree: its parent, its history, what it resumes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from eclair.schema.messages import Conversation, Message, Part, branch
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
-    """The answer is to be pictures, made as wished by `model`, or by the one that draws when none is named."""
+class DrawOptions:
+    """Asks for images as the answer, by `model` or the default image model."""
 
-    wish: ImageRequest
+    request: ImageRequest
     model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class New:
-    """A new message under `parent`, or else under the branch that is shown; `at_root` starts a branch.
+class NewMessage:
+    """A new message below `parent`, else below the displayed branch.
 
-    `files` are ids of those that go along, `libraries` names or ids of those that are searched from now on. With
-    `research` the answer is a report, for which these questions are looked into on the web; with `draw` it is pictures,
+    `at_root` starts a new branch. `files` are ids of attached files, `libraries` names or ids of libraries to search
+    from now on. `research` holds the questions of a report to write from the web. With `draw` the answer is images,
     and the files are edited.
     """
 
@@ -34,65 +34,71 @@ class New:
     files: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     research: tuple[str, ...] = ()
-    draw: Draw | None = None
+    draw: DrawOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """Another answer to the user's message `message`."""
+class Regenerate:
+    """Asks for another answer to the user message `message`."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Continue:
-    """The rest of the answer `message`, which was stopped, interrupted or cut by its length."""
+class Resume:
+    """Asks for the rest of the answer `message`, which was stopped, interrupted or cut off."""
 
     message: str
 
 
+TurnAction = NewMessage | Regenerate | Resume
+
+
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where in the tree an answer goes: after which messages, under which, taking up which."""
+class TurnPosition:
+    """The place of an answer in the tree: its history, its parent, what it resumes."""
 
     history: list[Message]
     parent: str | None
     question: Message | None = None
-    continues: Message | None = None
+    resumes: Message | None = None
 
     @property
-    def wish(self) -> ImageRequest | None:
-        """That of the message that is answered, where it asks for pictures."""
+    def image_request(self) -> ImageRequest | None:
+        """The image request of the message that is answered, if it has one."""
         return self.history[-1].wish if self.history else None
 
     @property
     def asked(self) -> list[Message]:
-        """The history up to the question, without the answer that is taken up."""
-        return self.history[:-1] if self.continues is not None else self.history
+        """The history up to the question, without the answer to resume."""
+        return self.history[:-1] if self.resumes is not None else self.history
 
 
-def placed(
-    conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue, id: str, now: int
-) -> Place:
-    """A new message gets that `id`, unless it has one, and time. Raises InvalidInput and NotFound."""
-    match what:
-        case New():
-            parent = None if what.at_root else what.parent or _answered(tree, conversation.leaf)
+def locate_turn(
+    conversation: Conversation, tree: dict[str, Message], action: TurnAction, id: str, now: int
+) -> TurnPosition:
+    """Locate a turn in the tree. Raises InvalidInput and NotFound.
+
+    A new message gets the given `id`, unless it has its own, and time.
+    """
+    match action:
+        case NewMessage():
+            parent = None if action.at_root else action.parent or _answered(tree, conversation.leaf)
             if parent is not None and _find(tree, parent).role != "assistant":
                 raise InvalidInput("A message goes under an answer, not under another message.", param="parent")
-            question = _question(conversation, parent, what, id, now)
-            return Place([*branch(tree, parent), question], question.id, question)
-        case Retry():
-            if _find(tree, what.message).role != "user":
+            question = _question(conversation, parent, action, id, now)
+            return TurnPosition([*branch(tree, parent), question], question.id, question)
+        case Regenerate():
+            if _find(tree, action.message).role != "user":
                 raise InvalidInput("Only a message of yours can be answered again.", param="retry")
-            return Place(branch(tree, what.message), what.message)
-        case Continue():
-            answer = _find(tree, what.message)
+            return TurnPosition(branch(tree, action.message), action.message)
+        case Resume():
+            answer = _find(tree, action.message)
             if answer.role != "assistant" or not _unfinished(answer):
                 raise InvalidInput("Only an answer that was cut off can be continued.", param="continue")
             if answer.parent is not None and _find(tree, answer.parent).wish is not None:
                 raise InvalidInput("Pictures cannot be continued; have them made again.", param="continue")
-            return Place(branch(tree, answer.id), answer.parent, continues=answer)
+            return TurnPosition(branch(tree, answer.id), answer.parent, resumes=answer)
 
 
 def last_question(history: Sequence[Message]) -> str:
@@ -103,15 +109,15 @@ def has_answer(messages: Sequence[Message]) -> bool:
     return any(message.role == "assistant" and message.status == "finished" for message in messages)
 
 
-def _question(conversation: Conversation, parent: str | None, what: New, id: str, now: int) -> Message:
+def _question(conversation: Conversation, parent: str | None, action: NewMessage, id: str, now: int) -> Message:
     return Message(
-        id=what.id or id,
+        id=action.id or id,
         conversation=conversation.id,
         parent=parent,
         role="user",
-        parts=(Part("text", what.text),),
+        parts=(Part("text", action.text),),
         created=now,
-        wish=what.draw.wish if what.draw is not None else None,
+        wish=action.draw.request if action.draw is not None else None,
     )
 
 
@@ -122,7 +128,7 @@ def _find(tree: dict[str, Message], id: str) -> Message:
 
 
 def _answered(tree: dict[str, Message], leaf: str | None) -> str | None:
-    """The leaf, or where that is a message whose answers were deleted, the answer above it."""
+    """Return the leaf; if that is a message whose answers were deleted, the answer above."""
     shown = _find(tree, leaf) if leaf is not None else None
     return shown.parent if shown is not None and shown.role == "user" else leaf
 

@@ -1,4 +1,4 @@
-"""How a turn is to be answered, as far as the person says."""
+"""Options of a turn, as the person or client stated them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from eclair.schema.messages import Mode, Sampling, Web
 
 @dataclass(frozen=True, slots=True)
 class TurnOptions:
-    """What is None is left to the conversation, the person's preferences and the settings.
+    """None leaves a choice to the conversation, the person's preferences and the settings.
 
-    `mode` tells a named model whether to think, and chooses a model where none is named. With `draws`, a model that
-    calls tools may have pictures drawn.
+    `mode` chooses a model, or tells a named model whether to reason. `draws` allows a model that calls tools to
+    generate images.
     """
 
     model: str | None = None

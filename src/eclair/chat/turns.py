@@ -1,4 +1,4 @@
-"""Turns: a question becomes a message in the tree and a run at work. How it is answered is the pipeline's affair."""
+"""Turns: a question becomes a message in the tree and a run. The pipeline answers it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from functools import partial
 from eclair.chat.answer_requests import AnswerRequests, ChatQuestion
 from eclair.chat.message_text import check_message, title_from
 from eclair.chat.prefill import Prefill
-from eclair.chat.runs import Batch, Runs, Work
-from eclair.chat.titles import Titles
-from eclair.chat.tree import Continue, New, Place, Retry, has_answer, last_question, placed
+from eclair.chat.runs import Batch, EventProducer, Runs
+from eclair.chat.titles import TitleGenerator
+from eclair.chat.tree import (
+    NewMessage,
+    Regenerate,
+    Resume,
+    TurnAction,
+    TurnPosition,
+    has_answer,
+    last_question,
+    locate_turn,
+)
 from eclair.chat.turn_options import TurnOptions
 from eclair.errors import InvalidInput
 from eclair.generation.pipeline import AnswerPipeline
@@ -28,8 +37,8 @@ from eclair.storage.runs import EventChunk, NewTurn, RunRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a turn has begun. `question` is the user's message that is being answered."""
+class StartedTurn:
+    """A turn that was started. `question` is the user message that is being answered."""
 
     run: RunRecord
     question: str | None
@@ -38,22 +47,22 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """A turn being made: of which principal, in which conversation, and where in its tree.
+    """A turn being made: its principal, its conversation and its position in the tree.
 
-    `messages` are those of the tree; `is_new` says that the conversation is stored with this turn.
+    `messages` are those of the tree; with `is_new` the conversation is stored with this turn.
     """
 
     principal: Principal
     conversation: Conversation
     is_new: bool
     messages: Sequence[Message]
-    place: Place
+    position: TurnPosition
     run: str
     answer: str
 
 
 class Turns:
-    """Without `titles`, conversations keep the title that their first message gives them."""
+    """Starts turns. Without `titles`, the first message gives a conversation its title."""
 
     def __init__(
         self,
@@ -63,7 +72,7 @@ class Turns:
         requests: AnswerRequests,
         images: ImageService,
         prefill: Prefill,
-        titles: Titles | None,
+        titles: TitleGenerator | None,
         *,
         max_message_kb: int,
         clock: Clock = time.time,
@@ -80,7 +89,7 @@ class Turns:
         self._clock = clock
         self._ids = ids
 
-    def begin(
+    def new_conversation(
         self,
         principal: Principal,
         id: str | None = None,
@@ -89,7 +98,7 @@ class Turns:
         mode: Mode | None = None,
         web: Web | None = None,
     ) -> Conversation:
-        """Make a conversation that is stored nowhere yet."""
+        """Make a conversation that isn't stored yet."""
         now = self._now()
         return Conversation(id or self._ids("conv"), principal.id, title, now, now, model=model, mode=mode, web=web)
 
@@ -97,54 +106,55 @@ class Turns:
         self,
         principal: Principal,
         conversation: str | Conversation,
-        action: New | Retry | Continue,
+        action: TurnAction,
         options: TurnOptions,
         accepted: float,
-    ) -> Asked:
-        """Store the turn and set the answer going. `accepted` is when the person asked, on `time.perf_counter`.
+    ) -> StartedTurn:
+        """Store the turn and start the answer.
 
-        A `conversation` from `begin` is stored with its first turn, or not at all.
+        `accepted` is when the question arrived, on `time.perf_counter`. A `conversation` from `new_conversation` is
+        stored with its first turn, or not at all.
 
-        Raises NotFound (conversation, message, model), InvalidInput, TooLarge, and Conflict while the
-        conversation is still answering; nothing is stored then.
+        Raises NotFound (conversation, message, model), InvalidInput, TooLarge, and Conflict while the conversation is
+        still answering; then nothing is stored.
         """
-        if isinstance(action, New):
+        if isinstance(action, NewMessage):
             check_message(action.text, self._max_message_kb)
         with self._pipeline.busy():
             turn = await self._locate(principal, conversation, action)
-            if turn.place.wish is not None:
-                return await self._draw(turn, _image_models(action, options, turn.messages))
+            if turn.position.image_request is not None:
+                return await self._generate_images(turn, _image_models(action, options, turn.messages))
             answer = AnswerRef(turn.run, turn.conversation.id, turn.answer)
             question = ChatQuestion(
-                principal, turn.run, turn.place.history, options, accepted, turn.conversation, answer
+                principal, turn.run, turn.position.history, options, accepted, turn.conversation, answer
             )
             request = await self._requests.make(question)
-            if isinstance(action, New) and action.research:
-                work: Work = self._requests.report(self._pipeline, request, question, action.research)
+            if isinstance(action, NewMessage) and action.research:
+                producer: EventProducer = self._requests.report(self._pipeline, request, question, action.research)
             else:
-                work = self._pipeline.run(request)
-            return await self._open(turn, request.route.model.id, work, self._naming(turn))
+                producer = self._pipeline.run(request)
+            return await self._start(turn, request.route.model.id, producer, self._title_callback(turn))
 
-    async def ask_unkept(
-        self, principal: Principal, said: Sequence[tuple[Role, str]], options: TurnOptions, accepted: float
+    async def ask_temporary(
+        self, principal: Principal, messages: Sequence[tuple[Role, str]], options: TurnOptions, accepted: float
     ) -> AsyncGenerator[Batch, None]:
-        """Answer what was `said`, and store nothing. Closing what comes back stops the engine.
+        """Answer `messages` and store nothing. Closing the returned generator stops the engine.
 
-        Where an answer was said last it is resumed. Raises what `ask` raises for a new message.
+        If the last message is an answer, it is resumed. Raises what `ask` raises for a new message.
         """
-        for _, text in said:
+        for _, text in messages:
             check_message(text, self._max_message_kb)
-        if not any(role == "user" for role, _ in said):
+        if not any(role == "user" for role, _ in messages):
             raise InvalidInput("None of the messages is the person's; send what is to be answered.", param="messages")
         conversation, now = self._ids("conv"), self._now()
         history = [
-            Message(self._ids("msg"), conversation, None, role, (Part("text", text),), now) for role, text in said
+            Message(self._ids("msg"), conversation, None, role, (Part("text", text),), now) for role, text in messages
         ]
         run = self._ids("run")
         with self._pipeline.busy():
             request = await self._requests.make(ChatQuestion(principal, run, history, options, accepted))
         started = RunStarted(run, self._ids("msg"), conversation, None, request.route.model.id, now)
-        return self._runs.pass_on(started, self._pipeline.run(request))
+        return self._runs.stream_unstored(started, self._pipeline.run(request))
 
     async def prefill(
         self,
@@ -154,73 +164,75 @@ class Turns:
         text: str = "",
         files: tuple[str, ...] = (),
     ) -> None:
-        """Have the engine read, while the question is being written, what stands before it and how it begins.
+        """Have the engine read the known part of a prompt while the question is being written.
 
-        Of the `files` that will go along it reads those that it will be shown whole. Where the web will be asked, that
-        is got ready too. Without a conversation it is one that will be made. Nothing is stored. Raises NotFound and
-        TooLarge as `ask` does.
+        That is the history, the beginning of the question, and those of its `files` that will be shown in full. The
+        web is prepared too if it will be searched. Without a conversation, a new one is assumed. Nothing is stored.
+        Raises NotFound and TooLarge as `ask` does.
         """
         if conversation is None:
-            kept, messages = self.begin(principal), list[Message]()
+            stored, messages = self.new_conversation(principal), list[Message]()
         else:
-            kept, messages = await self._storage.conversations.get_tree(principal, conversation)
-        if (options.web or kept.web) == "on":
+            stored, messages = await self._storage.conversations.get_tree(principal, conversation)
+        if (options.web or stored.web) == "on":
             self._requests.expect_web()
         if any(message.status == "running" for message in messages):
             return  # what comes before the next question is not known yet
-        turn = await self._place(principal, kept, messages, New(text.strip() or ".", files=files), is_new=False)
-        answer = AnswerRef(turn.run, kept.id, turn.answer)
-        question = ChatQuestion(principal, turn.run, turn.place.history, options, 0.0, kept, answer)
+        turn = await self._locate_in_tree(
+            principal, stored, messages, NewMessage(text.strip() or ".", files=files), is_new=False
+        )
+        answer = AnswerRef(turn.run, stored.id, turn.answer)
+        question = ChatQuestion(principal, turn.run, turn.position.history, options, 0.0, stored, answer)
         self._prefill.begin(conversation or "", *await self._requests.prefill(question))
 
-    async def _locate(
-        self, principal: Principal, conversation: str | Conversation, action: New | Retry | Continue
-    ) -> _Turn:
+    async def _locate(self, principal: Principal, conversation: str | Conversation, action: TurnAction) -> _Turn:
         if isinstance(conversation, Conversation):
-            return await self._place(principal, conversation, [], action, is_new=True)
-        kept, messages = await self._storage.conversations.get_tree(principal, conversation)
-        return await self._place(principal, kept, messages, action, is_new=False)
+            return await self._locate_in_tree(principal, conversation, [], action, is_new=True)
+        stored, messages = await self._storage.conversations.get_tree(principal, conversation)
+        return await self._locate_in_tree(principal, stored, messages, action, is_new=False)
 
-    async def _place(
+    async def _locate_in_tree(
         self,
         principal: Principal,
-        kept: Conversation,
+        stored: Conversation,
         messages: Sequence[Message],
-        action: New | Retry | Continue,
+        action: TurnAction,
         *,
         is_new: bool,
     ) -> _Turn:
-        """Find the turn's place in the tree, with what goes along with its question."""
+        """Locate the turn in the tree, and attach files and libraries to its question."""
         tree = {message.id: message for message in messages}
-        place = placed(kept, tree, action, self._ids("msg"), self._now())
-        if place.question is not None and isinstance(action, New):
-            question = await self._requests.attach(principal, place.question, action.files, action.libraries)
-            place = replace(place, history=[*place.history[:-1], question], question=question)
-        return _Turn(principal, kept, is_new, messages, place, self._ids("run"), self._ids("msg"))
+        position = locate_turn(stored, tree, action, self._ids("msg"), self._now())
+        if position.question is not None and isinstance(action, NewMessage):
+            question = await self._requests.attach(principal, position.question, action.files, action.libraries)
+            position = replace(position, history=[*position.history[:-1], question], question=question)
+        return _Turn(principal, stored, is_new, messages, position, self._ids("run"), self._ids("msg"))
 
-    async def _draw(self, turn: _Turn, models: Sequence[str | None]) -> Asked:
-        """Answer with pictures, made by the first of `models` that is there."""
-        question = turn.place.history[-1]
+    async def _generate_images(self, turn: _Turn, models: Sequence[str | None]) -> StartedTurn:
+        """Answer with images, by the first of `models` that is available."""
+        question = turn.position.history[-1]
         assert question.wish is not None
         files = [file.id for file in question.files]
-        wish = replace(question.wish, sources=tuple(dict.fromkeys((*question.wish.sources, *files))))
+        image_request = replace(question.wish, sources=tuple(dict.fromkeys((*question.wish.sources, *files))))
         named, *preferred = models
         if named is None and preferred:
             there = {model.id for model in await self._images.models() if model.state == "ready"}
             named = next((model for model in preferred if model in there), None)
-        job = await self._images.prepare(turn.principal, question.text, wish, named)
+        job = await self._images.prepare(turn.principal, question.text, image_request, named)
         job = job.with_answer(turn.run, turn.conversation.id, turn.answer)
-        return await self._open(turn, job.model.id, ImageRun(self._images, job))
+        return await self._start(turn, job.model.id, ImageRun(self._images, job))
 
-    async def _open(self, turn: _Turn, model: str, work: Work, then: Callable[[Message], None] | None = None) -> Asked:
-        """Store the turn and set its work going."""
-        place, conversation = turn.place, turn.conversation.id
-        resumes = place.continues.id if place.continues else None
-        started = RunStarted(turn.run, turn.answer, conversation, place.parent, model, self._now(), resumes)
+    async def _start(
+        self, turn: _Turn, model: str, producer: EventProducer, on_finish: Callable[[Message], None] | None = None
+    ) -> StartedTurn:
+        """Store the turn and start its run."""
+        position, conversation = turn.position, turn.conversation.id
+        resumes = position.resumes.id if position.resumes else None
+        started = RunStarted(turn.run, turn.answer, conversation, position.parent, model, self._now(), resumes)
         answer = Message(
             id=turn.answer,
             conversation=conversation,
-            parent=place.parent,
+            parent=position.parent,
             role="assistant",
             parts=(),
             created=started.created,
@@ -229,31 +241,31 @@ class Turns:
             model=model,
         )
         record = RunRecord(turn.run, conversation, turn.answer, self._storage.processes.current, "running")
-        title = title_from(place.question.text) if place.question else ""
+        title = title_from(position.question.text) if position.question else ""
         begins = turn.conversation if turn.is_new else None
-        new = NewTurn(turn.principal, place.question, answer, record, EventChunk(turn.run, 0, b""), title, begins)
-        return Asked(await self._runs.open(new, started, work, then), place.parent, model)
+        new = NewTurn(turn.principal, position.question, answer, record, EventChunk(turn.run, 0, b""), title, begins)
+        return StartedTurn(await self._runs.open(new, started, producer, on_finish), position.parent, model)
 
-    def _naming(self, turn: _Turn) -> Callable[[Message], None] | None:
-        """Have the conversation named after its first answer, unless it has a title."""
+    def _title_callback(self, turn: _Turn) -> Callable[[Message], None] | None:
+        """Return what names the conversation after its first answer; None if it has a title."""
         if self._titles is None or has_answer(turn.messages) or (turn.is_new and turn.conversation.title):
             return None
-        return partial(self._titles.name, turn.principal, turn.conversation.id, last_question(turn.place.history))
+        return partial(
+            self._titles.request_title, turn.principal, turn.conversation.id, last_question(turn.position.history)
+        )
 
     def _now(self) -> int:
-        """Milliseconds since 1970."""
+        """The time in milliseconds since 1970."""
         return int(self._clock() * 1000)
 
 
-def _image_models(
-    action: New | Retry | Continue, options: TurnOptions, messages: Sequence[Message]
-) -> list[str | None]:
-    """Who is to draw: the model that is named, or None, and then those that are preferred, if they are there."""
+def _image_models(action: TurnAction, options: TurnOptions, messages: Sequence[Message]) -> list[str | None]:
+    """The image model that is named, or None, and then preferred ones if they are available."""
     match action:
-        case New():
+        case NewMessage():
             return [action.draw.model if action.draw is not None else None]
-        case Retry():
+        case Regenerate():
             before = [each.model for each in reversed(messages) if each.parent == action.message]
             return [options.model, *before]
-        case Continue():
+        case Resume():
             return [None]

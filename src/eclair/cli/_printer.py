@@ -7,7 +7,7 @@ from typing import assert_never
 from eclair.cli._format import energy, money
 from eclair.cli._terminal import Terminal
 from eclair.errors import EclairError
-from eclair.generation.prompt import where
+from eclair.generation.prompt import describe_location
 from eclair.schema.events import (
     Cited,
     Doubted,
@@ -112,9 +112,8 @@ class Printer:
         quoted = {citation.quote: citation for citation in self._citations}
         for citation in sorted(quoted.values(), key=lambda citation: (citation.passage, citation.quote_start)):
             passage = self._passages[citation.passage]
-            self._terminal.aside(
-                f"[{passage.number}] {where(passage, citation.quote_start)}: “{' '.join(citation.quote.split())}”"
-            )
+            location = describe_location(passage, citation.quote_start)
+            self._terminal.aside(f"[{passage.number}] {location}: “{' '.join(citation.quote.split())}”")
         for doubt in self._doubts:
             sentence = "".join(self._texts[doubt.index])[doubt.start : doubt.end]
             why = f" ({doubt.about})" if doubt.about else ""

@@ -154,17 +154,17 @@ async def tell(started: RunStarted, answer: Answer, show: Show) -> EclairError |
             async for event in events:
                 say(event)
     except asyncio.CancelledError:
-        say(*answer.closing(RunStopped()))
+        say(*answer.closing_events(RunStopped()))
         raise
     except BrokenPipeError:
         raise
     except EclairError as error:
-        say(*answer.closing(RunFailed(error.code, error.message)))
+        say(*answer.closing_events(RunFailed(error.code, error.message)))
         return error
     except Exception:
-        say(*answer.closing(RunFailed("internal", "Éclair made a mistake of its own.")))
+        say(*answer.closing_events(RunFailed("internal", "Éclair made a mistake of its own.")))
         raise
-    say(*answer.closing())
+    say(*answer.closing_events())
     return None
 
 

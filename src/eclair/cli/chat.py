@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eclair.app import App, open_app
-from eclair.chat.tree import Continue, New, Retry
+from eclair.chat.tree import NewMessage, Regenerate, Resume
 from eclair.chat.turn_options import TurnOptions
 from eclair.cli._arguments import load_settings, sampling
 from eclair.cli._logging import log_if_debugging
@@ -115,7 +115,7 @@ class Chat:
             return
         command = _COMMAND.fullmatch(line.strip())
         if command is None:
-            await self._answer(New(line, files=tuple(self._files), libraries=tuple(self._libraries)))
+            await self._answer(NewMessage(line, files=tuple(self._files), libraries=tuple(self._libraries)))
             return
         name, given = command[1], (command[2] or "").strip()
         commands: dict[str, Callable[[], Awaitable[None]]] = {
@@ -147,7 +147,7 @@ class Chat:
         else:
             await commands[name]()
 
-    async def _answer(self, what: New | Retry | Continue) -> None:
+    async def _answer(self, what: NewMessage | Regenerate | Resume) -> None:
         """Ask and show the answer; Ctrl-C stops it and leaves the conversation open."""
         turn = asyncio.create_task(self._turn(what))
         stops: set[asyncio.Task[None]] = set()
@@ -170,20 +170,22 @@ class Chat:
         else:
             await turn
 
-    async def _turn(self, what: New | Retry | Continue) -> None:
+    async def _turn(self, what: NewMessage | Regenerate | Resume) -> None:
         accepted = time.perf_counter()
         turns = self._app.turns
         where = (
             self._conversation.id
             if self._conversation is not None
-            else turns.begin(LOCAL_PRINCIPAL, model=self._options.model, mode=self._options.mode, web=self._options.web)
+            else turns.new_conversation(
+                LOCAL_PRINCIPAL, model=self._options.model, mode=self._options.mode, web=self._options.web
+            )
         )
         asked = await turns.ask(LOCAL_PRINCIPAL, where, what, self._options, accepted)
         self._conversation = self._conversation or await self._app.storage.conversations.get_conversation(
             LOCAL_PRINCIPAL, asked.run.conversation
         )
         self._run = asked.run
-        if isinstance(what, New):
+        if isinstance(what, NewMessage):
             self._files, self._libraries = [], []
         printer = Printer(self._terminal)
         try:
@@ -205,10 +207,10 @@ class Chat:
 
     async def _retry(self) -> None:
         questions = [message for message in await self._branch() if message.role == "user"]
-        await self._answer(Retry(questions[-1].id))
+        await self._answer(Regenerate(questions[-1].id))
 
     async def _take_up(self) -> None:
-        await self._answer(Continue((await self._branch())[-1].id))
+        await self._answer(Resume((await self._branch())[-1].id))
 
     async def _show_history(self) -> None:
         for message in await self._branch():
@@ -278,7 +280,7 @@ class Chat:
     async def _remember(self, edit: ConversationEdit) -> None:
         """What was chosen stays with the conversation; one that is not begun yet is begun with it."""
         if self._conversation is not None:
-            self._conversation = await self._app.keeping.change(LOCAL_PRINCIPAL, self._conversation.id, edit)
+            self._conversation = await self._app.conversations.edit(LOCAL_PRINCIPAL, self._conversation.id, edit)
 
     async def _help(self) -> None:
         for name, means in COMMANDS.items():

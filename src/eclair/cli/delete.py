@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from eclair.chat.conversations import Keeping
+from eclair.chat.conversations import ConversationService
 from eclair.chat.runs import Runs
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
@@ -55,9 +55,9 @@ async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
         await storage.close()
 
 
-def _keeping(settings: Settings, storage: Storage) -> Keeping:
+def _conversations(settings: Settings, storage: Storage) -> ConversationService:
     changes = ChangeFeed(storage.processes)
-    return Keeping(storage, Runs(storage, changes), changes, open_gallery(settings, storage))
+    return ConversationService(storage, Runs(storage, changes), changes, open_gallery(settings, storage))
 
 
 async def _count(settings: Settings) -> int:
@@ -67,7 +67,7 @@ async def _count(settings: Settings) -> int:
 
 async def _delete(settings: Settings, terminal: Terminal) -> int:
     async with _opened(settings) as storage:
-        deleted = await _keeping(settings, storage).delete_all(LOCAL_PRINCIPAL)
+        deleted = await _conversations(settings, storage).delete_all(LOCAL_PRINCIPAL)
     terminal.line(f"Deleted {_named(deleted.count)}.")
     terminal.line(f"For ten minutes `eclair delete --undo {deleted.moment}` brings back what was deleted.")
     return 0
@@ -75,7 +75,7 @@ async def _delete(settings: Settings, terminal: Terminal) -> int:
 
 async def _restore(settings: Settings, moment: int, terminal: Terminal) -> int:
     async with _opened(settings) as storage:
-        count = await _keeping(settings, storage).restore_all(LOCAL_PRINCIPAL, moment)
+        count = await _conversations(settings, storage).restore_all(LOCAL_PRINCIPAL, moment)
     terminal.line(f"Brought back {_named(count)}.")
     return 0
 

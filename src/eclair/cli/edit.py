@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from eclair.chat.edit_text import Edit, check, edit
+from eclair.chat.edit_text import TextEdit, check_edit, request_edit
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._printer import duration
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if piped and arguments.write:
         raise InvalidInput("What is piped in has no file to write to; leave --write out.")
     text = _text(None if piped else arguments.file, settings.max_message_kb)
-    check(text, arguments.instruction, settings.max_message_kb)
+    check_edit(text, arguments.instruction, settings.max_message_kb)
     return carry_out(_edit(settings, text, arguments, terminal))
 
 
@@ -44,7 +44,9 @@ async def _edit(settings: Settings, text: str, arguments: argparse.Namespace, te
         registry = build_registry(wanted, UserEngines.read_once(settings, gate), gate=gate)
         try:
             engine, model = await registry.resolve(arguments.model)
-            edited = await edit(LOCAL_PRINCIPAL, engine, model, text, arguments.instruction, settings.max_tokens, began)
+            edited = await request_edit(
+                LOCAL_PRINCIPAL, engine, model, text, arguments.instruction, settings.max_tokens, began
+            )
         finally:
             await registry.close()
     if arguments.file == Path("-"):
@@ -57,7 +59,7 @@ async def _edit(settings: Settings, text: str, arguments: argparse.Namespace, te
     return 0
 
 
-def _receipt(edited: Edit, seconds: float) -> str:
+def _receipt(edited: TextEdit, seconds: float) -> str:
     words, count = len(edited.text.split()), len(edited.changes)
     changes = f"{count:,} change{'' if count == 1 else 's'}"
     return (

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from eclair.app import App, open_app
-from eclair.chat.tree import New
+from eclair.chat.tree import NewMessage
 from eclair.chat.turn_options import TurnOptions
 from eclair.cli._arguments import load_settings, sampling
 from eclair.cli._logging import log_if_debugging
@@ -73,8 +73,8 @@ async def _written(
     app: App, request: str, questions: Sequence[str], options: TurnOptions, output: Path | None, terminal: Terminal
 ) -> int:
     """Ask for the report, show it as it comes, and write it to `output`."""
-    begun = app.turns.begin(LOCAL_PRINCIPAL, model=options.model, mode=options.mode)
-    what = New(request, research=tuple(questions))
+    begun = app.turns.new_conversation(LOCAL_PRINCIPAL, model=options.model, mode=options.mode)
+    what = NewMessage(request, research=tuple(questions))
     asked = await app.turns.ask(LOCAL_PRINCIPAL, begun, what, options, time.perf_counter())
     printer, failed = Printer(terminal), 0
     try:

@@ -14,7 +14,7 @@ from eclair.cli._format import co2, energy, money
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
-from eclair.generation.cost import grams
+from eclair.generation.cost import co2_grams
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
@@ -52,7 +52,7 @@ async def _read(settings: Settings, first: date | None, by: UsageGrouping) -> tu
 
 def _cells(spent: UsageTotal, name: str, grid: float | None) -> tuple[str, ...]:
     joules = spent.measured_joules + spent.estimated_joules
-    caused = grams(joules, grid)
+    caused = co2_grams(joules, grid)
     return (
         name,
         f"{spent.answers:,}",

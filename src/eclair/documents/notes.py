@@ -16,7 +16,7 @@ from eclair.citations.checker import CitationChecker
 from eclair.citations.evidence import Supported
 from eclair.documents.sections import KeySentence, Section, choose_key_sentences
 from eclair.errors import UpstreamError
-from eclair.generation.prompt import harmless
+from eclair.generation.prompt import escape_tags
 from eclair.generation.usage import AskModel
 from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH_EFFORT
@@ -172,7 +172,7 @@ class NoteTaker:
         return (await asyncio.to_thread(choose_key_sentences, self._question, [Section(job.title, job.passages)]))[0]
 
     async def _said(self, job: _Job, most: int) -> str:
-        ask = _ASK.format(text=harmless(job.text), title=job.title, most=most, question=self._question)
+        ask = _ASK.format(text=escape_tags(job.text), title=job.title, most=most, question=self._question)
         thinks = self._model.reasoning
         tokens = most * TOKENS + (THOUGHTS if thinks == "always" else 0)
         sampling = replace(self._model.sampling, temperature=0.2, max_tokens=tokens, stop=())

@@ -18,7 +18,7 @@ import orjson
 from eclair.documents.parser import Parser
 from eclair.documents.readers.file_type import image_type
 from eclair.errors import NotFound, TooLarge, UnreadableFile
-from eclair.generation.prompt import NO_PICTURES, SeenPictures, harmless
+from eclair.generation.prompt import NO_IMAGES, PreparedImages, escape_tags
 from eclair.llm.base import PromptImage
 from eclair.schema.documents import DESCRIPTION, PLACE, Page, Prepared, Shed
 from eclair.schema.events import Notice
@@ -47,14 +47,14 @@ class VisionService:
         self._blobs = blobs
         self._parser = parser
 
-    async def pictures(self, principal: Principal, messages: Sequence[Message], model: Model) -> SeenPictures:
+    async def prepare_images(self, principal: Principal, messages: Sequence[Message], model: Model) -> PreparedImages:
         """See `PictureSource.pictures`. A photo that cannot be shown is left out; reading it says why."""
         photos = await self.list_photos(principal, messages)
         if not photos:
-            return NO_PICTURES
+            return NO_IMAGES
         new = {file.id for file in messages[-1].files}
         if model.vision_pixels is None:
-            return SeenPictures(notices=_unseen(model) if any(photo.id in new for photo in photos) else ())
+            return PreparedImages(notices=_unseen(model) if any(photo.id in new for photo in photos) else ())
         pictures: dict[str, PromptImage] = {}
         notices: list[Notice] = []
         for photo in photos:
@@ -65,7 +65,7 @@ class VisionService:
             pictures[photo.id] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
             if prepared.shed and model.location != "machine" and photo.id in new:
                 notices.append(Notice("left_out", _left_out(photo.name, prepared.shed)))
-        return SeenPictures(pictures, tuple(notices))
+        return PreparedImages(pictures, tuple(notices))
 
     async def list_photos(self, principal: Principal, messages: Sequence[Message]) -> list[StoredFile]:
         """Those that go along with the messages, each once."""
@@ -104,7 +104,7 @@ class VisionService:
             async for piece in pieces:
                 if isinstance(piece, Page) and piece.label != PLACE and piece.text:
                     head = f"{name}, {piece.label}" if piece.label else f"{name}, the text in it"
-                    texts.append(f"{head}:\n{harmless(piece.text)}")
+                    texts.append(f"{head}:\n{escape_tags(piece.text)}")
         return "\n\n".join(texts)
 
     async def _photo(self, principal: Principal, id: str) -> StoredFile | None:

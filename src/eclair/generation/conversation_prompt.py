@@ -1,18 +1,18 @@
-"""Builds the prompt of a conversation's last question, for whichever model answers it."""
+"""Builds the prompt of a conversation's last question, for any model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from eclair.generation.cost import rates
+from eclair.generation.cost import find_rates
 from eclair.generation.language_notice import language_notice
 from eclair.generation.prompt import (
-    NO_PICTURES,
+    NO_IMAGES,
     Count,
-    PictureSource,
+    ImageSource,
+    PreparedImages,
     PreparedTurn,
-    SeenPictures,
     build_prompt,
     check_question_fits,
 )
@@ -27,19 +27,19 @@ from eclair.schema.principal import Principal
 from eclair.settings import Settings
 
 MAX_TOKENS_BELOW_QUOTES = 128
-"""For a small model, which would but repeat what is quoted before it."""
+"""For tiny models, which would only repeat the quotes above their answer."""
 
-THINKING_FACTOR = 4
-"""How much longer an answer may become where the model thinks first."""
+REASONING_LENGTH_FACTOR = 4
+"""How much longer an answer may be if the model reasons first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationPrompt:
     """Implements `PromptBuilder` for a conversation.
 
-    `history` ends with the question, or with the answer that is to be resumed. `system` replaces the system prompt of
-    the settings; a person's `instructions` stand below it, so that the engine's cached prefix still holds.
-    Files of `principal` are shown by `photos`, None where no files can go along.
+    `history` ends with the question, or with the answer to resume. `system` replaces the system prompt of the
+    settings; a person's `instructions` come below it, so that the engine's prefix cache still hits. `photos` prepares
+    the images of `principal`; None where no files can be attached.
     """
 
     settings: Settings
@@ -50,13 +50,13 @@ class ConversationPrompt:
     sampling: Sampling = field(default_factory=Sampling)
     system: str | None = None
     instructions: str = ""
-    photos: PictureSource | None = None
+    photos: ImageSource | None = None
 
     async def build(
         self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
     ) -> PreparedTurn:
         """See `PromptBuilder.build`."""
-        seen = await self._seen(model)
+        prepared = await self._prepare_images(model)
         sampling = self._sampling_for(model, quoted=bool(passages))
         prompt = await build_prompt(
             self._system,
@@ -66,29 +66,31 @@ class ConversationPrompt:
             window=model.context,
             reserve=sampling.max_tokens or 0,
             count=_counter(engine, model),
-            pictures=seen.pictures,
+            images=prepared.images,
         )
         extra: JSON = {} if self._effort is None else {"reasoning_effort": self._effort}
         request = Request(model.id, prompt.messages, sampling=sampling, extra=extra)
-        language = await language_notice(self._asked, model, await self.registry.models(), self.settings)
-        why = self.route.notice if model is self.route.model and not self._resumes else None
-        notices = tuple(notice for notice in (why, *seen.notices, language) if notice is not None)
-        return PreparedTurn(engine, model, request, prompt.dropped, rates(self.settings, model), notices)
+        language_warning = await language_notice(self._asked, model, await self.registry.models(), self.settings)
+        reason = self.route.notice if model is self.route.model and not self._resumes else None
+        notices = tuple(notice for notice in (reason, *prepared.notices, language_warning) if notice is not None)
+        return PreparedTurn(engine, model, request, prompt.dropped, find_rates(self.settings, model), notices)
 
     async def check(self, engine: Engine, model: Model) -> None:
-        """Raise TooLarge where the question alone does not fit, before anything is stored or looked up for it."""
-        seen = await self._seen(model)
+        """Raise TooLarge if the question alone doesn't fit, before anything is stored."""
+        prepared = await self._prepare_images(model)
         await check_question_fits(
             self._system,
             self.history,
             window=model.context,
             reserve=self._sampling_for(model, quoted=False).max_tokens or 0,
             count=_counter(engine, model),
-            pictures=seen.pictures,
+            images=prepared.images,
         )
 
-    async def _seen(self, model: Model) -> SeenPictures:
-        return NO_PICTURES if self.photos is None else await self.photos.pictures(self.principal, self._asked, model)
+    async def _prepare_images(self, model: Model) -> PreparedImages:
+        return (
+            NO_IMAGES if self.photos is None else await self.photos.prepare_images(self.principal, self._asked, model)
+        )
 
     @property
     def _resumes(self) -> bool:
@@ -101,7 +103,7 @@ class ConversationPrompt:
 
     @property
     def _effort(self) -> str | None:
-        """What is resumed has been thought over, and templates refuse to think in the middle."""
+        """The reasoning effort; none for a resumed answer, since templates refuse it there."""
         return FLASH_EFFORT if self._resumes and self.route.effort is not None else self.route.effort
 
     @property
@@ -110,12 +112,12 @@ class ConversationPrompt:
         return "\n\n".join(text for text in (system, self.instructions.strip()) if text)
 
     def _sampling_for(self, model: Model, *, quoted: bool) -> Sampling:
-        """A model that is to think gets room for that beside the longest answer."""
-        factor = THINKING_FACTOR if self._effort == THINK_EFFORT and model.reasoning != "never" else 1
-        longest = self.settings.max_tokens * factor
+        """Resolve the sampling; a reasoning model gets more room than the longest answer."""
+        factor = REASONING_LENGTH_FACTOR if self._effort == THINK_EFFORT and model.reasoning != "never" else 1
+        limit = self.settings.max_tokens * factor
         if quoted and model.tier == "tiny":
-            longest = min(self.settings.max_tokens, MAX_TOKENS_BELOW_QUOTES)
-        return resolve_sampling(self.sampling, model.sampling, longest)
+            limit = min(self.settings.max_tokens, MAX_TOKENS_BELOW_QUOTES)
+        return resolve_sampling(self.sampling, model.sampling, limit)
 
 
 def _counter(engine: Engine, model: Model) -> Count:

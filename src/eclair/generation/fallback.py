@@ -1,7 +1,7 @@
-"""Chooses who answers in place of a model that is down or slow, by the rules of the settings.
+"""Chooses another model when one is down or slow, by the rules of the settings.
 
-A rule names its models, wherever they are: no question goes elsewhere. Once words have come, nobody is replaced;
-building the prompt anew is left to the pipeline.
+A rule names its models, wherever they are: no question goes elsewhere. Once the first word has arrived, no other
+model takes over. Building the prompt again is left to the pipeline.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from eclair.schema.events import Notice
 from eclair.schema.models import Model
 
 FALLBACK_ERRORS = (EngineUnavailable, EngineBusy, EngineBroken)
-"""Errors after which another model is asked. A refusal is not among them: another would refuse the question too."""
+"""Errors after which another model is asked. Not a refusal: another model would refuse too."""
 
-PLACES = {"machine": "on this machine", "network": "in this network", "unknown": "it is unknown where"}
+LOCATION_PHRASES = {"machine": "on this machine", "network": "in this network", "unknown": "it is unknown where"}
 
 
 class Fallback:
-    """The models that may still answer one question. `failed` lists those that did not, each with the reason."""
+    """The models that may still answer one question.
+
+    `failed` lists the models that failed, each with the reason.
+    """
 
     def __init__(self, registry: Registry, names: Sequence[str] = (), slow_after: float = 0) -> None:
         self._registry = registry
@@ -39,15 +42,15 @@ class Fallback:
 
     @property
     def timeout_s(self) -> float | None:
-        """How long to wait for the first word before asking the next model; None where nobody else is left."""
+        """Seconds to wait for the first word; None if no other model is left."""
         return self._slow_after if self._slow_after and self._names else None
 
     def timed_out(self, model: Model) -> EngineUnavailable:
-        """Return the error of a model that said nothing for `timeout_s`."""
+        """Return the error of a model that didn't answer within `timeout_s`."""
         return EngineUnavailable(f"{model.name} said nothing for {self._slow_after:g} seconds.")
 
     async def next(self, failed: str, why: str) -> tuple[Engine, Model] | None:
-        """Return the next model that is there, after `failed` did not answer; None when none is left."""
+        """Return the next available model after `failed` didn't answer; None if none is left."""
         self.failed.append((failed, why))
         while self._names:
             name = self._names.pop(0)
@@ -58,23 +61,23 @@ class Fallback:
         return None
 
     def notice(self, model: Model) -> Notice | None:
-        """Tell that `model` answers for another, why, and where it is; None where it was merely late itself."""
+        """Tell that `model` answers for another, why, and where it runs; None if it was just late."""
         if not self.failed or self.failed[0][0] == model.id:
             return None
-        where = PLACES.get(model.location, f"in {model.location}")
+        where = LOCATION_PHRASES.get(model.location, f"in {model.location}")
         reasons = " ".join(f"{name} did not answer: {why}" for name, why in self.failed)
         message = f"{reasons} {model.name} answered in its place, by the engine {model.engine} ({where})."
         return Notice("answered_by", message)
 
     def explain(self, error: UpstreamError) -> UpstreamError:
-        """Return the last model's `error`, in the words of all that were asked."""
+        """Return the last model's `error` with the reasons of all that were asked."""
         if len(self.failed) < 2:
             return error
         return type(error)(" ".join(f"{name} did not answer: {why}" for name, why in self.failed))
 
 
-async def stopped(task: asyncio.Future[Any]) -> None:
-    """Cancel a task that has not ended, and wait for its end."""
+async def cancel_and_wait(task: asyncio.Future[Any]) -> None:
+    """Cancel a task that is still running, and wait for its end."""
     if not task.done():
         task.cancel()
         await asyncio.wait([task])

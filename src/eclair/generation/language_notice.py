@@ -1,4 +1,4 @@
-"""What helps a person who asks in a language that the model does not list: a model that is here, or one to be had."""
+"""Suggests another model for a language that the answering model doesn't list."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from eclair.settings import Settings
 from eclair.text.language import identify_language, language_names, lists_language
 from eclair.util.humanize import format_size
 
-HEAVY = 10
-"""Billions of active parameters above which a model writes slowly without a graphics card."""
+MAX_LIGHT_ACTIVE_B = 10
+"""Billions of active parameters above which a model is slow without a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The models that list `language`: those that can be asked now, and the best one to pull, if any fits this machine.
+    """Models that list `language`: those available, and the best one to download.
 
-    `seconds` is how long that takes at the rate of the last download, None where none told it.
+    `offer` is None if none fits this machine. `seconds` is the expected download time at the rate of the last
+    download, None if unknown.
     """
 
     language: str
@@ -34,7 +35,7 @@ class Advice:
 
 
 async def advise(language: str, models: Sequence[Model], settings: Settings) -> Advice:
-    """Reads the disk, in a thread. Raises SettingsError."""
+    """Find models for a language. Reads the disk, in a thread. Raises SettingsError."""
     here = tuple(model for model in models if model.languages and lists_language(model.languages, language))
     offer = _best(await asyncio.to_thread(list_offers, settings), language, memory.budget(settings))
     rate = await asyncio.to_thread(throughput.saved_line_rate, settings.data_dir)
@@ -45,10 +46,10 @@ async def advise(language: str, models: Sequence[Model], settings: Settings) -> 
 async def language_notice(
     history: Sequence[Message], model: Model, models: Sequence[Model], settings: Settings
 ) -> Notice | None:
-    """Tell that the model does not list the last question's language, and what helps; once for each language."""
+    """Warn that the model doesn't list the question's language, once per language."""
     question = next((message for message in reversed(history) if message.role == "user"), None)
     language = identify_language(question.text) if question is not None and model.languages else None
-    if language is None or lists_language(model.languages, language) or _said(history, model, language):
+    if language is None or lists_language(model.languages, language) or _was_warned(history, model, language):
         return None
     try:
         advice = await advise(language, models, settings)
@@ -57,33 +58,37 @@ async def language_notice(
     return Notice("language", _sentence(model, advice), language)
 
 
-def _said(history: Sequence[Message], model: Model, language: str) -> bool:
-    kept = any(
+def _was_warned(history: Sequence[Message], model: Model, language: str) -> bool:
+    in_stored = any(
         message.model == model.id and any(remark.language == language for remark in message.remarks)
         for message in history
     )
-    unkept = any(message.role == "assistant" and message.model is None for message in history)  # a temporary chat
-    return kept or (
-        unkept
+    # A temporary chat's answers carry no model.
+    is_temporary = any(message.role == "assistant" and message.model is None for message in history)
+    return in_stored or (
+        is_temporary
         and any(message.role == "user" and identify_language(message.text) == language for message in history[:-1])
     )
 
 
-def _best(found: Sequence[Offer], language: str, budget: int) -> Offer | None:
-    """The largest European model that is no burden and lists the language, those first whose license asks nothing; of
-    equal ones the catalogue's first. Where each is a burden, the lightest that fits."""
-    suit = [
+def _best(offers: Sequence[Offer], language: str, budget: int) -> Offer | None:
+    """Choose the European model to suggest for a language.
+
+    The largest light one, unrestricted licenses first, then the catalogue's order. If none is light, the lightest
+    that fits.
+    """
+    suitable = [
         offer
-        for offer in found
+        for offer in offers
         if offer.entry.is_european
         and offer.entry.languages
         and lists_language(offer.entry.languages, language)
         and offer.fits
         and not offer.installed
     ]
-    light = [offer for offer in suit if (offer.memory or 0) <= budget and _active(offer) <= HEAVY]
+    light = [offer for offer in suitable if (offer.memory or 0) <= budget and _active(offer) <= MAX_LIGHT_ACTIVE_B]
     if not light:
-        return min(suit, key=lambda offer: (bool(offer.entry.restricts), offer.memory or 0), default=None)
+        return min(suitable, key=lambda offer: (bool(offer.entry.restricts), offer.memory or 0), default=None)
     return max(light, key=lambda offer: (not offer.entry.restricts, round(_active(offer))))
 
 
@@ -93,17 +98,17 @@ def _active(offer: Offer) -> float:
 
 def _sentence(model: Model, advice: Advice) -> str:
     name = language_names()[advice.language]
-    said = f"{model.name} does not list {name} among its languages, so this answer may be poor"
+    warning = f"{model.name} does not list {name} among its languages, so this answer may be poor"
     if advice.here:
         other = advice.here[0]
-        return f"{said}; {other.name}, which is here, does: choose the model {other.id}."
+        return f"{warning}; {other.name}, which is here, does: choose the model {other.id}."
     if advice.offer is None:
-        return f"{said}; `eclair models --all` shows others."
+        return f"{warning}; `eclair models --all` shows others."
     entry = advice.offer.entry
     facts = [f"{entry.maker} ({entry.country})", f"{len(entry.languages)} languages"]
     facts += [format_size(advice.offer.size)] if advice.offer.size is not None else []
     facts += [f"about {_time(advice.seconds)} on your line"] if advice.seconds is not None else []
-    return f"{said}; `eclair pull {entry.id}` fetches one that does ({', '.join(facts)})."
+    return f"{warning}; `eclair pull {entry.id}` fetches one that does ({', '.join(facts)})."
 
 
 def _time(seconds: float) -> str:

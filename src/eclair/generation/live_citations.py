@@ -1,6 +1,6 @@
-"""Checks an answer while it streams: each finished sentence goes to the checker, whose verdicts are events in order.
+"""Checks citations while an answer streams: finished sentences in, verdicts out.
 
-`citations` says what supports a sentence; this module only decides when to ask, so that no word waits for a check.
+`citations` decides what supports a sentence; this module only decides when to ask, so that no word waits for a check.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ class StreamingCitationChecker:
         self._tasks: deque[asyncio.Task[Mark | None]] = deque()
 
     def skip(self, index: int, text: str) -> None:
-        """Add the beginning of a part that need not be checked (again)."""
+        """Add the beginning of a part that needs no check, or had one already."""
         self._begin(index).add(text)
         self._texts[index] = text
 
     def add(self, index: int, text: str) -> None:
-        """Add more words of part `index`; its finished sentences are checked."""
+        """Add text to part `index`; its finished sentences are checked."""
         sentences = self._begin(index)
         self._texts[index] += text
         self._check(index, sentences.add(text))
 
     def ready(self) -> list[Mark]:
-        """Return the verdicts that are there, in the order of the sentences."""
+        """Return the verdicts that are ready, in the order of the sentences."""
         marks: list[Mark] = []
         while self._tasks and self._tasks[0].done():
             mark = self._tasks.popleft().result()
@@ -49,7 +49,7 @@ class StreamingCitationChecker:
         return marks
 
     async def finish(self) -> list[Mark]:
-        """Check what is left now that the answer has ended, and return the verdicts still to come."""
+        """Check the remaining text at the end of the answer; return the remaining verdicts."""
         for index, sentences in self._sentences.items():
             self._check(index, sentences.finish())
         await asyncio.gather(*self._tasks)

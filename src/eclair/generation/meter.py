@@ -1,6 +1,6 @@
-"""Measures one answer: time to its first word, words, speed, and what it took.
+"""Measures one answer: time to its first word, words, speed, energy and cost.
 
-A `Meter` is fed while the answer streams; `usage` may be read at any time.
+Feed a `Meter` while the answer streams; `usage` may be read at any time.
 """
 
 from __future__ import annotations
@@ -8,21 +8,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from eclair.generation.cost import UNSTATED, Rates, settle
+from eclair.generation.cost import UNSTATED, Rates, add_costs
 from eclair.llm.base import EnergyUse, TokenUsage
 from eclair.schema.messages import Usage
 
 MIN_RATE_SECONDS = 0.05
-"""An answer that came faster has no rate: it came at once, and its speed would say nothing."""
+"""A faster answer gets no rate: it came at once."""
 
 
 class Meter:
-    """`accepted` is when the person asked, on `clock` (seconds)."""
+    """Measures an answer from `accepted`, the time of the request on `clock`, in seconds."""
 
     def __init__(
         self, accepted: float, rates: Rates = UNSTATED, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self.tab = EnergyUse()
+        self.energy = EnergyUse()
         self.rates = rates
         self._accepted = accepted
         self._clock = clock
@@ -33,12 +33,12 @@ class Meter:
         self._in_word = False
         self._counted: TokenUsage | None = None
 
-    def quoted(self) -> None:
-        """Note that a quote is shown: it counts as the first word, but not toward the model's speed."""
+    def count_quote(self) -> None:
+        """Note that a quote was shown: it is the first word, but not the model's speed."""
         self._shown = self._clock() if self._shown is None else self._shown
 
-    def text(self, text: str) -> None:
-        """Count words of the model that came just now; a word may come in pieces."""
+    def count_text(self, text: str) -> None:
+        """Count the model's words that came just now; a word may come in pieces."""
         self._last = self._clock()
         if self._first is None and text.strip():
             self._first = self._last
@@ -47,13 +47,13 @@ class Meter:
             self._words += len(text.split()) - (self._in_word and not text[0].isspace())
             self._in_word = not text[-1].isspace()
 
-    def counted(self, counted: TokenUsage) -> None:
+    def add_token_usage(self, counted: TokenUsage) -> None:
         """Add the engine's own token counts; a meter may measure several answers."""
         self._counted = counted if self._counted is None else _sum(self._counted, counted)
 
     def usage(self) -> Usage | None:
-        """Return what was measured; None where nothing came and nothing was taken."""
-        if self._shown is None and self._counted is None and self.tab == EnergyUse():
+        """Return what was measured; None if nothing was."""
+        if self._shown is None and self._counted is None and self.energy == EnergyUse():
             return None
         words = self._words
         seconds = self._last - self._first if self._first is not None else 0.0
@@ -69,18 +69,18 @@ class Meter:
             drafted_tokens=counted.drafted_tokens if counted else None,
             accepted_tokens=counted.accepted_tokens if counted else None,
         )
-        return settle(usage, self.rates, self.tab)
+        return add_costs(usage, self.rates, self.energy)
 
 
-def _sum(one: TokenUsage, other: TokenUsage) -> TokenUsage:
-    def add(first: int | None, second: int | None) -> int | None:
-        return None if first is None and second is None else (first or 0) + (second or 0)
+def _sum(first: TokenUsage, second: TokenUsage) -> TokenUsage:
+    def add(a: int | None, b: int | None) -> int | None:
+        return None if a is None and b is None else (a or 0) + (b or 0)
 
     return TokenUsage(
-        one.prompt_tokens + other.prompt_tokens,
-        one.completion_tokens + other.completion_tokens,
-        add(one.cached_tokens, other.cached_tokens),
-        add(one.reasoning_tokens, other.reasoning_tokens),
-        add(one.drafted_tokens, other.drafted_tokens),
-        add(one.accepted_tokens, other.accepted_tokens),
+        first.prompt_tokens + second.prompt_tokens,
+        first.completion_tokens + second.completion_tokens,
+        add(first.cached_tokens, second.cached_tokens),
+        add(first.reasoning_tokens, second.reasoning_tokens),
+        add(first.drafted_tokens, second.drafted_tokens),
+        add(first.accepted_tokens, second.accepted_tokens),
     )

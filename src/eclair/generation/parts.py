@@ -1,4 +1,4 @@
-"""An engine's deltas as parts of a message: each part is started, grows, and is finished before the next one starts."""
+"""Turns an engine's deltas into parts of a message: start, grow, finish, one at a time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ PartEvent = PartStarted | PartDelta | PartFinished
 
 @dataclass(frozen=True, slots=True)
 class ScoredDelta(PartDelta):
-    """A delta with the log probabilities of its tokens, as OpenAI has them.
+    """A delta with the log probabilities of its tokens, in OpenAI's format.
 
-    It comes only where the request asks the engine for them, which no stored turn does: it is not for the log.
+    It comes only if the request asks for them, which no stored turn does: it is not for the log.
     """
 
     logprobs: tuple[JSON, ...] = ()
@@ -31,18 +31,18 @@ class Parts:
 
     @property
     def current(self) -> int:
-        """The number of the part that was begun last."""
+        """The number of the part that was started last."""
         return len(self._kinds) - 1
 
-    def take(self, delta: Text | Reasoning | ToolCall) -> list[PartEvent]:
-        """Add a delta, and return what that does to the parts."""
+    def add(self, delta: Text | Reasoning | ToolCall) -> list[PartEvent]:
+        """Add a delta; return the events that result."""
         match delta:
             case Text(text=text, logprobs=()):
-                return [*self._within("text"), PartDelta(self.current, text)]
+                return [*self._continue_or_start("text"), PartDelta(self.current, text)]
             case Text(text=text, logprobs=logprobs):
-                return [*self._within("text"), ScoredDelta(self.current, text, logprobs=logprobs)]
+                return [*self._continue_or_start("text"), ScoredDelta(self.current, text, logprobs=logprobs)]
             case Reasoning(text=text):
-                return [*self._within("reasoning"), PartDelta(self.current, text)]
+                return [*self._continue_or_start("reasoning"), PartDelta(self.current, text)]
             case ToolCall():
                 opened: list[PartEvent] = []
                 if delta.index not in self._calls:
@@ -51,20 +51,20 @@ class Parts:
                 return [*opened, PartDelta(self._calls[delta.index], delta.arguments)]
 
     def start(self, kind: PartKind, id: str | None = None, name: str | None = None) -> list[PartEvent]:
-        """Begin a new part, whatever is open."""
+        """Start a new part, finishing the open one."""
         finished = self.finish()
         self._kinds.append(kind)
         self._open = self.current
         return [*finished, PartStarted(self._open, kind, id, name)]
 
     def finish(self) -> list[PartEvent]:
-        """End the part that is open, if one is."""
+        """Finish the open part, if there is one."""
         if self._open is None:
             return []
         index, self._open = self._open, None
         return [PartFinished(index)]
 
-    def _within(self, kind: PartKind) -> list[PartEvent]:
+    def _continue_or_start(self, kind: PartKind) -> list[PartEvent]:
         if self._open is not None and self._kinds[self._open] == kind:
             return []
         return self.start(kind)

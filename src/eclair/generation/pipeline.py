@@ -1,7 +1,8 @@
-"""The only place where an answer is made: retrieve, build the prompt, ask, call tools, check citations, count.
+"""The only place where an answer is made.
 
-An `AnswerRequest` says what is asked; the `Answer` yields events. Whoever runs one renders its events: runs store
-them, the foreign APIs translate them, the terminal prints them.
+It retrieves, builds the prompt, asks, calls tools, checks citations and counts. An `AnswerRequest` goes in, an
+`Answer` yields events. Callers render those: runs store them, the foreign APIs translate them, the terminal prints
+them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, assert_never
 
 from eclair.errors import EngineBroken, TooLarge, UpstreamError
-from eclair.generation.fallback import FALLBACK_ERRORS, stopped
+from eclair.generation.fallback import FALLBACK_ERRORS, cancel_and_wait
 from eclair.generation.live_citations import StreamingCitationChecker
 from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
@@ -44,22 +45,22 @@ from eclair.schema.principal import Principal
 from eclair.util.background import IdleScheduler
 
 LOADING_NOTICE_AFTER_S = 0.4
-"""Without a word for so long, the person is told what is waited for."""
+"""After so long without a word, the person is told that the model is loading."""
 
 MAX_TOOL_CALLS = 4
 
 
 class Tool(Protocol):
-    """Something a model may call in its answer; what comes of it becomes part of the answer."""
+    """Something a model may call while it answers; the result becomes part of the answer."""
 
     name: str
 
     def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
-        """Describe it to the model, in OpenAI's format; None where this model may not call it now."""
+        """Return its definition in OpenAI's format; None if this model may not call it now."""
         ...
 
     def call(self, arguments: str, parts: Parts) -> AsyncGenerator[Event, None]:
-        """Carry out one call. Raises EngineBroken for arguments that make no sense."""
+        """Carry out one call. Raises EngineBroken for invalid arguments."""
         ...
 
 
@@ -67,10 +68,10 @@ class Tool(Protocol):
 class AnswerRequest:
     """Everything an answer is made from.
 
-    `accepted` is when the person asked, on the clock of `time.perf_counter`. `resumes` is an unfinished answer to be
-    continued; it is not retrieved for again. The usage counts to `principal`; None where the stored message carries it.
-    Without `leads` the answer begins with the model's own words, in whatever format the request demands.
-    Without `shows_steps` nobody is told what the engine is busy with. A `meter` measures several answers as one.
+    `accepted` is when the question arrived, on `time.perf_counter`. `resumes` is an unfinished answer to continue,
+    without retrieving again. The usage counts to `principal`; None if the stored message carries it. Without
+    `allows_lead` the answer begins with the model's own words, in whatever format the request demands. Without
+    `shows_steps` no loading step is reported. A `meter` measures several answers as one.
     """
 
     route: Route
@@ -80,24 +81,24 @@ class AnswerRequest:
     tools: tuple[Tool, ...] = ()
     resumes: Message | None = None
     principal: Principal | None = None
-    leads: bool = True
+    allows_lead: bool = True
     shows_steps: bool = True
     meter: Meter | None = None
 
 
 class AnswerPipeline:
-    """Makes answers. Without a `ledger` no usage is kept; during an answer, `idle` work waits."""
+    """Makes answers. Without a `ledger` no usage is stored; `idle` work waits meanwhile."""
 
     def __init__(self, ledger: UsageLedger | None = None, idle: IdleScheduler | None = None) -> None:
         self._ledger = ledger
         self._idle = idle or IdleScheduler()
 
     def busy(self) -> AbstractContextManager[None]:
-        """Keep background work waiting for an answer that is about to be made."""
+        """Pause background work for an answer that is about to be made."""
         return self._idle.answering()
 
     def run(self, request: AnswerRequest) -> Answer:
-        """Begin an answer: iterate over its `events`, then take its `closing` ones."""
+        """Prepare an answer: iterate over its `events`, then take its `closing_events`."""
         return Answer(request, self._ledger, self._idle)
 
 
@@ -110,10 +111,10 @@ class _Call:
 
 
 class Answer:
-    """One answer in the making, and what the events leave out.
+    """One answer being made, and what its events leave out.
 
-    `turn` is what was asked of whom, certain once the first part starts. `ended` and `counted` are the engine's last
-    words, None until they come.
+    `turn` is the prompt and its model, final once the first part starts. `finish` and `token_usage` are the engine's
+    last deltas, None until they come.
     """
 
     def __init__(self, request: AnswerRequest, ledger: UsageLedger | None, idle: IdleScheduler) -> None:
@@ -137,29 +138,32 @@ class Answer:
         self._has_begun = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """Make the answer. Closing the generator stops the engine. Raises what keeps the answer from being made."""
+        """Make the answer. Closing the generator stops the engine.
+
+        Raises an EclairError that keeps the answer from being made.
+        """
         try:
             with self._idle.answering():
-                async with aclosing(self._before_asking()) as events:
+                async with aclosing(self._prepare()) as events:
                     async for event in events:
                         yield event
                 while not self._has_ended:
                     try:
                         async with aclosing(self._engine.stream(self._engine_request())) as deltas:
-                            async with aclosing(self._first(deltas)) as events:
+                            async with aclosing(self._first_events(deltas)) as events:
                                 async for event in events:
                                     yield event
                             async for delta in deltas:
-                                for event in self._take(delta):
+                                for event in self._convert(delta):
                                     yield event
                                 for verdict in self._checker.ready() if self._checker is not None else ():
                                     yield verdict
                         if not self._has_ended:
                             raise EngineBroken("The engine broke off before the end of its answer; try again.")
-                    except _TooSlow as slow:
-                        self._ask_next(slow.next)
+                    except _TooSlow as too_slow:
+                        self._ask_next(too_slow.next)
                     except FALLBACK_ERRORS as error:
-                        await self._move_on(error)
+                        await self._switch_model(error)
                 for verdict in await self._checker.finish() if self._checker is not None else ():
                     yield verdict
                 async with aclosing(self._call_tools()) as events:
@@ -171,10 +175,10 @@ class Answer:
             if self._ledger is not None and self._request.principal is not None:
                 await self._ledger.add(self._request.principal, self._model.id, self._meter.usage())
 
-    def closing(self, end: Event | None = None) -> list[Event]:
-        """Return the last events, however `events` ended: close the open part, state the usage, end the run.
+    def closing_events(self, end: Event | None = None) -> list[Event]:
+        """Return the last events: close the open part, state the usage, end the run.
 
-        An answer that failed before its first word says what might help.
+        If the answer failed before its first word, notices that may help come first.
         """
         usage = self._meter.usage()
         notices = self.turn.notices if self.turn is not None else ()
@@ -189,8 +193,8 @@ class Answer:
     def _has_ended(self) -> bool:
         return self.finish is not None
 
-    async def _before_asking(self) -> AsyncGenerator[Event, None]:
-        """Resume what there is of the answer, or retrieve what it can rest on; then build the prompt."""
+    async def _prepare(self) -> AsyncGenerator[Event, None]:
+        """Resume the answer so far, or retrieve; then build the prompt."""
         request, lead = self._request, NO_LEAD
         if request.resumes is not None:
             for event in self._resume(request.resumes):
@@ -204,25 +208,25 @@ class Answer:
                     if isinstance(finding, SourceFound):
                         self._found = (*self._found, finding.passage)
                     yield finding
-            self._rest_on(self._found)
-            lead = await request.retriever.lead(self._model) if request.leads else NO_LEAD
+            self._check_against(self._found)
+            lead = await request.retriever.lead(self._model) if request.allows_lead else NO_LEAD
         self.turn = await self._build(self._engine, self._model)
-        for event in self._begin_with(lead):
+        for event in self._lead_events(lead):
             yield event
         if lead.is_complete:
             self.finish, self.token_usage, self._checker = Finish("stop"), TokenUsage(0, 0), None
-            for event in self._announce():
+            for event in self._opening_notices():
                 yield event
 
-    def _rest_on(self, passages: tuple[Passage, ...]) -> None:
+    def _check_against(self, passages: tuple[Passage, ...]) -> None:
         """Have the answer checked against these passages."""
         self._passages = passages
         if self._request.retriever is not None and passages:
             self._checker = StreamingCitationChecker(self._request.retriever.checker(passages))
 
     def _resume(self, answer: Message) -> list[Event]:
-        """Say again what there is of an answer; its last text stays open for more."""
-        self._rest_on(answer.passages)
+        """Replay an unfinished answer; its last text stays open for more."""
+        self._check_against(answer.passages)
         events: list[Event] = [SourceFound(passage) for passage in self._passages]
         for index, part in enumerate(answer.parts):
             events += self._parts.start(part.kind, part.id, part.name)
@@ -231,48 +235,48 @@ class Answer:
                 self._checker.skip(index, part.text)
         return [*events, *map(Cited, answer.citations), *map(Doubted, answer.doubts)]
 
-    def _begin_with(self, lead: Lead) -> list[Event]:
-        """Begin the answer with quotes. They are not the model's words, so its speed is measured without them."""
+    def _lead_events(self, lead: Lead) -> list[Event]:
+        """Start the answer with quotes, which don't count toward the model's speed."""
         events: list[Event] = []
-        said = ""
-        for each in lead.texts:
-            self._meter.quoted()
-            text = each.text if isinstance(each, Quote) else each
-            events += self._parts.take(Text(text))
-            if isinstance(each, Quote):
-                at = each.citation
-                events.append(Cited(replace(at, start=at.start + len(said), end=at.end + len(said))))
+        lead_text = ""
+        for item in lead.texts:
+            self._meter.count_quote()
+            text = item.text if isinstance(item, Quote) else item
+            events += self._parts.add(Text(text))
+            if isinstance(item, Quote):
+                citation, offset = item.citation, len(lead_text)
+                events.append(Cited(replace(citation, start=citation.start + offset, end=citation.end + offset)))
                 self._filter = QuoteMarkFilter()
-            said += text
-        if self._checker is not None and said:
-            self._checker.skip(0, said)
+            lead_text += text
+        if self._checker is not None and lead_text:
+            self._checker.skip(0, lead_text)
         return events
 
     async def _build(self, engine: Engine, model: Model) -> PreparedTurn:
         return await self._request.prompt.build(engine, model, self._found, self._notes)
 
     def _engine_request(self) -> Request:
-        """The prepared request, with the tools that this model may call."""
+        """Return the prepared request, with the tools that this model may call."""
         assert self.turn is not None
         turn = self.turn
         self._meter.rates = turn.rates
-        offered = offer(self._request.tools, turn, self._passages)
+        offered = offer_tools(self._request.tools, turn, self._passages)
         self._tools = {tool.name: tool for tool, _ in offered}
         tools = (*turn.request.tools, *(definition for _, definition in offered))
-        return replace(turn.request, tools=tools, energy=self._meter.tab)
+        return replace(turn.request, tools=tools, energy=self._meter.energy)
 
-    async def _move_on(self, error: UpstreamError) -> None:
-        """Have the next model asked in place of the one that failed. Raises the error where none is left."""
-        found = None if self._has_begun else await self._next(error)
-        if found is None:
+    async def _switch_model(self, error: UpstreamError) -> None:
+        """Switch to the next model after an error. Raises the error if none is left."""
+        prepared = None if self._has_begun else await self._next(error)
+        if prepared is None:
             raise (error if self._has_begun else self._fallback.explain(error)) from error
-        self._ask_next(found)
+        self._ask_next(prepared)
 
     def _ask_next(self, turn: PreparedTurn) -> None:
         self.turn, self._engine, self._model = turn, turn.engine, turn.model
 
     async def _next(self, error: UpstreamError) -> PreparedTurn | None:
-        """Build the prompt for the next model that is there and can read it."""
+        """Build the prompt for the next model that is available and can read it."""
         failed, why = self._model.id, error.message
         while (found := await self._fallback.next(failed, why)) is not None:
             try:
@@ -281,8 +285,8 @@ class Answer:
                 failed, why = found[1].id, too_large.message
         return None
 
-    async def _first(self, deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[Event, None]:
-        """Wait for the first delta, and say meanwhile what the engine is busy with. Raises _TooSlow."""
+    async def _first_events(self, deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[Event, None]:
+        """Wait for the first delta, reporting what the engine is busy with. Raises _TooSlow."""
         first = asyncio.ensure_future(anext(deltas, None))
         try:
             async with aclosing(self._wait(first, self._fallback.timeout_s)) as steps:
@@ -294,44 +298,44 @@ class Answer:
                     raise _TooSlow(turn)
             delta = await first
         finally:
-            await stopped(first)
+            await cancel_and_wait(first)
         if delta is not None:
             self._has_begun = True
-            for event in (*self._announce(), *self._take(delta)):
+            for event in (*self._opening_notices(), *self._convert(delta)):
                 yield event
 
     async def _wait(
         self, first: asyncio.Future[Delta | None], timeout_s: float | None
     ) -> AsyncGenerator[StepStarted | StepFinished, None]:
-        """Wait for the first delta, until the timeout at most; loading the model is a step."""
+        """Wait for the first delta until the timeout; loading the model is a step."""
         deadline = math.inf if timeout_s is None else time.perf_counter() + timeout_s
 
-        def left(most: float = math.inf) -> float | None:
+        def seconds_left(limit: float = math.inf) -> float | None:
             """Seconds that may still be waited, None without an end."""
-            seconds = min(most, max(0.0, deadline - time.perf_counter()))
+            seconds = min(limit, max(0.0, deadline - time.perf_counter()))
             return None if seconds == math.inf else seconds
 
         if self._request.shows_steps:
-            await asyncio.wait([first], timeout=left(LOADING_NOTICE_AFTER_S))
-            if await self._is_loading(first, left()):
+            await asyncio.wait([first], timeout=seconds_left(LOADING_NOTICE_AFTER_S))
+            if await self._is_loading(first, seconds_left()):
                 since = time.perf_counter()
                 yield StepStarted("load", "load", f"Loading {self._model.name}")
-                while await self._is_loading(first, left()):
-                    await asyncio.wait([first], timeout=left(0.1))
+                while await self._is_loading(first, seconds_left()):
+                    await asyncio.wait([first], timeout=seconds_left(0.1))
                 yield StepFinished("load", round((time.perf_counter() - since) * 1000, 1))
-        await asyncio.wait([first], timeout=left())
+        await asyncio.wait([first], timeout=seconds_left())
 
     async def _is_loading(self, first: asyncio.Future[Delta | None], timeout_s: float | None) -> bool:
-        """Whether the first delta is missing because the model is being loaded, as far as can be told so soon."""
+        """Return whether the engine says that the model is still loading."""
         health = asyncio.ensure_future(self._engine.health(self._model.id))
         try:
             await asyncio.wait([first, health], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
             return not first.done() and health.done() and health.result().state == "loading"
         finally:
-            await stopped(health)
+            await cancel_and_wait(health)
 
-    def _announce(self) -> list[ModelChanged | Notice]:
-        """What the person should know, now that it is certain who answers."""
+    def _opening_notices(self) -> list[ModelChanged | Notice]:
+        """Return the notices to show once it is certain which model answers."""
         assert self.turn is not None
         turn, model = self.turn, self.turn.model
         replaced = self._fallback.notice(model)
@@ -342,14 +346,14 @@ class Answer:
             *turn.notices,
         ]
 
-    def _take(self, delta: Delta) -> Sequence[Event]:
+    def _convert(self, delta: Delta) -> Sequence[Event]:
         """Turn a delta of the engine into events."""
         match delta:
             case Text(text=text):
-                self._meter.text(text)
+                self._meter.count_text(text)
                 if self._filter is not None:
                     delta = replace(delta, text=self._filter.filter(text))
-                events = self._parts.take(delta)
+                events = self._parts.add(delta)
                 if self._checker is not None:
                     self._checker.add(self._parts.current, delta.text)
                 return events
@@ -359,10 +363,10 @@ class Answer:
                 self._calls[index].arguments.append(delta.arguments)
                 return ()
             case Reasoning() | ToolCall():
-                return self._parts.take(delta)
+                return self._parts.add(delta)
             case TokenUsage():
                 self.token_usage = delta
-                self._meter.counted(delta)
+                self._meter.add_token_usage(delta)
                 return ()
             case Finish():
                 self.finish = delta
@@ -371,7 +375,7 @@ class Answer:
                 assert_never(delta)
 
     async def _call_tools(self) -> AsyncGenerator[Event, None]:
-        """Carry out the calls of our tools. The answer ends with what comes of them."""
+        """Carry out the calls of our tools. Their results end the answer."""
         if not self._calls:
             return
         self.finish = Finish("stop")
@@ -384,15 +388,15 @@ class Answer:
 
 
 class _TooSlow(Exception):
-    """The first word is long in coming, and `next` is ready to be asked."""
+    """The first word is late, and the prompt `next` is ready for another model."""
 
     def __init__(self, next: PreparedTurn) -> None:
         super().__init__(next.model.id)
         self.next = next
 
 
-def offer(tools: Sequence[Tool], turn: PreparedTurn, passages: Sequence[Passage]) -> list[tuple[Tool, JSON]]:
-    """The tools that the model of a turn may call, each with its definition."""
+def offer_tools(tools: Sequence[Tool], turn: PreparedTurn, passages: Sequence[Passage]) -> list[tuple[Tool, JSON]]:
+    """Return the tools that the turn's model may call, each with its definition."""
     defined = ((tool, tool.definition(turn.model, turn.request.messages, passages)) for tool in tools)
     return [(tool, definition) for tool, definition in defined if definition is not None]
 

@@ -1,4 +1,4 @@
-"""Who answers a question: a model on its engine, the models that may stand in for it, and how much it thinks."""
+"""A route: the model that answers, its engine, its fallbacks and its reasoning effort."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from eclair.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`effort` is the `reasoning_effort` to ask for, None to leave it to the model.
+    """A resolved model.
 
-    `notice` tells the person why this model was chosen, where nobody named one.
+    `effort` is the `reasoning_effort` to ask for, None to leave it to the model. `notice` tells why this model was
+    chosen, if nobody named one.
     """
 
     engine: Engine
@@ -27,13 +28,13 @@ class Route:
     notice: Notice | None = None
 
     def with_effort(self, request: Request) -> Request:
-        """Add the route's effort to a request that names none itself."""
+        """Add the route's effort to a request that states none."""
         effort: JSON = {} if self.effort is None else {"reasoning_effort": self.effort}
         return replace(request, extra=effort | request.extra)
 
 
 async def resolve_route(settings: Settings, registry: Registry, name: str | None) -> Route:
-    """Route to the named model, else the default one; where it is missing, to the first of its fallbacks.
+    """Route to the named model, else the default; if it is missing, to its first fallback.
 
     Raises NotFound and EngineUnavailable as `Registry.resolve` does.
     """

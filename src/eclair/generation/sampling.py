@@ -1,4 +1,4 @@
-"""Resolves how an answer is sampled: the request, then the model's makers, then the settings."""
+"""Resolves sampling parameters: request > recommendation of the model's makers > settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eclair.schema.messages import Sampling
 def resolve_sampling(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampling:
     """Fill in what `asked` leaves open.
 
-    A request that names a temperature gets the bare model, without the repeat penalty its makers recommend.
+    A request that states a temperature gets no repeat penalty, even if the makers recommend one.
     """
     return replace(
         asked,

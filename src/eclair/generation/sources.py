@@ -1,4 +1,4 @@
-"""The port between the pipeline and whatever finds passages for an answer to rest on. It finds nothing itself."""
+"""The port between the pipeline and the retrievers, and what combines several of them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from eclair.schema.models import Model
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a model wrote down of sources too long to be shown, with the numbers of the passages that say so."""
+    """A model's note on sources too long to be shown, citing passages by their numbers."""
 
     text: str
 
 
 Finding = StepStarted | StepFinished | SourceFound | Notice | Note
-"""One step of a retrieval, or one thing it found. All but notes are shown to the person."""
+"""A step of a retrieval, or a result of it. All but notes are shown to the person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Words of a source that an answer begins with; the citation's place is within `text`."""
+    """A quote of a source at the start of an answer; the citation's offsets are within `text`."""
 
     text: str
     citation: Citation
@@ -36,17 +36,17 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """What stands before the model's words: quotes, or a sentence saying that nothing was found.
+    """The start of an answer before the model's words: quotes, or "nothing was found".
 
-    Where it `is_complete` it is the whole answer, and no model is asked.
+    If it `is_complete`, it is the answer, and no model is asked.
     """
 
     texts: tuple[Quote | str, ...] = ()
     is_complete: bool = False
 
     @property
-    def quotes(self) -> bool:
-        """Whether it begins with the words of a source."""
+    def starts_with_quote(self) -> bool:
+        """True if the lead starts with a quote of a source."""
         return bool(self.texts) and isinstance(self.texts[0], Quote)
 
 
@@ -54,24 +54,24 @@ NO_LEAD = Lead()
 
 
 class Retriever(Protocol):
-    """Finds what one answer can rest on, and checks sentences against it."""
+    """Finds passages for one answer, and checks sentences against them."""
 
     def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
-        """Find passages, as many as the model reads well; it may be asked for notes.
+        """Find as many passages as the model can use; it may be asked to take notes.
 
-        Raises EclairError where nothing can be found out.
+        Raises EclairError if the search fails.
         """
         ...
 
     async def lead(self, model: Model) -> Lead:
-        """Choose what the answer begins with, once `retrieve` has ended; nothing for a model that reads well."""
+        """Choose how the answer starts, after `retrieve`; nothing for a model that reads well."""
         ...
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker: ...
 
 
 class PassageNumbers:
-    """Numbers passages: one keeps the number it has in the conversation, a new one gets the next."""
+    """Numbers passages; a passage keeps its number within a conversation."""
 
     def __init__(self, history: Sequence[Message]) -> None:
         passages = [passage for message in history for passage in message.passages]
@@ -81,15 +81,15 @@ class PassageNumbers:
         """Return the passages with their numbers."""
         numbered: list[Passage] = []
         for passage in passages:
-            place = (passage.file, passage.start, passage.end)
-            if place not in self._known:
-                self._known[place] = max(self._known.values(), default=0) + 1
-            numbered.append(replace(passage, number=self._known[place]))
+            key = (passage.file, passage.start, passage.end)
+            if key not in self._known:
+                self._known[key] = max(self._known.values(), default=0) + 1
+            numbered.append(replace(passage, number=self._known[key]))
         return numbered
 
 
 class CompositeRetriever:
-    """Several retrievers, asked in order. The first that quotes a source leads the answer."""
+    """Asks several retrievers in order. The first that quotes a source leads the answer."""
 
     def __init__(self, *retrievers: Retriever) -> None:
         self._retrievers = retrievers
@@ -101,12 +101,12 @@ class CompositeRetriever:
                     yield finding
 
     async def lead(self, model: Model) -> Lead:
-        """A sentence saying that nothing was found counts only where no retriever has a quote."""
+        """Return the first lead with a quote; without one, "nothing was found"."""
         empty: Lead | None = None
         leading: Lead | None = None
         for retriever in self._retrievers:
             lead = await retriever.lead(model)
-            if lead.quotes:
+            if lead.starts_with_quote:
                 return lead
             empty = empty or lead
             leading = leading or (lead if lead.texts else None)
@@ -117,7 +117,7 @@ class CompositeRetriever:
 
 
 class SharedRetriever:
-    """Retrieves once for several answers to the same question; the others are given what the first found."""
+    """Retrieves once for several answers to the same question."""
 
     def __init__(self, retriever: Retriever) -> None:
         self._retriever = retriever
@@ -148,13 +148,13 @@ class SharedRetriever:
 
 
 def combine(*retrievers: Retriever | None) -> Retriever | None:
-    """Combine those that are there into one; None where none is."""
-    there = [retriever for retriever in retrievers if retriever is not None]
-    return there[0] if len(there) == 1 else CompositeRetriever(*there) if there else None
+    """Combine the given retrievers into one; None if there are none."""
+    given = [retriever for retriever in retrievers if retriever is not None]
+    return given[0] if len(given) == 1 else CompositeRetriever(*given) if given else None
 
 
 class QuoteMarkFilter:
-    """Removes `>` at the head of a line from a model's words, which stand below quotes but are none."""
+    """Removes `>` at the start of lines from a model's words, which are not quotes."""
 
     def __init__(self) -> None:
         self._at_head = True

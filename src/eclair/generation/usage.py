@@ -1,6 +1,7 @@
-"""Adds to the sums of usage what no stored message holds: temporary chats, answers of foreign APIs, titles, notes.
+"""Counts the usage that no stored message carries.
 
-A stored answer is added by the store as it ends. Of all this only numbers are kept.
+That is temporary chats, foreign APIs, titles and notes. Stored answers are added by the storage as they end. Only
+sums are stored.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from eclair.errors import StoreError
-from eclair.generation.cost import rates
+from eclair.generation.cost import find_rates
 from eclair.generation.meter import Meter
 from eclair.llm.base import Delta, Engine, Request, Text, TokenUsage
 from eclair.schema.messages import Usage
@@ -23,17 +24,19 @@ from eclair.settings import Settings
 from eclair.storage.usage import UsageStore
 
 AskModel = Callable[[Principal, Engine, Model, Request], AsyncGenerator[Delta, None]]
-"""Ask a model something for an principal, whose usage it counts to, such as a title or notes."""
+"""Asks a model something for a principal, to whom the usage counts."""
 
 log = logging.getLogger(__name__)
 
 
 def ask_uncounted(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Delta, None]:
-    """An `AskModel` for where no usage is kept."""
+    """An `AskModel` that counts no usage."""
     return engine.stream(request)
 
 
 class UsageLedger:
+    """Adds usage to the stored sums."""
+
     def __init__(self, settings: Settings, usage: UsageStore) -> None:
         self._settings = settings
         self._usage = usage
@@ -41,16 +44,19 @@ class UsageLedger:
     async def ask(
         self, principal: Principal, engine: Engine, model: Model, request: Request
     ) -> AsyncGenerator[Delta, None]:
-        """An `AskModel` that adds what the request takes, however it ends. Only an answer counts as one."""
+        """An `AskModel` that counts the usage, however the request ends.
+
+        Only requests with the purpose `answer` count as answers.
+        """
         answer = request.purpose == "answer"
-        meter = Meter(time.perf_counter(), rates(self._settings, model))
+        meter = Meter(time.perf_counter(), find_rates(self._settings, model))
         try:
-            async with aclosing(engine.stream(replace(request, energy=meter.tab))) as deltas:
+            async with aclosing(engine.stream(replace(request, energy=meter.energy))) as deltas:
                 async for delta in deltas:
                     if isinstance(delta, TokenUsage):
-                        meter.counted(delta)
+                        meter.add_token_usage(delta)
                     elif isinstance(delta, Text) and answer:
-                        meter.text(delta.text)
+                        meter.count_text(delta.text)
                     yield delta
         finally:
             await self.add(principal, model.id, meter.usage(), answers=int(answer))
@@ -58,7 +64,7 @@ class UsageLedger:
     async def add(self, principal: Principal, model: str, usage: Usage | None, *, answers: int = 1) -> None:
         """Add an answer's usage, even if the caller is cancelled meanwhile.
 
-        A store that cannot serve keeps nobody waiting: nothing is added then, and the log says so.
+        If the storage is unavailable, nothing is added, and the log says so.
         """
         if usage is not None:
             await asyncio.shield(self._add(principal, model, usage, answers))
@@ -67,4 +73,4 @@ class UsageLedger:
         try:
             await self._usage.add_usage(principal, model, usage, answers=answers)
         except StoreError as error:
-            log.error("what %s took cannot be added to the sums: %s", model, error.message)
+            log.error("the usage of %s cannot be stored: %s", model, error.message)

@@ -63,7 +63,7 @@ class ImageRun:
                 for event in events:
                     yield event
 
-    def closing(self, end: Event | None) -> list[Event]:
+    def closing_events(self, end: Event | None) -> list[Event]:
         """End the open step if the run failed, and the run."""
         failed = self._end_step("failed") if isinstance(end, RunFailed) else []
         return [*failed, *self._parts.finish(), end or RunFinished("stop")]

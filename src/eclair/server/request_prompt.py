@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from eclair.app import App
-from eclair.generation.cost import rates
+from eclair.generation.cost import find_rates
 from eclair.generation.pipeline import Answer, AnswerRequest
 from eclair.generation.prompt import PreparedTurn, with_passages
 from eclair.generation.route import Route
@@ -35,7 +35,7 @@ class RequestPrompt:
     ) -> PreparedTurn:
         """See `PromptBuilder.build`."""
         request = _with_passages(self.route.with_effort(self.make(model)), passages, notes)
-        return PreparedTurn(engine, model, self.images.shown(request, model), rates=rates(self.settings, model))
+        return PreparedTurn(engine, model, self.images.shown(request, model), rates=find_rates(self.settings, model))
 
 
 def answer(
@@ -51,7 +51,7 @@ def answer(
     """Begin the answer to a request. Without `leads` no quotes go before what the model says."""
     prompt = RequestPrompt(app.settings, route, images, make)
     request = AnswerRequest(
-        route, prompt, time.perf_counter(), retriever, principal=principal, leads=leads, shows_steps=False
+        route, prompt, time.perf_counter(), retriever, principal=principal, allows_lead=leads, shows_steps=False
     )
     return app.pipeline.run(request)
 

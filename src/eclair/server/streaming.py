@@ -78,7 +78,7 @@ async def _collect(answer: Answer, renderer: Renderer, choice: int) -> None:
     async with aclosing(answer.events()) as events:
         async for event in events:
             renderer.render(event, choice)
-    for event in answer.closing():
+    for event in answer.closing_events():
         renderer.render(event, choice)
 
 
@@ -92,7 +92,7 @@ async def _chunks(answers: Sequence[Answer], renderer: Renderer) -> AsyncGenerat
                     if rendered := renderer.render(event, choice):
                         yield _written(rendered)
                         has_begun = True
-            yield _written([each for event in answer.closing() for each in renderer.render(event, choice)])
+            yield _written([each for event in answer.closing_events() for each in renderer.render(event, choice)])
             has_begun = True
         if ending := renderer.end():
             yield _written(ending)

@@ -14,7 +14,7 @@ from eclair.citations.evidence import split_passage
 from eclair.documents.embeddings import Embedder
 from eclair.documents.relevance import CALIBRATED_EMBEDDER, MIN_QUESTION_WORDS, SHARED_WORDS_WEIGHT
 from eclair.errors import EclairError
-from eclair.generation.fallback import stopped
+from eclair.generation.fallback import cancel_and_wait
 from eclair.schema.messages import Passage
 from eclair.text.facts import content_stems
 from eclair.text.intent.web import extract_topic
@@ -69,7 +69,7 @@ class RelevanceCheck:
 
     async def close(self) -> None:
         if self._asked is not None:
-            await stopped(self._asked)
+            await cancel_and_wait(self._asked)
 
 
 def _said(passages: Sequence[Passage]) -> Mapping[str, frozenset[str]]:

@@ -16,7 +16,7 @@ from eclair.documents.embeddings import Embedder
 from eclair.documents.quotes import choose_quotes
 from eclair.documents.reading_budget import reading_budget
 from eclair.errors import InvalidInput
-from eclair.generation.fallback import stopped
+from eclair.generation.fallback import cancel_and_wait
 from eclair.generation.sources import NO_LEAD, Finding, Lead, PassageNumbers
 from eclair.llm.base import Engine
 from eclair.schema.documents import Chunk
@@ -74,7 +74,7 @@ class WebService:
 
     async def close(self) -> None:
         if self._warming is not None:
-            await stopped(self._warming)
+            await cancel_and_wait(self._warming)
 
     def make_retriever(
         self, question: WebQuestion, numbers: PassageNumbers, *, setting: Web, has_documents: bool = False

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Protocol
 
-from eclair.generation.fallback import stopped
+from eclair.generation.fallback import cancel_and_wait
 from eclair.llm.base import Engine
 from eclair.network.gate import CallContext
 from eclair.schema.events import StepFinished, StepStarted
@@ -135,7 +135,7 @@ class WebSession:
                         break
         finally:
             for task in self._tasks:
-                await stopped(task)
+                await cancel_and_wait(task)
         late = not self._enough()
         while not self._queue.empty():
             what = self._queue.get_nowait()

@@ -34,6 +34,6 @@ def router(app: App) -> APIRouter:
     async def answer_unkept(principal: Caller, body: AnswerBody) -> EventStream:
         accepted = time.perf_counter()
         said: list[tuple[Role, str]] = [(message.role, message.text) for message in body.messages]
-        return EventStream(await app.turns.ask_unkept(principal, said, body.options(), accepted))
+        return EventStream(await app.turns.ask_temporary(principal, said, body.options(), accepted))
 
     return api

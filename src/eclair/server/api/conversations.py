@@ -136,7 +136,7 @@ def router(app: App) -> APIRouter:
     async def change_conversation(principal: Caller, id: str, body: ChangedConversation) -> Conversation:
         if body.model is not None:
             await app.registry.resolve(body.model)
-        return await app.keeping.change(principal, id, body.edit())
+        return await app.conversations.edit(principal, id, body.edit())
 
     @api.get("/search")
     async def search(principal: Caller, q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Hits:

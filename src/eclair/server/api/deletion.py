@@ -28,22 +28,22 @@ def router(app: App) -> APIRouter:
     @api.delete("")
     async def delete_all_conversations(principal: Caller, confirm: Literal["all"], forever: bool = False) -> Deletion:
         assert confirm
-        return await app.keeping.delete_all(principal, forever=forever)
+        return await app.conversations.delete_all(principal, forever=forever)
 
     @api.post("/restore")
     async def restore_all_conversations(principal: Caller, body: RestoreBody) -> Count:
-        return Count(conversations=await app.keeping.restore_all(principal, body.moment))
+        return Count(conversations=await app.conversations.restore_all(principal, body.moment))
 
     @api.delete("/{id}", status_code=204)
     async def delete_conversation(principal: Caller, id: str, forever: bool = False) -> None:
-        await app.keeping.delete(principal, id, forever=forever)
+        await app.conversations.delete(principal, id, forever=forever)
 
     @api.post("/{id}/restore")
     async def restore_conversation(principal: Caller, id: str) -> Conversation:
-        return await app.keeping.restore(principal, id)
+        return await app.conversations.restore(principal, id)
 
     @api.delete("/{id}/messages/{message}")
     async def delete_message(principal: Caller, id: str, message: str) -> Conversation:
-        return await app.keeping.delete_message(principal, id, message)
+        return await app.conversations.delete_message(principal, id, message)
 
     return api

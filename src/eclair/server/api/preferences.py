@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
 from eclair.app import App
-from eclair.chat.preferences import Preferences, Prompt
+from eclair.chat.preferences import Preferences, SavedPrompt
 from eclair.server.principal import Caller
 from eclair.server.request_body import Body, Fields
 
@@ -64,7 +64,7 @@ class PreferencesBody(Body):
 
     def value(self) -> Preferences:
         plain = {name: getattr(self, name) for name in type(self).model_fields if name != "prompts"}
-        return Preferences(**plain, prompts=tuple(Prompt(prompt.name, prompt.text) for prompt in self.prompts))
+        return Preferences(**plain, prompts=tuple(SavedPrompt(prompt.name, prompt.text) for prompt in self.prompts))
 
 
 def router(app: App) -> APIRouter:
@@ -76,6 +76,6 @@ def router(app: App) -> APIRouter:
 
     @api.put("")
     async def put_preferences(principal: Caller, body: PreferencesBody) -> Preferences:
-        return await app.preferences.change(principal, body.value())
+        return await app.preferences.replace(principal, body.value())
 
     return api

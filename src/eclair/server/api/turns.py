@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from eclair.app import App
-from eclair.chat.tree import Continue, Draw, New, Retry
+from eclair.chat.tree import DrawOptions, NewMessage, Regenerate, Resume
 from eclair.chat.turn_options import TurnOptions
 from eclair.errors import InvalidInput
 from eclair.schema.messages import Conversation, Mode, Sampling, Web
@@ -69,7 +69,7 @@ class NewTurnBody(ChoicesBody):
     def draws(self) -> bool | None:
         return self.draw == "auto" if isinstance(self.draw, str) else None
 
-    def what(self) -> New | Retry | Continue:
+    def what(self) -> NewMessage | Regenerate | Resume:
         """Raises InvalidInput unless exactly one thing is asked for."""
         if self.text is None:
             for name in {"id", "parent", "files", "libraries", "research", "draw"} & self.model_fields_set:
@@ -79,15 +79,15 @@ class NewTurnBody(ChoicesBody):
         match (self.text, self.retry, self.continue_):
             case (str(text), None, None):
                 at_root = "parent" in self.model_fields_set and self.parent is None
-                draw = Draw(self.draw.wish(), self.draw.model) if isinstance(self.draw, WishBody) else None
+                draw = DrawOptions(self.draw.wish(), self.draw.model) if isinstance(self.draw, WishBody) else None
                 for name in ("research", "libraries") if draw is not None else ():
                     if getattr(self, name):
                         raise InvalidInput(f"A turn that draws has no {name!r}; leave it out.", param=name)
-                return New(text, self.parent, at_root, self.id, self.files, self.libraries, self.research, draw)
+                return NewMessage(text, self.parent, at_root, self.id, self.files, self.libraries, self.research, draw)
             case (None, str(message), None):
-                return Retry(message)
+                return Regenerate(message)
             case (None, None, str(message)):
-                return Continue(message)
+                return Resume(message)
             case _:
                 raise InvalidInput("A turn has one of `text`, `retry` and `continue`.", param="text")
 
@@ -139,11 +139,11 @@ def router(app: App) -> APIRouter:
         accepted = time.perf_counter()
         if body.model is not None:
             await app.registry.resolve(body.model)
-        wanted = app.turns.begin(principal, body.id, body.title, body.model, body.mode, body.web)
+        wanted = app.turns.new_conversation(principal, body.id, body.title, body.model, body.mode, body.web)
         if body.turn is not None:
             answer = await begun(principal, wanted, body.turn, accepted, accept)
             return answer if isinstance(answer, EventStream) else JSONResponse(answer.model_dump(), 202)
-        kept = await app.keeping.add(principal, wanted)
+        kept = await app.conversations.add(principal, wanted)
         response.status_code = 201 if kept is wanted else 200
         return kept
 

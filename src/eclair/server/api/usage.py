@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from eclair.app import App
 from eclair.errors import InvalidInput
-from eclair.generation.cost import grams
+from eclair.generation.cost import co2_grams
 from eclair.schema.messages import Cost
 from eclair.server.principal import Caller
 from eclair.storage.usage import UsageGrouping, UsageTotal
@@ -45,7 +45,7 @@ class Sums(BaseModel):
             metered=spent.metered,
             measured_joules=spent.measured_joules,
             estimated_joules=spent.estimated_joules,
-            grams=grams(spent.measured_joules + spent.estimated_joules, grid),
+            grams=co2_grams(spent.measured_joules + spent.estimated_joules, grid),
             costs=list(spent.costs),
         )
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from eclair.errors import EclairError
 from eclair.generation.parts import ScoredDelta
 from eclair.generation.pipeline import Answer
-from eclair.generation.prompt import where
+from eclair.generation.prompt import describe_location
 from eclair.llm.base import JSON, TokenUsage
 from eclair.schema.events import Cited, Event, PartDelta, PartStarted, RunFinished, SourceFound
 from eclair.schema.ids import new_id
@@ -242,7 +242,7 @@ class CompletionRenderer:
                 cited: JSON = {
                     "start_index": start + citation.start,
                     "end_index": start + citation.end,
-                    "title": where(passage, citation.quote_start),
+                    "title": describe_location(passage, citation.quote_start),
                     "url": address,
                 }
                 annotations.append({"type": "url_citation", "url_citation": cited})

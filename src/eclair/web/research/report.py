@@ -18,11 +18,11 @@ from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
 from eclair.documents.quotes import choose_quotes
 from eclair.documents.reading_budget import reading_budget
-from eclair.generation.fallback import stopped
+from eclair.generation.fallback import cancel_and_wait
 from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
 from eclair.generation.pipeline import AnswerPipeline, AnswerRequest
-from eclair.generation.prompt import PreparedTurn, PromptBuilder, harmless, where
+from eclair.generation.prompt import PreparedTurn, PromptBuilder, describe_location, escape_tags
 from eclair.generation.sources import NO_LEAD, Finding, Lead, PassageNumbers
 from eclair.llm.base import Engine, PromptMessage, Reasoning, Text
 from eclair.schema.events import (
@@ -81,7 +81,7 @@ class SectionPrompt:
     ) -> PreparedTurn:
         """See `PromptBuilder.build`."""
         turn = await self.report.build(engine, model)
-        shown = "\n\n".join(f"[{each.number}] {where(each)}\n{harmless(each.text)}" for each in passages)
+        shown = "\n\n".join(f"[{each.number}] {describe_location(each)}\n{escape_tags(each.text)}" for each in passages)
         prompt = _SECTION.format(passages=shown, day=self.day, request=self.request, question=self.question)
         system = (said for said in turn.request.messages if said.role == "system")
         request = replace(turn.request, messages=(*system, PromptMessage("user", prompt)))
@@ -169,9 +169,9 @@ class ResearchReport:
             self._done = True
         finally:
             for task in tasks:
-                await stopped(task)
+                await cancel_and_wait(task)
 
-    def closing(self, end: Event | None = None) -> list[Event]:
+    def closing_events(self, end: Event | None = None) -> list[Event]:
         """Close the open part, state the usage, end the run."""
         usage = self._meter.usage()
         return [
@@ -209,7 +209,7 @@ class ResearchReport:
                 await asyncio.wait([waited, *going], return_when=asyncio.FIRST_COMPLETED)
             return waited.result()
         finally:
-            await stopped(waited)
+            await cancel_and_wait(waited)
 
     def _take(self, news: _News) -> Event | None:
         if not isinstance(news, _Found):
@@ -252,9 +252,9 @@ class ResearchReport:
         """Quote the sentences of sources that answer best, each below where it stands."""
         for found in await choose_quotes(question, passages, self._web.embedder, MAX_DIGEST_QUOTES):
             passage = next(each for each in passages if each.number == found.citation.passage)
-            for event in self._say(f"**{_line(where(replace(passage, heading=())))}**\n\n"):
+            for event in self._say(f"**{_line(describe_location(replace(passage, heading=())))}**\n\n"):
                 yield event
-            self._meter.quoted()
+            self._meter.count_quote()
             start = len(self._texts[self._parts.current])
             for event in self._say(found.text):
                 yield event
@@ -269,7 +269,7 @@ class ResearchReport:
             SectionPrompt(self._request.prompt, self._question.text, question, day),
             self._request.accepted,
             GivenPassages(tuple(passages), self._web.embedder, question),
-            leads=False,
+            allows_lead=False,
             shows_steps=False,
             meter=self._meter,
         )
@@ -286,7 +286,7 @@ class ResearchReport:
 
     def think(self, text: str) -> list[Event]:
         """Add to the model's thoughts."""
-        return [*self._parts.take(Reasoning(text))]
+        return [*self._parts.add(Reasoning(text))]
 
     def write(self, text: str) -> tuple[int, int, list[Event]]:
         """Add to the text: the part it went to, the place in it, and the events."""
@@ -295,7 +295,7 @@ class ResearchReport:
         return index, len(self._texts[index]) - len(text), events
 
     def _say(self, text: str) -> list[Event]:
-        events: list[Event] = [*self._parts.take(Text(text))]
+        events: list[Event] = [*self._parts.add(Text(text))]
         index = self._parts.current
         self._texts[index] = self._texts.get(index, "") + text
         return events
