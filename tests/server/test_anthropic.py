@@ -276,7 +276,7 @@ async def test_a_call_that_is_no_json(
             yield replace(piece, arguments="[") if isinstance(piece, ToolCall) else piece
 
     monkeypatch.setattr(server.engine, "stream", garbled)
-    with pytest.raises(anthropic.InternalServerError, match="look_up with what is no JSON object"):
+    with pytest.raises(anthropic.InternalServerError, match="look_up with arguments that are not a JSON object"):
         await client.messages.create(model="scripted", max_tokens=50, messages=user(CALL), tools=TOOLS)
 
 
@@ -292,7 +292,7 @@ async def test_tokens_are_counted(client: anthropic.AsyncAnthropic) -> None:
 async def test_the_line_is_kept_alive_by_pings(
     server: Server, client: anthropic.AsyncAnthropic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sse, "BEAT_INTERVAL_S", 0.05)
+    monkeypatch.setattr(sse, "HEARTBEAT_INTERVAL_S", 0.05)
     found = await events(server, "script: words=3 pause=0.3@1")
     assert [event["type"] for event in found].count("ping") > 2
 

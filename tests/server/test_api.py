@@ -446,7 +446,7 @@ async def test_a_number_that_is_none_is_refused(server: Server, query: str, head
 
 
 async def test_a_silent_stream_shows_signs_of_life(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "BEAT_INTERVAL_S", 0.05)
+    monkeypatch.setattr(sse, "HEARTBEAT_INTERVAL_S", 0.05)
     run = (await server.ask(await server.begin(), "script: words=4 pause=0.5@2"))["run"]
     raw = await server.stream(run)
     assert raw.count(b":\n\n") >= 3

@@ -361,7 +361,7 @@ async def test_a_follower_that_sleeps_is_told_each_thing_once(server: Server) ->
 
 
 async def test_a_silent_stream_of_changes_shows_signs_of_life(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "BEAT_INTERVAL_S", 0.05)
+    monkeypatch.setattr(sse, "HEARTBEAT_INTERVAL_S", 0.05)
     async with server.open("/api/changes") as response:
         await asyncio.sleep(0.3)
         assert (await response.content.readany()).count(b":\n\n") >= 2

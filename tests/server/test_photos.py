@@ -229,9 +229,9 @@ async def test_pictures_in_foreign_dialects_are_told(settings: Settings, dialect
 @pytest.mark.parametrize(
     ("address", "status", "said"),
     [
-        ("data:image/png;base64,", 400, "no base64, or empty"),
-        ("data:image/png,abc", 400, "no base64, or empty"),
-        ("ftp://example.org/a.png", 400, "neither a data: URL"),
+        ("data:image/png;base64,", 400, "empty or not base64"),
+        ("data:image/png,abc", 400, "empty or not base64"),
+        ("ftp://example.org/a.png", 400, "neither a base64 data: URL"),
         (
             f"data:image/png;base64,{base64.b64encode(photos.every()['photo.png'][:60]).decode()}",
             422,

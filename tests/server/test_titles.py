@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.fixture(autouse=True)
 def calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "CALM", 0.05)
+    monkeypatch.setattr(background, "IDLE_DELAY_S", 0.05)
 
 
 async def title(server: Server, id: str) -> str:

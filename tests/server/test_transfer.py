@@ -229,7 +229,7 @@ def many(count: int, text: str) -> bytes:
 
 async def test_an_import_larger_than_any_request_goes_to_a_file(fresh: Server) -> None:
     data = many(40, "word " * 200_000)
-    assert len(data) > auth.LARGEST_BODY
+    assert len(data) > auth.MAX_BODY_BYTES
     read = await upload(fresh, data)
     assert (read.status, read.body["conversations"]) == (201, 40)
     refused = await fresh.call("POST", "/api/conversations", data=data)
@@ -238,7 +238,7 @@ async def test_an_import_larger_than_any_request_goes_to_a_file(fresh: Server) -
 
 
 async def test_an_import_past_the_limit_is_refused(fresh: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "LARGEST_IMPORT", 1 << 20)
+    monkeypatch.setattr(auth, "MAX_IMPORT_BYTES", 1 << 20)
     data = many(10, "word " * 100_000)
     refused = await upload(fresh, data)
     assert refused.status == 413

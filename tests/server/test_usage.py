@@ -112,7 +112,7 @@ async def test_answers_of_v1_are_in_the_sums_and_say_no_more_than_their_clients_
 async def test_a_title_costs_but_is_no_answer(
     server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background, "CALM", 0.05)
+    monkeypatch.setattr(background, "IDLE_DELAY_S", 0.05)
     engine = EngineSettings(f"{server.address}/v1", prices={"scripted": PRICE})
     async with serving(replace(settings, scripted=False, engines={"rack": engine})) as titling:
         answer = await titling.say(await titling.begin(), "Which bread?\nscript: words=9 title=Bread")

@@ -244,9 +244,9 @@ async def test_an_earlier_file_answers_a_later_question(spoken: tuple[Server, An
     ("file", "status", "said"),
     [
         ({"file_id": "file_none"}, 404, "There is no file 'file_none'."),
-        ({"file_data": "%%%", "filename": "a.txt"}, 400, "The file_data of a.txt is no base64, or empty"),
-        ({"file_data": "data:text/plain,hello"}, 400, "no base64"),
-        ({"file_data": ""}, 400, "no base64"),
+        ({"file_data": "%%%", "filename": "a.txt"}, 400, "The file_data of a.txt is empty or not base64"),
+        ({"file_data": "data:text/plain,hello"}, 400, "not base64"),
+        ({"file_data": ""}, 400, "not base64"),
         ({}, 400, "either file_id or file_data"),
         ({"file_id": "file_a", "file_data": DATA}, 400, "either file_id or file_data"),
         ({"file_data": base64.b64encode(b"%PDF-1.7\nrubbish").decode(), "filename": "a.pdf"}, 422, "a.pdf is damaged"),

@@ -1,4 +1,4 @@
-"""The HTTP door: routes, errors as one clear sentence, and the guard before them all."""
+"""The HTTP application: routes, middleware, and errors as one clear sentence."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from eclair.app import App
 from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, MethodNotAllowed, NotFound
 from eclair.server import ui
 from eclair.server.anthropic import errors as anthropic
-from eclair.server.auth import Guard
-from eclair.server.lazy_routes import Areas, everything
+from eclair.server.auth import AuthMiddleware
+from eclair.server.lazy_routes import LazyRoutes, build_all_routers
 from eclair.server.openai import errors as openai
 
-_BRANCH = re.compile(r"str|(list|dict|literal)\[.*|\w+Body")
-"""How pydantic names the alternatives of a field that may have one type or another."""
+_UNION_MEMBER = re.compile(r"str|(list|dict|literal)\[.*|\w+Body")
+"""Names that pydantic gives to the alternatives of a union; they are left out of a field's path."""
 
 log = logging.getLogger(__name__)
 
 
 def create_app(app: App) -> FastAPI:
     """Build the HTTP application around an open App."""
-    api = _empty()
-    api.add_api_route("/openapi.json", _described(app), include_in_schema=False)
+    api = _new_app()
+    api.add_api_route("/openapi.json", _openapi_route(app), include_in_schema=False)
     api.include_router(ui.router())
     if ui.STATIC.exists():
         api.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))
-    api.add_middleware(Areas, routes=api, app=app)
-    api.add_middleware(Guard, settings=app.settings, respond=respond)
+    api.add_middleware(LazyRoutes, routes=api, app=app)
+    api.add_middleware(AuthMiddleware, settings=app.settings, respond=respond)
     api.add_exception_handler(EclairError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_validation)
     api.add_exception_handler(HTTPException, _on_http)
@@ -47,7 +47,7 @@ def create_app(app: App) -> FastAPI:
     return api
 
 
-def _empty() -> FastAPI:
+def _new_app() -> FastAPI:
     return FastAPI(
         title="Éclair",
         version=eclair.__version__,
@@ -58,24 +58,24 @@ def _empty() -> FastAPI:
     )
 
 
-def _described(app: App) -> Callable[[], Awaitable[Response]]:
-    """Answers with what the API is like, which takes a while to be written the first time."""
+def _openapi_route(app: App) -> Callable[[], Awaitable[Response]]:
+    """Serve the OpenAPI document, which is built on the first request because that takes a while."""
 
     @cache
-    def written() -> dict[str, Any]:
-        api = _empty()
-        for router in everything(app):
+    def document() -> dict[str, Any]:
+        api = _new_app()
+        for router in build_all_routers(app):
             api.include_router(router)
         return api.openapi()
 
-    async def described() -> Response:
-        return JSONResponse(await asyncio.to_thread(written))
+    async def openapi() -> Response:
+        return JSONResponse(await asyncio.to_thread(document))
 
-    return described
+    return openapi
 
 
 def respond(scope: Scope, error: EclairError) -> JSONResponse:
-    """The error in the form that its path speaks, under /v1 OpenAI's or Anthropic's."""
+    """Render an error in the format of the requested API: ours, or under /v1 OpenAI's or Anthropic's."""
     headers: dict[str, str] = {}
     if isinstance(error, EngineBusy) and error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
@@ -98,19 +98,19 @@ async def _on_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return respond(request.scope, _sentence(error))
+    return respond(request.scope, _describe(error))
 
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     path = request.url.path
-    if isinstance(error.__cause__, EclairError):  # it was raised while the body was read
+    if isinstance(error.__cause__, EclairError):  # raised while the body was read
         return respond(request.scope, error.__cause__)
     match error.status_code:
         case 404:
-            fault: EclairError = NotFound(f"There is nothing at {path}; /docs lists what there is.")
+            fault: EclairError = NotFound(f"There is nothing at {path}; /docs lists every route.")
         case 405:
-            fault = MethodNotAllowed(f"{request.method} is not possible at {path}; /docs lists what is.")
+            fault = MethodNotAllowed(f"{path} does not support {request.method}; /docs lists every route.")
         case _:
             fault = InvalidInput("The body is not JSON in UTF-8; check what was sent.")
     return respond(request.scope, fault)
@@ -121,11 +121,11 @@ async def _on_bug(request: Request, error: Exception) -> JSONResponse:
     return respond(request.scope, EclairError("Éclair made a mistake of its own; its log has the details."))
 
 
-def _sentence(error: RequestValidationError) -> InvalidInput:
-    """The first thing that is wrong with a request, in one sentence."""
+def _describe(error: RequestValidationError) -> InvalidInput:
+    """Describe the first problem of a request in one sentence."""
     first = error.errors()[0]
-    place = [str(step) for step in first["loc"] if step not in ("body", "query", "path", "header")]
-    name = ".".join(step for step in place if not _BRANCH.fullmatch(step))
+    path = [str(step) for step in first["loc"] if step not in ("body", "query", "path", "header")]
+    name = ".".join(step for step in path if not _UNION_MEMBER.fullmatch(step))
     match first["type"]:
         case "json_invalid":
             return InvalidInput(f"The body is not JSON: {first['ctx']['error'].lower()}.")

@@ -1,7 +1,7 @@
-"""Who may come in: host names, origins, the key, and how much a request may carry.
+"""Access control: host names, origins, the API key, and the size of requests.
 
-On a loopback address the browser is the danger: a page from elsewhere must not reach Éclair through it, be it
-by its own requests (Origin, Sec-Fetch-Site) or by a host name that it turned to this machine (Host).
+On a loopback address the browser is the danger: a foreign page must not reach Éclair through it, neither by
+cross-origin requests (Origin, Sec-Fetch-Site) nor by DNS rebinding (Host).
 """
 
 from __future__ import annotations
@@ -20,36 +20,32 @@ from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.settings import Settings
 from eclair.util.loopback import is_loopback
 
-LARGEST_BODY = 32 << 20
-"""Bytes of a request; what a message may hold is a setting."""
+MAX_BODY_BYTES = 32 << 20
+"""The size of a message has a limit of its own, in the settings."""
+MAX_IMPORT_BYTES = 256 << 20
+IMPORT_ROUTE = ("POST", "/api/imports")
+UPLOAD_ROUTES = (("POST", "/api/files"), ("POST", "/v1/files"), ("POST", "/v1/images/edits"))
+"""Uploads may be larger, since they are streamed to a file."""
+MAX_FORM_OVERHEAD_BYTES = 1 << 20
 
-LARGEST_IMPORT = 256 << 20
-IMPORT = ("POST", "/api/imports")
-FILES = (("POST", "/api/files"), ("POST", "/v1/files"), ("POST", "/v1/images/edits"))
-"""The requests that may be larger, since they go to a file as they come."""
-AROUND = 1 << 20
-"""Bytes that a form may have around a file."""
+PROVENANCE_CHECK_ROUTE = ("POST", "/api/marks/check")
 
-CHECK = ("POST", "/api/marks/check")
-
-KEYLESS = re.compile(r"/api/health$|/api/shared/|/api/marks/check$")
-"""Where no key is asked for: whether Éclair is there, what was shared by a link that nobody can guess, and whether a
-model made a file."""
+PUBLIC_PATHS = re.compile(r"/api/health$|/api/shared/|/api/marks/check$")
+"""Paths that need no key: the health check, shared links that nobody can guess, and the check of a file's origin."""
 
 Respond = Callable[[Scope, EclairError], ASGIApp]
-
 
 _PRINCIPAL = "principal"
 
 
 def principal_of(scope: Scope) -> Principal:
-    """The caller of a request that passed the Guard."""
+    """Return the caller of a request that passed `AuthMiddleware`."""
     principal: Principal = scope["state"][_PRINCIPAL]
     return principal
 
 
-class Guard:
-    """ASGI middleware; `respond` makes the answer to a request that is refused."""
+class AuthMiddleware:
+    """ASGI middleware that checks every request; `respond` renders the error of a refused one."""
 
     def __init__(self, app: ASGIApp, settings: Settings, respond: Respond) -> None:
         self._app = app
@@ -72,32 +68,33 @@ class Guard:
             self._check_host(headers)
             self._check_origin(scope, headers)
             self._check_key(scope, headers)
-            largest, too_large = self._largest(scope)
-            if int(headers.get("content-length") or 0) > largest:
+            max_bytes, too_large = self._size_limit(scope)
+            if int(headers.get("content-length") or 0) > max_bytes:
                 raise too_large
             principal = self._authenticate()
             scope.setdefault("state", {})[_PRINCIPAL] = principal
             PRINCIPAL.set(principal)
-            await self._app(scope, _limited(receive, largest, too_large), send)
+            await self._app(scope, _limit_body(receive, max_bytes, too_large), send)
         except EclairError as error:
             await self._respond(scope, error)(scope, receive, send)
 
     def _authenticate(self) -> Principal:
-        """The one person of this installation; whoever reaches this line has its key, or sits at this machine."""
+        """Return the only user: whoever gets this far has the key, or sits at this machine."""
         return LOCAL_PRINCIPAL
 
-    def _largest(self, scope: Scope) -> tuple[int, TooLarge]:
-        """Bytes that a request may have, and what is said of a larger one."""
+    def _size_limit(self, scope: Scope) -> tuple[int, TooLarge]:
+        """Return the maximum size of a request's body in bytes, and the error for a larger one."""
         where = (scope["method"], scope["path"])
-        if where in FILES or where == CHECK:
-            of, most = ("CHECK", self._max_check_mb) if where == CHECK else ("FILE", self._max_file_mb)
-            sentence = f"The file is larger than {most:,} MB, the limit (ECLAIR_MAX_{of}_MB)."
-            return most * 1_000_000 + AROUND, TooLarge(sentence)
-        largest = LARGEST_IMPORT if where == IMPORT else LARGEST_BODY
-        return largest, TooLarge(f"The request is larger than {largest >> 20} MiB; send less at once.")
+        if where in UPLOAD_ROUTES or where == PROVENANCE_CHECK_ROUTE:
+            is_check = where == PROVENANCE_CHECK_ROUTE
+            setting, max_mb = ("CHECK", self._max_check_mb) if is_check else ("FILE", self._max_file_mb)
+            sentence = f"The file is larger than {max_mb:,} MB, the limit (ECLAIR_MAX_{setting}_MB)."
+            return max_mb * 1_000_000 + MAX_FORM_OVERHEAD_BYTES, TooLarge(sentence)
+        max_bytes = MAX_IMPORT_BYTES if where == IMPORT_ROUTE else MAX_BODY_BYTES
+        return max_bytes, TooLarge(f"The request is larger than {max_bytes >> 20} MiB; send less at once.")
 
     def _check_host(self, headers: Headers) -> None:
-        name = _name(headers.get("host", ""))
+        name = _host_name(headers.get("host", ""))
         if self._hosts is not None and name not in self._hosts:
             raise Forbidden(
                 f"Éclair is not known as {name!r}; open it by its own address, or add the name to allowed_hosts."
@@ -107,22 +104,22 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != headers.get("host"):
             raise Forbidden(f"A page from {origin} may not use Éclair; open Éclair's own page.")
-        page = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
-        if headers.get("sec-fetch-site") == "cross-site" and not page:
+        is_navigation = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
+        if headers.get("sec-fetch-site") == "cross-site" and not is_navigation:
             raise Forbidden("A page from elsewhere may not use Éclair; open Éclair's own page.")
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:
         path: str = scope["path"]
-        if self._key is None or not path.startswith(("/api/", "/v1/")) or KEYLESS.match(path):
+        if self._key is None or not path.startswith(("/api/", "/v1/")) or PUBLIC_PATHS.match(path):
             return
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        given = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))  # Anthropic's clients' way
-        if not any(hmac.compare_digest(one.encode("latin-1"), self._key.encode()) for one in given):
+        keys = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))  # Anthropic's clients
+        if not any(hmac.compare_digest(key.encode("latin-1"), self._key.encode()) for key in keys):
             raise Unauthorized("This Éclair needs its key: send `Authorization: Bearer KEY`, or `x-api-key: KEY`.")
 
 
-def _name(host: str) -> str:
-    """The name in a Host header, without its port."""
+def _host_name(host: str) -> str:
+    """Return the name in a Host header, without its port."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -130,14 +127,15 @@ def _name(host: str) -> str:
     return f"[{name}]" if ":" in name else name
 
 
-def _limited(receive: Receive, largest: int, too_large: TooLarge) -> Receive:
+def _limit_body(receive: Receive, max_bytes: int, too_large: TooLarge) -> Receive:
+    """Wrap `receive` so that it raises `too_large` once the body exceeds `max_bytes`."""
     read = 0
 
     async def limited() -> Message:
         nonlocal read
         message = await receive()
         read += len(message.get("body", b""))
-        if read > largest:
+        if read > max_bytes:
             raise too_large
         return message
 
@@ -155,13 +153,13 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""What Éclair's own pages carry: nothing is loaded from elsewhere, and no page frames them."""
+"""Headers of Éclair's own pages: nothing is loaded from elsewhere, and no other page may frame them."""
 
-DRAWING_HEADERS = {
+DIAGRAM_HEADERS = {
     **PAGE_HEADERS,
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'self'"
     ),
 }
-"""What the frame carries in which diagrams are drawn: styles may stand inline there, and nothing can be fetched."""
+"""Headers of the frame that draws diagrams: inline styles are allowed, and nothing can be fetched."""

@@ -1,4 +1,4 @@
-"""What was said so far, as foreign dialects tell it, in the order and grouping that chat templates expect."""
+"""Conversations from foreign APIs, put in the order and grouping that chat templates expect."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import replace
 from eclair.llm.base import PromptMessage
 
 
-def grouped(messages: Iterable[PromptMessage]) -> tuple[PromptMessage, ...]:
-    """One system message at the head, and one message for what the assistant said and called without an answer between.
+def merge_messages(messages: Iterable[PromptMessage]) -> tuple[PromptMessage, ...]:
+    """Merge leading system messages into one, and consecutive messages of the assistant into one.
 
-    Many templates know no `developer` and refuse a second system message beside the first.
+    Many templates don't know the role `developer` and reject a second system message.
     """
-    grouped: list[PromptMessage] = []
+    merged: list[PromptMessage] = []
     for message in messages:
         if message.role == "developer":
             message = replace(message, role="system")
-        last = grouped[-1] if grouped else None
-        second = message.role == "system" and len(grouped) == 1
-        if last is not None and last.role == message.role and (second or message.role == "assistant"):
-            grouped[-1] = _joined(last, message)
+        last = merged[-1] if merged else None
+        is_second_system = message.role == "system" and len(merged) == 1
+        if last is not None and last.role == message.role and (is_second_system or message.role == "assistant"):
+            merged[-1] = _merge(last, message)
         else:
-            grouped.append(message)
-    return tuple(grouped)
+            merged.append(message)
+    return tuple(merged)
 
 
-def question(messages: Iterable[PromptMessage]) -> str:
-    """What the person said last."""
+def last_question(messages: Iterable[PromptMessage]) -> str:
+    """Return the text of the last user message."""
     contents = [message.content for message in messages if message.role == "user"]
     last = contents[-1] if contents else None
     if isinstance(last, list):
@@ -35,12 +35,12 @@ def question(messages: Iterable[PromptMessage]) -> str:
     return last or ""
 
 
-def call(id: str, name: str, arguments: str) -> PromptMessage:
-    """The assistant called a tool."""
+def tool_call_message(id: str, name: str, arguments: str) -> PromptMessage:
+    """Build the assistant message that calls a tool."""
     function = {"name": name, "arguments": arguments}
     return PromptMessage("assistant", None, tool_calls=({"id": id, "type": "function", "function": function},))
 
 
-def _joined(one: PromptMessage, other: PromptMessage) -> PromptMessage:
-    texts = [text for text in (one.content, other.content) if isinstance(text, str) and text]
-    return replace(one, content="\n\n".join(texts) or None, tool_calls=one.tool_calls + other.tool_calls)
+def _merge(first: PromptMessage, second: PromptMessage) -> PromptMessage:
+    texts = [text for text in (first.content, second.content) if isinstance(text, str) and text]
+    return replace(first, content="\n\n".join(texts) or None, tool_calls=first.tool_calls + second.tool_calls)

@@ -1,6 +1,6 @@
-"""What the API is made of: a module for each group of routes, imported and built when its area is first asked.
+"""Lazy routes: each group is imported and built when a path with its prefix is first requested.
 
-To build all of them takes as long as half of everything else that a start does, and no start needs them all.
+Building all of them takes half as long as the rest of a start, and no start needs them all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eclair.app import App
 
-AREAS: dict[str, tuple[str, ...]] = {
+ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/conversations": ("api.conversations", "api.turns", "api.deletion", "api.exports", "api.shares"),
     "api/search": ("api.conversations",),
     "api/tags": ("api.conversations",),
@@ -53,42 +53,42 @@ AREAS: dict[str, tuple[str, ...]] = {
     "v1/responses": ("openai.responses",),
     "v1/messages": ("anthropic.routes",),
 }
-"""The modules below this package that have the routes of each area: the first two steps of a path."""
+"""Modules of this package by the path prefix (its first two segments) whose routes they define."""
 
 
-def everything(app: App) -> Iterator[APIRouter]:
-    """All routes, area by area."""
-    for module in dict.fromkeys(module for modules in AREAS.values() for module in modules):
-        yield _routes(module, app)
+def build_all_routers(app: App) -> Iterator[APIRouter]:
+    """Build the routers of all modules."""
+    for module in dict.fromkeys(module for modules in ROUTE_MODULES.values() for module in modules):
+        yield _build_router(module, app)
 
 
-class Areas:
-    """Middleware that has `routes` know the area of each request before they are asked."""
+class LazyRoutes:
+    """ASGI middleware that adds the routes of a request's prefix to `routes` before they are matched."""
 
     def __init__(self, inner: ASGIApp, routes: FastAPI, app: App) -> None:
         self._inner = inner
         self._routes = routes
         self._app = app
-        self._closed = dict(AREAS)
-        self._opened: set[str] = set()
-        self._opening = asyncio.Lock()
+        self._pending = dict(ROUTE_MODULES)
+        self._loaded: set[str] = set()
+        self._loading = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            area = "/".join(scope["path"].split("/", 3)[1:3])
-            if area in self._closed:
-                await self._open(area)
+            prefix = "/".join(scope["path"].split("/", 3)[1:3])
+            if prefix in self._pending:
+                await self._load(prefix)
         await self._inner(scope, receive, send)
 
-    async def _open(self, area: str) -> None:
-        async with self._opening:
-            for module in self._closed.get(area, ()):
-                if module not in self._opened:
-                    self._routes.include_router(await asyncio.to_thread(_routes, module, self._app))
-                    self._opened.add(module)
-            self._closed.pop(area, None)
+    async def _load(self, prefix: str) -> None:
+        async with self._loading:
+            for module in self._pending.get(prefix, ()):
+                if module not in self._loaded:
+                    self._routes.include_router(await asyncio.to_thread(_build_router, module, self._app))
+                    self._loaded.add(module)
+            self._pending.pop(prefix, None)
 
 
-def _routes(module: str, app: App) -> APIRouter:
+def _build_router(module: str, app: App) -> APIRouter:
     router: APIRouter = import_module(f"eclair.server.{module}").router(app)
     return router

@@ -1,4 +1,4 @@
-"""The caller of a request: the Principal that authentication found, as a dependency of routes."""
+"""The caller of a request: the `Principal` set by `AuthMiddleware`, as a route dependency."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every request's body has in common: a field that is not known is refused by name."""
+"""Base classes of request bodies: an unknown field is rejected by name."""
 
 from __future__ import annotations
 
@@ -8,37 +8,41 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_validator
 
 
-class Fields(BaseModel):
-    """A part of a body."""
+class StrictModel(BaseModel):
+    """A part of a body; unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class Body(Fields):
-    """A whole body. JSON can say what nothing after this door could write again."""
+class RequestBody(StrictModel):
+    """A request's body. Values that could not be stored or sent as JSON again are rejected."""
 
     @model_validator(mode="before")
     @classmethod
-    def _can_be_written(cls, data: Any) -> Any:
+    def _require_serializable(cls, data: Any) -> Any:
         try:
             orjson.dumps(data)
         except orjson.JSONEncodeError as error:
-            half = "surrogates" in str(error)
-            what = "half a character (a lone surrogate)" if half else "a number beyond 64 bits, or too many brackets"
+            is_surrogate = "surrogates" in str(error)
+            what = (
+                "half a character (a lone surrogate)"
+                if is_surrogate
+                else "a number beyond 64 bits, or too many brackets"
+            )
             raise ValueError(f"the body holds {what}") from None
         return data
 
 
-def kind(name: str) -> Tag:
-    """The tag of one alternative of a union, in the form by which errors leave it out of a field's name."""
+def union_tag(name: str) -> Tag:
+    """Tag one alternative of a union, in a form that errors leave out of the field's name."""
     return Tag(f"dict[{name}]")
 
 
-def by_type(sentence: str, default: str | None = None) -> Discriminator:
-    """Tells the alternatives of a union apart by their `type`; `sentence` is what a person hears of any other."""
+def type_discriminator(sentence: str, default: str | None = None) -> Discriminator:
+    """Discriminate a union by `type`; `sentence` is the error for any other type."""
 
-    def find(value: Any) -> str:
+    def find_tag(value: Any) -> str:
         given = cast("dict[str, Any]", value) if isinstance(value, dict) else {"type": getattr(value, "type", default)}
         return f"dict[{given.get('type', default)}]"
 
-    return Discriminator(find, custom_error_type="no_such_type", custom_error_message=sentence)
+    return Discriminator(find_tag, custom_error_type="no_such_type", custom_error_message=sentence)

@@ -1,6 +1,6 @@
-"""Pictures in requests of foreign dialects: shown to a model that sees as they are prepared, told to one that does not.
+"""Images in requests of foreign APIs: sent to models with vision, described in words to the others.
 
-Each stays where it stands in the conversation. Nothing of them is kept.
+Each keeps its place in the conversation. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -22,103 +22,102 @@ from eclair.network.response import BrokenReply, ReplyTooLarge, TimedOut, Unreac
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 
-MAX_PICTURES = 50
+MAX_IMAGES = 50
 FETCH_TIMEOUT_S = 15.0
-BLIND = "(Here is a picture, which this model cannot see.)"
+UNSEEN_IMAGE_TEXT = "(Here is a picture, which this model cannot see.)"
 
 
 @dataclass(frozen=True, slots=True)
 class RequestImages:
-    """The pictures of a request, by their addresses, and what a model that sees none is told of each."""
+    """Images of a request by URL, and the descriptions that stand in for them at models without vision."""
 
-    pictures: dict[str, PromptImage] = field(default_factory=dict[str, PromptImage])
-    told: dict[str, str] = field(default_factory=dict[str, str])
+    images: dict[str, PromptImage] = field(default_factory=dict[str, PromptImage])
+    descriptions: dict[str, str] = field(default_factory=dict[str, str])
 
-    def shown(self, request: Request, model: Model) -> Request:
-        """Return the request as this model is asked it."""
-        if not self.pictures:
+    def insert(self, request: Request, model: Model) -> Request:
+        """Return the request with its images in the form that this model can take."""
+        if not self.images:
             return request
-        return replace(request, messages=tuple(self._shown(said, model) for said in request.messages))
+        return replace(request, messages=tuple(self._insert(message, model) for message in request.messages))
 
-    def _shown(self, said: PromptMessage, model: Model) -> PromptMessage:
-        if not isinstance(said.content, list) or not _addresses(said):
-            return said
-        others = [part for part in said.content if part.get("type") != "image_url"]
+    def _insert(self, message: PromptMessage, model: Model) -> PromptMessage:
+        if not isinstance(message.content, list) or not (urls := _image_urls(message)):
+            return message
+        others = [part for part in message.content if part.get("type") != "image_url"]
         if model.vision_pixels is not None:
-            seen = tuple(self.pictures[address] for address in _addresses(said))
-            return replace(said, content=_plain(others), images=seen)
-        told: list[JSON] = [{"type": "text", "text": self.told.get(each, BLIND)} for each in _addresses(said)]
-        return replace(said, content=_plain([*told, *others]))
+            return replace(message, content=_merge_text(others), images=tuple(self.images[url] for url in urls))
+        texts: list[JSON] = [{"type": "text", "text": self.descriptions.get(url, UNSEEN_IMAGE_TEXT)} for url in urls]
+        return replace(message, content=_merge_text([*texts, *others]))
 
 
-def image(address: str) -> JSON:
-    """A part of a message that is a picture: at that address, or the whole of it as a `data:` URL."""
-    return {"type": "image_url", "image_url": {"url": address}}
+def image_part(url: str) -> JSON:
+    """Build the part of a message that is an image, by its web address or `data:` URL."""
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
-async def open_images(app: App, principal: Principal, said: Sequence[PromptMessage], model: Model) -> RequestImages:
-    """Open the pictures of a request that `model` is asked first. Raises InvalidInput, TooLarge, UnreadableFile and,
-    where the policy does not let one be fetched, Refused."""
-    addresses = list(dict.fromkeys(address for each in said for address in _addresses(each)))
-    if len(addresses) > MAX_PICTURES:
-        raise InvalidInput(f"There are {len(addresses)} pictures; send {MAX_PICTURES} at most.", param="messages")
+async def open_images(app: App, principal: Principal, messages: Sequence[PromptMessage], model: Model) -> RequestImages:
+    """Load the images of a request that goes to `model` first.
+
+    Raises InvalidInput, TooLarge, UnreadableFile, and Refused if the policy forbids fetching one.
+    """
+    urls = list(dict.fromkeys(url for message in messages for url in _image_urls(message)))
+    if len(urls) > MAX_IMAGES:
+        raise InvalidInput(f"There are {len(urls)} pictures; send {MAX_IMAGES} at most.", param="messages")
     found = RequestImages()
-    for number, address in enumerate(addresses, 1):
-        data, name = await _data(app, principal, address), f"Picture {number}"
+    for number, url in enumerate(urls, 1):
+        data, name = await _load(app, principal, url), f"Picture {number}"
         prepared = await app.vision.prepare_bytes(data, name, model.vision_pixels or DEFAULT_IMAGE_SIDE_PIXELS)
-        found.pictures[address] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
+        found.images[url] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
         if model.vision_pixels is None:
-            found.told[address] = await app.vision.describe_bytes(data, name)
+            found.descriptions[url] = await app.vision.describe_bytes(data, name)
     return found
 
 
-async def _data(app: App, principal: Principal, address: str) -> bytes:
-    most = app.settings.max_file_mb << 20
-    if address.startswith("data:"):
-        data = await asyncio.to_thread(_decoded, address)
-    elif address.startswith(("http://", "https://")):
-        data = await _fetched(app, principal, address, most)
+async def _load(app: App, principal: Principal, url: str) -> bytes:
+    max_bytes = app.settings.max_file_mb << 20
+    if url.startswith("data:"):
+        data = await asyncio.to_thread(_decode, url)
+    elif url.startswith(("http://", "https://")):
+        data = await _fetch(app, principal, url, max_bytes)
     else:
-        raise InvalidInput(
-            "A picture is neither a data: URL in base64 nor at an address of http or https.", param="image_url"
-        )
-    if len(data) > most:
+        raise InvalidInput("A picture is neither a base64 data: URL nor an http(s) address.", param="image_url")
+    if len(data) > max_bytes:
         raise TooLarge(
             f"A picture has {len(data) >> 20:,} MB; the limit is {app.settings.max_file_mb:,} MB (ECLAIR_MAX_FILE_MB)."
         )
     return data
 
 
-def _decoded(address: str) -> bytes:
-    head, _, encoded = address.partition(",")
+def _decode(url: str) -> bytes:
+    head, _, encoded = url.partition(",")
     try:
         data = base64.b64decode(encoded, validate=True) if head.endswith(";base64") else b""
     except (binascii.Error, ValueError):
         data = b""
     if not data:
-        raise InvalidInput("The data: URL of a picture is no base64, or empty; encode its bytes.", param="image_url")
+        raise InvalidInput("The data: URL of a picture is empty or not base64; encode its bytes.", param="image_url")
     return data
 
 
-async def _fetched(app: App, principal: Principal, address: str, most: int) -> bytes:
-    """Raises InvalidInput where it cannot be fetched, and Refused where it may not."""
-    host = urlsplit(address).hostname or address[:80]
+async def _fetch(app: App, principal: Principal, url: str, max_bytes: int) -> bytes:
+    """Fetch an image. Raises InvalidInput if that fails, and Refused if the policy forbids it."""
+    host = urlsplit(url).hostname or url[:80]
     try:
         context = CallContext(principal, "page")
         headers = {"Accept": "image/*"}
         async with app.browser.get(
-            address, context, headers=headers, timeout_s=FETCH_TIMEOUT_S, max_bytes=most
+            url, context, headers=headers, timeout_s=FETCH_TIMEOUT_S, max_bytes=max_bytes
         ) as reply:
             if reply.status != 200:
                 raise InvalidInput(f"The picture at {host} is not there ({reply.status}); send it as a data: URL.")
-            return await reply.body(most)
+            return await reply.body(max_bytes)
     except (Unreachable, TimedOut, BrokenReply, ReplyTooLarge) as error:
         raise InvalidInput(f"The picture at {host} cannot be fetched ({error}); send it as a data: URL.") from error
 
 
-def _addresses(said: PromptMessage) -> list[str]:
-    """What stands for each picture of a message. Raises InvalidInput for a picture that nothing stands for."""
-    content = said.content if isinstance(said.content, list) else []
+def _image_urls(message: PromptMessage) -> list[str]:
+    """List the URLs of a message's images. Raises InvalidInput for an image without one."""
+    content = message.content if isinstance(message.content, list) else []
     found: list[str] = []
     for part in content:
         if part.get("type") != "image_url":
@@ -131,8 +130,8 @@ def _addresses(said: PromptMessage) -> list[str]:
     return found
 
 
-def _plain(parts: list[JSON]) -> str | list[JSON]:
-    """Parts that are all text, as one."""
+def _merge_text(parts: list[JSON]) -> str | list[JSON]:
+    """Merge the parts into one string if all are text."""
     if all(part.get("type") == "text" for part in parts):
         return "\n".join(str(part.get("text", "")) for part in parts)
     return parts

@@ -1,4 +1,4 @@
-"""Builds the prompt of a request of a foreign API: its messages as they are, with what was found for its question."""
+"""Prompts for requests of foreign APIs: the messages, with passages above the question."""
 
 from __future__ import annotations
 
@@ -23,45 +23,45 @@ from eclair.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class RequestPrompt:
-    """Implements `PromptBuilder`. `make` makes the request of a model; nothing of its messages is left out."""
+    """Implements `PromptBuilder`. `build_request` returns a model's request, with all its messages."""
 
     settings: Settings
     route: Route
     images: RequestImages
-    make: Callable[[Model], Request]
+    build_request: Callable[[Model], Request]
 
     async def build(
         self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
     ) -> PreparedTurn:
         """See `PromptBuilder.build`."""
-        request = _with_passages(self.route.with_effort(self.make(model)), passages, notes)
-        return PreparedTurn(engine, model, self.images.shown(request, model), rates=find_rates(self.settings, model))
+        request = _with_passages(self.route.with_effort(self.build_request(model)), passages, notes)
+        return PreparedTurn(engine, model, self.images.insert(request, model), rates=find_rates(self.settings, model))
 
 
-def answer(
+def start_answer(
     app: App,
     principal: Principal,
     route: Route,
-    make: Callable[[Model], Request],
+    build_request: Callable[[Model], Request],
     images: RequestImages,
     retriever: Retriever | None = None,
     *,
-    leads: bool = True,
+    allows_lead: bool = True,
 ) -> Answer:
-    """Begin the answer to a request. Without `leads` no quotes go before what the model says."""
-    prompt = RequestPrompt(app.settings, route, images, make)
+    """Start the answer to a request. With `allows_lead`, quotes may go before the model's words."""
+    prompt = RequestPrompt(app.settings, route, images, build_request)
     request = AnswerRequest(
-        route, prompt, time.perf_counter(), retriever, principal=principal, allows_lead=leads, shows_steps=False
+        route, prompt, time.perf_counter(), retriever, principal=principal, allows_lead=allows_lead, shows_steps=False
     )
     return app.pipeline.run(request)
 
 
 def _with_passages(request: Request, passages: Sequence[Passage], notes: Sequence[str]) -> Request:
-    """The request with the passages, and notes on what was too long to be shown, above its question."""
+    """Insert the passages, and notes on what was too long to show, above the question."""
     if not passages:
         return request
     messages = list(request.messages)
-    at = max(number for number, said in enumerate(messages) if said.role == "user")
+    at = max(number for number, message in enumerate(messages) if message.role == "user")
     messages[at] = replace(messages[at], content=_above_last_text(messages[at].content, passages, notes))
     return replace(request, messages=tuple(messages))
 

@@ -1,6 +1,6 @@
-"""Serve until told to stop: take the port, open the app, say where it is, and leave nothing half done.
+"""Serve until stopped: bind the port, open the app, report the address, shut down cleanly.
 
-The embedded engine loads in its own process, so it begins first, while everything else is still being imported.
+The embedded engine loads in its own process, so it is started first, while everything else is being imported.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from eclair.util.port import listen
 if TYPE_CHECKING:
     from eclair.app import App
 
-GRACE = 3
-"""Seconds that open connections get to end by themselves."""
+SHUTDOWN_TIMEOUT_S = 3
+"""How long open connections may take to end by themselves."""
 
 
 async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM, on the main thread. `ready` is called with the address once it answers.
+    """Serve until SIGINT or SIGTERM, on the main thread; call `ready` with the address once it answers.
 
-    Raises PortInUse, SettingsError where no key protects an open address, and what `open_core` raises.
+    Raises PortInUse, SettingsError if no key protects an open address, and what `open_app` raises.
     """
     if not is_loopback(settings.host) and settings.api_key is None:
         raise SettingsError(
@@ -66,9 +66,9 @@ async def _serve(
             log_config=None,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         )
-        gc.freeze()  # what stands at the start stays, so it need not be looked through again and again
+        gc.freeze()  # what is loaded by now stays, so the collector need not scan it again and again
         gc.enable()
         await _Server(config, app, ready).serve(sockets=[listener])
 
@@ -81,7 +81,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """SIGINT and SIGTERM end the serving and are not raised again after it: there is more to close."""
+        """Stop on SIGINT and SIGTERM without raising them again: there is more to close."""
         loop = asyncio.get_running_loop()
         signals = (signal.SIGINT, signal.SIGTERM)
         for number in signals:

@@ -1,4 +1,4 @@
-"""Server-sent events: bytes out as they come, a sign of life when none come, an end when the client leaves."""
+"""Server-sent events: chunks are sent at once, heartbeats when there are none."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from starlette.types import Receive, Scope, Send
 
 from eclair.chat.runs import Batch
 
-BEAT_INTERVAL_S = 15.0
-"""After so long a silence a sign of life is sent: a comment line, where a dialect has nothing else."""
-
-BEAT_LINE = b":\n\n"
+HEARTBEAT_INTERVAL_S = 15.0
+HEARTBEAT = b":\n\n"
+"""A comment line; some APIs have an event of their own for this."""
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -24,9 +23,10 @@ HEADERS = {
 
 
 class EventStream(Response):
-    """A response that sends each chunk at once, and closes the generator when the client is gone.
+    """A response that sends each chunk at once, and closes the generator when the client disconnects.
 
     A chunk is bytes, or events of a run, which are sent with their numbers. `first` is sent before all others.
+    `heartbeat` is sent after 15 seconds of silence.
     """
 
     media_type = "text/event-stream"
@@ -38,23 +38,23 @@ class EventStream(Response):
         first: bytes | None = None,
         status_code: int = 200,
         headers: Mapping[str, str] | None = None,
-        beat: bytes = BEAT_LINE,
+        heartbeat: bytes = HEARTBEAT,
     ) -> None:
         super().__init__(status_code=status_code, headers={**HEADERS, **(headers or {})})
         del self.headers["content-length"]
         self._chunks = chunks
         self._first = first
-        self._beat = beat
+        self._heartbeat = heartbeat
         self._sent = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         pump = asyncio.create_task(self._pump(send))
-        gone = asyncio.create_task(gone_away(receive))
+        gone = asyncio.create_task(wait_for_disconnect(receive))
         try:
-            while not await _either(pump, gone, timeout_s=BEAT_INTERVAL_S):
+            while not await _wait_any(pump, gone, timeout_s=HEARTBEAT_INTERVAL_S):
                 if not self._sent:
-                    await send({"type": "http.response.body", "body": self._beat, "more_body": True})
+                    await send({"type": "http.response.body", "body": self._heartbeat, "more_body": True})
                 self._sent = False
         finally:
             pump.cancel()
@@ -75,20 +75,20 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-async def _either(*tasks: asyncio.Task[None], timeout_s: float) -> bool:
-    """Wait until one of the tasks ends; False where none does in time."""
+async def _wait_any(*tasks: asyncio.Task[None], timeout_s: float) -> bool:
+    """Wait until one of the tasks ends; return False if none does in time."""
     done, _ = await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     return bool(done)
 
 
-async def gone_away(receive: Receive) -> None:
-    """Wait until the client is gone."""
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Wait until the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 def _frames(batch: Batch) -> bytes:
-    """Write a run's events as server-sent events, those that came together in one piece."""
+    """Encode a batch of a run's events as server-sent events."""
     head = b"event: reset\ndata: {}\n\n" if batch.reset else b""
     return head + b"".join(
         b"id: %d\ndata: %s\n\n" % (number, line) for number, line in enumerate(batch.lines, batch.first)

@@ -1,4 +1,4 @@
-"""Answers on their way to one client of a foreign API, stopped when it goes. How they look is left to each dialect."""
+"""Relays answers to a client of a foreign API, and stops them when it disconnects."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from eclair.errors import EclairError
 from eclair.generation.pipeline import Answer
 from eclair.llm.base import JSON
 from eclair.schema.events import Event
-from eclair.server.sse import BEAT_LINE, EventStream, gone_away
+from eclair.server.sse import HEARTBEAT, EventStream, wait_for_disconnect
 
 T = TypeVar("T")
-GONE = Response(status_code=499)
-"""The reply to a client that is no longer there."""
+CLIENT_GONE = Response(status_code=499)
+"""Reply to a client that has disconnected; nobody reads it."""
 
 
 class Renderer(Protocol):
-    """Renders the events of a request's answers as objects of a dialect."""
+    """Renders the events of a request's answers as objects of a foreign API."""
 
     def render(self, event: Event, choice: int) -> list[JSON]:
-        """Take the next event of answer number `choice`, and return what a streaming client is sent for it."""
+        """Take the next event of answer number `choice`; return what a streaming client is sent for it."""
         ...
 
     def end(self, error: EclairError | None = None) -> list[JSON | bytes]:
-        """Return what ends a stream, after the last answer or in place of what an `error` kept from coming."""
+        """Return what ends a stream: after the last answer, or after an `error` cut it off."""
         ...
 
-    def whole(self) -> JSON:
-        """Return the reply for a client that did not ask for a stream."""
+    def full_response(self) -> JSON:
+        """Return the response for a client that did not ask for a stream."""
         ...
 
 
 async def relay(
-    request: Request, answers: Sequence[Answer], renderer: Renderer, *, streamed: bool, beat: bytes = BEAT_LINE
+    request: Request, answers: Sequence[Answer], renderer: Renderer, *, streamed: bool, heartbeat: bytes = HEARTBEAT
 ) -> Response:
-    """Make the answers and reply with them. A failure before there is anything to send is raised."""
+    """Run the answers and send them. Raises an error that occurs before anything was sent."""
     if not streamed:
-        return await unless_gone(request, _whole(answers, renderer)) or GONE
+        return await unless_disconnected(request, _collect_all(answers, renderer)) or CLIENT_GONE
     chunks = _chunks(answers, renderer)
-    first = await unless_gone(request, anext(chunks))
-    return GONE if first is None else EventStream(chunks, first=first, beat=beat)
+    first = await unless_disconnected(request, anext(chunks))
+    return CLIENT_GONE if first is None else EventStream(chunks, first=first, heartbeat=heartbeat)
 
 
-async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
-    """Do the work, or stop it when the client goes away meanwhile: None then."""
+async def unless_disconnected(request: Request, work: Awaitable[T]) -> T | None:
+    """Return the result of `work`, or cancel it and return None when the client disconnects."""
     task = asyncio.ensure_future(work)
-    gone = asyncio.create_task(gone_away(request.receive))
+    gone = asyncio.create_task(wait_for_disconnect(request.receive))
     try:
         await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -62,8 +62,8 @@ async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
     return None if task.cancelled() else task.result()
 
 
-async def _whole(answers: Sequence[Answer], renderer: Renderer) -> Response:
-    """Make the answers side by side. Where one fails, the others are not waited for."""
+async def _collect_all(answers: Sequence[Answer], renderer: Renderer) -> Response:
+    """Run the answers concurrently. If one fails, the others are cancelled."""
     tasks = [asyncio.create_task(_collect(answer, renderer, number)) for number, answer in enumerate(answers)]
     try:
         await asyncio.gather(*tasks)
@@ -71,7 +71,7 @@ async def _whole(answers: Sequence[Answer], renderer: Renderer) -> Response:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    return Response(orjson.dumps(renderer.whole()), media_type="application/json")
+    return Response(orjson.dumps(renderer.full_response()), media_type="application/json")
 
 
 async def _collect(answer: Answer, renderer: Renderer, choice: int) -> None:
@@ -83,27 +83,30 @@ async def _collect(answer: Answer, renderer: Renderer, choice: int) -> None:
 
 
 async def _chunks(answers: Sequence[Answer], renderer: Renderer) -> AsyncGenerator[bytes, None]:
-    """Stream the answers one after the other. Raises what fails before the first chunk; later it ends the stream."""
+    """Stream the answers one after the other.
+
+    An error before the first chunk is raised; a later one ends the stream.
+    """
     has_begun = False
     try:
         for choice, answer in enumerate(answers):
             async with aclosing(answer.events()) as events:
                 async for event in events:
                     if rendered := renderer.render(event, choice):
-                        yield _written(rendered)
+                        yield _encode(rendered)
                         has_begun = True
-            yield _written([each for event in answer.closing_events() for each in renderer.render(event, choice)])
+            yield _encode([each for event in answer.closing_events() for each in renderer.render(event, choice)])
             has_begun = True
         if ending := renderer.end():
-            yield _written(ending)
+            yield _encode(ending)
     except EclairError as error:
         if not has_begun:
             raise
-        yield _written(renderer.end(error))
+        yield _encode(renderer.end(error))
 
 
-def _written(objects: Sequence[JSON | bytes]) -> bytes:
-    """Write server-sent events; one that has a `type` is called by it. Bytes are written as they are."""
+def _encode(objects: Sequence[JSON | bytes]) -> bytes:
+    """Encode server-sent events; an object's `type` names its event. Bytes pass unchanged."""
     return b"".join(each if isinstance(each, bytes) else _frame(each) for each in objects)
 
 

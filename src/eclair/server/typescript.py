@@ -1,9 +1,9 @@
-"""Types for the web app, generated from the server's own.
+"""TypeScript types for the web app, generated from the server's own.
 
-`python -m eclair.server.typescript > ui/src/api/events.ts` writes messages, events and error codes. It knows
-dataclasses, literals, tuples and optional values, which is all that they are made of.
+`python -m eclair.server.typescript > ui/src/api/events.ts` writes messages, events and error codes. It supports
+dataclasses, literals, tuples and optional values, which is all they are made of.
 
-`python -m eclair.server.typescript openapi` writes the OpenAPI document of /api, reduced to what types are made of;
+`python -m eclair.server.typescript openapi` writes the OpenAPI document of /api, reduced to what types need;
 `hatch_build.py types` turns it into ui/src/api/schema.ts. `make generate` runs both.
 """
 
@@ -26,10 +26,10 @@ from fastapi import FastAPI
 from eclair import errors
 from eclair.app import open_app
 from eclair.schema import events, images, messages
-from eclair.server.lazy_routes import everything
+from eclair.server.lazy_routes import build_all_routers
 from eclair.settings import Settings
 
-VALUES = (
+EXPORTED_TYPES = (
     messages.Part,
     messages.Energy,
     messages.Cost,
@@ -49,7 +49,7 @@ VALUES = (
     messages.Hit,
     messages.Change,
 )
-CLOSED = (
+LITERAL_TYPES = (
     "Role",
     "PartKind",
     "Status",
@@ -62,19 +62,19 @@ CLOSED = (
     "Web",
     "EnergyKind",
 )
-_NAMES: dict[Any, str] = {getattr(messages, name): name for name in CLOSED}
+_NAMES: dict[Any, str] = {getattr(messages, name): name for name in LITERAL_TYPES}
 _PLAIN: dict[Any, str] = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 
 
 def generate() -> str:
-    """The whole of `events.ts`."""
+    """Return the content of `events.ts`."""
     return "\n".join(_lines()) + "\n"
 
 
 def _lines() -> Iterator[str]:
     yield "// Generated from events.py, messages.py and errors.py by `python -m eclair.server.typescript`; do not edit."
     yield ""
-    for name in CLOSED:
+    for name in LITERAL_TYPES:
         yield f"export type {name} = {_literal(getattr(messages, name))};"
     yield "/** What an error or a failed answer can be called. */"
     yield "export type ErrorCode ="
@@ -82,7 +82,7 @@ def _lines() -> Iterator[str]:
     yield from (f'  | "{code}"' for code in codes)
     yield f'  | "{last}";'
     union = get_args(events.Event)
-    for shape in (*VALUES, *union):
+    for shape in (*EXPORTED_TYPES, *union):
         yield ""
         yield from _interface(shape)
     yield ""
@@ -96,10 +96,10 @@ def _lines() -> Iterator[str]:
 
 
 def _codes(kind: type[errors.EclairError]) -> Iterator[str]:
-    """The code of the error and of each that is under it."""
+    """Yield the code of an error class and of all its subclasses."""
     yield kind.code
-    for below in kind.__subclasses__():
-        yield from _codes(below)
+    for subclass in kind.__subclasses__():
+        yield from _codes(subclass)
 
 
 def _interface(shape: type[Any]) -> Iterator[str]:
@@ -143,18 +143,21 @@ def _default(shape: type[Any], name: str) -> object:
 
 
 async def openapi() -> dict[str, Any]:
-    """Describe every route under /api, in an installation of its own that is gone afterwards."""
+    """Return the OpenAPI document of /api, from a temporary installation."""
     with TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), embedded=False, scripted=True)
         async with open_app(settings) as app:
-            described = FastAPI()
-            for router in everything(app):
-                described.include_router(router)
-            return reduced(described.openapi())
+            api = FastAPI()
+            for router in build_all_routers(app):
+                api.include_router(router)
+            return reduce_document(api.openapi())
 
 
-def reduced(document: dict[str, Any]) -> dict[str, Any]:
-    """Keep the paths of /api, their successful replies, and the schemas they use; drop names that clients never see."""
+def reduce_document(document: dict[str, Any]) -> dict[str, Any]:
+    """Keep the paths of /api, their successful responses, and the schemas these use.
+
+    Operation ids, summaries, descriptions and tags are dropped.
+    """
     paths = {path: methods for path, methods in document["paths"].items() if path.startswith("/api/")}
     for operation in (operation for methods in paths.values() for operation in methods.values()):
         for name in ("operationId", "summary", "description", "tags"):
@@ -162,16 +165,16 @@ def reduced(document: dict[str, Any]) -> dict[str, Any]:
         operation["responses"] = {code: reply for code, reply in operation["responses"].items() if code < "300"}
     schemas: dict[str, Any] = document["components"]["schemas"]
     bodies = [operation.get("requestBody") for methods in paths.values() for operation in methods.values()]
-    for name in _used(paths, schemas) - _used(bodies, schemas):  # a reply has every field, also those with a default
+    for name in _used(paths, schemas) - _used(bodies, schemas):  # a response has every field, even those with a default
         if "properties" in schemas[name]:
             schemas[name]["required"] = list(schemas[name]["properties"])
     used = {name: schemas[name] for name in sorted(_used(paths, schemas))}
     info = document["info"]
-    return _untitled({"openapi": document["openapi"], "info": info, "paths": paths, "components": {"schemas": used}})
+    return _drop_titles({"openapi": document["openapi"], "info": info, "paths": paths, "components": {"schemas": used}})
 
 
 def _used(part: Any, schemas: dict[str, Any]) -> set[str]:
-    """Find the schemas that a part of the document is made of, directly or not."""
+    """Find the schemas that a part of the document uses, directly or indirectly."""
     used: set[str] = set()
     waiting = _references(part)
     while waiting:
@@ -187,8 +190,8 @@ def _references(part: Any) -> list[str]:
     return re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(part))
 
 
-def _untitled(document: dict[str, Any]) -> dict[str, Any]:
-    """Drop titles, which repeat each name in capitals; a property may still be called `title`."""
+def _drop_titles(document: dict[str, Any]) -> dict[str, Any]:
+    """Drop titles, which only repeat names; properties called `title` stay."""
 
     def keep(found: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in found.items() if name != "title" or isinstance(value, dict)}

@@ -1,4 +1,4 @@
-"""The web app's files, as the build left them in `static/`."""
+"""Serves the web app's files, which the build writes to `static/`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from eclair.server.auth import DRAWING_HEADERS, PAGE_HEADERS
+from eclair.server.auth import DIAGRAM_HEADERS, PAGE_HEADERS
 
 STATIC = Path(__file__).parent / "static"
 
-FILES = {
+ROOT_FILES = {
     "favicon.svg": "image/svg+xml",
     "first.js": "text/javascript",
     "icon-192.png": "image/png",
@@ -24,17 +24,19 @@ FILES = {
     "manifest.webmanifest": "application/manifest+json",
     "worker.js": "text/javascript",
 }
-"""Files with a name of their own, at the root, where the service worker must lie to reach every page."""
+"""Files served at the root, where the service worker must be to control every page."""
 
 
 class Assets(StaticFiles):
-    """Files whose names change with their content: a browser may keep them for ever. Beside most lies what it is sent
-    when it takes gzip."""
+    """Files whose names change with their content, so browsers may cache them forever.
+
+    Most have a gzipped copy beside them, for browsers that accept it.
+    """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        packed = f"{path}.gz"
-        if "gzip" in Headers(scope=scope).get("accept-encoding", "") and self.lookup_path(packed)[1] is not None:
-            response = await super().get_response(packed, scope)
+        gzipped = f"{path}.gz"
+        if "gzip" in Headers(scope=scope).get("accept-encoding", "") and self.lookup_path(gzipped)[1] is not None:
+            response = await super().get_response(gzipped, scope)
             response.headers["Content-Encoding"] = "gzip"
         else:
             response = await super().get_response(path, scope)
@@ -45,7 +47,7 @@ class Assets(StaticFiles):
 
 
 def router() -> APIRouter:
-    """The pages. Most are the app, which reads the address itself."""
+    """Build the routes of all pages. Most serve the app, which reads the address itself."""
     pages = APIRouter(include_in_schema=False)
 
     @pages.get("/")
@@ -64,9 +66,9 @@ def router() -> APIRouter:
 
     @pages.get("/diagram")
     async def diagram() -> Response:
-        return _page("diagram.html", headers=DRAWING_HEADERS)
+        return _page("diagram.html", headers=DIAGRAM_HEADERS)
 
-    for name, kind in FILES.items():
+    for name, kind in ROOT_FILES.items():
         pages.add_api_route(f"/{name}", _file(name, kind))
 
     return pages

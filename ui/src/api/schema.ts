@@ -67,7 +67,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Begun"];
+                        readonly "application/json": components["schemas"]["StartedTurn"];
                     };
                 };
             };
@@ -159,7 +159,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Count"];
+                        readonly "application/json": components["schemas"]["ConversationCount"];
                     };
                 };
             };
@@ -196,7 +196,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["WholeConversation"];
+                        readonly "application/json": components["schemas"]["ConversationTree"];
                     };
                 };
             };
@@ -238,7 +238,7 @@ export interface paths {
             };
             readonly requestBody: {
                 readonly content: {
-                    readonly "application/json": components["schemas"]["ChangedConversation"];
+                    readonly "application/json": components["schemas"]["ConversationEditBody"];
                 };
             };
             readonly responses: {
@@ -280,7 +280,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Hits"];
+                        readonly "application/json": components["schemas"]["SearchResults"];
                     };
                 };
             };
@@ -325,7 +325,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Begun"];
+                        readonly "application/json": components["schemas"]["StartedTurn"];
                     };
                 };
             };
@@ -364,7 +364,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Count"];
+                        readonly "application/json": components["schemas"]["ConversationCount"];
                     };
                 };
             };
@@ -550,7 +550,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["KeptShare"];
+                        readonly "application/json": components["schemas"]["ShareBody"];
                     };
                 };
             };
@@ -583,7 +583,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Shares"];
+                        readonly "application/json": components["schemas"]["ShareList"];
                     };
                 };
             };
@@ -655,7 +655,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Shared"];
+                        readonly "application/json": components["schemas"]["SharedConversation"];
                     };
                 };
             };
@@ -874,7 +874,7 @@ export interface paths {
             };
             readonly requestBody: {
                 readonly content: {
-                    readonly "application/json": components["schemas"]["AnswerBody"];
+                    readonly "application/json": components["schemas"]["TemporaryTurnBody"];
                 };
             };
             readonly responses: {
@@ -923,7 +923,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Edit-Output"];
+                        readonly "application/json": components["schemas"]["TextEdit"];
                     };
                 };
             };
@@ -999,7 +999,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["WaitingImport"];
+                        readonly "application/json": components["schemas"]["ImportPreviewBody"];
                     };
                 };
             };
@@ -1088,7 +1088,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Models"];
+                        readonly "application/json": components["schemas"]["ModelList"];
                     };
                 };
             };
@@ -1173,7 +1173,7 @@ export interface paths {
             };
             readonly requestBody: {
                 readonly content: {
-                    readonly "application/json": components["schemas"]["NewPull"];
+                    readonly "application/json": components["schemas"]["NewPullBody"];
                 };
             };
             readonly responses: {
@@ -1277,7 +1277,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Removed"];
+                        readonly "application/json": components["schemas"]["RemovedModel"];
                     };
                 };
             };
@@ -1346,7 +1346,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Speakers"];
+                        readonly "application/json": components["schemas"]["LanguageModels"];
                     };
                 };
             };
@@ -1654,7 +1654,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Files"];
+                        readonly "application/json": components["schemas"]["FileList"];
                     };
                 };
             };
@@ -2100,7 +2100,7 @@ export interface paths {
             };
             readonly requestBody: {
                 readonly content: {
-                    readonly "application/json": components["schemas"]["Wanted"];
+                    readonly "application/json": components["schemas"]["PlanRequestBody"];
                 };
             };
             readonly responses: {
@@ -2316,7 +2316,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Waiting"];
+                        readonly "application/json": components["schemas"]["RefreshedFeeds"];
                     };
                 };
             };
@@ -2364,7 +2364,7 @@ export interface paths {
             };
             readonly requestBody: {
                 readonly content: {
-                    readonly "application/json": components["schemas"]["Chosen"];
+                    readonly "application/json": components["schemas"]["StarterSelection"];
                 };
             };
             readonly responses: {
@@ -2374,7 +2374,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Added"];
+                        readonly "application/json": components["schemas"]["AddedFeeds"];
                     };
                 };
             };
@@ -2434,7 +2434,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Added"];
+                        readonly "application/json": components["schemas"]["AddedFeeds"];
                     };
                 };
             };
@@ -2539,7 +2539,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["ReportBody"];
+                        readonly "application/json": components["schemas"]["ProvenanceBody"];
                     };
                 };
             };
@@ -2572,7 +2572,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["PictureModels"];
+                        readonly "application/json": components["schemas"]["ImageModelList"];
                     };
                 };
             };
@@ -2611,7 +2611,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Pictures"];
+                        readonly "application/json": components["schemas"]["ImageList"];
                     };
                 };
             };
@@ -2626,7 +2626,7 @@ export interface paths {
             };
             readonly requestBody: {
                 readonly content: {
-                    readonly "application/json": components["schemas"]["PictureWanted"];
+                    readonly "application/json": components["schemas"]["NewImageBody"];
                 };
             };
             readonly responses: {
@@ -2671,7 +2671,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["PictureBody"];
+                        readonly "application/json": components["schemas"]["ImageBody"];
                     };
                 };
             };
@@ -2878,7 +2878,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Calls"];
+                        readonly "application/json": components["schemas"]["CallList"];
                     };
                 };
             };
@@ -2952,7 +2952,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["About"];
+                        readonly "application/json": components["schemas"]["AboutReport"];
                     };
                 };
             };
@@ -2969,26 +2969,14 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        readonly About: {
+        readonly AboutReport: {
             readonly version: string;
             readonly leaving: readonly components["schemas"]["OutgoingData"][];
         };
-        /** @description How many feeds were added, and how many of the list were there already. */
-        readonly Added: {
+        /** @description Number of feeds added, and of feeds that were listed before. */
+        readonly AddedFeeds: {
             readonly added: number;
             readonly known: number;
-        };
-        /** @description All that was said so far, the question last; an answer that comes last is taken up. */
-        readonly AnswerBody: {
-            readonly model?: string | null;
-            readonly mode?: ("flash" | "auto" | "think") | null;
-            readonly web?: ("off" | "auto" | "on") | boolean | null;
-            readonly system?: string | null;
-            readonly temperature?: number | null;
-            readonly top_p?: number | null;
-            readonly max_tokens?: number | null;
-            readonly seed?: number | null;
-            readonly messages: readonly components["schemas"]["SaidBody"][];
         };
         /** @description A file that went along with a message. `media` is its type (RFC 6838). */
         readonly Attachment: {
@@ -2996,14 +2984,6 @@ export interface components {
             readonly name: string;
             readonly size: number;
             readonly media: string;
-        };
-        /** @description A turn that has begun: its run, the user's message, the answer-to-be and the model that writes it. */
-        readonly Begun: {
-            readonly conversation: string;
-            readonly run: string;
-            readonly message: string | null;
-            readonly answer: string;
-            readonly model: string;
         };
         readonly BlockBody: {
             /** @enum {string} */
@@ -3013,7 +2993,7 @@ export interface components {
             readonly level: number;
             readonly ref: string | null;
         };
-        /** @description Where words stand on a page: shares of its width and height, from its top left. */
+        /** @description A box around words, in fractions of the page's width and height from its top left. */
         readonly BoxBody: {
             readonly page: number;
             readonly left: number;
@@ -3050,7 +3030,7 @@ export interface components {
          *
          *     Pass `next` as `before` to get the next page. `policy`, `hosts`, `private` and `days` are the current settings.
          */
-        readonly Calls: {
+        readonly CallList: {
             /** @enum {string} */
             readonly policy: "offline" | "listed" | "eu" | "open";
             readonly hosts: readonly string[];
@@ -3063,11 +3043,11 @@ export interface components {
             readonly next: number | null;
         };
         /**
-         * @description A model; sizes and memory are bytes, what is unknown is null.
+         * @description A model; sizes and memory in bytes, null if unknown.
          *
-         *     `quant` is what is here or would be pulled, for that `reason`; null where the embedded engine cannot run it. `part`
-         *     is how many bytes of it have come. `expected` is how fast it would write here, null where it does not fit or nothing
-         *     tells. `known` is false for a file that somebody put into the models folder.
+         *     `quant` is the quantization that is installed or would be pulled, and `reason` why; null if the embedded engine
+         *     can't run the model. `part` is the number of bytes downloaded so far. `expected` is the estimated speed here, null
+         *     if the model doesn't fit or nothing is known. `known` is false for files that a person put into the models folder.
          */
         readonly CatalogModel: {
             readonly id: string;
@@ -3089,7 +3069,7 @@ export interface components {
             readonly speculation: ("ngram" | "draft" | "eagle" | "mtp" | "none") | null;
             readonly quirks: string;
             readonly european: boolean;
-            readonly options: readonly components["schemas"]["Quantisation"][];
+            readonly options: readonly components["schemas"]["QuantizationBody"][];
             readonly quant: string | null;
             readonly reason: ("only" | "largest" | "balanced" | "asked") | null;
             readonly part: number;
@@ -3105,32 +3085,11 @@ export interface components {
             readonly memory: number;
             readonly models: readonly components["schemas"]["CatalogModel"][];
         };
-        /** @description Piece `number`, counted from 1, was `before` and is `after` now; nothing of it is left where that is empty. */
-        readonly Change: {
-            readonly number: number;
-            readonly before: string;
-            readonly after: string;
-        };
-        readonly ChangedConversation: {
-            readonly title?: string | null;
-            readonly leaf?: string | null;
-            readonly pinned?: boolean | null;
-            readonly archived?: boolean | null;
-            readonly tags?: readonly string[] | null;
-            readonly model?: string | null;
-            readonly mode?: ("flash" | "auto" | "think") | null;
-            readonly web?: ("off" | "auto" | "on") | null;
-        };
-        /** @description Starters by their addresses, or all of a language. */
-        readonly Chosen: {
-            /** @default [] */
-            readonly urls?: readonly string[];
-            readonly language?: string | null;
-        };
         /**
-         * @description Characters `start` to `end` of an answer's part `index` rest on passage `passage`, whose very words are `quote`:
-         *     characters `quote_start` to `quote_end` of the document. `support` is how well, from 0 to 1; `page` is the page on
-         *     which the quote begins, and `label` what that calls itself, None where the text has no pages of its own.
+         * @description Characters `start` to `end` of an answer's part `index` rest on the `quote` from passage `passage`.
+         *
+         *     The quote is characters `quote_start` to `quote_end` of the document, word for word, and begins on `page`, which
+         *     calls itself `label`, None where the text has no pages. `support` says how well it supports them, from 0 to 1.
          */
         readonly Citation: {
             readonly index: number;
@@ -3163,8 +3122,11 @@ export interface components {
             readonly problems: readonly string[];
         };
         /**
-         * @description A conversation without its messages. `leaf` is the last message of the branch that is shown; `model`, `mode` and
-         *     `web` are what the person chose for it, None where it is left to what holds otherwise.
+         * @description A conversation without its messages.
+         *
+         *     `leaf` is the last message of the branch that is shown. `model`, `mode` and `web` are the person's choices for
+         *     it,
+         *     None where the defaults hold.
          */
         readonly Conversation: {
             readonly id: string;
@@ -3183,19 +3145,34 @@ export interface components {
             readonly mode: ("flash" | "auto" | "think") | null;
             readonly web: ("off" | "auto" | "on") | null;
         };
-        /** @description A page; `next` is the `before` of the next one. The pinned ones are on the first. */
+        readonly ConversationCount: {
+            readonly conversations: number;
+        };
+        readonly ConversationEditBody: {
+            readonly title?: string | null;
+            readonly leaf?: string | null;
+            readonly pinned?: boolean | null;
+            readonly archived?: boolean | null;
+            readonly tags?: readonly string[] | null;
+            readonly model?: string | null;
+            readonly mode?: ("flash" | "auto" | "think") | null;
+            readonly web?: ("off" | "auto" | "on") | null;
+        };
+        /** @description A page of the list; pass `next` as `before` to get the next page. Pinned ones are on the first page. */
         readonly ConversationList: {
             readonly pinned: readonly components["schemas"]["Conversation"][];
             readonly conversations: readonly components["schemas"]["Conversation"][];
             readonly next: string | null;
         };
+        readonly ConversationTree: {
+            readonly conversation: components["schemas"]["Conversation"];
+            readonly messages: readonly components["schemas"]["Message"][];
+            readonly running: string | null;
+        };
         /** @description Money in millionths of a unit of `currency`, which is an ISO 4217 code. */
         readonly Cost: {
             readonly micros: number;
             readonly currency: string;
-        };
-        readonly Count: {
-            readonly conversations: number;
         };
         /** @description A deletion of many conversations: how many, and the millisecond by which `restore_deletion` finds them. */
         readonly Deletion: {
@@ -3203,8 +3180,9 @@ export interface components {
             readonly moment: number;
         };
         /**
-         * @description Nothing at hand supports characters `start` to `end` of an answer's part `index`. `about` is what of it differs
-         *     from the nearest passage `passage`, such as a number, or empty.
+         * @description No passage supports characters `start` to `end` of an answer's part `index`.
+         *
+         *     `about` is what of it differs from the nearest passage, `passage`, such as a number, or empty.
          */
         readonly Doubt: {
             readonly index: number;
@@ -3213,26 +3191,19 @@ export interface components {
             readonly about: string;
             readonly passage: number | null;
         };
-        /** @description The text as it is now, what was changed, by which model, and what that took. */
-        readonly "Edit-Output": {
-            readonly text: string;
-            readonly changes: readonly components["schemas"]["Change"][];
-            readonly model: string;
-            readonly usage: components["schemas"]["Usage"] | null;
-        };
-        /** @description The text, what to change in it, and who does. */
+        /** @description A text, what to change in it, and the model that does it. */
         readonly EditBody: {
             readonly text: string;
             readonly instruction: string;
             readonly model?: string | null;
         };
-        /** @description What an answer took of electricity: counted by the machine itself, or worked out from what is known of it. */
+        /** @description The electricity that an answer took: measured by the machine, or estimated from known figures. */
         readonly Energy: {
             readonly joules: number;
             /** @enum {string} */
             readonly kind: "measured" | "estimated";
         };
-        /** @description What can be said of a server. An empty `key` or `country`, or a `context` of 0, takes it away. */
+        /** @description Settings of a server. An empty `key` or `country`, or a `context` of 0, clears it. */
         readonly EngineBody: {
             readonly url?: string | null;
             readonly key?: string | null;
@@ -3245,8 +3216,9 @@ export interface components {
             readonly providers: readonly components["schemas"]["ModelProvider"][];
         };
         /**
-         * @description A server. `state` is how it answered when it was last asked for its models, `detail` says why it did not;
-         *     `answers` are the models that it has.
+         * @description A server, with the result of the last request for its models.
+         *
+         *     `detail` says why it is down; `answers` are the models it offers.
          */
         readonly EngineReport: {
             readonly name: string;
@@ -3260,7 +3232,7 @@ export interface components {
             readonly answers: readonly string[];
             readonly models: readonly string[];
             readonly context: number | null;
-            readonly place: components["schemas"]["PlaceReport"];
+            readonly place: components["schemas"]["LocationReport"];
             readonly note: string | null;
             readonly probe: components["schemas"]["Probe"] | null;
         };
@@ -3273,7 +3245,16 @@ export interface components {
             /** @enum {string} */
             readonly basis: "measured" | "reckoned" | "limit";
         };
-        /** @description A feed; times in milliseconds. `fault` says why the last fetch failed, `due` when the next one is. */
+        /** @description Why an answer failed: a code for programs, a sentence for people. */
+        readonly Fault: {
+            readonly code: string;
+            readonly message: string;
+        };
+        /**
+         * @description A feed, with times in milliseconds since 1970.
+         *
+         *     `fault` says why the last fetch failed; `due` is the time of the next one.
+         */
         readonly FeedBody: {
             readonly id: string;
             readonly url: string;
@@ -3292,7 +3273,7 @@ export interface components {
         readonly FeedEdit: {
             readonly active: boolean;
         };
-        /** @description A file and how far it is. Of its `chunks` those that are `embedded` are found by meaning, all by their words. */
+        /** @description A file and its progress. All `chunks` are found by words, the `embedded` ones by meaning too. */
         readonly FileBody: {
             readonly id: string;
             readonly name: string;
@@ -3306,24 +3287,24 @@ export interface components {
             readonly pages_read: number;
             readonly chunks: number;
             readonly embedded: number;
-            readonly fault: components["schemas"]["eclair__schema__messages__Fault"] | null;
+            readonly fault: components["schemas"]["Fault"] | null;
             readonly remarks: readonly string[];
         };
-        /** @description What is to be another; what is left out stays. */
+        /** @description Changes to a file; fields left out stay. */
         readonly FileEdit: {
             readonly name?: string | null;
             readonly library?: string | null;
+        };
+        /** @description A page of the list; pass `next` as `before` to get the next page. */
+        readonly FileList: {
+            readonly files: readonly components["schemas"]["FileBody"][];
+            readonly next: string | null;
         };
         /** @description What tells one version of a model's file from another. */
         readonly FileStamp: {
             readonly name: string;
             readonly size: number;
             readonly modified: number;
-        };
-        /** @description A page of the list; `next` is what `before` is to be for the one after it. */
-        readonly Files: {
-            readonly files: readonly components["schemas"]["FileBody"][];
-            readonly next: string | null;
         };
         /** @description Whether the server has an ability; `detail` says why not, or is empty. */
         readonly Finding: {
@@ -3366,289 +3347,8 @@ export interface components {
             readonly published: string | null;
             readonly by: readonly string[];
         };
-        readonly Hits: {
-            readonly hits: readonly components["schemas"]["Hit"][];
-        };
-        /**
-         * @description How images are to be generated; None leaves a choice to the model. Sizes are in pixels.
-         *
-         *     `count` images are generated, with seeds from `seed` on. `style` is the name of a style, and `negative` names what
-         *     must not be seen. `sources` are ids of images and files to edit; the first is changed by `strength`, between 0 and
-         *     1, and where there is a `mask`, an id too, only where that is transparent.
-         */
-        readonly ImageRequest: {
-            /** @default 1 */
-            readonly count: number;
-            readonly width: number | null;
-            readonly height: number | null;
-            readonly seed: number | null;
-            readonly steps: number | null;
-            readonly guidance: number | null;
-            readonly style: string | null;
-            /** @default  */
-            readonly negative: string;
-            /** @default [] */
-            readonly sources: readonly string[];
-            readonly mask: string | null;
-            readonly strength: number | null;
-        };
-        /** @description IPTC metadata in XMP, which anyone can write and remove. `source` is a Digital Source Type. */
-        readonly IptcMetadata: {
-            /** @enum {string} */
-            readonly state: "found" | "absent" | "unread";
-            readonly how: ("created" | "edited" | "drawn") | null;
-            readonly source: string | null;
-            readonly tool: string | null;
-        };
-        readonly KeptShare: {
-            readonly id: string;
-            readonly url: string;
-            readonly conversation: string;
-            readonly title: string;
-            readonly created: number;
-            readonly expires: number | null;
-        };
-        /** @description A library, its files and their bytes; `waiting` are those that are not read yet, `failed` cannot be. */
-        readonly LibraryBody: {
-            readonly id: string;
-            readonly name: string;
-            readonly created: number;
-            /** @default 0 */
-            readonly files: number;
-            /** @default 0 */
-            readonly bytes: number;
-            /** @default 0 */
-            readonly waiting: number;
-            /** @default 0 */
-            readonly failed: number;
-        };
-        /** @description A library that was to be searched, by the name that it had then. */
-        readonly LibraryName: {
-            readonly id: string;
-            readonly name: string;
-        };
-        /**
-         * @description One message of a conversation. Times are milliseconds since 1970, UTC.
-         *
-         *     An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone, but for
-         *     `files` and `libraries`, which went along with a person's message, and for the `wish` of one that asks for pictures.
-         *     `passages` are what the answer could rest on.
-         */
-        readonly "Message-Output": {
-            readonly id: string;
-            readonly conversation: string;
-            readonly parent: string | null;
-            /** @enum {string} */
-            readonly role: "system" | "user" | "assistant";
-            readonly parts: readonly components["schemas"]["Part"][];
-            readonly created: number;
-            /**
-             * @default finished
-             * @enum {string}
-             */
-            readonly status: "running" | "finished" | "stopped" | "interrupted" | "failed";
-            readonly run: string | null;
-            readonly model: string | null;
-            readonly finish_reason: ("stop" | "length" | "tool_calls" | "content_filter") | null;
-            readonly usage: components["schemas"]["Usage"] | null;
-            readonly fault: components["schemas"]["eclair__schema__messages__Fault"] | null;
-            /** @default [] */
-            readonly remarks: readonly components["schemas"]["Remark"][];
-            /** @default [] */
-            readonly steps: readonly components["schemas"]["Step"][];
-            /** @default [] */
-            readonly files: readonly components["schemas"]["Attachment"][];
-            /** @default [] */
-            readonly libraries: readonly components["schemas"]["LibraryName"][];
-            /** @default [] */
-            readonly passages: readonly components["schemas"]["Passage"][];
-            /** @default [] */
-            readonly citations: readonly components["schemas"]["Citation"][];
-            /** @default [] */
-            readonly doubts: readonly components["schemas"]["Doubt"][];
-            readonly wish: components["schemas"]["ImageRequest"] | null;
-        };
-        /** @description Who serves models. `url` is the usual address; `hosts` and `country` are its organisation's, by name. */
-        readonly ModelProvider: {
-            readonly name: string;
-            readonly url: string | null;
-            /** @default [] */
-            readonly hosts: readonly string[];
-            readonly country: string | null;
-        };
-        /** @description A model that can be asked; see `schema.models.Model`. */
-        readonly ModelReport: {
-            readonly id: string;
-            readonly name: string;
-            readonly engine: string;
-            readonly context: number | null;
-            readonly sampling: components["schemas"]["Sampling"];
-            readonly maker: string | null;
-            readonly country: string | null;
-            readonly license: string | null;
-            readonly languages: readonly string[];
-            readonly size: number | null;
-            readonly titles: boolean;
-            readonly parameters: number | null;
-            readonly active: number | null;
-            readonly tier: ("tiny" | "small" | "capable") | null;
-            readonly thinks: ("enable_thinking" | "thinking" | "effort" | "levels" | "prompt" | "always" | "never") | null;
-            readonly place: string;
-            readonly sees: number | null;
-            readonly calls: boolean;
-        };
-        readonly Models: {
-            readonly models: readonly components["schemas"]["ModelReport"][];
-            readonly default: string | null;
-            readonly picks: components["schemas"]["Picks"] | null;
-        };
-        /**
-         * @description With `turn` it is made together with its first answer, or not at all. `model`, `mode` and `web` are kept with
-         *     it; those of the turn hold for that alone.
-         */
-        readonly NewConversation: {
-            readonly id?: string | null;
-            /** @default  */
-            readonly title?: string;
-            readonly model?: string | null;
-            readonly mode?: ("flash" | "auto" | "think") | null;
-            readonly web?: ("off" | "auto" | "on") | null;
-            readonly turn?: components["schemas"]["NewTurnBody"] | null;
-        };
-        readonly NewEngine: {
-            readonly url: string;
-            readonly key?: string | null;
-            readonly models?: readonly string[] | null;
-            readonly context?: number | null;
-            readonly country?: string | null;
-            readonly name: string;
-        };
-        /** @description The address of a feed, or of a site that names one. */
-        readonly NewFeed: {
-            readonly url: string;
-        };
-        /** @description A name is one word, so that it can be written as `@name`. */
-        readonly NewLibrary: {
-            readonly name: string;
-        };
-        readonly NewPull: {
-            readonly name: string;
-            /** @default false */
-            readonly accept_license?: boolean;
-        };
-        /** @description `days` until it expires; null is never. */
-        readonly NewShare: {
-            readonly days: number | null;
-        };
-        /**
-         * @description One of `text`, `retry` and `continue`; see docs/api.md. `files` and `libraries` go along with a text, or
-         *     the questions of a `research`, or how to `draw` it.
-         */
-        readonly NewTurnBody: {
-            readonly model?: string | null;
-            readonly mode?: ("flash" | "auto" | "think") | null;
-            readonly web?: ("off" | "auto" | "on") | boolean | null;
-            readonly system?: string | null;
-            readonly temperature?: number | null;
-            readonly top_p?: number | null;
-            readonly max_tokens?: number | null;
-            readonly seed?: number | null;
-            readonly text?: string | null;
-            readonly parent?: string | null;
-            readonly retry?: string | null;
-            readonly continue?: string | null;
-            readonly id?: string | null;
-            /** @default [] */
-            readonly files?: readonly string[];
-            /** @default [] */
-            readonly libraries?: readonly string[];
-            /** @default [] */
-            readonly research?: readonly string[];
-            readonly draw?: components["schemas"]["WishBody"] | ("auto" | "off") | null;
-        };
-        /**
-         * @description Data that would leave the machine: when, what, and to which hosts.
-         *
-         *     `asked` marks what only an explicit command sends; `engine` names the engine that receives it; `country` is the ISO
-         *     code of the hosts' jurisdiction.
-         */
-        readonly OutgoingData: {
-            readonly when: string;
-            readonly what: string;
-            readonly hosts: readonly string[];
-            /** @default false */
-            readonly asked: boolean;
-            readonly engine: string | null;
-            readonly country: string | null;
-        };
-        /**
-         * @description A page as text. `start` is the place of its first character in the whole document; blocks count from there.
-         *     `picture` is where it is to be seen, None where it has no fixed form.
-         */
-        readonly PageBody: {
-            readonly number: number;
-            readonly label: string | null;
-            readonly member: string | null;
-            readonly start: number;
-            readonly text: string;
-            readonly blocks: readonly components["schemas"]["BlockBody"][];
-            /** @enum {string} */
-            readonly read: "text" | "ocr";
-            readonly picture: string | null;
-        };
-        /** @description Page `page`, which calls itself `label` as a passage's page does, begins with character `start`. */
-        readonly PageBreak: {
-            readonly page: number;
-            readonly label: string | null;
-            readonly start: number;
-        };
-        /**
-         * @description One stretch of a message.
-         *
-         *     `text` is the words of a `text` or `reasoning` part, or the JSON arguments of a `tool_call`, whose
-         *     `id` and `name` then say which call of which tool it is. A `picture` that was made has its `id`, the `name` of the
-         *     model that made it, and as `text` what it was to show.
-         */
-        readonly Part: {
-            /** @enum {string} */
-            readonly kind: "text" | "reasoning" | "tool_call" | "picture";
-            readonly text: string;
-            readonly id: string | null;
-            readonly name: string | null;
-        };
-        /**
-         * @description What an answer could rest on: characters `start` to `end` of the text of the document `file`.
-         *
-         *     `number` is the one under which it is cited, from 1, and never changes in a run. `page` is the one on which it
-         *     begins, from 1, and `label` what that calls itself (`xii`, a sheet's name): None for its number, and empty where the
-         *     text has no pages of its own. `breaks` are where further pages begin in it. `heading` is the path of headings above
-         *     it, and `member` the file in which it stands where the document is an archive. Of a page of the web, `file` is the
-         *     copy that was kept, `name` its title, `url` its address and `published` the day (ISO 8601) that it is from, where
-         *     known.
-         */
-        readonly Passage: {
-            readonly number: number;
-            readonly file: string;
-            readonly name: string;
-            readonly page: number;
-            readonly label: string | null;
-            readonly heading: readonly string[];
-            readonly start: number;
-            readonly end: number;
-            readonly text: string;
-            readonly member: string | null;
-            readonly url: string | null;
-            readonly published: string | null;
-            /** @default [] */
-            readonly breaks: readonly components["schemas"]["PageBreak"][];
-        };
-        /** @description Whom the modes choose where no model is named. */
-        readonly Picks: {
-            readonly flash: string;
-            readonly think: string;
-        };
-        /** @description A picture that is kept. Times are milliseconds since 1970, UTC; sizes are in pixels, `size` is in bytes. */
-        readonly PictureBody: {
+        /** @description A stored image. Times in milliseconds since 1970, UTC; width and height in pixels, `size` in bytes. */
+        readonly ImageBody: {
             readonly id: string;
             readonly conversation: string | null;
             readonly created: number;
@@ -3667,8 +3367,13 @@ export interface components {
             readonly milliseconds: number | null;
             readonly revised_prompt: string | null;
         };
-        /** @description What draws; see docs/pictures.md. `default` is the one that does when none is named. */
-        readonly PictureModelBody: {
+        /** @description A page of the gallery; pass `next` as `before` to get the next page. */
+        readonly ImageList: {
+            readonly pictures: readonly components["schemas"]["ImageBody"][];
+            readonly next: string | null;
+        };
+        /** @description An image model; see docs/pictures.md. `default` marks the one used if none is named. */
+        readonly ImageModelBody: {
             readonly id: string;
             readonly name: string;
             readonly maker: string;
@@ -3712,13 +3417,219 @@ export interface components {
             /** @default false */
             readonly default: boolean;
         };
-        /** @description What draws, and the styles there are. */
-        readonly PictureModels: {
-            readonly models: readonly components["schemas"]["PictureModelBody"][];
+        /** @description The image models and styles. */
+        readonly ImageModelList: {
+            readonly models: readonly components["schemas"]["ImageModelBody"][];
             readonly styles: readonly components["schemas"]["StyleBody"][];
         };
-        /** @description A picture that belongs to no conversation. */
-        readonly PictureWanted: {
+        /**
+         * @description How images are to be generated; None leaves a choice to the model. Sizes are in pixels.
+         *
+         *     `count` images are generated, with seeds from `seed` on. `style` is the name of a style, and `negative` names what
+         *     must not be seen. `sources` are ids of images and files to edit; the first is changed by `strength`, between 0 and
+         *     1, and where there is a `mask`, an id too, only where that is transparent.
+         */
+        readonly ImageRequest: {
+            /** @default 1 */
+            readonly count: number;
+            readonly width: number | null;
+            readonly height: number | null;
+            readonly seed: number | null;
+            readonly steps: number | null;
+            readonly guidance: number | null;
+            readonly style: string | null;
+            /** @default  */
+            readonly negative: string;
+            /** @default [] */
+            readonly sources: readonly string[];
+            readonly mask: string | null;
+            readonly strength: number | null;
+        };
+        /** @description Options for generating images; the model decides what is left out. */
+        readonly ImageRequestBody: {
+            readonly model?: string | null;
+            readonly width?: number | null;
+            readonly height?: number | null;
+            /** @default 1 */
+            readonly count?: number;
+            readonly seed?: number | null;
+            readonly steps?: number | null;
+            readonly guidance?: number | null;
+            readonly style?: string | null;
+            /** @default  */
+            readonly negative?: string;
+            /** @default [] */
+            readonly sources?: readonly string[];
+            readonly mask?: string | null;
+            readonly strength?: number | null;
+        };
+        /** @description The content of an export; nothing is stored yet. */
+        readonly ImportPreviewBody: {
+            readonly id: string;
+            /** @enum {string} */
+            readonly kind: "chatgpt" | "claude" | "openwebui" | "librechat" | "eclair";
+            readonly conversations: number;
+            readonly messages: number;
+            readonly titles: readonly string[];
+            readonly problems: readonly string[];
+        };
+        /** @description IPTC metadata in XMP, which anyone can write and remove. `source` is a Digital Source Type. */
+        readonly IptcMetadata: {
+            /** @enum {string} */
+            readonly state: "found" | "absent" | "unread";
+            readonly how: ("created" | "edited" | "drawn") | null;
+            readonly source: string | null;
+            readonly tool: string | null;
+        };
+        /**
+         * @description Models that support `language`: ids of those installed, and the best European one to pull that fits.
+         *
+         *     `seconds` is how long the pull takes at the rate of the last download.
+         */
+        readonly LanguageModels: {
+            readonly language: string;
+            readonly here: readonly string[];
+            readonly offer: components["schemas"]["CatalogModel"] | null;
+            readonly seconds: number | null;
+        };
+        /**
+         * @description A library with its number of files and bytes.
+         *
+         *     `waiting` files have not been read yet, `failed` ones can't be read.
+         */
+        readonly LibraryBody: {
+            readonly id: string;
+            readonly name: string;
+            readonly created: number;
+            /** @default 0 */
+            readonly files: number;
+            /** @default 0 */
+            readonly bytes: number;
+            /** @default 0 */
+            readonly waiting: number;
+            /** @default 0 */
+            readonly failed: number;
+        };
+        /** @description A library that was to be searched, by the name that it had then. */
+        readonly LibraryName: {
+            readonly id: string;
+            readonly name: string;
+        };
+        readonly LocationReport: {
+            /** @enum {string} */
+            readonly where: "machine" | "network" | "country" | "unknown";
+            readonly country: string | null;
+            readonly provider: string | null;
+            readonly stated: boolean;
+        };
+        /**
+         * @description One message of a conversation. Times are milliseconds since 1970, UTC.
+         *
+         *     An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone, but for
+         *     `files` and `libraries`, which went along with a person's message, and for the `wish` of one that asks for pictures.
+         *     `passages` are what the answer could rest on.
+         */
+        readonly Message: {
+            readonly id: string;
+            readonly conversation: string;
+            readonly parent: string | null;
+            /** @enum {string} */
+            readonly role: "system" | "user" | "assistant";
+            readonly parts: readonly components["schemas"]["Part"][];
+            readonly created: number;
+            /**
+             * @default finished
+             * @enum {string}
+             */
+            readonly status: "running" | "finished" | "stopped" | "interrupted" | "failed";
+            readonly run: string | null;
+            readonly model: string | null;
+            readonly finish_reason: ("stop" | "length" | "tool_calls" | "content_filter") | null;
+            readonly usage: components["schemas"]["Usage"] | null;
+            readonly fault: components["schemas"]["Fault"] | null;
+            /** @default [] */
+            readonly remarks: readonly components["schemas"]["Remark"][];
+            /** @default [] */
+            readonly steps: readonly components["schemas"]["Step"][];
+            /** @default [] */
+            readonly files: readonly components["schemas"]["Attachment"][];
+            /** @default [] */
+            readonly libraries: readonly components["schemas"]["LibraryName"][];
+            /** @default [] */
+            readonly passages: readonly components["schemas"]["Passage"][];
+            /** @default [] */
+            readonly citations: readonly components["schemas"]["Citation"][];
+            /** @default [] */
+            readonly doubts: readonly components["schemas"]["Doubt"][];
+            readonly wish: components["schemas"]["ImageRequest"] | null;
+        };
+        /** @description Models that the modes choose if none is named. */
+        readonly ModePicks: {
+            readonly flash: string;
+            readonly think: string;
+        };
+        readonly ModelList: {
+            readonly models: readonly components["schemas"]["ModelReport"][];
+            readonly default: string | null;
+            readonly picks: components["schemas"]["ModePicks"] | null;
+        };
+        /** @description Who serves models. `url` is the usual address; `hosts` and `country` are its organisation's, by name. */
+        readonly ModelProvider: {
+            readonly name: string;
+            readonly url: string | null;
+            /** @default [] */
+            readonly hosts: readonly string[];
+            readonly country: string | null;
+        };
+        /** @description A model that can be asked; see `schema.models.Model`. */
+        readonly ModelReport: {
+            readonly id: string;
+            readonly name: string;
+            readonly engine: string;
+            readonly context: number | null;
+            readonly sampling: components["schemas"]["Sampling"];
+            readonly maker: string | null;
+            readonly country: string | null;
+            readonly license: string | null;
+            readonly languages: readonly string[];
+            readonly size: number | null;
+            readonly titles: boolean;
+            readonly parameters: number | null;
+            readonly active: number | null;
+            readonly tier: ("tiny" | "small" | "capable") | null;
+            readonly thinks: ("enable_thinking" | "thinking" | "effort" | "levels" | "prompt" | "always" | "never") | null;
+            readonly place: string;
+            readonly sees: number | null;
+            readonly calls: boolean;
+        };
+        /**
+         * @description A new conversation; with a `turn`, both are created or neither.
+         *
+         *     `model`, `mode` and `web` are stored with the conversation; those of the turn are for that turn only.
+         */
+        readonly NewConversation: {
+            readonly id?: string | null;
+            /** @default  */
+            readonly title?: string;
+            readonly model?: string | null;
+            readonly mode?: ("flash" | "auto" | "think") | null;
+            readonly web?: ("off" | "auto" | "on") | null;
+            readonly turn?: components["schemas"]["NewTurnBody"] | null;
+        };
+        readonly NewEngine: {
+            readonly url: string;
+            readonly key?: string | null;
+            readonly models?: readonly string[] | null;
+            readonly context?: number | null;
+            readonly country?: string | null;
+            readonly name: string;
+        };
+        /** @description The address of a feed, or of a site that names one. */
+        readonly NewFeed: {
+            readonly url: string;
+        };
+        /** @description An image that belongs to no conversation. */
+        readonly NewImageBody: {
             readonly model?: string | null;
             readonly width?: number | null;
             readonly height?: number | null;
@@ -3736,29 +3647,145 @@ export interface components {
             readonly strength?: number | null;
             readonly prompt: string;
         };
-        /** @description A page of the gallery; `next` is what `before` is to be for the one after it. */
-        readonly Pictures: {
-            readonly pictures: readonly components["schemas"]["PictureBody"][];
-            readonly next: string | null;
+        /** @description A new library. Its name is a single word, so that it can be written as `@name`. */
+        readonly NewLibrary: {
+            readonly name: string;
         };
-        readonly PlaceReport: {
-            /** @enum {string} */
-            readonly where: "machine" | "network" | "country" | "unknown";
+        readonly NewPullBody: {
+            readonly name: string;
+            /** @default false */
+            readonly accept_license?: boolean;
+        };
+        /** @description A new share, which expires after `days`; never if null. */
+        readonly NewShare: {
+            readonly days: number | null;
+        };
+        /**
+         * @description A turn: exactly one of `text`, `retry` and `continue`; see docs/api.md.
+         *
+         *     The other fields belong to a `text`: attached `files` and `libraries`, the questions of a `research`, and how to
+         *     `draw` it.
+         */
+        readonly NewTurnBody: {
+            readonly model?: string | null;
+            readonly mode?: ("flash" | "auto" | "think") | null;
+            readonly web?: ("off" | "auto" | "on") | boolean | null;
+            readonly system?: string | null;
+            readonly temperature?: number | null;
+            readonly top_p?: number | null;
+            readonly max_tokens?: number | null;
+            readonly seed?: number | null;
+            readonly text?: string | null;
+            readonly parent?: string | null;
+            readonly retry?: string | null;
+            readonly continue?: string | null;
+            readonly id?: string | null;
+            /** @default [] */
+            readonly files?: readonly string[];
+            /** @default [] */
+            readonly libraries?: readonly string[];
+            /** @default [] */
+            readonly research?: readonly string[];
+            readonly draw?: components["schemas"]["ImageRequestBody"] | ("auto" | "off") | null;
+        };
+        /**
+         * @description Data that would leave the machine: when, what, and to which hosts.
+         *
+         *     `asked` marks what only an explicit command sends; `engine` names the engine that receives it; `country` is the ISO
+         *     code of the hosts' jurisdiction.
+         */
+        readonly OutgoingData: {
+            readonly when: string;
+            readonly what: string;
+            readonly hosts: readonly string[];
+            /** @default false */
+            readonly asked: boolean;
+            readonly engine: string | null;
             readonly country: string | null;
-            readonly provider: string | null;
-            readonly stated: boolean;
         };
-        /** @description The questions, and whether the model or a rule made them. */
+        /**
+         * @description A page as text.
+         *
+         *     `start` is the offset of its first character in the document; blocks count from there. `picture` is the address of
+         *     its image, null for pages without a fixed layout.
+         */
+        readonly PageBody: {
+            readonly number: number;
+            readonly label: string | null;
+            readonly member: string | null;
+            readonly start: number;
+            readonly text: string;
+            readonly blocks: readonly components["schemas"]["BlockBody"][];
+            /** @enum {string} */
+            readonly read: "text" | "ocr";
+            readonly picture: string | null;
+        };
+        /** @description Page `page`, which calls itself `label` as a passage's page does, begins with character `start`. */
+        readonly PageBreak: {
+            readonly page: number;
+            readonly label: string | null;
+            readonly start: number;
+        };
+        /**
+         * @description One stretch of a message.
+         *
+         *     `text` is the words of a `text` or `reasoning` part, or the JSON arguments of a `tool_call`, whose
+         *     `id` and `name` then say which call of which tool it is. A `picture` that was made has its `id`, the `name` of the
+         *     model that made it, and as `text` what it was to show.
+         */
+        readonly Part: {
+            /** @enum {string} */
+            readonly kind: "text" | "reasoning" | "tool_call" | "picture";
+            readonly text: string;
+            readonly id: string | null;
+            readonly name: string | null;
+        };
+        /**
+         * @description A piece of text that an answer may cite: characters `start` to `end` of the document `file`.
+         *
+         *     It is cited by `number`, from 1, which never changes in a run. It begins on `page`, from 1; `label` is what the
+         *     page
+         *     calls itself (`xii`, a sheet's name), None for its number, and empty where the text has no pages. Further pages
+         *     begin
+         *     in it at `breaks`. `heading` is the path of headings above it, and `member` the file of an archive that it is
+         *     in. For
+         *     a web page, `file` is the copy that was kept, `name` its title, `url` its address and `published` its day (ISO
+         *     8601),
+         *     where known.
+         */
+        readonly Passage: {
+            readonly number: number;
+            readonly file: string;
+            readonly name: string;
+            readonly page: number;
+            readonly label: string | null;
+            readonly heading: readonly string[];
+            readonly start: number;
+            readonly end: number;
+            readonly text: string;
+            readonly member: string | null;
+            readonly url: string | null;
+            readonly published: string | null;
+            /** @default [] */
+            readonly breaks: readonly components["schemas"]["PageBreak"][];
+        };
+        /** @description The questions; `by` says if a model or a rule made them. */
         readonly PlanBody: {
             readonly questions: readonly string[];
             /** @enum {string} */
             readonly by: "model" | "rule";
         };
+        /** @description The subject of a report, and the model or mode to plan it with. */
+        readonly PlanRequestBody: {
+            readonly question: string;
+            readonly model?: string | null;
+            readonly mode?: ("flash" | "auto" | "think") | null;
+        };
         /**
-         * @description All of them, as of `version`, which counts the changes. None leaves a choice to the browser or the server.
+         * @description Preferences as of `version`, which counts changes. None means the default.
          *
-         *     With `draws` a model that calls tools may have pictures drawn. `shortcuts` holds the keys of actions that have
-         *     others than their own, empty where they have none.
+         *     `draws` allows models that call tools to generate images. `shortcuts` maps actions to keys that differ from the
+         *     default; an empty string means no key.
          */
         readonly Preferences: {
             /** @default 0 */
@@ -3792,12 +3819,12 @@ export interface components {
             /** @default true */
             readonly draws: boolean;
             /** @default [] */
-            readonly prompts: readonly components["schemas"]["Prompt"][];
+            readonly prompts: readonly components["schemas"]["SavedPrompt"][];
             readonly shortcuts: {
                 readonly [key: string]: string;
             };
         };
-        /** @description The whole document; what is left out takes its default. */
+        /** @description The full document; fields left out get their defaults. */
         readonly PreferencesBody: {
             readonly version: number;
             readonly language?: string | null;
@@ -3834,8 +3861,9 @@ export interface components {
             };
         };
         /**
-         * @description The conversation that is written in, none for a new one; who will answer, and whether the web is asked; how the
-         *     question begins already, and the files that will go along.
+         * @description The turn being written; `text` is what was typed so far.
+         *
+         *     `conversation` is null for a new one.
          */
         readonly PrefillBody: {
             readonly conversation?: string | null;
@@ -3863,21 +3891,32 @@ export interface components {
             /** @default [] */
             readonly notes: readonly string[];
         };
-        /** @description A saved prompt; what stands in it in double braces is asked for before it is used. */
-        readonly Prompt: {
-            readonly name: string;
-            readonly text: string;
-        };
         readonly PromptBody: {
             readonly name: string;
             readonly text: string;
+        };
+        /** @description A file's provenance marks, in sum and one by one. Finding none proves nothing. */
+        readonly ProvenanceBody: {
+            readonly name: string;
+            readonly media: string | null;
+            readonly made: ("created" | "edited" | "drawn") | null;
+            readonly altered: boolean;
+            readonly credentials: components["schemas"]["ContentCredentials"];
+            readonly metadata: components["schemas"]["IptcMetadata"];
+            readonly watermark: components["schemas"]["WatermarkFinding"];
+        };
+        readonly PullFault: {
+            readonly code: string;
+            readonly message: string;
         };
         readonly PullList: {
             readonly pulls: readonly components["schemas"]["PullReport"][];
         };
         /**
-         * @description How far a pull of what was `asked` for is: `done` of `total` bytes of `file` in this stage, `rate` a second and
-         *     `left` seconds to go; a total of 0, and null, cannot be told.
+         * @description Progress of a download of what was `asked` for.
+         *
+         *     This stage has `done` of `total` bytes of `file`, at `rate` bytes a second, with `left` seconds to go. A total of
+         *     0 and null mean unknown.
          */
         readonly PullReport: {
             readonly id: string;
@@ -3896,7 +3935,7 @@ export interface components {
             readonly total: number;
             readonly rate: number | null;
             readonly left: number | null;
-            readonly error: components["schemas"]["eclair__server__api__downloads__Fault"] | null;
+            readonly error: components["schemas"]["PullFault"] | null;
         };
         /**
          * @description What a layout answers: nats a token of a text whose wording it is told (less is better), and of how many
@@ -3917,7 +3956,7 @@ export interface components {
                 number
             ];
         };
-        readonly Quantisation: {
+        readonly QuantizationBody: {
             readonly quant: string;
             readonly size: number | null;
             readonly memory: number | null;
@@ -3927,6 +3966,10 @@ export interface components {
             readonly text: string;
             readonly language: string | null;
             readonly days: number | null;
+        };
+        /** @description Number of feeds being fetched; the list has the state of each. */
+        readonly RefreshedFeeds: {
+            readonly feeds: number;
         };
         /**
          * @description Something the person should know about an answer, such as that old turns were left out.
@@ -3939,18 +3982,8 @@ export interface components {
             readonly message: string;
             readonly language: string | null;
         };
-        readonly Removed: {
+        readonly RemovedModel: {
             readonly freed: number;
-        };
-        /** @description What the marks of a file say, together and each by itself. That none is found proves nothing. */
-        readonly ReportBody: {
-            readonly name: string;
-            readonly media: string | null;
-            readonly made: ("created" | "edited" | "drawn") | null;
-            readonly altered: boolean;
-            readonly credentials: components["schemas"]["ContentCredentials"];
-            readonly metadata: components["schemas"]["IptcMetadata"];
-            readonly watermark: components["schemas"]["WatermarkFinding"];
         };
         readonly RestoreBody: {
             readonly moment: number;
@@ -3961,16 +3994,12 @@ export interface components {
             /** @enum {string} */
             readonly status: "running" | "finished" | "stopped" | "interrupted" | "failed";
             readonly seq: number;
-            readonly message: components["schemas"]["Message-Output"];
-        };
-        readonly SaidBody: {
-            /** @enum {string} */
-            readonly role: "user" | "assistant";
-            readonly text: string;
+            readonly message: components["schemas"]["Message"];
         };
         /**
-         * @description How an answer is drawn. None leaves the choice to the model's entry in the catalogue. `repeat_penalty` is what
-         *     the likelihood of a token is divided by that was among the last 64; it is the catalogue's alone.
+         * @description How the tokens of an answer are sampled; None leaves a choice to the model's entry in the catalog.
+         *
+         *     `repeat_penalty` divides the likelihood of a token that was among the last 64; only the catalog sets it.
          */
         readonly Sampling: {
             readonly temperature: number | null;
@@ -3981,10 +4010,18 @@ export interface components {
             readonly stop: readonly string[];
             readonly repeat_penalty: number | null;
         };
+        /** @description A saved prompt. Placeholders in double braces are filled in before it is used. */
+        readonly SavedPrompt: {
+            readonly name: string;
+            readonly text: string;
+        };
         readonly SearchBody: {
             readonly queries: readonly components["schemas"]["QueryBody"][];
             readonly steps: readonly components["schemas"]["StepBody"][];
             readonly hits: readonly components["schemas"]["HitBody"][];
+        };
+        readonly SearchResults: {
+            readonly hits: readonly components["schemas"]["Hit"][];
         };
         /** @description A search provider; `jurisdiction` is a country (ISO 3166) or `machine`, `network`, `unknown`. */
         readonly ServiceBody: {
@@ -3997,25 +4034,23 @@ export interface components {
             readonly terms: string;
             readonly fault: string | null;
         };
-        /** @description What whoever has the link may read: the messages of one branch, from the first on. */
-        readonly Shared: {
+        readonly ShareBody: {
+            readonly id: string;
+            readonly url: string;
+            readonly conversation: string;
             readonly title: string;
-            readonly messages: readonly components["schemas"]["Message-Output"][];
             readonly created: number;
             readonly expires: number | null;
         };
-        readonly Shares: {
-            readonly shares: readonly components["schemas"]["KeptShare"][];
+        readonly ShareList: {
+            readonly shares: readonly components["schemas"]["ShareBody"][];
         };
-        /**
-         * @description Who lists `language`: models that can be asked now, by their ids, and the best European one to pull that fits;
-         *     `seconds` is how long that takes at the rate of the last download.
-         */
-        readonly Speakers: {
-            readonly language: string;
-            readonly here: readonly string[];
-            readonly offer: components["schemas"]["CatalogModel"] | null;
-            readonly seconds: number | null;
+        /** @description A shared branch: its messages, from the first on. */
+        readonly SharedConversation: {
+            readonly title: string;
+            readonly messages: readonly components["schemas"]["Message"][];
+            readonly created: number;
+            readonly expires: number | null;
         };
         /** @description Tokens a second: `prefill` of a prompt, `decode` after a short prompt, and `deep` after a long one. */
         readonly Speed: {
@@ -4023,7 +4058,15 @@ export interface components {
             readonly decode: number;
             readonly deep: number;
         };
-        /** @description A feed that comes along; `listed` where the owner has it. */
+        /** @description A started turn: its run, the user's message, the answer's id and the model that writes it. */
+        readonly StartedTurn: {
+            readonly conversation: string;
+            readonly run: string;
+            readonly message: string | null;
+            readonly answer: string;
+            readonly model: string;
+        };
+        /** @description A feed of the starter list; `listed` if it was added already. */
         readonly StarterBody: {
             readonly name: string;
             readonly url: string;
@@ -4032,6 +4075,12 @@ export interface components {
             readonly publisher: string;
             readonly terms: string | null;
             readonly listed: boolean;
+        };
+        /** @description Starter feeds by address, or all of a language. */
+        readonly StarterSelection: {
+            /** @default [] */
+            readonly urls?: readonly string[];
+            readonly language?: string | null;
         };
         /**
          * @description Work that was not words: waiting for a model to load or a document to be read, searching.
@@ -4064,27 +4113,42 @@ export interface components {
             readonly name: string;
             readonly title: string;
         };
-        /** @description Of `metered` answers the energy is known. `grams` of CO₂ are null unless the settings say what a kWh causes. */
-        readonly Sums: {
-            readonly name: string;
-            readonly answers: number;
-            readonly words: number;
-            readonly prompt_tokens: number;
-            readonly cached_tokens: number;
-            readonly completion_tokens: number;
-            readonly seconds: number;
-            readonly metered: number;
-            readonly measured_joules: number;
-            readonly estimated_joules: number;
-            readonly grams: number | null;
-            readonly costs: readonly components["schemas"]["Cost"][];
-        };
         readonly TagCount: {
             readonly tag: string;
             readonly count: number;
         };
         readonly TagList: {
             readonly tags: readonly components["schemas"]["TagCount"][];
+        };
+        readonly TemporaryMessageBody: {
+            /** @enum {string} */
+            readonly role: "user" | "assistant";
+            readonly text: string;
+        };
+        /** @description The conversation so far, question last; if an answer comes last, it is continued. */
+        readonly TemporaryTurnBody: {
+            readonly model?: string | null;
+            readonly mode?: ("flash" | "auto" | "think") | null;
+            readonly web?: ("off" | "auto" | "on") | boolean | null;
+            readonly system?: string | null;
+            readonly temperature?: number | null;
+            readonly top_p?: number | null;
+            readonly max_tokens?: number | null;
+            readonly seed?: number | null;
+            readonly messages: readonly components["schemas"]["TemporaryMessageBody"][];
+        };
+        /** @description A changed piece, counted from 1. An empty `after` means that it was deleted. */
+        readonly TextChange: {
+            readonly number: number;
+            readonly before: string;
+            readonly after: string;
+        };
+        /** @description The edited text, its changes, the model that made them, and its usage. */
+        readonly TextEdit: {
+            readonly text: string;
+            readonly changes: readonly components["schemas"]["TextChange"][];
+            readonly model: string;
+            readonly usage: components["schemas"]["Usage"] | null;
         };
         /**
          * @description Something that was tried: what was gained is the time of a usual exchange before, through that with it. Of
@@ -4098,7 +4162,11 @@ export interface components {
             readonly chosen: boolean;
             readonly quality: components["schemas"]["Quality"] | null;
         };
-        /** @description A model that fits this machine. `tuning` is null where nobody has measured it, `expected` where nothing tells. */
+        /**
+         * @description A model that fits this machine.
+         *
+         *     `tuning` is null if it was never measured, `expected` if nothing is known.
+         */
         readonly TunedModel: {
             readonly id: string;
             readonly installed: boolean;
@@ -4162,20 +4230,23 @@ export interface components {
             /** @default false */
             readonly compiled: boolean;
         };
-        /** @description `bandwidth` is bytes a second, null where nothing was measured yet. */
+        /** @description Results for this machine; `bandwidth` is in bytes a second, null before anything was measured. */
         readonly TuningReport: {
             readonly machine: string;
             readonly bandwidth: number | null;
             readonly models: readonly components["schemas"]["TunedModel"][];
         };
         /**
-         * @description What an answer cost and how fast it came.
+         * @description The cost and the speed of an answer.
          *
-         *     Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment
-         *     the turn was accepted to its first word. `words` is counted between white space;
-         *     `words_per_second` is over the time from the first word to the last, None for under two words and where that time
-         *     was too short to tell. `seconds` run from the moment the turn was accepted to its end. Energy and cost are None
-         *     where they are not known. `drafted_tokens` were guessed ahead and `accepted_tokens` of them were right.
+         *     Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment the turn
+         *     was
+         *     accepted to its first word. `words` are counted between white space; `words_per_second` is over the time from
+         *     the
+         *     first word to the last, None for fewer than two words and where that time was too short to measure. `seconds`
+         *     run
+         *     from the moment the turn was accepted to its end. Energy and cost are None where unknown. `drafted_tokens` were
+         *     drafted ahead of the model, and `accepted_tokens` of them were right.
          */
         readonly Usage: {
             readonly prompt_tokens: number | null;
@@ -4190,32 +4261,31 @@ export interface components {
             readonly drafted_tokens: number | null;
             readonly accepted_tokens: number | null;
         };
-        /** @description `today` is the day that it is where Éclair runs; `groups` are by name, empty without `by`. */
+        /** @description Totals, and groups by name if `by` is given. `today` is the server's date. */
         readonly UsageReport: {
             /** Format: date */
             readonly today: string;
-            readonly total: components["schemas"]["Sums"];
-            readonly groups: readonly components["schemas"]["Sums"][];
+            readonly total: components["schemas"]["UsageSums"];
+            readonly groups: readonly components["schemas"]["UsageSums"][];
         };
-        /** @description How many feeds are fetched now; the list says how far they are. */
-        readonly Waiting: {
-            readonly feeds: number;
-        };
-        /** @description What the file holds; nothing of it is kept yet. */
-        readonly WaitingImport: {
-            readonly id: string;
-            /** @enum {string} */
-            readonly kind: "chatgpt" | "claude" | "openwebui" | "librechat" | "eclair";
-            readonly conversations: number;
-            readonly messages: number;
-            readonly titles: readonly string[];
-            readonly problems: readonly string[];
-        };
-        /** @description What a report is to be written on, and by which model, as a turn has it. */
-        readonly Wanted: {
-            readonly question: string;
-            readonly model?: string | null;
-            readonly mode?: ("flash" | "auto" | "think") | null;
+        /**
+         * @description Sums over answers; energy is known for `metered` of them.
+         *
+         *     `grams` of CO₂ are null unless the settings give the carbon intensity of the grid.
+         */
+        readonly UsageSums: {
+            readonly name: string;
+            readonly answers: number;
+            readonly words: number;
+            readonly prompt_tokens: number;
+            readonly cached_tokens: number;
+            readonly completion_tokens: number;
+            readonly seconds: number;
+            readonly metered: number;
+            readonly measured_joules: number;
+            readonly estimated_joules: number;
+            readonly grams: number | null;
+            readonly costs: readonly components["schemas"]["Cost"][];
         };
         /** @description Result of the watermark search; `chance` bounds the probability of a false positive. */
         readonly WatermarkFinding: {
@@ -4224,8 +4294,9 @@ export interface components {
             readonly chance: number | null;
         };
         /**
-         * @description A page of the web. `fetched` is in milliseconds since 1970, `published` a day (ISO 8601); `wall` is why it shows
-         *     less than it has. `pages` are as those of a file.
+         * @description A web page. `fetched` is in milliseconds since 1970, `published` an ISO 8601 date.
+         *
+         *     `wall` says why only a part could be read. `pages` are like those of a file.
          */
         readonly WebPageBody: {
             readonly id: string;
@@ -4239,38 +4310,6 @@ export interface components {
             readonly author: string | null;
             readonly wall: ("pay" | "consent" | "script") | null;
             readonly pages: readonly components["schemas"]["PageBody"][];
-        };
-        readonly WholeConversation: {
-            readonly conversation: components["schemas"]["Conversation"];
-            readonly messages: readonly components["schemas"]["Message-Output"][];
-            readonly running: string | null;
-        };
-        /** @description How pictures are to be made; what is left out is the model's affair. */
-        readonly WishBody: {
-            readonly model?: string | null;
-            readonly width?: number | null;
-            readonly height?: number | null;
-            /** @default 1 */
-            readonly count?: number;
-            readonly seed?: number | null;
-            readonly steps?: number | null;
-            readonly guidance?: number | null;
-            readonly style?: string | null;
-            /** @default  */
-            readonly negative?: string;
-            /** @default [] */
-            readonly sources?: readonly string[];
-            readonly mask?: string | null;
-            readonly strength?: number | null;
-        };
-        /** @description Why an answer failed: a code for programs, a sentence for people. */
-        readonly eclair__schema__messages__Fault: {
-            readonly code: string;
-            readonly message: string;
-        };
-        readonly eclair__server__api__downloads__Fault: {
-            readonly code: string;
-            readonly message: string;
         };
     };
     responses: never;

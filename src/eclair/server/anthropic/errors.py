@@ -1,4 +1,4 @@
-"""Errors as Anthropic's dialect has them."""
+"""Errors in the format of Anthropic's API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PATH = "/v1/messages"
 
 
 def body(error: EclairError) -> JSON:
-    """The error in the form that Anthropic's clients read."""
+    """Render an error in the format that Anthropic's clients read."""
     match error:
         case Unauthorized():
             kind = "authentication_error"

@@ -1,6 +1,6 @@
-"""`/v1/messages`: Anthropic's dialect over the same engines (reference: Anthropic's API reference, messages).
+"""`/v1/messages`: Anthropic's Messages API over the same engines.
 
-A message is made block by block: a stretch of text, of thought, or a call. Nothing here is kept.
+A message is built block by block: text, thinking, or a tool call. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from eclair.schema.ids import new_id
 from eclair.schema.messages import PartKind
 from eclair.server.anthropic import errors
 from eclair.server.anthropic.errors import PATH
-from eclair.server.anthropic.schema import CountRequest, MessagesRequest
-from eclair.server.chat_input import question
+from eclair.server.anthropic.schema import CountTokensRequest, MessagesRequest
+from eclair.server.chat_input import last_question
 from eclair.server.principal import Caller
 from eclair.server.request_images import open_images
-from eclair.server.request_prompt import answer
-from eclair.server.streaming import GONE, relay, unless_gone
+from eclair.server.request_prompt import start_answer
+from eclair.server.streaming import CLIENT_GONE, relay, unless_disconnected
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
@@ -38,52 +38,56 @@ def router(app: App) -> APIRouter:
 
     @api.post("")
     async def create_message(principal: Caller, body: MessagesRequest, request: Request) -> Response:
-        said = body.said()
-        route = await app.router.choose_named(body.model, question(said))
-        images = await unless_gone(request, open_images(app, principal, said, route.model))
+        messages = body.prompt_messages()
+        route = await app.router.choose_named(body.model, last_question(messages))
+        images = await unless_disconnected(request, open_images(app, principal, messages, route.model))
         if images is None:
-            return GONE
-        made = answer(app, principal, route, body.request, images)
-        renderer = MessageRenderer(made, shows_thinking=body.shows_thinking)
-        return await relay(request, [made], renderer, streamed=bool(body.stream), beat=PING)
+            return CLIENT_GONE
+        answer = start_answer(app, principal, route, body.request, images)
+        renderer = MessageRenderer(answer, shows_thinking=body.shows_thinking)
+        return await relay(request, [answer], renderer, streamed=bool(body.stream), heartbeat=PING)
 
     @api.post("/count_tokens")
-    async def count_tokens(principal: Caller, body: CountRequest, request: Request) -> Response:
-        said = body.said()
-        route = await app.router.choose_named(body.model, question(said))
-        calls = [call for message in said for call in message.tool_calls]
-        images = await unless_gone(request, open_images(app, principal, said, route.model))
+    async def count_tokens(principal: Caller, body: CountTokensRequest, request: Request) -> Response:
+        messages = body.prompt_messages()
+        route = await app.router.choose_named(body.model, last_question(messages))
+        calls = [call for message in messages for call in message.tool_calls]
+        images = await unless_disconnected(request, open_images(app, principal, messages, route.model))
         if images is None:
-            return GONE
-        said = images.shown(EngineRequest(route.model.id, said), route.model).messages
-        pictures = sum(picture.tokens for message in said for picture in message.images)
-        texts = [message.content for message in said if isinstance(message.content, str)]
-        text = "\n".join([*texts, *(orjson.dumps(one).decode() for one in (*calls, *body.wanted_tools()))])
-        count = await unless_gone(request, route.engine.count(route.model.id, text))
-        return GONE if count is None else JSONResponse({"input_tokens": count + pictures + WRAPPING_TOKENS * len(said)})
+            return CLIENT_GONE
+        messages = images.insert(EngineRequest(route.model.id, messages), route.model).messages
+        image_tokens = sum(image.tokens for message in messages for image in message.images)
+        texts = [message.content for message in messages if isinstance(message.content, str)]
+        text = "\n".join([*texts, *(orjson.dumps(each).decode() for each in (*calls, *body.engine_tools()))])
+        count = await unless_disconnected(request, route.engine.count(route.model.id, text))
+        return (
+            CLIENT_GONE
+            if count is None
+            else JSONResponse({"input_tokens": count + image_tokens + WRAPPING_TOKENS * len(messages)})
+        )
 
     return api
 
 
 @dataclass(slots=True)
 class _Block:
-    """A block of the message in the making."""
+    """A content block of the message, as far as it has come."""
 
     kind: PartKind
     id: str
     name: str
     texts: list[str] = field(default_factory=list[str])
 
-    def empty(self) -> JSON:
+    def to_empty_block(self) -> JSON:
         return self._with("", {})
 
-    def whole(self) -> JSON:
-        """Raises ValueError for a call whose arguments are no JSON object."""
+    def to_block(self) -> JSON:
+        """Return the block so far. Raises ValueError for a tool call whose arguments are not a JSON object."""
         text = "".join(self.texts)
-        given: Any = orjson.loads(text or b"{}") if self.kind == "tool_call" else {}
-        if not isinstance(given, dict):
-            raise ValueError("no object")
-        return self._with(text, given)  # pyright: ignore[reportUnknownArgumentType]
+        arguments: Any = orjson.loads(text or b"{}") if self.kind == "tool_call" else {}
+        if not isinstance(arguments, dict):
+            raise ValueError("not an object")
+        return self._with(text, arguments)  # pyright: ignore[reportUnknownArgumentType]
 
     def delta(self, text: str) -> JSON:
         match self.kind:
@@ -94,18 +98,21 @@ class _Block:
             case "tool_call":
                 return {"type": "input_json_delta", "partial_json": text}
 
-    def _with(self, text: str, given: JSON) -> JSON:
+    def _with(self, text: str, arguments: JSON) -> JSON:
         match self.kind:
             case "text" | "picture":
                 return {"type": "text", "text": text}
-            case "reasoning":  # nobody signs it, for nobody checks it
+            case "reasoning":  # unsigned, since nobody checks signatures
                 return {"type": "thinking", "thinking": text, "signature": ""}
             case "tool_call":
-                return {"type": "tool_use", "id": self.id, "name": self.name, "input": given}
+                return {"type": "tool_use", "id": self.id, "name": self.name, "input": arguments}
 
 
 class MessageRenderer:
-    """Implements `Renderer`. Without `shows_thinking` the client does not see what the model thinks."""
+    """Implements `Renderer` for Anthropic's messages.
+
+    Without `shows_thinking`, thinking blocks are left out.
+    """
 
     def __init__(self, answer: Answer, *, shows_thinking: bool) -> None:
         self._head: JSON = {"id": new_id("msg"), "type": "message", "role": "assistant"}
@@ -126,7 +133,10 @@ class MessageRenderer:
                 self._numbers[event.index] = number = len(self._blocks)
                 block = _Block(event.kind, event.id or new_id("toolu"), event.name or "")
                 self._blocks.append(block)
-                return [*begin, {"type": "content_block_start", "index": number, "content_block": block.empty()}]
+                return [
+                    *begin,
+                    {"type": "content_block_start", "index": number, "content_block": block.to_empty_block()},
+                ]
             case PartDelta(index=index, text=text) if index in self._numbers:
                 number = self._numbers[index]
                 block = self._blocks[number]
@@ -146,8 +156,8 @@ class MessageRenderer:
         """See `Renderer.end`."""
         return [] if error is None else [errors.body(error)]
 
-    def whole(self) -> JSON:
-        """See `Renderer.whole`. Raises EngineBroken where the model made a call that is none."""
+    def full_response(self) -> JSON:
+        """See `Renderer.full_response`. Raises EngineBroken if a tool call's arguments are not a JSON object."""
         assert self._answer.turn is not None
         return {
             **self._head,
@@ -158,30 +168,30 @@ class MessageRenderer:
         }
 
     def _begin(self) -> list[JSON]:
-        """The first events of all, unless they were sent."""
+        """Return the first events of the stream, unless they were sent."""
         if self._has_begun:
             return []
         self._has_begun = True
-        return [{"type": "message_start", "message": self.whole()}, {"type": "ping"}]
+        return [{"type": "message_start", "message": self.full_response()}, {"type": "ping"}]
 
     def _content(self) -> list[JSON]:
         content: list[JSON] = []
         for block in self._blocks:
             try:
-                content.append(block.whole())
+                content.append(block.to_block())
             except ValueError as error:
-                ended = self._answer.finish
-                if ended is None or ended.reason != "length":  # else the call itself was cut, and cannot be made
+                finish = self._answer.finish
+                if finish is None or finish.reason != "length":  # at the length limit the call itself was cut off
                     raise EngineBroken(
-                        f"The model called {block.name} with what is no JSON object; try again."
+                        f"The model called {block.name} with arguments that are not a JSON object; try again."
                     ) from error
         return content
 
     def _stop(self) -> JSON:
-        """Why it ended. Some engines say `stop` of an answer that ends with a call."""
-        ended = self._answer.finish if self._has_ended else None
-        called = any(block.kind == "tool_call" for block in self._blocks)
-        match ended:
+        """Say why the message ended. Some engines report `stop` for an answer that ends with a tool call."""
+        finish = self._answer.finish if self._has_ended else None
+        has_tool_call = any(block.kind == "tool_call" for block in self._blocks)
+        match finish:
             case None:
                 reason = None
             case Finish(reason="length"):
@@ -193,16 +203,16 @@ class MessageRenderer:
             case Finish(stop=str()):
                 reason = "stop_sequence"
             case _:
-                reason = "tool_use" if called else "end_turn"
-        return {"stop_reason": reason, "stop_sequence": ended.stop if reason == "stop_sequence" and ended else None}
+                reason = "tool_use" if has_tool_call else "end_turn"
+        return {"stop_reason": reason, "stop_sequence": finish.stop if reason == "stop_sequence" and finish else None}
 
     def _usage(self) -> JSON:
-        """What was read from a cache is not among the input tokens, here."""
-        counted = self._answer.token_usage or TokenUsage(0, 0)
-        cached = counted.cached_tokens or 0
+        """Render the token usage; Anthropic doesn't count cached tokens as input tokens."""
+        usage = self._answer.token_usage or TokenUsage(0, 0)
+        cached = usage.cached_tokens or 0
         return {
-            "input_tokens": counted.prompt_tokens - cached,
+            "input_tokens": usage.prompt_tokens - cached,
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": cached,
-            "output_tokens": counted.completion_tokens,
+            "output_tokens": usage.completion_tokens,
         }

@@ -1,4 +1,4 @@
-"""What `/v1/messages` is asked, as Anthropic's reference has it: a field that cannot be honoured is refused by name."""
+"""Request schema of `/v1/messages`; unsupported fields are rejected by name."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ from eclair.llm.base import JSON, PromptMessage
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
-from eclair.server.chat_input import call, grouped
-from eclair.server.request_body import Body, Fields, by_type, kind
-from eclair.server.request_images import image
+from eclair.server.chat_input import merge_messages, tool_call_message
+from eclair.server.request_body import RequestBody, StrictModel, type_discriminator, union_tag
+from eclair.server.request_images import image_part
 
 
-class CacheControl(Fields):
-    """A hint: engines cache every prefix that they can."""
+class CacheControl(StrictModel):
+    """A hint that is not needed: engines cache every prefix they can."""
 
     type: Literal["ephemeral"]
     ttl: Literal["5m", "1h"] | None = None
 
 
-class TextBlock(Fields):
+class TextBlock(StrictModel):
     type: Literal["text"]
     text: str
     cache_control: CacheControl | None = None
     citations: list[Any] | None = None
 
 
-class Base64Source(Fields):
+class Base64Source(StrictModel):
     type: Literal["base64"]
     media_type: Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
     data: str
 
     @property
-    def address(self) -> str:
+    def image_url(self) -> str:
         return f"data:{self.media_type};base64,{self.data}"
 
 
-class UrlSource(Fields):
+class UrlSource(StrictModel):
     type: Literal["url"]
     url: str
 
     @property
-    def address(self) -> str:
+    def image_url(self) -> str:
         return self.url
 
 
-class ImageBlock(Fields):
+class ImageBlock(StrictModel):
     type: Literal["image"]
     source: Annotated[
-        Annotated[Base64Source, kind("base64")] | Annotated[UrlSource, kind("url")],
-        by_type("a picture comes as base64 or by its url"),
+        Annotated[Base64Source, union_tag("base64")] | Annotated[UrlSource, union_tag("url")],
+        type_discriminator("a picture comes as base64 or by its url"),
     ]
     cache_control: CacheControl | None = None
 
@@ -68,16 +68,16 @@ def _as_blocks(value: Any) -> Any:
 Texts = Annotated[
     list[
         Annotated[
-            Annotated[TextBlock, kind("text")],
-            by_type("only text is taken here, no pictures or documents yet"),
+            Annotated[TextBlock, union_tag("text")],
+            type_discriminator("only text is taken here, no pictures or documents yet"),
         ]
     ],
     BeforeValidator(_as_blocks, json_schema_input_type=str | list[TextBlock]),
 ]
 
 
-class ThinkingBlock(Fields):
-    """What the model thought earlier. Engines are not shown it again."""
+class ThinkingBlock(StrictModel):
+    """Thinking of an earlier answer; it is not sent to the engine again."""
 
     type: Literal["thinking", "redacted_thinking"]
     thinking: str | None = None
@@ -85,71 +85,73 @@ class ThinkingBlock(Fields):
     data: str | None = None
 
 
-class Caller(Fields):
+class ToolCaller(StrictModel):
     type: Literal["direct"]
 
 
-class ToolUseBlock(Fields):
+class ToolUseBlock(StrictModel):
     type: Literal["tool_use"]
     id: str
     name: str
     input: dict[str, Any]
-    caller: Caller | None = None
+    caller: ToolCaller | None = None
     cache_control: CacheControl | None = None
 
 
-class ToolResultBlock(Fields):
+class ToolResultBlock(StrictModel):
     type: Literal["tool_result"]
     tool_use_id: str
     content: Texts | None = None
     is_error: bool | None = None
     cache_control: CacheControl | None = None
 
-    def said(self) -> PromptMessage:
-        """Engines know no failed result; the words say it."""
+    def to_prompt(self) -> PromptMessage:
+        """Build the tool message; engines have no flag for failed results, so the text says it."""
         text = _text(self.content or ())
         return PromptMessage("tool", f"Error: {text}" if self.is_error else text, tool_call_id=self.tool_use_id)
 
 
 Block = Annotated[
-    Annotated[TextBlock, kind("text")]
-    | Annotated[ImageBlock, kind("image")]
-    | Annotated[ThinkingBlock, kind("thinking")]
-    | Annotated[ThinkingBlock, kind("redacted_thinking")]
-    | Annotated[ToolUseBlock, kind("tool_use")]
-    | Annotated[ToolResultBlock, kind("tool_result")],
-    by_type("only blocks of the types text, image, thinking, tool_use and tool_result are taken, no documents yet"),
+    Annotated[TextBlock, union_tag("text")]
+    | Annotated[ImageBlock, union_tag("image")]
+    | Annotated[ThinkingBlock, union_tag("thinking")]
+    | Annotated[ThinkingBlock, union_tag("redacted_thinking")]
+    | Annotated[ToolUseBlock, union_tag("tool_use")]
+    | Annotated[ToolResultBlock, union_tag("tool_result")],
+    type_discriminator(
+        "only blocks of the types text, image, thinking, tool_use and tool_result are taken, no documents yet"
+    ),
 ]
 
 
-class Message(Fields):
+class MessageParam(StrictModel):
     role: Literal["user", "assistant", "system"]
     content: Annotated[list[Block], BeforeValidator(_as_blocks, json_schema_input_type=str | list[Block])]
 
-    def said(self) -> Iterator[PromptMessage]:
-        """In the order of the blocks, texts that follow each other as one, with the pictures among them."""
+    def to_prompt(self) -> Iterator[PromptMessage]:
+        """Yield messages in the order of the blocks; consecutive texts and images become one message."""
         texts: list[TextBlock | ImageBlock] = []
         for block in self.content:
             if isinstance(block, TextBlock | ImageBlock):
                 texts.append(block)
                 continue
             if texts and not isinstance(block, ThinkingBlock):
-                yield self._said(texts)
+                yield self._to_prompt(texts)
                 texts = []
             if isinstance(block, ToolUseBlock):
-                yield call(block.id, block.name, json.dumps(block.input, ensure_ascii=False))
+                yield tool_call_message(block.id, block.name, json.dumps(block.input, ensure_ascii=False))
             elif isinstance(block, ToolResultBlock):
-                yield block.said()
+                yield block.to_prompt()
         if texts:
-            yield self._said(texts)
+            yield self._to_prompt(texts)
 
-    def _said(self, blocks: list[TextBlock | ImageBlock]) -> PromptMessage:
+    def _to_prompt(self, blocks: list[TextBlock | ImageBlock]) -> PromptMessage:
         text = _text([block for block in blocks if isinstance(block, TextBlock)])
-        pictures = [image(block.source.address) for block in blocks if isinstance(block, ImageBlock)]
-        return PromptMessage(self.role, [*pictures, {"type": "text", "text": text}] if pictures else text)
+        images = [image_part(block.source.image_url) for block in blocks if isinstance(block, ImageBlock)]
+        return PromptMessage(self.role, [*images, {"type": "text", "text": text}] if images else text)
 
 
-class Tool(Fields):
+class ToolParam(StrictModel):
     type: Literal["custom"] | None = None
     name: str
     description: str | None = None
@@ -160,72 +162,72 @@ class Tool(Fields):
     defer_loading: Literal[False] | None = None
     allowed_callers: list[Literal["direct"]] | None = None
 
-    def wanted(self) -> JSON:
+    def to_engine(self) -> JSON:
         function: JSON = {"name": self.name, "description": self.description, "strict": self.strict}
         function = {name: value for name, value in function.items() if value is not None}
         return {"type": "function", "function": {**function, "parameters": self.input_schema}}
 
 
-class ToolChoice(Fields):
+class ToolChoice(StrictModel):
     type: Literal["auto", "any", "none", "tool"]
     name: str | None = None
     disable_parallel_tool_use: bool | None = None
 
     @model_validator(mode="after")
-    def _named(self) -> ToolChoice:
+    def _require_name(self) -> ToolChoice:
         if (self.type == "tool") != (self.name is not None):
             raise ValueError("a `name` belongs to the type tool, and to no other")
         return self
 
-    def wanted(self) -> str | JSON:
+    def to_engine(self) -> str | JSON:
         if self.type == "tool":
             return {"type": "function", "function": {"name": self.name}}
         return "required" if self.type == "any" else self.type
 
 
-class Thinking(Fields):
-    """Whether the client wants to see what the model thinks. How long it thinks is the model's affair."""
+class Thinking(StrictModel):
+    """Says if the client wants to see the model's thinking; the budget is ignored."""
 
     type: Literal["enabled", "disabled", "adaptive", "between_tools"]
     budget_tokens: Annotated[int | None, Field(ge=1)] = None
     display: Literal["summarized", "omitted"] | None = None
 
 
-class Schema(Fields):
+class OutputFormat(StrictModel):
     type: Literal["json_schema"]
     schema_: dict[str, Any] = Field(alias="schema")
 
-    def wanted(self) -> JSON:
+    def to_engine(self) -> JSON:
         return {"type": "json_schema", "json_schema": {"name": "answer", "schema": self.schema_, "strict": True}}
 
 
-class OutputConfig(Fields):
+class OutputConfig(StrictModel):
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
-    format: Schema | None = None
+    format: OutputFormat | None = None
 
 
-class Edit(Fields):
-    """Thoughts are not shown to engines again, which is what such an edit asks for."""
+class ContextEdit(StrictModel):
+    """Asks to drop earlier thinking, which is never sent to the engine again anyway."""
 
     type: Annotated[str, Field(pattern="^clear_thinking_")]
     keep: Any = None
 
 
-class ContextManagement(Fields):
-    edits: list[Edit] | None = None
+class ContextManagement(StrictModel):
+    edits: list[ContextEdit] | None = None
 
 
-class Metadata(Fields):
+class Metadata(StrictModel):
     user_id: str | None = None
 
 
-class CountRequest(Body):
-    """What counts as input. Hints that change nothing in the answer are accepted and not used."""
+class CountTokensRequest(RequestBody):
+    """The fields that count as input. Hints that don't change the answer are accepted and ignored."""
 
     model: str
-    messages: Annotated[list[Message], Field(min_length=1)]
+    messages: Annotated[list[MessageParam], Field(min_length=1)]
     system: Texts | None = None
-    tools: list[Tool] | None = None
+    tools: list[ToolParam] | None = None
     tool_choice: ToolChoice | None = None
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
@@ -233,19 +235,19 @@ class CountRequest(Body):
     context_management: ContextManagement | None = None
     speed: Literal["standard"] | None = None
 
-    def said(self) -> tuple[PromptMessage, ...]:
-        """Raises InvalidInput where there is nothing to answer."""
+    def prompt_messages(self) -> tuple[PromptMessage, ...]:
+        """Return the conversation for the engine. Raises InvalidInput if there is nothing to answer."""
         system = [PromptMessage("system", _text(self.system))] if self.system else []
-        said = grouped([*system, *(said for message in self.messages for said in message.said())])
-        if not said:
+        merged = merge_messages([*system, *(part for message in self.messages for part in message.to_prompt())])
+        if not merged:
             raise InvalidInput("There is nothing to answer; send a text in `messages`.", param="messages")
-        return said
+        return merged
 
-    def wanted_tools(self) -> tuple[JSON, ...]:
-        return tuple(tool.wanted() for tool in self.tools or ())
+    def engine_tools(self) -> tuple[JSON, ...]:
+        return tuple(tool.to_engine() for tool in self.tools or ())
 
 
-class MessagesRequest(CountRequest):
+class MessagesRequest(CountTokensRequest):
     max_tokens: Annotated[int, Field(ge=1)]
     stream: bool | None = None
     temperature: Annotated[float | None, Field(ge=0, le=1)] = None
@@ -266,20 +268,20 @@ class MessagesRequest(CountRequest):
         output = self.output_config or OutputConfig()
         return EngineRequest(
             model=model.id,
-            messages=self.said(),
+            messages=self.prompt_messages(),
             sampling=resolve_sampling(sampling, model.sampling, self.max_tokens),
-            tools=self.wanted_tools(),
-            tool_choice=self.tool_choice.wanted() if self.tool_choice else None,
-            response_format=output.format.wanted() if output.format else None,
-            extra=self._passed_on(output),
+            tools=self.engine_tools(),
+            tool_choice=self.tool_choice.to_engine() if self.tool_choice else None,
+            response_format=output.format.to_engine() if output.format else None,
+            extra=self._engine_options(output),
         )
 
-    def _passed_on(self, output: OutputConfig) -> JSON:
-        single = self.tool_choice is not None and self.tool_choice.disable_parallel_tool_use
+    def _engine_options(self, output: OutputConfig) -> JSON:
+        one_at_a_time = self.tool_choice is not None and self.tool_choice.disable_parallel_tool_use
         values = {
             "top_k": self.top_k,
             "reasoning_effort": output.effort,
-            "parallel_tool_calls": False if single else None,
+            "parallel_tool_calls": False if one_at_a_time else None,
         }
         return {name: value for name, value in values.items() if value is not None}
 

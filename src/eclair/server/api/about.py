@@ -1,4 +1,4 @@
-"""`/api/about`: which Éclair this is, and what may leave its machine."""
+"""`/api/about`: the version, and what data may leave the machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eclair.app import App
 from eclair.doctor import OutgoingData, list_outgoing_data
 
 
-class About(BaseModel):
+class AboutReport(BaseModel):
     version: str
     leaving: list[OutgoingData]
 
@@ -19,7 +19,7 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["about"])
 
     @api.get("/about")
-    async def about() -> About:
-        return About(version=eclair.__version__, leaving=await list_outgoing_data(app.settings))
+    async def about() -> AboutReport:
+        return AboutReport(version=eclair.__version__, leaving=await list_outgoing_data(app.settings))
 
     return api

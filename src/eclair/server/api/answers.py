@@ -1,4 +1,4 @@
-"""`/api/answers`: a temporary chat. What is asked and answered is kept nowhere, not even as a run."""
+"""`/api/answers`: temporary chats. Neither question nor answer is stored, not even as a run."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from pydantic import Field
 
 from eclair.app import App
 from eclair.schema.messages import Role
-from eclair.server.api.turns import ChoicesBody
+from eclair.server.api.turns import TurnOptionsBody
 from eclair.server.principal import Caller
-from eclair.server.request_body import Fields
+from eclair.server.request_body import StrictModel
 from eclair.server.sse import EventStream
 
 
-class SaidBody(Fields):
+class TemporaryMessageBody(StrictModel):
     role: Literal["user", "assistant"]
     text: str
 
 
-class AnswerBody(ChoicesBody):
-    """All that was said so far, the question last; an answer that comes last is taken up."""
+class TemporaryTurnBody(TurnOptionsBody):
+    """The conversation so far, question last; if an answer comes last, it is continued."""
 
-    messages: Annotated[list[SaidBody], Field(min_length=1)]
+    messages: Annotated[list[TemporaryMessageBody], Field(min_length=1)]
 
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["temporary chat"])
 
     @api.post("/answers", response_class=EventStream)
-    async def answer_unkept(principal: Caller, body: AnswerBody) -> EventStream:
+    async def answer_unkept(principal: Caller, body: TemporaryTurnBody) -> EventStream:
         accepted = time.perf_counter()
-        said: list[tuple[Role, str]] = [(message.role, message.text) for message in body.messages]
-        return EventStream(await app.turns.ask_temporary(principal, said, body.options(), accepted))
+        messages: list[tuple[Role, str]] = [(message.role, message.text) for message in body.messages]
+        return EventStream(await app.turns.ask_temporary(principal, messages, body.options(), accepted))
 
     return api

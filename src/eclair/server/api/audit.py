@@ -43,11 +43,11 @@ class CallBody(BaseModel):
     reason: str | None
 
     @classmethod
-    def of(cls, call: CallRecord) -> Self:
+    def from_record(cls, call: CallRecord) -> Self:
         return cls(**{name: getattr(call, name) for name in cls.model_fields})
 
 
-class Calls(BaseModel):
+class CallList(BaseModel):
     """A page of the audit log, newest first, with the number of calls by verdict.
 
     Pass `next` as `before` to get the next page. `policy`, `hosts`, `private` and `days` are the current settings.
@@ -62,7 +62,7 @@ class Calls(BaseModel):
     next: int | None
 
 
-def wanted(
+def parse_filter(
     run: Text = None, host: Text = None, verdict: Verdict | None = None, purpose: Purpose | None = None
 ) -> CallFilter:
     """Build the filter from the query parameters."""
@@ -70,7 +70,7 @@ def wanted(
     return CallFilter(run=run or None, host=name or None, verdict=verdict, purpose=purpose)
 
 
-Wanted = Annotated[CallFilter, Depends(wanted)]
+Filter = Annotated[CallFilter, Depends(parse_filter)]
 
 
 def router(app: App) -> APIRouter:
@@ -80,24 +80,24 @@ def router(app: App) -> APIRouter:
     @api.get("")
     async def list_calls(
         principal: Caller,
-        which: Wanted,
+        which: Filter,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         before: Before = None,
-    ) -> Calls:
+    ) -> CallList:
         await app.calls.flush()
         calls = await store.list_calls(principal, which, limit + 1, before)
-        return Calls(
+        return CallList(
             policy=app.settings.egress,
             hosts=app.settings.egress_hosts,
             private=app.settings.private_addresses,
             days=app.settings.egress_days,
             counts=await store.count_calls(principal, which),
-            calls=[CallBody.of(call) for call in calls[:limit]],
+            calls=[CallBody.from_record(call) for call in calls[:limit]],
             next=calls[limit - 1].id if len(calls) > limit else None,
         )
 
     @api.get("/export", response_class=Response)
-    async def export_calls(principal: Caller, which: Wanted, format: AuditFormat = "csv") -> StreamingResponse:
+    async def export_calls(principal: Caller, which: Filter, format: AuditFormat = "csv") -> StreamingResponse:
         await app.calls.flush()
         name = f"eclair-egress-{datetime.now(UTC):%Y%m%d}.{format}"
         headers = {

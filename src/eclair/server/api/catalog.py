@@ -1,4 +1,4 @@
-"""`/api/catalog`: every model that could answer on this machine, with where it comes from and what it would take."""
+"""`/api/catalog`: every model known here, with its origin and what it needs to run on this machine."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from eclair.models.offers import Offer, list_offers
 from eclair.models.quantization import QuantizationOption, QuantizationReason
 
 
-class Quantisation(BaseModel):
+class QuantizationBody(BaseModel):
     quant: str
     size: int | None
     memory: int | None
     fits: bool | None
 
     @classmethod
-    def of(cls, option: QuantizationOption) -> Self:
+    def from_option(cls, option: QuantizationOption) -> Self:
         fits = memory.fits(option.memory) if option.memory is not None else None
         return cls(quant=option.quant, size=option.size, memory=option.memory, fits=fits)
 
 
 class CatalogModel(BaseModel):
-    """A model; sizes and memory are bytes, what is unknown is null.
+    """A model; sizes and memory in bytes, null if unknown.
 
-    `quant` is what is here or would be pulled, for that `reason`; null where the embedded engine cannot run it. `part`
-    is how many bytes of it have come. `expected` is how fast it would write here, null where it does not fit or nothing
-    tells. `known` is false for a file that somebody put into the models folder.
+    `quant` is the quantization that is installed or would be pulled, and `reason` why; null if the embedded engine
+    can't run the model. `part` is the number of bytes downloaded so far. `expected` is the estimated speed here, null
+    if the model doesn't fit or nothing is known. `known` is false for files that a person put into the models folder.
     """
 
     id: str
@@ -56,7 +56,7 @@ class CatalogModel(BaseModel):
     speculation: Speculation | None
     quirks: str
     european: bool
-    options: list[Quantisation]
+    options: list[QuantizationBody]
     quant: str | None
     reason: QuantizationReason | None
     part: int
@@ -69,7 +69,7 @@ class CatalogModel(BaseModel):
     known: bool
 
     @classmethod
-    def of(cls, offer: Offer, paces: SpeedEstimator, loaded: Collection[str] = ()) -> Self:
+    def from_offer(cls, offer: Offer, speeds: SpeedEstimator, loaded: Collection[str] = ()) -> Self:
         entry = offer.entry
         return cls(
             id=entry.id,
@@ -90,23 +90,25 @@ class CatalogModel(BaseModel):
             speculation=entry.speculation,
             quirks=entry.quirks,
             european=entry.is_european,
-            options=[Quantisation.of(option) for option in offer.options],
+            options=[QuantizationBody.from_option(option) for option in offer.options],
             quant=offer.quant,
             reason=offer.reason,
             part=offer.downloaded_bytes,
             size=offer.size,
             memory=offer.memory,
             fits=offer.fits,
-            expected=paces.estimate(entry, offer.size) if offer.fits else None,
+            expected=speeds.estimate(entry, offer.size) if offer.fits else None,
             installed=offer.installed,
             loaded=offer.installed and entry.id in loaded,
             known=offer.in_catalog,
         )
 
 
-class Speakers(BaseModel):
-    """Who lists `language`: models that can be asked now, by their ids, and the best European one to pull that fits;
-    `seconds` is how long that takes at the rate of the last download."""
+class LanguageModels(BaseModel):
+    """Models that support `language`: ids of those installed, and the best European one to pull that fits.
+
+    `seconds` is how long the pull takes at the rate of the last download.
+    """
 
     language: str
     here: list[str]
@@ -127,17 +129,21 @@ def router(app: App) -> APIRouter:
         return await asyncio.to_thread(_report, app, app.registry.loaded)
 
     @api.get("/speakers")
-    async def list_speakers(language: Annotated[str, Query(pattern=r"^[a-z]{2,3}$")]) -> Speakers:
-        found = await advise(language, await app.registry.models(), app.settings)
+    async def list_speakers(language: Annotated[str, Query(pattern=r"^[a-z]{2,3}$")]) -> LanguageModels:
+        advice = await advise(language, await app.registry.models(), app.settings)
         offer = None
-        if found.offer is not None:
-            offer = CatalogModel.of(found.offer, await asyncio.to_thread(SpeedEstimator.from_profiles, app.settings))
-        return Speakers(language=language, here=[model.id for model in found.here], offer=offer, seconds=found.seconds)
+        if advice.offer is not None:
+            offer = CatalogModel.from_offer(
+                advice.offer, await asyncio.to_thread(SpeedEstimator.from_profiles, app.settings)
+            )
+        return LanguageModels(
+            language=language, here=[model.id for model in advice.here], offer=offer, seconds=advice.seconds
+        )
 
     return api
 
 
 def _report(app: App, loaded: Collection[str]) -> CatalogReport:
-    paces = SpeedEstimator.from_profiles(app.settings)
-    models = [CatalogModel.of(offer, paces, loaded) for offer in list_offers(app.settings)]
+    speeds = SpeedEstimator.from_profiles(app.settings)
+    models = [CatalogModel.from_offer(offer, speeds, loaded) for offer in list_offers(app.settings)]
     return CatalogReport(memory=memory.physical(), models=models)

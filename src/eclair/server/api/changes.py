@@ -1,4 +1,4 @@
-"""`/api/changes`: what happens to conversations, as it happens."""
+"""`/api/changes`: a live stream of changes to conversations."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def router(app: App) -> APIRouter:
 
 async def _events(changes: ChangeFeed) -> AsyncGenerator[bytes, None]:
     async with aclosing(changes.follow()) as followed:
-        async for news in followed:
-            yield b"".join(b"data: %s\n\n" % orjson.dumps(change) for change in news)
+        async for batch in followed:
+            yield b"".join(b"data: %s\n\n" % orjson.dumps(change) for change in batch)

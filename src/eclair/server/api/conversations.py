@@ -1,4 +1,4 @@
-"""`/api/conversations` and `/api/search`: what is kept, read and changed."""
+"""`/api/conversations` and `/api/search`: list, read, change and search stored conversations."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from eclair.errors import InvalidInput
 from eclair.schema.messages import Conversation, Hit, Message, Mode, Web
 from eclair.server.api.turns import ModelName
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body
+from eclair.server.request_body import RequestBody
 from eclair.storage.conversations import ConversationCursor, ConversationEdit
 
-LONGEST_TAG = 40
-MOST_TAGS = 12
+MAX_TAG_CHARS = 40
+MAX_TAGS = 12
 
 
 def _tag(text: str) -> str:
-    """The tag as it is kept: composed, without space around it."""
+    """Normalize a tag: Unicode composed, without surrounding space."""
     tag = unicodedata.normalize("NFC", text).strip()
-    if not 1 <= len(tag) <= LONGEST_TAG or not tag.isprintable():
-        raise ValueError(f"a tag is 1 to {LONGEST_TAG} characters on one line")
+    if not 1 <= len(tag) <= MAX_TAG_CHARS or not tag.isprintable():
+        raise ValueError(f"a tag is 1 to {MAX_TAG_CHARS} characters on one line")
     return tag
 
 
 def _tags(tags: tuple[str, ...]) -> tuple[str, ...]:
-    if len(tags) > MOST_TAGS:
-        raise ValueError(f"a conversation has {MOST_TAGS} tags at most")
+    if len(tags) > MAX_TAGS:
+        raise ValueError(f"a conversation has {MAX_TAGS} tags at most")
     if len(set(tags)) < len(tags):
-        raise ValueError("a tag is there twice")
+        raise ValueError("a tag is listed twice")
     return tags
 
 
@@ -41,7 +41,7 @@ Tag = Annotated[str, AfterValidator(_tag)]
 Tags = Annotated[tuple[Tag, ...], AfterValidator(_tags)]
 
 
-class ChangedConversation(Body):
+class ConversationEditBody(RequestBody):
     title: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     leaf: str | None = None
     pinned: bool | None = None
@@ -52,7 +52,7 @@ class ChangedConversation(Body):
     web: Web | None = None
 
     def edit(self) -> ConversationEdit:
-        """A `model`, `mode` or `web` of null takes that away; anything else of null stays."""
+        """Build the edit. Null clears `model`, `mode` or `web`; for other fields it means no change."""
         return ConversationEdit(
             title=self.title,
             leaf=self.leaf,
@@ -66,7 +66,7 @@ class ChangedConversation(Body):
 
 
 class ConversationList(BaseModel):
-    """A page; `next` is the `before` of the next one. The pinned ones are on the first."""
+    """A page of the list; pass `next` as `before` to get the next page. Pinned ones are on the first page."""
 
     pinned: list[Conversation]
     conversations: list[Conversation]
@@ -82,17 +82,17 @@ class TagList(BaseModel):
     tags: list[TagCount]
 
 
-class Count(BaseModel):
+class ConversationCount(BaseModel):
     conversations: int
 
 
-class WholeConversation(BaseModel):
+class ConversationTree(BaseModel):
     conversation: Conversation
     messages: list[Message]
     running: str | None
 
 
-class Hits(BaseModel):
+class SearchResults(BaseModel):
     hits: list[Hit]
 
 
@@ -107,9 +107,9 @@ def router(app: App) -> APIRouter:
         before: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> ConversationList:
-        place = None if before is None else _place(before)
+        cursor = None if before is None else _parse_cursor(before)
         listed = await app.storage.conversations.list_conversations(
-            principal, limit, archived=archived, tag=tag, before=place
+            principal, limit, archived=archived, tag=tag, before=cursor
         )
         return ConversationList(
             pinned=listed.pinned,
@@ -123,31 +123,31 @@ def router(app: App) -> APIRouter:
         return TagList(tags=[TagCount(tag=tag, count=count) for tag, count in counts.items()])
 
     @api.get("/count")
-    async def count_conversations(principal: Caller) -> Count:
-        return Count(conversations=await app.storage.conversations.count_conversations(principal))
+    async def count_conversations(principal: Caller) -> ConversationCount:
+        return ConversationCount(conversations=await app.storage.conversations.count_conversations(principal))
 
     @api.get("/conversations/{id}")
-    async def read_conversation(principal: Caller, id: str) -> WholeConversation:
+    async def read_conversation(principal: Caller, id: str) -> ConversationTree:
         conversation, messages = await app.storage.conversations.get_tree(principal, id)
         running = next((message.run for message in messages if message.status == "running"), None)
-        return WholeConversation(conversation=conversation, messages=messages, running=running)
+        return ConversationTree(conversation=conversation, messages=messages, running=running)
 
     @api.patch("/conversations/{id}")
-    async def change_conversation(principal: Caller, id: str, body: ChangedConversation) -> Conversation:
+    async def change_conversation(principal: Caller, id: str, body: ConversationEditBody) -> Conversation:
         if body.model is not None:
             await app.registry.resolve(body.model)
         return await app.conversations.edit(principal, id, body.edit())
 
     @api.get("/search")
-    async def search(principal: Caller, q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Hits:
-        return Hits(hits=await app.storage.conversations.search_messages(principal, q, limit))
+    async def search(principal: Caller, q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> SearchResults:
+        return SearchResults(hits=await app.storage.conversations.search_messages(principal, q, limit))
 
     return api
 
 
-def _place(cursor: str) -> ConversationCursor:
-    """Where a page begins, from the `next` of the one before."""
-    found = re.fullmatch(r"(\d{1,16})\.(\w{1,64})", cursor, re.ASCII)
+def _parse_cursor(text: str) -> ConversationCursor:
+    """Parse the `next` of the previous page. Raises InvalidInput."""
+    found = re.fullmatch(r"(\d{1,16})\.(\w{1,64})", text, re.ASCII)
     if found is None:
         raise InvalidInput("`before` is the `next` of the page before; leave it out for the first.", param="before")
     return ConversationCursor(int(found[1]), found[2])

@@ -1,4 +1,4 @@
-"""What of `/api/conversations` deletes and brings back."""
+"""Routes of `/api/conversations` that delete and restore."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pydantic import Field
 
 from eclair.app import App
 from eclair.schema.messages import Conversation
-from eclair.server.api.conversations import Count
+from eclair.server.api.conversations import ConversationCount
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body
+from eclair.server.request_body import RequestBody
 from eclair.storage.conversations import Deletion
 
-LATEST = 2**53 - 1
-"""The largest whole number that every client can write."""
+MAX_MOMENT_MS = 2**53 - 1
+"""The largest integer that every JSON client can represent."""
 
 
-class RestoreBody(Body):
-    moment: Annotated[int, Field(ge=0, le=LATEST)]
+class RestoreBody(RequestBody):
+    moment: Annotated[int, Field(ge=0, le=MAX_MOMENT_MS)]
 
 
 def router(app: App) -> APIRouter:
@@ -31,8 +31,8 @@ def router(app: App) -> APIRouter:
         return await app.conversations.delete_all(principal, forever=forever)
 
     @api.post("/restore")
-    async def restore_all_conversations(principal: Caller, body: RestoreBody) -> Count:
-        return Count(conversations=await app.conversations.restore_all(principal, body.moment))
+    async def restore_all_conversations(principal: Caller, body: RestoreBody) -> ConversationCount:
+        return ConversationCount(conversations=await app.conversations.restore_all(principal, body.moment))
 
     @api.delete("/{id}", status_code=204)
     async def delete_conversation(principal: Caller, id: str, forever: bool = False) -> None:

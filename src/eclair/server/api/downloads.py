@@ -1,4 +1,4 @@
-"""`/api/models/pulls`: models are fetched, watched, stopped; and removed."""
+"""`/api/models/pulls`: download models, follow and cancel downloads; and remove models."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from eclair.models.download import DownloadStage
 from eclair.models.downloads import DownloadState, ModelDownload
 
 
-class NewPull(BaseModel):
+class NewPullBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=2000)]
     accept_license: Annotated[bool, Field(validation_alias=AliasChoices("accept_license", "accept_licence"))] = False
 
 
-class Fault(BaseModel):
+class PullFault(BaseModel):
     code: str
     message: str
 
 
 class PullReport(BaseModel):
-    """How far a pull of what was `asked` for is: `done` of `total` bytes of `file` in this stage, `rate` a second and
-    `left` seconds to go; a total of 0, and null, cannot be told."""
+    """Progress of a download of what was `asked` for.
+
+    This stage has `done` of `total` bytes of `file`, at `rate` bytes a second, with `left` seconds to go. A total of
+    0 and null mean unknown.
+    """
 
     id: str
     asked: str
@@ -42,10 +45,10 @@ class PullReport(BaseModel):
     total: int
     rate: float | None
     left: float | None
-    error: Fault | None
+    error: PullFault | None
 
     @classmethod
-    def of(cls, pull: ModelDownload) -> Self:
+    def from_download(cls, pull: ModelDownload) -> Self:
         entry, progress, error = pull.plan.entry, pull.progress, pull.error
         return cls(
             id=pull.id,
@@ -62,7 +65,7 @@ class PullReport(BaseModel):
             total=progress.total,
             rate=pull.throughput.rate,
             left=pull.throughput.seconds_left,
-            error=Fault(code=error.code, message=error.message) if error is not None else None,
+            error=PullFault(code=error.code, message=error.message) if error is not None else None,
         )
 
 
@@ -70,7 +73,7 @@ class PullList(BaseModel):
     pulls: list[PullReport]
 
 
-class Removed(BaseModel):
+class RemovedModel(BaseModel):
     freed: int
 
 
@@ -79,22 +82,22 @@ def router(app: App) -> APIRouter:
 
     @api.get("/pulls")
     async def list_pulls() -> PullList:
-        return PullList(pulls=[PullReport.of(pull) for pull in app.downloads.all()])
+        return PullList(pulls=[PullReport.from_download(pull) for pull in app.downloads.all()])
 
     @api.post("/pulls", status_code=202)
-    async def begin_pull(wanted: NewPull) -> PullReport:
-        return PullReport.of(await app.downloads.begin(wanted.name, accepted=wanted.accept_license))
+    async def begin_pull(body: NewPullBody) -> PullReport:
+        return PullReport.from_download(await app.downloads.begin(body.name, accepted=body.accept_license))
 
     @api.get("/pulls/{id}")
     async def show_pull(id: str) -> PullReport:
-        return PullReport.of(app.downloads.get(id))
+        return PullReport.from_download(app.downloads.get(id))
 
     @api.delete("/pulls/{id}", status_code=204)
     async def cancel_pull(id: str) -> None:
         await app.downloads.cancel(id)
 
     @api.delete("/{id}")
-    async def remove_model(id: str) -> Removed:
-        return Removed(freed=await app.downloads.remove(id))
+    async def remove_model(id: str) -> RemovedModel:
+        return RemovedModel(freed=await app.downloads.remove(id))
 
     return api

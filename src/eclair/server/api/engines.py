@@ -1,4 +1,4 @@
-"""`/api/engines`: the servers that answer, added, changed, probed and removed. A key goes in and never comes out."""
+"""`/api/engines`: list, add, change, probe and remove model servers. Keys are never returned."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from eclair.errors import EclairError
 from eclair.llm.servers.jurisdiction import LocationKind, ModelProvider, known_providers
 from eclair.llm.servers.probe import Finding, Probe
 from eclair.llm.servers.service import Server, ServerChange
-from eclair.server.request_body import Body
+from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream
 
-Names = Annotated[list[str], Field(max_length=100)]
+ModelNames = Annotated[list[str], Field(max_length=100)]
 Context = Annotated[int | None, Field(ge=0, le=100_000_000)]
 
 
-class EngineBody(Body):
-    """What can be said of a server. An empty `key` or `country`, or a `context` of 0, takes it away."""
+class EngineBody(RequestBody):
+    """Settings of a server. An empty `key` or `country`, or a `context` of 0, clears it."""
 
     url: str | None = None
     key: str | None = None
-    models: Names | None = None
+    models: ModelNames | None = None
     context: Context = None
     country: str | None = None
 
@@ -41,7 +41,7 @@ class NewEngine(EngineBody):
     url: str  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues]
 
 
-class PlaceReport(BaseModel):
+class LocationReport(BaseModel):
     where: LocationKind
     country: str | None
     provider: str | None
@@ -49,8 +49,10 @@ class PlaceReport(BaseModel):
 
 
 class EngineReport(BaseModel):
-    """A server. `state` is how it answered when it was last asked for its models, `detail` says why it did not;
-    `answers` are the models that it has."""
+    """A server, with the result of the last request for its models.
+
+    `detail` says why it is down; `answers` are the models it offers.
+    """
 
     name: str
     url: str
@@ -61,14 +63,14 @@ class EngineReport(BaseModel):
     answers: list[str]
     models: list[str]
     context: int | None
-    place: PlaceReport
+    place: LocationReport
     note: str | None
     probe: Probe | None
 
     @classmethod
-    def of(cls, server: Server, answers: Sequence[str], fault: EclairError | None) -> Self:
+    def from_server(cls, server: Server, answers: Sequence[str], fault: EclairError | None) -> Self:
         problem = server.problem or (fault.message if fault is not None else None)
-        where = server.location
+        location = server.location
         return cls(
             name=server.name,
             url=server.url,
@@ -79,7 +81,9 @@ class EngineReport(BaseModel):
             answers=list(answers),
             models=list(server.models),
             context=server.context,
-            place=PlaceReport(where=where.kind, country=where.country, provider=where.provider, stated=where.stated),
+            place=LocationReport(
+                where=location.kind, country=location.country, provider=location.provider, stated=location.stated
+            ),
             note=server.note,
             probe=server.probe,
         )
@@ -96,7 +100,7 @@ def router(app: App) -> APIRouter:
     async def report(server: Server) -> EngineReport:
         models = await app.registry.models()
         answers = [model.id for model in models if model.engine == server.name]
-        return EngineReport.of(server, answers, app.registry.fault(server.name))
+        return EngineReport.from_server(server, answers, app.registry.fault(server.name))
 
     @api.get("")
     async def list_engines() -> EngineList:
@@ -127,16 +131,16 @@ def router(app: App) -> APIRouter:
     @api.post("/{name}/probe", response_class=EventStream)
     async def probe_engine(name: str) -> EventStream:
         findings = app.servers.probe(name)
-        first = await anext(findings)  # what keeps it from beginning is an error of the call
-        return EventStream(_told(first, findings, app))
+        first = await anext(findings)  # an error before the first finding becomes the response
+        return EventStream(_probe_events(first, findings, app))
 
     return api
 
 
-async def _told(
+async def _probe_events(
     first: Finding | Probe, rest: AsyncGenerator[Finding | Probe, None], app: App
 ) -> AsyncGenerator[bytes, None]:
-    """Each finding as it comes, and how it ended."""
+    """Stream each finding as it comes, then the result."""
     async with aclosing(rest):
         yield _frame(first)
         try:

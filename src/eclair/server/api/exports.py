@@ -1,4 +1,4 @@
-"""`/api/export`: what is kept, as files to take away."""
+"""`/api/export`: export one conversation or everything as a file."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ def router(app: App) -> APIRouter:
         name, data = await render_conversation(
             await load_conversation(app.storage, app.runs, principal, id, gallery), format
         )
-        return Response(data, media_type=RENDERERS[format].media_type, headers=_attached(name))
+        return Response(data, media_type=RENDERERS[format].media_type, headers=_download_headers(name))
 
     @api.get("/export", response_class=StreamingResponse)
     async def export_everything(principal: Caller) -> StreamingResponse:
-        pieces = export_all(app.storage, app.runs, app.gallery, principal)
-        return StreamingResponse(pieces, media_type="application/zip", headers=_attached(zip_name()))
+        chunks = export_all(app.storage, app.runs, app.gallery, principal)
+        return StreamingResponse(chunks, media_type="application/zip", headers=_download_headers(zip_name()))
 
     return api
 
 
-def _attached(name: str) -> dict[str, str]:
-    """Headers that have a browser save the body under this name, and never show it as a page of ours."""
+def _download_headers(name: str) -> dict[str, str]:
+    """Headers that make browsers save the body under this name, and never show it as a page of ours."""
     return {
-        "Content-Disposition": attached(name),
+        "Content-Disposition": attachment_disposition(name),
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
 
 
-def attached(name: str) -> str:
-    """What has a browser save a body under this name (RFC 6266)."""
+def attachment_disposition(name: str) -> str:
+    """Build the `Content-Disposition` that makes browsers save the body under this name (RFC 6266)."""
     plain = name.encode("ascii", "replace").decode().replace("?", "_")
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,4 +1,4 @@
-"""`/api/feeds`: the newsroom's feeds are listed, added, switched, fetched and erased; OPML in and out."""
+"""`/api/feeds`: list, add, switch, fetch and delete news feeds; import and export OPML."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eclair.errors import InvalidInput, TooLarge
 from eclair.schema.feeds import FeedOutline
 from eclair.schema.principal import Principal
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body
+from eclair.server.request_body import RequestBody
 from eclair.storage.feeds import FeedSummary, StoredFeed
 from eclair.web.feeds.parser import MAX_FEED_BYTES, StarterFeed, starter_feeds, write_opml
 from eclair.web.feeds.service import FeedState, feed_state
@@ -27,7 +27,10 @@ _FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/x-opml": {}}}}
 
 
 class FeedBody(BaseModel):
-    """A feed; times in milliseconds. `fault` says why the last fetch failed, `due` when the next one is."""
+    """A feed, with times in milliseconds since 1970.
+
+    `fault` says why the last fetch failed; `due` is the time of the next one.
+    """
 
     id: str
     url: str
@@ -43,7 +46,7 @@ class FeedBody(BaseModel):
     fault: str | None
 
     @classmethod
-    def of(cls, listed: FeedSummary) -> FeedBody:
+    def from_summary(cls, listed: FeedSummary) -> FeedBody:
         feed = listed.feed
         state = feed_state(feed, time.time())
         return cls(
@@ -63,7 +66,7 @@ class FeedBody(BaseModel):
 
 
 class StarterBody(BaseModel):
-    """A feed that comes along; `listed` where the owner has it."""
+    """A feed of the starter list; `listed` if it was added already."""
 
     name: str
     url: str
@@ -74,32 +77,32 @@ class StarterBody(BaseModel):
     listed: bool
 
 
-class NewFeed(Body):
+class NewFeed(RequestBody):
     """The address of a feed, or of a site that names one."""
 
     url: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-class FeedEdit(Body):
+class FeedEdit(RequestBody):
     active: bool
 
 
-class Chosen(Body):
-    """Starters by their addresses, or all of a language."""
+class StarterSelection(RequestBody):
+    """Starter feeds by address, or all of a language."""
 
     urls: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
     language: Annotated[str | None, Field(pattern="^[a-z]{2}$")] = None
 
 
-class Added(BaseModel):
-    """How many feeds were added, and how many of the list were there already."""
+class AddedFeeds(BaseModel):
+    """Number of feeds added, and of feeds that were listed before."""
 
     added: int
     known: int
 
 
-class Waiting(BaseModel):
-    """How many feeds are fetched now; the list says how far they are."""
+class RefreshedFeeds(BaseModel):
+    """Number of feeds being fetched; the list has the state of each."""
 
     feeds: int
 
@@ -109,19 +112,21 @@ def router(app: App) -> APIRouter:
     feeds = app.feeds
 
     async def shown(principal: Principal, feed: StoredFeed) -> FeedBody:
-        return next(FeedBody.of(each) for each in await feeds.list_feeds(principal) if each.feed.id == feed.id)
+        return next(
+            FeedBody.from_summary(each) for each in await feeds.list_feeds(principal) if each.feed.id == feed.id
+        )
 
     @api.get("")
     async def list_feeds(principal: Caller) -> list[FeedBody]:
-        return [FeedBody.of(each) for each in await feeds.list_feeds(principal)]
+        return [FeedBody.from_summary(each) for each in await feeds.list_feeds(principal)]
 
     @api.post("", status_code=201)
     async def add_feed(principal: Caller, body: NewFeed) -> FeedBody:
         return await shown(principal, await feeds.add(principal, body.url))
 
     @api.post("/refresh", status_code=202)
-    async def refresh_feeds(principal: Caller, id: Annotated[str | None, Query()] = None) -> Waiting:
-        return Waiting(feeds=await feeds.refresh_soon(principal, id))
+    async def refresh_feeds(principal: Caller, id: Annotated[str | None, Query()] = None) -> RefreshedFeeds:
+        return RefreshedFeeds(feeds=await feeds.refresh_soon(principal, id))
 
     @api.get("/starter")
     async def list_starters(principal: Caller) -> list[StarterBody]:
@@ -129,14 +134,14 @@ def router(app: App) -> APIRouter:
         return [_starter(each, listed) for each in starter_feeds()]
 
     @api.post("/starter", status_code=201)
-    async def add_starters(principal: Caller, body: Chosen) -> Added:
+    async def add_starters(principal: Caller, body: StarterSelection) -> AddedFeeds:
         chosen = [each for each in starter_feeds() if each.url in body.urls or each.language == body.language]
         if not chosen:
-            raise InvalidInput("No feed of the starter list is meant; GET /api/feeds/starter lists them.")
-        taken = await feeds.import_outlines(
+            raise InvalidInput("No feed of the starter list matches; GET /api/feeds/starter lists them.")
+        imported = await feeds.import_outlines(
             principal, [FeedOutline(each.url, each.name, None, each.language) for each in chosen]
         )
-        return Added(added=len(taken.added), known=taken.already_listed)
+        return AddedFeeds(added=len(imported.added), known=imported.already_listed)
 
     @api.get("/opml", response_class=Response, responses=_FILE)
     async def export_opml(principal: Caller) -> Response:
@@ -150,9 +155,9 @@ def router(app: App) -> APIRouter:
     @api.post("/opml", status_code=201, openapi_extra=_OPML)
     async def import_opml(
         principal: Caller, request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "The file"
-    ) -> Added:
-        taken = await feeds.import_opml(principal, await _received(request, name), name)
-        return Added(added=len(taken.added), known=taken.already_listed)
+    ) -> AddedFeeds:
+        imported = await feeds.import_opml(principal, await _read_body(request, name), name)
+        return AddedFeeds(added=len(imported.added), known=imported.already_listed)
 
     @api.patch("/{id}")
     async def switch_feed(principal: Caller, id: str, body: FeedEdit) -> FeedBody:
@@ -165,12 +170,12 @@ def router(app: App) -> APIRouter:
     return api
 
 
-async def _received(request: Request, name: str) -> bytes:
-    """The body. Raises TooLarge, and InvalidInput where it does not come whole."""
+async def _read_body(request: Request, name: str) -> bytes:
+    """Read the body. Raises TooLarge, and InvalidInput if the client disconnects."""
     data = bytearray()
     try:
-        async for piece in request.stream():
-            data += piece
+        async for chunk in request.stream():
+            data += chunk
             if len(data) > MAX_FEED_BYTES:
                 raise TooLarge(f"{name} is larger than {MAX_FEED_BYTES >> 20} MB, the limit of a list of feeds.")
     except ClientDisconnect:

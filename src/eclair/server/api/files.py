@@ -1,4 +1,4 @@
-"""`/api/files`: files are taken in, shown as far as they are read, page by page, and erased."""
+"""`/api/files`: upload files, show their pages as they are read, and delete them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from eclair.schema.documents import BlockKind, Read
 from eclair.schema.messages import Fault
 from eclair.schema.principal import Principal
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body
+from eclair.server.request_body import RequestBody
 from eclair.storage.documents import StoredPage
 from eclair.storage.files import FileState, StoredFile
 
 FileName = Annotated[str, Query(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")]
-WIDEST = 2000
-"""Pixels of a page's picture."""
+MAX_PAGE_IMAGE_PIXELS = 2000
+"""Width of a page's image."""
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -36,7 +36,7 @@ _BODY: dict[str, Any] = {
 
 
 class FileBody(BaseModel):
-    """A file and how far it is. Of its `chunks` those that are `embedded` are found by meaning, all by their words."""
+    """A file and its progress. All `chunks` are found by words, the `embedded` ones by meaning too."""
 
     id: str
     name: str
@@ -53,8 +53,8 @@ class FileBody(BaseModel):
     remarks: tuple[str, ...]
 
     @classmethod
-    def of(cls, each: FileState) -> FileBody:
-        file, document = each.file, each.document
+    def from_state(cls, state: FileState) -> FileBody:
+        file, document = state.file, state.document
         return cls(
             id=file.id,
             name=file.name,
@@ -72,15 +72,15 @@ class FileBody(BaseModel):
         )
 
 
-class Files(BaseModel):
-    """A page of the list; `next` is what `before` is to be for the one after it."""
+class FileList(BaseModel):
+    """A page of the list; pass `next` as `before` to get the next page."""
 
     files: list[FileBody]
     next: str | None
 
 
-class FileEdit(Body):
-    """What is to be another; what is left out stays."""
+class FileEdit(RequestBody):
+    """Changes to a file; fields left out stay."""
 
     name: Annotated[str | None, Field(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")] = None
     library: str | None = None
@@ -95,8 +95,11 @@ class BlockBody(BaseModel):
 
 
 class PageBody(BaseModel):
-    """A page as text. `start` is the place of its first character in the whole document; blocks count from there.
-    `picture` is where it is to be seen, None where it has no fixed form."""
+    """A page as text.
+
+    `start` is the offset of its first character in the document; blocks count from there. `picture` is the address of
+    its image, null for pages without a fixed layout.
+    """
 
     number: int
     label: str | None
@@ -109,7 +112,7 @@ class PageBody(BaseModel):
 
 
 class BoxBody(BaseModel):
-    """Where words stand on a page: shares of its width and height, from its top left."""
+    """A box around words, in fractions of the page's width and height from its top left."""
 
     page: int
     left: float
@@ -125,8 +128,8 @@ def router(app: App) -> APIRouter:
     @api.post("", status_code=201, openapi_extra=_BODY)
     async def add_file(principal: Caller, request: Request, name: FileName, library: str | None = None) -> FileBody:
         media = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip()
-        source = received(request, name, app.settings.max_file_mb)
-        return FileBody.of(await app.ingestor.ingest(principal, name, media, source, library=library))
+        source = receive_body(request, name, app.settings.max_file_mb)
+        return FileBody.from_state(await app.ingestor.ingest(principal, name, media, source, library=library))
 
     @api.get("")
     async def list_files(
@@ -134,17 +137,17 @@ def router(app: App) -> APIRouter:
         library: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 100,
         before: str | None = None,
-    ) -> Files:
+    ) -> FileList:
         listed = await storage.files.list_files(principal, limit, library=library, before=before)
-        return Files(files=[FileBody.of(each) for each in listed.files], next=listed.next)
+        return FileList(files=[FileBody.from_state(each) for each in listed.files], next=listed.next)
 
     @api.get("/{id}")
     async def show_file(principal: Caller, id: str) -> FileBody:
-        return FileBody.of(await storage.files.get_file(principal, id))
+        return FileBody.from_state(await storage.files.get_file(principal, id))
 
     @api.patch("/{id}")
     async def change_file(principal: Caller, id: str, edit: FileEdit) -> FileBody:
-        return FileBody.of(await storage.files.edit_file(principal, id, name=edit.name, library=edit.library))
+        return FileBody.from_state(await storage.files.edit_file(principal, id, name=edit.name, library=edit.library))
 
     @api.delete("/{id}", status_code=204)
     async def delete_file(principal: Caller, id: str) -> None:
@@ -152,7 +155,7 @@ def router(app: App) -> APIRouter:
 
     @api.post("/{id}/retry")
     async def read_again(principal: Caller, id: str) -> FileBody:
-        return FileBody.of(await app.ingestor.retry(principal, id))
+        return FileBody.from_state(await app.ingestor.retry(principal, id))
 
     @api.get("/{id}/content", response_class=FileResponse)
     async def content(principal: Caller, id: str) -> FileResponse:
@@ -161,18 +164,18 @@ def router(app: App) -> APIRouter:
     @api.get("/{id}/pages/{number}")
     async def page(principal: Caller, id: str, number: Annotated[int, Field(ge=1)]) -> PageBody:
         stored = await _stored(principal, id, number)
-        pictured = stored.page.width is not None
-        return page_body(stored, f"/api/files/{id}/pages/{number}/picture" if pictured else None)
+        has_image = stored.page.width is not None
+        return page_body(stored, f"/api/files/{id}/pages/{number}/picture" if has_image else None)
 
     @api.get("/{id}/pages/{number}/picture")
     async def picture(
         principal: Caller,
         id: str,
         number: Annotated[int, Field(ge=1)],
-        width: Annotated[int, Query(ge=50, le=WIDEST)] = 900,
+        width: Annotated[int, Query(ge=50, le=MAX_PAGE_IMAGE_PIXELS)] = 900,
     ) -> Response:
         if (await _stored(principal, id, number)).page.width is None:
-            raise NotFound("This page has no fixed form; its text is at /api/files/{id}/pages/{number}.")
+            raise NotFound("This page has no fixed layout; its text is at /api/files/{id}/pages/{number}.")
         file = (await storage.files.get_file(principal, id)).file
         png = await app.ingestor.render_page(file, number, width)
         return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
@@ -192,14 +195,14 @@ def router(app: App) -> APIRouter:
         file = (await storage.files.get_file(principal, id)).file
         found = await storage.documents.list_pages(file.sha256, number, number)
         if not found:
-            raise NotFound(f"{file.name} has no page {number}, or it is not read yet.")
+            raise NotFound(f"{file.name} has no page {number}, or it has not been read yet.")
         return found[0]
 
     return api
 
 
 def download(app: App, file: StoredFile) -> FileResponse:
-    """Its bytes, to be saved: nothing of it is shown by the browser itself, so that no script in it runs as ours."""
+    """Serve a file to be saved: the browser must not display it, or scripts in it would run as ours."""
     return FileResponse(
         app.blobs.path(file.sha256),
         media_type="application/octet-stream",
@@ -210,18 +213,18 @@ def download(app: App, file: StoredFile) -> FileResponse:
     )
 
 
-async def received(request: Request, name: str, most_mb: int) -> AsyncGenerator[bytes, None]:
-    """The body as it comes. Raises TooLarge, and InvalidInput where it is empty or breaks off."""
+async def receive_body(request: Request, name: str, max_mb: int) -> AsyncGenerator[bytes, None]:
+    """Yield the body as it arrives. Raises TooLarge, and InvalidInput if it is empty or breaks off."""
     try:
-        async with aclosing(limit_size(request.stream(), name, most_mb)) as pieces:
-            async for piece in pieces:
-                yield piece
+        async with aclosing(limit_size(request.stream(), name, max_mb)) as chunks:
+            async for chunk in chunks:
+                yield chunk
     except ClientDisconnect:
         raise InvalidInput(f"{name} did not arrive whole; send it again.") from None
 
 
 def page_body(stored: StoredPage, picture: str | None) -> PageBody:
-    """A page as the source pane shows it; `picture` is where it is to be seen."""
+    """Build a page as the source pane shows it; `picture` is the address of its image."""
     page = stored.page
     return PageBody(
         number=page.number,
@@ -239,7 +242,7 @@ def page_body(stored: StoredPage, picture: str | None) -> PageBody:
 
 
 def _boxes(stored: StoredPage, start: int, end: int) -> list[BoxBody]:
-    """The words of a page in characters `start` to `end` of the document; those beside one another in one box."""
+    """Build boxes around a page's words between two offsets of the document; adjacent words share a box."""
     page = stored.page
     if page.width is None or page.height is None:
         return []
@@ -255,7 +258,7 @@ def _boxes(stored: StoredPage, start: int, end: int) -> list[BoxBody]:
             bottom=word.bottom / page.height,
         )
         last = boxes[-1] if boxes else None
-        if last is not None and _beside(last, box):
+        if last is not None and _is_adjacent(last, box):
             boxes[-1] = last.model_copy(
                 update={"right": box.right, "top": min(last.top, box.top), "bottom": max(last.bottom, box.bottom)}
             )
@@ -264,8 +267,8 @@ def _boxes(stored: StoredPage, start: int, end: int) -> list[BoxBody]:
     return boxes
 
 
-def _beside(one: BoxBody, other: BoxBody) -> bool:
-    """Whether `other` follows in the same line."""
-    height = max(one.bottom - one.top, other.bottom - other.top)
-    level = min(one.bottom, other.bottom) - max(one.top, other.top) > height / 2
-    return level and -height <= other.left - one.right < 2 * height
+def _is_adjacent(box: BoxBody, following: BoxBody) -> bool:
+    """Return True if `following` continues the line of `box`."""
+    height = max(box.bottom - box.top, following.bottom - following.top)
+    is_level = min(box.bottom, following.bottom) - max(box.top, following.top) > height / 2
+    return is_level and -height <= following.left - box.right < 2 * height

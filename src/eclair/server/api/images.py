@@ -1,4 +1,4 @@
-"""`/api/pictures`: what draws, pictures made outside a conversation as they come, and the gallery of all of them."""
+"""`/api/pictures`: image models, images outside conversations, and the gallery of all images."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from eclair.schema.images import (
     ImageRequest,
     ImageUpdate,
 )
-from eclair.server.api.exports import attached
+from eclair.server.api.exports import attachment_disposition
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body, Fields
+from eclair.server.request_body import RequestBody, StrictModel
 from eclair.server.sse import EventStream
-from eclair.server.streaming import GONE, unless_gone
+from eclair.server.streaming import CLIENT_GONE, unless_disconnected
 from eclair.transfer.export_view import image_file_name
 
-FOR_EVER = "private, max-age=31536000, immutable"
-"""What is kept under an id never changes."""
+IMMUTABLE_CACHE = "private, max-age=31536000, immutable"
+"""The image of an id never changes."""
 
-Id = Annotated[str, Field(min_length=1, max_length=100)]
+ImageId = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class WishBody(Fields):
-    """How pictures are to be made; what is left out is the model's affair."""
+class ImageRequestBody(StrictModel):
+    """Options for generating images; the model decides what is left out."""
 
     model: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     width: Annotated[int | None, Field(ge=1, le=100_000)] = None
@@ -51,23 +51,23 @@ class WishBody(Fields):
     guidance: float | None = None
     style: str | None = None
     negative: str = ""
-    sources: Annotated[tuple[Id, ...], Field(max_length=MAX_SOURCES)] = ()
-    mask: Id | None = None
+    sources: Annotated[tuple[ImageId, ...], Field(max_length=MAX_SOURCES)] = ()
+    mask: ImageId | None = None
     strength: float | None = None
 
-    def wish(self) -> ImageRequest:
+    def image_request(self) -> ImageRequest:
         given: dict[str, Any] = self.model_dump(include=set(ImageRequest.__dataclass_fields__))
         return ImageRequest(**given)
 
 
-class PictureWanted(WishBody, Body):
-    """A picture that belongs to no conversation."""
+class NewImageBody(ImageRequestBody, RequestBody):
+    """An image that belongs to no conversation."""
 
     prompt: str
 
 
-class PictureBody(BaseModel):
-    """A picture that is kept. Times are milliseconds since 1970, UTC; sizes are in pixels, `size` is in bytes."""
+class ImageBody(BaseModel):
+    """A stored image. Times in milliseconds since 1970, UTC; width and height in pixels, `size` in bytes."""
 
     id: str
     conversation: str | None
@@ -88,20 +88,20 @@ class PictureBody(BaseModel):
     revised_prompt: str | None
 
     @classmethod
-    def of(cls, picture: GeneratedImage) -> PictureBody:
+    def from_image(cls, picture: GeneratedImage) -> ImageBody:
         return cls(**{name: getattr(picture, name) for name in cls.model_fields})
 
 
-class Pictures(BaseModel):
-    """A page of the gallery; `next` is what `before` is to be for the one after it."""
+class ImageList(BaseModel):
+    """A page of the gallery; pass `next` as `before` to get the next page."""
 
-    pictures: list[PictureBody]
+    pictures: list[ImageBody]
     next: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class PictureModelBody(ImageModel):
-    """What draws; see docs/pictures.md. `default` is the one that does when none is named."""
+class ImageModelBody(ImageModel):
+    """An image model; see docs/pictures.md. `default` marks the one used if none is named."""
 
     default: bool = False
 
@@ -111,10 +111,10 @@ class StyleBody(BaseModel):
     title: str
 
 
-class PictureModels(BaseModel):
-    """What draws, and the styles there are."""
+class ImageModelList(BaseModel):
+    """The image models and styles."""
 
-    models: list[PictureModelBody]
+    models: list[ImageModelBody]
     styles: list[StyleBody]
 
 
@@ -123,19 +123,19 @@ def router(app: App) -> APIRouter:
     gallery, images = app.gallery, app.images
 
     @api.get("/models")
-    async def list_models() -> PictureModels:
+    async def list_models() -> ImageModelList:
         models = await images.models()
         default = images.default_among(models)
-        return PictureModels(
-            models=[PictureModelBody(**asdict(model), default=model is default) for model in models],
+        return ImageModelList(
+            models=[ImageModelBody(**asdict(model), default=model is default) for model in models],
             styles=[StyleBody(name=style.name, title=style.title) for style in styles().values()],
         )
 
     @api.post("", response_class=EventStream)
-    async def draw(principal: Caller, body: PictureWanted, request: Request) -> Response:
-        preparing = images.prepare(principal, body.prompt, body.wish(), body.model)
-        job = await unless_gone(request, preparing)
-        return GONE if job is None else EventStream(_events(images.generate(job)))
+    async def draw(principal: Caller, body: NewImageBody, request: Request) -> Response:
+        preparing = images.prepare(principal, body.prompt, body.image_request(), body.model)
+        job = await unless_disconnected(request, preparing)
+        return CLIENT_GONE if job is None else EventStream(_events(images.generate(job)))
 
     @api.get("")
     async def list_pictures(
@@ -143,22 +143,22 @@ def router(app: App) -> APIRouter:
         q: Annotated[str, Query(max_length=500)] = "",
         before: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 60,
-    ) -> Pictures:
+    ) -> ImageList:
         listed = await gallery.list_images(principal, limit, words=q, before=before)
-        return Pictures(pictures=[PictureBody.of(each) for each in listed.pictures], next=listed.next)
+        return ImageList(pictures=[ImageBody.from_image(each) for each in listed.pictures], next=listed.next)
 
     @api.get("/{id}")
-    async def show_picture(principal: Caller, id: str) -> PictureBody:
-        return PictureBody.of(await gallery.get_image(principal, id))
+    async def show_picture(principal: Caller, id: str) -> ImageBody:
+        return ImageBody.from_image(await gallery.get_image(principal, id))
 
     @api.get("/{id}/content", response_class=FileResponse)
     async def content(principal: Caller, id: str, download: bool = False) -> FileResponse:
-        return shown(gallery, await gallery.get_image(principal, id), download=download)
+        return image_response(gallery, await gallery.get_image(principal, id), download=download)
 
     @api.get("/{id}/thumbnail", response_class=FileResponse)
     async def thumbnail(principal: Caller, id: str) -> FileResponse:
         picture = await gallery.get_image(principal, id)
-        headers = {"Cache-Control": FOR_EVER, "X-Content-Type-Options": "nosniff"}
+        headers = {"Cache-Control": IMMUTABLE_CACHE, "X-Content-Type-Options": "nosniff"}
         return FileResponse(gallery.path(picture, thumbnail=True), media_type="image/webp", headers=headers)
 
     @api.get("/{id}/preview", response_class=Response)
@@ -174,29 +174,29 @@ def router(app: App) -> APIRouter:
     return api
 
 
-def shown(gallery: Gallery, picture: GeneratedImage, *, download: bool = False) -> FileResponse:
-    """Its bytes, to be shown, or saved under a name. Raises NotFound where it was deleted meanwhile."""
+def image_response(gallery: Gallery, picture: GeneratedImage, *, download: bool = False) -> FileResponse:
+    """Serve an image to show or to save. Raises NotFound if it was deleted meanwhile."""
     path = gallery.path(picture)
     if not path.exists():
         raise NotFound(f"There is no picture {picture.id!r}.")
-    headers = {"Cache-Control": FOR_EVER, "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": IMMUTABLE_CACHE, "X-Content-Type-Options": "nosniff"}
     if download:
-        headers["Content-Disposition"] = attached(image_file_name(picture))
+        headers["Content-Disposition"] = attachment_disposition(image_file_name(picture))
     return FileResponse(path, media_type=picture.media, headers=headers)
 
 
-async def _events(making: AsyncGenerator[ImageUpdate, None]) -> AsyncGenerator[bytes, None]:
-    """What is made, as server-sent events; a fault is the last of them."""
+async def _events(updates: AsyncGenerator[ImageUpdate, None]) -> AsyncGenerator[bytes, None]:
+    """Encode updates as server-sent events; an error becomes the last one."""
     try:
-        async with aclosing(making) as pieces:
-            async for piece in pieces:
-                match piece:
+        async with aclosing(updates):
+            async for update in updates:
+                match update:
                     case ImageQueued():
-                        yield _event("waiting", asdict(piece))
+                        yield _event("waiting", asdict(update))
                     case ImageProgressed():
-                        yield _event("progress", asdict(piece))
+                        yield _event("progress", asdict(update))
                     case ImageFinished():
-                        yield _event("picture", PictureBody.of(piece.picture).model_dump())
+                        yield _event("picture", ImageBody.from_image(update.picture).model_dump())
     except EclairError as error:
         yield _event("fault", {"code": error.code, "message": error.message})
 

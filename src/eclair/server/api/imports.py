@@ -1,4 +1,4 @@
-"""`/api/imports`: an export of another program is read, shown, and then kept."""
+"""`/api/imports`: read another program's export, preview it, then import it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,8 @@ from eclair.server.sse import EventStream
 from eclair.transfer.import_service import ImportProgress
 from eclair.transfer.normalize import Kind
 
-PIECE = 1 << 20
-"""Bytes that are gathered before they are written."""
-OFTEN = 0.1
-"""Seconds between two words on how far an import is."""
+WRITE_CHUNK_BYTES = 1 << 20
+PROGRESS_INTERVAL_S = 0.1
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -34,8 +32,8 @@ _BODY: dict[str, Any] = {
 }
 
 
-class WaitingImport(BaseModel):
-    """What the file holds; nothing of it is kept yet."""
+class ImportPreviewBody(BaseModel):
+    """The content of an export; nothing is stored yet."""
 
     id: str
     kind: Kind
@@ -51,15 +49,15 @@ def router(app: App) -> APIRouter:
     @api.post("", status_code=201, openapi_extra=_BODY)
     async def read_export(
         request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "The file"
-    ) -> WaitingImport:
+    ) -> ImportPreviewBody:
         folder = await asyncio.to_thread(app.imports.open_folder)
         with tempfile.TemporaryFile(dir=folder) as file:
             try:
                 await _receive(request, file)
             except OSError as error:
-                raise StoreError(f"{name} cannot be kept in {folder} while it is read: {error.strerror}.") from error
+                raise StoreError(f"{name} cannot be stored in {folder}: {error.strerror}.") from error
             id, preview = await app.imports.stage(file, name)
-        return WaitingImport(
+        return ImportPreviewBody(
             id=id,
             kind=preview.kind,
             conversations=preview.conversations,
@@ -71,7 +69,7 @@ def router(app: App) -> APIRouter:
     @api.post("/{id}", response_class=EventStream)
     async def carry_out_import(principal: Caller, id: str) -> EventStream:
         app.imports.check(id)
-        return EventStream(_told(app.imports.run(id, principal)))
+        return EventStream(_progress_events(app.imports.run(id, principal)))
 
     @api.delete("/{id}", status_code=204)
     async def drop_import(id: str) -> None:
@@ -81,29 +79,29 @@ def router(app: App) -> APIRouter:
 
 
 async def _receive(request: Request, file: BinaryIO) -> None:
-    """Write the body to the file as it comes."""
-    gathered = bytearray()
+    """Write the body to the file as it arrives."""
+    buffer = bytearray()
     try:
-        async for piece in request.stream():
-            gathered += piece
-            if len(gathered) >= PIECE:
-                await asyncio.to_thread(file.write, bytes(gathered))
-                gathered.clear()
+        async for chunk in request.stream():
+            buffer += chunk
+            if len(buffer) >= WRITE_CHUNK_BYTES:
+                await asyncio.to_thread(file.write, bytes(buffer))
+                buffer.clear()
     except ClientDisconnect:
         raise InvalidInput("The file did not arrive whole; send it again.") from None
-    await asyncio.to_thread(file.write, bytes(gathered))
+    await asyncio.to_thread(file.write, bytes(buffer))
 
 
-async def _told(steps: AsyncGenerator[ImportProgress, None]) -> AsyncGenerator[bytes, None]:
-    """How far the import is, now and then, and how it ended."""
-    told = 0.0
+async def _progress_events(steps: AsyncGenerator[ImportProgress, None]) -> AsyncGenerator[bytes, None]:
+    """Stream progress a few times a second, then the result."""
+    last_sent = 0.0
     async with aclosing(steps):
         try:
             async for step in steps:
                 if step.finished:
                     yield _frame(_finished(step))
-                elif time.monotonic() - told >= OFTEN:
-                    told = time.monotonic()
+                elif time.monotonic() - last_sent >= PROGRESS_INTERVAL_S:
+                    last_sent = time.monotonic()
                     yield _frame({"done": step.done, "of": step.of})
         except EclairError as error:
             yield _frame({"error": {"code": error.code, "message": error.message, "param": error.param}})

@@ -1,4 +1,4 @@
-"""`/api/libraries`: named collections of files, which a turn can have searched."""
+"""`/api/libraries`: named collections of files that a turn can search."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from pydantic import BaseModel, Field
 
 from eclair.app import App
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body
+from eclair.server.request_body import RequestBody
 from eclair.storage.libraries import Library, LibrarySummary
 
-LibraryNamed = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w][\w.-]*$")]
+NewLibraryName = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w][\w.-]*$")]
 
 
 class LibraryBody(BaseModel):
-    """A library, its files and their bytes; `waiting` are those that are not read yet, `failed` cannot be."""
+    """A library with its number of files and bytes.
+
+    `waiting` files have not been read yet, `failed` ones can't be read.
+    """
 
     id: str
     name: str
@@ -27,7 +30,7 @@ class LibraryBody(BaseModel):
     failed: int = 0
 
     @classmethod
-    def of(cls, listed: LibrarySummary) -> LibraryBody:
+    def from_summary(cls, listed: LibrarySummary) -> LibraryBody:
         library = listed.library
         return cls(
             id=library.id,
@@ -40,32 +43,36 @@ class LibraryBody(BaseModel):
         )
 
 
-class NewLibrary(Body):
-    """A name is one word, so that it can be written as `@name`."""
+class NewLibrary(RequestBody):
+    """A new library. Its name is a single word, so that it can be written as `@name`."""
 
-    name: LibraryNamed
+    name: NewLibraryName
 
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/libraries", tags=["libraries"])
     libraries = app.storage.libraries
 
-    def bare(library: Library) -> LibraryBody:
+    def empty_library(library: Library) -> LibraryBody:
         return LibraryBody(id=library.id, name=library.name, created=library.created)
 
     @api.get("")
     async def list_libraries(principal: Caller) -> list[LibraryBody]:
-        return [LibraryBody.of(each) for each in await libraries.list_libraries(principal)]
+        return [LibraryBody.from_summary(each) for each in await libraries.list_libraries(principal)]
 
     @api.post("", status_code=201)
     async def add_library(principal: Caller, body: NewLibrary) -> LibraryBody:
-        return bare(await app.ingestor.add_library(principal, body.name))
+        return empty_library(await app.ingestor.add_library(principal, body.name))
 
     @api.patch("/{id}")
     async def rename_library(principal: Caller, id: str, body: NewLibrary) -> LibraryBody:
         await libraries.rename_library(principal, id, body.name)
         app.changes.publish(None, "files")
-        return next(LibraryBody.of(each) for each in await libraries.list_libraries(principal) if each.library.id == id)
+        return next(
+            LibraryBody.from_summary(each)
+            for each in await libraries.list_libraries(principal)
+            if each.library.id == id
+        )
 
     @api.delete("/{id}", status_code=204)
     async def delete_library(principal: Caller, id: str) -> None:

@@ -1,4 +1,4 @@
-"""`/api/models` and `/api/health`: who can answer, and whether it can now."""
+"""`/api/models` and `/api/health`: the models that can answer, and the state of their engines."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from eclair.schema.messages import Sampling
 from eclair.schema.models import Model, ReasoningSupport, Tier
 
 
-class Picks(BaseModel):
-    """Whom the modes choose where no model is named."""
+class ModePicks(BaseModel):
+    """Models that the modes choose if none is named."""
 
     flash: str
     think: str
@@ -44,7 +44,7 @@ class ModelReport(BaseModel):
     calls: bool
 
     @classmethod
-    def of(cls, model: Model) -> Self:
+    def from_model(cls, model: Model) -> Self:
         return cls(
             id=model.id,
             name=model.name,
@@ -67,10 +67,10 @@ class ModelReport(BaseModel):
         )
 
 
-class Models(BaseModel):
+class ModelList(BaseModel):
     models: list[ModelReport]
     default: str | None
-    picks: Picks | None
+    picks: ModePicks | None
 
 
 class HealthReport(BaseModel):
@@ -83,13 +83,13 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["models"])
 
     @api.get("/models")
-    async def list_models() -> Models:
+    async def list_models() -> ModelList:
         models = await app.registry.models()
-        wanted = app.settings.model or (models[0].id if models else None)
-        default = wanted if wanted in {model.id for model in models} else None
+        preferred = app.settings.model or (models[0].id if models else None)
+        default = preferred if preferred in {model.id for model in models} else None
         picks = await app.router.picks()
-        modes = None if picks is None else Picks(flash=picks[0].id, think=picks[1].id)
-        return Models(models=[ModelReport.of(model) for model in models], default=default, picks=modes)
+        modes = None if picks is None else ModePicks(flash=picks[0].id, think=picks[1].id)
+        return ModelList(models=[ModelReport.from_model(model) for model in models], default=default, picks=modes)
 
     @api.get("/health")
     async def health(response: Response) -> HealthReport:

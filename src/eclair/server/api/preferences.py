@@ -1,4 +1,4 @@
-"""`/api/preferences`: what a person likes, as one document that is read and put as a whole."""
+"""`/api/preferences`: a user's preferences, one document that is read and replaced as a unit."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pydantic import AfterValidator, Field
 from eclair.app import App
 from eclair.chat.preferences import Preferences, SavedPrompt
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body, Fields
+from eclair.server.request_body import RequestBody, StrictModel
 
-MOST_INSTRUCTIONS = 4000
-SIZES = (0.875, 1.0, 1.125, 1.25, 1.5)
+MAX_INSTRUCTIONS_CHARS = 4000
+TEXT_SIZES = (0.875, 1.0, 1.125, 1.25, 1.5)
 
 
-def _size(size: float) -> float:
-    if size not in SIZES:
-        raise ValueError(f"choose one of {', '.join(f'{known:g}' for known in SIZES)}")
+def _check_text_size(size: float) -> float:
+    if size not in TEXT_SIZES:
+        raise ValueError(f"choose one of {', '.join(f'{known:g}' for known in TEXT_SIZES)}")
     return size
 
 
-def _once(prompts: list[PromptBody]) -> list[PromptBody]:
+def _require_unique_names(prompts: list[PromptBody]) -> list[PromptBody]:
     names = [prompt.name.casefold() for prompt in prompts]
     for name in names:
         if names.count(name) > 1:
@@ -30,34 +30,36 @@ def _once(prompts: list[PromptBody]) -> list[PromptBody]:
     return prompts
 
 
-def _text(text: str) -> str:
+def _reject_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("it holds a NUL character; remove it")
     return text
 
 
-Text = Annotated[str, AfterValidator(_text)]
+Text = Annotated[str, AfterValidator(_reject_nul)]
 
 
-class PromptBody(Fields):
+class PromptBody(StrictModel):
     name: Annotated[str, Field(pattern=r"^[^\s/]{1,40}$")]
     text: Annotated[Text, Field(min_length=1, max_length=20_000)]
 
 
-class PreferencesBody(Body):
-    """The whole document; what is left out takes its default."""
+class PreferencesBody(RequestBody):
+    """The full document; fields left out get their defaults."""
 
     version: Annotated[int, Field(ge=0, lt=1 << 53)]
     language: Annotated[str | None, Field(pattern="^[a-z]{2}$")] = None
     theme: Literal["system", "light", "dark"] = "system"
     contrast: Literal["normal", "more"] = "normal"
-    text_size: Annotated[float, AfterValidator(_size)] = 1
+    text_size: Annotated[float, AfterValidator(_check_text_size)] = 1
     motion: Literal["system", "less"] = "system"
     send_key: Literal["enter", "ctrl-enter"] = "enter"
     model: Annotated[str | None, Field(min_length=1, max_length=200)] = None
-    instructions: Annotated[Text, Field(max_length=MOST_INSTRUCTIONS)] = ""
+    instructions: Annotated[Text, Field(max_length=MAX_INSTRUCTIONS_CHARS)] = ""
     draws: bool = True
-    prompts: Annotated[list[PromptBody], Field(max_length=100), AfterValidator(_once)] = Field(default_factory=list)
+    prompts: Annotated[list[PromptBody], Field(max_length=100), AfterValidator(_require_unique_names)] = Field(
+        default_factory=list
+    )
     shortcuts: Annotated[
         dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=40)]], Field(max_length=100)
     ] = Field(default_factory=dict)

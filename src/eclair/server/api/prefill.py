@@ -1,4 +1,4 @@
-"""`/api/prefill`: a question is being written, so the engine may read what comes before it."""
+"""`/api/prefill`: lets the engine read the conversation while the user is still typing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from eclair.app import App
 from eclair.chat.turn_options import TurnOptions
 from eclair.schema.messages import Mode, Web
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body
+from eclair.server.request_body import RequestBody
 
 
-class PrefillBody(Body):
-    """The conversation that is written in, none for a new one; who will answer, and whether the web is asked; how the
-    question begins already, and the files that will go along."""
+class PrefillBody(RequestBody):
+    """The turn being written; `text` is what was typed so far.
+
+    `conversation` is null for a new one.
+    """
 
     conversation: str | None = None
     model: str | None = None

@@ -1,4 +1,4 @@
-"""`/api/marks/check`: whether a file says that a model made it. Nobody needs a key for it, and nothing is kept."""
+"""`/api/marks/check`: checks a file's provenance marks. Needs no key; nothing is stored."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from starlette.requests import ClientDisconnect
 from eclair.app import App
 from eclair.errors import InvalidInput, StoreError, TooLarge
 from eclair.provenance.report import ContentCredentials, IptcMetadata, OriginKind, ProvenanceReport, WatermarkFinding
-from eclair.server.openai.files import shown
+from eclair.server.openai.files import safe_file_name
 
-PIECE = 1 << 20
+READ_CHUNK_BYTES = 1 << 20
 
 _FILE = {"type": "string", "format": "binary"}
 _BODY: dict[str, Any] = {
@@ -37,8 +37,8 @@ _BODY: dict[str, Any] = {
 }
 
 
-class ReportBody(BaseModel):
-    """What the marks of a file say, together and each by itself. That none is found proves nothing."""
+class ProvenanceBody(BaseModel):
+    """A file's provenance marks, in sum and one by one. Finding none proves nothing."""
 
     name: str
     media: str | None
@@ -49,7 +49,7 @@ class ReportBody(BaseModel):
     watermark: WatermarkFinding
 
     @classmethod
-    def of(cls, name: str, report: ProvenanceReport) -> ReportBody:
+    def from_report(cls, name: str, report: ProvenanceReport) -> ProvenanceBody:
         return cls(name=name, made=report.made, altered=report.altered, **_parts(report))
 
 
@@ -59,53 +59,53 @@ def _parts(report: ProvenanceReport) -> dict[str, Any]:
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/marks", tags=["Marks"])
-    most_mb = app.settings.max_check_mb
+    max_mb = app.settings.max_check_mb
 
     @api.post("/check", openapi_extra=_BODY)
-    async def check(request: Request, name: Annotated[str, Query(max_length=255)] = "") -> ReportBody:
+    async def check(request: Request, name: Annotated[str, Query(max_length=255)] = "") -> ProvenanceBody:
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
             return await check_form(request, name)
-        return await look(request.stream(), shown(name))
+        return await check_stream(request.stream(), safe_file_name(name))
 
-    async def check_form(request: Request, name: str) -> ReportBody:
+    async def check_form(request: Request, name: str) -> ProvenanceBody:
         try:
             async with request.form(max_files=1, max_fields=0) as form:
                 upload = form.get("file")
                 if not isinstance(upload, UploadFile):
                     raise InvalidInput("The field 'file' is missing; send a file.", param="file")
-                return await look(_pieces(upload), shown(name or upload.filename or ""))
+                return await check_stream(_read_chunks(upload), safe_file_name(name or upload.filename or ""))
         except HTTPException as error:
-            raise InvalidInput(f"The body is no form with a file: {error.detail}") from error
+            raise InvalidInput(f"The body is not a form with a file: {error.detail}") from error
 
-    async def look(pieces: AsyncIterable[bytes], name: str) -> ReportBody:
-        async with _kept_meanwhile(pieces, name, most_mb) as path:
-            return ReportBody.of(name, await app.marks.check(path, name))
+    async def check_stream(chunks: AsyncIterable[bytes], name: str) -> ProvenanceBody:
+        async with _temporary_file(chunks, name, max_mb) as path:
+            return ProvenanceBody.from_report(name, await app.marks.check(path, name))
 
     return api
 
 
-async def _pieces(upload: UploadFile) -> AsyncGenerator[bytes]:
-    while data := await upload.read(PIECE):
+async def _read_chunks(upload: UploadFile) -> AsyncGenerator[bytes]:
+    while data := await upload.read(READ_CHUNK_BYTES):
         yield data
 
 
 @asynccontextmanager
-async def _kept_meanwhile(pieces: AsyncIterable[bytes], name: str, most_mb: int) -> AsyncGenerator[Path]:
-    """The file, on the disk for as long as it is looked at. Raises TooLarge, InvalidInput and StoreError."""
+async def _temporary_file(chunks: AsyncIterable[bytes], name: str, max_mb: int) -> AsyncGenerator[Path]:
+    """Write an upload to a temporary file. Raises TooLarge, InvalidInput and StoreError."""
     try:
         with tempfile.TemporaryDirectory(prefix="eclair-marks-") as folder:
             path = Path(folder) / "file"
             size = 0
             with path.open("wb") as file:
-                async for piece in pieces:
-                    size += len(piece)
-                    if size > most_mb * 1_000_000:
-                        raise TooLarge(f"{name} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_CHECK_MB).")
-                    await asyncio.to_thread(file.write, piece)
+                async for chunk in chunks:
+                    size += len(chunk)
+                    if size > max_mb * 1_000_000:
+                        raise TooLarge(f"{name} is larger than {max_mb:,} MB, the limit (ECLAIR_MAX_CHECK_MB).")
+                    await asyncio.to_thread(file.write, chunk)
             if size == 0:
                 raise InvalidInput(f"{name} is empty; choose another file.")
             yield path
     except ClientDisconnect:
         raise InvalidInput(f"{name} did not arrive whole; send it again.") from None
     except OSError as error:
-        raise StoreError(f"The file cannot be kept while it is looked at: {error.strerror}.") from error
+        raise StoreError(f"The upload cannot be stored: {error.strerror}.") from error

@@ -1,4 +1,4 @@
-"""`/api/research/plan`: the questions that would be looked into for a report, to be changed before it is asked for."""
+"""`/api/research/plan`: plans the questions of a report, for the user to edit first."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from eclair.chat.message_text import check_message
 from eclair.chat.turn_options import TurnOptions
 from eclair.schema.messages import Mode
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body
+from eclair.server.request_body import RequestBody
 from eclair.web.research.plan import plan_research
 
 
-class Wanted(Body):
-    """What a report is to be written on, and by which model, as a turn has it."""
+class PlanRequestBody(RequestBody):
+    """The subject of a report, and the model or mode to plan it with."""
 
     question: Annotated[str, Field(min_length=1)]
     model: str | None = None
@@ -26,7 +26,7 @@ class Wanted(Body):
 
 
 class PlanBody(BaseModel):
-    """The questions, and whether the model or a rule made them."""
+    """The questions; `by` says if a model or a rule made them."""
 
     questions: list[str]
     by: Literal["model", "rule"]
@@ -36,14 +36,14 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/research", tags=["research"])
 
     @api.post("/plan")
-    async def make_plan(principal: Caller, body: Wanted) -> PlanBody:
+    async def make_plan(principal: Caller, body: PlanRequestBody) -> PlanBody:
         check_message(body.question, app.settings.max_message_kb)
         app.web.require_open()
         route = await app.router.route(principal, TurnOptions(body.model, body.mode))
         with app.idle.answering():
-            made = await plan_research(
+            planned = await plan_research(
                 principal, body.question, route.engine, route.model, app.ledger.ask, date.today()
             )
-        return PlanBody(questions=list(made.questions), by=made.by)
+        return PlanBody(questions=list(planned.questions), by=planned.by)
 
     return api

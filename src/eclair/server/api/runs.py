@@ -1,4 +1,4 @@
-"""`/api/runs`: follow an answer from any point, and stop it."""
+"""`/api/runs`: follow an answer from any event on, and stop it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eclair.schema.messages import Message, Status
 from eclair.server.principal import Caller
 from eclair.server.sse import EventStream
 
-LARGEST = 10**9
+MAX_EVENT_NUMBER = 10**9
 """More events than a run can have."""
 
 
@@ -38,11 +38,11 @@ def router(app: App) -> APIRouter:
     async def follow_run(
         principal: Caller,
         id: str,
-        after: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
+        after: Annotated[int | None, Query(ge=0, le=MAX_EVENT_NUMBER)] = None,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> EventStream:
         run = await app.storage.runs.get_run(principal, id)
-        return EventStream(app.runs.follow(run, _seen(after, last_event_id)))
+        return EventStream(app.runs.follow(run, _last_seen(after, last_event_id)))
 
     @api.post("/{id}/stop", status_code=202)
     async def stop_run(principal: Caller, id: str) -> RunState:
@@ -52,10 +52,10 @@ def router(app: App) -> APIRouter:
     return api
 
 
-def _seen(after: int | None, last_event_id: str | None) -> int:
-    """The number of the last event that the client has; a stream that was resumed says it in the header."""
+def _last_seen(after: int | None, last_event_id: str | None) -> int:
+    """Return the number of the client's last event; resumed streams send it in the header."""
     if last_event_id is None:
         return after or 0
-    if not last_event_id.isdecimal() or len(last_event_id) > len(str(LARGEST)):
+    if not last_event_id.isdecimal() or len(last_event_id) > len(str(MAX_EVENT_NUMBER)):
         raise InvalidInput("Last-Event-ID is the number of an event.", param="Last-Event-ID")
     return int(last_event_id)

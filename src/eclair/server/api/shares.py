@@ -1,4 +1,4 @@
-"""`/api/shares`: a branch as it is now, for whoever has the link, until it expires or is revoked."""
+"""`/api/shares`: snapshots of a branch, open to anyone with the link until they expire."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from eclair.schema.messages import Message, branch
 from eclair.schema.principal import Principal
 from eclair.server.api import images
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body
+from eclair.server.request_body import RequestBody
 from eclair.storage.shares import Share
 
-DAY = 86_400_000
-MOST_DAYS = 3650
+DAY_MS = 86_400_000
+MAX_SHARE_DAYS = 3650
 
 _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 
 
-class NewShare(Body):
-    """`days` until it expires; null is never."""
+class NewShare(RequestBody):
+    """A new share, which expires after `days`; never if null."""
 
-    days: Annotated[int | None, Field(ge=1, le=MOST_DAYS)]
+    days: Annotated[int | None, Field(ge=1, le=MAX_SHARE_DAYS)]
 
 
-class KeptShare(BaseModel):
+class ShareBody(BaseModel):
     id: str
     url: str
     conversation: str
@@ -41,7 +41,7 @@ class KeptShare(BaseModel):
     expires: int | None
 
     @classmethod
-    def of(cls, share: Share) -> KeptShare:
+    def from_share(cls, share: Share) -> ShareBody:
         return cls(
             id=share.id,
             url=f"/s/{share.id}",
@@ -52,12 +52,12 @@ class KeptShare(BaseModel):
         )
 
 
-class Shares(BaseModel):
-    shares: list[KeptShare]
+class ShareList(BaseModel):
+    shares: list[ShareBody]
 
 
-class Shared(BaseModel):
-    """What whoever has the link may read: the messages of one branch, from the first on."""
+class SharedConversation(BaseModel):
+    """A shared branch: its messages, from the first on."""
 
     title: str
     messages: list[Message]
@@ -69,7 +69,7 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["shares"])
 
     @api.post("/conversations/{id}/shares", status_code=201)
-    async def share_conversation(principal: Caller, id: str, body: NewShare) -> KeptShare:
+    async def share_conversation(principal: Caller, id: str, body: NewShare) -> ShareBody:
         conversation, tree = await app.storage.conversations.get_tree(principal, id)
         shown = branch({message.id: message for message in tree}, conversation.leaf)
         if not shown:
@@ -78,25 +78,27 @@ def router(app: App) -> APIRouter:
             if message.status == "running":
                 raise Conflict("This conversation is still answering; share it when it has.", run=message.run)
         now = _now()
-        expires = None if body.days is None else now + body.days * DAY
+        expires = None if body.days is None else now + body.days * DAY_MS
         share = Share(secret_id("share"), principal.id, id, conversation.title, now, expires)
         body_json = _MESSAGES.dump_json([_public(message) for message in shown]).decode()
         await app.storage.shares.add_share(principal, share, body_json)
-        return KeptShare.of(share)
+        return ShareBody.from_share(share)
 
     @api.get("/shares")
-    async def list_shares(principal: Caller) -> Shares:
-        return Shares(shares=[KeptShare.of(share) for share in await app.storage.shares.list_shares(principal)])
+    async def list_shares(principal: Caller) -> ShareList:
+        return ShareList(
+            shares=[ShareBody.from_share(share) for share in await app.storage.shares.list_shares(principal)]
+        )
 
     @api.delete("/shares/{id}", status_code=204)
     async def revoke_share(principal: Caller, id: str) -> None:
         await app.storage.shares.delete_share(principal, id)
 
     @api.get("/shared/{id}")
-    async def read_shared(id: str, response: Response) -> Shared:
+    async def read_shared(id: str, response: Response) -> SharedConversation:
         share, body = await _open(id)
         response.headers.update({"Cache-Control": "no-store", "X-Robots-Tag": "noindex"})
-        return Shared(
+        return SharedConversation(
             title=share.title, messages=_MESSAGES.validate_json(body), created=share.created, expires=share.expires
         )
 
@@ -105,20 +107,20 @@ def router(app: App) -> APIRouter:
         share, body = await _open(id)
         shown = (part.id for message in _MESSAGES.validate_json(body) for part in message.parts)
         if picture not in shown:
-            raise NotFound(f"There is no picture {picture!r} in what is shared here.")
-        return images.shown(app.gallery, await app.gallery.get_image(Principal(share.owner), picture))
+            raise NotFound(f"There is no picture {picture!r} in this shared conversation.")
+        return images.image_response(app.gallery, await app.gallery.get_image(Principal(share.owner), picture))
 
     async def _open(id: str) -> tuple[Share, str]:
         share, body = await app.storage.shares.get_share(id)
         if share.expires is not None and share.expires <= _now():
-            raise Gone("What was shared here has expired; ask for a new link.")
+            raise Gone("This link has expired; ask for a new one.")
         return share, body
 
     return api
 
 
 def _public(message: Message) -> Message:
-    """The message without what it says of this Éclair's inside."""
+    """Strip internal fields from a message."""
     return replace(message, conversation="", run=None, usage=None)
 
 

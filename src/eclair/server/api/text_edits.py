@@ -1,4 +1,4 @@
-"""`/api/edits`: a text is changed as one says. Nothing of it is kept."""
+"""`/api/edits`: edits a text by an instruction. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from starlette.responses import Response
 from eclair.app import App
 from eclair.chat.edit_text import TextEdit, check_edit, request_edit
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body
-from eclair.server.streaming import GONE, unless_gone
+from eclair.server.request_body import RequestBody
+from eclair.server.streaming import CLIENT_GONE, unless_disconnected
 
 _EDIT = TypeAdapter(TextEdit)
 
 
-class EditBody(Body):
-    """The text, what to change in it, and who does."""
+class EditBody(RequestBody):
+    """A text, what to change in it, and the model that does it."""
 
     text: str
     instruction: str
@@ -34,11 +34,11 @@ def router(app: App) -> APIRouter:
         check_edit(body.text, body.instruction, app.settings.max_message_kb)
         engine, model = await app.registry.resolve(body.model)
         with app.idle.answering():
-            longest = app.settings.max_tokens
+            max_tokens = app.settings.max_tokens
             work = request_edit(
-                principal, engine, model, body.text, body.instruction, longest, accepted, app.ledger.ask
+                principal, engine, model, body.text, body.instruction, max_tokens, accepted, app.ledger.ask
             )
-            edited = await unless_gone(request, work)
-        return GONE if edited is None else Response(_EDIT.dump_json(edited), media_type="application/json")
+            edited = await unless_disconnected(request, work)
+        return CLIENT_GONE if edited is None else Response(_EDIT.dump_json(edited), media_type="application/json")
 
     return api

@@ -1,5 +1,4 @@
-"""`/api/tuning`: how the models that are here run on this machine, as `eclair tune` found it, and how fast others
-would."""
+"""`/api/tuning`: speeds of the models on this machine, as measured by `eclair tune` or estimated."""
 
 from __future__ import annotations
 
@@ -16,7 +15,10 @@ from eclair.models.offers import list_offers
 
 
 class TunedModel(BaseModel):
-    """A model that fits this machine. `tuning` is null where nobody has measured it, `expected` where nothing tells."""
+    """A model that fits this machine.
+
+    `tuning` is null if it was never measured, `expected` if nothing is known.
+    """
 
     id: str
     installed: bool
@@ -25,7 +27,7 @@ class TunedModel(BaseModel):
 
 
 class TuningReport(BaseModel):
-    """`bandwidth` is bytes a second, null where nothing was measured yet."""
+    """Results for this machine; `bandwidth` is in bytes a second, null before anything was measured."""
 
     machine: str
     bandwidth: float | None
@@ -43,15 +45,15 @@ def router(app: App) -> APIRouter:
 
 
 def _report(app: App) -> TuningReport:
-    paces = SpeedEstimator.from_profiles(app.settings)
+    speeds = SpeedEstimator.from_profiles(app.settings)
     models = [
         TunedModel(
             id=offer.entry.id,
             installed=offer.installed,
-            expected=paces.estimate(offer.entry, offer.size),
-            tuning=paces.measured.get(offer.entry.id),
+            expected=speeds.estimate(offer.entry, offer.size),
+            tuning=speeds.measured.get(offer.entry.id),
         )
         for offer in list_offers(app.settings)
         if offer.fits
     ]
-    return TuningReport(machine=profile.machine_id(), bandwidth=paces.bandwidth, models=models)
+    return TuningReport(machine=profile.machine_id(), bandwidth=speeds.bandwidth, models=models)

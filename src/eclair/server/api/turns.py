@@ -1,4 +1,4 @@
-"""What of `/api/conversations` asks: the turns that make conversations and add to them."""
+"""Routes of `/api/conversations` that ask: turns that start a conversation or add to one."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from eclair.chat.turn_options import TurnOptions
 from eclair.errors import InvalidInput
 from eclair.schema.messages import Conversation, Mode, Sampling, Web
 from eclair.schema.principal import Principal
-from eclair.server.api.images import WishBody
+from eclair.server.api.images import ImageRequestBody
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body
+from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream
 from eclair.web.research.plan import MAX_QUESTION_CHARS as LONGEST_QUESTION
 from eclair.web.research.plan import MAX_QUESTIONS as MOST_QUESTIONS
 
-ID = r"[0-9a-hjkmnp-tv-z]{26}$"
+ID_PATTERN = r"[0-9a-hjkmnp-tv-z]{26}$"
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 Title = Annotated[str, Field(max_length=200)]
 ResearchQuestion = Annotated[str, Field(pattern=r"\S", max_length=LONGEST_QUESTION)]
 
 
-class ChoicesBody(Body):
-    """How a turn is to be answered."""
+class TurnOptionsBody(RequestBody):
+    """Options for answering a turn."""
 
     model: str | None = None
     mode: Mode | None = None
@@ -47,56 +47,65 @@ class ChoicesBody(Body):
 
     @property
     def draws(self) -> bool | None:
-        """Whether the model that answers may have pictures drawn; None as the person likes it."""
+        """True if the model may have images generated; None follows the user's preference."""
         return None
 
 
-class NewTurnBody(ChoicesBody):
-    """One of `text`, `retry` and `continue`; see docs/api.md. `files` and `libraries` go along with a text, or
-    the questions of a `research`, or how to `draw` it."""
+class NewTurnBody(TurnOptionsBody):
+    """A turn: exactly one of `text`, `retry` and `continue`; see docs/api.md.
+
+    The other fields belong to a `text`: attached `files` and `libraries`, the questions of a `research`, and how to
+    `draw` it.
+    """
 
     text: str | None = None
     parent: str | None = None
     retry: str | None = None
     continue_: Annotated[str | None, Field(alias="continue")] = None
-    id: Annotated[str | None, Field(pattern="^msg_" + ID)] = None
+    id: Annotated[str | None, Field(pattern="^msg_" + ID_PATTERN)] = None
     files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
     libraries: Annotated[tuple[str, ...], Field(max_length=20)] = ()
     research: Annotated[tuple[ResearchQuestion, ...], Field(max_length=MOST_QUESTIONS)] = ()
-    draw: WishBody | Literal["auto", "off"] | None = None
+    draw: ImageRequestBody | Literal["auto", "off"] | None = None
 
     @property
     def draws(self) -> bool | None:
         return self.draw == "auto" if isinstance(self.draw, str) else None
 
-    def what(self) -> NewMessage | Regenerate | Resume:
-        """Raises InvalidInput unless exactly one thing is asked for."""
+    def turn_input(self) -> NewMessage | Regenerate | Resume:
+        """Return the turn's input. Raises InvalidInput unless exactly one kind is given."""
         if self.text is None:
             for name in {"id", "parent", "files", "libraries", "research", "draw"} & self.model_fields_set:
                 if name == "draw" and isinstance(self.draw, str):
                     continue
-                raise InvalidInput(f"Only a new message has {name!r}; leave it out.", param=name)
+                raise InvalidInput(f"Only a new message can have {name!r}; leave it out.", param=name)
         match (self.text, self.retry, self.continue_):
             case (str(text), None, None):
                 at_root = "parent" in self.model_fields_set and self.parent is None
-                draw = DrawOptions(self.draw.wish(), self.draw.model) if isinstance(self.draw, WishBody) else None
+                draw = (
+                    DrawOptions(self.draw.image_request(), self.draw.model)
+                    if isinstance(self.draw, ImageRequestBody)
+                    else None
+                )
                 for name in ("research", "libraries") if draw is not None else ():
                     if getattr(self, name):
-                        raise InvalidInput(f"A turn that draws has no {name!r}; leave it out.", param=name)
+                        raise InvalidInput(f"A turn that draws cannot have {name!r}; leave it out.", param=name)
                 return NewMessage(text, self.parent, at_root, self.id, self.files, self.libraries, self.research, draw)
             case (None, str(message), None):
                 return Regenerate(message)
             case (None, None, str(message)):
                 return Resume(message)
             case _:
-                raise InvalidInput("A turn has one of `text`, `retry` and `continue`.", param="text")
+                raise InvalidInput("A turn needs exactly one of `text`, `retry` and `continue`.", param="text")
 
 
-class NewConversation(Body):
-    """With `turn` it is made together with its first answer, or not at all. `model`, `mode` and `web` are kept with
-    it; those of the turn hold for that alone."""
+class NewConversation(RequestBody):
+    """A new conversation; with a `turn`, both are created or neither.
 
-    id: Annotated[str | None, Field(pattern="^conv_" + ID)] = None
+    `model`, `mode` and `web` are stored with the conversation; those of the turn are for that turn only.
+    """
+
+    id: Annotated[str | None, Field(pattern="^conv_" + ID_PATTERN)] = None
     title: Title = ""
     model: ModelName | None = None
     mode: Mode | None = None
@@ -104,8 +113,8 @@ class NewConversation(Body):
     turn: NewTurnBody | None = None
 
 
-class Begun(BaseModel):
-    """A turn that has begun: its run, the user's message, the answer-to-be and the model that writes it."""
+class StartedTurn(BaseModel):
+    """A started turn: its run, the user's message, the answer's id and the model that writes it."""
 
     conversation: str
     run: str
@@ -117,38 +126,38 @@ class Begun(BaseModel):
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/conversations", tags=["conversations"])
 
-    async def begun(
+    async def start_turn(
         principal: Principal,
         conversation: str | Conversation,
         turn: NewTurnBody,
         accepted: float,
         accept: str,
-    ) -> Begun | EventStream:
-        asked = await app.turns.ask(principal, conversation, turn.what(), turn.options(), accepted)
+    ) -> StartedTurn | EventStream:
+        asked = await app.turns.ask(principal, conversation, turn.turn_input(), turn.options(), accepted)
         if "text/event-stream" in accept:
             return EventStream(app.runs.follow(asked.run, 0))
         run = asked.run
-        return Begun(
+        return StartedTurn(
             conversation=run.conversation, run=run.id, message=asked.question, answer=run.message, model=asked.model
         )
 
-    @api.post("", status_code=201, response_model=Conversation, responses={202: {"model": Begun}})
+    @api.post("", status_code=201, response_model=Conversation, responses={202: {"model": StartedTurn}})
     async def create_conversation(
         principal: Caller, body: NewConversation, response: Response, accept: Annotated[str, Header()] = ""
     ) -> Any:
         accepted = time.perf_counter()
         if body.model is not None:
             await app.registry.resolve(body.model)
-        wanted = app.turns.new_conversation(principal, body.id, body.title, body.model, body.mode, body.web)
+        new = app.turns.new_conversation(principal, body.id, body.title, body.model, body.mode, body.web)
         if body.turn is not None:
-            answer = await begun(principal, wanted, body.turn, accepted, accept)
+            answer = await start_turn(principal, new, body.turn, accepted, accept)
             return answer if isinstance(answer, EventStream) else JSONResponse(answer.model_dump(), 202)
-        kept = await app.conversations.add(principal, wanted)
-        response.status_code = 201 if kept is wanted else 200
-        return kept
+        stored = await app.conversations.add(principal, new)
+        response.status_code = 201 if stored is new else 200
+        return stored
 
-    @api.post("/{id}/turns", status_code=202, response_model=Begun)
+    @api.post("/{id}/turns", status_code=202, response_model=StartedTurn)
     async def begin_turn(principal: Caller, id: str, body: NewTurnBody, accept: Annotated[str, Header()] = "") -> Any:
-        return await begun(principal, id, body, time.perf_counter(), accept)
+        return await start_turn(principal, id, body, time.perf_counter(), accept)
 
     return api

@@ -1,4 +1,4 @@
-"""`/api/usage`: what answers took, summed."""
+"""`/api/usage`: sums of words, tokens, energy and cost."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from eclair.server.principal import Caller
 from eclair.storage.usage import UsageGrouping, UsageTotal
 
 
-class Sums(BaseModel):
-    """Of `metered` answers the energy is known. `grams` of CO₂ are null unless the settings say what a kWh causes."""
+class UsageSums(BaseModel):
+    """Sums over answers; energy is known for `metered` of them.
+
+    `grams` of CO₂ are null unless the settings give the carbon intensity of the grid.
+    """
 
     name: str
     answers: int
@@ -33,29 +36,29 @@ class Sums(BaseModel):
     costs: list[Cost]
 
     @classmethod
-    def of(cls, spent: UsageTotal, grid: float | None) -> Self:
+    def from_total(cls, total: UsageTotal, grid_g_per_kwh: float | None) -> Self:
         return cls(
-            name=spent.name,
-            answers=spent.answers,
-            words=spent.words,
-            prompt_tokens=spent.prompt_tokens,
-            cached_tokens=spent.cached_tokens,
-            completion_tokens=spent.completion_tokens,
-            seconds=spent.seconds,
-            metered=spent.metered,
-            measured_joules=spent.measured_joules,
-            estimated_joules=spent.estimated_joules,
-            grams=co2_grams(spent.measured_joules + spent.estimated_joules, grid),
-            costs=list(spent.costs),
+            name=total.name,
+            answers=total.answers,
+            words=total.words,
+            prompt_tokens=total.prompt_tokens,
+            cached_tokens=total.cached_tokens,
+            completion_tokens=total.completion_tokens,
+            seconds=total.seconds,
+            metered=total.metered,
+            measured_joules=total.measured_joules,
+            estimated_joules=total.estimated_joules,
+            grams=co2_grams(total.measured_joules + total.estimated_joules, grid_g_per_kwh),
+            costs=list(total.costs),
         )
 
 
 class UsageReport(BaseModel):
-    """`today` is the day that it is where Éclair runs; `groups` are by name, empty without `by`."""
+    """Totals, and groups by name if `by` is given. `today` is the server's date."""
 
     today: date
-    total: Sums
-    groups: list[Sums]
+    total: UsageSums
+    groups: list[UsageSums]
 
 
 def router(app: App) -> APIRouter:
@@ -69,14 +72,14 @@ def router(app: App) -> APIRouter:
         by: UsageGrouping | None = None,
     ) -> UsageReport:
         if first is not None and last is not None and first > last:
-            raise InvalidInput("`from` is after `to`; exchange them.", param="from")
+            raise InvalidInput("`from` is after `to`; swap them.", param="from")
         grid = app.settings.grid_g_per_kwh
-        whole = await app.storage.usage.sum_usage(principal, first, last)
+        totals = await app.storage.usage.sum_usage(principal, first, last)
         groups = await app.storage.usage.sum_usage(principal, first, last, by) if by is not None else []
         return UsageReport(
             today=date.today(),
-            total=Sums.of(whole[0] if whole else UsageTotal(), grid),
-            groups=[Sums.of(group, grid) for group in groups],
+            total=UsageSums.from_total(totals[0] if totals else UsageTotal(), grid),
+            groups=[UsageSums.from_total(group, grid) for group in groups],
         )
 
     return api

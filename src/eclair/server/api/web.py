@@ -1,4 +1,4 @@
-"""`/api/web/pages`: pages of the web as they were read for an answer, for citations to open when they have changed."""
+"""`/api/web/pages`: web pages as they were read for an answer, so that citations survive changes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from eclair.storage.documents import StoredPage
 
 
 class WebPageBody(BaseModel):
-    """A page of the web. `fetched` is in milliseconds since 1970, `published` a day (ISO 8601); `wall` is why it shows
-    less than it has. `pages` are as those of a file."""
+    """A web page. `fetched` is in milliseconds since 1970, `published` an ISO 8601 date.
+
+    `wall` says why only a part could be read. `pages` are like those of a file.
+    """
 
     id: str
     url: str
@@ -30,7 +32,7 @@ class WebPageBody(BaseModel):
     pages: list[PageBody]
 
     @classmethod
-    def of(cls, id: str, page: WebPage) -> WebPageBody:
+    def from_page(cls, id: str, page: WebPage) -> WebPageBody:
         pages: list[PageBody] = []
         start = 0
         for sheet in page.pages:
@@ -56,6 +58,6 @@ def router(app: App) -> APIRouter:
 
     @api.get("/pages/{id}")
     async def show_page(principal: Caller, id: str) -> WebPageBody:
-        return WebPageBody.of(id, await app.storage.web.get_page(principal, id))
+        return WebPageBody.from_page(id, await app.storage.web.get_page(principal, id))
 
     return api

@@ -16,7 +16,7 @@ from eclair.server.principal import Caller
 from eclair.web import queries
 from eclair.web.search import SEARCH_TIMEOUT_S, run_search
 
-Asked = Annotated[str, Query(min_length=1, max_length=2000)]
+SearchText = Annotated[str, Query(min_length=1, max_length=2000)]
 Language = Annotated[str | None, Query(pattern="^[a-z]{2}$")]
 Days = Annotated[int | None, Query(ge=0, le=36_500)]
 
@@ -73,7 +73,7 @@ def router(app: App) -> APIRouter:
         return [ServiceBody.model_validate(listed.as_dict()) for listed in app.web.access.search.list_providers()]
 
     @api.get("/search")
-    async def search_web(principal: Caller, q: Asked, language: Language = None, days: Days = None) -> SearchBody:
+    async def search_web(principal: Caller, q: SearchText, language: Language = None, days: Days = None) -> SearchBody:
         made = queries.parse_search(q, language, days, date.today())
         found = await run_search(
             app.web.access.search, made, CallContext(principal, "search"), timeout_s=SEARCH_TIMEOUT_S

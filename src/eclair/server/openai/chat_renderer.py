@@ -1,4 +1,4 @@
-"""Renders answers as chat completions and plain completions, as OpenAI's reference has them: whole, or in chunks."""
+"""Renders answers as OpenAI chat completions and plain completions, in one piece or in chunks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DONE = b"data: [DONE]\n\n"
 class Choice:
     """One of the `n` answers, as far as it has come.
 
-    `calls` are by the numbers of their parts, and `starts` where in the content each part of text begins.
+    `calls` maps part indexes to tool calls; `starts` maps part indexes to where each text part begins in the content.
     """
 
     text: list[str] = field(default_factory=list[str])
@@ -37,7 +37,8 @@ class Choice:
     length: int = 0
     reason: FinishReason | None = None
 
-    def take(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
+        """Add an event of the answer."""
         match event:
             case PartDelta(index=index, text=text):
                 if index in self.starts:
@@ -64,32 +65,32 @@ class Choice:
                 pass
 
 
-class Form(Protocol):
-    """How one kind of completion looks. None is rendered as nothing."""
+class ChoiceFormat(Protocol):
+    """The JSON of one kind of completion. Where a method returns None, nothing is sent."""
 
     object: str
     chunk_object: str
     prefix: str
 
-    def opening(self) -> JSON | None: ...
+    def first_chunk(self) -> JSON | None: ...
 
     def delta(self, event: PartStarted | PartDelta, choice: Choice) -> JSON | None: ...
 
-    def annotated(self, annotations: list[JSON]) -> JSON: ...
+    def annotations_chunk(self, annotations: list[JSON]) -> JSON: ...
 
-    def ending(self, reason: FinishReason) -> JSON: ...
+    def last_chunk(self, reason: FinishReason) -> JSON: ...
 
-    def whole(self, choice: Choice, annotations: list[JSON]) -> JSON: ...
+    def full_choice(self, choice: Choice, annotations: list[JSON]) -> JSON: ...
 
 
-class ChatForm:
-    """How chat completions look."""
+class ChatFormat:
+    """The JSON of chat completions."""
 
     object = "chat.completion"
     chunk_object = "chat.completion.chunk"
     prefix = "chatcmpl"
 
-    def opening(self) -> JSON:
+    def first_chunk(self) -> JSON:
         return {"delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}
 
     def delta(self, event: PartStarted | PartDelta, choice: Choice) -> JSON | None:
@@ -113,13 +114,13 @@ class ChatForm:
             delta = {"reasoning_content": event.text}
         return {"delta": delta, "logprobs": logprobs, "finish_reason": None}
 
-    def annotated(self, annotations: list[JSON]) -> JSON:
+    def annotations_chunk(self, annotations: list[JSON]) -> JSON:
         return {"delta": {"annotations": annotations}, "logprobs": None, "finish_reason": None}
 
-    def ending(self, reason: FinishReason) -> JSON:
+    def last_chunk(self, reason: FinishReason) -> JSON:
         return {"delta": {}, "logprobs": None, "finish_reason": reason}
 
-    def whole(self, choice: Choice, annotations: list[JSON]) -> JSON:
+    def full_choice(self, choice: Choice, annotations: list[JSON]) -> JSON:
         message: JSON = {"role": "assistant", "content": "".join(choice.text), "refusal": None}
         if choice.reasoning:
             message["reasoning_content"] = "".join(choice.reasoning)
@@ -132,14 +133,14 @@ class ChatForm:
         return {"message": message, "logprobs": logprobs, "finish_reason": choice.reason}
 
 
-class CompletionForm:
-    """How plain completions look."""
+class CompletionFormat:
+    """The JSON of plain completions."""
 
     object = "text_completion"
     chunk_object = "text_completion"
     prefix = "cmpl"
 
-    def opening(self) -> None:
+    def first_chunk(self) -> None:
         return None
 
     def delta(self, event: PartStarted | PartDelta, choice: Choice) -> JSON | None:
@@ -147,55 +148,55 @@ class CompletionForm:
             return None
         return {"text": event.text, "logprobs": None, "finish_reason": None}
 
-    def annotated(self, annotations: list[JSON]) -> JSON:
-        raise AssertionError("a plain completion has no files")
+    def annotations_chunk(self, annotations: list[JSON]) -> JSON:
+        raise AssertionError("a plain completion cites nothing")
 
-    def ending(self, reason: FinishReason) -> JSON:
+    def last_chunk(self, reason: FinishReason) -> JSON:
         return {"text": "", "logprobs": None, "finish_reason": reason}
 
-    def whole(self, choice: Choice, annotations: list[JSON]) -> JSON:
+    def full_choice(self, choice: Choice, annotations: list[JSON]) -> JSON:
         return {"text": "".join(choice.text), "logprobs": None, "finish_reason": choice.reason}
 
 
 class CompletionRenderer:
     """Implements `Renderer`.
 
-    `page_of` is the address of the page on which a place of a passage stands, None where nobody could open it. With
-    `counts` the stream ends with the usage.
+    `find_url` returns the address of the page at an offset of a passage, None if clients can't open it. With
+    `include_usage` the stream ends with the token usage.
     """
 
     def __init__(
         self,
-        form: Form,
+        form: ChoiceFormat,
         answers: Sequence[Answer],
-        page_of: Callable[[Passage, int], str | None],
+        find_url: Callable[[Passage, int], str | None],
         *,
-        counts: bool = False,
+        include_usage: bool = False,
     ) -> None:
         self._form = form
         self._answers = answers
-        self._page_of = page_of
+        self._find_url = find_url
         self._choices = [Choice() for _ in answers]
         self._heads: dict[int, JSON] = {}
         self._id = new_id(form.prefix).replace("_", "-")
         self._created = int(time.time())
-        self._counts = counts
-        self._tail: JSON = {"usage": None} if counts else {}
+        self._include_usage = include_usage
+        self._tail: JSON = {"usage": None} if include_usage else {}
 
     def render(self, event: Event, choice: int) -> list[JSON]:
         """See `Renderer.render`."""
-        form, made = self._form, self._choices[choice]
-        made.take(event)
+        form, state = self._form, self._choices[choice]
+        state.apply(event)
         match event:
-            case PartDelta() if (delta := form.delta(event, made)) is not None:
+            case PartDelta() if (delta := form.delta(event, state)) is not None:
                 return [self._chunk(choice, delta)]
             case PartStarted():
-                delta = form.delta(event, made)
-                return [*self._opening(choice), *([] if delta is None else [self._chunk(choice, delta)])]
+                delta = form.delta(event, state)
+                return [*self._begin(choice), *([] if delta is None else [self._chunk(choice, delta)])]
             case RunFinished(reason=reason):
-                annotations = self._annotations(made)
-                annotated = [self._chunk(choice, form.annotated(annotations))] if annotations else []
-                return [*self._opening(choice), *annotated, self._chunk(choice, form.ending(reason))]
+                annotations = self._annotations(state)
+                annotated = [self._chunk(choice, form.annotations_chunk(annotations))] if annotations else []
+                return [*self._begin(choice), *annotated, self._chunk(choice, form.last_chunk(reason))]
             case _:
                 return []
 
@@ -204,52 +205,52 @@ class CompletionRenderer:
         if error is not None:
             return [errors.body(error), DONE]
         usage: JSON = {**self._head(self._form.chunk_object, 0), "choices": [], "usage": self._usage()}
-        return [usage, DONE] if self._counts else [DONE]
+        return [usage, DONE] if self._include_usage else [DONE]
 
-    def whole(self) -> JSON:
-        """See `Renderer.whole`."""
+    def full_response(self) -> JSON:
+        """See `Renderer.full_response`."""
         form = self._form
         choices = [
-            {"index": index, **form.whole(choice, self._annotations(choice))}
+            {"index": index, **form.full_choice(choice, self._annotations(choice))}
             for index, choice in enumerate(self._choices)
         ]
         return {**self._head(form.object, 0), "choices": choices, "usage": self._usage()}
 
     def _head(self, object: str, choice: int) -> JSON:
-        """What every object of a reply begins with; the model is the one that gives this choice."""
+        """Return the fields that all objects share; the model is the one that wrote this choice."""
         turn = self._answers[choice].turn
         model = turn.model.id if turn is not None else ""
         return {"id": self._id, "object": object, "created": self._created, "model": model}
 
-    def _opening(self, choice: int) -> list[JSON]:
-        """The first chunk of a choice, unless it was sent."""
+    def _begin(self, choice: int) -> list[JSON]:
+        """Return the first chunk of a choice, unless it was sent."""
         if choice in self._heads:
             return []
         self._heads[choice] = self._head(self._form.chunk_object, choice)
-        opening = self._form.opening()
-        return [] if opening is None else [self._chunk(choice, opening)]
+        first = self._form.first_chunk()
+        return [] if first is None else [self._chunk(choice, first)]
 
     def _chunk(self, choice: int, body: JSON) -> JSON:
         return {**self._heads[choice], "choices": [{"index": choice, **body}], **self._tail}
 
     def _annotations(self, choice: Choice) -> list[JSON]:
-        """What of a choice stands on the web or in files that can be opened: OpenAI's form knows addresses alone."""
+        """List a choice's citations that have an address, which is all that OpenAI's format can express."""
         annotations: list[JSON] = []
         for citation in choice.citations:
             passage, start = choice.passages[citation.passage], choice.starts[citation.index]
-            address = self._page_of(passage, citation.quote_start)
-            if address is not None:
+            url = self._find_url(passage, citation.quote_start)
+            if url is not None:
                 cited: JSON = {
                     "start_index": start + citation.start,
                     "end_index": start + citation.end,
                     "title": describe_location(passage, citation.quote_start),
-                    "url": address,
+                    "url": url,
                 }
                 annotations.append({"type": "url_citation", "url_citation": cited})
         return annotations
 
     def _usage(self) -> JSON | None:
-        """The prompt is counted once, the answers together. None where the engine does not count."""
+        """Count the prompt once and the answers together; None if the engine doesn't count tokens."""
         counts = [answer.token_usage for answer in self._answers if answer.token_usage is not None]
         return _usage(counts, predicted=_is_predicted(self._answers[0])) if counts else None
 
@@ -259,19 +260,19 @@ def _is_predicted(answer: Answer) -> bool:
 
 
 def _usage(counts: Sequence[TokenUsage], *, predicted: bool) -> JSON:
-    made = sum(counted.completion_tokens for counted in counts)
+    completion = sum(count.completion_tokens for count in counts)
     prompt = counts[0].prompt_tokens
     usage: JSON = {
         "prompt_tokens": prompt,
-        "completion_tokens": made,
-        "total_tokens": prompt + made,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": counts[0].cached_tokens or 0},
     }
-    drafted = sum(counted.drafted_tokens or 0 for counted in counts)
+    drafted = sum(count.drafted_tokens or 0 for count in counts)
     if drafted or predicted:
-        right = sum(counted.accepted_tokens or 0 for counted in counts)
+        accepted = sum(count.accepted_tokens or 0 for count in counts)
         usage["completion_tokens_details"] = {
-            "accepted_prediction_tokens": right,
-            "rejected_prediction_tokens": drafted - right,
+            "accepted_prediction_tokens": accepted,
+            "rejected_prediction_tokens": drafted - accepted,
         }
     return usage

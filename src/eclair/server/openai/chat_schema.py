@@ -1,4 +1,4 @@
-"""What `/v1` is asked, as OpenAI's reference has it: a field that cannot be honoured is refused by name."""
+"""Request schemas of `/v1` completions; unsupported fields are rejected by name."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from eclair.llm.base import JSON, PromptMessage
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
-from eclair.server.chat_input import question
-from eclair.server.openai.retriever import GivenFile
-from eclair.server.request_body import Body, Fields
+from eclair.server.chat_input import last_question
+from eclair.server.openai.retriever import FileInput
+from eclair.server.request_body import RequestBody, StrictModel
 
 Probability = Annotated[float | None, Field(gt=0, le=1)]
 Penalty = Annotated[float | None, Field(ge=-2, le=2)]
 
 
-class StreamOptions(Fields):
+class ChatStreamOptions(StrictModel):
     include_usage: bool = False
     include_obfuscation: bool = False
 
 
-class _Asked(Body):
-    """What both routes take. Hints that change nothing in the answer are accepted and not used."""
+class _CompletionBase(RequestBody):
+    """Fields of both routes. Hints that don't change the answer are accepted and ignored."""
 
     model: str
     stream: bool = False
-    stream_options: StreamOptions | None = None
+    stream_options: ChatStreamOptions | None = None
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None
     top_p: Probability = None
     seed: int | None = None
@@ -49,14 +49,14 @@ class _Asked(Body):
         seed = self.seed if self.seed is not None else self.random_seed
         return Sampling(self.temperature, self.top_p, max_tokens, seed, tuple(stop))
 
-    def passed_on(self, *names: str) -> JSON:
-        """Fields that the engine is given as they are, where they were set."""
-        wanted = ("presence_penalty", "frequency_penalty", "logit_bias", "top_k", "min_p", *names)
-        values = {name: getattr(self, name) for name in wanted}
+    def engine_options(self, *names: str) -> JSON:
+        """Return the fields that are passed to the engine unchanged, and `names`, if they are set."""
+        passed = ("presence_penalty", "frequency_penalty", "logit_bias", "top_k", "min_p", *names)
+        values = {name: getattr(self, name) for name in passed}
         return {name: value for name, value in values.items() if value is not None}
 
 
-class ChatMessage(Fields):
+class ChatMessage(StrictModel):
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[dict[str, Any]] | None = None
     name: str | None = None
@@ -66,13 +66,13 @@ class ChatMessage(Fields):
     prefix: bool | None = None
 
     @property
-    def files(self) -> list[GivenFile]:
-        """The files that go along. Raises InvalidInput."""
+    def files(self) -> list[FileInput]:
+        """Files attached to the message. Raises InvalidInput."""
         parts = self.content if isinstance(self.content, list) else []
         return [_file(part) for part in parts if part.get("type") == "file"]
 
-    def said(self) -> PromptMessage:
-        """The message without its files."""
+    def to_prompt(self) -> PromptMessage:
+        """Build the engine's message, without files."""
         content = self.content
         if isinstance(content, list):
             content = [part for part in content if part.get("type") != "file"]
@@ -81,18 +81,18 @@ class ChatMessage(Fields):
         return PromptMessage(self.role, content, self.name, tuple(self.tool_calls or ()), self.tool_call_id)
 
 
-class FilePart(Fields):
+class ChatFilePart(StrictModel):
     type: Literal["file"]
-    file: GivenFile
+    file: FileInput
 
 
-class PredictedText(Fields):
+class PredictedText(StrictModel):
     type: Literal["text"]
     text: str
 
 
-class Prediction(Fields):
-    """A text that the answer will largely repeat, whole or in parts."""
+class Prediction(StrictModel):
+    """A text that the answer will largely repeat, in one piece or in parts."""
 
     type: Literal["content"] = "content"
     content: str | list[PredictedText]
@@ -101,14 +101,14 @@ class Prediction(Fields):
         return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
 
 
-class WebSearch(Fields):
-    """That the web is to be looked at; how much and from where is not asked for."""
+class WebSearchOptions(StrictModel):
+    """Turns web search on; its options are ignored."""
 
     search_context_size: Literal["low", "medium", "high"] | None = None
     user_location: dict[str, Any] | None = None
 
 
-class ChatRequest(_Asked):
+class ChatRequest(_CompletionBase):
     messages: Annotated[list[ChatMessage], Field(min_length=1)]
     max_tokens: Annotated[int | None, Field(ge=1)] = None
     max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
@@ -120,7 +120,7 @@ class ChatRequest(_Asked):
     top_logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
     reasoning_effort: str | None = None
     prediction: Prediction | None = None
-    web_search_options: WebSearch | None = None
+    web_search_options: WebSearchOptions | None = None
     store: Literal[False] | None = None
     metadata: dict[str, str] | None = None
     service_tier: Literal["auto", "default"] | None = None
@@ -130,41 +130,41 @@ class ChatRequest(_Asked):
 
     @property
     def question(self) -> str:
-        """What the person said last."""
-        return question(message.said() for message in self.messages)
+        """Text of the last user message."""
+        return last_question(message.to_prompt() for message in self.messages)
 
     @property
-    def files(self) -> list[GivenFile]:
+    def files(self) -> list[FileInput]:
         return [file for message in self.messages for file in message.files]
 
     @property
-    def web(self) -> bool:
+    def uses_web(self) -> bool:
         return self.web_search_options is not None
 
     @property
-    def plain(self) -> bool:
-        """Whether the answer is to be words and nothing else."""
+    def is_plain_text(self) -> bool:
+        """True if the answer is text only: no tools, format, logprobs or prediction."""
         form = (self.response_format or {}).get("type", "text")
         return form == "text" and not (self.tools or self.logprobs or self.prediction)
 
-    def said(self) -> list[PromptMessage]:
-        return [message.said() for message in self.messages]
+    def prompt_messages(self) -> list[PromptMessage]:
+        return [message.to_prompt() for message in self.messages]
 
     def request(self, model: Model, max_tokens: int) -> EngineRequest:
         sampling = self.sampling(self.max_completion_tokens or self.max_tokens)
         return EngineRequest(
             model=model.id,
-            messages=tuple(self.said()),
+            messages=tuple(self.prompt_messages()),
             sampling=resolve_sampling(sampling, model.sampling, max_tokens),
             tools=tuple(self.tools or ()),
             tool_choice=self.tool_choice,
             response_format=self.response_format,
             prediction=self.prediction.text() if self.prediction is not None else None,
-            extra=self.passed_on("logprobs", "top_logprobs", "parallel_tool_calls", "reasoning_effort"),
+            extra=self.engine_options("logprobs", "top_logprobs", "parallel_tool_calls", "reasoning_effort"),
         )
 
 
-class CompletionRequest(_Asked):
+class CompletionRequest(_CompletionBase):
     prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)]
     max_tokens: Annotated[int | None, Field(ge=1)] = 16
     best_of: Literal[1] | None = None
@@ -175,18 +175,18 @@ class CompletionRequest(_Asked):
         return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
 
     @property
-    def files(self) -> list[GivenFile]:
+    def files(self) -> list[FileInput]:
         return []
 
     @property
-    def web(self) -> bool:
+    def uses_web(self) -> bool:
         return False
 
     @property
-    def plain(self) -> bool:
+    def is_plain_text(self) -> bool:
         return True
 
-    def said(self) -> list[PromptMessage]:
+    def prompt_messages(self) -> list[PromptMessage]:
         return []
 
     def request(self, model: Model, max_tokens: int) -> EngineRequest:
@@ -194,13 +194,13 @@ class CompletionRequest(_Asked):
             model=model.id,
             prompt=self.question,
             sampling=resolve_sampling(self.sampling(self.max_tokens), model.sampling, max_tokens),
-            extra=self.passed_on(),
+            extra=self.engine_options(),
         )
 
 
-def _file(part: JSON) -> GivenFile:
+def _file(part: JSON) -> FileInput:
     try:
-        return FilePart.model_validate(part).file
+        return ChatFilePart.model_validate(part).file
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(["messages", *(str(step) for step in first["loc"])])

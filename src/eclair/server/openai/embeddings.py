@@ -1,4 +1,4 @@
-"""`/v1/embeddings`, as OpenAI's reference has it: texts to vectors, by an engine that has them."""
+"""`/v1/embeddings`: OpenAI's embeddings API over engines that support it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from starlette.responses import Response
 from eclair.app import App
 from eclair.errors import InvalidInput
 from eclair.llm.base import JSON, Embeddings
-from eclair.server.request_body import Body
-from eclair.server.streaming import GONE, unless_gone
+from eclair.server.request_body import RequestBody
+from eclair.server.streaming import CLIENT_GONE, unless_disconnected
 
 
 def _texts(value: Any) -> Any:
-    """One text is a list of one. Token ids are numbers of a tokenizer that the model need not have."""
+    """Wrap a single text in a list. Token ids are rejected: the model's tokenizer may differ."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, list) and any(isinstance(item, int | list) for item in value):  # pyright: ignore[reportUnknownVariableType]
@@ -28,7 +28,7 @@ def _texts(value: Any) -> Any:
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
-class EmbeddingsRequest(Body):
+class EmbeddingsRequest(RequestBody):
     model: str
     input: Annotated[
         list[Annotated[str, Field(min_length=1)]],
@@ -46,33 +46,33 @@ def router(app: App) -> APIRouter:
     @api.post("/embeddings")
     async def embed(body: EmbeddingsRequest, request: Request) -> Response:
         engine, model = await app.registry.resolve(body.model)
-        found = await unless_gone(request, engine.embed(model.id, body.input, body.dimensions))
-        if found is None:
-            return GONE
-        length = len(found.vectors[0])
+        result = await unless_disconnected(request, engine.embed(model.id, body.input, body.dimensions))
+        if result is None:
+            return CLIENT_GONE
+        length = len(result.vectors[0])
         if length != (body.dimensions or length):
             raise InvalidInput(
                 f"The vectors of {model.id} have {length:,} numbers and no other length; leave `dimensions` out.",
                 param="dimensions",
             )
-        return Response(await asyncio.to_thread(_written, body, found), media_type="application/json")
+        return Response(await asyncio.to_thread(_encode, body, result), media_type="application/json")
 
     return api
 
 
-def _written(body: EmbeddingsRequest, found: Embeddings) -> bytes:
+def _encode(body: EmbeddingsRequest, result: Embeddings) -> bytes:
     data: list[JSON] = [
         {
             "object": "embedding",
             "index": index,
-            "embedding": _packed(vector) if body.encoding_format == "base64" else vector,
+            "embedding": _to_base64(vector) if body.encoding_format == "base64" else vector,
         }
-        for index, vector in enumerate(found.vectors)
+        for index, vector in enumerate(result.vectors)
     ]
-    usage = {"prompt_tokens": found.tokens, "total_tokens": found.tokens}
+    usage = {"prompt_tokens": result.tokens, "total_tokens": result.tokens}
     return orjson.dumps({"object": "list", "data": data, "model": body.model, "usage": usage})
 
 
-def _packed(vector: list[float]) -> str:
-    """The numbers with four bytes each, least first, in base64."""
+def _to_base64(vector: list[float]) -> str:
+    """Encode a vector as little-endian 32-bit floats in base64."""
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -1,4 +1,4 @@
-"""Errors as OpenAI's dialect has them."""
+"""Errors in the format of OpenAI's API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from eclair.llm.base import JSON
 
 
 def body(error: EclairError) -> JSON:
-    """The error in the form that OpenAI's clients read."""
+    """Render an error in the format that OpenAI's clients read."""
     match error:
         case Unauthorized():
             kind = "authentication_error"

@@ -1,5 +1,6 @@
-"""`/v1/files`, as OpenAI's reference has it: files that requests name by their id. They are kept in a library of their
-own, where the person sees them, until they are deleted.
+"""`/v1/files`: OpenAI's files API, for files that requests name by id.
+
+Files are stored in a library of their own, where the user sees them, until they are deleted.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from eclair.server.api.files import download
 from eclair.server.principal import Caller
 from eclair.storage.files import FileState
 
-LIBRARY = "api"
+API_LIBRARY = "api"
 PURPOSES = ("user_data", "assistants")
-"""What files may be for; all that is done with them is to answer from them."""
-PIECE = 1 << 20
+"""Accepted purposes; all files are used the same way, to answer from."""
+READ_CHUNK_BYTES = 1 << 20
 
 _FORM: dict[str, Any] = {
     "requestBody": {
@@ -63,26 +64,26 @@ def router(app: App) -> APIRouter:
                     raise InvalidInput(f"The field 'purpose' is one of {', '.join(PURPOSES)}.", param="purpose")
                 return _file(await add(principal, upload, upload.filename))
         except HTTPException as error:
-            raise InvalidInput(f"The body is no form with a file: {error.detail}") from error
+            raise InvalidInput(f"The body is not a form with a file: {error.detail}") from error
         except OSError as error:
-            raise StoreError(f"The file cannot be kept while it comes: {error.strerror}.") from error
+            raise StoreError(f"The upload cannot be stored: {error.strerror}.") from error
 
     async def add(principal: Principal, upload: UploadFile, name: str) -> FileState:
         media = upload.content_type or "application/octet-stream"
-        source = limit_size(_pieces(upload), name, app.settings.max_file_mb)
+        source = limit_size(_read_chunks(upload), name, app.settings.max_file_mb)
         return await app.ingestor.ingest(
-            principal, shown(name), media, source, library=await library(principal), is_urgent=True
+            principal, safe_file_name(name), media, source, library=await library(principal), is_urgent=True
         )
 
     async def library(principal: Principal) -> str:
         try:
-            return (await storage.libraries.get_library_by_name(principal, LIBRARY)).id
+            return (await storage.libraries.get_library_by_name(principal, API_LIBRARY)).id
         except NotFound:
             pass
         try:
-            return (await app.ingestor.add_library(principal, LIBRARY)).id
-        except Conflict:  # another request has just made it
-            return (await storage.libraries.get_library_by_name(principal, LIBRARY)).id
+            return (await app.ingestor.add_library(principal, API_LIBRARY)).id
+        except Conflict:  # another request has just created it
+            return (await storage.libraries.get_library_by_name(principal, API_LIBRARY)).id
 
     @api.get("")
     async def list_files(
@@ -113,14 +114,14 @@ def router(app: App) -> APIRouter:
     return api
 
 
-def shown(name: str) -> str:
-    """The name without folders and what cannot be shown, 255 characters at most."""
+def safe_file_name(name: str) -> str:
+    """Strip folders and unprintable characters from a name; keep its last 255 characters."""
     last = name.replace("\\", "/").rpartition("/")[2]
     return "".join(letter for letter in last if letter.isprintable())[-255:] or "file"
 
 
-async def _pieces(upload: UploadFile) -> AsyncGenerator[bytes, None]:
-    while data := await upload.read(PIECE):
+async def _read_chunks(upload: UploadFile) -> AsyncGenerator[bytes, None]:
+    while data := await upload.read(READ_CHUNK_BYTES):
         yield data
 
 

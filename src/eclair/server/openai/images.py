@@ -1,6 +1,6 @@
-"""`/v1/images`: OpenAI's dialect over the image service (reference: OpenAI's API reference, images).
+"""`/v1/images`: OpenAI's images API over the image service.
 
-What is made is kept in the gallery, as everything that is drawn. What Éclair cannot honour is refused by name.
+Images are stored in the gallery, like all others. Unsupported fields are rejected by name.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from eclair.provenance.report import ImageForm
 from eclair.schema.images import GeneratedImage, ImageFinished, ImageProgressed, ImageRequest, ImageUpdate
 from eclair.schema.principal import Principal
 from eclair.server.openai import errors
-from eclair.server.openai.files import shown
+from eclair.server.openai.files import safe_file_name
 from eclair.server.principal import Caller
-from eclair.server.request_body import Body
+from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream
-from eclair.server.streaming import GONE, unless_gone
+from eclair.server.streaming import CLIENT_GONE, unless_disconnected
 
-USAGE: JSON = {
+ZERO_USAGE: JSON = {
     "input_tokens": 0,
     "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
     "output_tokens": 0,
     "total_tokens": 0,
 }
-"""Nothing is counted in tokens; OpenAI's clients expect the numbers at the end of a stream."""
+"""Images are not counted in tokens, but OpenAI's clients expect numbers at the end of a stream."""
 
 _FILE = {"type": "string", "format": "binary"}
 _FORM: dict[str, Any] = {
@@ -65,8 +65,8 @@ _FORM: dict[str, Any] = {
 }
 
 
-class ImagesRequest(Body):
-    """What both routes have. `seed`, `steps`, `guidance` and `negative_prompt` are Éclair's own."""
+class ImagesRequest(RequestBody):
+    """Fields of both routes. `seed`, `steps`, `guidance` and `negative_prompt` are Éclair's own."""
 
     prompt: str
     model: Annotated[str | None, Field(min_length=1, max_length=200)] = None
@@ -88,10 +88,10 @@ class ImagesRequest(Body):
     guidance: float | None = None
     negative_prompt: str | None = None
 
-    def wish(self) -> ImageRequest:
-        """Raises InvalidInput for what does not go together."""
+    def image_request(self) -> ImageRequest:
+        """Build the image request. Raises InvalidInput for fields that contradict each other."""
         if self.output_compression not in (None, 100) and self.form == "png":
-            raise InvalidInput("A PNG loses nothing; leave `output_compression` out.", param="output_compression")
+            raise InvalidInput("A PNG is lossless; leave `output_compression` out.", param="output_compression")
         if self.stream and self.response_format == "url":
             raise InvalidInput("A stream has the pictures themselves; leave `response_format` out.", param="stream")
         wide, _, high = (self.size or "").partition("x")
@@ -111,13 +111,13 @@ class ImagesRequest(Body):
         return self.output_format or "png"
 
     @property
-    def kept_quality(self) -> int:
-        """100 is as little loss as nobody sees."""
+    def encoding_quality(self) -> int:
+        """JPEG or WebP quality, at most 95: above that, files only grow."""
         return max(1, min(95, 95 if self.output_compression is None else self.output_compression))
 
 
 class EditsRequest(ImagesRequest):
-    """The fields of the form, without its pictures."""
+    """Fields of the form, without its images."""
 
     input_fidelity: Literal["low", "high"] | None = None
 
@@ -136,89 +136,95 @@ def router(app: App) -> APIRouter:
                 uploads = await _uploads(form, app.settings.max_file_mb)
                 body = _fields(form)
         except HTTPException as error:
-            raise InvalidInput(f"The body is no form with pictures: {error.detail}") from error
+            raise InvalidInput(f"The body is not a form with pictures: {error.detail}") from error
         except OSError as error:
-            raise StoreError(f"The pictures cannot be kept while they come: {error.strerror}.") from error
+            raise StoreError(f"The upload cannot be stored: {error.strerror}.") from error
         return await answer(principal, body, request, "image_edit", uploads)
 
     async def answer(
         principal: Principal, body: ImagesRequest, request: Request, kind: str, uploads: ImageUploads
     ) -> Response:
         preparing = app.images.prepare(
-            principal, body.prompt, body.wish(), body.model, uploads=uploads, form=body.form, quality=body.kept_quality
+            principal,
+            body.prompt,
+            body.image_request(),
+            body.model,
+            uploads=uploads,
+            form=body.form,
+            quality=body.encoding_quality,
         )
-        job = await unless_gone(request, preparing)
+        job = await unless_disconnected(request, preparing)
         if job is None:
-            return GONE
-        reply = _Reply(app, body, job, kind, str(request.base_url), int(time.time()))
+            return CLIENT_GONE
+        renderer = _ImageRenderer(app, body, job, kind, str(request.base_url), int(time.time()))
         if body.stream:
-            return EventStream(reply.events())
-        whole = await unless_gone(request, reply.whole())
-        return GONE if whole is None else JSONResponse(whole)
+            return EventStream(renderer.events())
+        response = await unless_disconnected(request, renderer.full_response())
+        return CLIENT_GONE if response is None else JSONResponse(response)
 
     return api
 
 
 @dataclass(frozen=True, slots=True)
-class _Reply:
-    """A reply being made: `kind` is what its events are called, `address` where Éclair is."""
+class _ImageRenderer:
+    """Runs an image job and renders its images; `kind` is the prefix of its events' names."""
 
     app: App
     body: ImagesRequest
     job: ImageJob
     kind: str
-    address: str
+    base_url: str
     created: int
 
-    def making(self) -> AsyncGenerator[ImageUpdate, None]:
+    def updates(self) -> AsyncGenerator[ImageUpdate, None]:
         return self.app.images.generate(self.job)
 
-    async def whole(self) -> JSON:
+    async def full_response(self) -> JSON:
         data: list[JSON] = []
         size = ""
-        async with aclosing(self.making()) as making:
-            async for each in making:
-                if isinstance(each, ImageFinished):
-                    revised = each.picture.revised_prompt
-                    said: JSON = {} if revised is None else {"revised_prompt": revised}
-                    data.append({**await self._image(each.picture), **said})
-                    size = _size(each.picture)
-        return {"created": self.created, "data": data, "background": "opaque", **self._about(size)}
+        async with aclosing(self.updates()) as updates:
+            async for update in updates:
+                if isinstance(update, ImageFinished):
+                    prompt = update.picture.revised_prompt
+                    revised: JSON = {} if prompt is None else {"revised_prompt": prompt}
+                    data.append({**await self._image(update.picture), **revised})
+                    size = _size(update.picture)
+        return {"created": self.created, "data": data, "background": "opaque", **self._image_fields(size)}
 
     async def events(self) -> AsyncGenerator[bytes, None]:
-        """The pictures as they are done, each after as many looks at it as are wanted and there are."""
-        looks = 0
+        """Yield each image when it is done, after as many previews as were asked for and exist."""
+        previews = 0
         try:
-            async with aclosing(self.making()) as making:
-                async for each in making:
-                    match each:
-                        case ImageProgressed() if self._is_wanted(each, looks):
-                            yield self._preview(each.picture, looks)
-                            looks += 1
+            async with aclosing(self.updates()) as updates:
+                async for update in updates:
+                    match update:
+                        case ImageProgressed() if self._is_preview_due(update, previews):
+                            yield self._preview(update.picture, previews)
+                            previews += 1
                         case ImageFinished():
-                            yield await self._completed(each.picture)
-                            looks = 0
+                            yield await self._completed(update.picture)
+                            previews = 0
                         case _:
                             pass
         except EclairError as error:
             yield _event("error", {"type": "error", **errors.body(error)})
 
-    def _is_wanted(self, underway: ImageProgressed, looks: int) -> bool:
-        """Whether it is time for look number `looks`, which are spread over the steps."""
+    def _is_preview_due(self, progress: ImageProgressed, sent: int) -> bool:
+        """Return True if the next preview is due after `sent` ones; they are spread over the steps."""
         wanted = self.body.partial_images or 0
-        if looks >= wanted or underway.preview is None or underway.done >= underway.of:
+        if sent >= wanted or progress.preview is None or progress.done >= progress.of:
             return False
-        return underway.done * (wanted + 1) >= underway.of * (looks + 1)
+        return progress.done * (wanted + 1) >= progress.of * (sent + 1)
 
     def _preview(self, id: str, number: int) -> bytes:
         preview = self.app.images.preview(self.job.principal, id)
         size = f"{self.job.width}x{self.job.height}"
-        about: JSON = {**self._about(size), "output_format": preview.media.rpartition("/")[2]}
+        about: JSON = {**self._image_fields(size), "output_format": preview.media.rpartition("/")[2]}
         return self._event("partial_image", preview.image, **about, partial_image_index=number)
 
     async def _completed(self, picture: GeneratedImage) -> bytes:
         data = await self.app.gallery.read_bytes(picture)
-        return self._event("completed", data, **self._about(_size(picture)), usage=USAGE)
+        return self._event("completed", data, **self._image_fields(_size(picture)), usage=ZERO_USAGE)
 
     def _event(self, what: str, data: bytes, **more: object) -> bytes:
         type = f"{self.kind}.{what}"
@@ -227,41 +233,41 @@ class _Reply:
             type, {"type": type, "b64_json": encoded, "created_at": self.created, "background": "opaque", **more}
         )
 
-    def _about(self, size: str) -> JSON:
+    def _image_fields(self, size: str) -> JSON:
         return {"output_format": self.body.form, "size": size, "quality": self.body.quality or "auto"}
 
     async def _image(self, picture: GeneratedImage) -> JSON:
         if self.body.response_format == "url":
-            return {"url": f"{self.address}api/pictures/{picture.id}/content"}
+            return {"url": f"{self.base_url}api/pictures/{picture.id}/content"}
         return {"b64_json": base64.b64encode(await self.app.gallery.read_bytes(picture)).decode()}
 
 
-async def _uploads(form: FormData, most_mb: int) -> ImageUploads:
-    """The pictures of a form: `image`, or several `image[]`, and a `mask`. Raises InvalidInput and TooLarge."""
-    pictures: list[tuple[str, bytes]] = []
+async def _uploads(form: FormData, max_mb: int) -> ImageUploads:
+    """Read a form's images: `image`, or several `image[]`, and a `mask`. Raises InvalidInput and TooLarge."""
+    images: list[tuple[str, bytes]] = []
     mask: bytes | None = None
     for name, value in form.multi_items():
         if not isinstance(value, UploadFile):
             continue
         if name not in ("image", "image[]", "mask"):
             raise InvalidInput(f"Éclair does not know the field {name!r}; leave it out.", param=name)
-        called = shown(value.filename or f"Picture {len(pictures) + 1}")
-        if (value.size or 0) > most_mb * 1_000_000:
-            raise TooLarge(f"{called} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).", param=name)
+        file_name = safe_file_name(value.filename or f"Picture {len(images) + 1}")
+        if (value.size or 0) > max_mb * 1_000_000:
+            raise TooLarge(f"{file_name} is larger than {max_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).", param=name)
         data = await value.read()
         if not data:
-            raise InvalidInput(f"{called} is empty; choose another file.", param=name)
+            raise InvalidInput(f"{file_name} is empty; choose another file.", param=name)
         if name == "mask":
             mask = data
         else:
-            pictures.append((called, data))
-    if not pictures:
+            images.append((file_name, data))
+    if not images:
         raise InvalidInput("The field 'image' is missing; send the picture that is to be edited.", param="image")
-    return ImageUploads(tuple(pictures), mask)
+    return ImageUploads(tuple(images), mask)
 
 
 def _fields(form: FormData) -> EditsRequest:
-    """Raises RequestValidationError."""
+    """Validate a form's text fields. Raises RequestValidationError."""
     given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     try:
         return EditsRequest.model_validate(given)

@@ -1,6 +1,6 @@
-"""`/v1/responses`, as OpenAI's reference has it, over the same engines: whole, or as the stream of its events.
+"""`/v1/responses`: OpenAI's Responses API over the same engines.
 
-A response is made item by item: a stretch of text is a message, of thought a reasoning item, a call a function_call.
+A response is built item by item: text becomes a message, thinking a reasoning item, a tool call a function_call.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from eclair.llm.base import JSON, TokenUsage
 from eclair.schema.events import Cited, Event, PartDelta, PartStarted, RunFinished, SourceFound
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Citation, FinishReason, PartKind, Passage
-from eclair.server.chat_input import question
+from eclair.server.chat_input import last_question
 from eclair.server.openai.responses_schema import ResponsesRequest
 from eclair.server.openai.retriever import RequestRetriever
 from eclair.server.principal import Caller
 from eclair.server.request_images import open_images
-from eclair.server.request_prompt import answer
-from eclair.server.streaming import GONE, relay, unless_gone
+from eclair.server.request_prompt import start_answer
+from eclair.server.streaming import CLIENT_GONE, relay, unless_disconnected
 
 INCOMPLETE: dict[FinishReason, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
-"""Why a response is incomplete, by why its answer ended."""
+"""Finish reasons of an incomplete response, in OpenAI's words."""
 
 
 def router(app: App) -> APIRouter:
@@ -36,25 +36,31 @@ def router(app: App) -> APIRouter:
 
     @api.post("/responses")
     async def respond(principal: Caller, body: ResponsesRequest, request: Request) -> Response:
-        said = list(body.said())
-        route = await app.router.choose_named(body.model, question(said))
-        images = await unless_gone(request, open_images(app, principal, said, route.model))
+        messages, web = list(body.prompt_messages()), body.uses_web
+        route = await app.router.choose_named(body.model, last_question(messages))
+        images = await unless_disconnected(request, open_images(app, principal, messages, route.model))
         if images is None:
-            return GONE
-        has_sources = body.files or body.web
-        retriever = RequestRetriever(app, principal, body.files, said, web=body.web) if has_sources else None
-        longest = app.settings.max_tokens
-        made = answer(
-            app, principal, route, lambda model: body.request(model, longest), images, retriever, leads=body.plain
+            return CLIENT_GONE
+        has_sources = body.files or web
+        retriever = RequestRetriever(app, principal, body.files, messages, web=web) if has_sources else None
+        max_tokens = app.settings.max_tokens
+        answer = start_answer(
+            app,
+            principal,
+            route,
+            lambda model: body.request(model, max_tokens),
+            images,
+            retriever,
+            allows_lead=body.is_plain_text,
         )
-        return await relay(request, [made], ResponseRenderer(body, made), streamed=bool(body.stream))
+        return await relay(request, [answer], ResponseRenderer(body, answer), streamed=bool(body.stream))
 
     return api
 
 
 @dataclass(slots=True)
 class _Item:
-    """An item of the output in the making: `head` is what it is, `texts` what it says so far."""
+    """An output item as far as it has come: its fixed fields in `head`, its text so far in `texts`."""
 
     kind: PartKind
     head: JSON
@@ -67,19 +73,19 @@ class _Item:
         return "".join(self.texts)
 
     def part(self) -> JSON:
-        """What it says, as a part of its content."""
+        """Return the text so far as a content part."""
         if self.kind == "reasoning":
             return {"type": "reasoning_text", "text": self.text}
         return {"type": "output_text", "text": self.text, "annotations": self.annotations, "logprobs": self.logprobs}
 
-    def whole(self) -> JSON:
+    def to_output(self) -> JSON:
         if self.kind == "tool_call":
             return {**self.head, "arguments": self.text}
         return {**self.head, "content": [self.part()]}
 
 
 class ResponseRenderer:
-    """Implements `Renderer`."""
+    """Implements `Renderer` for OpenAI's responses."""
 
     def __init__(self, body: ResponsesRequest, answer: Answer) -> None:
         self._head = {"id": new_id("resp"), "object": "response", "created_at": int(time.time())}
@@ -117,40 +123,40 @@ class ResponseRenderer:
         self._error = error
         return [] if error is None else [*self._end("failed")]
 
-    def whole(self) -> JSON:
-        """See `Renderer.whole`."""
+    def full_response(self) -> JSON:
+        """See `Renderer.full_response`."""
         reason = INCOMPLETE.get(self._reason or "stop")
-        counted = self._answer.token_usage
+        usage = self._answer.token_usage
         return {
             **self._head,
             "status": self._status,
             "error": None if self._error is None else _error(self._error),
             "incomplete_details": None if reason is None else {"reason": reason},
-            "output": [item.whole() for item in self._items],
-            "usage": None if counted is None else _usage(counted),
+            "output": [item.to_output() for item in self._items],
+            "usage": None if usage is None else _usage(usage),
             **_echo(self._body, self._answer),
         }
 
     def _begin(self) -> list[JSON]:
-        """The first events of all, unless they were sent."""
-        return [] if self._sent else [self._event("response.created", response=self.whole()), self._lifecycle()]
+        """Return the first events of the stream, unless they were sent."""
+        return [] if self._sent else [self._event("response.created", response=self.full_response()), self._lifecycle()]
 
     def _end(self, status: str) -> list[JSON]:
-        """End the item that is open, as complete as the response is, and the response."""
+        """End the open item, with the status of the response, and then the response."""
         self._status = status
         return [*self._finish("completed" if status == "completed" else "incomplete"), self._lifecycle()]
 
     def _annotate(self, citation: Citation) -> JSON:
-        """Add where a sentence stands, on the web or in a file."""
+        """Add a citation to its item."""
         item = self._items[citation.index]
         annotation = _annotation(citation, self._passages[citation.passage])
         item.annotations.append(annotation)
         number = len(item.annotations) - 1
         added = "response.output_text.annotation.added"
-        return self._about(citation.index, added, annotation=annotation, annotation_index=number)
+        return self._item_event(citation.index, added, annotation=annotation, annotation_index=number)
 
     def _lifecycle(self) -> JSON:
-        return self._event(f"response.{self._status}", response=self.whole())
+        return self._event(f"response.{self._status}", response=self.full_response())
 
     def _start(self, part: PartStarted) -> list[JSON]:
         head: JSON
@@ -166,11 +172,11 @@ class ResponseRenderer:
         self._items.append(item)
         self._open = part.index
         if part.kind == "tool_call":
-            return [self._event("response.output_item.added", output_index=part.index, item=item.whole())]
+            return [self._event("response.output_item.added", output_index=part.index, item=item.to_output())]
         empty: JSON = {**head, "content": []}
         return [
             self._event("response.output_item.added", output_index=part.index, item=empty),
-            self._about(part.index, "response.content_part.added", part=item.part()),
+            self._item_event(part.index, "response.content_part.added", part=item.part()),
         ]
 
     def _grow(self, index: int, text: str, logprobs: list[JSON]) -> list[JSON]:
@@ -182,14 +188,14 @@ class ResponseRenderer:
         match item.kind:
             case "text" | "picture":
                 brief = [_brief(token) for token in logprobs]
-                return [self._about(index, "response.output_text.delta", delta=text, logprobs=brief)]
+                return [self._item_event(index, "response.output_text.delta", delta=text, logprobs=brief)]
             case "reasoning":
-                return [self._about(index, "response.reasoning_text.delta", delta=text)]
+                return [self._item_event(index, "response.reasoning_text.delta", delta=text)]
             case "tool_call":
-                return [self._about(index, "response.function_call_arguments.delta", delta=text)]
+                return [self._item_event(index, "response.function_call_arguments.delta", delta=text)]
 
     def _finish(self, status: str) -> list[JSON]:
-        """End the item that is open, if one is."""
+        """End the open item, if there is one."""
         if self._open is None:
             return []
         index, self._open = self._open, None
@@ -198,22 +204,22 @@ class ResponseRenderer:
         match item.kind:
             case "text" | "picture":
                 brief = [_brief(token) for token in item.logprobs]
-                said = [self._about(index, "response.output_text.done", text=item.text, logprobs=brief)]
+                done = [self._item_event(index, "response.output_text.done", text=item.text, logprobs=brief)]
             case "reasoning":
-                said = [self._about(index, "response.reasoning_text.done", text=item.text)]
+                done = [self._item_event(index, "response.reasoning_text.done", text=item.text)]
             case "tool_call":
-                said = [self._about(index, "response.function_call_arguments.done", arguments=item.text)]
+                done = [self._item_event(index, "response.function_call_arguments.done", arguments=item.text)]
         if item.kind != "tool_call":
-            said.append(self._about(index, "response.content_part.done", part=item.part()))
-        return [*said, self._event("response.output_item.done", output_index=index, item=item.whole())]
+            done.append(self._item_event(index, "response.content_part.done", part=item.part()))
+        return [*done, self._event("response.output_item.done", output_index=index, item=item.to_output())]
 
-    def _about(self, index: int, type: str, **more: object) -> JSON:
-        """An event about what the item of that number says."""
+    def _item_event(self, index: int, type: str, **more: object) -> JSON:
+        """Build an event about the content of an item."""
         item = self._items[index]
-        place: JSON = {"item_id": item.head["id"], "output_index": index}
+        location: JSON = {"item_id": item.head["id"], "output_index": index}
         if item.kind != "tool_call":
-            place["content_index"] = 0
-        return self._event(type, **place, **more)
+            location["content_index"] = 0
+        return self._event(type, **location, **more)
 
     def _event(self, type: str, **more: object) -> JSON:
         self._sent += 1
@@ -221,29 +227,29 @@ class ResponseRenderer:
 
 
 def _echo(body: ResponsesRequest, answer: Answer) -> JSON:
-    """Repeat what was asked for, as every response does."""
+    """Repeat the request's parameters, as every response does."""
     assert answer.turn is not None
-    asked = answer.turn.request
+    sent = answer.turn.request
     given = body.model_dump(include={"reasoning", "text", "tool_choice", "tools"}, by_alias=True, exclude_none=True)
     return {
-        "model": asked.model,
+        "model": sent.model,
         "instructions": body.instructions,
         "max_output_tokens": body.max_output_tokens,
         "metadata": body.metadata or {},
         "parallel_tool_calls": body.parallel_tool_calls is not False,
         "previous_response_id": None,
         "reasoning": {"effort": None, "summary": None, **given.get("reasoning", {})},
-        "temperature": asked.sampling.temperature,
+        "temperature": sent.sampling.temperature,
         "text": {"format": {"type": "text"}, **given.get("text", {})},
         "tool_choice": given.get("tool_choice", "auto"),
         "tools": given.get("tools", []),
-        "top_p": asked.sampling.top_p,
+        "top_p": sent.sampling.top_p,
         "truncation": "disabled",
     }
 
 
 def _annotation(citation: Citation, passage: Passage) -> JSON:
-    """Where a sentence of an item stands."""
+    """Render a citation of a file or a web page."""
     if passage.url is None:
         return {
             "type": "file_citation",
@@ -260,13 +266,13 @@ def _annotation(citation: Citation, passage: Passage) -> JSON:
     }
 
 
-def _usage(counted: TokenUsage) -> JSON:
+def _usage(usage: TokenUsage) -> JSON:
     return {
-        "input_tokens": counted.prompt_tokens,
-        "input_tokens_details": {"cached_tokens": counted.cached_tokens or 0, "cache_write_tokens": 0},
-        "output_tokens": counted.completion_tokens,
-        "output_tokens_details": {"reasoning_tokens": counted.reasoning_tokens or 0},
-        "total_tokens": counted.prompt_tokens + counted.completion_tokens,
+        "input_tokens": usage.prompt_tokens,
+        "input_tokens_details": {"cached_tokens": usage.cached_tokens or 0, "cache_write_tokens": 0},
+        "output_tokens": usage.completion_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
     }
 
 
@@ -276,7 +282,7 @@ def _error(error: EclairError) -> JSON:
 
 
 def _logprob(token: JSON) -> JSON:
-    """A token as engines tell it, in the form that a message's text has it."""
+    """Convert an engine's token logprob to the format of a message's text."""
     top = [_token(other) for other in token.get("top_logprobs") or ()]
     return {**_token(token), "top_logprobs": top}
 
@@ -286,6 +292,6 @@ def _token(token: JSON) -> JSON:
 
 
 def _brief(token: JSON) -> JSON:
-    """The form that the events of a text have it: without its bytes."""
+    """Convert a token logprob to the format of text events, which has no bytes."""
     top = [{"token": other["token"], "logprob": other["logprob"]} for other in token["top_logprobs"]]
     return {"token": token["token"], "logprob": token["logprob"], "top_logprobs": top}

@@ -1,4 +1,4 @@
-"""What `/v1/responses` is asked, as OpenAI's reference has it: a field that cannot be honoured is refused by name."""
+"""Request schema of `/v1/responses`; unsupported fields are rejected by name."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from eclair.llm.base import JSON, PromptMessage
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
-from eclair.server.chat_input import call, grouped
-from eclair.server.openai.retriever import GivenFile
-from eclair.server.request_body import Body, Fields, by_type, kind
-from eclair.server.request_images import image
+from eclair.server.chat_input import merge_messages, tool_call_message
+from eclair.server.openai.retriever import FileInput
+from eclair.server.request_body import RequestBody, StrictModel, type_discriminator, union_tag
+from eclair.server.request_images import image_part
 
 LOGPROBS = "message.output_text.logprobs"
 
 
-class TextPart(Fields):
+class TextPart(StrictModel):
     type: Literal["input_text", "output_text"]
     text: str
     annotations: list[Any] | None = None
     logprobs: list[Any] | None = None
 
 
-class ImagePart(Fields):
-    """A picture at an address, or the whole of it as a `data:` URL. How sharp it is to be seen the model knows best."""
+class ImagePart(StrictModel):
+    """An image by its web address or `data:` URL. `detail` is ignored."""
 
     type: Literal["input_image"]
     image_url: str
     detail: Literal["auto", "low", "high"] | None = None
 
 
-class FilePart(GivenFile):
-    """`detail` says how sharp a picture of it is to be; what stands in it is read as text here."""
+class InputFile(FileInput):
+    """A file, read as text. `detail`, the resolution of page images, is ignored."""
 
     type: Literal["input_file"]
     detail: Literal["auto", "low", "high"] | None = None
@@ -54,8 +54,8 @@ def _as_items(value: Any) -> Any:
 Content = Annotated[
     list[
         Annotated[
-            Annotated[TextPart, kind("input_text")] | Annotated[TextPart, kind("output_text")],
-            by_type("only input_text and output_text are taken here; send text"),
+            Annotated[TextPart, union_tag("input_text")] | Annotated[TextPart, union_tag("output_text")],
+            type_discriminator("only input_text and output_text are taken here; send text"),
         ]
     ],
     BeforeValidator(_as_parts, json_schema_input_type=str | list[TextPart]),
@@ -64,19 +64,19 @@ Content = Annotated[
 MessageContent = Annotated[
     list[
         Annotated[
-            Annotated[TextPart, kind("input_text")]
-            | Annotated[TextPart, kind("output_text")]
-            | Annotated[ImagePart, kind("input_image")]
-            | Annotated[FilePart, kind("input_file")],
-            by_type("only input_text, output_text, input_image and input_file are taken here; send text"),
+            Annotated[TextPart, union_tag("input_text")]
+            | Annotated[TextPart, union_tag("output_text")]
+            | Annotated[ImagePart, union_tag("input_image")]
+            | Annotated[InputFile, union_tag("input_file")],
+            type_discriminator("only input_text, output_text, input_image and input_file are taken here; send text"),
         ]
     ],
-    BeforeValidator(_as_parts, json_schema_input_type=str | list[TextPart | ImagePart | FilePart]),
+    BeforeValidator(_as_parts, json_schema_input_type=str | list[TextPart | ImagePart | InputFile]),
 ]
 
 
-class _Item(Fields):
-    """What an item may carry that came out of an earlier response."""
+class _Item(StrictModel):
+    """Fields that an item of an earlier response may have."""
 
     id: str | None = None
     status: Literal["in_progress", "completed", "incomplete"] | None = None
@@ -89,14 +89,14 @@ class MessageItem(_Item):
     phase: str | None = None
 
     @property
-    def files(self) -> list[FilePart]:
-        return [part for part in self.content if isinstance(part, FilePart)]
+    def files(self) -> list[InputFile]:
+        return [part for part in self.content if isinstance(part, InputFile)]
 
-    def said(self) -> PromptMessage:
-        """The message without its files."""
+    def to_prompt(self) -> PromptMessage:
+        """Build the engine's message, without files."""
         text = _text([part for part in self.content if isinstance(part, TextPart)])
-        pictures = [image(part.image_url) for part in self.content if isinstance(part, ImagePart)]
-        return PromptMessage(self.role, [*pictures, {"type": "text", "text": text}] if pictures else text)
+        images = [image_part(part.image_url) for part in self.content if isinstance(part, ImagePart)]
+        return PromptMessage(self.role, [*images, {"type": "text", "text": text}] if images else text)
 
 
 class FunctionCall(_Item):
@@ -105,8 +105,8 @@ class FunctionCall(_Item):
     name: str
     arguments: str
 
-    def said(self) -> PromptMessage:
-        return call(self.call_id, self.name, self.arguments)
+    def to_prompt(self) -> PromptMessage:
+        return tool_call_message(self.call_id, self.name, self.arguments)
 
 
 class FunctionCallOutput(_Item):
@@ -114,44 +114,46 @@ class FunctionCallOutput(_Item):
     call_id: str
     output: Content
 
-    def said(self) -> PromptMessage:
+    def to_prompt(self) -> PromptMessage:
         return PromptMessage("tool", _text(self.output), tool_call_id=self.call_id)
 
 
 class ReasoningItem(_Item):
-    """What the model thought earlier. Engines are not shown it again."""
+    """Reasoning of an earlier response; it is not sent to the engine again."""
 
     type: Literal["reasoning"]
     summary: list[Any] | None = None
     content: list[Any] | None = None
     encrypted_content: str | None = None
 
-    def said(self) -> None:
+    def to_prompt(self) -> None:
         return None
 
 
 Item = Annotated[
-    Annotated[MessageItem, kind("message")]
-    | Annotated[FunctionCall, kind("function_call")]
-    | Annotated[FunctionCallOutput, kind("function_call_output")]
-    | Annotated[ReasoningItem, kind("reasoning")],
-    by_type("only items of the types message, function_call, function_call_output and reasoning are taken", "message"),
+    Annotated[MessageItem, union_tag("message")]
+    | Annotated[FunctionCall, union_tag("function_call")]
+    | Annotated[FunctionCallOutput, union_tag("function_call_output")]
+    | Annotated[ReasoningItem, union_tag("reasoning")],
+    type_discriminator(
+        "only items of the types message, function_call, function_call_output and reasoning are taken", "message"
+    ),
 ]
 
 
-class FunctionTool(Fields):
+class FunctionTool(StrictModel):
     type: Literal["function"]
     name: str
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
 
-    def wanted(self) -> JSON:
+    def to_engine(self) -> JSON:
         return {"type": "function", "function": self.model_dump(exclude={"type"}, exclude_none=True)}
 
 
-class WebTool(Fields):
-    """The web is looked at before the model is asked, so that no call of a tool appears among the output."""
+class WebTool(StrictModel):
+    """Turns web search on. It runs before the model is asked, so no tool call appears in the output."""
 
     type: Literal["web_search", "web_search_preview"]
     search_context_size: Literal["low", "medium", "high"] | None = None
@@ -159,69 +161,69 @@ class WebTool(Fields):
 
 
 Tool = Annotated[
-    Annotated[FunctionTool, kind("function")]
-    | Annotated[WebTool, kind("web_search")]
-    | Annotated[WebTool, kind("web_search_preview")],
-    by_type("there are the types function and web_search"),
+    Annotated[FunctionTool, union_tag("function")]
+    | Annotated[WebTool, union_tag("web_search")]
+    | Annotated[WebTool, union_tag("web_search_preview")],
+    type_discriminator("there are the types function and web_search"),
 ]
 
 
-class NamedTool(Fields):
+class NamedTool(StrictModel):
     type: Literal["function"]
     name: str
 
 
 ToolChoice = Annotated[
-    Annotated[Literal["none", "auto", "required"], kind("word")] | Annotated[NamedTool, kind("function")],
-    by_type("it is none, auto, required or a function of `tools`", "word"),
+    Annotated[Literal["none", "auto", "required"], union_tag("word")] | Annotated[NamedTool, union_tag("function")],
+    type_discriminator("it is none, auto, required or a function of `tools`", "word"),
 ]
 
 
-class PlainFormat(Fields):
+class PlainFormat(StrictModel):
     type: Literal["text", "json_object"]
 
-    def wanted(self) -> JSON | None:
+    def to_engine(self) -> JSON | None:
         return None if self.type == "text" else {"type": self.type}
 
 
-class SchemaFormat(Fields):
+class SchemaFormat(StrictModel):
     type: Literal["json_schema"]
     name: str
     schema_: dict[str, Any] = Field(alias="schema")
     description: str | None = None
     strict: bool | None = None
 
-    def wanted(self) -> JSON | None:
+    def to_engine(self) -> JSON | None:
         schema = self.model_dump(exclude={"type"}, exclude_none=True, by_alias=True)
         return {"type": "json_schema", "json_schema": schema}
 
 
 Format = Annotated[
-    Annotated[PlainFormat, kind("text")]
-    | Annotated[PlainFormat, kind("json_object")]
-    | Annotated[SchemaFormat, kind("json_schema")],
-    by_type("there are the types text, json_object and json_schema"),
+    Annotated[PlainFormat, union_tag("text")]
+    | Annotated[PlainFormat, union_tag("json_object")]
+    | Annotated[SchemaFormat, union_tag("json_schema")],
+    type_discriminator("there are the types text, json_object and json_schema"),
 ]
 
 
-class TextConfig(Fields):
+class TextConfig(StrictModel):
     format: Format | None = None
     verbosity: Literal["medium"] | None = None
 
 
-class ReasoningConfig(Fields):
-    """`summary` "auto" is met by the thoughts themselves, which come in whole."""
+class ReasoningConfig(StrictModel):
+    """With `summary` "auto", the reasoning itself is returned in full."""
 
     effort: str | None = None
     summary: Literal["auto"] | None = None
 
 
-class StreamOptions(Fields):
+class ResponsesStreamOptions(StrictModel):
     include_obfuscation: Literal[False] | None = None
 
 
-class ResponsesRequest(Body):
-    """Hints that change nothing in the answer are accepted and not used."""
+class ResponsesRequest(RequestBody):
+    """Body of a request. Hints that don't change the answer are accepted and ignored."""
 
     model: str
     input: Annotated[
@@ -229,7 +231,7 @@ class ResponsesRequest(Body):
     ]
     instructions: str | None = None
     stream: bool | None = None
-    stream_options: StreamOptions | None = None
+    stream_options: ResponsesStreamOptions | None = None
     tools: list[Tool] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
@@ -253,19 +255,19 @@ class ResponsesRequest(Body):
 
     @field_validator("store", "previous_response_id")
     @classmethod
-    def _nothing_is_kept(cls, value: bool | str | None) -> bool | str | None:
+    def _reject_stored_responses(cls, value: bool | str | None) -> bool | str | None:
         if value:
-            raise ValueError("nothing under /v1 is kept; leave it out and send the whole conversation as `input`")
+            raise ValueError("nothing under /v1 is stored; leave it out and send the full conversation as `input`")
         return value
 
     @property
-    def web(self) -> bool:
+    def uses_web(self) -> bool:
         return any(isinstance(tool, WebTool) for tool in self.tools or ())
 
     @property
-    def plain(self) -> bool:
-        """Whether the answer is to be words and nothing else."""
-        form = self.text.format.wanted() if self.text and self.text.format else None
+    def is_plain_text(self) -> bool:
+        """True if the answer is text only: no functions, format or logprobs."""
+        form = self.text.format.to_engine() if self.text and self.text.format else None
         return form is None and not self.logprobs and all(isinstance(tool, WebTool) for tool in self.tools or ())
 
     @property
@@ -273,12 +275,12 @@ class ResponsesRequest(Body):
         return LOGPROBS in (self.include or ())
 
     @property
-    def files(self) -> list[FilePart]:
+    def files(self) -> list[InputFile]:
         return [file for item in self.input if isinstance(item, MessageItem) for file in item.files]
 
     def request(self, model: Model, max_tokens: int) -> EngineRequest:
-        """Raises InvalidInput where there is nothing to answer."""
-        messages = grouped(self.said())
+        """Build the engine's request. Raises InvalidInput if there is nothing to answer."""
+        messages = merge_messages(self.prompt_messages())
         if not messages:
             raise InvalidInput("There is nothing to answer; send a message in `input`.", param="input")
         sampling = Sampling(self.temperature, self.top_p, self.max_output_tokens)
@@ -286,25 +288,25 @@ class ResponsesRequest(Body):
             model=model.id,
             messages=messages,
             sampling=resolve_sampling(sampling, model.sampling, max_tokens),
-            tools=tuple(tool.wanted() for tool in self.tools or () if isinstance(tool, FunctionTool)),
+            tools=tuple(tool.to_engine() for tool in self.tools or () if isinstance(tool, FunctionTool)),
             tool_choice=self._tool_choice(),
-            response_format=self.text.format.wanted() if self.text and self.text.format else None,
-            extra=self._passed_on(),
+            response_format=self.text.format.to_engine() if self.text and self.text.format else None,
+            extra=self._engine_options(),
         )
 
-    def said(self) -> Iterator[PromptMessage]:
+    def prompt_messages(self) -> Iterator[PromptMessage]:
         if self.instructions:
             yield PromptMessage("system", self.instructions)
         for item in self.input:
-            if (said := item.said()) is not None:
-                yield said
+            if (message := item.to_prompt()) is not None:
+                yield message
 
     def _tool_choice(self) -> str | JSON | None:
         if isinstance(self.tool_choice, NamedTool):
             return {"type": "function", "function": {"name": self.tool_choice.name}}
         return self.tool_choice
 
-    def _passed_on(self) -> JSON:
+    def _engine_options(self) -> JSON:
         values = {
             "reasoning_effort": self.reasoning.effort if self.reasoning else None,
             "parallel_tool_calls": self.parallel_tool_calls,

@@ -1,4 +1,4 @@
-"""Retrieves from the files that go along with a request of `/v1`, and from the web, as a conversation does."""
+"""Retrieval for requests of `/v1`: from attached files and the web, as in a conversation."""
 
 from __future__ import annotations
 
@@ -22,50 +22,56 @@ from eclair.schema.ids import new_id
 from eclair.schema.messages import Message, Part, Passage, Web
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.server.request_body import Fields
+from eclair.server.request_body import StrictModel
 
-NAMED = r"^[^/\\\x00-\x1f]+$"
+FILE_NAME_PATTERN = r"^[^/\\\x00-\x1f]+$"
 
 
-class GivenFile(Fields):
-    """A file by its id, or its bytes in base64 with its name."""
+class FileInput(StrictModel):
+    """A file, by its id or as base64 data with a name."""
 
     file_id: str | None = None
     file_data: str | None = None
-    filename: str | None = Field(default=None, min_length=1, max_length=255, pattern=NAMED)
+    filename: str | None = Field(default=None, min_length=1, max_length=255, pattern=FILE_NAME_PATTERN)
 
 
 class RequestRetriever:
-    """Implements `Retriever` for the files and the web that go along with a request.
+    """Implements `Retriever` for the files of a request and the web.
 
-    What was sent in the request itself is erased once it was retrieved from. `kept` are the files that are still there
-    afterwards. Raises InvalidInput where nothing is asked of them.
+    Files sent inside the request are deleted after retrieval; `stored_files` are the ids of those that stay. Raises
+    InvalidInput if the request has no question.
     """
 
     def __init__(
-        self, app: App, principal: Principal, files: Sequence[GivenFile], said: Sequence[PromptMessage], *, web: bool
+        self,
+        app: App,
+        principal: Principal,
+        files: Sequence[FileInput],
+        messages: Sequence[PromptMessage],
+        *,
+        web: bool,
     ) -> None:
-        if not any(message.role == "user" and _text(message.content).strip() for message in said):
+        if not any(message.role == "user" and _text(message.content).strip() for message in messages):
             raise InvalidInput("Nothing is asked about the file; send a text beside it.", param="messages")
         self._app = app
         self._principal = principal
         self._files = files
-        self._said = said
+        self._messages = messages
         self._web: Web | None = "on" if web else None
         self._retriever: Retriever | None = None
-        self.kept: frozenset[str] = frozenset()
+        self.stored_files: frozenset[str] = frozenset()
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
-        """Read the files, then find what may answer. Raises InvalidInput, NotFound, UnreadableFile and StoreError."""
+        """Read the files, then retrieve. Raises InvalidInput, NotFound, UnreadableFile and StoreError."""
         documents = self._app.documents
-        async with _taken(self._app, self._principal, self._files) as (ids, self.kept):
+        async with _ingested(self._app, self._principal, self._files) as (ids, self.stored_files):
             async with aclosing(documents.wait_until_read(self._principal, ids)) as states:
                 async for _ in states:
                     pass
-            history = [_message(message) for message in self._said if message.role in ("user", "assistant")]
-            asked = max(number for number, message in enumerate(history) if message.role == "user")
-            question = replace(history[asked], files=await documents.get_attachments(self._principal, ids))
-            history = [*history[:asked], question]
+            history = [_message(message) for message in self._messages if message.role in ("user", "assistant")]
+            last = max(number for number, message in enumerate(history) if message.role == "user")
+            question = replace(history[last], files=await documents.get_attachments(self._principal, ids))
+            history = [*history[:last], question]
             self._retriever = self._app.requests.retriever(self._principal, new_id("run"), None, history, self._web)
             if self._retriever is not None:
                 async with aclosing(self._retriever.retrieve(engine, model)) as findings:
@@ -76,15 +82,18 @@ class RequestRetriever:
         return await self._retriever.lead(model) if self._retriever is not None else NO_LEAD
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
-        assert self._retriever is not None  # or there were no passages
+        assert self._retriever is not None  # there are passages only if it retrieved some
         return self._retriever.checker(passages)
 
 
 @asynccontextmanager
-async def _taken(
-    app: App, principal: Principal, files: Sequence[GivenFile]
+async def _ingested(
+    app: App, principal: Principal, files: Sequence[FileInput]
 ) -> AsyncGenerator[tuple[list[str], frozenset[str]]]:
-    """Yield the ids of the files, and which of them are kept; those that were sent along are there only within."""
+    """Ingest files sent as data; yield all files' ids, and the ids of those that were stored before.
+
+    The ingested ones are deleted on exit.
+    """
     ids: list[str] = []
     sent: list[str] = []
     try:
@@ -92,7 +101,7 @@ async def _taken(
             if file.file_id is not None and file.file_data is None:
                 ids.append(file.file_id)
             elif file.file_id is None and file.file_data is not None:
-                sent.append(await _take(app, principal, file.filename or "file", file.file_data))
+                sent.append(await _ingest(app, principal, file.filename or "file", file.file_data))
                 ids.append(sent[-1])
             else:
                 raise InvalidInput("A file has either file_id or file_data.", param="file")
@@ -103,8 +112,8 @@ async def _taken(
                 await app.ingestor.delete(principal, id)
 
 
-async def _take(app: App, principal: Principal, name: str, data: str) -> str:
-    """Take in what was sent as base64, or as a `data:` URL."""
+async def _ingest(app: App, principal: Principal, name: str, data: str) -> str:
+    """Ingest a file sent as base64 or as a `data:` URL; return its id."""
     head, comma, encoded = data.partition(",") if data.startswith("data:") else ("", "", data)
     try:
         content = await asyncio.to_thread(base64.b64decode, encoded, validate=True)
@@ -112,7 +121,7 @@ async def _take(app: App, principal: Principal, name: str, data: str) -> str:
         content = b""
     if not content or (head and not (comma and head.endswith(";base64"))):
         raise InvalidInput(
-            f"The file_data of {name} is no base64, or empty; encode the file's bytes.", param="file_data"
+            f"The file_data of {name} is empty or not base64; encode the file's bytes.", param="file_data"
         )
 
     async def source() -> AsyncGenerator[bytes, None]:
@@ -122,9 +131,9 @@ async def _take(app: App, principal: Principal, name: str, data: str) -> str:
     return (await app.ingestor.ingest(principal, name, media, source())).file.id
 
 
-def _message(said: PromptMessage) -> Message:
-    role = "user" if said.role == "user" else "assistant"
-    return Message("", "", None, role, (Part("text", _text(said.content)),), 0)
+def _message(message: PromptMessage) -> Message:
+    role = "user" if message.role == "user" else "assistant"
+    return Message("", "", None, role, (Part("text", _text(message.content)),), 0)
 
 
 def _text(content: str | list[JSON] | None) -> str:

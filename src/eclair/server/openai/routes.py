@@ -1,7 +1,7 @@
-"""`/v1`: OpenAI's dialect over the same models (reference: OpenAI's API reference, chat and completions).
+"""`/v1`: OpenAI's chat completions and completions over the same models.
 
-A request is answered by the pipeline, and its events are rendered as OpenAI has them. What Éclair cannot honor is
-refused by name. Nothing here is kept.
+The answer pipeline serves each request, and its events are rendered in OpenAI's format. Unsupported fields are
+rejected by name. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import MODES, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.server.openai.chat_renderer import ChatForm, CompletionForm, CompletionRenderer, Form
+from eclair.server.openai.chat_renderer import ChatFormat, ChoiceFormat, CompletionFormat, CompletionRenderer
 from eclair.server.openai.chat_schema import ChatRequest, CompletionRequest
 from eclair.server.openai.retriever import RequestRetriever
 from eclair.server.principal import Caller
 from eclair.server.request_images import open_images
-from eclair.server.request_prompt import answer
-from eclair.server.streaming import GONE, relay, unless_gone
+from eclair.server.request_prompt import start_answer
+from eclair.server.streaming import CLIENT_GONE, relay, unless_disconnected
 
 
 def router(app: App) -> APIRouter:
@@ -40,61 +40,70 @@ def router(app: App) -> APIRouter:
 
     @api.get("/models/{id:path}")
     async def read_model(id: str) -> JSON:
-        there = any(model.id == id for model in await app.registry.models())
-        return _mode(id) if id in MODES and not there else _model((await app.registry.resolve(id))[1])
+        is_model = any(model.id == id for model in await app.registry.models())
+        return _mode(id) if id in MODES and not is_model else _model((await app.registry.resolve(id))[1])
 
     @api.post("/chat/completions")
     async def chat(principal: Caller, body: ChatRequest, request: Request) -> Response:
-        return await complete_with(principal, body, request, ChatForm())
+        return await complete_with(principal, body, request, ChatFormat())
 
     @api.post("/completions")
     async def complete(principal: Caller, body: CompletionRequest, request: Request) -> Response:
-        return await complete_with(principal, body, request, CompletionForm())
+        return await complete_with(principal, body, request, CompletionFormat())
 
     async def complete_with(
-        principal: Principal, body: ChatRequest | CompletionRequest, request: Request, form: Form
+        principal: Principal, body: ChatRequest | CompletionRequest, request: Request, form: ChoiceFormat
     ) -> Response:
         route = await app.router.choose_named(body.model, body.question)
-        files, said = body.files, body.said()
-        images = await unless_gone(request, open_images(app, principal, said, route.model))
+        files, messages, web = body.files, body.prompt_messages(), body.uses_web
+        images = await unless_disconnected(request, open_images(app, principal, messages, route.model))
         if images is None:
-            return GONE
-        found = RequestRetriever(app, principal, files, said, web=body.web) if files or body.web else None
+            return CLIENT_GONE
+        retriever = RequestRetriever(app, principal, files, messages, web=web) if files or web else None
         choices = body.n or 1
-        shared = SharedRetriever(found) if found is not None and choices > 1 else found
-        longest = app.settings.max_tokens
+        shared = SharedRetriever(retriever) if retriever is not None and choices > 1 else retriever
+        max_tokens = app.settings.max_tokens
         answers = [
-            answer(app, principal, route, partial(_request, body, longest, choice), images, shared, leads=body.plain)
+            start_answer(
+                app,
+                principal,
+                route,
+                partial(_request, body, max_tokens, choice),
+                images,
+                shared,
+                allows_lead=body.is_plain_text,
+            )
             for choice in range(choices)
         ]
-        counts = body.stream_options is not None and body.stream_options.include_usage
-        renderer = CompletionRenderer(form, answers, _pages(str(request.base_url), found), counts=counts)
+        include_usage = body.stream_options is not None and body.stream_options.include_usage
+        find_url = _url_finder(str(request.base_url), retriever)
+        renderer = CompletionRenderer(form, answers, find_url, include_usage=include_usage)
         return await relay(request, answers, renderer, streamed=body.stream)
 
     return api
 
 
 def _request(body: ChatRequest | CompletionRequest, max_tokens: int, choice: int, model: Model) -> EngineRequest:
-    """The request for one of several choices: with a seed each has its own, so that they differ."""
+    """Build the request for one of several choices; a seed is changed for each, so that they differ."""
     request = body.request(model, max_tokens)
     seed = request.sampling.seed
     return request if seed is None else replace(request, sampling=replace(request.sampling, seed=seed + choice))
 
 
-def _pages(address: str, found: RequestRetriever | None) -> Callable[[Passage, int], str | None]:
-    """Find the address of a page: that of the web, or where Éclair, which is at `address`, shows a file it keeps."""
+def _url_finder(base_url: str, retriever: RequestRetriever | None) -> Callable[[Passage, int], str | None]:
+    """Build a function that finds the address of a passage's page, on the web or at this server."""
 
-    def page_of(passage: Passage, place: int) -> str | None:
+    def find_url(passage: Passage, offset: int) -> str | None:
         if passage.url is not None:
             return passage.url
-        is_kept = found is not None and passage.file in found.kept
-        return f"{address}api/files/{passage.file}/pages/{passage.page_at(place).page}" if is_kept else None
+        is_stored = retriever is not None and passage.file in retriever.stored_files
+        return f"{base_url}api/files/{passage.file}/pages/{passage.page_at(offset).page}" if is_stored else None
 
-    return page_of
+    return find_url
 
 
 def _model(model: Model) -> JSON:
-    """As OpenAI has it, and what Mistral's client needs besides: `type` and `capabilities`."""
+    """Render a model in OpenAI's format, with `type` and `capabilities`, which Mistral's client needs."""
     return {
         "id": model.id,
         "object": "model",
@@ -107,7 +116,7 @@ def _model(model: Model) -> JSON:
 
 
 def _mode(name: str) -> JSON:
-    """A mode in the place of a model: whoever it chooses answers."""
+    """Render a mode, which can be named in place of a model: it chooses the model that answers."""
     return {
         "id": name,
         "object": "model",
