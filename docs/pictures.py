@@ -1,6 +1,7 @@
 """Take the screenshots of README and docs, and render the app's icons: `python docs/pictures.py`.
 
-The app runs on the scripted engine in a temporary folder; research runs against the tests' small internet.
+README shows a real answer of the embedded model, which has to be installed. For the others the app runs on the scripted
+engine in a temporary folder, and research against the tests' small internet.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -22,8 +24,12 @@ sys.path.append(str(Path(__file__).parent.parent))
 from tests.browser import chromium
 from tests.browser.outside import Outside, outside
 from tests.browser.served import Served
+from tests.browser.test_writing import attach, send_when_ready
 
+from eclair.models.catalog import embedded_entry
+from eclair.models.installed import verify
 from eclair.schema.messages import Conversation, Message, Part, Usage
+from eclair.settings import Settings
 from eclair.storage.open import open_storage
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +40,7 @@ MAX_PICTURE_BYTES = 250_000
 """Keeps README quick to open."""
 
 DESKTOP_WINDOW = {"width": 960, "height": 780}
+ANSWER_WINDOW = {"width": 1200, "height": 640}
 PHONE_WINDOW = {"width": 390, "height": 800}
 
 CONVERSATION_ID = "conv_" + "z" * 26
@@ -83,6 +90,21 @@ flowchart LR
 ```
 """
 
+MINUTES = """# Minutes of the village meeting, 12 May 2026
+
+## Solar roof
+
+The cooperative will put 60 panels on the roof of the village hall. They cost 30,000 euros and yield about 22,400 kWh a
+year. Building begins on 3 August 2026, once the surveyor has checked the roof beams. Anna Keller collects the offers of
+three firms until the end of May.
+
+## Tool library
+
+The tool library opens on Saturdays from 10 to 12. Members borrow a tool for one week at no charge; whoever brings it
+back late pays two euros a day.
+"""
+MINUTES_QUESTION = "How much do the panels cost?"
+
 REPORT_QUESTION = "What is new in Harrowmere, and what is disputed?"
 
 FIRST_QUESTION = "How do we work out in Python when a solar roof has earned its price?"
@@ -119,6 +141,29 @@ def icons(browser: Browser) -> None:
         page.set_content(f"<style>{style} svg {{ width: {size * share}px }}</style>{drawing}")
         page.screenshot(path=PUBLIC / f"{name}.png", omit_background=True)
         page.close()
+
+
+def answer(browser: Browser, folder: Path) -> None:
+    """Take a real answer from a document, by the embedded model, with the passage that it cites."""
+    models = folder / "data" / "models"
+    models.mkdir(parents=True)
+    model = verify(embedded_entry(), Settings().data_dir)
+    (models / model.name).symlink_to(model)
+    served = Served(folder, ECLAIR_EMBEDDED="true", ECLAIR_SCRIPTED="false", ECLAIR_TUNE="false")
+    served.start()
+    try:
+        page = open_page(browser, served, ANSWER_WINDOW, "light")
+        page.goto("/")
+        minutes = {"name": "minutes.md", "mimeType": "text/markdown", "buffer": MINUTES.encode()}
+        attach(page, minutes)
+        send_when_ready(page, MINUTES_QUESTION)
+        told = page.get_by_role("article", name="Éclair").last
+        expect(told).to_contain_text("words/s", timeout=60_000)
+        told.locator("sup button:not(.doubt)").first.click()
+        expect(page.locator("mark")).to_contain_text("30,000 euros")
+        screenshot(page, "answer")
+    finally:
+        served.close()
 
 
 def screenshots(browser: Browser, served: Served, folder: Path) -> None:
@@ -197,7 +242,9 @@ def screenshot(page: Page, name: str) -> None:
     page.wait_for_function("() => document.fonts.status === 'loaded'")
     page.mouse.move(0, 0)
     page.wait_for_timeout(600)
-    page.screenshot(path=PICTURES / f"{name}.png")
+    path = PICTURES / f"{name}.png"
+    page.screenshot(path=path)
+    Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 async def fill(data: Path) -> None:
@@ -249,6 +296,7 @@ if __name__ == "__main__":
         try:
             browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.arguments())
             icons(browser)
+            answer(browser, folder / "answer")
             screenshots(browser, served, folder)
             with outside(folder / "outside") as there:
                 research(browser, there)
