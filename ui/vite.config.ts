@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
 
-/** Every browser that runs the page reads woff2; the formulas' fonts are bundled in no other form. */
+/** Every browser that runs the page reads woff2; the fonts of formulas are bundled in no other format. */
 const woff2: Plugin = {
   name: "woff2",
   enforce: "pre",
@@ -13,7 +13,7 @@ const woff2: Plugin = {
   },
 };
 
-/** The drawing frame has a copy of its own of what the page cleans HTML with, so that the page goes on loading one file for it. */
+/** The diagram frame gets its own copy of the HTML sanitizer, so that the page still loads a single file for it. */
 const apart: Plugin = {
   name: "apart",
   enforce: "pre",
@@ -27,7 +27,8 @@ const apart: Plugin = {
   },
 };
 
-/** Tells the service worker which files the chat begins with; its own text, and with it its version, changes as they do. */
+/** Tells the service worker which files the chat begins with; the worker's text, and with it its version, changes with
+ * them. */
 const shell: Plugin = {
   name: "shell",
   enforce: "post",
@@ -46,7 +47,7 @@ const shell: Plugin = {
   },
 };
 
-/** Leaves beside each script and style what a browser that takes gzip is sent. */
+/** Writes a gzip version of each script and style next to it. */
 const packed: Plugin = {
   name: "packed",
   enforce: "post",
@@ -62,8 +63,8 @@ const packed: Plugin = {
   },
 };
 
-// Three pages: the chat, the API reference, and the frame that draws diagrams; every asset is a file of ours, so that the strict
-// Content-Security-Policy holds: no inline script, no inline style, no data: script.
+// Three pages: the chat, the API reference, and the diagram frame. Every asset is a file, so that the strict Content-
+// Security-Policy holds: no inline script, no inline style, no data: script.
 export default defineConfig({
   plugins: [svelte(), woff2, apart, shell, packed],
   worker: { format: "es" },
@@ -78,8 +79,8 @@ export default defineConfig({
       input: { index: "index.html", docs: "docs.html", diagram: "diagram.html", worker: "worker/worker.ts" },
       output: {
         entryFileNames: ({ name }) => (name === "worker" ? "worker.js" : "assets/[name]-[hash].js"),
-        // All that the chat begins with is one script and one style but for a few lines: each file more is a way to the server and back.
-        // What loads parts later belongs to the frame as well, which must not load the chat with it.
+        // The chat begins with one script and one style: each further file is another round trip. The loader of lazy
+        // parts belongs to the frame as well, which must not load the chat with it.
         codeSplitting: {
           groups: [
             { name: "later", test: /vite\/preload-helper/, priority: 1 },

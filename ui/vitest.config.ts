@@ -1,7 +1,7 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
-// The state is tested as the page runs it, on Svelte's client; what it needs of a browser is in tests/browser.ts.
+// The state is tested as the page runs it, on Svelte's client; tests/browser.ts provides the browser.
 export default defineConfig({
   plugins: [svelte({ configFile: false })],
   resolve: { conditions: ["browser"] },

@@ -1,7 +1,7 @@
-// Dresses the page before its first paint, as ui/src/lib/appearance.ts has left it in this browser.
+// Applies the appearance that ui/src/lib/appearance.ts stored in this browser, before the first paint.
 try {
   const look = JSON.parse(localStorage.getItem("eclair.look") || "{}");
   for (const name in look) document.documentElement.setAttribute(name, look[name]);
 } catch {
-  // Storage is forbidden or was written by something else: the system's look is a good one.
+  // The storage is blocked or holds something else: the default appearance is fine.
 }

@@ -1,4 +1,4 @@
-// The API reference: Swagger UI over /openapi.json, light or dark as the system is.
+// The API reference: Swagger UI over /openapi.json, in the system's color scheme.
 
 import "swagger-ui-dist/swagger-ui.css";
 import SwaggerUI from "swagger-ui-dist/swagger-ui-es-bundle.js";

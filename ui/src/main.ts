@@ -7,7 +7,7 @@ import { App as State } from "./state/app.svelte.ts";
 import { Preferences } from "./state/preferences.svelte.ts";
 import { explain } from "./lib/errors.ts";
 
-/** Not awaited where the module is evaluated: what it loads needs this very module, and each would wait for the other. */
+/** Not awaited at the top level: the modules that it loads import this one, and each would wait for the other. */
 async function begin(target: HTMLElement): Promise<void> {
   const shared = /^\/s\/([\w-]+)$/.exec(location.pathname)?.[1];
   if (shared !== undefined) {

@@ -1,4 +1,4 @@
-// What can be done by keys: each once, each said, and read from any keyboard.
+// Shortcuts: unique, labelled, and read from any keyboard.
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
@@ -31,7 +31,7 @@ test("every action has a text and an id, and no two share their keys", () => {
   for (const keys of given) assert.ok(keys === "Escape" || isAllowed(keys), keys);
 });
 
-test("keys that the person chose take the place of an action's own; none are none", () => {
+test("chosen keys replace an action's own, and can be none", () => {
   const [palette] = ACTIONS;
   assert.ok(palette !== undefined);
   assert.equal(actionFor("Mod+K", {})?.id, "palette");
@@ -64,7 +64,7 @@ test("keys are read as they are written, on every system and layout", () => {
   for (const keys of ["Mod+Shift+O", "Mod++", "+", "?", "Shift+Escape"]) assert.equal(keyParts(keys).join("+"), keys);
 });
 
-test("keys that write or that the browser needs are left alone", () => {
+test("keys for typing and keys of the browser are reserved", () => {
   for (const keys of ["A", "Shift+A", "?", "Space"]) assert.ok(typesText(keys), keys);
   for (const keys of ["Mod+A", "Escape", "Alt+X"]) assert.ok(!typesText(keys), keys);
   for (const keys of ["Mod+T", "Mod+C", "Tab", "Shift+Tab", "Enter", "Escape"]) assert.ok(!isAllowed(keys), keys);

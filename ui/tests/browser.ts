@@ -1,8 +1,8 @@
-// What the page's state needs of a browser, without anything that is drawn: storage, frames, and the page's events.
+// The browser that the page's state needs, without rendering: storage, frames, and the page's events.
 
 import type { Environment } from "vitest/runtime";
 
-/** As in a browser, what lies in it are its own properties. */
+/** Like a browser's storage, its items are its own properties. */
 class Shelf {
   setItem(name: string, value: string): void {
     Reflect.set(this, name, value);
@@ -21,7 +21,7 @@ class Shelf {
   }
 }
 
-/** Stands for the window: what happens to the page is told here, and the system has no wishes. */
+/** A window that dispatches events, on a system without any preferences. */
 function page(): object {
   const events = new EventTarget();
   return {

@@ -1,4 +1,4 @@
-// Who of the catalogue fits a search, what would fit instead, and how sizes, times and speeds are said.
+// The catalog: searches, alternatives, and sizes, times and speeds in words.
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
@@ -29,7 +29,7 @@ function ids(filter: Partial<CatalogFilter>): string[] {
   return filterCatalog(MODELS, { ...NONE, ...filter }).map(({ id }) => id);
 }
 
-test("a search finds names, makers and countries, without accents, among what is not here", () => {
+test("a search finds names, makers and countries, without accents, among models that aren't installed", () => {
   assert.deepEqual(ids({}), ["lumiere", "huge", "odd"]);
   assert.deepEqual(ids({ words: " LUMIERE maker " }), ["lumiere"]);
   assert.deepEqual(ids({ words: "germany" }), ["odd"]);
@@ -40,7 +40,7 @@ test("a search finds names, makers and countries, without accents, among what is
   assert.deepEqual(catalogLanguages(MODELS).map(([code]) => code), ["fr", "de", "pt"]);
 });
 
-test("in place of what does not fit, the largest of its maker that does, else of Europe", () => {
+test("the alternative is the largest of its maker that fits, else of Europe", () => {
   const [, lumiere, huge, odd] = MODELS;
   assert.ok(lumiere !== undefined && huge !== undefined && odd !== undefined);
   assert.equal(alternativeModel(huge, MODELS)?.id, "lumiere");
@@ -48,7 +48,7 @@ test("in place of what does not fit, the largest of its maker that does, else of
   assert.equal(alternativeModel(huge, [huge, odd]), undefined);
 });
 
-test("sizes, times and speeds are said in units that a person reads", () => {
+test("sizes, times and speeds have readable units", () => {
   assert.deepEqual([0, 999, 1_000, 2_147_023_008, 12e9, 3e15].map(formatBytes), ["0 bytes", "999 bytes", "1 kB", "2.1 GB", "12 GB", "3,000 TB"]);
   assert.deepEqual([0.2, 89, 240, 7200].map(formatDuration), ["1 sec", "89 sec", "4 min", "2 hr"]);
   assert.equal(expectedSpeed(model("a", { expected: { rate: 47.3, basis: "measured" } })), "about 47 tokens/s");

@@ -1,4 +1,4 @@
-// The marks of sources in an answer: each at the end of its sentence, and Markdown around it as it was.
+// The marks of sources in an answer: each at the end of its sentence, with the Markdown around it unchanged.
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
@@ -49,7 +49,7 @@ test("a mark stands at the end of its sentence", () => {
   assert.equal(one("🧀🧀 cheese 🧀. It rose. Then 🧀.", "It rose."), "<p>🧀🧀 cheese 🧀. It rose.⟦c0:3⟧ Then 🧀.</p>");
 });
 
-test("emphasis, links, lists, headings, tables and breaks mean what they meant", () => {
+test("emphasis, links, lists, headings, tables and breaks keep their meaning", () => {
   assert.equal(one("**It rose.** It fell.", "**It rose.**"), "<p><strong>It rose.</strong>⟦c0:3⟧ It fell.</p>");
   assert.equal(one("**It rose. It fell.**", "It rose."), "<p><strong>It rose.⟦c0:3⟧ It fell.</strong></p>");
   assert.equal(one("_It rose._ It fell.", "_It rose._"), "<p><em>It rose.</em>⟦c0:3⟧ It fell.</p>");
@@ -66,7 +66,7 @@ test("emphasis, links, lists, headings, tables and breaks mean what they meant",
   assert.match(one("It is $x^2$. So.", "It is $x^2$."), /data-tex="x\^2"[^>]*>[^<]*<\/span>\.⟦c0:3⟧ So/);
 });
 
-test("a source is placed where its quote begins", () => {
+test("a source is located where its quote begins", () => {
   const long = { ...passage(3), end: 60, breaks: [{ page: 5, label: null, start: 20 }, { page: 6, label: "iv", start: 40 }] };
   assert.deepEqual([0, 20, 45].map((at) => passageLocation(long, at)), ["report.pdf, page 4", "report.pdf, page 5", "report.pdf, page iv"]);
   assert.equal(passageLocation({ ...long, label: "", breaks: [], heading: ["Town", "Fees"] }, 45), "report.pdf, Fees");
@@ -75,20 +75,20 @@ test("a source is placed where its quote begins", () => {
   assert.equal(citationSource(message, { ...cites("It was.", "It was.", 3), quote_start: 45, page: 6, label: "iv" })?.page, 6);
 });
 
-test("where Markdown reads more than text nothing is put", () => {
+test("nothing is inserted where Markdown has more than text", () => {
   const code = "```py\nx = 1\n```\n";
   assert.equal(one(code, "```py\nx = 1\n```"), renderDocument(code).trim());
   assert.equal(one("$$\nx\n$$", "$$\nx\n$$"), renderDocument("$$\nx\n$$").trim());
   assert.doesNotMatch(one("```\nx = 1.\n```\n", "x = 1."), /⟦|\ufffc/);
 });
 
-test("the sign itself is no text", () => {
+test("the mark's own character is not text", () => {
   const text = "It \ufffcc0.3\ufffc rose\ufffc. It fell.";
   assert.equal(one(text, "It \ufffcc0.3\ufffc rose\ufffc."), "<p>It c0.3 rose.⟦c0:3⟧ It fell.</p>");
   assert.equal(renderDocument("`a\ufffcc0.3\ufffcb`"), "<p><code>ab</code></p>\n");
 });
 
-test("several sources stand in the order of their numbers, doubts after them", () => {
+test("several sources are in the order of their numbers, doubts after them", () => {
   const text = "It rose. It fell.";
   const doubt = { index: 0, ...span(text, "It fell."), about: "12", passage: 1 };
   assert.equal(rendered(text, [cites(text, "It rose.", 3), cites(text, "It rose.", 1)], [doubt]), "<p>It rose.⟦c1:1⟧⟦c0:3⟧ It fell.⟦d0:?⟧</p>");
@@ -102,7 +102,7 @@ test("a number that the model wrote itself becomes the mark", () => {
   assert.match(one("See [3](https://example.org).", "See [3](https://example.org)."), /<a [^>]*>3<\/a>\.⟦c0:3⟧/);
 });
 
-test("an answer that grows is rendered as the whole is, marks that come late included", () => {
+test("an answer in progress is rendered like a complete one, including late marks", () => {
   const sentences = ["**It rose.**", "It fell _much_.", "`x` is 4.", "See [it](https://example.org).", "Bread: 🧀 and more."];
   for (let seed = 1; seed <= 200; seed++) {
     const next = random(seed);
@@ -130,7 +130,7 @@ test("an answer is copied with its sources as footnotes", () => {
   assert.equal(answerMarkdown(answer(text, [])), text);
 });
 
-test("a source of the web is copied with its address and its date, and its words make no link or picture", () => {
+test("a web source is copied with its address and its date, and its text makes no link or image", () => {
   const text = "It rose.";
   const base = answer(text, [{ ...cites(text, text, 2), quote: "It [was](x)  so." }]);
   const of = (web: Partial<Passage>) => answerMarkdown({ ...base, passages: [{ ...passage(2), ...web }] });

@@ -1,4 +1,4 @@
-// What the composer makes of what is typed, and of files.
+// The composer's triggers, and its files.
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
@@ -8,7 +8,7 @@ import { Uploads, type UploadTarget } from "../src/state/uploads.svelte.ts";
 import { findTrigger, matchOptions } from "../src/features/composer/trigger.ts";
 import type { FileState } from "../src/api/files.ts";
 
-/** A message as pages made it that knew no files. */
+/** A message as old pages, without uploads, made it. */
 function compose(words: string, files: readonly (readonly [name: string, language: string, text: string])[]): string {
   const fenced = files.map(([name, language, text]) => {
     const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
@@ -18,7 +18,7 @@ function compose(words: string, files: readonly (readonly [name: string, languag
   return [words, ...fenced].filter((part) => part !== "").join("\n\n");
 }
 
-test("a command is asked for at the very beginning only, a model or library after any white space", () => {
+test("a command triggers at the very beginning only, a model or library after any white space", () => {
   assert.deepEqual(findTrigger("/ne", 3), { kind: "command", words: "ne", from: 0 });
   assert.deepEqual(findTrigger("/", 1), { kind: "command", words: "", from: 0 });
   assert.equal(findTrigger("/etc/passwd", 11), null);
@@ -37,7 +37,7 @@ test("the best names come first", () => {
   assert.equal(matchOptions(options, "").length, 4);
 });
 
-test("a message that holds its files in fences is taken apart as it was put together", () => {
+test("a message with files in fences is split into the parts it was made of", () => {
   const kinds = ["x;y\n1;2\n", "````\ncode\n````", "\n\na.csv:\n```csv\nx\n```", "one", "\n", "a\n\n\nb"];
   const names = [["a.csv", "csv"], ["notes.md", "markdown"], ["Makefile", "text"], ["odd: name.TXT", "text"]] as const;
   for (const words of ["", "Look:", "Two\n\nparagraphs:\n```py\nx\n```\n\nand more"]) {
@@ -52,13 +52,13 @@ test("a message that holds its files in fences is taken apart as it was put toge
   }
 });
 
-test("a fence that a person wrote is no file", () => {
+test("a fence that a person wrote is not a file", () => {
   for (const words of ["Fix this:\n```\nx\n```", "Fix this:\n```py\nx\n```", "a.csv:\n```csv\nx\n```\n\nWhat is it?", "a.csv:\n```csv\nx"]) {
     assert.deepEqual(splitFencedFiles(words), { text: words, files: [] });
   }
 });
 
-/** Where files go up: each waits for the test, and can be broken off. */
+/** A server for uploads: each waits for the test, and can be cut off. */
 class Shore implements UploadTarget {
   readonly going = new Map<string, PromiseWithResolvers<FileState>>();
   readonly arrivals: string[] = [];
@@ -90,7 +90,7 @@ class Shore implements UploadTarget {
 const named = (...names: string[]) => names.map((name) => new File(["x"], name));
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-test("files go up a few at a time, each told how far it is", async () => {
+test("files are uploaded a few at a time, each with its progress", async () => {
   const shore = new Shore();
   const sending = new Uploads(shore, 2);
   sending.add(named("a", "b", "c"));
@@ -104,7 +104,7 @@ test("files go up a few at a time, each told how far it is", async () => {
   assert.deepEqual([shore.arrivals, shore.most, sending.files.length, sending.going], [["b", "a", "c"], 2, 0, 0]);
 });
 
-test("a file that is refused stays with the reason, and can be sent again or given up", async () => {
+test("a refused file stays with the reason, and can be retried or dropped", async () => {
   const shore = new Shore();
   const sending = new Uploads(shore);
   sending.add(named("a", "b"));

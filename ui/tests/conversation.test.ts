@@ -1,4 +1,4 @@
-// One conversation, in a page that loses replies, connections and storage, and beside another page.
+// One conversation, in a page that loses replies, connections and storage, with another page open.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
@@ -35,14 +35,14 @@ function page(kept = false): Conversation {
   return new Conversation({ api: server, answerOptions: () => ({}), existing, onChange: () => (changes += 1) }, ID, kept);
 }
 
-/** The server keeps its answers to itself until what is returned is called. */
+/** The server holds its answers back until the returned function is called. */
 function gate(): () => void {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.gate = promise;
   return resolve;
 }
 
-/** What is shown, word for word. */
+/** The visible text of each message. */
 function shown(conversation: Conversation): string[] {
   return conversation.path.map((message) => messageText(conversation.latest(message)));
 }
@@ -55,7 +55,7 @@ async function said(conversation: Conversation, text: string, answer = `about ${
   await until(() => !conversation.running);
 }
 
-test("what is sent is shown at once, and its answer grows under it", async () => {
+test("a sent message is shown at once, and its answer grows below it", async () => {
   const one = page();
   const answer = gate();
   one.write("  Why? ");
@@ -77,7 +77,7 @@ test("what is sent is shown at once, and its answer grows under it", async () =>
   assert.deepEqual(storedNames("eclair.draft."), []);
 });
 
-test("files and libraries go along, wait with their message, outlive the page and stay with what is said differently", async () => {
+test("files and libraries stay with their message in the queue, across a reload, and when it is edited", async () => {
   const one = page();
   one.write("Why?");
   one.attach(FILE);
@@ -108,7 +108,7 @@ test("files and libraries go along, wait with their message, outlive the page an
   assert.deepEqual(sent, [[["f"], ["l"]], [["f", "g"], undefined], [["f"], undefined]]);
 });
 
-test("a file that a message may have taken along is not to be erased", async () => {
+test("a file that a sent message may need is not erased", async () => {
   const one = page();
   server.lose = 3;
   one.write("Once");
@@ -120,14 +120,14 @@ test("a file that a message may have taken along is not to be erased", async () 
   assert.deepEqual([one.detach("f"), one.detach("other")], [false, true]);
 });
 
-test("nothing is sent of nothing", async () => {
+test("an empty message isn't sent", async () => {
   const one = page();
   one.write(" \n ");
   assert.equal(await one.send(), false);
   assert.equal(server.turns.length, 0);
 });
 
-test("a refused message goes back to the composer, whole, before what was written since", async () => {
+test("a refused message goes back to the composer unchanged, before what was written since", async () => {
   const one = page();
   server.refusals = [new ApiError(400, "too_long", "It is too long.")];
   const answer = gate();
@@ -158,7 +158,7 @@ test("after a lost reply the same message is sent again under the same id", asyn
   assert.deepEqual(server.said, ["Once"]);
 });
 
-test("a reply that is lost for good leaves the draft; the same words are the same message, others are not", async () => {
+test("a reply lost for good leaves the draft; the same text is the same message, other text is not", async () => {
   const one = page();
   const id = () => server.turns.map((turn) => "text" in turn && turn.id).at(-1);
   server.lose = 3;
@@ -187,7 +187,7 @@ test("a reply that is lost for good leaves the draft; the same words are the sam
   await until(() => id() !== lost);
 });
 
-test("what arrived although the page was closed is no draft when it is opened again", async () => {
+test("a draft that arrived although the page was closed is dropped when it opens again", async () => {
   const one = page();
   await said(one, "First");
   server.lose = 3;
@@ -202,7 +202,7 @@ test("what arrived although the page was closed is no draft when it is opened ag
   assert.deepEqual(shown(again), ["First", "about First", "Second", ""]);
 });
 
-test("what is sent while an answer runs waits, and goes out in its order, each after a whole answer", async () => {
+test("what is sent while an answer is in progress is queued, and sent in order, each after a complete answer", async () => {
   const one = page();
   one.write("1");
   await one.send();
@@ -225,7 +225,7 @@ test("what is sent while an answer runs waits, and goes out in its order, each a
   assert.equal(one.path.length, 8);
 });
 
-test("after a stop the line goes on waiting, until the person hastens one", async () => {
+test("after a stop the queue waits, until the person sends one now", async () => {
   const one = page();
   one.write("1");
   await one.send();
@@ -244,7 +244,7 @@ test("after a stop the line goes on waiting, until the person hastens one", asyn
   await until(() => server.said.length === 3);
 });
 
-test("a waiting message that is hastened interrupts the answer", async () => {
+test("sending a queued message now interrupts the answer", async () => {
   const one = page();
   one.write("1");
   await one.send();
@@ -259,7 +259,7 @@ test("a waiting message that is hastened interrupts the answer", async () => {
   assert.equal(one.queue.items.length, 0);
 });
 
-test("a running answer is handed to the other mode before anything else that waits, and stays as a version", async () => {
+test("an answer in progress is handed to the other mode before the queue goes on, and stays as a version", async () => {
   const one = page();
   one.write("Why?");
   await one.send();
@@ -281,7 +281,7 @@ test("a running answer is handed to the other mode before anything else that wai
   assert.deepEqual(server.said, ["Why?", "2"]);
 });
 
-test("what is chosen is remembered on the server, or goes along with the first message", async () => {
+test("settings are stored on the server, or sent with the first message", async () => {
   const one = page();
   await one.changeSettings({ model: "big", mode: "think" });
   await said(one, "Hello");
@@ -294,7 +294,7 @@ test("what is chosen is remembered on the server, or goes along with the first m
   assert.deepEqual([one.model, one.mode], [null, "think"]);
 });
 
-test("whether the web is looked at is remembered with the conversation, and an answer can be had without it", async () => {
+test("the web mode is stored with the conversation, and an answer can be requested without the web", async () => {
   const how = ({ web }: AnswerSettings) => (web === null ? {} : { web });
   const one = new Conversation({ api: server, web: "auto", answerOptions: how, existing, onChange() {} }, ID, false);
   assert.equal(one.web, "auto");
@@ -309,7 +309,7 @@ test("whether the web is looked at is remembered with the conversation, and an a
   assert.equal(other.web, "on");
 });
 
-test("files alone are sent with the question that is given for them", async () => {
+test("files alone are sent with the fallback text", async () => {
   const one = page();
   assert.equal(await one.send("Summarise this file."), false);
   one.attach(FILE);
@@ -319,7 +319,7 @@ test("files alone are sent with the question that is given for them", async () =
   assert.deepEqual([turn.text, turn.files], ["Summarise this file.", ["f"]]);
 });
 
-test("a waiting message that is refused is held; reworded, it goes out", async () => {
+test("a queued message that is refused is held; edited, it is sent", async () => {
   const one = page();
   one.write("1");
   await one.send();
@@ -335,7 +335,7 @@ test("a waiting message that is refused is held; reworded, it goes out", async (
   assert.deepEqual([server.said, one.heldMessage], [["1", "good"], null]);
 });
 
-test("a waiting message is taken back into the composer", async () => {
+test("a queued message is moved back into the composer", async () => {
   const one = page();
   one.write("1");
   await one.send();
@@ -346,7 +346,7 @@ test("a waiting message is taken back into the composer", async () => {
   assert.deepEqual([one.draft, one.queue.items.length], ["2\n\nand", 0]);
 });
 
-test("a stop before the answer's run is known stops it as soon as it is", async () => {
+test("a stop before the run is known stops it as soon as it is", async () => {
   const one = page();
   const answer = gate();
   one.write("Wait");
@@ -361,7 +361,7 @@ test("a stop before the answer's run is known stops it as soon as it is", async 
   assert.equal(one.path[1]?.status, "stopped");
 });
 
-test("to say a message differently and to ask again make branches, and both ways remain", async () => {
+test("editing a message and answering again make branches, and both remain", async () => {
   const one = page();
   await said(one, "First", "a");
   const [first, answer] = one.path;
@@ -388,7 +388,7 @@ test("to say a message differently and to ask again make branches, and both ways
   assert.equal(await one.edit(first, "  "), false);
 });
 
-test("a connection that breaks is said, and nothing of the answer is lost or doubled", async () => {
+test("a lost connection is shown, and nothing of the answer is lost or doubled", async () => {
   const one = page();
   one.write("Why?");
   await one.send();
@@ -408,7 +408,7 @@ test("a connection that breaks is said, and nothing of the answer is lost or dou
   assert.equal(shown(one)[1], "one two three");
 });
 
-test("a page that is opened while an answer is written follows it", async () => {
+test("a page opened while an answer is in progress follows it", async () => {
   await page().load();
   const one = page();
   one.write("Why?");
@@ -423,7 +423,7 @@ test("a page that is opened while an answer is written follows it", async () => 
   assert.equal(other.title, "A title");
 });
 
-test("a branch that is chosen elsewhere is withheld while a message is being edited", async () => {
+test("a branch chosen elsewhere is withheld while a message is being edited", async () => {
   const one = page();
   await said(one, "First", "a");
   const mine = one.leaf;
@@ -442,7 +442,7 @@ test("a branch that is chosen elsewhere is withheld while a message is being edi
   assert.equal(one.leaf, mine);
 });
 
-test("an older reading of the server does not undo what was done since", async () => {
+test("an older reply of the server does not undo a later change", async () => {
   const one = page();
   await said(one, "First", "a");
   const before = await server.get(ID);
@@ -459,7 +459,7 @@ test("an older reading of the server does not undo what was done since", async (
   assert.equal(one.path.length, 4);
 });
 
-test("a server that is away is asked again until it is there; one that knows nothing of it says so", async () => {
+test("a server that can't be reached is asked until it can; one without the conversation says so", async () => {
   const one = page();
   await said(one, "First", "a");
   const again = page(true);
@@ -480,7 +480,7 @@ test("a server that is away is asked again until it is there; one that knows not
   assert.equal(again.missing, true);
 });
 
-test("where another page's answer is being written, the words stay and that answer is followed", async () => {
+test("where another page's answer is in progress, the text stays and that answer is followed", async () => {
   const one = page();
   await said(one, "First", "a");
   const other = page(true);
@@ -495,7 +495,7 @@ test("where another page's answer is being written, the words stay and that answ
   assert.equal(shown(one)[2], "From the other page");
 });
 
-test("a message is deleted with what follows it", async () => {
+test("a message is deleted with everything after it", async () => {
   const one = page();
   await said(one, "First", "a");
   await said(one, "Second", "b");
@@ -505,7 +505,7 @@ test("a message is deleted with what follows it", async () => {
   assert.deepEqual(shown(one), ["First", "a"]);
 });
 
-test("with a full storage the words stay in the page, and it is said", () => {
+test("with a full storage the text stays in the page, and the page says so", () => {
   vi.spyOn(localStorage, "setItem").mockImplementation(() => {
     throw new DOMException("full", "QuotaExceededError");
   });
@@ -519,7 +519,7 @@ test("with a full storage the words stay in the page, and it is said", () => {
   assert.equal(one.persistent, true);
 });
 
-test("of a temporary chat nothing is stored", async () => {
+test("nothing of a temporary chat is stored", async () => {
   const around = { api: server, answerOptions: () => ({}), existing, onChange() {}, temporary: true } as const;
   const one = new Conversation(around, "conv_secret", false);
   one.write("secret");
@@ -533,7 +533,7 @@ test("of a temporary chat nothing is stored", async () => {
   assert.deepEqual(Object.keys(localStorage), []);
 });
 
-test("when the person begins to write the engine may read ahead, and nothing comes of it if it cannot", async () => {
+test("when the person begins to write the engine may read ahead, and a failure is ignored", async () => {
   const one = page();
   one.write("W");
   one.write("Why");
@@ -552,7 +552,7 @@ test("when the person begins to write the engine may read ahead, and nothing com
   assert.deepEqual([one.draft, one.error], ["And", null]);
 });
 
-test("what is to be drawn waits in the draft, goes along, and is drawn again when it is said differently", async () => {
+test("image options stay with the draft, are sent, and are kept when the message is edited", async () => {
   const one = page();
   one.write("an apple");
   one.setImageOptions({ model: "flux", count: 2 });
@@ -580,7 +580,7 @@ test("what is to be drawn waits in the draft, goes along, and is drawn again whe
   assert.ok(server.turns.every((turn) => !("mode" in turn) && !("model" in turn)));
 });
 
-test("the same words drawn otherwise are another message", async () => {
+test("the same text with other image options is another message", async () => {
   const one = page();
   const lost = async () => {
     server.lose = 3;

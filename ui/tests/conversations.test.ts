@@ -1,4 +1,4 @@
-// The list: read page by page, narrowed, searched, and kept right while it changes elsewhere.
+// The list of conversations: read page by page, filtered, searched, and updated while it changes elsewhere.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
@@ -74,7 +74,7 @@ function list(): Conversations {
 
 const ids = (conversations: readonly Conversation[]) => conversations.map(({ id }) => id);
 
-test("the list comes page by page, down to its end, each once", async () => {
+test("the list is read page by page to its end, each conversation once", async () => {
   many(520);
   const shown = list();
   await shown.refresh();
@@ -96,7 +96,7 @@ test("the list comes page by page, down to its end, each once", async () => {
   assert.deepEqual(ids(shown.all), ids(stored));
 });
 
-test("older ones that cannot be read are said, and can be asked for again", async () => {
+test("a failure to load older conversations is shown, and can be retried", async () => {
   many(60);
   const shown = list();
   await shown.refresh();
@@ -108,7 +108,7 @@ test("older ones that cannot be read are said, and can be asked for again", asyn
   assert.deepEqual([shown.failed, shown.all.length], [false, 60]);
 });
 
-test("every conversation stands in one section, in its order", async () => {
+test("every conversation is in one section, in order", async () => {
   for (let seed = 1; seed <= 50; seed++) {
     const next = random(seed);
     stored = Array.from({ length: 30 }, (_, i) => one(`c${i}`, Date.now() - Math.floor(next() ** 4 * 4e10), { pinned: next() < 0.1 }));
@@ -123,7 +123,7 @@ test("every conversation stands in one section, in its order", async () => {
   }
 });
 
-test("narrowed, it shows what belongs there; a reply to the old question comes too late", async () => {
+test("filtered, the list shows what matches; a late reply for the old filter is ignored", async () => {
   stored = [one("a", 3), one("b", 2, { archived: true }), one("c", 1, { tags: ["x"] })];
   const shown = list();
   const late = Promise.withResolvers<void>();
@@ -141,7 +141,7 @@ test("narrowed, it shows what belongs there; a reply to the old question comes t
   assert.deepEqual(ids(shown.all), ["c"]);
 });
 
-test("what is changed moves to its place, and goes where it belongs no more", async () => {
+test("a changed conversation moves to its position, or leaves the list", async () => {
   stored = [one("a", 3), one("b", 2), one("c", 1, { tags: ["x"] })];
   const shown = list();
   await shown.refresh();
@@ -159,7 +159,7 @@ test("what is changed moves to its place, and goes where it belongs no more", as
   assert.deepEqual(ids(shown.all), ["c"]);
 });
 
-test("an older reading does not undo a change of ours", async () => {
+test("an older reply does not undo this page's change", async () => {
   stored = [one("a", 2), one("b", 1)];
   const shown = list();
   await shown.refresh();
@@ -173,7 +173,7 @@ test("an older reading does not undo a change of ours", async () => {
   assert.deepEqual(ids(shown.all), ["b"]);
 });
 
-test("what changes elsewhere is looked at together, also far down", async () => {
+test("changes elsewhere are handled together, also far down the list", async () => {
   many(300);
   const shown = list();
   await shown.refresh();
@@ -192,7 +192,7 @@ test("what changes elsewhere is looked at together, also far down", async () => 
   assert.equal(shown.running.size, 0);
 });
 
-test("a search begins when the typing pauses, and an older answer never covers a newer one", async () => {
+test("a search begins when the typing pauses, and an older reply never replaces a newer one", async () => {
   const shown = list();
   const slow = Promise.withResolvers<void>();
   wire(async (request) => {

@@ -1,4 +1,4 @@
-// A page's text as it is shown beside the conversation.
+// A page's text as the source pane shows it.
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
@@ -17,7 +17,7 @@ function page(blocks: readonly (readonly [PageBlock["kind"], string, string?])[]
   return { number: 1, label: null, member: null, start, text, blocks: placed, read: "text", picture: null };
 }
 
-test("what is quoted is marked, counted in characters of the document", () => {
+test("the quote is marked, counted in characters of the document", () => {
   const shown = textSegments(page([["heading", "🧀 Cheese"], ["paragraph", "It 🧀 rose."]], 100), { start: 109, end: 115 });
   assert.deepEqual(shown, [
     { kind: "heading", level: 1, pieces: [{ text: "🧀 Cheese", hit: false }] },
@@ -25,7 +25,7 @@ test("what is quoted is marked, counted in characters of the document", () => {
   ]);
 });
 
-test("rows become a table with a column for each name, tables and lists as they are", () => {
+test("rows become a table with a column for each name, tables and lists stay as they are", () => {
   const shown = textSegments(page([["row", "Town: Lyon; Bread: 12", "A2:B2"], ["row", "Town: Graz; a; b; Note: new", "A3:C3"]]), { start: 20, end: 21 });
   assert.deepEqual(shown, [
     {
@@ -47,7 +47,7 @@ test("a page without blocks is its text", () => {
   assert.deepEqual(textSegments({ ...page([]), text: "So." }, null), [{ kind: "paragraph", pieces: [{ text: "So.", hit: false }] }]);
 });
 
-test("places count characters, pages have names and files signs", () => {
+test("offsets count characters, pages have names and files icons", () => {
   assert.deepEqual([utf16Offset("a🧀b", 2), utf16Offset("ab", 9), characterCount("a🧀b")], [3, 2, 3]);
   assert.deepEqual([pageName(4, null), pageName(4, "xii"), pageName(1, "Sales 2024")], ["page 4", "page xii", "Sales 2024"]);
   assert.deepEqual(["a.PDF", "b.xlsx", "c.eml", "d"].map(fileIcon), ["page", "sheet", "mail", "page"]);

@@ -1,4 +1,4 @@
-// What is written, in the tabs of one browser: each has its own, and a closed one's is taken over by one alone.
+// Drafts in the tabs of one browser: each tab has its own, and a closed one's is adopted by exactly one.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
@@ -13,7 +13,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A tab as the browser opens it: with the storage of all, and a memory of its own. One that never looks is as good as closed. */
+/** A tab with the browser's shared storage and a memory of its own. One that never asks counts as closed. */
 async function tab(copied = false): Promise<Drafts & Storage & Tabs> {
   vi.resetModules();
   if (!copied) sessionStorage.clear();
@@ -30,7 +30,7 @@ async function inherited(tab: Drafts): Promise<string[]> {
   return taken;
 }
 
-test("two tabs write in one conversation, each its own", async () => {
+test("two tabs write in one conversation, each its own draft", async () => {
   const [one, other] = [await tab(), await tab()];
   await Promise.all([one.openTabs(), other.openTabs()]);
   one.writeDraft("conv", { ...draft("mine"), model: "big" });
@@ -43,7 +43,7 @@ test("two tabs write in one conversation, each its own", async () => {
   assert.equal(one.storedNames("eclair.draft.").length, 1);
 });
 
-test("what a closed tab left is taken over whole, by one", async () => {
+test("the draft of a closed tab is adopted completely, by one tab", async () => {
   const closed = await tab();
   const file = { id: "f", name: "a.txt", size: 1, media: "text/plain" };
   closed.writeDraft("conv", { text: "left", files: [file], libraries: [] });
@@ -55,7 +55,7 @@ test("what a closed tab left is taken over whole, by one", async () => {
   assert.deepEqual(one.storedNames("eclair.draft."), []);
 });
 
-test("a tab that was made as a copy of another takes a name of its own", async () => {
+test("a duplicated tab takes an id of its own", async () => {
   const one = await tab();
   const copy = await tab(true);
   assert.equal(one.tabId(), copy.tabId());
@@ -65,7 +65,7 @@ test("a tab that was made as a copy of another takes a name of its own", async (
   assert.ok(open.has(one.tabId()) && open.has(copy.tabId()));
 });
 
-test("one tab acts at a time, and a name that is held is seen", async () => {
+test("one tab acts at a time, and a held lock is visible", async () => {
   const [one, other] = [await tab(), await tab()];
   const done: string[] = [];
   const act = (name: string, of: Tabs) =>
@@ -82,7 +82,7 @@ test("one tab acts at a time, and a name that is held is seen", async () => {
   assert.equal(await other.isLockHeld("message"), false);
 });
 
-test("where nothing can be stored, the page remembers, and knows that it would be lost", async () => {
+test("without storage the page remembers, and knows what would be lost", async () => {
   const one = await tab();
   vi.spyOn(localStorage, "setItem").mockImplementation(() => {
     throw new DOMException("full", "QuotaExceededError");
@@ -95,13 +95,13 @@ test("where nothing can be stored, the page remembers, and knows that it would b
   assert.deepEqual([one.readDraft("conv").text, one.isDraftPersistent("conv"), one.hasUnstoredText()], ["longer", true, false]);
 });
 
-test("what lies there broken is as good as nothing", async () => {
+test("broken stored values are ignored", async () => {
   const one = await tab();
   localStorage.setItem(`eclair.draft.conv@${one.tabId()}`, '{"text": ');
   assert.deepEqual(one.readDraft("conv"), draft(""));
 });
 
-test("a new chat keeps its name while something is written in it", async () => {
+test("a new chat keeps its id while there is a draft in it", async () => {
   const one = await tab();
   assert.notEqual(one.newConversationId(), one.newConversationId());
   one.writeDraft(one.NEW_CHAT, { ...draft("words"), conversation: "conv_1" });

@@ -1,4 +1,4 @@
-// What went wrong is said in the language that is spoken, and what the server said of it is never lost.
+// Errors are shown in the page's language, and the server's own text is never lost.
 
 import assert from "node:assert/strict";
 import { afterEach, test, vi } from "vitest";
@@ -27,7 +27,7 @@ afterEach(() => {
   setLanguage("en", en);
 });
 
-test("in English the server has the word", () => {
+test("in English the server's text is shown", () => {
   for (const code of ["conflict", "unauthorized", "never heard of"]) assert.equal(describeError(code, ENGLISH, 409), ENGLISH);
   assert.equal(describeRemark({ code: "not_saved", message: "The disk is full.", language: null }), "The disk is full.");
 });
@@ -40,7 +40,7 @@ test("in another language the page's own sentence comes first", () => {
   assert.equal(describeRemark({ code: "history_trimmed", message: "x", language: null }), "Die ältesten Nachrichten fehlen. Auf Englisch: x");
 });
 
-test("what is not known goes by the status, or stays as it was said", () => {
+test("unknown codes fall back to the status, or to the server's text", () => {
   setLanguage("de", german);
   assert.match(describeError("brand_new", "x", 409), /^Dort ist noch etwas im Gang/);
   assert.match(describeError("brand_new", "x", 429), /^Die Maschine ist beschäftigt/);
@@ -49,7 +49,7 @@ test("what is not known goes by the status, or stays as it was said", () => {
   assert.equal(describeRemark({ code: "brand_new" as RemarkCode, message: "x", language: null }), "x");
 });
 
-test("a failed answer says why in the language that is spoken now", () => {
+test("a failed answer says why in the current language", () => {
   const failed = { status: "failed", fault: { code: "engine_busy", message: "Busy for 5 s." } } as Message;
   assert.equal(answerEnding(failed)?.text, "Busy for 5 s.");
   setLanguage("de", german);

@@ -21,7 +21,7 @@ for (const name of names) {
   });
 }
 
-test("folding changes no message that was handed out", () => {
+test("folding does not change earlier messages", () => {
   let message: Message | null = null;
   for (const event of read("tool_call.jsonl")) {
     const before: string = JSON.stringify(message);
@@ -32,11 +32,11 @@ test("folding changes no message that was handed out", () => {
   assert.equal(message && messageText(message), "Let me look. ");
 });
 
-test("a run begins with its start", () => {
+test("a run begins with run.started", () => {
   assert.throws(() => fold(null, { type: "run.stopped", seq: 1 }));
 });
 
-test("a message that was kept half-way and grows on is the same in the end", () => {
+test("a message stored half-way and continued ends the same", () => {
   for (const name of names) {
     const events = read(name);
     const whole = events.reduce<Message | null>(fold, null);
@@ -48,7 +48,7 @@ test("a message that was kept half-way and grows on is the same in the end", () 
   }
 });
 
-test("an answer that is taken up again keeps what was said, and a step is finished once", () => {
+test("a resumed answer keeps its text, and a step is finished once", () => {
   const start = { type: "run.started", run: "r", message: "m", conversation: "c", parent: "q", model: "m", created: 1, continues: null, seq: 1 } as const;
   const step = { type: "step.started", step: "s", kind: "load", title: "Loading" } as const;
   const events: Event[] = [

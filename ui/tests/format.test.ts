@@ -1,4 +1,4 @@
-// Energy, carbon and money are written so that people can read them, and an old answer has neither.
+// Energy, carbon and money in readable units; old answers have neither.
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
@@ -28,7 +28,7 @@ test("money is to the cent, and small amounts to two digits", () => {
   assert.equal(formatMoney({ micros: 12_400_000, currency: "EUR" }), "€12.40");
 });
 
-test("an answer that was logged before there were energy and cost has its line without them", () => {
+test("an answer from before energy and cost existed has its line without them", () => {
   const old = { prompt_tokens: 1, cached_tokens: 0, completion_tokens: 2, first_word_ms: 100, words: 2, words_per_second: null } as Usage;
   const message = { usage: old, model: "muse" } as Message;
   assert.equal(answerStats(message, new Map()), "0.10 s to first word · 2 words · muse");

@@ -1,4 +1,4 @@
-// Pictures: what is wished of them, in which size, what is said while they are made, and how they stand in an answer.
+// Images: options, sizes, progress in words, and their place in an answer.
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
@@ -24,7 +24,7 @@ function part(kind: Part["kind"], id: string | null = null): Part {
   return { kind, text: "", id, name: null };
 }
 
-test("a shape keeps to what the model can draw", () => {
+test("a shape keeps to the model's limits", () => {
   assert.deepEqual(sizeForShape("square", MODEL), { width: 1024, height: 1024 });
   assert.deepEqual(sizeForShape("landscape", MODEL), { width: 1248, height: 832 });
   assert.deepEqual(sizeForShape("portrait", MODEL), { width: 832, height: 1248 });
@@ -36,7 +36,7 @@ test("a shape keeps to what the model can draw", () => {
   }
 });
 
-test("a shape is known again, and stays with another model", () => {
+test("a shape is recognised, and kept for another model", () => {
   const wide: ImageOptions = { model: "flux", ...sizeForShape("landscape", MODEL) };
   assert.equal(imageShape(wide, MODEL), "landscape");
   assert.equal(imageShape({}, MODEL), "square");
@@ -46,19 +46,19 @@ test("a shape is known again, and stays with another model", () => {
   assert.deepEqual(switchModel({ width: 640, height: 1024 }, MODEL, larger), { model: "larger", width: 640, height: 1024 });
 });
 
-test("another model is asked for nothing that it does not have", () => {
+test("another model gets only the options that it supports", () => {
   const drawing: ImageOptions = { model: "flux", count: 2, seed: 3, steps: 20, guidance: 3, negative: "people", strength: 0.4, style: "ink" };
   assert.deepEqual(switchModel(drawing, MODEL, SMALL), { model: "small", count: 2, seed: 3, style: "ink" });
   assert.deepEqual(switchModel(drawing, MODEL, { ...MODEL, negative: true }), { model: "flux", count: 2, seed: 3, style: "ink", negative: "people", strength: 0.4 });
 });
 
-test("a drawing is stored as a wish, and comes back from it", () => {
+test("options are stored with a message, and restored from it", () => {
   const drawing: ImageOptions = { width: 512, height: 768, count: 3, seed: 0, style: "ink", negative: "people", sources: ["pic_1"], strength: 0.5 };
   assert.deepEqual(fromStoredOptions(toStoredOptions(drawing), "flux"), { ...drawing, model: "flux" });
   assert.deepEqual(fromStoredOptions(toStoredOptions({}), null), {});
 });
 
-test("a picture is drawn again, varied and enlarged as it was made", () => {
+test("an image is repeated, varied and enlarged with its own options", () => {
   const same = { model: "flux", width: 1024, height: 768, steps: 4 };
   assert.deepEqual(repeatOptions(PICTURE), same);
   assert.deepEqual(variationOptions(PICTURE), { ...same, sources: ["pic_1"], strength: 0.6 });
@@ -67,14 +67,14 @@ test("a picture is drawn again, varied and enlarged as it was made", () => {
   assert.equal(enlargeOptions(PICTURE, { ...MODEL, most: 1024 }), null);
 });
 
-test("what is to be drawn is what follows the command", () => {
+test("the draw command's text is the prompt", () => {
   assert.equal(parseDrawCommand("/draw a blue apple\non a table"), "a blue apple\non a table");
   assert.equal(parseDrawCommand(" /draw"), "");
   assert.equal(parseDrawCommand("/drawing"), null);
   assert.equal(parseDrawCommand("please /draw it"), null);
 });
 
-test("how far a picture is", () => {
+test("the progress of an image", () => {
   assert.equal(progressText({ before: 1, done: null, of: null }), "1 picture ahead of yours");
   assert.equal(progressText({ before: 2, done: 0, of: 4 }), "2 pictures ahead of yours");
   assert.equal(progressText({ before: 0, done: 0, of: 4 }), "Starting…");
@@ -87,7 +87,7 @@ test("how far a picture is", () => {
   assert.equal(progressAnnouncement({ steps: [{ ...step, kind: "load", step: "engine" }], parts: [] }), "");
 });
 
-test("pictures that follow one another stand together, also those that are only being made", () => {
+test("consecutive images are grouped, including those in progress", () => {
   const parts = [part("text"), part("picture", "a"), part("picture", "b"), part("text"), part("picture", "c")];
   const shown = answerSegments({ parts }, false).map(({ i, pictures }) => [i, pictures?.map(({ id }) => id)]);
   assert.deepEqual(shown, [[0, undefined], [1, ["a", "b"]], [3, undefined], [4, ["c"]]]);
@@ -96,7 +96,7 @@ test("pictures that follow one another stand together, also those that are only 
   assert.equal(answerSegments({ parts: [part("picture", "a")] }, true).length, 1);
 });
 
-test("a style that is not known here has its own title", () => {
+test("an unknown style has its own title", () => {
   assert.equal(styleName("ink", "Ink"), "Ink drawing");
   assert.equal(styleName("toString", "Other"), "Other");
 });

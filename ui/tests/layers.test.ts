@@ -1,4 +1,5 @@
-// What may import what: api, lib, state, components, features, in this order, each only those before it; and no circles.
+// Imports follow the layers api, lib, state, components, features, each importing only those before it, and make no
+// cycles.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -9,7 +10,7 @@ const SOURCES = join(import.meta.dirname, "../src");
 const LAYERS = ["api", "lib", "state", "components", "features"];
 const IMPORT = /(?:from|import|import\()\s*"(\.[^"?]+)/g;
 
-/** The files of the page, each with those of them that it imports, as types too. A worker is a program of its own. */
+/** The page's files, each with the files that it imports, types included. Workers are programs of their own. */
 const files = new Map(
   readdirSync(SOURCES, { recursive: true, encoding: "utf8" })
     .filter((name) => /\.(ts|svelte)$/.test(name))
@@ -20,13 +21,13 @@ const files = new Map(
     }),
 );
 
-/** What starts the page stands beside the layers, and above all of them. */
+/** Entry points are above all layers. */
 function layer(name: string): number {
   const found = LAYERS.indexOf(name.split(sep)[0] ?? "");
   return found === -1 ? LAYERS.length : found;
 }
 
-/** The first circle that a walk from `name` comes to; null where there is none. */
+/** The first cycle that a walk from `name` finds; null where there is none. */
 function circleFrom(name: string, path: readonly string[], cleared: Set<string>): readonly string[] | null {
   if (path.includes(name)) return [...path.slice(path.indexOf(name)), name];
   if (cleared.has(name)) return null;
@@ -49,7 +50,7 @@ test("imports point to the same layer or one before it", () => {
   assert.deepEqual(upward, []);
 });
 
-test("no imports make a circle", () => {
+test("imports make no cycles", () => {
   const cleared = new Set<string>();
   for (const name of files.keys()) assert.equal(circleFrom(name, [], cleared), null);
 });

@@ -29,7 +29,7 @@ test("streaming gives the same as rendering the whole", () => {
   }
 });
 
-test("only the last blocks are made anew", () => {
+test("only the last blocks are parsed again", () => {
   const blocks = new Blocks();
   const text = Array.from({ length: 200 }, (_, i) => `Paragraph ${i} of many.\n\n`).join("");
   const before = blocks.update(text);
@@ -38,7 +38,7 @@ test("only the last blocks are made anew", () => {
   assert.ok(before.every((block, i) => block === after[i]));
 });
 
-test("nothing a model writes becomes a script, a foreign picture or a dangerous link", () => {
+test("nothing a model writes becomes a script, a foreign image or a dangerous link", () => {
   const evil = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "![x](javascript:alert(1))",
     "[x](data:text/html,hi)", "![x](https://example.org/p.png)", '<a href="javascript:alert(1)">x</a>', "<br onclick=alert(1)>", "<style>*{}</style>",
@@ -52,16 +52,16 @@ test("nothing a model writes becomes a script, a foreign picture or a dangerous 
   }
 });
 
-test("lines stay apart as they were written", () => {
+test("line breaks are kept", () => {
   assert.equal(renderDocument("Roses are red\nViolets are blue"), "<p>Roses are red<br>Violets are blue</p>\n");
 });
 
-test("a heading can be linked to, and nothing else of the page", () => {
+test("only headings can be linked to", () => {
   assert.match(renderDocument("[Results](#2-results)"), /<a href="#2-results">Results<\/a>/);
   assert.doesNotMatch(renderDocument("[x](#) [y](/settings) [z](?a=b)"), /<a /);
 });
 
-test("only a block of Mermaid that is closed can be drawn", () => {
+test("only a closed block of Mermaid can be drawn", () => {
   const drawn = (text: string) => renderDocument(text).includes(" data-diagram");
   for (const text of ["```mermaid\npie\n```", "~~~~ Mermaid\npie\n~~~~\n\nand on", "- a list\n\n  ```mermaid\n  pie\n  ```", "> ```mermaid\n> pie\n> ```"]) assert.ok(drawn(text), text);
   for (const text of ["```mermaid\npie", "```mermaid\npie\n``", "````mermaid\npie\n```", "```mermaid\npie\n~~~", "```python\npie\n```", "```mermaid\n"]) assert.ok(!drawn(text), text);

@@ -1,4 +1,4 @@
-// Messages that wait: their order, and tabs that change the line at the same time.
+// Queued messages: their order, and tabs that change the queue at the same time.
 
 import assert from "node:assert/strict";
 import { beforeEach, test, vi } from "vitest";
@@ -15,7 +15,7 @@ function filled(): MessageQueue {
   return queue;
 }
 
-test("what came first goes first, unless the person wants another order", () => {
+test("the queue is first in, first out, unless the person reorders it", () => {
   const queue = filled();
   assert.equal(line(queue), "abc");
   queue.move("c", -1);
@@ -30,7 +30,7 @@ test("what came first goes first, unless the person wants another order", () => 
   assert.equal(line(queue), "bacd");
 });
 
-test("a page that is opened anew finds the line as it was", () => {
+test("a page that is opened again finds the queue as it was", () => {
   const queue = filled();
   queue.move("a", 1);
   queue.change("c", "other words");
@@ -40,7 +40,7 @@ test("a page that is opened anew finds the line as it was", () => {
   assert.equal(line(new MessageQueue("other")), "");
 });
 
-test("two tabs that change it at the same time lose nothing and take nothing twice", () => {
+test("two tabs that change the queue at the same time lose nothing and take nothing twice", () => {
   const [one, other] = [filled(), new MessageQueue("conv")];
   one.add(message("x"));
   other.add(message("y"));
@@ -52,7 +52,7 @@ test("two tabs that change it at the same time lose nothing and take nothing twi
   assert.equal(line(other).includes("a"), false);
 });
 
-test("with a full storage it waits in the page's memory, and says so", () => {
+test("with a full storage the queue stays in the page's memory, and says so", () => {
   const full = vi.spyOn(localStorage, "setItem").mockImplementation(() => {
     throw new DOMException("full", "QuotaExceededError");
   });
@@ -67,7 +67,7 @@ test("with a full storage it waits in the page's memory, and says so", () => {
   assert.equal(queue.persistent, true);
 });
 
-test("the line of a temporary chat is stored nowhere", () => {
+test("the queue of a temporary chat is not stored", () => {
   const queue = new MessageQueue("conv", false);
   queue.add(message("a"));
   queue.refresh();

@@ -1,4 +1,4 @@
-// What a person likes: in force at once, kept by the server when it can be reached.
+// Preferences: applied at once, and stored on the server when it can be reached.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
@@ -45,7 +45,7 @@ function dead(): never {
 
 const preferences = () => new Preferences(new Api({ key: null, askKey: async () => null, explain }));
 
-test("a change is in force at once, and the server hears once the hand rests", async () => {
+test("a change applies at once, and is sent once the typing pauses", async () => {
   const mine = preferences();
   await mine.refresh();
   mine.change({ theme: "dark" });
@@ -59,7 +59,7 @@ test("a change is in force at once, and the server hears once the hand rests", a
   assert.deepEqual([kept.theme, kept.text_size, kept.version], ["dark", 1.25, 2]);
 });
 
-test("a change made without a connection outlives the page, and is sent when there is one", async () => {
+test("a change made offline survives a reload, and is sent when there is a connection", async () => {
   const mine = preferences();
   await mine.refresh();
   wire(dead);
@@ -86,7 +86,7 @@ test("two devices that change different things keep both", async () => {
   assert.deepEqual([kept.model, kept.theme, mine.now.model, puts.length], ["big", "light", "big", 2]);
 });
 
-test("what the server will never take is taken back and said", async () => {
+test("a change that the server rejects is undone, with its reason", async () => {
   const mine = preferences();
   await mine.refresh();
   wire(({ method }) => (method === "PUT" ? refusal(422, "That is too long.") : kept));
@@ -96,7 +96,7 @@ test("what the server will never take is taken back and said", async () => {
   assert.equal(preferences().now.instructions, "");
 });
 
-test("what is changed while an earlier change is on its way is sent after it", async () => {
+test("a change made while an earlier one is being sent is sent after it", async () => {
   const mine = preferences();
   await mine.refresh();
   const gate = Promise.withResolvers<void>();
@@ -114,7 +114,7 @@ test("what is changed while an earlier change is on its way is sent after it", a
   assert.equal(mine.now.theme, "light");
 });
 
-test("what another tab changes is in force here too", async () => {
+test("a change in another tab applies here too", async () => {
   const mine = preferences();
   await mine.begin();
   preferences().change({ theme: "dark" });
@@ -122,7 +122,7 @@ test("what another tab changes is in force here too", async () => {
   assert.equal(mine.now.theme, "dark");
 });
 
-test("a mirror that is broken is none", () => {
+test("a broken mirror is ignored", () => {
   localStorage.setItem(MIRROR, "{");
   assert.equal(preferences().now.theme, "system");
   assert.equal(localStorage.getItem(MIRROR), null);

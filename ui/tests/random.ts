@@ -1,4 +1,4 @@
-// Seeded chance for property tests.
+// Seeded random numbers for property tests.
 
 export function random(seed: number): () => number {
   let state = seed >>> 0;
@@ -10,7 +10,7 @@ export function random(seed: number): () => number {
   };
 }
 
-/** `text` cut into pieces of one to a few characters or many. */
+/** `text` cut into random pieces, short and long. */
 export function* pieces(text: string, next: () => number): Generator<string> {
   const longest = 1 + Math.floor(next() * 40);
   for (let at = 0; at < text.length; ) {

@@ -18,7 +18,7 @@ function cut(whole: Uint8Array, next: () => number): Uint8Array[] {
   return out;
 }
 
-test("a stream cut anywhere, in mid-character too, gives the same frames", () => {
+test("a stream cut anywhere, even within a character, gives the same frames", () => {
   const source = bytes(
     ': hello\n\nid: 1\ndata: {"text":"é🍰👩🏽‍🍳"}\n\r\nid:2\r\nevent: reset\r\n\r\ndata: a\ndata:b\rdata: c\r\rdata\n\nnothing: x\n\nid: 3\ndata: last\n\n',
   );
@@ -35,7 +35,7 @@ test("a stream cut anywhere, in mid-character too, gives the same frames", () =>
   }
 });
 
-/** A run's log behind a network that breaks wherever chance will have it. */
+/** A run's log behind a network that breaks at random. */
 class Flaky implements RunConnection {
   log: Event[] = [];
   opened: number[] = [];
@@ -87,7 +87,7 @@ test("over a network that breaks, every event comes once and in order", async ()
   }
 });
 
-test("a gap is no event lost: the log is asked again", async () => {
+test("a gap loses no event: the log is read again", async () => {
   let call = 0;
   const line = (seq: number, last = false) =>
     `data: ${JSON.stringify(last ? { type: "run.stopped", seq } : { type: "part.finished", index: 0, seq })}\n\n`;
@@ -105,7 +105,7 @@ test("a gap is no event lost: the log is asked again", async () => {
   assert.deepEqual(opened, [0, 1]);
 });
 
-test("a log that lost its newest events and was ended anew is read from its start", async () => {
+test("a log that lost its newest events and was interrupted is read from its start", async () => {
   const delta = (seq: number) => ({ type: "part.delta", index: 0, text: `${seq}`, seq });
   const end = (seq: number) => ({ type: "run.interrupted", seq });
   const frames = (events: { seq: number }[]) => events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
@@ -131,7 +131,7 @@ test("a log that lost its newest events and was ended anew is read from its star
   }
 });
 
-test("a silent connection is given up, and a run that is gone ends it", async () => {
+test("a silent connection is dropped, and a missing run ends the stream", async () => {
   let call = 0;
   const live: boolean[] = [];
   const following: RunConnection = {

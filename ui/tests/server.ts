@@ -1,4 +1,4 @@
-// A server in memory, as far as a conversation asks for one: it writes an answer when the test lets it.
+// An in-memory server for one conversation, which writes an answer when the test says so.
 
 import type { AcceptedTurn, AnswerSettings, ConversationBackend, ConversationChanges, MessageTree, Turn } from "../src/api/conversations.ts";
 import { ApiError } from "../src/api/client.ts";
@@ -10,7 +10,7 @@ import { leafUnder, siblingsByParent } from "../src/lib/messageTree.ts";
 
 type Unnumbered = Event extends infer Each ? (Each extends Event ? Omit<Each, "seq"> : never) : never;
 
-/** An answer that is being written, and who follows it. */
+/** An answer in progress, and its followers. */
 class Run {
   readonly id: string;
   readonly log: Event[] = [];
@@ -51,23 +51,23 @@ class Run {
 
 export class Server implements ConversationBackend {
   readonly messages = new Map<string, Message>();
-  /** Every turn that arrived, refused ones and repeated ones too. */
+  /** Every turn that arrived, including refused and repeated ones. */
   readonly turns: Turn[] = [];
   readonly stopped: string[] = [];
-  /** The conversations in which somebody began to write; null is a new one. */
+  /** The conversations in which a message was begun; null is a new one. */
   readonly prefilled: (string | null)[] = [];
   leaf: string | null = null;
   remembered: AnswerSettings = { model: null, mode: null, web: null };
-  /** The line is dead: nothing arrives. */
+  /** The connection is down: nothing arrives. */
   away = false;
-  /** So many replies are lost on their way. */
+  /** How many replies will be lost. */
   lose = 0;
-  /** What the next turns are refused with. */
+  /** The errors that the next turns are refused with. */
   refusals: ApiError[] = [];
-  /** What a turn waits for before it is answered. */
+  /** A turn waits for this before it is answered. */
   gate: Promise<void> = Promise.resolve();
   run: Run | null = null;
-  /** Chance decides nothing here: ids are counted. */
+  /** Ids are counted, so that nothing is random. */
   #count = 0;
 
   async get(id: string): Promise<MessageTree> {
@@ -127,7 +127,7 @@ export class Server implements ConversationBackend {
     return this.run?.id === run ? this.run.follow(after, signal) : new Response(null, { status: 404 });
   }
 
-  /** More words of the answer. */
+  /** Add text to the answer. */
   say(text: string): void {
     this.run?.add({ type: "part.delta", index: 0, text });
   }
@@ -138,7 +138,7 @@ export class Server implements ConversationBackend {
     this.#keep(this.run);
   }
 
-  /** What was said, in the order in which it was accepted. */
+  /** The messages, in the order in which they were accepted. */
   get said(): string[] {
     return [...this.messages.values()].filter(({ role }) => role === "user").map(({ parts }) => parts[0]?.text ?? "");
   }

@@ -8,11 +8,11 @@ const model = (size: number | null, ...languages: string[]) => ({ size, language
 const SIMPLE = ["explain", "write", "gather"];
 const names = (of: Pick<Model, "languages" | "size"> | null) => suggestionsFor(of).map(({ name }) => name);
 
-test("a small model, one that knows English alone, and none at all are asked simple things", () => {
+test("a small, an English-only or an unknown model gets simple suggestions", () => {
   for (const simple of [model(98_362_432, "en"), model(98_362_432), model(null, "en"), model(40e9, "en-GB"), null]) assert.deepEqual(names(simple), SIMPLE);
 });
 
-test("a larger or unknown model is asked for more, in the languages that it knows", () => {
+test("a larger model gets harder suggestions, in the languages that it knows", () => {
   assert.deepEqual(names(model(null)), ["compare", "plan", "translate"]);
   assert.deepEqual(names(model(14e9, "en", "fr-CA")), ["compare", "plan", "translate"]);
   assert.deepEqual(names(model(null, "de", "en")), ["compare", "plan", "explain"]);

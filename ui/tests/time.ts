@@ -1,4 +1,4 @@
-// Time that passes when a test says so; promises and streams go on as they are.
+// Fake time that passes when a test says so; promises and streams run as usual.
 
 import assert from "node:assert/strict";
 import { vi } from "vitest";

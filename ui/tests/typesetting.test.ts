@@ -4,7 +4,7 @@ import { fileName, language } from "../src/lib/markdown/codeLanguages.ts";
 import { renderDocument } from "../src/lib/markdown/render.ts";
 import { grammars, highlightCode, renderFormula } from "../src/lib/markdown/typesetting.ts";
 
-test("coloured code is the same code", async () => {
+test("highlighted code is the same code", async () => {
   const codes = ['const x = `a${b + "&lt;"}`; // <é>', "<p class='x'>&amp;</p><script>let a = 1</script>", "", "\n\n", "def f(): return {1: 'two'}", "\u202e x"];
   for (const grammar of [...grammars, "plaintext"]) {
     for (const code of codes) assert.equal((await highlightCode(grammar, code)).map(([text]) => text).join(""), code, grammar);
@@ -12,13 +12,13 @@ test("coloured code is the same code", async () => {
   assert.deepEqual((await highlightCode("python", "return 1"))[0], ["return", "word"]);
 });
 
-test("every language that has a name has a grammar", () => {
+test("every language with a label has a grammar", () => {
   const names = ["python", "js", "TSX", "c++", "C#", "sh", "yml", "html", "svg", "dockerfile", "golang", "jsonl"];
   for (const name of names) assert.ok(grammars.has(language(name)?.grammar ?? ""), name);
   assert.equal(language("nothing"), undefined);
 });
 
-test("code is saved under the name that it has, or that its language has", () => {
+test("code is saved under its own file name, or one of its language", () => {
   assert.equal(fileName('python title="src/app.py"', "x"), "app.py");
   assert.equal(fileName("ts:ui/main.ts", "x"), "main.ts");
   assert.equal(fileName("js", "// lib/util.mjs\nlet x"), "util.mjs");
@@ -28,7 +28,7 @@ test("code is saved under the name that it has, or that its language has", () =>
   assert.equal(fileName("python ../../etc/passwd.x", "x"), "passwd.x");
 });
 
-test("a formula is set without inline styles, and what is no formula says why", async () => {
+test("a formula is rendered without inline styles, and an invalid one says why", async () => {
   const made = await renderFormula("\\boxed{\\frac{a}{b}} \\text{\"style=\"}", true);
   assert.doesNotMatch(made, /\sstyle=/);
   assert.match(made, /data-style="/);
@@ -38,7 +38,7 @@ test("a formula is set without inline styles, and what is no formula says why", 
   assert.doesNotMatch(await renderFormula("\\href{javascript:alert(1)}{x} \\htmlStyle{color:red}{y}", false), /<a |javascript:alert\(1\)"/);
 });
 
-test("dollars are money unless they hold a formula", () => {
+test("dollars are money unless they enclose a formula", () => {
   const formulas: [string, string[]][] = [
     ["It costs $5 and $10.", []], ["From $5-$10.", []], ["US$5, A$ 6", []], ["\\$x$", []], ["`$x$`", []], ["$x$", ["x"]], ["($a_1$, $b_2$)", ["a_1", "b_2"]],
     ["\\(x\\) and \\[y\\]", ["x", "y"]], ["$$\nx\n$$", ["x"]], ["text\n$$ x $$\ntext", ["x"]], ["$$\nx\n\ny\n$$", []], ["$ x$", []], ["- $$x$$", ["x"]], ["$\\$5$", ["\\$5"]],
@@ -49,14 +49,14 @@ test("dollars are money unless they hold a formula", () => {
   }
 });
 
-test("a footnote's mark is one when its note is there", () => {
+test("a footnote mark counts only when its note exists", () => {
   assert.match(renderDocument("a[^1]\n\n[^1]: Note *well*\n    and more"), /data-do="note"[^]*role="note"[^]*<em>well<\/em><br>and more/);
   assert.match(renderDocument("[^1]: https://example.org\n\na[^1]"), /data-do="note"/);
   assert.doesNotMatch(renderDocument("a[^1] b"), /data-do/);
   assert.match(renderDocument("a[^1] b"), /\[\^1\]/);
 });
 
-test("text that is nested too deep, or unclosed, or turned, is shown", () => {
+test("text that is nested too deep, unclosed or reversed is shown", () => {
   assert.match(renderDocument(`${">".repeat(8000)} deep`), /deep/);
   assert.match(renderDocument(`${"- ".repeat(4000)}deep\n\n**on**`), /deep[^]*<strong>on/);
   assert.match(renderDocument("```python\nx = 1"), /x = 1/);
@@ -65,7 +65,7 @@ test("text that is nested too deep, or unclosed, or turned, is shown", () => {
   assert.doesNotMatch(turned, /="[^"]*[\u202e\u2066]/);
 });
 
-test("long lines and hostile marks take no long time", () => {
+test("long lines and hostile markup take no long time", () => {
   const texts = ["[".repeat(30_000), "$a ".repeat(30_000), "\\(".repeat(15_000), "a".repeat(100_000), "[^1]: a\n".repeat(2000), "$$\n".repeat(10_000), "[a](".repeat(20_000)];
   for (const text of texts) {
     const since = performance.now();

@@ -1,4 +1,4 @@
-// What was looked at on the web, in words: steps in a line, outcomes, addresses, dates.
+// Web search in words: steps in a line, outcomes, addresses, dates.
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
@@ -27,7 +27,7 @@ const LOOKED = [
   step("fetch", 90, "failed"),
 ];
 
-test("all that was done is one line", () => {
+test("the summary is one line", () => {
   assert.equal(stepsSummary(LOOKED), "3 services, 2 of 3 pages read · 2.1 s");
   assert.equal(stepsSummary(LOOKED.slice(0, 1)), "1 service · 300 ms");
   assert.equal(stepsSummary([step("fetch", 20, "done")]), "1 of 1 page read · 20 ms");
@@ -35,7 +35,7 @@ test("all that was done is one line", () => {
   assert.equal(stepsSummary([...LOOKED, step("read", 900)]), "3 services, 2 of 3 pages read · 1 step · 3.0 s");
 });
 
-test("what ran side by side took no longer than the slowest", () => {
+test("parallel steps take as long as the slowest", () => {
   assert.equal(totalMilliseconds(LOOKED), 2100);
   assert.equal(totalMilliseconds([step("ask", 100), step("ask", 4000)]), 4000);
   assert.equal(totalMilliseconds([step("load", 100), step("read", 50), step("ask", null)]), 150);
@@ -43,20 +43,20 @@ test("what ran side by side took no longer than the slowest", () => {
   assert.equal(formatMilliseconds(41.6), "42 ms");
 });
 
-test("each outcome is said, and nothing of what has not ended", () => {
+test("each outcome has words, and an unfinished step has none", () => {
   assert.deepEqual(LOOKED.map(stepOutcome), ["12 results", "nothing found", "timed out", "read", "only partly shown", "failed"]);
   assert.equal(stepOutcome(step("fetch", 5, "refused")), "not allowed");
   assert.equal(stepOutcome(step("ask", 5, "done")), "");
   assert.equal(stepOutcome(step("ask", null)), "");
 });
 
-test("only an address of the web can be opened", () => {
+test("only a web address can be opened", () => {
   assert.equal(webAddress("https://example.org/a b"), "https://example.org/a%20b");
   for (const url of ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "example.org", "", null]) assert.equal(webAddress(url), null);
   assert.equal(siteName("https://www.example.org:8080/a"), "example.org:8080");
 });
 
-test("dates are said as the language says them, and the newest is found", () => {
+test("dates are written in the language, and the newest is found", () => {
   assert.equal(publicationDay("2026-11-24"), "24 November 2026");
   assert.equal(publicationDay("lately"), "lately");
   assert.equal(webOrigin(passage(1, "https://www.example.org/a", "2026-11-24")), "example.org, 24 November 2026");
@@ -66,7 +66,7 @@ test("dates are said as the language says them, and the newest is found", () => 
   assert.equal(newestDay(passages.slice(2)), null);
 });
 
-test("a remark leads to the sources that it names", () => {
+test("a notice leads to the sources that it names", () => {
   const remark = { code: "contradicted", message: "Sources [1] and [3] differ: 12 and 15 [9].", language: null } as const;
   const passages = [1, 2, 3].map((number) => passage(number, "https://example.org", null));
   assert.deepEqual(passagesNamedIn(remark, passages).map(({ number }) => number), [1, 3]);
@@ -77,12 +77,12 @@ test("the switch goes from off to auto, on, and off again", () => {
   assert.deepEqual([nextWebMode(null), nextWebMode("off"), nextWebMode("auto"), nextWebMode("on")], ["auto", "auto", "on", "off"]);
 });
 
-test("who is asked is named with where it belongs", () => {
+test("services are named with their jurisdiction", () => {
   const service = (title: string, jurisdiction: string, asked = true) => ({ title, jurisdiction, asked });
   assert.equal(serviceNames([service("Wikipedia", "US"), service("Mojeek", "GB", false), service("Newsroom", "machine")]), "Wikipedia (US), Newsroom (this machine)");
 });
 
-test("a report is known by its questions, each with what was done for it", () => {
+test("a report is recognised by its questions, each with its steps", () => {
   const step = (step: string, kind: Step["kind"]): Step => ({ step, kind, title: step, milliseconds: 1, outcome: "done", count: 1, done: null, of: null, preview: null });
   const steps = [step("2", "search"), step("1", "search"), step("1.wikipedia", "ask"), step("2.p1", "fetch"), step("12.p1", "fetch"), step("load", "load")];
   const found = researchQuestions(steps).map(({ step, steps }) => [step.step, ...steps.map((one) => one.step)]);
@@ -90,6 +90,6 @@ test("a report is known by its questions, each with what was done for it", () =>
   assert.deepEqual(researchQuestions([step("search", "search"), step("p1", "fetch")]), []);
 });
 
-test("a command says what is to be researched", () => {
+test("the research command's text is the topic", () => {
   assert.deepEqual(["/research", " /research  two words\nmore ", "/researching", "on /research"].map(parseResearchCommand), ["", "two words\nmore", null, null]);
 });

@@ -1,4 +1,4 @@
-// The network as a test wants it: every request of the page is answered here.
+// A fake network: the test answers every request of the page.
 
 import { vi } from "vitest";
 
@@ -9,7 +9,7 @@ export interface Request {
   readonly body: unknown;
 }
 
-/** What comes back: a value as JSON, a Response as it is; a TypeError is a dead line. */
+/** A reply: a value as JSON, a Response as it is; throw a TypeError for a lost connection. */
 export type Answering = (request: Request) => unknown;
 
 export function wire(answering: Answering): void {

@@ -1,9 +1,10 @@
-// The service worker: opens the page without its server, and keeps the conversations that were read last.
+// The service worker: opens the page without its server, and stores the conversations that were read last. Replies of a
+// server with a key are never stored: whoever has the browser but not the key can't read anything.
 //
 // What a server with a key says is never kept: whoever has the browser but not the key reads nothing.
 
 declare const self: ServiceWorkerGlobalScope;
-/** The page's own files and a word for their version, put in by the build. */
+/** The page's own files and the hash of their version, put in by the build. */
 declare const SHELL: readonly string[];
 declare const VERSION: string;
 
@@ -18,7 +19,7 @@ const FILE = /^\/(?:assets\/.+|first\.js|favicon\.svg|manifest\.webmanifest)$/;
 const CONVERSATION = /^\/api\/conversations\/[\w-]+$/;
 const LIST = "/api/conversations";
 
-/** What the page asks for: keep a conversation as it stands now, hold these files, look at all that is kept again. */
+/** A message from the page: store a conversation as it is now, cache these files, or refresh all stored conversations. */
 type Wish = { readonly keep: string } | { readonly hold: readonly string[] } | { readonly refresh: true };
 
 interface Listed {
@@ -28,7 +29,7 @@ interface Listed {
   readonly tags: readonly string[];
 }
 
-/** What is kept changes in order, one change after another. */
+/** Changes of the stored conversations run one after another. */
 let changes: Promise<unknown> = Promise.resolve();
 let refreshed = 0;
 
@@ -71,7 +72,7 @@ self.addEventListener("fetch", (event) => {
   else if (CONVERSATION.test(pathname)) event.respondWith(conversation(event, pathname));
 });
 
-/** The server's page, or the one of the last time while there is none. */
+/** The server's page or, where it can't be reached, the cached one. */
 async function page(request: Request): Promise<Response> {
   const kept = async () => (await (await caches.open(FILES)).match("/")) ?? Response.error();
   const late = new Promise<null>((resolve) => setTimeout(resolve, PATIENCE, null));
@@ -83,7 +84,7 @@ async function page(request: Request): Promise<Response> {
   }
 }
 
-/** A file's name changes with its content, so that one that is here is the right one. */
+/** A file's name changes with its content, so a cached one is always right. */
 async function file(request: Request): Promise<Response> {
   const files = await caches.open(FILES);
   const known = await files.match(request);
@@ -113,7 +114,7 @@ async function conversation(event: FetchEvent, path: string): Promise<Response> 
   return kept === undefined ? Response.error() : old(await kept.blob());
 }
 
-/** The server's list, or the conversations that are kept. */
+/** The server's list or, where it can't be reached, the stored conversations. */
 async function list(request: Request, query: URLSearchParams): Promise<Response> {
   try {
     const response = await fetch(request);
@@ -145,7 +146,7 @@ async function remove(request: Request, path: string): Promise<Response> {
   return response;
 }
 
-/** Keep, or erase, by what the server said. */
+/** Store or delete a conversation, by the server's reply. */
 async function learn(path: string, response: Response): Promise<void> {
   if (response.ok) await put(path, response);
   else if (response.status === 404) await forget(path);
@@ -163,7 +164,7 @@ function put(path: string, response: Response): Promise<void> {
   });
 }
 
-/** Erase one conversation, or with null all of them. */
+/** Delete one stored conversation, or all of them with null. */
 function forget(path: string | null): Promise<void> {
   return inOrder(async () => {
     if (path === null) await caches.delete(KEPT);
@@ -182,18 +183,18 @@ async function renew(path: string): Promise<void> {
     const response = await fetch(path);
     if (!away(response)) await learn(path, response);
   } catch {
-    // The server is away; what is kept stays.
+    // The server can't be reached; what is stored stays.
   }
 }
 
-/** What was deleted elsewhere goes from here too. The oldest comes first, so that the order stays. */
+/** Refresh the stored conversations, oldest first to keep their order; those deleted elsewhere are deleted here too. */
 async function refresh(): Promise<void> {
   if (Date.now() - refreshed < REFRESHED) return;
   refreshed = Date.now();
   for (const { url } of await (await caches.open(KEPT)).keys()) await renew(new URL(url).pathname);
 }
 
-/** A proxy answers in the place of a server that is not there. */
+/** A proxy answers in place of a server that can't be reached. */
 function away({ status }: Response): boolean {
   return status === 502 || status === 504;
 }

@@ -1,4 +1,4 @@
-// Listens for what changes on the server, over as many connections as it takes.
+// Listens for changes on the server, reconnecting as often as needed.
 
 import { ApiError } from "./client.ts";
 import { readFrames, waitOrOnline } from "./connection.ts";

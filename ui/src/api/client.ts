@@ -1,4 +1,4 @@
-// Requests to the server: the key, errors, uploads. Which calls there are is said by the file of each resource.
+// HTTP requests to the server: the API key, errors, uploads. The calls are in a file for each resource.
 
 /** Why a call failed, as far as the client knows. */
 export type Failure =
@@ -21,7 +21,7 @@ export class ApiError extends Error {
     this.run = run;
   }
 
-  /** Whether the request may have been carried out although its reply was lost. */
+  /** True where the request may have been carried out although its reply was lost. */
   get isLost(): boolean {
     return this.status === 0 || this.status === 502 || this.status === 504;
   }
@@ -31,7 +31,7 @@ export interface ClientOptions {
   readonly key: string | null;
   /** Asks the person for the key; resolves to null when none is given. */
   askKey(wrong: boolean): Promise<string | null>;
-  /** Says a failure in the language of the page. */
+  /** Describes a failure in the page's language. */
   explain(failure: Failure): string;
 }
 
@@ -52,14 +52,14 @@ export class Client {
     return this.key === null ? {} : { Authorization: `Bearer ${this.key}` };
   }
 
-  /** The reply as JSON; undefined where it is empty. */
+  /** Send a request and return the reply's JSON; undefined where it is empty. */
   async call<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
     const response = await this.request(method, path, body, signal);
     const empty = response.status === 204 || response.headers.get("Content-Type")?.includes("json") !== true;
     return (empty ? undefined : await response.json()) as T;
   }
 
-  /** The response, once the key is right; throws ApiError for every other failure. */
+  /** Send a request and return the response. Asks for the key as needed; throws ApiError for every other failure. */
   async request(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
     for (;;) {
       const used = this.key;
@@ -77,7 +77,7 @@ export class Client {
     }
   }
 
-  /** Send a file as the body; `progress` is called with the share that has gone, from 0 to 1. */
+  /** Send a file as the body; `progress` is called with the share that was sent, from 0 to 1. */
   async upload<T>(path: string, file: File, progress: (share: number) => void, signal: AbortSignal): Promise<T> {
     const unreachable = () => new ApiError(0, "unreachable", this.#options.explain({ kind: "upload" }));
     const response = await post(path, file, this.headers, progress, signal, unreachable);
@@ -113,7 +113,7 @@ export class Client {
   }
 }
 
-/** As fetch does it, which cannot tell how much of the body has gone. */
+/** Like fetch, which can't report upload progress. */
 function post(
   path: string,
   body: Blob,

@@ -1,11 +1,11 @@
-// One connection to an event stream, and the pause before the next one.
+// One connection to an event stream, and the pause before the next.
 
 import { type Frame, Parser } from "./sse.ts";
 
-/** Milliseconds after which a connection on which nothing came, not even a comment, is dead. */
+/** After this long without a byte, not even a comment, a connection is considered dead. */
 export const SILENCE_TIMEOUT_MS = 40_000;
 
-/** The frames of the stream that `open` opens, those that came together in one list, until it ends, dies or `signal` aborts. */
+/** Yield the frames of the stream that `open` opens, batched as they arrive, until it ends, dies or `signal` aborts. */
 export async function* readFrames(
   open: (signal: AbortSignal) => Promise<Response>,
   signal: AbortSignal,
@@ -34,7 +34,7 @@ export async function* readFrames(
   }
 }
 
-/** Waits, but no longer than until the network comes back or `signal` aborts. */
+/** Wait, but only until the network is back or `signal` aborts. */
 export function waitOrOnline(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -4,7 +4,7 @@ import type { Conversation, Hit, Message } from "./events.ts";
 import { Resource } from "./resource.ts";
 import type { Body, Reply } from "./wire.ts";
 
-/** A page of the list; `next` is where the next one begins. The pinned ones are on the first. */
+/** A page of the list; `next` is where the next one begins. Pinned conversations are on the first page. */
 export type ConversationPage = Reply<"/api/conversations", "get">;
 
 /** Which conversations are listed, newest first. */
@@ -15,31 +15,31 @@ export interface ConversationQuery {
   readonly limit: number;
 }
 
-/** What was deleted together: how many conversations, and the moment that names them. */
+/** Conversations deleted together: how many, and the moment that identifies the deletion. */
 export type Deleted = Reply<"/api/conversations", "delete">;
 
 export type TagCount = Reply<"/api/tags", "get">["tags"][number];
 
-/** A conversation with all its messages; `running` is the run that writes an answer in it. */
+/** A conversation with all its messages; `running` is its run in progress. */
 export type MessageTree = Omit<Reply<"/api/conversations/{id}", "get">, "messages"> & { readonly messages: readonly Message[] };
 
 /** What can be changed about a conversation. */
 export type ConversationChanges = Body<"/api/conversations/{id}", "patch">;
 
-/** What a conversation remembers of how it is answered. */
+/** The settings for answers that a conversation stores. */
 export type AnswerSettings = Pick<Conversation, "model" | "mode" | "web">;
 
-/** How something is to be answered; what is left out holds as it does otherwise. */
+/** Options of one answer; what is missing falls back to the defaults. */
 export type AnswerOptions = { readonly [K in keyof AnswerSettings]?: NonNullable<AnswerSettings[K]> };
 
 type TurnBody = Body<"/api/conversations/{id}/turns", "post">;
 
-/** How images of a message are wanted; what is left out is left to the model. */
+/** Options of the images that a message asks for; what is missing is left to the model. */
 export type ImageOptions = { readonly [K in keyof ImageRequest]?: NonNullable<ImageRequest[K]> };
 
 type ImageRequest = Extract<TurnBody["draw"], object>;
 
-/** A message with what goes along with it, by ids; `research` are the questions that a report is to answer. */
+/** A message with its files and libraries by id; `research` holds the questions of a report. */
 type NewMessage = { readonly id: string; readonly text: string; readonly parent: string | null } & {
   readonly [K in "files" | "libraries" | "research"]?: NonNullable<TurnBody[K]>;
 } & { readonly draw?: ImageOptions };
@@ -47,17 +47,17 @@ type NewMessage = { readonly id: string; readonly text: string; readonly parent:
 /** A turn: a new message, another answer to one, or the rest of an answer. */
 export type Turn = AnswerOptions & (NewMessage | { readonly retry: string } | { readonly continue: string });
 
-/** A turn that has begun: its run, the message and the answer-to-be. */
+/** A turn that has begun: its run, its message and the id of the answer. */
 export type AcceptedTurn = Omit<Reply<"/api/conversations/{id}/turns", "post", 202>, "message" | "conversation"> & { readonly message: string };
 
-/** A turn of a chat that is not stored: all that was said, and how to answer. */
+/** A turn of a chat that isn't stored: all messages so far, and the options of the answer. */
 export interface UnstoredTurn extends AnswerOptions {
   readonly messages: Body<"/api/answers", "post">["messages"];
 }
 
 export type ExportFormat = "markdown" | "json" | "html";
 
-/** What one conversation asks of the server, or of what stands in for it. */
+/** What a conversation needs of the server; a temporary chat implements it in the page. */
 export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "events" | "prefill">;
 
 export class ConversationCalls extends Resource {
@@ -80,7 +80,7 @@ export class ConversationCalls extends Resource {
     return this.client.call("PATCH", `/api/conversations/${id}`, changes);
   }
 
-  /** Delete the message with everything under it. */
+  /** Delete the message with everything below it. */
   removeMessage(conversation: string, message: string): Promise<Conversation> {
     return this.client.call("DELETE", `/api/conversations/${conversation}/messages/${message}`);
   }
@@ -102,7 +102,7 @@ export class ConversationCalls extends Resource {
     return this.client.call("DELETE", "/api/conversations?confirm=all");
   }
 
-  /** Bring back what was deleted together at this moment. */
+  /** Restore the conversations that were deleted together at this moment. */
   restoreAll(moment: number): Promise<void> {
     return this.client.call("POST", "/api/conversations/restore", { moment });
   }
@@ -116,12 +116,12 @@ export class ConversationCalls extends Resource {
     return this.client.call("POST", `/api/conversations/${conversation}/turns`, turn);
   }
 
-  /** The first turn, with which the conversation is made. */
+  /** Create the conversation with its first turn. */
   begin(conversation: string, turn: Turn, settings: AnswerSettings): Promise<AcceptedTurn> {
     return this.client.call("POST", "/api/conversations", { id: conversation, ...settings, turn });
   }
 
-  /** Tell the engine that a message is being written, so that it reads what comes before it. */
+  /** Tell the engine that a message is being written, so that it can read the prompt ahead. */
   prefill(writing: AnswerOptions & { readonly conversation?: string }): Promise<void> {
     return this.client.call("POST", "/api/prefill", writing);
   }
@@ -130,7 +130,7 @@ export class ConversationCalls extends Resource {
     return this.client.call("POST", `/api/runs/${run}/stop`);
   }
 
-  /** The run's event stream after event `after`; any status, and no question for the key. */
+  /** Open the run's event stream after event `after`. Any status is returned, and the key is never asked for. */
   events(run: string, after: number, signal: AbortSignal): Promise<Response> {
     return fetch(`/api/runs/${run}/events?after=${after}`, {
       headers: { ...this.client.headers, Accept: "text/event-stream" },
@@ -139,12 +139,12 @@ export class ConversationCalls extends Resource {
     });
   }
 
-  /** Every change from now on, as an event stream. */
+  /** Open an event stream of every change from now on. */
   changes(signal: AbortSignal): Promise<Response> {
     return this.client.request("GET", "/api/changes", undefined, signal);
   }
 
-  /** The event stream of an answer that is not stored; closing it stops the engine. */
+  /** Open the event stream of an answer that isn't stored; closing it stops the engine. */
   answer(turn: UnstoredTurn, signal: AbortSignal): Promise<Response> {
     return this.client.request("POST", "/api/answers", turn, signal);
   }
@@ -153,7 +153,7 @@ export class ConversationCalls extends Resource {
     return this.client.request("GET", `/api/conversations/${id}/export?format=${format}`);
   }
 
-  /** Everything as one zip. */
+  /** Export everything as one zip file. */
   exportAll(): Promise<Response> {
     return this.client.request("GET", "/api/export");
   }

@@ -1,21 +1,21 @@
-// The log of outgoing connections.
+// The audit log of outgoing connections.
 
 import { Resource } from "./resource.ts";
 import type { Query, Reply } from "./wire.ts";
 
 type Page = Reply<"/api/egress", "get">;
 
-/** A page of the log, newest first; `next` is where the one after it begins, `days` is 0 where rows are kept for good. */
+/** A page of the log, newest first; `next` is where the next one begins, `days` is 0 where entries never expire. */
 export type EgressLog = Omit<Page, "calls"> & { readonly calls: readonly EgressCall[] };
 
-/** One call. `url` is null once what was asked was erased; `reason` is a sentence, in English. */
+/** One call. `url` is null once its content was erased; `reason` is a sentence in English. */
 export type EgressCall = Omit<Page["calls"][number], "purpose"> & { readonly purpose: Purpose };
 
 export type Verdict = EgressCall["verdict"];
 export type Purpose = NonNullable<Query<"/api/egress", "get">["purpose"]>;
 export type EgressPolicy = EgressLog["policy"];
 
-/** Which calls; empty is any. */
+/** Filters of the log; an empty one matches everything. */
 export interface EgressFilter {
   readonly host: string;
   readonly verdict: Verdict | "";
@@ -23,7 +23,7 @@ export interface EgressFilter {
 }
 
 export class EgressCalls extends Resource {
-  /** The newest calls, or those before the call `before`. */
+  /** List the newest calls, or those before the call `before`. */
   list(filter: EgressFilter, before?: number): Promise<EgressLog> {
     const query = parameters(filter);
     if (before !== undefined) query.set("before", String(before));

@@ -1,11 +1,11 @@
-// Servers that answer: listed, added, changed, tested.
+// Model servers: listing, adding, changing and testing them.
 
 import { Resource } from "./resource.ts";
 import type { Body, Reply } from "./wire.ts";
 
 export type EngineList = Reply<"/api/engines", "get">;
 
-/** A server that answers. `answers` are the models that it has, `models` those that were named for it. */
+/** A model server. `answers` are the models that it offers, `models` those that were named for it. */
 export type Engine = EngineList["engines"][number];
 
 /** A well-known server, with its usual address. */
@@ -14,12 +14,12 @@ export type Provider = EngineList["providers"][number];
 /** The result of a test. `fault` says why the server is of no use, `address` is one that would work. */
 export type Probe = NonNullable<Engine["probe"]>;
 
-/** Whether a server has a feature; `detail` says why not, in English. */
+/** The result for one feature; `detail` says in English why the server lacks it. */
 export type Finding = Probe["findings"][number];
 
 export type Feature = Finding["feature"];
 
-/** What can be said of a server; an empty key or country takes it away. */
+/** The settings of a server; an empty key or country removes it. */
 export type EngineFields = { readonly url: string } & {
   readonly [K in "key" | "models" | "country"]?: NonNullable<Body<"/api/engines/{name}", "patch">[K]>;
 };
@@ -41,7 +41,7 @@ export class EngineCalls extends Resource {
     return this.client.call("DELETE", `/api/engines/${encodeURIComponent(name)}`);
   }
 
-  /** Try what it can do; the response streams what is found. */
+  /** Test what the server can do; the response streams the findings. */
   test(name: string, signal: AbortSignal): Promise<Response> {
     return this.client.request("POST", `/api/engines/${encodeURIComponent(name)}/probe`, undefined, signal);
   }

@@ -3,13 +3,13 @@
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
-/** A feed; moments are milliseconds. `fault` says why the last fetch failed, in English. */
+/** A feed; times are milliseconds. `fault` says in English why the last fetch failed. */
 export type Feed = Reply<"/api/feeds", "get">[number];
 
-/** A feed that is suggested; `country` is the publisher's, `terms` the address of what it allows. */
+/** A suggested feed; `country` is the publisher's, `terms` the address of its terms of use. */
 export type SuggestedFeed = Reply<"/api/feeds/starter", "get">[number];
 
-/** How many feeds of a list were added, and how many were there already. */
+/** How many feeds of a list were added, and how many existed already. */
 export type AddedFeeds = Reply<"/api/feeds/starter", "post", 201>;
 
 export class FeedCalls extends Resource {
@@ -17,7 +17,7 @@ export class FeedCalls extends Resource {
     return this.client.call("GET", "/api/feeds");
   }
 
-  /** Add the feed at an address, or the one that the page there names. */
+  /** Add the feed at an address, or the one that the page at this address links to. */
   add(url: string): Promise<Feed> {
     return this.client.call("POST", "/api/feeds", { url });
   }
@@ -26,12 +26,12 @@ export class FeedCalls extends Resource {
     return this.client.call("PATCH", `/api/feeds/${id}`, { active });
   }
 
-  /** Erase a feed with its entries. */
+  /** Delete a feed with its entries. */
   remove(id: string): Promise<void> {
     return this.client.call("DELETE", `/api/feeds/${id}`);
   }
 
-  /** Have all feeds fetched now, or that one. */
+  /** Fetch a feed now, or all of them. */
   refresh(id: string | null): Promise<Reply<"/api/feeds/refresh", "post", 202>> {
     return this.client.call("POST", id === null ? "/api/feeds/refresh" : `/api/feeds/refresh?id=${id}`);
   }

@@ -3,23 +3,23 @@
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
-/** A file and how far it is read; of its `chunks` those that are `embedded` are found by meaning too. */
+/** A file and how much of it is read; of its `chunks`, those `embedded` can be searched by meaning. */
 export type FileState = FilePage["files"][number];
 
-/** Files of one library, newest first; `next` is where those after them begin. */
+/** Files of one library, newest first; `next` is where the next page begins. */
 export type FilePage = Reply<"/api/files", "get">;
 
-/** A page as text; its first character is number `start` of the document. `picture` is null where it has no fixed form. */
+/** A page as text that begins at character `start` of the document. `picture` is null where it has no fixed layout. */
 export type DocumentPage = Reply<"/api/files/{id}/pages/{number}", "get">;
 
 /** Characters `start` to `end` of a page. */
 export type PageBlock = DocumentPage["blocks"][number];
 
-/** Where words stand, in shares of a page's width and height. */
+/** The position of quoted words, as shares of a page's width and height. */
 export type Box = Reply<"/api/files/{id}/boxes", "get">[number];
 
 export class FileCalls extends Resource {
-  /** Have a file read: for a message, or for the library that is named. */
+  /** Upload a file, for a message or for the library that is named. */
   add(file: File, library: string | null, progress: (share: number) => void, signal: AbortSignal): Promise<FileState> {
     const name = file.name.replace(/[/\\\p{Cc}]/gu, "_").slice(-255);
     const query = new URLSearchParams(library === null ? { name } : { name, library });
@@ -30,13 +30,13 @@ export class FileCalls extends Resource {
     return this.client.call("GET", `/api/files/${id}`);
   }
 
-  /** The files of a library, from the newest on or after those that were read before. */
+  /** List the files of a library, newest first, or those after the page before. */
   list(library: string, before: string | null): Promise<FilePage> {
     const query = new URLSearchParams(before === null ? { library } : { library, before });
     return this.client.call("GET", `/api/files?${query}`);
   }
 
-  /** Erase a file with all that was read of it. */
+  /** Delete a file with everything read from it. */
   remove(id: string): Promise<void> {
     return this.client.call("DELETE", `/api/files/${id}`);
   }
@@ -45,7 +45,7 @@ export class FileCalls extends Resource {
     return this.client.call("POST", `/api/files/${id}/retry`);
   }
 
-  /** The file itself. */
+  /** Download the file itself. */
   content(id: string): Promise<Response> {
     return this.client.request("GET", `/api/files/${id}/content`);
   }
@@ -54,12 +54,12 @@ export class FileCalls extends Resource {
     return this.client.call("GET", `/api/files/${file}/pages/${page}`, undefined, signal);
   }
 
-  /** The image of a page, so many pixels wide. */
+  /** The image of a page, `width` pixels wide. */
   pageImage(address: string, width: number, signal: AbortSignal): Promise<Blob> {
     return this.client.request("GET", `${address}?width=${width}`, undefined, signal).then((response) => response.blob());
   }
 
-  /** Where characters `start` to `end` of a document stand on its pages. */
+  /** Where characters `start` to `end` of a document are on its pages. */
   boxes(file: string, start: number, end: number, signal: AbortSignal): Promise<readonly Box[]> {
     return this.client.call("GET", `/api/files/${file}/boxes?start=${start}&end=${end}`, undefined, signal);
   }

@@ -1,8 +1,8 @@
-// Folds a run's events into its message, one event at a time, exactly as `fold` in events.py does.
+// Folds a run's events into its message, exactly as `fold` in schema/events.py does.
 
 import type { Event, Message, Part, Step } from "./events.ts";
 
-/** The message after one more event. `message` is null before the first, which is a run.started. */
+/** Return the message after one more event. `message` is null before the first event, which is a run.started. */
 export function fold(message: Message | null, event: Event): Message {
   if (event.type === "run.started") return begun(event, message?.parts ?? []);
   if (message === null) throw new Error("a run's events begin with run.started");
@@ -85,7 +85,7 @@ function grown(parts: readonly Part[], index: number, text: string): Part[] {
   return next;
 }
 
-/** The words of a message that are shown: every text part, joined. */
+/** The visible text of a message: its text parts, joined. */
 export function messageText(message: Message): string {
   return message.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
 }

@@ -1,9 +1,9 @@
-// Imports of conversations from the export of another assistant.
+// Imports of conversations from another assistant's export.
 
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
-/** A file that was uploaded to be imported, as it was understood. */
+/** What an uploaded export contains. */
 export type ImportPreview = Reply<"/api/imports", "post", 201>;
 
 /** The last event of an import. */
@@ -15,12 +15,12 @@ export interface ImportResult {
 }
 
 export class ImportCalls extends Resource {
-  /** Upload a file to be looked at; `progress` is called with the share that has gone. */
+  /** Upload an export for a preview; `progress` is called with the share that was sent. */
   upload(file: File, progress: (share: number) => void, signal: AbortSignal): Promise<ImportPreview> {
     return this.client.upload(`/api/imports?${new URLSearchParams({ name: file.name })}`, file, progress, signal);
   }
 
-  /** Keep what the file holds; the response streams how far that is. */
+  /** Import the conversations of the export; the response streams the progress. */
   run(id: string, signal: AbortSignal): Promise<Response> {
     return this.client.request("POST", `/api/imports/${id}`, undefined, signal);
   }

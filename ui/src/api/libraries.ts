@@ -3,7 +3,7 @@
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
-/** `waiting` files are not read yet, `failed` ones cannot be. */
+/** A library; `waiting` counts files not read yet, `failed` those that can't be read. */
 export type Library = Reply<"/api/libraries", "get">[number];
 
 export class LibraryCalls extends Resource {
@@ -19,7 +19,7 @@ export class LibraryCalls extends Resource {
     return this.client.call("PATCH", `/api/libraries/${id}`, { name });
   }
 
-  /** Erase a library with its files. */
+  /** Delete a library with its files. */
   remove(id: string): Promise<void> {
     return this.client.call("DELETE", `/api/libraries/${id}`);
   }

@@ -1,28 +1,28 @@
-// Models that can answer, those of the catalog, and downloads.
+// Models that can answer, the catalog, and downloads.
 
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
-/** All that can answer, the server's own choice, and those that the modes choose where no model is named. */
+/** The models that can answer, the server's default, and the models of the modes where none is named. */
 export type ModelList = Reply<"/api/models", "get">;
 
 /** A model that can answer. `place` is where: `machine`, `network`, `unknown`, or the ISO code of a country. */
 export type Model = ModelList["models"][number];
 
-/** The models that flash and think choose. */
+/** The models that flash and think use. */
 export type ModePicks = NonNullable<ModelList["picks"]>;
 
-/** Sizes and memory are bytes; what is unknown is null or empty. */
+/** A model of the catalog. Sizes and memory are bytes; what is unknown is null or empty. */
 export type CatalogModel = Catalog["models"][number];
 
 export type Catalog = Reply<"/api/catalog", "get">;
 
 export type Capability = CatalogModel["can"][number];
 
-/** A download of a model: `total` is 0 where it cannot be told, `rate` bytes a second, `left` seconds. */
+/** A download of a model: `total` is 0 where it is unknown, `rate` is bytes per second, `left` seconds. */
 export type Download = Reply<"/api/models/pulls", "get">["pulls"][number];
 
-/** Models that list a language: those that can be asked, and the best European one to get. */
+/** Models that support a language: those that can answer here, and the best European one to download. */
 export type LanguageSpeakers = Reply<"/api/catalog/speakers", "get">;
 
 export class ModelCalls extends Resource {

@@ -1,12 +1,12 @@
-// What a person prefers, which the server keeps so that it is the same on every device.
+// A person's preferences, stored on the server so that they are the same on every device.
 
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
-/** Preferences with the version that they have on the server. */
+/** Preferences with their version on the server. */
 export type StoredPreferences = Reply<"/api/preferences", "get">;
 
-/** `language` is null where the browser's holds, `model` where the server chooses; `shortcuts` are keys by action. */
+/** `language` is null where the browser decides, `model` where the server does; `shortcuts` are keys by action. */
 export type PreferenceValues = Omit<StoredPreferences, "version">;
 
 export type SavedPrompt = PreferenceValues["prompts"][number];
@@ -16,7 +16,7 @@ export class PreferenceCalls extends Resource {
     return this.client.call("GET", "/api/preferences");
   }
 
-  /** Replace all of them; fails with 409 when another device has changed them since this version. */
+  /** Replace the preferences; fails with 409 when another device has changed them since this version. */
   put(preferences: StoredPreferences): Promise<StoredPreferences> {
     return this.client.call("PUT", "/api/preferences", preferences);
   }

@@ -1,26 +1,26 @@
-// Follows a run: every event once and in order, over as many connections as it takes.
+// Follows a run: yields every event once and in order, reconnecting as often as needed.
 
 import { readFrames, waitOrOnline } from "./connection.ts";
 import { END, type Event } from "./events.ts";
 import type { Frame } from "./sse.ts";
 
 export interface Batch {
-  /** Forget what came before: the log is shorter than what was seen, and everything follows from its start. */
+  /** Drop what came before: the log is shorter than what was seen, and it follows from its start. */
   readonly reset: boolean;
   readonly events: readonly Event[];
 }
 
 export interface RunConnection {
-  /** Opens the stream of events after number `after`. Rejects or answers not-ok when it cannot. */
+  /** Open the stream of events after number `after`; rejects or answers not-ok when that fails. */
   open(after: number, signal: AbortSignal): Promise<Response>;
   /** Called when the connection is lost and when it is back. */
   onConnection?(live: boolean): void;
   sleep?(milliseconds: number, signal: AbortSignal): Promise<void>;
-  /** A connection on which nothing, not even a comment, came for so long is dead. */
+  /** After this many milliseconds without a byte, not even a comment, a connection is considered dead. */
   silence?: number;
 }
 
-/** The server says that this run cannot be followed: it is gone, or we may not. */
+/** The server refuses the run: it doesn't exist, or access is denied. */
 export class StreamRefused extends Error {
   readonly status: number;
   constructor(status: number) {
@@ -79,7 +79,7 @@ export async function* followRun(following: RunConnection, signal: AbortSignal, 
   }
 }
 
-/** The events that are new. A gap means that the connection is at fault and the log must be asked again. */
+/** The new events of some frames. A gap means that the connection failed and the log must be read again. */
 function take(frames: readonly Frame[], after: number): Batch & { seen: number; gap: boolean } {
   let seen = after;
   let reset = false;
@@ -100,7 +100,7 @@ function take(frames: readonly Frame[], after: number): Batch & { seen: number; 
   return { reset, events, seen, gap: false };
 }
 
-/** Opens a connection that brings the events after number `after`. Rejects with StreamRefused where none can. */
+/** Open a connection for the events after number `after`. Rejects with StreamRefused where the server refuses. */
 function opening(following: RunConnection, after: number): (signal: AbortSignal) => Promise<Response> {
   return async (signal) => {
     const response = await following.open(after, signal);

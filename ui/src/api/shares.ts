@@ -10,7 +10,7 @@ export class ShareCalls extends Resource {
     return (await this.client.call<Reply<"/api/shares", "get">>("GET", "/api/shares")).shares;
   }
 
-  /** Share the conversation for so many days; null never ends. */
+  /** Share the conversation for this many days; null never expires. */
   add(conversation: string, days: number | null): Promise<Share> {
     return this.client.call("POST", `/api/conversations/${conversation}/shares`, { days });
   }

@@ -1,4 +1,4 @@
-// Parses text/event-stream: bytes in pieces of any size in, whole frames out.
+// Parses text/event-stream: chunks of any size in, complete frames out.
 
 export interface Frame {
   readonly event: string;
@@ -13,7 +13,7 @@ export class Parser {
   #data: string[] = [];
   #id: string | null = null;
 
-  /** The frames that these bytes complete. What is unfinished waits for the next call. */
+  /** The frames that these bytes complete. Anything incomplete waits for the next call. */
   feed(bytes: Uint8Array): Frame[] {
     const frames: Frame[] = [];
     const text = this.#rest + this.#decoder.decode(bytes, { stream: true });
@@ -53,7 +53,7 @@ export class Parser {
   }
 }
 
-/** Where the line ends and the next begins; null while that cannot be known (a last CR may be half a CRLF). */
+/** Where the line ends and the next begins; null while that is unknown (a last CR may be half a CRLF). */
 function lineEnd(text: string, start: number): { at: number; next: number } | null {
   for (let i = start; i < text.length; i++) {
     const code = text.charCodeAt(i);

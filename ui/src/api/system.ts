@@ -1,17 +1,17 @@
-// What the installation says of itself: its version, what may leave it, and how much it was used.
+// The installation: its version, what may leave it, and its usage.
 
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
 export type About = Reply<"/api/about", "get">;
 
-/** What may leave the server's machine, and to which hosts. `engine` is the one whose answers it belongs to. */
+/** Data that may leave the server's machine, and to which hosts. `engine` is the one whose answers need it. */
 export type OutgoingData = About["leaving"][number];
 
-/** Sums, and the server's own day (YYYY-MM-DD). */
+/** Totals, and the server's own date (YYYY-MM-DD). */
 export type UsageReport = Reply<"/api/usage", "get">;
 
-/** What answers took together; of `metered` answers the energy is known. `grams` are of CO₂. */
+/** Totals of answers; the energy of `metered` of them is known. `grams` are of CO₂. */
 export type UsageTotals = UsageReport["total"];
 
 export class SystemCalls extends Resource {

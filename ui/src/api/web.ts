@@ -1,4 +1,4 @@
-// The web as the server searches it, and plans for research in it.
+// Web search by the server, and research plans.
 
 import { Resource } from "./resource.ts";
 import type { Body, Reply } from "./wire.ts";
@@ -6,10 +6,10 @@ import type { Body, Reply } from "./wire.ts";
 /** A search service; `asked` where it is in use. `jurisdiction` is an ISO code, `machine`, `network` or `unknown`. */
 export type SearchService = Reply<"/api/web/services", "get">[number];
 
-/** A page of the web as it was read for an answer. `published` is a day (ISO 8601), `fetched` milliseconds since 1970. */
+/** The stored copy of a web page. `published` is a day (ISO 8601), `fetched` milliseconds since 1970. */
 export type WebCopy = Reply<"/api/web/pages/{id}", "get">;
 
-/** The questions that would be looked into, and whether the model or a rule made them. */
+/** The questions of a plan, and whether the model or a rule made them. */
 export type ResearchPlan = Reply<"/api/research/plan", "post">;
 
 export class WebCalls extends Resource {
@@ -21,7 +21,7 @@ export class WebCalls extends Resource {
     return this.client.call("GET", "/api/web/services");
   }
 
-  /** The questions that would be looked into for a report. */
+  /** Plan the questions of a report. */
   plan(request: Body<"/api/research/plan", "post">, signal: AbortSignal): Promise<ResearchPlan> {
     return this.client.call("POST", "/api/research/plan", request, signal);
   }

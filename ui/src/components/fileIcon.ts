@@ -1,4 +1,4 @@
-// The icon for a file, by its name.
+// The icon of a file, by its name.
 
 import { isImageFile } from "../lib/documents.ts";
 import type { IconName } from "./Icon.svelte";
@@ -10,7 +10,6 @@ const MAIL = /\.(eml|msg|mbox)$/i;
 const PACKED = /\.(zip|tar|tgz|gz|7z)$/i;
 const BOOK = /\.(epub|fb2|mobi)$/i;
 
-/** The sign for a file of this name. */
 export function fileIcon(name: string): IconName {
   const kinds: readonly (readonly [{ test(name: string): boolean }, IconName])[] = [[SHEET, "sheet"], [SLIDES, "slides"], [IMAGE, "picture"], [MAIL, "mail"], [PACKED, "archive"], [BOOK, "book"]];
   return kinds.find(([names]) => names.test(name))?.[1] ?? "page";

@@ -1,4 +1,4 @@
-// What is said beneath an answer: how it ended, and its figures.
+// The text around an answer: how it ended, its steps and its figures.
 
 import { formatEnergy, formatMilliseconds, formatMoney } from "./format.ts";
 import { passageLocation } from "./documents.ts";
@@ -13,18 +13,18 @@ import { insertMarks } from "./markdown/citations.ts";
 export interface AnswerEnding {
   readonly text: string;
   readonly fault: boolean;
-  /** Whether the answer can be taken up where it ended. */
+  /** The answer can be resumed where it ended. */
   readonly resumable: boolean;
 }
 
-/** A part of an answer as it is shown, or pictures that stand together; `i` is the number of its first part. */
+/** A part of an answer, or consecutive images; `i` is the index of its first part. */
 export interface AnswerSegment {
   readonly i: number;
   readonly part?: Part;
   readonly pictures?: readonly Part[];
 }
 
-/** The parts with pictures that follow one another put together; `more` where the last are still being made. */
+/** Group consecutive images; `more` where the last ones are still in progress. */
 export function answerSegments({ parts }: Pick<Message, "parts">, more: boolean): AnswerSegment[] {
   const found: AnswerSegment[] = [];
   parts.forEach((part, i) => {
@@ -36,24 +36,25 @@ export function answerSegments({ parts }: Pick<Message, "parts">, more: boolean)
   return more && found.at(-1)?.pictures === undefined ? [...found, { i: parts.length, pictures: [] }] : found;
 }
 
-/** The steps of images that are being made. */
+/** The steps of images in progress. */
 export function unfinishedImages({ status, steps }: Pick<Message, "status" | "steps">): Step[] {
   return status === "running" ? steps.filter((step) => isImageStep(step) && step.milliseconds === null) : [];
 }
 
-/** The steps that are listed: those that are done, and where they are followed `live`, those that are not. Images have frames instead. */
+/** The steps to list: finished ones and, where they are followed `live`, unfinished ones. Images have placeholders
+ * instead. */
 export function visibleSteps({ status, steps }: Pick<Message, "status" | "steps">, live: boolean): Step[] {
   const work = steps.filter((step) => !isImageStep(step));
   return status === "running" && !live ? work.filter(({ milliseconds }) => milliseconds !== null) : work;
 }
 
-/** What the engine is busy with that is not words, and stands in no list. */
+/** The step that the engine is busy with, if it isn't listed. */
 export function currentStep({ status, steps }: Pick<Message, "status" | "steps">): Step | undefined {
   if (status !== "running") return undefined;
   return steps.find((step) => !isImageStep(step) && !isWebStep(step) && step.milliseconds === null);
 }
 
-/** How the answer ended, unless it simply ended. */
+/** How the answer ended, unless it simply finished. */
 export function answerEnding(message: Message): AnswerEnding | null {
   switch (message.status) {
     case "stopped":
@@ -70,7 +71,7 @@ export function answerEnding(message: Message): AnswerEnding | null {
   }
 }
 
-/** The mode in which an answer may be given instead: one that grows, or one that auto chose the mode of. */
+/** The other mode to offer: for an answer in progress, or one whose mode was chosen by auto. */
 export function otherMode({ status, parts, remarks }: Message, mode: Mode | null): "flash" | "think" | null {
   const why = remarks.find(({ code }) => isRoutingRemark(code))?.code;
   if (why === undefined && status !== "running") return null;
@@ -81,7 +82,8 @@ export function otherMode({ status, parts, remarks }: Message, mode: Mode | null
 const SECONDS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 const WHOLE = { maximumFractionDigits: 0 };
 
-/** `0.12 s to first word · 143 words · 98 words/s · 31 of 36 guesses right · ≈ 3.2 J · €0.0013 · SmolLM2`. */
+/** One line such as `0.12 s to first word · 143 words · 98 words/s · 31 of 36 drafted tokens kept · ≈ 3.2 J · €0.0013 ·
+ * SmolLM2`. */
 export function answerStats(message: Message, models: ReadonlyMap<string, string>): string {
   const { usage, model } = message;
   const pieces: string[] = [];
@@ -91,7 +93,7 @@ export function answerStats(message: Message, models: ReadonlyMap<string, string
     if (usage.words_per_second !== null) pieces.push(t("speed", { rate: formatNumber(usage.words_per_second, WHOLE) }));
     const drafted = usage.drafted_tokens ?? 0;
     if (drafted > 0) pieces.push(t("guessed", { right: usage.accepted_tokens ?? 0, count: drafted }));
-    // of an answer from before there were energy and cost, both are missing
+    // answers from before energy and cost existed have neither
     if (usage.energy) pieces.push(formatEnergy(usage.energy.joules, usage.energy.kind === "estimated"));
     if (usage.cost) pieces.push(formatMoney(usage.cost));
   }
@@ -99,14 +101,14 @@ export function answerStats(message: Message, models: ReadonlyMap<string, string
   return pieces.join(" · ");
 }
 
-/** What is done in a step. The server says it in English, with what it is done to behind the verb. */
+/** Describe a step. The server says it in English, with the object after the verb. */
 export function stepText({ kind, title }: Pick<Step, "kind" | "title">): string {
   const [, what] = /^(?:Reading|Searching) (.+)$/s.exec(title) ?? [];
   if (what === undefined || kind === "load") return title;
   return t(kind === "read" ? "stepRead" : "stepSearch", { what });
 }
 
-/** All that was done, in one line: `3 services, 5 of 6 pages read · 2.1 s`. */
+/** Summarise all steps in one line: `3 services, 5 of 6 pages read · 2.1 s`. */
 export function stepsSummary(steps: readonly Step[]): string {
   const web = webSummary(steps.filter(isWebStep));
   const others = steps.filter((step) => !isWebStep(step)).length;
@@ -114,7 +116,7 @@ export function stepsSummary(steps: readonly Step[]): string {
   return [...what, formatMilliseconds(totalMilliseconds(steps))].join(" · ");
 }
 
-/** What is said of the grounds before the answer's first word: that they are old, or at odds. */
+/** A warning about the sources, shown above the answer: they are old, or contradict one another. */
 export function isSourceWarning({ code }: Remark): boolean {
   return code === "stale" || code === "contradicted";
 }
@@ -125,14 +127,14 @@ export function passagesNamedIn({ message }: Remark, passages: readonly Passage[
   return passages.filter((passage) => numbers.has(passage.number));
 }
 
-/** The first citation of each passage that is cited, in the order of their numbers. */
+/** The first citation of each cited passage, ordered by passage number. */
 export function firstCitations({ citations }: Message): Citation[] {
   const first = new Map<number, Citation>();
   for (const citation of citations) if (!first.has(citation.passage)) first.set(citation.passage, citation);
   return [...first.values()].toSorted((a, b) => a.passage - b.passage);
 }
 
-/** The words of an answer as Markdown, its sources as footnotes below it. */
+/** An answer as Markdown, with its sources as footnotes. */
 export function answerMarkdown(message: Message): string {
   const own = messageText(message);
   const sources = firstCitations(message);
@@ -149,7 +151,7 @@ export function answerMarkdown(message: Message): string {
   return notes.length === 0 ? text : `${text.trimEnd()}\n\n${notes.join("\n")}\n`;
 }
 
-/** Words of others on one line of Markdown: they make no link, picture or tag there. */
+/** Escape foreign text for one line of Markdown, so that it makes no link, image or tag. */
 function inert(text: string): string {
   return text.replace(/\s+/g, " ").trim().replace(/[\\[\]<`]/g, "\\$&");
 }

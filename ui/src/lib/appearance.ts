@@ -1,5 +1,5 @@
-// How the page is dressed: attributes of <html>, from which the style sheets take the rest. They are kept ready
-// in this browser, for `first.js` to put on before anything is painted.
+// The appearance of the page: attributes of <html> that the style sheets use. They are stored in this browser, so that
+// `first.js` can apply them before the first paint.
 
 import type { PreferenceValues } from "../api/preferences.ts";
 
@@ -7,7 +7,7 @@ export const APPEARANCE = "eclair.look";
 
 export type Appearance = Readonly<Record<string, string>>;
 
-/** `asks` tells whether a media query holds: what the system wants more of is given, whatever is chosen here. */
+/** `asks` evaluates a media query: what the system requests wins over the choice made here. */
 export function appearanceOf(choices: PreferenceValues, language: string, asks: (question: string) => boolean): Appearance {
   const contrast = choices.contrast === "more" || asks("(prefers-contrast: more)");
   const still = choices.motion === "less" || asks("(prefers-reduced-motion: reduce)");

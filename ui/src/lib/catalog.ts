@@ -1,4 +1,4 @@
-// The catalog of models: searching it, and what is said of a model in it.
+// The catalog of models: filters, and the facts about a model.
 
 import type { Capability, CatalogModel } from "../api/models.ts";
 import { countryNames, languageName } from "./i18n/names.ts";
@@ -11,7 +11,7 @@ export interface CatalogFilter {
   readonly language: string;
 }
 
-/** The models that are not here and that the filter lets through, in the catalogue's order. */
+/** The models that match the filter and aren't installed, in the catalog's order. */
 export function filterCatalog(models: readonly CatalogModel[], { words, fits, can, language }: CatalogFilter): CatalogModel[] {
   const wanted = plain(words).split(/\s+/).filter((word) => word !== "");
   return models.filter(
@@ -24,13 +24,13 @@ export function filterCatalog(models: readonly CatalogModel[], { words, fits, ca
   );
 }
 
-/** How fast the model would write here, where that is known; what memory alone would allow is not. */
+/** The speed expected on this machine, where it is known; a limit from memory alone isn't shown. */
 export function expectedSpeed({ expected }: CatalogModel): string {
   if (expected === null || expected.basis === "limit") return "";
   return t("speedExpected", { rate: formatNumber(expected.rate, { maximumSignificantDigits: 2 }) });
 }
 
-/** What would fit in place of a model that does not: the largest of its makers', else the largest European one. */
+/** A model that fits in place of one that doesn't: the largest of the same maker, else the largest European one. */
 export function alternativeModel(model: CatalogModel, models: readonly CatalogModel[]): CatalogModel | undefined {
   const fit = models.filter((other) => other.fits === true && other.id !== model.id);
   const own = fit.filter(({ maker }) => maker === model.maker);
@@ -38,7 +38,7 @@ export function alternativeModel(model: CatalogModel, models: readonly CatalogMo
   return among.reduce<CatalogModel | undefined>((best, other) => ((other.size ?? 0) > (best?.size ?? -1) ? other : best), undefined);
 }
 
-/** The languages that some model lists, by their codes, in the order of their names. */
+/** The languages that any model lists, by code, sorted by name. */
 export function catalogLanguages(models: readonly CatalogModel[]): (readonly [code: string, name: string])[] {
   const codes = new Set(models.flatMap(({ languages }) => languages.map(codeOf)));
   const order = new Intl.Collator(locale());
@@ -49,7 +49,7 @@ function codeOf(tag: string): string {
   return tag.toLowerCase().split("-")[0] ?? "";
 }
 
-/** Without case and accents, so that what is typed in haste is found. */
+/** Without case and accents, so that hasty typing finds it. */
 function plain(text: string): string {
   return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }

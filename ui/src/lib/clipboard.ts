@@ -1,6 +1,6 @@
-// Puts text on the clipboard, on pages that came over plain http as well, which have no clipboard of their own.
+// Copies text to the clipboard, also on plain http pages, which have no clipboard API.
 
-/** `html` goes with `text` for programs that take it. */
+/** `html` is a rich version of `text` for programs that accept it. */
 export async function copyToClipboard(text: string, html?: string): Promise<void> {
   if (navigator.clipboard === undefined) return putOldWay(text, html);
   if (html === undefined) return navigator.clipboard.writeText(text);

@@ -1,14 +1,13 @@
-// FilePage, libraries and pages as the server tells of them. It counts characters where JavaScript counts UTF-16 units.
+// Files, libraries and pages in words. The server counts characters where JavaScript counts UTF-16 units.
 
 import type { Passage } from "../api/events.ts";
 import { formatNumber, t } from "./i18n/translate.ts";
 import { webOrigin } from "./web.ts";
 import type { FileState } from "../api/files.ts";
 
-/** A message takes so many. */
 export const MAX_ATTACHMENTS = 50;
 
-/** How far a file is; null where it is gone, undefined while that is not known. */
+/** A file's reading progress in words. `file` is null where it was deleted, undefined where that is unknown. */
 export function readingProgress(file: FileState | null | undefined): string {
   if (file === undefined) return "";
   if (file === null) return t("fileGone");
@@ -28,18 +27,18 @@ export function readingProgress(file: FileState | null | undefined): string {
 
 const IMAGE = /\.(png|jpe?g|gif|webp|tiff?|bmp|hei[cf]|avif|svg)$/i;
 
-/** The page of a photo on which stands what can be told of it without seeing it. */
+/** The page of a photo that describes it in words. */
 export const PHOTO_DESCRIPTION_PAGE = 2;
 
-/** What the server calls the pages that follow a photo. */
+/** The server's names of the pages that follow a photo. */
 const OF_PHOTOS = { "simple description": "pageDescription", "where it was taken": "pageTaken" } as const;
 
-/** Whether a file of this name is a picture. */
+/** True for the file name of an image. */
 export function isImageFile(name: string): boolean {
   return IMAGE.test(name);
 }
 
-/** `page 4`, `page xii`, or what a sheet or a file of an archive calls itself; nothing where a file has no pages. */
+/** `page 4`, `page xii`, or the label of a sheet or an archive member; empty where a file has no pages. */
 export function pageName(page: number, label: string | null): string {
   const known = OF_PHOTOS[label as keyof typeof OF_PHOTOS] as (typeof OF_PHOTOS)[keyof typeof OF_PHOTOS] | undefined;
   if (known !== undefined) return t(known);
@@ -47,8 +46,8 @@ export function pageName(page: number, label: string | null): string {
   return plain ? t("onPage", { page: label ?? formatNumber(page) }) : label;
 }
 
-/** Where a passage stands, or character `at` of its document: `report.pdf, page 4`; of what has no pages `notes.md, Fees`;
- * of a page of the web `Title, example.org, 24 November 2026`. */
+/** The location of a passage, or of character `at` of its document: `report.pdf, page 4`; without pages `notes.md,
+ * Fees`; on the web `Title, example.org, 24 November 2026`. */
 export function passageLocation({ name, member, heading, breaks, page, label, ...rest }: Passage, at = rest.start): string {
   if (rest.url) return [name, webOrigin(rest)].join(", ");
   const found = breaks?.findLast(({ start }) => start <= at) ?? { page, label };
@@ -56,7 +55,7 @@ export function passageLocation({ name, member, heading, breaks, page, label, ..
   return [member === null ? name : `${name} › ${member}`, place].filter((part) => part).join(", ");
 }
 
-/** Where character `count` of `text` is in UTF-16 units. */
+/** The UTF-16 offset of character `count` of `text`. */
 export function utf16Offset(text: string, count: number): number {
   if (!/[\ud800-\udbff]/.test(text)) return Math.min(count, text.length);
   let at = 0;
@@ -64,7 +63,7 @@ export function utf16Offset(text: string, count: number): number {
   return at;
 }
 
-/** How many characters `text` has. */
+/** The number of characters of `text`. */
 export function characterCount(text: string): number {
   return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 }

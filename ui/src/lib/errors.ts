@@ -1,5 +1,5 @@
-// What went wrong, for the person. The server says it in English, as precisely as it can; where another language is
-// spoken, the page's own sentence for its code comes first.
+// Errors and notices in the person's language. The server describes them in English, as precisely as it can; in other
+// languages the page's own sentence for the code comes first.
 
 import type { ErrorCode, Remark, RemarkCode } from "../api/events.ts";
 import { currentLanguage, type Key, type PlainKey, t } from "./i18n/translate.ts";
@@ -33,7 +33,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   engine_broken: "problemBroken",
 };
 
-/** Why a question was answered in flash or in think. */
+/** Why auto chose flash or think. */
 const ROUTED = {
   routed_short: "routedShort",
   routed_long: "routedLong",
@@ -59,7 +59,7 @@ const REMARKS: Readonly<Record<Exclude<RemarkCode, "language" | keyof typeof ROU
   contradicted: "webContradicted",
 };
 
-/** What a call that failed says. */
+/** Describe a failed call. */
 export function explain(failure: Failure): string {
   switch (failure.kind) {
     case "refused":
@@ -73,22 +73,22 @@ export function explain(failure: Failure): string {
   }
 }
 
-/** A failure: its code, the server's sentence and, where there was one, the HTTP status. */
+/** Describe a failure by its code, the server's sentence and, where there was one, the HTTP status. */
 export function describeError(code: string, message: string, status = 500): string {
   return said(known(PROBLEMS, code) ?? byStatus(status), message);
 }
 
-/** Something to know about an answer that `model` gave; `Foreign` says more of its language. */
+/** Describe a notice about an answer by `model`; LanguageAdvice.svelte handles the one about its language. */
 export function describeRemark({ code, message }: Remark, model = ""): string {
   return isRoutingRemark(code) ? t(ROUTED[code], { model }) : said(known(REMARKS, code), message);
 }
 
-/** Whether a remark says why the question was answered in flash or in think. */
+/** True for the notice that says why auto chose flash or think. */
 export function isRoutingRemark(code: string): code is keyof typeof ROUTED {
   return Object.hasOwn(ROUTED, code);
 }
 
-/** A server that is newer than this page may say what it does not know. */
+/** A newer server may send codes that this page doesn't know. */
 function known(sentences: Readonly<Record<string, PlainKey>>, code: string): PlainKey | undefined {
   return Object.hasOwn(sentences, code) ? sentences[code] : undefined;
 }
@@ -119,7 +119,7 @@ function byStatus(status: number): PlainKey {
   }
 }
 
-/** What the server says in English, marked as that where another language is spoken. */
+/** The server's English text, labelled as English where the page has another language. */
 export function serverText(english: string): string {
   return currentLanguage() === "en" ? english : t("problemDetail", { text: english });
 }

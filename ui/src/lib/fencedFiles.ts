@@ -1,6 +1,6 @@
-// Messages from before files were sent up carry them as text: each in a fence under its name, at the message's end.
+// Old messages carry their files as text: each in a fence under its name, at the end of the message.
 
-/** The language name of a fence, where it is not the ending itself. */
+/** The language names of fences that differ from the file extension. */
 const FENCES: Readonly<Record<string, string>> = { txt: "text", text: "text", log: "text", md: "markdown", htm: "html", yml: "yaml" };
 
 export interface FencedFile {
@@ -10,7 +10,7 @@ export interface FencedFile {
   readonly size: number;
 }
 
-/** The words of a message, and the files at its end. */
+/** Split a message into its text and the files at its end. */
 export function splitFencedFiles(message: string): { readonly text: string; readonly files: readonly FencedFile[] } {
   for (const { index } of message.matchAll(/^(?=[^\n]+:\n```)/gm)) {
     const files = fencedFrom(message, index);
@@ -19,7 +19,7 @@ export function splitFencedFiles(message: string): { readonly text: string; read
   return { text: message, files: [] };
 }
 
-/** The files of which a message consists from here on; null where it holds anything else. */
+/** The files that the rest of a message consists of; null where it contains anything else. */
 function fencedFrom(message: string, start: number): FencedFile[] | null {
   const files: FencedFile[] = [];
   const next = /([^\n]+):\n(`{3,})(\w+)\n((?:.*\n)*?)\2(?:\n\n|$)/y;

@@ -1,4 +1,4 @@
-// Sizes, times, energy and money as people read them, in the language of the page.
+// Formats sizes, times, energy and money for people, in the page's language.
 
 import type { Cost } from "../api/events.ts";
 import { formatNumber, t } from "./i18n/translate.ts";
@@ -23,7 +23,7 @@ export function formatMoney({ micros, currency }: Cost): string {
   return formatNumber(amount, { style: "currency", currency, minimumFractionDigits: 2, maximumFractionDigits: fraction });
 }
 
-/** About three digits that count, on one line with their unit. */
+/** About three significant digits, with a non-breaking space before the unit. */
 function unit(value: number, name: string): string {
   const digits = value < 1 ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: value >= 100 ? 0 : value >= 10 ? 1 : 2 };
   return `${formatNumber(value, digits)}\u00a0${name}`;
@@ -35,7 +35,7 @@ const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 export function formatBytes(count: number): string {
   const power = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), SIZES.length - 1);
   const value = count / 1000 ** power;
-  const unitDisplay = power === 0 ? "long" : "short"; // the short one of some languages has no plural
+  const unitDisplay = power === 0 ? "long" : "short"; // the short form has no plural in some languages
   return formatNumber(value, { style: "unit", unit: SIZES[power] ?? "byte", unitDisplay, maximumFractionDigits: value < 10 && power > 1 ? 1 : 0 });
 }
 
@@ -43,7 +43,7 @@ export function formatBytes(count: number): string {
 export function formatFileSize(size: number): string {
   const [value, unit] =
     size < 1000 ? [size, "byte"] : size < 1000 * 1024 ? [size / 1024, "kilobyte"] : [size / 1024 / 1024, "megabyte"];
-  const unitDisplay = unit === "byte" ? "long" : "short"; // the short one of some languages has no plural
+  const unitDisplay = unit === "byte" ? "long" : "short"; // the short form has no plural in some languages
   return formatNumber(value, { style: "unit", unit, unitDisplay, maximumFractionDigits: value < 10 ? 1 : 0 });
 }
 

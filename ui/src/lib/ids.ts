@@ -1,4 +1,4 @@
-// Identifiers that sort by time, of the same form as the server's: 48 bits of milliseconds, 80 random bits.
+// Identifiers that sort by time, in the server's format: 48 bits of milliseconds, 80 random bits.
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 

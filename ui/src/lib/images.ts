@@ -1,4 +1,4 @@
-// Images that are made: their options, sizes and styles, and what is said of them.
+// Image options, sizes and styles, and the progress of images in words.
 
 import { type PlainKey, t } from "./i18n/translate.ts";
 import { countryName } from "./i18n/names.ts";
@@ -13,17 +13,16 @@ export interface Size {
   readonly height: number;
 }
 
-/** So many pictures may be asked for here at once. */
 export const MAX_IMAGES = 4;
-/** The model that is named to whoever has none but the built-in one. */
+/** The model that is suggested where only the built-in drawings are available. */
 export const RECOMMENDED_MODEL = "flux-1-schnell";
 
-/** The drawings that come along. */
+/** The built-in drawings. */
 const BUILT_IN = "eclair-drawing";
 
 const SHAPES: Readonly<Record<Shape, number>> = { square: 1, landscape: 3 / 2, portrait: 2 / 3 };
 
-/** About as many pixels as the model is at home with, in another shape. */
+/** A size in another shape with about the model's native number of pixels. */
 export function sizeForShape(shape: Shape, { width, height, least, most, multiple }: ImageModel): Size {
   const ratio = SHAPES[shape];
   const fit = (side: number) => Math.min(Math.max(Math.round(side / multiple) * multiple, least), most);
@@ -31,12 +30,12 @@ export function sizeForShape(shape: Shape, { width, height, least, most, multipl
   return { width: fit(Math.sqrt(area * ratio)), height: fit(Math.sqrt(area / ratio)) };
 }
 
-/** What will be drawn of it: the size that was chosen, or the model's own. */
+/** The size that an image will have: the chosen one, or the model's default. */
 export function imageSize(drawing: Partial<Size>, model: Size): Size {
   return { width: drawing.width ?? model.width, height: drawing.height ?? model.height };
 }
 
-/** The shape that a drawing has with this model; null where its size was put in numbers. */
+/** The shape of an image with this model; null for a size entered in numbers. */
 export function imageShape(drawing: ImageOptions, model: ImageModel): Shape | null {
   const { width, height } = imageSize(drawing, model);
   const found = (Object.keys(SHAPES) as Shape[]).find((shape) => {
@@ -46,7 +45,7 @@ export function imageShape(drawing: ImageOptions, model: ImageModel): Shape | nu
   return found ?? null;
 }
 
-/** The drawing by another model: its shape stays, and what only the first model has goes. */
+/** The options for another model: the shape stays, and settings that only the first model has are dropped. */
 export function switchModel(drawing: ImageOptions, before: ImageModel | undefined, model: ImageModel): ImageOptions {
   const { width, height, steps: _, guidance: __, ...rest } = drawing;
   const shape = before === undefined ? null : imageShape(drawing, before);
@@ -54,7 +53,7 @@ export function switchModel(drawing: ImageOptions, before: ImageModel | undefine
   return fitToModel({ ...rest, ...size, model: model.id }, model, true);
 }
 
-/** What of a drawing the model takes; the strength of a change only where pictures are edited. */
+/** Only the options that the model supports; the strength only where images are edited. */
 export function fitToModel(drawing: { readonly [K in keyof ImageOptions]: ImageOptions[K] | undefined }, model: ImageModel, editing: boolean): ImageOptions {
   return withoutEmpty({
     ...drawing,
@@ -67,19 +66,19 @@ export function fitToModel(drawing: { readonly [K in keyof ImageOptions]: ImageO
   });
 }
 
-/** A drawing without what says nothing. */
+/** The options without empty values. */
 export function withoutEmpty(drawing: { readonly [K in keyof ImageOptions]: ImageOptions[K] | undefined }): ImageOptions {
   return Object.fromEntries(Object.entries(drawing).filter(([, value]) => value !== undefined && value !== "")) as ImageOptions;
 }
 
-/** The wish that a drawing is stored as. */
+/** The options as a message stores them. */
 export function toStoredOptions(drawing: ImageOptions): ImageRequest {
   const { count = 1, width = null, height = null, seed = null, steps = null, guidance = null, style = null } = drawing;
   const { negative = "", sources = [], mask = null, strength = null } = drawing;
   return { count, width, height, seed, steps, guidance, style, negative, sources, mask, strength };
 }
 
-/** The drawing that asks for the same as a stored wish, by a model if one is named. */
+/** The options of a stored message, for a model if one is named. */
 export function fromStoredOptions(wish: ImageRequest, model: string | null): ImageOptions {
   const { count, negative, sources, ...rest } = wish;
   const named = Object.entries(rest).filter(([, value]) => value !== null);
@@ -92,12 +91,12 @@ export function fromStoredOptions(wish: ImageRequest, model: string | null): Ima
   };
 }
 
-/** What would make such a picture again, but for its seed and what it was edited from. */
+/** The options that make such an image again, without its seed and its source images. */
 export function repeatOptions({ model, width, height, steps, guidance, style, negative }: GeneratedImage): ImageOptions {
   return withoutEmpty({ model, width, height, steps: steps ?? undefined, guidance: guidance ?? undefined, style: style ?? undefined, negative });
 }
 
-/** By how much a variation, and an enlargement, may depart from its picture. */
+/** How far a variation, and an enlargement, may depart from the original. */
 const VARIED = 0.6;
 const ENLARGED = 0.3;
 
@@ -105,7 +104,7 @@ export function variationOptions(picture: GeneratedImage): ImageOptions {
   return { ...repeatOptions(picture), sources: [picture.id], strength: VARIED };
 }
 
-/** The same twice as large, as far as the model goes; null where it is as large as that can be. */
+/** Twice the size, within the model's limit; null where the image is already at the limit. */
 export function enlargeOptions(picture: GeneratedImage, { most, multiple }: ImageModel): ImageOptions | null {
   const factor = Math.min(2, most / Math.max(picture.width, picture.height));
   const side = (length: number) => Math.floor((length * factor) / multiple) * multiple;
@@ -114,13 +113,13 @@ export function enlargeOptions(picture: GeneratedImage, { most, multiple }: Imag
   return { ...repeatOptions(picture), width, height, sources: [picture.id], strength: ENLARGED };
 }
 
-/** What is to be drawn: the words after `/draw` in the composer. Null where there is no such command. */
+/** The text after `/draw` in the composer; null where there is no such command. */
 export function parseDrawCommand(draft: string): string | null {
   const [found, words = ""] = /^\s*\/draw(?:\s+([^]*))?$/.exec(draft) ?? [];
   return found === undefined ? null : words.trim();
 }
 
-/** The model with the country where it runs, unless that is the server's machine. */
+/** The model with its country, unless it runs on the server's machine. */
 export function modelLabel({ name, jurisdiction }: ImageModel): string {
   return jurisdiction === null ? name : `${name} · ${countryName(jurisdiction)}`;
 }
@@ -130,17 +129,17 @@ export function formatSize({ width, height }: Size): string {
   return `${width} × ${height}`;
 }
 
-/** Whether a step makes a picture, or waits until those of others are made. */
+/** True for a step that makes an image, or waits for other images. */
 export function isImageStep(step: Pick<Step, "kind" | "step">): boolean {
   return step.kind === "draw" || isQueue(step);
 }
 
-/** A step that waits: of the pictures before it, so many are done. */
+/** True for a step in the queue; `done` of the `of` images before it are finished. */
 function isQueue({ kind, step }: Pick<Step, "kind" | "step">): boolean {
   return kind === "load" && step.startsWith("queue-");
 }
 
-/** How many pictures are made before the one of this step. */
+/** How many images come before this step's. */
 export function imagesAhead(step: Pick<Step, "kind" | "step" | "done" | "of">): number {
   return isQueue(step) ? Math.max(1, (step.of ?? 1) - (step.done ?? 0)) : 0;
 }
@@ -163,20 +162,20 @@ const STYLES: Readonly<Record<string, PlainKey>> = {
   blueprint: "styleBlueprint",
 };
 
-/** What a style is called; one that is not known here has its own title, in English. */
+/** The name of a style; an unknown one has its own English title. */
 export function styleName(name: string, title: string): string {
   const key = Object.hasOwn(STYLES, name) ? STYLES[name] : undefined;
   return key === undefined ? title : t(key);
 }
 
-/** How far a picture is: `step 2 of 4`; or how many come before it. */
+/** The progress of an image: `step 2 of 4`, or how many come before it. */
 export function progressText({ before, done, of }: { readonly before?: number; readonly done: number | null; readonly of: number | null }): string {
   if (before !== undefined && before > 0) return t("drawBefore", { count: before });
   if (done === null || of === null || done === 0) return t("drawBegins");
   return t("drawStep", { done, of });
 }
 
-/** How far the picture in the making is, for those who listen; empty where none is. */
+/** The progress of the image in the making, for screen readers; empty where there is none. */
 export function progressAnnouncement({ steps, parts }: Pick<Message, "steps" | "parts">): string {
   const step = steps.find((one) => isImageStep(one) && one.milliseconds === null);
   if (step === undefined) return "";
@@ -184,12 +183,12 @@ export function progressAnnouncement({ steps, parts }: Pick<Message, "steps" | "
   return [made === 0 ? "" : t("picturesDone", { count: made }), progressText({ ...step, before: imagesAhead(step) })].filter((text) => text !== "").join(" ");
 }
 
-/** What a picture is called where it is to be seen that no person made it. */
+/** The label that says that an image was generated. */
 export function originLabel(model: ImageModel | undefined, id: string | null = null): PlainKey {
   return (model?.drawn ?? id === BUILT_IN) ? "drawnLabel" : "madeLabel";
 }
 
-/** Bytes as an address that the page may show. */
+/** The bytes as a data: URL. */
 export function dataUrl(bytes: Blob): Promise<string> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();

@@ -1,19 +1,19 @@
-// Keys as they are written on the keyboard of who reads it.
+// Keys as they are labelled on the person's keyboard.
 
 import { t } from "./i18n/translate.ts";
 import { keyParts, MAC } from "./shortcuts.ts";
 
 const ARROWS: Readonly<Record<string, string>> = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→" };
 
-/** What stands between two caps. */
+/** The separator between two keys. */
 export const KEY_SEPARATOR = MAC ? "" : "+";
 
-/** The caps of `Mod+Shift+O`: ⌘ ⇧ O, or Ctrl Shift O. */
+/** The keys of `Mod+Shift+O`: ⌘ ⇧ O, or Ctrl Shift O. */
 export function keyCaps(keys: string): string[] {
   return keyParts(keys).map((part) => cap(part));
 }
 
-/** The caps in one text. */
+/** The keys in one text. */
 export function keyLabel(keys: string): string {
   return keys === "" ? t("noKeys") : keyCaps(keys).join(KEY_SEPARATOR);
 }

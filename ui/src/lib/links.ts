@@ -1,4 +1,4 @@
-// Follow a link in place, unless the person wants another tab.
+// Runs a link's action in place, unless the person wants another tab.
 
 export function followLink(event: MouseEvent, action: () => void): void {
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;

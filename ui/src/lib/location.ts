@@ -1,4 +1,4 @@
-// Where a model answers, in words.
+// The location of a model, in words.
 
 import { t } from "./i18n/translate.ts";
 import { countryName } from "./i18n/names.ts";
@@ -17,7 +17,7 @@ export function locationName(place: string): string {
   }
 }
 
-/** The model with the place where it answers, unless that is the very machine. */
+/** The model with its location, unless that is this machine. */
 export function modelLabel({ name, place }: { readonly name: string; readonly place: string }): string {
   return place === "machine" ? name : `${name} · ${locationName(place)}`;
 }

@@ -1,4 +1,4 @@
-// Saved prompts: what they are called, and the `{{variables}}` in them that are asked for before they are inserted.
+// Saved prompts: their names, and the `{{variables}}` to fill in before they are inserted.
 
 import type { PlainKey } from "./i18n/translate.ts";
 import type { SavedPrompt } from "../api/preferences.ts";
@@ -6,12 +6,12 @@ import type { SavedPrompt } from "../api/preferences.ts";
 const VARIABLE = /\{\{\s*([^{}]{1,60}?)\s*\}\}/g;
 const NAME = /^[^\s/]{1,40}$/u;
 
-/** The names that stand in double braces, each once, in their order. */
+/** The names in double braces, each once, in order. */
 export function promptVariables(text: string): string[] {
   return [...new Set([...text.matchAll(VARIABLE)].map(([, name]) => name ?? ""))];
 }
 
-/** The text with its variables filled in; one that was left blank leaves nothing. */
+/** The text with its variables filled in; a blank one becomes empty. */
 export function fillPrompt(text: string, values: Readonly<Record<string, string>>): string {
   return text.replace(VARIABLE, (_, name: string) => values[name] ?? "");
 }

@@ -1,4 +1,4 @@
-// Hands a reply to the person as a file, under the name that the server gave it.
+// Saves a reply as a file, under the name that the server gave it.
 
 export async function saveFile(response: Response): Promise<void> {
   const address = URL.createObjectURL(await response.blob());
@@ -9,7 +9,7 @@ export async function saveFile(response: Response): Promise<void> {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
-/** The reply, telling how many bytes of it have come. */
+/** The reply, with a callback for the bytes received so far. */
 export function countBytes(response: Response, tell: (bytes: number) => void): Response {
   let bytes = 0;
   const count = new TransformStream<Uint8Array, Uint8Array>({
@@ -22,7 +22,7 @@ export function countBytes(response: Response, tell: (bytes: number) => void): R
   return new Response(response.body?.pipeThrough(count) ?? null, response);
 }
 
-/** The name in a Content-Disposition; the one that is not ASCII alone is preferred (RFC 6266). */
+/** The name in a Content-Disposition; the extended one is preferred (RFC 6266). */
 export function fileName(disposition: string): string {
   const extended = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1];
   if (extended !== undefined) return decodeURIComponent(extended);

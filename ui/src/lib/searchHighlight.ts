@@ -1,4 +1,4 @@
-// Marks found words in a message without touching its markup, where the browser can (CSS Custom Highlight API).
+// Highlights matches in a message without touching its markup, where the browser can (CSS Custom Highlight API).
 
 const NAME = "found";
 

@@ -1,5 +1,5 @@
-// Shortcuts: what a person presses, as text that can be kept and compared, such as `Mod+Shift+O`.
-// `Mod` is ⌘ on a Mac and Ctrl elsewhere. Shift is named with letters and named keys only: `?` holds it already.
+// Shortcuts as text that can be stored and compared, such as `Mod+Shift+O`. `Mod` is ⌘ on a Mac and Ctrl elsewhere.
+// Shift is named with letters and named keys only: `?` includes it.
 
 export interface KeyPress {
   readonly key: string;
@@ -12,7 +12,7 @@ export interface KeyPress {
   getModifierState(name: string): boolean;
 }
 
-/** Keys that belong to the browser or to the writing of text, whoever wants them. */
+/** Keys that the browser or text editing needs. */
 const TAKEN = new Set(
   "Escape Mod+N Mod+T Mod+W Mod+Shift+N Mod+Shift+T Mod+Shift+W Mod+A Mod+C Mod+V Mod+X Mod+Z Mod+Q Mod+R Mod+L".split(" "),
 );
@@ -23,7 +23,7 @@ const BARE = new Set(["Control", "Shift", "Alt", "Meta", "AltGraph", "CapsLock",
 
 export const MAC = /Mac|iP(hone|ad|od)/.test(globalThis.navigator?.platform ?? "");
 
-/** What is pressed, or nothing while it is but a modifier or a letter in the making. */
+/** The pressed keys; empty for a modifier alone or while text is being composed. */
 export function pressedKeys(event: KeyPress, mac = MAC): string {
   if (event.isComposing || BARE.has(event.key)) return "";
   const typed = event.getModifierState("AltGraph") || (mac && event.altKey && !event.metaKey && !event.ctrlKey);
@@ -39,7 +39,7 @@ export function pressedKeys(event: KeyPress, mac = MAC): string {
   return [...steps, key].join("+");
 }
 
-/** The key's name; where the layout writes no Latin letters, the one that the key has on a Latin one. */
+/** The key's name; on a layout without Latin letters, the one of the Latin layout. */
 function keyOf({ key, code, ctrlKey, metaKey, altKey }: KeyPress): string {
   if (key === " ") return "Space";
   if (key.length > 1) return key;
@@ -49,18 +49,18 @@ function keyOf({ key, code, ctrlKey, metaKey, altKey }: KeyPress): string {
   return key.toUpperCase();
 }
 
-/** Whether it writes a character when nothing but a text field hears it. */
+/** True for keys that type a character. */
 export function typesText(keys: string): boolean {
   return keyParts(keys).every((part) => [...part].length === 1 || part === "Shift" || part === "Space");
 }
 
-/** Whether Éclair may listen to it at all. */
+/** True for keys that Éclair may use. */
 export function isAllowed(keys: string): boolean {
   const alone = keyParts(keys).filter((part) => part !== "Shift");
   return !TAKEN.has(keys) && !(alone.length === 1 && ALONE.has(alone[0] ?? ""));
 }
 
-/** `Mod+Shift+O` as its keys; the key itself may be a plus. */
+/** The keys of `Mod+Shift+O`; the key itself may be a plus. */
 export function keyParts(keys: string): string[] {
   if (keys.endsWith("+")) return [...keys.slice(0, -1).split("+").filter((part) => part !== ""), "+"];
   return keys.split("+").filter((part) => part !== "");

@@ -1,10 +1,9 @@
-// The browser's storage. What it does not take is kept in this page's memory, and so is what belongs to a conversation
-// that must leave no trace.
+// The browser's storage. What it refuses is kept in this page's memory, as is everything of a temporary chat.
 
 const memory = new Map<string, string>();
 const unstored = new Set<string>();
 
-/** From now on nothing of this conversation goes into the browser's storage. */
+/** Keep everything of this conversation out of the browser's storage from now on. */
 export function keepInMemory(conversation: string): void {
   unstored.add(conversation);
 }
@@ -19,7 +18,7 @@ export function readStored(name: string, storage: "localStorage" | "sessionStora
   }
 }
 
-/** Where the storage is full or forbidden, it is remembered until the page is closed. */
+/** Where the storage is full or blocked, the value is kept until the page is closed. */
 export function writeStored(name: string, value: string | null, storage: "localStorage" | "sessionStorage" = "localStorage"): void {
   memory.delete(name);
   if ([...unstored].some((id) => name.includes(id))) {
@@ -34,23 +33,23 @@ export function writeStored(name: string, value: string | null, storage: "localS
   }
 }
 
-/** Whether what has this name does not live in this page's memory alone. */
+/** False where the value is only in this page's memory. */
 export function isPersistent(name: string): boolean {
   return !memory.has(name);
 }
 
-/** The names that begin with `prefix`, those in memory too. */
+/** The names that begin with `prefix`, including those in memory. */
 export function storedNames(prefix: string): string[] {
   let stored: string[] = [];
   try {
     stored = Object.keys(localStorage);
   } catch {
-    // A storage that is forbidden holds nothing.
+    // A blocked storage holds nothing.
   }
   return [...new Set([...stored, ...memory.keys()])].filter((name) => name.startsWith(prefix));
 }
 
-/** What lies there as JSON; what is no JSON is as good as nothing. */
+/** The stored JSON; null where there is none or it is invalid. */
 export function readStoredJson<T>(name: string): T | null {
   const kept = readStored(name);
   try {
@@ -60,7 +59,7 @@ export function readStoredJson<T>(name: string): T | null {
   }
 }
 
-/** Whether anything that was written would be lost with this page. */
+/** True where text that was written would be lost with this page. */
 export function hasUnstoredText(): boolean {
   return [...memory.keys()].some((name) => /^eclair\.(draft|queue)\./.test(name));
 }

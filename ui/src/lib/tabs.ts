@@ -1,5 +1,5 @@
-// Tells the tabs of one browser apart, and lets one of them act at a time. Where the browser has no locks (pages
-// that did not come over HTTPS), every tab acts as if it were alone; the server then sorts out what is doubled.
+// Tells the tabs of one browser apart, and lets one of them act at a time. Where the browser has no locks (pages not
+// served over HTTPS), every tab acts as if it were alone, and the server drops duplicates.
 
 import { readStored, writeStored } from "./storage.ts";
 
@@ -8,13 +8,13 @@ const TAB = "eclair.tab";
 let name: string | null = null;
 let claimed: Promise<void> | null = null;
 
-/** This tab's name. It is the same after a reload. */
+/** This tab's id, which survives a reload. */
 export function tabId(): string {
   name ??= readStored(TAB, "sessionStorage") ?? rename();
   return name;
 }
 
-/** The names of the tabs that are open, this one among them. */
+/** The ids of the open tabs, including this one. */
 export async function openTabs(): Promise<ReadonlySet<string>> {
   claimed ??= claim();
   await claimed;
@@ -22,12 +22,13 @@ export async function openTabs(): Promise<ReadonlySet<string>> {
   return new Set((held ?? []).flatMap((lock) => (lock.name?.startsWith(`${TAB}.`) ? [lock.name.slice(TAB.length + 1)] : [])));
 }
 
-/** Act while no other tab does so under this name. */
+/** Run `action` while no other tab holds the lock `name`. */
 export async function withLock<T>(under: string, action: () => Promise<T>): Promise<T> {
   return navigator.locks === undefined ? action() : navigator.locks.request(under, action);
 }
 
-/** Hold this name until the tab is closed or what is returned is called; its promise says that the others know. */
+/** Hold the lock `name` until the tab is closed or the returned function is called; its promise resolves once the lock
+ * is free. */
 export function holdLock(under: string): () => Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const held = withLock(under, () => promise);
@@ -37,13 +38,13 @@ export function holdLock(under: string): () => Promise<void> {
   };
 }
 
-/** Whether some tab holds this name. */
+/** True where some tab holds the lock. */
 export async function isLockHeld(under: string): Promise<boolean> {
   const { held } = navigator.locks === undefined ? { held: [] } : await navigator.locks.query();
   return held?.some((lock) => lock.name === under) ?? false;
 }
 
-/** Show the other tabs that this one is open. One that was made as a copy of another takes a name of its own. */
+/** Tell the other tabs that this one is open. A duplicated tab takes an id of its own. */
 async function claim(): Promise<void> {
   if (navigator.locks === undefined) return;
   const free = await new Promise<boolean>((told) => {

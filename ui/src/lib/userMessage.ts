@@ -1,4 +1,4 @@
-// The person's message, as the server stores it.
+// A person's message, in the server's format.
 
 import type { Message } from "../api/events.ts";
 import type { ImageOptions } from "../api/conversations.ts";

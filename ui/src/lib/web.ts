@@ -1,4 +1,4 @@
-// What the server tells of the web: who is asked, how that ended, and pages as they were kept; in words and dates.
+// Web search in words: services, outcomes, dates, and stored pages.
 
 import { formatDay, type PlainKey, t } from "./i18n/translate.ts";
 import { locationName } from "./location.ts";
@@ -16,12 +16,12 @@ const OUTCOMES: Readonly<Record<Outcome, PlainKey>> = {
   wall: "outcomeWall",
 };
 
-/** Whether a step is of the web: a service that is asked, or a page that is read. */
+/** True for a web step: a service that is asked, or a page that is read. */
 export function isWebStep({ kind }: Step): boolean {
   return kind === "ask" || kind === "fetch";
 }
 
-/** An address that a link may lead to; null for what is none of the web. */
+/** An address that a link may lead to; null for any that isn't on the web. */
 export function webAddress(url: string | null): string | null {
   const parsed = url === null ? null : URL.parse(url);
   return parsed !== null && /^https?:$/.test(parsed.protocol) ? parsed.href : null;
@@ -32,18 +32,18 @@ export function siteName(url: string): string {
   return (URL.parse(url)?.host || url).replace(/^www\./, "");
 }
 
-/** `24 November 2026` of `2026-11-24`; what is no day stays as it is. */
+/** `24 November 2026` of `2026-11-24`; anything else stays as it is. */
 export function publicationDay(published: string): string {
   const moment = Date.parse(published);
   return Number.isNaN(moment) ? published : formatDay(moment, "UTC");
 }
 
-/** Where a passage of the web is from: `example.org, 24 November 2026`. */
+/** The origin of a web passage: `example.org, 24 November 2026`. */
 export function webOrigin({ url, published }: Pick<Passage, "url" | "published">): string {
   return [url === null ? "" : siteName(url), published === null ? "" : publicationDay(published)].filter((part) => part !== "").join(", ");
 }
 
-/** How a step of the web ended: `12 results`, `read`, `took too long`; empty while it has not. */
+/** How a web step ended: `12 results`, `read`, `timed out`; empty while it is in progress. */
 export function stepOutcome({ kind, outcome, count }: Step): string {
   if (outcome === null) return "";
   if (kind === "ask" && outcome === "done") return count === null ? "" : t("found", { count });
@@ -62,8 +62,8 @@ export function webSummary(steps: readonly Step[]): string {
   return parts.filter((part) => part !== "").join(", ");
 }
 
-/** How long steps took, in milliseconds. Those of the web run side by side: at least until the slowest service had
- * answered, or from the first that did until the slowest page was read. */
+/** How long the steps took, in milliseconds. Web steps run in parallel: at least until the slowest service had answered,
+ * or from the first answer until the slowest page was read. */
 export function totalMilliseconds(steps: readonly Step[]): number {
   const times = (wanted: (step: Step) => boolean) => steps.filter(wanted).map(({ milliseconds }) => milliseconds ?? 0);
   const alone = times((step) => !isWebStep(step)).reduce((sum, each) => sum + each, 0);
@@ -72,13 +72,13 @@ export function totalMilliseconds(steps: readonly Step[]): number {
   return alone + Math.max(0, ...asked, ...times(({ kind }) => kind === "fetch").map((each) => first + each));
 }
 
-/** The day of the newest of these passages; null where none is known. */
+/** The newest date of these passages; null where none is known. */
 export function newestDay(passages: readonly Passage[]): string | null {
   const days = passages.flatMap(({ url, published }) => (url === null || published === null ? [] : [published]));
   return days.toSorted().at(-1) ?? null;
 }
 
-/** `Newsroom (this machine), Wikipedia (US)`: those that are asked, and whose law they are under. */
+/** `News feeds (this machine), Wikipedia (US)`: the services in use and their jurisdictions. */
 export function serviceNames(services: readonly Pick<SearchService, "title" | "jurisdiction" | "asked">[]): string {
   const law = (place: string) => (place.length === 2 ? place : locationName(place));
   return services.flatMap(({ title, jurisdiction, asked }) => (asked ? [`${title} (${law(jurisdiction)})`] : [])).join(", ");

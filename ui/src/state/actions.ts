@@ -1,4 +1,4 @@
-// Everything that a person can do, once: the command palette, the shortcuts and the composer's commands are made of it.
+// All actions in one place: the command palette, the shortcuts and the composer's commands are made from them.
 
 import type { PlainKey } from "../lib/i18n/translate.ts";
 import type { Message, Mode, Web } from "../api/events.ts";
@@ -9,18 +9,18 @@ import { nextWebMode } from "./webSearch.svelte.ts";
 export interface Action {
   readonly id: string;
   readonly label: PlainKey;
-  /** Its keys unless the person chose others, as `keys.ts` writes them. */
+  /** Its default keys, in the notation of shortcuts.ts. */
   readonly keys?: string;
-  /** Whether the composer offers it as `/id`. */
+  /** The composer offers it as `/id`. */
   readonly slash?: true;
   run(app: App): void | Promise<unknown>;
   enabled(app: App): boolean;
 }
 
-/** What the modes are called. */
+/** The labels of the modes. */
 export const MODE_LABELS: Readonly<Record<Mode, PlainKey>> = { flash: "modeFlash", auto: "modeAuto", think: "modeThink" };
 
-/** What the states of the web switch are called. */
+/** The labels of the web modes. */
 export const WEB_LABELS: Readonly<Record<Web, PlainKey>> = { off: "webOff", auto: "modeAuto", on: "webOn" };
 
 const always = () => true;
@@ -112,12 +112,12 @@ function ask(app: App, kind: "export" | "share"): void {
   if (conversation !== undefined) app.dialog = { kind, conversation };
 }
 
-/** The keys of an action as they are now; "" where it has none. */
+/** The current keys of an action; "" where it has none. */
 export function keysFor(action: Action, chosen: Readonly<Record<string, string>>): string {
   return chosen[action.id] ?? action.keys ?? "";
 }
 
-/** The action that these keys ask for. */
+/** The action that these keys run. */
 export function actionFor(keys: string, chosen: Readonly<Record<string, string>>): Action | undefined {
   return keys === "" ? undefined : ACTIONS.find((action) => keysFor(action, chosen) === keys);
 }

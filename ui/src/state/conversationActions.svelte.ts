@@ -1,4 +1,4 @@
-// Pinning, archiving and deleting conversations, and undoing it.
+// Pins, archives and deletes conversations, with undo.
 
 import type { Conversation } from "../api/events.ts";
 import { t } from "../lib/i18n/translate.ts";
@@ -35,7 +35,7 @@ export class ConversationActions {
     });
   }
 
-  /** Delete it, and offer for a while to bring it back. */
+  /** Delete a conversation, and offer to undo it. */
   async remove({ id, title }: Conversation): Promise<void> {
     const host = this.#host;
     const wasOpen = host.current.id === id;

@@ -1,4 +1,4 @@
-// The list of conversations: pinned ones, then the others by time; what it is narrowed to; the search over it.
+// The list of conversations: pinned ones, then the others by time; its filter, and the search.
 
 import { SvelteSet } from "svelte/reactivity";
 import type { Api } from "../api/api.ts";
@@ -9,7 +9,7 @@ import type { Change, Conversation, Hit } from "../api/events.ts";
 
 const PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 200;
-/** So many are read anew when everything may have changed; older ones are read again on the way down. */
+/** At most this many are read again when everything may have changed; older ones are read again while scrolling down. */
 const MAX_REREAD = 1000;
 const SEARCH_DELAY_MS = 150;
 const TOGETHER = 50;
@@ -19,11 +19,11 @@ const MAX_HITS = 100;
 export interface Section {
   readonly name: string;
   readonly conversations: readonly Conversation[];
-  /** Whether these are all that belong to it. */
+  /** False where more conversations belong to it. */
   readonly complete: boolean;
 }
 
-/** What the list shows: those that are archived, or those that are not; of these all, or those with a tag. */
+/** The list's filter: archived or not, and a tag. */
 export interface Filter {
   readonly archived: boolean;
   readonly tag: string | null;
@@ -32,24 +32,24 @@ export interface Filter {
 export class Conversations {
   pinned = $state.raw<readonly Conversation[]>([]);
   all = $state.raw<readonly Conversation[]>([]);
-  /** Where the older ones begin; null when there are none. */
+  /** Where older conversations begin; null when there are none. */
   next = $state<string | null>(null);
   loaded = $state(false);
-  /** The older ones could not be read. */
+  /** Older conversations could not be loaded. */
   failed = $state(false);
   filter = $state.raw<Filter>({ archived: false, tag: null });
   tags = $state.raw<readonly TagCount[]>([]);
   words = $state("");
   hits = $state.raw<readonly Hit[] | null>(null);
   moreHits = $state(false);
-  /** Those in which an answer is being written. */
+  /** Conversations with an answer in progress. */
   readonly running = new SvelteSet<string>();
-  /** The one whose title is being written. */
+  /** The conversation whose title is being edited. */
   renaming = $state<string | null>(null);
   readonly sections = $derived(bySection(this.pinned, this.all, this.next === null, new Date()));
 
   readonly #api: Api;
-  /** Counts our own changes, so that an older reading of the server's state does not undo them. */
+  /** Counts this page's changes, so that an older reply of the server doesn't undo them. */
   #changes = 0;
   #fetching = false;
   #heard = new Map<string | null, Change["kind"]>();
@@ -59,7 +59,7 @@ export class Conversations {
 
   readonly #told: () => void;
 
-  /** `told` is called whenever the list has been read. */
+  /** `onRead` is called whenever the list has been read. */
   constructor(api: Api, told: () => void) {
     this.#api = api;
     this.#told = told;
@@ -70,7 +70,7 @@ export class Conversations {
     return this.pinned.find(same) ?? this.all.find(same);
   }
 
-  /** The newest ones anew; older ones that were fetched stay, unless `everything` is to be read again. */
+  /** Read the newest conversations again. Older ones already loaded stay, unless `everything` is to be read again. */
   async refresh(everything = false): Promise<void> {
     const { filter } = this;
     const changes = this.#changes;
@@ -148,7 +148,7 @@ export class Conversations {
     void this.readTags();
   }
 
-  /** Delete all there are, here and in the archive. */
+  /** Delete all conversations, archived ones included. */
   async removeAll(): Promise<Deleted> {
     this.#changes += 1;
     const deleted = await this.#api.conversations.removeAll();
@@ -162,7 +162,7 @@ export class Conversations {
     return deleted;
   }
 
-  /** Bring back what was deleted together at this moment. */
+  /** Restore the conversations that were deleted together at this moment. */
   async restoreAll(moment: number): Promise<void> {
     await this.#api.conversations.restoreAll(moment);
     await this.refresh(true);
@@ -179,7 +179,7 @@ export class Conversations {
     }
   }
 
-  /** Something changed on the server, by whose doing it may be. What comes together is looked at together. */
+  /** Apply a change on the server, which may be this page's own. Changes in quick succession are handled together. */
   apply({ conversation, kind }: Change): void {
     this.#heard.set(conversation, kind);
     if (conversation === null) this.running.clear();
@@ -188,7 +188,7 @@ export class Conversations {
     this.#hearing ??= setTimeout(() => void this.#look(), TOGETHER);
   }
 
-  /** Look for these words once the typing pauses; no words show the list again. */
+  /** Search for these words once the typing pauses; no words show the list again. */
   search(words: string): void {
     this.words = words;
     clearTimeout(this.#timer);
@@ -224,7 +224,7 @@ export class Conversations {
     await this.readTags();
   }
 
-  /** A conversation that changed far down the list, where a look at the newest does not reach. */
+  /** Update a conversation far down the list, which reading the newest ones doesn't reach. */
   async #lookAt(id: string): Promise<void> {
     const near = this.pinned.some((pinned) => pinned.id === id) || this.all.slice(0, PAGE_SIZE).some((near) => near.id === id);
     if (near || (this.known(id) === undefined && this.next !== null)) return;
@@ -242,7 +242,7 @@ export class Conversations {
     return this.all.filter((kept) => kept.updated <= oldest && !fresh.has(kept.id));
   }
 
-  /** Put it where it belongs, which may be nowhere in what is shown. */
+  /** Insert a conversation at its position, if the filter matches it. */
   #place(conversation: Conversation): void {
     this.#drop(conversation.id, false);
     const { archived, tag } = this.filter;

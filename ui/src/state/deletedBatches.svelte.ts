@@ -1,10 +1,10 @@
-// What was deleted all at once with this browser, for as long as it can be brought back.
+// Conversations deleted together in this browser, for as long as that can be undone.
 
 import type { Deleted } from "../api/conversations.ts";
 import { readStoredJson, writeStored } from "../lib/storage.ts";
 
 const STORED_BATCHES = "eclair.removed";
-/** So long the server keeps it. */
+/** The server keeps them for as long. */
 const UNDO_TTL_MS = 600_000;
 
 export interface DeletedBatch extends Deleted {
@@ -23,12 +23,12 @@ export class DeletedBatches {
     if (deleted.count > 0) this.#keep([...stored(), { ...deleted, until: Date.now() + UNDO_TTL_MS }]);
   }
 
-  /** It was brought back. */
+  /** Forget a batch that was restored. */
   remove({ moment }: Deleted): void {
     this.#keep(stored().filter((other) => other.moment !== moment));
   }
 
-  /** Look at the clock no more. */
+  /** Stop the timer. */
   close(): void {
     clearTimeout(this.#timer);
   }
@@ -46,7 +46,7 @@ export class DeletedBatches {
   }
 }
 
-/** Those whose time is not over, oldest first; another tab may have added to them. */
+/** The batches that can still be undone, oldest first; another tab may have added to them. */
 function stored(): DeletedBatch[] {
   const batches = readStoredJson<DeletedBatch[]>(STORED_BATCHES) ?? [];
   return batches.filter(({ until }) => until > Date.now());

@@ -1,11 +1,11 @@
-// The servers that answer: listed, added, changed, tested and removed. A key goes out and never comes back.
+// The model servers: listed, added, changed, tested and removed. A key is sent and never returned.
 
 import type { Api } from "../api/api.ts";
 import type { Engine, EngineFields, Finding, Probe, Provider } from "../api/engines.ts";
 import { describeError as explained } from "../lib/errors.ts";
 import { Parser } from "../api/sse.ts";
 
-/** How many abilities a test tries. */
+/** How many features a test tries. */
 export const ABILITIES = 10;
 
 type Told = { readonly found: Finding } | { readonly finished: Probe } | { readonly error: { readonly code: string; readonly message: string } };
@@ -13,11 +13,11 @@ type Told = { readonly found: Finding } | { readonly finished: Probe } | { reado
 export class Engines {
   all = $state.raw<readonly Engine[] | null>(null);
   providers = $state.raw<readonly Provider[]>([]);
-  /** What tests that are under way have found so far, by the engine's name. */
+  /** The findings of tests in progress, by the engine's name. */
   testing = $state.raw<Readonly<Record<string, readonly Finding[]>>>({});
   problem = $state("");
   readonly #api: Api;
-  /** Told when other models can be asked. */
+  /** Called when the available models may have changed. */
   readonly #changed: () => Promise<void>;
   readonly #cut = new AbortController();
 
@@ -38,20 +38,20 @@ export class Engines {
     });
   }
 
-  /** Keep a new one and test it. What is wrong with it is thrown. */
+  /** Add an engine and test it; throws the server's objection. */
   async add(name: string, fields: EngineFields): Promise<void> {
     await this.#api.engines.add({ ...fields, name });
     await this.#renew();
     void this.test(name);
   }
 
-  /** Change what is given. What is wrong with it is thrown. */
+  /** Change an engine; throws the server's objection. */
   async change(name: string, fields: EngineFields): Promise<void> {
     await this.#api.engines.change(name, fields);
     await this.#renew();
   }
 
-  /** Take the address that a test found to be the right one, and test that. */
+  /** Use the address that a test found, and test it. */
   async move(name: string, url: string): Promise<void> {
     await this.#attempt(() => this.change(name, { url }));
     if (this.problem === "") await this.test(name);
@@ -62,7 +62,7 @@ export class Engines {
     await this.#renew();
   }
 
-  /** Try what it can do; what is found shows as it comes. */
+  /** Test an engine; findings are shown as they arrive. */
   async test(name: string): Promise<void> {
     if (this.testing[name] !== undefined) return;
     this.testing = { ...this.testing, [name]: [] };

@@ -1,18 +1,17 @@
-// The newsroom's feeds: which there are, how it stands with them, and how far a refresh is.
+// News feeds: the list, their states, and the progress of fetching them.
 
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
 import type { AddedFeeds, Feed, SuggestedFeed } from "../api/feeds.ts";
 
-/** Between two looks while feeds are fetched. */
 const POLL_INTERVAL_MS = 400;
 
 export class Feeds {
   all = $state.raw<readonly Feed[]>([]);
   starters = $state.raw<readonly SuggestedFeed[]>([]);
-  /** Whether they have been asked for with success. */
+  /** The list was read at least once. */
   known = $state(false);
-  /** Feeds that are fetched together until none waits. */
+  /** The feeds of the fetch in progress; 0 while there is none. */
   of = $state(0);
   readonly pending = $derived(this.all.filter(({ state }) => state === "waiting" || state === "fetching").length);
   readonly #api: Api;
@@ -24,14 +23,14 @@ export class Feeds {
     this.#api = api;
   }
 
-  /** While it is shown, what is heard is looked at. */
+  /** Poll while the list is shown; returns how to stop. */
   show(): () => void {
     this.#shown += 1;
     void this.poll();
     return () => (this.#shown -= 1);
   }
 
-  /** Something has happened to feeds, by whose doing it may be. */
+  /** The feeds may have changed: read them again, if they are shown. */
   async poll(): Promise<void> {
     if (this.#shown === 0) return;
     if (this.#looking) {
@@ -50,7 +49,7 @@ export class Feeds {
     }
   }
 
-  /** Throws what keeps it from that, as the others do. */
+  /** Add a feed; throws the server's objection, as do the methods below. */
   async add(url: string): Promise<Feed> {
     const added = await this.#api.feeds.add(url);
     await this.#look();
@@ -79,7 +78,7 @@ export class Feeds {
     await this.#look();
   }
 
-  /** Erases it with its entries. */
+  /** Delete a feed with its entries. */
   async remove(id: string): Promise<void> {
     await this.#api.feeds.remove(id);
     await this.#look();
@@ -91,7 +90,7 @@ export class Feeds {
       this.of = this.pending === 0 ? 0 : Math.max(this.of, this.pending);
       this.known = true;
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error; // the connection is lost, which the page says elsewhere
+      if (!(error instanceof ApiError)) throw error; // the connection is lost, which the page shows elsewhere
     }
   }
 }

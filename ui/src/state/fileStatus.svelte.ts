@@ -1,15 +1,15 @@
-// What is known of the files that are shown: how far each is read, or that it is gone.
+// The state of the files on the page: how much of each is read, or that it was deleted.
 
 import { untrack } from "svelte";
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
 import type { FileState } from "../api/files.ts";
 
-/** Between two looks at files that are being read, however often they are said to have changed. */
+/** Between two looks at files in progress, however often they change. */
 const POLL_INTERVAL_MS = 400;
 
 export class FileStatuses {
-  /** Null for one that is gone. */
+  /** By id; null for a deleted file. */
   known = $state.raw<ReadonlyMap<string, FileState | null>>(new Map());
   readonly #api: Api;
   readonly #shown = new Map<string, number>();
@@ -20,7 +20,7 @@ export class FileStatuses {
     this.#api = api;
   }
 
-  /** A file is shown until what is returned is called. */
+  /** Keep a file's state up to date until the returned function is called. */
   show(id: string): () => void {
     this.#shown.set(id, (this.#shown.get(id) ?? 0) + 1);
     untrack(() => {
@@ -33,17 +33,16 @@ export class FileStatuses {
     };
   }
 
-  /** What was just said of a file. */
+  /** Note a file's state as the server reported it. */
   set(file: FileState): void {
     this.known = new Map(this.known).set(file.id, file);
   }
 
-  /** A file was erased. */
   markDeleted(id: string): void {
     this.known = new Map(this.known).set(id, null);
   }
 
-  /** Something has happened to files, by whose doing it may be: look at those that are not read yet. */
+  /** Files may have changed: read the state of unfinished ones again. */
   async refresh(): Promise<void> {
     if (this.#looking) {
       this.#again = true;
@@ -59,7 +58,7 @@ export class FileStatuses {
     this.#looking = false;
   }
 
-  /** Those of `ids` that are still there, as far as the server can be asked. */
+  /** Those of `ids` that still exist, as far as the server can be reached. */
   async existing(ids: readonly string[]): Promise<string[]> {
     await Promise.all(ids.map((id) => this.#read(id)));
     return ids.filter((id) => this.known.get(id) !== null);

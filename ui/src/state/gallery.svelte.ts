@@ -1,4 +1,4 @@
-// The pictures that there are, newest first, those that are looked for among them, and those that are being made here.
+// The gallery: images, newest first, its search, and the images being made here.
 
 import { ApiError } from "../api/client.ts";
 import type { ImageOptions } from "../api/conversations.ts";
@@ -9,7 +9,7 @@ import { Parser } from "../api/sse.ts";
 const PAGE_SIZE = 40;
 const SEARCH_DELAY_MS = 200;
 
-/** A picture that is being made here: its place in the queue, then how far it is. */
+/** An image in progress: its place in the queue, then its progress. */
 export interface ImageInProgress {
   readonly before: number;
   readonly id: string | null;
@@ -28,15 +28,15 @@ type Heard =
 
 export class Gallery {
   all = $state.raw<readonly GeneratedImage[]>([]);
-  /** Where those after them begin; null where these are all. */
+  /** Where older images begin; null where there are none. */
   next = $state<string | null>(null);
   words = $state("");
-  /** Whether they have been read with success. */
+  /** The images were read at least once. */
   known = $state(false);
   failed = $state(false);
-  /** What is being made here, and what it is to show. */
+  /** The images being made here. */
   making = $state.raw<{ readonly prompt: string; readonly drawing: ImageOptions; readonly now: ImageInProgress; readonly left: number } | null>(null);
-  /** Why the last could not be made. */
+  /** Why the last one failed. */
   problem = $state("");
   readonly #calls: ImageCalls;
   #reading: AbortController | null = null;
@@ -49,7 +49,7 @@ export class Gallery {
     this.#calls = calls;
   }
 
-  /** The newest of them, or of those whose prompt has the words. */
+  /** Read the newest images, or those whose prompt has the words. */
   async read(): Promise<void> {
     this.#reading?.abort();
     const reading = new AbortController();
@@ -65,14 +65,14 @@ export class Gallery {
     }
   }
 
-  /** While they are shown, what is heard is looked at. */
+  /** Refresh while the gallery is shown; returns how to stop. */
   show(): () => void {
     this.#shown += 1;
     void this.read();
     return () => (this.#shown -= 1);
   }
 
-  /** An answer has ended somewhere, which may have been of pictures. */
+  /** An answer has ended, which may have made images. */
   async refresh(): Promise<void> {
     if (this.#shown === 0 || !this.known) return;
     const { words } = this;
@@ -81,7 +81,7 @@ export class Gallery {
       const known = new Set(this.all.map(({ id }) => id));
       if (this.words === words) this.all = [...pictures.filter(({ id }) => !known.has(id)), ...this.all];
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error; // the connection is lost, which the page says elsewhere
+      if (!(error instanceof ApiError)) throw error; // the connection is lost, which the page shows elsewhere
     }
   }
 
@@ -104,20 +104,20 @@ export class Gallery {
     }
   }
 
-  /** Look for words, once the typing pauses. */
+  /** Search once the typing pauses. */
   search(words: string): void {
     this.words = words;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.read(), SEARCH_DELAY_MS);
   }
 
-  /** Erase one for good. Throws what keeps it from that. */
+  /** Delete an image; throws the server's objection. */
   async remove({ id }: GeneratedImage): Promise<void> {
     await this.#calls.remove(id);
     this.all = this.all.filter((other) => other.id !== id);
   }
 
-  /** Have pictures made outside any conversation, until `stop`. */
+  /** Make images outside any conversation, until `stop`. */
   async draw(prompt: string, drawing: ImageOptions): Promise<void> {
     if (this.making !== null) return;
     this.problem = "";
@@ -137,7 +137,7 @@ export class Gallery {
     }
   }
 
-  /** The work stops with the connection. */
+  /** Stop the work by closing the connection. */
   stop(): void {
     this.#cut?.abort();
   }

@@ -1,4 +1,4 @@
-// The models that make pictures, what was chosen for them last in this browser, and pictures as they are asked for.
+// The image models, the options chosen last in this browser, and the facts about images.
 
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
@@ -8,22 +8,21 @@ import { type GeneratedImage, ImageCalls, type ImageModel, type ImageStyle } fro
 import { readStoredJson, writeStored } from "../lib/storage.ts";
 
 const STORED_OPTIONS = "eclair.draw";
-/** So many pictures are remembered as text. */
 const MAX_CACHED_IMAGES = 200;
 
-/** A picture that cannot be shown: it was deleted, or could not be had. */
+/** Why an image can't be shown: it was deleted, or couldn't be loaded. */
 export type MissingImage = "gone" | "unread";
 
 export class ImageModels {
   models = $state.raw<readonly ImageModel[]>([]);
   styles = $state.raw<readonly ImageStyle[]>([]);
-  /** Whether they have been asked for, with or without a reply. */
+  /** The models were requested, with or without a reply. */
   known = $state(false);
   readonly calls: ImageCalls;
   readonly ready = $derived(this.models.filter(({ state }) => state === "ready"));
-  /** The one that draws unless another is chosen. */
+  /** The model that is used unless another is chosen. */
   readonly first = $derived(this.ready.find((model) => model.default) ?? this.ready[0] ?? null);
-  /** Nothing but the built-in drawings is there. */
+  /** Only the built-in drawings are available. */
   readonly bare = $derived(this.ready.length > 0 && this.ready.every(({ drawn }) => drawn));
   readonly #pictures = new Map<string, GeneratedImage>();
 
@@ -36,7 +35,7 @@ export class ImageModels {
       ({ models: this.models, styles: this.styles } = await this.calls.models());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.models = []; // nothing can be drawn, and the switch says so
+      this.models = []; // no images can be made, and the switch says so
     }
     this.known = true;
   }
@@ -45,18 +44,18 @@ export class ImageModels {
     return this.models.find((model) => model.id === id);
   }
 
-  /** What a style is called; empty where there is none. */
+  /** The name of a style; empty where there is none. */
   styleName(name: string | null | undefined): string {
     return styleName(name ?? "", this.styles.find((style) => style.name === name)?.title ?? name ?? "");
   }
 
-  /** The model that draws this: the one that is named, if it can. */
+  /** The model for these options: the named one, if it is ready. */
   modelFor({ model }: ImageOptions, editing: boolean): ImageModel | null {
     const named = this.ready.find(({ id }) => id === model);
     return named ?? (editing ? this.editor() : null) ?? this.first;
   }
 
-  /** The drawing as it is sent: where pictures are edited, by a model that can, and without what its model does not have. */
+  /** The options as they are sent: for a model that can edit where images are edited, and only with what it supports. */
   finalOptions(drawing: ImageOptions, files: number): ImageOptions {
     const editing = files + (drawing.sources ?? []).length > 0;
     const model = this.modelFor(drawing, editing);
@@ -65,13 +64,13 @@ export class ImageModels {
     return own ? fitToModel(drawing, model, editing) : switchModel(drawing, this.first ?? undefined, model);
   }
 
-  /** The best of those that take pictures: the one that is named, the first, or another. */
+  /** The model for editing: the named one, the default, or any other that can edit. */
   editor(named?: string): ImageModel | null {
     const able = this.ready.filter(({ edits }) => edits);
     return able.find(({ id }) => id === named) ?? able.find((model) => model.default) ?? able[0] ?? null;
   }
 
-  /** What was chosen last, as far as it can be had. */
+  /** The options chosen last, as far as they are still available. */
   get last(): ImageOptions {
     const { model, style, ...kept } = readStoredJson<ImageOptions>(STORED_OPTIONS) ?? {};
     const there = this.ready.some(({ id }) => id === model);
@@ -79,19 +78,19 @@ export class ImageModels {
     return withoutEmpty({ ...(there && { ...kept, model }), ...(known && { style }) });
   }
 
-  /** Begin with this the next time: its model, size and style, but nothing that belongs to one picture. */
+  /** Store the options for the next time: model, size and style, but nothing that belongs to one image. */
   remember({ model, width, height, style }: ImageOptions): void {
     const first = model ?? this.first?.id;
     writeStored(STORED_OPTIONS, JSON.stringify(withoutEmpty({ model: first, width, height, style })));
   }
 
-  /** Have a picture edited: by the model that made it, or by one that can. Null where none can. */
+  /** The options for editing an image, by its own model or another that can edit; null where none can. */
   editOptions(id: string, made?: string): ImageOptions | null {
     const model = this.editor(made);
     return model === null ? null : { ...switchModel({}, undefined, model), sources: [id] };
   }
 
-  /** What is known of a picture; asked for once. */
+  /** The facts about an image, requested once. */
   async image(id: string, signal: AbortSignal): Promise<GeneratedImage> {
     const known = this.#pictures.get(id);
     if (known !== undefined) return known;

@@ -1,4 +1,4 @@
-// The models on the server's machine, downloads of more, and the catalog. The server knows; this follows it.
+// The installed models, downloads, and the catalog, kept in step with the server.
 
 import { ApiError } from "../api/client.ts";
 import type { Catalog, Download, ModelCalls } from "../api/models.ts";
@@ -8,20 +8,20 @@ import { serverText } from "../lib/errors.ts";
 
 const POLL_INTERVAL_MS = 700;
 
-/** What it needs of the app. */
+/** What this needs of the app. */
 export interface ModelHost {
   readonly api: { readonly models: Pick<ModelCalls, "catalog" | "downloads" | "download" | "cancelDownload" | "remove"> };
   readonly notices: Pick<Notices, "show">;
-  /** Read anew which models can answer. */
+  /** Read again which models can answer. */
   readModels(): Promise<void>;
   /** Ask the person to accept the license of a model before it is downloaded. */
   askLicense(name: string, text: string): void;
 }
 
 export class InstalledModels {
-  /** Those that run, and the last that have ended. */
+  /** Downloads in progress, and the last ones that ended. */
   downloads = $state.raw<readonly Download[]>([]);
-  /** Null until somebody wants to see it. */
+  /** Null until it is first shown. */
   catalog = $state.raw<Catalog | null>(null);
   readonly running = $derived(this.downloads.filter(({ state }) => state === "running"));
   readonly #host: ModelHost;
@@ -33,21 +33,21 @@ export class InstalledModels {
     this.#host = host;
   }
 
-  /** Something has happened to the models, by whose doing it may be. */
+  /** The models may have changed. */
   async refresh(): Promise<void> {
-    const wanted = this.#asked > 0; // what is on its way may be of before
+    const wanted = this.#asked > 0; // a reply on its way may be older than the change
     await Promise.all([this.refreshDownloads(), this.#host.readModels(), wanted ? this.readCatalog() : undefined]);
   }
 
   async readCatalog(): Promise<void> {
     const mine = ++this.#asked;
     const found = await this.#host.api.models.catalog();
-    if (mine < this.#shown) return; // what was asked later has come before
+    if (mine < this.#shown) return; // a later request was answered first
     this.#shown = mine;
     this.catalog = found;
   }
 
-  /** How far the downloads are; again and again while one runs and the page is seen. */
+  /** Read the downloads, and poll while one is in progress and the page is visible. */
   async refreshDownloads(): Promise<void> {
     clearTimeout(this.#timer);
     let found: readonly Download[];
@@ -55,7 +55,7 @@ export class InstalledModels {
       found = await this.#host.api.models.downloads();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      found = this.downloads; // the connection is lost, which the page says elsewhere; whoever connects anew looks again
+      found = this.downloads; // the connection is lost, which the page shows elsewhere; reconnecting reads them again
     }
     const ran = new Set(this.running.map(({ id }) => id));
     if (finishedIds(found) !== finishedIds(this.downloads)) void this.#host.readModels(); // perhaps while the page was hidden
@@ -65,7 +65,7 @@ export class InstalledModels {
     if (this.running.length > 0 && !document.hidden) this.#timer = setTimeout(() => void this.refreshDownloads(), POLL_INTERVAL_MS);
   }
 
-  /** Download a model by its name; where its license restricts, the person is asked first. Throws what keeps it from that. */
+  /** Download a model; where its license restricts, ask the person first. Throws the server's objection. */
   async download(name: string, accepted = false): Promise<void> {
     try {
       await this.#host.api.models.download(name, accepted);
@@ -76,13 +76,13 @@ export class InstalledModels {
     await this.refreshDownloads();
   }
 
-  /** Stop one that runs, or forget one that has ended. */
+  /** Stop a download in progress, or forget one that has ended. */
   async cancel({ id }: Download): Promise<void> {
     await this.#host.api.models.cancelDownload(id);
     await this.refresh();
   }
 
-  /** How many bytes that frees. */
+  /** Remove a model; returns the bytes freed. */
   async remove(model: string): Promise<number> {
     const { freed } = await this.#host.api.models.remove(model);
     await this.refresh();

@@ -1,17 +1,16 @@
-// The libraries: named collections of files, any of which a message can have searched.
+// Libraries: named collections of files that a message can search.
 
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
 import type { Library } from "../api/libraries.ts";
 
-/** Between two looks while files are being read. */
 const POLL_INTERVAL_MS = 700;
 
 export class Libraries {
   all = $state.raw<readonly Library[]>([]);
-  /** Whether they have been asked for with success. */
+  /** The list was read at least once. */
   known = $state(false);
-  /** Counts what may have changed in any of them. */
+  /** Counts the readings of the list, any of which may bring changes. */
   news = $state(0);
   readonly #api: Api;
   #looking = false;
@@ -21,7 +20,7 @@ export class Libraries {
     this.#api = api;
   }
 
-  /** Something has happened to files or libraries, by whose doing it may be. */
+  /** Files or libraries may have changed. */
   async refresh(): Promise<void> {
     if (this.#looking) {
       this.#again = true;
@@ -36,7 +35,7 @@ export class Libraries {
     this.#looking = false;
   }
 
-  /** Throws what keeps it from that, as the others do. */
+  /** Add a library; throws the server's objection, as do the methods below. */
   async add(name: string): Promise<Library> {
     const added = await this.#api.libraries.add(name);
     await this.#look();
@@ -48,7 +47,7 @@ export class Libraries {
     await this.#look();
   }
 
-  /** Erases it with its files. */
+  /** Delete a library with its files. */
   async remove(id: string): Promise<void> {
     await this.#api.libraries.remove(id);
     await this.#look();
@@ -60,7 +59,7 @@ export class Libraries {
       this.known = true;
       this.news += 1;
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error; // the connection is lost, which the page says elsewhere
+      if (!(error instanceof ApiError)) throw error; // the connection is lost, which the page shows elsewhere
     }
   }
 }

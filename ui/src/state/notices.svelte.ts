@@ -1,4 +1,4 @@
-// Short notices that something was done, with an undo while that is possible.
+// Short notices of what was done, with an undo where that is possible.
 
 const SHOWN_MS = 12_000;
 const MAX_NOTICES = 3;
@@ -25,7 +25,7 @@ export class Notices {
     this.all = this.all.filter((other) => other !== notice);
   }
 
-  /** Undo what this notice tells of, or the newest thing that can be undone. Says whether there was one. */
+  /** Undo the action of this notice, or of the newest that can be undone; false where there is none. */
   undo(notice = this.all.findLast(({ undo }) => undo !== null)): boolean {
     if (notice === undefined || notice.undo === null) return false;
     this.dismiss(notice);
@@ -33,7 +33,7 @@ export class Notices {
     return true;
   }
 
-  /** While the person is at them, they stay. */
+  /** Keep the notices while the person points at them. */
   hold(): void {
     for (const timer of this.#timers.values()) clearTimeout(timer);
   }

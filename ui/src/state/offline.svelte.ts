@@ -1,23 +1,23 @@
-// What the page does without its server, with the service worker: it knows that it is away, and that a new version came.
+// The page without its server, with the help of the service worker; and new versions of the page.
 
 type Wish = { readonly keep: string } | { readonly hold: readonly string[] } | { readonly refresh: true };
 
 const CHECK_DELAY_MS = 2000;
 
 export class Offline {
-  /** The server cannot be reached; what is shown is what was kept. */
+  /** The server can't be reached; what is shown is stored in the browser. */
   away = $state(false);
-  /** The server has another version of the page than this one. */
+  /** The server has another version of the page. */
   renewed = $state(false);
 
-  /** What became of a call: its response, or null where there was none. */
+  /** Note the result of a call: its response, or null where there was none. */
   note(response: Response | null): void {
     this.away = response === null || response.headers.has("X-Eclair-Kept");
   }
 
-  /** Have the worker keep the page. Only a page of this machine or one that came by https may have one. */
+  /** Register the service worker. Browsers allow one only on this machine or over https. */
   start(): void {
-    addEventListener("vite:preloadError", () => (this.renewed ||= !this.away)); // away, nothing can be fetched
+    addEventListener("vite:preloadError", () => (this.renewed ||= !this.away)); // while the server is away, nothing can be loaded
     if (import.meta.env.DEV || !("serviceWorker" in navigator)) return;
     const workers = navigator.serviceWorker;
     let known = workers.controller !== null;
@@ -34,7 +34,7 @@ export class Offline {
     setTimeout(() => void register(), CHECK_DELAY_MS);
   }
 
-  /** Keep this conversation as it stands on the server. */
+  /** Store this conversation in the browser as it is on the server. */
   keep(conversation: string): void {
     this.#wish({ keep: conversation });
   }

@@ -1,5 +1,5 @@
-// What a person likes: kept by the server, so that it is the same on every device, and mirrored in this
-// browser, so that the first paint is right and a change made without a connection is not lost.
+// A person's preferences: stored on the server, so that they are the same on every device, and mirrored in this
+// browser, so that the first paint is right and a change made offline isn't lost.
 
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
@@ -35,7 +35,7 @@ interface Mirror {
 export class Preferences {
   #kept = $state.raw<StoredPreferences>(DEFAULTS);
   #unsent = $state.raw<Partial<PreferenceValues>>({});
-  /** How the last change fares; null before there was one. */
+  /** The progress of the last change; null before there was one. */
   progress = $state<"saving" | "saved" | "waiting" | null>(null);
   problem = $state<string | null>(null);
 
@@ -51,7 +51,7 @@ export class Preferences {
     this.#recall();
   }
 
-  /** Dress the page and speak the language; the page is mounted after this. */
+  /** Apply the appearance and the language; the page is mounted after this. */
   async begin(): Promise<void> {
     await this.#apply();
     addEventListener("storage", (event) => {
@@ -65,7 +65,7 @@ export class Preferences {
     }
   }
 
-  /** Read what the server keeps, and send what it has not had yet. */
+  /** Read the server's preferences, and send the changes that it doesn't have. */
   async refresh(): Promise<void> {
     if (this.#sending) return;
     try {
@@ -78,7 +78,7 @@ export class Preferences {
     if (Object.keys(this.#unsent).length > 0) await this.#send();
   }
 
-  /** In force at once; the server hears of it when the hand rests. */
+  /** Apply a change at once, and send it once the typing pauses. */
   change(change: Partial<PreferenceValues>): void {
     this.#unsent = { ...this.#unsent, ...change };
     this.problem = null;
@@ -89,7 +89,7 @@ export class Preferences {
     this.#timer = setTimeout(() => void this.#send(), SAVE_DELAY_MS);
   }
 
-  /** From dark to light and back, whatever the system has. */
+  /** Switch between dark and light, whatever the system's theme. */
   switchTheme(): void {
     const { theme } = this.now;
     const dark = theme === "system" ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
@@ -115,7 +115,7 @@ export class Preferences {
     }
   }
 
-  /** Another device may have changed something else meanwhile: then this change goes on top of that. */
+  /** Another device may have changed something else meanwhile: then apply this change on top. */
   async #put(sent: Partial<PreferenceValues>): Promise<StoredPreferences> {
     for (;;) {
       try {
@@ -129,7 +129,7 @@ export class Preferences {
 
   #failed(error: ApiError): void {
     if (error.status >= 400 && error.status < 500 && error.status !== 401) {
-      this.#unsent = {}; // the server will never take it
+      this.#unsent = {}; // the server will never accept it
       this.problem = error.message;
       this.progress = null;
       this.#mirror();
@@ -170,7 +170,7 @@ export class Preferences {
   }
 }
 
-/** What is still to be sent after `sent` has been. */
+/** The changes that remain after `sent` was sent. */
 function without(unsent: Partial<PreferenceValues>, sent: Partial<PreferenceValues>): Partial<PreferenceValues> {
   const rest = Object.entries(unsent).filter(([name, value]) => sent[name as keyof PreferenceValues] !== value);
   return Object.fromEntries(rest);

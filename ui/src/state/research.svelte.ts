@@ -1,4 +1,4 @@
-// A research before it begins: what its report is to be on, and the plan, which the person changes as they like.
+// A research report before it begins: its topic, and the plan, which the person can edit.
 
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
@@ -7,13 +7,13 @@ import { MAX_QUESTIONS, parseResearchCommand } from "../lib/research.ts";
 import type { ResearchPlan } from "../api/web.ts";
 import type { Conversation } from "./conversation.svelte.ts";
 
-/** A question of the plan as it is being written. */
+/** A question of the plan. */
 export interface PlanQuestion {
   readonly id: number;
   readonly text: string;
 }
 
-/** A report that is asked for again, beside the message that `parent` was said after. */
+/** A report to be made again, as a sibling of the message after `parent`. */
 export interface RepeatedResearch {
   readonly parent: string | null;
   readonly questions: readonly string[];
@@ -22,16 +22,16 @@ export interface RepeatedResearch {
 export class Research {
   request = $state("");
   lines = $state.raw<readonly PlanQuestion[]>([]);
-  /** Who made the plan; null before there is one, and of one that was asked for before. */
+  /** Whether the model or a rule made the plan; null before there is one, and for a repeated one. */
   by = $state<ResearchPlan["by"] | null>(null);
   making = $state(false);
-  /** Whether it is on its way to the server. */
+  /** The request is on its way to the server. */
   going = $state(false);
   problem = $state("");
   readonly conversation: Conversation;
   readonly full = $derived(this.lines.length >= MAX_QUESTIONS);
   readonly #questions = $derived(this.lines.map(({ text }) => text.trim()).filter((text) => text !== ""));
-  /** Whether it can begin: there is a request with a question, and nobody answers there. */
+  /** It can begin: there is a topic with a question, and no answer is in progress. */
   readonly ready = $derived.by(() => this.request.trim() !== "" && this.#questions.length > 0 && !this.making && !this.going && !this.conversation.running);
   readonly #api: Api;
   readonly #how: () => AnswerOptions;
@@ -47,7 +47,7 @@ export class Research {
     this.lines = (again?.questions ?? []).map(line);
   }
 
-  /** Have a plan made of the request, in place of the one that is there. Whether there is one then. */
+  /** Plan the questions, replacing the current ones. True once there is a plan. */
   async plan(): Promise<boolean> {
     const request = this.request.trim();
     if (request === "" || this.making) return false;
@@ -69,7 +69,7 @@ export class Research {
     }
   }
 
-  /** The person turns away: a plan that is being made is given up. */
+  /** Stop planning when the person leaves. */
   leave(): void {
     this.#asking?.abort();
   }
@@ -78,7 +78,7 @@ export class Research {
     this.lines = this.lines.map((one) => (one.id === id ? { id, text } : one));
   }
 
-  /** Put an empty question after that one, or at the end; its id, or null where there is no room. */
+  /** Add an empty question after this one, or at the end; returns its id, or null where there is no room. */
   add(after: number | null = null): number | null {
     if (this.full) return null;
     const fresh = line("");
@@ -97,7 +97,7 @@ export class Research {
     if (from !== undefined && to !== undefined) this.lines = this.lines.with(at, to).with(at + by, from);
   }
 
-  /** Have the report written; what was asked leaves the composer then. Whether it was accepted. */
+  /** Request the report, and clear its topic from the composer. True when it was accepted. */
   async begin(): Promise<boolean> {
     if (!this.ready) return false;
     const { conversation, request } = this;

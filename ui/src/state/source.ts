@@ -1,4 +1,4 @@
-// What can be looked at beside the conversation: a passage, what of it an answer quotes, or a file as a whole.
+// Sources that can be shown next to the conversation: a passage, a quote in it, or a file.
 
 import type { Citation, Doubt, Message, Passage } from "../api/events.ts";
 
@@ -6,11 +6,11 @@ export interface Source {
   readonly file: string;
   readonly name: string;
   readonly page: number;
-  /** The passage, which is known even when its file is gone; null for a file as a whole. */
+  /** The passage, which is known even when its file was deleted; null for a file as a whole. */
   readonly passage: Passage | null;
-  /** What is marked: characters `start` to `end` of the document. */
+  /** The marked characters `start` to `end` of the document. */
   readonly marked: { readonly start: number; readonly end: number; readonly quote: string } | null;
-  /** What of a sentence no source says; null where the source is no doubtful one. */
+  /** The part of a sentence that no source supports; null where the source isn't that of a doubt. */
   readonly doubt: string | null;
 }
 
@@ -21,7 +21,7 @@ export function citationSource({ passages }: Message, { passage: number, quote, 
   return { ...passageSource(passage), page, marked: { start: quote_start, end: quote_end, quote } };
 }
 
-/** What is nearest to a sentence that nothing supports; null where nothing is near. */
+/** The passage nearest to an unsupported sentence; null where none is near. */
 export function doubtSource({ passages }: Message, { passage: number, about }: Doubt): Source | null {
   const passage = passages.find((one) => one.number === number);
   return passage === undefined ? null : { ...passageSource(passage), doubt: about };

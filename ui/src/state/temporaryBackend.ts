@@ -1,4 +1,5 @@
-// A temporary chat: its tree lives in this tab's memory alone, and the server answers without keeping a word.
+// The backend of a temporary chat: its tree is in this tab's memory alone, and the server answers without storing
+// anything.
 
 import type { AcceptedTurn, AnswerSettings, ConversationBackend, ConversationCalls, ConversationChanges, MessageTree, Turn, UnstoredTurn } from "../api/conversations.ts";
 import { ApiError } from "../api/client.ts";
@@ -10,7 +11,7 @@ import type { Conversation, Event, Message } from "../api/events.ts";
 import { END } from "../api/events.ts";
 import { Parser } from "../api/sse.ts";
 
-/** An answer as it comes, with every event so far. */
+/** An answer in progress, with every event so far. */
 interface Run {
   readonly id: string;
   readonly log: Event[];
@@ -18,7 +19,7 @@ interface Run {
   readonly waiting: Set<() => void>;
 }
 
-/** Stands where the server stands for a conversation that is kept. */
+/** Implements in the page what the server does for a stored conversation. */
 export class TemporaryBackend implements ConversationBackend {
   readonly #calls: Pick<ConversationCalls, "answer">;
   readonly #messages = new Map<string, Message>();
@@ -42,7 +43,7 @@ export class TemporaryBackend implements ConversationBackend {
     return this.#values(id);
   }
 
-  /** Take a message away with all that follows it; what stands beside it is shown then, or what it followed. */
+  /** Delete a message with everything after it, and show a sibling then, or else its parent. */
   async removeMessage(id: string, message: string): Promise<Conversation> {
     const parent = this.#messages.get(message)?.parent ?? null;
     const gone = new Set([message]);
@@ -53,7 +54,7 @@ export class TemporaryBackend implements ConversationBackend {
     return this.#values(id);
   }
 
-  /** Does nothing: the engine hears of it when it is asked. */
+  /** Does nothing: the engine gets the messages only with the question. */
   async prefill(): Promise<void> {}
 
   begin(id: string, turn: Turn, how: AnswerSettings): Promise<AcceptedTurn> {
@@ -126,7 +127,7 @@ export class TemporaryBackend implements ConversationBackend {
     return { id, leaf: this.#leaf, ...this.#how, ...rest };
   }
 
-  /** The message that is to be answered, which may be there already. */
+  /** The message to be answered, which may exist already. */
   #question(conversation: string, turn: Turn): Message {
     if ("text" in turn) return userMessage(conversation, { id: turn.id, parent: turn.parent, text: turn.text });
     const id = "retry" in turn ? turn.retry : this.#messages.get(turn.continue)?.parent;

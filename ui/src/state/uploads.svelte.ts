@@ -1,5 +1,4 @@
-// Files on their way to the server, in their order. One that did not arrive stays, with the reason, until it is
-// sent again or given up.
+// Uploads in order. A failed one stays, with the reason, until it is retried or dropped.
 
 import { ApiError } from "../api/client.ts";
 import type { FileState } from "../api/files.ts";
@@ -10,7 +9,7 @@ export interface Upload {
   readonly size: number;
   /** From 0 to 1. */
   readonly share: number;
-  /** Why it did not arrive; null while it may. */
+  /** Why it failed; null while it is in progress. */
   readonly problem: string | null;
 }
 
@@ -21,7 +20,7 @@ export interface UploadTarget {
 
 export class Uploads {
   files = $state.raw<readonly Upload[]>([]);
-  /** How many are still on their way. */
+  /** How many are in progress. */
   readonly going = $derived(this.files.filter(({ problem }) => problem === null).length);
   readonly #receiver: UploadTarget;
   readonly #atOnce: number;
@@ -30,7 +29,7 @@ export class Uploads {
   #waiting: string[] = [];
   #working = 0;
 
-  /** `atOnce` of them go up together; with one they arrive in their order. */
+  /** `maxConcurrent` of them are sent at once; with 1 they arrive in order. */
   constructor(receiver: UploadTarget, atOnce = 1) {
     this.#receiver = receiver;
     this.#atOnce = atOnce;
@@ -50,7 +49,7 @@ export class Uploads {
     this.#next();
   }
 
-  /** Send it no further, or forget that it did not arrive. */
+  /** Stop an upload, or dismiss a failed one. */
   drop(id: string): void {
     this.#waiting = this.#waiting.filter((other) => other !== id);
     this.#cuts.get(id)?.abort();

@@ -1,4 +1,4 @@
-// Whether the web is looked at: what a new chat begins with, and what the person is told of it the first time.
+// The web mode: the last choice, and the notice that is shown the first time.
 
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
@@ -11,8 +11,8 @@ const STORED_NOTICE = "eclair.web.told";
 const STATES: readonly Web[] = ["off", "auto", "on"];
 
 export class WebSearch {
-  /** What is to be said of the choice, null where nothing is; the first time also who is asked, empty where that is not
-   * known. */
+  /** The notice to show about a choice, null where there is none; the first time with the services in use, which are
+   * empty where unknown. */
   news = $state.raw<{ readonly web: Web; readonly services: string | null } | null>(null);
   readonly #api: Api;
 
@@ -20,12 +20,12 @@ export class WebSearch {
     this.#api = api;
   }
 
-  /** What was chosen last in this browser. */
+  /** The last choice in this browser. */
   get last(): Web | null {
     return STATES.find((state) => state === readStored(STORED_MODE)) ?? null;
   }
 
-  /** `aloud` where it is seen nowhere that it was chosen, as by keys. */
+  /** `announce` where no control shows the choice, as with a shortcut. */
   async choose(web: Web, aloud: boolean): Promise<void> {
     writeStored(STORED_MODE, web);
     const first = web !== "off" && readStored(STORED_NOTICE) === null;
@@ -33,7 +33,7 @@ export class WebSearch {
     if (first || aloud) this.news = { web, services: first ? await this.#asked() : null };
   }
 
-  /** The names of those that are asked; empty where the server does not say. */
+  /** The names of the services in use; empty where the server can't say. */
   async #asked(): Promise<string> {
     try {
       return serviceNames(await this.#api.web.services());
@@ -44,7 +44,7 @@ export class WebSearch {
   }
 }
 
-/** What comes after a choice: off, auto, on, and off again. */
+/** The next mode: off, auto, on, and off again. */
 export function nextWebMode(web: Web | null): Web {
   return STATES[(STATES.indexOf(web ?? "off") + 1) % STATES.length] ?? "off";
 }

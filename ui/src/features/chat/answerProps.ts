@@ -1,34 +1,34 @@
-// What the three kinds of answers are shown from.
+// The properties that all kinds of answers share.
 
 import type { AnswerOptions } from "../../api/conversations.ts";
 import type { Message, ImageRequest } from "../../api/events.ts";
 
-/** What a person can do with an answer. */
+/** The actions on an answer. */
 export interface AnswerActions {
-  /** Show the branch through that message. */
+  /** Show the branch through this message. */
   select(id: string): void;
   /** Answer again, with another model if one is named. */
   retry(model?: string): void;
-  /** Answer again otherwise; an answer that is being written is stopped for it. */
+  /** Answer again with other options; an answer in progress is stopped for it. */
   answerInstead(options: AnswerOptions): void;
-  /** Take the answer up where it ended. */
+  /** Resume the answer where it ended. */
   resume(): void;
-  /** Plan the report anew, for which these questions were looked into. */
+  /** Plan the report again, starting from these questions. */
   planAgain(questions: readonly string[]): void;
   remove(): void;
 }
 
 export interface AnswerProps {
   readonly message: Message;
-  /** Its versions, itself among them. */
+  /** Its versions, including this one. */
   readonly siblings: readonly Message[];
-  /** The question, and how images were wanted if they were. */
+  /** The question, and its image options if it asked for images. */
   readonly question: { readonly text: string; readonly wish: ImageRequest | null };
-  /** The conversation is at work, so that nothing else can be asked. */
+  /** An answer is in progress, so nothing else can be sent. */
   readonly busy: boolean;
-  /** Names of the models by id. */
+  /** The models' names by id. */
   readonly models: ReadonlyMap<string, string>;
-  /** The mode in which it may be answered instead, if any. */
+  /** The mode in which it can be answered instead, if any. */
   readonly otherMode: "flash" | "think" | null;
   readonly actions: AnswerActions;
 }

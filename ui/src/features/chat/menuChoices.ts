@@ -1,4 +1,4 @@
-// What the menu of an answer offers.
+// The entries of an answer's menu.
 
 import type { Message } from "../../api/events.ts";
 import type { Choice } from "../../components/Menu.svelte";

@@ -1,4 +1,4 @@
-// What a new chat suggests, by what the model that answers can be trusted with.
+// The suggestions of a new chat, by what the model is capable of.
 
 import type { Model } from "../../api/models.ts";
 import en from "../../lib/i18n/en.json";
@@ -7,16 +7,16 @@ import type { PlainKey } from "../../lib/i18n/translate.ts";
 export interface Suggestion {
   readonly name: PlainKey;
   readonly text: PlainKey;
-  /** A model that is not small. */
+  /** Only for a model that isn't small. */
   readonly able?: true;
-  /** The language that it must know besides the one it is asked in. */
+  /** A language that the model must know besides that of the page. */
   readonly language?: string;
 }
 
-/** What has to be known of a model. */
+/** What is needed of a model. */
 type Known = Pick<Model, "languages" | "size">;
 
-/** Those that ask for more come first: what is shown is the first three that fit. */
+/** The most demanding come first: the first three that fit are shown. */
 const SUGGESTIONS: readonly Suggestion[] = [
   { name: "compare", text: "compareText", able: true },
   { name: "plan", text: "planText", able: true },
@@ -26,20 +26,20 @@ const SUGGESTIONS: readonly Suggestion[] = [
   { name: "gather", text: "gatherText" },
 ];
 const MAX_SUGGESTIONS = 3;
-/** Bytes of a file; smaller ones hold models of under about three billion parameters. */
+/** Smaller files hold models of under about three billion parameters. */
 const MIN_CAPABLE_BYTES = 1_800_000_000;
 
-/** What to suggest for `model`; null is one of which nothing is known yet. */
+/** What to suggest for `model`; null where the model is still unknown. */
 export function suggestionsFor(model: Known | null): readonly Suggestion[] {
   return SUGGESTIONS.filter(({ able, language }) => (able !== true || isAble(model)) && (language === undefined || knows(model, language))).slice(0, MAX_SUGGESTIONS);
 }
 
-/** Whether the model is known not to speak the language of the page. */
+/** True where the model is known not to speak the page's language. */
 export function isForeign<M extends Known>(model: M | null, language: string): model is M {
   return !knows(model, language);
 }
 
-/** The text of a suggestion in the one language that nearly every model knows. */
+/** The text of a suggestion in English, which nearly every model knows. */
 export function inEnglish(text: PlainKey): string {
   return en[text];
 }

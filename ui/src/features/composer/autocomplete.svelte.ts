@@ -1,4 +1,4 @@
-// What is offered while a command, a model or a library is being typed, and what choosing it does.
+// Suggestions while a command, a model or a library is being typed, and what choosing one does.
 
 import type { Library } from "../../api/libraries.ts";
 import { t } from "../../lib/i18n/translate.ts";
@@ -13,14 +13,14 @@ import type { Option } from "./Autocomplete.svelte";
 
 export interface Field {
   now(): { readonly app: App; readonly conversation: Conversation; readonly caret: number; readonly focused: boolean };
-  /** Into the text field, at a place. */
+  /** Focus the text field, at a position. */
   back(at: number): Promise<void>;
-  /** Ask for what a saved prompt leaves blank. */
+  /** Ask for the variables of a saved prompt. */
   fill(prompt: SavedPrompt): void;
 }
 
 export class Autocompletion {
-  /** Which of them the keys are at. */
+  /** The index of the highlighted suggestion. */
   active = $state(0);
   readonly #field: Field;
   /** The text in which the person closed the list. */
@@ -39,13 +39,13 @@ export class Autocompletion {
     this.#field = field;
   }
 
-  /** Something else was typed. */
+  /** The text has changed. */
   renew(): void {
     this.active = 0;
     this.#closed = null;
   }
 
-  /** Whether the key was for the list. */
+  /** True where the list has handled the key. */
   steered({ key, shiftKey, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
     const { length } = this.options;
     if (length === 0 || shiftKey || ctrlKey || metaKey || altKey) return false;
@@ -70,7 +70,7 @@ export class Autocompletion {
     });
   }
 
-  /** A temporary chat has none searched: the server is told nothing that would be kept. */
+  /** A temporary chat searches no libraries: the server must not get anything that it would store. */
   #libraries(): Option[] {
     const { app, conversation } = this.#field.now();
     if (conversation.temporary) return [];
@@ -110,7 +110,7 @@ export class Autocompletion {
     this.#field.fill(saved);
   }
 
-  /** Replace what was typed to ask for it. */
+  /** Replace the text that was typed for it. */
   async #put(text: string): Promise<void> {
     const { conversation, caret } = this.#field.now();
     const from = this.#wanted?.from ?? 0;

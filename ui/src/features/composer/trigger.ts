@@ -1,10 +1,10 @@
-// What the composer is being asked for while the person types: a command, or a model or library.
+// Finds out whether the person is typing a command, a model or a library.
 
 /** `/words` at the very beginning, or `@words` after white space, up to the caret. */
 export interface Trigger {
   readonly kind: "command" | "mention";
   readonly words: string;
-  /** Where it begins, its sign included. */
+  /** Where it begins, including its sign. */
   readonly from: number;
 }
 
@@ -15,8 +15,8 @@ export function findTrigger(text: string, caret: number): Trigger | null {
   return at === undefined ? null : { kind: "mention", words: at, from: caret - at.length - 1 };
 }
 
-/** Those whose name has the words, the best first: at its beginning, at that of a word, anywhere, letter by letter.
- * A slash before the name does not count. */
+/** The items whose name matches, best first: at its start, at a word's start, anywhere, letter by letter. A slash before
+ * the name doesn't count. */
 export function matchOptions<T extends { readonly name: string }>(options: readonly T[], words: string): T[] {
   const ranked = options.map((option) => ({ option, rank: rank(option.name, words) })).filter(({ rank }) => rank < 4);
   return ranked.toSorted((a, b) => a.rank - b.rank).map(({ option }) => option);

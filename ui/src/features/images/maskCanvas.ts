@@ -1,6 +1,5 @@
-// The part of a picture that may change, as it is painted over it: strokes, steps back, and the mask that a model takes.
+// The canvas of a mask: strokes, undo, and the mask as a PNG.
 
-/** So many strokes can be taken back. */
 const STEPS = 12;
 
 export interface Point {
@@ -8,7 +7,7 @@ export interface Point {
   readonly y: number;
 }
 
-/** What is painted is opaque in any colour; the rest is transparent. Lengths are the canvas's own pixels. */
+/** Painted pixels are opaque, in any color; the rest is transparent. Lengths are pixels of the canvas. */
 export class Paint {
   readonly #canvas: HTMLCanvasElement;
   readonly #pen: CanvasRenderingContext2D;
@@ -25,20 +24,20 @@ export class Paint {
     return this.#before.length;
   }
 
-  /** What follows, until this is called again, is taken back as one. */
+  /** Begin a step that can be undone. */
   begin(): void {
     this.#before.push(this.#all());
     if (this.#before.length > STEPS) this.#before.shift();
   }
 
-  /** A line, or a dot where it ends as it begins. */
+  /** Draw a line, or a dot where both points are the same. */
   stroke(from: Point, to: Point, width: number, colour: string, erases: boolean): void {
     this.#pen.globalCompositeOperation = erases ? "destination-out" : "source-over";
     this.#pen.strokeStyle = colour;
     this.#pen.lineWidth = width;
     this.#pen.beginPath();
     this.#pen.moveTo(from.x, from.y);
-    this.#pen.lineTo(to.x + 0.01, to.y); // a line of no length is not drawn
+    this.#pen.lineTo(to.x + 0.01, to.y); // a line without length isn't drawn
     this.#pen.stroke();
   }
 
@@ -51,7 +50,7 @@ export class Paint {
     this.#pen.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
   }
 
-  /** Paint what a mask leaves free. */
+  /** Paint the area that a mask leaves transparent. */
   take(mask: CanvasImageSource, colour: string): void {
     const { width, height } = this.#canvas;
     this.#pen.globalCompositeOperation = "source-over";
@@ -61,7 +60,7 @@ export class Paint {
     this.#pen.drawImage(mask, 0, 0, width, height);
   }
 
-  /** How much of the picture is painted, between 0 and 1. */
+  /** The painted share of the image, from 0 to 1. */
   share(): number {
     const { data } = this.#all();
     let painted = 0;
@@ -69,7 +68,7 @@ export class Paint {
     return (painted * 4) / 255 / data.length;
   }
 
-  /** A PNG that is transparent where it is painted. */
+  /** A PNG that is transparent where the canvas is painted. */
   async mask(): Promise<Blob> {
     const { width, height } = this.#canvas;
     const made = new OffscreenCanvas(width, height);

@@ -1,9 +1,9 @@
-// Finding by a few letters: each word of the query must be in the text, whole or letter by letter, accents aside.
+// Fuzzy matching: each word of the query must be in the text, whole or letter by letter, ignoring accents.
 
 export interface Match {
-  /** Higher is nearer. */
+  /** Higher is better. */
   readonly score: number;
-  /** What of the text was matched, as [from, to), in order. */
+  /** The matched ranges of the text, as [from, to), in order. */
   readonly ranges: readonly (readonly [number, number])[];
 }
 
@@ -12,7 +12,7 @@ const START = 60;
 const INSIDE = 30;
 const SCATTERED = 10;
 
-/** How well `text` answers to `query`; null where it does not. */
+/** Match `text` against `query`; null where it doesn't match. */
 export function match(query: string, text: string): Match | null {
   const [plain, places] = fold(text);
   const taken: [number, number][] = [];
@@ -37,7 +37,7 @@ function inOne(word: string, text: string): Match | null {
   return best;
 }
 
-/** Letters in their order with others between; those that begin a word count more, gaps count less. */
+/** Match letters in order with gaps; letters that begin a word count more, gaps count less. */
 function scattered(word: string, text: string): Match | null {
   const ranges: [number, number][] = [];
   let score = SCATTERED;
@@ -56,7 +56,7 @@ function isStart(text: string, at: number): boolean {
   return at === 0 || !/[\p{L}\p{N}]/u.test(text.charAt(at - 1)) || !/[\p{L}\p{N}]/u.test(text.charAt(at));
 }
 
-/** In lower case and without accents, and for each place in that where it is in `text`. */
+/** The text in lower case without accents, and for each position in it the one in `text`. */
 function fold(text: string): [string, number[]] {
   let plain = "";
   const places: number[] = [];

@@ -1,4 +1,4 @@
-// What the command palette lists: actions, settings, models and conversations, the nearest first.
+// The entries of the command palette: actions, settings, models and conversations, best matches first.
 
 import type { Hit } from "../../api/events.ts";
 import { type PlainKey, t } from "../../lib/i18n/translate.ts";
@@ -15,9 +15,9 @@ export interface Item {
   readonly text: string;
   readonly ranges: Match["ranges"];
   readonly keys: string;
-  /** An excerpt of a message, in which what was found is marked. */
+  /** An excerpt of a message, with its matches marked. */
   readonly excerpt: string;
-  /** It is what holds now. */
+  /** It is the current choice. */
   readonly current: boolean;
   run(): void | Promise<unknown>;
 }
@@ -29,7 +29,7 @@ export interface Group {
 
 type Entry = Omit<Item, "ranges" | "keys" | "excerpt" | "current"> & Partial<Pick<Item, "keys" | "current">>;
 
-/** The groups that hold something; `hits` are messages that the server found. */
+/** The groups that aren't empty; `hits` are messages that the server found. */
 export function groups(app: App, query: string, hits: readonly Hit[], onlyModels: boolean): Group[] {
   if (onlyModels) return kept([nearest("models", models(app), query)]);
   const found = [

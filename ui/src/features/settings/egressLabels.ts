@@ -1,4 +1,4 @@
-// What is said of outgoing connections.
+// Labels of the audit log.
 
 import type { EgressPolicy, Purpose, Verdict } from "../../api/egress.ts";
 import type { PlainKey } from "../../lib/i18n/translate.ts";
@@ -25,7 +25,7 @@ export const POLICY_LABELS: Readonly<Record<EgressPolicy, PlainKey>> = {
   open: "egressOpen",
 };
 
-/** What was asked of the host: the address without its beginning; empty for its front page. */
+/** The requested address without scheme and host; empty for a host's front page. */
 export function requestPath(url: string): string {
   try {
     const { pathname, search } = new URL(url);

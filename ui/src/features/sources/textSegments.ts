@@ -1,8 +1,8 @@
-// A page's text in pieces that can be shown: blocks as they are, rows gathered into tables, and in each what is marked.
+// Splits a page's text for display: its blocks, rows gathered into tables, and the marked part.
 
 import type { DocumentPage, PageBlock } from "../../api/files.ts";
 
-/** A stretch of text; `hit` where it is marked. */
+/** A piece of text; `hit` where it is marked. */
 export interface Piece {
   readonly text: string;
   readonly hit: boolean;
@@ -14,7 +14,7 @@ export type Shown =
   | { readonly kind: "list"; readonly items: readonly { readonly depth: number; readonly pieces: readonly Piece[] }[] }
   | { readonly kind: "table"; readonly head: readonly string[]; readonly rows: readonly TableRow[] };
 
-/** `ref` says where the row stands in its sheet, such as `A2:F2`. */
+/** `ref` is the position of the row in its sheet, such as `A2:F2`. */
 export interface TableRow {
   readonly ref: string | null;
   readonly cells: readonly (readonly Piece[])[];
@@ -25,7 +25,7 @@ interface Span {
   readonly end: number;
 }
 
-/** The blocks of a page; `marked` counts in the whole document. */
+/** The blocks of a page; `marked` is an offset in the whole document. */
 export function textSegments(page: DocumentPage, marked: Span | null): Shown[] {
   const text = Array.from(page.text);
   const hit = marked === null ? { start: 0, end: 0 } : { start: marked.start - page.start, end: marked.end - page.start };
@@ -60,7 +60,7 @@ function one(text: readonly string[], block: PageBlock, cut: (span: Span) => Pie
   }
 }
 
-/** Rows as a table: each says `column: cell; column: cell`. */
+/** Rows as a table; each row reads `column: cell; column: cell`. */
 function sheet(text: readonly string[], rows: readonly PageBlock[], cut: (span: Span) => Piece[]): Shown {
   const head: string[] = [];
   const read = rows.map((row) => {
@@ -74,7 +74,7 @@ function sheet(text: readonly string[], rows: readonly PageBlock[], cut: (span: 
   return { kind: "table", head, rows: read.map(({ ref, cells }) => ({ ref, cells: head.map((name) => cells.get(name) ?? []) })) };
 }
 
-/** The cells of a row with their columns' names. What has no name goes on where the cell before it ended. */
+/** The cells of a row with their columns' names. A part without a name continues the cell before it. */
 function named(text: readonly string[], row: Span): { name: string; cell: Span }[] {
   const found: { name: string; cell: Span }[] = [];
   for (const part of between(text, row, "; ")) {
@@ -100,7 +100,7 @@ function lines(text: readonly string[], span: Span): Span[] {
   return between(text, span, "\n").filter(({ start, end }) => text.slice(start, end).some((c) => c.trim() !== ""));
 }
 
-/** A span cut where `mark` stands in it. */
+/** Split a span at every `mark`. */
 function between(text: readonly string[], { start, end }: Span, mark: string): Span[] {
   const spans: Span[] = [];
   let from = start;
@@ -114,7 +114,7 @@ function between(text: readonly string[], { start, end }: Span, mark: string): S
   return spans;
 }
 
-/** A span before, in and after what is marked. */
+/** Split a span into the parts before, in and after the marked one. */
 function split(text: readonly string[], { start, end }: Span, hit: Span): Piece[] {
   const from = Math.min(Math.max(hit.start, start), end);
   const to = Math.max(Math.min(hit.end, end), from);

@@ -27,7 +27,7 @@ export const LANGUAGES: Readonly<Record<string, string>> = {
   sv: "svenska",
 };
 
-/** The first of the wanted languages that is offered; English where none is. */
+/** The first wanted language that is offered, else English. */
 export function firstAvailable(wanted: readonly string[], offered: readonly string[]): string {
   const codes = wanted.map((tag) => tag.toLowerCase().split("-")[0] ?? "");
   return codes.find((code) => offered.includes(code)) ?? "en";

@@ -1,4 +1,4 @@
-// Which languages this build has, and speaking one of them. Each but English is a file of its own, fetched when needed.
+// Loads the page's language. English is built in; every other language is a file, loaded when needed.
 
 import en from "./en.json";
 import { firstAvailable, LANGUAGES } from "./languages.ts";
@@ -6,17 +6,17 @@ import { currentLanguage, setLanguage, type Translation } from "./translate.ts";
 
 const files = import.meta.glob<Translation>(["./??.json", "!./en.json"], { import: "default" });
 
-/** The codes of the languages that can be spoken, in the order of their own names. */
+/** The codes of the available languages, sorted by their own names. */
 export const availableLanguages: readonly string[] = Object.keys(LANGUAGES).filter((code) => code === "en" || fileOf(code) in files);
 
-/** The language that was chosen, or else the browser's first one that is here. */
+/** The chosen language, or else the browser's first available one. */
 export function chooseLanguage(language: string | null, browser: readonly string[]): string {
   return firstAvailable(language === null ? browser : [language, ...browser], availableLanguages);
 }
 
 let wanted = "en";
 
-/** Speak it from now on; false where its file cannot be fetched, and what was spoken stays. */
+/** Switch to a language; false where its file can't be loaded, and the old language stays. */
 export async function loadLanguage(language: string): Promise<boolean> {
   wanted = language;
   if (language === currentLanguage()) return true;
@@ -28,7 +28,7 @@ export async function loadLanguage(language: string): Promise<boolean> {
 async function wordsOf(language: string): Promise<Translation | null> {
   const file = files[fileOf(language)];
   if (file === undefined) return en;
-  return file().catch(() => null); // the server is gone, or has been updated since
+  return file().catch(() => null); // the server can't be reached, or has been updated since
 }
 
 function fileOf(language: string): string {

@@ -1,31 +1,31 @@
-// Splits growing markdown into top-level blocks, so that each step parses and renders the last ones only.
+// Splits growing Markdown into top-level blocks, so that each update parses and renders only the last ones.
 
 import type { Token } from "marked";
 import { html, lex, type Links } from "./render.ts";
 
 export interface Block {
-  /** What it was made from; the blocks' sources joined are the text. */
+  /** Its Markdown source; the sources of all blocks joined are the text. */
   readonly source: string;
   readonly html: string;
 }
 
-/** More text can still change this many blocks at the end: a list, say, and the paragraph that may yet join it. */
+/** More text can still change this many blocks at the end, such as a list and a paragraph that may yet join it. */
 const OPEN = 3;
 
 export class Blocks {
   #text = "";
   #blocks: Block[] = [];
-  /** Every definition in the text, and those among them that are settled. */
+  /** All link definitions of the text, and those that are settled. */
   #links: Links = {};
   #settledLinks: Links = {};
-  /** How many blocks, and how much of the text, no further text can change. */
+  /** How many blocks, and how much of the text, more text can't change. */
   #settled = 0;
   #offset = 0;
 
-  /** The blocks of `text`, which usually begins with what was given before. Unchanged ones are the same objects. */
+  /** The blocks of `text`, which usually continues the text of the last call. Unchanged blocks are the same objects. */
   update(source: string): readonly Block[] {
     const text = source.replace(/\r\n?/g, "\n");
-    if (!text.startsWith(this.#text)) this.#unsettle(); // a mark came in between; the blocks without one stay
+    if (!text.startsWith(this.#text)) this.#unsettle(); // a mark was inserted; the blocks before it stay
     this.#text = text;
     let lexed = lex(text.slice(this.#offset), this.#settledLinks);
     const linked = same(lexed.links, this.#links);
@@ -38,13 +38,13 @@ export class Blocks {
     return this.#blocks;
   }
 
-  /** As `update`, but parsed from the start: the last word on a text that is complete. */
+  /** Like `update`, but parsed from the start, for a complete text. */
   finish(source: string): readonly Block[] {
     this.#unsettle();
     return this.update(source);
   }
 
-  /** `linked` where links mean what they did, so that a block of the same source is the same block. */
+  /** `linked` where link definitions are unchanged, so that a block with the same source is the same block. */
   #take(groups: Token[][], linked: boolean): void {
     const tail = groups.map((tokens, i) => this.#block(tokens, this.#settled + i, linked));
     const before = this.#blocks;
@@ -73,7 +73,7 @@ export class Blocks {
   }
 }
 
-/** Tokens that stand together: blank lines and definitions go with what is before them. */
+/** Group tokens: blank lines and definitions belong to what precedes them. */
 function group(tokens: Token[]): Token[][] {
   const groups: Token[][] = [];
   for (const token of tokens) {

@@ -1,5 +1,5 @@
-// The marks that `cited.ts` put behind sentences become buttons: the number of a source, or a question mark where no
-// source says so.
+// Turns the marks that citations.ts put after sentences into buttons: a source's number, or a question mark where no
+// source supports the sentence.
 
 import type { TokenizerAndRendererExtension } from "marked";
 import { t } from "../i18n/translate.ts";
@@ -26,7 +26,7 @@ export const source: TokenizerAndRendererExtension = {
   },
 };
 
-/** HTML without marks where no button could be made of them, as within code. */
+/** Remove marks that can't become buttons, as within code. */
 export function unmarked(html: string): string {
   return html.replace(SIGNS, "");
 }

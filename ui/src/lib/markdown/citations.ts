@@ -1,34 +1,34 @@
-// Where the marks of sources and doubts stand in an answer's text. A mark is put behind its sentence before the text is
-// rendered: a sign that is no letter and no space, so that emphasis around it means what it meant, and that `mark.ts`
-// makes a button of. The server counts characters, and a place that Markdown reads as more than text takes no mark.
+// Places the marks of sources and doubts in an answer's text. A mark is put after its sentence before the text is
+// rendered: a character that is no letter and no space, so that emphasis around it is unaffected and citationMark.ts
+// can make a button of it. The server counts characters, and a place where Markdown has more than text gets no mark.
 
 import { utf16Offset } from "../documents.ts";
 import type { Message } from "../../api/events.ts";
 
-/** Encloses a mark: `key.number`. In the text itself it says nothing and is left out. */
+/** Encloses a mark: `key.number`. In the text itself it has no meaning and is removed. */
 export const SIGN = "\ufffc";
 
-/** A bare address of so many characters, which would swallow the mark behind it, is kept apart from that. */
+/** A bare address of this length would swallow the mark after it, so they are separated. */
 const LINK = 300;
 
-/** A sentence's mark: `c0` of the message's first citation, `d0` of its first doubt, which have no number. */
+/** The mark of a sentence: `c0` is the first citation of the message, `d0` the first doubt, which has no number. */
 export interface Mark {
   readonly key: string;
   readonly number: number | null;
 }
 
 interface Place extends Mark {
-  /** What is replaced by it, in UTF-16 units: nothing, or the same number as the model wrote it. */
+  /** The range that it replaces, in UTF-16 units: empty, or the number that the model wrote itself. */
   readonly from: number;
   readonly to: number;
 }
 
-/** What goes between the marks of a sentence and its text: as the page reads it. */
+/** What separates marks, and a mark from its sentence, in the rendered page. */
 export function withMarks(text: string, message: Message, index: number): string {
   return insertMarks(text, message, index, ({ key, number }) => `${SIGN}${key}.${number ?? ""}${SIGN}`);
 }
 
-/** The text of part `index` with `put` of each mark in its place. */
+/** The text of part `index` with `put` of each mark inserted. */
 export function insertMarks(text: string, message: Message, index: number, put: (mark: Mark) => string): string {
   const places = placesIn(text, message, index);
   if (places.length === 0) return text.replaceAll(SIGN, "");
@@ -43,7 +43,7 @@ export function insertMarks(text: string, message: Message, index: number, put: 
   return said + text.slice(at).replaceAll(SIGN, "");
 }
 
-/** The marks of a part in their order. */
+/** The marks of a part, in order. */
 function placesIn(text: string, { citations, doubts }: Message, index: number): Place[] {
   const marks = [
     ...citations.map((one, i) => ({ ...one, key: `c${i}`, number: one.passage })),
@@ -58,10 +58,10 @@ function placesIn(text: string, { citations, doubts }: Message, index: number): 
   return places.toSorted((a, b) => a.from - b.from || (a.number ?? Infinity) - (b.number ?? Infinity));
 }
 
-/** What may still stand between a sentence's stop and its end. */
+/** What may follow a sentence's full stop and still belong to it. */
 const TAIL = /^[\s.!?…"'”’“»›)*_~\][\d^]*$/;
 
-/** Where the mark of a sentence goes; null where there is no place for it. */
+/** The position for the mark of a sentence; null where there is none. */
 function placeOf(text: string, start: number, end: number, number: number | null): { from: number; to: number } | null {
   if (number !== null) {
     const written = new RegExp(`[ \\u00a0\\u202f]?\\[\\^?${number}\\](?![(\\[:])`, "g");

@@ -1,13 +1,13 @@
-// The languages of code: what they are called, which files hold them, and which grammar reads them.
+// The languages of code: their labels, file extensions and grammars.
 
 export interface Language {
-  /** The grammar that colours it, by its name in setting.ts. */
+  /** The grammar that highlights it, by its name in typesetting.ts. */
   readonly grammar: string;
   readonly label: string;
   readonly ending: string;
 }
 
-/** `grammar label ending other names`, a space between. */
+/** `grammar label extension aliases`, separated by spaces. */
 const TABLE = `
 bash Shell sh sh shell zsh console shell-session terminal
 c C c h
@@ -68,7 +68,7 @@ for (const line of TABLE.trim().split("\n")) {
 }
 LANGUAGES.set("mermaid", { grammar: "plaintext", label: "Mermaid", ending: "mmd" });
 
-/** The language by one of its names, in any case. */
+/** Find a language by one of its names, in any case. */
 export function language(name: string): Language | undefined {
   return LANGUAGES.get(name.toLowerCase());
 }
@@ -76,7 +76,7 @@ export function language(name: string): Language | undefined {
 const NAMED = /(?:^|[\s:{])(?:(?:title|file|filename|name)=)?["']?([\w./@+-]*\w\.\w{1,12}|Dockerfile|Makefile)["']?(?:[\s}]|$)/;
 const FIRST = /^\s*(?:#|\/\/|--|%|;|<!--|\/\*)\s*(?:file(?:name)?:\s*)?([\w./@+-]*\w\.\w{1,12})\s*(?:-->|\*\/)?\s*(?:\n|$)/i;
 
-/** What a file with this code would be called: as the fence or the first line says, or by its language. */
+/** The file name for a block of code: from the fence or the first line, or by its language. */
 export function fileName(info: string, code: string): string {
   const [name = ""] = info.split(/[\s:{]/);
   const rest = info.slice(name.length);

@@ -1,9 +1,9 @@
-// The page in which diagrams are drawn, a frame out of sight. Only here may a style stand inline, and from here nothing
-// can be fetched; what is drawn leaves it as a picture. `markdown/diagrams.ts` opens it and asks.
+// The hidden frame in which diagrams are drawn. Only here are inline styles allowed, and nothing can be fetched from
+// here; the result leaves as an image. diagrams.ts opens it and sends requests.
 
 import mermaid, { type MermaidConfig } from "mermaid";
 
-/** Colours as `#rrggbb` by what they are for, and the text's font and size. */
+/** Colors as `#rrggbb` by role, and the font and size of the text. */
 export interface DiagramTheme {
   readonly dark: boolean;
   readonly paper: string;
@@ -13,18 +13,18 @@ export interface DiagramTheme {
   readonly soft: string;
   readonly line: string;
   readonly note: string;
-  /** As many as there are, for what is told apart by colour; `paper` can be read on each. */
+  /** The palette of things told apart by color; `paper` is legible on each. */
   readonly tones: readonly string[];
   readonly font: string;
   readonly size: string;
 }
 
-/** A picture and what its author calls it, or why there is none. */
+/** An image and its author's title, or the reason why there is none. */
 export type DrawnDiagram = { readonly svg: string; readonly title: string } | { readonly fault: string };
 
 export type DrawDiagram = (text: string, look: DiagramTheme) => Promise<DrawnDiagram>;
 
-/** What a diagram's own text may not set: it is drawn as everything else on the page. */
+/** What a diagram's text may not set: all diagrams share the page's look. */
 const OURS = ["theme", "themeVariables", "themeCSS", "darkMode", "fontFamily", "altFontFamily", "fontSize", "htmlLabels", "look", "dompurifyConfig"];
 const ALWAYS = ["secure", "securityLevel", "startOnLoad", "maxTextSize", "suppressErrorRendering", "maxEdges"];
 const MAX_FAULT_CHARS = 160;
@@ -32,7 +32,7 @@ const MAX_FAULT_CHARS = 160;
 let last: Promise<unknown> = Promise.resolve();
 let count = 0;
 
-/** One after another, since the library has one look at a time. */
+/** One after another, since the library has one global theme. */
 export const draw: DrawDiagram = (text, look) => {
   const drawn = last.then(() => drawOne(text, look));
   last = drawn;
@@ -41,7 +41,7 @@ export const draw: DrawDiagram = (text, look) => {
 
 async function drawOne(text: string, look: DiagramTheme): Promise<DrawnDiagram> {
   try {
-    // A mind map sets its root askew unless its labels are HTML; everywhere else text can be read by more programs.
+    // A mind map misplaces its root unless its labels are HTML; elsewhere more programs can read text.
     mermaid.initialize({ ...dress(look), htmlLabels: /^\s*mindmap\b/m.test(text) });
     const { svg } = await mermaid.render(`diagram-${++count}`, text);
     return finish(svg, look);
@@ -65,7 +65,7 @@ function dress(look: DiagramTheme): MermaidConfig {
     ...scale("pie", 1, 12, tones), ...scale("cScale", 0, 12, tones), ...scale("cScaleLabel", 0, 12, [paper]),
     ...scale("git", 0, 8, tones), ...scale("gitBranchLabel", 0, 8, [paper]),
   };
-  const themeCSS = `.lineWrapper line { stroke: ${soft} !important; }`; // a time line's would be as its words are, on paper
+  const themeCSS = `.lineWrapper line { stroke: ${soft} !important; }`; // a timeline's boxes would have the color of its text
   const secure = [...ALWAYS, ...OURS];
   return { themeCSS, securityLevel: "strict", suppressErrorRendering: true, startOnLoad: false, theme: "base", themeVariables, fontFamily: font, secure };
 }
@@ -78,7 +78,7 @@ function scale(name: string, from: number, count: number, values: readonly strin
   return Object.fromEntries(Array.from({ length: count }, (_, i) => [`${name}${from + i}`, values[i % values.length] ?? ""]));
 }
 
-/** The picture as a document of its own, as large as it is, which names nothing outside itself. */
+/** The image as a document of its own, at full size, without references to anything outside. */
 function finish(svg: string, { ink, paper }: DiagramTheme): DrawnDiagram {
   const root = new DOMParser().parseFromString(svg, "text/html").querySelector("svg");
   if (root === null) return { fault: "" };
@@ -97,7 +97,7 @@ function finish(svg: string, { ink, paper }: DiagramTheme): DrawnDiagram {
   return { svg: new XMLSerializer().serializeToString(root), title: title.filter(Boolean).join(". ") };
 }
 
-/** Where the text gives a node a colour of its own, its words take the one of `inks` that can be read on it. */
+/** Where the diagram gives a node a color of its own, give its text the one of `inks` that is legible on it. */
 function contrast(node: Element, inks: readonly [string, string]): void {
   const shape = node.querySelector('[style*="fill:"]:not(.label, .label *)');
   const label = node.querySelector<SVGElement>(".label");
@@ -108,14 +108,14 @@ function contrast(node: Element, inks: readonly [string, string]): void {
   for (const word of label.querySelectorAll<SVGElement>("text, tspan")) word.style.setProperty("fill", ink, "important");
 }
 
-/** Of `rgb(…)` or `#rrggbb`. */
+/** Parse `rgb(…)` or `#rrggbb`. */
 function lightness(colour: string): number {
   const parts = colour.startsWith("#") ? colour.match(/[\da-f]{2}/g)?.map((part) => parseInt(part, 16)) : colour.match(/[\d.]+/g)?.map(Number);
   const [red = 0, green = 0, blue = 0] = parts ?? [];
   return 0.21 * red + 0.72 * green + 0.07 * blue;
 }
 
-/** The first line of what went wrong. */
+/** The first line of an error. */
 function reason(error: unknown): string {
   const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
   return line.replace(/[:\s]+$/, "").slice(0, MAX_FAULT_CHARS);

@@ -1,22 +1,22 @@
-// Diagrams: a complete block of Mermaid becomes a picture, with its text one click away. The library is fetched with
-// the first one, into a frame that only draws; the page shows an image, in which nothing acts. A diagram is drawn
-// again when the page is dressed otherwise.
+// Diagrams: a complete block of Mermaid becomes an image, with its text one click away. The library is loaded with the
+// first one, into a frame that only draws; the page shows an image, in which nothing can act. A diagram is drawn again
+// when the page's appearance changes.
 
 import "./diagrams.css";
 import type { DiagramTheme, DrawDiagram, DrawnDiagram } from "./diagramFrame.ts";
 import { t } from "../i18n/translate.ts";
 
 const MAX_DIAGRAM_CHARS = 50_000;
-/** So many are kept, for turns that leave the page and come back. */
+/** Images kept for turns that leave the page and come back. */
 const MAX_CACHED_DIAGRAMS = 100;
 const AS_SVG = "data:image/svg+xml;charset=utf-8,";
 
 const drawings = new Map<string, Promise<DrawnDiagram>>();
-/** What each block was last drawn from. */
+/** The source that each block was last drawn from. */
 const shown = new WeakMap<Element, string>();
 let frame: Promise<DrawDiagram | null> | undefined;
 
-/** Draws what the block says, unless that is what it shows. */
+/** Draw the diagram of a block, unless it shows it already. */
 export async function drawBlock(block: HTMLElement): Promise<void> {
   const text = block.querySelector("code")?.textContent ?? "";
   const look = now();
@@ -46,7 +46,7 @@ async function ask(text: string, look: DiagramTheme): Promise<DrawnDiagram> {
   return { fault: t("unreached") };
 }
 
-/** The frame's hand, or null where it could not be fetched. */
+/** The frame's port; null where the frame couldn't be loaded. */
 function open(): Promise<DrawDiagram | null> {
   const made = document.createElement("iframe");
   made.title = t("diagram");
@@ -89,7 +89,7 @@ function show(block: HTMLElement, { svg, title }: Extract<DrawnDiagram, { svg: s
   block.classList.add("drawn");
 }
 
-/** Says why there is no picture; the text is what there is to see. */
+/** Say why there is no image; the text stays visible. */
 function wrong(block: HTMLElement, reason: string): void {
   shown.delete(block);
   for (const made of block.querySelectorAll(".diagram, [data-do=diagram], [data-do=svg]")) made.remove();
@@ -115,7 +115,7 @@ function tool(does: string, label: string): HTMLButtonElement {
   return button;
 }
 
-/** What the tokens are at the moment. */
+/** The current design tokens. */
 function now(): DiagramTheme {
   const probe = document.createElement("span");
   document.body.append(probe);
@@ -133,7 +133,7 @@ function now(): DiagramTheme {
   return { dark: paper < ink, paper, ink, ...named, tones, font: fontFamily, size: fontSize };
 }
 
-/** `rgb(43, 33, 27)` as `#2b211b`; of two greys the darker one is the lesser. */
+/** Convert `rgb(43, 33, 27)` to `#2b211b`; of two greys, the darker one sorts first. */
 function hex(colour: string): string {
   return `#${[...colour.matchAll(/\d+/g)].slice(0, 3).map(([part]) => Number(part).toString(16).padStart(2, "0")).join("")}`;
 }

@@ -1,23 +1,23 @@
-// Text as HTML. Characters that turn the direction of what follows are shown, and act on nothing but themselves.
+// Text as HTML. Characters that change the text direction are shown, and affect nothing but themselves.
 
 const CONTROLS = /[\u202a-\u202e\u2066-\u2069]/g;
 
-/** For the text between tags. */
+/** Escape text between tags. */
 export function escape(text: string): string {
   return text.replace(/[&<>"']/g, reference);
 }
 
-/** For a value in double quotes. */
+/** Escape a value in double quotes. */
 export function attribute(text: string): string {
   return text.replace(/[&<>"'\u202a-\u202e\u2066-\u2069]/g, reference);
 }
 
-/** The HTML with every control of direction between its tags made visible. */
+/** The HTML with every bidirectional control between its tags made visible. */
 export function shown(html: string): string {
   return html.replace(CONTROLS, (c) => `<bdi class="control" data-code="${name(c)}">${c}</bdi>`);
 }
 
-/** `text` cut before and after each control of direction: those have odd places. */
+/** `text` split before and after each bidirectional control: those have odd indices. */
 export function controls(text: string): string[] {
   return text.split(/([\u202a-\u202e\u2066-\u2069])/);
 }

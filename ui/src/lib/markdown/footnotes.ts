@@ -1,6 +1,5 @@
-// Footnotes: `[^1]` in the text, `[^1]: …` on a line of its own, with more of it on lines that are indented.
-// A note stands where it was written. Its name is kept among the links' definitions, so that a mark is one only
-// when its note is there.
+// Footnotes: `[^1]` in the text, and `[^1]: …` on a line of its own, continued on indented lines. A note is rendered
+// where it was written. Its name is kept among the link definitions, so that a mark counts only when its note exists.
 
 import type { TokenizerAndRendererExtension } from "marked";
 import { t } from "../i18n/translate.ts";

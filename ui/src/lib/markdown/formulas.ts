@@ -1,3 +1,3 @@
-// The style and the fonts of formulas, fetched with the first one.
+// The style and fonts of formulas, loaded with the first one.
 
 import "katex/dist/katex.min.css";

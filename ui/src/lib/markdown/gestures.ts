@@ -1,4 +1,4 @@
-// What the buttons within an answer do; render.ts made them.
+// The buttons within an answer, which render.ts creates.
 
 import { t } from "../i18n/translate.ts";
 import { copyToClipboard } from "../clipboard.ts";
@@ -7,18 +7,18 @@ import { fileName } from "./codeLanguages.ts";
 const COPIED_MS = 1500;
 
 export interface ContentActions {
-  /** Show a picture in full. */
+  /** Shows an image in full. */
   enlarge(picture: HTMLImageElement): void;
-  /** Show the source or the doubt with this key. */
+  /** Shows the source or the doubt with this key. */
   source(key: string): void;
 }
 
-/** Does what the button or the link to a heading says that was clicked. */
+/** Run the clicked button or heading link. */
 export async function handleClick(root: HTMLElement, event: MouseEvent, { enlarge, source }: ContentActions): Promise<void> {
   if (!(event.target instanceof Element)) return;
   const link = event.target.closest<HTMLAnchorElement>('a[href^="#"]');
   if (link !== null) {
-    event.preventDefault(); // the page's own address names the conversation
+    event.preventDefault(); // the page's own address is the conversation's
     return go(headed(root, link.getAttribute("href")?.slice(1) ?? ""));
   }
   const button = event.target.closest<HTMLButtonElement>("button[data-do]");
@@ -58,7 +58,7 @@ function codeOf(button: Element): string {
   return button.closest(".code")?.querySelector("code")?.textContent ?? "";
 }
 
-/** The picture of a diagram, which stands in its address. */
+/** The image of a diagram, which is stored in its address. */
 function svgOf(button: Element): string {
   const { src = "" } = button.closest(".code")?.querySelector<HTMLImageElement>(".diagram img") ?? {};
   return decodeURIComponent(src.slice(src.indexOf(",") + 1));
@@ -77,7 +77,7 @@ function tellCopied(button: HTMLElement): void {
   }, COPIED_MS);
 }
 
-/** The heading that links call `name`: as GitHub has it, its words in small letters with hyphens between them. */
+/** The heading that links call `name`: in GitHub's style, lower case with hyphens. */
 function headed(root: HTMLElement, name: string): HTMLElement | null {
   const wanted = name.toLowerCase();
   const found = [...root.querySelectorAll<HTMLElement>("h1, h2, h3, h4, h5, h6")].find(({ textContent }) => named(textContent) === wanted);
@@ -94,7 +94,7 @@ function go(to: HTMLElement | null): void {
   to?.focus({ preventScroll: true });
 }
 
-/** The rows as RFC 4180 has them. */
+/** The rows as CSV (RFC 4180). */
 function csv(rows: Iterable<HTMLTableRowElement>): string {
   const cell = (of: HTMLTableCellElement) => {
     const text = wordsOf(of).trim();
@@ -103,7 +103,7 @@ function csv(rows: Iterable<HTMLTableRowElement>): string {
   return [...rows].map((row) => [...row.cells].map(cell).join(",")).join("\r\n");
 }
 
-/** What an element says, its formulas as TeX. */
+/** The text of an element, with formulas as TeX. */
 function wordsOf(element: Element): string {
   const copy = element.cloneNode(true) as Element;
   for (const math of copy.querySelectorAll<HTMLElement>(".math")) math.textContent = `$${math.dataset["tex"]}$`;

@@ -1,6 +1,6 @@
-// Formulas in markdown: `$…$` and `\(…\)` in a line, `$$…$$` and `\[…\]` on their own. What stands between the marks
-// is kept as TeX; setting.ts makes pictures of it. Where a block ends never depends on what comes after a blank
-// line or a fence, so that text which still grows is split as the whole will be.
+// Formulas in Markdown: `$…$` and `\(…\)` inline, `$$…$$` and `\[…\]` as blocks. The TeX between the marks is kept;
+// typesetting.ts renders it. The end of a block never depends on what follows a blank line or a fence, so that growing
+// text is split like complete text.
 
 import type { TokenizerAndRendererExtension, Tokens } from "marked";
 import { attribute, escape } from "./escape.ts";
@@ -17,14 +17,14 @@ interface Formula extends Tokens.Generic {
   readonly display: boolean;
 }
 
-/** Where in `src` a line begins that matches `opens`, before the paragraph's end. */
+/** The first line of `src` that matches `opens` before the paragraph ends. */
 export function interrupts(src: string, opens: RegExp): number | undefined {
   const end = src.indexOf("\n\n");
   const at = (end < 0 ? src : src.slice(0, end)).search(opens);
   return at < 0 ? undefined : at + 1;
 }
 
-/** Where `wanted` comes next in a line. Of a long text only the beginning is looked at; `wanted` is then asked for again. */
+/** The next match of `wanted` in a line. Of a long text only the beginning is searched; `wanted` is then asked again. */
 export function next(src: string, wanted: RegExp): number | undefined {
   const near = src.slice(0, NEAR);
   const at = near.search(wanted);

@@ -1,6 +1,6 @@
-// Brings a part of the page up to date with HTML that has grown. What is unchanged stays in place, so that a
-// selection, a scroll position and a toggled button outlive the next word. Code and formulas are set when they
-// come near the part that is seen, and diagrams are drawn.
+// Updates a part of the page with HTML that has grown. Unchanged nodes stay, so that a selection, a scroll position or
+// a toggled button survive the next word. Code and formulas are typeset when they come near the view, and diagrams are
+// drawn.
 
 import { sanitize } from "./sanitize.ts";
 import { controls, name } from "./escape.ts";
@@ -8,11 +8,11 @@ import type { Run } from "./typesetting.ts";
 import { highlightCode, renderFormula, TypesettingFailed } from "./typesetter.ts";
 
 const MAX_HIGHLIGHTED_CHARS = 200_000;
-/** Growing code is coloured again when it is so much longer, or has not grown for a while. */
+/** Growing code is highlighted again when it is this much longer, or has paused for a while. */
 const REHIGHLIGHT_GROWTH = 1.2;
 const REHIGHLIGHT_DELAY_MS = 150;
 const FORMULAS = 3000;
-/** Marks a block of code that is complete and can be drawn. */
+/** Marks a complete block of code that can be drawn as a diagram. */
 const DIAGRAM = "diagram";
 
 export function patch(into: Element, html: string): void {
@@ -63,11 +63,11 @@ function renew(kept: Node, fresh: Node): void {
   }
 }
 
-/** Milliseconds of a frame for what was coloured or set meanwhile: words, keys and scrolling go before it. */
+/** Milliseconds per frame for applying finished code and formulas: text, keys and scrolling come first. */
 const FRAME_SHARE_MS = 4;
 const waiting: (() => void)[] = [];
 
-/** Let `show` change the page in one of the next frames. */
+/** Run `show` in one of the next frames. */
 function inTurn(show: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const act = () => {
@@ -112,7 +112,7 @@ function prepare(fresh: Element): void {
   }
 }
 
-/** What a formula was set as. */
+/** The TeX that a formula was rendered from. */
 const formulas = new Map<string, Promise<string> | string>();
 
 function formulaKey(element: HTMLElement): string {
@@ -154,13 +154,13 @@ function showFormula(element: HTMLElement, made: Promise<string> | string): void
   element.replaceChildren(fragment);
 }
 
-/** Where the part that draws cannot be fetched, because the server is gone or has been updated since, the text stays. */
+/** The text stays where the typesetter can't be loaded, because the server can't be reached or was updated. */
 async function setDiagram(block: HTMLElement): Promise<void> {
   const part = await import("./diagrams.ts").catch(() => null);
   await part?.drawBlock(block);
 }
 
-/** How far a block of code is coloured. */
+/** How much of a block of code is highlighted. */
 interface Colouring {
   length: number;
   busy: boolean;
@@ -168,7 +168,7 @@ interface Colouring {
 }
 const colourings = new WeakMap<Element, Colouring>();
 
-/** The code says `text` now. What was coloured of it stays so. */
+/** Update the code to `text`; what is highlighted stays. */
 function rewrite(code: HTMLElement, text: string): void {
   const before = code.textContent;
   if (text === before) return;
@@ -202,7 +202,7 @@ async function setCode(code: HTMLElement): Promise<void> {
   if (code.textContent.length !== text.length) colouring.timer = setTimeout(() => void setCode(code), REHIGHLIGHT_DELAY_MS);
 }
 
-/** Colours the first `length` characters of the code. Nodes that are right already stay. */
+/** Highlight the first `length` characters of the code. Nodes that are already right stay. */
 function paint(code: HTMLElement, runs: readonly Run[], length: number): void {
   const rest = code.textContent.slice(length);
   const wanted = runs.flatMap(([text, kind]) => {

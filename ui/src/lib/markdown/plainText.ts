@@ -1,9 +1,9 @@
-// An answer for other programs: as words alone, and as rich text.
+// An answer for other programs: as plain text, and as rich text.
 
 import { sanitize } from "./sanitize.ts";
 import { renderDocument } from "./render.ts";
 
-/** The rendered text without its buttons, pictures without their frames, formulas as TeX. */
+/** The rendered text without buttons and frames of images, with formulas as TeX. */
 function bare(text: string): DocumentFragment {
   const fragment = sanitize(renderDocument(text));
   for (const picture of fragment.querySelectorAll(".picture")) picture.replaceWith(...picture.childNodes);
@@ -53,7 +53,7 @@ function line(node: Node): string {
   }
 }
 
-/** White space that only sets the source of lists and tables apart. */
+/** White space that only formats the source of lists and tables. */
 function between(text: Text): boolean {
   return text.data.trim() === "" && /^(?:UL|OL|TABLE|THEAD|TBODY|TR)$/.test(text.parentElement?.tagName ?? "");
 }

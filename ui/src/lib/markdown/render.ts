@@ -1,6 +1,6 @@
-// Markdown to HTML. What a model writes is text: raw HTML is shown as it stands but for a few harmless
-// inline tags, links lead only to the web, to mail or to a heading, and no picture is fetched from anywhere.
-// Buttons say in `data-do` what they do; gestures.ts does it.
+// Renders Markdown to HTML. A model's text is untrusted: raw HTML is shown as text but for a few harmless inline tags,
+// links lead only to the web, to mail or to a heading, and no image is fetched. Buttons name their action in `data-do`;
+// gestures.ts runs it.
 
 import { Lexer, Marked, type Token, type Tokens } from "marked";
 import { t } from "../i18n/translate.ts";
@@ -12,13 +12,13 @@ import { math } from "./math.ts";
 
 const INLINE = /^<\/?(?:br|sub|sup|kbd|mark|u|s|ins|del)\s*\/?>$/i;
 const INTERRUPTS = /\n {0,3}(?:\$\$|\\\[|\[\^[^\]\s^[]{1,40}\]:)/;
-/** Quotes and lists so deep in one another are no writing of anybody's, and deeper than the stack. */
+/** Deeper nesting of quotes and lists is not real text, and would overflow the stack. */
 const DEEP = /^(?: {0,3}(?:>|[-*+][ \t]|\d{1,9}[.)][ \t])[ \t]?){32}/;
-/** A block of code whose last line is a fence like its first one. */
+/** A block of code whose last line is a fence like its first. */
 const CLOSED = /^ {0,3}(`{3,}(?!`)|~{3,}(?!~))[^]*\n {0,3}\1[`~]*[ \t]*\n*$/;
 const PICTURE = /^data:image\/(?:png|jpeg|gif|webp);base64,/i;
 
-/** The start of a link to `href`, or null for an address that is neither of the web, nor of mail, nor of a heading. */
+/** The opening tag of a link to `href`; null for an address that isn't web, mail or a heading. */
 function anchor(href: string): string | null {
   if (/^#./.test(href)) return `<a href="${attribute(href)}">`;
   const url = URL.parse(href);
@@ -35,7 +35,7 @@ function button(does: string, label: string, more = ""): string {
 
 const marked = new Marked({
   gfm: true,
-  breaks: true, // a poem, an address or a list of lines is meant as it was written
+  breaks: true, // line breaks in poems, addresses and lists are meant
   renderer: {
     html: ({ text }: Tokens.HTML | Tokens.Tag) => (INLINE.test(text) ? text : escape(text)),
     link({ href, tokens }: Tokens.Link) {
@@ -98,7 +98,7 @@ marked.use({
 
 export type Links = Lexer["tokens"]["links"];
 
-/** The top-level tokens of `text`, in which links may name the definitions in `links` or in `text`. */
+/** The top-level tokens of `text`, whose links may use the definitions in `links` or in `text`. */
 export function lex(text: string, links: Links): { tokens: Token[]; links: Links } {
   const lexer = new Lexer(marked.defaults);
   Object.assign(lexer.tokens.links, links);
@@ -111,12 +111,12 @@ export function html(tokens: Token[]): string {
   return shown(unmarked(rendered ?? marked.Parser.parse([unread(tokens.map(({ raw }) => raw).join(""))], marked.defaults)));
 }
 
-/** The whole text at once: what the blocks must amount to. */
+/** The whole text at once: the blocks must render the same. */
 export function renderDocument(text: string): string {
   return html(lex(text.replace(/\r\n?/g, "\n"), {}).tokens);
 }
 
-/** What `work` gives, or null for text that is nested deeper than the stack, such as a thousand quotes in one another. */
+/** The result of `work`, or null for text nested deeper than the stack, such as a thousand nested quotes. */
 function shallow<T>(work: () => T): T | null {
   try {
     return work();

@@ -1,4 +1,4 @@
-// The second wall: whatever the renderer let through, nothing that acts reaches the page.
+// The second line of defence: whatever the renderer lets through, nothing active reaches the page.
 
 import DOMPurify, { type Config } from "dompurify";
 

@@ -1,4 +1,4 @@
-// Cuts a growing text into whole sentences, for those who listen to it.
+// Cuts a growing text into complete sentences, for screen readers.
 
 const SEGMENTS = new Intl.Segmenter(undefined, { granularity: "sentence" });
 const ENDS = /[.!?…:;。！？]["'”’)\]*_`]*\s*$|\n\s*$/;
@@ -6,7 +6,7 @@ const ENDS = /[.!?…:;。！？]["'”’)\]*_`]*\s*$|\n\s*$/;
 export class Sentences {
   #told = 0;
 
-  /** The sentences that have been completed since the last call; with `done`, the rest as well. */
+  /** The sentences completed since the last call; with `done`, the rest as well. */
   next(text: string, done: boolean): string {
     if (text.length < this.#told) this.#told = 0;
     const fresh = text.slice(this.#told);
@@ -20,13 +20,13 @@ export class Sentences {
     return spoken(fresh.slice(0, length));
   }
 
-  /** Begin after what is already there. */
+  /** Skip what is already there. */
   skip(text: string): void {
     this.#told = text.length;
   }
 }
 
-/** Markdown without the marks that are no words. */
+/** Markdown without its markup. */
 function spoken(text: string): string {
   return text
     .replace(/```\w*/g, " ")

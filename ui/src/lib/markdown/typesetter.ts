@@ -1,4 +1,4 @@
-// Has code coloured and formulas set by a worker, which is started when it is first needed.
+// Highlights code and renders formulas in a worker, which starts when it is first needed.
 
 import type { Run } from "./typesetting.ts";
 
@@ -8,7 +8,7 @@ export type Job = { readonly id: number } & (
 );
 export type Reply = { readonly id: number; readonly made: readonly Run[] | string } | { readonly id: number; readonly fault: string };
 
-/** It could not be done; the text stays as it is. */
+/** It failed; the text stays as it is. */
 export class TypesettingFailed extends Error {}
 
 const waiting = new Map<number, (reply: Reply) => void>();

@@ -1,8 +1,8 @@
-// Colours code and sets formulas. It runs in a worker, beside the page, and fetches a grammar when it is first needed.
+// Highlights code and renders formulas. It runs in a worker, and loads a grammar when it is first needed.
 
 import type { LanguageFn } from "highlight.js";
 
-/** A stretch of code and what it is; "" is plain. */
+/** A run of code with its class; "" is plain. */
 export type Run = readonly [text: string, kind: Kind | ""];
 export type Kind = "word" | "quoted" | "number" | "name" | "remark" | "added" | "gone";
 
@@ -65,12 +65,12 @@ const GRAMMARS: Readonly<Record<string, () => Promise<{ default: LanguageFn }>>>
   xml: () => import("highlight.js/lib/languages/xml"),
   yaml: () => import("highlight.js/lib/languages/yaml"),
 };
-/** What stands within code of another language. */
+/** Languages embedded in another language. */
 const WITHIN: Readonly<Record<string, readonly string[]>> = { xml: ["javascript", "css"], markdown: ["xml"], php: ["xml"] };
 
 export const grammars: ReadonlySet<string> = new Set(Object.keys(GRAMMARS));
 
-/** `code` cut into runs, which joined are `code` again. */
+/** `code` split into runs; joined they are `code` again. */
 export async function highlightCode(grammar: string, code: string): Promise<Run[]> {
   const load = GRAMMARS[grammar];
   if (load === undefined) return [[code, ""]];
@@ -82,7 +82,7 @@ export async function highlightCode(grammar: string, code: string): Promise<Run[
   return runs(highlighter.highlight(code, { language: grammar, ignoreIllegals: true }).value);
 }
 
-/** Reads the spans that the highlighter writes. */
+/** Parse the spans that the highlighter writes. */
 function runs(html: string): Run[] {
   const open: (Kind | "")[] = [""];
   const made: [string, Kind | ""][] = [];
@@ -102,10 +102,8 @@ function runs(html: string): Run[] {
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', "#x27": "'" };
 
-/**
- * The formula as HTML with MathML beside it. Its styles stand in `data-style`, for a page that takes none inline.
- * Throws what a person can read for TeX that is none.
- */
+/** The formula as HTML with MathML. Its styles are in `data-style`, for a page that allows none inline. Throws a
+ * readable error for invalid TeX. */
 export async function renderFormula(tex: string, display: boolean): Promise<string> {
   const { default: katex } = await import("katex");
   const options = { displayMode: display, strict: "ignore", trust: false, maxSize: 20, maxExpand: 500 } as const;

@@ -1,4 +1,4 @@
-// The worker's end of typeset.ts.
+// The worker's side of typesetter.ts.
 
 import { highlightCode, renderFormula } from "./typesetting.ts";
 import type { Job, Reply } from "./typesetter.ts";
