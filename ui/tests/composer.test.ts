@@ -59,67 +59,67 @@ test("a fence that a person wrote is not a file", () => {
 });
 
 /** A server for uploads: each waits for the test, and can be cut off. */
-class Shore implements UploadTarget {
-  readonly going = new Map<string, PromiseWithResolvers<FileState>>();
-  readonly arrivals: string[] = [];
-  most = 0;
+class UploadServer implements UploadTarget {
+  readonly pending = new Map<string, PromiseWithResolvers<FileState>>();
+  readonly uploaded: string[] = [];
+  maxPending = 0;
 
   async send(file: File, progress: (share: number) => void, signal: AbortSignal): Promise<FileState> {
     const promised = Promise.withResolvers<FileState>();
-    this.going.set(file.name, promised);
-    this.most = Math.max(this.most, this.going.size);
+    this.pending.set(file.name, promised);
+    this.maxPending = Math.max(this.maxPending, this.pending.size);
     signal.addEventListener("abort", () => promised.reject(new DOMException("aborted", "AbortError")));
     progress(0.5);
     try {
       return await promised.promise;
     } finally {
-      this.going.delete(file.name);
+      this.pending.delete(file.name);
     }
   }
 
-  arrived({ name }: FileState): void {
-    this.arrivals.push(name);
+  onUploaded({ name }: FileState): void {
+    this.uploaded.push(name);
   }
 
-  land(name: string): void {
+  finish(name: string): void {
     const rest = { id: name, size: 1, media: "", created: 0, library: null, pages: null, pages_read: 0, chunks: 0, embedded: 0, fault: null, remarks: [] };
-    this.going.get(name)?.resolve({ ...rest, name, state: "queued" });
+    this.pending.get(name)?.resolve({ ...rest, name, state: "queued" });
   }
 }
 
 const named = (...names: string[]) => names.map((name) => new File(["x"], name));
-const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
+const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 test("files are uploaded a few at a time, each with its progress", async () => {
-  const shore = new Shore();
-  const sending = new Uploads(shore, 2);
-  sending.add(named("a", "b", "c"));
-  await settled();
-  assert.deepEqual(sending.files.map(({ name, share }) => [name, share]), [["a", 0.5], ["b", 0.5], ["c", 0]]);
-  shore.land("b");
-  await settled();
-  shore.land("a");
-  shore.land("c");
-  await settled();
-  assert.deepEqual([shore.arrivals, shore.most, sending.files.length, sending.going], [["b", "a", "c"], 2, 0, 0]);
+  const server = new UploadServer();
+  const uploads = new Uploads(server, 2);
+  uploads.add(named("a", "b", "c"));
+  await settle();
+  assert.deepEqual(uploads.files.map(({ name, share }) => [name, share]), [["a", 0.5], ["b", 0.5], ["c", 0]]);
+  server.finish("b");
+  await settle();
+  server.finish("a");
+  server.finish("c");
+  await settle();
+  assert.deepEqual([server.uploaded, server.maxPending, uploads.files.length, uploads.pending], [["b", "a", "c"], 2, 0, 0]);
 });
 
 test("a refused file stays with the reason, and can be retried or dropped", async () => {
-  const shore = new Shore();
-  const sending = new Uploads(shore);
-  sending.add(named("a", "b"));
-  await settled();
-  assert.deepEqual([...shore.going.keys()], ["a"]);
-  shore.going.get("a")?.reject(new ApiError(413, "too_large", "a is too large."));
-  await settled();
-  shore.land("b");
-  await settled();
-  const [left] = sending.files;
-  assert.deepEqual([left?.name, left?.problem, sending.going], ["a", "a is too large.", 0]);
-  sending.retry(left?.id ?? "");
-  await settled();
-  assert.equal(sending.going, 1);
-  sending.drop(left?.id ?? "");
-  await settled();
-  assert.deepEqual([sending.files, shore.arrivals, shore.going.size], [[], ["b"], 0]);
+  const server = new UploadServer();
+  const uploads = new Uploads(server);
+  uploads.add(named("a", "b"));
+  await settle();
+  assert.deepEqual([...server.pending.keys()], ["a"]);
+  server.pending.get("a")?.reject(new ApiError(413, "too_large", "a is too large."));
+  await settle();
+  server.finish("b");
+  await settle();
+  const [left] = uploads.files;
+  assert.deepEqual([left?.name, left?.problem, uploads.pending], ["a", "a is too large.", 0]);
+  uploads.retry(left?.id ?? "");
+  await settle();
+  assert.equal(uploads.pending, 1);
+  uploads.drop(left?.id ?? "");
+  await settle();
+  assert.deepEqual([uploads.files, server.uploaded, server.pending.size], [[], ["b"], 0]);
 });

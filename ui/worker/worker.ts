@@ -1,7 +1,5 @@
 // The service worker: opens the page without its server, and stores the conversations that were read last. Replies of a
 // server with a key are never stored: whoever has the browser but not the key can't read anything.
-//
-// What a server with a key says is never kept: whoever has the browser but not the key reads nothing.
 
 declare const self: ServiceWorkerGlobalScope;
 /** The page's own files and the hash of their version, put in by the build. */
@@ -9,10 +7,10 @@ declare const SHELL: readonly string[];
 declare const VERSION: string;
 
 const FILES = `eclair-files-${VERSION}`;
-const KEPT = "eclair-conversations";
-const MOST = 20;
-const PATIENCE = 4000;
-const REFRESHED = 600_000;
+const CONVERSATIONS = "eclair-conversations";
+const MAX_CONVERSATIONS = 20;
+const PAGE_TIMEOUT_MS = 4000;
+const REFRESH_INTERVAL_MS = 600_000;
 
 const APP = /^\/(?:c\/[\w-]+|settings|pictures)?$/;
 const FILE = /^\/(?:assets\/.+|first\.js|favicon\.svg|manifest\.webmanifest)$/;
@@ -20,9 +18,9 @@ const CONVERSATION = /^\/api\/conversations\/[\w-]+$/;
 const LIST = "/api/conversations";
 
 /** A message from the page: store a conversation as it is now, cache these files, or refresh all stored conversations. */
-type Wish = { readonly keep: string } | { readonly hold: readonly string[] } | { readonly refresh: true };
+type WorkerMessage = { readonly keep: string } | { readonly hold: readonly string[] } | { readonly refresh: true };
 
-interface Listed {
+interface ListedConversation {
   readonly updated: number;
   readonly pinned: boolean;
   readonly archived: boolean;
@@ -31,7 +29,7 @@ interface Listed {
 
 /** Changes of the stored conversations run one after another. */
 let changes: Promise<unknown> = Promise.resolve();
-let refreshed = 0;
+let lastRefresh = 0;
 
 self.addEventListener("install", (event) => {
   const fill = async () => {
@@ -43,18 +41,18 @@ self.addEventListener("install", (event) => {
 });
 
 self.addEventListener("activate", (event) => {
-  const take = async () => {
-    const old = (await caches.keys()).filter((name) => name.startsWith("eclair-files-") && name !== FILES);
-    await Promise.all(old.map((name) => caches.delete(name)));
+  const activate = async () => {
+    const outdated = (await caches.keys()).filter((name) => name.startsWith("eclair-files-") && name !== FILES);
+    await Promise.all(outdated.map((name) => caches.delete(name)));
     await self.clients.claim();
   };
-  event.waitUntil(take());
+  event.waitUntil(activate());
 });
 
 self.addEventListener("message", (event) => {
-  const wish = event.data as Wish;
-  if ("keep" in wish) event.waitUntil(renew(`${LIST}/${wish.keep}`));
-  else if ("hold" in wish) event.waitUntil(hold(wish.hold));
+  const message = event.data as WorkerMessage;
+  if ("keep" in message) event.waitUntil(reload(`${LIST}/${message.keep}`));
+  else if ("hold" in message) event.waitUntil(cacheFiles(message.hold));
   else event.waitUntil(refresh());
 });
 
@@ -74,13 +72,13 @@ self.addEventListener("fetch", (event) => {
 
 /** The server's page or, where it can't be reached, the cached one. */
 async function page(request: Request): Promise<Response> {
-  const kept = async () => (await (await caches.open(FILES)).match("/")) ?? Response.error();
-  const late = new Promise<null>((resolve) => setTimeout(resolve, PATIENCE, null));
+  const stored = async () => (await (await caches.open(FILES)).match("/")) ?? Response.error();
+  const timeout = new Promise<null>((resolve) => setTimeout(resolve, PAGE_TIMEOUT_MS, null));
   try {
-    const response = await Promise.race([fetch(request), late]);
-    return response === null || away(response) ? await kept() : response;
+    const response = await Promise.race([fetch(request), timeout]);
+    return response === null || isUnreachable(response) ? await stored() : response;
   } catch {
-    return kept();
+    return stored();
   }
 }
 
@@ -94,7 +92,7 @@ async function file(request: Request): Promise<Response> {
   return response;
 }
 
-async function hold(paths: readonly string[]): Promise<void> {
+async function cacheFiles(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     if (FILE.test(new URL(path, self.location.origin).pathname)) await file(new Request(path));
   }
@@ -103,15 +101,15 @@ async function hold(paths: readonly string[]): Promise<void> {
 async function conversation(event: FetchEvent, path: string): Promise<Response> {
   try {
     const response = await fetch(event.request);
-    if (!away(response)) {
-      event.waitUntil(learn(path, response.clone()));
+    if (!isUnreachable(response)) {
+      event.waitUntil(update(path, response.clone()));
       return response;
     }
   } catch (error) {
     if (event.request.signal.aborted) throw error;
   }
-  const kept = await (await caches.open(KEPT)).match(path);
-  return kept === undefined ? Response.error() : old(await kept.blob());
+  const stored = await (await caches.open(CONVERSATIONS)).match(path);
+  return stored === undefined ? Response.error() : storedReply(await stored.blob());
 }
 
 /** The server's list or, where it can't be reached, the stored conversations. */
@@ -119,25 +117,25 @@ async function list(request: Request, query: URLSearchParams): Promise<Response>
   try {
     const response = await fetch(request);
     if (response.status === 401) await forget(null);
-    if (!away(response)) return response;
+    if (!isUnreachable(response)) return response;
   } catch (error) {
     if (request.signal.aborted) throw error;
   }
-  const kept = await caches.open(KEPT);
-  const found: Listed[] = [];
-  for (const key of await kept.keys()) {
-    const tree = (await (await kept.match(key))?.json()) as { conversation: Listed } | undefined;
+  const stored = await caches.open(CONVERSATIONS);
+  const found: ListedConversation[] = [];
+  for (const key of await stored.keys()) {
+    const tree = (await (await stored.match(key))?.json()) as { conversation: ListedConversation } | undefined;
     if (tree !== undefined) found.push(tree.conversation);
   }
   if (found.length === 0) return Response.error();
   const tag = query.get("tag");
   const archived = query.get("archived") === "true";
-  const wanted = found
+  const matching = found
     .filter((one) => one.archived === archived && (tag === null || one.tags.includes(tag)))
     .sort((a, b) => b.updated - a.updated);
-  const apart = (one: Listed) => one.pinned && !archived;
-  const listed = { pinned: wanted.filter(apart), conversations: wanted.filter((one) => !apart(one)), next: null };
-  return old(new Blob([JSON.stringify(listed)]));
+  const isPinned = (one: ListedConversation) => one.pinned && !archived;
+  const listed = { pinned: matching.filter(isPinned), conversations: matching.filter((one) => !isPinned(one)), next: null };
+  return storedReply(new Blob([JSON.stringify(listed)]));
 }
 
 async function remove(request: Request, path: string): Promise<Response> {
@@ -147,28 +145,28 @@ async function remove(request: Request, path: string): Promise<Response> {
 }
 
 /** Store or delete a conversation, by the server's reply. */
-async function learn(path: string, response: Response): Promise<void> {
-  if (response.ok) await put(path, response);
+async function update(path: string, response: Response): Promise<void> {
+  if (response.ok) await store(path, response);
   else if (response.status === 404) await forget(path);
   else if (response.status === 401) await forget(null);
 }
 
-function put(path: string, response: Response): Promise<void> {
+function store(path: string, response: Response): Promise<void> {
   return inOrder(async () => {
-    const kept = await caches.open(KEPT);
-    const whole = new Response(await response.blob(), { headers: { "Content-Type": "application/json" } });
-    await kept.delete(path);
-    await kept.put(path, whole);
-    const keys = await kept.keys();
-    for (const key of keys.slice(0, Math.max(0, keys.length - MOST))) await kept.delete(key);
+    const stored = await caches.open(CONVERSATIONS);
+    const copy = new Response(await response.blob(), { headers: { "Content-Type": "application/json" } });
+    await stored.delete(path);
+    await stored.put(path, copy);
+    const keys = await stored.keys();
+    for (const key of keys.slice(0, Math.max(0, keys.length - MAX_CONVERSATIONS))) await stored.delete(key);
   });
 }
 
 /** Delete one stored conversation, or all of them with null. */
 function forget(path: string | null): Promise<void> {
   return inOrder(async () => {
-    if (path === null) await caches.delete(KEPT);
-    else await (await caches.open(KEPT)).delete(path);
+    if (path === null) await caches.delete(CONVERSATIONS);
+    else await (await caches.open(CONVERSATIONS)).delete(path);
   });
 }
 
@@ -178,10 +176,10 @@ function inOrder(change: () => Promise<void>): Promise<void> {
   return done;
 }
 
-async function renew(path: string): Promise<void> {
+async function reload(path: string): Promise<void> {
   try {
     const response = await fetch(path);
-    if (!away(response)) await learn(path, response);
+    if (!isUnreachable(response)) await update(path, response);
   } catch {
     // The server can't be reached; what is stored stays.
   }
@@ -189,16 +187,16 @@ async function renew(path: string): Promise<void> {
 
 /** Refresh the stored conversations, oldest first to keep their order; those deleted elsewhere are deleted here too. */
 async function refresh(): Promise<void> {
-  if (Date.now() - refreshed < REFRESHED) return;
-  refreshed = Date.now();
-  for (const { url } of await (await caches.open(KEPT)).keys()) await renew(new URL(url).pathname);
+  if (Date.now() - lastRefresh < REFRESH_INTERVAL_MS) return;
+  lastRefresh = Date.now();
+  for (const { url } of await (await caches.open(CONVERSATIONS)).keys()) await reload(new URL(url).pathname);
 }
 
 /** A proxy answers in place of a server that can't be reached. */
-function away({ status }: Response): boolean {
+function isUnreachable({ status }: Response): boolean {
   return status === 502 || status === 504;
 }
 
-function old(body: Blob): Response {
+function storedReply(body: Blob): Response {
   return new Response(body, { headers: { "Content-Type": "application/json", "X-Eclair-Kept": "1" } });
 }

@@ -12,7 +12,7 @@ const MAX_PAGE_SIZE = 200;
 /** At most this many are read again when everything may have changed; older ones are read again while scrolling down. */
 const MAX_REREAD = 1000;
 const SEARCH_DELAY_MS = 150;
-const TOGETHER = 50;
+const CHANGE_BATCH_DELAY_MS = 50;
 const HITS_PER_PAGE = 20;
 const MAX_HITS = 100;
 
@@ -52,17 +52,17 @@ export class Conversations {
   /** Counts this page's changes, so that an older reply of the server doesn't undo them. */
   #changes = 0;
   #fetching = false;
-  #heard = new Map<string | null, Change["kind"]>();
-  #hearing: ReturnType<typeof setTimeout> | undefined;
+  #pendingChanges = new Map<string | null, Change["kind"]>();
+  #batchTimer: ReturnType<typeof setTimeout> | undefined;
   #searching: AbortController | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  readonly #told: () => void;
+  readonly #onRead: () => void;
 
   /** `onRead` is called whenever the list has been read. */
-  constructor(api: Api, told: () => void) {
+  constructor(api: Api, onRead: () => void) {
     this.#api = api;
-    this.#told = told;
+    this.#onRead = onRead;
   }
 
   known(id: string): Conversation | undefined {
@@ -91,7 +91,7 @@ export class Conversations {
       this.all = [...read, ...rest];
       if (rest.length === 0) this.next = next;
       this.loaded = true;
-      this.#told();
+      this.#onRead();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }
@@ -129,7 +129,7 @@ export class Conversations {
     this.#changes += 1;
     const changed = await this.#api.conversations.change(id, changes);
     this.#changes += 1;
-    this.#place(changed);
+    this.#insert(changed);
     if (changes.tags !== undefined) void this.readTags();
     return changed;
   }
@@ -138,13 +138,13 @@ export class Conversations {
     this.#changes += 1;
     await this.#api.conversations.remove(id);
     this.#changes += 1;
-    this.#drop(id);
+    this.#removeFromList(id);
     void this.readTags();
   }
 
   async restore(id: string): Promise<void> {
     this.#changes += 1;
-    this.#place(await this.#api.conversations.restore(id));
+    this.#insert(await this.#api.conversations.restore(id));
     void this.readTags();
   }
 
@@ -181,11 +181,11 @@ export class Conversations {
 
   /** Apply a change on the server, which may be this page's own. Changes in quick succession are handled together. */
   apply({ conversation, kind }: Change): void {
-    this.#heard.set(conversation, kind);
+    this.#pendingChanges.set(conversation, kind);
     if (conversation === null) this.running.clear();
     else if (kind === "running") this.running.add(conversation);
     else if (kind !== "changed") this.running.delete(conversation);
-    this.#hearing ??= setTimeout(() => void this.#look(), TOGETHER);
+    this.#batchTimer ??= setTimeout(() => void this.#handleChanges(), CHANGE_BATCH_DELAY_MS);
   }
 
   /** Search for these words once the typing pauses; no words show the list again. */
@@ -214,25 +214,25 @@ export class Conversations {
     }
   }
 
-  async #look(): Promise<void> {
-    const heard = this.#heard;
-    this.#heard = new Map();
-    this.#hearing = undefined;
-    for (const [id, kind] of heard) if (id !== null && kind === "removed") this.#drop(id);
-    await this.refresh(heard.has(null));
-    for (const [id, kind] of heard) if (id !== null && kind === "changed") await this.#lookAt(id);
+  async #handleChanges(): Promise<void> {
+    const changes = this.#pendingChanges;
+    this.#pendingChanges = new Map();
+    this.#batchTimer = undefined;
+    for (const [id, kind] of changes) if (id !== null && kind === "removed") this.#removeFromList(id);
+    await this.refresh(changes.has(null));
+    for (const [id, kind] of changes) if (id !== null && kind === "changed") await this.#reloadOne(id);
     await this.readTags();
   }
 
   /** Update a conversation far down the list, which reading the newest ones doesn't reach. */
-  async #lookAt(id: string): Promise<void> {
+  async #reloadOne(id: string): Promise<void> {
     const near = this.pinned.some((pinned) => pinned.id === id) || this.all.slice(0, PAGE_SIZE).some((near) => near.id === id);
     if (near || (this.known(id) === undefined && this.next !== null)) return;
     try {
-      this.#place((await this.#api.conversations.get(id)).conversation);
+      this.#insert((await this.#api.conversations.get(id)).conversation);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 404) this.#drop(id);
+      if (error.status === 404) this.#removeFromList(id);
     }
   }
 
@@ -243,27 +243,27 @@ export class Conversations {
   }
 
   /** Insert a conversation at its position, if the filter matches it. */
-  #place(conversation: Conversation): void {
-    this.#drop(conversation.id, false);
+  #insert(conversation: Conversation): void {
+    this.#removeFromList(conversation.id, false);
     const { archived, tag } = this.filter;
     if (conversation.archived !== archived || (tag !== null && !conversation.tags.includes(tag))) return;
-    if (conversation.pinned && !archived) this.pinned = inserted(this.pinned, conversation);
+    if (conversation.pinned && !archived) this.pinned = insertByTime(this.pinned, conversation);
     else if (this.next === null || conversation.updated >= (this.all.at(-1)?.updated ?? 0)) {
-      this.all = inserted(this.all, conversation);
+      this.all = insertByTime(this.all, conversation);
     }
   }
 
-  #drop(id: string, forGood = true): void {
+  #removeFromList(id: string, deleted = true): void {
     const others = (conversation: Conversation) => conversation.id !== id;
     this.pinned = this.pinned.filter(others);
     this.all = this.all.filter(others);
-    if (!forGood) return;
+    if (!deleted) return;
     this.running.delete(id);
     this.hits = this.hits?.filter((hit) => hit.conversation !== id) ?? null;
   }
 }
 
-function inserted(list: readonly Conversation[], one: Conversation): Conversation[] {
+function insertByTime(list: readonly Conversation[], one: Conversation): Conversation[] {
   const at = list.findIndex(({ updated }) => updated < one.updated);
   return at === -1 ? [...list, one] : list.toSpliced(at, 0, one);
 }

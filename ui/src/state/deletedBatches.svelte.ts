@@ -20,12 +20,12 @@ export class DeletedBatches {
   }
 
   add(deleted: Deleted): void {
-    if (deleted.count > 0) this.#keep([...stored(), { ...deleted, until: Date.now() + UNDO_TTL_MS }]);
+    if (deleted.count > 0) this.#store([...stored(), { ...deleted, until: Date.now() + UNDO_TTL_MS }]);
   }
 
   /** Forget a batch that was restored. */
   remove({ moment }: Deleted): void {
-    this.#keep(stored().filter((other) => other.moment !== moment));
+    this.#store(stored().filter((other) => other.moment !== moment));
   }
 
   /** Stop the timer. */
@@ -33,7 +33,7 @@ export class DeletedBatches {
     clearTimeout(this.#timer);
   }
 
-  #keep(batches: readonly DeletedBatch[]): void {
+  #store(batches: readonly DeletedBatch[]): void {
     writeStored(STORED_BATCHES, batches.length === 0 ? null : JSON.stringify(batches));
     this.#show(batches);
   }
@@ -42,7 +42,7 @@ export class DeletedBatches {
     this.all = batches;
     this.close();
     const [first] = batches;
-    if (first !== undefined) this.#timer = setTimeout(() => this.#keep(stored()), first.until - Date.now());
+    if (first !== undefined) this.#timer = setTimeout(() => this.#store(stored()), first.until - Date.now());
   }
 }
 

@@ -1,14 +1,14 @@
-// The model servers: listed, added, changed, tested and removed. A key is sent and never returned.
+// The model servers: listed, added, onChange, tested and removed. A key is sent and never returned.
 
 import type { Api } from "../api/api.ts";
 import type { Engine, EngineFields, Finding, Probe, Provider } from "../api/engines.ts";
-import { describeError as explained } from "../lib/errors.ts";
+import { describeError } from "../lib/errors.ts";
 import { Parser } from "../api/sse.ts";
 
 /** How many features a test tries. */
-export const ABILITIES = 10;
+export const FEATURE_COUNT = 10;
 
-type Told = { readonly found: Finding } | { readonly finished: Probe } | { readonly error: { readonly code: string; readonly message: string } };
+type ProbeEvent = { readonly found: Finding } | { readonly finished: Probe } | { readonly error: { readonly code: string; readonly message: string } };
 
 export class Engines {
   all = $state.raw<readonly Engine[] | null>(null);
@@ -17,17 +17,17 @@ export class Engines {
   testing = $state.raw<Readonly<Record<string, readonly Finding[]>>>({});
   problem = $state("");
   readonly #api: Api;
-  /** Called when the available models may have changed. */
-  readonly #changed: () => Promise<void>;
-  readonly #cut = new AbortController();
+  /** Called when the available models may have onChange. */
+  readonly #onChange: () => Promise<void>;
+  readonly #controller = new AbortController();
 
-  constructor(api: Api, changed: () => Promise<void>) {
+  constructor(api: Api, onChange: () => Promise<void>) {
     this.#api = api;
-    this.#changed = changed;
+    this.#onChange = onChange;
   }
 
   close(): void {
-    this.#cut.abort();
+    this.#controller.abort();
   }
 
   async load(): Promise<void> {
@@ -41,14 +41,14 @@ export class Engines {
   /** Add an engine and test it; throws the server's objection. */
   async add(name: string, fields: EngineFields): Promise<void> {
     await this.#api.engines.add({ ...fields, name });
-    await this.#renew();
+    await this.#refresh();
     void this.test(name);
   }
 
   /** Change an engine; throws the server's objection. */
   async change(name: string, fields: EngineFields): Promise<void> {
     await this.#api.engines.change(name, fields);
-    await this.#renew();
+    await this.#refresh();
   }
 
   /** Use the address that a test found, and test it. */
@@ -59,17 +59,17 @@ export class Engines {
 
   async remove(name: string): Promise<void> {
     await this.#attempt(() => this.#api.engines.remove(name));
-    await this.#renew();
+    await this.#refresh();
   }
 
   /** Test an engine; findings are shown as they arrive. */
   async test(name: string): Promise<void> {
     if (this.testing[name] !== undefined) return;
     this.testing = { ...this.testing, [name]: [] };
-    await this.#attempt(async () => this.#read(name, await this.#api.engines.test(name, this.#cut.signal)));
+    await this.#attempt(async () => this.#read(name, await this.#api.engines.test(name, this.#controller.signal)));
     const { [name]: _, ...rest } = this.testing;
     this.testing = rest;
-    if (!this.#cut.signal.aborted) await this.#renew();
+    if (!this.#controller.signal.aborted) await this.#refresh();
   }
 
   async #read(name: string, response: Response): Promise<void> {
@@ -79,18 +79,18 @@ export class Engines {
       const piece = await reader?.read();
       if (piece === undefined || piece.done) return;
       for (const { data } of parser.feed(piece.value)) {
-        const told = JSON.parse(data) as Told;
-        if ("error" in told) throw new Error(explained(told.error.code, told.error.message));
-        if ("found" in told) this.testing = { ...this.testing, [name]: [...(this.testing[name] ?? []), told.found] };
+        const event = JSON.parse(data) as ProbeEvent;
+        if ("error" in event) throw new Error(describeError(event.error.code, event.error.message));
+        if ("found" in event) this.testing = { ...this.testing, [name]: [...(this.testing[name] ?? []), event.found] };
       }
     }
   }
 
-  async #renew(): Promise<void> {
+  async #refresh(): Promise<void> {
     const before = this.problem;
     await this.load();
     if (before !== "") this.problem = before;
-    await this.#changed();
+    await this.#onChange();
   }
 
   async #attempt(action: () => Promise<void>): Promise<void> {

@@ -13,8 +13,8 @@ export class FileStatuses {
   known = $state.raw<ReadonlyMap<string, FileState | null>>(new Map());
   readonly #api: Api;
   readonly #shown = new Map<string, number>();
-  #looking = false;
-  #again = false;
+  #polling = false;
+  #pollAgain = false;
 
   constructor(api: Api) {
     this.#api = api;
@@ -44,18 +44,18 @@ export class FileStatuses {
 
   /** Files may have changed: read the state of unfinished ones again. */
   async refresh(): Promise<void> {
-    if (this.#looking) {
-      this.#again = true;
+    if (this.#polling) {
+      this.#pollAgain = true;
       return;
     }
-    this.#looking = true;
+    this.#polling = true;
     do {
-      this.#again = false;
+      this.#pollAgain = false;
       const open = [...this.#shown.keys()].filter((id) => !isSettled(this.known.get(id)));
       await Promise.all(open.map((id) => this.#read(id)));
       if (open.length > 0) await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
-    } while (this.#again);
-    this.#looking = false;
+    } while (this.#pollAgain);
+    this.#polling = false;
   }
 
   /** Those of `ids` that still exist, as far as the server can be reached. */

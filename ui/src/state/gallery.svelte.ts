@@ -18,9 +18,9 @@ export interface ImageInProgress {
   readonly preview: number | null;
 }
 
-const BEGUN: ImageInProgress = { before: 0, id: null, done: null, of: null, preview: null };
+const NOT_STARTED: ImageInProgress = { before: 0, id: null, done: null, of: null, preview: null };
 
-type Heard =
+type GenerationEvent =
   | { readonly event: "waiting"; readonly data: { readonly before: number } }
   | { readonly event: "progress"; readonly data: { readonly done: number; readonly of: number; readonly preview: number | null; readonly picture: string } }
   | { readonly event: "picture"; readonly data: GeneratedImage }
@@ -32,16 +32,16 @@ export class Gallery {
   next = $state<string | null>(null);
   words = $state("");
   /** The images were read at least once. */
-  known = $state(false);
+  loaded = $state(false);
   failed = $state(false);
   /** The images being made here. */
-  making = $state.raw<{ readonly prompt: string; readonly drawing: ImageOptions; readonly now: ImageInProgress; readonly left: number } | null>(null);
+  inProgress = $state.raw<{ readonly prompt: string; readonly options: ImageOptions; readonly now: ImageInProgress; readonly left: number } | null>(null);
   /** Why the last one failed. */
   problem = $state("");
   readonly #calls: ImageCalls;
   #reading: AbortController | null = null;
-  #cut: AbortController | null = null;
-  #older = false;
+  #generation: AbortController | null = null;
+  #loadingOlder = false;
   #shown = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -57,7 +57,7 @@ export class Gallery {
     try {
       const { pictures, next } = await this.#calls.list(this.words, null, PAGE_SIZE, reading.signal);
       if (reading.signal.aborted) return;
-      [this.all, this.next, this.known, this.failed] = [pictures, next, true, false];
+      [this.all, this.next, this.loaded, this.failed] = [pictures, next, true, false];
     } catch (error) {
       if (reading.signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
@@ -74,7 +74,7 @@ export class Gallery {
 
   /** An answer has ended, which may have made images. */
   async refresh(): Promise<void> {
-    if (this.#shown === 0 || !this.known) return;
+    if (this.#shown === 0 || !this.loaded) return;
     const { words } = this;
     try {
       const { pictures } = await this.#calls.list(words, null, PAGE_SIZE);
@@ -87,8 +87,8 @@ export class Gallery {
 
   async older(): Promise<void> {
     const { next, words } = this;
-    if (next === null || this.#older) return;
-    this.#older = true;
+    if (next === null || this.#loadingOlder) return;
+    this.#loadingOlder = true;
     try {
       const found = await this.#calls.list(words, next, PAGE_SIZE);
       if (this.next !== next || this.words !== words) return;
@@ -100,7 +100,7 @@ export class Gallery {
       if (!(error instanceof ApiError)) throw error;
       this.failed = true;
     } finally {
-      this.#older = false;
+      this.#loadingOlder = false;
     }
   }
 
@@ -118,61 +118,61 @@ export class Gallery {
   }
 
   /** Make images outside any conversation, until `stop`. */
-  async draw(prompt: string, drawing: ImageOptions): Promise<void> {
-    if (this.making !== null) return;
+  async generate(prompt: string, options: ImageOptions): Promise<void> {
+    if (this.inProgress !== null) return;
     this.problem = "";
-    this.making = { prompt, drawing, now: BEGUN, left: drawing.count ?? 1 };
-    const cut = new AbortController();
-    this.#cut = cut;
+    this.inProgress = { prompt, options, now: NOT_STARTED, left: options.count ?? 1 };
+    const generation = new AbortController();
+    this.#generation = generation;
     try {
-      const response = await this.#calls.generate(prompt, drawing, cut.signal);
-      for await (const heard of read(response)) this.#hear(heard);
+      const response = await this.#calls.generate(prompt, options, generation.signal);
+      for await (const event of read(response)) this.#apply(event);
     } catch (error) {
-      if (cut.signal.aborted) return;
+      if (generation.signal.aborted) return;
       if (!(error instanceof ApiError || error instanceof TypeError)) throw error;
       this.problem = error instanceof ApiError ? error.message : describeError("upstream", error.message);
     } finally {
-      this.making = null;
-      this.#cut = null;
+      this.inProgress = null;
+      this.#generation = null;
     }
   }
 
   /** Stop the work by closing the connection. */
   stop(): void {
-    this.#cut?.abort();
+    this.#generation?.abort();
   }
 
-  #hear(heard: Heard): void {
-    const { making } = this;
-    if (making === null) return;
-    switch (heard.event) {
+  #apply(event: GenerationEvent): void {
+    const { inProgress } = this;
+    if (inProgress === null) return;
+    switch (event.event) {
       case "waiting":
-        this.making = { ...making, now: { ...making.now, before: heard.data.before } };
+        this.inProgress = { ...inProgress, now: { ...inProgress.now, before: event.data.before } };
         break;
       case "progress": {
-        const { done, of, preview, picture } = heard.data;
-        this.making = { ...making, now: { before: 0, id: picture, done, of, preview } };
+        const { done, of, preview, picture } = event.data;
+        this.inProgress = { ...inProgress, now: { before: 0, id: picture, done, of, preview } };
         break;
       }
       case "picture":
-        this.all = [heard.data, ...this.all.filter(({ id }) => id !== heard.data.id)];
-        this.making = { ...making, now: BEGUN, left: making.left - 1 };
+        this.all = [event.data, ...this.all.filter(({ id }) => id !== event.data.id)];
+        this.inProgress = { ...inProgress, now: NOT_STARTED, left: inProgress.left - 1 };
         break;
       case "fault":
-        this.problem = describeError(heard.data.code, heard.data.message);
+        this.problem = describeError(event.data.code, event.data.message);
         break;
       default:
-        heard satisfies never;
+        event satisfies never;
     }
   }
 }
 
-async function* read(response: Response): AsyncGenerator<Heard> {
+async function* read(response: Response): AsyncGenerator<GenerationEvent> {
   const parser = new Parser();
   const reader = response.body?.getReader();
   for (;;) {
     const piece = await reader?.read();
     if (piece === undefined || piece.done) return;
-    for (const { event, data } of parser.feed(piece.value)) yield { event, data: JSON.parse(data) as unknown } as Heard;
+    for (const { event, data } of parser.feed(piece.value)) yield { event, data: JSON.parse(data) as unknown } as GenerationEvent;
   }
 }

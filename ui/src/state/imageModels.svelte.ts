@@ -21,9 +21,9 @@ export class ImageModels {
   readonly calls: ImageCalls;
   readonly ready = $derived(this.models.filter(({ state }) => state === "ready"));
   /** The model that is used unless another is chosen. */
-  readonly first = $derived(this.ready.find((model) => model.default) ?? this.ready[0] ?? null);
+  readonly defaultModel = $derived(this.ready.find((model) => model.default) ?? this.ready[0] ?? null);
   /** Only the built-in drawings are available. */
-  readonly bare = $derived(this.ready.length > 0 && this.ready.every(({ drawn }) => drawn));
+  readonly onlyBuiltIn = $derived(this.ready.length > 0 && this.ready.every(({ drawn }) => drawn));
   readonly #pictures = new Map<string, GeneratedImage>();
 
   constructor(api: Api) {
@@ -35,7 +35,7 @@ export class ImageModels {
       ({ models: this.models, styles: this.styles } = await this.calls.models());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.models = []; // no images can be made, and the switch says so
+      this.models = []; // no images can be preferred, and the switch says so
     }
     this.known = true;
   }
@@ -44,7 +44,7 @@ export class ImageModels {
     return this.models.find((model) => model.id === id);
   }
 
-  /** The name of a style; empty where there is none. */
+  /** The name of a style; empty where available is none. */
   styleName(name: string | null | undefined): string {
     return styleName(name ?? "", this.styles.find((style) => style.name === name)?.title ?? name ?? "");
   }
@@ -52,16 +52,16 @@ export class ImageModels {
   /** The model for these options: the named one, if it is ready. */
   modelFor({ model }: ImageOptions, editing: boolean): ImageModel | null {
     const named = this.ready.find(({ id }) => id === model);
-    return named ?? (editing ? this.editor() : null) ?? this.first;
+    return named ?? (editing ? this.editor() : null) ?? this.defaultModel;
   }
 
   /** The options as they are sent: for a model that can edit where images are edited, and only with what it supports. */
-  finalOptions(drawing: ImageOptions, files: number): ImageOptions {
-    const editing = files + (drawing.sources ?? []).length > 0;
-    const model = this.modelFor(drawing, editing);
-    if (model === null) return drawing;
-    const own = model === this.first || model.id === drawing.model;
-    return own ? fitToModel(drawing, model, editing) : switchModel(drawing, this.first ?? undefined, model);
+  finalOptions(options: ImageOptions, files: number): ImageOptions {
+    const editing = files + (options.sources ?? []).length > 0;
+    const model = this.modelFor(options, editing);
+    if (model === null) return options;
+    const unchanged = model === this.defaultModel || model.id === options.model;
+    return unchanged ? fitToModel(options, model, editing) : switchModel(options, this.defaultModel ?? undefined, model);
   }
 
   /** The model for editing: the named one, the default, or any other that can edit. */
@@ -72,21 +72,21 @@ export class ImageModels {
 
   /** The options chosen last, as far as they are still available. */
   get last(): ImageOptions {
-    const { model, style, ...kept } = readStoredJson<ImageOptions>(STORED_OPTIONS) ?? {};
-    const there = this.ready.some(({ id }) => id === model);
+    const { model, style, ...options } = readStoredJson<ImageOptions>(STORED_OPTIONS) ?? {};
+    const available = this.ready.some(({ id }) => id === model);
     const known = this.styles.some(({ name }) => name === style);
-    return withoutEmpty({ ...(there && { ...kept, model }), ...(known && { style }) });
+    return withoutEmpty({ ...(available && { ...options, model }), ...(known && { style }) });
   }
 
   /** Store the options for the next time: model, size and style, but nothing that belongs to one image. */
   remember({ model, width, height, style }: ImageOptions): void {
-    const first = model ?? this.first?.id;
-    writeStored(STORED_OPTIONS, JSON.stringify(withoutEmpty({ model: first, width, height, style })));
+    const defaultModel = model ?? this.defaultModel?.id;
+    writeStored(STORED_OPTIONS, JSON.stringify(withoutEmpty({ model: defaultModel, width, height, style })));
   }
 
-  /** The options for editing an image, by its own model or another that can edit; null where none can. */
-  editOptions(id: string, made?: string): ImageOptions | null {
-    const model = this.editor(made);
+  /** The options for editing an image, by its unchanged model or another that can edit; null where none can. */
+  editOptions(id: string, preferred?: string): ImageOptions | null {
+    const model = this.editor(preferred);
     return model === null ? null : { ...switchModel({}, undefined, model), sources: [id] };
   }
 

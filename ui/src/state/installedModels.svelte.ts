@@ -26,8 +26,8 @@ export class InstalledModels {
   readonly running = $derived(this.downloads.filter(({ state }) => state === "running"));
   readonly #host: ModelHost;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #asked = 0;
-  #shown = 0;
+  #requested = 0;
+  #newestShown = 0;
 
   constructor(host: ModelHost) {
     this.#host = host;
@@ -35,15 +35,15 @@ export class InstalledModels {
 
   /** The models may have changed. */
   async refresh(): Promise<void> {
-    const wanted = this.#asked > 0; // a reply on its way may be older than the change
-    await Promise.all([this.refreshDownloads(), this.#host.readModels(), wanted ? this.readCatalog() : undefined]);
+    const withCatalog = this.#requested > 0; // a reply on its way may be older than the change
+    await Promise.all([this.refreshDownloads(), this.#host.readModels(), withCatalog ? this.readCatalog() : undefined]);
   }
 
   async readCatalog(): Promise<void> {
-    const mine = ++this.#asked;
+    const request = ++this.#requested;
     const found = await this.#host.api.models.catalog();
-    if (mine < this.#shown) return; // a later request was answered first
-    this.#shown = mine;
+    if (request < this.#newestShown) return; // a later request was answered first
+    this.#newestShown = request;
     this.catalog = found;
   }
 
@@ -57,10 +57,10 @@ export class InstalledModels {
       if (!(error instanceof ApiError)) throw error;
       found = this.downloads; // the connection is lost, which the page shows elsewhere; reconnecting reads them again
     }
-    const ran = new Set(this.running.map(({ id }) => id));
+    const wereRunning = new Set(this.running.map(({ id }) => id));
     if (finishedIds(found) !== finishedIds(this.downloads)) void this.#host.readModels(); // perhaps while the page was hidden
     this.downloads = found;
-    for (const download of found) if (ran.has(download.id)) this.#announce(download);
+    for (const download of found) if (wereRunning.has(download.id)) this.#announce(download);
     clearTimeout(this.#timer);
     if (this.running.length > 0 && !document.hidden) this.#timer = setTimeout(() => void this.refreshDownloads(), POLL_INTERVAL_MS);
   }

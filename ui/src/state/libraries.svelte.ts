@@ -11,10 +11,10 @@ export class Libraries {
   /** The list was read at least once. */
   known = $state(false);
   /** Counts the readings of the list, any of which may bring changes. */
-  news = $state(0);
+  readings = $state(0);
   readonly #api: Api;
-  #looking = false;
-  #again = false;
+  #polling = false;
+  #pollAgain = false;
 
   constructor(api: Api) {
     this.#api = api;
@@ -22,42 +22,42 @@ export class Libraries {
 
   /** Files or libraries may have changed. */
   async refresh(): Promise<void> {
-    if (this.#looking) {
-      this.#again = true;
+    if (this.#polling) {
+      this.#pollAgain = true;
       return;
     }
-    this.#looking = true;
+    this.#polling = true;
     do {
-      this.#again = false;
-      await this.#look();
+      this.#pollAgain = false;
+      await this.#read();
       await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
-    } while (this.#again);
-    this.#looking = false;
+    } while (this.#pollAgain);
+    this.#polling = false;
   }
 
   /** Add a library; throws the server's objection, as do the methods below. */
   async add(name: string): Promise<Library> {
     const added = await this.#api.libraries.add(name);
-    await this.#look();
+    await this.#read();
     return added;
   }
 
   async rename(id: string, name: string): Promise<void> {
     await this.#api.libraries.rename(id, name);
-    await this.#look();
+    await this.#read();
   }
 
   /** Delete a library with its files. */
   async remove(id: string): Promise<void> {
     await this.#api.libraries.remove(id);
-    await this.#look();
+    await this.#read();
   }
 
-  async #look(): Promise<void> {
+  async #read(): Promise<void> {
     try {
       this.all = await this.#api.libraries.list();
       this.known = true;
-      this.news += 1;
+      this.readings += 1;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error; // the connection is lost, which the page shows elsewhere
     }

@@ -29,7 +29,7 @@ export class Notices {
   undo(notice = this.all.findLast(({ undo }) => undo !== null)): boolean {
     if (notice === undefined || notice.undo === null) return false;
     this.dismiss(notice);
-    void this.#attempt(notice.undo);
+    void this.#run(notice.undo);
     return true;
   }
 
@@ -42,7 +42,7 @@ export class Notices {
     for (const notice of this.all) this.#start(notice);
   }
 
-  async #attempt(action: () => Promise<void>): Promise<void> {
+  async #run(action: () => Promise<void>): Promise<void> {
     try {
       await action();
     } catch (error) {

@@ -48,7 +48,7 @@ export class Preferences {
 
   constructor(api: Api) {
     this.#api = api;
-    this.#recall();
+    this.#readMirror();
   }
 
   /** Apply the appearance and the language; the page is mounted after this. */
@@ -56,12 +56,12 @@ export class Preferences {
     await this.#apply();
     addEventListener("storage", (event) => {
       if (event.key !== MIRROR) return;
-      this.#recall();
+      this.#readMirror();
       void this.#apply();
     });
     addEventListener("online", () => void this.refresh());
     for (const question of ["(prefers-contrast: more)", "(prefers-reduced-motion: reduce)"]) {
-      matchMedia(question).addEventListener("change", () => this.#dress());
+      matchMedia(question).addEventListener("change", () => this.#applyAppearance());
     }
   }
 
@@ -109,7 +109,7 @@ export class Preferences {
       this.progress = "saved";
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#failed(error);
+      this.#handleRejection(error);
     } finally {
       this.#sending = false;
     }
@@ -127,7 +127,7 @@ export class Preferences {
     }
   }
 
-  #failed(error: ApiError): void {
+  #handleRejection(error: ApiError): void {
     if (error.status >= 400 && error.status < 500 && error.status !== 401) {
       this.#unsent = {}; // the server will never accept it
       this.problem = error.message;
@@ -146,7 +146,7 @@ export class Preferences {
     writeStored(MIRROR, JSON.stringify({ kept: this.#kept, unsent: this.#unsent } satisfies Mirror));
   }
 
-  #recall(): void {
+  #readMirror(): void {
     const mirror = readStored(MIRROR);
     if (mirror === null) return;
     try {
@@ -159,14 +159,14 @@ export class Preferences {
   }
 
   async #apply(): Promise<void> {
-    this.#dress();
+    this.#applyAppearance();
     if (!(await loadLanguage(this.language))) this.problem = t("languageMissing");
   }
 
-  #dress(): void {
-    const dress: Appearance = appearanceOf(this.now, this.language, (question) => matchMedia(question).matches);
-    for (const [name, value] of Object.entries(dress)) document.documentElement.setAttribute(name, value);
-    writeStored(APPEARANCE, JSON.stringify(dress));
+  #applyAppearance(): void {
+    const appearance: Appearance = appearanceOf(this.now, this.language, (question) => matchMedia(question).matches);
+    for (const [name, value] of Object.entries(appearance)) document.documentElement.setAttribute(name, value);
+    writeStored(APPEARANCE, JSON.stringify(appearance));
   }
 }
 

@@ -15,7 +15,7 @@ import { Parser } from "../api/sse.ts";
 interface Run {
   readonly id: string;
   readonly log: Event[];
-  readonly cut: AbortController;
+  readonly controller: AbortController;
   readonly waiting: Set<() => void>;
 }
 
@@ -24,7 +24,7 @@ export class TemporaryBackend implements ConversationBackend {
   readonly #calls: Pick<ConversationCalls, "answer">;
   readonly #messages = new Map<string, Message>();
   #leaf: string | null = null;
-  #how: AnswerSettings = { model: null, mode: null, web: null };
+  #settings: AnswerSettings = { model: null, mode: null, web: null };
   #run: Run | null = null;
 
   constructor(calls: Pick<ConversationCalls, "answer">) {
@@ -34,89 +34,89 @@ export class TemporaryBackend implements ConversationBackend {
   async get(id: string): Promise<MessageTree> {
     const messages = [...this.#messages.values()];
     const run = this.#run;
-    return { conversation: this.#values(id), messages, running: run === null || ended(run) ? null : run.id };
+    return { conversation: this.#values(id), messages, running: run === null || hasEnded(run) ? null : run.id };
   }
 
-  async change(id: string, { leaf, ...how }: ConversationChanges): Promise<Conversation> {
+  async change(id: string, { leaf, ...settings }: ConversationChanges): Promise<Conversation> {
     if (leaf !== undefined) this.#leaf = leaf;
-    this.#how = { ...this.#how, ...how };
+    this.#settings = { ...this.#settings, ...settings };
     return this.#values(id);
   }
 
   /** Delete a message with everything after it, and show a sibling then, or else its parent. */
   async removeMessage(id: string, message: string): Promise<Conversation> {
     const parent = this.#messages.get(message)?.parent ?? null;
-    const gone = new Set([message]);
-    for (const { id: other, parent: under } of this.#messages.values()) if (under !== null && gone.has(under)) gone.add(other);
-    for (const other of gone) this.#messages.delete(other);
-    const beside = [...this.#messages.values()].findLast((other) => other.parent === parent);
-    this.#leaf = beside === undefined ? parent : leafUnder(siblingsByParent(this.#messages), beside.id);
+    const deleted = new Set([message]);
+    for (const { id: other, parent: under } of this.#messages.values()) if (under !== null && deleted.has(under)) deleted.add(other);
+    for (const other of deleted) this.#messages.delete(other);
+    const sibling = [...this.#messages.values()].findLast((other) => other.parent === parent);
+    this.#leaf = sibling === undefined ? parent : leafUnder(siblingsByParent(this.#messages), sibling.id);
     return this.#values(id);
   }
 
   /** Does nothing: the engine gets the messages only with the question. */
   async prefill(): Promise<void> {}
 
-  begin(id: string, turn: Turn, how: AnswerSettings): Promise<AcceptedTurn> {
-    this.#how = how;
+  begin(id: string, turn: Turn, settings: AnswerSettings): Promise<AcceptedTurn> {
+    this.#settings = settings;
     return this.turn(id, turn);
   }
 
   async turn(id: string, turn: Turn): Promise<AcceptedTurn> {
     const question = this.#question(id, turn);
     const path = branchTo(new Map(this.#messages).set(question.id, question), question.id);
-    const said = path.map((message) => ({ role: message.role, text: messageText(message) })).filter(({ text }) => text !== "");
-    const cut = new AbortController();
+    const messages = path.map((message) => ({ role: message.role, text: messageText(message) })).filter(({ text }) => text !== "");
+    const controller = new AbortController();
     const { model, mode, web } = turn;
-    const body = { messages: said, ...(model !== undefined && { model }), ...(mode !== undefined && { mode }), ...(web !== undefined && { web }) } as UnstoredTurn;
-    const events = read(await this.#calls.answer(body, cut.signal));
+    const body = { messages, ...(model !== undefined && { model }), ...(mode !== undefined && { mode }), ...(web !== undefined && { web }) } as UnstoredTurn;
+    const events = read(await this.#calls.answer(body, controller.signal));
     const { value: first } = await events.next();
     if (first?.type !== "run.started") throw new ApiError(0, "unreachable", t("temporaryLost"));
     const started = { ...first, conversation: id, parent: question.id };
-    const run = { id: first.run, log: [started], cut, waiting: new Set<() => void>() };
+    const run = { id: first.run, log: [started], controller, waiting: new Set<() => void>() };
     this.#messages.set(question.id, question).set(started.message, fold(null, started));
     this.#leaf = started.message;
     this.#run = run;
-    void this.#grow(run, events);
+    void this.#receive(run, events);
     return { run: run.id, message: question.id, answer: started.message, model: started.model };
   }
 
   async stop(id: string): Promise<void> {
     const run = this.#run;
     if (run?.id !== id) return;
-    add(run, [{ type: "run.stopped", seq: run.log.length + 1 }]);
-    run.cut.abort();
+    append(run, [{ type: "run.stopped", seq: run.log.length + 1 }]);
+    run.controller.abort();
   }
 
   async events(id: string, after: number, signal: AbortSignal): Promise<Response> {
     const run = this.#run;
     if (run?.id !== id) return new Response(null, { status: 404 });
     const encoder = new TextEncoder();
-    let at = after;
+    let sent = after;
     const start = (controller: ReadableStreamDefaultController<Uint8Array>) =>
       signal.addEventListener("abort", () => controller.error(signal.reason));
     const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
-      while (run.log.length <= at) await new Promise<void>((resolve) => run.waiting.add(resolve));
-      const news = run.log.slice(at);
-      at = run.log.length;
+      while (run.log.length <= sent) await new Promise<void>((resolve) => run.waiting.add(resolve));
+      const events = run.log.slice(sent);
+      sent = run.log.length;
       if (signal.aborted) return;
-      controller.enqueue(encoder.encode(news.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")));
-      if (ended(run)) controller.close();
+      controller.enqueue(encoder.encode(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")));
+      if (hasEnded(run)) controller.close();
     };
     return new Response(new ReadableStream({ start, pull }));
   }
 
-  async #grow(run: Run, events: AsyncGenerator<Event>): Promise<void> {
+  async #receive(run: Run, events: AsyncGenerator<Event>): Promise<void> {
     try {
       for await (const event of events) {
-        if (ended(run)) break;
-        add(run, [event]);
+        if (hasEnded(run)) break;
+        append(run, [event]);
       }
     } catch (error) {
-      if (!run.cut.signal.aborted && !(error instanceof TypeError)) throw error;
+      if (!run.controller.signal.aborted && !(error instanceof TypeError)) throw error;
     }
-    if (!ended(run)) {
-      add(run, [{ type: "run.failed", seq: run.log.length + 1, code: "unreachable", message: t("temporaryLost") }]);
+    if (!hasEnded(run)) {
+      append(run, [{ type: "run.failed", seq: run.log.length + 1, code: "unreachable", message: t("temporaryLost") }]);
     }
     const message = run.log.reduce<Message | null>(fold, null);
     if (message !== null) this.#messages.set(message.id, message);
@@ -124,7 +124,7 @@ export class TemporaryBackend implements ConversationBackend {
 
   #values(id: string): Conversation {
     const rest = { owner: "", title: "", created: 0, updated: 0, pinned: false, archived: false, tags: [] };
-    return { id, leaf: this.#leaf, ...this.#how, ...rest };
+    return { id, leaf: this.#leaf, ...this.#settings, ...rest };
   }
 
   /** The message to be answered, which may exist already. */
@@ -137,13 +137,13 @@ export class TemporaryBackend implements ConversationBackend {
   }
 }
 
-function add(run: Run, events: readonly Event[]): void {
+function append(run: Run, events: readonly Event[]): void {
   run.log.push(...events);
   for (const wake of run.waiting) wake();
   run.waiting.clear();
 }
 
-function ended(run: Run): boolean {
+function hasEnded(run: Run): boolean {
   return END.has(run.log.at(-1)?.type ?? "");
 }
 

@@ -15,31 +15,31 @@ export interface Upload {
 
 export interface UploadTarget {
   send(file: File, progress: (share: number) => void, signal: AbortSignal): Promise<FileState>;
-  arrived(file: FileState): void;
+  onUploaded(file: FileState): void;
 }
 
 export class Uploads {
   files = $state.raw<readonly Upload[]>([]);
   /** How many are in progress. */
-  readonly going = $derived(this.files.filter(({ problem }) => problem === null).length);
-  readonly #receiver: UploadTarget;
-  readonly #atOnce: number;
+  readonly pending = $derived(this.files.filter(({ problem }) => problem === null).length);
+  readonly #target: UploadTarget;
+  readonly #maxConcurrent: number;
   readonly #sources = new Map<string, File>();
-  readonly #cuts = new Map<string, AbortController>();
+  readonly #controllers = new Map<string, AbortController>();
   #waiting: string[] = [];
-  #working = 0;
+  #active = 0;
 
   /** `maxConcurrent` of them are sent at once; with 1 they arrive in order. */
-  constructor(receiver: UploadTarget, atOnce = 1) {
-    this.#receiver = receiver;
-    this.#atOnce = atOnce;
+  constructor(target: UploadTarget, maxConcurrent = 1) {
+    this.#target = target;
+    this.#maxConcurrent = maxConcurrent;
   }
 
   add(files: readonly File[]): void {
-    const fresh = files.map((file) => ({ id: crypto.getRandomValues(new Uint32Array(3)).join(), file }));
-    for (const { id, file } of fresh) this.#sources.set(id, file);
-    this.files = [...this.files, ...fresh.map(({ id, file }) => ({ id, name: file.name, size: file.size, share: 0, problem: null }))];
-    this.#waiting.push(...fresh.map(({ id }) => id));
+    const added = files.map((file) => ({ id: crypto.getRandomValues(new Uint32Array(3)).join(), file }));
+    for (const { id, file } of added) this.#sources.set(id, file);
+    this.files = [...this.files, ...added.map(({ id, file }) => ({ id, name: file.name, size: file.size, share: 0, problem: null }))];
+    this.#waiting.push(...added.map(({ id }) => id));
     this.#next();
   }
 
@@ -52,7 +52,7 @@ export class Uploads {
   /** Stop an upload, or dismiss a failed one. */
   drop(id: string): void {
     this.#waiting = this.#waiting.filter((other) => other !== id);
-    this.#cuts.get(id)?.abort();
+    this.#controllers.get(id)?.abort();
     this.#sources.delete(id);
     this.files = this.files.filter((file) => file.id !== id);
   }
@@ -62,7 +62,7 @@ export class Uploads {
   }
 
   #next(): void {
-    while (this.#working < this.#atOnce) {
+    while (this.#active < this.#maxConcurrent) {
       const id = this.#waiting.shift();
       const file = this.#sources.get(id ?? "");
       if (id === undefined) return;
@@ -71,21 +71,21 @@ export class Uploads {
   }
 
   async #send(id: string, file: File): Promise<void> {
-    const cut = new AbortController();
-    this.#cuts.set(id, cut);
-    this.#working += 1;
+    const controller = new AbortController();
+    this.#controllers.set(id, controller);
+    this.#active += 1;
     try {
-      const arrived = await this.#receiver.send(file, (share) => this.#change(id, { share }), cut.signal);
-      if (cut.signal.aborted) return;
+      const onUploaded = await this.#target.send(file, (share) => this.#change(id, { share }), controller.signal);
+      if (controller.signal.aborted) return;
       this.drop(id);
-      this.#receiver.arrived(arrived);
+      this.#target.onUploaded(onUploaded);
     } catch (error) {
-      if (cut.signal.aborted) return;
+      if (controller.signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
       this.#change(id, { problem: error.message });
     } finally {
-      this.#cuts.delete(id);
-      this.#working -= 1;
+      this.#controllers.delete(id);
+      this.#active -= 1;
       this.#next();
     }
   }

@@ -13,7 +13,7 @@ const STATES: readonly Web[] = ["off", "auto", "on"];
 export class WebSearch {
   /** The notice to show about a choice, null where there is none; the first time with the services in use, which are
    * empty where unknown. */
-  news = $state.raw<{ readonly web: Web; readonly services: string | null } | null>(null);
+  notice = $state.raw<{ readonly web: Web; readonly services: string | null } | null>(null);
   readonly #api: Api;
 
   constructor(api: Api) {
@@ -26,15 +26,15 @@ export class WebSearch {
   }
 
   /** `announce` where no control shows the choice, as with a shortcut. */
-  async choose(web: Web, aloud: boolean): Promise<void> {
+  async choose(web: Web, announce: boolean): Promise<void> {
     writeStored(STORED_MODE, web);
     const first = web !== "off" && readStored(STORED_NOTICE) === null;
     if (first) writeStored(STORED_NOTICE, "yes");
-    if (first || aloud) this.news = { web, services: first ? await this.#asked() : null };
+    if (first || announce) this.notice = { web, services: first ? await this.#serviceNames() : null };
   }
 
   /** The names of the services in use; empty where the server can't say. */
-  async #asked(): Promise<string> {
+  async #serviceNames(): Promise<string> {
     try {
       return serviceNames(await this.#api.web.services());
     } catch (error) {

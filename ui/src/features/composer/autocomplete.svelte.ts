@@ -12,11 +12,11 @@ import type { Conversation } from "../../state/conversation.svelte.ts";
 import type { Option } from "./Autocomplete.svelte";
 
 export interface Field {
-  now(): { readonly app: App; readonly conversation: Conversation; readonly caret: number; readonly focused: boolean };
+  read(): { readonly app: App; readonly conversation: Conversation; readonly caret: number; readonly focused: boolean };
   /** Focus the text field, at a position. */
-  back(at: number): Promise<void>;
+  focusField(at: number): Promise<void>;
   /** Ask for the variables of a saved prompt. */
-  fill(prompt: SavedPrompt): void;
+  fillVariables(prompt: SavedPrompt): void;
 }
 
 export class Autocompletion {
@@ -25,43 +25,43 @@ export class Autocompletion {
   readonly #field: Field;
   /** The text in which the person closed the list. */
   #closed = $state<string | null>(null);
-  readonly #wanted = $derived.by(() => {
-    const { conversation, caret, focused } = this.#field.now();
+  readonly #trigger = $derived.by(() => {
+    const { conversation, caret, focused } = this.#field.read();
     return !focused || conversation.draft === this.#closed ? null : findTrigger(conversation.draft, caret);
   });
   readonly options = $derived.by(() => {
-    const wanted = this.#wanted;
-    return wanted === null ? [] : matchOptions(wanted.kind === "mention" ? [...this.#models(), ...this.#libraries()] : this.#commands(), wanted.words);
+    const trigger = this.#trigger;
+    return trigger === null ? [] : matchOptions(trigger.kind === "mention" ? [...this.#models(), ...this.#libraries()] : this.#commands(), trigger.words);
   });
-  readonly label = $derived(this.#wanted?.kind === "mention" ? t("mentions") : t("slashList"));
+  readonly label = $derived(this.#trigger?.kind === "mention" ? t("mentions") : t("slashList"));
 
   constructor(field: Field) {
     this.#field = field;
   }
 
   /** The text has changed. */
-  renew(): void {
+  reset(): void {
     this.active = 0;
     this.#closed = null;
   }
 
   /** True where the list has handled the key. */
-  steered({ key, shiftKey, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
+  handleKey({ key, shiftKey, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
     const { length } = this.options;
     if (length === 0 || shiftKey || ctrlKey || metaKey || altKey) return false;
     if (key === "ArrowDown") this.active = (this.active + 1) % length;
     else if (key === "ArrowUp") this.active = (this.active + length - 1) % length;
     else if (key === "Enter" || key === "Tab") this.options[this.active]?.choose();
-    else if (key === "Escape") this.#closed = this.#field.now().conversation.draft;
+    else if (key === "Escape") this.#closed = this.#field.read().conversation.draft;
     else return false;
     return true;
   }
 
   #models(): Option[] {
-    const { app, conversation } = this.#field.now();
+    const { app, conversation } = this.#field.read();
     const choose = async (id: string) => {
       conversation.setNextModel(id);
-      await this.#put("");
+      await this.#replaceTrigger("");
     };
     return app.models.map((model) => {
       const { id, name } = model;
@@ -72,11 +72,11 @@ export class Autocompletion {
 
   /** A temporary chat searches no libraries: the server must not get anything that it would store. */
   #libraries(): Option[] {
-    const { app, conversation } = this.#field.now();
+    const { app, conversation } = this.#field.read();
     if (conversation.temporary) return [];
     const choose = async (library: Library) => {
       conversation.setLibrary(library);
-      await this.#put("");
+      await this.#replaceTrigger("");
     };
     return app.libraries.all.map((library) => {
       const hint = `${t("library")} · ${t("filesCount", { count: library.files })}`;
@@ -85,7 +85,7 @@ export class Autocompletion {
   }
 
   #commands(): Option[] {
-    const { app, conversation } = this.#field.now();
+    const { app, conversation } = this.#field.read();
     const actions = ACTIONS.filter((action) => action.slash && action.enabled(app)).map((action) => ({
       id: action.id,
       name: `/${action.id}`,
@@ -105,18 +105,18 @@ export class Autocompletion {
   }
 
   async #choosePrompt(saved: SavedPrompt): Promise<void> {
-    if (promptVariables(saved.text).length === 0) return this.#put(saved.text);
-    await this.#put("");
-    this.#field.fill(saved);
+    if (promptVariables(saved.text).length === 0) return this.#replaceTrigger(saved.text);
+    await this.#replaceTrigger("");
+    this.#field.fillVariables(saved);
   }
 
   /** Replace the text that was typed for it. */
-  async #put(text: string): Promise<void> {
-    const { conversation, caret } = this.#field.now();
-    const from = this.#wanted?.from ?? 0;
+  async #replaceTrigger(text: string): Promise<void> {
+    const { conversation, caret } = this.#field.read();
+    const from = this.#trigger?.from ?? 0;
     const { draft } = conversation;
     const before = draft.slice(0, from);
     conversation.write(before + text + draft.slice(Math.max(from, caret)));
-    await this.#field.back(before.length + text.length);
+    await this.#field.focusField(before.length + text.length);
   }
 }

@@ -23,11 +23,11 @@ export function matchOptions<T extends { readonly name: string }>(options: reado
 }
 
 function rank(name: string, words: string): number {
-  const [whole, part] = [name.replace(/^\//, "").toLocaleLowerCase(), words.toLocaleLowerCase()];
-  if (whole.startsWith(part)) return 0;
-  const at = whole.indexOf(part);
-  if (at > 0) return /[\p{L}\p{N}]/u.test(whole.charAt(at - 1)) ? 2 : 1;
+  const [fullName, part] = [name.replace(/^\//, "").toLocaleLowerCase(), words.toLocaleLowerCase()];
+  if (fullName.startsWith(part)) return 0;
+  const at = fullName.indexOf(part);
+  if (at > 0) return /[\p{L}\p{N}]/u.test(fullName.charAt(at - 1)) ? 2 : 1;
   let found = 0;
-  for (const letter of whole) if (letter === part.charAt(found)) found += 1;
+  for (const letter of fullName) if (letter === part.charAt(found)) found += 1;
   return found === part.length ? 3 : 4;
 }

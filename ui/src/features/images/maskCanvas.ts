@@ -1,6 +1,6 @@
 // The canvas of a mask: strokes, undo, and the mask as a PNG.
 
-const STEPS = 12;
+const MAX_UNDO_STEPS = 12;
 
 export interface Point {
   readonly x: number;
@@ -8,10 +8,10 @@ export interface Point {
 }
 
 /** Painted pixels are opaque, in any color; the rest is transparent. Lengths are pixels of the canvas. */
-export class Paint {
+export class MaskCanvas {
   readonly #canvas: HTMLCanvasElement;
   readonly #pen: CanvasRenderingContext2D;
-  readonly #before: ImageData[] = [];
+  readonly #history: ImageData[] = [];
 
   constructor(canvas: HTMLCanvasElement) {
     const pen = canvas.getContext("2d", { willReadFrequently: true });
@@ -21,19 +21,19 @@ export class Paint {
   }
 
   get steps(): number {
-    return this.#before.length;
+    return this.#history.length;
   }
 
   /** Begin a step that can be undone. */
   begin(): void {
-    this.#before.push(this.#all());
-    if (this.#before.length > STEPS) this.#before.shift();
+    this.#history.push(this.#pixels());
+    if (this.#history.length > MAX_UNDO_STEPS) this.#history.shift();
   }
 
   /** Draw a line, or a dot where both points are the same. */
-  stroke(from: Point, to: Point, width: number, colour: string, erases: boolean): void {
+  stroke(from: Point, to: Point, width: number, color: string, erases: boolean): void {
     this.#pen.globalCompositeOperation = erases ? "destination-out" : "source-over";
-    this.#pen.strokeStyle = colour;
+    this.#pen.strokeStyle = color;
     this.#pen.lineWidth = width;
     this.#pen.beginPath();
     this.#pen.moveTo(from.x, from.y);
@@ -41,8 +41,8 @@ export class Paint {
     this.#pen.stroke();
   }
 
-  back(): void {
-    const last = this.#before.pop();
+  undo(): void {
+    const last = this.#history.pop();
     if (last !== undefined) this.#pen.putImageData(last, 0, 0);
   }
 
@@ -51,10 +51,10 @@ export class Paint {
   }
 
   /** Paint the area that a mask leaves transparent. */
-  take(mask: CanvasImageSource, colour: string): void {
+  load(mask: CanvasImageSource, color: string): void {
     const { width, height } = this.#canvas;
     this.#pen.globalCompositeOperation = "source-over";
-    this.#pen.fillStyle = colour;
+    this.#pen.fillStyle = color;
     this.#pen.fillRect(0, 0, width, height);
     this.#pen.globalCompositeOperation = "destination-out";
     this.#pen.drawImage(mask, 0, 0, width, height);
@@ -62,7 +62,7 @@ export class Paint {
 
   /** The painted share of the image, from 0 to 1. */
   share(): number {
-    const { data } = this.#all();
+    const { data } = this.#pixels();
     let painted = 0;
     for (let i = 3; i < data.length; i += 4) painted += data[i] ?? 0;
     return (painted * 4) / 255 / data.length;
@@ -71,15 +71,15 @@ export class Paint {
   /** A PNG that is transparent where the canvas is painted. */
   async mask(): Promise<Blob> {
     const { width, height } = this.#canvas;
-    const made = new OffscreenCanvas(width, height);
-    const pen = made.getContext("2d");
+    const canvas = new OffscreenCanvas(width, height);
+    const pen = canvas.getContext("2d");
     pen?.fillRect(0, 0, width, height);
     if (pen !== null) pen.globalCompositeOperation = "destination-out";
     pen?.drawImage(this.#canvas, 0, 0);
-    return made.convertToBlob({ type: "image/png" });
+    return canvas.convertToBlob({ type: "image/png" });
   }
 
-  #all(): ImageData {
+  #pixels(): ImageData {
     return this.#pen.getImageData(0, 0, this.#canvas.width, this.#canvas.height);
   }
 }

@@ -7,40 +7,40 @@ export interface Match {
   readonly ranges: readonly (readonly [number, number])[];
 }
 
-const WHOLE = 100;
-const START = 60;
-const INSIDE = 30;
-const SCATTERED = 10;
+const WORD_SCORE = 100;
+const WORD_START_SCORE = 60;
+const INNER_SCORE = 30;
+const SCATTERED_SCORE = 10;
 
 /** Match `text` against `query`; null where it doesn't match. */
 export function match(query: string, text: string): Match | null {
-  const [plain, places] = fold(text);
-  const taken: [number, number][] = [];
+  const [plain, offsets] = fold(text);
+  const ranges: [number, number][] = [];
   let score = 0;
   for (const word of fold(query)[0].split(/\s+/)) {
     if (word === "") continue;
-    const found = inOne(word, plain) ?? scattered(word, plain);
+    const found = substringMatch(word, plain) ?? scatteredMatch(word, plain);
     if (found === null) return null;
     score += found.score - plain.length / 1000;
-    for (const [from, to] of found.ranges) taken.push([places[from] ?? 0, places[to] ?? text.length]);
+    for (const [from, to] of found.ranges) ranges.push([offsets[from] ?? 0, offsets[to] ?? text.length]);
   }
-  return { score, ranges: joined(taken) };
+  return { score, ranges: mergeRanges(ranges) };
 }
 
-function inOne(word: string, text: string): Match | null {
+function substringMatch(word: string, text: string): Match | null {
   let best: Match | null = null;
   for (let from = text.indexOf(word); from >= 0; from = text.indexOf(word, from + 1)) {
     const to = from + word.length;
-    const score = isStart(text, from) ? (isStart(text, to) || to === text.length ? WHOLE : START) : INSIDE;
+    const score = isStart(text, from) ? (isStart(text, to) || to === text.length ? WORD_SCORE : WORD_START_SCORE) : INNER_SCORE;
     if (best === null || score > best.score) best = { score, ranges: [[from, to]] };
   }
   return best;
 }
 
 /** Match letters in order with gaps; letters that begin a word count more, gaps count less. */
-function scattered(word: string, text: string): Match | null {
+function scatteredMatch(word: string, text: string): Match | null {
   const ranges: [number, number][] = [];
-  let score = SCATTERED;
+  let score = SCATTERED_SCORE;
   let from = 0;
   for (const letter of word) {
     const at = text.indexOf(letter, from);
@@ -59,24 +59,24 @@ function isStart(text: string, at: number): boolean {
 /** The text in lower case without accents, and for each position in it the one in `text`. */
 function fold(text: string): [string, number[]] {
   let plain = "";
-  const places: number[] = [];
+  const offsets: number[] = [];
   let at = 0;
   for (const letter of text) {
     const folded = letter.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-    for (let i = 0; i < folded.length; i++) places.push(at);
+    for (let i = 0; i < folded.length; i++) offsets.push(at);
     plain += folded;
     at += letter.length;
   }
-  return [plain, places];
+  return [plain, offsets];
 }
 
-function joined(ranges: [number, number][]): [number, number][] {
+function mergeRanges(ranges: [number, number][]): [number, number][] {
   const sorted = ranges.toSorted(([a], [b]) => a - b);
-  const whole: [number, number][] = [];
+  const merged: [number, number][] = [];
   for (const [from, to] of sorted) {
-    const last = whole.at(-1);
+    const last = merged.at(-1);
     if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to);
-    else whole.push([from, to]);
+    else merged.push([from, to]);
   }
-  return whole;
+  return merged;
 }

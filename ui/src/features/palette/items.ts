@@ -7,7 +7,7 @@ import type { App } from "../../state/app.svelte.ts";
 import { SECTIONS } from "../../state/settingsSections.ts";
 import { match, type Match } from "./fuzzy.ts";
 
-const RECENT = 6;
+const RECENT_CONVERSATIONS = 6;
 const MAX_ITEMS_PER_GROUP = 20;
 
 export interface Item {
@@ -31,33 +31,33 @@ type Entry = Omit<Item, "ranges" | "keys" | "excerpt" | "current"> & Partial<Pic
 
 /** The groups that aren't empty; `hits` are messages that the server found. */
 export function groups(app: App, query: string, hits: readonly Hit[], onlyModels: boolean): Group[] {
-  if (onlyModels) return kept([nearest("models", models(app), query)]);
+  if (onlyModels) return nonEmpty([bestMatches("models", models(app), query)]);
   const found = [
-    nearest("actions", actions(app), query),
-    nearest("conversations", conversations(app), query, query === "" ? RECENT : MAX_ITEMS_PER_GROUP),
-    nearest("settings", sections(app), query),
-    nearest("models", models(app), query),
+    bestMatches("actions", actions(app), query),
+    bestMatches("conversations", conversations(app), query, query === "" ? RECENT_CONVERSATIONS : MAX_ITEMS_PER_GROUP),
+    bestMatches("settings", sections(app), query),
+    bestMatches("models", models(app), query),
   ];
   if (query !== "") found.sort((a, b) => b.score - a.score);
-  return kept([...found, messages(app, hits)]);
+  return nonEmpty([...found, messages(app, hits)]);
 }
 
-function kept(all: readonly Group[]): Group[] {
+function nonEmpty(all: readonly Group[]): Group[] {
   return all.filter(({ items }) => items.length > 0);
 }
 
-function nearest(label: PlainKey, entries: readonly Entry[], query: string, most = MAX_ITEMS_PER_GROUP): Group & { score: number } {
+function bestMatches(label: PlainKey, entries: readonly Entry[], query: string, limit = MAX_ITEMS_PER_GROUP): Group & { score: number } {
   const found = entries.flatMap((entry) => {
-    const how = match(query, entry.text);
-    return how === null ? [] : [{ entry, how }];
+    const matched = match(query, entry.text);
+    return matched === null ? [] : [{ entry, matched }];
   });
-  if (query !== "") found.sort((a, b) => b.how.score - a.how.score);
-  const items = found.slice(0, most).map(({ entry, how }) => ({
+  if (query !== "") found.sort((a, b) => b.matched.score - a.matched.score);
+  const items = found.slice(0, limit).map(({ entry, matched }) => ({
     ...{ keys: "", current: false, excerpt: "" },
     ...entry,
-    ranges: how.ranges,
+    ranges: matched.ranges,
   }));
-  return { label, items, score: found[0]?.how.score ?? 0 };
+  return { label, items, score: found[0]?.matched.score ?? 0 };
 }
 
 function actions(app: App): Entry[] {

@@ -8,7 +8,7 @@ export interface Piece {
   readonly hit: boolean;
 }
 
-export type Shown =
+export type DisplayBlock =
   | { readonly kind: "heading"; readonly level: number; readonly pieces: readonly Piece[] }
   | { readonly kind: "paragraph" | "code" | "furniture"; readonly pieces: readonly Piece[] }
   | { readonly kind: "list"; readonly items: readonly { readonly depth: number; readonly pieces: readonly Piece[] }[] }
@@ -26,48 +26,48 @@ interface Span {
 }
 
 /** The blocks of a page; `marked` is an offset in the whole document. */
-export function textSegments(page: DocumentPage, marked: Span | null): Shown[] {
+export function textSegments(page: DocumentPage, marked: Span | null): DisplayBlock[] {
   const text = Array.from(page.text);
   const hit = marked === null ? { start: 0, end: 0 } : { start: marked.start - page.start, end: marked.end - page.start };
-  const cut = (span: Span) => split(text, span, hit);
+  const toPieces = (span: Span) => splitAround(text, span, hit);
   const blocks = page.blocks.length > 0 ? page.blocks : [{ kind: "paragraph", start: 0, end: text.length, level: 0, ref: null } as const];
-  const shown: Shown[] = [];
+  const blocksShown: DisplayBlock[] = [];
   for (let i = 0; i < blocks.length; i++) {
     const block = blocks[i] as PageBlock;
     if (block.kind === "row") {
       let last = i;
       while (blocks[last + 1]?.kind === "row") last += 1;
-      shown.push(sheet(text, blocks.slice(i, last + 1), cut));
+      blocksShown.push(tableOf(text, blocks.slice(i, last + 1), toPieces));
       i = last;
-    } else shown.push(one(text, block, cut));
+    } else blocksShown.push(displayBlock(text, block, toPieces));
   }
-  return shown;
+  return blocksShown;
 }
 
-function one(text: readonly string[], block: PageBlock, cut: (span: Span) => Piece[]): Shown {
+function displayBlock(text: readonly string[], block: PageBlock, toPieces: (span: Span) => Piece[]): DisplayBlock {
   switch (block.kind) {
     case "heading":
-      return { kind: "heading", level: block.level, pieces: cut(block) };
+      return { kind: "heading", level: block.level, pieces: toPieces(block) };
     case "list":
-      return { kind: "list", items: lines(text, block).map((line) => item(text, line, cut)) };
+      return { kind: "list", items: lines(text, block).map((line) => item(text, line, toPieces)) };
     case "table":
-      return { kind: "table", head: [], rows: lines(text, block).map((line) => ({ ref: null, cells: between(text, line, " | ").map(cut) })) };
+      return { kind: "table", head: [], rows: lines(text, block).map((line) => ({ ref: null, cells: splitAt(text, line, " | ").map(toPieces) })) };
     case "row":
     case "paragraph":
-      return { kind: "paragraph", pieces: cut(block) };
+      return { kind: "paragraph", pieces: toPieces(block) };
     default:
-      return { kind: block.kind, pieces: cut(block) };
+      return { kind: block.kind, pieces: toPieces(block) };
   }
 }
 
 /** Rows as a table; each row reads `column: cell; column: cell`. */
-function sheet(text: readonly string[], rows: readonly PageBlock[], cut: (span: Span) => Piece[]): Shown {
+function tableOf(text: readonly string[], rows: readonly PageBlock[], toPieces: (span: Span) => Piece[]): DisplayBlock {
   const head: string[] = [];
   const read = rows.map((row) => {
     const cells = new Map<string, Piece[]>();
-    for (const { name, cell } of named(text, row)) {
+    for (const { name, cell } of namedCells(text, row)) {
       if (!head.includes(name)) head.push(name);
-      cells.set(name, cut(cell));
+      cells.set(name, toPieces(cell));
     }
     return { ref: row.ref, cells };
   });
@@ -75,14 +75,14 @@ function sheet(text: readonly string[], rows: readonly PageBlock[], cut: (span: 
 }
 
 /** The cells of a row with their columns' names. A part without a name continues the cell before it. */
-function named(text: readonly string[], row: Span): { name: string; cell: Span }[] {
+function namedCells(text: readonly string[], row: Span): { name: string; cell: Span }[] {
   const found: { name: string; cell: Span }[] = [];
-  for (const part of between(text, row, "; ")) {
-    const said = text.slice(part.start, part.end).join("");
-    const colon = said.indexOf(": ");
+  for (const part of splitAt(text, row, "; ")) {
+    const content = text.slice(part.start, part.end).join("");
+    const colon = content.indexOf(": ");
     const last = found.at(-1);
     if (colon > 0) {
-      const name = said.slice(0, colon);
+      const name = content.slice(0, colon);
       found.push({ name, cell: { start: part.start + Array.from(name).length + 2, end: part.end } });
     } else if (last !== undefined) last.cell = { start: last.cell.start, end: part.end };
     else found.push({ name: "", cell: part });
@@ -90,18 +90,18 @@ function named(text: readonly string[], row: Span): { name: string; cell: Span }
   return found;
 }
 
-function item(text: readonly string[], line: Span, cut: (span: Span) => Piece[]): { depth: number; pieces: Piece[] } {
-  const said = text.slice(line.start, line.end).join("");
-  const [lead = "", indent = ""] = /^([ \t]*)(?:[-*+•◦▪‣–][ \t]+)?/.exec(said) ?? [];
-  return { depth: Math.floor(indent.length / 2), pieces: cut({ start: line.start + lead.length, end: line.end }) };
+function item(text: readonly string[], line: Span, toPieces: (span: Span) => Piece[]): { depth: number; pieces: Piece[] } {
+  const content = text.slice(line.start, line.end).join("");
+  const [lead = "", indent = ""] = /^([ \t]*)(?:[-*+•◦▪‣–][ \t]+)?/.exec(content) ?? [];
+  return { depth: Math.floor(indent.length / 2), pieces: toPieces({ start: line.start + lead.length, end: line.end }) };
 }
 
 function lines(text: readonly string[], span: Span): Span[] {
-  return between(text, span, "\n").filter(({ start, end }) => text.slice(start, end).some((c) => c.trim() !== ""));
+  return splitAt(text, span, "\n").filter(({ start, end }) => text.slice(start, end).some((c) => c.trim() !== ""));
 }
 
 /** Split a span at every `mark`. */
-function between(text: readonly string[], { start, end }: Span, mark: string): Span[] {
+function splitAt(text: readonly string[], { start, end }: Span, mark: string): Span[] {
   const spans: Span[] = [];
   let from = start;
   for (let at = start; at + mark.length <= end; at++) {
@@ -115,13 +115,13 @@ function between(text: readonly string[], { start, end }: Span, mark: string): S
 }
 
 /** Split a span into the parts before, in and after the marked one. */
-function split(text: readonly string[], { start, end }: Span, hit: Span): Piece[] {
+function splitAround(text: readonly string[], { start, end }: Span, hit: Span): Piece[] {
   const from = Math.min(Math.max(hit.start, start), end);
   const to = Math.max(Math.min(hit.end, end), from);
-  const stretches = [
+  const pieces = [
     { text: text.slice(start, from).join(""), hit: false },
     { text: text.slice(from, to).join(""), hit: true },
     { text: text.slice(to, end).join(""), hit: false },
   ];
-  return stretches.filter((piece) => piece.text !== "");
+  return pieces.filter((piece) => piece.text !== "");
 }
