@@ -38,49 +38,49 @@ const MAX_RETRY_DELAY_MS = 4000;
  * A server that dies takes the newest events with it, and the log's new end then bears numbers that were seen on
  * others: after a resumption that finds the run interrupted, or the log at its end, the log is read anew.
  */
-export async function* followRun(following: RunConnection, signal: AbortSignal, after = 0): AsyncGenerator<Batch> {
-  const sleep = following.sleep ?? waitOrOnline;
+export async function* followRun(connection: RunConnection, signal: AbortSignal, after = 0): AsyncGenerator<Batch> {
+  const sleep = connection.sleep ?? waitOrOnline;
   let seen = after;
   let wait = FIRST_RETRY_DELAY_MS;
-  let anew = false;
+  let rereading = false;
   while (!signal.aborted) {
     const resumed = seen > 0;
-    let came = false;
-    let cut = false;
+    let received = false;
+    let lostEvents = false;
     try {
-      for await (const frames of readFrames(opening(following, seen), signal, following.silence)) {
-        const taken = take(frames, seen);
-        cut = resumed && !taken.reset && taken.events.some((event) => event.type === "run.interrupted");
-        if (cut) break;
-        seen = taken.seen;
-        const { events } = taken;
-        const reset = taken.reset || (anew && events.length > 0);
+      for await (const frames of readFrames(openAfter(connection, seen), signal, connection.silence)) {
+        const batch = newEvents(frames, seen);
+        lostEvents = resumed && !batch.reset && batch.events.some((event) => event.type === "run.interrupted");
+        if (lostEvents) break;
+        seen = batch.seen;
+        const { events } = batch;
+        const reset = batch.reset || (rereading && events.length > 0);
         if (reset || events.length > 0) {
-          came = true;
-          anew = false;
+          received = true;
+          rereading = false;
           wait = FIRST_RETRY_DELAY_MS;
           yield { reset, events };
         }
-        if (taken.gap) break;
+        if (batch.gap) break;
         if (END.has(events.at(-1)?.type ?? "")) return;
       }
-      if (resumed && !came) cut = true;
+      if (resumed && !received) lostEvents = true;
     } catch (error) {
       if (error instanceof StreamRefused) throw error;
     }
     if (signal.aborted) return;
-    if (cut) {
+    if (lostEvents) {
       seen = 0;
-      anew = true;
+      rereading = true;
     }
-    following.onConnection?.(false);
+    connection.onConnection?.(false);
     await sleep(wait, signal);
     wait = Math.min(wait * 2, MAX_RETRY_DELAY_MS);
   }
 }
 
 /** The new events of some frames. A gap means that the connection failed and the log must be read again. */
-function take(frames: readonly Frame[], after: number): Batch & { seen: number; gap: boolean } {
+function newEvents(frames: readonly Frame[], after: number): Batch & { seen: number; gap: boolean } {
   let seen = after;
   let reset = false;
   let events: Event[] = [];
@@ -101,14 +101,14 @@ function take(frames: readonly Frame[], after: number): Batch & { seen: number; 
 }
 
 /** Open a connection for the events after number `after`. Rejects with StreamRefused where the server refuses. */
-function opening(following: RunConnection, after: number): (signal: AbortSignal) => Promise<Response> {
+function openAfter(connection: RunConnection, after: number): (signal: AbortSignal) => Promise<Response> {
   return async (signal) => {
-    const response = await following.open(after, signal);
+    const response = await connection.open(after, signal);
     if (!response.ok) {
       if (response.status >= 400 && response.status < 500 && response.status !== 429) throw new StreamRefused(response.status);
       throw new Error(`status ${response.status}`);
     }
-    following.onConnection?.(true);
+    connection.onConnection?.(true);
     return response;
   };
 }

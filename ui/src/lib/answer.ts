@@ -139,19 +139,19 @@ export function answerMarkdown(message: Message): string {
   const own = messageText(message);
   const sources = firstCitations(message);
   const prefix = own.includes("[^") ? "s" : "";
-  const put = ({ number: source }: { number: number | null }) => (source === null ? "" : `[^${prefix}${source}]`);
-  const text = message.parts.map((part, i) => (part.kind === "text" ? insertMarks(part.text, message, i, put) : "")).join("");
-  const notes = sources.flatMap(({ passage: wanted, quote, quote_start }) => {
-    const passage = message.passages.find((one) => one.number === wanted);
+  const footnoteMark = ({ number: source }: { number: number | null }) => (source === null ? "" : `[^${prefix}${source}]`);
+  const text = message.parts.map((part, i) => (part.kind === "text" ? insertMarks(part.text, message, i, footnoteMark) : "")).join("");
+  const notes = sources.flatMap(({ passage: number, quote, quote_start }) => {
+    const passage = message.passages.find((candidate) => candidate.number === number);
     if (passage === undefined) return [];
     const address = webAddress(passage.url);
-    const place = inert(passageLocation(passage, quote_start)) + (address === null ? "" : `, <${address}>`);
-    return [`[^${prefix}${wanted}]: ${place}: “${inert(quote)}”`];
+    const place = escapeLine(passageLocation(passage, quote_start)) + (address === null ? "" : `, <${address}>`);
+    return [`[^${prefix}${number}]: ${place}: “${escapeLine(quote)}”`];
   });
   return notes.length === 0 ? text : `${text.trimEnd()}\n\n${notes.join("\n")}\n`;
 }
 
 /** Escape foreign text for one line of Markdown, so that it makes no link, image or tag. */
-function inert(text: string): string {
+function escapeLine(text: string): string {
   return text.replace(/\s+/g, " ").trim().replace(/[\\[\]<`]/g, "\\$&");
 }

@@ -33,9 +33,9 @@ export function expectedSpeed({ expected }: CatalogModel): string {
 /** A model that fits in place of one that doesn't: the largest of the same maker, else the largest European one. */
 export function alternativeModel(model: CatalogModel, models: readonly CatalogModel[]): CatalogModel | undefined {
   const fit = models.filter((other) => other.fits === true && other.id !== model.id);
-  const own = fit.filter(({ maker }) => maker === model.maker);
-  const among = own.length > 0 ? own : fit.filter(({ european }) => european);
-  return among.reduce<CatalogModel | undefined>((best, other) => ((other.size ?? 0) > (best?.size ?? -1) ? other : best), undefined);
+  const sameMaker = fit.filter(({ maker }) => maker === model.maker);
+  const candidates = sameMaker.length > 0 ? sameMaker : fit.filter(({ european }) => european);
+  return candidates.reduce<CatalogModel | undefined>((best, other) => ((other.size ?? 0) > (best?.size ?? -1) ? other : best), undefined);
 }
 
 /** The languages that any model lists, by code, sorted by name. */

@@ -75,12 +75,12 @@ export function explain(failure: Failure): string {
 
 /** Describe a failure by its code, the server's sentence and, where there was one, the HTTP status. */
 export function describeError(code: string, message: string, status = 500): string {
-  return said(known(PROBLEMS, code) ?? byStatus(status), message);
+  return inLanguage(known(PROBLEMS, code) ?? byStatus(status), message);
 }
 
 /** Describe a notice about an answer by `model`; LanguageAdvice.svelte handles the one about its language. */
 export function describeRemark({ code, message }: Remark, model = ""): string {
-  return isRoutingRemark(code) ? t(ROUTED[code], { model }) : said(known(REMARKS, code), message);
+  return isRoutingRemark(code) ? t(ROUTED[code], { model }) : inLanguage(known(REMARKS, code), message);
 }
 
 /** True for the notice that says why auto chose flash or think. */
@@ -93,7 +93,7 @@ function known(sentences: Readonly<Record<string, PlainKey>>, code: string): Pla
   return Object.hasOwn(sentences, code) ? sentences[code] : undefined;
 }
 
-function said(key: PlainKey | undefined, english: string): string {
+function inLanguage(key: PlainKey | undefined, english: string): string {
   return key === undefined || currentLanguage() === "en" ? english : `${t(key)} ${t("problemDetail", { text: english })}`;
 }
 

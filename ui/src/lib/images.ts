@@ -31,13 +31,13 @@ export function sizeForShape(shape: Shape, { width, height, least, most, multipl
 }
 
 /** The size that an image will have: the chosen one, or the model's default. */
-export function imageSize(drawing: Partial<Size>, model: Size): Size {
-  return { width: drawing.width ?? model.width, height: drawing.height ?? model.height };
+export function imageSize(options: Partial<Size>, model: Size): Size {
+  return { width: options.width ?? model.width, height: options.height ?? model.height };
 }
 
 /** The shape of an image with this model; null for a size entered in numbers. */
-export function imageShape(drawing: ImageOptions, model: ImageModel): Shape | null {
-  const { width, height } = imageSize(drawing, model);
+export function imageShape(options: ImageOptions, model: ImageModel): Shape | null {
+  const { width, height } = imageSize(options, model);
   const found = (Object.keys(SHAPES) as Shape[]).find((shape) => {
     const size = sizeForShape(shape, model);
     return size.width === width && size.height === height;
@@ -46,41 +46,41 @@ export function imageShape(drawing: ImageOptions, model: ImageModel): Shape | nu
 }
 
 /** The options for another model: the shape stays, and settings that only the first model has are dropped. */
-export function switchModel(drawing: ImageOptions, before: ImageModel | undefined, model: ImageModel): ImageOptions {
-  const { width, height, steps: _, guidance: __, ...rest } = drawing;
-  const shape = before === undefined ? null : imageShape(drawing, before);
+export function switchModel(options: ImageOptions, before: ImageModel | undefined, model: ImageModel): ImageOptions {
+  const { width, height, steps: _, guidance: __, ...rest } = options;
+  const shape = before === undefined ? null : imageShape(options, before);
   const size = width === undefined && height === undefined ? {} : shape === null ? { width, height } : sizeForShape(shape, model);
   return fitToModel({ ...rest, ...size, model: model.id }, model, true);
 }
 
 /** Only the options that the model supports; the strength only where images are edited. */
-export function fitToModel(drawing: { readonly [K in keyof ImageOptions]: ImageOptions[K] | undefined }, model: ImageModel, editing: boolean): ImageOptions {
+export function fitToModel(options: { readonly [K in keyof ImageOptions]: ImageOptions[K] | undefined }, model: ImageModel, editing: boolean): ImageOptions {
   return withoutEmpty({
-    ...drawing,
-    steps: model.steps === null ? undefined : drawing.steps,
-    guidance: model.guidance === null ? undefined : drawing.guidance,
-    negative: model.negative ? drawing.negative : undefined,
-    style: model.drawn ? undefined : drawing.style,
-    mask: model.masks && editing ? drawing.mask : undefined,
-    strength: model.edits && editing ? drawing.strength : undefined,
+    ...options,
+    steps: model.steps === null ? undefined : options.steps,
+    guidance: model.guidance === null ? undefined : options.guidance,
+    negative: model.negative ? options.negative : undefined,
+    style: model.drawn ? undefined : options.style,
+    mask: model.masks && editing ? options.mask : undefined,
+    strength: model.edits && editing ? options.strength : undefined,
   });
 }
 
 /** The options without empty values. */
-export function withoutEmpty(drawing: { readonly [K in keyof ImageOptions]: ImageOptions[K] | undefined }): ImageOptions {
-  return Object.fromEntries(Object.entries(drawing).filter(([, value]) => value !== undefined && value !== "")) as ImageOptions;
+export function withoutEmpty(options: { readonly [K in keyof ImageOptions]: ImageOptions[K] | undefined }): ImageOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== "")) as ImageOptions;
 }
 
 /** The options as a message stores them. */
-export function toStoredOptions(drawing: ImageOptions): ImageRequest {
-  const { count = 1, width = null, height = null, seed = null, steps = null, guidance = null, style = null } = drawing;
-  const { negative = "", sources = [], mask = null, strength = null } = drawing;
+export function toStoredOptions(options: ImageOptions): ImageRequest {
+  const { count = 1, width = null, height = null, seed = null, steps = null, guidance = null, style = null } = options;
+  const { negative = "", sources = [], mask = null, strength = null } = options;
   return { count, width, height, seed, steps, guidance, style, negative, sources, mask, strength };
 }
 
 /** The options of a stored message, for a model if one is named. */
-export function fromStoredOptions(wish: ImageRequest, model: string | null): ImageOptions {
-  const { count, negative, sources, ...rest } = wish;
+export function fromStoredOptions(stored: ImageRequest, model: string | null): ImageOptions {
+  const { count, negative, sources, ...rest } = stored;
   const named = Object.entries(rest).filter(([, value]) => value !== null);
   return {
     ...(Object.fromEntries(named) as ImageOptions),
@@ -97,11 +97,11 @@ export function repeatOptions({ model, width, height, steps, guidance, style, ne
 }
 
 /** How far a variation, and an enlargement, may depart from the original. */
-const VARIED = 0.6;
-const ENLARGED = 0.3;
+const VARIATION_STRENGTH = 0.6;
+const ENLARGE_STRENGTH = 0.3;
 
 export function variationOptions(picture: GeneratedImage): ImageOptions {
-  return { ...repeatOptions(picture), sources: [picture.id], strength: VARIED };
+  return { ...repeatOptions(picture), sources: [picture.id], strength: VARIATION_STRENGTH };
 }
 
 /** Twice the size, within the model's limit; null where the image is already at the limit. */
@@ -110,7 +110,7 @@ export function enlargeOptions(picture: GeneratedImage, { most, multiple }: Imag
   const side = (length: number) => Math.floor((length * factor) / multiple) * multiple;
   const [width, height] = [side(picture.width), side(picture.height)];
   if (width <= picture.width || height <= picture.height) return null;
-  return { ...repeatOptions(picture), width, height, sources: [picture.id], strength: ENLARGED };
+  return { ...repeatOptions(picture), width, height, sources: [picture.id], strength: ENLARGE_STRENGTH };
 }
 
 /** The text after `/draw` in the composer; null where there is no such command. */
@@ -177,10 +177,10 @@ export function progressText({ before, done, of }: { readonly before?: number; r
 
 /** The progress of the image in the making, for screen readers; empty where there is none. */
 export function progressAnnouncement({ steps, parts }: Pick<Message, "steps" | "parts">): string {
-  const step = steps.find((one) => isImageStep(one) && one.milliseconds === null);
+  const step = steps.find((candidate) => isImageStep(candidate) && candidate.milliseconds === null);
   if (step === undefined) return "";
-  const made = parts.filter(({ kind }) => kind === "picture").length;
-  return [made === 0 ? "" : t("picturesDone", { count: made }), progressText({ ...step, before: imagesAhead(step) })].filter((text) => text !== "").join(" ");
+  const finished = parts.filter(({ kind }) => kind === "picture").length;
+  return [finished === 0 ? "" : t("picturesDone", { count: finished }), progressText({ ...step, before: imagesAhead(step) })].filter((text) => text !== "").join(" ");
 }
 
 /** The label that says that an image was generated. */

@@ -21,8 +21,8 @@ export function isResearch(steps: readonly Step[]): boolean {
 /** The questions in the order of the plan: steps such as `2`, to which steps such as `2.p1` belong. Empty where the
  * steps are of no report. */
 export function researchQuestions(steps: readonly Step[]): ResearchQuestion[] {
-  const asked = steps.filter(isQuestion);
-  const found = asked.map((step) => ({ step, steps: steps.filter((other) => isWebStep(other) && other.step.startsWith(`${step.step}.`)) }));
+  const questions = steps.filter(isQuestion);
+  const found = questions.map((step) => ({ step, steps: steps.filter((other) => isWebStep(other) && other.step.startsWith(`${step.step}.`)) }));
   return found.toSorted((a, b) => Number(a.step.step) - Number(b.step.step));
 }
 

@@ -10,12 +10,12 @@ export async function saveFile(response: Response): Promise<void> {
 }
 
 /** The reply, with a callback for the bytes received so far. */
-export function countBytes(response: Response, tell: (bytes: number) => void): Response {
+export function countBytes(response: Response, onProgress: (bytes: number) => void): Response {
   let bytes = 0;
   const count = new TransformStream<Uint8Array, Uint8Array>({
     transform(piece, to) {
       bytes += piece.byteLength;
-      tell(bytes);
+      onProgress(bytes);
       to.enqueue(piece);
     },
   });

@@ -13,19 +13,19 @@ export interface KeyPress {
 }
 
 /** Keys that the browser or text editing needs. */
-const TAKEN = new Set(
+const RESERVED = new Set(
   "Escape Mod+N Mod+T Mod+W Mod+Shift+N Mod+Shift+T Mod+Shift+W Mod+A Mod+C Mod+V Mod+X Mod+Z Mod+Q Mod+R Mod+L".split(" "),
 );
-const ALONE = new Set(
+const RESERVED_ALONE = new Set(
   "Tab Enter Space Backspace Delete ArrowUp ArrowDown ArrowLeft ArrowRight Home End PageUp PageDown".split(" "),
 );
-const BARE = new Set(["Control", "Shift", "Alt", "Meta", "AltGraph", "CapsLock", "Dead", "Process", "Unidentified"]);
+const MODIFIERS = new Set(["Control", "Shift", "Alt", "Meta", "AltGraph", "CapsLock", "Dead", "Process", "Unidentified"]);
 
 export const MAC = /Mac|iP(hone|ad|od)/.test(globalThis.navigator?.platform ?? "");
 
 /** The pressed keys; empty for a modifier alone or while text is being composed. */
 export function pressedKeys(event: KeyPress, mac = MAC): string {
-  if (event.isComposing || BARE.has(event.key)) return "";
+  if (event.isComposing || MODIFIERS.has(event.key)) return "";
   const typed = event.getModifierState("AltGraph") || (mac && event.altKey && !event.metaKey && !event.ctrlKey);
   const key = typed && event.key.length === 1 ? event.key : keyOf(event);
   const steps: string[] = [];
@@ -57,7 +57,7 @@ export function typesText(keys: string): boolean {
 /** True for keys that Éclair may use. */
 export function isAllowed(keys: string): boolean {
   const alone = keyParts(keys).filter((part) => part !== "Shift");
-  return !TAKEN.has(keys) && !(alone.length === 1 && ALONE.has(alone[0] ?? ""));
+  return !RESERVED.has(keys) && !(alone.length === 1 && RESERVED_ALONE.has(alone[0] ?? ""));
 }
 
 /** The keys of `Mod+Shift+O`; the key itself may be a plus. */

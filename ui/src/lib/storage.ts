@@ -51,9 +51,9 @@ export function storedNames(prefix: string): string[] {
 
 /** The stored JSON; null where there is none or it is invalid. */
 export function readStoredJson<T>(name: string): T | null {
-  const kept = readStored(name);
+  const stored = readStored(name);
   try {
-    return kept === null ? null : (JSON.parse(kept) as T);
+    return stored === null ? null : (JSON.parse(stored) as T);
   } catch {
     return null;
   }

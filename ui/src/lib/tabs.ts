@@ -5,13 +5,13 @@ import { readStored, writeStored } from "./storage.ts";
 
 const TAB = "eclair.tab";
 
-let name: string | null = null;
+let currentId: string | null = null;
 let claimed: Promise<void> | null = null;
 
 /** This tab's id, which survives a reload. */
 export function tabId(): string {
-  name ??= readStored(TAB, "sessionStorage") ?? rename();
-  return name;
+  currentId ??= readStored(TAB, "sessionStorage") ?? createId();
+  return currentId;
 }
 
 /** The ids of the open tabs, including this one. */
@@ -23,15 +23,15 @@ export async function openTabs(): Promise<ReadonlySet<string>> {
 }
 
 /** Run `action` while no other tab holds the lock `name`. */
-export async function withLock<T>(under: string, action: () => Promise<T>): Promise<T> {
-  return navigator.locks === undefined ? action() : navigator.locks.request(under, action);
+export async function withLock<T>(lockName: string, action: () => Promise<T>): Promise<T> {
+  return navigator.locks === undefined ? action() : navigator.locks.request(lockName, action);
 }
 
 /** Hold the lock `name` until the tab is closed or the returned function is called; its promise resolves once the lock
  * is free. */
-export function holdLock(under: string): () => Promise<void> {
+export function holdLock(lockName: string): () => Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const held = withLock(under, () => promise);
+  const held = withLock(lockName, () => promise);
   return () => {
     resolve();
     return held;
@@ -39,27 +39,27 @@ export function holdLock(under: string): () => Promise<void> {
 }
 
 /** True where some tab holds the lock. */
-export async function isLockHeld(under: string): Promise<boolean> {
+export async function isLockHeld(lockName: string): Promise<boolean> {
   const { held } = navigator.locks === undefined ? { held: [] } : await navigator.locks.query();
-  return held?.some((lock) => lock.name === under) ?? false;
+  return held?.some((lock) => lock.name === lockName) ?? false;
 }
 
 /** Tell the other tabs that this one is open. A duplicated tab takes an id of its own. */
 async function claim(): Promise<void> {
   if (navigator.locks === undefined) return;
-  const free = await new Promise<boolean>((told) => {
+  const free = await new Promise<boolean>((resolve) => {
     void navigator.locks.request(`${TAB}.${tabId()}`, { ifAvailable: true }, (lock) => {
-      told(lock !== null);
+      resolve(lock !== null);
       return lock === null ? undefined : new Promise(() => {});
     });
   });
   if (free) return;
-  name = rename();
+  currentId = createId();
   await claim();
 }
 
-function rename(): string {
-  const fresh = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  writeStored(TAB, fresh, "sessionStorage");
-  return fresh;
+function createId(): string {
+  const id = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  writeStored(TAB, id, "sessionStorage");
+  return id;
 }

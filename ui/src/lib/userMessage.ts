@@ -4,11 +4,11 @@ import type { Message } from "../api/events.ts";
 import type { ImageOptions } from "../api/conversations.ts";
 import { toStoredOptions } from "./images.ts";
 
-type Said = Pick<Message, "id" | "parent"> & Partial<Pick<Message, "files" | "libraries">> & { readonly text: string; readonly draw?: ImageOptions };
+type UserMessageInput = Pick<Message, "id" | "parent"> & Partial<Pick<Message, "files" | "libraries">> & { readonly text: string; readonly draw?: ImageOptions };
 
-export function userMessage(conversation: string, { id, parent, text, files = [], libraries = [], draw }: Said, created = Date.now()): Message {
+export function userMessage(conversation: string, { id, parent, text, files = [], libraries = [], draw }: UserMessageInput, created = Date.now()): Message {
   const parts = [{ kind: "text", text, id: null, name: null }] as const;
   const rest = { run: null, model: null, finish_reason: null, usage: null, fault: null, remarks: [], steps: [] };
-  const grounds = { files, libraries, passages: [], citations: [], doubts: [], wish: draw === undefined ? null : toStoredOptions(draw) };
-  return { id, conversation, parent, role: "user", parts, created, status: "finished", ...rest, ...grounds };
+  const references = { files, libraries, passages: [], citations: [], doubts: [], wish: draw === undefined ? null : toStoredOptions(draw) };
+  return { id, conversation, parent, role: "user", parts, created, status: "finished", ...rest, ...references };
 }

@@ -52,12 +52,12 @@ export function stepOutcome({ kind, outcome, count }: Step): string {
 
 /** `3 services, 5 of 6 pages read`. */
 export function webSummary(steps: readonly Step[]): string {
-  const asked = steps.filter(({ kind }) => kind === "ask");
-  const fetched = steps.filter(({ kind }) => kind === "fetch");
-  const read = fetched.filter(({ outcome }) => outcome === "done" || outcome === "wall").length;
+  const services = steps.filter(({ kind }) => kind === "ask");
+  const pages = steps.filter(({ kind }) => kind === "fetch");
+  const read = pages.filter(({ outcome }) => outcome === "done" || outcome === "wall").length;
   const parts = [
-    asked.length > 0 ? t("stepServices", { count: asked.length }) : "",
-    fetched.length > 0 ? t("stepPages", { read, count: fetched.length }) : "",
+    services.length > 0 ? t("stepServices", { count: services.length }) : "",
+    pages.length > 0 ? t("stepPages", { read, count: pages.length }) : "",
   ];
   return parts.filter((part) => part !== "").join(", ");
 }
@@ -65,11 +65,11 @@ export function webSummary(steps: readonly Step[]): string {
 /** How long the steps took, in milliseconds. Web steps run in parallel: at least until the slowest service had answered,
  * or from the first answer until the slowest page was read. */
 export function totalMilliseconds(steps: readonly Step[]): number {
-  const times = (wanted: (step: Step) => boolean) => steps.filter(wanted).map(({ milliseconds }) => milliseconds ?? 0);
-  const alone = times((step) => !isWebStep(step)).reduce((sum, each) => sum + each, 0);
-  const asked = times(({ kind }) => kind === "ask");
-  const first = asked.length === 0 ? 0 : Math.min(...asked);
-  return alone + Math.max(0, ...asked, ...times(({ kind }) => kind === "fetch").map((each) => first + each));
+  const times = (matches: (step: Step) => boolean) => steps.filter(matches).map(({ milliseconds }) => milliseconds ?? 0);
+  const sequential = times((step) => !isWebStep(step)).reduce((sum, each) => sum + each, 0);
+  const services = times(({ kind }) => kind === "ask");
+  const first = services.length === 0 ? 0 : Math.min(...services);
+  return sequential + Math.max(0, ...services, ...times(({ kind }) => kind === "fetch").map((each) => first + each));
 }
 
 /** The newest date of these passages; null where none is known. */
@@ -80,6 +80,6 @@ export function newestDay(passages: readonly Passage[]): string | null {
 
 /** `News feeds (this machine), Wikipedia (US)`: the services in use and their jurisdictions. */
 export function serviceNames(services: readonly Pick<SearchService, "title" | "jurisdiction" | "asked">[]): string {
-  const law = (place: string) => (place.length === 2 ? place : locationName(place));
-  return services.flatMap(({ title, jurisdiction, asked }) => (asked ? [`${title} (${law(jurisdiction)})`] : [])).join(", ");
+  const jurisdictionLabel = (place: string) => (place.length === 2 ? place : locationName(place));
+  return services.flatMap(({ title, jurisdiction, asked }) => (asked ? [`${title} (${jurisdictionLabel(jurisdiction)})`] : [])).join(", ");
 }

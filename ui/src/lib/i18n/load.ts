@@ -14,18 +14,18 @@ export function chooseLanguage(language: string | null, browser: readonly string
   return firstAvailable(language === null ? browser : [language, ...browser], availableLanguages);
 }
 
-let wanted = "en";
+let requested = "en";
 
 /** Switch to a language; false where its file can't be loaded, and the old language stays. */
 export async function loadLanguage(language: string): Promise<boolean> {
-  wanted = language;
+  requested = language;
   if (language === currentLanguage()) return true;
-  const words = await wordsOf(language);
-  if (words !== null && wanted === language) setLanguage(language, words);
-  return words !== null;
+  const texts = await loadTexts(language);
+  if (texts !== null && requested === language) setLanguage(language, texts);
+  return texts !== null;
 }
 
-async function wordsOf(language: string): Promise<Translation | null> {
+async function loadTexts(language: string): Promise<Translation | null> {
   const file = files[fileOf(language)];
   if (file === undefined) return en;
   return file().catch(() => null); // the server can't be reached, or has been updated since

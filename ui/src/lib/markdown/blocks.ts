@@ -10,7 +10,7 @@ export interface Block {
 }
 
 /** More text can still change this many blocks at the end, such as a list and a paragraph that may yet join it. */
-const OPEN = 3;
+const UNSETTLED_BLOCKS = 3;
 
 export class Blocks {
   #text = "";
@@ -28,13 +28,13 @@ export class Blocks {
     if (!text.startsWith(this.#text)) this.#unsettle(); // a mark was inserted; the blocks before it stay
     this.#text = text;
     let lexed = lex(text.slice(this.#offset), this.#settledLinks);
-    const linked = same(lexed.links, this.#links);
+    const linked = sameLinks(lexed.links, this.#links);
     if (!linked && this.#settled > 0) {
       this.#unsettle();
       lexed = lex(text, {});
     }
     this.#links = lexed.links;
-    this.#take(group(lexed.tokens), linked);
+    this.#replaceTail(group(lexed.tokens), linked);
     return this.#blocks;
   }
 
@@ -45,12 +45,12 @@ export class Blocks {
   }
 
   /** `linked` where link definitions are unchanged, so that a block with the same source is the same block. */
-  #take(groups: Token[][], linked: boolean): void {
+  #replaceTail(groups: Token[][], linked: boolean): void {
     const tail = groups.map((tokens, i) => this.#block(tokens, this.#settled + i, linked));
     const before = this.#blocks;
     const after = [...before.slice(0, this.#settled), ...tail];
     this.#blocks = after.length === before.length && after.every((block, i) => block === before[i]) ? before : after;
-    for (const block of tail.slice(0, Math.max(0, tail.length - OPEN))) {
+    for (const block of tail.slice(0, Math.max(0, tail.length - UNSETTLED_BLOCKS))) {
       this.#settled += 1;
       this.#offset += block.source.length;
       if (block.source.includes("]:")) this.#settledLinks = lex(block.source, this.#settledLinks).links;
@@ -78,14 +78,14 @@ function group(tokens: Token[]): Token[][] {
   const groups: Token[][] = [];
   for (const token of tokens) {
     const last = groups.at(-1);
-    const quiet = token.type === "space" || token.type === "def" || token.type === "text";
-    if (last !== undefined && quiet) last.push(token);
+    const attached = token.type === "space" || token.type === "def" || token.type === "text";
+    if (last !== undefined && attached) last.push(token);
     else groups.push([token]);
   }
   return groups;
 }
 
-function same(a: Links, b: Links): boolean {
+function sameLinks(a: Links, b: Links): boolean {
   const names = Object.keys(a);
   if (names.length !== Object.keys(b).length) return false;
   return names.every((name) => a[name]?.href === b[name]?.href && a[name]?.title === b[name]?.title);

@@ -4,11 +4,11 @@
 import type { TokenizerAndRendererExtension } from "marked";
 import { t } from "../i18n/translate.ts";
 import { attribute } from "./escape.ts";
-import { SIGN } from "./citations.ts";
+import { MARK_SIGN } from "./citations.ts";
 import { next } from "./math.ts";
 
-const MARK = new RegExp(`^${SIGN}([cd]\\d+)\\.(\\d*)${SIGN}`);
-const SIGNS = new RegExp(`${SIGN}(?:[cd]\\d+\\.\\d*${SIGN})?`, "g");
+const MARK = new RegExp(`^${MARK_SIGN}([cd]\\d+)\\.(\\d*)${MARK_SIGN}`);
+const SIGNS = new RegExp(`${MARK_SIGN}(?:[cd]\\d+\\.\\d*${MARK_SIGN})?`, "g");
 
 export const source: TokenizerAndRendererExtension = {
   name: "source",

@@ -6,10 +6,10 @@ import { utf16Offset } from "../documents.ts";
 import type { Message } from "../../api/events.ts";
 
 /** Encloses a mark: `key.number`. In the text itself it has no meaning and is removed. */
-export const SIGN = "\ufffc";
+export const MARK_SIGN = "\ufffc";
 
 /** A bare address of this length would swallow the mark after it, so they are separated. */
-const LINK = 300;
+const MAX_LINK_CHARS = 300;
 
 /** The mark of a sentence: `c0` is the first citation of the message, `d0` the first doubt, which has no number. */
 export interface Mark {
@@ -17,58 +17,58 @@ export interface Mark {
   readonly number: number | null;
 }
 
-interface Place extends Mark {
+interface PlacedMark extends Mark {
   /** The range that it replaces, in UTF-16 units: empty, or the number that the model wrote itself. */
   readonly from: number;
   readonly to: number;
 }
 
-/** What separates marks, and a mark from its sentence, in the rendered page. */
+/** The text of part `index` with its marks, in the form that the renderer reads. */
 export function withMarks(text: string, message: Message, index: number): string {
-  return insertMarks(text, message, index, ({ key, number }) => `${SIGN}${key}.${number ?? ""}${SIGN}`);
+  return insertMarks(text, message, index, ({ key, number }) => `${MARK_SIGN}${key}.${number ?? ""}${MARK_SIGN}`);
 }
 
 /** The text of part `index` with `put` of each mark inserted. */
 export function insertMarks(text: string, message: Message, index: number, put: (mark: Mark) => string): string {
-  const places = placesIn(text, message, index);
-  if (places.length === 0) return text.replaceAll(SIGN, "");
-  let said = "";
+  const marks = placeMarks(text, message, index);
+  if (marks.length === 0) return text.replaceAll(MARK_SIGN, "");
+  let result = "";
   let at = 0;
-  for (const place of places) {
-    said += text.slice(at, Math.max(at, place.from)).replaceAll(SIGN, "");
-    if (/(?<!\]\()(?:https?:\/\/|www\.)[^\s\ufffc<>]*$/.test(said.slice(-LINK))) said += " ";
-    said += put(place);
-    at = Math.max(at, place.to);
+  for (const mark of marks) {
+    result += text.slice(at, Math.max(at, mark.from)).replaceAll(MARK_SIGN, "");
+    if (/(?<!\]\()(?:https?:\/\/|www\.)[^\s\ufffc<>]*$/.test(result.slice(-MAX_LINK_CHARS))) result += " ";
+    result += put(mark);
+    at = Math.max(at, mark.to);
   }
-  return said + text.slice(at).replaceAll(SIGN, "");
+  return result + text.slice(at).replaceAll(MARK_SIGN, "");
 }
 
 /** The marks of a part, in order. */
-function placesIn(text: string, { citations, doubts }: Message, index: number): Place[] {
-  const marks = [
-    ...citations.map((one, i) => ({ ...one, key: `c${i}`, number: one.passage })),
-    ...doubts.map((one, i) => ({ ...one, key: `d${i}`, number: null })),
+function placeMarks(text: string, { citations, doubts }: Message, index: number): PlacedMark[] {
+  const sentences = [
+    ...citations.map((citation, i) => ({ ...citation, key: `c${i}`, number: citation.passage })),
+    ...doubts.map((doubt, i) => ({ ...doubt, key: `d${i}`, number: null })),
   ];
-  const places = marks
-    .filter((mark) => mark.index === index)
+  const marks = sentences
+    .filter((sentence) => sentence.index === index)
     .flatMap(({ key, number, start, end }) => {
-      const place = placeOf(text, utf16Offset(text, start), utf16Offset(text, end), number);
-      return place === null ? [] : [{ key, number, ...place }];
+      const position = markPosition(text, utf16Offset(text, start), utf16Offset(text, end), number);
+      return position === null ? [] : [{ key, number, ...position }];
     });
-  return places.toSorted((a, b) => a.from - b.from || (a.number ?? Infinity) - (b.number ?? Infinity));
+  return marks.toSorted((a, b) => a.from - b.from || (a.number ?? Infinity) - (b.number ?? Infinity));
 }
 
 /** What may follow a sentence's full stop and still belong to it. */
-const TAIL = /^[\s.!?…"'”’“»›)*_~\][\d^]*$/;
+const SENTENCE_TAIL = /^[\s.!?…"'”’“»›)*_~\][\d^]*$/;
 
 /** The position for the mark of a sentence; null where there is none. */
-function placeOf(text: string, start: number, end: number, number: number | null): { from: number; to: number } | null {
+function markPosition(text: string, start: number, end: number, number: number | null): { from: number; to: number } | null {
   if (number !== null) {
     const written = new RegExp(`[ \\u00a0\\u202f]?\\[\\^?${number}\\](?![(\\[:])`, "g");
-    const near = text.slice(start, end + 8);
-    for (const found of near.matchAll(written)) {
+    const nearby = text.slice(start, end + 8);
+    for (const found of nearby.matchAll(written)) {
       const after = start + found.index + found[0].length;
-      const follows = start + found.index >= end ? start + found.index === end : TAIL.test(text.slice(after, end));
+      const follows = start + found.index >= end ? start + found.index === end : SENTENCE_TAIL.test(text.slice(after, end));
       if (follows) return { from: start + found.index, to: after };
     }
   }

@@ -22,29 +22,29 @@ export interface DiagramTheme {
 /** An image and its author's title, or the reason why there is none. */
 export type DrawnDiagram = { readonly svg: string; readonly title: string } | { readonly fault: string };
 
-export type DrawDiagram = (text: string, look: DiagramTheme) => Promise<DrawnDiagram>;
+export type DrawDiagram = (text: string, theme: DiagramTheme) => Promise<DrawnDiagram>;
 
 /** What a diagram's text may not set: all diagrams share the page's look. */
-const OURS = ["theme", "themeVariables", "themeCSS", "darkMode", "fontFamily", "altFontFamily", "fontSize", "htmlLabels", "look", "dompurifyConfig"];
-const ALWAYS = ["secure", "securityLevel", "startOnLoad", "maxTextSize", "suppressErrorRendering", "maxEdges"];
+const PAGE_SETTINGS = ["theme", "themeVariables", "themeCSS", "darkMode", "fontFamily", "altFontFamily", "fontSize", "htmlLabels", "look", "dompurifyConfig"];
+const SAFETY_SETTINGS = ["secure", "securityLevel", "startOnLoad", "maxTextSize", "suppressErrorRendering", "maxEdges"];
 const MAX_FAULT_CHARS = 160;
 
 let last: Promise<unknown> = Promise.resolve();
 let count = 0;
 
 /** One after another, since the library has one global theme. */
-export const draw: DrawDiagram = (text, look) => {
-  const drawn = last.then(() => drawOne(text, look));
+export const draw: DrawDiagram = (text, theme) => {
+  const drawn = last.then(() => drawOne(text, theme));
   last = drawn;
   return drawn;
 };
 
-async function drawOne(text: string, look: DiagramTheme): Promise<DrawnDiagram> {
+async function drawOne(text: string, theme: DiagramTheme): Promise<DrawnDiagram> {
   try {
     // A mind map misplaces its root unless its labels are HTML; elsewhere more programs can read text.
-    mermaid.initialize({ ...dress(look), htmlLabels: /^\s*mindmap\b/m.test(text) });
+    mermaid.initialize({ ...mermaidConfig(theme), htmlLabels: /^\s*mindmap\b/m.test(text) });
     const { svg } = await mermaid.render(`diagram-${++count}`, text);
-    return finish(svg, look);
+    return finish(svg, theme);
   } catch (error) {
     return { fault: reason(error) };
   } finally {
@@ -52,8 +52,8 @@ async function drawOne(text: string, look: DiagramTheme): Promise<DrawnDiagram> 
   }
 }
 
-function dress(look: DiagramTheme): MermaidConfig {
-  const { dark, paper, raised, low, ink, soft, line, note, tones, font, size } = look;
+function mermaidConfig(theme: DiagramTheme): MermaidConfig {
+  const { dark, paper, raised, low, ink, soft, line, note, tones, font, size } = theme;
   const themeVariables = {
     darkMode: dark, background: paper, fontFamily: font, fontSize: size, textColor: ink, titleColor: ink, lineColor: soft,
     primaryColor: raised, primaryTextColor: ink, primaryBorderColor: line, mainBkg: raised, nodeBorder: line,
@@ -66,7 +66,7 @@ function dress(look: DiagramTheme): MermaidConfig {
     ...scale("git", 0, 8, tones), ...scale("gitBranchLabel", 0, 8, [paper]),
   };
   const themeCSS = `.lineWrapper line { stroke: ${soft} !important; }`; // a timeline's boxes would have the color of its text
-  const secure = [...ALWAYS, ...OURS];
+  const secure = [...SAFETY_SETTINGS, ...PAGE_SETTINGS];
   return { themeCSS, securityLevel: "strict", suppressErrorRendering: true, startOnLoad: false, theme: "base", themeVariables, fontFamily: font, secure };
 }
 
@@ -87,30 +87,30 @@ function finish(svg: string, { ink, paper }: DiagramTheme): DrawnDiagram {
   root.setAttribute("height", String(Math.ceil(height)));
   root.style.removeProperty("max-width");
   document.body.append(root);
-  for (const node of root.querySelectorAll(".node")) contrast(node, [ink, paper]);
+  for (const node of root.querySelectorAll(".node")) applyContrast(node, [ink, paper]);
   for (const element of root.querySelectorAll("*")) {
     for (const { name, value } of [...element.attributes]) {
       if (/^(?:xlink:)?href$/.test(name) && !value.startsWith("#")) element.removeAttribute(name);
     }
   }
-  const title = [root.querySelector(":scope > title"), root.querySelector(":scope > desc")].map((told) => told?.textContent.trim() ?? "");
+  const title = [root.querySelector(":scope > title"), root.querySelector(":scope > desc")].map((element) => element?.textContent.trim() ?? "");
   return { svg: new XMLSerializer().serializeToString(root), title: title.filter(Boolean).join(". ") };
 }
 
 /** Where the diagram gives a node a color of its own, give its text the one of `inks` that is legible on it. */
-function contrast(node: Element, inks: readonly [string, string]): void {
+function applyContrast(node: Element, inks: readonly [string, string]): void {
   const shape = node.querySelector('[style*="fill:"]:not(.label, .label *)');
   const label = node.querySelector<SVGElement>(".label");
   if (shape === null || label === null || /(?:^|[;\s])color:/.test(label.getAttribute("style") ?? "")) return;
-  const ground = lightness(getComputedStyle(shape).fill);
-  const distance = (ink: string) => Math.abs(lightness(ink) - ground);
+  const background = lightness(getComputedStyle(shape).fill);
+  const distance = (ink: string) => Math.abs(lightness(ink) - background);
   const ink = distance(inks[0]) >= distance(inks[1]) ? inks[0] : inks[1];
   for (const word of label.querySelectorAll<SVGElement>("text, tspan")) word.style.setProperty("fill", ink, "important");
 }
 
 /** Parse `rgb(…)` or `#rrggbb`. */
-function lightness(colour: string): number {
-  const parts = colour.startsWith("#") ? colour.match(/[\da-f]{2}/g)?.map((part) => parseInt(part, 16)) : colour.match(/[\d.]+/g)?.map(Number);
+function lightness(color: string): number {
+  const parts = color.startsWith("#") ? color.match(/[\da-f]{2}/g)?.map((part) => parseInt(part, 16)) : color.match(/[\d.]+/g)?.map(Number);
   const [red = 0, green = 0, blue = 0] = parts ?? [];
   return 0.21 * red + 0.72 * green + 0.07 * blue;
 }

@@ -11,7 +11,7 @@ const MAX_HIGHLIGHTED_CHARS = 200_000;
 /** Growing code is highlighted again when it is this much longer, or has paused for a while. */
 const REHIGHLIGHT_GROWTH = 1.2;
 const REHIGHLIGHT_DELAY_MS = 150;
-const FORMULAS = 3000;
+const MAX_CACHED_FORMULAS = 3000;
 /** Marks a complete block of code that can be drawn as a diagram. */
 const DIAGRAM = "diagram";
 
@@ -22,43 +22,43 @@ export function patch(into: Element, html: string): void {
 function morph(into: Element, from: ParentNode): void {
   let at = into.firstChild;
   for (const fresh of [...from.childNodes]) {
-    if (at !== null && alike(at, fresh)) {
-      const kept = at;
+    if (at !== null && isSameNode(at, fresh)) {
+      const old = at;
       at = at.nextSibling;
-      renew(kept, fresh);
+      updateNode(old, fresh);
     } else {
       into.insertBefore(fresh, at);
       if (fresh instanceof Element) prepare(fresh);
     }
   }
   while (at !== null) {
-    const gone = at;
+    const removed = at;
     at = at.nextSibling;
-    gone.remove();
+    removed.remove();
   }
 }
 
-function alike(kept: Node, fresh: Node): boolean {
-  if (kept.nodeName !== fresh.nodeName) return false;
-  if (!(kept instanceof HTMLElement && fresh instanceof HTMLElement)) return !(kept instanceof Element);
-  if (kept.classList.contains("code")) return kept.dataset["info"] === fresh.dataset["info"] && !(DIAGRAM in kept.dataset && !(DIAGRAM in fresh.dataset));
-  if (kept.classList.contains("math")) return formulaKey(kept) === formulaKey(fresh);
+function isSameNode(old: Node, fresh: Node): boolean {
+  if (old.nodeName !== fresh.nodeName) return false;
+  if (!(old instanceof HTMLElement && fresh instanceof HTMLElement)) return !(old instanceof Element);
+  if (old.classList.contains("code")) return old.dataset["info"] === fresh.dataset["info"] && !(DIAGRAM in old.dataset && !(DIAGRAM in fresh.dataset));
+  if (old.classList.contains("math")) return formulaKey(old) === formulaKey(fresh);
   const { attributes } = fresh;
-  return kept.attributes.length === attributes.length && [...attributes].every(({ name, value }) => kept.getAttribute(name) === value);
+  return old.attributes.length === attributes.length && [...attributes].every(({ name, value }) => old.getAttribute(name) === value);
 }
 
-function renew(kept: Node, fresh: Node): void {
-  if (kept instanceof CharacterData && fresh instanceof CharacterData) {
-    if (kept.data !== fresh.data) kept.data = fresh.data;
-  } else if (kept instanceof HTMLElement && fresh instanceof HTMLElement) {
-    if (kept.classList.contains("math")) return;
-    const code = kept.classList.contains("code") ? kept.querySelector("code") : null;
-    if (code === null) morph(kept, fresh);
+function updateNode(old: Node, fresh: Node): void {
+  if (old instanceof CharacterData && fresh instanceof CharacterData) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+  } else if (old instanceof HTMLElement && fresh instanceof HTMLElement) {
+    if (old.classList.contains("math")) return;
+    const code = old.classList.contains("code") ? old.querySelector("code") : null;
+    if (code === null) morph(old, fresh);
     else {
-      rewrite(code, fresh.querySelector("code")?.textContent ?? "");
+      updateCode(code, fresh.querySelector("code")?.textContent ?? "");
       if (!(DIAGRAM in fresh.dataset)) return;
-      kept.dataset[DIAGRAM] = "";
-      near.observe(kept);
+      old.dataset[DIAGRAM] = "";
+      observer.observe(old);
     }
   }
 }
@@ -68,7 +68,7 @@ const FRAME_SHARE_MS = 4;
 const waiting: (() => void)[] = [];
 
 /** Run `show` in one of the next frames. */
-function inTurn(show: () => void): Promise<void> {
+function scheduleUpdate(show: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const act = () => {
       try {
@@ -77,58 +77,58 @@ function inTurn(show: () => void): Promise<void> {
         reject(error);
       }
     };
-    if (waiting.push(act) === 1) requestAnimationFrame(showSome);
+    if (waiting.push(act) === 1) requestAnimationFrame(runUpdates);
   });
 }
 
-function showSome(): void {
+function runUpdates(): void {
   const end = performance.now() + FRAME_SHARE_MS;
   do waiting.shift()?.();
   while (waiting.length > 0 && performance.now() < end);
-  if (waiting.length > 0) requestAnimationFrame(showSome);
+  if (waiting.length > 0) requestAnimationFrame(runUpdates);
 }
 
-const near = new IntersectionObserver(
+const observer = new IntersectionObserver(
   (entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting || !(target instanceof HTMLElement)) continue;
-      near.unobserve(target);
-      if (target.classList.contains("math")) void setFormula(target);
-      else if (DIAGRAM in target.dataset) void setDiagram(target);
-      else void setCode(target);
+      observer.unobserve(target);
+      if (target.classList.contains("math")) void typesetFormula(target);
+      else if (DIAGRAM in target.dataset) void drawDiagram(target);
+      else void highlight(target);
     }
   },
   { rootMargin: "600px" },
 );
 
 function prepare(fresh: Element): void {
-  const wanted = ".math, code[data-grammar], .code[data-diagram]";
-  const found = [...fresh.querySelectorAll<HTMLElement>(wanted)];
-  if (fresh instanceof HTMLElement && fresh.matches(wanted)) found.push(fresh);
+  const targets = ".math, code[data-grammar], .code[data-diagram]";
+  const found = [...fresh.querySelectorAll<HTMLElement>(targets)];
+  if (fresh instanceof HTMLElement && fresh.matches(targets)) found.push(fresh);
   for (const element of found) {
-    const made = element.classList.contains("math") ? formulas.get(formulaKey(element)) : undefined;
-    if (made === undefined) near.observe(element);
-    else showFormula(element, made);
+    const rendered = element.classList.contains("math") ? formulas.get(formulaKey(element)) : undefined;
+    if (rendered === undefined) observer.observe(element);
+    else showFormula(element, rendered);
   }
 }
 
-/** The TeX that a formula was rendered from. */
+/** Rendered formulas, by their key. */
 const formulas = new Map<string, Promise<string> | string>();
 
 function formulaKey(element: HTMLElement): string {
   return `${element.classList.contains("display")} ${element.dataset["tex"]}`;
 }
 
-async function setFormula(element: HTMLElement): Promise<void> {
+async function typesetFormula(element: HTMLElement): Promise<void> {
   const key = formulaKey(element);
   const { tex = "" } = element.dataset;
-  if (formulas.size > FORMULAS) formulas.clear();
-  const made = formulas.get(key) ?? renderFormula(tex, element.classList.contains("display"));
-  formulas.set(key, made);
+  if (formulas.size > MAX_CACHED_FORMULAS) formulas.clear();
+  const rendered = formulas.get(key) ?? renderFormula(tex, element.classList.contains("display"));
+  formulas.set(key, rendered);
   try {
-    const [html] = await Promise.all([made, import("./formulas.ts")]);
+    const [html] = await Promise.all([rendered, import("./formulas.ts")]);
     formulas.set(key, html);
-    await inTurn(() => showFormula(element, html));
+    await scheduleUpdate(() => showFormula(element, html));
   } catch (error) {
     if (!(error instanceof TypesettingFailed)) throw error;
     formulas.delete(key);
@@ -137,12 +137,12 @@ async function setFormula(element: HTMLElement): Promise<void> {
   }
 }
 
-function showFormula(element: HTMLElement, made: Promise<string> | string): void {
-  if (typeof made !== "string") {
-    void setFormula(element);
+function showFormula(element: HTMLElement, rendered: Promise<string> | string): void {
+  if (typeof rendered !== "string") {
+    void typesetFormula(element);
     return;
   }
-  const fragment = sanitize(made);
+  const fragment = sanitize(rendered);
   for (const styled of fragment.querySelectorAll<HTMLElement | SVGElement>("[data-style]")) {
     for (const rule of (styled.dataset["style"] ?? "").split(";")) {
       const [property = "", value = ""] = rule.split(":");
@@ -155,74 +155,74 @@ function showFormula(element: HTMLElement, made: Promise<string> | string): void
 }
 
 /** The text stays where the typesetter can't be loaded, because the server can't be reached or was updated. */
-async function setDiagram(block: HTMLElement): Promise<void> {
+async function drawDiagram(block: HTMLElement): Promise<void> {
   const part = await import("./diagrams.ts").catch(() => null);
   await part?.drawBlock(block);
 }
 
 /** How much of a block of code is highlighted. */
-interface Colouring {
+interface Highlighting {
   length: number;
   busy: boolean;
   timer?: ReturnType<typeof setTimeout>;
 }
-const colourings = new WeakMap<Element, Colouring>();
+const highlightings = new WeakMap<Element, Highlighting>();
 
 /** Update the code to `text`; what is highlighted stays. */
-function rewrite(code: HTMLElement, text: string): void {
+function updateCode(code: HTMLElement, text: string): void {
   const before = code.textContent;
   if (text === before) return;
   if (text.startsWith(before)) code.append(...plain(text.slice(before.length)));
   else code.replaceChildren(...plain(text));
-  const colouring = colourings.get(code);
-  if (colouring === undefined || colouring.busy) return;
-  clearTimeout(colouring.timer);
-  if (text.length > colouring.length * REHIGHLIGHT_GROWTH || text.length < colouring.length) void setCode(code);
-  else colouring.timer = setTimeout(() => void setCode(code), REHIGHLIGHT_DELAY_MS);
+  const highlighting = highlightings.get(code);
+  if (highlighting === undefined || highlighting.busy) return;
+  clearTimeout(highlighting.timer);
+  if (text.length > highlighting.length * REHIGHLIGHT_GROWTH || text.length < highlighting.length) void highlight(code);
+  else highlighting.timer = setTimeout(() => void highlight(code), REHIGHLIGHT_DELAY_MS);
 }
 
-async function setCode(code: HTMLElement): Promise<void> {
-  const colouring = colourings.get(code) ?? { length: 0, busy: false };
-  colourings.set(code, colouring);
+async function highlight(code: HTMLElement): Promise<void> {
+  const highlighting = highlightings.get(code) ?? { length: 0, busy: false };
+  highlightings.set(code, highlighting);
   const text = code.textContent;
-  if (colouring.busy || text.length > MAX_HIGHLIGHTED_CHARS) return;
-  colouring.busy = true;
-  colouring.length = text.length;
+  if (highlighting.busy || text.length > MAX_HIGHLIGHTED_CHARS) return;
+  highlighting.busy = true;
+  highlighting.length = text.length;
   try {
     const runs = await highlightCode(code.dataset["grammar"] ?? "", text);
-    await inTurn(() => {
+    await scheduleUpdate(() => {
       if (code.textContent.startsWith(text)) paint(code, runs, text.length);
     });
   } catch (error) {
     if (!(error instanceof TypesettingFailed)) throw error;
     return;
   } finally {
-    colouring.busy = false;
+    highlighting.busy = false;
   }
-  if (code.textContent.length !== text.length) colouring.timer = setTimeout(() => void setCode(code), REHIGHLIGHT_DELAY_MS);
+  if (code.textContent.length !== text.length) highlighting.timer = setTimeout(() => void highlight(code), REHIGHLIGHT_DELAY_MS);
 }
 
 /** Highlight the first `length` characters of the code. Nodes that are already right stay. */
 function paint(code: HTMLElement, runs: readonly Run[], length: number): void {
   const rest = code.textContent.slice(length);
-  const wanted = runs.flatMap(([text, kind]) => {
+  const targets = runs.flatMap(([text, kind]) => {
     const pieces = controls(text).map((piece, i) => ({ text: piece, kind: i % 2 === 1 ? "control" : kind }));
     return pieces.filter((piece) => piece.text !== "");
   });
   let at = code.firstChild;
   let i = 0;
   for (; at !== null; i++) {
-    const want = wanted[i];
+    const target = targets[i];
     const kind = at instanceof HTMLElement ? at.className : "";
-    if (want === undefined || kind !== want.kind || at.textContent !== want.text) break;
+    if (target === undefined || kind !== target.kind || at.textContent !== target.text) break;
     at = at.nextSibling;
   }
   while (at !== null) {
-    const gone = at;
+    const removed = at;
     at = at.nextSibling;
-    gone.remove();
+    removed.remove();
   }
-  code.append(...wanted.slice(i).map(({ text, kind }) => (kind === "control" ? control(text) : kind === "" ? text : span(text, kind))));
+  code.append(...targets.slice(i).map(({ text, kind }) => (kind === "control" ? control(text) : kind === "" ? text : span(text, kind))));
   code.append(...plain(rest));
 }
 
@@ -231,16 +231,16 @@ function plain(text: string): (Node | string)[] {
 }
 
 function span(text: string, kind: string): HTMLElement {
-  const made = document.createElement("span");
-  made.className = kind;
-  made.textContent = text;
-  return made;
+  const rendered = document.createElement("span");
+  rendered.className = kind;
+  rendered.textContent = text;
+  return rendered;
 }
 
 function control(c: string): HTMLElement {
-  const made = document.createElement("bdi");
-  made.className = "control";
-  made.dataset["code"] = name(c);
-  made.textContent = c;
-  return made;
+  const rendered = document.createElement("bdi");
+  rendered.className = "control";
+  rendered.dataset["code"] = name(c);
+  rendered.textContent = c;
+  return rendered;
 }

@@ -4,25 +4,25 @@ const SEGMENTS = new Intl.Segmenter(undefined, { granularity: "sentence" });
 const ENDS = /[.!?…:;。！？]["'”’)\]*_`]*\s*$|\n\s*$/;
 
 export class Sentences {
-  #told = 0;
+  #position = 0;
 
   /** The sentences completed since the last call; with `done`, the rest as well. */
   next(text: string, done: boolean): string {
-    if (text.length < this.#told) this.#told = 0;
-    const fresh = text.slice(this.#told);
+    if (text.length < this.#position) this.#position = 0;
+    const rest = text.slice(this.#position);
     let length = 0;
-    for (const { segment, index } of SEGMENTS.segment(fresh)) {
-      const closed = index + segment.length < fresh.length || done;
+    for (const { segment, index } of SEGMENTS.segment(rest)) {
+      const closed = index + segment.length < rest.length || done;
       if (!closed) break;
       if (done || ENDS.test(segment)) length = index + segment.length;
     }
-    this.#told += length;
-    return spoken(fresh.slice(0, length));
+    this.#position += length;
+    return spoken(rest.slice(0, length));
   }
 
   /** Skip what is already there. */
   skip(text: string): void {
-    this.#told = text.length;
+    this.#position = text.length;
   }
 }
 

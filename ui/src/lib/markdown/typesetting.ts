@@ -66,7 +66,7 @@ const GRAMMARS: Readonly<Record<string, () => Promise<{ default: LanguageFn }>>>
   yaml: () => import("highlight.js/lib/languages/yaml"),
 };
 /** Languages embedded in another language. */
-const WITHIN: Readonly<Record<string, readonly string[]>> = { xml: ["javascript", "css"], markdown: ["xml"], php: ["xml"] };
+const EMBEDDED: Readonly<Record<string, readonly string[]>> = { xml: ["javascript", "css"], markdown: ["xml"], php: ["xml"] };
 
 export const grammars: ReadonlySet<string> = new Set(Object.keys(GRAMMARS));
 
@@ -75,7 +75,7 @@ export async function highlightCode(grammar: string, code: string): Promise<Run[
   const load = GRAMMARS[grammar];
   if (load === undefined) return [[code, ""]];
   const { default: highlighter } = await import("highlight.js/lib/core");
-  for (const name of [...(WITHIN[grammar] ?? []), grammar]) {
+  for (const name of [...(EMBEDDED[grammar] ?? []), grammar]) {
     const found = GRAMMARS[name];
     if (found !== undefined && highlighter.getLanguage(name) === undefined) highlighter.registerLanguage(name, (await found()).default);
   }
@@ -85,19 +85,19 @@ export async function highlightCode(grammar: string, code: string): Promise<Run[
 /** Parse the spans that the highlighter writes. */
 function runs(html: string): Run[] {
   const open: (Kind | "")[] = [""];
-  const made: [string, Kind | ""][] = [];
+  const result: [string, Kind | ""][] = [];
   for (const [piece, name] of html.matchAll(/<span class="([^"]*)">|<\/span>|[^<]+/g)) {
     if (piece === "</span>") open.pop();
     else if (name !== undefined) open.push(KINDS[/^hljs-([\w-]+)/.exec(name)?.[1] ?? ""] ?? (name.startsWith("hljs-subst") ? "" : (open.at(-1) ?? "")));
     else {
       const kind = open.at(-1) ?? "";
       const text = piece.replace(/&(amp|lt|gt|quot|#x27);/g, (_, entity: string) => ENTITIES[entity] ?? "");
-      const last = made.at(-1);
+      const last = result.at(-1);
       if (last?.[1] === kind) last[0] += text;
-      else made.push([text, kind]);
+      else result.push([text, kind]);
     }
   }
-  return made;
+  return result;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', "#x27": "'" };
