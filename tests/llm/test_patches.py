@@ -16,7 +16,7 @@ from eclair.llm.tuning import patches
 from eclair.llm.tuning.patches import Hunk
 
 ROOT = Path(__file__).parents[2]
-HUNKS = [hunk for patch in native.patches() for hunk in patches.hunks(patch.read_text("utf-8"))]
+HUNKS = [hunk for patch in native.patches() for hunk in patches.parse_hunks(patch.read_text("utf-8"))]
 FILES = sorted({hunk.file for hunk in HUNKS})
 
 
@@ -47,7 +47,7 @@ def test_a_diff_is_read_as_changes() -> None:
 @@ -1 +0,0 @@
 -all
 """
-    assert list(patches.hunks(diff)) == [
+    assert list(patches.parse_hunks(diff)) == [
         Hunk("src/one.c", "kept\ngone\nkept too\n", "kept\ncome\nkept too\n"),
         Hunk("src/one.c", "last\n", "last\nadded\n"),
         Hunk("two.c", "all\n", ""),
@@ -56,7 +56,7 @@ def test_a_diff_is_read_as_changes() -> None:
 
 def test_llama_cpp_is_patched_and_gains_the_kernels(tmp_path: Path) -> None:
     made = stand_in(tmp_path)
-    patches.apply(tmp_path)
+    patches.apply_patches(tmp_path)
     for hunk in HUNKS:
         assert f"// before\n{hunk.new}// after\n" in made[hunk.file].read_text()
     added = tmp_path / patches.KERNELS
@@ -69,14 +69,14 @@ def test_sources_of_another_version_are_left_alone(tmp_path: Path, file: str) ->
     made[file].write_text("// of another version\n")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises(EngineMissing, match=f"does not fit {re.escape(file)}"):
-        patches.apply(tmp_path)
+        patches.apply_patches(tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_without_the_kernels_nothing_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "PACKAGE", tmp_path / "src" / "eclair")
     with pytest.raises(EngineMissing, match="install Éclair again"):
-        patches.apply(tmp_path)
+        patches.apply_patches(tmp_path)
 
 
 def test_a_wheel_brings_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

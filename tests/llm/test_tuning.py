@@ -282,10 +282,7 @@ async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
     finally:
         await tuner.close()
         await engine.close()
-    assert (
-        orjson.loads(record.read_bytes())[profile.machine_id()]["choice"]["flash_attention"]
-        == TuningChoice().flash_attention
-    )
+    assert orjson.loads(record.read_bytes())[profile.machine_id()]["choice"]["flash"] == TuningChoice().flash_attention
 
 
 async def test_by_itself_nothing_is_kept_of_what_was_disturbed(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ name = "xllamacpp"
 version = "{VERSION}"
 """
 
-HUNKS = [hunk for patch in native.patches() for hunk in patches.hunks(patch.read_text("utf-8"))]
+HUNKS = [hunk for patch in native.patches() for hunk in patches.parse_hunks(patch.read_text("utf-8"))]
 
 LLAMA = {Path(hunk.file).name: "".join(each.old for each in HUNKS if each.file == hunk.file) for hunk in HUNKS}
 """As much of llama.cpp as our kernels need to find their places."""
@@ -271,7 +271,7 @@ def test_killed_with_its_parent_it_ends(tmp_path: Path, sources: Building) -> No
     )
     with subprocess.Popen([sys.executable, "-P", "-m", "eclair.llm.tuning.build"], stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
-        process.stdin.write(build.ORDERS.encode(order))
+        process.stdin.write(build.JOB_CODEC.encode(order))
         process.stdin.flush()
         while not (mark.exists() and mark.read_text()):
             assert process.poll() is None

@@ -138,7 +138,7 @@ async def test_killed_in_the_middle_it_leaves_nothing_that_counts(model: Path, t
     model.write_bytes(talking(layers=12, width=512))  # noqa: ASYNC240
     target = tmp_path / "other" / "Q4_0.gguf"
     target.parent.mkdir()
-    order = quantize.ORDERS.encode(quantize.QuantizeJob(str(model), str(target), "Q8_0"))
+    order = quantize.JOB_CODEC.encode(quantize.QuantizeJob(str(model), str(target), "Q8_0"))
     with subprocess.Popen(  # noqa: ASYNC220
         [sys.executable, "-P", "-m", quantize.__name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

@@ -1,7 +1,7 @@
 """The engine port: one streamed call.
 
-An engine turns a `Request` into a stream of `Delta`s. Closing the stream (`aclose`, or cancelling the task
-that reads it) stops the engine's work at once. Which engine serves which model is the registry's affair.
+An engine turns a `Request` into a stream of `Delta`s. Closing the stream (`aclose`, or cancelling the task that reads
+it) stops the engine's work at once. The registry knows which engine serves which model.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from eclair.schema.models import Model, ReasoningSupport
 JSON = dict[str, Any]
 
 IMAGE_TOKEN_SIDE_PIXELS = 28
-"""Pixels of the side of a square of a picture that is one token to Pixtral, Mistral Small and Qwen-VL; Gemma takes
-fewer of larger ones."""
+"""Side of the square of an image that is one token to Pixtral, Mistral Small and Qwen-VL.
+
+Gemma uses fewer tokens for large images."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptImage:
-    """A picture as a model is shown it, a JPEG or PNG of so many pixels."""
+    """An image as a model is shown it: a JPEG or PNG, with its size in pixels."""
 
     media_type: str
     data: bytes = field(repr=False)
@@ -33,12 +34,12 @@ class PromptImage:
 
     @property
     def data_url(self) -> str:
-        """The whole of it as a `data:` URL."""
+        """The image as a `data:` URL."""
         return f"data:{self.media_type};base64,{base64.b64encode(self.data).decode()}"
 
     @property
     def tokens(self) -> int:
-        """About how many tokens it is: one for each square of so many pixels, and one for each row of these."""
+        """Estimated tokens: one for each square, and one for each row of squares."""
         across, down = -(-self.width // IMAGE_TOKEN_SIDE_PIXELS), -(-self.height // IMAGE_TOKEN_SIDE_PIXELS)
         return across * down + down
 
@@ -47,8 +48,8 @@ class PromptImage:
 class PromptMessage:
     """One message as the engine is shown it.
 
-    `content` is text, or the list of typed parts of the OpenAI format; None where an assistant only
-    called tools. `tool_calls` and `tool_call_id` are in that format too. `pictures` are shown before the text.
+    `content` is text, or the list of typed parts of the OpenAI format; None if an assistant only called tools.
+    `tool_calls` and `tool_call_id` are in that format too. `images` are shown before the text.
     """
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -61,7 +62,7 @@ class PromptMessage:
 
 @dataclass(slots=True)
 class EnergyUse:
-    """Where an engine on this machine notes the joules that an answer takes; both stay 0 where it cannot know."""
+    """The joules that an answer takes, as a local engine adds them; 0 if it can't measure."""
 
     measured_joules: float = 0.0
     estimated_joules: float = 0.0
@@ -69,15 +70,14 @@ class EnergyUse:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an engine is asked.
+    """A request to an engine.
 
-    Either `messages` or `prompt` (plain text to be continued). Where the last message is the assistant's,
-    the engine goes on from it, and its stream holds only what is new.
-    `prediction` is a text that the answer will largely repeat; it changes how fast the words come, never the words.
-    `extra` is passed on as it is: fields of the OpenAI format that Éclair does not interpret. One of them,
-    `reasoning_effort`, an engine says in the way of its model, which is `thinks`, or known to the engine where that is
-    None. `purpose` says what the answer is for, should an engine care. `tab` is filled while it is answered, even if
-    the stream is closed early.
+    It has either `messages` or `prompt` (plain text to be continued). If the last message is the assistant's, the
+    engine continues it, and the stream holds only what is new. `prediction` is a text that the answer will largely
+    repeat; it changes the speed, never the words. `extra` holds fields of the OpenAI format that Éclair passes on as
+    they are. One of them, `reasoning_effort`, is translated for the model by its `reasoning` support, which the
+    engine looks up if it is None. `purpose` says what the answer is for, should an engine care. `energy` is filled
+    while the answer is made, even if the stream is closed early.
     """
 
     model: str
@@ -96,7 +96,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """More words of the answer; as many tokens as came together. `logprobs` as the OpenAI format has them."""
+    """More text of the answer. `logprobs` are in the OpenAI format."""
 
     text: str
     logprobs: tuple[JSON, ...] = ()
@@ -104,14 +104,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """More words of what the model thinks before it answers."""
+    """More text of the model's reasoning."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A stretch of call number `index`: `id` and `name` come once, at its beginning; `arguments` grow."""
+    """A delta of call number `index`: `id` and `name` come once, first; `arguments` grow."""
 
     index: int
     id: str | None
@@ -121,10 +121,10 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """The engine's own count of tokens; comes at most once. `reasoning_tokens` are among the completion's.
+    """The engine's own token counts; comes at most once.
 
-    `drafted_tokens` were guessed ahead (from the text at hand, by a small model, or from a prediction that the request
-    brought) and `accepted_tokens` of them were right; None where the engine does not say.
+    `reasoning_tokens` are among the completion's. `drafted_tokens` were proposed by speculative decoding or a
+    prediction, and `accepted_tokens` of them were right; None if the engine doesn't say.
     """
 
     prompt_tokens: int
@@ -137,9 +137,9 @@ class TokenUsage:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The answer is complete. Without it a stream has broken off.
+    """The answer is complete. A stream without it has broken off.
 
-    `stop` is the stop sequence that ended it, where the engine says so.
+    `stop` is the stop sequence that ended it, if the engine says so.
     """
 
     reason: FinishReason
@@ -151,7 +151,7 @@ Delta = Text | Reasoning | ToolCall | TokenUsage | Finish
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """The vectors of some texts, in their order, and how many tokens the texts were."""
+    """The vectors of some texts, in their order, and the texts' tokens in all."""
 
     vectors: list[list[float]]
     tokens: int
@@ -159,59 +159,59 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether an engine can answer now; `detail` is a sentence for people."""
+    """The health of an engine; `detail` is a sentence for people."""
 
     state: Literal["ready", "loading", "down"]
     detail: str
 
 
 def estimate_tokens(text: str) -> int:
-    """About how many tokens `text` is, where nothing can count them."""
+    """Estimate the tokens of a text that can't be counted."""
     return math.ceil(len(text.encode()) / 3)
 
 
 @runtime_checkable
 class RemoteEngine(Protocol):
-    """An engine that is reached at an address."""
+    """An engine with a network address."""
 
     url: str
 
 
 class Engine(Protocol):
-    """Something that answers. Errors are those of `UpstreamError` and `SetupError`."""
+    """An engine. It raises subclasses of `UpstreamError` and `SetupError`."""
 
     name: str
 
     async def models(self) -> list[Model]:
-        """The models it serves."""
+        """List the models it serves."""
         ...
 
     def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Ask; the deltas come as the engine makes them, ending with `Finish`."""
+        """Ask; yields deltas as the engine makes them, ending with `Finish`."""
         ...
 
     async def count(self, model: str, text: str) -> int:
-        """How many tokens `text` is to `model`; an estimate from its length where the engine cannot tell."""
+        """Count the tokens of a text; an estimate if the engine can't count."""
         ...
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
-        """A vector for each text, of so many `dimensions` where the model lets one choose.
+        """Return a vector for each text, with `dimensions` numbers if the model lets one choose.
 
-        Raises EngineRefused where the engine or the model has none.
+        Raises EngineRefused if the engine or the model has no embeddings.
         """
         ...
 
     async def health(self, model: str | None = None) -> Health:
-        """Whether it can answer now, or whether that model of it can."""
+        """Return the health of the engine, or of one of its models."""
         ...
 
     async def prefill(self, request: Request) -> None:
-        """Read the messages now, so that a question that begins like them is answered at once.
+        """Read the messages into the cache, so that a question that starts like them is faster.
 
-        Does nothing where that would cost money, or tell another machine what nobody has sent yet.
+        Does nothing if that costs money, or would show another machine what hasn't been sent yet.
         """
         ...
 
     async def close(self) -> None:
-        """Free what it holds. An engine that Éclair started ends here."""
+        """Release its resources. An engine that Éclair started ends here."""
         ...

@@ -1,7 +1,7 @@
-"""How models are told whether to think before they answer: the one place that knows their makers' ways.
+"""Switches reasoning on and off: the one place that knows each model maker's way.
 
-What is wished is OpenAI's `reasoning_effort`. Sources: Qwen's, SmolLM3's and Gemma 4's model cards (`enable_thinking`),
-DeepSeek's (`thinking`), vLLM's "Reasoning Outputs", OpenAI's harmony format (three levels), Mistral's documentation of
+The input is OpenAI's `reasoning_effort`. Sources: the model cards of Qwen, SmolLM3 and Gemma 4 (`enable_thinking`),
+DeepSeek (`thinking`), vLLM's "Reasoning Outputs", OpenAI's harmony format (three levels), Mistral's documentation of
 reasoning and the SYSTEM_PROMPT.txt beside its weights, Ollama's "OpenAI compatibility", DeepSeek's API.
 """
 
@@ -14,13 +14,13 @@ from eclair.llm.base import JSON, PromptMessage, Request
 from eclair.schema.models import ReasoningSupport
 
 OFF_EFFORTS = ("none", "minimal", "low")
-"""Efforts that a model which can leave thinking out takes as that."""
+"""Efforts that mean no reasoning for a model that can do without."""
 
 FLASH_EFFORT = "none"
 THINK_EFFORT = "high"
 
 TEMPLATE_DIALECTS = ("llamacpp", "vllm", "sglang")
-"""Dialects that hand `chat_template_kwargs` to the model's template."""
+"""Dialects that pass `chat_template_kwargs` to the model's chat template."""
 
 REASONING_PROMPT = (
     "# HOW YOU SHOULD THINK AND ANSWER\n\n"
@@ -31,12 +31,14 @@ REASONING_PROMPT = (
     "exercise on scratch paper. Be as casual and as long as you want until you are confident to generate the response "
     "to the user.[/THINK]Here, provide a self-contained response."
 )
-"""What Mistral's reasoning models are told so that they think."""
+"""The system prompt that makes Mistral's reasoning models reason."""
 
 
 def reasoning_fields(effort: str, thinks: ReasoningSupport | None, dialect: str) -> JSON:
-    """The fields of a request that say `effort` to such a model on a server of that dialect; none where it cannot be
-    said, or where `told` says it."""
+    """Return the request fields that state `effort` to such a model in that dialect.
+
+    Empty if it can't be stated, or if the reasoning prompt states it.
+    """
     on = effort not in OFF_EFFORTS
     if dialect == "deepseek":
         return {"thinking": {"type": "enabled" if on else "disabled"}}
@@ -50,8 +52,8 @@ def reasoning_fields(effort: str, thinks: ReasoningSupport | None, dialect: str)
                 else {"reasoning_effort": _level(effort)}
             )
         case "effort":
-            whole = "high" if on else "none"
-            return _template(reasoning_effort=whole) if dialect == "llamacpp" else {"reasoning_effort": whole}
+            value = "high" if on else "none"
+            return _template(reasoning_effort=value) if dialect == "llamacpp" else {"reasoning_effort": value}
         case "enable_thinking" | "thinking" if dialect in TEMPLATE_DIALECTS:
             return _template(**{thinks: on})
         case None if dialect in TEMPLATE_DIALECTS:
@@ -63,7 +65,7 @@ def reasoning_fields(effort: str, thinks: ReasoningSupport | None, dialect: str)
 def add_reasoning_prompt(
     messages: Sequence[PromptMessage], effort: str | None, thinks: ReasoningSupport | None
 ) -> list[PromptMessage]:
-    """The messages; where it is a prompt that makes the model think, with it at the end of the system message."""
+    """Return the messages, with the reasoning prompt in the system message if needed."""
     if thinks != "prompt" or effort is None or effort in OFF_EFFORTS:
         return list(messages)
     first = messages[0] if messages else None
@@ -73,12 +75,12 @@ def add_reasoning_prompt(
 
 
 def drop_effort(request: Request) -> Request:
-    """The request without a word on whether to think."""
+    """Return the request without a reasoning effort."""
     return replace(request, extra={name: value for name, value in request.extra.items() if name != "reasoning_effort"})
 
 
 def _level(effort: str) -> str:
-    """Low, medium or high, which are all that there are: none at all cannot be had."""
+    """Map an effort to low, medium or high; none isn't available."""
     return "low" if effort in OFF_EFFORTS else "medium" if effort == "medium" else "high"
 
 

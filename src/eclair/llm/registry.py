@@ -1,5 +1,4 @@
-"""Which engine answers for which model: built-in engines are listed here, servers come from the settings,
-or were added and come and go."""
+"""The registry of engines: built-in ones, servers of the settings, and added servers."""
 
 from __future__ import annotations
 
@@ -21,26 +20,26 @@ if TYPE_CHECKING:
     from eclair.llm.local.engine import LocalEngine
 
 MODEL_LIST_TTL_S = 30.0
-"""Seconds for which a server's list of models is taken as true."""
+"""How long a server's list of models is cached."""
 
 LIST_TIMEOUT_S = 3.0
-"""Seconds for which the lists of all engines are waited for together. What comes later is known from then on."""
+"""Limits the wait for all engines' lists together. A late list counts once it comes."""
 
 log = logging.getLogger(__name__)
 
 
 class EngineSource(Protocol):
-    """Engines that come and go while Éclair runs."""
+    """A source of engines that come and go while Éclair runs."""
 
     async def engines(self) -> Mapping[str, Engine | EclairError]:
-        """Those that there are now, by name; an error in the place of one that cannot be used."""
+        """Return the current engines by name; an error for one that can't be used."""
         ...
 
     async def close(self) -> None: ...
 
 
 class Registry:
-    """The engines, and the models that each serves. Of two engines with one model the first answers."""
+    """The engines and their models. If two engines have a model, the first serves it."""
 
     def __init__(
         self,
@@ -53,60 +52,62 @@ class Registry:
         self.default = default
         self.local = local
         self._added = added
-        self._from_added: set[str] = set()
-        self._under_way: dict[Engine, asyncio.Task[None]] = {}
+        self._added_names: set[str] = set()
+        self._listing: dict[Engine, asyncio.Task[None]] = {}
         self._models: dict[str, list[Model]] = {}
         self._faults: dict[str, EclairError] = {}
-        self._asked = -MODEL_LIST_TTL_S
-        self._asking = asyncio.Lock()
-        self._wishes = self._granted = 0
+        self._listed_at = -MODEL_LIST_TTL_S
+        self._list_lock = asyncio.Lock()
+        self._refreshes_asked = self._refreshes_done = 0
 
     async def models(self) -> list[Model]:
-        """Every model that can be asked. An engine that is down keeps those that it had."""
-        if self._stale():
-            async with self._asking:
-                if self._stale():
-                    wishes = self._wishes  # one that comes while the engines answer is not granted by that
-                    await self._renew()
+        """List all models. An engine that is down keeps the models it last listed."""
+        if self._is_stale():
+            async with self._list_lock:
+                if self._is_stale():
+                    asked = self._refreshes_asked  # a later one is not served by this refresh
+                    await self._update_engines()
                     await self._ask_all()
-                    self._asked, self._granted = time.monotonic(), wishes
+                    self._listed_at, self._refreshes_done = time.monotonic(), asked
         return list(self._known().values())
 
     async def ready(self) -> list[tuple[Engine, Model]]:
-        """Those of the models whose engine answered when it was last asked."""
+        """List the models whose engine answered when it was last asked, with the engine."""
         known = await self.models()
         return [(self.engines[model.engine], model) for model in known if model.engine not in self._faults]
 
     @property
     def loaded(self) -> list[str]:
-        """The models that the embedded engine has in memory, or is loading."""
+        """The models that the embedded engine has loaded or is loading."""
         return self.local.loaded if self.local is not None else []
 
     async def release(self, model: str) -> None:
-        """Have the embedded engine unload a model, so that it can be removed. Raises Conflict while it answers."""
+        """Unload a model of the embedded engine, before it is removed.
+
+        Raises Conflict while it answers.
+        """
         if self.local is not None:
             await self.local.release(model)
 
     def refresh(self) -> None:
-        """Have the engines say again which models they have, when next somebody wants to know."""
-        self._wishes += 1
+        """Have the engines list their models again the next time they are needed."""
+        self._refreshes_asked += 1
 
     async def resolve(self, name: str | None) -> tuple[Engine, Model]:
-        """The engine and the model of that name, or the default one.
+        """Return the engine and the model of that name, or the default ones.
 
-        Raises NotFound, which names some that there are, or EngineUnavailable where a server that cannot be
-        reached might have it.
+        Raises NotFound, which names similar models, or EngineUnavailable if an unreachable server might have it.
         """
         await self.models()
         models = self._known()
         wanted = name or self.default or next(iter(models), None)
-        if wanted not in models and self._under_way:  # one that takes long may have it
-            await asyncio.wait(self._under_way.values())
+        if wanted not in models and self._listing:  # one that takes long may have it
+            await asyncio.wait(self._listing.values())
             models = self._known()
             wanted = wanted or next(iter(models), None)
         model = models.get(wanted or "")
         if model is None:
-            self._refuse(wanted, list(models))
+            self._raise_not_found(wanted, list(models))
         return self.engines[model.engine], model
 
     async def health(self) -> dict[str, Health]:
@@ -116,16 +117,16 @@ class Registry:
         return dict(zip(names, found, strict=True)) | unusable
 
     def fault(self, engine: str) -> EclairError | None:
-        """Why the engine did not say which models it has, when it was asked last."""
+        """Return why the engine couldn't list its models when last asked; None if it could."""
         from eclair.llm.openai.engine import OpenAIEngine
 
         found = self.engines.get(engine)
-        return self._faults.get(engine) or (found.unreachable if isinstance(found, OpenAIEngine) else None)
+        return self._faults.get(engine) or (found.list_error if isinstance(found, OpenAIEngine) else None)
 
     async def close(self) -> None:
-        for task in self._under_way.values():
+        for task in self._listing.values():
             task.cancel()
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await asyncio.gather(*self._listing.values(), return_exceptions=True)
         await asyncio.gather(*(engine.close() for engine in self.engines.values()))
         if self._added is not None:
             await self._added.close()
@@ -137,19 +138,19 @@ class Registry:
                 known.setdefault(model.id, model)
         return known
 
-    def _stale(self) -> bool:
-        return self._granted < self._wishes or time.monotonic() - self._asked >= MODEL_LIST_TTL_S
+    def _is_stale(self) -> bool:
+        return self._refreshes_done < self._refreshes_asked or time.monotonic() - self._listed_at >= MODEL_LIST_TTL_S
 
-    async def _renew(self) -> None:
-        """Take up the engines that were added, and let go of those that were removed."""
+    async def _update_engines(self) -> None:
+        """Add engines that were added since, and drop those that were removed."""
         if self._added is None:
             return
         try:
             found = await self._added.engines()
-        except StoreError as error:  # those that are known go on
+        except StoreError as error:  # known ones stay
             log.warning("which engines were added cannot be read: %s", error.message)
             return
-        for name in self._from_added | set(found):
+        for name in self._added_names | set(found):
             engine = found.get(name)
             if engine is not None and engine is self.engines.get(name):
                 continue
@@ -160,21 +161,21 @@ class Registry:
                 self._faults[name] = engine
             elif engine is not None:
                 self.engines[name] = engine
-        self._from_added = set(found)
+        self._added_names = set(found)
 
     async def _ask_all(self) -> None:
-        """Ask every engine, and wait for one that takes long no longer than PATIENCE."""
+        """Ask every engine for its models; wait at most LIST_TIMEOUT_S."""
         for engine in self.engines.values():
-            if engine not in self._under_way:
-                self._under_way[engine] = asyncio.create_task(self._ask(engine), name=f"ask {engine.name}")
-        if not self._under_way:
+            if engine not in self._listing:
+                self._listing[engine] = asyncio.create_task(self._ask(engine), name=f"ask {engine.name}")
+        if not self._listing:
             return
-        done, _ = await asyncio.wait(self._under_way.values(), timeout=LIST_TIMEOUT_S)
-        self._under_way = {engine: task for engine, task in self._under_way.items() if task not in done}
+        done, _ = await asyncio.wait(self._listing.values(), timeout=LIST_TIMEOUT_S)
+        self._listing = {engine: task for engine, task in self._listing.items() if task not in done}
         for task in done:
             task.result()
 
-    def _refuse(self, wanted: str | None, known: list[str]) -> NoReturn:
+    def _raise_not_found(self, wanted: str | None, known: list[str]) -> NoReturn:
         for fault in self._faults.values():
             raise EngineUnavailable(f"Nothing that can be reached has the model {wanted!r}. {fault.message}")
         if wanted is None:
@@ -185,7 +186,7 @@ class Registry:
     async def _ask(self, engine: Engine) -> None:
         try:
             models = await engine.models()
-            if self.engines.get(engine.name) is engine:  # else it was removed meanwhile
+            if self.engines.get(engine.name) is engine:  # unless it was removed meanwhile
                 self._models[engine.name] = models
                 self._faults.pop(engine.name, None)
         except EclairError as error:
@@ -201,8 +202,11 @@ def build_registry(
     gate: OutboundGate = CLOSED_GATE,
     local: LocalEngine | None = None,
 ) -> Registry:
-    """The engines that the settings ask for, and those that were added. An embedded engine begins to load at once,
-    unless it is `local`, which has. Those that are elsewhere are called through `gate`."""
+    """Build the registry of the settings' engines and `added` ones.
+
+    An embedded engine starts to load at once, unless `local` is given, which has started. Remote engines are called
+    through `gate`.
+    """
     engines: list[Engine] = []
     if settings.embedded:
         from eclair.llm.local.engine import LocalEngine

@@ -1,24 +1,24 @@
-"""An engine that says what it is told to: deterministic, at any pace, for tests, demonstrations and benches.
+"""A scripted engine: deterministic, at any speed, for tests, demos and benchmarks.
 
 It answers with made-up prose. A line of the last message that begins with `script:` changes that, as in
 
     script: words=500 rate=2000 pause=1.5@20
 
-| option | means |
+| option | meaning |
 |---|---|
-| `words=N` | so many words, one token each (40) |
-| `rate=N` | so many a second; 0 is as fast as they are read (0) |
+| `words=N` | number of words, one token each (40) |
+| `rate=N` | words per second; 0 is as fast as they are read (0) |
 | `pause=S@N` | a pause of S seconds before word N |
 | `fail=N` | an error in place of word N |
 | `break=N` | the stream breaks off in place of word N |
-| `guessed=N/M` | M words guessed ahead, N of them right |
-| `reasoning=N` | so many words of thought first, unless it is told not to think |
-| `tool=NAME{"a":1}` | a call of that tool in place of words; no space within |
+| `guessed=N/M` | M words drafted, N of them accepted |
+| `reasoning=N` | N words of reasoning first, unless reasoning is off |
+| `tool=NAME{"a":1}` | a call of that tool in place of words; no spaces |
 | `load=S` | a model that takes S seconds to load |
-| `busy=S` | a refusal that asks to come again in S seconds |
+| `busy=S` | a busy error with a Retry-After of S seconds |
 | `say=TEXT` | these words, to the end of the line |
-| `title=A_B` | the title that it gives the conversation, `_` for a space; without it, none |
-| `below=1` | the lines of the message that follow, word by word |
+| `title=A_B` | the title for the conversation, `_` for a space; none by default |
+| `below=1` | the lines of the message below this one, word by word |
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _WORD = re.compile(r"\s*\S+|\s+")
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What a message asks of the engine; see the module's text."""
+    """The options of a script; see the module's docstring."""
 
     words: int = 40
     rate: float = 0.0
@@ -75,7 +75,7 @@ class Script:
 
 
 def parse_script(message: str) -> Script:
-    """The script in a message. Raises InvalidInput for an option that there is not."""
+    """Parse the script in a message. Raises InvalidInput for an unknown option."""
     lines = message.splitlines(keepends=True)
     place = next((number for number, line in enumerate(lines) if line.startswith("script:")), len(lines))
     line, _, say = "".join(lines[place : place + 1])[7:].rstrip("\r\n").partition("say=")
@@ -90,7 +90,7 @@ def parse_script(message: str) -> Script:
             pause_at=int(at or 0),
             fail=int(values.pop("fail")) if "fail" in values else None,
             break_=int(values.pop("break")) if "break" in values else None,
-            guessed=_guessed(values.pop("guessed")) if "guessed" in values else None,
+            guessed=_parse_guessed(values.pop("guessed")) if "guessed" in values else None,
             reasoning=int(values.pop("reasoning", 0)),
             tool=tool or None,
             arguments=(brace + arguments) or "{}",
@@ -108,7 +108,7 @@ def parse_script(message: str) -> Script:
 
 
 def prose(count: int) -> Iterator[str]:
-    """So many words, each but the first with the space before it, in sentences and paragraphs."""
+    """Yield words in sentences and paragraphs, each but the first with a space before it."""
     for number in range(count):
         word = _LEXICON[(number * 7 + number // 11) % len(_LEXICON)]
         starts = number % 12 == 0
@@ -118,7 +118,7 @@ def prose(count: int) -> Iterator[str]:
 
 
 class ScriptedEngine:
-    """Implements `Engine`. `made` counts the words it ever made, so that a test sees that stop stops it."""
+    """Implements `Engine`. `made` counts all words made, so that a test sees a stop work."""
 
     name = "scripted"
 
@@ -155,13 +155,13 @@ class ScriptedEngine:
             yield Reasoning(text)
         for piece in _tool_call(script):
             yield piece
-        words, reason, stop = _shown(script, request)
+        words, reason, stop = _cut_answer(script, request)
         async for text in self._speak(words, script):
             yield Text(text)
         if script.break_ is not None:
             return
         accepted, drafted = script.guessed or _predicted(request, words)
-        yield TokenUsage(_length(request), thoughts + len(words), 0, thoughts, drafted, accepted)
+        yield TokenUsage(_prompt_words(request), thoughts + len(words), 0, thoughts, drafted, accepted)
         yield Finish(reason, stop)
 
     async def count(self, model: str, text: str) -> int:
@@ -175,10 +175,10 @@ class ScriptedEngine:
         return Health("loading", "It pretends to load.") if self._loading else Health("ready", "It is ready.")
 
     async def prefill(self, request: Request) -> None:
-        """It has no cache."""
+        """Do nothing: there is no cache."""
 
     async def close(self) -> None:
-        """It holds nothing."""
+        """Do nothing: it holds no resources."""
 
     async def _load(self, seconds: float) -> None:
         if not seconds:
@@ -190,7 +190,7 @@ class ScriptedEngine:
             self._loading -= 1
 
     async def _speak(self, words: list[str], script: Script) -> AsyncGenerator[str, None]:
-        """The words, with the pause and the failure that the script has."""
+        """Yield the words, with the script's pause and failure."""
         ends = [at for at in (script.fail, script.break_) if at is not None]
         end = min([len(words), *ends])
         async for text in self._pace(words[: min(script.pause_at, end)], script.rate):
@@ -202,7 +202,7 @@ class ScriptedEngine:
             raise EngineUnavailable("The scripted engine fails, as it was told to.")
 
     async def _pace(self, words: list[str], rate: float) -> AsyncGenerator[str, None]:
-        """The words, as many together as are due, at most BURST."""
+        """Yield the words that are due together, at most BURST_WORDS at once."""
         started = time.perf_counter()
         at = 0
         while at < len(words):
@@ -218,31 +218,31 @@ class ScriptedEngine:
 def _question(request: Request) -> str:
     if request.prompt is not None:
         return request.prompt
-    asked = [said.content for said in request.messages if said.role == "user"]
+    asked = [message.content for message in request.messages if message.role == "user"]
     return asked[-1] if asked and isinstance(asked[-1], str) else ""
 
 
 def _predicted(request: Request, words: list[str]) -> tuple[int | None, int | None]:
-    """How many words of the answer were predicted, and how many words the prediction has."""
+    """Count the words of the answer that were predicted, and the words of the prediction."""
     if request.prediction is None:
         return None, None
     predicted = Counter(request.prediction.split())
     return (predicted & Counter("".join(words).split())).total(), predicted.total()
 
 
-def _guessed(value: str) -> tuple[int, int]:
+def _parse_guessed(value: str) -> tuple[int, int]:
     right, _, drafted = value.partition("/")
     return int(right), int(drafted)
 
 
-def _length(request: Request) -> int:
-    texts = [request.prompt, *(said.content for said in request.messages)]
+def _prompt_words(request: Request) -> int:
+    texts = [request.prompt, *(message.content for message in request.messages)]
     return sum(len(text.split()) for text in texts if isinstance(text, str))
 
 
 def _vector(text: str, dimensions: int) -> list[float]:
-    """A vector of length 1: the sum of those of its words, so that texts with the same words are near each other."""
-    total = [0.25] * dimensions  # what is added are halves, so that it is never all naught
+    """Return a unit vector, the sum of word vectors: similar texts are near each other."""
+    total = [0.25] * dimensions  # the bytes add halves, so that it is never zero
     for word in text.lower().split() or [text]:
         for place, byte in enumerate(hashlib.shake_256(word.encode()).digest(dimensions)):
             total[place] += byte - 127.5
@@ -264,8 +264,8 @@ def _words(script: Script) -> list[str]:
     return [script.say] if script.say is not None else list(prose(script.words))
 
 
-def _shown(script: Script, request: Request) -> tuple[list[str], FinishReason, str | None]:
-    """The words of the answer up to a stop sequence or the longest length, and which of these ends it."""
+def _cut_answer(script: Script, request: Request) -> tuple[list[str], FinishReason, str | None]:
+    """Cut the answer at a stop sequence or the maximum length; return what ended it."""
     if script.tool is not None:
         return [], "tool_calls", None
     words = _words(script)

@@ -1,6 +1,6 @@
-"""The catalogue: the models that Éclair knows, as values; the owner's own file adds to it and overrides it.
+"""The catalogue of models, as values; the owner's own file extends and overrides it.
 
-`plans` chooses one of a model's files, `pull` fetches it, `local` runs it.
+`download_plan` chooses one of a model's files, `install` downloads it, `llm/local` runs it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Gguf = Annotated[str, Field(pattern=r"^([\w+-][\w.+-]*/)*[\w+-][\w.+-]*\.gguf$")
 Repo = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
 Countries = Annotated[str, Field(pattern="^[A-Z]{2}(, ?[A-Z]{2})*$")]
 LanguageTag = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
-"""A BCP 47 tag in its usual spelling: a language, perhaps a script, perhaps a region."""
+"""A BCP 47 tag in its usual spelling: a language, optionally a script and a region."""
 Date = Annotated[str, Field(pattern=r"^\d{4}(-(0\d|1[0-2])(-[0-3]\d)?)?$")]
 HttpsUrl = Annotated[str, Field(pattern="^https://[^/]")]
 
@@ -56,15 +56,17 @@ class PackageFile:
 
 @dataclass(frozen=True, slots=True)
 class Wheel(PackageFile):
-    """A package's wheel that holds a model's file as `member`."""
+    """A package's wheel that contains a model's file as `member`."""
 
     member: Line
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A GGUF file of a model in one quantisation, in a repository of the hub; without `repo` the wheel holds it. Of a
-    model in several files this is the first."""
+    """A GGUF file of a model in one quantization, in a repository of the hub.
+
+    Without `repo` it is in the entry's wheel. Of a model in several files, this is the first.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -76,20 +78,20 @@ class ModelFile:
 
     @property
     def name(self) -> str:
-        """What the file is called on this machine."""
+        """The file's name on this machine."""
         return self.file.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """A model of the catalogue. What is unknown is None or empty.
+    """A model of the catalogue. Unknown values are None or empty.
 
-    `country` holds the maker's ISO codes and `languages` BCP 47 tags. `restricts` is what the license forbids or asks,
-    in one sentence. `parameters` and `active` (those that a token uses) are billions. `temperature` and `top_p` are
-    what the makers recommend, `repeat_penalty` what keeps it from saying the same again and again. `titles` says
-    whether it can name a conversation; `thinks` how it is told whether to think (see `thinking`), for those that can
-    reason. `side` is how many pixels of a picture's longer side it uses. `tier` is what it is trusted with; without it
-    that is derived from its size.
+    `country` holds the makers' ISO codes and `languages` BCP 47 tags. `restricts` is what the license forbids or
+    requires, in one sentence. `parameters` and `active` (those used per token) are in billions. `temperature`,
+    `top_p` and `repeat_penalty` are recommended values. `titles` says whether it can name a conversation; `thinks`
+    how reasoning is switched on or off (see `reasoning_support`), if it can reason. `side` is the length in pixels
+    that the longer side of an image is scaled to. `tier` is what it is trusted with; without it, the tier is derived
+    from the size.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -123,19 +125,22 @@ class CatalogEntry:
 
     @property
     def reasoning_support(self) -> ReasoningSupport | None:
-        """How it is told whether to think: never, where it is known what it can do and reasoning is not among it."""
+        """How reasoning is switched; "never" if its abilities are known and don't include it."""
         return self.thinks or (None if self.parameters is None or "reasoning" in self.can else "never")
 
     @property
     def is_european(self) -> bool:
-        """Whether all its makers are European."""
+        """True if all its makers are European."""
         return self.country is not None and {code.strip() for code in self.country.split(",")} <= set(
             EUROPEAN_COUNTRIES.split()
         )
 
     def to_model(self, engine: str, context: int, size: int | None, *, seeing: bool = False) -> Model:
-        """The model as `engine` offers it, with a window of `context` tokens and a file of `size` bytes, if any;
-        `seeing` where what it sees with is there too."""
+        """Return the model as `engine` offers it.
+
+        `context` limits the window, in tokens. `size` is that of its file in bytes, if any. With `seeing` its
+        projector is there too, so that it sees images.
+        """
         return Model(
             self.id,
             self.name,
@@ -158,17 +163,17 @@ class CatalogEntry:
 
     @property
     def vision_pixels(self) -> int | None:
-        """Pixels of the longer side of a picture that it uses; None where it sees none."""
+        """Pixels of the longer side of an image; None for a model without vision."""
         return (self.side or DEFAULT_IMAGE_SIDE_PIXELS) if "vision" in self.can else None
 
 
 EUROPEAN_COUNTRIES = (
     "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK UA"
 )
-"""The countries whose makers are European ones."""
+"""Countries that count as European."""
 
 DEFAULT_IMAGE_SIDE_PIXELS = 1540
-"""Pixels of the longer side of a picture that Mistral's models use, and the others about as well."""
+"""The longer side of images for Mistral's models; it suits the others about as well."""
 
 EMBEDDED_MODEL = "smollm2-135m-instruct"
 """The model that comes with Éclair."""
@@ -176,9 +181,10 @@ EMBEDDED_MODEL = "smollm2-135m-instruct"
 
 @cache
 def load_entries(own: Path | None = None) -> dict[str, CatalogEntry]:
-    """Every entry by its id: Éclair's, then those of the owner's file, whose rows need only say what is different.
+    """Return all entries by id: Éclair's, then those of the owner's file.
 
-    Raises SettingsError, which names the row and what is wrong with it.
+    Rows of the owner's file override only the fields that they have. Raises SettingsError, which names the row and
+    its fault.
     """
     known = parse_rows(resources.files("eclair.models").joinpath("catalog.toml").read_text("utf-8"), "catalog.toml")
     if own is not None:
@@ -192,7 +198,7 @@ def embedded_entry() -> CatalogEntry:
 
 
 def find_entry(known: Mapping[str, CatalogEntry], id: str) -> CatalogEntry:
-    """The entry of that id. Raises NotFound, which names those that are near."""
+    """Return the entry with that id. Raises NotFound, which names similar ids."""
     entry = known.get(id)
     if entry is None:
         near = difflib.get_close_matches(id, known, n=3, cutoff=0.0)
@@ -215,29 +221,29 @@ def read_file(file: Path) -> str:
 
 
 TABLES = ("model", "picture")
-"""Tables of an owner's file: models that answer, and models that make images."""
+"""The tables of the owner's file: models that answer, and models that make images."""
 
 FORMER_FIELDS = {"licence": "license", "licence_url": "license_url"}
 """Fields by their names in 0.1, still read."""
 
 
-def parse_rows(text: str, where: str, kind: str = "model") -> dict[str, dict[str, Any]]:
-    """The rows of that table by their ids. Raises SettingsError."""
+def parse_rows(text: str, source: str, kind: str = "model") -> dict[str, dict[str, Any]]:
+    """Return the rows of the table `kind` by their ids. Raises SettingsError."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{where} is not TOML: {error}; correct it.") from error
+        raise SettingsError(f"{source} is not TOML: {error}; correct it.") from error
     found: dict[str, dict[str, Any]] = {}
     listed: Any = table.get(kind, [])
     strange = not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed)  # pyright: ignore[reportUnknownVariableType]
     if strange or not table.keys() <= set(TABLES):
-        raise SettingsError(f"{where} holds something else than [[model]] rows or [[picture]] rows; take it out.")
+        raise SettingsError(f"{source} holds something else than [[model]] rows or [[picture]] rows; take it out.")
     for number, row in enumerate(listed, 1):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         id: Any = row.get("id")  # pyright: ignore[reportUnknownVariableType]
         if not isinstance(id, str):
-            raise SettingsError(f"{where}: row {number} has no `id`; add one.")
+            raise SettingsError(f"{source}: row {number} has no `id`; add one.")
         if id in found:
-            raise SettingsError(f"{where}: two rows have the id {id!r}; give one of them another.")
+            raise SettingsError(f"{source}: two rows have the id {id!r}; give one of them another.")
         found[id] = _with_current_names(row)  # pyright: ignore[reportUnknownArgumentType]
     return found
 
@@ -264,7 +270,7 @@ def _entry(id: str, row: Mapping[str, Any], where: str) -> CatalogEntry:
 
 
 def describe_fault(error: ValidationError, names: Sequence[str]) -> str:
-    """What is wrong with a row whose fields have these names, behind what names it."""
+    """Describe the first fault of a row whose fields are `names`, to follow the row's name."""
     first = error.errors()[0]
     path = [_WRITTEN.get(str(step), str(step)) for step in first["loc"] if not _branch(step)]
     place = ".".join(path)
@@ -281,11 +287,11 @@ def describe_fault(error: ValidationError, names: Sequence[str]) -> str:
 
 
 _WRITTEN = {"files": "file", "parts": "part"}
-"""How fields of several rows are written."""
+"""Names of the array fields as they are written in TOML."""
 
 
 def _branch(step: int | str) -> bool:
-    """Whether a step of a fault's place is pydantic's name for one of two types."""
+    """Return whether a step of an error's path is pydantic's name for a branch of a union."""
     return isinstance(step, str) and (step.startswith(("literal[", "constrained-", "function-")) or step == "str")
 
 

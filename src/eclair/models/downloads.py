@@ -1,4 +1,4 @@
-"""Models on their way to this machine, as the server's callers see them. What pulling means is `engines`' affair."""
+"""The model downloads of this process, as the API shows them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.util.loopback import is_loopback
 
 MAX_REMEMBERED_DOWNLOADS = 20
-"""Pulls that are remembered after their end."""
+"""Downloads that are remembered after their end."""
 
 DownloadState = Literal["running", "finished", "failed", "cancelled"]
 
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class ModelDownload:
-    """One pull: what was asked for, how far it is, and how it ended. `error` says why it failed."""
+    """One download: what was requested, its progress and its end. `error` says why it failed."""
 
     id: str
     requested: str
@@ -45,9 +45,9 @@ class ModelDownload:
 
 
 class ModelDownloads:
-    """The pulls of this process. They end with it, and go on from where they stopped when they are begun again.
+    """The downloads of this process. They end with it and resume when started again.
 
-    `release` unloads a model that is to be removed, and raises Conflict while it answers; `refresh` is told that the
+    `release` unloads a model before it is removed, and raises Conflict while it answers; `refresh` is called when the
     models on this machine have changed.
     """
 
@@ -73,19 +73,19 @@ class ModelDownloads:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def all(self) -> list[ModelDownload]:
-        """Those that run, and the last that have ended; the latest last."""
+        """Return the running downloads and the last that ended, latest last."""
         return list(self._pulls.values())
 
     def get(self, id: str) -> ModelDownload:
-        """Raises NotFound."""
+        """Return a download. Raises NotFound."""
         if id not in self._pulls:
             raise NotFound(f"There is no pull {id!r} (any more).")
         return self._pulls[id]
 
     async def begin(self, name: str, *, accepted: bool) -> ModelDownload:
-        """Fetch a model; the pull that fetches it already, where there is one.
+        """Download a model; return the running download of the same files if there is one.
 
-        Raises LicenseNotAccepted where it has to be `accepted`, and whatever keeps the model from being found.
+        Raises LicenseAsks if the license has to be `accepted`, and what `find_plan` raises.
         """
         hub, downloads = Hub.configured(self._settings, os.environ), DownloadClient(self._gate)
         try:
@@ -106,7 +106,7 @@ class ModelDownloads:
         return begun
 
     async def cancel(self, id: str) -> None:
-        """Stop it; what has come is kept. One that has ended is forgotten. Raises NotFound."""
+        """Stop a download, keeping its partial files; forget one that has ended. Raises NotFound."""
         found = self.get(id)
         if found.state != "running":
             del self._pulls[id]
@@ -115,7 +115,7 @@ class ModelDownloads:
         self._changes.publish(None, "models")
 
     async def remove(self, model: str) -> int:
-        """Delete a model from this machine, having stopped what fetches it; how many bytes that frees.
+        """Delete a model, after stopping its download; return how many bytes that frees.
 
         Raises NotFound, Conflict and ModelMissing.
         """
@@ -163,7 +163,7 @@ class ModelDownloads:
         await asyncio.wait([task])
 
     def _forget_old(self, model: str) -> None:
-        """Forget how earlier pulls of this model ended, and the oldest of the others."""
+        """Forget earlier downloads of this model that have ended, and the oldest others."""
         ended = [id for id, found in self._pulls.items() if found.state != "running"]
         again = [id for id in ended if self._pulls[id].plan.entry.id == model]
         for id in {*again, *ended[:-MAX_REMEMBERED_DOWNLOADS]}:

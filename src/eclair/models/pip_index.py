@@ -1,7 +1,7 @@
-"""Where this machine's pip gets its packages, and one file's address there.
+"""Finds the package index that pip is configured with, and a file's URL in it.
 
-pip itself is asked for its configuration (files, environment, built-in default), so that an organisation's
-own index, certificates and proxy hold here too. What is found is fetched by `pull`.
+pip itself is asked for its configuration (files, environment, built-in default), so that an organization's own index,
+certificates and proxy apply here too. `wheels` and `install` download what is found.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from eclair.network.client import BrokenReply, DownloadClient, OutboundGate, Rep
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 MAX_PAGE_BYTES = 64 << 20
 SECTIONS = ("global", "install", "download", ":env:")
-"""pip's sections that matter here; the later wins."""
+"""pip's sections that matter here; later ones win."""
 
 _SETTING = re.compile(r"^(global|install|download|:env:)\.([a-z-]+)=(.*)$")
 _DEFAULT = re.compile(r"--index-url <url>.*?\(default\s+(\S+?)\)", re.DOTALL)
@@ -35,7 +35,7 @@ _DEFAULT = re.compile(r"--index-url <url>.*?\(default\s+(\S+?)\)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class PackageIndex:
-    """Indexes (PEP 503 and 691) and find-links places, in the order in which they are asked, and how to reach them."""
+    """Indexes (PEP 503 and 691) and find-links locations in order, and how to reach them."""
 
     indexes: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
@@ -44,12 +44,12 @@ class PackageIndex:
     trusted: frozenset[str] = frozenset()
 
     def downloads(self, gate: OutboundGate) -> DownloadClient:
-        """A client that reaches them; whoever asks for it closes it."""
+        """Return a client for them; the caller closes it."""
         return DownloadClient(gate, certificates=self.certificates, proxy=self.proxy, trusted=self.trusted)
 
 
 async def read_pip_index() -> PackageIndex:
-    """What pip would use on this machine. Raises ModelMissing where there is no pip."""
+    """Return what pip would use on this machine. Raises ModelMissing if pip is missing."""
     settings = parse_settings(await _pip("config", "list"))
     indexes: list[str] = []
     if not settings.get("no-index"):
@@ -67,7 +67,7 @@ async def read_pip_index() -> PackageIndex:
 
 
 def parse_settings(listing: str) -> dict[str, str]:
-    """The settings in the output of `pip config list`, each from the section that wins."""
+    """Parse the output of `pip config list`; a later section overrides an earlier one."""
     found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     for line in listing.splitlines():
         match = _SETTING.match(line)
@@ -77,9 +77,9 @@ def parse_settings(listing: str) -> dict[str, str]:
 
 
 async def find_file(index: PackageIndex, downloads: DownloadClient, package: str, file: str) -> str | Path:
-    """The address of a package's file: a URL, or a path where a find-links folder has it.
+    """Find a package's file: a URL, or a path if a find-links folder has it.
 
-    Raises ModelMissing, which says where it was looked for.
+    Raises ModelMissing, which says where it was searched for.
     """
     troubles: list[str] = []
     for link in index.links:
@@ -117,7 +117,7 @@ async def _on_page(downloads: DownloadClient, page: str, file: str) -> str | Non
 
 
 def _links(reply: Reply, content: bytes) -> Iterator[tuple[str, str]]:
-    """Name and address of each file on a page, whichever form it has. Raises ValueError for neither."""
+    """Yield name and URL of each file on an index page, JSON or HTML. Raises ValueError."""
     if "json" in reply.headers.get("Content-Type", ""):
         data: Any = orjson.loads(content)
         for row in data.get("files", ()):
@@ -145,7 +145,7 @@ class _Anchors(HTMLParser):
 
 
 def _with_login(url: str, page: str) -> str:
-    """`url` with the user and password of `page`, where both are on one host and it has none."""
+    """Add the user and password of `page` to `url` if both are on one host and it has none."""
     target, source = urlsplit(url), urlsplit(page)
     if "@" in target.netloc or "@" not in source.netloc:
         return url
@@ -156,7 +156,7 @@ def _with_login(url: str, page: str) -> str:
 
 
 def _folder(link: str) -> Path | None:
-    """The folder that a find-links place means; None for a page elsewhere."""
+    """Return the folder of a find-links location; None for a web page."""
     scheme = urlsplit(link).scheme
     if scheme in ("http", "https"):
         return None
@@ -164,7 +164,7 @@ def _folder(link: str) -> Path | None:
 
 
 def _host(url: str) -> str:
-    """What may be shown of an address: no user, no password."""
+    """Return the host of a URL, to be shown without user and password."""
     return urlsplit(url).hostname or url
 
 

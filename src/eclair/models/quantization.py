@@ -1,4 +1,4 @@
-"""Which quantisation of a model suits this machine, and why."""
+"""Chooses the quantization of a model that suits this machine, and says why."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from eclair.settings import Settings
 from eclair.util.humanize import format_size
 
 BALANCED_BITS_PER_WEIGHT = 5.0
-"""Bits a weight up to which more of them make noticeably better answers: Q4_K_M lies just below."""
+"""More bits per weight make hardly better answers: Q4_K_M is just below."""
 
 
 QuantizationReason = Literal["only", "largest", "balanced", "asked"]
-"""Why a quantisation was chosen: no other is there; no larger one fits; larger ones hardly answer better; or named."""
+"""Why it was chosen: no other exists; no larger fits; larger is hardly better; requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizationOption:
-    """A quantisation that may be chosen: its name, its size and the memory that it needs."""
+    """A quantization that may be chosen: its name, its size and the memory it needs."""
 
     quant: str
     size: int | None
@@ -34,14 +34,14 @@ class QuantizationOption:
 
     @classmethod
     def of_file(cls, quant: str, size: int | None, settings: Settings) -> QuantizationOption:
-        """A file of which nothing else is known."""
+        """Make the option of a file of which nothing else is known."""
         need = memory.needed(size, memory.kv_bytes_per_token(None, size, quant), settings) if size is not None else None
         return cls(quant, size, need)
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizationChoice:
-    """The option at `at` of several; `why` says the reason to a person."""
+    """The option at `index`; `why` tells the reason to a person."""
 
     index: int
     reason: QuantizationReason
@@ -51,9 +51,9 @@ class QuantizationChoice:
 def choose_quantization(
     name: str, options: Sequence[QuantizationOption], quant: str | None = None
 ) -> QuantizationChoice:
-    """Which of a model's quantisations to take, and why. One that is asked for is taken whatever it needs.
+    """Choose one of a model's quantizations. A requested one is taken whatever it needs.
 
-    Raises InvalidInput for one that is not there, and where none fits this machine.
+    Raises InvalidInput if the requested one doesn't exist, or if none fits this machine.
     """
     machine = format_size(memory.physical())
     if quant is not None:

@@ -1,4 +1,4 @@
-"""Brings one file of a package out of pip's index, the one whose hash Éclair knows and no other."""
+"""Fetches one file of a package through pip's index, if its hash is the known one."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ async def fetch_package_file(
     report: ReportProgress = lambda _: None,
     sleep: Sleep = asyncio.sleep,
 ) -> Path:
-    """The file in `folder`, under its own name: fetched, or a link to where a find-links place has it. Whoever asks
-    for it deletes it. Raises ModelMissing and OSError."""
+    """Download a file into `folder` under its own name, or link to a find-links folder.
+
+    The caller deletes it. Raises ModelMissing and OSError.
+    """
     target = folder / packed.file
     report(DownloadProgress("find"))
     found = await pip_index.find_file(index, downloads, packed.package, packed.file)

@@ -1,4 +1,7 @@
-"""How Éclairs on one data folder find each other's embedded engines: a file for each, for its owner alone."""
+"""Endpoint files: how Éclair processes on one data folder share embedded engines.
+
+Each engine has a file that only its owner can read.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,11 @@ from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.engine import OpenAIEngine
 
 EMBEDDED_ENGINE = "embedded"
-"""What the embedded engine is called."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineEndpoint:
-    """Where an engine listens: what its file holds. `pid` is the Éclair's, `process` the engine's own."""
+    """An engine's address and key, as in its file. `pid` is Éclair's, `process` the engine's."""
 
     url: str
     key: str
@@ -32,13 +34,13 @@ class EngineEndpoint:
 
 
 def endpoint_path(data_dir: Path, model: str) -> Path:
-    """Where the engine that runs `model` is told of."""
+    """Return the path of the endpoint file of the engine that runs `model`."""
     return data_dir / "engines" / f"{model}.json"
 
 
 async def find_shared(file: Path) -> EngineEndpoint | None:
-    """The engine that another Éclair shares through `file`, if it answers to the key that stands there."""
-    endpoint = _read_share(file)
+    """Return the endpoint in `file` if an engine answers there to its key."""
+    endpoint = _read_endpoint(file)
     if endpoint is None:
         return None
     client = endpoint.open_engine()
@@ -48,15 +50,15 @@ async def find_shared(file: Path) -> EngineEndpoint | None:
         await client.close()
 
 
-def _read_share(file: Path) -> EngineEndpoint | None:
-    """What `file` holds; None where it is absent, half written or another version's."""
+def _read_endpoint(file: Path) -> EngineEndpoint | None:
+    """Read `file`; None if it is absent, half written or of another version."""
     try:
         return EngineEndpoint(**orjson.loads(file.read_bytes()))
     except (OSError, TypeError, orjson.JSONDecodeError):
         return None
 
 
-def write(file: Path, endpoint: EngineEndpoint) -> None:
+def write_endpoint(file: Path, endpoint: EngineEndpoint) -> None:
     file.parent.mkdir(exist_ok=True)
     fresh = file.with_suffix(f".{os.getpid()}")
     fresh.unlink(missing_ok=True)
@@ -65,7 +67,7 @@ def write(file: Path, endpoint: EngineEndpoint) -> None:
     fresh.replace(file)
 
 
-def remove(file: Path, endpoint: EngineEndpoint) -> None:
+def remove_endpoint(file: Path, endpoint: EngineEndpoint) -> None:
     with contextlib.suppress(FileNotFoundError):
         if file.read_bytes() == orjson.dumps(endpoint):
             file.unlink()

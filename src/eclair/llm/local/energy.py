@@ -1,9 +1,9 @@
-"""What an engine's process on this machine takes of electricity, shared out among the answers that it gives.
+"""Measures the energy of a local engine's process, shared out among its answers.
 
-Where the processor counts its own energy (RAPL: Intel, and AMD by the same files) and its counters may be read, the
-process has the share of them that its processor time has of the machine's. Elsewhere its processor time is taken times
-the watts of a busy core. What other parts of the machine take is in neither: a GPU, disks, fans, the power supply.
-Sources: the kernel's Documentation/power/powercap/powercap.rst and proc(5).
+If the CPU counts its own energy (RAPL: Intel, and AMD with the same files) and its counters are readable, the process
+gets the share of them that its CPU time has of the machine's. Otherwise its CPU time is multiplied by the watts of a
+busy core. Other parts of the machine aren't included: GPU, disks, fans, the power supply. Sources: the kernel's
+Documentation/power/powercap/powercap.rst and proc(5).
 """
 
 from __future__ import annotations
@@ -22,26 +22,28 @@ from eclair.llm.base import EnergyUse
 POWERCAP = Path("/sys/class/powercap")
 PROC = Path("/proc")
 _COUNTED = re.compile(r"package-\d+|dram")
-"""The domains that are counted: `core` and `uncore` lie within the package, `psys` around it."""
+"""The domains that are counted: `core` and `uncore` are part of the package, `psys` contains it."""
 _TIME = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True, slots=True)
 class EnergyCounter:
-    """One energy counter in microjoules, which begins anew after `range`."""
+    """An energy counter in microjoules, which wraps after `range`."""
 
     file: Path
     range: int
 
     def read(self) -> int:
-        """Raises OSError where it may not be read, ValueError where it is no number."""
+        """Read the counter. Raises OSError if it isn't readable, ValueError if it is no number."""
         return int(self.file.read_text())
 
 
 @dataclass(frozen=True, slots=True)
 class EnergySample:
-    """What is known at one moment: the process and its processor time in seconds, that of the whole machine, and the
-    counters; None where they cannot be read."""
+    """A sample: CPU time of the process and of all cores, in seconds, and the counters.
+
+    None for what can't be read.
+    """
 
     process: int
     cpu: float
@@ -50,7 +52,7 @@ class EnergySample:
 
 
 class EnergyReader:
-    """Reads processor time and energy. Folders and the command that stands in for /proc elsewhere are arguments."""
+    """Reads CPU time and energy counters. Folders and platform are arguments for tests."""
 
     def __init__(self, powercap: Path = POWERCAP, proc: Path = PROC, *, linux: bool = sys.platform == "linux") -> None:
         self._proc = proc
@@ -59,7 +61,7 @@ class EnergyReader:
         self.counters = _counters(powercap) if linux else ()
 
     def sample(self, process: int) -> EnergySample | None:
-        """None where the process is not there or cannot be looked at."""
+        """Take a sample; None if the process is gone or can't be inspected."""
         cpu = self._cpu(process)
         return None if cpu is None else EnergySample(process, cpu, self._busy(), self._read())
 
@@ -74,7 +76,7 @@ class EnergyReader:
             return None
 
     def _busy(self) -> float | None:
-        """Seconds that all cores together were at work; guests are among the user's."""
+        """Return the CPU time of all cores; guests are included in the user's."""
         if not self.counters:
             return None
         try:
@@ -91,7 +93,7 @@ class EnergyReader:
             return None
 
     def joules(self, since: EnergySample, now: EnergySample) -> float | None:
-        """What the process took between the two by the counters; None where they cannot tell."""
+        """Return the energy of the process between two samples; None without counters."""
         if since.counters is None or now.counters is None or since.busy is None or now.busy is None:
             return None
         micro = sum(
@@ -103,9 +105,9 @@ class EnergyReader:
 
 
 class EnergyMeter:
-    """Shares out what one process takes: answers that are at work at the same time have equal parts of it.
+    """Divides the energy of one process equally among the answers being made.
 
-    `process` says which one it is at the moment. Where it is another than it was, what it took before is nobody's.
+    `process` returns its current id. When that changes, what was used before counts for nobody.
     """
 
     def __init__(self, machine: EnergyReader, process: Callable[[], int | None], core_watts: float) -> None:
@@ -116,15 +118,15 @@ class EnergyMeter:
         self._last: EnergySample | None = None
 
     @contextlib.contextmanager
-    def measure(self, tab: EnergyUse) -> Generator[None]:
-        """What is taken within is noted on `tab`, as far as it is its."""
+    def measure(self, energy: EnergyUse) -> Generator[None]:
+        """Add the energy used within the block to `energy`."""
         self._settle()
-        self._open.append(tab)
+        self._open.append(energy)
         try:
             yield
         finally:
             self._settle()
-            self._open = [other for other in self._open if other is not tab]
+            self._open = [other for other in self._open if other is not energy]
 
     def _settle(self) -> None:
         process = self._process()
@@ -141,7 +143,7 @@ class EnergyMeter:
 
 
 def _counters(folder: Path) -> tuple[EnergyCounter, ...]:
-    """Those of the processors and of their memory that can be read."""
+    """Return the readable counters of the CPUs and their memory."""
     found: list[EnergyCounter] = []
     for zone in sorted(folder.glob("intel-rapl:*")):
         with contextlib.suppress(OSError, ValueError):
@@ -153,13 +155,13 @@ def _counters(folder: Path) -> tuple[EnergyCounter, ...]:
 
 
 def _asked(process: int) -> float | None:
-    """The processor time of a process as `ps` has it, where there is no /proc."""
+    """Return the CPU time of a process as `ps` reports it, where there is no /proc."""
     found = subprocess.run(["ps", "-o", "time=", "-p", str(process)], capture_output=True, text=True, check=False)
     return parse_cpu_time(found.stdout.strip())
 
 
 def parse_cpu_time(time: str) -> float | None:
-    """A processor time of `ps`, such as `0:01.23` or `1-02:03:04`, in seconds; None for anything else."""
+    """Parse a CPU time of `ps`, such as `0:01.23` or `1-02:03:04`, to seconds; else None."""
     match = _TIME.fullmatch(time)
     if match is None:
         return None

@@ -1,7 +1,7 @@
-"""The embedded engine's process: llama.cpp's server on a loopback port, for as long as standard input is open.
+"""The embedded engine's process: llama.cpp's server on a loopback port.
 
-It takes one `Order`, replies with `Serving` or `Refused`, and dies with its parent. Nothing of the order is on the
-command line or in the environment, where other users could read the key.
+It reads `LlamaServerOptions` from standard input, replies with `Serving` or `ServerFailed`, and dies with its parent.
+Nothing is passed on the command line or in the environment, where other users could read the key.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from eclair.util.parent_connection import ParentConnection
 
 @dataclass(frozen=True, slots=True)
 class LlamaServerOptions:
-    """What to run. `context` bounds each request, `shared` is the window that all of them share, in tokens.
+    """Options of the server.
 
-    `threads` read prompts and `writing` threads write. `kv` is the format of keys and values. `lookup` and `draft` are
-    those of `drafting`, in tokens; without a `draft` nothing is guessed. `eyes` is the file with which the model sees.
-    `compiled` is a folder with an engine to run in place of the installed one.
+    `context` limits each request, `shared_context` is the window shared by all of them, in tokens. `kv_type` is the
+    number format of keys and values. `lookup_tokens` and `draft_tokens` configure drafting (see `speculative`); with
+    `draft_tokens` 0 it is off. `projector` gives the model vision. `compiled_folder` contains an engine to run in
+    place of the installed one.
     """
 
     model: str
@@ -51,55 +52,55 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """It cannot serve: the engine or the model does not load."""
+class ServerFailed:
+    """The server can't start: the engine or the model doesn't load."""
 
     fault: Literal["engine", "model"]
     detail: str
 
 
-ORDERS = Codec(LlamaServerOptions)
-REPLIES = Codec[Serving | Refused](Serving, Refused)
+OPTIONS_CODEC = Codec(LlamaServerOptions)
+REPLY_CODEC = Codec[Serving | ServerFailed](Serving, ServerFailed)
 
 
 def main() -> None:
-    parent = ParentConnection(ORDERS, REPLIES)
-    order = parent.read()
-    if order is None:
+    parent = ParentConnection(OPTIONS_CODEC, REPLY_CODEC)
+    options = parent.read()
+    if options is None:
         return
-    if order.nice:
-        os.nice(order.nice)
+    if options.nice:
+        os.nice(options.nice)
     parent.die_with_parent()
-    parent.send(_serve(order))
+    parent.send(_serve(options))
     threading.Event().wait()
 
 
 _servers: list[Any] = []
-"""Keeps the server alive: it stops when it is collected."""
+"""Keeps the server alive: it stops when it is garbage-collected."""
 
 
-def _serve(order: LlamaServerOptions) -> Serving | Refused:
-    if order.compiled_folder:
-        sys.path.insert(0, order.compiled_folder)
+def _serve(options: LlamaServerOptions) -> Serving | ServerFailed:
+    if options.compiled_folder:
+        sys.path.insert(0, options.compiled_folder)
     try:
         xllamacpp: Any = importlib.import_module("xllamacpp")
     except ImportError as error:
-        return Refused("engine", _valid(error))
+        return ServerFailed("engine", _valid(error))
     try:
-        server = xllamacpp.Server(_parameters(xllamacpp, order))
+        server = xllamacpp.Server(_parameters(xllamacpp, options))
     except Exception as error:  # its binding raises bare exceptions for whatever does not load
-        return Refused("model", _valid(error))
+        return ServerFailed("model", _valid(error))
     _servers.append(server)
     return Serving(server.listening_address)
 
 
-def _parameters(xllamacpp: Any, order: LlamaServerOptions) -> Any:
+def _parameters(xllamacpp: Any, options: LlamaServerOptions) -> Any:
     wanted = xllamacpp.CommonParams()
-    wanted.model.path = order.model
-    wanted.model_alias = {order.name}
+    wanted.model.path = options.model
+    wanted.model_alias = {options.name}
     wanted.hostnames = ["127.0.0.1"]
     wanted.port = 0
-    wanted.api_keys = [order.key]
+    wanted.api_keys = [options.key]
     wanted.ui = False
     wanted.endpoint_metrics = True
     # The system prompt is read at once anyway; and to look how much of a model fits on a GPU takes a quarter of a
@@ -109,37 +110,37 @@ def _parameters(xllamacpp: Any, order: LlamaServerOptions) -> Any:
     wanted.fit_params = any(
         device["type"] != xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU for device in devices
     )
-    wanted.slot_save_path = order.scratch
+    wanted.slot_save_path = options.scratch
     wanted.verbosity = 1
-    wanted.cpuparams.n_threads = order.decode_threads
-    wanted.cpuparams_batch.n_threads = order.prompt_threads
-    wanted.cache_type_k = wanted.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{order.kv_type.upper()}")
-    flash = {"auto": "AUTO", "on": "ENABLED", "off": "DISABLED"}[order.flash_attention]
+    wanted.cpuparams.n_threads = options.decode_threads
+    wanted.cpuparams_batch.n_threads = options.prompt_threads
+    wanted.cache_type_k = wanted.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{options.kv_type.upper()}")
+    flash = {"auto": "AUTO", "on": "ENABLED", "off": "DISABLED"}[options.flash_attention]
     wanted.flash_attn_type = getattr(xllamacpp.llama_flash_attn_type, f"LLAMA_FLASH_ATTN_TYPE_{flash}")
-    wanted.n_parallel = order.parallel
+    wanted.n_parallel = options.parallel
     wanted.kv_unified = True
     # While one prompt is read, every other answer waits for the piece that is being read: 0.6 s for 128 tokens of the
     # embedded model where llama.cpp's own 2,048 take 6 s, at 2 % of the speed.
     wanted.n_batch = wanted.n_ubatch = 128
-    wanted.n_ctx = order.shared_context
-    wanted.kv_unified_per_slot = order.context
-    wanted.cache_ram_mib = order.cache_mib
+    wanted.n_ctx = options.shared_context
+    wanted.kv_unified_per_slot = options.context
+    wanted.cache_ram_mib = options.cache_mib
     # The share of a prompt that the slot used last must have read to go on with it. At the default of 0.1 a new
     # question takes over any chat's slot, since all share the system message, and that chat's next turn is read anew
     # (272 tokens: 1.1 s instead of 0.1 s); at 0.5 a turn that brings more passages than were read before loses all.
     wanted.slot_prompt_similarity = 0.25
-    if order.projector:
-        wanted.mmproj.path = order.projector
+    if options.projector:
+        wanted.mmproj.path = options.projector
         wanted.n_batch = wanted.n_ubatch = 512  # some models must read all of a picture's 256 tokens at once
-    if order.draft_tokens and not order.projector:  # llama.cpp guesses nothing where pictures may come
+    if options.draft_tokens and not options.projector:  # llama.cpp guesses nothing where pictures may come
         wanted.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
-        wanted.speculative.ngram_simple.size_n = order.lookup_tokens
-        wanted.speculative.ngram_simple.size_m = order.draft_tokens
+        wanted.speculative.ngram_simple.size_n = options.lookup_tokens
+        wanted.speculative.ngram_simple.size_m = options.draft_tokens
     return wanted
 
 
 def _valid(error: Exception) -> str:
-    """Return what an exception says, without half characters."""
+    """Return an exception's message without lone surrogates."""
     return str(error).encode(errors="replace").decode()
 
 

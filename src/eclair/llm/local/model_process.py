@@ -1,7 +1,7 @@
-"""One model of the embedded engine: llama.cpp in a process of its own, started, watched and ended here.
+"""One model of the embedded engine: starts, watches and ends its llama.cpp process.
 
-`llama_process` is that process; `OpenAIEngine` does the talking. An Éclair that runs shares its engine with
-others on the same data folder through `share`, which only their owner can read.
+`subprocess` is that process; `OpenAIEngine` talks to it. A running Éclair shares its engine with others on the same
+data folder through `endpoint_file`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from eclair.llm.base import JSON, Delta, Health, Request, TokenUsage, estimate_t
 from eclair.llm.local import endpoint_file, profile
 from eclair.llm.local.endpoint_file import EngineEndpoint
 from eclair.llm.local.energy import EnergyMeter, EnergyReader
-from eclair.llm.local.llama_server import LlamaServerOptions, Refused, Serving
+from eclair.llm.local.llama_server import LlamaServerOptions, ServerFailed, Serving
 from eclair.llm.local.profile import TuningChoice
 from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftGate
 from eclair.llm.local.subprocess import LlamaSubprocess
@@ -46,25 +46,25 @@ from eclair.settings import Settings
 from eclair.util.cpu import available_cores
 
 READY_TIMEOUT_S = 300.0
-"""Seconds for which a request waits for the engine to be ready."""
+"""How long a request waits for the engine to be ready."""
 
 RESTART_PAUSES_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Seconds before each restart of an engine that dies again and again."""
+"""Pauses before restarts of an engine that keeps dying."""
 
 HEALTHY_AFTER_S = 60.0
-"""Seconds after which a death counts as the first again."""
+"""An engine that lived longer starts again at the first pause."""
 
 CACHE_MIB = 256
-"""Memory for chats that have left their slot, about 11,000 tokens of them."""
+"""Memory for chats that have left their slot, about 11,000 tokens."""
 
 LOAD_METRICS = (b"llamacpp:requests_processing", b"llamacpp:requests_deferred")
-"""What llama.cpp calls the numbers of requests that it answers and that wait."""
+"""llama.cpp's metrics of requests being answered and waiting."""
 
 log = logging.getLogger(__name__)
 
 
 class ModelProcess:
-    """A model that is loaded, or loading: it begins at once, and requests wait for it. Needs a running loop."""
+    """A loaded model. It starts loading at once, and requests wait. Needs an event loop."""
 
     def __init__(self, settings: Settings, entry: CatalogEntry) -> None:
         self.entry = entry
@@ -75,13 +75,13 @@ class ModelProcess:
         wanted = settings.speculation == "auto" and entry.speculation != "none"
         self._drafting = DraftGate(drafts, wanted=wanted)
         self._without_drafts = asyncio.Event()
-        self._asking = 0
-        self._leaving = False
+        self._requests = 0
+        self._restart_pending = False
         self._client: OpenAIEngine | None = None
         self._child: LlamaSubprocess | None = None
-        self._others: int | None = None
+        self._shared_process: int | None = None
         self._meter = EnergyMeter(EnergyReader(), lambda: self.process, settings.core_watts)
-        self._warming: asyncio.Task[None] | None = None
+        self._prefilling: asyncio.Task[None] | None = None
         self._fault: EclairError | None = None
         self._changed = asyncio.Condition()
         self._hopeless = False
@@ -91,23 +91,26 @@ class ModelProcess:
 
     @property
     def pid(self) -> int | None:
-        """The engine's process, if it is ours and runs."""
+        """The engine's process, if it is ours and running."""
         return self._child.pid if self._child is not None else None
 
     @property
     def process(self) -> int | None:
-        """The engine's process, whoever started it, while it runs and is known."""
-        return self.pid if self.pid is not None else self._others
+        """The engine's process, ours or another Éclair's, while it runs and is known."""
+        return self.pid if self.pid is not None else self._shared_process
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting."""
+        """Ask; see `Engine.stream`.
+
+        Raises EngineUnavailable if the engine dies, and what keeps it from starting.
+        """
         client = await self._ready()
         request = replace(
             request,
             sampling=_recommended(request.sampling, self.entry),
             reasoning=self.entry.reasoning_support,
         )
-        self._asking += 1
+        self._requests += 1
         try:
             with self._meter.measure(request.energy):
                 async with contextlib.aclosing(client.stream(request)) as deltas:
@@ -116,16 +119,16 @@ class ModelProcess:
                             self._without_drafts.set()
                         yield delta
         except (EngineBroken, EngineUnavailable) as error:
-            if await self._has_gone(client):
+            if await self._is_gone(client):
                 raise EngineUnavailable(
                     f"The embedded engine died while it was answering ({self._last_words()}); it is being restarted."
                 ) from error
             raise
         finally:
-            self._asking -= 1
+            self._requests -= 1
 
     async def count(self, text: str) -> int:
-        """By the model's own tokenizer if it is loaded; else estimated, for counting waits for nothing."""
+        """Count tokens with the model's tokenizer; an estimate while it isn't loaded."""
         return await self._client.count(self.entry.id, text) if self._client is not None else estimate_tokens(text)
 
     async def health(self) -> Health:
@@ -137,14 +140,14 @@ class ModelProcess:
         return Health("loading", f"{self.entry.name} is loading.")
 
     async def prefill(self, request: Request) -> None:
-        """Read the messages into the cache, after the system prompt, which is read as soon as the engine is ready."""
+        """Read the messages into the cache, after the system prompt was read."""
         client = await self._ready()
-        if self._warming is not None:
-            await asyncio.wait([self._warming])
+        if self._prefilling is not None:
+            await asyncio.wait([self._prefilling])
         await client.prefill(request)
 
     async def close(self) -> None:
-        """End the engine if it is ours; leave it if it is another's."""
+        """End the engine if it is ours."""
         self._task.cancel()
         await asyncio.wait([self._task])
         if self._client is not None:
@@ -152,10 +155,12 @@ class ModelProcess:
             self._client = None
 
     async def _ready(self) -> OpenAIEngine:
-        """The engine, once it answers. Raises what keeps it from that."""
+        """Return the engine once it answers. Raises what keeps it from starting."""
         try:
             async with asyncio.timeout(READY_TIMEOUT_S), self._changed:
-                await self._changed.wait_for(lambda: self._hopeless or (self._client is not None and not self._leaving))
+                await self._changed.wait_for(
+                    lambda: self._hopeless or (self._client is not None and not self._restart_pending)
+                )
         except TimeoutError:
             raise EngineUnavailable(f"The embedded engine is not ready after {READY_TIMEOUT_S:.0f} seconds.") from None
         if self._client is not None:
@@ -166,7 +171,7 @@ class ModelProcess:
     async def _set(
         self, client: OpenAIEngine | None, fault: EclairError | None = None, *, hopeless: bool = False
     ) -> None:
-        """What requests meet from now on. With a fault they wait for better, unless it is `hopeless`."""
+        """Set the client, or the fault. Requests wait out a fault unless it is `hopeless`."""
         old, self._client, self._fault, self._hopeless = self._client, client, fault, hopeless
         async with self._changed:
             self._changed.notify_all()
@@ -174,14 +179,14 @@ class ModelProcess:
             await old.close()
 
     async def _watch(self) -> None:
-        """Join an engine or run one, again and again."""
+        """Share or run an engine, again and again."""
         while True:
             try:
                 other = await endpoint_file.find_shared(self._share)
                 if other is not None and other.context == _context(self.entry, self._settings):
                     await self._join(other)
                 else:
-                    await self._run(tell=other is None)
+                    await self._run(publish=other is None)
             except SetupError as fault:
                 log.error("%s", fault.message)
                 await self._set(None, fault, hopeless=True)
@@ -189,12 +194,12 @@ class ModelProcess:
                 await self._set(None)
             except UpstreamError as fault:
                 await self._restart(fault)
-            except Exception:  # a bug of ours: it is logged whole, and nobody waits for an engine in vain
+            except Exception:  # a bug of ours: log it, and let no request wait in vain
                 log.exception("the embedded engine cannot be watched")
                 await self._restart(EngineUnavailable("The embedded engine failed to start: internal error."))
 
     async def _restart(self, fault: EclairError) -> None:
-        """Pause before the next attempt. Requests wait through the first two, then they hear what is wrong."""
+        """Pause before the next attempt. Requests wait through two, then get the fault."""
         pause = RESTART_PAUSES_S[min(self._deaths, len(RESTART_PAUSES_S) - 1)]
         self._deaths += 1
         log.warning("%s Restarting it in %.0f s.", fault.message, pause)
@@ -202,101 +207,104 @@ class ModelProcess:
         await asyncio.sleep(pause)
 
     async def _join(self, other: EngineEndpoint) -> None:
-        """Use another's engine for as long as it answers."""
-        self._child, self._warming, self._deaths = None, None, 0
+        """Use another Éclair's engine as long as it answers."""
+        self._child, self._prefilling, self._deaths = None, None, 0
         client = other.open_engine()
-        self._others = other.process
+        self._shared_process = other.process
         await self._set(client)
         while (await client.health()).state == "ready":  # noqa: ASYNC110
             await asyncio.sleep(1.0)  # nothing tells us when another's process ends
-        self._others = None
+        self._shared_process = None
         await self._set(None)
 
-    async def _run(self, *, tell: bool) -> None:
-        """Run an engine of our own until it dies. Raises SetupError and UpstreamError, at its death too."""
+    async def _run(self, *, publish: bool) -> None:
+        """Run our own engine until it dies. Raises SetupError and UpstreamError, at its death too."""
         self._seen = self._stamp()
         path = await asyncio.to_thread(verify, self.entry, self._settings.data_dir)
         choice = await asyncio.to_thread(self._choice, path)
         self._drafting.cost = choice.draft_cost
         began = time.monotonic()
         async with (
-            self._head() as head,
-            LlamaSubprocess.started(self._order(path, choice), self._settings.data_dir / "logs") as child,
+            self._slot_file() as slot_file,
+            LlamaSubprocess.started(self._options(path, choice), self._settings.data_dir / "logs") as child,
         ):
             self._child = child
-            endpoint = await self._begun(child, choice)
+            endpoint = await self._wait_until_serving(child, choice)
             client = endpoint.open_engine()
-            self._warming = asyncio.create_task(
-                self._warm(client, head, seeing=installed.projector_of(path) is not None),
+            self._prefilling = asyncio.create_task(
+                self._prefill_system_prompt(client, slot_file, has_vision=installed.projector_of(path) is not None),
                 name="reading the system prompt",
             )
             try:
-                if tell:
-                    endpoint_file.write(self._share, endpoint)
+                if publish:
+                    endpoint_file.write_endpoint(self._share, endpoint)
                 await self._set(client)
                 log.info("%s is ready after %.1f s", self.entry.name, time.monotonic() - began)
-                if await self._dead_or_to_be_replaced(child, client):
+                if await self._wait_for_end(child, client):
                     return
             finally:
-                self._warming.cancel()
-                await asyncio.wait([self._warming])
-                endpoint_file.remove(self._share, endpoint)
+                self._prefilling.cancel()
+                await asyncio.wait([self._prefilling])
+                endpoint_file.remove_endpoint(self._share, endpoint)
         if time.monotonic() - began > HEALTHY_AFTER_S:
             self._deaths = 0
         elif choice.is_compiled:
-            await self._leave_compiled()
+            await self._delete_compiled()
         raise EngineUnavailable(f"The embedded engine died ({self._last_words()}).")
 
     def _choice(self, path: Path) -> TuningChoice:
-        """How `eclair tune` found that this model runs best; as ever where it has not been asked."""
+        """Return how `eclair tune` found the model to run best; else the defaults."""
         found = profile.find_tuning(self._settings.data_dir, self.entry.id, path)
         return found.choice if found is not None else TuningChoice()
 
-    async def _dead_or_to_be_replaced(self, child: LlamaSubprocess, client: OpenAIEngine) -> bool:
-        """Wait for the engine's end. True where it is to begin anew without guesses; nobody is being answered then."""
+    async def _wait_for_end(self, child: LlamaSubprocess, client: OpenAIEngine) -> bool:
+        """Wait for the engine's end.
+
+        Returns True if it has to restart without drafting; then no answer is being made.
+        """
         self._without_drafts.clear()
-        died, told = asyncio.create_task(child.wait()), asyncio.create_task(self._without_drafts.wait())
+        died, drafting_failed = asyncio.create_task(child.wait()), asyncio.create_task(self._without_drafts.wait())
         try:
-            await asyncio.wait((died, told), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((died, drafting_failed), return_when=asyncio.FIRST_COMPLETED)
             while not died.done():
-                self._leaving = True  # whoever asks now waits
-                if self._asking == 0 and not await _answers(client):
+                self._restart_pending = True  # new requests wait
+                if self._requests == 0 and not await _is_answering(client):
                     log.info("%s begins anew and guesses no more, as that did not pay", self.entry.name)
                     await self._set(None)
                     return True
-                await self._go_on()
+                await self._admit_requests()
                 await asyncio.wait((died,), timeout=1.0)
         finally:
-            self._leaving = False
+            self._restart_pending = False
             died.cancel()
-            told.cancel()
-            await asyncio.wait((died, told))
+            drafting_failed.cancel()
+            await asyncio.wait((died, drafting_failed))
         return False
 
-    async def _go_on(self) -> None:
-        """Let those in who waited while the engine was about to leave."""
-        self._leaving = False
+    async def _admit_requests(self) -> None:
+        """Admit the requests that waited while a restart was pending."""
+        self._restart_pending = False
         async with self._changed:
             self._changed.notify_all()
 
-    async def _begun(self, child: LlamaSubprocess, choice: TuningChoice) -> EngineEndpoint:
-        """Where the process listens. Raises SetupError and EngineUnavailable where it does not."""
+    async def _wait_until_serving(self, child: LlamaSubprocess, choice: TuningChoice) -> EngineEndpoint:
+        """Return where the process listens. Raises SetupError and EngineUnavailable."""
         match await child.reply():
             case Serving(url):
                 context = _context(self.entry, self._settings)
                 return EngineEndpoint(url, child.key, self.entry.id, context, os.getpid(), child.pid)
             case _ if choice.is_compiled:
-                await self._leave_compiled()
+                await self._delete_compiled()
                 raise EngineUnavailable(
                     f"The engine compiled for this processor cannot load {self.entry.name} ({child.last_words()}); "
                     "it runs as it came."
                 )
-            case Refused("engine", detail):
-                raise EngineMissing(_missing(detail))
-            case Refused() if choice.layout != ORIGINAL_LAYOUT:
-                self._laid_out(choice).unlink(missing_ok=True)  # the file as it came is tried next
+            case ServerFailed("engine", detail):
+                raise EngineMissing(_missing_engine(detail))
+            case ServerFailed() if choice.layout != ORIGINAL_LAYOUT:
+                self._layout_path(choice).unlink(missing_ok=True)  # the file as it came is tried next
                 raise EngineUnavailable(f"{self.entry.name} cannot be loaded as {choice.layout}; it runs as it came.")
-            case Refused():
+            case ServerFailed():
                 # Its size is right, or it would not have come this far.
                 await asyncio.to_thread(verify, self.entry, self._settings.data_dir, thorough=True)
                 raise EngineUnavailable(f"The embedded engine cannot load its model ({child.last_words()}).")
@@ -304,32 +312,32 @@ class ModelProcess:
                 await child.wait()
                 raise EngineUnavailable(f"The embedded engine died while loading ({child.last_words()}).")
 
-    async def _leave_compiled(self) -> None:
-        """The engine that was compiled here fails; the installed one is next."""
+    async def _delete_compiled(self) -> None:
+        """Delete the compiled engine, which fails; the installed one is next."""
         await asyncio.to_thread(shutil.rmtree, profile.compiled_folder(self._settings.data_dir), ignore_errors=True)
 
     @contextlib.asynccontextmanager
-    async def _head(self) -> AsyncGenerator[Path]:
-        """Where the state of a slot may be written. Who ends the engine may do so while it writes."""
+    async def _slot_file(self) -> AsyncGenerator[Path]:
+        """A file for the state of a slot, deleted at the end: a killed engine may leave it."""
         self._scratch.mkdir(parents=True, exist_ok=True)
-        head = self._scratch / f"{secrets.token_hex(8)}.bin"
+        slot_file = self._scratch / f"{secrets.token_hex(8)}.bin"
         try:
-            yield head
+            yield slot_file
         finally:
-            head.unlink(missing_ok=True)
+            slot_file.unlink(missing_ok=True)
 
-    async def _warm(self, client: OpenAIEngine, head: Path, *, seeing: bool) -> None:
+    async def _prefill_system_prompt(self, client: OpenAIEngine, slot_file: Path, *, has_vision: bool) -> None:
         try:
-            await self._spread(client, head, self._settings.system_prompt, seeing=seeing)
+            await self._fill_slots(client, slot_file, self._settings.system_prompt, has_vision=has_vision)
         except UpstreamError as error:
             log.warning("the system prompt could not be read ahead: %s", error.message)
 
-    async def _spread(self, client: OpenAIEngine, head: Path, system: str, *, seeing: bool) -> None:
-        """Read `system` once and give each slot a copy of its own, by way of the file `head`; for a model that sees, of
-        which llama.cpp copies no slot, into one of them.
+    async def _fill_slots(self, client: OpenAIEngine, slot_file: Path, system: str, *, has_vision: bool) -> None:
+        """Read the system prompt once and give each slot a copy, through the file `slot_file`.
 
-        llama.cpp hands a cached prompt to one request and forgets it, and keeps no two that are equal: so that
-        questions that come together each find one, each slot reads a short question of its own after it.
+        llama.cpp hands a cached prompt to one request and forgets it, and keeps no two equal ones. So each slot also
+        reads a short question of its own: then questions that come together each find a prefix. With `has_vision` only
+        one slot is filled, since llama.cpp can't copy the slots of a vision model.
         """
         if not system:
             return
@@ -337,23 +345,23 @@ class ModelProcess:
         try:
             for slot in range(self._settings.embedded_parallel):
                 if slot > 0:
-                    await client.fetch(f"{root}/slots/{slot}?action=restore", {"filename": head.name})
-                await client.fetch(f"{client.url}/chat/completions", _greeting(self.entry.id, system, slot))
-                if seeing:
+                    await client.fetch(f"{root}/slots/{slot}?action=restore", {"filename": slot_file.name})
+                await client.fetch(f"{client.url}/chat/completions", _slot_prompt(self.entry.id, system, slot))
+                if has_vision:
                     return
                 if slot == 0:
-                    await client.fetch(f"{root}/slots/0?action=save", {"filename": head.name})
+                    await client.fetch(f"{root}/slots/0?action=save", {"filename": slot_file.name})
         finally:
-            await asyncio.to_thread(head.unlink, missing_ok=True)
+            await asyncio.to_thread(slot_file.unlink, missing_ok=True)
 
-    def _laid_out(self, choice: TuningChoice) -> Path:
+    def _layout_path(self, choice: TuningChoice) -> Path:
         return profile.layout_path(self._settings.data_dir, self.entry.id, choice.layout)
 
-    def _order(self, path: Path, choice: TuningChoice) -> LlamaServerOptions:
+    def _options(self, path: Path, choice: TuningChoice) -> LlamaServerOptions:
         settings = self._settings
-        guess = DRAFT_SETTINGS[choice.drafting if self._drafting.is_open else "none"]
+        drafting = DRAFT_SETTINGS[choice.drafting if self._drafting.is_open else "none"]
         return LlamaServerOptions(
-            model=str(path if choice.layout == ORIGINAL_LAYOUT else self._laid_out(choice)),
+            model=str(path if choice.layout == ORIGINAL_LAYOUT else self._layout_path(choice)),
             name=self.entry.id,
             key=secrets.token_urlsafe(24),
             context=_context(self.entry, settings),
@@ -365,14 +373,14 @@ class ModelProcess:
             decode_threads=choice.decode_threads,
             kv_type=choice.kv_type,
             flash_attention=choice.flash_attention,
-            lookup_tokens=guess.lookup_tokens,
-            draft_tokens=guess.draft_tokens,
+            lookup_tokens=drafting.lookup_tokens,
+            draft_tokens=drafting.draft_tokens,
             projector=str(installed.projector_of(path) or ""),
             compiled_folder=str(profile.compiled_folder(settings.data_dir)) if choice.is_compiled else "",
         )
 
-    async def _has_gone(self, client: OpenAIEngine) -> bool:
-        """Whether `client`'s engine is no more, given a moment for that to show."""
+    async def _is_gone(self, client: OpenAIEngine) -> bool:
+        """Return whether `client`'s engine is gone, after a moment for that to show."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.5), self._changed:
                 await self._changed.wait_for(lambda: self._client is not client)
@@ -382,23 +390,23 @@ class ModelProcess:
         return self._child.last_words() if self._child is not None else "its owner ended it"
 
     def _stamp(self) -> tuple[int, int, int] | None:
-        """What changes when the model's file does; None where there is none."""
+        """Return what changes with the model's file; None if there is none."""
         path = model_path(self.entry, self._settings.data_dir)
         return _stamp(path) if path is not None else None
 
     async def _until_changed(self) -> None:
-        """Wait until the model's file is another than it was."""
+        """Wait until the model's file has changed."""
         while self._stamp() == self._seen:  # noqa: ASYNC110
             await asyncio.sleep(0.5)  # `eclair pull` may run in any process
 
 
-def _greeting(model: str, system: str, slot: int) -> JSON:
+def _slot_prompt(model: str, system: str, slot: int) -> JSON:
     messages = [{"role": "system", "content": system}, {"role": "user", "content": f"Hi {slot}"}]
     return {"model": model, "messages": messages, "max_tokens": 1, "id_slot": slot}
 
 
-async def _answers(client: OpenAIEngine) -> bool:
-    """Whether the engine is answering anybody, another Éclair's people included."""
+async def _is_answering(client: OpenAIEngine) -> bool:
+    """Return whether the engine is answering anyone, also for another Éclair."""
     try:
         async with client.http.get(f"{client.url.removesuffix('/v1')}/metrics", idle_timeout_s=5.0) as reply:
             metrics = await reply.body(1 << 20)
@@ -409,7 +417,7 @@ async def _answers(client: OpenAIEngine) -> bool:
 
 
 def _recommended(sampling: Sampling, entry: CatalogEntry) -> Sampling:
-    """`sampling` with what the catalogue recommends where it leaves the choice."""
+    """Fill in the sampling that the catalogue recommends."""
     return replace(
         sampling,
         repeat_penalty=entry.repeat_penalty if sampling.temperature is None else sampling.repeat_penalty,
@@ -423,7 +431,7 @@ def _context(entry: CatalogEntry, settings: Settings) -> int:
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What changes when a file does; None where there is none."""
+    """Return what changes with a file; None if there is none."""
     try:
         stat = path.stat()
     except OSError:
@@ -431,7 +439,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
-def _missing(detail: str) -> str:
+def _missing_engine(detail: str) -> str:
     where = f"{platform.system()} on {platform.machine()}, Python {platform.python_version()}"
     return (
         f"The embedded engine is not there for this platform ({where}; {detail}); install the package xllamacpp, or "

@@ -1,8 +1,7 @@
-"""How a model runs best on this machine, as `eclair tune` found it and a model's start heeds it.
+"""Tuning profiles: how a model runs best on this machine, as `eclair tune` found it.
 
-`data_dir/tuned/MODEL/` holds what was found, a row for each machine, and the model's file in other layouts;
-`data_dir/compiled` the engine as it was compiled for this processor. All there may be deleted; models then run as they
-came.
+`data_dir/tuned/MODEL/` holds a profile for each machine, and the model's file in other layouts; `data_dir/compiled`
+the engine compiled for this CPU. All of it may be deleted; models then run with the defaults.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ class TuningChoice:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Tokens a second: `prefill` of a prompt, `decode` after a short prompt, and `deep` after a long one."""
+    """Tokens per second: `prefill` of a prompt, `decode` after a short prompt, and `deep` after a long one."""
 
     prefill: float
     decode: float
@@ -68,9 +67,12 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What a layout answers: nats a token of a text whose wording it is told (less is better), and of how many
-    questions and JSON documents how many are right. `worse` is what it loses in nats a token against the file as it
-    came, with the standard error of that."""
+    """The quality of a layout's answers.
+
+    `nats` is the average surprise per token of a given text (less is better); `answers`, `german`, `json` and `facts`
+    count correct answers out of `asked`. `worse` is the loss in nats per token against the original file, `error` its
+    standard error.
+    """
 
     nats: float
     worse: float
@@ -84,8 +86,10 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Something that was tried: what was gained is the time of a usual exchange before, through that with it. Of
-    guesses no speed is told, as that depends on the text."""
+    """One option that was tried. `gain` is the old time of a typical exchange over the new.
+
+    Drafting has no `speed`, as that depends on the text.
+    """
 
     what: str
     speed: Speed | None
@@ -97,7 +101,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What tells one version of a model's file from another."""
+    """Identifies one version of a model's file."""
 
     name: str
     size: int
@@ -111,10 +115,13 @@ class FileStamp:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What was found for a model's file on one machine. `bandwidth` is bytes a second with which the machine reads as
-    much memory as a token takes, `bytes` how many that are in the chosen layout; `before` and `after` are its
-    speeds. `drift` is by how much the same choice was slower at worst than at best, as a part of its usual time.
-    `build` is the compiled engine with which that was found, and `twice` the bytes that such a one holds twice."""
+    """The tuning of a model's file on one machine.
+
+    `bandwidth` is the memory's in bytes per second, measured with as much as a token reads; `bytes` are read per
+    token in the chosen layout. `before` and `after` are speeds. `drift` is the spread of the times of one choice,
+    relative to their median. `build` is the compiled engine it was measured with, and `twice` the bytes that such an
+    engine holds twice.
+    """
 
     machine: str
     source: FileStamp
@@ -143,12 +150,15 @@ def tuning_folder(data_dir: Path, model: str) -> Path:
 
 
 def layout_path(data_dir: Path, model: str, layout: str) -> Path:
-    """Where the model's file in that layout is, or would be."""
+    """Return the path of the model's file in that layout."""
     return tuning_folder(data_dir, model) / f"{layout}.gguf"
 
 
 def find_tuning(data_dir: Path, model: str, path: Path) -> Tuning | None:
-    """What was found for that file on this machine; None where nothing was, or where what was chosen is gone."""
+    """Return the tuning for that file on this machine; None if there is none.
+
+    Also None if the layout or the compiled engine that it chose is gone.
+    """
     tuning = _read(data_dir, model).get(machine_id())
     try:
         if tuning is None or tuning.source != FileStamp.read(path):
@@ -162,7 +172,7 @@ def find_tuning(data_dir: Path, model: str, path: Path) -> Tuning | None:
 
 
 def needed_memory(model: InstalledModel, settings: Settings) -> int:
-    """What a model takes as it was chosen to run, in bytes."""
+    """Return the bytes that a model needs as it is tuned."""
     known = find_tuning(settings.data_dir, model.entry.id, model.path)
     taken = memory.needed_by_installed(model, settings)
     if known is None:
@@ -174,7 +184,7 @@ def needed_memory(model: InstalledModel, settings: Settings) -> int:
 
 
 def save_tuning(data_dir: Path, model: str, tuning: Tuning) -> None:
-    """Have the model run as was found from its next start on. Raises ModelMissing where that cannot be written."""
+    """Save a tuning, for the model's next start. Raises ModelMissing if it can't be written."""
     place = tuning_folder(data_dir, model) / PROFILE_FILE
     tuning = replace(tuning, build=_build() if tuning.choice.is_compiled else "")
     rows = {**_read(data_dir, model), tuning.machine: tuning}
@@ -188,7 +198,7 @@ def save_tuning(data_dir: Path, model: str, tuning: Tuning) -> None:
 
 
 def is_layout_current(laid_out: Path, path: Path) -> bool:
-    """Whether `laid_out` is there and was made of the file at `path` as it is now."""
+    """Return whether `laid_out` exists and was made from the current file at `path`."""
     try:
         return laid_out.stat().st_mtime_ns == path.stat().st_mtime_ns
     except OSError:
@@ -196,14 +206,13 @@ def is_layout_current(laid_out: Path, path: Path) -> bool:
 
 
 def compiled_folder(data_dir: Path) -> Path:
-    """Where the engine that was compiled for this processor is, or would be: a folder to import it from."""
+    """Return the folder to import the engine compiled for this CPU from."""
     return data_dir / "compiled" / _build()
 
 
 @cache
 def _build() -> str:
-    """What tells an engine that was compiled for this processor from one for another, and then from one of other
-    sources."""
+    """Return the id of a compiled engine: this CPU, and a hash of the sources."""
     sources = hashlib.sha256(machine_id().encode())
     for file in (*native.patches(), *native.sources()):
         sources.update(file.read_bytes())
@@ -223,13 +232,13 @@ def is_compiled(data_dir: Path) -> bool:
 
 
 def supports_kernels() -> bool:
-    """Whether the kernels are for this processor, so that compiling the engine brings much: `native/llama.cpp`."""
+    """Return whether this CPU gains from the kernels in `native/llama.cpp`."""
     flags = set(_abilities().split())
     return {"avx2", "fma", "f16c"} <= flags and not flags & {"avx_vnni", "avx512f"}
 
 
 def delete_unused(data_dir: Path, model: str) -> None:
-    """Delete layouts that no machine has chosen, what was left half written, and a compiled engine without use."""
+    """Delete layouts that no machine uses, partial files, and unused compiled engines."""
     chosen = {f"{tuning.choice.layout}.gguf" for tuning in _read(data_dir, model).values()}
     for path in tuning_folder(data_dir, model).glob("*.gguf*"):
         if path.name not in chosen:
@@ -238,8 +247,7 @@ def delete_unused(data_dir: Path, model: str) -> None:
 
 
 def delete_unused_engines(data_dir: Path) -> int:
-    """Delete the engines that were compiled for this processor, but for the one on which a model runs; how many bytes
-    that frees."""
+    """Delete compiled engines for this CPU that no model uses; return the bytes freed."""
     models = (path.parent.name for path in (data_dir / "tuned").glob(f"*/{PROFILE_FILE}"))
     rows = (_read(data_dir, model).get(machine_id()) for model in models)
     used = any(row is not None and _on_this_build(row) for row in rows)
@@ -253,7 +261,7 @@ def delete_unused_engines(data_dir: Path) -> int:
 
 @contextlib.contextmanager
 def tuning_lock(data_dir: Path) -> Generator[None]:
-    """Nobody else tunes with this data folder meanwhile. Raises Conflict where somebody does, and ModelMissing."""
+    """Hold the lock of tuning in this data folder. Raises Conflict and ModelMissing."""
     place = data_dir / "tuned"
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -267,8 +275,10 @@ def tuning_lock(data_dir: Path) -> Generator[None]:
 
 
 def delete_tuning(data_dir: Path, model: str) -> int:
-    """Delete what was found, on every machine, the model's file in other layouts, and the compiled engine if no other
-    model runs on it; how many bytes that frees."""
+    """Delete a model's tunings of all machines and its layouts; return the bytes freed.
+
+    The compiled engine goes too if no other model uses it.
+    """
     place = tuning_folder(data_dir, model)
     freed = sum(path.stat().st_size for path in place.glob("*") if path.is_file())
     shutil.rmtree(place, ignore_errors=True)
@@ -277,7 +287,7 @@ def delete_tuning(data_dir: Path, model: str) -> int:
 
 @cache
 def machine_id() -> str:
-    """What a measurement holds for: processor, cores, memory and the engine's version."""
+    """Return what a measurement is valid for: CPU, cores, memory and the engine's version."""
     try:
         engine = f"xllamacpp {metadata.version('xllamacpp')}"
     except metadata.PackageNotFoundError:
@@ -286,9 +296,11 @@ def machine_id() -> str:
 
 
 def default_decode_threads(cores: int) -> int:
-    """How many threads decode where nothing was measured: one for each physical core, of which most processors show
-    two, and 16 at most, by when memory is what they wait for. Of two cores one: a second thread brings 4 to 71 %, and
-    halves the speed beside a busy neighbour."""
+    """Return the decoding threads where nothing was measured.
+
+    One for each physical core (most CPUs show two), at most 16, as memory is the limit then. On two cores one: a
+    second thread brings 4 to 71 %, and halves the speed beside a busy neighbor.
+    """
     return max(1, min(cores // 2, 16))
 
 
@@ -305,7 +317,7 @@ def _processor() -> str:
 
 
 def _abilities() -> str:
-    """What the processor can do beyond its kind, as Linux tells it: a name alone may stand for several."""
+    """Return the CPU's flags as Linux lists them: one model name may stand for several CPUs."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -315,7 +327,7 @@ def _abilities() -> str:
 
 
 def _read(data_dir: Path, model: str) -> dict[str, Tuning]:
-    """Rows by machine; none where there is no record, or one of another version."""
+    """Read the tunings by machine; empty if there are none, or of another version."""
     try:
         return _TUNINGS.validate_json((tuning_folder(data_dir, model) / PROFILE_FILE).read_bytes())
     except (OSError, ValidationError):

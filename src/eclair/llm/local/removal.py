@@ -34,7 +34,7 @@ async def remove_model(name: str, settings: Settings) -> tuple[CatalogEntry, int
 def _remove(entry: CatalogEntry, data_dir: Path) -> int:
     folder = installed.models_folder(data_dir)
     if not folder.is_dir():
-        return installed.delete_files(entry, data_dir)  # which says that it is not here
+        return installed.delete_files(entry, data_dir)  # raises NotFound
     try:
         with lock(lock_file(data_dir, entry.id)) as ours:
             if not ours:

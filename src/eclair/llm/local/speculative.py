@@ -1,11 +1,10 @@
-"""Drafting: the embedded engine's guesses at what comes next, and whether they are worth their cost.
+"""Drafting (speculative decoding): how far the embedded engine drafts, and whether it pays.
 
-llama.cpp looks for the last tokens of an answer earlier in the same conversation, takes what followed them there for
-its guess, and checks that in one batch. It sees no other conversation, and the words stay what they would have been.
-What a guessed token costs depends on the machine, and whether long guesses, short ones or none are the fastest on that:
-`eclair tune` measures it. It guesses only where the text repeats itself, which is the gate of each moment; since its
-server cannot be told for one answer that it shall not, the gate of a model is here: where the guesses of its recent
-answers cost more than they brought, it guesses no more for some days.
+llama.cpp looks up the last tokens of an answer earlier in the same conversation, drafts what followed them there, and
+verifies that in one batch. It sees no other conversation, and the words stay the same. The cost of a drafted token
+depends on the machine: `eclair tune` measures it and chooses long drafts, short ones or none. llama.cpp drafts only
+where the text repeats itself. As its server can't switch drafting off for one answer, `DraftGate` does so for a
+model: if the drafts of its recent answers cost more than they saved, it drafts no more for some days.
 """
 
 from __future__ import annotations
@@ -23,38 +22,42 @@ import orjson
 from eclair.llm.base import TokenUsage
 
 DEFAULT_DRAFT_COST = 0.3
-"""What a guessed token costs, in tokens made one by one, where nobody has measured it: 0.2 on one processor, 0.4 to 0.5
-on another (bench/LOG.md)."""
+"""Cost of a drafted token, in decoded tokens, where it wasn't measured.
+
+0.2 on one CPU, 0.4 to 0.5 on another (bench/LOG.md)."""
 
 MIN_SPEEDUP = 0.95
-"""The speed, as a share of what it is without guesses, below which they end."""
+"""Drafting stops below this speed, relative to that without it."""
 
 MIN_JUDGED_TOKENS = 1000
-"""Tokens of answers with guesses before anything is concluded from them."""
+"""Tokens of drafted answers before drafting is judged."""
 
 HALF_LIFE_TOKENS = 4000
-"""Tokens after which what came before counts half."""
+"""Tokens after which earlier answers count half."""
 
 PAUSE_S = 7 * 86400.0
-"""Seconds for which a model whose guesses did not pay is asked for none."""
+"""How long a model doesn't draft after it didn't pay."""
 
 
 def speedup(tokens: float, drafted: float, accepted: float, cost: float = DEFAULT_DRAFT_COST) -> float:
-    """How many times as fast as without guesses an answer of so many `tokens` was, by what was guessed and right."""
+    """Return the speed of an answer of `tokens`, relative to that without drafting."""
     return tokens / (tokens - accepted + cost * drafted)
 
 
 @dataclass(frozen=True, slots=True)
 class DraftSetting:
-    """A way to guess: so many tokens looked up and guessed. `usual` is what came of it in 100 tokens of answers in
-    chat, code and on documents: how many were guessed, and how many of these were right (bench/words.py's tasks)."""
+    """A way to draft: how many tokens are looked up, and how many drafted.
+
+    `usual` holds drafted and accepted tokens per 100 tokens of answers in chat, code and on documents (the tasks of
+    bench/words.py).
+    """
 
     lookup_tokens: int
     draft_tokens: int
     usual: tuple[tuple[float, float], ...]
 
     def speedup(self, cost: float) -> float:
-        """How many times as fast as without guesses such answers are where a guessed token costs so much."""
+        """Return the speedup for such answers if a drafted token costs `cost`."""
         return geometric_mean(speedup(100, drafted, right, cost) for drafted, right in self.usual)
 
 
@@ -64,11 +67,14 @@ DRAFT_SETTINGS: dict[DraftMode, DraftSetting] = {
     "short": DraftSetting(3, 3, ((31, 15), (40, 25), (63, 49))),
     "none": DraftSetting(0, 0, ((0, 0),)),
 }
-"""llama.cpp guesses nothing that is shorter than what it looks up. Longer ones made some tasks slower than none."""
+"""llama.cpp drafts nothing shorter than what it looks up. Longer drafts slowed some tasks."""
 
 
 class DraftGate:
-    """Judges one model's guesses by its recent answers. `file` keeps until when it rests, `wanted` is the setting."""
+    """Switches one model's drafting by its recent answers.
+
+    `file` stores until when it pauses; `wanted` is the setting.
+    """
 
     def __init__(self, file: Path, *, wanted: bool, clock: Callable[[], float] = time.time) -> None:
         self.cost = DEFAULT_DRAFT_COST
@@ -80,11 +86,11 @@ class DraftGate:
 
     @property
     def is_open(self) -> bool:
-        """Whether the engine should guess now."""
+        """True if the engine should draft now."""
         return self._wanted and not 0 < self._until() - self._clock() <= PAUSE_S
 
     def record(self, counted: TokenUsage) -> bool:
-        """Take an answer into account. Whether it is the one by which the guesses have proved too dear."""
+        """Record an answer; return whether it is the one that shows that drafting doesn't pay."""
         if not counted.drafted_tokens:
             return False
         kept = 0.5 ** (counted.completion_tokens / HALF_LIFE_TOKENS)
@@ -102,7 +108,7 @@ class DraftGate:
         return True
 
     def _until(self) -> float:
-        """When the rest ends; long ago where there is none, or where the file is not ours to understand."""
+        """Return when the pause ends; 0 if there is none, or if the file is unreadable."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return float(orjson.loads(self._file.read_bytes())["until"])
         return 0.0

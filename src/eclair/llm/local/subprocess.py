@@ -1,6 +1,6 @@
-"""The embedded engine's process as its parent holds it.
+"""The embedded engine's process, seen from its parent.
 
-What it runs is `llama_server`'s affair, when it is started anew is `model_process`'s.
+`llama_server` is what it runs; `model_process` decides when it is restarted.
 """
 
 from __future__ import annotations
@@ -10,38 +10,39 @@ import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from eclair.llm.local.llama_server import ORDERS, REPLIES, LlamaServerOptions, Refused, Serving
+from eclair.llm.local.llama_server import OPTIONS_CODEC, REPLY_CODEC, LlamaServerOptions, ServerFailed, Serving
 from eclair.util.child_process import ChildProcess, python_module
 from eclair.util.frames import FrameError
 
 OPENMP_ENVIRONMENT = {"GOMP_SPINCOUNT": "1000"}
-"""Threads that work on a batch spin for some microseconds while they wait for each other, then sleep. Spinning for
-long, as OpenMP has it by default, collapses beside a busy neighbour (four answers together: 32 tokens a second, with
-this 46); never spinning makes eight answers together hardly faster than one (x 1.2, with this x 2.0)."""
+"""Threads of a batch spin for some microseconds while they wait, then sleep.
+
+OpenMP's default, to spin for long, collapses beside a busy neighbor (four answers together: 32 tokens per second, 46
+with this); never to spin makes eight answers together hardly faster than one (x 1.2, x 2.0 with this)."""
 
 
 class LlamaSubprocess:
-    """A llama.cpp server of ours; its log is kept in a file."""
+    """Our llama.cpp server; its log goes to a file."""
 
-    def __init__(self, process: ChildProcess[LlamaServerOptions, Serving | Refused], key: str) -> None:
+    def __init__(self, process: ChildProcess[LlamaServerOptions, Serving | ServerFailed], key: str) -> None:
         self.key = key
         self._process = process
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def started(cls, order: LlamaServerOptions, logs: Path) -> AsyncGenerator[LlamaSubprocess]:
-        """A process at work on `order`; leaving the block ends it."""
-        process = await ChildProcess[LlamaServerOptions, Serving | Refused].start(
+    async def started(cls, options: LlamaServerOptions, logs: Path) -> AsyncGenerator[LlamaSubprocess]:
+        """Start a process with these options; leaving the block ends it."""
+        process = await ChildProcess[LlamaServerOptions, Serving | ServerFailed].start(
             python_module("eclair.llm.local.llama_server"),
-            ORDERS,
-            REPLIES,
+            OPTIONS_CODEC,
+            REPLY_CODEC,
             env={**OPENMP_ENVIRONMENT, **os.environ},
-            log_file=logs / f"{order.name}.log",
+            log_file=logs / f"{options.name}.log",
         )
         try:
-            with contextlib.suppress(ConnectionError):  # it has died, which its reply tells
-                await process.send(order)
-            yield cls(process, order.key)
+            with contextlib.suppress(ConnectionError):  # it has died; `reply` tells
+                await process.send(options)
+            yield cls(process, options.key)
         finally:
             await process.stop()
 
@@ -49,17 +50,17 @@ class LlamaSubprocess:
     def pid(self) -> int | None:
         return self._process.pid
 
-    async def reply(self) -> Serving | Refused | None:
-        """Return what the process says once it serves or knows that it cannot; None where it ends before that."""
+    async def reply(self) -> Serving | ServerFailed | None:
+        """Return the process's reply once it serves or fails; None if it ends before that."""
         try:
             return await self._process.receive()
         except (EOFError, FrameError):
             return None
 
     async def wait(self) -> None:
-        """Return when the process has ended."""
+        """Wait until the process has ended."""
         await self._process.wait()
 
     def last_words(self) -> str:
-        """Return why it ended, as far as its exit status and its log tell, for the middle of a sentence."""
+        """Return why it ended, by its exit status and log, as part of a sentence."""
         return self._process.last_words()

@@ -1,4 +1,4 @@
-"""How servers that speak OpenAI's API differ, as data, and the body that each is sent. It sends and reads nothing."""
+"""Dialects of OpenAI's API, as data, and the request body for each. No I/O."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ CONTINUE_MESSAGE = PromptMessage("user", "Go on exactly where you stopped. Repea
 class Dialect:
     """How a family of servers differs.
 
-    To continue an assistant's message, `continuing` is added to the request and `mark` to the message; `go_on`
-    asks in words where a server has no such means, and `echoes` says that it repeats the message before it goes on.
-    One that `predicts` takes a text that the answer will largely repeat. One without `keeps_alive` closes the
-    connection after a stream and does not say so. One that `remembers` does not read again what its last prompts began
-    with. One with `repeats` takes a penalty for what was said in the last 64 tokens under that name.
+    To continue an assistant's message, `continue_fields` are added to the request and `continue_mark` to the message;
+    with `continues_in_words` an instruction asks for it, and with `echoes_continued` the server repeats the message
+    first. With `takes_prediction` it accepts a text that the answer will largely repeat. Without `keeps_alive` it
+    closes the connection after a stream and doesn't say so. With `caches_prefix` it doesn't read again what its last
+    prompts began with. `repeat_penalty_field` penalizes what was said in the last 64 tokens.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Dialect:
     repeat_penalty_field: str | None = None
     seed_field: str = "seed"
     tokenize_field: str | None = None
-    """The field of `/tokenize` that takes the text; None where the server has no such call."""
+    """The field of `/tokenize` that takes the text; None if the server has no such call."""
 
 
 DIALECTS: tuple[Dialect, ...] = (
@@ -71,9 +71,9 @@ PLAIN_DIALECT = Dialect("plain", continues_in_words=True)
 
 
 def build_body(request: Request, dialect: Dialect) -> JSON:
-    """The request's body in the OpenAI format."""
+    """Build the request's body in the OpenAI format."""
     sampling = request.sampling
-    wanted: JSON = {
+    fields: JSON = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
@@ -84,15 +84,15 @@ def build_body(request: Request, dialect: Dialect) -> JSON:
         "response_format": request.response_format,
     }
     if dialect.repeat_penalty_field is not None and request.response_format is None and not request.tools:
-        wanted[dialect.repeat_penalty_field] = sampling.repeat_penalty  # what has a form repeats itself
+        fields[dialect.repeat_penalty_field] = sampling.repeat_penalty  # structured output repeats itself
     extra = dict(request.extra)
     effort: str | None = extra.pop("reasoning_effort", None)
     if effort is not None and request.prompt is None:
         extra |= reasoning.reasoning_fields(effort, request.reasoning, dialect.name)
     body = {**extra, "model": request.model, "stream": True}
     if request.prediction is not None and dialect.takes_prediction:
-        wanted["prediction"] = {"type": "content", "content": request.prediction}
-    body.update((key, value) for key, value in wanted.items() if value is not None)
+        fields["prediction"] = {"type": "content", "content": request.prediction}
+    body.update((key, value) for key, value in fields.items() if value is not None)
     if dialect.usage_on_demand:
         body["stream_options"] = {"include_usage": True}
     if request.prompt is not None:
@@ -108,7 +108,7 @@ def build_body(request: Request, dialect: Dialect) -> JSON:
 
 
 def text_to_continue(request: Request) -> str:
-    """The text of the assistant's message that is to be continued; empty where there is none."""
+    """Return the text of the assistant message to continue; empty if there is none."""
     if request.messages and request.messages[-1].role == "assistant":
         content = request.messages[-1].content
         return content if isinstance(content, str) else ""
@@ -127,7 +127,7 @@ def _message(said: PromptMessage) -> JSON:
 
 
 def _content(said: PromptMessage) -> str | list[JSON] | None:
-    """The text, below its pictures where it has some."""
+    """Return the content, with the images before the text."""
     if not said.images:
         return said.content
     shown: list[JSON] = [{"type": "image_url", "image_url": {"url": each.data_url}} for each in said.images]

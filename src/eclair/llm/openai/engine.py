@@ -1,8 +1,7 @@
 """Any server that speaks OpenAI's API: vLLM, SGLang, llama-server, a provider's own.
 
-What comes together, up to `SLICE` bytes, becomes one `Text`, however many tokens it holds: a slow engine is
-passed on token by token, a fast one in few deltas. What servers do differently is left to `dialects`, starting and
-watching one to `resident` and `child`.
+What arrives together, up to READ_SLICE_BYTES, becomes one `Text`: a slow engine is passed on token by token, a fast
+one in few deltas. `dialects` holds the differences between servers; `llm/local` starts and watches the embedded one.
 """
 
 from __future__ import annotations
@@ -29,8 +28,7 @@ from eclair.llm.openai.stream_parser import (
     parse_embeddings,
     redact_key,
 )
-from eclair.llm.servers.jurisdiction import ServerLocation
-from eclair.llm.servers.jurisdiction import locate as placed
+from eclair.llm.servers.jurisdiction import ServerLocation, locate
 from eclair.models.catalog import DEFAULT_IMAGE_SIDE_PIXELS, CatalogEntry
 from eclair.network.client import (
     CLOSED_GATE,
@@ -51,37 +49,38 @@ from eclair.settings import EngineSettings
 
 MAX_BODY_BYTES = 8 << 20
 READ_SLICE_BYTES = 8 << 10
-"""Bytes of a read that are parsed before other answers get their turn: some fifty tokens, a quarter of a ms."""
+"""Bytes parsed before other answers get their turn: some fifty tokens, 0.25 ms."""
 
 UNPACED_STREAMS = 50
 PAUSE_PER_STREAM_S = 0.0004
 MAX_PAUSE_S = 0.08
-"""From FEW streams on each waits between two small reads, REST seconds for every stream under way and LONGEST_REST at
-most: a read costs more than the words in it, and twelve pictures a second still look like a flow."""
+"""From UNPACED_STREAMS streams on, each waits between two small reads.
+
+It waits PAUSE_PER_STREAM_S for every open stream, at most MAX_PAUSE_S: a read costs more than the words in it, and
+twelve updates per second still look fluent."""
 
 RETRY_PAUSES_S = (0.0, 0.6)
-"""Seconds before the second and the third attempt at a request of which nothing has come back. The second comes at
-once, for the first may have met a kept connection that the server was closing."""
+"""Pauses before the second and third attempt at a request without any reply.
+
+The second comes at once: the first may have met a kept-alive connection that the server was closing."""
 
 MAX_RETRY_AFTER_S = 2.0
-"""The longest Retry-After, in seconds, that is waited for; a longer one is passed on."""
+"""The longest Retry-After that is waited for; a longer one is passed on."""
 
 LIST_TIMEOUT_S = 10.0
-"""Seconds that a server may take to list its models."""
 
 MAX_CACHED_COUNTS = 4096
-"""How many texts' token counts are kept."""
 
 MAX_TEXTS_PER_REQUEST = 32
-"""Texts of one request for vectors: in JSON, those of 8,192 numbers are within MAX_BODY."""
+"""Texts per embeddings request: in JSON, their vectors of 8,192 numbers fit MAX_BODY_BYTES."""
 
 
 class OpenAIEngine:
     """The server at `url`, which ends in the API's version (`…/v1`).
 
-    `models` are those that it does not list, `context` is their window where it does not say. `setting` is how
-    the settings call its key, `place` where it is, should that be known better than by its address. Without a
-    `dialect` the server's list of models tells which it is. Outgoing calls pass `gate`.
+    `models` are those that it doesn't list; `context` is the window of models that state none. `setting` names the
+    setting of its key for error messages, `place` is its location if known better than by its address. Without a
+    `dialect` the server's list of models tells it. Outgoing calls pass `gate`.
     """
 
     def __init__(
@@ -108,66 +107,69 @@ class OpenAIEngine:
         self._models = tuple(models)
         self._context = context
         self._setting = setting or f"engines.{name}.key"
-        self._place = (place or placed(url)).code
+        self._place = (place or locate(url)).code
         self._dialect = dialect
-        self.unreachable: EngineUnavailable | None = None
-        """Why it could not be asked for its models, although some are known."""
+        self.list_error: EngineUnavailable | None = None
+        """Why the last listing of models failed, if others are configured."""
         self._sleep = sleep
         self._counts: OrderedDict[tuple[str, int, int], int] = OrderedDict()
         self._streams = 0
-        self._refusing = set[str]()
-        """Models that refused to be told whether to think."""
+        self._refusing_effort = set[str]()
+        """Models that refused a reasoning effort."""
         self.vision_models = frozenset[str]()
-        """Models that were tried and see pictures."""
+        """Models whose vision was probed with success."""
 
     @classmethod
     def configured(cls, name: str, settings: EngineSettings, gate: OutboundGate = CLOSED_GATE) -> OpenAIEngine:
-        """The server that the settings describe under `name`."""
+        """Build the engine that the settings describe under `name`."""
         return cls(name, settings.url, settings.key, settings.models, settings.context, gate=gate)
 
     @property
     def is_busy(self) -> bool:
-        """Whether an answer is being made."""
+        """True while an answer is being made."""
         return self._streams > 0
 
     async def models(self) -> list[Model]:
-        """Those that the server lists and those that the settings add. Raises UpstreamError."""
+        """List the server's models and those of the settings. Raises UpstreamError."""
         try:
             rows = await self._list(idle=LIST_TIMEOUT_S)
         except UpstreamError as error:
             if not self._models:
                 raise
             rows = []
-            self.unreachable = error if isinstance(error, EngineUnavailable) else None
+            self.list_error = error if isinstance(error, EngineUnavailable) else None
         else:
-            self.unreachable = None
+            self.list_error = None
         found = [self._model(row) for row in rows]
         listed = {model.id for model in found}
         return found + [self._model({"id": id}) for id in self._models if id not in listed]
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Ask; see `Engine.stream`. Failed connections and short refusals are tried again before the first delta."""
-        dialect = await self._speaks()
+        """Ask; see `Engine.stream`.
+
+        Failed connections and short refusals are retried before the first delta.
+        """
+        dialect = await self._find_dialect()
         path = "/completions" if request.prompt is not None else "/chat/completions"
         answer = StreamParser(self.name, echo=text_to_continue(request) if dialect.echoes_continued else "")
         async with AsyncExitStack() as stack:
-            stack.enter_context(self._under_way())
+            stack.enter_context(self._counted_stream())
             reply = await self._begin(stack, self.url + path, request, dialect)
-            said = False
+            has_yielded = False
             while not answer.done and (chunk := await self._read(reply, answer)):
                 for start in range(0, len(chunk), READ_SLICE_BYTES):
                     for delta in answer.feed(chunk[start : start + READ_SLICE_BYTES]):
                         yield delta
-                        said = True
-                    await asyncio.sleep(0)  # a server faster than we are would keep all others waiting
-                if said and len(chunk) < READ_SLICE_BYTES and not answer.done:
-                    await reply.pause(self._rest())
+                        has_yielded = True
+                    await asyncio.sleep(0)  # a fast server must not starve other streams
+                if has_yielded and len(chunk) < READ_SLICE_BYTES and not answer.done:
+                    await reply.pause(self._read_pause())
             for delta in answer.finish():
                 yield delta
             await reply.drain(0.05)
 
     async def count(self, model: str, text: str) -> int:
-        """Tokens of `text`, by the server's own tokenizer where it has one; else estimated."""
+        """Count tokens with the server's tokenizer if it has one; else estimate."""
         key = (model, hash(text), len(text))
         if key in self._counts:
             self._counts.move_to_end(key)
@@ -181,7 +183,7 @@ class OpenAIEngine:
         return number
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
-        """By the server's `/embeddings`; see `Engine.embed`."""
+        """Call the server's `/embeddings`; see `Engine.embed`."""
         vectors: list[list[float]] = []
         tokens = 0
         for start in range(0, len(texts), MAX_TEXTS_PER_REQUEST):
@@ -204,8 +206,8 @@ class OpenAIEngine:
         return Health("ready", f"{self.url} answers.")
 
     async def prefill(self, request: Request) -> None:
-        """Ask for one token, if the server is on this machine and keeps what it has read."""
-        if not is_loopback(self.url) or not (await self._speaks()).caches_prefix:
+        """Ask for one token, if the server is on this machine and caches what it reads."""
+        if not is_loopback(self.url) or not (await self._find_dialect()).caches_prefix:
             return
         async with aclosing(self.stream(replace(request, sampling=Sampling(max_tokens=1)))) as deltas:
             async for _ in deltas:
@@ -214,7 +216,7 @@ class OpenAIEngine:
     async def close(self) -> None:
         await self.http.close()
 
-    async def _speaks(self) -> Dialect:
+    async def _find_dialect(self) -> Dialect:
         if self._dialect is None:
             try:
                 await self._list(idle=5.0)
@@ -223,15 +225,15 @@ class OpenAIEngine:
         return self._dialect or PLAIN_DIALECT
 
     @contextmanager
-    def _under_way(self) -> Generator[None]:
+    def _counted_stream(self) -> Generator[None]:
         self._streams += 1
         try:
             yield
         finally:
             self._streams -= 1
 
-    def _rest(self) -> float:
-        """Seconds between two reads of one stream: none while few are under way."""
+    def _read_pause(self) -> float:
+        """Seconds to pause between two reads of one stream: none while few are open."""
         return 0.0 if self._streams < UNPACED_STREAMS else min(self._streams * PAUSE_PER_STREAM_S, MAX_PAUSE_S)
 
     async def _list(self, idle: float | None = None) -> list[JSON]:
@@ -266,16 +268,19 @@ class OpenAIEngine:
             can_title=entry is None or entry.titles,
             parameters=parameters,
             active=active,
-            reasoning=self._thinks(id),
+            reasoning=self._reasoning_support(id),
             location=self._place,
-            vision_pixels=self._sees(row, entry),
+            vision_pixels=self._vision_pixels(row, entry),
             can_call_tools=entry is not None and "tools" in entry.can,
             stated_tier=entry.tier if entry is not None else None,
         )
 
-    def _sees(self, row: JSON, entry: CatalogEntry | None) -> int | None:
-        """Pixels of the longer side of a picture that a model uses: where its server says that it sees, or was seen to,
-        or the catalogue has it so. llama.cpp knows whether it was given what the model sees with."""
+    def _vision_pixels(self, row: JSON, entry: CatalogEntry | None) -> int | None:
+        """Return the pixels of the longer side of an image; None without vision.
+
+        Decided by the server's list, by a probe, or by the catalogue. llama.cpp's list knows whether a projector is
+        loaded.
+        """
         said = listed_vision(row)
         if said is None and row["id"] in self.vision_models:
             said = True
@@ -291,14 +296,14 @@ class OpenAIEngine:
             else None
         )
 
-    def _thinks(self, model: str) -> ReasoningSupport | None:
-        if model in self._refusing:
+    def _reasoning_support(self, model: str) -> ReasoningSupport | None:
+        if model in self._refusing_effort:
             return "never"
         entry = model_names.find_entry(model)
         return entry.reasoning_support if entry is not None else None
 
     async def _tokenize(self, model: str, text: str) -> int | None:
-        dialect = await self._speaks()
+        dialect = await self._find_dialect()
         if dialect.tokenize_field is None:
             return None
         try:
@@ -309,12 +314,12 @@ class OpenAIEngine:
         return data["count"] if isinstance(data.get("count"), int) else len(tokens) if tokens is not None else None
 
     async def fetch(self, url: str, body: JSON | None = None, *, idle: float | None = None) -> JSON:
-        """A JSON object from the server: by POST where there is a body. Raises UpstreamError."""
+        """Fetch a JSON object, by POST if there is a body. Raises UpstreamError."""
         try:
             try:
-                data = await self._fetched(url, body, idle)
-            except Unreachable:  # perhaps by a kept connection that the server was closing
-                data = await self._fetched(url, body, idle)
+                data = await self._fetch_once(url, body, idle)
+            except Unreachable:  # perhaps a kept-alive connection that the server was closing
+                data = await self._fetch_once(url, body, idle)
         except (Unreachable, TimedOut) as error:
             raise EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.") from error
         except (BrokenReply, orjson.JSONDecodeError) as error:
@@ -325,7 +330,7 @@ class OpenAIEngine:
             raise EngineBroken(f"The engine {self.name} sent something that is no answer: a list at {url}.")
         return data  # pyright: ignore[reportUnknownVariableType]
 
-    async def _fetched(self, url: str, body: JSON | None, idle: float | None) -> Any:
+    async def _fetch_once(self, url: str, body: JSON | None, idle: float | None) -> Any:
         call = (
             self.http.get(url, idle_timeout_s=idle)
             if body is None
@@ -338,21 +343,21 @@ class OpenAIEngine:
             return orjson.loads(content)
 
     async def _begin(self, stack: AsyncExitStack, url: str, request: Request, dialect: Dialect) -> StreamedReply:
-        """The reply whose stream has begun. A model that refuses to be told whether to think is not told any more."""
+        """Open the stream. A model that refuses a reasoning effort isn't sent one again."""
         if request.reasoning is None:
-            request = replace(request, reasoning=self._thinks(request.model))
-        body, untold = build_body(request, dialect), build_body(reasoning.drop_effort(request), dialect)
-        if body == untold or request.model in self._refusing:
-            return await self._ask(stack, url, orjson.dumps(untold), keep=dialect.keeps_alive)
+            request = replace(request, reasoning=self._reasoning_support(request.model))
+        body, without_effort = build_body(request, dialect), build_body(reasoning.drop_effort(request), dialect)
+        if body == without_effort or request.model in self._refusing_effort:
+            return await self._ask(stack, url, orjson.dumps(without_effort), keep=dialect.keeps_alive)
         try:
             return await self._ask(stack, url, orjson.dumps(body), keep=dialect.keeps_alive)
         except EngineRefused:
-            reply = await self._ask(stack, url, orjson.dumps(untold), keep=dialect.keeps_alive)
-            self._refusing.add(request.model)
+            reply = await self._ask(stack, url, orjson.dumps(without_effort), keep=dialect.keeps_alive)
+            self._refusing_effort.add(request.model)
             return reply
 
     async def _ask(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> StreamedReply:
-        """The reply whose stream has begun, at the third attempt at the latest."""
+        """Open the stream, with up to three attempts."""
         for pause in (*RETRY_PAUSES_S, None):
             try:
                 return await self._attempt(stack, url, content, keep=keep)
@@ -391,9 +396,9 @@ class OpenAIEngine:
             raise EngineBroken(f"The engine {self.name} broke off its answer: {error}; try again.") from error
 
     def _refuse(self, reply: Reply, content: bytes) -> NoReturn:
-        """Raise what a reply other than 200 means."""
+        """Raise the error for a reply other than 200."""
         status = reply.status
-        said = redact_key(self._key, _told(content)) or f"status {status}"
+        said = redact_key(self._key, _message(content)) or f"status {status}"
         after = parse_retry_after(reply.headers.get("Retry-After"))
         if status in (401, 403):
             raise EngineRefused(f"The engine {self.name} does not accept the key; set {self._setting}.")
@@ -409,7 +414,7 @@ class OpenAIEngine:
 
 
 class _Retry(Exception):
-    """A failure that another attempt may mend, `after` so many seconds; `fault` if none does."""
+    """A failure that another attempt may solve, after `after` seconds; else raise `fault`."""
 
     def __init__(self, fault: UpstreamError, after: float = 0.0) -> None:
         super().__init__(fault.message)
@@ -417,8 +422,8 @@ class _Retry(Exception):
         self.after = after
 
 
-def _told(content: bytes) -> str:
-    """The server's own words in the body of a refusal; empty where it has none that a person can read."""
+def _message(content: bytes) -> str:
+    """Return the server's own words in a refusal; empty if there are none to read."""
     try:
         return error_text(orjson.loads(content))
     except orjson.JSONDecodeError:

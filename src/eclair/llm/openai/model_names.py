@@ -1,4 +1,4 @@
-"""What the catalogue, or its very name, tells of a model that a server lists."""
+"""Recognizes a model that a server lists, by the catalogue or by its name."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ _NO_CHAT = re.compile(r"embed|rerank|whisper|(^|[/-])(tts|bge|gte|e5|ocr)([-_:]|
 
 
 def find_entry(id: str) -> CatalogEntry | None:
-    """The catalogue's entry of a model that a server calls `id`: by our own name for it, by its maker's repository,
-    by its file, or as Ollama writes it (`qwen3:8b`)."""
+    """Find the catalogue entry of a model that a server calls `id`.
+
+    That may be our id, its maker's repository, its file, or Ollama's name (`qwen3:8b`).
+    """
     names = _names()
     plain = id.lower()
     last = plain.rpartition("/")[2].removesuffix(".gguf")
@@ -23,14 +25,14 @@ def find_entry(id: str) -> CatalogEntry | None:
 
 
 def sizes_from_name(id: str) -> tuple[float | None, float | None]:
-    """The billions of parameters, and of those that a token uses, as the name has them: `Qwen3-30B-A3B`."""
+    """Parse total and active parameters, in billions, from a name like `Qwen3-30B-A3B`."""
     plain = id.lower()
     size, active = _SIZE.search(plain), _ACTIVE.search(plain)
     return float(size[1]) if size else None, float(active[1]) if active else None
 
 
 def is_chat_model(id: str) -> bool:
-    """Whether a model can be talked to, as far as its name tells."""
+    """Return whether a model is one to chat with, as far as its name tells."""
     return _NO_CHAT.search(id.lower()) is None
 
 

@@ -1,4 +1,4 @@
-"""Reads what an OpenAI-compatible server sends: bytes, cut anywhere, to pieces. It asks nothing of anyone."""
+"""Parses what an OpenAI-compatible server sends: bytes, cut anywhere, to deltas. No I/O."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
 
 
 def error_text(data: Any) -> str:
-    """The words of a refusal, wherever the server put them; empty where it has none."""
+    """Return the message of an error, wherever the server put it; empty if there is none."""
     match data:
         case str():
             return data
@@ -40,19 +40,21 @@ def error_text(data: Any) -> str:
 
 
 def redact_key(key: str | None, text: str) -> str:
-    """`text` without the key, which some servers repeat when they refuse it."""
+    """Return `text` without the key, which some servers repeat in errors."""
     return text.replace(key, "(the key)") if key else text
 
 
 def as_sentence(text: str) -> str:
-    """`text` on one line, at a bearable length, with an end."""
+    """Return `text` on one line of at most 500 characters, with a full stop."""
     text = " ".join(text.split())[:500]
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
 def listed_vision(row: JSON) -> bool | None:
-    """Whether a server says in its list that a model sees pictures: Mistral's `vision`, llama.cpp's `multimodal`,
-    OpenRouter's modalities; None where it says nothing of it."""
+    """Return whether a server's list says that a model sees images; None if it doesn't say.
+
+    Known are Mistral's `vision`, llama.cpp's `multimodal` and OpenRouter's modalities.
+    """
     can: Any = row.get("capabilities")
     if isinstance(can, dict) and isinstance(can.get("vision"), bool):  # pyright: ignore[reportUnknownMemberType]
         return bool(can["vision"])  # pyright: ignore[reportUnknownArgumentType]
@@ -65,7 +67,7 @@ def listed_vision(row: JSON) -> bool | None:
 
 
 def parse_embeddings(name: str, data: JSON, count: int) -> Embeddings:
-    """The reply of the server `name` to a request for `count` vectors. Raises EngineBroken for what is none."""
+    """Parse the reply to a request for `count` vectors. Raises EngineBroken if invalid."""
     try:
         rows: list[JSON] = sorted(data["data"], key=lambda row: row["index"])
         vectors = [[float(number) for number in row["embedding"]] for row in rows]
@@ -79,9 +81,9 @@ def parse_embeddings(name: str, data: JSON, count: int) -> Embeddings:
 
 
 class SseFrames:
-    """Bytes of an event stream, cut anywhere, to the payloads of their `data:` lines.
+    """Splits an event stream, cut anywhere, into the payloads of its `data:` lines.
 
-    Every payload here is one line, as OpenAI's are. `failed` is set while the event at hand is an error.
+    Every payload is one line, as OpenAI's are. `failed` is set while the current event is an error.
     """
 
     def __init__(self) -> None:
@@ -90,7 +92,7 @@ class SseFrames:
         self.failed = False
 
     def feed(self, chunk: bytes) -> Iterable[bytes]:
-        """The payloads that `chunk` completes. Raises ValueError for a line without an end."""
+        """Yield the payloads that `chunk` completes. Raises ValueError for an endless line."""
         if b"\n" not in chunk:
             self._rest.append(chunk)
             self._held += len(chunk)
@@ -111,7 +113,7 @@ class SseFrames:
 
 
 class StreamParser:
-    """What has come of one answer: takes bytes, gives pieces, keeps usage and the reason of its end for last."""
+    """Parses one answer: takes bytes, returns deltas, holds usage and finish for the end."""
 
     def __init__(self, name: str, echo: str) -> None:
         self._name = name
@@ -127,10 +129,10 @@ class StreamParser:
         self.ended: FinishReason | None = None
         self._stop: str | None = None
         self.done = False
-        """Whether the server said that nothing follows."""
+        """True once the server has said that nothing follows."""
 
     def feed(self, chunk: bytes) -> list[Delta]:
-        """The pieces that one read from the network makes. Raises UpstreamError for what is no answer."""
+        """Return the deltas of one network read. Raises UpstreamError for an invalid reply."""
         try:
             for payload in self._frames.feed(chunk):
                 if payload.strip() == b"[DONE]":
@@ -142,7 +144,7 @@ class StreamParser:
         return self._flush()
 
     def finish(self) -> list[Delta]:
-        """Usage and end. Raises EngineBroken where the stream has none."""
+        """Return usage and finish. Raises EngineBroken if the stream broke off."""
         if self.ended is None:
             raise EngineBroken(f"The engine {self._name} broke off before the end of its answer; try again.")
         held = self._echo.rest()
@@ -198,7 +200,7 @@ class StreamParser:
         self._texts.append(content)
 
     def _part(self, part: JSON) -> None:
-        """A typed part, as Mistral's thinking models send them."""
+        """Handle a typed part, as Mistral's reasoning models send them."""
         if part.get("type") == "thinking":
             self._think("".join(str(piece.get("text", "")) for piece in part.get("thinking") or ()))
         else:
@@ -250,7 +252,7 @@ class StreamParser:
 
 
 class _Echo:
-    """Takes a repetition of `text` off the beginning of what comes, and nothing else."""
+    """Strips a repetition of `text` from the start of a stream, and nothing else."""
 
     def __init__(self, text: str) -> None:
         self._left = text
@@ -265,12 +267,12 @@ class _Echo:
             if not self._left:
                 self._held = ""
             return ""
-        whole = text[len(self._left) :] if text.startswith(self._left) else self._held + text
+        text_left = text[len(self._left) :] if text.startswith(self._left) else self._held + text
         self._left = self._held = ""
-        return whole
+        return text_left
 
     def rest(self) -> str:
-        """What was held back as the beginning of a repetition that never came."""
+        """Return what was held back as the start of a repetition that never came."""
         held, self._held = self._held, ""
         return held
 
@@ -287,7 +289,10 @@ def _parse(payload: bytes) -> JSON:
 
 
 def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> TokenUsage | None:
-    """The engine's count, from `usage` or else from llama.cpp's `timings`; vLLM tells of its guesses in `metrics`."""
+    """Return the token usage, from `usage` or else from llama.cpp's `timings`.
+
+    vLLM reports drafted tokens in `metrics`.
+    """
     timings = timings or {}
     cached: int | None = timings.get("cache_n")
     drafted, accepted = _guesses(usage or {}, timings, metrics or {})
@@ -310,7 +315,7 @@ def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> 
 
 
 def _guesses(usage: JSON, timings: JSON, metrics: JSON) -> tuple[int | None, int | None]:
-    """How many tokens were guessed ahead and how many of them were right; None and None where nothing is said."""
+    """Return drafted and accepted tokens; None and None if the engine doesn't say."""
     if "draft_n" in timings:
         return int(timings["draft_n"]), int(timings.get("draft_n_accepted") or 0)
     found: JSON = metrics.get("speculative_decoding") or {}

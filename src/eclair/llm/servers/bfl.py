@@ -1,6 +1,6 @@
-"""Servers among the engines that make pictures and answer nothing: the API of Black Forest Labs.
+"""The API of Black Forest Labs: a server that makes images and doesn't chat.
 
-Drawing with them is the affair of `pictures.bfl`. Here stands which they are, and whether one accepts its key.
+`images/backends` draws with it. This module recognizes it and checks its key.
 """
 
 from __future__ import annotations
@@ -19,25 +19,24 @@ from eclair.schema.ids import Clock
 BFL_NAME = "bfl"
 BFL_HOSTS = ("bfl.ai", "bfl.ml")
 KEY_HEADER = "x-key"
-"""The header in which it wants the key."""
 
 REQUEST_TIMEOUT_S = 20.0
 MAX_REPLY_BYTES = 1 << 20
 
 
 def is_image_only(name: str, url: str) -> bool:
-    """Whether an engine of that name and address is the API of Black Forest Labs, or stands for it under its name."""
+    """Return whether an engine is the API of Black Forest Labs, by its name or host."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     return name == BFL_NAME or any(host == each or host.endswith(f".{each}") for each in BFL_HOSTS)
 
 
 def api_root(url: str) -> str:
-    """The address without the version that people copy along."""
+    """Return the URL without the version that people copy along."""
     return url.rstrip("/").removesuffix("/v1")
 
 
 class CreditsProber:
-    """Asks the API at `url` how many credits are left, which costs none. Made as a `Prober` is."""
+    """Asks the API how many credits are left, which costs none. Used like a `Prober`."""
 
     def __init__(
         self,
@@ -58,7 +57,7 @@ class CreditsProber:
         )
 
     async def run(self) -> AsyncGenerator[Finding | Probe, None]:
-        """What it says, and all of that at the end."""
+        """Yield the finding, then the probe."""
         try:
             outcome, said = await self._ask()
         finally:

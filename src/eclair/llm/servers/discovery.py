@@ -1,4 +1,4 @@
-"""Whether there is a server at an address, which models it lists, and which address was meant where there is none."""
+"""Discovers the API at an address: its models, or the address that was meant."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from eclair.network.client import BrokenReply, HttpClient, Reply, TimedOut, Unre
 LIST_TIMEOUT_S = 8.0
 MAX_LIST_BYTES = 4 << 20
 API_PATHS = ("/v1", "/api/v1", "/openai/v1", "/v1beta/openai")
-"""Where servers have their API, below what people know of the address."""
+"""Paths at which servers have their API, below the address that people know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The models that the server lists. `fault` is a sentence on why it cannot be used, `address` one that would work;
-    `down` says that nobody answered at all."""
+    """The models that the server lists.
+
+    `fault` is a sentence on why it can't be used, `suggested_url` an address that works; with `is_down` nothing
+    answered at all.
+    """
 
     models: tuple[str, ...] = ()
     fault: str | None = None
@@ -30,7 +33,10 @@ class Discovery:
 
 
 async def discover(http: HttpClient, url: str, *, keyed: bool, listless: bool) -> Discovery:
-    """Ask for the list of models. `listless` says that a server may be without one; `keyed` that a key is sent."""
+    """Ask for the list of models.
+
+    With `keyed` a key is sent. With `listless` a server without a list is fine.
+    """
     try:
         async with http.get(f"{url}/models", idle_timeout_s=LIST_TIMEOUT_S) as reply:
             content = await reply.body(MAX_LIST_BYTES)
@@ -39,25 +45,25 @@ async def discover(http: HttpClient, url: str, *, keyed: bool, listless: bool) -
     except Refused as error:
         return Discovery(fault=error.message, is_down=True)
     except (Unreachable, BrokenReply) as error:
-        return Discovery(fault=_unreachable(str(error), url), is_down=True)
-    listed = _listed(content) if reply.status == 200 else None
+        return Discovery(fault=_unreachable_fault(str(error), url), is_down=True)
+    listed = _parse_list(content) if reply.status == 200 else None
     if listed is not None:
         return Discovery(listed)
     if 300 <= reply.status < 400:
-        return _redirected(reply, url)
+        return _redirect_fault(reply, url)
     if reply.status in (401, 403):
         wrong = "does not accept the key, which may have expired; set another" if keyed else "asks for a key; set one"
         return Discovery(fault=f"It {wrong}.")
-    address = await _meant(http, url)
+    address = await _find_api(http, url)
     if address is not None:
         fault = f"There is no such API at this address, but there is at {address}; use that."
         return Discovery(fault=fault, suggested_url=address)
     if listless and reply.status in (404, 405, 501):
         return Discovery()
-    return Discovery(fault=_refused(reply.status, content))
+    return Discovery(fault=_refusal_fault(reply.status, content))
 
 
-def _refused(status: int, content: bytes) -> str:
+def _refusal_fault(status: int, content: bytes) -> str:
     if content.lstrip().startswith(b"<"):
         return "It sends a web page in place of its list of models; check the address, which usually ends in /v1."
     if status == 200:
@@ -71,7 +77,7 @@ def _refused(status: int, content: bytes) -> str:
     return f"It does not list its models: {as_sentence(said or f'status {status}')}"
 
 
-def _unreachable(reason: str, url: str) -> str:
+def _unreachable_fault(reason: str, url: str) -> str:
     low = reason.lower()
     if "self-signed" in low or "self signed" in low:
         return (
@@ -85,8 +91,8 @@ def _unreachable(reason: str, url: str) -> str:
     return f"It cannot be reached: {reason}; check that it runs, and the address."
 
 
-def _redirected(reply: Reply, url: str) -> Discovery:
-    """A redirect is not followed: it would take the key and the question to a server that nobody chose."""
+def _redirect_fault(reply: Reply, url: str) -> Discovery:
+    """Report a redirect. It isn't followed: it would take the key to a server nobody chose."""
     target = urljoin(f"{url}/models", reply.headers.get("Location", ""))
     parts = urlsplit(target)
     if parts.scheme not in ("http", "https") or not parts.path.endswith("/models"):
@@ -98,8 +104,8 @@ def _redirected(reply: Reply, url: str) -> Discovery:
     )
 
 
-async def _meant(http: HttpClient, url: str) -> str | None:
-    """An address of the same server that lists models, or would for the right key."""
+async def _find_api(http: HttpClient, url: str) -> str | None:
+    """Return an address of the same server that lists models, or would with the right key."""
     parts = urlsplit(url)
     bases = dict.fromkeys((url, url.removesuffix("/v1"), f"{parts.scheme}://{parts.netloc}"))
     candidates = dict.fromkeys(f"{base.rstrip('/')}{ending}" for base in bases for ending in API_PATHS)
@@ -111,14 +117,14 @@ async def _meant(http: HttpClient, url: str) -> str | None:
                 content = await reply.body(MAX_LIST_BYTES)
         except (TimedOut, Unreachable, BrokenReply):
             continue
-        listed = reply.status == 200 and _listed(content) is not None
+        listed = reply.status == 200 and _parse_list(content) is not None
         if listed or (reply.status in (401, 403) and content.lstrip().startswith(b"{")):
             return candidate
     return None
 
 
-def _listed(content: bytes) -> tuple[str, ...] | None:
-    """The names in a list of models; None where it is none."""
+def _parse_list(content: bytes) -> tuple[str, ...] | None:
+    """Return the names in a list of models; None if it isn't one."""
     try:
         data: Any = orjson.loads(content)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Servers that were added, as engines. Which there are is the store's affair, and adding them is that of `servers`."""
+"""Added servers as engines. `storage` lists them, `service` adds and changes them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Listing = Callable[[], Awaitable[list[StoredServer]]]
 
 
 Probes = Callable[[], Awaitable[Mapping[str, str]]]
-"""What servers were found to do, as JSON, by their names."""
+"""Returns the stored probe results, as JSON, by server name."""
 
 
 async def no_probes() -> Mapping[str, str]:
@@ -33,15 +33,17 @@ async def no_probes() -> Mapping[str, str]:
 
 
 def vision_models(probe: str | None) -> frozenset[str]:
-    """The model that was seen to see, if that was tried."""
+    """Return the model whose vision was probed with success, if there is one."""
     found: JSON = orjson.loads(probe) if probe is not None else {}
     sees = any(each["feature"] == "vision" and each["outcome"] == "yes" for each in found.get("findings", ()))
     return frozenset([found["model"]]) if sees else frozenset()
 
 
 class UserEngines:
-    """Implements `registry.Added`. An engine stays the same one until its server is changed; one that is gone is
-    closed when the engines are next looked at and its last answer has ended."""
+    """Implements `EngineSource`. An engine is kept until its server is changed.
+
+    The engine of a removed server is closed once its last answer has ended.
+    """
 
     def __init__(
         self,
@@ -62,7 +64,7 @@ class UserEngines:
 
     @classmethod
     def read_once(cls, settings: Settings, gate: OutboundGate) -> UserEngines:
-        """Those that were added until now, without a store that is open."""
+        """Build from the servers added so far, without opening the storage."""
 
         async def listing() -> list[StoredServer]:
             return await asyncio.to_thread(read_added_servers, settings.data_dir)
@@ -70,7 +72,7 @@ class UserEngines:
         return cls(settings, listing, gate=gate)
 
     async def engines(self) -> Mapping[str, Engine | EclairError]:
-        """By name; an error in the place of one whose key cannot be read. Raises StoreError."""
+        """Return engines by name; an error for one whose key can't be read. Raises StoreError."""
         await self._close_idle()
         taken = taken_names(self._settings)
         there = {server.name: server for server in await self._listing()}
@@ -121,18 +123,18 @@ class UserEngines:
 
 
 def taken_names(settings: Settings) -> set[str]:
-    """Names that an added server cannot have."""
+    """Return the names that an added server can't have."""
     return {*RESERVED_NAMES, *settings.engines}
 
 
 def key_binding(name: str, url: str) -> str:
-    """To what a key is bound: its server's name, and where that is."""
+    """Return what a key is bound to: its server's name and address."""
     address = urlsplit(url)
     return f"{name} {address.scheme}://{address.netloc}"
 
 
 def decrypt_key(server: StoredServer, vault: Vault) -> str | None:
-    """The key of a server. Raises SettingsError where it cannot be read."""
+    """Return the key of a server. Raises SettingsError if it can't be read."""
     if server.key is None:
         return None
     try:

@@ -1,7 +1,6 @@
-"""Where an address belongs, as far as that is certain: this machine, this network, a known provider's country.
+"""Locates a server: this machine, this network, or a known provider's country.
 
-The providers are data, in `providers.toml`; which hosts are whose, and in which country, is in
-`network/countries.toml`.
+Providers are listed in `providers.toml`; their hosts and countries in `network/countries.toml`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,10 @@ LocationKind = Literal["machine", "network", "country", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class ModelProvider:
-    """Who serves models. `url` is the usual address; `hosts` and `country` are its organisation's, by name."""
+    """A provider of models. `url` is its usual address.
+
+    `hosts` and `country` come from the organization of the same name.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -35,8 +37,10 @@ class ModelProvider:
 
 @dataclass(frozen=True, slots=True)
 class ServerLocation:
-    """Where a server is. `country` (an ISO code) is known for `country` alone, `provider` where its name is known;
-    `stated` says that it is the owner's word."""
+    """The location of a server. `country` (an ISO code) is set only for the kind `country`.
+
+    `provider` is set if its name is known; with `stated` the owner stated the country.
+    """
 
     kind: LocationKind
     country: str | None = None
@@ -45,12 +49,12 @@ class ServerLocation:
 
     @property
     def code(self) -> str:
-        """As a `Model` has it."""
+        """The location as in `Model.location`."""
         return self.country or self.kind
 
     @property
     def text(self) -> str:
-        """In a few words, such as `FR (Mistral)`."""
+        """The location in a few words, such as `FR (Mistral)`."""
         match self.kind:
             case "machine":
                 return "this machine"
@@ -66,7 +70,7 @@ class ServerLocation:
 
 @cache
 def known_providers() -> tuple[ModelProvider, ...]:
-    """Those that Éclair knows, local servers first."""
+    """List the providers that Éclair knows, local servers first."""
     text = (resources.files("eclair.llm.servers") / "providers.toml").read_text("utf-8")
     rows = TypeAdapter(tuple[ModelProvider, ...]).validate_python(tomllib.loads(text)["provider"])
     known = {row.name: row for row in organizations()}
@@ -77,7 +81,7 @@ def known_providers() -> tuple[ModelProvider, ...]:
 
 
 def locate(url: str, stated: str | None = None) -> ServerLocation:
-    """Where `url` belongs. What the owner `stated` goes before what is known of a name."""
+    """Locate `url`. A country `stated` by the owner overrides what is known."""
     if is_loopback(url):
         return ServerLocation("machine")
     host = (urlsplit(url).hostname or "").rstrip(".")

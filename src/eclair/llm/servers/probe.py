@@ -1,7 +1,7 @@
-"""What a server can really do: each ability is tried by a small request of its own, and nothing is believed unseen.
+"""Probes what a server can do: each feature is tried with a small request of its own.
 
-"No" is what a server says, or shows by ignoring what it was asked; "failed" is where that cannot be told. Keeping what
-was found is left to `servers`.
+"no" means that a server refuses or ignores a feature; "failed" that it couldn't be tried. `service` stores the
+results.
 """
 
 from __future__ import annotations
@@ -35,24 +35,23 @@ Feature = Literal[
 Outcome = Literal["yes", "no", "failed"]
 
 FIRST_ANSWER_TIMEOUT_S = 60.0
-"""Seconds that the first answer may take, for which a model may have to be loaded."""
+"""For the first answer, for which a model may have to be loaded."""
 REQUEST_TIMEOUT_S = 20.0
-"""Seconds for every other request, between two bytes."""
+"""For every other request, between two bytes."""
 MAX_REPLY_BYTES = 4 << 20
 MAX_MODELS_TRIED = 3
-"""Models of its list that are asked before a server is said not to have them."""
+"""Models of its list that are tried before the server is reported not to have them."""
 
 UNSUPPORTED_STATUSES = frozenset({400, 404, 405, 415, 422, 501})
-"""Statuses by which a server says that it does not do this."""
+"""Statuses with which servers reject a feature."""
 
 RED_SQUARE = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAAKElEQVR42u3NQQkAAAgAsesf1Bym8CEM"
     "9l9TpxIIBAKBQCAQCARfggVrMpguoai4CwAAAABJRU5ErkJggg=="
 )
-"""A red square."""
 RED_WORDS = ("red", "rouge", "rot", "crimson", "scarlet")
 LONG_PROMPT = "The lighthouse keeper wrote down the wind, the tide and the names of the ships that passed. " * 60
-"""Over a thousand tokens: some keep no shorter beginning of a prompt."""
+"""Over a thousand tokens: some servers don't cache shorter prefixes."""
 
 WEATHER_TOOL: JSON = {
     "type": "function",
@@ -79,7 +78,7 @@ COUNT_SCHEMA: JSON = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether the server has an ability; `detail` says why not, or is empty."""
+    """The outcome for one feature; `detail` says why not, or is empty."""
 
     feature: Feature
     outcome: Outcome
@@ -88,8 +87,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What was found, in millisecond `at` since 1970, at `url`, with `model`. `fault` is why the server is of no use,
-    `address` one that would be; `notes` are what it says of itself and is not so."""
+    """All findings, made at `at` (milliseconds since 1970), on `url`, with `model`.
+
+    `fault` is why the server can't be used, `address` one that works; `notes` are what the server claims wrongly.
+    """
 
     at: int
     url: str
@@ -102,7 +103,7 @@ class Probe:
 
 @dataclass(slots=True)
 class _Reply:
-    """A reply: its status, its text, what is wrong with it where it is none."""
+    """A reply: its status, its body, and the fault if there was none."""
 
     status: int = 0
     content: bytes = b""
@@ -111,7 +112,7 @@ class _Reply:
 
     @property
     def data(self) -> JSON:
-        """Empty where it is no JSON object."""
+        """The JSON object of the body; empty if it is none."""
         try:
             found: Any = orjson.loads(self.content)
         except orjson.JSONDecodeError:
@@ -119,7 +120,7 @@ class _Reply:
         return found if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
     def choice(self, *path: str) -> Any:
-        """What stands at that path in its first choice."""
+        """Return the value at a path within the first choice."""
         return _at(self.data, "choices", 0, *path)
 
     @property
@@ -134,7 +135,7 @@ class _Reply:
 
 @dataclass(slots=True)
 class _Chat:
-    """A streamed answer as it came."""
+    """A streamed answer as it arrived."""
 
     frames: list[JSON] = field(default_factory=list[JSON])
     streamed: bool = False
@@ -153,8 +154,10 @@ class _Chat:
 
 
 class Prober:
-    """Tries the server at `url`, through `gate`; `models` are those that it need not list, `country` is where its owner
-    says that it belongs."""
+    """Probes the server at `url`, through `gate`.
+
+    `models` need not be in its list; `country` is what its owner stated.
+    """
 
     def __init__(
         self,
@@ -175,21 +178,21 @@ class Prober:
         self._notes: list[str] = []
 
     async def run(self) -> AsyncGenerator[Finding | Probe, None]:
-        """Each as it is found, and all of them at the end."""
+        """Yield each finding as it is made, then the probe."""
         try:
             reached = await discover(self._http, self._url, keyed=self._key is not None, listless=bool(self._models))
             if reached.fault is not None:
                 yield self._find("answers", "failed" if reached.is_down else "no", reached.fault)
-                yield self._whole(None, reached.fault, reached.suggested_url)
+                yield self._result(None, reached.fault, reached.suggested_url)
                 return
             model, chat, fault = await self._first_answer(reached)
             if chat is None:
                 yield self._find("answers", "failed", fault)
-                yield self._whole(model, fault)
+                yield self._result(model, fault)
                 return
             yield self._find("answers", "yes")
-            yield self._seen("streams", chat.streamed, "It sends its answers whole.")
-            yield self._seen("usage", chat.usage, "It does not count tokens.")
+            yield self._find_bool("streams", chat.streamed, "It sends its answers whole.")
+            yield self._find_bool("usage", chat.usage, "It does not count tokens.")
             tries: list[Callable[[str], Awaitable[Finding]]] = [
                 self._tools,
                 self._json_schema,
@@ -201,9 +204,9 @@ class Prober:
             for attempt in tries:
                 yield await attempt(model)
             yield await self._embeddings(reached, model)
-            if await self._draws():
+            if await self._makes_images():
                 self._notes.append("It makes pictures too.")
-            yield self._whole(model)
+            yield self._result(model)
         finally:
             await self._http.close()
 
@@ -212,15 +215,15 @@ class Prober:
         self._findings.append(found)
         return found
 
-    def _seen(self, feature: Feature, seen: bool, otherwise: str) -> Finding:
+    def _find_bool(self, feature: Feature, seen: bool, otherwise: str) -> Finding:
         return self._find(feature, "yes" if seen else "no", "" if seen else otherwise)
 
-    def _whole(self, model: str | None, fault: str | None = None, address: str | None = None) -> Probe:
+    def _result(self, model: str | None, fault: str | None = None, address: str | None = None) -> Probe:
         at = int(self._clock() * 1000)
         return Probe(at, self._url, model, tuple(self._findings), fault, address, tuple(self._notes))
 
     async def _first_answer(self, reached: Discovery) -> tuple[str, _Chat | None, str]:
-        """The model that answers, its answer, and else why none does."""
+        """Return the model that answers, its answer, or else why none does."""
         candidates = [*self._models, *(name for name in reached.models if not _embeds(name))]
         if not candidates:
             return "", None, "It lists no model that answers; name one with `--model`."
@@ -259,7 +262,7 @@ class Prober:
             "stream_options": {"include_usage": True},
         }
         got = await self._post(f"{self._url}/chat/completions", body, FIRST_ANSWER_TIMEOUT_S)
-        if got.status in (400, 422) and "stream_options" in got.said:  # some refuse what they do not know
+        if got.status in (400, 422) and "stream_options" in got.said:  # some refuse unknown fields
             del body["stream_options"]
             got = await self._post(f"{self._url}/chat/completions", body, FIRST_ANSWER_TIMEOUT_S)
         chat = _Chat()
@@ -279,12 +282,12 @@ class Prober:
         got = await self._chat(model, ask, 200, tools=[WEATHER_TOOL], tool_choice="required")
         if got.status in UNSUPPORTED_STATUSES:
             got = await self._chat(model, ask, 200, tools=[WEATHER_TOOL])
-        return self._judged("tools", got, bool(got.choice("message", "tool_calls")), "It takes tools and calls none.")
+        return self._judge("tools", got, bool(got.choice("message", "tool_calls")), "It takes tools and calls none.")
 
     async def _json_schema(self, model: str) -> Finding:
         got = await self._chat(model, "Say hello.", 100, response_format=COUNT_SCHEMA)
         count: Any = _object(got.text.encode()).get("count")
-        return self._judged("json_schema", got, isinstance(count, int), "It takes a schema and does not keep to it.")
+        return self._judge("json_schema", got, isinstance(count, int), "It takes a schema and does not keep to it.")
 
     async def _vision(self, model: str) -> Finding:
         picture = {"type": "image_url", "image_url": {"url": RED_SQUARE}}
@@ -293,18 +296,18 @@ class Prober:
         if got.status >= 500 and any(word in got.said.lower() for word in ("image", "vision", "multimodal", "mmproj")):
             return self._find("vision", "no", got.said)
         seen = any(colour in got.text.lower() for colour in RED_WORDS)
-        return self._judged("vision", got, seen, "It takes a picture and does not see it.")
+        return self._judge("vision", got, seen, "It takes a picture and does not see it.")
 
     async def _logprobs(self, model: str) -> Finding:
         got = await self._chat(model, "Hello", 4, logprobs=True, top_logprobs=1)
         found = bool(got.choice("logprobs", "content"))
-        return self._judged("logprobs", got, found, "It takes the wish and gives none.")
+        return self._judge("logprobs", got, found, "It takes the wish and gives none.")
 
     async def _prefix_cache(self, model: str) -> Finding:
         got = await self._chat(model, LONG_PROMPT, 1)
         if got.status == 200:
             got = await self._chat(model, LONG_PROMPT, 1)
-        return self._judged(
+        return self._judge(
             "prefix_cache", got, _cached(got.data) > 0, "It does not say that it read anything from a cache."
         )
 
@@ -312,24 +315,24 @@ class Prober:
         root = self._url.removesuffix("/v1")
         got = await self._post(f"{root}/tokenize", {"model": model, "prompt": "Hello", "content": "Hello"})
         found = isinstance(got.data.get("count"), int) or bool(got.data.get("tokens"))
-        return self._judged("tokenize", got, found, "It does not count the tokens of a text.")
+        return self._judge("tokenize", got, found, "It does not count the tokens of a text.")
 
     async def _embeddings(self, reached: Discovery, model: str) -> Finding:
         named = next((name for name in (*self._models, *reached.models) if _embeds(name)), model)
         got = await self._post(f"{self._url}/embeddings", {"model": named, "input": "Hello"})
         found = bool(_at(got.data, "data", 0, "embedding"))
-        return self._judged("embeddings", got, found, "It sends no vectors.")
+        return self._judge("embeddings", got, found, "It sends no vectors.")
 
-    async def _draws(self) -> bool:
-        """Whether it has a route for pictures. A wish without words is refused by whoever has, and costs nothing."""
+    async def _makes_images(self) -> bool:
+        """Return whether it can make images. A request without a prompt is refused, and free."""
         got = await self._post(f"{self._url}/images/generations", {})
         return got.status in (400, 422) and "prompt" in got.said.lower()
 
-    def _judged(self, feature: Feature, got: _Reply, found: bool, ignored: str) -> Finding:
+    def _judge(self, feature: Feature, got: _Reply, found: bool, ignored: str) -> Finding:
         if got.fault:
             return self._find(feature, "failed", got.fault)
         if got.status == 200:
-            return self._seen(feature, found, ignored)
+            return self._find_bool(feature, found, ignored)
         if got.status in UNSUPPORTED_STATUSES:
             return self._find(feature, "no", got.said)
         return self._find(feature, "failed", got.said)
@@ -337,7 +340,7 @@ class Prober:
     async def _post(self, url: str, body: JSON, deadline: float = REQUEST_TIMEOUT_S) -> _Reply:
         try:
             async with (
-                asyncio.timeout(2 * deadline),  # however slowly it sends
+                asyncio.timeout(2 * deadline),  # bounds a slow trickle too
                 self._http.post(url, orjson.dumps(body), idle_timeout_s=deadline, keep_alive=False) as reply,
             ):
                 return _Reply(reply.status, await reply.body(MAX_REPLY_BYTES), key=self._key)
@@ -352,7 +355,7 @@ def _object(text: bytes) -> JSON:
 
 
 def _cached(data: JSON) -> int:
-    """Tokens that were read from a cache: OpenAI's field, DeepSeek's, llama.cpp's."""
+    """Return the tokens read from a cache, by OpenAI's, DeepSeek's or llama.cpp's field."""
     counts = (
         _at(data, "usage", "prompt_tokens_details", "cached_tokens"),
         _at(data, "usage", "prompt_cache_hit_tokens"),
@@ -362,7 +365,7 @@ def _cached(data: JSON) -> int:
 
 
 def _at(value: Any, *path: str | int) -> Any:
-    """What stands at `path` in some JSON, whatever that is; None where there is no such place."""
+    """Return the value at `path` in JSON; None if there is none."""
     for step in path:
         match value:
             case dict() if isinstance(step, str):
@@ -375,12 +378,12 @@ def _at(value: Any, *path: str | int) -> Any:
 
 
 def _embeds(model: str) -> bool:
-    """Whether a model's name says that it makes vectors."""
+    """Return whether a model makes embeddings, by its name."""
     name = model.lower()
     return any(part in name for part in ("embed", "bge-", "e5-", "gte-", "rerank"))
 
 
 def _same(asked: str, answered: str) -> bool:
-    """Whether the two are names of one model: a path, a version or a date may come before or after it."""
-    one, other = (name.lower().rpartition("/")[2].removesuffix(".gguf") for name in (asked, answered))
-    return one.startswith(other) or other.startswith(one) or "latest" in one
+    """Return whether two names mean one model: with a path, version or date around it."""
+    first, second = (name.lower().rpartition("/")[2].removesuffix(".gguf") for name in (asked, answered))
+    return first.startswith(second) or second.startswith(first) or "latest" in first

@@ -1,6 +1,6 @@
-"""OpenAI-compatible servers: those of the settings file, and those that are added, changed, probed and removed here.
+"""Model servers: lists those of the settings; adds, changes, probes and removes others.
 
-What is typed becomes a checked value by the functions below. How a server answers is its engine's affair.
+The functions below validate input. `openai/engine` talks to the servers.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _HOST = re.compile(r"(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))*\.?", re.A
 _PROBE = TypeAdapter(Probe)
 
 API_CALLS = ("/chat/completions", "/completions", "/models", "/embeddings")
-"""What people copy along with an address."""
+"""Paths that people copy along with an address."""
 
 UNENCRYPTED = "What is asked travels unencrypted; use https."
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server as it is shown: never its key, only whether there is one. `problem` says why it cannot be used."""
+    """A server as it is displayed: without its key. `problem` says why it can't be used."""
 
     name: str
     url: str
@@ -61,8 +61,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerChange:
-    """What is to be another about a server; None stays. An empty `key` or `country`, or a `context` of 0, takes it
-    away."""
+    """Changes to a server; None leaves a value.
+
+    An empty `key` or `country`, or a `context` of 0, removes it.
+    """
 
     url: str | None = None
     key: str | None = None
@@ -72,7 +74,7 @@ class ServerChange:
 
 
 class ServerService:
-    """The servers. Those that are tried are called through `gate`."""
+    """The model servers. They are probed through `gate`."""
 
     def __init__(
         self,
@@ -90,47 +92,49 @@ class ServerService:
         self._clock = clock
 
     async def all(self) -> list[Server]:
-        """Those of the settings file, then those that were added. Raises StoreError."""
+        """List the servers of the settings, then added ones. Raises StoreError."""
         probes = await self._storage.servers.list_probes()
-        return _shown(self._settings, await self._storage.servers.list_servers(), self._vault, probes)
+        return _all_servers(self._settings, await self._storage.servers.list_servers(), self._vault, probes)
 
     async def get(self, name: str) -> Server:
-        """Raises NotFound."""
+        """Return a server. Raises NotFound."""
         for server in await self.all():
             if server.name == name:
                 return server
         raise NotFound(f"There is no engine {name!r}; `eclair engines` lists those that there are.")
 
     async def add(self, name: str, change: ServerChange) -> Server:
-        """Keep a new one. Raises InvalidInput, Conflict where its name is taken, SettingsError where no key can be
-        kept."""
+        """Add a server.
+
+        Raises InvalidInput, Conflict if its name is taken, SettingsError if keys can't be stored.
+        """
         name = check_name(name)
         if name in taken_names(self._settings):
             raise Conflict(f"The name {name!r} is taken by an engine of the settings; choose another.")
         if change.url is None:
             raise InvalidInput("An engine needs its address.", param="url")
         blank = StoredServer(name, check_url(change.url), None, (), None, None, int(self._clock() * 1000))
-        await self._storage.servers.add_server(self._changed(blank, change))
+        await self._storage.servers.add_server(self._apply(blank, change))
         return await self.get(name)
 
     async def change(self, name: str, change: ServerChange) -> Server:
-        """A key goes no further than where it was given for: with another host, it has to be given again.
+        """Change a server. With another host, its key is dropped and has to be given again.
 
         Raises what `add` raises, and NotFound.
         """
         self._refuse_settings(name)
-        await self._storage.servers.edit_server(name, lambda server: self._changed(server, change))
+        await self._storage.servers.edit_server(name, lambda server: self._apply(server, change))
         return await self.get(name)
 
     async def remove(self, name: str) -> None:
-        """Raises NotFound, and Conflict for one of the settings file."""
+        """Remove an added server. Raises NotFound, and Conflict for one of the settings."""
         self._refuse_settings(name)
         await self._storage.servers.delete_server(name)
 
     async def probe(self, name: str) -> AsyncGenerator[Finding | Probe, None]:
-        """Try what a server can do: each finding as it comes, then all of them, which are kept.
+        """Probe a server: yields each finding, then the probe, which is stored.
 
-        Raises NotFound, and SettingsError where its key cannot be read.
+        Raises NotFound, and SettingsError if its key can't be read.
         """
         server = await self.get(name)
         key, models = await self._access(name)
@@ -156,7 +160,7 @@ class ServerService:
         if name in self._settings.engines:
             raise Conflict(f"The engine {name!r} is in the settings; change it there (`eclair config` says where).")
 
-    def _changed(self, server: StoredServer, change: ServerChange) -> StoredServer:
+    def _apply(self, server: StoredServer, change: ServerChange) -> StoredServer:
         if change.url is not None:
             url = check_url(change.url)
             moved = key_binding(server.name, url) != key_binding(server.name, server.url)
@@ -176,12 +180,12 @@ class ServerService:
 
 
 def read_servers(settings: Settings) -> list[Server]:
-    """All of them, read without opening the store; without what was found out about them. Raises StoreError."""
-    return _shown(settings, read_added_servers(settings.data_dir), Vault.configured(settings), {})
+    """List all servers without opening the storage, and without probes. Raises StoreError."""
+    return _all_servers(settings, read_added_servers(settings.data_dir), Vault.configured(settings), {})
 
 
 def check_name(text: str) -> str:
-    """Raises InvalidInput."""
+    """Return the name if it is valid. Raises InvalidInput."""
     if not _NAME.fullmatch(text):
         raise InvalidInput(
             f"An engine's name is 1 to {MAX_NAME_CHARS} letters, digits, dots, dashes and underscores, "
@@ -192,7 +196,7 @@ def check_name(text: str) -> str:
 
 
 def check_url(text: str) -> str:
-    """The base address of an API in its usual form, without what a call adds. Raises InvalidInput."""
+    """Return the base URL of an API in its usual form. Raises InvalidInput."""
     text = text.strip()
     shown = text if len(text) <= 80 else f"{text[:80]}…"
     if len(text) > MAX_FIELD_CHARS or not text.isprintable() or any(letter.isspace() for letter in text):
@@ -218,7 +222,7 @@ def check_url(text: str) -> str:
 
 
 def check_key(text: str) -> str:
-    """Raises InvalidInput, in which the key does not stand."""
+    """Return the key, stripped. Raises InvalidInput, without the key in its message."""
     text = text.strip()
     if len(text) > MAX_FIELD_CHARS or not all("!" <= letter <= "~" for letter in text):
         raise InvalidInput(
@@ -228,7 +232,7 @@ def check_key(text: str) -> str:
 
 
 def check_models(names: Sequence[str]) -> tuple[str, ...]:
-    """Raises InvalidInput."""
+    """Return the names, stripped, without duplicates. Raises InvalidInput."""
     for name in names:
         if not name.strip() or len(name) > 200 or not name.isprintable():
             raise InvalidInput("A model's name is 1 to 200 characters on one line.", param="models")
@@ -236,7 +240,7 @@ def check_models(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_country(text: str) -> str | None:
-    """An ISO code, or None for an empty text. Raises InvalidInput."""
+    """Return an ISO code, or None for an empty text. Raises InvalidInput."""
     text = text.strip().upper()
     if text and not re.fullmatch("[A-Z]{2}", text):
         raise InvalidInput("A country is given by its two letters, such as FR.", param="country")
@@ -244,7 +248,7 @@ def check_country(text: str) -> str | None:
 
 
 def url_note(url: str) -> str | None:
-    """What is to be known about an address."""
+    """Return a warning about a URL; None if there is nothing to warn about."""
     return UNENCRYPTED if url.startswith("http:") and not is_loopback(url) else None
 
 
@@ -253,12 +257,14 @@ def _is_host(host: str) -> bool:
 
 
 def configured_servers(settings: Settings, probes: Mapping[str, str] = MappingProxyType({})) -> list[Server]:
-    """Those of the settings."""
+    """List the servers of the settings."""
     return [_configured(name, server, probes) for name, server in settings.engines.items()]
 
 
-def _shown(settings: Settings, added: Sequence[StoredServer], vault: Vault, probes: Mapping[str, str]) -> list[Server]:
-    """Those of the settings, then those that were added."""
+def _all_servers(
+    settings: Settings, added: Sequence[StoredServer], vault: Vault, probes: Mapping[str, str]
+) -> list[Server]:
+    """List the servers of the settings, then added ones."""
     taken = taken_names(settings)
     return configured_servers(settings, probes) + [
         _added(server, vault, probes) for server in added if server.name not in taken
@@ -276,7 +282,7 @@ def _configured(name: str, server: EngineSettings, probes: Mapping[str, str]) ->
         location=locate(server.url),
         note=url_note(server.url),
         problem=None,
-        probe=_probed(probes.get(name), server.url.rstrip("/")),
+        probe=_parse_probe(probes.get(name), server.url.rstrip("/")),
     )
 
 
@@ -296,12 +302,12 @@ def _added(server: StoredServer, vault: Vault, probes: Mapping[str, str]) -> Ser
         location=locate(server.url, server.country),
         note=url_note(server.url),
         problem=problem,
-        probe=_probed(probes.get(server.name), server.url),
+        probe=_parse_probe(probes.get(server.name), server.url),
     )
 
 
-def _probed(body: str | None, url: str) -> Probe | None:
-    """What was found at this very address; an older Éclair may have kept another form of it."""
+def _parse_probe(body: str | None, url: str) -> Probe | None:
+    """Return the stored probe if it is of this URL and readable."""
     if body is None:
         return None
     try:

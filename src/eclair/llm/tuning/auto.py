@@ -1,7 +1,7 @@
-"""Tuning by itself: once, after a model's first answer and a long calm, its layout is chosen, which brings most.
+"""Tunes models automatically: their layout, once, when the machine is idle.
 
-It works at the lowest priority, and ends at once when somebody asks; what `eclair tune` measures besides wants a
-person who leaves the machine alone meanwhile.
+It starts after a model's first answer, runs at the lowest priority, and stops at once for an answer. The rest of what
+`eclair tune` measures needs a person who leaves the machine alone meanwhile.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from eclair.util.background import IdleScheduler
 from eclair.util.cpu import available_cores
 
 CALM_S = 120.0
-"""Seconds without an answer, and with little else at work on the machine, after which it begins."""
+"""Seconds without an answer, and with a low load, before it starts."""
 
 MAX_OTHER_LOAD = 0.3
-"""The part of the machine that other programs may use then."""
+"""The share of the machine that other programs may use then."""
 
 MAX_FILE_BYTES = 1 << 30
-"""Bytes of a model's file beyond which its owner should decide: the work takes long, and as much of the disk."""
+"""Larger models are left to their owner: tuning takes long, and as much disk again."""
 
 MAX_ATTEMPTS = 3
-"""How often it begins with a model anew when answers interrupt it."""
+"""How often it starts over with a model when answers interrupt it."""
 
 log = logging.getLogger(__name__)
 
 
 class AutoTuner:
-    """`start` before use, `close` at the end."""
+    """Tunes models in the background. Call `start` before use, `close` at the end."""
 
     def __init__(self, settings: Settings, engine: LocalEngine, idle: IdleScheduler, calm: float = CALM_S) -> None:
         self._settings = settings
@@ -49,14 +49,14 @@ class AutoTuner:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._tune_for_ever(), name="tune models")
+        self._task = asyncio.create_task(self._run(), name="tune models")
 
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    async def _tune_for_ever(self) -> None:
+    async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._calm / 2)
             if self._idle.idle_seconds() < self._calm or os.getloadavg()[0] > MAX_OTHER_LOAD * available_cores():
@@ -65,11 +65,11 @@ class AutoTuner:
                 await self._tune(model)
 
     def _untuned(self) -> list[InstalledModel]:
-        """Models that have answered and that nobody has tuned for this machine."""
-        here = installed.installed_models(catalog.load_entries(self._settings.catalog), self._settings.data_dir)
+        """Return models that have answered and have no tuning for this machine."""
+        models = installed.installed_models(catalog.load_entries(self._settings.catalog), self._settings.data_dir)
         return [
             model
-            for id, model in here.items()
+            for id, model in models.items()
             if id in self._engine.answered
             and self._attempts.get(id, 0) < MAX_ATTEMPTS
             and model.size <= MAX_FILE_BYTES
@@ -88,14 +88,14 @@ class AutoTuner:
                 return
             log.info("%s runs %s from now on", model.entry.name, found.choice.layout)
             if found.choice != TuningChoice():
-                await self._load_anew(id)
+                await self._reload(id)
         except EclairError as error:
             log.info("%s is not tuned: %s", model.entry.name, error.message)
-        except Exception:  # a bug of ours: it is logged whole, and the model runs as before
+        except Exception:  # a bug of ours: log it; the model runs as before
             self._attempts[id] = MAX_ATTEMPTS
             log.exception("%s is not tuned", model.entry.name)
 
-    async def _load_anew(self, model: str) -> None:
+    async def _reload(self, model: str) -> None:
         try:
             await self._engine.release(model)
         except Conflict:

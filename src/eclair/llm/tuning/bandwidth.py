@@ -1,8 +1,6 @@
-"""How many bytes a second this machine reads from memory: the limit of a model that reads all of itself for every
-token.
+"""Measures the memory bandwidth: the limit of a model that reads all weights per token.
 
-libc's `memchr` looks for a byte that is not there, with the widest instructions that the processor has; no compiler
-is needed.
+libc's `memchr` searches for a byte that isn't there, with the CPU's widest instructions; no compiler is needed.
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ import threading
 import time
 
 ROUND_S = 0.1
-"""Seconds of a measurement."""
 
 ROUNDS = 6
 MIN_BYTES = 8 << 20
@@ -21,7 +18,10 @@ FILLING = b"\x01" * (1 << 20)
 
 
 def measure_bandwidth(size: int, threads: int) -> float:
-    """Bytes a second with which so many threads together read `size` bytes again and again: the best of some rounds."""
+    """Measure the bytes per second that `threads` together read: the best of some rounds.
+
+    They read `size` bytes again and again.
+    """
     size = max(size, MIN_BYTES)
     with mmap.mmap(-1, size) as memory:
         for at in range(0, size, len(FILLING)):  # a page that was never written is no memory

@@ -1,9 +1,9 @@
-"""Compiles the embedded engine for this machine's processor, from the sources of the very package that is installed.
+"""Compiles the embedded engine for this CPU, from the sources of the installed package.
 
-They gain Éclair's own kernels (`native/`), for processors that llama.cpp's own serve less well. The package's
-build runs in a process of its own, which reads one line of JSON (`Order`) from standard input, writes how far it is, a
-share a line, and ends with all that it has started when standard input does. What it makes gets its name when it is
-whole. It fetches nothing itself: what it needs was brought before, through the door.
+They gain Éclair's kernels (`native/`), for CPUs that llama.cpp's own serve less well. The build runs in a process of
+its own, which takes a `BuildJob`, reports progress in percent, and ends with all its children when its parent does.
+The result is renamed when it is complete. The build itself has no network: its files are fetched before, through the
+gate.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SOURCES = PackageFile(
     size=37722765,
     sha256="c17ee1163006f70726abb9f72137830818f3d8cb60bfc34cb232d08428eaa22b",
 )
-"""Of the version that requirements.lock has; llama.cpp's sources are in it."""
+"""Sources of the version in requirements.lock; llama.cpp's are included."""
 
 BUILD_FILES = (
     SOURCES,
@@ -61,20 +61,21 @@ BUILD_FILES = (
         sha256="0f1a137bb5d6811e96a79bb0486798aeae9b9c6efc24b389659cebb0ee396cb9",
     ),
 )
-"""The sources, and what their build asks for; compiler, cmake and make are the system's."""
+"""The sources and their build dependencies; compiler, cmake and make are the system's."""
 
 CMAKE_OPTIONS = ("-DLLAMA_LLGUIDANCE=OFF", "-DLLAMA_BUILD_BORINGSSL=OFF", "-DLLAMA_OPENSSL=OFF", "-DLLAMA_BUILD_UI=OFF")
-"""Without what its build would fetch from elsewhere: forms of JSON are kept to by llama.cpp's own grammars, and its
-server needs no TLS on this machine."""
+"""Turns off what the build would download.
+
+llama.cpp's own grammars enforce JSON schemas, and its server needs no TLS on loopback."""
 
 MIN_FREE_BYTES = 2 << 30
-"""Bytes of disk that it needs meanwhile."""
+"""Disk space needed during the build."""
 
 OBJECT_FILES = 197
-"""Files that it compiles, by which is told how far it is."""
+"""Object files of a build, for its progress."""
 
 COMPILE_PERCENT = 90
-"""Of a hundred parts, those after which they are compiled; then comes what ties them to Python."""
+"""Progress once all are compiled; the Python binding follows."""
 
 NICE = 10
 LOG_FILE = "build.log"
@@ -84,8 +85,10 @@ _OBJECT = re.compile(rb"^\s*\[\s*\d{1,3}%\] Building C")
 
 @dataclass(frozen=True, slots=True)
 class BuildJob:
-    """Install `sources`, with our kernels, into `target`; the folder `files` has what its build asks for, and `work` is
-    for what lies about meanwhile."""
+    """Install `sources`, with our kernels, into `target`.
+
+    The folder `files` has the build dependencies, and `work` is for temporary files.
+    """
 
     sources: str
     files: str
@@ -94,7 +97,7 @@ class BuildJob:
     log: str
 
 
-ORDERS = Codec(BuildJob)
+JOB_CODEC = Codec(BuildJob)
 
 
 async def build_engine(
@@ -105,11 +108,11 @@ async def build_engine(
     index: PackageIndex | None = None,
     gate: OutboundGate = CLOSED_GATE,
 ) -> Path:
-    """The folder of the engine compiled for this processor, unless it is there. `report` hears what is done, and how
-    much of how much. Somebody must hold `tuned.locked`. Cancelled or killed, it leaves nothing that counts.
+    """Compile the engine for this CPU unless it exists; return its folder.
 
-    Raises EngineMissing where a tool is missing or the build fails, and ModelMissing where a file cannot be fetched or
-    the disk is full.
+    `report` gets the step, and what is done of what total. The caller must hold `profile.tuning_lock`. Cancelled or
+    killed, it leaves nothing that counts. Raises EngineMissing if a tool is missing or the build fails, and
+    ModelMissing if a file can't be fetched or the disk is full.
     """
     target = profile.compiled_folder(data_dir)
     if profile.is_compiled(data_dir):
@@ -124,7 +127,7 @@ async def build_engine(
                 f"{target.parent} has {format_size(free)} free and compiling the engine needs "
                 f"{format_size(MIN_FREE_BYTES)}; make room, or tune without --build."
             )
-        await _bring(files, work, index, gate, report)
+        await _fetch_files(files, work, index, gate, report)
         await _compile(files[0], work, data_dir / "logs" / LOG_FILE, report)
         (work / "made").replace(target)
     except OSError as error:
@@ -148,36 +151,36 @@ def _check_tools() -> None:
         )
 
 
-async def _bring(
+async def _fetch_files(
     files: Sequence[PackageFile],
     work: Path,
     index: PackageIndex | None,
     gate: OutboundGate,
     report: Callable[[str, int, int], object],
 ) -> None:
-    """Raises ModelMissing and OSError."""
+    """Fetch the files. Raises ModelMissing and OSError."""
     index = index or await pip_index.read_pip_index()
-    total, before = sum(packed.size for packed in files), 0
+    total, before = sum(file.size for file in files), 0
 
-    def tell(progress: DownloadProgress) -> None:
+    def report_progress(progress: DownloadProgress) -> None:
         report("Fetching the engine's sources", before + progress.done, total)
 
     downloads = index.downloads(gate)
     try:
-        for packed in files:
-            await wheels.fetch_package_file(packed, work, index, downloads, report=tell)
-            before += packed.size
+        for file in files:
+            await wheels.fetch_package_file(file, work, index, downloads, report=report_progress)
+            before += file.size
     finally:
         await downloads.close()
 
 
 async def _compile(sources: PackageFile, work: Path, log: Path, report: Callable[[str, int, int], object]) -> None:
-    """Raises EngineMissing."""
+    """Run the build process. Raises EngineMissing."""
     what = "Compiling the engine"
     report(what, 0, 100)
-    order = BuildJob(str(work / sources.file), str(work), str(work / "made"), str(work / "tmp"), str(log))
+    job = BuildJob(str(work / sources.file), str(work), str(work / "made"), str(work / "tmp"), str(log))
     try:
-        await run_task("eclair.llm.tuning.build", order, ORDERS, lambda done: report(what, done, 100))
+        await run_task("eclair.llm.tuning.build", job, JOB_CODEC, lambda done: report(what, done, 100))
     except TaskFailed as failure:
         raise EngineMissing(
             f"The engine could not be compiled ({failure}); {log} has all of it. It runs as it came."
@@ -186,35 +189,35 @@ async def _compile(sources: PackageFile, work: Path, log: Path, report: Callable
 
 def main() -> None:
     os.setpgid(0, 0)
-    serve_task(ORDERS, _work, lambda: os.killpg(0, signal.SIGKILL))  # the compilers too
+    serve_task(JOB_CODEC, _run_job, lambda: os.killpg(0, signal.SIGKILL))  # the compilers too
 
 
-def _work(order: BuildJob, report: Report) -> None:
-    """Raises TaskFailed."""
+def _run_job(job: BuildJob, report: Report) -> None:
+    """Carry out a job. Raises TaskFailed."""
     os.nice(NICE)
-    work = Path(order.work)
+    work = Path(job.work)
     work.mkdir()
-    Path(order.log).parent.mkdir(parents=True, exist_ok=True)
+    Path(job.log).parent.mkdir(parents=True, exist_ok=True)
     try:
-        folder = unpack_sources(Path(order.sources), work)
-        patches.apply(folder)
+        folder = unpack_sources(Path(job.sources), work)
+        patches.apply_patches(folder)
     except (OSError, tarfile.TarError, EngineMissing) as error:
-        Path(order.log).write_text(f"{error}\n", encoding="utf-8")
+        Path(job.log).write_text(f"{error}\n", encoding="utf-8")
         raise TaskFailed(str(error)) from error
     environment = {
         **os.environ,
         "CMAKE_ARGS": " ".join(CMAKE_OPTIONS),
         "CMAKE_GENERATOR": "Unix Makefiles",  # which says how far it is
         "PIP_CONFIG_FILE": os.devnull,
-        "TMPDIR": order.work,
+        "TMPDIR": job.work,
     }
     command = [sys.executable, "-m", "pip", "install", "--verbose", "--isolated", "--disable-pip-version-check"]
-    command += ["--no-index", "--find-links", order.files, "--no-cache-dir", "--no-deps", "--no-compile"]
-    command += ["--target", order.target, str(folder)]
+    command += ["--no-index", "--find-links", job.files, "--no-cache-dir", "--no-deps", "--no-compile"]
+    command += ["--target", job.target, str(folder)]
     lines: deque[bytes] = deque(maxlen=20)
     done = 0
     with (
-        Path(order.log).open("wb") as log,
+        Path(job.log).open("wb") as log,
         subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as pip,
@@ -227,21 +230,21 @@ def _work(order: BuildJob, report: Report) -> None:
                 done += 1
                 report(min(done, OBJECT_FILES) * COMPILE_PERCENT // OBJECT_FILES)
     if pip.returncode != 0:
-        raise TaskFailed(_fault(lines) or "it does not say why")
+        raise TaskFailed(_error_line(lines) or "it does not say why")
 
 
 def unpack_sources(sources: Path, into: Path) -> Path:
-    """The one folder that the archive holds. Raises OSError and TarError."""
+    """Unpack the archive; return its folder. Raises OSError and TarError."""
     with tarfile.open(sources) as archive:
         archive.extractall(into, filter="data")
     return into / sources.name.removesuffix(".tar.gz")
 
 
-def _fault(lines: Sequence[bytes]) -> str:
-    """The line that says most of what went wrong."""
+def _error_line(lines: Sequence[bytes]) -> str:
+    """Return the most telling line of the log."""
     texts = [line.decode(errors="replace") for line in lines if line]
-    told = [text for text in texts if "error" in text.lower() and "subprocess" not in text.lower()]
-    return (told or texts or [""])[0][:300]
+    errors = [text for text in texts if "error" in text.lower() and "subprocess" not in text.lower()]
+    return (errors or texts or [""])[0][:300]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""How fast models would write on this machine: measured where they were, else reckoned, else the limit that memory
-sets."""
+"""Expected speeds of models on this machine: measured, estimated, or an upper limit."""
 
 from __future__ import annotations
 
@@ -14,15 +13,18 @@ from eclair.models.catalog import CatalogEntry
 from eclair.settings import Settings
 
 MIN_BYTES_PER_TOKEN = 50_000_000
-"""Bytes that a model reads for a token, below which its speed tells little of others."""
+"""A model that reads less per token tells little about others."""
 
 Basis = Literal["measured", "reckoned", "limit"]
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedSpeed:
-    """Tokens a second. `reckoned` is from how fast the models that were measured here read their weights; `limit` is
-    what the memory's bandwidth allows, of which an engine reaches a part."""
+    """Tokens per second.
+
+    "reckoned" is estimated from how fast measured models read their weights; "limit" is what the memory bandwidth
+    allows, of which an engine reaches a part.
+    """
 
     rate: float
     basis: Basis
@@ -30,14 +32,14 @@ class ExpectedSpeed:
 
 @dataclass(frozen=True, slots=True)
 class SpeedEstimator:
-    """What is known of this machine: the models that were measured, and its bandwidth in bytes a second."""
+    """The measured models of this machine, and its memory bandwidth in bytes per second."""
 
     measured: Mapping[str, Tuning]
     bandwidth: float | None
 
     @classmethod
     def from_profiles(cls, settings: Settings, bandwidth: float | None = None) -> SpeedEstimator:
-        """From what `eclair tune` kept, and a bandwidth that was measured just now. Reads the disk."""
+        """Build from the tunings and a bandwidth measured just now. Reads the disk."""
         measured: dict[str, Tuning] = {}
         for id, model in installed.installed_models(catalog.load_entries(settings.catalog), settings.data_dir).items():
             found = profile.find_tuning(settings.data_dir, id, model.path)
@@ -46,7 +48,7 @@ class SpeedEstimator:
         return cls(measured, bandwidth or max((found.bandwidth for found in measured.values()), default=None))
 
     def estimate(self, entry: CatalogEntry, size: int | None) -> ExpectedSpeed | None:
-        """What a model with a file of so many bytes would do; None where nothing tells."""
+        """Estimate a model's speed from its file size; None if nothing tells."""
         if entry.id in self.measured:
             return ExpectedSpeed(self.measured[entry.id].after.decode, "measured")
         if size is None:
@@ -59,7 +61,7 @@ class SpeedEstimator:
 
 
 def describe_speed(expected: ExpectedSpeed | None) -> str:
-    """Such as `about 12 tokens/s`; empty for None."""
+    """Describe a speed, such as `about 12 tokens/s`; empty for None."""
     if expected is None:
         return ""
     rate = f"{expected.rate:.0f}" if expected.rate >= 10 else f"{expected.rate:.1f}"

@@ -1,6 +1,6 @@
-"""How fast a model is with a given choice: an engine of its own, asked by turns with other choices.
+"""Measures the speed of a model with given options, on an engine of its own.
 
-Speeds are those that llama.cpp states of its own work, so that neither HTTP nor loading is in them.
+Speeds are llama.cpp's own timings, so that HTTP and loading aren't included.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from eclair.util.cpu import available_cores
 
 CONTEXT_TOKENS = 1024
 MAX_PROMPT_TOKENS = 512
-"""Tokens of a prompt whose reading is measured; fewer where a model takes longer than PATIENCE for it."""
+"""Tokens of the prompt; fewer if a model needs longer than MAX_SAMPLE_S for it."""
 LONG_PROMPT_FACTOR = 8
-"""How many times as many stand before an answer whose question brings a document."""
+"""How much longer a prompt with a document is."""
 MAX_ANSWER_TOKENS = 48
 MAX_SAMPLE_S = 1.0
 REPEATED_TOKENS = 24
-"""Tokens that a text says again and again where guesses are measured."""
+"""Tokens of the text that repeats itself, where drafting is measured."""
 EXCHANGE_PROMPT_TOKENS, EXCHANGE_ANSWER_TOKENS = 400, 150
-"""Tokens of a usual exchange, by which choices are compared."""
+"""Tokens of a typical exchange, by which options are compared."""
 
 WORDS = (
     "river",
@@ -60,27 +60,27 @@ class TuningEngine:
     client: OpenAIEngine
 
     async def complete(self, body: JSON) -> JSON:
-        """llama.cpp's own completion, greedy and without a cache. Raises UpstreamError."""
+        """Call llama.cpp's completion, greedy and without a cache. Raises UpstreamError."""
         return await self._fetch("completion", {"cache_prompt": False, "temperature": 0, **body})
 
     async def tokenize(self, text: str) -> list[int]:
-        """The text as the model's tokens. Raises UpstreamError."""
+        """Return the tokens of a text. Raises UpstreamError."""
         found: list[int] = (await self._fetch("tokenize", {"content": text}))["tokens"]
         return found
 
     async def measure_speed(self, size: SampleSize) -> Speed:
-        """One sample of its speed. No prompt is like another, so that nothing of it is in a cache."""
+        """Measure its speed once. Every prompt is different, so that no cache helps."""
         long = await self.time_exchange(size.prompt_tokens, size.answer_tokens)
         short = await self.time_exchange(8, size.answer_tokens)
         return Speed(long["prompt_per_second"], short["predicted_per_second"], long["predicted_per_second"])
 
     async def time_exchange(self, read: int, written: int) -> JSON:
-        """llama.cpp's timings of reading and writing so many tokens. Raises UpstreamError."""
+        """Return llama.cpp's timings for so many tokens read and written. Raises UpstreamError."""
         tokens = (await self.tokenize(random_prose(read)))[:read]
         return (await self.complete({"prompt": tokens, "n_predict": written, "ignore_eos": True}))["timings"]
 
     async def time_repetition(self, size: SampleSize) -> JSON:
-        """llama.cpp's timings of going on with a text that says the same again and again. Raises UpstreamError."""
+        """Return llama.cpp's timings for a text that repeats itself. Raises UpstreamError."""
         part = (await self.tokenize(random_prose(REPEATED_TOKENS)))[:REPEATED_TOKENS]
         tokens = part * max(2, (size.prompt_tokens - size.answer_tokens) // REPEATED_TOKENS)
         return (await self.complete({"prompt": tokens, "n_predict": 2 * size.answer_tokens, "ignore_eos": True}))[
@@ -93,14 +93,14 @@ class TuningEngine:
 
 @dataclass(frozen=True, slots=True)
 class SampleSize:
-    """How many tokens a sample reads and writes."""
+    """The tokens that a measurement reads and writes."""
 
     prompt_tokens: int = MAX_PROMPT_TOKENS
     answer_tokens: int = MAX_ANSWER_TOKENS
 
     @classmethod
     async def fit(cls, loaded: TuningEngine) -> SampleSize:
-        """What the model does in about PATIENCE seconds each."""
+        """Fit the size to what the model does in about MAX_SAMPLE_S seconds each."""
         await loaded.time_exchange(32, 8)
         tried = await loaded.time_exchange(32, 8)
         return cls(
@@ -109,7 +109,7 @@ class SampleSize:
         )
 
     def with_long_prompt(self, context: int) -> SampleSize:
-        """As with a document in the question, if the model has room for that in its context."""
+        """Return the size with a prompt as long as a document, within the model's context."""
         return replace(
             self,
             prompt_tokens=max(
@@ -119,12 +119,12 @@ class SampleSize:
 
     @property
     def window(self) -> int:
-        """Tokens of the context that it needs."""
+        """The context that it needs, in tokens."""
         return max(CONTEXT_TOKENS, self.prompt_tokens + self.answer_tokens + 8)
 
 
 def random_prose(tokens: int) -> str:
-    """At least so many tokens of words in an order that has not been before."""
+    """Return at least `tokens` tokens of words in random order."""
     return " ".join(secrets.choice(WORDS) for _ in range(tokens))
 
 
@@ -136,14 +136,14 @@ async def open_tuning_engine(
     parallel: int = 1,
     nice: int = 0,
     window: int = CONTEXT_TOKENS,
-    guesses: DraftMode = "none",
+    drafting: DraftMode = "none",
 ) -> AsyncGenerator[TuningEngine]:
-    """An engine with the file at `path` and that choice, for as long as the block lasts; `window` is its context. It
-    guesses as `guesses` says, whatever the choice.
+    """Open an engine with the file at `path` and these options, for the block.
 
-    Raises EngineUnavailable where it does not start.
+    `window` is its context. It drafts as `guesses` says, whatever the choice. Raises EngineUnavailable if it doesn't
+    start.
     """
-    guess = DRAFT_SETTINGS[guesses]
+    guess = DRAFT_SETTINGS[drafting]
     order = LlamaServerOptions(
         model=str(path),
         name="tuning",
@@ -175,7 +175,7 @@ async def open_tuning_engine(
 
 
 def exchange_seconds(speed: Speed) -> float:
-    """Seconds that a usual exchange takes."""
+    """Return the seconds of a typical exchange."""
     return EXCHANGE_PROMPT_TOKENS / speed.prefill + EXCHANGE_ANSWER_TOKENS * (0.5 / speed.decode + 0.5 / speed.deep)
 
 

@@ -1,4 +1,4 @@
-"""Puts Éclair's kernels (`native/llama.cpp`) into llama.cpp's sources before these are compiled."""
+"""Adds Éclair's kernels (`native/llama.cpp`) to llama.cpp's sources before the build."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eclair.errors import EngineMissing
 from eclair.llm.local import native
 
 LLAMA_CPP = "thirdparty/llama.cpp"
-"""Where the package's sources have llama.cpp."""
+"""The path of llama.cpp within the package's sources."""
 
 KERNELS = f"{LLAMA_CPP}/ggml/src/ggml-cpu"
 
@@ -28,8 +28,8 @@ class Hunk:
     new: str
 
 
-def hunks(patch: str) -> Iterator[Hunk]:
-    """Read a unified diff. Line numbers are ignored: `old` says where a change belongs."""
+def parse_hunks(patch: str) -> Iterator[Hunk]:
+    """Parse a unified diff. Line numbers are ignored: `old` locates a change."""
     _, *parts = _FILE.split(patch)
     for file, body in zip(parts[::2], parts[1::2], strict=True):
         for hunk in _HUNK.split(body)[1:]:
@@ -38,14 +38,14 @@ def hunks(patch: str) -> Iterator[Hunk]:
             yield Hunk(file, old, new)
 
 
-def apply(folder: Path) -> None:
-    """Patch the package's sources in `folder`, and add the kernels beside llama.cpp's own.
+def apply_patches(folder: Path) -> None:
+    """Patch the package's sources in `folder`, and add the kernels.
 
-    Raises OSError, and EngineMissing where the sources are of another version; then nothing has changed.
+    Raises OSError, and EngineMissing if the sources are of another version; then nothing has changed.
     """
     texts: dict[Path, str] = {}
     for patch in native.patches():
-        for hunk in hunks(patch.read_text(encoding="utf-8")):
+        for hunk in parse_hunks(patch.read_text(encoding="utf-8")):
             path = folder / LLAMA_CPP / hunk.file
             text = texts.get(path) or path.read_text(encoding="utf-8")
             if text.count(hunk.old) != 1:

@@ -1,9 +1,7 @@
-"""Whether a model answers as well in another layout: our own small set of texts, questions and documents, asked of
-both.
+"""Compares a model's quality in two layouts: a small set of texts, questions and documents.
 
-The texts decide, as they measure finely: every token's probability counts, and both layouts are told the same ones.
-The questions and documents are few, so that only a plain fall shows in them; they are there to catch what texts do
-not show.
+The texts decide, since they measure finely: every token's probability counts, and both layouts get the same ones.
+There are few questions and documents, so that only a plain loss shows in them; they catch what texts don't.
 """
 
 from __future__ import annotations
@@ -27,11 +25,12 @@ from eclair.llm.tuning.measure import TuningEngine
 
 MAX_CONCURRENT_QUESTIONS = 8
 GIVEN_TOKENS = 6
-"""Tokens of a text that are given before it is told on."""
+"""Tokens of a text that are given as a prompt."""
 
 MAX_LOSS_NATS = 0.02
-"""Nats a token that a layout may lose: texts surprise it by two in a hundred more, which is twice what the set's noise
-is. Q4_0 loses eight times as much with the embedded model."""
+"""The loss per token that a layout may have: twice the noise of this set.
+
+Q4_0 loses eight times as much with the embedded model."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,7 +38,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class ExamAnswers:
-    """What one layout said: nats a token text by text, and whether each question, document and its facts were right."""
+    """The results of one layout: nats per token for each text, and what was correct."""
 
     nats: tuple[float, ...]
     english: tuple[bool, ...]
@@ -49,14 +48,14 @@ class ExamAnswers:
 
 
 async def examine(loaded: TuningEngine, report: Callable[[int, int], object]) -> ExamAnswers:
-    """Ask everything; `report` hears how much of how much is done. Raises UpstreamError."""
-    asked = _set()
+    """Ask everything; `report` gets what is done of what total. Raises UpstreamError."""
+    asked = _load_questions()
     done, total = 0, sum(len(rows) for rows in asked.values())
 
     async def each(work: Callable[[T], Awaitable[R]], rows: Sequence[T]) -> tuple[R, ...]:
         room = asyncio.Semaphore(MAX_CONCURRENT_QUESTIONS)
 
-        async def one(row: T) -> R:
+        async def ask(row: T) -> R:
             nonlocal done
             async with room:
                 result = await work(row)
@@ -64,9 +63,9 @@ async def examine(loaded: TuningEngine, report: Callable[[int, int], object]) ->
             report(done, total)
             return result
 
-        return tuple(await asyncio.gather(*map(one, rows)))
+        return tuple(await asyncio.gather(*map(ask, rows)))
 
-    nats = await each(lambda text: _nats(loaded, text), asked["texts"])
+    nats = await each(lambda text: _nats_per_token(loaded, text), asked["texts"])
     english = await each(lambda row: _answer(loaded, row), asked["english"])
     german = await each(lambda row: _answer(loaded, row), asked["german"])
     documents = await each(lambda row: _document(loaded, row), asked["documents"])
@@ -74,7 +73,7 @@ async def examine(loaded: TuningEngine, report: Callable[[int, int], object]) ->
 
 
 def compare(answers: ExamAnswers, before: ExamAnswers) -> Quality:
-    """What a layout's answers are worth beside those of the file as it came."""
+    """Rate a layout's answers against those of the original file."""
     losses = [new - old for new, old in zip(answers.nats, before.nats, strict=True)]
     return Quality(
         nats=fmean(answers.nats),
@@ -89,7 +88,7 @@ def compare(answers: ExamAnswers, before: ExamAnswers) -> Quality:
 
 
 def find_loss(answers: ExamAnswers, before: ExamAnswers) -> str | None:
-    """Why a layout is not as good as the file as it came; None where it is."""
+    """Return why a layout is worse than the original file; None if it isn't."""
     quality = compare(answers, before)
     if quality.worse > MAX_LOSS_NATS:
         return f"expects texts less well ({quality.worse:+.3f} ± {quality.error:.3f} nats a token)"
@@ -98,27 +97,27 @@ def find_loss(answers: ExamAnswers, before: ExamAnswers) -> str | None:
         ("valid JSON", answers.json, before.json),
         ("facts in JSON", answers.facts, before.facts),
     ):
-        if _fallen(new, old):
+        if _has_lost(new, old):
             return f"{name}: {sum(new)} in place of {sum(old)} of {len(old)} right"
     return None
 
 
-def _fallen(new: Iterable[bool], old: Iterable[bool]) -> bool:
-    """Whether more was lost than chance would have it: a sign test at about two standard deviations."""
+def _has_lost(new: Iterable[bool], old: Iterable[bool]) -> bool:
+    """Return whether significantly more was lost than won: a sign test at two sigma."""
     pairs = list(zip(new, old, strict=True))
     lost, won = sum(b and not a for a, b in pairs), sum(a and not b for a, b in pairs)
     return lost - won > 2 * math.sqrt(lost + won)
 
 
-async def _nats(loaded: TuningEngine, text: str) -> float:
-    """How surprised the model is by a token of the text, on average. A grammar admits that text alone."""
+async def _nats_per_token(loaded: TuningEngine, text: str) -> float:
+    """Return the average nats per token of the text, which a grammar forces."""
     tokens = await loaded.tokenize(text)
-    told = tokens[GIVEN_TOKENS:]
+    continuation = tokens[GIVEN_TOKENS:]
     reply = await loaded.complete(
         {
             "prompt": tokens[:GIVEN_TOKENS],
-            "grammar": "root ::= " + " ".join(f"<[{token}]>" for token in told),
-            "n_predict": len(told),
+            "grammar": "root ::= " + " ".join(f"<[{token}]>" for token in continuation),
+            "n_predict": len(continuation),
             "n_probs": 1,
         }
     )
@@ -127,17 +126,17 @@ async def _nats(loaded: TuningEngine, text: str) -> float:
 
 async def _answer(loaded: TuningEngine, row: Sequence[str]) -> bool:
     passage, question, expected = row
-    said = (await _asked(loaded, f"{passage}\n\n{question}", 24)).lower()
+    said = (await _ask(loaded, f"{passage}\n\n{question}", 24)).lower()
     return any(word.lower() in said for word in expected.split("|"))
 
 
 async def _document(loaded: TuningEngine, row: Sequence[Any]) -> tuple[bool, bool]:
-    """Whether what is extracted is a whole document, and whether it holds the facts."""
+    """Return whether the extraction is valid JSON, and whether it holds the facts."""
     text, name, place, number = row
     ask = f"{text}\n\nWho is it, where, and how old? Answer as JSON with name, place and number."
     form = {"type": "json_schema", "json_schema": {"schema": _SCHEMA}}
     try:
-        found: Any = orjson.loads(await _asked(loaded, ask, 80, response_format=form))
+        found: Any = orjson.loads(await _ask(loaded, ask, 80, response_format=form))
     except (orjson.JSONDecodeError, EngineBroken):  # llama.cpp refuses some of what is no document by itself
         return False, False
     return True, name in found["name"] and place in found["place"] and found["number"] == number
@@ -152,7 +151,7 @@ _SCHEMA = {
 }
 
 
-async def _asked(loaded: TuningEngine, question: str, tokens: int, **more: Any) -> str:
+async def _ask(loaded: TuningEngine, question: str, tokens: int, **more: Any) -> str:
     body: JSON = {
         "messages": [{"role": "user", "content": question}],
         "temperature": 0,
@@ -166,5 +165,5 @@ async def _asked(loaded: TuningEngine, question: str, tokens: int, **more: Any) 
 
 
 @cache
-def _set() -> dict[str, list[Any]]:
+def _load_questions() -> dict[str, list[Any]]:
     return tomllib.loads(resources.files("eclair.llm.tuning").joinpath("quality.toml").read_text("utf-8"))

@@ -1,8 +1,8 @@
-"""Tuning a model: what is tried, in which order, and what is chosen.
+"""Tunes a model: tries options and chooses the best.
 
-First the engine that was compiled for this processor, where there is one, then the layout, as it brings most, then what
-concerns the engine. Candidates take turns, and a gain below the noise is no gain. Nothing is kept before the end, so
-that it may be broken off at any time.
+First the compiled engine, if there is one, then the layout, which matters most, then the engine's options. Candidates
+are measured in turns, and a gain within the noise doesn't count. Nothing is saved before the end, so that tuning can
+be cancelled at any time.
 """
 
 from __future__ import annotations
@@ -43,16 +43,18 @@ from eclair.util.cpu import available_cores
 
 ROUNDS = 5
 MIN_GAIN = 1.05
-"""A gain below this is none: the same choice against itself drifts by three in a hundred."""
+"""A smaller gain is noise: one choice measured against itself drifts by 3 %."""
 
 MAX_DRIFT = 0.25
-"""A drift beyond which other programs have disturbed the measurement: a quiet machine's is below a tenth."""
+"""A larger drift means that other programs disturbed the measurement.
+
+A quiet machine drifts by less than a tenth."""
 
 BUSY_SHARE = 0.1
-"""The part of the time for which another program is taken to keep a core busy, when threads are chosen."""
+"""The assumed share of time in which another program keeps a core busy."""
 
 BUSY_SPEED_SHARE = 0.5
-"""What a thread more leaves of the speed beside such a program, as measured on two cores, where it is not tried."""
+"""Speed share that one more thread leaves beside such a program, measured on two cores."""
 
 BUSY_PROGRAM = """
 import os, sys, threading
@@ -61,25 +63,25 @@ while True: pass
 """
 
 CURRENT = "now"
-"""What candidates are measured against."""
+"""The name of the option that candidates are measured against."""
 
 MIN_DRAFTED_TOKENS = 24
-"""Guessed tokens from which on their cost is known well enough."""
+"""Drafted tokens from which on their cost is known well enough."""
 
 COMPILED_ENGINE = "compiled for this processor"
-"""The trial of the engine that was compiled here."""
+"""The name of the compiled engine's trial."""
 
 NO_GAIN = "no gain beyond the noise"
 
 K = TypeVar("K", bound=str)
 
 Speeds = dict[str, list[Speed]]
-"""The samples of each candidate, round by round."""
+"""The samples of each candidate, one per round."""
 
 
 @dataclass(frozen=True, slots=True)
 class TuningStep:
-    """What tuning is doing: `done` of `total` in this step."""
+    """Progress of tuning: `done` of `total` in this step."""
 
     what: str
     done: int
@@ -88,7 +90,7 @@ class TuningStep:
 
 ReportStep = Callable[[TuningStep], object]
 CompileEngine = Callable[[Callable[[str, int, int], object]], Awaitable[object]]
-"""Compiles the engine, and reports what it does, and how much of how much is done."""
+"""Compiles the engine; reports the step, and what is done of what total."""
 
 
 async def tune(
@@ -101,12 +103,12 @@ async def tune(
     nice: int = 0,
     compiling: CompileEngine | None = None,
 ) -> Tuning:
-    """Find how the model runs best here, and keep that: its layout and the threads that write, and if `thorough` all
-    else. `compiling` has the engine compiled for this processor first; one that is there already is tried anyway.
+    """Find how the model runs best here, and save that.
 
-    Raises ModelMissing where its file or the disk is at fault, UpstreamError where the engine is, EngineMissing where
-    it cannot be compiled, and Conflict where somebody else tunes, or where nobody asked for it (not `thorough`) and
-    other programs disturb it.
+    It tunes the layout and the decoding threads, and with `thorough` everything else. `compiling` compiles the engine
+    first; an existing one is tried anyway. Raises ModelMissing if its file or the disk fails, UpstreamError if the
+    engine does, EngineMissing if it can't be compiled, and Conflict if another tuning is running, or if other
+    programs disturb one that isn't `thorough`.
     """
     with profile.tuning_lock(settings.data_dir):
         try:
@@ -138,14 +140,14 @@ class _TuningRun:
         self._report(TuningStep("Reading memory", 0, 1))
         async with self._loaded(TuningChoice()) as engine:
             self._size = await SampleSize.fit(engine)
-        choice = await self._layout(contents, await self._engine())
-        choice = await self._threads(choice, thorough=thorough)
+        choice = await self._choose_layout(contents, await self._choose_engine())
+        choice = await self._choose_threads(choice, thorough=thorough)
         usual, self._size = self._size, self._size.with_long_prompt(self._model.entry.context or 0)
         if thorough:
-            choice = await self._settings_of(choice)
-        choice = await self._guesses(choice)
+            choice = await self._choose_options(choice)
+        choice = await self._choose_drafting(choice)
         self._size = usual
-        before, after = await self._confirmed(choice)
+        before, after = await self._measure_choice(choice)
         read = bytes_per_token(contents, choice.layout)
         return Tuning(
             machine=profile.machine_id(),
@@ -161,42 +163,44 @@ class _TuningRun:
             twice=duplicated_bytes(contents) if profile.supports_kernels() else 0,
         )
 
-    async def _engine(self) -> TuningChoice:
-        """The engine that was compiled for this processor, if it is faster and answers as well."""
+    async def _choose_engine(self) -> TuningChoice:
+        """Choose the compiled engine if it is faster and answers as well."""
         if not profile.is_compiled(self._settings.data_dir):
             return TuningChoice()
         name, choice = COMPILED_ENGINE, TuningChoice(is_compiled=True)
-        speeds = await self._by_turns("Trying the compiled engine", {CURRENT: TuningChoice(), name: choice})
+        speeds = await self._measure_in_turns("Trying the compiled engine", {CURRENT: TuningChoice(), name: choice})
         if name not in speeds:
             return TuningChoice()
-        if not _real(speeds[name], speeds[CURRENT]):
-            self._add(name, speeds, name, NO_GAIN)
+        if not _is_faster(speeds[name], speeds[CURRENT]):
+            self._add_trial(name, speeds, name, NO_GAIN)
             return TuningChoice()
-        return choice if await self._as_good(name, speeds, name, choice) else TuningChoice()
+        return choice if await self._keeps_quality(name, speeds, name, choice) else TuningChoice()
 
-    async def _layout(self, contents: GgufContents, now: TuningChoice) -> TuningChoice:
-        """The fastest layout that answers as well as the file as it came."""
-        whole = len(installed.shard_names(self._model.path.name)) == 1
-        names = [row.name for row in candidate_layouts(contents) if whole and self._fits(contents, row)]
+    async def _choose_layout(self, contents: GgufContents, now: TuningChoice) -> TuningChoice:
+        """Choose the fastest layout that answers as well as the original file."""
+        is_single_file = len(installed.shard_names(self._model.path.name)) == 1
+        names = [row.name for row in candidate_layouts(contents) if is_single_file and self._fits(contents, row)]
         if not names:
             return now
         for name in names:
-            await self._make(name)
+            await self._write_layout(name)
         choices = {name: replace(now, layout=name) for name in names}
-        speeds = await self._by_turns("Trying layouts", {CURRENT: now, **choices})
+        speeds = await self._measure_in_turns("Trying layouts", {CURRENT: now, **choices})
         chosen = now
         for name in _fastest_first(speeds):
             if chosen != now:
-                self._add(f"layout {name}", speeds, name, f"no faster than {chosen.layout}")
-            elif not _real(speeds[name], speeds[CURRENT]):
-                self._add(f"layout {name}", speeds, name, NO_GAIN)
-            elif await self._as_good(f"layout {name}", speeds, name, choices[name]):
+                self._add_trial(f"layout {name}", speeds, name, f"no faster than {chosen.layout}")
+            elif not _is_faster(speeds[name], speeds[CURRENT]):
+                self._add_trial(f"layout {name}", speeds, name, NO_GAIN)
+            elif await self._keeps_quality(f"layout {name}", speeds, name, choices[name]):
                 chosen = choices[name]
         return chosen
 
-    async def _settings_of(self, choice: TuningChoice) -> TuningChoice:
-        """Flash attention, keys and values, threads: each against what is done now, the winners together. A long
-        question is read for that, as it is there that they differ."""
+    async def _choose_options(self, choice: TuningChoice) -> TuningChoice:
+        """Choose flash attention, the KV format and prompt threads; combine what wins.
+
+        Each is measured with a long prompt, which is where they differ.
+        """
         changes: dict[str, dict[str, Any]] = {
             "flash attention off": {"flash_attention": "off"},
             "keys and values in q8_0": {"kv_type": "q8_0"},
@@ -205,100 +209,113 @@ class _TuningRun:
             half = available_cores() // 2
             changes[f"prompts read by {half} threads"] = {"prompt_threads": half}
         options = {name: replace(choice, **change) for name, change in changes.items()}
-        speeds = await self._by_turns("Trying the engine's settings", {CURRENT: choice, **options})
+        speeds = await self._measure_in_turns("Trying the engine's settings", {CURRENT: choice, **options})
         for name in _fastest_first(speeds):
             together = replace(choice, **changes[name])
-            if not _real(speeds[name], speeds[CURRENT]):
-                self._add(name, speeds, name, NO_GAIN)
+            if not _is_faster(speeds[name], speeds[CURRENT]):
+                self._add_trial(name, speeds, name, NO_GAIN)
             elif together.flash_attention == "off" and together.kv_type != "f16":
-                self._add(name, speeds, name, "not with what brings more: such keys and values need flash attention")
+                self._add_trial(
+                    name, speeds, name, "not with what brings more: such keys and values need flash attention"
+                )
             elif "kv_type" not in changes[name]:
-                self._add(name, speeds, name, "faster", chosen=True)
+                self._add_trial(name, speeds, name, "faster", chosen=True)
                 choice = together
-            elif await self._as_good(name, speeds, name, together):
+            elif await self._keeps_quality(name, speeds, name, together):
                 choice = together
         return choice
 
-    async def _threads(self, choice: TuningChoice, *, thorough: bool) -> TuningChoice:
-        """More threads that write, or fewer, where that pays beside a busy neighbour too: they wait for each other all
-        the time. A neighbour is made for that if `thorough`, and else thought of as one that halves the speed."""
-        most = available_cores()
-        counts = sorted({1, 2, most // 2, most} - {0, choice.decode_threads}) if most > 1 else []
+    async def _choose_threads(self, choice: TuningChoice, *, thorough: bool) -> TuningChoice:
+        """Choose the decoding threads, allowing for a busy neighbor: threads wait for each other.
+
+        With `thorough` a busy program is started for that; else it is assumed to halve the speed.
+        """
+        available = available_cores()
+        counts = sorted({1, 2, available // 2, available} - {0, choice.decode_threads}) if available > 1 else []
         if not counts:
             return choice
         options = {
             f"{count} thread{'s write' if count > 1 else ' writes'}": replace(choice, decode_threads=count)
             for count in counts
         }
-        alone = await self._by_turns("Trying threads", {CURRENT: choice, **options})
-        quiet = {name: _written(alone[name], alone[CURRENT]) for name in options if name in alone}
-        busy = await self._beside(choice, options) if thorough else dict.fromkeys(options, BUSY_SPEED_SHARE)
-        spent = {name: (1 - BUSY_SHARE) / quiet[name] + BUSY_SHARE / busy[name] for name in quiet if name in busy}
-        if not spent:
+        alone = await self._measure_in_turns("Trying threads", {CURRENT: choice, **options})
+        alone_gains = {name: _decode_gain(alone[name], alone[CURRENT]) for name in options if name in alone}
+        busy_gains = (
+            await self._gains_beside_busy_program(choice, options)
+            if thorough
+            else dict.fromkeys(options, BUSY_SPEED_SHARE)
+        )
+        times = {
+            name: (1 - BUSY_SHARE) / alone_gains[name] + BUSY_SHARE / busy_gains[name]
+            for name in alone_gains
+            if name in busy_gains
+        }
+        if not times:
             return choice
-        best = min(spent, key=lambda name: spent[name])
-        for name in spent:
-            verdict = f"writes x {quiet[name]:.2f} alone"
+        best = min(times, key=lambda name: times[name])
+        for name in times:
+            verdict = f"writes x {alone_gains[name]:.2f} alone"
             if thorough:
-                verdict += f", x {busy[name]:.2f} beside a program that keeps a core busy"
-            self._add(name, alone, name, verdict, chosen=name == best and spent[best] < 1 / MIN_GAIN)
-        return options[best] if spent[best] < 1 / MIN_GAIN else choice
+                verdict += f", x {busy_gains[name]:.2f} beside a program that keeps a core busy"
+            self._add_trial(name, alone, name, verdict, chosen=name == best and times[best] < 1 / MIN_GAIN)
+        return options[best] if times[best] < 1 / MIN_GAIN else choice
 
-    async def _beside(self, choice: TuningChoice, options: Mapping[str, TuningChoice]) -> dict[str, float]:
-        """How much faster each option writes than `choice` while another program keeps a core busy."""
+    async def _gains_beside_busy_program(
+        self, choice: TuningChoice, options: Mapping[str, TuningChoice]
+    ) -> dict[str, float]:
+        """Measure how much faster each option decodes than `choice` beside a busy program."""
         drift = self._drift
-        async with _neighbour():
-            speeds = await self._by_turns("Trying threads beside a busy program", {CURRENT: choice, **options})
+        async with _busy_program():
+            speeds = await self._measure_in_turns("Trying threads beside a busy program", {CURRENT: choice, **options})
         self._drift = drift
-        return {name: _written(speeds[name], speeds[CURRENT]) for name in options if name in speeds}
+        return {name: _decode_gain(speeds[name], speeds[CURRENT]) for name in options if name in speeds}
 
-    async def _guesses(self, choice: TuningChoice) -> TuningChoice:
-        """How far ahead is guessed: what is the fastest for usual answers, as a guessed token costs here after a long
-        question."""
+    async def _choose_drafting(self, choice: TuningChoice) -> TuningChoice:
+        """Choose how far to draft: the fastest for typical answers at the measured cost."""
         entry = self._model.entry
         seeing = installed.projector_of(self._model.path) is not None
         if self._settings.speculation == "off" or entry.speculation == "none" or seeing:
             return choice
-        taken: dict[DraftMode, list[JSON]] = {way: [] for way in DRAFT_SETTINGS}
-        for way in self._turns("Trying guesses", taken, self._rounds // 2 + 1):
-            async with self._loaded(choice, window=self._size.window, guesses=way) as engine:
-                taken[way].append(await engine.time_repetition(self._size))
+        timings: dict[DraftMode, list[JSON]] = {mode: [] for mode in DRAFT_SETTINGS}
+        for mode in self._alternate("Trying guesses", timings, self._rounds // 2 + 1):
+            async with self._loaded(choice, window=self._size.window, drafting=mode) as engine:
+                timings[mode].append(await engine.time_repetition(self._size))
         costs: dict[DraftMode, float] = {
-            way: found for way, rows in taken.items() if (found := draft_cost(rows, taken["none"])) is not None
+            mode: found for mode, rows in timings.items() if (found := draft_cost(rows, timings["none"])) is not None
         }
         if not costs:
             return choice
-        gains: dict[DraftMode, float] = {way: DRAFT_SETTINGS[way].speedup(each) for way, each in costs.items()}
-        best = max(gains, key=lambda way: gains[way])
+        gains: dict[DraftMode, float] = {mode: DRAFT_SETTINGS[mode].speedup(each) for mode, each in costs.items()}
+        best = max(gains, key=lambda mode: gains[mode])
         best = best if gains[best] >= 1 else "none"
-        for way, gain in gains.items():
-            what = f"guesses of {DRAFT_SETTINGS[way].draft_tokens} tokens"
-            verdict = f"a guessed token takes {costs[way]:.2f} of one that is written"
-            self._trials.append(Trial(what, None, gain, verdict, way == best))
+        for mode, gain in gains.items():
+            what = f"guesses of {DRAFT_SETTINGS[mode].draft_tokens} tokens"
+            verdict = f"a guessed token takes {costs[mode]:.2f} of one that is written"
+            self._trials.append(Trial(what, None, gain, verdict, mode == best))
         return replace(choice, drafting=best, draft_cost=costs.get(best, min(costs.values())))
 
-    async def _as_good(self, what: str, speeds: Speeds, name: str, choice: TuningChoice) -> bool:
-        """Whether the model answers as well with that choice as it did as it came."""
+    async def _keeps_quality(self, what: str, speeds: Speeds, name: str, choice: TuningChoice) -> bool:
+        """Return whether the model answers as well with that choice as it did originally."""
         before, now = await self._answers(TuningChoice()), await self._answers(choice)
         fault = quality.find_loss(now, before)
         worth = quality.compare(now, before)
-        self._add(what, speeds, name, fault or "answers as well", chosen=fault is None, worth=worth)
+        self._add_trial(what, speeds, name, fault or "answers as well", chosen=fault is None, worth=worth)
         return fault is None
 
-    async def _confirmed(self, choice: TuningChoice) -> tuple[Speed, Speed]:
-        """The speed as it was and as it is now, by turns."""
+    async def _measure_choice(self, choice: TuningChoice) -> tuple[Speed, Speed]:
+        """Measure the speed before and after, in turns."""
         if choice == TuningChoice():
-            speed = median_speed((await self._by_turns("Measuring the choice", {CURRENT: choice}))[CURRENT])
+            speed = median_speed((await self._measure_in_turns("Measuring the choice", {CURRENT: choice}))[CURRENT])
             return speed, speed
-        speeds = await self._by_turns("Measuring the choice", {CURRENT: choice, "before": TuningChoice()})
+        speeds = await self._measure_in_turns("Measuring the choice", {CURRENT: choice, "before": TuningChoice()})
         return median_speed(speeds["before"]), median_speed(speeds[CURRENT])
 
     def _fits(self, contents: GgufContents, layout: TensorLayout) -> bool:
         more = sum(tensor.size for tensor in apply_layout(contents, layout)) - sum(row.size for row in contents.tensors)
         return memory.fits(memory.needed_by_installed(self._model, self._settings) + more)
 
-    async def _make(self, layout: str) -> None:
-        """The model's file in that layout, unless it is there from the last time."""
+    async def _write_layout(self, layout: str) -> None:
+        """Write the model's file in that layout, unless it exists."""
         target = profile.layout_path(self._settings.data_dir, self._model.entry.id, layout)
         if await asyncio.to_thread(profile.is_layout_current, target, self._model.path):
             return
@@ -312,7 +329,7 @@ class _TuningRun:
         )
 
     async def _answers(self, choice: TuningChoice) -> ExamAnswers:
-        """What the model says with that choice; the file as it came is asked once."""
+        """Return the model's answers with that choice; those of the original are cached."""
         if choice == TuningChoice() and self._before is not None:
             return self._before
         what = f"Asking it as {choice.layout}" if choice.layout != ORIGINAL_LAYOUT else "Asking it as it came"
@@ -322,11 +339,13 @@ class _TuningRun:
             self._before = answers
         return answers
 
-    async def _by_turns(self, what: str, choices: Mapping[str, TuningChoice]) -> Speeds:
-        """A sample of each in every round, the order turned round each time. One that this model does not run with, as
-        some have heads of an odd width, is left out."""
+    async def _measure_in_turns(self, what: str, choices: Mapping[str, TuningChoice]) -> Speeds:
+        """Measure each candidate in every round, reversing the order each time.
+
+        A candidate that the model can't run with, such as for heads of an odd width, is dropped.
+        """
         speeds: Speeds = {name: [] for name in choices}
-        for name in self._turns(what, speeds, self._rounds):
+        for name in self._alternate(what, speeds, self._rounds):
             try:
                 async with self._loaded(choices[name], window=self._size.window) as engine:
                     speeds[name].append(await engine.measure_speed(self._size))
@@ -338,8 +357,8 @@ class _TuningRun:
         self._drift = max(self._drift, (max(times) - min(times)) / median(times))
         return speeds
 
-    def _turns(self, what: str, names: Mapping[K, object], rounds: int) -> Iterator[K]:
-        """Each of the names that are there in every round, the order turned round each time; progress is reported."""
+    def _alternate(self, what: str, names: Mapping[K, object], rounds: int) -> Iterator[K]:
+        """Yield each remaining name in every round, in alternating order; report progress."""
         for number in range(rounds):
             row = list(names) if number % 2 == 0 else list(names)[::-1]
             for at, name in enumerate(row):
@@ -348,15 +367,15 @@ class _TuningRun:
 
     @contextlib.asynccontextmanager
     async def _loaded(
-        self, choice: TuningChoice, parallel: int = 1, window: int = CONTEXT_TOKENS, guesses: DraftMode = "none"
+        self, choice: TuningChoice, parallel: int = 1, window: int = CONTEXT_TOKENS, drafting: DraftMode = "none"
     ) -> AsyncGenerator[TuningEngine]:
-        came = choice.layout == ORIGINAL_LAYOUT
+        is_original = choice.layout == ORIGINAL_LAYOUT
         made = profile.layout_path(self._settings.data_dir, self._model.entry.id, choice.layout)
-        path = self._model.path if came else made
-        async with open_tuning_engine(path, choice, self._settings, parallel, self._nice, window, guesses) as engine:
+        path = self._model.path if is_original else made
+        async with open_tuning_engine(path, choice, self._settings, parallel, self._nice, window, drafting) as engine:
             yield engine
 
-    def _add(
+    def _add_trial(
         self, what: str, speeds: Speeds, name: str, verdict: str, *, chosen: bool = False, worth: Quality | None = None
     ) -> None:
         gain = _gain(speeds[name], speeds[CURRENT])
@@ -364,15 +383,17 @@ class _TuningRun:
 
 
 def bytes_per_token(contents: GgufContents, layout: str) -> int:
-    """How many bytes of the weights are read for one token: all, but of embeddings that are not the output too, a
-    row."""
+    """Return the bytes of weights read per token.
+
+    That is everything but separate input embeddings, of which one row is read.
+    """
     rows: Sequence[Tensor] = contents.tensors if layout == ORIGINAL_LAYOUT else apply_layout(contents, LAYOUTS[layout])
-    apart = any(tensor.name == "output.weight" for tensor in rows)
-    return sum(tensor.size for tensor in rows if not (apart and tensor.name == "token_embd.weight"))
+    has_output = any(tensor.name == "output.weight" for tensor in rows)
+    return sum(tensor.size for tensor in rows if not (has_output and tensor.name == "token_embd.weight"))
 
 
 def duplicated_bytes(contents: GgufContents) -> int:
-    """Bytes that an engine holds twice where it lays out matrices anew: embeddings that are the output too."""
+    """Return the bytes that an engine that repacks matrices holds twice: tied embeddings."""
     sizes = {tensor.name: tensor.size for tensor in contents.tensors}
     return 0 if "output.weight" in sizes else sizes.get("token_embd.weight", 0)
 
@@ -382,34 +403,37 @@ def _fastest_first(speeds: Speeds) -> list[str]:
 
 
 def _gain(new: Sequence[Speed], old: Sequence[Speed]) -> float:
-    """By how much a usual exchange is faster: the median of the rounds, for neighbours in time have the same
-    neighbours."""
+    """Return how much faster a typical exchange is: the median over the rounds.
+
+    Measurements of one round are close in time, so that they share disturbances.
+    """
     return median(exchange_seconds(before) / exchange_seconds(after) for after, before in zip(new, old, strict=True))
 
 
-def _written(new: Sequence[Speed], old: Sequence[Speed]) -> float:
+def _decode_gain(new: Sequence[Speed], old: Sequence[Speed]) -> float:
     return median(after.decode / before.decode for after, before in zip(new, old, strict=True))
 
 
 def draft_cost(rows: Sequence[JSON], plain: Sequence[JSON]) -> float | None:
-    """What a guessed token took in these timings, as a part of one that is written; None where few were guessed."""
+    """Return the cost of a drafted token in decoded ones; None if too few were drafted."""
     drafted = sum(row.get("draft_n", 0) for row in rows)
-    taken = sum(
-        row["predicted_ms"] * one["predicted_n"] / one["predicted_ms"] for row, one in zip(rows, plain, strict=True)
+    equivalent = sum(
+        row["predicted_ms"] * reference["predicted_n"] / reference["predicted_ms"]
+        for row, reference in zip(rows, plain, strict=True)
     )
     written = sum(row["predicted_n"] - row.get("draft_n_accepted", 0) for row in rows)
-    return max(0.0, (taken - written) / drafted) if drafted >= MIN_DRAFTED_TOKENS else None
+    return max(0.0, (equivalent - written) / drafted) if drafted >= MIN_DRAFTED_TOKENS else None
 
 
-def _real(new: Sequence[Speed], old: Sequence[Speed]) -> bool:
-    """Whether it is faster beyond the noise: in the middle, and in all rounds but one."""
+def _is_faster(new: Sequence[Speed], old: Sequence[Speed]) -> bool:
+    """Return whether it is faster beyond noise: in the median, and in all rounds but one."""
     better = sum(exchange_seconds(after) < exchange_seconds(before) for after, before in zip(new, old, strict=True))
     return _gain(new, old) >= MIN_GAIN and better >= len(new) - 1
 
 
 @contextlib.asynccontextmanager
-async def _neighbour() -> AsyncGenerator[None]:
-    """Another program that keeps one core busy; it ends with this one, however that ends."""
+async def _busy_program() -> AsyncGenerator[None]:
+    """Run a program that keeps one core busy; it ends with the block or with this process."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-S", "-c", BUSY_PROGRAM), stdin=asyncio.subprocess.PIPE
     )

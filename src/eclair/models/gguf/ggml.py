@@ -1,7 +1,7 @@
-"""llama.cpp's own number formats, packed and unpacked by the library that the embedded engine's package brings.
+"""Packs and unpacks llama.cpp's number formats with the embedded engine's own library.
 
-Only plain C functions are called whose signatures have stood for years (ggml/include/ggml.h, ggml/src/ggml-quants.h).
-The library is loaded by whoever opens it, so that should be a process that may die.
+It calls only plain C functions whose signatures have been stable for years (ggml/include/ggml.h,
+ggml/src/ggml-quants.h). Whoever opens the library loads it, so that should be a process that may crash.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from eclair.errors import EngineMissing
 
 @dataclass(frozen=True, slots=True)
 class GgmlType:
-    """A number format: its name, its number in a file, and how many bytes a block of so many numbers takes."""
+    """A number format: its name, its number in files, and the bytes of a block of `block`."""
 
     name: str
     number: int
@@ -25,7 +25,7 @@ class GgmlType:
     bytes: int
 
     def byte_size(self, count: int) -> int:
-        """Bytes of `count` numbers, which are whole blocks."""
+        """Return the bytes of `count` numbers, which must be whole blocks."""
         return count // self.block * self.bytes
 
 
@@ -68,7 +68,7 @@ _Floats = ctypes.POINTER(ctypes.c_float)
 
 
 class Ggml:
-    """The library's functions. Calls let other threads run meanwhile."""
+    """The library's functions. Calls release the GIL."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._unpack = {name: getattr(library, function) for name, function in _UNPACK.items()}
@@ -89,7 +89,7 @@ class Ggml:
 
     @classmethod
     def open(cls) -> Ggml:
-        """Raises EngineMissing where the package is not there, or keeps these functions to itself."""
+        """Load the library. Raises EngineMissing if it, or one of these functions, is missing."""
         try:
             return cls(ctypes.CDLL(str(find_library())))
         except (OSError, AttributeError) as error:
@@ -98,7 +98,7 @@ class Ggml:
             ) from error
 
     def unpack(self, kind: GgmlType, data: bytes) -> array[float]:
-        """The numbers in `data`, which holds whole blocks of a readable format."""
+        """Return the numbers in `data`, which must be whole blocks of an unpackable format."""
         count = len(data) // kind.bytes * kind.block
         if kind.name == "F32":
             return array("f", data)
@@ -107,9 +107,9 @@ class Ggml:
         return numbers
 
     def pack(self, kind: GgmlType, numbers: array[float], width: int) -> bytes:
-        """`numbers`, rows of `width`, as whole blocks of Q4_0, Q8_0 or IQ4_NL.
+        """Pack `numbers`, rows of `width`, as whole blocks of Q4_0, Q8_0 or IQ4_NL.
 
-        Equal weights for all make llama.cpp look for the scale with the least error, which it does not do without any.
+        Equal weights make llama.cpp search for the scale with the least error; without weights it doesn't.
         """
         rows = len(numbers) // width
         packed = ctypes.create_string_buffer(kind.byte_size(len(numbers)))
@@ -120,7 +120,7 @@ class Ggml:
 
 
 def find_library() -> Path:
-    """Where the embedded engine's library is. Raises EngineMissing."""
+    """Return the path of the embedded engine's library. Raises EngineMissing."""
     spec = importlib.util.find_spec("xllamacpp")
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
         for path in sorted(Path(folder).glob("xllamacpp*.so")):

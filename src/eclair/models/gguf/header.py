@@ -1,7 +1,7 @@
-"""What the header of a GGUF file says of the model in it. Weights and vocabulary are not read.
+"""Reads the header of a GGUF file. Weights and vocabulary are skipped.
 
-The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Everything read is bounded, so that a file that
-lies about itself costs neither memory nor time.
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Everything read is bounded, so that a malicious
+file costs neither memory nor time.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ MAGIC = b"GGUF"
 MAX_KEYS = 4096
 MAX_STRING_BYTES = 1 << 20
 MAX_HEADER_BYTES = 4 << 20
-"""Bytes that are read in all; what comes before the vocabulary takes a few thousand."""
+"""Bytes read in all; the header before the vocabulary takes a few thousand."""
 
 MAX_LIST_ITEMS = 4096
-"""Items of a list that are kept; the vocabulary, which is longer, ends the reading."""
+"""Longer lists end the reading; the vocabulary is one."""
 
 _NUMBERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _TEXT, _LIST = 8, 9
@@ -29,9 +29,9 @@ _TEXT, _LIST = 8, 9
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is known of a model from its file; None where the file does not say.
+    """A model's metadata; None where the file doesn't say.
 
-    `kv` is how many bytes the keys and values of one token take in f16, were every layer to keep all of them.
+    `kv_bytes_per_token` are the bytes of a token's keys and values in f16, if every layer keeps all of them.
     """
 
     architecture: str
@@ -43,7 +43,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """The header of the file. Raises ModelMissing for a file that is no GGUF, or that cannot be read."""
+    """Read the header of a file. Raises ModelMissing if it isn't GGUF or can't be read."""
     try:
         with path.open("rb") as file:
             values = dict(_values(file))
@@ -61,16 +61,16 @@ def read_header(path: Path) -> Header:
         _text(values.get("general.license")),
         tuple(word for word in languages if isinstance(word, str)) if isinstance(languages, list) else (),  # pyright: ignore[reportUnknownVariableType]
         _count(values.get(f"{architecture}.context_length")),
-        _kv(values, architecture),
+        _kv_bytes(values, architecture),
     )
 
 
 class _InvalidHeader(Exception):
-    """The file breaks the format, in these words."""
+    """The file breaks the format; the message says how."""
 
 
 def _values(file: BinaryIO) -> Iterator[tuple[str, Any]]:
-    """The keys with their values, up to the vocabulary, which comes after what tells of the model."""
+    """Yield keys and values up to the vocabulary, which comes after the metadata."""
     if file.read(4) != MAGIC:
         raise _InvalidHeader("its first bytes are others")
     version = _number(file, "<I")
@@ -94,24 +94,24 @@ def _value(file: BinaryIO, kind: int) -> Any:
         return _number(file, _NUMBERS[kind])
     if kind != _LIST:
         raise _InvalidHeader(f"type {kind} is not known")
-    of, count = _number(file, "<I"), _number(file, "<Q")
-    if of == _LIST or count > MAX_LIST_ITEMS:
+    item_type, count = _number(file, "<I"), _number(file, "<Q")
+    if item_type == _LIST or count > MAX_LIST_ITEMS:
         raise _InvalidHeader("a list of lists, or one that is too long")
-    return [_value(file, of) for _ in range(count)]
+    return [_value(file, item_type) for _ in range(count)]
 
 
 def _number(file: BinaryIO, form: str) -> Any:
-    return struct.unpack(form, _exactly(file, struct.calcsize(form)))[0]
+    return struct.unpack(form, _read_exactly(file, struct.calcsize(form)))[0]
 
 
 def _string(file: BinaryIO) -> str:
     length = _number(file, "<Q")
     if length > MAX_STRING_BYTES:
         raise _InvalidHeader("a text that is too long")
-    return _exactly(file, length).decode(errors="replace")
+    return _read_exactly(file, length).decode(errors="replace")
 
 
-def _exactly(file: BinaryIO, count: int) -> bytes:
+def _read_exactly(file: BinaryIO, count: int) -> bytes:
     if file.tell() + count > MAX_HEADER_BYTES:
         raise _InvalidHeader("its header is too long")
     data = file.read(count)
@@ -121,7 +121,7 @@ def _exactly(file: BinaryIO, count: int) -> bytes:
 
 
 def _text(value: Any) -> str | None:
-    """A text on one line, of a length that can be shown."""
+    """Return a text on one line, at most 200 characters."""
     words = " ".join(value.split())[:200] if isinstance(value, str) else ""
     return "".join(letter for letter in words if letter.isprintable()) or None
 
@@ -130,23 +130,23 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
-def _kv(values: dict[str, Any], architecture: str) -> int | None:
-    """Layers times heads times the width of a key and a value, two bytes each."""
+def _kv_bytes(values: dict[str, Any], architecture: str) -> int | None:
+    """Multiply layers, heads and the widths of a key and a value, two bytes each."""
 
     def known(name: str) -> Any:
         return values.get(f"{architecture}.{name}")
 
     layers, width, heads = _count(known("block_count")), _count(known("embedding_length")), _heads(values, architecture)
-    asking = _count(known("attention.head_count")) or 1
+    query_heads = _count(known("attention.head_count")) or 1
     if layers is None or width is None or heads is None:
         return None
-    key = _count(known("attention.key_length")) or width // asking
-    value = _count(known("attention.value_length")) or width // asking
+    key = _count(known("attention.key_length")) or width // query_heads
+    value = _count(known("attention.value_length")) or width // query_heads
     return (sum(heads) if len(heads) > 1 else heads[0] * layers) * (key + value) * 2
 
 
 def _heads(values: dict[str, Any], architecture: str) -> list[int] | None:
-    """Heads with keys of their own: one number for every layer, or one for each."""
+    """Return the number of KV heads: one number for all layers, or one for each."""
     for name in ("attention.head_count_kv", "attention.head_count"):
         found = values.get(f"{architecture}.{name}")
         heads: list[Any] = found if isinstance(found, list) else [found]  # pyright: ignore[reportUnknownVariableType]

@@ -1,7 +1,7 @@
-"""Which number format each tensor of a model has: the layouts that are worth trying on a processor.
+"""Tensor layouts that may run faster on a CPU: which number format each tensor gets.
 
-llama.cpp rearranges Q4_0 as it loads it, so that a processor reads several rows at once; it does not do
-so with Q4_1, Q5 or floats. Embeddings and output are never touched: a file that has them in four bits answers worse.
+llama.cpp repacks Q4_0 while loading, so that a CPU reads several rows at once; it doesn't do so with Q4_1, Q5 or
+floats. Embeddings and output are left alone: in four bits they make the answers worse.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from eclair.models.gguf.ggml import TYPES_BY_NAME, UNPACKABLE_TYPES, GgmlType
 from eclair.models.gguf.tensors import GgufContents, Tensor, layer_of
 
 ROBUST_TENSORS = ("ffn_gate", "ffn_up")
-"""The larger half of a model, which loses little in four bits; of what SmolLM2 loses in Q4_0 `ffn_down` alone loses
-half (bench/LOG.md)."""
+"""The larger half of a model, which loses little in four bits.
+
+Of what SmolLM2 loses in Q4_0, `ffn_down` alone loses half (bench/LOG.md)."""
 
 OUTER_LAYERS = 2
-"""Layers at either end of a deep model whose error hurts more than the others'."""
+"""Layers at either end of a deep model whose error hurts more than that of the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorLayout:
-    """A layout: what tensors become, or with `careful` the sturdy ones of the inner layers, the others then being Q8_0.
+    """A layout: the format of the tensors, and its `file_type` number in the header.
 
-    `file_type` is the number by which a file names its format.
+    If it `is_mixed`, only robust tensors of the inner layers get `type`; the others get Q8_0.
     """
 
     name: str
@@ -45,7 +46,7 @@ ORIGINAL_LAYOUT = "as it came"
 
 
 def apply_layout(contents: GgufContents, layout: TensorLayout) -> list[Tensor]:
-    """The tensors as they are to be; their offsets are still those that they have."""
+    """Return the tensors in their new formats, with the offsets of the old file."""
     return [
         Tensor(tensor.name, tensor.shape, _kind(tensor, contents.layers, layout), tensor.offset)
         for tensor in contents.tensors
@@ -53,7 +54,7 @@ def apply_layout(contents: GgufContents, layout: TensorLayout) -> list[Tensor]:
 
 
 def candidate_layouts(contents: GgufContents) -> list[TensorLayout]:
-    """Layouts that may be faster than the one that the file has; none where nothing is to be gained."""
+    """Return the layouts that may be faster than the file's own."""
     return [layout for layout in LAYOUTS.values() if _changes(contents, layout)]
 
 

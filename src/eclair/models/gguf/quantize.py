@@ -1,6 +1,6 @@
-"""A model's file made anew in another layout, beside it: tensor by tensor, in a process of its own that may be killed.
+"""Writes a model's file in another layout, tensor by tensor, in a process of its own.
 
-What the process writes has another name until it is whole and on the disk.
+The file has a temporary name until it is complete and on the disk.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ from eclair.util.task_process import Report, TaskFailed, run_task, serve_task
 
 PARTIAL_SUFFIX = ".part"
 BLOCK_NUMBERS = 1 << 22
-"""Numbers that are converted at a time; they take 16 MB as floats."""
+"""Numbers converted at a time; as floats they take 16 MB."""
 
 MIN_FREE_BYTES = 64 << 20
-"""Bytes that are left free on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +38,21 @@ class QuantizeJob:
     nice: int = 0
 
 
-ORDERS = Codec(QuantizeJob)
+JOB_CODEC = Codec(QuantizeJob)
 
 
 async def requantize(
     source: Path, target: Path, layout: str, report: Callable[[int, int], object], *, nice: int = 0
 ) -> None:
-    """Write `target`, which is `source` in that layout; `report` hears how many bytes of how many are done.
+    """Write `target`, which is `source` in that layout; `report` gets bytes done and total.
 
-    The source stays as it is. Cancelled or killed, it leaves no `target`. Raises ModelMissing where the source cannot
-    be read or the disk is full.
+    The source stays as it is. Cancelled or killed, it leaves no `target`. Raises ModelMissing if the source can't be
+    read or the disk is full.
     """
     total = await asyncio.to_thread(_check_room, source, target, layout)
-    order = QuantizeJob(str(source), str(target), layout, nice)
+    job = QuantizeJob(str(source), str(target), layout, nice)
     try:
-        await run_task("eclair.models.gguf.quantize", order, ORDERS, lambda done: report(done, total))
+        await run_task("eclair.models.gguf.quantize", job, JOB_CODEC, lambda done: report(done, total))
     except TaskFailed as failure:
         raise ModelMissing(str(failure)) from failure
     finally:
@@ -66,7 +65,7 @@ def _part(target: Path) -> Path:
 
 
 def _check_room(source: Path, target: Path, layout: str) -> int:
-    """How many bytes the weights will take. Raises ModelMissing where the disk has not so many."""
+    """Return the size of the new weights. Raises ModelMissing if the disk is too full."""
     total = sum(tensor.size for tensor in apply_layout(tensors.read_tensors(source), LAYOUTS[layout]))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -82,32 +81,32 @@ def _check_room(source: Path, target: Path, layout: str) -> int:
 
 
 def main() -> None:
-    serve_task(ORDERS, _work)
+    serve_task(JOB_CODEC, _run_job)
 
 
-def _work(order: QuantizeJob, report: Report) -> None:
-    """Raises TaskFailed."""
-    if order.nice:
-        os.nice(order.nice)
+def _run_job(job: QuantizeJob, report: Report) -> None:
+    """Carry out a job. Raises TaskFailed."""
+    if job.nice:
+        os.nice(job.nice)
     try:
-        write_layout(Path(order.source), Path(order.target), order.layout, report)
+        write_layout(Path(job.source), Path(job.target), job.layout, report)
     except EclairError as error:
         raise TaskFailed(error.message) from error
     except OSError as error:
-        raise TaskFailed(f"{order.target} cannot be written: {error.strerror}; the model runs as it came.") from error
+        raise TaskFailed(f"{job.target} cannot be written: {error.strerror}; the model runs as it came.") from error
 
 
 def write_layout(source: Path, target: Path, layout: str, report: Callable[[int], object]) -> None:
-    """Write `target`, which is `source` in that layout. Raises OSError, ModelMissing and EngineMissing."""
+    """Write `target` synchronously. Raises OSError, ModelMissing and EngineMissing."""
     ggml = Ggml.open()
     contents = tensors.read_tensors(source)
-    wanted = apply_layout(contents, LAYOUTS[layout])
+    new_tensors = apply_layout(contents, LAYOUTS[layout])
     part = _part(target)
     part.unlink(missing_ok=True)
     with source.open("rb") as old, part.open("xb") as new:
-        new.write(tensors.encode_head(contents, wanted, LAYOUTS[layout].file_type))
+        new.write(tensors.encode_head(contents, new_tensors, LAYOUTS[layout].file_type))
         done = 0
-        for before, after in zip(contents.tensors, wanted, strict=True):
+        for before, after in zip(contents.tensors, new_tensors, strict=True):
             _convert(ggml, old, new, before, after)
             new.write(bytes(pad_size(after.size, contents.alignment) - after.size))
             done += after.size

@@ -1,8 +1,7 @@
-"""The tensors of a GGUF file: where each lies and in which format; and a file's beginning written anew.
+"""Reads the tensors of a GGUF file (offset and format), and writes a new file head.
 
-The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. What `gguf` reads of the header tells of the
-model; this goes on through the vocabulary to the weights. What a file says of itself is bounded before it is
-believed.
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. `header` reads only the metadata; this reads on
+through the vocabulary to the weights. Everything that a file states is bounded before it is used.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _UINT32, _TEXT, _LIST = 4, 8, 9
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor. `shape` has the width of a row first; `offset` is where it begins in the file, in bytes."""
+    """A tensor. `shape` starts with the width of a row; `offset` is in bytes from file start."""
 
     name: str
     shape: tuple[int, ...]
@@ -48,8 +47,11 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class GgufContents:
-    """What is in a file: `keys` are the bytes of its keys and values as they stand, `file_type` the place among them of
-    the number that names its format, `layers` how many blocks it has."""
+    """The contents of a file.
+
+    `count` is the number of keys, `keys` their bytes with the values; `file_type` is the offset in those of the
+    number that states the file's format.
+    """
 
     version: int
     count: int
@@ -64,7 +66,7 @@ class GgufContents:
 
 
 def layer_of(name: str) -> int | None:
-    """The number of the block that a tensor belongs to."""
+    """Return the number of the layer that a tensor belongs to."""
     parts = name.split(".")
     return (
         int(parts[1]) if parts[0] == "blk" and len(parts) > 2 and parts[1].isdecimal() and len(parts[1]) < 6 else None
@@ -72,7 +74,10 @@ def layer_of(name: str) -> int | None:
 
 
 def read_tensors(path: Path) -> GgufContents:
-    """What is in the file. Raises ModelMissing where it is no GGUF, ends too soon, or has formats we do not know."""
+    """Read the contents of a file.
+
+    Raises ModelMissing if it isn't GGUF, is truncated, or has unknown formats.
+    """
     try:
         with path.open("rb") as file:
             return _read(file, os.fstat(file.fileno()).st_size)
@@ -83,7 +88,7 @@ def read_tensors(path: Path) -> GgufContents:
 
 
 def encode_head(contents: GgufContents, tensors: Sequence[Tensor], file_type: int) -> bytes:
-    """Everything that comes before the weights of a file with the same keys and these tensors, one after the other."""
+    """Return everything before the weights: the same keys, and these tensors in sequence."""
     keys = bytearray(contents.keys)
     if contents.file_type is not None:
         struct.pack_into("<I", keys, contents.file_type, file_type)
@@ -102,7 +107,7 @@ def pad_size(size: int, alignment: int) -> int:
 
 
 class _InvalidGguf(Exception):
-    """The file breaks the format, in these words."""
+    """The file breaks the format; the message says how."""
 
 
 def _read(file: BinaryIO, size: int) -> GgufContents:
@@ -114,7 +119,7 @@ def _read(file: BinaryIO, size: int) -> GgufContents:
     began = file.tell()
     file_type, alignment = None, ALIGNMENT
     for _ in range(key_count):
-        key, (kind,) = _text(file), _unpack(file, "<I")
+        key, (kind,) = _read_text(file), _unpack(file, "<I")
         if key == "general.file_type" and kind == _UINT32:
             file_type = file.tell() - began
         if key == "general.alignment" and kind == _UINT32:
@@ -135,7 +140,7 @@ def _read(file: BinaryIO, size: int) -> GgufContents:
 
 
 def _tensor(file: BinaryIO) -> tuple[str, tuple[int, ...], GgmlType, int]:
-    name, (sides,) = _text(file), _unpack(file, "<I")
+    name, (sides,) = _read_text(file), _unpack(file, "<I")
     if not 1 <= sides <= MAX_DIMENSIONS:
         raise _InvalidGguf(f"{name} has {sides} dimensions")
     shape = _unpack(file, f"<{sides}Q")
@@ -150,23 +155,23 @@ def _tensor(file: BinaryIO) -> tuple[str, tuple[int, ...], GgmlType, int]:
 
 def _skip(file: BinaryIO, kind: int) -> None:
     if kind == _TEXT:
-        _text(file)
+        _read_text(file)
     elif kind in _SIZES:
         file.seek(_SIZES[kind], os.SEEK_CUR)
     elif kind == _LIST:
-        of, count = _unpack(file, "<IQ")
-        if count > MAX_ARRAY_ITEMS or (of != _TEXT and of not in _SIZES):
+        item_type, count = _unpack(file, "<IQ")
+        if count > MAX_ARRAY_ITEMS or (item_type != _TEXT and item_type not in _SIZES):
             raise _InvalidGguf("a list of lists, or one that is too long")
-        if of == _TEXT:
+        if item_type == _TEXT:
             for _ in range(count):
-                _text(file)
+                _read_text(file)
         else:
-            file.seek(_SIZES[of] * count, os.SEEK_CUR)
+            file.seek(_SIZES[item_type] * count, os.SEEK_CUR)
     else:
         raise _InvalidGguf(f"a value of the type {kind}, which is not known")
 
 
-def _text(file: BinaryIO) -> str:
+def _read_text(file: BinaryIO) -> str:
     (length,) = _unpack(file, "<Q")
     if length > MAX_STRING_BYTES:
         raise _InvalidGguf("a text that is too long")
