@@ -70,7 +70,7 @@ class App:
     preferences: PreferenceService
     runs: Runs
     pipeline: AnswerPipeline
-    requests: AnswerRequests
+    answer_requests: AnswerRequests
     turns: Turns
     changes: ChangeFeed
     conversations: ConversationService
@@ -78,8 +78,8 @@ class App:
     idle: IdleScheduler
     downloads: ModelDownloads
     ledger: UsageLedger
-    calls: AuditLog
-    browser: WebClient
+    audit_log: AuditLog
+    web_client: WebClient
     servers: ServerService
     ingestor: Ingestor
     blobs: Blobs
@@ -88,7 +88,7 @@ class App:
     vision: VisionService
     feeds: FeedService
     web: WebService
-    marks: Provenance
+    provenance: Provenance
     gallery: Gallery
     images: ImageService
 
@@ -107,24 +107,23 @@ class App:
         Raises NotFound for an unknown model, EngineUnavailable, and TooLarge for a question over the model's window.
         """
         options = TurnOptions(model=model, web=web)
-        said: list[tuple[Role, str]] = [("user", question)]
-        batches = await self.turns.ask_temporary(LOCAL_PRINCIPAL, said, options, time.perf_counter())
+        messages: list[tuple[Role, str]] = [("user", question)]
+        batches = await self.turns.ask_temporary(LOCAL_PRINCIPAL, messages, options, time.perf_counter())
         async with aclosing(batches):
             async for batch in batches:
                 for line in batch.lines:
                     yield decode(line)
 
     async def end_streams(self) -> None:
-        """End what followers wait for, so that their connections close by themselves."""
+        """End all event streams, so that their connections close by themselves."""
         await self.runs.close()
         self.images.stop()
         await self.changes.close()
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What takes files in, finds what stands in them, and gathers it for an answer. `embedder` compares what is in none
-    too."""
+class DocumentComponents:
+    """The services that ingest, search and show documents. `embedder` compares other texts too."""
 
     ingestor: Ingestor
     blobs: Blobs
@@ -135,20 +134,22 @@ class Reading:
 
 
 @asynccontextmanager
-async def open_reading(
+async def open_documents(
     settings: Settings,
     storage: Storage,
     registry: Registry,
     changes: ChangeFeed,
     idle: IdleScheduler,
     ask: AskModel,
-    home: Path | None = None,
-) -> AsyncGenerator[Reading]:
-    """Begin to read and embed what is unfinished in the store. Models are in the data folder `home`, where that is
-    another. Raises StoreError."""
+    models_dir: Path | None = None,
+) -> AsyncGenerator[DocumentComponents]:
+    """Open the document services and resume unfinished reading and embedding.
+
+    `models_dir` is the data folder of the models, if it is another. Raises StoreError.
+    """
     async with AsyncExitStack() as stack:
         blobs = Blobs(settings.data_dir / "files")
-        parser = Parser(labels=classifier_file(home or settings.data_dir))
+        parser = Parser(labels=classifier_file(models_dir or settings.data_dir))
         stack.push_async_callback(parser.close)
         embedder = choose_embedder(settings, registry)
         if embedder is not None:
@@ -158,15 +159,17 @@ async def open_reading(
         await ingestor.start()
         search = DocumentSearch(storage.chunks, embedder)
         documents = DocumentService(storage, search, ingestor, embedder, ask)
-        yield Reading(ingestor, blobs, search, documents, VisionService(storage, blobs, parser), embedder)
+        yield DocumentComponents(ingestor, blobs, search, documents, VisionService(storage, blobs, parser), embedder)
 
 
 @asynccontextmanager
 async def open_feeds(
-    settings: Settings, storage: Storage, changes: ChangeFeed, browser: WebClient
+    settings: Settings, storage: Storage, changes: ChangeFeed, web_client: WebClient
 ) -> AsyncGenerator[FeedService]:
-    """What was listed and brought; nothing is fetched before it is started."""
-    feeds = FeedService(storage.feeds, browser, changes, offline=settings.egress == "offline", days=settings.feed_days)
+    """Open the feed service; it fetches nothing before it is started."""
+    feeds = FeedService(
+        storage.feeds, web_client, changes, offline=settings.egress == "offline", days=settings.feed_days
+    )
     try:
         yield feeds
     finally:
@@ -174,25 +177,25 @@ async def open_feeds(
 
 
 @asynccontextmanager
-async def open_ways_out(
+async def open_network(
     settings: Settings, storage: Storage, environment: Environment
 ) -> AsyncGenerator[tuple[AuditLog, OutboundGate, WebClient]]:
-    """The one door, what it writes down, and what goes through it to addresses from outside. Raises SettingsError."""
+    """Open the audit log, the outbound gate and the web client. Raises SettingsError."""
     async with AsyncExitStack() as stack:
-        calls = AuditLog(storage.audit, settings.egress_days)
-        await calls.start()
-        stack.push_async_callback(calls.close)
-        gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)
-        browser = WebClient(gate, resolver=environment.resolver)
-        stack.push_async_callback(browser.close)
-        yield calls, gate, browser
+        audit_log = AuditLog(storage.audit, settings.egress_days)
+        await audit_log.start()
+        stack.push_async_callback(audit_log.close)
+        gate = OutboundGate(OutboundPolicy.from_settings(settings), audit_log)
+        web_client = WebClient(gate, resolver=environment.resolver)
+        stack.push_async_callback(web_client.close)
+        yield audit_log, gate, web_client
 
 
 @asynccontextmanager
-async def open_kept(
+async def open_conversations(
     settings: Settings, storage: Storage, changes: ChangeFeed, idle: IdleScheduler
 ) -> AsyncGenerator[tuple[Runs, Gallery, ConversationService]]:
-    """The runs, pictures and conversations that are kept, rid of what dead processes left. Raises StoreError."""
+    """Open runs, gallery and conversations, and clean up after dead processes. Raises StoreError."""
     async with AsyncExitStack() as stack:
         runs = Runs(storage, changes, idle)
         await runs.start()
@@ -206,32 +209,32 @@ async def open_kept(
 
 
 @asynccontextmanager
-async def open_drawing(
+async def open_image_generation(
     settings: Settings,
     storage: Storage,
     gallery: Gallery,
-    reading: Reading,
+    documents: DocumentComponents,
     idle: IdleScheduler,
     gate: OutboundGate,
     environment: Environment,
     planner: ScenePlanner,
 ) -> AsyncGenerator[tuple[Provenance, ImageService]]:
-    """What marks pictures, and what has them made. Raises SettingsError."""
+    """Open the provenance and image services. Raises SettingsError."""
     async with AsyncExitStack() as stack:
-        marks = Provenance.configured(settings, stay=True)
-        stack.push_async_callback(marks.close)
+        provenance = Provenance.configured(settings, stay=True)
+        stack.push_async_callback(provenance.close)
         own = image_backends(settings, storage.servers.list_servers, gate=gate, planner=planner)
-        made = [*own, *environment.image_backends(gate)]
-        files = (reading.blobs, reading.vision)
-        opening = open_image_service(settings, storage, gallery, *files, marks, idle, made)
-        yield marks, await stack.enter_async_context(opening)
+        backends = [*own, *environment.image_backends(gate)]
+        files = (documents.blobs, documents.vision)
+        opening = open_image_service(settings, storage, gallery, *files, provenance, idle, backends)
+        yield provenance, await stack.enter_async_context(opening)
 
 
 @asynccontextmanager
-async def open_spare(
+async def open_background(
     settings: Settings, storage: Storage, registry: Registry, changes: ChangeFeed, idle: IdleScheduler, ask: AskModel
 ) -> AsyncGenerator[TitleGenerator | None]:
-    """What is done while nobody waits: conversations are named, models tuned."""
+    """Open the idle-time workers that title conversations and tune models."""
     async with AsyncExitStack() as stack:
         titles = TitleGenerator(registry, storage.conversations, changes, idle, ask) if settings.titles else None
         tuner = AutoTuner(settings, registry.local, idle) if settings.tune and registry.local is not None else None
@@ -245,15 +248,14 @@ async def open_spare(
 async def open_app(
     settings: Settings, environment: Environment = REAL_ENVIRONMENT, *, local: LocalEngine | None = None
 ) -> AsyncGenerator[App]:
-    """Open the store, start the engines, mark what dead processes left; close all of it at the end. The embedded engine
-    may be `local`, which has started.
+    """Open all services, and close them at the end. `local` is an embedded engine already started.
 
-    Raises SetupError. An engine that cannot start does not keep this from opening: its health says why.
+    Raises SetupError. An engine that fails to start raises nothing; its health says why.
     """
     async with AsyncExitStack() as stack:
         storage = await asyncio.to_thread(open_storage, settings.data_dir)
         stack.push_async_callback(storage.close)
-        calls, gate, browser = await stack.enter_async_context(open_ways_out(settings, storage, environment))
+        audit_log, gate, web_client = await stack.enter_async_context(open_network(settings, storage, environment))
         registry = build_registry(
             settings,
             UserEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
@@ -264,30 +266,36 @@ async def open_app(
         changes = ChangeFeed(storage.processes)
         stack.push_async_callback(changes.close)
         idle = IdleScheduler()
-        runs, gallery, conversations = await stack.enter_async_context(open_kept(settings, storage, changes, idle))
+        runs, gallery, conversations = await stack.enter_async_context(
+            open_conversations(settings, storage, changes, idle)
+        )
         imports = ImportService(storage, settings.data_dir / "imports", changes)
         stack.callback(imports.close)
         ledger = UsageLedger(settings, storage.usage)
-        titles = await stack.enter_async_context(open_spare(settings, storage, registry, changes, idle, ledger.ask))
+        titles = await stack.enter_async_context(
+            open_background(settings, storage, registry, changes, idle, ledger.ask)
+        )
         preferences = PreferenceService(storage.preferences)
         await preferences.read(LOCAL_PRINCIPAL)
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
-        reading = await stack.enter_async_context(open_reading(settings, storage, registry, changes, idle, ledger.ask))
-        feeds = await stack.enter_async_context(open_feeds(settings, storage, changes, browser))
+        documents = await stack.enter_async_context(
+            open_documents(settings, storage, registry, changes, idle, ledger.ask)
+        )
+        feeds = await stack.enter_async_context(open_feeds(settings, storage, changes, web_client))
         feeds.start()
         services = [FeedProvider(feeds)]
         web = await stack.enter_async_context(
-            open_web(settings, browser, storage.web, reading.embedder, ledger.ask, environment, services)
+            open_web(settings, web_client, storage.web, documents.embedder, ledger.ask, environment, services)
         )
-        marks, images = await stack.enter_async_context(
-            open_drawing(
-                settings, storage, gallery, reading, idle, gate, environment, ScenePlanner(registry, ledger.ask)
+        provenance, images = await stack.enter_async_context(
+            open_image_generation(
+                settings, storage, gallery, documents, idle, gate, environment, ScenePlanner(registry, ledger.ask)
             )
         )
         pipeline = AnswerPipeline(ledger, idle)
-        router = ModelRouter(settings, registry, storage.usage, preferences, reading.vision)
-        sources = (reading.documents, reading.vision, web, images)
+        router = ModelRouter(settings, registry, storage.usage, preferences, documents.vision)
+        sources = (documents.documents, documents.vision, web, images)
         requests = AnswerRequests(settings, registry, router, preferences, *sources)
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, max_message_kb=settings.max_message_kb)
@@ -302,7 +310,7 @@ async def open_app(
             preferences=preferences,
             runs=runs,
             pipeline=pipeline,
-            requests=requests,
+            answer_requests=requests,
             turns=turns,
             changes=changes,
             conversations=conversations,
@@ -311,16 +319,16 @@ async def open_app(
             downloads=downloads,
             ledger=ledger,
             servers=ServerService(settings, storage, gate=gate),
-            calls=calls,
-            browser=browser,
-            ingestor=reading.ingestor,
-            blobs=reading.blobs,
-            search=reading.search,
-            documents=reading.documents,
-            vision=reading.vision,
+            audit_log=audit_log,
+            web_client=web_client,
+            ingestor=documents.ingestor,
+            blobs=documents.blobs,
+            search=documents.search,
+            documents=documents.documents,
+            vision=documents.vision,
             web=web,
             feeds=feeds,
-            marks=marks,
+            provenance=provenance,
             gallery=gallery,
             images=images,
         )

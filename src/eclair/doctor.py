@@ -1,6 +1,6 @@
-"""Environment checks: what is installed, what is missing and how to fix it, what would leave the machine.
+"""Environment checks: what is installed, what is missing, and what would leave the machine.
 
-`examine` only looks: it creates no file, starts no engine and opens no connection. pip is asked for its configuration.
+`examine` creates no file, starts no engine and opens no connection. It reads pip's configuration by running pip.
 """
 
 from __future__ import annotations
@@ -39,16 +39,15 @@ from eclair.util.port import find_holder, listen
 
 State = Literal["ok", "note", "broken"]
 
-ENGINE = "xllamacpp"
+ENGINE_PACKAGE = "xllamacpp"
 BANDWIDTH_SAMPLE_BYTES = 256 << 20
-"""Bytes that are read to measure the memory."""
 MAX_SUGGESTED_MODELS = 4
-"""Models that are not here yet for which it is said how fast they would be."""
-LOW_DISK_BYTES = 1 << 30
-"""Bytes of free disk under which a note is made."""
-TOO_LITTLE = 64 << 20
+"""Models not installed whose speed is estimated."""
+LOW_FREE_DISK_BYTES = 1 << 30
+"""Less free disk than this earns a note; less than the minimum is an error."""
+MIN_FREE_DISK_BYTES = 64 << 20
 _SERVING = re.compile(r"\beclair(\.cli)? (.* )?serve\b")
-"""The command line of a process that serves."""
+"""Matches the command line of a running server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +77,16 @@ class OutgoingData:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DoctorReport:
     checks: tuple[Check, ...]
     leaving: tuple[OutgoingData, ...]
 
     @property
-    def broken(self) -> bool:
+    def is_broken(self) -> bool:
         return any(check.state == "broken" for check in self.checks)
 
 
-async def examine(loaded: LoadedSettings) -> Report:
+async def examine(loaded: LoadedSettings) -> DoctorReport:
     """Run all checks, the quick ones first."""
     settings = loaded.settings
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
@@ -100,7 +99,7 @@ async def examine(loaded: LoadedSettings) -> Report:
     checks += [_server(server) for server in servers]
     if not (settings.embedded or servers or settings.scripted):
         checks.append(Check("Engines", "broken", "No engine is configured.", "Set `embedded`, or add a server."))
-    return Report(tuple(checks), tuple(await list_outgoing_data(settings)))
+    return DoctorReport(tuple(checks), tuple(await list_outgoing_data(settings)))
 
 
 async def list_outgoing_data(settings: Settings) -> list[OutgoingData]:
@@ -115,10 +114,10 @@ def _eclair() -> Check:
 
 def _policy(settings: Settings) -> Check:
     try:
-        said = OutboundPolicy.from_settings(settings).description
+        description = OutboundPolicy.from_settings(settings).description
     except SettingsError as error:
         return Check("What may leave", "broken", error.message)
-    return Check("What may leave", "ok", f"{said} `eclair egress` lists what did.")
+    return Check("What may leave", "ok", f"{description} `eclair egress` lists what did.")
 
 
 def _marks(settings: Settings) -> Check:
@@ -144,7 +143,7 @@ def _python() -> Check:
 
 def _packages() -> Check:
     versions: dict[str, str | None] = {}
-    for name in packages():
+    for name in required_packages():
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -155,14 +154,14 @@ def _packages() -> Check:
     return Check("Packages", "ok", ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
-def packages() -> list[str]:
+def required_packages() -> list[str]:
     """List Éclair's required packages on this platform, from its own metadata.
 
     The embedded engine's package and extras are left out.
     """
-    wanted = [requirement for requirement in metadata.requires("eclair") or () if _is_for_here(requirement)]
-    names = [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in wanted]
-    return [name for name in names if name != ENGINE]
+    required = [requirement for requirement in metadata.requires("eclair") or () if _is_for_here(requirement)]
+    names = [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in required]
+    return [name for name in names if name != ENGINE_PACKAGE]
 
 
 def _is_for_here(requirement: str) -> bool:
@@ -198,9 +197,9 @@ def _data_folder(folder: Path) -> Check:
 def _disk(folder: Path) -> Check:
     free = shutil.disk_usage(_nearest_folder(folder)).free
     remedy = "Free some space, or choose another folder (ECLAIR_DATA_DIR)."
-    if free < TOO_LITTLE:
+    if free < MIN_FREE_DISK_BYTES:
         return Check("Disk", "broken", f"Only {format_size(free)} free.", remedy)
-    if free < LOW_DISK_BYTES:
+    if free < LOW_FREE_DISK_BYTES:
         return Check("Disk", "note", f"Only {format_size(free)} free.", remedy)
     return Check("Disk", "ok", f"{format_size(free)} free")
 
@@ -253,22 +252,25 @@ def _key(settings: Settings) -> Check:
 
 def _engine() -> Check:
     try:
-        version = metadata.version(ENGINE)
+        version = metadata.version(ENGINE_PACKAGE)
     except metadata.PackageNotFoundError:
         return Check(
             "Embedded engine",
             "broken",
-            f"{ENGINE} is not installed.",
+            f"{ENGINE_PACKAGE} is not installed.",
             "Install Éclair again; on a platform without it, set `embedded = false` and use `engines`.",
         )
-    command = [sys.executable, "-c", f"import {ENGINE}"]  # in a process of its own: a wrong processor kills it
+    command = [sys.executable, "-c", f"import {ENGINE_PACKAGE}"]  # in its own process: the wrong CPU would kill it
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         return Check(
-            "Embedded engine", "broken", f"{ENGINE} {version} cannot be loaded: {last}.", "Install Éclair again."
+            "Embedded engine",
+            "broken",
+            f"{ENGINE_PACKAGE} {version} cannot be loaded: {last}.",
+            "Install Éclair again.",
         )
-    return Check("Embedded engine", "ok", f"{ENGINE} {version} (llama.cpp)")
+    return Check("Embedded engine", "ok", f"{ENGINE_PACKAGE} {version} (llama.cpp)")
 
 
 def _model(data_dir: Path) -> Check:
@@ -284,16 +286,16 @@ def _model(data_dir: Path) -> Check:
 def _speed(settings: Settings) -> Check:
     """Estimate which models run here and how fast, from measurements or memory bandwidth."""
     rate = measure_bandwidth(BANDWIDTH_SAMPLE_BYTES, available_cores())
-    paces = SpeedEstimator.from_profiles(settings, rate)
+    speeds = SpeedEstimator.from_profiles(settings, rate)
     found = sorted(
         (offer for offer in list_offers(settings) if offer.fits and offer.size), key=lambda offer: offer.size or 0
     )
     others = [offer for offer in found if not offer.installed]
     shown = [offer for offer in found if offer.installed] + others[:: max(1, len(others) // MAX_SUGGESTED_MODELS)]
     writes = ", ".join(
-        f"{offer.entry.name} {describe_speed(paces.estimate(offer.entry, offer.size))}" for offer in shown
+        f"{offer.entry.name} {describe_speed(speeds.estimate(offer.entry, offer.size))}" for offer in shown
     )
-    remedy = None if paces.measured else "`eclair tune` measures what is reached of that."
+    remedy = None if speeds.measured else "`eclair tune` measures what is reached of that."
     return Check("Speed", "ok", f"{rate / 1e9:.0f} GB/s from memory, measured now. It would write: {writes}.", remedy)
 
 

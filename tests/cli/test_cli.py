@@ -29,13 +29,13 @@ import pytest
 
 import eclair.cli
 from eclair.cli._arguments import parse
-from eclair.cli._format import energy, money
-from eclair.cli._printer import duration, speed
+from eclair.cli._format import format_cost, format_energy
+from eclair.cli._printer import format_duration, format_speed
 from eclair.cli._terminal import Terminal
 from eclair.cli.chat import COMMANDS
 from eclair.cli.config import markdown
-from eclair.cli.pull import Meter
-from eclair.doctor import ENGINE, packages
+from eclair.cli.pull import DownloadMeter
+from eclair.doctor import ENGINE_PACKAGE, required_packages
 from eclair.errors import InvalidInput
 from eclair.models.install import DownloadProgress
 from eclair.schema.events import Event, RunFailed, RunStopped, decode, fold
@@ -199,8 +199,8 @@ class TestArguments:
         ("arguments", "said"),
         [
             (["aks"], "did you mean `eclair ask`?"),
-            (["ask", "--seed", "x"], "'x' is no whole number"),
-            (["ask", "--temperature", "nan"], "'nan' is no number from 0 to 2"),
+            (["ask", "--seed", "x"], "'x' is not a whole number"),
+            (["ask", "--temperature", "nan"], "'nan' is not a number from 0 to 2"),
             (["ask", "--max-tokens", "0"], "'0' is less than 1"),
             (["ask", "--colour"], "--colour"),
             (["chat", "--continue", "--conversation", "x"], "not allowed with"),
@@ -266,7 +266,7 @@ class TestEdit:
             (("absent.txt", "script: say=[0]"), 2, "absent.txt cannot be read"),
             (("letter.txt", " "), 2, "instruction is empty"),
             (("--write", "-", "script: say=[0]"), 2, "no file to write to"),
-            (("picture.png", "script: say=[0]"), 2, "not text in UTF-8"),
+            (("picture.png", "script: say=[0]"), 2, "not UTF-8"),
             (("--model", "nobody", "letter.txt", "script: say=[0]"), 2, "nobody"),
         ],
     )
@@ -365,7 +365,7 @@ class TestAsk:
         [
             ([], b"", {}, 2, "Nothing was asked"),
             (["  "], b" \n", {}, 2, "Nothing was asked"),
-            (["x"], b"ab\xff", {}, 2, "not text in UTF-8 (byte 3 is 0xff)"),
+            (["x"], b"ab\xff", {}, 2, "not UTF-8 (byte 3 is 0xff)"),
             (["x"], b"a\0b", {}, 2, "NUL"),
             ([], b"a" * 10_000_000, {}, 2, "over 1,024 KiB"),
             ([], b"w " * 40_000, {}, 2, "shorten"),
@@ -567,7 +567,7 @@ class TestChat:
         (path,) = tmp_path.glob("*.png")
         assert done.stdout.endswith(f"{path}\n")
         assert path.read_bytes().startswith(b"\x89PNG")
-        assert "Nothing has been said yet" in done.stderr
+        assert "There are no messages yet" in done.stderr
         assert "There is no folder" in done.stderr
 
     async def test_what_is_chosen_is_remembered_with_the_conversation(self, run: Eclair) -> None:
@@ -595,8 +595,8 @@ class TestChat:
         ("line", "said", "code"),
         [
             ("/hlp", "did you mean /help?", 2),
-            ("/retry", "Nothing has been said yet", 2),
-            ("/retry now", "takes nothing after it", 2),
+            ("/retry", "There are no messages yet", 2),
+            ("/retry now", "takes no argument", 2),
             ("script: fail=2", "as it was told to", 4),
         ],
     )
@@ -744,7 +744,7 @@ class TestModels:
     def test_an_engine_that_is_down_is_named(self, run: Eclair) -> None:
         done = run("models", ECLAIR_SCRIPTED="false", ECLAIR_ENGINES='{"rack": {"url": "http://127.0.0.1:9/v1"}}')
         assert "Engine rack: " in done.stderr
-        assert done.stderr.splitlines()[-1] == "There is no model to ask; `eclair doctor` says why."
+        assert done.stderr.splitlines()[-1] == "No model is available; `eclair doctor` says why."
         assert done.returncode == 3
 
 
@@ -784,18 +784,18 @@ class TestUsage:
         ],
     )
     def test_energy(self, joules: float, estimated: bool, shown: str) -> None:
-        assert energy(joules, estimated=estimated) == shown
+        assert format_energy(joules, estimated=estimated) == shown
 
     @pytest.mark.parametrize(
         ("micros", "shown"),
         [(0, "0.00 EUR"), (1, "0.0000010 EUR"), (1280, "0.0013 EUR"), (12_400_000, "12.40 EUR")],
     )
     def test_money(self, micros: int, shown: str) -> None:
-        assert money(Cost(micros, "EUR")) == shown
+        assert format_cost(Cost(micros, "EUR")) == shown
 
     def test_the_line_after_an_answer_says_what_it_took(self) -> None:
         usage = Usage(1, 0, 2, 100.0, 2, None, 1.0, Energy(12.5, "estimated"), Cost(128, "EUR"))
-        assert speed(usage, "muse") == "100 ms to the first word · 2 words · ≈ 12.5 J · 0.00013 EUR · muse"
+        assert format_speed(usage, "muse") == "100 ms to the first word · 2 words · ≈ 12.5 J · 0.00013 EUR · muse"
 
 
 class TestDoctor:
@@ -811,13 +811,13 @@ class TestDoctor:
         assert re.search(r"format \d+, sound$", checks["Database"]["detail"])
         assert report["leaving"] == []
         said = run("doctor").stdout
-        assert "Nothing of its own accord." in said
+        assert "Nothing by itself." in said
         assert "✓ Python" in said
 
     def test_it_knows_every_dependency(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
         names = [re.split(r"[>=<;\[ ]", line)[0] for line in project["dependencies"]]
-        assert sorted(names) == sorted([*packages(), ENGINE])
+        assert sorted(names) == sorted([*required_packages(), ENGINE_PACKAGE])
 
     def test_a_missing_model_is_broken_and_says_what_to_do(self, run: Eclair) -> None:
         report, checks, code = self.checks(
@@ -865,7 +865,7 @@ class TestDoctor:
         assert checks["Engine near"]["state"] == "ok"
         assert checks["Engine far"]["state"] == "note"
         assert "u:p" not in str(report)
-        assert "Nothing of its own accord." not in run("doctor", ECLAIR_ENGINES=orjson.dumps(engines).decode()).stdout
+        assert "Nothing by itself." not in run("doctor", ECLAIR_ENGINES=orjson.dumps(engines).decode()).stdout
 
     def test_a_database_of_the_future_or_damaged(self, run: Eclair) -> None:
         database = apsw.Connection(str(run.folder / "eclair.db"))
@@ -930,8 +930,8 @@ class TestConfig:
 class TestProgress:
     def meter(self, capsys: pytest.CaptureFixture[str], steps: list[tuple[float, DownloadProgress]]) -> list[str]:
         now = iter(at for at, _ in steps)
-        terminal = Terminal(sys.stdout, sys.stderr, plain=False, colours=True)
-        meter = Meter(terminal, "Model", clock=lambda: next(now))
+        terminal = Terminal(sys.stdout, sys.stderr, plain=False, colors=True)
+        meter = DownloadMeter(terminal, "Model", clock=lambda: next(now))
         for _, progress in steps:
             meter.report(progress)
         return capsys.readouterr().err.splitlines()
@@ -957,7 +957,7 @@ class TestProgress:
         ("milliseconds", "shown"), [(54.6, "55 ms"), (999.4, "999 ms"), (1234, "1.2 s"), (200_000, "3 min 20 s")]
     )
     def test_durations(self, milliseconds: float, shown: str) -> None:
-        assert duration(milliseconds) == shown
+        assert format_duration(milliseconds) == shown
 
     @pytest.mark.parametrize(
         ("count", "shown"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 KB"), (98_362_432, "98 MB")]

@@ -149,7 +149,7 @@ def test_failures_are_told_one_by_one_and_the_rest_is_there(run: Eclair, folder:
     [
         (["add", "nowhere"], "nowhere cannot be read: No such file or directory."),
         (["add"], "PATH"),
-        (["add", ".", "--library", "two words"], "'two words' is no name for a library"),
+        (["add", ".", "--library", "two words"], "'two words' is not a valid library name"),
         (["ask", "-f", "nowhere.pdf", "What?"], "nowhere.pdf cannot be read: No such file or directory."),
         (["ask", "-f", "/", "What?"], "/ cannot be read: Is a directory."),
         (["ask", "--library", "none", "What?"], "There is no library 'none'."),
@@ -170,7 +170,7 @@ def test_files_and_libraries_are_removed_once_that_is_meant(run: Eclair, folder:
     first = listed(run, "files")[0]
     refused = run("files", "remove", first["id"])
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert f"Nobody can be asked here whether to remove the file {first['name']}; add --yes" in refused.stderr
+    assert f"There is no terminal to ask before removing the file {first['name']}; add --yes" in refused.stderr
     assert run("files", "remove", first["id"], "--yes").stdout == f"Removed the file {first['name']}.\n"
     screen = Screen(run.folder, "libraries", "remove", "handbook")
     try:
@@ -180,7 +180,7 @@ def test_files_and_libraries_are_removed_once_that_is_meant(run: Eclair, folder:
         assert screen.end() == 0
     finally:
         screen.close()
-    assert run("libraries").stdout == "There is none; `eclair add FOLDER` adds files.\n"
+    assert run("libraries").stdout == "There are none; `eclair add FOLDER` adds files.\n"
     assert [path for path in (run.folder / "files").rglob("*") if path.is_file()] == []
 
 
@@ -222,7 +222,7 @@ def test_what_was_taken_in_stays_when_it_is_stopped(run: Eclair, tmp_path: Path)
     adding.send_signal(signal.SIGINT)
     out, err = ended(adding)
     assert (adding.returncode, out) == (130, "")
-    assert err == "What was taken in stays; the next `eclair add` or `eclair serve` reads on.\n"
+    assert err == "The files added so far stay; the next `eclair add` or `eclair serve` goes on reading.\n"
     assert run("add", str(book), **OFF).stdout == "documents: 1 unchanged.\n"
     (file,) = listed(run, "files")
     assert (file["state"], file["pages"]) == ("ready", file["pages_read"])

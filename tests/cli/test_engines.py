@@ -87,13 +87,13 @@ def test_what_is_wrong_is_one_sentence(run: Eclair, rack: Speaking) -> None:
     for arguments, code, words in (
         (["add", "a b", rack.url], 2, "An engine's name"),
         (["add", "rack", "nowhere"], 2, "no address"),
-        (["add", "rack", rack.url, "--context", "x"], 2, "no whole number"),
+        (["add", "rack", rack.url, "--context", "x"], 2, "not a whole number"),
         (["add", "rack", rack.url, "--key"], 2, "--key-stdin"),
         (["test", "none"], 2, "There is no engine 'none'"),
         (["remove", "none"], 2, "No engine 'none' was added"),
         (["change", "none", "--country", "FR"], 2, "There is no engine 'none'"),
-        (["change", "none"], 2, "Nothing is to be changed"),
-        (["add", "rack", rack.url, "--key-stdin"], 2, "no key"),
+        (["change", "none"], 2, "There is nothing to change"),
+        (["add", "rack", rack.url, "--key-stdin"], 2, "not UTF-8 text"),
     ):
         done = run("engines", *arguments, stdin=b"\xff\xfe")
         assert done.returncode == code, done.stderr
@@ -104,7 +104,7 @@ def test_a_server_that_is_down_is_added_with_a_warning(run: Eclair, rack: Speaki
     added = run("engines", "add", "rack", rack.standin.url)
     assert added.returncode == 0
     assert f"there is at {rack.url}; use that." in added.stdout
-    assert "added nevertheless" in added.stderr
+    assert "added anyway" in added.stderr
     assert run("engines", "test", "rack").returncode == 4
     changed = run("engines", "change", "rack", "--url", rack.url, "--model", "extra", "--country", "fr")
     assert changed.stdout == f"Changed rack: {rack.url}, this machine, key not set.\n"

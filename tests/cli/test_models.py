@@ -136,7 +136,7 @@ def test_a_person_is_asked(run: Eclair, hub: str, answer: str, code: int) -> Non
         screen.until("Research only.")
         screen.until("[y/N] ")
         screen.type(f"{answer}\n")
-        screen.until("is in" if code == 0 else "It was not pulled.")
+        screen.until("is in" if code == 0 else "The model was not downloaded.")
         assert screen.end() == code
     finally:
         screen.close()
@@ -146,7 +146,7 @@ def test_an_address_of_which_nothing_is_known(run: Eclair, hub: str) -> None:
     done = run("pull", f"{hub}/unknown.gguf")
     assert done.returncode == 0
     assert "Its license is not known here" in done.stderr
-    assert "Nobody says what its hash should be" in done.stderr
+    assert "There is no hash to verify it against" in done.stderr
     assert run("pull", "unknown", "--remove").returncode == 0
 
 

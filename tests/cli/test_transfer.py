@@ -55,10 +55,10 @@ def test_in_and_out_and_in_again(run: Eclair, tmp_path: Path) -> None:
         (["export", "conv_none"], "There is no conversation 'conv_none'"),
         (["export", "--format", "json"], "name one to choose its format"),
         (["export", "x", "--format", "pdf"], "pdf"),
-        (["export", "-o", __file__], "is there already; choose another name with --output."),
+        (["export", "-o", __file__], "already exists; choose another name with --output."),
         (["export", "-o", "/nowhere/at/all.zip"], "/nowhere/at/all.zip cannot be written"),
         (["delete", "--undo", "1"], "nothing of that deletion to bring back"),
-        (["delete", "--undo", "yesterday"], "'yesterday' is no whole number"),
+        (["delete", "--undo", "yesterday"], "'yesterday' is not a whole number"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(run: Eclair, arguments: list[str], said: str) -> None:
@@ -86,12 +86,12 @@ def test_everything_is_deleted_and_brought_back(run: Eclair, tmp_path: Path) -> 
     run("import", str(SAMPLES / "chatgpt.json"))
     refused = run("delete")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "Nobody can be asked here whether to delete 2 conversations; add --yes" in refused.stderr
+    assert "There is no terminal to ask before deleting 2 conversations; add --yes" in refused.stderr
     deleted, undo = run("delete", "--yes").stdout.splitlines()
     assert deleted == "Deleted 2 conversations."
     assert run("delete", "--yes").stdout == "There is nothing to delete.\n"
     moment = undo.partition("--undo ")[2].partition("`")[0]
-    assert run("delete", "--undo", moment).stdout == "Brought back 2 conversations.\n"
+    assert run("delete", "--undo", moment).stdout == "Restored 2 conversations.\n"
     assert run("delete", "--undo", moment).returncode == 2
     assert "Here already: 2." in run("import", str(SAMPLES / "chatgpt.json")).stdout
 

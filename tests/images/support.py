@@ -77,7 +77,7 @@ async def content(server: Server, id: str) -> bytes:
 async def marks(server: Server, data: bytes, folder: Path) -> ProvenanceReport:
     path = folder / "picture"
     await asyncio.to_thread(path.write_bytes, data)
-    return await server.app.marks.check(path, "picture")
+    return await server.app.provenance.check(path, "picture")
 
 
 async def until(true: Callable[[], bool], seconds: float = 30) -> None:

@@ -50,9 +50,9 @@ def test_a_photo_is_changed(run: Eclair, tmp_path: Path) -> None:
     [
         (["x", "--model", "none"], 2, "There is no image model 'none'"),
         (["x", "--model", "scripted-absent"], 3, "run `eclair pull scripted-absent`"),
-        (["x", "--size", "big"], 2, "'big' is no size"),
+        (["x", "--size", "big"], 2, "'big' is not a size"),
         (["x", "--size", "77x64"], 2, "ask for 80 × 64"),
-        (["x", "-o", "x.gif"], 2, "end it in .png, .jpg or .webp"),
+        (["x", "-o", "x.gif"], 2, "use .png, .jpg or .webp"),
         (["x", "-o", "nowhere/x.png"], 2, "There is no folder"),
         (["x", "--edit", "none.png"], 2, "There is no file none.png"),
         (["script: fail=1"], 4, "broke off"),

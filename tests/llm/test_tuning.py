@@ -183,7 +183,7 @@ def test_a_record_is_shown_and_reset(tuned_once: Done, tmp_path: Path) -> None:
         rf"Speed +[\d.]+ GB/s from memory, measured now\. .*Babbler {found.after.decode:.0f} tokens/s", said
     )
     done = run("tune", MODEL, "--reset")
-    assert done.stdout.startswith("Babbler runs as it came again; that frees")
+    assert done.stdout.startswith("Babbler is back to its original settings; that frees")
     assert profile.find_tuning(home.data_dir, MODEL, installed(home).path) is None
     assert found.machine == profile.machine_id()
 

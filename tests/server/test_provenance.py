@@ -23,7 +23,7 @@ RAW = {"Content-Type": "application/octet-stream"}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def marked(server: Server) -> bytes:
-    return await server.app.marks.mark(encoded(photo(320, 240)), Origin("created", "FLUX.1 schnell"))
+    return await server.app.provenance.mark(encoded(photo(320, 240)), Origin("created", "FLUX.1 schnell"))
 
 
 async def check(server: Server, data: bytes, name: str = "boat.png", **headers: str) -> Reply:

@@ -23,7 +23,7 @@ from eclair.schema.messages import (
     Passage,
 )
 from eclair.transfer.export_view import ExportedConversation, file_name
-from eclair.transfer.exporters import RENDERERS, Format
+from eclair.transfer.exporters import EXPORTERS, ExportFormat
 from tests.transfer.support import NOW, staged
 
 CONVERSATION = "conv_" + "0" * 26
@@ -94,8 +94,8 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def rendered(exported: ExportedConversation, format: Format) -> str:
-    return RENDERERS[format].render(exported).decode()
+def rendered(exported: ExportedConversation, format: ExportFormat) -> str:
+    return EXPORTERS[format].render(exported).decode()
 
 
 def test_html_runs_and_fetches_nothing(exported: ExportedConversation) -> None:
@@ -129,7 +129,7 @@ def test_html_shows_the_branch_as_it_was_meant(exported: ExportedConversation) -
 
 
 def test_every_format_says_that_the_answers_are_by_ai(exported: ExportedConversation) -> None:
-    for format in RENDERERS:
+    for format in EXPORTERS:
         assert "The answers were made by AI" in rendered(exported, format)
     page = Page(rendered(exported, "html"))
     assert any(a.get("name") == "generator" and "Éclair" in (a["content"] or "") for _, a in page.tags)
@@ -160,8 +160,8 @@ def test_json_comes_back_in_as_it_was(exported: ExportedConversation, tmp_path: 
     assert orjson.loads(text)["eclair"] == 1
 
 
-@pytest.mark.parametrize("format", list(RENDERERS))
-def test_an_empty_conversation_has_a_file_too(format: Format) -> None:
+@pytest.mark.parametrize("format", list(EXPORTERS))
+def test_an_empty_conversation_has_a_file_too(format: ExportFormat) -> None:
     empty = ExportedConversation(Conversation(CONVERSATION, "local", "", 1, 1), (), NOW)
     assert "Conversation" in rendered(empty, format) or format == "json"
     assert empty.name == "Conversation"
@@ -238,12 +238,12 @@ def rested() -> ExportedConversation:
 
 
 def test_json_brings_sources_back(rested: ExportedConversation, tmp_path: Path) -> None:
-    _, (found,) = staged(tmp_path, RENDERERS["json"].render(rested))
+    _, (found,) = staged(tmp_path, EXPORTERS["json"].render(rested))
     assert set(found.messages) == set(rested.messages)
 
 
 def test_markdown_has_sources_as_footnotes(rested: ExportedConversation) -> None:
-    text = RENDERERS["markdown"].render(rested).decode()
+    text = EXPORTERS["markdown"].render(rested).decode()
     assert "*With <report>.pdf, @handbook*" in text
     assert "**It rose[^2-3].** It 🧀 fell.[^2-2]\n\n- Lyon has 12. (?) See https://example.org/a [^2-2]\n" in text
     assert "- `a[3]` is there.[^2-3]\n\n```\nx [3]\n```\n" in text
@@ -263,14 +263,14 @@ def test_a_source_is_placed_where_its_quote_begins(rested: ExportedConversation)
     citations = tuple(replace(each, quote_start=6) for each in answer.citations)
     message = replace(answer, passages=passages, citations=citations)
     exported = replace(rested, messages=(*rested.messages[:-1], message))
-    text = RENDERERS["markdown"].render(exported).decode()
+    text = EXPORTERS["markdown"].render(exported).decode()
     assert r"[^2-2]: \<report>.pdf, page iv: “" in text
     assert "[^2-3]: notes.md, Fees: “" in text
-    assert "<strong>notes.md, Fees</strong>" in RENDERERS["html"].render(exported).decode()
+    assert "<strong>notes.md, Fees</strong>" in EXPORTERS["html"].render(exported).decode()
 
 
 def test_html_links_to_sources(rested: ExportedConversation) -> None:
-    html = RENDERERS["html"].render(rested).decode()
+    html = EXPORTERS["html"].render(rested).decode()
     three = '<sup class="source"><a href="#s2-3">3</a></sup>'
     assert f"<strong>It rose{three}.</strong> It 🧀 fell." in html
     assert f"<code>a[3]</code> is there.{three}" in html
@@ -304,14 +304,14 @@ def test_html_leads_from_contents_to_headings(rested: ExportedConversation) -> N
 
 
 def test_markdown_has_title_date_and_address_of_what_is_from_the_web(browsed: ExportedConversation) -> None:
-    text = RENDERERS["markdown"].render(browsed).decode()
+    text = EXPORTERS["markdown"].render(browsed).decode()
     address = "<https://www.example.org/%C3%A4%20b?q=%3C1%3E>"
     assert rf"[^2-3]: Bridge \<open>, example.org, 24 November 2026, {address}: “It \<rose> so.”" in text
     assert r"[^2-2]: !\[A\](http://evil.example/b.png), javascript:alert(1), lately: “" in text
 
 
 def test_html_links_to_what_is_from_the_web(browsed: ExportedConversation) -> None:
-    html = RENDERERS["html"].render(browsed).decode()
+    html = EXPORTERS["html"].render(browsed).decode()
     address = "https://www.example.org/%C3%A4%20b?q=%3C1%3E"
     named = "<strong>Bridge &lt;open&gt;, example.org, 24 November 2026</strong>"
     assert f'{named} <a href="{address}" rel="noopener noreferrer">{address}</a>' in html
@@ -319,5 +319,5 @@ def test_html_links_to_what_is_from_the_web(browsed: ExportedConversation) -> No
 
 
 def test_json_brings_back_what_is_from_the_web(browsed: ExportedConversation, tmp_path: Path) -> None:
-    _, (found,) = staged(tmp_path, RENDERERS["json"].render(browsed))
+    _, (found,) = staged(tmp_path, EXPORTERS["json"].render(browsed))
     assert set(found.messages) == set(browsed.messages)

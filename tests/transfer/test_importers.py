@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from eclair.schema.messages import Message, Part
-from eclair.transfer.importers import READERS
+from eclair.transfer.importers import IMPORTERS
 from eclair.transfer.json_fields import as_milliseconds, as_object
 from eclair.transfer.normalize import ImportedConversation, sort_by_parent
 from tests.transfer.support import NOW, sample, staged, told
@@ -142,7 +142,7 @@ def test_parents_in_a_circle_or_missing_lose_nothing() -> None:
 
 
 def read(value: dict[str, object]) -> ImportedConversation:
-    (reader,) = (reader for reader in READERS if reader.fits(as_object(value)))
+    (reader,) = (reader for reader in IMPORTERS if reader.matches(as_object(value)))
     return reader.read(value, NOW)
 
 

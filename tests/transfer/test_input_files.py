@@ -161,8 +161,8 @@ def test_rubbish_between_conversations_is_named(tmp_path: Path) -> None:
     data = b'["x", %s, 5, %s, {"a": tru}] more' % (orjson.dumps(first), orjson.dumps(second))
     preview, found = staged(tmp_path, data)
     assert len(found) == 2
-    assert "Entries that are no conversations, left out: 2." in preview.problems
-    assert sum("is no JSON and was left out" in problem for problem in preview.problems) == 2
+    assert "Entries that are not conversations, left out: 2." in preview.problems
+    assert sum("is not JSON and was left out" in problem for problem in preview.problems) == 2
 
 
 def test_a_zip_is_looked_through(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_zip_is_looked_through(tmp_path: Path) -> None:
         "user.json holds no conversations and was left out.",
         "broken.json breaks off in the middle; download the export anew.",
         "Other files in it, such as 'file-1.png', left out: 1.",
-        "Conversations that are in the file more than once, taken once: 2.",
+        "Conversations that are in the file more than once, imported once: 2.",
     ):
         assert problem in preview.problems
 
@@ -241,7 +241,7 @@ def test_problems_are_bounded(tmp_path: Path) -> None:
     message = {"uuid": "1", "sender": "human", "content": [{"type": "text", "text": "x"}, *blocks]}
     preview, _ = staged(tmp_path, orjson.dumps([{"uuid": "c", "chat_messages": [message]}]))
     assert len(preview.problems) == 51
-    assert preview.problems[-1] == "There is more that was left out, 450 times."
+    assert preview.problems[-1] == "450 more problems are not listed."
 
 
 def test_nothing_is_left_in_the_folder(tmp_path: Path) -> None:

@@ -61,9 +61,9 @@ async def test_the_command_shows_it_and_writes_it(world: Internet, eclair: Eclai
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "What is to be looked into?"),
+        ((), "There is no subject"),
         (("bridge", "--into", " "), "A question of a plan has 1 to"),
-        (("bridge",), "add --yes, or name questions by --into"),
+        (("bridge",), "add --yes, or name questions with --into"),
     ],
 )
 async def test_what_cannot_be_looked_into_is_one_sentence(

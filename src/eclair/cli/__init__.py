@@ -1,7 +1,7 @@
 """The command line: arguments become settings and a call.
 
-Each command is a module beside this one, imported when it is asked for, so that `eclair --help` costs
-nothing. What goes wrong ends here, as one sentence and an exit code.
+Each command is a module beside this one, imported on demand, so that `eclair --help` costs
+nothing. Errors end here, as one sentence and an exit code.
 """
 
 from __future__ import annotations
@@ -14,36 +14,39 @@ from importlib import import_module
 from types import ModuleType
 
 from eclair.cli._arguments import parse
-from eclair.cli._terminal import Terminal, let_go
+from eclair.cli._terminal import Terminal, discard_stdout
 from eclair.errors import EclairError
 
 __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what `argv` asks; returns the exit code that `eclair --help` explains."""
-    terminal = Terminal.of_process(os.environ)
+    """Run the command in `argv`; return its exit code, as explained by `eclair --help`."""
+    terminal = Terminal.from_process(os.environ)
     try:
         arguments = parse(sys.argv[1:] if argv is None else argv)
-        code: int = _imported(arguments.module).run(arguments, terminal)
+        code: int = _import_command(arguments.module).run(arguments, terminal)
         terminal.flush()
     except EclairError as error:
-        terminal.complain(error.message)
+        terminal.warn(error.message)
         return error.exit_code
     except KeyboardInterrupt:
         terminal.end_line()
         return 130
     except BrokenPipeError:
-        let_go()
+        discard_stdout()
         return 141
     except Exception as error:
-        _confess(terminal, error)
+        _report_bug(terminal, error)
         return 1
     return code
 
 
-def _imported(name: str) -> ModuleType:
-    """What is imported stays: to look through it for what can be freed, again and again, takes a fifth of a start."""
+def _import_command(name: str) -> ModuleType:
+    """Import a command with the garbage collector off.
+
+    Modules stay anyway, and scanning them repeatedly takes a fifth of the start-up time.
+    """
     gc.disable()
     try:
         return import_module(f"eclair.cli.{name}")
@@ -52,12 +55,12 @@ def _imported(name: str) -> ModuleType:
         gc.enable()
 
 
-def _confess(terminal: Terminal, error: Exception) -> None:
-    """Say that it is our own mistake; how it came about is shown to those who ask."""
+def _report_bug(terminal: Terminal, error: Exception) -> None:
+    """Report an unexpected error; the traceback is shown at log level debug only."""
     if os.environ.get("ECLAIR_LOG_LEVEL") == "debug":
         import traceback
 
-        terminal.complain("".join(traceback.format_exception(error)).rstrip())
-    terminal.complain(
+        terminal.warn("".join(traceback.format_exception(error)).rstrip())
+    terminal.warn(
         f"Éclair made a mistake of its own ({type(error).__name__}: {error}); ECLAIR_LOG_LEVEL=debug shows where."
     )

@@ -1,4 +1,4 @@
-"""The JSON that commands print: its names stay when the program's own change."""
+"""JSON output of commands; its field names stay stable when attributes are renamed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where logs go; set up by commands and nowhere else."""
+"""Logging set-up for commands; nothing else configures logging."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from eclair.settings import Settings
 
 
 def log_to_stderr(settings: Settings) -> None:
-    """Everything from `log_level` on; of uvicorn only what is wrong, unless all is wanted."""
+    """Log from `log_level` on; from uvicorn only warnings, unless at level debug."""
     level = getattr(logging, settings.log_level.upper())
     logging.basicConfig(
         stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
@@ -19,7 +19,7 @@ def log_to_stderr(settings: Settings) -> None:
 
 
 def log_if_debugging(settings: Settings) -> None:
-    """For commands that talk to a person, who is told what matters in the command's own words."""
+    """Log at level debug only, for commands that tell the user themselves what matters."""
     if settings.log_level == "debug":
         log_to_stderr(settings)
     else:

@@ -1,10 +1,10 @@
-"""Shows the events of a run to a person as they come; what the events mean is `events`' affair."""
+"""Prints the events of a run as they come; `schema/events.py` defines what they mean."""
 
 from __future__ import annotations
 
 from typing import assert_never
 
-from eclair.cli._format import energy, money
+from eclair.cli._format import format_cost, format_energy
 from eclair.cli._terminal import Terminal
 from eclair.errors import EclairError
 from eclair.generation.prompt import describe_location
@@ -30,13 +30,12 @@ from eclair.schema.events import (
 )
 from eclair.schema.messages import Citation, Doubt, PartKind, Passage, Usage
 
-_DOING = {"ask": "Asking ", "fetch": "Reading "}
-"""What is done with what a step has in its title."""
+_STEP_VERBS = {"ask": "Asking ", "fetch": "Reading "}
+"""Verbs before the titles of steps."""
 
 
 class Printer:
-    """Prints one run: its words, what it waits for, and at its end what it rests on and one dim line on how fast it
-    was."""
+    """Prints one run: text and status lines as they come, then the sources and a line on speed."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
@@ -55,7 +54,7 @@ class Printer:
             case RunStarted(model=model) | ModelChanged(model=model):
                 self._model = model
             case StepStarted(kind=kind, title=title):
-                self._title = f"{_DOING.get(kind, '')}{title}"
+                self._title = f"{_STEP_VERBS.get(kind, '')}{title}"
                 terminal.status(f"{self._title}…")
             case StepProgressed(done=done, of=of):
                 terminal.status(f"{self._title}… {done} of {of}")
@@ -75,7 +74,7 @@ class Printer:
             case PartFinished():
                 terminal.end_line()
             case Notice(code=code, message=message):
-                (terminal.note if code.startswith("routed_") else terminal.complain)(message)
+                (terminal.note if code.startswith("routed_") else terminal.warn)(message)
             case UsageCounted(usage=usage):
                 self._usage = usage
             case RunFinished(reason=reason):
@@ -85,7 +84,7 @@ class Printer:
             case RunInterrupted():
                 self._end("Interrupted.")
             case RunFailed(message=message):
-                terminal.complain(message)
+                terminal.warn(message)
                 self._end(None)
             case _:
                 assert_never(event)
@@ -105,10 +104,10 @@ class Printer:
             self._terminal.note(remark)
         self._show_sources()
         if self._usage is not None:
-            self._terminal.note(speed(self._usage, self._model))
+            self._terminal.note(format_speed(self._usage, self._model))
 
     def _show_sources(self) -> None:
-        """Each passage that is cited, with the very words, and each sentence that nothing supports."""
+        """Print each cited passage with its quote, and each unsupported sentence."""
         quoted = {citation.quote: citation for citation in self._citations}
         for citation in sorted(quoted.values(), key=lambda citation: (citation.passage, citation.quote_start)):
             passage = self._passages[citation.passage]
@@ -120,22 +119,24 @@ class Printer:
             self._terminal.aside(f"[?] No passage says so{why}: “{' '.join(sentence.split())}”")
 
 
-def speed(usage: Usage, model: str) -> str:
-    """One line: time to the first word, words, words per second, how many guesses were right, energy, cost, model."""
+def format_speed(usage: Usage, model: str) -> str:
+    """Summarize a run in a line: latency, words, speed, drafted tokens, energy, cost and model."""
     facts = [
-        f"{duration(usage.first_word_ms)} to the first word" if usage.first_word_ms is not None else None,
+        f"{format_duration(usage.first_word_ms)} to the first word" if usage.first_word_ms is not None else None,
         f"{usage.words:,} word{'' if usage.words == 1 else 's'}",
         f"{usage.words_per_second:,.0f} words/s" if usage.words_per_second is not None else None,
         f"{usage.accepted_tokens:,} of {usage.drafted_tokens:,} guesses right" if usage.drafted_tokens else None,
-        energy(usage.energy.joules, estimated=usage.energy.kind == "estimated") if usage.energy is not None else None,
-        money(usage.cost) if usage.cost is not None else None,
+        format_energy(usage.energy.joules, estimated=usage.energy.kind == "estimated")
+        if usage.energy is not None
+        else None,
+        format_cost(usage.cost) if usage.cost is not None else None,
         model,
     ]
     return " · ".join(fact for fact in facts if fact)
 
 
-def duration(milliseconds: float) -> str:
-    """Such as `55 ms`, `1.2 s`, `3 min 20 s`."""
+def format_duration(milliseconds: float) -> str:
+    """Format a duration, as in `55 ms`, `1.2 s` or `3 min 20 s`."""
     if milliseconds < 999.5:
         return f"{milliseconds:.0f} ms"
     seconds = milliseconds / 1000
@@ -145,7 +146,7 @@ def duration(milliseconds: float) -> str:
 
 
 def exit_code(code: str) -> int:
-    """The exit code of the error that a failed run names."""
+    """Return the exit code for the error code of a failed run."""
     kinds: list[type[EclairError]] = [EclairError]
     for kind in kinds:
         if kind.code == code:

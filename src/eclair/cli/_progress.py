@@ -1,4 +1,4 @@
-"""Shows how many of how many are done, on a line that is written over; where no person looks, nothing."""
+"""Progress counters on a status line of the terminal."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import time
 
 from eclair.cli._terminal import Terminal
 
-OFTEN = 0.1
-BAR = 24
+REFRESH_INTERVAL_S = 0.1
+BAR_WIDTH = 24
 
 
-class Counting:
-    """One thing that is counted, such as conversations that are read."""
+class ProgressCounter:
+    """Shows a count, with a bar if the total is known. Silent without a terminal."""
 
     def __init__(self, terminal: Terminal, doing: str) -> None:
         self._terminal = terminal
         self._doing = doing
         self._shown = 0.0
 
-    def show(self, done: int, of: int | None = None) -> None:
+    def show(self, done: int, total: int | None = None) -> None:
         now = time.monotonic()
-        if now - self._shown < OFTEN and done != of:
+        if now - self._shown < REFRESH_INTERVAL_S and done != total:
             return
         self._shown = now
-        if of is None:
+        if total is None:
             self._terminal.status(f"{self._doing} {done:,}…")
         else:
-            drawn = round(done / of * BAR) if of else BAR
-            self._terminal.status(f"{self._doing} {'━' * drawn}{'─' * (BAR - drawn)} {done:,} of {of:,}")
+            drawn = round(done / total * BAR_WIDTH) if total else BAR_WIDTH
+            self._terminal.status(f"{self._doing} {'━' * drawn}{'─' * (BAR_WIDTH - drawn)} {done:,} of {total:,}")

@@ -1,4 +1,4 @@
-"""Where a conversation's lines come from: a person at a terminal, who edits them, or a pipe."""
+"""Input lines of a conversation: typed at a terminal with a line editor, or piped."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import Completer
 
-READ = 1 << 16
+READ_CHUNK_BYTES = 1 << 16
 PROMPT = "› "
 
 
-class Lines(Protocol):
+class LineReader(Protocol):
     async def read(self) -> str | None:
-        """The next message, None when there are no more. Raises InvalidInput for one that is not text."""
+        """Return the next message, None at the end. Raises InvalidInput if it is not UTF-8 text."""
         ...
 
 
-class Piped:
-    """Each line is a message. One longer than `limit` bytes comes cut just beyond it."""
+class PipedLines:
+    """Reads each line of a pipe as a message. Lines are cut just beyond `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._loop = asyncio.get_running_loop()
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._room = threading.Semaphore(8)
-        # A thread of our own: a pipe cannot be awaited everywhere, and the loop's threads are waited for at the end.
+        # A daemon thread: not every system can await a pipe, and the loop would wait for its own threads at the end.
         threading.Thread(target=self._read, name="eclair-lines", daemon=True).start()
 
     async def read(self) -> str | None:
@@ -62,19 +62,19 @@ class Piped:
         self._room.acquire()
         try:
             self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
-        except RuntimeError:  # the loop has closed: nobody reads any more
+        except RuntimeError:  # the loop has closed, so nobody reads any more
             raise SystemExit from None
 
 
 def _read_some() -> bytes:
     try:
-        return os.read(0, READ)
+        return os.read(0, READ_CHUNK_BYTES)
     except OSError:  # standard input is closed
         return b""
 
 
-class Edited:
-    """A line with a history, completion of commands, and Alt-Enter for a new line within it."""
+class InteractiveLines:
+    """Reads from a line editor with history and completion; Alt-Enter inserts a new line."""
 
     def __init__(self, history: Path, complete: Callable[[str], Iterable[str]]) -> None:
         self._session = _session(history, complete)
@@ -88,11 +88,11 @@ class Edited:
             return None
 
 
-def open_lines(history: Path, limit: int, complete: Callable[[str], Iterable[str]]) -> Lines:
-    """The lines of standard input. `complete` gives the ways in which a beginning may go on."""
+def open_lines(history: Path, limit: int, complete: Callable[[str], Iterable[str]]) -> LineReader:
+    """Read messages from standard input; `complete` lists the completions of what was typed."""
     if sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():  # pyright: ignore[reportUnnecessaryComparison]
-        return Edited(history, complete)
-    return Piped(limit)
+        return InteractiveLines(history, complete)
+    return PipedLines(limit)
 
 
 def _session(path: Path, complete: Callable[[str], Iterable[str]]) -> PromptSession[str]:
@@ -112,7 +112,7 @@ def _session(path: Path, complete: Callable[[str], Iterable[str]]) -> PromptSess
 
     assert callable(send)
     assert callable(new_line)
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))  # what is asked is nobody else's affair
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))  # questions are private
     return PromptSession(
         PROMPT,
         multiline=True,
@@ -129,21 +129,21 @@ def _completer(complete: Callable[[str], Iterable[str]]) -> Completer:
     from prompt_toolkit.completion import CompleteEvent, Completer, Completion
     from prompt_toolkit.document import Document
 
-    class Beginnings(Completer):
+    class CommandCompleter(Completer):
         def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
             typed = document.text
-            for whole in complete(typed):
-                yield Completion(whole, start_position=-len(typed))
+            for completion in complete(typed):
+                yield Completion(completion, start_position=-len(typed))
 
-    return Beginnings()
+    return CommandCompleter()
 
 
-def beginnings(typed: str, commands: Sequence[str], models: Sequence[str]) -> list[str]:
-    """The commands, or for /model the models, that begin as typed."""
+def completions(typed: str, commands: Sequence[str], models: Sequence[str]) -> list[str]:
+    """List the commands, or after /model the models, that start with what was typed."""
     if not typed.startswith("/") or "\n" in typed:
         return []
-    return [whole for whole in (*commands, *(f"/model {model}" for model in models)) if _goes_on(whole, typed)]
+    return [text for text in (*commands, *(f"/model {model}" for model in models)) if _completes(text, typed)]
 
 
-def _goes_on(whole: str, typed: str) -> bool:
-    return whole.startswith(typed) and whole != typed and (" " in typed or " " not in whole)
+def _completes(text: str, typed: str) -> bool:
+    return text.startswith(typed) and text != typed and (" " in typed or " " not in text)

@@ -1,4 +1,4 @@
-"""Signals and keys while a command is at work."""
+"""Signals and keyboard echo while a command runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 
-def carry_out(work: Coroutine[Any, Any, int]) -> int:
-    """Run `work` to its end. SIGTERM and SIGHUP end it as Ctrl-C does: engines are closed, logs written."""
+def run_async(work: Coroutine[Any, Any, int]) -> int:
+    """Run a command's coroutine; SIGTERM and SIGHUP cancel it like Ctrl-C, so that it cleans up."""
     ended: list[int] = []
 
     async def guarded() -> int:
@@ -37,7 +37,7 @@ def carry_out(work: Coroutine[Any, Any, int]) -> int:
 
 @contextlib.contextmanager
 def on_interrupt(callback: Callable[[], object]) -> Generator[None]:
-    """Within, Ctrl-C calls `callback` and nothing else."""
+    """Make Ctrl-C call `callback` and nothing else."""
     loop = asyncio.get_running_loop()
     before = signal.getsignal(signal.SIGINT)
     loop.add_signal_handler(signal.SIGINT, callback)
@@ -49,8 +49,8 @@ def on_interrupt(callback: Callable[[], object]) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def quiet_keys() -> Generator[None]:
-    """Within, what is typed does not show, so that it is not strewn over an answer; it is kept for later."""
+def hide_typing() -> Generator[None]:
+    """Turn off echo, so that typing doesn't garble an answer; the input is read later."""
     if sys.stdin is None or not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison]
         yield
         return

@@ -1,7 +1,7 @@
-"""What a question at the command line is answered from: files of which nothing is kept, and libraries.
+"""Sources of a question at the command line: files, which are not kept, and libraries.
 
-Files alone are read into a folder of their own, which goes with the answer; beside a library they are taken into the
-store and erased after it.
+Without a library, files are read into a temporary folder. With one, they are ingested into the database and deleted
+after the answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eclair.app import Reading, open_reading
+from eclair.app import DocumentComponents, open_documents
 from eclair.cli._terminal import Terminal
 from eclair.documents.folder_sync import read_file, resolve_roots
 from eclair.documents.ingest import Ingestor
@@ -35,8 +35,8 @@ from eclair.util.background import IdleScheduler
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """What goes along with a question. While it is answered, `idle` is to know."""
+class QuestionSources:
+    """Files and libraries of a question, and what retrieves from them."""
 
     files: tuple[Attachment, ...]
     libraries: tuple[LibraryName, ...]
@@ -48,36 +48,36 @@ class Sources:
 @asynccontextmanager
 async def open_sources(
     settings: Settings, registry: Registry, files: Sequence[Path], libraries: Sequence[str], terminal: Terminal
-) -> AsyncGenerator[Sources]:
-    """The sources, read. Raises UserError for a file that cannot be read and a library that is not there."""
+) -> AsyncGenerator[QuestionSources]:
+    """Read the files. Raises UserError for an unreadable file or an unknown library."""
     paths = resolve_roots(files)
     idle = IdleScheduler()
     with contextlib.ExitStack() as stack:
-        home = settings.data_dir
+        models_dir = settings.data_dir
         if not libraries:
-            settings = replace(settings, data_dir=_room(stack))
-        async with _opened(settings, registry, idle, home) as reading:
-            names = await reading.documents.get_libraries(LOCAL_PRINCIPAL, libraries)
-            async with _taken(reading, paths, settings.max_file_mb, forget=bool(libraries)) as ids:
-                async with aclosing(reading.documents.wait_until_read(LOCAL_PRINCIPAL, ids)) as states:
+            settings = replace(settings, data_dir=_temporary_folder(stack))
+        async with _open_documents(settings, registry, idle, models_dir) as components:
+            names = await components.documents.get_libraries(LOCAL_PRINCIPAL, libraries)
+            async with _ingested(components, paths, settings.max_file_mb, forget=bool(libraries)) as ids:
+                async with aclosing(components.documents.wait_until_read(LOCAL_PRINCIPAL, ids)) as states:
                     async for each in states:
-                        terminal.status(how_far(each.file.name, each.document))
+                        terminal.status(describe_progress(each.file.name, each.document))
                 terminal.status("")
                 for id in ids:
-                    if (told := await reading.vision.get_description(LOCAL_PRINCIPAL, id)) is not None:
-                        terminal.aside(told)
-                attached = await reading.documents.get_attachments(LOCAL_PRINCIPAL, ids)
-                yield Sources(attached, names, reading.documents, reading.vision, idle)
+                    if (description := await components.vision.get_description(LOCAL_PRINCIPAL, id)) is not None:
+                        terminal.aside(description)
+                attached = await components.documents.get_attachments(LOCAL_PRINCIPAL, ids)
+                yield QuestionSources(attached, names, components.documents, components.vision, idle)
 
 
-async def take(ingestor: Ingestor, path: Path, most_mb: int) -> FileState:
-    """Take a file in that is in no library. Raises UserError, StoreError."""
+async def ingest_file(ingestor: Ingestor, path: Path, max_mb: int) -> FileState:
+    """Ingest a file that belongs to no library. Raises UserError and StoreError."""
     media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    async with aclosing(read_file(path, most_mb)) as source:
+    async with aclosing(read_file(path, max_mb)) as source:
         return await ingestor.ingest(LOCAL_PRINCIPAL, path.name, media, source)
 
 
-def _room(stack: contextlib.ExitStack) -> Path:
+def _temporary_folder(stack: contextlib.ExitStack) -> Path:
     try:
         return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eclair-")))
     except OSError as error:
@@ -85,35 +85,37 @@ def _room(stack: contextlib.ExitStack) -> Path:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, registry: Registry, idle: IdleScheduler, home: Path) -> AsyncGenerator[Reading]:
+async def _open_documents(
+    settings: Settings, registry: Registry, idle: IdleScheduler, models_dir: Path
+) -> AsyncGenerator[DocumentComponents]:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
         ask = UsageLedger(settings, storage.usage).ask
         changes = ChangeFeed(storage.processes)
-        async with open_reading(settings, storage, registry, changes, idle, ask, home) as reading:
-            yield reading
+        async with open_documents(settings, storage, registry, changes, idle, ask, models_dir) as components:
+            yield components
     finally:
         await storage.close()
 
 
 @asynccontextmanager
-async def _taken(
-    reading: Reading, paths: Sequence[Path], most_mb: int, *, forget: bool
+async def _ingested(
+    components: DocumentComponents, paths: Sequence[Path], max_mb: int, *, forget: bool
 ) -> AsyncGenerator[tuple[str, ...]]:
-    """The ids of the files, which are erased at the end where they are to be forgotten."""
+    """Ingest files and yield their ids; with `forget`, delete them on exit."""
     ids: list[str] = []
     try:
         for path in paths:
-            ids.append((await take(reading.ingestor, path, most_mb)).file.id)
+            ids.append((await ingest_file(components.ingestor, path, max_mb)).file.id)
         yield tuple(ids)
     finally:
         for id in ids if forget else ():
             with contextlib.suppress(NotFound):
-                await reading.ingestor.delete(LOCAL_PRINCIPAL, id)
+                await components.ingestor.delete(LOCAL_PRINCIPAL, id)
 
 
-def how_far(name: str, document: DocumentState) -> str:
-    """Such as `Reading report.pdf, page 120 of 300…`."""
+def describe_progress(name: str, document: DocumentState) -> str:
+    """Describe a file's progress, as in `Reading report.pdf, page 120 of 300…`."""
     if document.state == "ready":
         return f"Embedding {name}, {document.embedded:,} of {document.chunks:,} passages…"
     if document.pages:

@@ -1,4 +1,4 @@
-"""How a question at the command line looks on the web: as one in the page, but nothing of it is kept but the ledger."""
+"""Web access for questions at the command line; nothing is stored but the audit log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from eclair.web.retriever import WebService
 
 @asynccontextmanager
 async def open_web_access(settings: Settings, registry: Registry, gate: OutboundGate) -> AsyncGenerator[WebService]:
-    """Raise InvalidInput where nothing may leave, and SettingsError for a setting that names no service."""
+    """Open access to the web. Raises InvalidInput if offline, SettingsError for an unknown service."""
     async with AsyncExitStack() as stack:
         browser = WebClient(gate)
         stack.push_async_callback(browser.close)

@@ -1,4 +1,4 @@
-"""`eclair add`: files and folders are brought into a library, read and embedded; with --watch as long as it runs."""
+"""`eclair add`: adds files and folders to a library; with --watch it follows their changes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eclair.app import Reading, open_reading
+from eclair.app import DocumentComponents, open_documents
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._progress import Counting
-from eclair.cli._signals import carry_out
-from eclair.cli._sources import how_far
+from eclair.cli._progress import ProgressCounter
+from eclair.cli._signals import run_async
+from eclair.cli._sources import describe_progress
 from eclair.cli._terminal import Terminal
 from eclair.documents import folder_sync
 from eclair.documents.folder_sync import FolderScan, ScannedFile, SyncPlan, SyncResult
@@ -36,18 +36,16 @@ from eclair.storage.libraries import Library, LibrarySummary
 from eclair.storage.open import open_storage
 from eclair.util.background import IdleScheduler
 
-LIBRARY = "documents"
-"""The library where none is named."""
-LOOK = 2.0
-"""Seconds between two looks at what is watched."""
-GLANCE = 0.2
-"""Seconds between two looks at how far the reading is."""
+DEFAULT_LIBRARY = "documents"
+WATCH_INTERVAL_S = 2.0
+POLL_INTERVAL_S = 0.2
+"""How often the progress of reading and embedding is checked."""
 _NAME = re.compile(r"\w[\w.-]{0,79}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be brought where. With `sync` what has gone from a folder goes from the library."""
+class SyncRequest:
+    """Files and folders to add to a library. With `sync`, files that have gone are removed from it."""
 
     roots: Sequence[Path]
     library: str
@@ -59,28 +57,29 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_if_debugging(settings)
     library = arguments.library
     if not _NAME.fullmatch(library):
-        raise InvalidInput(f"{library!r} is no name for a library; it is one word of 80 characters at most.")
-    wanted = Wanted(folder_sync.resolve_roots(arguments.paths), library, arguments.sync or arguments.watch)
-    return carry_out(_add(settings, wanted, arguments.watch, terminal))
+        raise InvalidInput(f"{library!r} is not a valid library name; use a single word of up to 80 characters.")
+    request = SyncRequest(folder_sync.resolve_roots(arguments.paths), library, arguments.sync or arguments.watch)
+    return run_async(_add(settings, request, arguments.watch, terminal))
 
 
-async def _add(settings: Settings, wanted: Wanted, watch: bool, terminal: Terminal) -> int:
-    async with open_shelf(settings) as (storage, reading):
-        adding = Adding(settings, storage, reading, await _library(storage, reading, wanted.library), terminal)
+async def _add(settings: Settings, request: SyncRequest, watch: bool, terminal: Terminal) -> int:
+    async with open_documents_storage(settings) as (storage, documents):
+        library = await _library(storage, documents, request.library)
+        syncing = LibrarySync(settings, storage, documents, library, terminal)
         try:
-            failed = await adding.once(wanted)
+            failed = await syncing.sync(request)
             if watch:
-                await adding.watch(wanted)
+                await syncing.watch(request)
         except asyncio.CancelledError:
-            if await adding.waiting():
-                terminal.complain("What was taken in stays; the next `eclair add` or `eclair serve` reads on.")
+            if await syncing.has_unread():
+                terminal.warn("The files added so far stay; the next `eclair add` or `eclair serve` goes on reading.")
             raise
     return 2 if failed else 0
 
 
 @asynccontextmanager
-async def open_shelf(settings: Settings) -> AsyncGenerator[tuple[Storage, Reading]]:
-    """The store and what reads into it, without a model."""
+async def open_documents_storage(settings: Settings) -> AsyncGenerator[tuple[Storage, DocumentComponents]]:
+    """Open the database and the services that read documents, without an embedded model."""
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     calls = AuditLog(storage.audit)
     try:
@@ -90,8 +89,8 @@ async def open_shelf(settings: Settings) -> AsyncGenerator[tuple[Storage, Readin
         try:
             ask = UsageLedger(settings, storage.usage).ask
             changes = ChangeFeed(storage.processes)
-            async with open_reading(settings, storage, registry, changes, IdleScheduler(), ask) as reading:
-                yield storage, reading
+            async with open_documents(settings, storage, registry, changes, IdleScheduler(), ask) as documents:
+                yield storage, documents
         finally:
             await registry.close()
     finally:
@@ -99,79 +98,79 @@ async def open_shelf(settings: Settings) -> AsyncGenerator[tuple[Storage, Readin
         await storage.close()
 
 
-async def _library(storage: Storage, reading: Reading, name: str) -> Library:
-    """The library of that name, made where there is none."""
+async def _library(storage: Storage, documents: DocumentComponents, name: str) -> Library:
+    """Get the library of that name, creating it if needed."""
     try:
         return await storage.libraries.get_library_by_name(LOCAL_PRINCIPAL, name)
     except NotFound:
         pass
     try:
-        return await reading.ingestor.add_library(LOCAL_PRINCIPAL, name)
-    except Conflict:  # another process has just made it
+        return await documents.ingestor.add_library(LOCAL_PRINCIPAL, name)
+    except Conflict:  # another process has just created it
         return await storage.libraries.get_library_by_name(LOCAL_PRINCIPAL, name)
 
 
-class Adding:
-    """Brings what is found into one library, and shows how far that is."""
+class LibrarySync:
+    """Brings a library up to date with files and folders, and shows the progress."""
 
     def __init__(
-        self, settings: Settings, storage: Storage, reading: Reading, library: Library, terminal: Terminal
+        self, settings: Settings, storage: Storage, documents: DocumentComponents, library: Library, terminal: Terminal
     ) -> None:
-        self._most_mb = settings.max_file_mb
+        self._max_mb = settings.max_file_mb
         self._storage = storage
-        self._ingestor = reading.ingestor
+        self._ingestor = documents.ingestor
         self._library = library
         self._terminal = terminal
         self._done: set[ScannedFile] = set()
 
-    async def once(self, wanted: Wanted) -> int:
-        """Look, bring, and wait until all is read and embedded; how many files failed."""
+    async def sync(self, request: SyncRequest) -> int:
+        """Sync once, and wait until everything is read and embedded; return the number of failed files."""
         self._terminal.status("Looking…")
-        found, plan = await self._look(wanted)
+        found, plan = await self._scan(request)
         for why in found.unread.values():
-            self._terminal.complain(why)
+            self._terminal.warn(why)
         if left_out := found.left_out():
-            self._terminal.complain(left_out)
-        counts, failed = await self._bring(plan)
+            self._terminal.warn(left_out)
+        counts, failed = await self._apply(plan)
         counts["same"] += plan.same
         self._sum_up(counts)
         return failed + len(found.unread)
 
-    async def watch(self, wanted: Wanted) -> None:
-        """Go on looking. What could not be added, or was removed here, is added once it has changed."""
-        self._terminal.complain("Watching; Ctrl-C ends it.")
+    async def watch(self, request: SyncRequest) -> None:
+        """Keep syncing. Files that failed, or were removed here, are added again once they change."""
+        self._terminal.warn("Watching; Ctrl-C ends it.")
         before: SyncPlan | None = None
         while True:
-            await asyncio.sleep(LOOK)
-            _, plan = await self._look(wanted)
+            await asyncio.sleep(WATCH_INTERVAL_S)
+            _, plan = await self._scan(request)
             if settled := plan.settled(before):
-                counts, _ = await self._bring(settled)
+                counts, _ = await self._apply(settled)
                 self._sum_up(counts)
             before = plan
 
-    async def waiting(self) -> bool:
-        return bool((await self._listed()).waiting)
+    async def has_unread(self) -> bool:
+        return bool((await self._summary()).waiting)
 
-    async def _look(self, wanted: Wanted) -> tuple[FolderScan, SyncPlan]:
-        found = await asyncio.to_thread(folder_sync.scan, wanted.roots)
+    async def _scan(self, request: SyncRequest) -> tuple[FolderScan, SyncPlan]:
+        found = await asyncio.to_thread(folder_sync.scan, request.roots)
         known = await self._storage.files.list_watched_files(LOCAL_PRINCIPAL, self._library.id)
         self._done &= set(found.files.values())
-        plan = folder_sync.plan_sync(found, known, wanted.roots).without(self._done)
-        return found, plan if wanted.sync else replace(plan, gone=())
+        plan = folder_sync.plan_sync(found, known, request.roots).without(self._done)
+        return found, plan if request.sync else replace(plan, gone=())
 
-    async def _bring(self, plan: SyncPlan) -> tuple[Counter[str], int]:
-        """Do it; how many were what, and how many failed."""
+    async def _apply(self, plan: SyncPlan) -> tuple[Counter[str], int]:
+        """Apply the plan; return counts by kind of change, and the number of failed files."""
         counts: Counter[str] = Counter()
         files: set[str] = set()
-        counting = Counting(self._terminal, "Adding")
+        counting = ProgressCounter(self._terminal, "Adding")
         of = len(plan.new) + len(plan.changed) + len(plan.gone)
         bringing = folder_sync.sync(
-            self._storage, self._ingestor, LOCAL_PRINCIPAL, self._library.id, plan, self._most_mb
+            self._storage, self._ingestor, LOCAL_PRINCIPAL, self._library.id, plan, self._max_mb
         )
         async with aclosing(bringing) as brought:
             async for each in brought:
                 counts[each.what] += 1
-                files |= self._told(each)
+                files |= self._report(each)
                 counting.show(counts.total(), of)
         self._done |= plan.files()
         await self._read()
@@ -179,54 +178,54 @@ class Adding:
         self._terminal.status("")
         return counts, counts["refused"] + await self._failures(files)
 
-    def _told(self, each: SyncResult) -> set[str]:
-        """The id of what is to be read now, if it is."""
+    def _report(self, each: SyncResult) -> set[str]:
+        """Report one result; return the file's id if it is to be read now."""
         if each.why is not None:
-            self._terminal.complain(each.why)
+            self._terminal.warn(each.why)
         return {each.file} if each.file is not None and each.what in ("added", "changed") else set()
 
     async def _read(self) -> None:
-        counting = Counting(self._terminal, "Reading")
-        while (listed := await self._listed()).waiting:
+        counting = ProgressCounter(self._terminal, "Reading")
+        while (listed := await self._summary()).waiting:
             if (why := self._ingestor.read_error) is not None:
                 raise StoreError(why)
             if listed.waiting > 1:
                 counting.show(listed.files - listed.waiting, listed.files)
             else:
                 await self._show_last()
-            await asyncio.sleep(GLANCE)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def _show_last(self) -> None:
-        """How far the one file is that is still being read."""
+        """Show the progress of the last unfinished file."""
         with suppress(NotFound):  # it was deleted meanwhile
             for state in await self._storage.documents.list_unfinished():
-                self._terminal.status(how_far(await self._storage.files.get_name(state.sha256), state))
+                self._terminal.status(describe_progress(await self._storage.files.get_name(state.sha256), state))
 
     async def _embedded(self) -> None:
-        """Wait until all is found by meaning too, as far as that is possible."""
-        counting = Counting(self._terminal, "Embedding")
-        while self._ingestor.has_embedder and (listed := await self._listed()).embedded < listed.chunks:
+        """Wait until all chunks are embedded, or embedding has failed."""
+        counting = ProgressCounter(self._terminal, "Embedding")
+        while self._ingestor.has_embedder and (listed := await self._summary()).embedded < listed.chunks:
             if (why := self._ingestor.embed_error) is not None:
-                self._terminal.complain(f"For now these files are found by their words alone: {why}")
+                self._terminal.warn(f"For now these files are found by their words alone: {why}")
                 return
             counting.show(listed.embedded, listed.chunks)
-            await asyncio.sleep(GLANCE)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
-    async def _listed(self) -> LibrarySummary:
-        """Raises NotFound where another process has deleted the library."""
+    async def _summary(self) -> LibrarySummary:
+        """Read the library's counts. Raises NotFound if another process has deleted it."""
         for each in await self._storage.libraries.list_libraries(LOCAL_PRINCIPAL):
             if each.library.id == self._library.id:
                 return each
         raise NotFound(f"The library {self._library.name!r} was deleted meanwhile.")
 
     async def _failures(self, files: set[str]) -> int:
-        """Say what could not be read of these files; how many could not be at all."""
+        """Report what could not be read of these files; return the number of those that failed."""
         failed = 0
         async for each in self._files():
             if each.file.id in files:
                 failed += each.document.fault is not None
-                for sentence in troubles(each):
-                    self._terminal.complain(sentence)
+                for sentence in describe_problems(each):
+                    self._terminal.warn(sentence)
         return failed
 
     async def _files(self) -> AsyncGenerator[FileState, None]:
@@ -239,12 +238,12 @@ class Adding:
                 return
 
     def _sum_up(self, counts: Counter[str]) -> None:
-        said = {"added": "added", "changed": "changed", "removed": "removed", "same": "unchanged"}
-        parts = [f"{counts[what]:,} {word}" for what, word in said.items() if counts[what]]
+        words = {"added": "added", "changed": "changed", "removed": "removed", "same": "unchanged"}
+        parts = [f"{counts[what]:,} {word}" for what, word in words.items() if counts[what]]
         self._terminal.line(f"{self._library.name}: {', '.join(parts) or 'nothing to add'}.")
 
 
-def troubles(each: FileState) -> list[str]:
-    """What could not be read of a file, a sentence each."""
+def describe_problems(each: FileState) -> list[str]:
+    """List what could not be read of a file, in sentences."""
     fault = each.document.fault
     return [*([fault.message] if fault is not None else []), *each.document.remarks]

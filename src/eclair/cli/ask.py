@@ -1,4 +1,4 @@
-"""`eclair ask`: one question, one streamed answer, nothing kept. What it is answered from is `sources`' affair."""
+"""`eclair ask`: one question, one streamed answer; nothing is stored."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from eclair.chat.answer_requests import AnswerRequests, ChatQuestion
 from eclair.chat.message_text import check_message
 from eclair.chat.routing import ModelRouter
 from eclair.chat.turn_options import TurnOptions
-from eclair.cli._arguments import load_settings, sampling
+from eclair.cli._arguments import load_settings, sampling_options
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._printer import Printer
-from eclair.cli._signals import carry_out
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import EclairError, InvalidInput, TooLarge
 from eclair.generation.pipeline import Answer, AnswerPipeline
@@ -34,7 +34,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 
 if TYPE_CHECKING:
-    from eclair.cli._sources import Sources
+    from eclair.cli._sources import QuestionSources
     from eclair.network.gate import OutboundGate
     from eclair.web.retriever import WebService
 
@@ -43,9 +43,9 @@ Show = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked and how, and from which files and libraries it is to be answered.
+    """A question with its options, files and libraries.
 
-    `accepted` is when it was asked, on the clock of `time.perf_counter`.
+    `accepted` is the time it was asked, by `time.perf_counter`.
     """
 
     text: str
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_if_debugging(settings)
     text = _text(arguments.question, settings.max_message_kb)
     options = TurnOptions(
-        arguments.model, arguments.mode, arguments.system, sampling(arguments), "on" if arguments.web else None
+        arguments.model, arguments.mode, arguments.system, sampling_options(arguments), "on" if arguments.web else None
     )
     files, libraries = tuple(arguments.file or ()), tuple(arguments.library or ())
     question = Question(text, options, time.perf_counter(), files, libraries)
@@ -68,23 +68,23 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     def print_json(event: Event) -> None:
         terminal.write_bytes(encode(event) + b"\n")
         if isinstance(event, RunFailed):
-            terminal.complain(event.message)
+            terminal.warn(event.message)
 
-    return carry_out(_ask(settings, question, print_json if arguments.json else Printer(terminal).show, terminal))
+    return run_async(_ask(settings, question, print_json if arguments.json else Printer(terminal).show, terminal))
 
 
 async def _ask(settings: Settings, question: Question, show: Show, terminal: Terminal) -> int:
-    """Open the engines, with the model that is asked as the default one, and no store but that of a library."""
-    asked = replace(settings, model=question.options.model or settings.model)
+    """Open the engines, with the question's model as the default, and answer."""
+    chosen = replace(settings, model=question.options.model or settings.model)
     async with open_gate(settings) as gate:
-        registry = build_registry(asked, UserEngines.read_once(settings, gate), gate=gate)
+        registry = build_registry(chosen, UserEngines.read_once(settings, gate), gate=gate)
         try:
             async with (
                 _sources(settings, registry, question, terminal) as sources,
                 _web(settings, registry, question, gate) as web,
             ):
                 started, answer = await _prepare(settings, registry, question, sources, web)
-                fault = await tell(started, answer, show)
+                fault = await show_run(started, answer, show)
         finally:
             await registry.close()
     return fault.exit_code if fault is not None else 0
@@ -92,11 +92,11 @@ async def _ask(settings: Settings, question: Question, show: Show, terminal: Ter
 
 def _sources(
     settings: Settings, registry: Registry, question: Question, terminal: Terminal
-) -> AbstractAsyncContextManager[Sources | None]:
-    """What it is to be answered from, if anything was named."""
+) -> AbstractAsyncContextManager[QuestionSources | None]:
+    """Open the question's files and libraries, if it has any."""
     if not question.files and not question.libraries:
         return nullcontext()
-    from eclair.cli._sources import open_sources  # much to import, and most questions do without
+    from eclair.cli._sources import open_sources  # slow to import, and most questions do without
 
     return open_sources(settings, registry, question.files, question.libraries, terminal)
 
@@ -104,16 +104,16 @@ def _sources(
 def _web(
     settings: Settings, registry: Registry, question: Question, gate: OutboundGate
 ) -> AbstractAsyncContextManager[WebService | None]:
-    """The ways to the web, if it is to be looked at."""
+    """Open access to the web if the question asks for it."""
     if question.options.web != "on":
         return nullcontext()
-    from eclair.cli._web import open_web_access  # much to import, as above
+    from eclair.cli._web import open_web_access  # slow to import, as above
 
     return open_web_access(settings, registry, gate)
 
 
 async def _prepare(
-    settings: Settings, registry: Registry, question: Question, sources: Sources | None, web: WebService | None
+    settings: Settings, registry: Registry, question: Question, sources: QuestionSources | None, web: WebService | None
 ) -> tuple[RunStarted, Answer]:
     created = int(time.time() * 1000)
     asked = Message(
@@ -137,39 +137,39 @@ async def _prepare(
     return started, pipeline.run(request)
 
 
-async def tell(started: RunStarted, answer: Answer, show: Show) -> EclairError | None:
-    """Show a run that nobody keeps, numbered as `runs` would, and return the error it failed with.
+async def show_run(started: RunStarted, answer: Answer, show: Show) -> EclairError | None:
+    """Show a run that is not stored, its events numbered as in a stored one; return its error.
 
-    However it ends, a last event says so; cancelling stops the engine.
+    However it ends, a last event says so. Cancelling stops the engine.
     """
     numbers = itertools.count(1)
 
-    def say(*events: Event) -> None:
+    def emit(*events: Event) -> None:
         for event in events:
             show(replace(event, seq=next(numbers)))
 
-    say(started)
+    emit(started)
     try:
         async with aclosing(answer.events()) as events:
             async for event in events:
-                say(event)
+                emit(event)
     except asyncio.CancelledError:
-        say(*answer.closing_events(RunStopped()))
+        emit(*answer.closing_events(RunStopped()))
         raise
     except BrokenPipeError:
         raise
     except EclairError as error:
-        say(*answer.closing_events(RunFailed(error.code, error.message)))
+        emit(*answer.closing_events(RunFailed(error.code, error.message)))
         return error
     except Exception:
-        say(*answer.closing_events(RunFailed("internal", "Éclair made a mistake of its own.")))
+        emit(*answer.closing_events(RunFailed("internal", "Éclair made a mistake of its own.")))
         raise
-    say(*answer.closing_events())
+    emit(*answer.closing_events())
     return None
 
 
 def _text(words: list[str], max_kb: int) -> str:
-    """The question: what is written after `ask`, then what is piped in. Raises UserError."""
+    """Return the question: the arguments, then piped text. Raises UserError."""
     written = "" if words == ["-"] else " ".join(words)
     try:
         written.encode()
@@ -186,11 +186,11 @@ def _text(words: list[str], max_kb: int) -> str:
 def _piped(max_kb: int) -> str:
     data = sys.stdin.buffer.read(max_kb * 1024 + 1)
     if len(data) > max_kb * 1024:
-        raise TooLarge(f"What was piped in is over {max_kb:,} KiB, the limit (ECLAIR_MAX_MESSAGE_KB); send less of it.")
+        raise TooLarge(f"The piped text is over {max_kb:,} KiB, the limit (ECLAIR_MAX_MESSAGE_KB); send less of it.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput(
-            f"What was piped in is not text in UTF-8 (byte {error.start + 1:,} is 0x{data[error.start]:02x}); "
+            f"The piped text is not UTF-8 (byte {error.start + 1:,} is 0x{data[error.start]:02x}); "
             "convert it, with iconv for instance."
         ) from None

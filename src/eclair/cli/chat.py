@@ -1,4 +1,4 @@
-"""`eclair chat`: a conversation at the terminal, kept in the same store as those of the web app."""
+"""`eclair chat`: a conversation at the terminal, stored with those of the web app."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 from eclair.app import App, open_app
 from eclair.chat.tree import NewMessage, Regenerate, Resume
 from eclair.chat.turn_options import TurnOptions
-from eclair.cli._arguments import load_settings, sampling
+from eclair.cli._arguments import load_settings, sampling_options
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._printer import Printer, exit_code
-from eclair.cli._prompt import Edited, beginnings, open_lines
-from eclair.cli._signals import carry_out, on_interrupt, quiet_keys
-from eclair.cli._sources import take
+from eclair.cli._prompt import InteractiveLines, completions, open_lines
+from eclair.cli._signals import hide_typing, on_interrupt, run_async
+from eclair.cli._sources import ingest_file
 from eclair.cli._terminal import Terminal
-from eclair.cli.draw import written
+from eclair.cli.draw import write_image
 from eclair.documents.folder_sync import resolve_roots
 from eclair.errors import EclairError, InvalidInput, NotFound
 from eclair.schema.events import RunFailed, decode
@@ -37,11 +37,11 @@ COMMANDS = {
     "/continue": "the rest of an answer that was cut off",
     "/file": "with a path, have the next message answered from that file",
     "/library": "list the libraries, or with a name have the next message answered from one",
-    "/model": "list the models, or with a name choose who answers",
+    "/model": "list the models, or with a name choose one",
     "/flash": "answer fast from now on, without thinking",
     "/think": "think before each answer from now on, with the strongest model",
     "/auto": "flash or think, as each question asks for",
-    "/web": "with on, auto or off, whether to look on the web from now on",
+    "/web": "with on, auto or off, set web search from now on",
     "/save": "write the pictures of the last answer here, or into the folder given",
     "/history": "show the conversation",
     "/new": "begin another conversation",
@@ -54,8 +54,8 @@ _COMMAND = re.compile(r"(/\w+)(?:\s+(.*))?", re.DOTALL)
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
-    options = TurnOptions(arguments.model, arguments.mode, arguments.system, sampling(arguments))
-    return carry_out(_chat(settings, arguments.conversation, arguments.latest, options, terminal))
+    options = TurnOptions(arguments.model, arguments.mode, arguments.system, sampling_options(arguments))
+    return run_async(_chat(settings, arguments.conversation, arguments.latest, options, terminal))
 
 
 async def _chat(settings: Settings, id: str | None, latest: bool, options: TurnOptions, terminal: Terminal) -> int:
@@ -63,14 +63,14 @@ async def _chat(settings: Settings, id: str | None, latest: bool, options: TurnO
         conversation = await app.storage.conversations.get_conversation(LOCAL_PRINCIPAL, id) if id else None
         if latest:
             listed = await app.storage.conversations.list_conversations(LOCAL_PRINCIPAL, 1)
-            conversation = max([*listed.pinned, *listed.conversations], key=lambda kept: kept.updated, default=None)
+            conversation = max([*listed.pinned, *listed.conversations], key=lambda each: each.updated, default=None)
             if conversation is None:
-                raise NotFound("No conversation is kept yet; begin one with `eclair chat`.")
-        return await Chat(app, terminal, options, conversation).hold()
+                raise NotFound("There is no conversation yet; start one with `eclair chat`.")
+        return await Chat(app, terminal, options, conversation).run()
 
 
 class Chat:
-    """One session. The conversation is made with its first message, so that looking in leaves nothing behind."""
+    """A chat session. The conversation is created with its first message, not before."""
 
     def __init__(self, app: App, terminal: Terminal, options: TurnOptions, conversation: Conversation | None) -> None:
         self._app = app
@@ -84,33 +84,33 @@ class Chat:
         self._failed = 0
         self._done = False
 
-    async def hold(self) -> int:
-        """Answer line after line. From a pipe, the code is that of the last failure; a person was told."""
+    async def run(self) -> int:
+        """Answer line after line; return an exit code, for piped input that of the last failure."""
         model = (await self._app.router.route(LOCAL_PRINCIPAL, self._options, self._conversation)).model
         self._models = [known.id for known in await self._app.registry.models()]
         settings = self._app.settings
         lines = open_lines(
             settings.data_dir / "chat_history",
             settings.max_message_kb * 1024,
-            lambda typed: beginnings(typed, list(COMMANDS), self._models),
+            lambda typed: completions(typed, list(COMMANDS), self._models),
         )
         self._terminal.note(f"Éclair · {model.id} · /help lists commands, Alt-Enter begins a new line, Ctrl-D leaves")
-        if self._conversation is not None and self._terminal.for_person:
+        if self._conversation is not None and self._terminal.is_interactive:
             await self._show_history()
         while not self._done:
             try:
                 line = await lines.read()
                 if line is None:
                     break
-                await self._obey(line)
+                await self._handle(line)
             except EclairError as error:
                 self._failed = error.exit_code
-                self._terminal.complain(error.message)
+                self._terminal.warn(error.message)
         if self._conversation is not None:
             self._terminal.note(f"Kept as {self._conversation.id}; `eclair chat --continue` takes it up.")
-        return 0 if isinstance(lines, Edited) else self._failed
+        return 0 if isinstance(lines, InteractiveLines) else self._failed
 
-    async def _obey(self, line: str) -> None:
+    async def _handle(self, line: str) -> None:
         if not line.strip():
             return
         command = _COMMAND.fullmatch(line.strip())
@@ -120,9 +120,9 @@ class Chat:
         name, given = command[1], (command[2] or "").strip()
         commands: dict[str, Callable[[], Awaitable[None]]] = {
             "/retry": self._retry,
-            "/continue": self._take_up,
+            "/continue": self._continue,
             "/history": self._show_history,
-            "/new": self._begin_anew,
+            "/new": self._start_new,
             "/help": self._help,
             "/quit": self._quit,
             "/exit": self._quit,
@@ -141,14 +141,14 @@ class Chat:
             near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.0)[0]
             raise InvalidInput(f"There is no command {name}; did you mean {near}?")
         elif given:
-            raise InvalidInput(f"{name} takes nothing after it; to send a message, begin it without the slash.")
+            raise InvalidInput(f"{name} takes no argument; to send a message, start it without the slash.")
         elif mode is not None:
             await self._choose_mode(mode)
         else:
             await commands[name]()
 
     async def _answer(self, what: NewMessage | Regenerate | Resume) -> None:
-        """Ask and show the answer; Ctrl-C stops it and leaves the conversation open."""
+        """Ask and show the answer; Ctrl-C stops it without leaving the conversation."""
         turn = asyncio.create_task(self._turn(what))
         stops: set[asyncio.Task[None]] = set()
 
@@ -158,7 +158,7 @@ class Chat:
             else:
                 stops.add(asyncio.create_task(self._app.runs.stop(self._run)))
 
-        with quiet_keys(), on_interrupt(stop):
+        with hide_typing(), on_interrupt(stop):
             try:
                 await asyncio.wait([turn])
                 await asyncio.gather(*stops)
@@ -199,9 +199,9 @@ class Chat:
             self._run = None
 
     async def _branch(self) -> list[Message]:
-        """The messages that are shown. Raises InvalidInput while there are none."""
+        """Return the messages of the displayed branch. Raises InvalidInput if there are none."""
         if self._conversation is None:
-            raise InvalidInput("Nothing has been said yet; write a message first.")
+            raise InvalidInput("There are no messages yet; write one first.")
         conversation, messages = await self._app.storage.conversations.get_tree(LOCAL_PRINCIPAL, self._conversation.id)
         return branch({message.id: message for message in messages}, conversation.leaf)
 
@@ -209,7 +209,7 @@ class Chat:
         questions = [message for message in await self._branch() if message.role == "user"]
         await self._answer(Regenerate(questions[-1].id))
 
-    async def _take_up(self) -> None:
+    async def _continue(self) -> None:
         await self._answer(Resume((await self._branch())[-1].id))
 
     async def _show_history(self) -> None:
@@ -222,22 +222,22 @@ class Chat:
     async def _save(self, given: str) -> None:
         folder = await asyncio.to_thread(_folder, given or ".")
         parts = (await self._branch())[-1].parts
-        made = [part.id for part in parts if part.kind == "picture" and part.id is not None]
-        if not made:
+        image_ids = [part.id for part in parts if part.kind == "picture" and part.id is not None]
+        if not image_ids:
             raise InvalidInput("The last answer has no picture.")
-        for id in made:
+        for id in image_ids:
             picture = await self._app.gallery.get_image(LOCAL_PRINCIPAL, id)
-            self._terminal.line(str(await written(self._app.gallery, picture, folder / image_file_name(picture))))
+            self._terminal.line(str(await write_image(self._app.gallery, picture, folder / image_file_name(picture))))
 
-    async def _begin_anew(self) -> None:
+    async def _start_new(self) -> None:
         self._conversation = None
-        self._terminal.note("The next message begins another conversation.")
+        self._terminal.note("The next message starts a new conversation.")
 
     async def _choose_model(self, name: str) -> None:
         if name:
             _, model = await self._app.registry.resolve(name)
             self._options = replace(self._options, model=model.id)
-            await self._remember(ConversationEdit(model=model.id))
+            await self._store_choice(ConversationEdit(model=model.id))
             self._terminal.note(f"{model.name} answers from now on.")
             return
         current = (await self._app.router.route(LOCAL_PRINCIPAL, self._options, self._conversation)).model
@@ -245,13 +245,13 @@ class Chat:
             self._terminal.line(f"{'*' if model.id == current.id else ' '} {model.id}")
 
     async def _attach(self, given: str) -> None:
-        """It is read while the message is being written."""
+        """Attach a file to the next message; it is read while the message is being written."""
         if not given:
             raise InvalidInput("Which file? Write its path after /file.")
         (path,) = await asyncio.to_thread(resolve_roots, [Path(given)])
-        file = await take(self._app.ingestor, path, self._app.settings.max_file_mb)
+        file = await ingest_file(self._app.ingestor, path, self._app.settings.max_file_mb)
         self._files.append(file.file.id)
-        self._terminal.note(f"{path.name} goes along with the next message.")
+        self._terminal.note(f"{path.name} is attached to the next message.")
 
     async def _choose_library(self, name: str) -> None:
         if name:
@@ -269,30 +269,30 @@ class Chat:
             current = self._options.web or (self._conversation.web if self._conversation is not None else None) or "off"
             raise InvalidInput(f"The web is {current}; write /web on, /web auto or /web off.")
         self._options = replace(self._options, web=web)
-        await self._remember(ConversationEdit(web=web))
+        await self._store_choice(ConversationEdit(web=web))
         self._terminal.note(f"The web is {web} from now on.")
 
     async def _choose_mode(self, mode: Mode) -> None:
         self._options = replace(self._options, mode=mode)
-        await self._remember(ConversationEdit(mode=mode))
+        await self._store_choice(ConversationEdit(mode=mode))
         self._terminal.note(f"{mode.capitalize()} from now on.")
 
-    async def _remember(self, edit: ConversationEdit) -> None:
-        """What was chosen stays with the conversation; one that is not begun yet is begun with it."""
+    async def _store_choice(self, edit: ConversationEdit) -> None:
+        """Store a choice with the conversation; a new one is created with it later."""
         if self._conversation is not None:
             self._conversation = await self._app.conversations.edit(LOCAL_PRINCIPAL, self._conversation.id, edit)
 
     async def _help(self) -> None:
-        for name, means in COMMANDS.items():
-            self._terminal.line(f"{name:<10} {means}")
-        self._terminal.line("Ctrl-C stops an answer. Alt-Enter begins a new line. Everything else is a message.")
+        for name, help in COMMANDS.items():
+            self._terminal.line(f"{name:<10} {help}")
+        self._terminal.line("Ctrl-C stops an answer. Alt-Enter starts a new line. Everything else is a message.")
 
     async def _quit(self) -> None:
         self._done = True
 
 
 def _folder(given: str) -> Path:
-    """Raises InvalidInput where there is none."""
+    """Return the folder of that path. Raises InvalidInput if there is none."""
     folder = Path(given).expanduser()
     if not folder.is_dir():
         raise InvalidInput(f"There is no folder {folder}; make it, or name another one after /save.")

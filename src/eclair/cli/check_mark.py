@@ -1,4 +1,4 @@
-"""`eclair check-mark`: what the marks of files say of whether a model made them."""
+"""`eclair check-mark`: checks files for marks that AI made them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._signals import carry_out
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
 from eclair.provenance.report import ContentCredentials, IptcMetadata, ProvenanceReport, WatermarkFinding
@@ -24,7 +24,7 @@ VERDICTS = {
     "drawn": "A program drew it, without AI, by its marks.",
     None: "No mark says that a model made it. That proves nothing: not everything is marked, and marks can be removed.",
 }
-SAYS = {
+CLAIMS = {
     "created": "say that a model made it",
     "edited": "say that a model had a part in it",
     "drawn": "say that a program drew it",
@@ -35,34 +35,34 @@ SAYS = {
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
-    return carry_out(_check(settings, arguments.files, terminal, as_json=arguments.json))
+    return run_async(_check(settings, arguments.files, terminal, as_json=arguments.json))
 
 
 async def _check(settings: Settings, files: list[Path], terminal: Terminal, *, as_json: bool) -> int:
     marks = Provenance.configured(settings)
-    told: list[dict[str, object]] = []
-    worst = 0
+    results: list[dict[str, object]] = []
+    code = 0
     for path in files:
         terminal.status(f"Looking at {path}…")
         try:
-            report = await marks.check(_sound(path, settings.max_check_mb), str(path))
+            report = await marks.check(_checked_path(path, settings.max_check_mb), str(path))
         except UserError as error:
-            worst = error.exit_code
-            told.append({"file": str(path), "error": {"code": error.code, "message": error.message}})
+            code = error.exit_code
+            results.append({"file": str(path), "error": {"code": error.code, "message": error.message}})
             if not as_json:
-                terminal.complain(error.message)
+                terminal.warn(error.message)
             continue
-        told.append({"file": str(path), "made": report.made, "altered": report.altered, **asdict(report)})
+        results.append({"file": str(path), "made": report.made, "altered": report.altered, **asdict(report)})
         if not as_json:
             _show(path, report, terminal)
     terminal.status("")
     if as_json:
-        terminal.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
-    return worst
+        terminal.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n")
+    return code
 
 
-def _sound(path: Path, most_mb: int) -> Path:
-    """Where the file is. Raises UserError for what is none, or too large."""
+def _checked_path(path: Path, max_mb: int) -> Path:
+    """Return the file's absolute path. Raises UserError unless it is a readable file within the limit."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -70,9 +70,9 @@ def _sound(path: Path, most_mb: int) -> Path:
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}; check who may read it.") from error
     if not path.is_file() or size == 0:
-        raise InvalidInput(f"{path} is {'empty' if path.is_file() else 'no file'}; choose another.")
-    if size > most_mb * 1_000_000:
-        raise TooLarge(f"{path} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_CHECK_MB).")
+        raise InvalidInput(f"{path} is {'empty' if path.is_file() else 'not a file'}; choose another.")
+    if size > max_mb * 1_000_000:
+        raise TooLarge(f"{path} is larger than {max_mb:,} MB, the limit (ECLAIR_MAX_CHECK_MB).")
     return path.absolute()
 
 
@@ -90,9 +90,9 @@ def _credentials(found: ContentCredentials) -> Iterator[str]:
     match found.state:
         case "found":
             yield f"Content Credentials: signed by {_signer(found)}, unaltered since;"
-            yield f"they {SAYS[found.how]}{f' ({by})' if by else ''}."
+            yield f"they {CLAIMS[found.how]}{f' ({by})' if by else ''}."
         case "altered":
-            yield f"Content Credentials: broken ({', '.join(found.problems)}); they {SAYS[found.how]}."
+            yield f"Content Credentials: broken ({', '.join(found.problems)}); they {CLAIMS[found.how]}."
         case "absent":
             yield "Content Credentials: none."
         case "elsewhere":

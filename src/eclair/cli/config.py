@@ -1,4 +1,4 @@
-"""`eclair config`: every setting with its value, where that comes from, and what it means.
+"""`eclair config`: shows every setting with its value, origin and meaning.
 
 `eclair config --markdown` writes docs/configuration.md.
 """
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def markdown() -> str:
-    """docs/configuration.md, the same on every machine."""
+    """Write docs/configuration.md, the same on every machine."""
     rows = [
         f"| `{row.name}` | `{row.variable}` | {_default(row)} | {row.sentence}{_choices(row.name)} |"
         for row in describe(LoadedSettings(Settings(), {}, default_file()))
@@ -85,9 +85,9 @@ def _show(loaded: LoadedSettings, terminal: Terminal) -> None:
     margin = max(len(row.name) for row in rows) + 2
     for row in rows:
         terminal.line()
-        for number, line in enumerate(terminal.wrapped(_written(row.value), margin)):
+        for number, line in enumerate(terminal.wrap(_format_value(row.value), margin)):
             terminal.line(f"{row.name if number == 0 else '':<{margin}}{line}")
-        for line in terminal.wrapped(f"{row.origin} · {row.sentence}{_choices(row.name)}", margin):
+        for line in terminal.wrap(f"{row.origin} · {row.sentence}{_choices(row.name)}", margin):
             terminal.dim_line(f"{'':<{margin}}{line}")
 
 
@@ -100,7 +100,7 @@ def _default(row: SettingDescription) -> str:
         case _ if row.default is None or row.default in ({}, ()):
             return "none"
         case _:
-            return f"`{_written(row.default)}`"
+            return f"`{_format_value(row.default)}`"
 
 
 def _choices(name: str) -> str:
@@ -108,8 +108,8 @@ def _choices(name: str) -> str:
     return f" One of {', '.join(get_args(hint))}." if get_origin(hint) is Literal else ""
 
 
-def _written(value: Any) -> str:
-    """The value as the file would have it; what is not set is `none`."""
+def _format_value(value: Any) -> str:
+    """Format a value as in the settings file; `none` if it is not set."""
     if isinstance(value, Path):
         return str(value)
     if value is None or value in ({}, ()):

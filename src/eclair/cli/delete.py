@@ -1,4 +1,4 @@
-"""`eclair delete`: every conversation is deleted, or what was deleted so is brought back."""
+"""`eclair delete`: deletes all conversations, or restores those it deleted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eclair.chat.conversations import ConversationService
 from eclair.chat.runs import Runs
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._signals import carry_out
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.images.open import open_gallery
@@ -27,22 +27,24 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
     if arguments.undo is not None:
-        return carry_out(_restore(settings, arguments.undo, terminal))
+        return run_async(_restore(settings, arguments.undo, terminal))
     count = asyncio.run(_count(settings))
     if count == 0:
         terminal.line("There is nothing to delete.")
         return 0
-    if not arguments.yes and not _agreed(count, terminal):
+    if not arguments.yes and not _confirm(count, terminal):
         terminal.line("Nothing was deleted.")
         return 0
-    return carry_out(_delete(settings, terminal))
+    return run_async(_delete(settings, terminal))
 
 
-def _agreed(count: int, terminal: Terminal) -> bool:
-    """Ask. It is no part of a loop's work, so that Ctrl-C ends it at once."""
+def _confirm(count: int, terminal: Terminal) -> bool:
+    """Ask for confirmation, outside the event loop so that Ctrl-C works at once."""
     if not sys.stdin.isatty():
-        raise InvalidInput(f"Nobody can be asked here whether to delete {_named(count)}; add --yes if it is meant.")
-    terminal.write(f"Delete {_named(count)}, with what is in the archive and what is shared? [y/N] ")
+        raise InvalidInput(
+            f"There is no terminal to ask before deleting {_count_text(count)}; add --yes to do it anyway."
+        )
+    terminal.write(f"Delete {_count_text(count)}, with what is in the archive and what is shared? [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -68,17 +70,17 @@ async def _count(settings: Settings) -> int:
 async def _delete(settings: Settings, terminal: Terminal) -> int:
     async with _opened(settings) as storage:
         deleted = await _conversations(settings, storage).delete_all(LOCAL_PRINCIPAL)
-    terminal.line(f"Deleted {_named(deleted.count)}.")
-    terminal.line(f"For ten minutes `eclair delete --undo {deleted.moment}` brings back what was deleted.")
+    terminal.line(f"Deleted {_count_text(deleted.count)}.")
+    terminal.line(f"For ten minutes, `eclair delete --undo {deleted.moment}` restores what was deleted.")
     return 0
 
 
 async def _restore(settings: Settings, moment: int, terminal: Terminal) -> int:
     async with _opened(settings) as storage:
         count = await _conversations(settings, storage).restore_all(LOCAL_PRINCIPAL, moment)
-    terminal.line(f"Brought back {_named(count)}.")
+    terminal.line(f"Restored {_count_text(count)}.")
     return 0
 
 
-def _named(count: int) -> str:
+def _count_text(count: int) -> str:
     return f"{count:,} conversation{'' if count == 1 else 's'}"

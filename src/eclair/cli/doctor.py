@@ -1,4 +1,4 @@
-"""`eclair doctor`: prints what `eclair.doctor` finds."""
+"""`eclair doctor`: prints the results of the environment checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._terminal import Terminal
-from eclair.doctor import Report, examine
+from eclair.doctor import DoctorReport, examine
 
 SIGNS = {"ok": "✓", "note": "!", "broken": "✗"}
 
@@ -21,27 +21,27 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     report = asyncio.run(examine(loaded))
     if arguments.json:
         terminal.write_bytes(
-            orjson.dumps({"broken": report.broken, **asdict(report)}, option=orjson.OPT_INDENT_2) + b"\n"
+            orjson.dumps({"broken": report.is_broken, **asdict(report)}, option=orjson.OPT_INDENT_2) + b"\n"
         )
     else:
         _show(report, terminal)
-    return 1 if report.broken else 0
+    return 1 if report.is_broken else 0
 
 
-def _show(report: Report, terminal: Terminal) -> None:
+def _show(report: DoctorReport, terminal: Terminal) -> None:
     margin = max(len(check.name) for check in report.checks) + 4
     for check in report.checks:
-        for number, line in enumerate(terminal.wrapped(check.detail, margin)):
+        for number, line in enumerate(terminal.wrap(check.detail, margin)):
             head = f"{SIGNS[check.state]} {check.name}" if number == 0 else ""
             terminal.line(f"{head:<{margin}}{line}")
-        for line in terminal.wrapped(check.remedy or "", margin):
+        for line in terminal.wrap(check.remedy or "", margin):
             terminal.line(f"{'':<{margin}}{line}")
     terminal.line()
     terminal.line("What would leave this machine")
     if all(leaving.asked for leaving in report.leaving):
-        terminal.line("  Nothing of its own accord.")
+        terminal.line("  Nothing by itself.")
     for leaving in report.leaving:
         where = f" ({leaving.country})" if leaving.country else ""
         hosts = " and ".join(leaving.hosts) or "nowhere: pip has no index configured"
-        for number, line in enumerate(terminal.wrapped(f"{leaving.when}: {leaving.what}, to {hosts}{where}.", 4)):
+        for number, line in enumerate(terminal.wrap(f"{leaving.when}: {leaving.what}, to {hosts}{where}.", 4)):
             terminal.line(f"{'  - ' if number == 0 else '    '}{line}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from eclair.app import open_app
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._signals import carry_out
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
 from eclair.images.gallery import Gallery
@@ -23,7 +23,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.transfer.export_view import image_file_name
 
-FORMS: dict[str, ImageForm] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+FORMATS: dict[str, ImageForm] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 _SIZE = re.compile(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})")
 
 
@@ -42,16 +42,16 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         negative=arguments.negative or "",
         strength=arguments.strength,
     )
-    return carry_out(_draw(settings, request, arguments, terminal))
+    return run_async(_draw(settings, request, arguments, terminal))
 
 
 async def _draw(settings: Settings, request: ImageRequest, arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Generate the images without starting the engines that answer."""
-    form = _form(arguments.output)
-    most = settings.max_file_mb
+    form = _format(arguments.output)
+    max_mb = settings.max_file_mb
     uploads = ImageUploads(
-        tuple((str(path), _bytes(path, most)) for path in arguments.edit or ()),
-        _bytes(arguments.mask, most) if arguments.mask is not None else None,
+        tuple((str(path), _bytes(path, max_mb)) for path in arguments.edit or ()),
+        _bytes(arguments.mask, max_mb) if arguments.mask is not None else None,
     )
     alone = replace(settings, embedded=False, embedder="off", titles=False, tune=False)
     async with open_app(alone) as app:
@@ -66,8 +66,8 @@ async def _draw(settings: Settings, request: ImageRequest, arguments: argparse.N
                     case ImageProgressed():
                         terminal.status(_progress(update, request.count))
                     case ImageFinished(index=index, picture=image):
-                        path = _place(arguments.output, image, index, request.count)
-                        terminal.line(str(await written(app.gallery, image, path)))
+                        path = _output_path(arguments.output, image, index, request.count)
+                        terminal.line(str(await write_image(app.gallery, image, path)))
                         _report(image, terminal)
     return 0
 
@@ -80,7 +80,7 @@ def _report(image: GeneratedImage, terminal: Terminal) -> None:
     terminal.note(f"{image.width} × {image.height} · {image.model}{seed}{seconds}")
 
 
-async def written(gallery: Gallery, picture: GeneratedImage, path: Path) -> Path:
+async def write_image(gallery: Gallery, picture: GeneratedImage, path: Path) -> Path:
     """Write an image to a file and return its path. Raises UserError where that fails."""
     data = await gallery.read_bytes(picture)
     try:
@@ -95,22 +95,22 @@ def _progress(now: ImageProgressed, count: int) -> str:
     return f"Drawing{which}… step {now.done} of {now.of}"
 
 
-def _place(output: Path | None, picture: GeneratedImage, index: int, count: int) -> Path:
+def _output_path(output: Path | None, picture: GeneratedImage, index: int, count: int) -> Path:
     """Return the file for an image; several are numbered."""
     if output is None:
         return Path(image_file_name(picture))
     return output if count == 1 else output.with_stem(f"{output.stem}-{index + 1}")
 
 
-def _form(output: Path | None) -> ImageForm | None:
+def _format(output: Path | None) -> ImageForm | None:
     """Return the format by the file's ending. Raises UserError for another ending, or a missing folder."""
     if output is None:
         return None
-    if output.suffix.lower() not in FORMS:
-        raise InvalidInput(f"{output} has no image format; end it in .png, .jpg or .webp.")
+    if output.suffix.lower() not in FORMATS:
+        raise InvalidInput(f"{output} has no image format; use .png, .jpg or .webp.")
     if not output.absolute().parent.is_dir():
         raise NotFound(f"There is no folder {output.absolute().parent}; make it, or write elsewhere.")
-    return FORMS[output.suffix.lower()]
+    return FORMATS[output.suffix.lower()]
 
 
 def _size(text: str | None) -> tuple[int | None, int | None]:
@@ -118,15 +118,15 @@ def _size(text: str | None) -> tuple[int | None, int | None]:
         return None, None
     found = _SIZE.fullmatch(text)
     if found is None:
-        raise InvalidInput(f"{text!r} is no size; write width and height in pixels, such as 1024x768.")
+        raise InvalidInput(f"{text!r} is not a size; write width and height in pixels, such as 1024x768.")
     return int(found[1]), int(found[2])
 
 
-def _bytes(path: Path, most_mb: int) -> bytes:
+def _bytes(path: Path, max_mb: int) -> bytes:
     """Read a file. Raises UserError."""
     try:
-        if path.stat().st_size > most_mb * 1_000_000:
-            raise TooLarge(f"{path} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).")
+        if path.stat().st_size > max_mb * 1_000_000:
+            raise TooLarge(f"{path} is larger than {max_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).")
         data = path.read_bytes()
     except FileNotFoundError:
         raise NotFound(f"There is no file {path}; check the path.") from None

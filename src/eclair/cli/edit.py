@@ -1,4 +1,4 @@
-"""`eclair edit`: a file, or what is piped in, changed as one says."""
+"""`eclair edit`: edits a file or piped text by an instruction."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from eclair.chat.edit_text import TextEdit, check_edit, request_edit
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._printer import duration
-from eclair.cli._signals import carry_out
+from eclair.cli._printer import format_duration
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, TooLarge
 from eclair.llm.registry import build_registry
@@ -30,44 +30,43 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_if_debugging(settings)
     piped = arguments.file == Path("-")
     if piped and arguments.write:
-        raise InvalidInput("What is piped in has no file to write to; leave --write out.")
+        raise InvalidInput("Piped text has no file to write to; leave --write out.")
     text = _text(None if piped else arguments.file, settings.max_message_kb)
     check_edit(text, arguments.instruction, settings.max_message_kb)
-    return carry_out(_edit(settings, text, arguments, terminal))
+    return run_async(_edit(settings, text, arguments, terminal))
 
 
 async def _edit(settings: Settings, text: str, arguments: argparse.Namespace, terminal: Terminal) -> int:
-    """Piped text comes back whole; of a file the changes are shown, or with --write made."""
-    began = time.perf_counter()
-    wanted = replace(settings, model=arguments.model or settings.model)
+    """Print piped text edited in full; for a file show the changes, or with --write make them."""
+    started = time.perf_counter()
+    chosen = replace(settings, model=arguments.model or settings.model)
     async with open_gate(settings) as gate:
-        registry = build_registry(wanted, UserEngines.read_once(settings, gate), gate=gate)
+        registry = build_registry(chosen, UserEngines.read_once(settings, gate), gate=gate)
         try:
             engine, model = await registry.resolve(arguments.model)
             edited = await request_edit(
-                LOCAL_PRINCIPAL, engine, model, text, arguments.instruction, settings.max_tokens, began
+                LOCAL_PRINCIPAL, engine, model, text, arguments.instruction, settings.max_tokens, started
             )
         finally:
             await registry.close()
     if arguments.file == Path("-"):
         terminal.write_bytes(edited.text.encode())
     elif not arguments.write:
-        terminal.write_bytes(_difference(text, edited.text, str(arguments.file)).encode())
+        terminal.write_bytes(_diff(text, edited.text, str(arguments.file)).encode())
     elif edited.changes:
         await asyncio.to_thread(_replace, arguments.file, edited.text)
-    terminal.note(_receipt(edited, time.perf_counter() - began))
+    terminal.note(_summary(edited, time.perf_counter() - started))
     return 0
 
 
-def _receipt(edited: TextEdit, seconds: float) -> str:
+def _summary(edited: TextEdit, seconds: float) -> str:
     words, count = len(edited.text.split()), len(edited.changes)
     changes = f"{count:,} change{'' if count == 1 else 's'}"
-    return (
-        f"{changes} · {words:,} words in {duration(seconds * 1000)} · {words / seconds:,.0f} words/s · {edited.model}"
-    )
+    time_taken = format_duration(seconds * 1000)
+    return f"{changes} · {words:,} words in {time_taken} · {words / seconds:,.0f} words/s · {edited.model}"
 
 
-def _difference(before: str, after: str, name: str) -> str:
+def _diff(before: str, after: str, name: str) -> str:
     lines = difflib.unified_diff(
         before.splitlines(keepends=True), after.splitlines(keepends=True), name, f"{name} (edited)"
     )
@@ -75,7 +74,7 @@ def _difference(before: str, after: str, name: str) -> str:
 
 
 def _text(file: Path | None, max_kb: int) -> str:
-    """What the file holds, or what is piped in, to the byte. Raises UserError."""
+    """Read the file or piped text, unchanged. Raises UserError."""
     try:
         if file is None:
             data = sys.stdin.buffer.read(max_kb * 1024 + 1)
@@ -84,23 +83,23 @@ def _text(file: Path | None, max_kb: int) -> str:
                 data = handle.read(max_kb * 1024 + 1)
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}.") from None
-    name = "What was piped in" if file is None else str(file)
+    name = "The piped text" if file is None else str(file)
     if len(data) > max_kb * 1024:
         raise TooLarge(f"{name} is over {max_kb:,} KiB, the limit (ECLAIR_MAX_MESSAGE_KB); edit a part of it.")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{name} is not text in UTF-8 (byte {error.start + 1:,}); convert it first.") from None
+        raise InvalidInput(f"{name} is not UTF-8 (byte {error.start + 1:,}); convert it first.") from None
 
 
 def _replace(file: Path, text: str) -> None:
-    """Put `text` in the file's place at once, with the rights that it had. Raises InvalidInput."""
+    """Replace the file's content atomically, keeping its permissions. Raises InvalidInput."""
     real = file.resolve()
-    fresh = real.with_name(f".{real.name}.{os.getpid()}")
+    temporary = real.with_name(f".{real.name}.{os.getpid()}")
     try:
-        fresh.write_bytes(text.encode())
-        fresh.chmod(real.stat().st_mode & 0o7777)
-        fresh.replace(real)
+        temporary.write_bytes(text.encode())
+        temporary.chmod(real.stat().st_mode & 0o7777)
+        temporary.replace(real)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise InvalidInput(f"{file} cannot be written: {error.strerror}; the file is as it was.") from None

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._signals import carry_out
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.cli.models import table
+from eclair.cli.models import print_table
 from eclair.network.audit_export import AuditFormat, stream_export
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -20,7 +20,7 @@ from eclair.storage.audit import CallFilter, CallRecord
 from eclair.storage.open import open_storage
 from eclair.util.humanize import format_size
 
-HEAD = ("WHEN", "VERDICT", "FOR", "HOST", "COUNTRY", "ADDRESS", "SENT", "RECEIVED", "STATUS", "MS")
+COLUMNS = ("WHEN", "VERDICT", "FOR", "HOST", "COUNTRY", "ADDRESS", "SENT", "RECEIVED", "STATUS", "MS")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     host = arguments.host.strip().lower().rstrip(".") if arguments.host else None
     which = CallFilter(run=arguments.run, host=host, verdict=arguments.verdict, purpose=arguments.purpose)
     format: AuditFormat | None = "csv" if arguments.csv else "json" if arguments.json else None
-    return carry_out(_show(settings, which, format, arguments.limit, terminal))
+    return run_async(_show(settings, which, format, arguments.limit, terminal))
 
 
 async def _show(
@@ -47,11 +47,11 @@ async def _show(
     finally:
         await storage.close()
     if calls:
-        table([HEAD, *map(_cells, calls)], terminal)
+        print_table([COLUMNS, *map(_cells, calls)], terminal)
         for reason in dict.fromkeys(call.reason for call in calls if call.reason is not None):
             terminal.dim_line(reason)
-        told = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
-        terminal.dim_line(f"{min(limit, sum(counts.values())):,} of {sum(counts.values()):,} calls: {told}.")
+        verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
+        terminal.dim_line(f"{min(limit, sum(counts.values())):,} of {sum(counts.values()):,} calls: {verdicts}.")
     else:
         terminal.line("The audit log has no such calls.")
     terminal.dim_line(OutboundPolicy.from_settings(settings).description)

@@ -1,4 +1,4 @@
-"""`eclair engines`: the servers that answer are listed, added, changed, tested and removed."""
+"""`eclair engines`: lists, adds, changes, tests and removes model servers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import orjson
 from eclair.cli._arguments import load_settings
 from eclair.cli._json import server_json
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._signals import carry_out
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.cli.models import table
+from eclair.cli.models import print_table
 from eclair.errors import EngineUnavailable, InvalidInput
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
@@ -29,9 +29,9 @@ from eclair.network.policy import OutboundPolicy
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
 
-HEAD = ("NAME", "STATE", "ADDRESS", "WHERE", "KEY", "MODELS", "CAN")
+COLUMNS = ("NAME", "STATE", "ADDRESS", "WHERE", "KEY", "MODELS", "CAN")
 SIGNS: dict[Outcome, str] = {"yes": "✓", "no": "–", "failed": "?"}
-NAMES: dict[Feature, str] = {
+FEATURE_NAMES: dict[Feature, str] = {
     "answers": "answers",
     "streams": "streams",
     "usage": "counts tokens",
@@ -43,8 +43,8 @@ NAMES: dict[Feature, str] = {
     "tokenize": "tokenizer",
     "embeddings": "embeddings",
 }
-SHOWN = 3
-"""Models that are named in the table; of more, the number."""
+MAX_NAMED_MODELS = 3
+"""Models named in the table; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +58,22 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_if_debugging(settings)
     match arguments.action:
         case "add":
-            change = _change(arguments, settings, terminal)
-            return carry_out(_add(settings, arguments, change, terminal))
+            change = _parse_change(arguments, settings, terminal)
+            return run_async(_add(settings, arguments, change, terminal))
         case "change":
-            change = _change(arguments, settings, terminal)
-            return carry_out(_alter(settings, arguments.name, change, terminal))
+            change = _parse_change(arguments, settings, terminal)
+            return run_async(_change(settings, arguments.name, change, terminal))
         case "test":
-            return carry_out(_test_one(settings, arguments.name, terminal))
+            return run_async(_test_one(settings, arguments.name, terminal))
         case "remove":
-            return carry_out(_remove(settings, arguments.name, terminal))
+            return run_async(_remove(settings, arguments.name, terminal))
         case _:
-            return carry_out(_list(settings, terminal, json=arguments.json))
+            return run_async(_list(settings, terminal, json=arguments.json))
 
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[_Open]:
-    """The servers, and the engines that they are; no embedded one is started."""
+    """Open the servers and their engines, without the embedded engine."""
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     calls = AuditLog(storage.audit)
     try:
@@ -89,8 +89,8 @@ async def _opened(settings: Settings) -> AsyncGenerator[_Open]:
         await storage.close()
 
 
-def _change(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> ServerChange:
-    """What the arguments say, with the key that is piped in or asked for."""
+def _parse_change(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> ServerChange:
+    """Build the change from the arguments, and the key if it is piped in or asked for."""
     url: str | None = arguments.url
     asks = arguments.key or (
         arguments.action == "add" and url is not None and not is_loopback(check_url(url)) and _can_ask(terminal)
@@ -100,21 +100,21 @@ def _change(arguments: argparse.Namespace, settings: Settings, terminal: Termina
         key = _piped_key()
     elif asks:
         if not _can_ask(terminal):
-            raise InvalidInput("Nobody can be asked for the key here; pipe it in with --key-stdin.")
+            raise InvalidInput("There is no terminal to ask for the key; pipe it in with --key-stdin.")
         key = getpass.getpass("Key (it is not shown; empty for none): ")
     models = tuple(arguments.model) if arguments.model is not None else None
     return ServerChange(url=url, key=key, models=models, context=arguments.context, country=arguments.country)
 
 
 def _can_ask(terminal: Terminal) -> bool:
-    return terminal.for_person and sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison]
+    return terminal.is_interactive and sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison]
 
 
 def _piped_key() -> str:
     try:
         return sys.stdin.buffer.read(1 << 16).decode()
     except UnicodeDecodeError:
-        raise InvalidInput("What was piped in is no key.") from None
+        raise InvalidInput("The piped key is not UTF-8 text.") from None
 
 
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
@@ -137,18 +137,24 @@ async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     if not servers:
         terminal.line("No server was added; `eclair engines add NAME URL` adds one.")
         return 0
-    table([HEAD, *(_cells(one, answers[one.name], problems[one.name]) for one in servers)], terminal)
+    print_table(
+        [COLUMNS, *(_cells(server, answers[server.name], problems[server.name]) for server in servers)], terminal
+    )
     for server in servers:
         for text in (problems[server.name], server.note):
             if text:
-                terminal.complain(f"{server.name}: {text}")
+                terminal.warn(f"{server.name}: {text}")
     return 0
 
 
 def _cells(server: Server, answers: list[str], problem: str | None) -> tuple[str, ...]:
-    named = ", ".join(answers[:SHOWN]) + (f" and {len(answers) - SHOWN} more" if len(answers) > SHOWN else "")
+    named = ", ".join(answers[:MAX_NAMED_MODELS]) + (
+        f" and {len(answers) - MAX_NAMED_MODELS} more" if len(answers) > MAX_NAMED_MODELS else ""
+    )
     found = server.probe.findings if server.probe else ()
-    can = ", ".join(NAMES[one.feature] for one in found if one.outcome == "yes" and one.feature != "answers")
+    can = ", ".join(
+        FEATURE_NAMES[each.feature] for each in found if each.outcome == "yes" and each.feature != "answers"
+    )
     return (
         server.name,
         "down" if problem else "ready",
@@ -165,27 +171,27 @@ async def _add(settings: Settings, arguments: argparse.Namespace, change: Server
         server = await opened.servers.add(arguments.name, change)
         terminal.line(f"Added {server.name}: {server.url}, {server.location.text}.")
         if server.note:
-            terminal.complain(server.note)
+            terminal.warn(server.note)
         if arguments.no_test:
             return 0
         probe = await _test(opened.servers, server.name, terminal)
         if probe.fault is not None:
-            terminal.complain(
-                f"It is added nevertheless; `eclair engines change {server.name}` mends it, "
+            terminal.warn(
+                f"It was added anyway; `eclair engines change {server.name}` fixes it, "
                 f"`eclair engines remove {server.name}` removes it."
             )
     return 0
 
 
-async def _alter(settings: Settings, name: str, change: ServerChange, terminal: Terminal) -> int:
+async def _change(settings: Settings, name: str, change: ServerChange, terminal: Terminal) -> int:
     if change == ServerChange():
-        raise InvalidInput("Nothing is to be changed; `eclair engines change --help` lists what can be.")
+        raise InvalidInput("There is nothing to change; `eclair engines change --help` lists the options.")
     async with _opened(settings) as opened:
         before = await opened.servers.get(name)
         server = await opened.servers.change(name, change)
     terminal.line(f"Changed {server.name}: {server.url}, {server.location.text}, key {_set(server)}.")
     if before.has_key and not server.has_key and change.key is None:
-        terminal.complain("The key was given for another address and does not go to this one; set it again with --key.")
+        terminal.warn("The key was given for another address and does not go to this one; set it again with --key.")
     return 0
 
 
@@ -203,22 +209,22 @@ async def _test_one(settings: Settings, name: str, terminal: Terminal) -> int:
 
 
 async def _test(servers: ServerService, name: str, terminal: Terminal) -> Probe:
-    """Try what it can do, a line for each."""
+    """Test what a server can do, and print a line for each finding."""
     terminal.status(f"Asking {name}…")
     async with aclosing(servers.probe(name)) as findings:
         async for found in findings:
             if isinstance(found, Finding):
                 detail = f": {found.detail}" if found.detail else ""
-                terminal.line(f"  {SIGNS[found.outcome]} {NAMES[found.feature]}{detail}")
+                terminal.line(f"  {SIGNS[found.outcome]} {FEATURE_NAMES[found.feature]}{detail}")
                 terminal.status("Trying the next…")
             else:
                 terminal.status("")
                 for text in found.notes:
-                    terminal.complain(text)
+                    terminal.warn(text)
                 if found.model:
                     terminal.note(f"Tested with {found.model}.")
                 return found
-    raise AssertionError("a probe ends with all that was found")
+    raise AssertionError("a probe ends with its result")
 
 
 def _set(server: Server) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from eclair.chat.runs import Runs
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._progress import Counting
-from eclair.cli._signals import carry_out
+from eclair.cli._progress import ProgressCounter
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.images.open import open_gallery
@@ -21,7 +21,7 @@ from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
 from eclair.transfer.export_service import export_all, load_conversation, render_conversation, zip_name
-from eclair.transfer.exporters import Format
+from eclair.transfer.exporters import ExportFormat
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -29,25 +29,25 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_if_debugging(settings)
     if arguments.conversation is None and arguments.format is not None:
         raise InvalidInput("All conversations go into a zip; name one to choose its format: `eclair export ID`.")
-    return carry_out(_export(settings, arguments.conversation, arguments.format, arguments.output, terminal))
+    return run_async(_export(settings, arguments.conversation, arguments.format, arguments.output, terminal))
 
 
 async def _export(
-    settings: Settings, id: str | None, format: Format | None, output: Path | None, terminal: Terminal
+    settings: Settings, id: str | None, format: ExportFormat | None, output: Path | None, terminal: Terminal
 ) -> int:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
         runs, gallery = Runs(storage, ChangeFeed(storage.processes)), open_gallery(settings, storage)
         if id is None:
-            counting = Counting(terminal, "Exporting")
+            counting = ProgressCounter(terminal, "Exporting")
             name, pieces = zip_name(), export_all(storage, runs, gallery, LOCAL_PRINCIPAL, counting.show)
         else:
             exported = await load_conversation(
                 storage, runs, LOCAL_PRINCIPAL, id, gallery if format == "html" else None
             )
             name, data = await render_conversation(exported, format or "markdown")
-            pieces = _whole(data)
-        path = _place(output, name)
+            pieces = _single_chunk(data)
+        path = _output_path(output, name)
         async with aclosing(pieces):
             await _write(path, pieces)
     finally:
@@ -56,19 +56,19 @@ async def _export(
     return 0
 
 
-def _place(output: Path | None, name: str) -> Path:
-    """The file to write: the one that was named, or one of this name in the folder that was."""
+def _output_path(output: Path | None, name: str) -> Path:
+    """Return the file to write: `output`, or `name` in it if it is a folder."""
     if output is None:
         return Path(name)
     return output / name if output.is_dir() else output
 
 
-async def _whole(data: bytes) -> AsyncGenerator[bytes, None]:
+async def _single_chunk(data: bytes) -> AsyncGenerator[bytes, None]:
     yield data
 
 
 async def _write(path: Path, pieces: AsyncGenerator[bytes, None]) -> None:
-    """A file that is there is left alone, and one that cannot be finished is taken away. Raises InvalidInput."""
+    """Write a new file; remove it if that fails. Raises InvalidInput, also for an existing file."""
     try:
         with path.open("xb") as file:
             try:
@@ -79,6 +79,6 @@ async def _write(path: Path, pieces: AsyncGenerator[bytes, None]) -> None:
                 await asyncio.to_thread(path.unlink)
                 raise
     except FileExistsError:
-        raise InvalidInput(f"{path} is there already; choose another name with --output.") from None
+        raise InvalidInput(f"{path} already exists; choose another name with --output.") from None
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written: {error.strerror}.") from error

@@ -1,4 +1,4 @@
-"""`eclair feeds`: the newsroom's feeds are listed, added, fetched, removed, taken in from OPML and written as OPML."""
+"""`eclair feeds`: lists, adds, fetches and removes news feeds; imports and exports OPML."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import orjson
 from eclair.app import open_feeds
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._progress import Counting
-from eclair.cli._signals import carry_out
+from eclair.cli._progress import ProgressCounter
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.cli.models import table
+from eclair.cli.models import print_table
 from eclair.errors import EclairError, InvalidInput, NotFound, UserError
 from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, WebClient
@@ -34,8 +34,8 @@ from eclair.storage.open import open_storage
 from eclair.web.feeds.parser import starter_feeds, write_opml
 from eclair.web.feeds.service import FeedService, ImportedFeeds, feed_state
 
-FEEDS = ("ID", "TITLE", "LANGUAGE", "ENTRIES", "LAST", "STATE")
-STARTERS = ("LANGUAGE", "NAME", "COUNTRY", "ADDRESS", "LISTED")
+FEED_COLUMNS = ("ID", "TITLE", "LANGUAGE", "ENTRIES", "LAST", "STATE")
+STARTER_COLUMNS = ("LANGUAGE", "NAME", "COUNTRY", "ADDRESS", "LISTED")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -43,19 +43,19 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_if_debugging(settings)
     match arguments.action:
         case "add":
-            return carry_out(_add(settings, arguments.urls, terminal))
+            return run_async(_add(settings, arguments.urls, terminal))
         case "remove":
-            return carry_out(_remove(settings, arguments.which, terminal))
+            return run_async(_remove(settings, arguments.which, terminal))
         case "refresh":
-            return carry_out(_refresh(settings, arguments.which, terminal))
+            return run_async(_refresh(settings, arguments.which, terminal))
         case "import":
-            return carry_out(_import(settings, arguments.file, terminal))
+            return run_async(_import(settings, arguments.file, terminal))
         case "export":
-            return carry_out(_export(settings, arguments.output, terminal))
+            return run_async(_export(settings, arguments.output, terminal))
         case "starter":
-            return carry_out(_starter(settings, arguments, terminal))
+            return run_async(_starter(settings, arguments, terminal))
         case _:
-            return carry_out(_list(settings, terminal, json=arguments.json))
+            return run_async(_list(settings, terminal, json=arguments.json))
 
 
 @asynccontextmanager
@@ -80,14 +80,14 @@ async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     if json:
         terminal.write_bytes(orjson.dumps([_json(each) for each in listed], option=orjson.OPT_INDENT_2) + b"\n")
     elif listed:
-        table([FEEDS, *map(_cells, listed)], terminal)
+        print_table([FEED_COLUMNS, *map(_cells, listed)], terminal)
     else:
-        terminal.line("There is none; `eclair feeds add URL` adds one, `eclair feeds starter` lists some.")
+        terminal.line("There are no feeds; `eclair feeds add URL` adds one, `eclair feeds starter` lists some.")
     return 0
 
 
 async def _add(settings: Settings, urls: list[str], terminal: Terminal) -> int:
-    """Add each; what cannot be added is said and keeps none of the others from it."""
+    """Add each feed; report failures and go on."""
     code = 0
     async with _opened(settings) as feeds:
         for url in urls:
@@ -95,7 +95,7 @@ async def _add(settings: Settings, urls: list[str], terminal: Terminal) -> int:
             try:
                 added = await feeds.add(LOCAL_PRINCIPAL, url)
             except EclairError as error:
-                terminal.complain(error.message)
+                terminal.warn(error.message)
                 code = error.exit_code
                 continue
             (listed,) = (each for each in await feeds.list_feeds(LOCAL_PRINCIPAL) if each.feed.id == added.id)
@@ -105,7 +105,7 @@ async def _add(settings: Settings, urls: list[str], terminal: Terminal) -> int:
 
 async def _remove(settings: Settings, which: str, terminal: Terminal) -> int:
     async with _opened(settings) as feeds:
-        listed = _one(await feeds.list_feeds(LOCAL_PRINCIPAL), which)
+        listed = _find(await feeds.list_feeds(LOCAL_PRINCIPAL), which)
         terminal.status("Removing…")
         await feeds.delete(LOCAL_PRINCIPAL, listed.feed.id)
     terminal.line(f"Removed {listed.feed.title or listed.feed.url} with {_entries(listed.entries)}.")
@@ -113,11 +113,11 @@ async def _remove(settings: Settings, which: str, terminal: Terminal) -> int:
 
 
 async def _refresh(settings: Settings, which: list[str], terminal: Terminal) -> int:
-    counting = Counting(terminal, "Fetching")
+    counting = ProgressCounter(terminal, "Fetching")
     failed = of = 0
     async with _opened(settings) as feeds:
         listed = await feeds.list_feeds(LOCAL_PRINCIPAL)
-        ids = [_one(listed, each).feed.id for each in which]
+        ids = [_find(listed, each).feed.id for each in which]
         feeds.start(after=0)
         async with aclosing(feeds.refresh(LOCAL_PRINCIPAL, ids)) as steps:
             async for step in steps:
@@ -125,7 +125,7 @@ async def _refresh(settings: Settings, which: list[str], terminal: Terminal) -> 
                 for feed in step.feeds:
                     if feed.fault is not None:
                         failed += 1
-                        terminal.complain(f"{feed.title or feed.host}: {feed.fault}")
+                        terminal.warn(f"{feed.title or feed.host}: {feed.fault}")
                 counting.show(step.done, step.total)
         entries = sum(each.entries for each in await feeds.list_feeds(LOCAL_PRINCIPAL))
     if of == 0:
@@ -141,7 +141,7 @@ async def _import(settings: Settings, path: Path, terminal: Terminal) -> int:
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
     async with _opened(settings) as feeds:
-        _tell(await feeds.import_opml(LOCAL_PRINCIPAL, data, path.name), terminal)
+        _report_import(await feeds.import_opml(LOCAL_PRINCIPAL, data, path.name), terminal)
     return 0
 
 
@@ -161,7 +161,7 @@ async def _export(settings: Settings, output: Path | None, terminal: Terminal) -
 
 
 async def _starter(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
-    """List what comes along, or with --add list it among the feeds."""
+    """List the starter feeds, or add them with --add."""
     chosen = [each for each in starter_feeds() if arguments.language in (None, each.language)]
     if not chosen:
         known = ", ".join(sorted({each.language for each in starter_feeds()}))
@@ -169,27 +169,27 @@ async def _starter(settings: Settings, arguments: argparse.Namespace, terminal: 
     async with _opened(settings) as feeds:
         if arguments.add:
             outlines = [FeedOutline(each.url, each.name, None, each.language) for each in chosen]
-            _tell(await feeds.import_outlines(LOCAL_PRINCIPAL, outlines), terminal)
+            _report_import(await feeds.import_outlines(LOCAL_PRINCIPAL, outlines), terminal)
             return 0
         listed = {each.feed.url for each in await feeds.list_feeds(LOCAL_PRINCIPAL)}
     rows = [(each.language, each.name, each.country, each.url, "yes" if each.url in listed else "") for each in chosen]
-    table([STARTERS, *rows], terminal)
+    print_table([STARTER_COLUMNS, *rows], terminal)
     language = arguments.language or "LANGUAGE"
     terminal.note(f"`eclair feeds starter --language {language} --add` switches those of a language on.")
     return 0
 
 
-def _tell(taken: ImportedFeeds, terminal: Terminal) -> None:
-    known = f"; {taken.already_listed:,} were listed already" if taken.already_listed else ""
-    terminal.line(f"Added {len(taken.added):,} feeds{known}. `eclair feeds refresh` fetches them, or a server does.")
+def _report_import(imported: ImportedFeeds, terminal: Terminal) -> None:
+    known = f"; {imported.already_listed:,} were listed already" if imported.already_listed else ""
+    terminal.line(f"Added {len(imported.added):,} feeds{known}. `eclair feeds refresh` fetches them, or a server does.")
 
 
-def _one(listed: Iterable[FeedSummary], which: str) -> FeedSummary:
-    """The feed of that id or address. Raises NotFound."""
+def _find(listed: Iterable[FeedSummary], which: str) -> FeedSummary:
+    """Find a feed by id or address. Raises NotFound."""
     for each in listed:
         if which in (each.feed.id, each.feed.url):
             return each
-    raise NotFound(f"There is no feed {which!r}; `eclair feeds` lists those that there are.")
+    raise NotFound(f"There is no feed {which!r}; `eclair feeds` lists them.")
 
 
 def _entries(count: int) -> str:
@@ -204,9 +204,9 @@ def _cells(each: FeedSummary) -> tuple[str, ...]:
 
 
 def _json(each: FeedSummary) -> dict[str, Any]:
-    told = ("id", "url", "title", "site", "language", "active", "checked", "brought", "due", "fault")
+    names = ("id", "url", "title", "site", "language", "active", "checked", "brought", "due", "fault")
     fields = asdict(each.feed)
-    return {name: fields[name] for name in told} | {
+    return {name: fields[name] for name in names} | {
         "state": feed_state(each.feed, time.time()),
         "entries": each.entries,
     }

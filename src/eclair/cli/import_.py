@@ -1,4 +1,4 @@
-"""`eclair import`: the export of another program is read, described, and kept."""
+"""`eclair import`: reads another program's export, describes it and imports it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._progress import Counting
-from eclair.cli._signals import carry_out
+from eclair.cli._progress import ProgressCounter
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
 from eclair.transfer.import_service import open_staging_folder, stage_in_thread, store_conversations
-from eclair.transfer.normalize import Kind
+from eclair.transfer.normalize import ImportKind
 from eclair.transfer.staging import StagedImport
 
-PROGRAMS: dict[Kind, str] = {
+PROGRAMS: dict[ImportKind, str] = {
     "chatgpt": "ChatGPT",
     "claude": "Claude",
     "openwebui": "Open WebUI",
@@ -33,7 +33,7 @@ PROGRAMS: dict[Kind, str] = {
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
-    return carry_out(_import(settings, arguments.file, arguments.check, terminal))
+    return run_async(_import(settings, arguments.file, arguments.check, terminal))
 
 
 async def _import(settings: Settings, path: Path, check: bool, terminal: Terminal) -> int:
@@ -44,9 +44,9 @@ async def _import(settings: Settings, path: Path, check: bool, terminal: Termina
             f"{preview.conversations:,} conversations, {preview.messages:,} messages."
         )
         for problem in preview.problems:
-            terminal.complain(problem)
+            terminal.warn(problem)
         if not check:
-            await _keep(settings, staged, terminal)
+            await _store(settings, staged, terminal)
     return 0
 
 
@@ -58,12 +58,12 @@ async def _read(settings: Settings, path: Path, terminal: Terminal) -> StagedImp
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
     with file:
         return await stage_in_thread(
-            file, path.name, folder, int(time.time() * 1000), Counting(terminal, "Reading").show
+            file, path.name, folder, int(time.time() * 1000), ProgressCounter(terminal, "Reading").show
         )
 
 
-async def _keep(settings: Settings, staged: StagedImport, terminal: Terminal) -> None:
-    counting = Counting(terminal, "Importing")
+async def _store(settings: Settings, staged: StagedImport, terminal: Terminal) -> None:
+    counting = ProgressCounter(terminal, "Importing")
     added = messages = skipped = 0
     problems: tuple[str, ...] = ()
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
@@ -71,9 +71,9 @@ async def _keep(settings: Settings, staged: StagedImport, terminal: Terminal) ->
         async for step in store_conversations(storage, LOCAL_PRINCIPAL, staged):
             added, messages, skipped = step.added, step.messages, step.skipped
             problems = step.problems[len(staged.preview.problems) :]
-            counting.show(step.done, step.of)
+            counting.show(step.done, step.total)
     finally:
         await storage.close()
     for problem in problems:
-        terminal.complain(problem)
+        terminal.warn(problem)
     terminal.line(f"New here: {added:,} conversations, {messages:,} messages. Here already: {skipped:,}.")

@@ -1,4 +1,4 @@
-"""`eclair libraries` and `eclair files`: what was added is listed, and removed for good."""
+"""`eclair libraries` and `eclair files`: list libraries and files, and remove them for good."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._signals import carry_out
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.cli.models import table
+from eclair.cli.models import print_table
 from eclair.documents.ingest import Ingestor
 from eclair.documents.parser import Parser
 from eclair.documents.photos.classifier import classifier_file
@@ -32,17 +32,17 @@ from eclair.storage.open import open_storage
 from eclair.util.background import IdleScheduler
 from eclair.util.humanize import format_size
 
-LIBRARIES = ("NAME", "FILES", "SIZE", "STATE")
-FILES = ("ID", "NAME", "SIZE", "PAGES", "LIBRARY", "STATE")
-PAGE = 200
+LIBRARY_COLUMNS = ("NAME", "FILES", "SIZE", "STATE")
+FILE_COLUMNS = ("ID", "NAME", "SIZE", "PAGES", "LIBRARY", "STATE")
+PAGE_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """What is to be removed: its id, and what a person is asked whether to remove."""
+class Removal:
+    """A file or library to remove, with its description for the confirmation."""
 
     id: str
-    named: str
+    description: str
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -55,15 +55,15 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         if arguments.json:
             terminal.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
         elif rows:
-            table([head, *rows], terminal)
+            print_table([head, *rows], terminal)
         else:
-            terminal.line("There is none; `eclair add FOLDER` adds files.")
+            terminal.line("There are none; `eclair add FOLDER` adds files.")
         return 0
-    chosen = asyncio.run(_chosen(settings, arguments.which, files=files))
-    if not arguments.yes and not _agreed(chosen.named, terminal):
+    removal = asyncio.run(_find(settings, arguments.which, files=files))
+    if not arguments.yes and not _confirm(removal.description, terminal):
         terminal.line("Nothing was removed.")
         return 0
-    return carry_out(_remove(settings, chosen, terminal, files=files))
+    return run_async(_remove(settings, removal, terminal, files=files))
 
 
 Listing = tuple[tuple[str, ...], list[tuple[str, ...]], list[JSON]]
@@ -72,7 +72,7 @@ Listing = tuple[tuple[str, ...], list[tuple[str, ...]], list[JSON]]
 async def _libraries(settings: Settings) -> Listing:
     async with _opened(settings) as storage:
         listed = await storage.libraries.list_libraries(LOCAL_PRINCIPAL)
-    return LIBRARIES, [_library_cells(each) for each in listed], [_library_json(each) for each in listed]
+    return LIBRARY_COLUMNS, [_library_cells(each) for each in listed], [_library_json(each) for each in listed]
 
 
 async def _files(settings: Settings, library: str | None) -> Listing:
@@ -84,38 +84,38 @@ async def _files(settings: Settings, library: str | None) -> Listing:
         found: list[FileState] = []
         before: str | None = None
         while True:
-            page = await storage.files.list_files(LOCAL_PRINCIPAL, PAGE, library=only, before=before)
+            page = await storage.files.list_files(LOCAL_PRINCIPAL, PAGE_SIZE, library=only, before=before)
             found += page.files
             if (before := page.next) is None:
                 break
     of = {each.file.id: names.get(each.file.library or "", "") for each in found}
     rows = [_file_cells(each, of[each.file.id]) for each in found]
-    return FILES, rows, [_file_json(each, of[each.file.id]) for each in found]
+    return FILE_COLUMNS, rows, [_file_json(each, of[each.file.id]) for each in found]
 
 
-async def _chosen(settings: Settings, which: str, *, files: bool) -> Chosen:
-    """Raises NotFound."""
+async def _find(settings: Settings, which: str, *, files: bool) -> Removal:
+    """Find the file or library to remove. Raises NotFound."""
     async with _opened(settings) as storage:
         if files:
             file = (await storage.files.get_file(LOCAL_PRINCIPAL, which)).file
-            return Chosen(file.id, f"the file {file.name}")
+            return Removal(file.id, f"the file {file.name}")
         library = await storage.libraries.get_library_by_name(LOCAL_PRINCIPAL, which)
         (listed,) = (
             each for each in await storage.libraries.list_libraries(LOCAL_PRINCIPAL) if each.library.id == library.id
         )
         count = f"{listed.files:,} file{'' if listed.files == 1 else 's'}"
-        return Chosen(library.id, f"the library {library.name} with its {count}")
+        return Removal(library.id, f"the library {library.name} with its {count}")
 
 
-def _agreed(named: str, terminal: Terminal) -> bool:
-    """Ask. It is no part of a loop's work, so that Ctrl-C ends it at once."""
+def _confirm(description: str, terminal: Terminal) -> bool:
+    """Ask for confirmation, outside the event loop so that Ctrl-C works at once."""
     if not sys.stdin.isatty():
-        raise InvalidInput(f"Nobody can be asked here whether to remove {named}; add --yes if it is meant.")
-    terminal.write(f"Remove {named} from Éclair for good? [y/N] ")
+        raise InvalidInput(f"There is no terminal to ask before removing {description}; add --yes to do it anyway.")
+    terminal.write(f"Remove {description} from Éclair for good? [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-async def _remove(settings: Settings, chosen: Chosen, terminal: Terminal, *, files: bool) -> int:
+async def _remove(settings: Settings, removal: Removal, terminal: Terminal, *, files: bool) -> int:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
         blobs = Blobs(settings.data_dir / "files")
@@ -128,10 +128,10 @@ async def _remove(settings: Settings, chosen: Chosen, terminal: Terminal, *, fil
             IdleScheduler(),
         )
         terminal.status("Removing…")
-        await (ingestor.delete if files else ingestor.delete_library)(LOCAL_PRINCIPAL, chosen.id)
+        await (ingestor.delete if files else ingestor.delete_library)(LOCAL_PRINCIPAL, removal.id)
     finally:
         await storage.close()
-    terminal.line(f"Removed {chosen.named}.")
+    terminal.line(f"Removed {removal.description}.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`eclair models`: who can be asked, who draws, and whether they can now; with --all, everything that could be pulled.
+"""`eclair models`: lists the available models; with --all, every model that could be pulled.
 
 `eclair models --markdown` writes the table in docs/engines.md.
 """
@@ -16,7 +16,7 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._json import model_json, offer_json
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._terminal import Terminal
-from eclair.cli.pull import made_by
+from eclair.cli.pull import format_maker
 from eclair.images.backends.registry import image_backends
 from eclair.llm.registry import build_registry
 from eclair.llm.servers.engines import UserEngines
@@ -31,18 +31,18 @@ from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.util.humanize import format_size
 
-HEAD = ("ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "SIZE", "ENGINE", "STATE")
-HEAD_PICTURES = ("PICTURES", "NAME", "LICENSE", "MAKER", "SIZE", "CAN", "RUNS", "STATE")
-HEAD_ALL = ("ID", "NAME", "LICENSE", "MAKER", "SIZE", "MEMORY", "WRITES", "STATE")
-HEAD_MARKDOWN = """\
+COLUMNS = ("ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "SIZE", "ENGINE", "STATE")
+IMAGE_COLUMNS = ("PICTURES", "NAME", "LICENSE", "MAKER", "SIZE", "CAN", "RUNS", "STATE")
+CATALOG_COLUMNS = ("ID", "NAME", "LICENSE", "MAKER", "SIZE", "MEMORY", "WRITES", "STATE")
+MARKDOWN_HEAD = """\
 | model | maker | license | parameters | context | languages | can | embedded engine |
 |---|---|---|---|---|---|---|---|
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A model and a sentence on whether it can answer."""
+class ModelRow:
+    """A model and its state."""
 
     model: Model
     state: str
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.all:
         return _all(settings, terminal, json=arguments.json)
     terminal.status("Asking the engines…")
-    rows, pictures, troubles = asyncio.run(_rows(settings))
+    rows, pictures, problems = asyncio.run(_rows(settings))
     if arguments.json:
         data = [
             *({"kind": "answers", **model_json(row.model), "state": row.state} for row in rows),
@@ -65,20 +65,20 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         ]
         terminal.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
     elif rows:
-        table([HEAD, *(_cells(row) for row in rows)], terminal)
+        print_table([COLUMNS, *(_cells(row) for row in rows)], terminal)
     if pictures and not arguments.json:
         terminal.line()
-        table([HEAD_PICTURES, *map(_picture_cells, pictures)], terminal)
-    for trouble in troubles:
-        terminal.complain(trouble)
+        print_table([IMAGE_COLUMNS, *map(_picture_cells, pictures)], terminal)
+    for problem in problems:
+        terminal.warn(problem)
     if not rows:
-        terminal.complain("There is no model to ask; `eclair doctor` says why.")
+        terminal.warn("No model is available; `eclair doctor` says why.")
     return 0 if rows else 3
 
 
 def markdown() -> str:
     """Éclair's own catalogue as a table, the same on every machine."""
-    return HEAD_MARKDOWN + "".join(f"{_line(entry)}\n" for entry in catalog.load_entries().values())
+    return MARKDOWN_HEAD + "".join(f"{_line(entry)}\n" for entry in catalog.load_entries().values())
 
 
 def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
@@ -86,14 +86,14 @@ def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     if json:
         terminal.write_bytes(orjson.dumps([offer_json(offer) for offer in found], option=orjson.OPT_INDENT_2) + b"\n")
         return 0
-    paces = SpeedEstimator.from_profiles(settings)
-    table([HEAD_ALL, *(_offer_cells(offer, paces) for offer in found)], terminal)
+    speeds = SpeedEstimator.from_profiles(settings)
+    print_table([CATALOG_COLUMNS, *(_offer_cells(offer, speeds) for offer in found)], terminal)
     restricted = [offer.entry for offer in found if offer.entry.restricts]
     if restricted:
         terminal.line()
         terminal.line("Licenses that restrict")
     for entry in restricted:
-        for number, line in enumerate(terminal.wrapped(f"{entry.id}: {entry.restricts}", 4)):
+        for number, line in enumerate(terminal.wrap(f"{entry.id}: {entry.restricts}", 4)):
             terminal.line(f"{'  - ' if number == 0 else '    '}{line}")
     terminal.dim_line(
         f"This machine has {format_size(memory.physical())} of memory; what a model needs is an estimate."
@@ -101,9 +101,11 @@ def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     return 0
 
 
-async def _rows(settings: Settings) -> tuple[list[Row], list[ImageModel], list[str]]:
-    """The embedded models, which need not be started for this, then those of the servers; what draws; and what is
-    down."""
+async def _rows(settings: Settings) -> tuple[list[ModelRow], list[ImageModel], list[str]]:
+    """List the text models, the image models, and a sentence for each engine that is down.
+
+    The embedded engine is not started for this.
+    """
     rows = _embedded(settings) if settings.embedded else []
     async with open_gate(settings) as gate:
         registry = build_registry(replace(settings, embedded=False), UserEngines.read_once(settings, gate), gate=gate)
@@ -112,13 +114,13 @@ async def _rows(settings: Settings) -> tuple[list[Row], list[ImageModel], list[s
             health = await registry.health()
         finally:
             await registry.close()
-        pictures = await drawing(settings, gate)
-    rows += [Row(model, health[model.engine].state) for model in models]
+        pictures = await list_image_models(settings, gate)
+    rows += [ModelRow(model, health[model.engine].state) for model in models]
     return rows, pictures, [f"Engine {name}: {found.detail}" for name, found in health.items() if found.state == "down"]
 
 
-async def drawing(settings: Settings, gate: OutboundGate) -> list[ImageModel]:
-    """What draws, or could."""
+async def list_image_models(settings: Settings, gate: OutboundGate) -> list[ImageModel]:
+    """List the image models, installed or not."""
     found: dict[str, ImageModel] = {}
     for generator in image_backends(settings, gate=gate):
         try:
@@ -129,28 +131,28 @@ async def drawing(settings: Settings, gate: OutboundGate) -> list[ImageModel]:
     return list(found.values())
 
 
-def _embedded(settings: Settings) -> list[Row]:
+def _embedded(settings: Settings) -> list[ModelRow]:
     here = installed.installed_models(catalog.load_entries(settings.catalog), settings.data_dir)
     rows = [
-        Row(found.entry.to_model("embedded", settings.embedded_context, found.size), "on this machine")
+        ModelRow(found.entry.to_model("embedded", settings.embedded_context, found.size), "on this machine")
         for found in here.values()
     ]
     if catalog.EMBEDDED_MODEL not in here:
         model = catalog.embedded_entry().to_model("embedded", settings.embedded_context, None)
-        rows.insert(0, Row(model, "not here: `eclair pull`"))
+        rows.insert(0, ModelRow(model, "not here: `eclair pull`"))
     return rows
 
 
-def table(table: Sequence[tuple[str, ...]], terminal: Terminal) -> None:
-    """A head and its rows; a column that is empty throughout is left out."""
-    kept = [at for at in range(len(table[0])) if any(line[at] for line in table[1:])]
-    widths = {at: max(len(line[at]) for line in table) for at in kept}
+def print_table(table: Sequence[tuple[str, ...]], terminal: Terminal) -> None:
+    """Print a table, head first; empty columns are left out."""
+    columns = [at for at in range(len(table[0])) if any(line[at] for line in table[1:])]
+    widths = {at: max(len(line[at]) for line in table) for at in columns}
     for number, line in enumerate(table):
-        text = "  ".join(f"{line[at]:<{widths[at]}}" for at in kept).rstrip()
+        text = "  ".join(f"{line[at]:<{widths[at]}}" for at in columns).rstrip()
         (terminal.dim_line if number == 0 else terminal.line)(text)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: ModelRow) -> tuple[str, ...]:
     model = row.model
     maker = ", ".join(part for part in (model.maker, f"({model.country})" if model.country else None) if part)
     return (
@@ -186,7 +188,7 @@ def _picture_cells(model: ImageModel) -> tuple[str, ...]:
     )
 
 
-def _offer_cells(offer: Offer, paces: SpeedEstimator) -> tuple[str, ...]:
+def _offer_cells(offer: Offer, speeds: SpeedEstimator) -> tuple[str, ...]:
     entry = offer.entry
     if offer.installed:
         state = "on this machine"
@@ -198,8 +200,8 @@ def _offer_cells(offer: Offer, paces: SpeedEstimator) -> tuple[str, ...]:
         state = f"`eclair pull {entry.id}`"
     needs = format_size(offer.memory) if offer.memory is not None else ""
     bytes = format_size(offer.size) if offer.size is not None else ""
-    writes = describe_speed(paces.estimate(entry, offer.size)) if offer.fits else ""
-    return (entry.id, entry.name, entry.license, made_by(entry), bytes, needs, writes, state)
+    writes = describe_speed(speeds.estimate(entry, offer.size)) if offer.fits else ""
+    return (entry.id, entry.name, entry.license, format_maker(entry), bytes, needs, writes, state)
 
 
 def _line(entry: CatalogEntry) -> str:
@@ -208,7 +210,7 @@ def _line(entry: CatalogEntry) -> str:
     active = f" ({entry.active:g} active)" if entry.active and entry.active != entry.parameters else ""
     cells = (
         f"{name}<br>`{entry.id}`",
-        made_by(entry),
+        format_maker(entry),
         f"{entry.license}: {entry.restricts}" if entry.restricts else entry.license,
         f"{entry.parameters:g} billion{active}" if entry.parameters else "",
         f"{entry.context:,}" if entry.context else "",

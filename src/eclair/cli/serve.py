@@ -1,4 +1,4 @@
-"""`eclair serve`: the web app and the API, until told to stop."""
+"""`eclair serve`: serves the web app and the API until stopped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_to_stderr(settings)
     if settings.embedded and arguments.pull:
         _pull(settings, terminal)
-    for number in (signal.SIGTERM, signal.SIGHUP):  # what ends it before it serves
+    for number in (signal.SIGTERM, signal.SIGHUP):  # until the server handles them itself
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda number, frame: signal.raise_signal(signal.SIGINT))
     uvloop.run(serve(settings, lambda address: terminal.line(f"Éclair is at {address}")))
@@ -37,7 +37,7 @@ def _pull(settings: Settings, terminal: Terminal) -> None:
         and classifier_file(settings.data_dir).exists()
     ):
         return
-    from eclair.cli.pull import pull_labels, pull_model  # much to import, once
+    from eclair.cli.pull import pull_model, pull_photo_labels  # slow to import, and rarely needed
 
     pull_model(settings, terminal)
-    pull_labels(settings, terminal)
+    pull_photo_labels(settings, terminal)

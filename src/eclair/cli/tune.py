@@ -1,4 +1,4 @@
-"""`eclair tune`: measures how a model runs best on this machine, keeps that, and explains it in a table."""
+"""`eclair tune`: finds a model's fastest settings on this machine, and explains them in a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 import orjson
 
 from eclair.cli._arguments import load_settings
-from eclair.cli._signals import carry_out
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, ModelMissing
 from eclair.llm.local import profile
@@ -24,7 +24,7 @@ from eclair.network.audit_log import open_gate
 from eclair.settings import Settings
 from eclair.util.humanize import format_size
 
-HEAD = ("TRIED", "READS", "WRITES", "AFTER A LONG TEXT", "GAIN", "", "WHY")
+COLUMNS = ("TRIED", "READS", "WRITES", "AFTER A LONG TEXT", "GAIN", "", "WHY")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.reset:
         with profile.tuning_lock(settings.data_dir):
             freed = profile.delete_tuning(settings.data_dir, model.entry.id)
-        terminal.line(f"{model.entry.name} runs as it came again; that frees {format_size(freed)}")
+        terminal.line(f"{model.entry.name} is back to its original settings; that frees {format_size(freed)}")
         return 0
     _ask(model, terminal, accepted=arguments.yes, build=arguments.build and not profile.is_compiled(settings.data_dir))
     found: list[Tuning] = []
@@ -43,15 +43,15 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             await build_engine(settings.data_dir, report, gate=gate)
 
     async def work() -> int:
-        told = partial(_progress, terminal)
-        found.append(await tune(model, settings, told, compiling=compiling if arguments.build else None))
+        report = partial(_progress, terminal)
+        found.append(await tune(model, settings, report, compiling=compiling if arguments.build else None))
         return 0
 
     try:
-        code = carry_out(work())
+        code = run_async(work())
     finally:
         terminal.status("")
-    if not found:  # told to end
+    if not found:  # stopped by a signal
         return code
     if arguments.json:
         terminal.write_bytes(orjson.dumps(tuning_json(found[0]), option=orjson.OPT_INDENT_2) + b"\n")
@@ -74,38 +74,38 @@ def _model(name: str, settings: Settings) -> InstalledModel:
 
 
 def _ask(model: InstalledModel, terminal: Terminal, *, accepted: bool, build: bool) -> None:
-    """A person is told what it takes, and may leave it. Raises InvalidInput then."""
-    if accepted or not (terminal.for_person and sys.stdin is not None and sys.stdin.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
+    """Say how long it takes and ask for confirmation. Raises InvalidInput if declined."""
+    if accepted or not (terminal.is_interactive and sys.stdin is not None and sys.stdin.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
         return
-    terminal.complain(
+    terminal.warn(
         f"{model.entry.name} is measured for some minutes, which needs up to {format_size(4 * model.size)} of disk "
         "meanwhile and a machine that has little else to do. Ctrl-C ends it and changes nothing."
     )
     if build:
-        terminal.complain(
+        terminal.warn(
             f"First the engine is compiled for this processor out of its own sources ({format_size(SOURCES.size)} from "
             f"the package index), which takes some ten minutes of all cores and {format_size(MIN_FREE_BYTES)} of disk. "
             "It is kept if it is faster."
         )
-    terminal.write("Begin? [y/N] ")
+    terminal.write("Start? [y/N] ")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise InvalidInput("Nothing was measured; --yes does not ask.")
+        raise InvalidInput("Nothing was measured; --yes skips this question.")
 
 
 def _progress(terminal: Terminal, step: TuningStep) -> None:
-    if terminal.for_person:
+    if terminal.is_interactive:
         terminal.status(f"{step.what} · {step.done / step.total:.0%}")
     elif step.done == 0:
-        terminal.complain(f"{step.what}…")
+        terminal.warn(f"{step.what}…")
 
 
 def _show(model: InstalledModel, found: Tuning, terminal: Terminal) -> None:
-    rows = [HEAD, ("as it came", *_speeds(found.before), "", "", "tokens a second")]
+    rows = [COLUMNS, ("as it came", *_speeds(found.before), "", "", "tokens a second")]
     for trial in found.trials:
         mark = "chosen" if trial.chosen else ""
         rows.append((trial.what, *_speeds(trial.speed), f"x {trial.gain:.2f}", mark, trial.verdict))
     rows.append(("as chosen", *_speeds(found.after), "", "", "tokens a second"))
-    widths = [max(len(row[at]) for row in rows) for at in range(len(HEAD) - 1)]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS) - 1)]
     for number, row in enumerate(rows):
         text = "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]])
         (terminal.dim_line if number == 0 else terminal.line)(text)
@@ -113,7 +113,7 @@ def _show(model: InstalledModel, found: Tuning, terminal: Terminal) -> None:
         terminal.line("In the layout in which it came there is nothing to gain.")
     asked = [(trial.what, trial.quality) for trial in found.trials if trial.quality is not None]
     for name, quality in asked:
-        terminal.line(f"{name}: {_worth(quality)}")
+        terminal.line(f"{name}: {_describe_quality(quality)}")
     limit = found.bandwidth / found.bytes
     terminal.line()
     if found.drift > MAX_DRIFT:
@@ -121,19 +121,19 @@ def _show(model: InstalledModel, found: Tuning, terminal: Terminal) -> None:
             f"The same choice drifted by {found.drift:.0%}: other programs disturbed this. Tune again when they rest."
         )
     for sentence in (
-        f"{model.entry.name} runs {described(found.choice)}: it reads prompts x "
+        f"{model.entry.name} runs {describe_choice(found.choice)}: it reads prompts x "
         f"{found.after.prefill / found.before.prefill:.2f} and writes x "
         f"{found.after.decode / found.before.decode:.2f} as fast as it did.",
         f"This machine reads {found.bandwidth / 1e9:.0f} GB/s from memory, and {format_size(found.bytes)} for each "
         f"token: it could write {limit:.0f} tokens/s at most, and {found.after.decode / limit:.0%} of that is reached.",
         f"This holds for {found.machine}, from the model's next start on.",
-        *_better(found),
+        *_suggest_kernels(found),
     ):
-        for line in terminal.wrapped(sentence, 0):
+        for line in terminal.wrap(sentence, 0):
             terminal.line(line)
 
 
-def _better(found: Tuning) -> list[str]:
+def _suggest_kernels(found: Tuning) -> list[str]:
     if (
         found.choice.is_compiled
         or any(trial.what == COMPILED_ENGINE for trial in found.trials)
@@ -146,8 +146,8 @@ def _better(found: Tuning) -> list[str]:
     ]
 
 
-def described(choice: TuningChoice) -> str:
-    """A choice in words, for the middle of a sentence."""
+def describe_choice(choice: TuningChoice) -> str:
+    """Describe a choice in words, for the middle of a sentence."""
     threads = "one thread writes" if choice.decode_threads == 1 else f"{choice.decode_threads} threads write"
     parts = ["as it came" if choice.layout == ORIGINAL_LAYOUT else f"as {choice.layout}", threads]
     parts += ["on the engine compiled here"] if choice.is_compiled else []
@@ -158,7 +158,7 @@ def described(choice: TuningChoice) -> str:
     return ", ".join(parts)
 
 
-def _worth(quality: Quality) -> str:
+def _describe_quality(quality: Quality) -> str:
     english, german, documents = quality.asked
     return (
         f"{quality.answers} of {english} answers, {quality.german} of {german} in German, "

@@ -105,7 +105,7 @@ async def _fetch(app: App, principal: Principal, url: str, max_bytes: int) -> by
     try:
         context = CallContext(principal, "page")
         headers = {"Accept": "image/*"}
-        async with app.browser.get(
+        async with app.web_client.get(
             url, context, headers=headers, timeout_s=FETCH_TIMEOUT_S, max_bytes=max_bytes
         ) as reply:
             if reply.status != 200:

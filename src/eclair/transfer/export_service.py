@@ -19,11 +19,11 @@ from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.transfer.export_view import ExportedConversation
-from eclair.transfer.exporters import RENDERERS, Format
+from eclair.transfer.exporters import EXPORTERS, ExportFormat
 
 IMAGES_PER_PAGE = 100
 
-IN_ZIP: tuple[Format, ...] = ("json", "markdown")
+IN_ZIP: tuple[ExportFormat, ...] = ("json", "markdown")
 
 
 async def load_conversation(
@@ -34,13 +34,13 @@ async def load_conversation(
     With a `gallery`, images of the displayed branch are included. Raises NotFound.
     """
     conversation, messages = await storage.conversations.get_tree(principal, id)
-    whole = [
+    folded = [
         (await runs.fold(await storage.runs.get_run(principal, message.run)))[0]
         if message.status == "running" and message.run is not None
         else message
         for message in messages
     ]
-    exported = ExportedConversation(conversation, tuple(whole), int(time.time() * 1000))
+    exported = ExportedConversation(conversation, tuple(folded), int(time.time() * 1000))
     if gallery is None:
         return exported
     ids = [part.id for message in exported.branch for part in message.parts if part.kind == "picture" and part.id]
@@ -58,9 +58,9 @@ async def _embedded(gallery: Gallery, principal: Principal, id: str) -> tuple[st
     return id, f"data:{picture.media};base64,{base64.b64encode(data).decode()}"
 
 
-async def render_conversation(exported: ExportedConversation, format: Format) -> tuple[str, bytes]:
+async def render_conversation(exported: ExportedConversation, format: ExportFormat) -> tuple[str, bytes]:
     """Render a conversation; returns the file's name and its bytes."""
-    renderer = RENDERERS[format]
+    renderer = EXPORTERS[format]
     return f"{exported.name}.{renderer.suffix}", await asyncio.to_thread(renderer.render, exported)
 
 
@@ -85,8 +85,8 @@ async def export_all(
             except NotFound:
                 continue
             await asyncio.to_thread(_add, archive, exported)
-            if piece := out.taken():
-                yield piece
+            if chunk := out.drain():
+                yield chunk
             progress(done, len(ids))
         before: str | None = None
         while True:
@@ -94,29 +94,29 @@ async def export_all(
             for picture in listed.pictures:
                 with contextlib.suppress(NotFound):
                     _add_picture(archive, picture, await gallery.read_bytes(picture))
-                if piece := out.taken():
-                    yield piece
+                if chunk := out.drain():
+                    yield chunk
             if (before := listed.next) is None:
                 break
-    yield out.taken()
+    yield out.drain()
 
 
 def _add(archive: zipfile.ZipFile, exported: ExportedConversation) -> None:
     for format in IN_ZIP:
-        renderer = RENDERERS[format]
+        renderer = EXPORTERS[format]
         name = f"{format}/{exported.name}-{exported.conversation.id[-8:]}.{renderer.suffix}"
-        info = zipfile.ZipInfo(name, _local(exported.conversation.updated))
+        info = zipfile.ZipInfo(name, _zip_time(exported.conversation.updated))
         info.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(info, renderer.render(exported))
 
 
 def _add_picture(archive: zipfile.ZipFile, picture: GeneratedImage, data: bytes) -> None:
     """Store an image uncompressed: compressing it again saves nothing."""
-    info = zipfile.ZipInfo(f"pictures/{picture.id}.{picture.media.rpartition('/')[2]}", _local(picture.created))
+    info = zipfile.ZipInfo(f"pictures/{picture.id}.{picture.media.rpartition('/')[2]}", _zip_time(picture.created))
     archive.writestr(info, data)
 
 
-def _local(milliseconds: int) -> tuple[int, int, int, int, int, int]:
+def _zip_time(milliseconds: int) -> tuple[int, int, int, int, int, int]:
     """Convert a time to a zip timestamp; zip time starts in 1980."""
     moment = datetime.fromtimestamp(max(milliseconds / 1000, 315_532_800), UTC)
     return (min(moment.year, 2107), moment.month, moment.day, moment.hour, moment.minute, moment.second)
@@ -126,17 +126,17 @@ class _Pipe(io.RawIOBase):
     """Write-only file whose content is drained as it grows."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._chunks: list[bytes] = []
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: object) -> int:
-        piece = bytes(data)  # pyright: ignore[reportArgumentType]
-        self._pieces.append(piece)
-        return len(piece)
+        chunk = bytes(data)  # pyright: ignore[reportArgumentType]
+        self._chunks.append(chunk)
+        return len(chunk)
 
-    def taken(self) -> bytes:
-        taken = b"".join(self._pieces)
-        self._pieces.clear()
-        return taken
+    def drain(self) -> bytes:
+        drained = b"".join(self._chunks)
+        self._chunks.clear()
+        return drained

@@ -19,7 +19,7 @@ removed from the text itself.
 """
 
 _TAIL = re.compile(r"""[\s.!?…"'”’“»›)*_~\]\[\d^]*""")
-_NO_PLACE = re.compile(r"[ \t>]*(?:(?:`{3}|~{3}).*|\$\$|\\\]|[-=*_ \t]*)")
+_NO_MARK_LINE = re.compile(r"[ \t>]*(?:(?:`{3}|~{3}).*|\$\$|\\\]|[-=*_ \t]*)")
 _CLOSING = (re.compile(r" {0,3}#{1,6}[ \t].*?([ \t]+#+)"), re.compile(r"[ \t>]*\|.*?([ \t]*\|)"))
 _BARE_LINK = re.compile(r"(?<!\]\()(?:https?://|www\.)[^\s<>]{0,300}\Z")
 
@@ -74,7 +74,7 @@ _IN_ADDRESSES = "!#$%&'()*+,/:;=?@[]~"
 def _site(url: str) -> str:
     try:
         return (urllib.parse.urlsplit(url).netloc or url).removeprefix("www.")
-    except ValueError:  # an address that is none, in what was imported
+    except ValueError:  # an imported address may be malformed
         return url
 
 
@@ -131,7 +131,7 @@ def _place(text: str, mark: Mark) -> tuple[int, int] | None:
                 return begin, end
     at = mark.start + len(text[mark.start : mark.end].rstrip())
     line = text[text.rfind("\n", 0, at) + 1 : at]
-    if _NO_PLACE.fullmatch(line):
+    if _NO_MARK_LINE.fullmatch(line):
         return None
     closing = next((len(found[1]) for each in _CLOSING if (found := each.fullmatch(line))), 0)
     return at - closing, at - closing

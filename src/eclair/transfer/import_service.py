@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from eclair.transfer.staging import ImportPreview, StagedImport
 
 MAX_WAITING_IMPORTS = 4
-"""The oldest gives way to a new one."""
+"""The oldest is dropped for a new one."""
 WAITING_TTL_S = 3600.0
 
 
@@ -33,22 +33,22 @@ class ImportProgress:
     """
 
     done: int
-    of: int
+    total: int
     added: int
     messages: int
     skipped: int
     problems: tuple[str, ...]
 
     @property
-    def finished(self) -> bool:
-        return self.done == self.of
+    def is_finished(self) -> bool:
+        return self.done == self.total
 
 
 @dataclass(slots=True)
 class _Waiting:
     staged: StagedImport
     since: float
-    busy: bool = False
+    is_busy: bool = False
 
 
 class ImportService:
@@ -69,7 +69,7 @@ class ImportService:
         """Read an export in a thread; returns the id it waits under. Raises UserError and StoreError."""
         self._forget_old()
         staged = await stage_in_thread(file, name, self.open_folder(), int(self._clock() * 1000))
-        idle = [id for id, waiting in self._waiting.items() if not waiting.busy]
+        idle = [id for id, waiting in self._waiting.items() if not waiting.is_busy]
         for id in idle[: max(0, len(self._waiting) - MAX_WAITING_IMPORTS + 1)]:
             self._close(id)
         id = new_id("imp", self._clock)
@@ -81,19 +81,19 @@ class ImportService:
         self._forget_old()
         if id not in self._waiting:
             raise NotFound(f"There is no import {id!r} (any more); send the file again.")
-        if self._waiting[id].busy:
-            raise Conflict("This import is under way already; wait for its end.")
+        if self._waiting[id].is_busy:
+            raise Conflict("This import is already running; wait until it has finished.")
 
     async def run(self, id: str, principal: Principal) -> AsyncGenerator[ImportProgress, None]:
         """Import a staged export. If closed early it stops between conversations and can be resumed."""
         self.check(id)
         waiting = self._waiting[id]
-        waiting.busy = True
+        waiting.is_busy = True
         try:
             async for progress in store_conversations(self._storage, principal, waiting.staged):
                 yield progress
         except BaseException:
-            waiting.busy = False
+            waiting.is_busy = False
             raise
         finally:
             self._changes.publish(None, "changed")
@@ -114,7 +114,7 @@ class ImportService:
 
     def _forget_old(self) -> None:
         for id, waiting in list(self._waiting.items()):
-            if not waiting.busy and waiting.since + WAITING_TTL_S < self._clock():
+            if not waiting.is_busy and waiting.since + WAITING_TTL_S < self._clock():
                 self._close(id)
 
 
@@ -142,7 +142,7 @@ async def stage_in_thread(
         progress(done)
 
     def work() -> StagedImport:
-        from eclair.transfer.staging import stage  # much to import, and most never take anything in
+        from eclair.transfer.staging import stage  # slow to import, and rarely needed
 
         try:
             return stage(file, name, folder, now, check)

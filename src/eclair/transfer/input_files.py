@@ -80,7 +80,7 @@ def open_json_files(file: BinaryIO, name: str, folder: Path, others: Callable[[s
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError) as error:
         raise _damaged(name) from error
     except OSError as error:
-        if error.errno != errno.EINVAL:  # that of a place before the file's beginning
+        if error.errno != errno.EINVAL:  # raised for an offset before the start of the file
             raise
         raise _damaged(name) from error
 

@@ -45,7 +45,7 @@ def as_milliseconds(value: object) -> int | None:
         except (OverflowError, ValueError):
             return None
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        if not 0 < value < 1e20:  # nor what is no number
+        if not 0 < value < 1e20:  # also rejects NaN
             return None
         found = value * next(factor for limit, factor in _UNITS if value < limit)
     else:

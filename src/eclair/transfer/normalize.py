@@ -14,7 +14,7 @@ from eclair.schema.ids import derived_id
 from eclair.schema.messages import Conversation, Message, Part, PartKind
 from eclair.transfer.json_fields import as_text
 
-Kind = Literal["chatgpt", "claude", "openwebui", "librechat", "eclair"]
+ImportKind = Literal["chatgpt", "claude", "openwebui", "librechat", "eclair"]
 
 MAX_TITLE_CHARS = 200
 MAX_LABEL_CHARS = 60
@@ -57,7 +57,7 @@ class ForeignMessage:
         self.parts.append(Part(kind, f"\n\n{words}" if earlier else words))
 
     @property
-    def shown(self) -> bool:
+    def is_shown(self) -> bool:
         return self.role is not None and bool(self.parts)
 
 
@@ -65,7 +65,7 @@ class ForeignMessage:
 class ForeignConversation:
     """A conversation as an importer found it."""
 
-    kind: Kind
+    kind: ImportKind
     id: str
     title: str
     nodes: list[ForeignMessage]
@@ -101,7 +101,9 @@ class ForeignConversation:
             )
             for id, node in kept.items()
         )
-        leaf = self.leaf if self.leaf is None or self.leaf not in nodes or nodes[self.leaf].shown else above[self.leaf]
+        leaf = (
+            self.leaf if self.leaf is None or self.leaf not in nodes or nodes[self.leaf].is_shown else above[self.leaf]
+        )
         return ImportedConversation(
             Conversation(
                 id=conversation,
@@ -135,7 +137,7 @@ def _above(nodes: Mapping[str, ForeignMessage]) -> dict[str, str | None]:
     above: dict[str, str | None] = {}
     for id, node in nodes.items():
         parent = node.parent
-        above[id] = parent if parent is None or nodes[parent].shown else above[parent]
+        above[id] = parent if parent is None or nodes[parent].is_shown else above[parent]
     return above
 
 
@@ -143,11 +145,11 @@ def _joined(
     nodes: Mapping[str, ForeignMessage], above: Mapping[str, str | None]
 ) -> tuple[dict[str, ForeignMessage], dict[str, str]]:
     """Merge consecutive shown messages of the model; also map each to the one that holds it."""
-    siblings = Counter(above[id] for id, node in nodes.items() if node.shown)
+    siblings = Counter(above[id] for id, node in nodes.items() if node.is_shown)
     kept: dict[str, ForeignMessage] = {}
     into: dict[str, str] = {}
     for id, node in nodes.items():
-        if not node.shown:
+        if not node.is_shown:
             continue
         parent = above[id]
         if parent is not None and siblings[parent] == 1 and node.role == nodes[parent].role == "assistant":

@@ -16,14 +16,14 @@ import orjson
 from pydantic import TypeAdapter
 
 from eclair.errors import InvalidInput, TooLarge, UserError
-from eclair.transfer.importers import READERS
+from eclair.transfer.importers import IMPORTERS
 from eclair.transfer.input_files import open_json_files, parse_json, split_values
 from eclair.transfer.json_fields import as_object
-from eclair.transfer.normalize import ImportedConversation, Kind
+from eclair.transfer.normalize import ImportedConversation, ImportKind
 
 MAX_PREVIEW_TITLES = 20
 MAX_PREVIEW_PROBLEMS = 50
-_TWINS = {".html", ".md", ".txt"}
+_READABLE_COPIES = {".html", ".md", ".txt"}
 """Human-readable copies beside the JSON."""
 _IMPORTED: TypeAdapter[ImportedConversation] = TypeAdapter(ImportedConversation)
 
@@ -32,7 +32,7 @@ _IMPORTED: TypeAdapter[ImportedConversation] = TypeAdapter(ImportedConversation)
 class ImportPreview:
     """Preview of an import: up to twenty `titles`, and `problems` as sentences."""
 
-    kind: Kind
+    kind: ImportKind
     conversations: int
     messages: int
     titles: tuple[str, ...]
@@ -69,7 +69,7 @@ class OmissionReport:
             for thing, count in self._counts.most_common()
             for within in [self._within[thing]]
         ]
-        more = [f"There is more that was left out, {self._hidden:,} times."] if self._hidden else []
+        more = [f"{self._hidden:,} more problems are not listed."] if self._hidden else []
         return (*self._sentences, *things, *more)
 
 
@@ -97,7 +97,7 @@ def stage(
 
     Blocks; run it in a thread. Raises InvalidInput if there is nothing to import, TooLarge past a limit.
     """
-    out = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 closed by Staged
+    out = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 closed by StagedImport
     try:
         return StagedImport(out, _Stage(out, name, folder, now, progress).read(file))
     except BaseException:
@@ -113,7 +113,7 @@ class _Stage:
         self._now = now
         self._progress = progress
         self._report = OmissionReport()
-        self._kinds: Counter[Kind] = Counter()
+        self._kinds: Counter[ImportKind] = Counter()
         self._messages = 0
         self._titles: list[str] = []
         self._seen: set[str] = set()
@@ -126,7 +126,7 @@ class _Stage:
             before = self._strange, len(self._seen)
             try:
                 for data in split_values(member.file, member.name):
-                    self._take(data, member.name)
+                    self._read_value(data, member.name)
             except (InvalidInput, TooLarge) as error:
                 broken = broken or error
                 self._report.add_problem(error.message)
@@ -146,22 +146,22 @@ class _Stage:
             (*self._counted(), *self._report.sentences()),
         )
 
-    def _take(self, data: bytes | TooLarge, name: str) -> None:
+    def _read_value(self, data: bytes | TooLarge, name: str) -> None:
         if isinstance(data, TooLarge):
             self._report.add_problem(data.message)
             return
         try:
             value = as_object(parse_json(data))
         except ValueError as error:
-            self._report.add_problem(f"Something in {name} is no JSON and was left out ({_reason(error)}).")
+            self._report.add_problem(f"Something in {name} is not JSON and was left out ({_reason(error)}).")
             return
-        for reader in READERS:
-            if reader.fits(value):
-                self._keep(reader.kind, reader.read(value, self._now))
+        for reader in IMPORTERS:
+            if reader.matches(value):
+                self._store(reader.kind, reader.read(value, self._now))
                 return
         self._strange += 1
 
-    def _keep(self, kind: Kind, imported: ImportedConversation) -> None:
+    def _store(self, kind: ImportKind, imported: ImportedConversation) -> None:
         self._report.add_omissions(imported.left_out)
         if not imported.messages:
             self._empty += 1
@@ -178,7 +178,7 @@ class _Stage:
         self._progress(self._kinds.total())
 
     def _other_file(self, name: str) -> None:
-        if PurePosixPath(name).suffix.lower() not in _TWINS:
+        if PurePosixPath(name).suffix.lower() not in _READABLE_COPIES:
             self._others += 1
             self._other = self._other or name
 
@@ -186,9 +186,9 @@ class _Stage:
         if self._empty:
             yield f"Conversations without a message that can be read, left out: {self._empty:,}."
         if self._twice:
-            yield f"Conversations that are in the file more than once, taken once: {self._twice:,}."
+            yield f"Conversations that are in the file more than once, imported once: {self._twice:,}."
         if self._strange:
-            yield f"Entries that are no conversations, left out: {self._strange:,}."
+            yield f"Entries that are not conversations, left out: {self._strange:,}."
         if self._others:
             yield f"Other files in it, such as {self._other!r}, left out: {self._others:,}."
 

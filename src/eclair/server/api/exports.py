@@ -10,19 +10,19 @@ from starlette.responses import StreamingResponse
 from eclair.app import App
 from eclair.server.principal import Caller
 from eclair.transfer.export_service import export_all, load_conversation, render_conversation, zip_name
-from eclair.transfer.exporters import RENDERERS, Format
+from eclair.transfer.exporters import EXPORTERS, ExportFormat
 
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["exports"])
 
     @api.get("/conversations/{id}/export", response_class=Response)
-    async def export_conversation(principal: Caller, id: str, format: Format = "markdown") -> Response:
+    async def export_conversation(principal: Caller, id: str, format: ExportFormat = "markdown") -> Response:
         gallery = app.gallery if format == "html" else None
         name, data = await render_conversation(
             await load_conversation(app.storage, app.runs, principal, id, gallery), format
         )
-        return Response(data, media_type=RENDERERS[format].media_type, headers=_download_headers(name))
+        return Response(data, media_type=EXPORTERS[format].media_type, headers=_download_headers(name))
 
     @api.get("/export", response_class=StreamingResponse)
     async def export_everything(principal: Caller) -> StreamingResponse:

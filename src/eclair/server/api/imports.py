@@ -19,7 +19,7 @@ from eclair.errors import EclairError, InvalidInput, StoreError
 from eclair.server.principal import Caller
 from eclair.server.sse import EventStream
 from eclair.transfer.import_service import ImportProgress
-from eclair.transfer.normalize import Kind
+from eclair.transfer.normalize import ImportKind
 
 WRITE_CHUNK_BYTES = 1 << 20
 PROGRESS_INTERVAL_S = 0.1
@@ -36,7 +36,7 @@ class ImportPreviewBody(BaseModel):
     """The content of an export; nothing is stored yet."""
 
     id: str
-    kind: Kind
+    kind: ImportKind
     conversations: int
     messages: int
     titles: list[str]
@@ -98,11 +98,11 @@ async def _progress_events(steps: AsyncGenerator[ImportProgress, None]) -> Async
     async with aclosing(steps):
         try:
             async for step in steps:
-                if step.finished:
+                if step.is_finished:
                     yield _frame(_finished(step))
                 elif time.monotonic() - last_sent >= PROGRESS_INTERVAL_S:
                     last_sent = time.monotonic()
-                    yield _frame({"done": step.done, "of": step.of})
+                    yield _frame({"done": step.done, "of": step.total})
         except EclairError as error:
             yield _frame({"error": {"code": error.code, "message": error.message, "param": error.param}})
 

@@ -79,7 +79,7 @@ def router(app: App) -> APIRouter:
 
     async def check_stream(chunks: AsyncIterable[bytes], name: str) -> ProvenanceBody:
         async with _temporary_file(chunks, name, max_mb) as path:
-            return ProvenanceBody.from_report(name, await app.marks.check(path, name))
+            return ProvenanceBody.from_report(name, await app.provenance.check(path, name))
 
     return api
 

@@ -72,7 +72,9 @@ class RequestRetriever:
             last = max(number for number, message in enumerate(history) if message.role == "user")
             question = replace(history[last], files=await documents.get_attachments(self._principal, ids))
             history = [*history[:last], question]
-            self._retriever = self._app.requests.retriever(self._principal, new_id("run"), None, history, self._web)
+            self._retriever = self._app.answer_requests.retriever(
+                self._principal, new_id("run"), None, history, self._web
+            )
             if self._retriever is not None:
                 async with aclosing(self._retriever.retrieve(engine, model)) as findings:
                     async for finding in findings:

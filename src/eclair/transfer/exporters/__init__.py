@@ -9,7 +9,7 @@ from typing import Literal
 from eclair.transfer.export_view import ExportedConversation
 from eclair.transfer.exporters import html, json, markdown
 
-Format = Literal["markdown", "json", "html"]
+ExportFormat = Literal["markdown", "json", "html"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Exporter:
     render: Callable[[ExportedConversation], bytes]
 
 
-RENDERERS: dict[Format, Exporter] = {
+EXPORTERS: dict[ExportFormat, Exporter] = {
     "markdown": Exporter("md", "text/markdown; charset=utf-8", markdown.render),
     "json": Exporter("json", "application/json", json.render),
     "html": Exporter("html", "text/html; charset=utf-8", html.render),

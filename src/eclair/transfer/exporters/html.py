@@ -90,7 +90,7 @@ def _message(message: Message, answer: int, pictures: Mapping[str, str]) -> Iter
     yield f'<h2><span itemprop="sender">{speaker}</span> {_time(message.created, "dateSent")}</h2>'
     for index in range(len(message.parts)):
         yield from _part(message, index, answer, pictures)
-    yield from _grounds(message, answer)
+    yield from _render_sources(message, answer)
     if (end := ending_note(message)) is not None:
         yield f'<p class="end">{escape(end)}</p>'
     yield "</article>"
@@ -136,7 +136,7 @@ def _linked(html: str, answer: int) -> str:
     return re.sub(rf"{MARK_SENTINEL}(\d+|\?){MARK_SENTINEL}", link, html).replace(MARK_SENTINEL, "")
 
 
-def _grounds(message: Message, answer: int) -> Iterator[str]:
+def _render_sources(message: Message, answer: int) -> Iterator[str]:
     """Render a question's attachments, an answer's sources, and its unsupported sentences."""
     if names := attachment_names(message):
         yield f'<p class="end">With {escape(", ".join(names))}</p>'
@@ -172,11 +172,11 @@ def _markdown() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_Renderer).enable(
         ["table", "strikethrough"]
     )
-    parser.validateLink = _may_be_linked
+    parser.validateLink = _is_linkable
     return parser
 
 
-def _may_be_linked(url: str) -> bool:
+def _is_linkable(url: str) -> bool:
     scheme = url.strip().lower().partition(":")[0]
     return ":" not in url or scheme in ("http", "https", "mailto") or url.lower().startswith(_PICTURES)
 

@@ -17,11 +17,11 @@ def render(exported: ExportedConversation) -> bytes:
     messages = [asdict(message) for message in exported.messages]
     for message in messages:
         del message["conversation"], message["run"]
-    whole = {
+    document = {
         "eclair": VERSION,
         "notice": ai_notice(exported.messages),
         "exported": exported.at,
         "conversation": conversation,
         "messages": messages,
     }
-    return orjson.dumps(whole, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -41,7 +41,7 @@ def render(exported: ExportedConversation) -> bytes:
         lines += ["", f"## {speaker_label(message)} · {format_time(message.created)}"]
         for index in range(len(message.parts)):
             lines += ["", *_part(message, index, answers)]
-        lines += _grounds(message, answers)
+        lines += _render_sources(message, answers)
         if (end := ending_note(message)) is not None:
             lines += ["", f"*{end}*"]
     return ("\n".join(lines) + "\n").encode()
@@ -66,7 +66,7 @@ def _part(message: Message, index: int, answer: int) -> Iterator[str]:
             yield f"*{_inert(image_caption(part))}*"
 
 
-def _grounds(message: Message, answer: int) -> Iterator[str]:
+def _render_sources(message: Message, answer: int) -> Iterator[str]:
     """Render a question's attachments, an answer's sources, and its unsupported sentences."""
     if names := attachment_names(message):
         yield from ("", f"*With {', '.join(names)}*")

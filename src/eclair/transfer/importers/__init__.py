@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eclair.transfer.importers import chatgpt, claude, eclair, librechat, openwebui
 from eclair.transfer.json_fields import JSON
-from eclair.transfer.normalize import ImportedConversation, Kind
+from eclair.transfer.normalize import ImportedConversation, ImportKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,15 @@ class Importer:
     times. Neither raises, whatever the JSON holds.
     """
 
-    kind: Kind
-    fits: Callable[[JSON], bool]
+    kind: ImportKind
+    matches: Callable[[JSON], bool]
     read: Callable[[JSON, int], ImportedConversation]
 
 
-READERS = (
-    Importer("eclair", eclair.fits, eclair.read),
-    Importer("chatgpt", chatgpt.fits, chatgpt.read),
-    Importer("claude", claude.fits, claude.read),
-    Importer("openwebui", openwebui.fits, openwebui.read),
-    Importer("librechat", librechat.fits, librechat.read),
+IMPORTERS = (
+    Importer("eclair", eclair.matches, eclair.read),
+    Importer("chatgpt", chatgpt.matches, chatgpt.read),
+    Importer("claude", claude.matches, claude.read),
+    Importer("openwebui", openwebui.matches, openwebui.read),
+    Importer("librechat", librechat.matches, librechat.read),
 )

@@ -29,7 +29,7 @@ _SOURCE_MARK = re.compile("\ue200[^\ue200\ue201]*\ue201")
 """ChatGPT renders a source link here; the file holds only a number."""
 
 
-def fits(data: JSON) -> bool:
+def matches(data: JSON) -> bool:
     return isinstance(data.get("mapping"), dict)
 
 

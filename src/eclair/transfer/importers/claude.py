@@ -12,7 +12,7 @@ from eclair.transfer.normalize import (
 )
 
 
-def fits(data: JSON) -> bool:
+def matches(data: JSON) -> bool:
     return isinstance(data.get("chat_messages"), list)
 
 
@@ -82,7 +82,7 @@ def _block(block: JSON, node: ForeignMessage, found: ForeignConversation) -> Non
         found.left_out.append("tool results")
     elif kind == "image":
         found.left_out.append("pictures")
-    elif kind != "token_budget":  # how much was left to say: nothing that was said
+    elif kind != "token_budget":  # the model's remaining budget, no content
         found.left_out.append(unknown_kind("parts", kind))
 
 

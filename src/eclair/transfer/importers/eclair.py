@@ -17,7 +17,7 @@ _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 _ID = re.compile(r"(?:conv|msg)_[0-9a-hjkmnp-tv-z]{26}")
 
 
-def fits(data: JSON) -> bool:
+def matches(data: JSON) -> bool:
     return "eclair" in data and isinstance(data.get("conversation"), dict)
 
 
@@ -80,7 +80,7 @@ def _message(value: JSON, conversation: str) -> Message | None:
 
 
 def _time(value: object) -> int | None:
-    """Times of ours are in milliseconds."""
+    """Return a time in milliseconds, as Éclair exports it; None for anything else."""
     return value if isinstance(value, int) and 0 < value <= MAX_TIME_MS else None
 
 

@@ -6,7 +6,7 @@ from eclair.transfer.json_fields import JSON, as_list, as_milliseconds, as_objec
 from eclair.transfer.normalize import ForeignConversation, ForeignMessage, ImportedConversation, unknown_kind
 
 
-def fits(data: JSON) -> bool:
+def matches(data: JSON) -> bool:
     return "conversationId" in data and any(isinstance(data.get(name), list) for name in ("messages", "messagesTree"))
 
 
@@ -73,5 +73,5 @@ def _block(block: JSON, node: ForeignMessage, found: ForeignConversation) -> Non
 
 
 def _words(value: object) -> str:
-    """Text is a string, or an object around one."""
+    """Return a text, which is a string or an object with one."""
     return as_text(value) or as_text(as_object(value).get("value"))

@@ -19,7 +19,7 @@ _DETAILS = re.compile(r'<details\b[^<>]*?\btype="([a-z_]+)"[^<>]*>(.*?)</details
 _SUMMARY = re.compile(r"\s*<summary>.*?</summary>\s*", re.DOTALL)
 
 
-def fits(data: JSON) -> bool:
+def matches(data: JSON) -> bool:
     chat = as_object(data.get("chat"))
     return isinstance(chat.get("history"), dict) or isinstance(chat.get("messages"), list)
 
