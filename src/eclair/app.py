@@ -22,8 +22,8 @@ from eclair.documents.embeddings import Embedder, choose_embedder
 from eclair.documents.ingest import Ingestor
 from eclair.documents.parser import Parser
 from eclair.documents.photos.classifier import classifier_file
-from eclair.documents.retriever import DocumentService
 from eclair.documents.search import DocumentSearch
+from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.usage import AskModel, UsageLedger

@@ -208,9 +208,9 @@ async def test_each_failure_is_a_sentence_and_the_rest_is_brought(process: Proce
 def test_what_is_still_being_written_is_waited_for() -> None:
     new, grown = folder_sync.ScannedFile("/a", 1, 1), folder_sync.ScannedFile("/a", 2, 2)
     first, second = SyncPlan((new,), (), (), 0), SyncPlan((grown,), (), (), 0)
-    assert not first.settled(None)
-    assert not second.settled(first)
-    assert second.settled(second) == second
+    assert not first.filter_settled(None)
+    assert not second.filter_settled(first)
+    assert second.filter_settled(second) == second
     assert not second.without({grown})
 
 
@@ -233,7 +233,7 @@ async def test_two_processes_that_bring_the_same_folder_end_well(
 async def test_what_another_process_reads_is_left_to_it_and_taken_up_when_it_dies(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest, "LOOK", 0.05)
+    monkeypatch.setattr(ingest, "RESUME_INTERVAL_S", 0.05)
     async with opened(tmp_path / "data", start=False) as adding:
         await adding.bring(await adding.plan(folder))
         waiting = [state.sha256 for state in await adding.storage.documents.list_unfinished()]
@@ -255,7 +255,7 @@ async def test_a_document_whose_next_page_another_process_kept_has_not_failed(
     process: Process, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no lock keeps them apart, as on some network disks, the store does."""
-    monkeypatch.setattr(ingest, "LOOK", 0.05)
+    monkeypatch.setattr(ingest, "RESUME_INTERVAL_S", 0.05)
 
     def granted(*_: object) -> bool:
         return True

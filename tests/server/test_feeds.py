@@ -122,7 +122,7 @@ async def test_the_starter_list_is_off_until_it_is_switched_on(server: Server) -
 @pytest.mark.parametrize(
     ("method", "path", "body", "code", "message"),
     [
-        ("POST", "/api/feeds", {"url": "not one"}, 400, "is no address"),
+        ("POST", "/api/feeds", {"url": "not one"}, 400, "isn't the address"),
         ("POST", "/api/feeds", {}, 400, "'url' is missing"),
         ("POST", "/api/feeds", {"url": "http://169.254.169.254/feed"}, 403, ""),
         ("PATCH", "/api/feeds/feed_x", {"active": True}, 404, "no feed 'feed_x'"),

@@ -112,7 +112,7 @@ async def test_what_cannot_be_added_is_said(newsroom: FeedService, press: Press)
     with pytest.raises(Forbidden):
         await newsroom.add(LOCAL_PRINCIPAL, "http://127.0.0.1:9/feed")
     for address in ("", "ftp://x.example/", "http://me:pw@x.example/", "http:///x", "a b"):
-        with pytest.raises(InvalidInput, match="is no address"):
+        with pytest.raises(InvalidInput, match="isn't the address"):
             await newsroom.add(LOCAL_PRINCIPAL, address)
     assert await newsroom.list_feeds(LOCAL_PRINCIPAL) == []
 

@@ -17,7 +17,14 @@ from eclair.llm.scripted import ScriptedEngine
 from eclair.schema.models import Model
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.schema.web import WebQuery
-from eclair.web.queries import MAX_QUERIES, WORDS, derive_queries, generate_queries, parse_queries, parse_search
+from eclair.web.queries import (
+    MAX_QUERIES,
+    MAX_QUERY_WORDS,
+    derive_queries,
+    generate_queries,
+    parse_queries,
+    parse_search,
+)
 from tests.web.services import TODAY
 
 ENGINE = ScriptedEngine()
@@ -73,7 +80,7 @@ def test_what_is_pasted_is_cut_to_its_names() -> None:
     assert "code" not in query[0]
     assert "example" not in query[0]
     many = rule(" ".join(f"word{n} Name{n}" for n in range(40)), language="en")[0][0].split()
-    assert len(many) == WORDS
+    assert len(many) == MAX_QUERY_WORDS
     assert all(word.startswith("Name") for word in many)
 
 

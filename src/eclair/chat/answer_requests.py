@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.routing import ModelRouter
 from eclair.chat.turn_options import TurnOptions
-from eclair.documents.retriever import DocumentService
+from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.errors import InvalidInput
 from eclair.generation.conversation_prompt import ConversationPrompt

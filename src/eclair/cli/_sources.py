@@ -19,7 +19,7 @@ from eclair.app import DocumentComponents, open_documents
 from eclair.cli._terminal import Terminal
 from eclair.documents.folder_sync import read_file, resolve_roots
 from eclair.documents.ingest import Ingestor
-from eclair.documents.retriever import DocumentService
+from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.errors import NotFound, StoreError
 from eclair.generation.usage import UsageLedger

@@ -143,7 +143,7 @@ class LibrarySync:
         while True:
             await asyncio.sleep(WATCH_INTERVAL_S)
             _, plan = await self._scan(request)
-            if settled := plan.settled(before):
+            if settled := plan.filter_settled(before):
                 counts, _ = await self._apply(settled)
                 self._sum_up(counts)
             before = plan

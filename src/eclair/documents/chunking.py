@@ -23,7 +23,7 @@ MIN_CHUNK_CHARS = 300
 """Document permitting."""
 
 MAX_WHOLE_TABLE_CHUNKS = 2
-"""A table this many times `MAX_CHUNK_CHARS` long is still kept whole."""
+"""A table up to this many times `MAX_CHUNK_CHARS` stays in one chunk."""
 
 MAX_SENTENCE_CHARS = 4000
 """Longer sentences are cut, at white space if there is any."""
@@ -61,91 +61,91 @@ class Chunker:
     The same pages make the same chunks, wherever reading stopped and was resumed.
     """
 
-    def __init__(self, document: str, most: int = MAX_CHUNK_CHARS) -> None:
+    def __init__(self, document: str, max_chars: int = MAX_CHUNK_CHARS) -> None:
         self._document = document
-        self._most = most
-        self._least = min(MIN_CHUNK_CHARS, most // 2)
+        self._max_chars = max_chars
+        self._min_chars = min(MIN_CHUNK_CHARS, max_chars // 2)
         self._count = 0
         self._text, self._base = "", 0
         self._pages: list[tuple[int, int]] = []
-        self._place: tuple[str | None, str | None] | None = None
+        self._location: tuple[str | None, str | None] | None = None
         self._path: list[tuple[int, str]] = []
         self._open: tuple[int, int] | None = None
         self._held: list[_Unit] = []
-        self._above: tuple[str, ...] = ()
+        self._chunk_heading: tuple[str, ...] = ()
         self._done: list[Chunk] = []
 
     def add(self, page: Page) -> list[Chunk]:
         """Return the chunks that this page completes. An unfinished sentence waits for the next page."""
-        place = (page.member, page.label if page.width is None else None)
-        if self._place is not None and place != self._place:
-            self._close()
+        location = (page.member, page.label if page.width is None else None)
+        if self._location is not None and location != self._location:
+            self._end_paragraph()
             self._flush()
             self._path = []
-        self._place = place
+        self._location = location
         start = self._base + len(self._text)
         blocks = list(_blocks(page))
-        self._text += _blanked(page.text, blocks) + "\n"
+        self._text += _blank_furniture(page.text, blocks) + "\n"
         self._pages.append((start, page.number))
-        told = [block for block in blocks if block.kind != "furniture"]
-        for first, block in zip([True] + [False] * len(told), told, strict=False):
+        content = [block for block in blocks if block.kind != "furniture"]
+        for first, block in zip([True] + [False] * len(content), content, strict=False):
             self._add(replace(block, start=start + block.start, end=start + block.end), first=first)
         if self._open is not None and (
             _ENDED.search(self._slice(self._open)) or _size(self._open) > MAX_SENTENCE_CHARS
         ):
-            self._close()
-        return self._given()
+            self._end_paragraph()
+        return self._pop_done()
 
     def finish(self) -> list[Chunk]:
         """Return the remaining chunks once there are no more pages."""
-        self._close()
+        self._end_paragraph()
         self._flush()
-        return self._given()
+        return self._pop_done()
 
     def _add(self, block: Block, *, first: bool) -> None:
         span = (block.start, block.end)
         match block.kind:
             case "heading":
-                self._close()
-                self._head(block)
+                self._end_paragraph()
+                self._add_heading(block)
             case "paragraph" if first and self._open is not None:
                 self._open = (self._open[0], block.end)
             case "paragraph":
-                self._close()
+                self._end_paragraph()
                 self._open = span
             case "list":
-                self._close()
-                self._put(self._sentences(span, self._slice(span)))
-            case "table" if _size(span) > MAX_WHOLE_TABLE_CHUNKS * self._most:
-                self._close()
-                self._put(self._lines(span, titled=True))
-            case "code" if _size(span) > self._most:
-                self._close()
-                self._put(self._lines(span, titled=False))
+                self._end_paragraph()
+                self._add_units(self._sentences(span, self._slice(span)))
+            case "table" if _size(span) > MAX_WHOLE_TABLE_CHUNKS * self._max_chars:
+                self._end_paragraph()
+                self._add_units(self._lines(span, titled=True))
+            case "code" if _size(span) > self._max_chars:
+                self._end_paragraph()
+                self._add_units(self._lines(span, titled=False))
             case _:
-                self._close()
-                self._put(_bounded([span], self._text, self._base, _size(span)))
+                self._end_paragraph()
+                self._add_units(_make_units([span], self._text, self._base, _size(span)))
 
-    def _head(self, block: Block) -> None:
+    def _add_heading(self, block: Block) -> None:
         level = max(block.level, 1)
         dividing = level <= MAX_DIVIDING_LEVEL and any(not unit.heading for unit in self._held)
-        if dividing or self._length() >= self._least:
+        if dividing or self._length() >= self._min_chars:
             self._flush()
         title = " ".join(self._slice((block.start, block.end)).split())[:MAX_HEADING_CHARS]
         self._path = [(other, words) for other, words in self._path if other < level]
         self._path.append((level, title))
-        units = _bounded([(block.start, block.end)], self._text, self._base, block.end - block.start)
-        self._put(replace(unit, heading=True) for unit in units)
+        units = _make_units([(block.start, block.end)], self._text, self._base, block.end - block.start)
+        self._add_units(replace(unit, heading=True) for unit in units)
 
-    def _close(self) -> None:
+    def _end_paragraph(self) -> None:
         """End the open paragraph."""
         if self._open is not None:
             span, self._open = self._open, None
-            self._put(self._sentences(span, self._slice(span).replace("\n", " ")))
+            self._add_units(self._sentences(span, self._slice(span).replace("\n", " ")))
 
     def _sentences(self, span: tuple[int, int], text: str) -> Iterator[_Unit]:
         begins = [span[0], *(span[0] + begin for begin, _ in split_sentences(text)[1:])]
-        return _bounded(pairwise([*begins, span[1]]), self._text, self._base, self._target(span))
+        return _make_units(pairwise([*begins, span[1]]), self._text, self._base, self._target(span))
 
     def _lines(self, span: tuple[int, int], *, titled: bool) -> Iterator[_Unit]:
         """Split a table below its first line, and code at blank lines or else by line."""
@@ -154,39 +154,39 @@ class Chunker:
         bounds = [0, *breaks, len(text)]
         parts: list[tuple[int, int]] = []
         for start, end in pairwise(bounds):
-            if end - start <= self._most and not titled:
+            if end - start <= self._max_chars and not titled:
                 parts.append((span[0] + start, span[0] + end))
             else:
                 ends = [start + found.end() for found in re.finditer(r"\n", text[start:end])]
                 lines = [start, *ends, end]
                 parts += [(span[0] + a, span[0] + b) for a, b in pairwise(lines)]
         header = " ".join(text.partition("\n")[0].split())[:MAX_HEADING_CHARS] if titled else None
-        for number, unit in enumerate(_bounded(parts, self._text, self._base, self._target(span))):
+        for number, unit in enumerate(_make_units(parts, self._text, self._base, self._target(span))):
             yield replace(unit, header=header if number else None)
 
     def _target(self, span: tuple[int, int]) -> int:
         """Return the length of even parts of a unit that is too long for one chunk."""
         length = _size(span)
-        return length // -(-length // self._most) if length > self._most else self._most
+        return length // -(-length // self._max_chars) if length > self._max_chars else self._max_chars
 
-    def _put(self, units: Iterable[_Unit]) -> None:
+    def _add_units(self, units: Iterable[_Unit]) -> None:
         for unit in units:
-            if self._held and self._full(unit):
+            if self._held and self._starts_new_chunk(unit):
                 self._flush()
             if not any(not held.heading for held in self._held):
-                self._above = (*(words for _, words in self._path), *([unit.header] if unit.header else []))
+                self._chunk_heading = (*(words for _, words in self._path), *([unit.header] if unit.header else []))
             self._held.append(unit)
 
-    def _full(self, unit: _Unit) -> bool:
-        """Return whether the unit begins the next chunk."""
+    def _starts_new_chunk(self, unit: _Unit) -> bool:
+        """Return whether the next chunk begins with the unit."""
         length, with_it = self._length(), unit.end - self._held[0].start
         if all(held.heading for held in self._held):
             return with_it > MAX_SENTENCE_CHARS
-        if length < self._least:
-            return with_it > self._most * 3 // 2 and unit.end - unit.start > self._most
+        if length < self._min_chars:
+            return with_it > self._max_chars * 3 // 2 and unit.end - unit.start > self._max_chars
         if unit.whole:
-            return length + unit.whole > self._most
-        return with_it > self._most or length + (unit.end - unit.start) // 2 > unit.target
+            return length + unit.whole > self._max_chars
+        return with_it > self._max_chars or length + (unit.end - unit.start) // 2 > unit.target
 
     def _flush(self) -> None:
         if not self._held:
@@ -194,11 +194,11 @@ class Chunker:
         start, end = self._held[0].start, self._held[-1].end
         page = self._pages[bisect_right(self._pages, (start, 1 << 62)) - 1][1]
         text = self._slice((start, end))
-        self._done.append(Chunk(self._document, self._count, page, start, end, self._above, text))
+        self._done.append(Chunk(self._document, self._count, page, start, end, self._chunk_heading, text))
         self._count += 1
         self._held = []
 
-    def _given(self) -> list[Chunk]:
+    def _pop_done(self) -> list[Chunk]:
         """Return the finished chunks and drop the text before what is still held."""
         done, self._done = self._done, []
         held = self._held[0].start if self._held else self._open[0] if self._open else self._base + len(self._text)
@@ -223,15 +223,15 @@ def _blocks(page: Page) -> Iterator[Block]:
     at, end = 0, len(page.text)
     for block in sorted(page.blocks, key=lambda block: (block.start, block.end)):
         if block.start > at:
-            yield from _loose(page.text, at, min(block.start, end))
+            yield from _split_paragraphs(page.text, at, min(block.start, end))
         start, stop = max(block.start, at), min(block.end, end)
         if _SOLID.search(page.text, start, stop):
             yield replace(block, start=start, end=stop)
         at = max(at, stop)
-    yield from _loose(page.text, at, end)
+    yield from _split_paragraphs(page.text, at, end)
 
 
-def _loose(text: str, start: int, end: int) -> Iterator[Block]:
+def _split_paragraphs(text: str, start: int, end: int) -> Iterator[Block]:
     """Return the paragraphs of a text that has no blocks."""
     bounds = [start, *(found.end() for found in _BLANK.finditer(text, start, end)), end]
     for begin, stop in pairwise(bounds):
@@ -239,24 +239,24 @@ def _loose(text: str, start: int, end: int) -> Iterator[Block]:
             yield Block("paragraph", begin, stop)
 
 
-def _blanked(text: str, blocks: Iterable[Block]) -> str:
+def _blank_furniture(text: str, blocks: Iterable[Block]) -> str:
     for block in blocks:
         if block.kind == "furniture":
             text = text[: block.start] + " " * (block.end - block.start) + text[block.end :]
     return text
 
 
-def _bounded(spans: Iterable[tuple[int, int]], text: str, base: int, target: int) -> Iterator[_Unit]:
+def _make_units(spans: Iterable[tuple[int, int]], text: str, base: int, target: int) -> Iterator[_Unit]:
     """Cut one paragraph into units without white space at their ends, none too long."""
     units: list[tuple[int, int]] = []
     for start, end in spans:
-        units += _trimmed(text, base, start, end)
+        units += _trim(text, base, start, end)
     whole = units[-1][1] - units[0][0] if units else 0
     for number, (start, end) in enumerate(units):
         yield _Unit(start, end, 0 if number else whole, target)
 
 
-def _trimmed(text: str, base: int, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _trim(text: str, base: int, start: int, end: int) -> Iterator[tuple[int, int]]:
     while start < end:
         piece = text[start - base : end - base]
         if not piece.strip():

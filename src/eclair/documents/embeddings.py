@@ -85,7 +85,7 @@ class EngineEmbedder:
     async def embed(self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True) -> NDArray[float32]:
         engine, model = await self._registry.resolve(self.name)
         found = await engine.embed(model.id, [self._prefixes[kind] + text for text in texts], None)
-        return await asyncio.to_thread(_unit, found.vectors)
+        return await asyncio.to_thread(_normalize, found.vectors)
 
     async def wake(self) -> None:
         """Do nothing: the engine is its owner's to start."""
@@ -116,13 +116,13 @@ class E5Embedder:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def embed(self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True) -> NDArray[float32]:
-        import numpy as np  # 0.1 s, which many a start can do without
+        import numpy as np  # takes 0.1 s, which most starts don't need
 
-        async def some(at: int) -> NDArray[float32]:
+        async def embed_batch(at: int) -> NDArray[float32]:
             async with contextlib.nullcontext() if soon else self._lanes:
-                return await self._some(texts[at : at + TEXTS_PER_REQUEST], kind, soon)
+                return await self._embed_request(texts[at : at + TEXTS_PER_REQUEST], kind, soon)
 
-        works = [asyncio.create_task(some(at)) for at in range(0, len(texts), TEXTS_PER_REQUEST)]
+        works = [asyncio.create_task(embed_batch(at)) for at in range(0, len(texts), TEXTS_PER_REQUEST)]
         try:
             parts = await asyncio.gather(*works)
         finally:
@@ -132,7 +132,7 @@ class E5Embedder:
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
     async def wake(self) -> None:
-        await self._some((), "passage", soon=False)
+        await self._embed_request((), "passage", soon=False)
 
     async def close(self) -> None:
         if self._ending is not None:
@@ -147,9 +147,9 @@ class E5Embedder:
         """The process id, while there is a process."""
         return self._running.process.pid if self._running is not None else None
 
-    async def _some(self, texts: Sequence[str], kind: EmbeddingKind, soon: bool) -> NDArray[float32]:
-        running = await self._started()
-        request = EmbedTexts(next(self._numbers), tuple(map(_sendable, texts)), kind, soon)
+    async def _embed_request(self, texts: Sequence[str], kind: EmbeddingKind, soon: bool) -> NDArray[float32]:
+        running = await self._ensure_running()
+        request = EmbedTexts(next(self._numbers), tuple(map(_clean_text, texts)), kind, soon)
         future: asyncio.Future[NDArray[float32]] = asyncio.get_running_loop().create_future()
         running.waiting[request.number] = future
         try:
@@ -158,9 +158,9 @@ class E5Embedder:
             return await future
         finally:
             running.waiting.pop(request.number, None)
-            self._rest_later()
+            self._schedule_stop()
 
-    async def _started(self) -> _Running:
+    async def _ensure_running(self) -> _Running:
         async with self._starting:
             if self._running is None or self._running.reader.done():
                 self._running = await self._start()
@@ -176,12 +176,12 @@ class E5Embedder:
         waiting: dict[int, asyncio.Future[NDArray[float32]]] = {}
         return _Running(process, asyncio.create_task(_read(process, waiting), name="embedder"), waiting)
 
-    def _rest_later(self) -> None:
+    def _schedule_stop(self) -> None:
         if self._ending is not None:
             self._ending.cancel()
-        self._ending = asyncio.get_running_loop().call_later(self._idle, self._rest)
+        self._ending = asyncio.get_running_loop().call_later(self._idle, self._stop_if_idle)
 
-    def _rest(self) -> None:
+    def _stop_if_idle(self) -> None:
         if self._running is None or self._running.waiting:
             return
         task = asyncio.create_task(_end(self._running))
@@ -213,12 +213,12 @@ async def _end(running: _Running) -> None:
     await running.reader
 
 
-def _sendable(text: str) -> str:
+def _clean_text(text: str) -> str:
     """Return the text without NUL and lone surrogates."""
     return text.encode(errors="replace").decode().replace("\0", " ")
 
 
-def _unit(vectors: Sequence[Sequence[float]]) -> NDArray[float32]:
+def _normalize(vectors: Sequence[Sequence[float]]) -> NDArray[float32]:
     import numpy as np
 
     matrix = np.asarray(vectors, np.float32)

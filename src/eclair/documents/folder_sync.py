@@ -25,7 +25,7 @@ from eclair.storage.files import StoredFile
 
 MAX_CONCURRENT_FILES = 4
 READ_CHUNK_BYTES = 1 << 20
-_UNSHOWN = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL_CHARS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ScannedFile:
 
     @property
     def name(self) -> str:
-        return _UNSHOWN.sub("�", os.path.basename(self.path))
+        return _CONTROL_CHARS.sub("�", os.path.basename(self.path))
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class SyncPlan:
         new = tuple(seen for seen in self.new if seen not in done)
         return SyncPlan(new, tuple(each for each in self.changed if each[0] not in done), self.gone, self.same)
 
-    def settled(self, before: SyncPlan | None) -> SyncPlan:
+    def filter_settled(self, before: SyncPlan | None) -> SyncPlan:
         """Return the part that was the same in the scan before; the rest may still be being written."""
         if before is None:
             return SyncPlan((), (), (), self.same)
@@ -97,8 +97,9 @@ class SyncPlan:
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """Outcome for one file: `added`, `changed` (read again), `same` (only its time changed), `removed`, or `refused`
-    with a sentence.
+    """Outcome for one file; `refused` has a sentence in `why`.
+
+    `changed` files are read again; of `same` ones, only the modification time changed.
     """
 
     what: Literal["added", "changed", "same", "removed", "refused"]
@@ -129,9 +130,9 @@ def scan(roots: Iterable[Path]) -> FolderScan:
             found.unread[os.fspath(root)] = f"{root} cannot be read: {error.strerror}."
             continue
         if stat.S_ISDIR(there.st_mode):
-            _look_into(os.fspath(root), found)
+            _scan_folder(os.fspath(root), found)
         else:
-            _see(os.fspath(root), there, found)
+            _add_file(os.fspath(root), there, found)
     return found
 
 
@@ -153,8 +154,8 @@ def plan_sync(found: FolderScan, known: Iterable[StoredFile], roots: Sequence[Pa
         file
         for path, file in by_path.items()
         if path not in found.files
-        and any(_within(path, os.fspath(root)) for root in roots)
-        and not any(path == place or _within(path, place) for place in found.unread)
+        and any(_is_within(path, os.fspath(root)) for root in roots)
+        and not any(path == place or _is_within(path, place) for place in found.unread)
     ]
     return SyncPlan(tuple(new), tuple(changed), tuple(gone), same)
 
@@ -163,12 +164,12 @@ async def sync(
     storage: Storage, ingestor: Ingestor, principal: Principal, library: str, plan: SyncPlan, max_mb: int
 ) -> AsyncGenerator[SyncResult, None]:
     """Carry out a plan, yielding the result for each file. Raises NotFound for the library, and StoreError."""
-    places = asyncio.Semaphore(MAX_CONCURRENT_FILES)
+    slots = asyncio.Semaphore(MAX_CONCURRENT_FILES)
 
-    async def one(seen: ScannedFile, old: StoredFile | None) -> SyncResult:
-        async with places:
+    async def ingest(seen: ScannedFile, old: StoredFile | None) -> SyncResult:
+        async with slots:
             try:
-                return await _taken(storage, ingestor, principal, library, seen, old, max_mb)
+                return await _ingest_file(storage, ingestor, principal, library, seen, old, max_mb)
             except NotFound:
                 await storage.libraries.get_library(principal, library)
                 return SyncResult("refused", seen.name, why=f"{seen.path} was removed here while it was read anew.")
@@ -176,7 +177,7 @@ async def sync(
                 return SyncResult("refused", seen.name, why=error.message)
 
     work = [(seen, None) for seen in plan.new] + list(plan.changed)
-    tasks = {asyncio.create_task(one(*each), name="take in a file") for each in work}
+    tasks = {asyncio.create_task(ingest(*each), name="ingest a file") for each in work}
     try:
         for done in asyncio.as_completed(list(tasks)):
             yield await done
@@ -192,23 +193,23 @@ async def sync(
         yield SyncResult("removed", file.name, file.id)
 
 
-async def _taken(
+async def _ingest_file(
     storage: Storage,
     ingestor: Ingestor,
     principal: Principal,
     library: str,
     seen: ScannedFile,
     old: StoredFile | None,
-    most_mb: int,
+    max_mb: int,
 ) -> SyncResult:
-    if seen.size > most_mb * 1_000_000:
-        raise TooLarge(f"{seen.path} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).")
+    if seen.size > max_mb * 1_000_000:
+        raise TooLarge(f"{seen.path} is larger than {max_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).")
     if seen.size == 0:
         raise InvalidInput(f"{seen.path} is empty.")
     if old is not None and old.size == seen.size and await asyncio.to_thread(_sha256, seen.path) == old.sha256:
         await storage.files.edit_file(principal, old.id, mtime_ns=seen.mtime_ns)
         return SyncResult("same", seen.name, old.id)
-    async with aclosing(read_file(Path(seen.path), most_mb)) as source:
+    async with aclosing(read_file(Path(seen.path), max_mb)) as source:
         try:
             state = await ingestor.ingest(
                 principal,
@@ -241,7 +242,7 @@ async def _pieces(path: Path) -> AsyncGenerator[bytes, None]:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _look_into(folder: str, found: FolderScan) -> None:
+def _scan_folder(folder: str, found: FolderScan) -> None:
     try:
         with os.scandir(folder) as entries:
             inside = sorted(entries, key=lambda entry: entry.name)
@@ -254,15 +255,15 @@ def _look_into(folder: str, found: FolderScan) -> None:
         elif entry.is_symlink():
             found.links += 1
         elif entry.is_dir(follow_symlinks=False):
-            _look_into(entry.path, found)
+            _scan_folder(entry.path, found)
         else:
             try:
-                _see(entry.path, entry.stat(follow_symlinks=False), found)
+                _add_file(entry.path, entry.stat(follow_symlinks=False), found)
             except FileNotFoundError:
                 continue  # it went meanwhile
 
 
-def _see(path: str, there: os.stat_result, found: FolderScan) -> None:
+def _add_file(path: str, there: os.stat_result, found: FolderScan) -> None:
     if not stat.S_ISREG(there.st_mode):
         found.others += 1
         return
@@ -275,7 +276,7 @@ def _see(path: str, there: os.stat_result, found: FolderScan) -> None:
     found.files[path] = ScannedFile(path, there.st_size, there.st_mtime_ns)
 
 
-def _within(path: str, folder: str) -> bool:
+def _is_within(path: str, folder: str) -> bool:
     return path.startswith(folder.rstrip(os.sep) + os.sep)
 
 

@@ -1,8 +1,7 @@
-"""Takes files in: kept at once, then read page by page, cut, embedded, while answers already rest on what was read.
+"""Ingests files: stores them at once, then reads, chunks and embeds them in the background.
 
-Reading and embedding go on in the background and are taken up where they were after the process died. What goes along
-with a message is read before what was put into a library. How a file is read and how its chunks are found is the
-affair of `parsing`, `chunks`, `embedding` and `search`.
+Answers can already use the pages that have been read. Work that a process left unfinished is resumed by the next. Files
+of messages come before those of libraries. `parser` reads a file, `chunking` cuts it, `search` finds its chunks.
 """
 
 from __future__ import annotations
@@ -32,34 +31,32 @@ from eclair.storage.files import FileState, StoredFile
 from eclair.storage.libraries import Library
 from eclair.util.background import IdleScheduler
 
-OFTEN = 0.25
-"""Seconds from a page on, after which those that were read meanwhile are kept with it and told of."""
-MOST_PAGES = 64
-"""Pages that are kept together."""
-BATCH = TEXTS_PER_REQUEST * lane_count()
-"""Chunks that are embedded together."""
-PATIENCE = 30.0
-"""Seconds for which embedding waits at most for an answer to end."""
-AGAIN = 5.0
-"""Seconds after which it is tried again where the disk is full."""
-LOOSE_FOR = 24 * 3600
-"""Seconds for which a file is kept that goes along with no message and is in no library."""
-SWEEP = 3600.0
-"""Seconds between two looks for such files."""
-AHEAD = 50
-"""Documents, of those that wait, of which one is being read where a process is at work on them."""
-LOOK = 5.0
-"""Seconds between two looks at what other processes took in and left unread when they ended."""
+SAVE_INTERVAL_S = 0.25
+"""How often pages are saved, and progress is announced, while a document is read."""
+MAX_BATCH_PAGES = 64
+"""More pages are saved at once."""
+EMBED_BATCH_CHUNKS = TEXTS_PER_REQUEST * lane_count()
+MAX_IDLE_WAIT_S = 30.0
+"""How long embedding yields to an answer at most."""
+RETRY_DELAY_S = 5.0
+"""After a failure, such as a full disk."""
+UNATTACHED_TTL_S = 24 * 3600
+"""After this time, a file that is in no message and no library is deleted."""
+SWEEP_INTERVAL_S = 3600.0
+MAX_CHECKED_DOCUMENTS = 50
+"""If none of this many waiting documents is being read, no process is at work on them."""
+RESUME_INTERVAL_S = 5.0
+"""Between two checks for documents that another process has abandoned."""
 
-HEAD = 200
-"""Characters at a chunk's beginning in which its own headings stand."""
+OWN_HEADING_CHARS = 200
+"""Headings within this many characters of a chunk's beginning count as its own."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Gathered:
-    """What was read and is not kept yet."""
+class _PageBatch:
+    """Pages and chunks that were read but aren't saved yet."""
 
     pages: list[Page] = field(default_factory=list[Page])
     chunks: list[Chunk] = field(default_factory=list[Chunk])
@@ -70,12 +67,14 @@ class _Gathered:
         self.pages.append(page)
         self.chunks += chunks
 
-    def due(self) -> bool:
-        return len(self.pages) >= MOST_PAGES or (self.since > 0 and time.monotonic() - self.since >= OFTEN)
+    def is_due(self) -> bool:
+        return len(self.pages) >= MAX_BATCH_PAGES or (
+            self.since > 0 and time.monotonic() - self.since >= SAVE_INTERVAL_S
+        )
 
 
 class Ingestor:
-    """`start` takes up what is unfinished; `close` leaves it for the next time."""
+    """Ingests files. `start` resumes unfinished work; `close` leaves it for the next time."""
 
     def __init__(
         self,
@@ -103,19 +102,19 @@ class Ingestor:
         self._read = asyncio.Condition()
         self._deleting = asyncio.Lock()
         self._waking: asyncio.Task[None] | None = None
-        self._told = 0.0
+        self._notified = 0.0
         self.read_error: str | None = None
-        """Why nothing can be read for now."""
+        """The reason why nothing can be read at the moment."""
         self.embed_error: str | None = None
-        """Why nothing can be embedded for now."""
+        """The reason why nothing can be embedded at the moment."""
 
     @property
     def has_embedder(self) -> bool:
-        """Whether documents are found by meaning, once they are embedded."""
+        """True if documents can be searched by meaning once they are embedded."""
         return self._embedder is not None
 
     async def start(self) -> None:
-        """Begin to read and embed what is unfinished. Raises StoreError."""
+        """Resume reading and embedding. Raises StoreError."""
         await asyncio.to_thread(self._blobs.remove_partial)
         await self._storage.documents.erase_orphans()
         for sha256 in await self._storage.documents.list_outdated(READER_VERSION):
@@ -123,12 +122,17 @@ class Ingestor:
         for state in await self._storage.documents.list_unfinished():
             self._queues["library"].put_nowait(state.sha256)
         self._chunks.set()
-        works = [self._read_queue("message"), self._read_queue("library"), self._take_up(), self._sweep()]
+        works = [
+            self._read_queue("message"),
+            self._read_queue("library"),
+            self._resume_abandoned(),
+            self._sweep_forever(),
+        ]
         if self._embedder is not None:
-            works.append(self._embed(self._embedder))
+            works.append(self._embed_forever(self._embedder))
         self._tasks = [asyncio.create_task(work, name="documents") for work in works]
         for task in self._tasks:
-            task.add_done_callback(_complain)
+            task.add_done_callback(_log_failure)
 
     async def close(self) -> None:
         tasks = [*self._tasks, *self._readers.values(), *([self._waking] if self._waking is not None else [])]
@@ -149,9 +153,11 @@ class Ingestor:
         replaces: str | None = None,
         is_urgent: bool = False,
     ) -> FileState:
-        """Keep a file, in the place of the one that it `replaces`, and have it read: `soon`, as where it is in no
-        library, before what others put into theirs. Raises what `source` raises,
-        NotFound for a library, Conflict for a path that another file has there, StoreError."""
+        """Store a file, optionally in place of the one that it `replaces`, and queue it to be read.
+
+        Urgent files, and those outside of libraries, are read first. Raises what `source` raises, NotFound for a
+        library, Conflict for a path that another file has there, and StoreError.
+        """
         kept = await self._blobs.put_stream(source)
         file = StoredFile(
             id=self._ids("file"),
@@ -165,7 +171,7 @@ class Ingestor:
             path=path,
             mtime_ns=mtime_ns,
         )
-        async with self._alone():
+        async with self._exclusive():
             if not await asyncio.to_thread(self._blobs.path(kept.name).exists):
                 raise Conflict(f"{name} was being deleted while it was sent; send it again.")
             try:
@@ -176,49 +182,49 @@ class Ingestor:
             except EclairError:
                 await self._forget_blob(kept.name)
                 raise
-            await self._erased(gone)
+            await self._delete_blob(gone)
         if state.state in ("queued", "reading"):
             self._queues["message" if is_urgent or library is None else "library"].put_nowait(kept.name)
-        self._tell(now=True)
+        self._notify(now=True)
         return FileState(file, state)
 
     async def add_library(self, principal: Principal, name: str) -> Library:
-        """Raises Conflict where there is one of that name."""
+        """Add a library. Raises Conflict if the name is taken."""
         library = Library(self._ids("lib"), principal.id, name, int(self._clock() * 1000))
         await self._storage.libraries.add_library(principal, library)
-        self._tell(now=True)
+        self._notify(now=True)
         return library
 
     async def render_page(self, file: StoredFile, page: int, width: int) -> bytes:
-        """A page as PNG, `width` pixels wide. Raises what the parser raises."""
+        """Return a page as PNG, `width` pixels wide. Raises as `Parser.render_page` does."""
         return await self._parser.render_page(self._blobs.path(file.sha256), file.name, page, width)
 
     async def retry(self, principal: Principal, id: str) -> FileState:
-        """Read anew what could not be read. Raises NotFound."""
+        """Queue a file that couldn't be read once more. Raises NotFound."""
         file = (await self._storage.files.get_file(principal, id)).file
         state = await self._storage.documents.requeue(file.sha256, READER_VERSION)
         self._queues["message"].put_nowait(file.sha256)
-        self._tell(now=True)
+        self._notify(now=True)
         return FileState(file, state)
 
     async def delete(self, principal: Principal, id: str) -> None:
-        """Erase a file, and what was read of it where no other has the same bytes. Raises NotFound."""
-        async with self._alone():
-            await self._erased(await self._storage.files.delete_file(principal, id))
-        self._tell(now=True)
+        """Delete a file, and its document unless another file has the same bytes. Raises NotFound."""
+        async with self._exclusive():
+            await self._delete_blob(await self._storage.files.delete_file(principal, id))
+        self._notify(now=True)
 
     async def delete_library(self, principal: Principal, id: str) -> None:
-        """Erase a library with its files. Raises NotFound."""
-        async with self._alone():
+        """Delete a library with its files. Raises NotFound."""
+        async with self._exclusive():
             for blob in await self._storage.libraries.delete_library(principal, id):
-                await self._erased(blob)
-        self._tell(now=True)
+                await self._delete_blob(blob)
+        self._notify(now=True)
 
     async def wait_until_searchable(self, sha256s: set[str], seconds: float) -> None:
-        """Until something can be found in each of these documents, or it is known that nothing can, or for so long."""
+        """Wait until each document can be searched or never will be, for `seconds` at most."""
 
         async def unknown() -> bool:
-            states = [await self._state(sha256) for sha256 in sha256s]
+            states = [await self._find_state(sha256) for sha256 in sha256s]
             return any(state is not None and is_pending(state) for state in states)
 
         try:
@@ -229,18 +235,18 @@ class Ingestor:
             return
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncGenerator[None]:
-        """Within, nobody adds or deletes files, in this process or another."""
+    async def _exclusive(self) -> AsyncGenerator[None]:
+        """Keep all other processes from adding and deleting files within the block."""
         async with self._deleting, self._blobs.lock():
             yield
 
-    async def _state(self, sha256: str) -> DocumentState | None:
+    async def _find_state(self, sha256: str) -> DocumentState | None:
         try:
             return await self._storage.documents.get_state(sha256)
         except NotFound:
             return None
 
-    async def _erased(self, blob: str | None) -> None:
+    async def _delete_blob(self, blob: str | None) -> None:
         if blob is None:
             return
         if (task := self._readers.get(blob)) is not None:
@@ -248,18 +254,18 @@ class Ingestor:
         await self._blobs.delete(blob)
 
     async def _forget_blob(self, blob: str) -> None:
-        """Delete the bytes of what was not added, unless another file has them."""
-        if await self._state(blob) is None:
+        """Delete the bytes of a file that wasn't added, unless another file has the same."""
+        if await self._find_state(blob) is None:
             await self._blobs.delete(blob)
 
     async def _read_queue(self, name: str) -> None:
-        """Read one document after another."""
+        """Read the queued documents one after another."""
         queue = self._queues[name]
         while True:
             sha256 = await queue.get()
             if sha256 in self._readers:
                 continue
-            task = self._readers[sha256] = asyncio.create_task(self._read_whole(sha256), name="read a document")
+            task = self._readers[sha256] = asyncio.create_task(self._read_document(sha256), name="read a document")
             try:
                 await asyncio.wait([task])
             finally:
@@ -269,30 +275,30 @@ class Ingestor:
                 if isinstance(error, StoreError):
                     self.read_error = error.message
                     log.warning("a document waits to be read: %s", error.message)
-                    asyncio.get_running_loop().call_later(AGAIN, queue.put_nowait, sha256)
+                    asyncio.get_running_loop().call_later(RETRY_DELAY_S, queue.put_nowait, sha256)
                 else:
                     log.error("a document was not read", exc_info=error)
-            await self._woken(ended=True)
+            await self._announce_progress(ended=True)
 
-    async def _read_whole(self, sha256: str) -> None:
-        """Read what of a document is not read yet, unless another process does. Raises StoreError."""
+    async def _read_document(self, sha256: str) -> None:
+        """Read the remaining pages of a document, unless another process does. Raises StoreError."""
         try:
             with self._blobs.try_lock_reading(sha256) as ours:
                 state = await self._storage.documents.get_state(sha256)
                 if ours and state.state in ("queued", "reading"):
-                    await self._read_rest(state)
+                    await self._read_pages(state)
         except (NotFound, Conflict):
-            return  # it was deleted meanwhile, or another process reads it
+            return  # it was deleted, or another process reads it
         except UserError as error:
             await self._storage.documents.mark_failed(sha256, Fault(error.code, error.message))
 
-    async def _read_rest(self, state: DocumentState) -> None:
+    async def _read_pages(self, state: DocumentState) -> None:
         sha256 = state.sha256
-        self._wake()
+        self._wake_embedder()
         chunker = Chunker(sha256)
-        gathered = _Gathered()
+        batch = _PageBatch()
         for stored in await self._storage.documents.list_pages(sha256):
-            gathered.chunks += chunker.add(stored.page)
+            batch.chunks += chunker.add(stored.page)
         name = await self._storage.files.get_name(sha256)
         reading = self._parser.read(self._blobs.path(sha256), name, after=state.pages_read)
         async with aclosing(reading) as pieces:
@@ -303,104 +309,106 @@ class Ingestor:
                     case Remarked(message=message):
                         await self._storage.documents.add_remark(sha256, message)
                     case Page():
-                        gathered.add(piece, chunker.add(piece))
-                if gathered.due():
-                    await self._keep(sha256, gathered)
-                    gathered = _Gathered()
-        gathered.chunks += chunker.finish()
-        await self._keep(sha256, gathered, finished=True)
+                        batch.add(piece, chunker.add(piece))
+                if batch.is_due():
+                    await self._save(sha256, batch)
+                    batch = _PageBatch()
+        batch.chunks += chunker.finish()
+        await self._save(sha256, batch, finished=True)
 
-    async def _keep(self, sha256: str, gathered: _Gathered, *, finished: bool = False) -> None:
-        await self._storage.documents.add_pages(sha256, gathered.pages, gathered.chunks, finished=finished)
+    async def _save(self, sha256: str, batch: _PageBatch, *, finished: bool = False) -> None:
+        await self._storage.documents.add_pages(sha256, batch.pages, batch.chunks, finished=finished)
         self.read_error = None
-        await self._woken()
+        await self._announce_progress()
 
-    async def _woken(self, *, ended: bool = False) -> None:
-        """Something was read, or all that can be: whoever waits for that looks."""
+    async def _announce_progress(self, *, ended: bool = False) -> None:
+        """Wake whoever waits for pages or chunks."""
         self._chunks.set()
         async with self._read:
             self._read.notify_all()
-        self._tell(now=ended)
+        self._notify(now=ended)
 
-    async def _take_up(self) -> None:
-        """Have read what another process left, once it has ended: while it reads, its files are left to it."""
+    async def _resume_abandoned(self) -> None:
+        """Queue documents that another process has abandoned; those of a process that runs are left to it."""
         while True:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(RESUME_INTERVAL_S)
             self._chunks.set()
             if self._readers or not all(queue.empty() for queue in self._queues.values()):
                 continue
             try:
                 waiting = [state.sha256 for state in await self._storage.documents.list_unfinished()]
             except StoreError as error:
-                log.warning("what is left to be read cannot be seen: %s", error.message)
+                log.warning("abandoned documents cannot be listed: %s", error.message)
                 continue
-            if not any(map(self._blobs.is_being_read, waiting[:AHEAD])):
+            if not any(map(self._blobs.is_being_read, waiting[:MAX_CHECKED_DOCUMENTS])):
                 for sha256 in waiting:
                     self._queues["library"].put_nowait(sha256)
 
-    def _wake(self) -> None:
-        """Have the embedder start while a document is read: whoever asks of it wants it soon."""
+    def _wake_embedder(self) -> None:
+        """Start the embedder while a document is read, as its chunks will need it soon."""
 
         async def wake(embedder: Embedder) -> None:
-            with contextlib.suppress(UpstreamError):  # whoever embeds hears of it
+            with contextlib.suppress(UpstreamError):  # embedding will report it
                 await embedder.wake()
 
         if self._embedder is not None and (self._waking is None or self._waking.done()):
-            self._waking = asyncio.create_task(wake(self._embedder), name="the embedder starts")
+            self._waking = asyncio.create_task(wake(self._embedder), name="start the embedder")
 
-    async def _embed(self, embedder: Embedder) -> None:
-        """Give each chunk its vector, in batches between answers."""
+    async def _embed_forever(self, embedder: Embedder) -> None:
+        """Embed chunks as they come, in batches between answers."""
         while True:
             await self._chunks.wait()
             self._chunks.clear()
             try:
-                await self._embed_rest(embedder)
+                await self._embed_pending(embedder)
             except EclairError as error:
                 self.embed_error = error.message
-                log.warning("documents are found by their words alone for now: %s", error.message)
-                asyncio.get_running_loop().call_later(AGAIN, self._chunks.set)
+                log.warning("documents are searched by words alone for now: %s", error.message)
+                asyncio.get_running_loop().call_later(RETRY_DELAY_S, self._chunks.set)
 
-    async def _embed_rest(self, embedder: Embedder) -> None:
-        """Embed what has no vector yet, unless another process does."""
+    async def _embed_pending(self, embedder: Embedder) -> None:
+        """Embed all chunks without a vector, unless another process does."""
         with self._blobs.try_lock_embedding() as ours:
-            while ours and (chunks := await self._storage.chunks.list_unembedded(embedder.name, BATCH)):
-                await self._calm()
+            while ours and (chunks := await self._storage.chunks.list_unembedded(embedder.name, EMBED_BATCH_CHUNKS)):
+                await self._wait_until_idle()
                 vectors = await embedder.embed([embedding_text(chunk) for chunk in chunks], "passage", soon=False)
                 await self._storage.chunks.add_vectors(embedder.name, chunks, vectors)
                 self.embed_error = None
-                self._tell(now=len(chunks) < BATCH)
+                self._notify(now=len(chunks) < EMBED_BATCH_CHUNKS)
 
-    async def _calm(self) -> None:
-        """Wait until nobody waits for an answer, but not for ever."""
+    async def _wait_until_idle(self) -> None:
+        """Wait until no answer is being made, for `MAX_IDLE_WAIT_S` at most."""
 
         async def nothing() -> bool:
             return True
 
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(MAX_IDLE_WAIT_S):
                 while await self._idle.run_once(nothing, delay_s=0) is None:
                     pass
         except TimeoutError:
             return
 
-    async def _sweep(self) -> None:
-        """Erase what nothing holds any more."""
+    async def _sweep_forever(self) -> None:
+        """Delete files that are in no message and no library, again and again."""
         while True:
             try:
-                for file in await self._storage.files.list_unattached_files(int((self._clock() - LOOSE_FOR) * 1000)):
+                for file in await self._storage.files.list_unattached_files(
+                    int((self._clock() - UNATTACHED_TTL_S) * 1000)
+                ):
                     await self.delete(Principal(file.owner), file.id)
             except (StoreError, NotFound) as error:
-                log.warning("files that nothing holds were not erased: %s", error.message)
-            await asyncio.sleep(SWEEP)
+                log.warning("unattached files were not deleted: %s", error.message)
+            await asyncio.sleep(SWEEP_INTERVAL_S)
 
-    def _tell(self, *, now: bool = False) -> None:
-        if now or time.monotonic() - self._told >= OFTEN:
-            self._told = time.monotonic()
+    def _notify(self, *, now: bool = False) -> None:
+        if now or time.monotonic() - self._notified >= SAVE_INTERVAL_S:
+            self._notified = time.monotonic()
             self._changes.publish(None, "files")
 
 
 async def limit_size(source: AsyncIterable[bytes], name: str, max_mb: int) -> AsyncGenerator[bytes, None]:
-    """The bytes of a file, as they come. Raises TooLarge, and InvalidInput where there is nothing."""
+    """Pass on a file's bytes. Raises TooLarge above `max_mb`, and InvalidInput for an empty file."""
     size = 0
     async for piece in source:
         size += len(piece)
@@ -411,18 +419,18 @@ async def limit_size(source: AsyncIterable[bytes], name: str, max_mb: int) -> As
         raise InvalidInput(f"{name} is empty; choose another file.")
 
 
-def _complain(task: asyncio.Task[None]) -> None:
-    """Work that ends by itself ended of a mistake of ours."""
+def _log_failure(task: asyncio.Task[None]) -> None:
+    """Log the exception of a background task, which never ends by itself unless we have a bug."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("work on documents has ended", exc_info=error)
 
 
 def is_pending(state: DocumentState) -> bool:
-    """Whether nothing of the document can be found yet, but soon."""
+    """Return whether a document can't be searched yet, but will be."""
     return not state.chunks and state.state in ("queued", "reading")
 
 
 def embedding_text(chunk: Chunk) -> str:
-    """What of a chunk is embedded: its words below the headings that it does not begin with itself."""
-    above = [heading for heading in chunk.heading if heading not in chunk.text[: len(heading) + HEAD]]
+    """Return the text to embed for a chunk: its headings, unless it begins with them, and its text."""
+    above = [heading for heading in chunk.heading if heading not in chunk.text[: len(heading) + OWN_HEADING_CHARS]]
     return "\n".join([*([" › ".join(above)] if above else []), chunk.text])

@@ -38,9 +38,9 @@ class PageComposer:
 
     def page(self, page: PageLines) -> Page:
         body = self._sizes.most_common(1)[0][0] if self._sizes else 10.0
-        return _turned_back(_Composer(page, body, self._joined).compose(), page.quarter % 4)
+        return _rotate_back(_Composer(page, body, self._joiner).compose(), page.quarter % 4)
 
-    def _joined(self, first: str, second: str) -> str:
+    def _joiner(self, first: str, second: str) -> str:
         """Return what joins a word broken at the end of a line: a hyphen or nothing."""
         head, tail = first.lstrip("(\"'„«“").casefold(), second.rstrip(".,;:!?()\"'“”»").casefold()
         if head + tail in self._words:
@@ -50,7 +50,7 @@ class PageComposer:
         return ""
 
 
-def _turned_back(page: Page, quarter: int) -> Page:
+def _rotate_back(page: Page, quarter: int) -> Page:
     """Undo the turn that a page was given to be read."""
     if quarter == 0 or page.width is None or page.height is None:
         return page
@@ -83,7 +83,7 @@ class _Cell:
 class _Composer:
     source: PageLines
     body: float
-    joined: Callable[[str, str], str]
+    joiner: Callable[[str, str], str]
     text: list[str] = field(default_factory=list[str])
     length: int = 0
     blocks: list[Block] = field(default_factory=list[Block])
@@ -100,10 +100,10 @@ class _Composer:
                 self._line(lines[at])
                 self._end("furniture")
                 at += 1
-            elif rows := self._table(lines, at):
-                at = self._tabulate(rows, at)
+            elif rows := self._find_table(lines, at):
+                at = self._add_table(rows, at)
             else:
-                at = self._prose(lines, at)
+                at = self._add_prose(lines, at)
         page = self.source
         return Page(
             page.number,
@@ -120,7 +120,7 @@ class _Composer:
 
     def _begin(self) -> int:
         if self.length:
-            self._say("\n")
+            self._append("\n")
         self._start = self.length
         return self.length
 
@@ -131,7 +131,7 @@ class _Composer:
     _gap: float = 0.0
     _kinds: dict[int, tuple[BlockKind, int]] = field(default_factory=dict[int, tuple[BlockKind, int]])
 
-    def _say(self, text: str) -> None:
+    def _append(self, text: str) -> None:
         self.text.append(text)
         self.length += len(text)
 
@@ -143,7 +143,7 @@ class _Composer:
         before: PlacedWord | None = None
         for token in tokens:
             word, left, top, right, bottom = token
-            if before is not None and not (word[0] > "\u2e80" and _close(before, token)):
+            if before is not None and not (word[0] > "\u2e80" and _are_adjacent(before, token)):
                 text.append(" ")
                 at += 1
             end = at + len(word)
@@ -154,12 +154,12 @@ class _Composer:
 
     # prose
 
-    def _prose(self, lines: Sequence[TextLine], at: int) -> int:
+    def _add_prose(self, lines: Sequence[TextLine], at: int) -> int:
         """Add the heading, paragraph, list or code that begins at a line; return where the next block begins."""
         first = lines[at]
         kind, level = self._kinds[id(first)]
         end = at + 1
-        while end < len(lines) and self._goes_on(kind, level, lines[end - 1], lines[end], first):
+        while end < len(lines) and self._continues(kind, level, lines[end - 1], lines[end], first):
             end += 1
         self._begin()
         if kind == "code":
@@ -185,7 +185,7 @@ class _Composer:
                 return "heading", 4
         return "paragraph", 0
 
-    def _goes_on(self, kind: BlockKind, level: int, before: TextLine, line: TextLine, first: TextLine) -> bool:
+    def _continues(self, kind: BlockKind, level: int, before: TextLine, line: TextLine, first: TextLine) -> bool:
         """Return whether the line belongs to the block."""
         if line.furniture:
             return False
@@ -227,11 +227,11 @@ class _Composer:
             before = lines[at - 1] if at else None
             if before is not None:
                 if items and LIST_MARKER.match(line.tokens[0].text):
-                    self._say("\n")
+                    self._append("\n")
                 elif before.hyphen:
-                    self._say(self.joined(before.tokens[-1].text, line.tokens[0].text))
+                    self._append(self.joiner(before.tokens[-1].text, line.tokens[0].text))
                 elif not (_CJK.match(before.tokens[-1].text[-1]) and _CJK.match(line.tokens[0].text)):
-                    self._say(" ")
+                    self._append(" ")
             self._line(line)
 
     def _code(self, lines: Sequence[TextLine]) -> None:
@@ -241,13 +241,13 @@ class _Composer:
             letters = sum(len(token.text) for token in line.tokens[:1])
             letter = (line.tokens[0].right - line.tokens[0].left) / letters if letters else line.size * 0.6
             if at:
-                self._say("\n" if not lines[at - 1].hyphen else "-\n")
-            self._say(" " * min(40, round((line.left - left) / letter)) if letter > 0 else "")
+                self._append("\n" if not lines[at - 1].hyphen else "-\n")
+            self._append(" " * min(40, round((line.left - left) / letter)) if letter > 0 else "")
             self._line(line)
 
     # tables
 
-    def _table(self, lines: Sequence[TextLine], at: int) -> list[list[_Cell | None]]:
+    def _find_table(self, lines: Sequence[TextLine], at: int) -> list[list[_Cell | None]]:
         """Return the rows of a table that begins at a line: at least three with cells below each other.
 
         Each row has a place for every column. A line that only continues cells is part of the row above.
@@ -262,7 +262,7 @@ class _Composer:
             line = lines[place]
             if line.furniture or line.top - lines[place - 1].bottom > line.size * 2.5 or line.top < lines[at].top:
                 break
-            cells = _split(line, edges)
+            cells = _match_columns(line, edges)
             if cells is None:
                 break
             filled = sum(cell is not None for cell in cells)
@@ -279,14 +279,14 @@ class _Composer:
             rows.pop()
         return rows if full >= 3 or (full == 2 and len(columns) >= 3) else []
 
-    def _tabulate(self, rows: list[list[_Cell | None]], at: int) -> int:
+    def _add_table(self, rows: list[list[_Cell | None]], at: int) -> int:
         self._begin()
         if _is_columns(rows):
             for column in range(2):
                 for row in rows:
                     if (cell := row[column]) is not None:
                         if self.length > self._start:
-                            self._say(" ")
+                            self._append(" ")
                         self._tokens(cell.tokens)
             self._end("paragraph")
             return at + len(rows)
@@ -299,10 +299,10 @@ class _Composer:
                 merged.append([list(cell.tokens) if cell is not None else [] for cell in row])
         for number, row in enumerate(merged):
             if number:
-                self._say("\n")
+                self._append("\n")
             for place, tokens in enumerate(row):
                 if place:
-                    self._say(" | ")
+                    self._append(" | ")
                 self._tokens(tokens)
         self._end("table")
         return at + len(rows)
@@ -315,7 +315,7 @@ def _usual_gap(lines: Sequence[TextLine]) -> float:
     return gaps[len(gaps) // 3] * 1.25 if len(gaps) >= 9 else 0.0
 
 
-def _close(before: PlacedWord, token: PlacedWord) -> bool:
+def _are_adjacent(before: PlacedWord, token: PlacedWord) -> bool:
     """Return whether two words follow each other without a space, as in Chinese."""
     return (
         bool(_CJK.match(before.text[-1]) and _CJK.match(token.text))
@@ -335,7 +335,7 @@ def _cells(line: TextLine) -> list[_Cell]:
     return cells
 
 
-def _split(line: TextLine, edges: Sequence[tuple[float, float]]) -> list[_Cell | None] | None:
+def _match_columns(line: TextLine, edges: Sequence[tuple[float, float]]) -> list[_Cell | None] | None:
     """Return the line's cells by column, matched by their left or right edge; None where one matches none.
 
     A cell may end close to the next column, so a word that begins where a column does begins a cell too.

@@ -1,7 +1,6 @@
-"""Has a model take notes on each part of documents that are too long to be read at once.
+"""Has a model take notes on each section of documents that are too long for its context window.
 
-A note is kept only where the part's own words say it; so each rests on a passage. What comes of the notes is for others
-to say.
+Only notes that the section's own words support are kept, so each note has a passage. `retriever` makes use of them.
 """
 
 from __future__ import annotations
@@ -26,19 +25,18 @@ from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.text.sentences import SentenceSplitter
 
-AT_ONCE = 4
-"""Parts that are read at the same time."""
+MAX_CONCURRENT_SECTIONS = 4
 
-LEAST, MOST = 2, 8
-"""Sentences of a note."""
+MIN_SENTENCES, MAX_SENTENCES = 2, 8
+"""Sentences of the notes on one section."""
 
-TOKENS = 100
-"""Tokens that a sentence may take, in whatever language."""
+TOKENS_PER_SENTENCE = 100
+"""Enough in any language."""
 
-THOUGHTS = 2000
-"""Tokens beside them where the model cannot but think first."""
+REASONING_TOKENS = 2000
+"""Additional tokens for a model that always reasons first."""
 
-_ASK = """\
+_PROMPT = """\
 <part>
 {text}
 </part>
@@ -52,7 +50,7 @@ Question: {question}"""
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What is to be noted of `text`, which rests on `passages`. `kept` are the notes that stand where that fails."""
+    """A request for notes on `text`, which rests on `passages`. `kept` are notes to fall back on if it fails."""
 
     title: str
     text: str
@@ -64,8 +62,7 @@ Step = StepStarted | StepFinished | Notice
 
 
 class NoteTaker:
-    """The notes of one model for one question. `stated` are those of each part, in order, and `titles` what the parts
-    stand under."""
+    """Takes one model's notes for one question: `stated` and `titles` by section, in order."""
 
     def __init__(
         self,
@@ -85,47 +82,49 @@ class NoteTaker:
         self.titles: list[str] = []
         self.stated: list[list[KeySentence]] = []
 
-    async def take_notes(self, parts: Sequence[Section], sentences: int) -> AsyncGenerator[Step, None]:
-        """Read the parts, some at the same time, and where they give more than so many sentences, the notes once more.
-        Says how far it is and what could not be read. Raises UpstreamError where nothing can be, and gives
-        up once as many parts have failed as are read at the same time."""
-        jobs = [_Job(part.title, part.text, part.passages) for part in parts]
-        async with aclosing(self._do(jobs, _each(sentences, len(jobs)), "Part")) as steps:
+    async def take_notes(self, sections: Sequence[Section], sentences: int) -> AsyncGenerator[Step, None]:
+        """Take notes on the sections and, if there are more than `sentences`, notes on these notes.
+
+        Yields steps, and notices of sections that failed. Raises UpstreamError if all fail, or as soon as
+        `MAX_CONCURRENT_SECTIONS` have failed and none has succeeded.
+        """
+        jobs = [_Job(section.title, section.text, section.passages) for section in sections]
+        async with aclosing(self._run(jobs, _sentences_per_job(sentences, len(jobs)), "Part")) as steps:
             async for step in steps:
                 yield step
         if sum(map(len, self.stated)) > sentences:
-            jobs = _grouped(parts, self.stated, max(1, sentences // LEAST))
-            async with aclosing(self._do(jobs, _each(sentences, len(jobs)), "Notes")) as steps:
+            jobs = _group_notes(sections, self.stated, max(1, sentences // MIN_SENTENCES))
+            async with aclosing(self._run(jobs, _sentences_per_job(sentences, len(jobs)), "Notes")) as steps:
                 async for step in steps:
                     yield step
 
-    async def _do(self, jobs: Sequence[_Job], most: int, word: str) -> AsyncGenerator[Step, None]:
-        said = asyncio.Queue[Step | asyncio.Task[list[KeySentence] | UpstreamError]]()
-        places = asyncio.Semaphore(AT_ONCE)
+    async def _run(self, jobs: Sequence[_Job], max_sentences: int, word: str) -> AsyncGenerator[Step, None]:
+        events = asyncio.Queue[Step | asyncio.Task[list[KeySentence] | UpstreamError]]()
+        slots = asyncio.Semaphore(MAX_CONCURRENT_SECTIONS)
 
-        def titled(number: int) -> str:
+        def title(number: int) -> str:
             return f"{word} {number} of {len(jobs)}: {jobs[number - 1].title}"
 
         async def note(number: int, job: _Job) -> list[KeySentence] | UpstreamError:
-            async with places:
+            async with slots:
                 step, began = f"{word.lower()}-{number}", self._clock()
-                said.put_nowait(StepStarted(step, "read", titled(number)))
+                events.put_nowait(StepStarted(step, "read", title(number)))
                 try:
-                    return await self._noted(job, most)
+                    return await self._verified_notes(job, max_sentences)
                 except UpstreamError as error:
                     return error if job.kept is None else job.kept
                 finally:
-                    said.put_nowait(StepFinished(step, round((self._clock() - began) * 1000, 1)))
+                    events.put_nowait(StepFinished(step, round((self._clock() - began) * 1000, 1)))
 
-        tasks = [asyncio.create_task(note(number, job), name="read a part") for number, job in enumerate(jobs, 1)]
+        tasks = [asyncio.create_task(note(number, job), name="read a section") for number, job in enumerate(jobs, 1)]
         for task in tasks:
-            task.add_done_callback(said.put_nowait)
+            task.add_done_callback(events.put_nowait)
         noted: dict[int, list[KeySentence]] = {}
         failed: dict[int, UpstreamError] = {}
         try:
             left = len(tasks)
             while left:
-                event = await said.get()
+                event = await events.get()
                 if not isinstance(event, asyncio.Task):
                     yield event
                     continue
@@ -137,7 +136,7 @@ class NoteTaker:
                     failed[tasks.index(event) + 1] = result
                 else:
                     noted[tasks.index(event) + 1] = result
-                if len(failed) >= AT_ONCE and not noted:
+                if len(failed) >= MAX_CONCURRENT_SECTIONS and not noted:
                     for task in tasks:
                         task.cancel()
         finally:
@@ -147,67 +146,71 @@ class NoteTaker:
         if not noted or any(task.cancelled() for task in tasks):
             raise next(iter(failed.values()))
         for number, error in sorted(failed.items()):
-            yield Notice("partly_read", f"{titled(number)} was not read. {error.message}")
+            yield Notice("partly_read", f"{title(number)} was not read. {error.message}")
         self.titles = [job.title for job in jobs]
         self.stated = [noted.get(number, []) for number in range(1, len(jobs) + 1)]
 
-    async def _noted(self, job: _Job, most: int) -> list[KeySentence]:
-        """The model's notes, as far as the passages say them. Where they say none of it, what tells most in them."""
-        said = await self._said(job, most)
+    async def _verified_notes(self, job: _Job, max_sentences: int) -> list[KeySentence]:
+        """Return the notes that the passages support; if they support none, the section's key sentence."""
+        reply = await self._ask_model(job, max_sentences)
         numbered = {number: replace(passage, number=number) for number, passage in enumerate(job.passages, 1)}
         checker = CitationChecker(tuple(numbered.values()), None, self._question)
         sentences = SentenceSplitter()
         stated: list[KeySentence] = []
         claimed = False
-        for start, end in [*sentences.add(said), *sentences.finish()]:
-            verdict = await checker.check(said[start:end])
+        for start, end in [*sentences.add(reply), *sentences.finish()]:
+            verdict = await checker.check(reply[start:end])
             claimed = claimed or verdict is not None
-            if isinstance(verdict, Supported) and len(stated) < most:
+            if isinstance(verdict, Supported) and len(stated) < max_sentences:
                 passage = replace(numbered[verdict.passage], number=0)
-                stated.append(KeySentence(" ".join(said[start:end].split()), passage, verdict.start, verdict.end))
+                stated.append(KeySentence(" ".join(reply[start:end].split()), passage, verdict.start, verdict.end))
         if stated or not claimed:
             return stated
         if job.kept is not None:
             return job.kept
         return (await asyncio.to_thread(choose_key_sentences, self._question, [Section(job.title, job.passages)]))[0]
 
-    async def _said(self, job: _Job, most: int) -> str:
-        ask = _ASK.format(text=escape_tags(job.text), title=job.title, most=most, question=self._question)
-        thinks = self._model.reasoning
-        tokens = most * TOKENS + (THOUGHTS if thinks == "always" else 0)
+    async def _ask_model(self, job: _Job, max_sentences: int) -> str:
+        prompt = _PROMPT.format(
+            text=escape_tags(job.text), title=job.title, most=max_sentences, question=self._question
+        )
+        reasoning = self._model.reasoning
+        tokens = max_sentences * TOKENS_PER_SENTENCE + (REASONING_TOKENS if reasoning == "always" else 0)
         sampling = replace(self._model.sampling, temperature=0.2, max_tokens=tokens, stop=())
-        extra: JSON = {} if thinks in (None, "never") else {"reasoning_effort": FLASH_EFFORT}
+        extra: JSON = {} if reasoning in (None, "never") else {"reasoning_effort": FLASH_EFFORT}
         request = Request(
             self._model.id,
-            (PromptMessage("user", ask),),
+            (PromptMessage("user", prompt),),
             sampling=sampling,
             extra=extra,
-            reasoning=thinks,
+            reasoning=reasoning,
             purpose="notes",
         )
-        said = ""
+        reply = ""
         async with aclosing(self._ask(self._principal, self._engine, self._model, request)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Text):
-                    said += piece.text
-        return said
+                    reply += piece.text
+        return reply
 
 
-def _each(sentences: int, jobs: int) -> int:
-    """Sentences that each may give."""
-    return min(MOST, max(LEAST, sentences // jobs))
+def _sentences_per_job(sentences: int, jobs: int) -> int:
+    """Return how many sentences each job may give."""
+    return min(MAX_SENTENCES, max(MIN_SENTENCES, sentences // jobs))
 
 
-def _grouped(parts: Sequence[Section], stated: Sequence[list[KeySentence]], groups: int) -> list[_Job]:
-    """The notes of neighbouring parts together, in `groups` of like size at most."""
-    noted = [(part, notes) for part, notes in zip(parts, stated, strict=True) if notes]
+def _group_notes(sections: Sequence[Section], stated: Sequence[list[KeySentence]], groups: int) -> list[_Job]:
+    """Merge the notes of neighboring sections into at most `groups` jobs of similar size."""
+    noted = [(section, notes) for section, notes in zip(sections, stated, strict=True) if notes]
     size = -(-len(noted) // groups)
     jobs: list[_Job] = []
     for at in range(0, len(noted), size):
         group = noted[at : at + size]
-        notes = [one for _, some in group for one in some]
-        passages = {(one.passage.file, one.passage.start): one.passage for one in notes}
+        notes = [note for _, section_notes in group for note in section_notes]
+        passages = {(note.passage.file, note.passage.start): note.passage for note in notes}
         titles = dict.fromkeys((group[0][0].title, group[-1][0].title))
-        text = "\n".join(one.text for one in notes)
-        jobs.append(_Job(" – ".join(titles), text, tuple(passages.values()), [some[0] for _, some in group]))
+        text = "\n".join(note.text for note in notes)
+        jobs.append(
+            _Job(" – ".join(titles), text, tuple(passages.values()), [section_notes[0] for _, section_notes in group])
+        )
     return jobs

@@ -92,8 +92,8 @@ def read_lines(picture: BgrImage, scale: float) -> tuple[list[TextLine], int]:
 
     Boxes are pixels times `scale` in the upright picture.
     """
-    found, quarter = _upright(picture)
-    result = _read(found) if found is not None else None
+    found, quarter = _find_upright(picture)
+    result = _recognize(found) if found is not None else None
     if found is None or result is None or result.txts is None:
         return [], 0
     angle = _skew(np.asarray(result.boxes, np.float64))
@@ -103,7 +103,7 @@ def read_lines(picture: BgrImage, scale: float) -> tuple[list[TextLine], int]:
         if words := _words(clean(text), corners, pieces):
             strips.append(_strip(words, corners, angle))
     lines: list[TextLine] = []
-    for row in _ordered(strips):
+    for row in _reading_order(strips):
         size = float(np.median([strip.bottom - strip.top for strip in row])) * scale * 0.8
         tokens = [
             PlacedWord(text, *(_box(corners) * scale).round(2).tolist())
@@ -112,11 +112,11 @@ def read_lines(picture: BgrImage, scale: float) -> tuple[list[TextLine], int]:
         ]
         lines.append(TextLine(tokens, max(1.0, round(size, 1))))
     for line, following in pairwise(lines):
-        _break(line, following)
+        _strip_hyphen(line, following)
     return lines, quarter
 
 
-def _break(line: TextLine, following: TextLine) -> None:
+def _strip_hyphen(line: TextLine, following: TextLine) -> None:
     """Remove the hyphen of a word that continues on the next line; `layout` decides whether it is part of the word."""
     last = line.tokens[-1]
     if len(last.text) > 2 and last.text[-1] == "-" and last.text[-2].isalpha() and following.text[0].isalpha():
@@ -124,23 +124,23 @@ def _break(line: TextLine, following: TextLine) -> None:
         line.hyphen = True
 
 
-def _upright(picture: BgrImage) -> tuple[_Found | None, int]:
+def _find_upright(picture: BgrImage) -> tuple[_Found | None, int]:
     """Locate text in the upright picture; return it with its quarter turns to the left."""
-    found, quarter = _find(picture), 0
+    found, quarter = _detect(picture), 0
     if found is not None:
         boxes = found.boxes
         wide = np.linalg.norm(boxes[:, 1] - boxes[:, 0], axis=1)
         high = np.linalg.norm(boxes[:, 3] - boxes[:, 0], axis=1)
         if (high > wide * 1.5).sum() * 2 > len(boxes):
             quarter = 1
-            found = _find(np.rot90(picture, 1))
-    if found is not None and _on_its_head(found):
+            found = _detect(np.rot90(picture, 1))
+    if found is not None and _is_upside_down(found):
         quarter += 2
-        found = _find(np.rot90(picture, quarter))
+        found = _detect(np.rot90(picture, quarter))
     return found, quarter
 
 
-def _find(picture: BgrImage) -> _Found | None:
+def _detect(picture: BgrImage) -> _Found | None:
     picture = np.ascontiguousarray(picture)
     engine = _engine()
     image, resized = engine.preprocess_img(picture)
@@ -151,7 +151,7 @@ def _find(picture: BgrImage) -> _Found | None:
     return _Found(picture, resized, crops, places)
 
 
-def _on_its_head(found: _Found) -> bool:
+def _is_upside_down(found: _Found) -> bool:
     """Return whether the page is upside down, by the vote of its longest lines.
 
     The vote errs on some pages; where many vote so, some lines are read both ways, and the higher confidence decides.
@@ -163,15 +163,15 @@ def _on_its_head(found: _Found) -> bool:
         return False
     some = crops[len(crops) // 2 :][:MAX_LINES_READ_TWICE]
     turned = [np.ascontiguousarray(np.rot90(crop, 2)) for crop in some]
-    return _sureness(turned) > _sureness(some)
+    return _mean_confidence(turned) > _mean_confidence(some)
 
 
-def _sureness(crops: list[BgrImage]) -> float:
+def _mean_confidence(crops: list[BgrImage]) -> float:
     scores: list[float] = list(_engine().recognize_txt(crops).scores)
     return sum(scores) / len(scores)
 
 
-def _read(found: _Found) -> Any:
+def _recognize(found: _Found) -> Any:
     engine = _engine()
     read = engine.recognize_txt(found.crops)
     return engine.build_final_output(found.picture, found.places, TextClsOutput(), read, found.crops, found.resized)
@@ -199,7 +199,7 @@ def _words(text: str, corners: Corners, pieces: Sequence[Any] | None) -> list[tu
     """Return the words of a line with their corners: by the recognized pieces if they match, else by length."""
     if not text.strip():
         return []
-    places = _by_pieces(text, pieces) or [(index, index + 1, None) for index in range(len(text))]
+    places = _match_pieces(text, pieces) or [(index, index + 1, None) for index in range(len(text))]
     found: list[tuple[str, Corners]] = []
     at = 0
     for word in text.split():
@@ -227,7 +227,7 @@ def _words(text: str, corners: Corners, pieces: Sequence[Any] | None) -> list[tu
     return found
 
 
-def _by_pieces(text: str, pieces: Sequence[Any] | None) -> list[tuple[int, int, Corners | None]]:
+def _match_pieces(text: str, pieces: Sequence[Any] | None) -> list[tuple[int, int, Corners | None]]:
     """Return which characters of the line each piece is; empty where they don't match the line."""
     found: list[tuple[int, int, Corners | None]] = []
     at = 0
@@ -240,17 +240,17 @@ def _by_pieces(text: str, pieces: Sequence[Any] | None) -> list[tuple[int, int, 
     return found if not text[at:].strip() else []
 
 
-def _ordered(strips: list[_Strip]) -> list[list[_Strip]]:
+def _reading_order(strips: list[_Strip]) -> list[list[_Strip]]:
     """Return strips as lines in reading order: columns of prose one after the other, else top to bottom."""
     for cut in _columns(strips):
         left = [strip for strip in strips if strip.right <= cut]
         right = [strip for strip in strips if strip.left >= cut]
-        return _ordered(left) + _ordered(right)
+        return _reading_order(left) + _reading_order(right)
     gap = _widest_gap(strips)
     if gap is not None:
         above = [strip for strip in strips if strip.bottom <= gap]
         below = [strip for strip in strips if strip.bottom > gap]
-        return _ordered(above) + _ordered(below)
+        return _reading_order(above) + _reading_order(below)
     return _rows(strips)
 
 
@@ -259,13 +259,18 @@ def _columns(strips: list[_Strip]) -> list[float]:
     ordered = sorted(strips, key=lambda strip: strip.left)
     reach = 0.0
     for at, strip in enumerate(ordered):
-        if at >= 4 and len(ordered) - at >= 4 and strip.left > reach and all(map(_prose, (ordered[:at], ordered[at:]))):
+        if (
+            at >= 4
+            and len(ordered) - at >= 4
+            and strip.left > reach
+            and all(map(_is_prose, (ordered[:at], ordered[at:])))
+        ):
             return [strip.left]
         reach = max(reach, strip.right)
     return []
 
 
-def _prose(strips: list[_Strip]) -> bool:
+def _is_prose(strips: list[_Strip]) -> bool:
     """Return whether most strips are as long as lines of prose in a narrow column."""
     return bool(np.median([(strip.right - strip.left) / (strip.bottom - strip.top) for strip in strips]) > 7)
 

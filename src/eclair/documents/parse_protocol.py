@@ -70,10 +70,10 @@ class PageRead:
     words: bytes
 
     @classmethod
-    def packed(cls, page: Page) -> PageRead:
+    def pack(cls, page: Page) -> PageRead:
         return cls(replace(page, words=()), b"".join([_WORD.pack(*word) for word in page.words]))
 
-    def unpacked(self) -> Page:
+    def unpack(self) -> Page:
         """Return the page with its words. Raises FrameError where they are damaged."""
         if len(self.words) % _WORD.size:
             raise FrameError("a word is cut off")

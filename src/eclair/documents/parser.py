@@ -118,7 +118,7 @@ class Parser:
                 match result:
                     case PageRead():
                         try:
-                            yield result.unpacked()
+                            yield result.unpack()
                         except FrameError as error:
                             raise _damaged(request.name) from error
                     case RenderedPage() | Prepared():

@@ -1,4 +1,4 @@
-"""Chooses the very sentences that answer a question best, to be quoted before a small model's own words."""
+"""Chooses the sentences that answer a question best, to be quoted before a small model's answer."""
 
 from __future__ import annotations
 
@@ -15,28 +15,24 @@ from eclair.schema.messages import Citation, Passage
 from eclair.text.facts import extract_facts
 from eclair.text.terms import is_content_word
 
-LOOKED_AT = 3
-"""Passages, the best first, of whose sentences one is chosen."""
-EMBEDDED = 6
-"""Sentences that are compared by their meaning, since each costs time before the first word."""
-LONGEST = 600
-"""Characters of a quote."""
-RANK = 0.15
-"""What it counts that a sentence stands in the best passage, and for a half and a third of it in the next ones."""
-
-CLOSE = 0.4
-"""How much less good a second sentence may be that is quoted too, where one is wanted: of one question in five the
-answer may as well stand there (bench/grounded.py)."""
-
-
-SHORTEST = 8
-"""Characters up to which a quote has two words at least: a figure or a name alone, as on a photo, says nothing."""
+MAX_PASSAGES = 3
+"""Only the best passages are quoted from."""
+MAX_EMBEDDED_SENTENCES = 6
+"""Each embedding delays the first word of the answer."""
+MAX_QUOTE_CHARS = 600
+RANK_BONUS = 0.15
+"""Bonus for a sentence in the best passage; half and a third of it in the next ones."""
+MAX_SCORE_GAP = 0.4
+"""A second sentence within this score of the best is quoted too: for one question in five the answer is there
+(bench/grounded.py)."""
+MAX_FRAGMENT_CHARS = 8
+"""A quote this short needs two words: a lone number or name, as on a photo, says nothing."""
 
 _WORDS = re.compile(r"\w\W+\w")
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _Sentence:
     passage: Passage
     start: int
     end: int
@@ -47,59 +43,60 @@ class _Line:
 async def choose_quotes(
     question: str, passages: Sequence[Passage], embedder: Embedder | None, limit: int = 1
 ) -> list[Quote]:
-    """The `most` sentences that answer the question best, or two where one is wanted and the second is about as good,
-    in the order in which they stand; each ready to be shown as a quote of Markdown, with its citation. Raises what the
-    embedder raises."""
-    lines = await asyncio.to_thread(_by_words, question, passages[:LOOKED_AT])
-    if embedder is not None and len(lines) > limit:
-        lines = await _by_meaning(question, lines[:EMBEDDED], embedder)
-    if limit == 1 and len(lines) > 1 and lines[0].score - lines[1].score < CLOSE:
+    """Return the best `limit` sentences in reading order, as Markdown quotes with citations.
+
+    If one is wanted and the second is about as good, both are returned. Raises what the embedder raises.
+    """
+    sentences = await asyncio.to_thread(_rank_by_words, question, passages[:MAX_PASSAGES])
+    if embedder is not None and len(sentences) > limit:
+        sentences = await _rank_by_meaning(question, sentences[:MAX_EMBEDDED_SENTENCES], embedder)
+    if limit == 1 and len(sentences) > 1 and sentences[0].score - sentences[1].score < MAX_SCORE_GAP:
         limit = 2
-    chosen = sorted(lines[:limit], key=lambda line: (line.passage.number, line.start))
-    return [make_quote(line.passage, line.start, line.end) for line in chosen]
+    chosen = sorted(sentences[:limit], key=lambda sentence: (sentence.passage.number, sentence.start))
+    return [make_quote(sentence.passage, sentence.start, sentence.end) for sentence in chosen]
 
 
-def _by_words(question: str, passages: Sequence[Passage]) -> list[_Line]:
-    """The sentences by the share of the question's words that they have, a rare word counting more."""
+def _rank_by_words(question: str, passages: Sequence[Passage]) -> list[_Sentence]:
+    """Rank sentences by their share of the question's words; rarer words count more."""
     asked = {term.stem for term in extract_facts(question).terms if is_content_word(term)}
     spans = [(rank, passage, span) for rank, passage in enumerate(passages, 1) for span in split_passage(passage)]
     stems = [{term.stem for term in extract_facts(passage.text[start:end]).terms} for _, passage, (start, end) in spans]
-    common = Counter(stem for line in stems for stem in line & asked)
-    whole = sum(1 / common[stem] for stem in asked if common[stem]) or 1.0
-    lines = [
-        _Line(
+    common = Counter(stem for sentence in stems for stem in sentence & asked)
+    total = sum(1 / common[stem] for stem in asked if common[stem]) or 1.0
+    sentences = [
+        _Sentence(
             passage,
             start,
             end,
             passage.text[start:end],
-            sum(1 / common[stem] for stem in line & asked) / whole + RANK / rank,
+            sum(1 / common[stem] for stem in sentence & asked) / total + RANK_BONUS / rank,
         )
-        for (rank, passage, (start, end)), line in zip(spans, stems, strict=True)
-        if start >= passage.body and end - start <= LONGEST and _says(passage.text, start, end)
+        for (rank, passage, (start, end)), sentence in zip(spans, stems, strict=True)
+        if start >= passage.body and end - start <= MAX_QUOTE_CHARS and _is_quotable(passage.text, start, end)
     ]
-    return sorted(lines, key=lambda line: -line.score)
+    return sorted(sentences, key=lambda sentence: -sentence.score)
 
 
-def _says(text: str, start: int, end: int) -> bool:
-    return end - start > SHORTEST or _WORDS.search(text, start, end) is not None
+def _is_quotable(text: str, start: int, end: int) -> bool:
+    return end - start > MAX_FRAGMENT_CHARS or _WORDS.search(text, start, end) is not None
 
 
-async def _by_meaning(question: str, lines: Sequence[_Line], embedder: Embedder) -> list[_Line]:
-    """The same by their nearness to the question and the words that they share with it."""
-    import numpy as np  # 0.1 s, which many a start can do without
+async def _rank_by_meaning(question: str, sentences: Sequence[_Sentence], embedder: Embedder) -> list[_Sentence]:
+    """Rank sentences by cosine to the question and shared words together."""
+    import numpy as np  # takes 0.1 s, which most starts don't need
 
-    asked, said = await asyncio.gather(
-        embedder.embed([question], "query"), embedder.embed([line.text for line in lines], "passage")
+    question_vectors, vectors = await asyncio.gather(
+        embedder.embed([question], "query"), embedder.embed([sentence.text for sentence in sentences], "passage")
     )
-    near = np.vecdot(said, asked[0])
-    spread = near - near.min()
-    both = spread / (spread.max() or 1.0) + np.array([line.score for line in lines])
+    cosines = np.vecdot(vectors, question_vectors[0])
+    spread = cosines - cosines.min()
+    both = spread / (spread.max() or 1.0) + np.array([sentence.score for sentence in sentences])
     order: list[int] = np.argsort(-both, kind="stable").tolist()
-    return [replace(lines[place], score=float(both[place])) for place in order]
+    return [replace(sentences[place], score=float(both[place])) for place in order]
 
 
 def make_quote(passage: Passage, start: int, end: int, title: str = "") -> Quote:
-    """Characters `start` to `end` of a passage's text as a quote, below a line that says where it stands."""
+    """Quote characters `start` to `end` of a passage's text, below an optional title."""
     text = passage.text[start:end]
     words = " ".join(text.split())
     above = f"**{title}**\n\n> " if title else "> "

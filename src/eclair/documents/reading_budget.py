@@ -1,4 +1,4 @@
-"""How much text a model is given to read."""
+"""Limits on the text that a model is given to read."""
 
 from __future__ import annotations
 

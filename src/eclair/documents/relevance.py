@@ -1,7 +1,7 @@
-"""Whether what was found has to do with a question at all, or is only the nearest of what has not.
+"""Decides whether found passages may answer a question, or are just the nearest of irrelevant ones.
 
-Something is always nearest. How near it must be was measured on questions that a document answers and on others
-(bench/retrieve.py), so that less than one in a hundred of those that it does is refused.
+The thresholds were measured on questions that a document answers and on others (bench/retrieve.py), so that less than
+one percent of the answerable ones are refused.
 """
 
 from __future__ import annotations
@@ -16,57 +16,62 @@ from eclair.text.language import identify_language
 from eclair.text.lexicon.loader import load_lexicon
 
 CALIBRATED_EMBEDDER = "multilingual-e5-small"
-"""The embedder whose cosines are known; beside others words alone decide."""
+"""The thresholds hold for this embedder; with others, words alone decide."""
 
 SHARED_WORDS_WEIGHT = 0.15
-"""What having all of the question's words adds to a cosine."""
+"""Bonus on the cosine for all of the question's words."""
 
 MIN_SCORE_SAME_LANGUAGE, MIN_SCORE_CROSS_LANGUAGE = 0.845, 0.755
-"""The least that both together come to where a passage fits: in the question's language, and where it is in another or
-that cannot be told. Across languages a cosine tells less, and there are no words to help."""
+"""Minimum of cosine plus bonus, for a passage in the question's language and in another or unknown one.
+
+Across languages cosines are lower, and there are no shared words to help.
+"""
 
 MIN_WORD_SHARE = 0.2
-"""The least share of the question's words in a passage in its language, where they alone decide."""
+"""Minimum share of the question's words in a passage in its language, if words alone decide."""
 
 MIN_WORD_SHARE_UNRANKED = 0.5
-"""The same of a passage that others are nearer than: a name or a number led to it."""
+"""The same for a passage that has no cosine: it was found by a name or number."""
 
 MIN_QUESTION_WORDS = 2
-"""Words below which a question tells too little of what it is about."""
+"""With fewer content words, relevance can't be judged."""
 
 Cosines = Mapping[tuple[str, int], float]
-"""How near passages are to a question, by their file and start."""
+"""Cosines to the question, by a passage's file and start."""
 
 
 def passage_cosines(found: Sequence[FoundChunk]) -> Cosines:
+    """Return the cosines of chunks that were found by meaning."""
     return {(each.file, each.chunk.start): each.score for each in found if each.match != "words"}
 
 
 def may_answer(question: str, passages: Sequence[Passage], cosines: Cosines | None) -> bool:
-    """Whether any of these may answer the question; where that cannot be told, one may. Without cosines words alone
-    decide, and what is in another language may fit."""
-    asked = frozenset(content_stems(question)) - request_stems()
-    if len(asked) < MIN_QUESTION_WORDS:
+    """Return whether any passage may answer the question; True if that can't be judged.
+
+    Without cosines words alone decide, and passages in another language count as relevant.
+    """
+    words = frozenset(content_stems(question)) - request_stems()
+    if len(words) < MIN_QUESTION_WORDS:
         return True
     language = identify_language(question)
     for passage in passages:
-        said = content_stems(" ".join((*passage.heading, passage.text)))
-        share = len(asked.intersection(said)) / len(asked)
-        alike = language is not None and language == identify_language(passage.text)
+        stems = content_stems(" ".join((*passage.heading, passage.text)))
+        share = len(words.intersection(stems)) / len(words)
+        is_same_language = language is not None and language == identify_language(passage.text)
         if cosines is None:
-            fit = not alike or share >= MIN_WORD_SHARE
+            is_relevant = not is_same_language or share >= MIN_WORD_SHARE
         elif (cosine := cosines.get((passage.file, passage.start))) is not None:
-            fit = cosine + SHARED_WORDS_WEIGHT * share >= (
-                MIN_SCORE_SAME_LANGUAGE if alike else MIN_SCORE_CROSS_LANGUAGE
+            is_relevant = cosine + SHARED_WORDS_WEIGHT * share >= (
+                MIN_SCORE_SAME_LANGUAGE if is_same_language else MIN_SCORE_CROSS_LANGUAGE
             )
         else:
-            fit = share >= MIN_WORD_SHARE_UNRANKED
-        if fit:
+            is_relevant = share >= MIN_WORD_SHARE_UNRANKED
+        if is_relevant:
             return True
     return False
 
 
 def nothing_found_text(language: str | None) -> str:
-    """The sentence that no document answers, in a language; in English where it is not known there."""
+    """Return the sentence that no document answers, in a language or else in English."""
     lexicons = (load_lexicon(code) for code in (language, "en") if code is not None)
     return next(lexicon.nothing_found for lexicon in lexicons if lexicon is not None and lexicon.nothing_found)

@@ -1,7 +1,7 @@
-"""Finds the chunks that fit a query, by words and by meaning, across languages.
+"""Hybrid search of chunks, by words and by meaning, across languages.
 
-The nearest in meaning come first; shared words raise a chunk by the share of the query's words that it has. A question
-in another language shares few words, so this does no harm there, while adding up ranks halves what is found.
+A chunk's score is its cosine to the query, plus a bonus for its share of the query's words. A question in another
+language shares few words, so the bonus does no harm there; rank fusion would halve recall.
 """
 
 from __future__ import annotations
@@ -20,28 +20,26 @@ from eclair.schema.messages import PageBreak
 from eclair.storage.chunks import ChunkHit, ChunkStore, LocatedChunk, SearchScope
 
 MAX_QUERY_CHARS = 2000
-"""Characters of a query that are looked for, half of them from its beginning: a question with a pasted text asks at one
-end or the other."""
+"""Half from the beginning and half from the end, where a question with a pasted text usually is."""
 
 MAX_CANDIDATES = 100
-"""Chunks that are looked at for their words, and for their meaning."""
+"""Best chunks by words, and by meaning, that are ranked."""
 
 WORD_WEIGHT = 0.05
-"""What having every word of the query adds to a cosine. From 0.03 to 0.06 it is better than the cosine alone in each of
-16 pairs of languages (bench/retrieve.py); with 0.07 worse in one."""
+"""Bonus on the cosine for all of the query's words. From 0.03 to 0.06 it beats the cosine alone in each of 16
+language pairs (bench/retrieve.py); 0.07 is worse in one."""
 
 SHORT_QUERY_WORD_WEIGHT = 0.15
-"""And where the query is no sentence but a name, a number or a code, which must be found as it is written."""
+"""The same for a short query: a name, number or code, which must be found as written."""
 
 MAX_SHORT_QUERY_WORDS = 2
-"""Words of such a query."""
 
 MIN_LEADERS = 3
-"""Rows of dots in a chunk that make it one of a table of contents; it comes after what else was found."""
+"""Dot leaders that make a chunk part of a table of contents, which is ranked last."""
 
 _LEADER = re.compile(r"(?:\.[ \u00a0]?){5,}|…{3,}")
-_ENTRY = re.compile(r"^.*[^\W\d].* \| (\d{1,4})$", re.MULTILINE)
-"""A row of one whose dots were left out: a heading and its page."""
+_CONTENTS_ROW = re.compile(r"^.*[^\W\d].* \| (\d{1,4})$", re.MULTILINE)
+"""A row of a table of contents without dots: a heading and its page."""
 
 MatchKind = Literal["words", "meaning", "both"]
 
@@ -50,9 +48,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FoundChunk:
-    """A chunk in a file of the scope. `score` is its cosine to the query, or for one found by `words` alone the share
-    of the query's words that it has, rarer ones counting more. `label` and `member` are those of the page on which it
-    begins, `breaks` where further pages begin in it."""
+    """A found chunk and its file. `label` and `member` are those of its first page; `breaks` is where others begin.
+
+    `score` is its cosine to the query or, if it was only found by words, its weighted share of the query's words.
+    """
 
     chunk: Chunk
     file: str
@@ -65,20 +64,20 @@ class FoundChunk:
 
 
 class DocumentSearch:
-    """Looks in the documents of a store. Without an embedder, or while it fails, words alone decide."""
+    """Searches stored documents; by words alone without an embedder or while it fails."""
 
     def __init__(self, chunks: ChunkStore, embedder: Embedder | None) -> None:
         self._chunks = chunks
         self._embedder = embedder
 
     async def find(self, scope: SearchScope, query: str, limit: int) -> list[FoundChunk]:
-        """The chunks that fit best, best first. Raises StoreError."""
+        """Return the best chunks, best first. Raises StoreError."""
         if len(query) > MAX_QUERY_CHARS:
             query = f"{query[: MAX_QUERY_CHARS // 2]}\n{query[-MAX_QUERY_CHARS // 2 :]}"
         words, near = await asyncio.gather(
-            self._chunks.search_words(scope, query, MAX_CANDIDATES), self._near(scope, query, MAX_CANDIDATES)
+            self._chunks.search_words(scope, query, MAX_CANDIDATES), self._search_vectors(scope, query, MAX_CANDIDATES)
         )
-        ranked = _fused(
+        ranked = _fuse(
             words, near, WORD_WEIGHT if len(query.split()) > MAX_SHORT_QUERY_WORDS else SHORT_QUERY_WORD_WEIGHT
         )[: 2 * limit]
         located = await self._chunks.locate_chunks(scope, ranked)
@@ -86,39 +85,39 @@ class DocumentSearch:
         by_meaning = {(hit.key, hit.number): hit.score for hit in near}
         keys = [key for hit in ranked if (key := (hit.key, hit.number)) in located]
         keys.sort(key=lambda key: is_table_of_contents(located[key].chunk))
-        return [_found(located[key], by_words.get(key), by_meaning.get(key)) for key in keys[:limit]]
+        return [_as_found(located[key], by_words.get(key), by_meaning.get(key)) for key in keys[:limit]]
 
-    async def _near(self, scope: SearchScope, query: str, limit: int) -> list[ChunkHit]:
+    async def _search_vectors(self, scope: SearchScope, query: str, limit: int) -> list[ChunkHit]:
         if self._embedder is None:
             return []
         try:
             (vector,) = await self._embedder.embed([query], "query")
         except UpstreamError as error:
-            log.warning("passages are found by their words alone: %s", error.message)
+            log.warning("documents are searched by words alone: %s", error.message)
             return []
         return await self._chunks.search_vectors(scope, self._embedder.name, vector, limit)
 
 
 def is_table_of_contents(chunk: Chunk) -> bool:
-    """Whether it is from a table of contents, which has the words of every heading and answers nothing."""
-    pages = [int(page) for page in _ENTRY.findall(chunk.text)]
-    ordered = 2 * len(pages) > chunk.text.count("\n") and pages == sorted(pages)
-    return len(_LEADER.findall(chunk.text)) >= MIN_LEADERS or (ordered and len(pages) >= MIN_LEADERS)
+    """Return whether a chunk is from a table of contents, which has every heading's words but no answer."""
+    pages = [int(page) for page in _CONTENTS_ROW.findall(chunk.text)]
+    is_ordered = 2 * len(pages) > chunk.text.count("\n") and pages == sorted(pages)
+    return len(_LEADER.findall(chunk.text)) >= MIN_LEADERS or (is_ordered and len(pages) >= MIN_LEADERS)
 
 
-def _fused(words: Sequence[ChunkHit], near: Sequence[ChunkHit], weight: float) -> list[ChunkHit]:
-    """Both lists as one. What is not among the nearest counts as the last of them."""
-    least = near[-1].score if near else 0.0
+def _fuse(words: Sequence[ChunkHit], near: Sequence[ChunkHit], weight: float) -> list[ChunkHit]:
+    """Merge both lists. A chunk that isn't among the nearest gets the lowest cosine of these."""
+    lowest = near[-1].score if near else 0.0
     scores = {(hit.key, hit.number): hit.score for hit in near}
     for hit in words:
-        place = (hit.key, hit.number)
-        scores[place] = scores.get(place, least) + weight * hit.score
-    return sorted((ChunkHit(*place, score) for place, score in scores.items()), key=lambda hit: -hit.score)
+        key = (hit.key, hit.number)
+        scores[key] = scores.get(key, lowest) + weight * hit.score
+    return sorted((ChunkHit(*key, score) for key, score in scores.items()), key=lambda hit: -hit.score)
 
 
-def _found(located: LocatedChunk, words: float | None, meaning: float | None) -> FoundChunk:
-    how: MatchKind = "both" if words and meaning else "meaning" if meaning else "words"
+def _as_found(located: LocatedChunk, words: float | None, meaning: float | None) -> FoundChunk:
+    match: MatchKind = "both" if words and meaning else "meaning" if meaning else "words"
     score = max(meaning if meaning is not None else words or 0.0, 0.0)
     return FoundChunk(
-        located.chunk, located.file, located.name, score, how, located.label, located.member, located.breaks
+        located.chunk, located.file, located.name, score, match, located.label, located.member, located.breaks
     )

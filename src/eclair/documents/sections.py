@@ -1,6 +1,6 @@
-"""The parts of documents that are asked about as a whole, what tells most in each, and what there is room for.
+"""Splits documents into sections, chooses their key sentences, and fits these into a budget.
 
-What a model is asked about the parts is the affair of `notes`.
+`notes` has a model read the sections.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from eclair.text.facts import extract_facts
 from eclair.text.intent.whole_document import request_stems
 from eclair.text.terms import is_content_word
 
-DEPTHS = 3
-"""Levels of headings along which documents are parted."""
+MAX_HEADING_DEPTH = 3
+"""Heading levels by which documents are split."""
 
-QUOTED = (30, 300)
-"""Characters that a sentence has which is to speak for its part: less says little, more is no summary."""
+KEY_SENTENCE_CHARS = (30, 300)
+"""Length of a key sentence: a shorter one says little, a longer one is no summary."""
 
-BROKEN = 0.5
-"""What a line counts that is no whole sentence, as one of a table or a program is."""
+FRAGMENT_FACTOR = 0.5
+"""Factor on the score of a line that isn't a full sentence, as in a table or code."""
 
-_ENDED = re.compile(r"[.!?…。！？؟][\"'”’“»›)\]*_]*\Z")
+_SENTENCE_END = re.compile(r"[.!?…。！？؟][\"'”’“»›)\]*_]*\Z")
 
-BEGINNING = 40
-"""Characters with which a part begins, where it has neither a heading nor a page of its own."""
+TITLE_CHARS = 40
+"""Of a section's text, as its title if it has neither heading nor page."""
 
 PASSAGE_OVERHEAD_CHARS = 70
-"""Characters that the number and the place of a passage take."""
+"""What the number and location of a passage add in the prompt."""
 
-# The parts
+# Sections
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A stretch of one document: `passages` in its order, not numbered. `title` is what it stands under, or where."""
+    """Consecutive passages of one document, unnumbered. `title` is their heading or location."""
 
     title: str
     passages: tuple[Passage, ...]
@@ -51,7 +51,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class KeySentence:
-    """A sentence, and what it rests on: characters `start` to `end` of the document in which `passage` stands."""
+    """A sentence and its source: characters `start` to `end` of the document, in `passage`."""
 
     text: str
     passage: Passage
@@ -59,45 +59,46 @@ class KeySentence:
     end: int
 
 
-def split_sections(files: Sequence[Sequence[Passage]], most: int) -> list[Section]:
-    """Each file in parts of about `most` characters, along its headings as far as they allow."""
-    parts: list[Section] = []
+def split_sections(files: Sequence[Sequence[Passage]], max_chars: int) -> list[Section]:
+    """Split each file into sections of about `max_chars`, at headings where possible."""
+    sections: list[Section] = []
     for passages in files:
-        depth = _depth(passages)
+        depth = _split_depth(passages)
         held: list[Passage] = []
-        for chapter in _chapters(passages, depth):
-            for piece in _cut(chapter, most):
-                if held and _length(held) + _length(piece) > most:
-                    parts.append(_part(held, depth, files))
+        for group in _group_by_heading(passages, depth):
+            for piece in _split_evenly(group, max_chars):
+                if held and _length(held) + _length(piece) > max_chars:
+                    sections.append(_make_section(held, depth, files))
                     held = []
                 held += piece
         if held:
-            parts.append(_part(held, depth, files))
-    return parts
+            sections.append(_make_section(held, depth, files))
+    return sections
 
 
-def _depth(passages: Sequence[Passage]) -> int:
-    """The first level of headings that parts the document."""
+def _split_depth(passages: Sequence[Passage]) -> int:
+    """Return the first heading level with more than one heading."""
     return next(
-        (depth for depth in range(1, DEPTHS) if len({passage.heading[:depth] for passage in passages}) > 1), DEPTHS
+        (depth for depth in range(1, MAX_HEADING_DEPTH) if len({passage.heading[:depth] for passage in passages}) > 1),
+        MAX_HEADING_DEPTH,
     )
 
 
-def _chapters(passages: Sequence[Passage], depth: int) -> list[list[Passage]]:
-    """What stands under the same headings of an archive's same file."""
-    chapters: list[list[Passage]] = []
+def _group_by_heading(passages: Sequence[Passage], depth: int) -> list[list[Passage]]:
+    """Group consecutive passages under the same headings, in the same file of an archive."""
+    groups: list[list[Passage]] = []
     for passage in passages:
-        last = chapters[-1][-1] if chapters else None
+        last = groups[-1][-1] if groups else None
         if last and (last.member, last.heading[:depth]) == (passage.member, passage.heading[:depth]):
-            chapters[-1].append(passage)
+            groups[-1].append(passage)
         else:
-            chapters.append([passage])
-    return chapters
+            groups.append([passage])
+    return groups
 
 
-def _cut(passages: list[Passage], most: int) -> list[list[Passage]]:
-    """What is longer than `most` in pieces of like length."""
-    count = -(-_length(passages) // most)
+def _split_evenly(passages: list[Passage], max_chars: int) -> list[list[Passage]]:
+    """Split passages longer than `max_chars` into pieces of similar length."""
+    count = -(-_length(passages) // max_chars)
     target = _length(passages) / count
     pieces: list[list[Passage]] = [[]]
     for passage in passages:
@@ -107,53 +108,56 @@ def _cut(passages: list[Passage], most: int) -> list[list[Passage]]:
     return pieces
 
 
-def _part(passages: list[Passage], depth: int, files: Sequence[Sequence[Passage]]) -> Section:
+def _make_section(passages: list[Passage], depth: int, files: Sequence[Sequence[Passage]]) -> Section:
     first, last = passages[0], passages[-1]
     names = [first.name] if len(files) > 1 else []
-    where = " – ".join(dict.fromkeys((_where(first, depth), _where(last, depth))))
+    where = " – ".join(dict.fromkeys((_label(first, depth), _label(last, depth))))
     return Section(" › ".join([*names, *([first.member] if first.member else []), where]), tuple(passages))
 
 
-def _where(passage: Passage, depth: int) -> str:
+def _label(passage: Passage, depth: int) -> str:
     if passage.heading:
         return passage.heading[:depth][-1]
     if passage.label != "":
         return passage.label or f"page {passage.page}"
-    return f"“{shorten(passage.text, BEGINNING, placeholder='…')}”"
+    return f"“{shorten(passage.text, TITLE_CHARS, placeholder='…')}”"
 
 
 def _length(passages: Iterable[Passage]) -> int:
     return sum(len(passage.text) for passage in passages)
 
 
-# What tells most
+# Key sentences
 
 
-def choose_key_sentences(question: str, parts: Sequence[Section]) -> list[list[KeySentence]]:
-    """Of each part the sentence that tells most: the one that has most of the question's words, where any part has
-    some; else the one that is most like its part. None of a part that has nothing to tell."""
+def choose_key_sentences(question: str, sections: Sequence[Section]) -> list[list[KeySentence]]:
+    """Choose the key sentence of each section; an empty list for a section without one.
+
+    It has most of the question's words if any section has some, else it is the most typical of its section.
+    """
     asked = {term.stem for term in extract_facts(question).terms if is_content_word(term)} - request_stems()
-    lines = [_lines(part) for part in parts]
-    common = Counter(stem for part in lines for _, stems in part for stem in set(stems) & asked)
+    lines = [_scored_sentences(section) for section in sections]
+    common = Counter(stem for section in lines for _, stems in section for stem in set(stems) & asked)
     chosen: list[list[KeySentence]] = []
-    for part in lines:
+    for section in lines:
         weights = (
-            {stem: 1 / common[stem] for stem in common} if common else Counter(s for _, stems in part for s in stems)
+            {stem: 1 / common[stem] for stem in common} if common else Counter(s for _, stems in section for s in stems)
         )
         scored = [
-            (_score(stems, weights) * (1 if _ENDED.search(stated.text) else BROKEN), stated) for stated, stems in part
+            (_score(stems, weights) * (1 if _SENTENCE_END.search(stated.text) else FRAGMENT_FACTOR), stated)
+            for stated, stems in section
         ]
-        best = max(scored, key=lambda one: one[0], default=None)
+        best = max(scored, key=lambda scored: scored[0], default=None)
         chosen.append([best[1]] if best is not None and best[0] > 0 else [])
     return chosen
 
 
-def _lines(part: Section) -> list[tuple[KeySentence, list[str]]]:
-    """The sentences below its headings, with the stems of their words."""
+def _scored_sentences(section: Section) -> list[tuple[KeySentence, list[str]]]:
+    """Return the section's sentences with the stems of their words, without headings."""
     found: list[tuple[KeySentence, list[str]]] = []
-    for passage in part.passages:
+    for passage in section.passages:
         for start, end in split_passage(passage):
-            if start >= passage.body and QUOTED[0] <= end - start <= QUOTED[1]:
+            if start >= passage.body and KEY_SENTENCE_CHARS[0] <= end - start <= KEY_SENTENCE_CHARS[1]:
                 text = passage.text[start:end]
                 stems = [term.stem for term in extract_facts(text).terms if is_content_word(term)]
                 found.append((KeySentence(text, passage, passage.start + start, passage.start + end), stems))
@@ -161,55 +165,60 @@ def _lines(part: Section) -> list[tuple[KeySentence, list[str]]]:
 
 
 def _score(stems: list[str], weights: dict[str, float] | Counter[str]) -> float:
-    """How much of what counts a sentence has, for its length."""
+    """Return the weight of a sentence's words, relative to its length."""
     return sum(weights.get(stem, 0) for stem in set(stems)) / (4 + len(stems)) ** 0.5
 
 
-# What is shown
+# Excerpts
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpts:
-    """What there is room for: sentences by the part they are of, and the passages they rest on. Both in order."""
+    """Sentences that fit into the budget, by section, and the passages that they are from; both in order."""
 
     passages: list[Passage]
     stated: list[list[KeySentence]]
 
 
-def fit_sentences(stated: Sequence[Sequence[KeySentence]], room: int) -> Excerpts:
-    """As many sentences as `room` characters hold with what they rest on: of every part the first one, then the next.
-    What rests on one passage is one passage, from the first of its words that count to the last."""
+def fit_sentences(stated: Sequence[Sequence[KeySentence]], max_chars: int) -> Excerpts:
+    """Fit sentences and their passages into `max_chars`: the first of each section, then the second, and so on.
+
+    Passages are narrowed to the span of their sentences.
+    """
+    left = max_chars
     spans: dict[tuple[str, int], tuple[Passage, int, int]] = {}
     kept: list[list[KeySentence]] = [[] for _ in stated]
     for rank in range(max(map(len, stated), default=0)):
-        for number in _spread(len(stated)):
+        for number in _spread_order(len(stated)):
             if rank >= len(stated[number]):
                 continue
-            one = stated[number][rank]
-            place = (one.passage.file, one.passage.start)
+            sentence = stated[number][rank]
+            place = (sentence.passage.file, sentence.passage.start)
             before = spans.get(place)
-            start = min(one.start, before[1]) if before else one.start
-            end = max(one.end, before[2]) if before else one.end
-            cost = len(one.text) + (end - start) - (before[2] - before[1] if before else -PASSAGE_OVERHEAD_CHARS)
-            if cost <= room:
-                room -= cost
-                spans[place] = (one.passage, start, end)
-                kept[number].append(one)
-    order = list(dict.fromkeys((one.passage.file, one.passage.start) for part in stated for one in part))
+            start = min(sentence.start, before[1]) if before else sentence.start
+            end = max(sentence.end, before[2]) if before else sentence.end
+            cost = len(sentence.text) + (end - start) - (before[2] - before[1] if before else -PASSAGE_OVERHEAD_CHARS)
+            if cost <= left:
+                left -= cost
+                spans[place] = (sentence.passage, start, end)
+                kept[number].append(sentence)
+    order = list(
+        dict.fromkeys((sentence.passage.file, sentence.passage.start) for section in stated for sentence in section)
+    )
     files = list(dict.fromkeys(file for file, _ in order))
     return Excerpts(
-        [_narrowed(*spans[place]) for place in sorted(spans, key=lambda place: (files.index(place[0]), place[1]))],
+        [_narrow(*spans[place]) for place in sorted(spans, key=lambda place: (files.index(place[0]), place[1]))],
         kept,
     )
 
 
-def _spread(count: int) -> list[int]:
-    """All numbers below `count` in an order whose every beginning is spread over them."""
+def _spread_order(count: int) -> list[int]:
+    """Order the numbers below `count` so that every prefix is spread over them."""
     golden = (5**0.5 - 1) / 2
     return sorted(range(count), key=lambda number: number * golden % 1)
 
 
-def _narrowed(passage: Passage, start: int, end: int) -> Passage:
+def _narrow(passage: Passage, start: int, end: int) -> Passage:
     text = passage.text[start - passage.start : end - passage.start]
     first = passage.page_at(start)
     breaks = tuple(each for each in passage.breaks if start < each.start < end)

@@ -1,6 +1,6 @@
-"""Shows photos to models that see: each as it was prepared once, at the message that brought it.
+"""Shows photos to vision models: each is prepared once, and cached with its file.
 
-How a photo is opened and prepared is the reading process's affair; `context` lays it out.
+The sandbox opens and prepares a photo; `generation.prompt` puts it into the prompt.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.files import StoredFile
 
-_KEPT = b"S"
+_MAGIC = b"S"
 _LENGTH = struct.Struct(">I")
 
-SHED: Mapping[Shed, str] = {
+METADATA_NAMES: Mapping[Shed, str] = {
     "place": "the place where it was taken",
     "serial": "the serial number of the camera",
     "name": "a name",
@@ -40,7 +40,7 @@ SHED: Mapping[Shed, str] = {
 
 
 class VisionService:
-    """Prepares the photos of an principal. A prepared one is kept beside the bytes of its file, and goes with them."""
+    """Prepares photos. A prepared one is stored beside the bytes of its file, and deleted with them."""
 
     def __init__(self, storage: Storage, blobs: Blobs, parser: Parser) -> None:
         self._storage = storage
@@ -48,13 +48,13 @@ class VisionService:
         self._parser = parser
 
     async def prepare_images(self, principal: Principal, messages: Sequence[Message], model: Model) -> PreparedImages:
-        """See `PictureSource.pictures`. A photo that cannot be shown is left out; reading it says why."""
+        """See `ImageSource.prepare_images`. A photo that can't be prepared is left out; reading it reports why."""
         photos = await self.list_photos(principal, messages)
         if not photos:
             return NO_IMAGES
         new = {file.id for file in messages[-1].files}
         if model.vision_pixels is None:
-            return PreparedImages(notices=_unseen(model) if any(photo.id in new for photo in photos) else ())
+            return PreparedImages(notices=_not_seen_notice(model) if any(photo.id in new for photo in photos) else ())
         pictures: dict[str, PromptImage] = {}
         notices: list[Notice] = []
         for photo in photos:
@@ -64,51 +64,53 @@ class VisionService:
                 continue
             pictures[photo.id] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
             if prepared.shed and model.location != "machine" and photo.id in new:
-                notices.append(Notice("left_out", _left_out(photo.name, prepared.shed)))
+                notices.append(Notice("left_out", _removed_metadata_notice(photo.name, prepared.shed)))
         return PreparedImages(pictures, tuple(notices))
 
     async def list_photos(self, principal: Principal, messages: Sequence[Message]) -> list[StoredFile]:
-        """Those that go along with the messages, each once."""
+        """List the photos of the messages, each once."""
         asked = dict.fromkeys(file.id for message in messages for file in message.files)
-        return [file for id in asked if (file := await self._photo(principal, id)) is not None]
+        return [file for id in asked if (file := await self._find_photo(principal, id)) is not None]
 
     async def prepare(self, sha256: str, name: str, side: int) -> Prepared:
-        """The photo, its longer side so many pixels at most. Raises what the parser raises."""
-        what = f"seen-{side}"
-        kept = await asyncio.to_thread(self._blobs.get_derived, sha256, what)
-        if kept is not None:
+        """Return the photo with at most `side` pixels on its longer side. Raises what the parser raises."""
+        derivative = f"seen-{side}"
+        stored = await asyncio.to_thread(self._blobs.get_derived, sha256, derivative)
+        if stored is not None:
             try:
-                return _decode(kept)
+                return _decode(stored)
             except (ValueError, TypeError, struct.error):
-                pass  # it was changed on the disk; it is prepared anew
+                pass  # damaged on the disk: prepare it again
         prepared = await self._parser.prepare_image(self._blobs.path(sha256), name, side)
-        await asyncio.to_thread(self._blobs.put_derived, sha256, what, _encode(prepared))
+        await asyncio.to_thread(self._blobs.put_derived, sha256, derivative, _encode(prepared))
         return prepared
 
     async def get_description(self, principal: Principal, id: str) -> str | None:
-        """What can be told of a photo that was read; None for other files. Raises NotFound."""
+        """Return the description of a photo that was read; None for other files. Raises NotFound."""
         document = (await self._storage.files.get_file(principal, id)).document
         pages = await self._storage.documents.list_pages(document.sha256, 2, 2)
         return next((stored.page.text for stored in pages if stored.page.label == DESCRIPTION), None)
 
     async def prepare_bytes(self, data: bytes, name: str, side: int) -> Prepared:
-        """A photo of which nothing is kept, prepared. Raises what the parser raises."""
-        async with _placed(data) as path:
+        """Prepare a photo that isn't stored. Raises what the parser raises."""
+        async with _temporary_file(data) as path:
             return await self._parser.prepare_image(path, name, side)
 
     async def describe_bytes(self, data: bytes, name: str) -> str:
-        """What can be told of a photo of which nothing is kept, without one who sees: its text and a description, but
-        not where it was taken. Raises UnreadableFile and TooLarge."""
+        """Return the text in a photo that isn't stored, and a description without its location.
+
+        Raises UnreadableFile and TooLarge.
+        """
         texts: list[str] = []
-        async with _placed(data) as path, aclosing(self._parser.read(path, name)) as pieces:
+        async with _temporary_file(data) as path, aclosing(self._parser.read(path, name)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Page) and piece.label != PLACE and piece.text:
                     head = f"{name}, {piece.label}" if piece.label else f"{name}, the text in it"
                     texts.append(f"{head}:\n{escape_tags(piece.text)}")
         return "\n\n".join(texts)
 
-    async def _photo(self, principal: Principal, id: str) -> StoredFile | None:
-        """The file, if it is there and a picture by its first bytes."""
+    async def _find_photo(self, principal: Principal, id: str) -> StoredFile | None:
+        """Return the file if it exists and is a picture by its first bytes."""
         try:
             file = (await self._storage.files.get_file(principal, id)).file
             media = await asyncio.to_thread(image_type, self._blobs.path(file.sha256))
@@ -118,8 +120,8 @@ class VisionService:
 
 
 @asynccontextmanager
-async def _placed(data: bytes) -> AsyncGenerator[Path]:
-    """A file for as long as it is needed."""
+async def _temporary_file(data: bytes) -> AsyncGenerator[Path]:
+    """Write data to a file that exists within the block."""
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="eclair-")
     try:
         path = Path(folder.name) / "picture"
@@ -130,24 +132,24 @@ async def _placed(data: bytes) -> AsyncGenerator[Path]:
 
 
 def _encode(prepared: Prepared) -> bytes:
-    """Return a prepared photo as it is kept: the length of its head, the head as JSON, and its bytes."""
+    """Serialize a prepared photo: the length of its header, the header as JSON, and its bytes."""
     head = orjson.dumps([prepared.media, prepared.width, prepared.height, prepared.shed])
-    return _KEPT + _LENGTH.pack(len(head)) + head + prepared.data
+    return _MAGIC + _LENGTH.pack(len(head)) + head + prepared.data
 
 
 def _decode(data: bytes) -> Prepared:
-    """Raises ValueError, TypeError and struct.error where that is no prepared photo."""
-    if not data.startswith(_KEPT):
+    """Deserialize a prepared photo. Raises ValueError, TypeError and struct.error for damaged data."""
+    if not data.startswith(_MAGIC):
         raise ValueError("not a prepared photo")
-    start = len(_KEPT) + _LENGTH.size
-    (length,) = _LENGTH.unpack(data[len(_KEPT) : start])
+    start = len(_MAGIC) + _LENGTH.size
+    (length,) = _LENGTH.unpack(data[len(_MAGIC) : start])
     media, width, height, shed = orjson.loads(data[start : start + length])
     if media not in ("image/jpeg", "image/png") or not set(shed) <= {*get_args(Shed)}:
         raise ValueError("not a prepared photo")
     return Prepared(media, int(width), int(height), tuple(shed), data[start + length :])
 
 
-def _unseen(model: Model) -> tuple[Notice, ...]:
+def _not_seen_notice(model: Model) -> tuple[Notice, ...]:
     return (
         Notice(
             "not_seen",
@@ -156,7 +158,7 @@ def _unseen(model: Model) -> tuple[Notice, ...]:
     )
 
 
-def _left_out(name: str, shed: Sequence[Shed]) -> str:
-    what = [SHED[each] for each in shed]
-    told = what[0] if len(what) == 1 else f"{', '.join(what[:-1])} and {what[-1]}"
-    return f"{name} was shown to a model on another machine without what its file says beside the picture: {told}."
+def _removed_metadata_notice(name: str, shed: Sequence[Shed]) -> str:
+    names = [METADATA_NAMES[each] for each in shed]
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{name} was shown to a model on another machine without what its file says beside the picture: {listed}."

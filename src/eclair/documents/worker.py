@@ -44,15 +44,15 @@ def handle(request: ParseRequest, reader: Reader) -> Iterator[ParseResult]:
     match request:
         case ReadDocument():
             for piece in reader(request):
-                yield PageRead.packed(piece) if isinstance(piece, Page) else piece
+                yield PageRead.pack(piece) if isinstance(piece, Page) else piece
         case RenderPage():
             source = open_source(Path(request.path), request.name, request.limits)
             yield RenderedPage(render_page(source, request.page, request.width))
         case PrepareImage():
-            yield _prepared(request)
+            yield _prepare(request)
 
 
-def _prepared(request: PrepareImage) -> Prepared:
+def _prepare(request: PrepareImage) -> Prepared:
     source = open_source(Path(request.path), request.name, request.limits)
     if not source.media.startswith("image/"):
         raise Rejected(f"{request.name} is no picture.", "missing")

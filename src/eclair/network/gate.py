@@ -23,7 +23,7 @@ PRINCIPAL: ContextVar[Principal] = ContextVar("principal", default=LOCAL_PRINCIP
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """Who makes a call, and what for. `run` defaults to `CURRENT_RUN`.
+    """The caller and purpose of a call. `run` defaults to `CURRENT_RUN`.
 
     `country` is the server's ISO code where the owner has stated it.
     """

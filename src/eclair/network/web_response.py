@@ -14,7 +14,7 @@ from eclair.util.humanize import format_size
 
 @dataclass(frozen=True, slots=True)
 class ReplyLimits:
-    """What a reply may take: `max_bytes` once decompressed, until the event loop's clock shows `deadline`."""
+    """Limits on a reply: `max_bytes` once decompressed, until the event loop's clock shows `deadline`."""
 
     timeout_s: float
     deadline: float
@@ -94,12 +94,12 @@ class _Decompressor:
 
     @classmethod
     def for_encoding(cls, encoding: str) -> _Decompressor | None:
-        """None where nothing is compressed. Encodings that weren't asked for fail when fed."""
+        """Return a decompressor; None for an uncompressed reply. Encodings that weren't asked for fail when fed."""
         return None if encoding.strip().lower() in ("", "identity") else cls(zlib.MAX_WBITS | 32)
 
     @property
     def is_complete(self) -> bool:
-        """Whether the compressed data has reached its end."""
+        """True if the compressed data has reached its end."""
         return self._stream.eof or not self._has_begun
 
     def feed(self, chunk: bytes, max_bytes: int) -> bytes:

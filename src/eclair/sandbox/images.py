@@ -29,7 +29,7 @@ def open_image(source: BinaryIO, formats: tuple[str, ...], unsupported: str, dam
 
     Raises Rejected with `unsupported` for anything else, and with `damaged` for one that cannot be read.
     """
-    Image.MAX_IMAGE_PIXELS = None  # whoever opens counts them, with a sentence
+    Image.MAX_IMAGE_PIXELS = None  # the caller checks the size, with a message of its own
     try:
         return Image.open(source, formats=formats)
     except UnidentifiedImageError as error:

@@ -1,4 +1,4 @@
-"""Background work gives way to answers: it begins when none is being made, and is cancelled when one is asked for."""
+"""Background work that yields to answers: it starts when none is running, and is cancelled when one begins."""
 
 from __future__ import annotations
 
@@ -11,62 +11,62 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 IDLE_DELAY_S = 0.5
-"""Seconds without an answer after which background work begins."""
+"""How long no answer must have run before background work starts."""
 
 
 class IdleScheduler:
-    """Knows whether an answer is being made in this process."""
+    """Runs background work while this process makes no answer."""
 
     def __init__(self) -> None:
-        self._answers = 0
-        self._ended = -IDLE_DELAY_S
-        self._calm = asyncio.Event()
-        self._calm.set()
-        self._works = set[asyncio.Future[Any]]()
+        self._active = 0
+        self._last_ended = -IDLE_DELAY_S
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self._running = set[asyncio.Future[Any]]()
 
     @contextmanager
     def answering(self) -> Generator[None]:
-        """An answer is being made, or will be in a moment."""
-        self._answers += 1
-        self._calm.clear()
-        for work in self._works:
-            work.cancel()
+        """Interrupt background work within the block, while an answer is made or about to be."""
+        self._active += 1
+        self._is_idle.clear()
+        for task in self._running:
+            task.cancel()
         try:
             yield
         finally:
-            self._answers -= 1
-            if self._answers == 0:
-                self._ended = time.monotonic()
-                self._calm.set()
+            self._active -= 1
+            if self._active == 0:
+                self._last_ended = time.monotonic()
+                self._is_idle.set()
 
     def idle_seconds(self) -> float:
-        """Seconds since the last answer ended; 0 while one is being made."""
-        return 0.0 if self._answers else time.monotonic() - self._ended
+        """Return the seconds since the last answer ended; 0 while one is running."""
+        return 0.0 if self._active else time.monotonic() - self._last_ended
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do the work when it is calm, from its beginning as often as an answer interrupts it."""
+        """Run work while idle, from its beginning after each interruption, until it is done."""
 
-        async def whole() -> bool:
+        async def finish() -> bool:
             await work()
             return True
 
-        while await self.run_once(whole) is None:
+        while await self.run_once(finish) is None:
             pass
 
     async def run_once(self, work: Callable[[], Awaitable[T]], delay_s: float = IDLE_DELAY_S) -> T | None:
-        """Do the work once no answer was made for `calm` seconds; None where an answer interrupts it."""
-        while not self._calm.is_set():
-            await self._calm.wait()
-        doing = asyncio.ensure_future(self._after(delay_s, work))
-        self._works.add(doing)
+        """Run work once no answer has run for `delay_s`; None if an answer interrupts it."""
+        while not self._is_idle.is_set():
+            await self._is_idle.wait()
+        task = asyncio.ensure_future(self._after(delay_s, work))
+        self._running.add(task)
         try:
-            await asyncio.wait([doing])
+            await asyncio.wait([task])
         finally:
-            doing.cancel()
-            await asyncio.wait([doing])
-            self._works.discard(doing)
-        return None if doing.cancelled() else doing.result()
+            task.cancel()
+            await asyncio.wait([task])
+            self._running.discard(task)
+        return None if task.cancelled() else task.result()
 
-    async def _after(self, calm: float, work: Callable[[], Awaitable[T]]) -> T:
-        await asyncio.sleep(self._ended + calm - time.monotonic())
+    async def _after(self, delay_s: float, work: Callable[[], Awaitable[T]]) -> T:
+        await asyncio.sleep(self._last_ended + delay_s - time.monotonic())
         return await work()

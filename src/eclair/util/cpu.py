@@ -1,4 +1,4 @@
-"""How many cores there are to work with (it imports nothing of ours, so that any process may ask)."""
+"""The number of available CPU cores. Imports nothing of ours, so any process can use it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def available_cores() -> int:
-    """The cores that this process may use."""
+    """Return how many cores this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

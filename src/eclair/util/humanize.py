@@ -1,10 +1,10 @@
-"""Bytes for people to read."""
+"""Formats sizes for people."""
 
 from __future__ import annotations
 
 
 def format_size(count: int) -> str:
-    """Such as `98 MB`."""
+    """Format a number of bytes, such as `98 MB`."""
     amount = float(count)
     for unit in ("bytes", "KB", "MB", "GB"):
         if amount < 999.5:

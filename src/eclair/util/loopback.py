@@ -1,4 +1,4 @@
-"""Which names and addresses are this very machine's, so that nobody else is reached by them."""
+"""Recognizes names and addresses of this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address or name can be reached from this machine alone."""
+    """Return whether a host name or address can only be reached from this machine."""
     if host == "localhost":
         return True
     try:

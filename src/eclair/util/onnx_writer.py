@@ -1,5 +1,7 @@
-"""Writes a network as ONNX (onnx.proto, IR version 8, operators of set 17 and onnxruntime's own): as much of the format
-as one needs here."""
+"""Writes a network as ONNX: the part of the format that is needed here.
+
+See onnx.proto, IR version 8, with operator set 17 and onnxruntime's own operators.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,16 @@ OPSET_VERSION = 17
 ONNXRUNTIME_DOMAIN = "com.microsoft"
 """The domain of onnxruntime's own operators."""
 ELEMENT_TYPES = {"float32": 1, "uint8": 2}
-"""What the format calls kinds of numbers."""
+"""The format's codes of element types."""
 
 Value = int | float | str | Sequence[int]
 Shape = Sequence[int | str]
-"""Sides; one that has a name may be of any length."""
+"""Lengths of the axes; a named axis may have any length."""
 
 
 @dataclass(slots=True)
 class OnnxGraph:
-    """Operators one after another, each with a name for what it gives."""
+    """A graph of operators, in order; each returns the name of its output."""
 
     nodes: list[bytes] = field(default_factory=list[bytes])
     tensors: list[bytes] = field(default_factory=list[bytes])
@@ -36,7 +38,7 @@ class OnnxGraph:
         return name
 
     def add(self, operator: str, inputs: Sequence[str], *, domain: str = "", **attributes: Value) -> str:
-        """An input without a name is left out."""
+        """Add an operator and return its output's name. An empty input name omits that input."""
         name = f"{operator}_{len(self.nodes)}"
         node = b"".join(_bytes(1, each.encode()) for each in inputs) + _bytes(2, name.encode())
         node += _bytes(3, name.encode()) + _bytes(4, operator.encode())
@@ -44,10 +46,10 @@ class OnnxGraph:
         self.nodes.append(node + _bytes(7, domain.encode()))
         return name
 
-    def serialize(self, takes: tuple[str, Shape], gives: tuple[str, Shape]) -> bytes:
+    def serialize(self, input: tuple[str, Shape], output: tuple[str, Shape]) -> bytes:
         graph = b"".join(_bytes(1, node) for node in self.nodes) + _bytes(2, b"network")
         graph += b"".join(_bytes(5, tensor) for tensor in self.tensors)
-        graph += _bytes(11, _described(*takes)) + _bytes(12, _described(*gives))
+        graph += _bytes(11, _value_info(*input)) + _bytes(12, _value_info(*output))
         sets = _bytes(8, _number(2, OPSET_VERSION)) + _bytes(8, _bytes(1, ONNXRUNTIME_DOMAIN.encode()) + _number(2, 1))
         return _number(1, IR_VERSION) + _bytes(2, b"eclair") + _bytes(7, graph) + sets
 
@@ -65,11 +67,11 @@ def _attribute(name: str, value: Value) -> bytes:
             return head + b"".join(_number(8, each) for each in value) + _number(20, 7)
 
 
-def _described(name: str, shape: Shape) -> bytes:
-    sides = b"".join(
-        _bytes(1, _bytes(2, side.encode()) if isinstance(side, str) else _number(1, side)) for side in shape
+def _value_info(name: str, shape: Shape) -> bytes:
+    axes = b"".join(
+        _bytes(1, _bytes(2, axis.encode()) if isinstance(axis, str) else _number(1, axis)) for axis in shape
     )
-    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _number(1, ELEMENT_TYPES["float32"]) + _bytes(2, sides)))
+    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _number(1, ELEMENT_TYPES["float32"]) + _bytes(2, axes)))
 
 
 def _key(field: int, kind: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The address to listen on: taking it, and saying who holds it when it is taken."""
+"""Listens on a port, and finds the process that holds it if it is taken."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PortHolder:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises PortInUse, and SettingsError for an address that is not this machine's."""
+    """Return a listening socket. Raises PortInUse, and SettingsError for an address that isn't this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -31,7 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
         if isinstance(error, PermissionError):
             raise PortInUse(f"Port {port} needs more rights than this user has; choose another (--port).") from error
         if isinstance(error, socket.gaierror) or "assign" in str(error):
-            raise SettingsError(f"{host} is no address of this machine; set `host` to one that is.") from error
+            raise SettingsError(f"{host} isn't an address of this machine; set `host` to one that is.") from error
         held = find_holder(port)
         by = f" by {held.name} (process {held.pid})" if held else ""
         raise PortInUse(f"Port {port} is in use{by}; stop that, or choose another (--port).") from error
@@ -40,7 +40,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def find_holder(port: int) -> PortHolder | None:
-    """Who listens on that port, as far as this system tells."""
+    """Return the process that listens on a port, if the system tells."""
     try:
         inodes = {
             fields[9]
@@ -57,6 +57,6 @@ def find_holder(port: int) -> PortHolder | None:
                 process = link.parents[1]
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 return PortHolder(int(process.name), (process / "comm").read_text().strip(), command.strip())
-        except OSError:  # it ended meanwhile, or is another user's
+        except OSError:  # it has ended, or is another user's
             continue
     return None

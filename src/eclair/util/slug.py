@@ -1,4 +1,4 @@
-"""The names of headings, to which links within a text lead."""
+"""Anchors of headings, for links within a document."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import re
 
 
 def heading_anchor(heading: str) -> str:
-    """The name of a heading as GitHub has it: its words in small letters, with hyphens between them."""
+    """Return a heading's anchor as on GitHub: lower case, hyphens between words."""
     return re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", heading.strip().lower()))

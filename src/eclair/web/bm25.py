@@ -1,7 +1,7 @@
-"""Which passages of pages that were just read fit a question: by their words, weighed as BM25 does, over all of them.
+"""Ranks the passages of pages that were just read by BM25, over all of them.
 
-Pages come one by one and are gone with the answer, so that no index is kept. Robertson and Zaragoza, "The Probabilistic
-Relevance Framework: BM25 and Beyond", 2009.
+Pages come one by one and are discarded after the answer, so there is no stored index. Robertson and Zaragoza,
+"The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from eclair.text.facts import content_stems
 
 K1, B = 1.2, 0.75
 TITLE_WEIGHT = 0.35
-"""What a word counts that only the page's title has, beside one of the passage."""
+"""Weight of a word that only the page's title has, relative to one in the passage."""
 RANK_BONUS = 0.12
-"""What it adds, as a part of the best score, that the search services had the page first; half of that the second."""
+"""Share of the best score that the page ranked first by the search providers gains; the second gains half of it."""
 REPEAT_FACTOR = 0.6
-"""By how much a page's next passage must fit better than the best of a page that has none yet."""
+"""Factor on a page's score for each of its passages chosen before."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageChunk:
-    """A passage of page number `page` (in the order in which the services had them), as it can be shown."""
+    """A chunk of page number `page` in the search providers' order, with the stems of its words and the title's."""
 
     page: int
     chunk: Chunk
@@ -40,7 +40,7 @@ class PageChunk:
 
 
 def split_page(number: int, page: WebPage) -> list[PageChunk]:
-    """All passages of a page, in order."""
+    """Cut a page into chunks."""
     chunker = Chunker(page.url)
     chunks = [chunk for sheet in page.pages for chunk in chunker.add(sheet)] + chunker.finish()
     title = frozenset(content_stems(page.title))
@@ -50,8 +50,10 @@ def split_page(number: int, page: WebPage) -> list[PageChunk]:
 def rank_chunks(
     question: str, chunks: Sequence[PageChunk], limit: int, page_factors: Mapping[int, float] | None = None
 ) -> list[PageChunk]:
-    """The `most` passages that fit the question, best first, of as many pages as have some that do. `fresh` is by how
-    much those of a page count more."""
+    """Return the `limit` chunks that fit the question best, spread over several pages.
+
+    `page_factors` multiply the scores of a page's chunks.
+    """
     asked = set(content_stems(question))
     factors = page_factors or {}
     scores = [score * factors.get(piece.page, 1.0) for score, piece in zip(_scores(asked, chunks), chunks, strict=True)]
@@ -75,7 +77,7 @@ def rank_chunks(
 
 
 def first_chunks(chunks: Sequence[PageChunk], limit: int) -> list[PageChunk]:
-    """The first `most` passages, of every page as many."""
+    """Return the first `limit` chunks, equally many of every page."""
     places = Counter[int]()
     order: list[tuple[int, int, PageChunk]] = []
     for piece in chunks:

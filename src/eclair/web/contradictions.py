@@ -1,7 +1,7 @@
-"""Whether sources say different things of what was asked: another number, date or name in a sentence otherwise alike.
+"""Finds contradictions between sources: another number, date or name in a sentence otherwise alike.
 
-The sentence of each page that fits the question best is held against the passages of every other site, as a sentence of
-an answer is; what differs there is what they contradict each other in.
+The sentence of each site that fits the question best is checked against those of the other sites, as a sentence of an
+answer is checked against its passage.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from eclair.schema.messages import Passage
 from eclair.text.facts import content_stems
 
 MIN_SHARED_WORDS = 0.5
-"""Share of the question's words that a sentence must have to be what was asked for."""
+"""Share of the question's words that a sentence must have to be compared."""
 MAX_SENTENCE_CHARS = 400
-"""Characters of a sentence that is compared."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What a passage says of what was asked."""
+class _Statement:
+    """A sentence of a passage, at characters `start` to `end` of its text."""
 
     passage: Passage
     start: int
@@ -41,14 +40,14 @@ class _Said:
 
 
 async def find_contradiction(question: str, passages: Sequence[Passage]) -> Notice | None:
-    """A remark that names two sources which contradict each other in what was asked; None where none do."""
-    said = await asyncio.to_thread(_said, set(content_stems(question)), passages)
-    for one in said:
-        for other in said:
+    """Return a notice that names two sources which contradict each other on the question; None if none do."""
+    statements = await asyncio.to_thread(_best_statements, set(content_stems(question)), passages)
+    for one in statements:
+        for other in statements:
             if one.site >= other.site:
                 continue
-            about = await _differs(one, other)
-            if about and await _differs(other, one):
+            about = await _difference(one, other)
+            if about and await _difference(other, one):
                 return Notice(
                     "contradicted",
                     f"Sources contradict each other: [{one.passage.number}] says “{one.sentence}”, "
@@ -57,19 +56,19 @@ async def find_contradiction(question: str, passages: Sequence[Passage]) -> Noti
     return None
 
 
-async def _differs(one: _Said, other: _Said) -> str:
-    """In what the one sentence differs from the other, where both are about the same; else nothing."""
+async def _difference(one: _Statement, other: _Statement) -> str:
+    """Return the fact in which one sentence differs from the other; empty if they agree or aren't comparable."""
     against = replace(other.passage, heading=(), text=other.sentence)
     judged = await CitationChecker([against], None).check(one.sentence)
     return judged.about if isinstance(judged, Doubtful) else ""
 
 
-def _said(asked: set[str], passages: Sequence[Passage]) -> list[_Said]:
-    """The sentence of each site that has most of the question's words, if it has enough."""
-    best: dict[str, tuple[float, _Said]] = {}
+def _best_statements(asked: set[str], passages: Sequence[Passage]) -> list[_Statement]:
+    """Return the sentence of each site that has most of the question's words, if it has enough."""
+    best: dict[str, tuple[float, _Statement]] = {}
     for passage in passages:
         for start, end in split_passage(passage):
-            said = _Said(passage, start, end)
+            said = _Statement(passage, start, end)
             shared = len(asked & set(content_stems(said.sentence))) / len(asked) if asked else 0.0
             if start >= passage.body and len(said.sentence) <= MAX_SENTENCE_CHARS and shared >= MIN_SHARED_WORDS:
                 best[said.site] = max(best.get(said.site, (0.0, said)), (shared, said), key=lambda pair: pair[0])

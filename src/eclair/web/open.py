@@ -1,4 +1,4 @@
-"""Puts together what searches and reads the web: one browser, the services that are asked, the reader of pages."""
+"""Builds the web service: search providers, page reader and query writer over one web client."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ from eclair.web.session import WebAccess
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What may stand in the place of what is outside: how names are resolved, further search services, the time in
-    seconds since 1970, what draws besides. Only who writes a program can say so; no setting can."""
+    """The outside world as the app sees it: name resolution, further search providers, clock, further image backends.
+
+    A program or test can replace them; no setting can. `clock` gives seconds since 1970.
+    """
 
     resolver: Resolver | None = None
     search_providers: Callable[[WebClient], Sequence[SearchProvider]] = lambda browser: ()
@@ -38,7 +40,6 @@ class Environment:
 
 
 REAL_ENVIRONMENT = Environment()
-"""The world as it is."""
 
 
 @asynccontextmanager
@@ -51,9 +52,9 @@ async def open_web(
     environment: Environment,
     local_providers: Sequence[SearchProvider] = (),
 ) -> AsyncGenerator[WebService]:
-    """Open the ways to the web. Without `kept` no copy of a page is; `given` are services not asked over HTTP.
+    """Open the web service. Without `store` no copies of pages are stored.
 
-    Raises SettingsError for a setting that names no service.
+    `local_providers` search on this machine. Raises SettingsError for a setting that names no provider.
     """
     async with AsyncExitStack() as stack:
         search = MetaSearch.from_settings(settings, browser, [*environment.search_providers(browser), *local_providers])

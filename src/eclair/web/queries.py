@@ -1,7 +1,7 @@
-"""What a question is searched for with: by rule, or by the engine where it is large enough to do better.
+"""Turns a question into search queries: by rules, or by a model that is large enough to do better.
 
-The rule leaves out what only asks, says the day that `yesterday` is, and takes up the question before where this one
-goes on from it. The lexicon has the words for that in some languages; in others only the small words are left out.
+The rules drop filler, replace words such as `yesterday` by a date, and add words of the previous question to a
+follow-up. The lexicon has the words for that in some languages; in others only stop words are dropped.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from eclair.text.terms import fold_text
 from eclair.web.question import WebQuestion
 
 MAX_QUERIES = 3
-"""Queries of one question."""
-WORDS = 12
-"""Words of a query, at most; the names go before the others."""
-TAKEN_UP = 6
-"""Words of the question before that go along."""
-READ = 2000
-"""Characters of a question that are looked at."""
-SHORT = 2
-"""Words up to which a question with a word such as `he` is about the one before."""
+"""Queries per question."""
+MAX_QUERY_WORDS = 12
+"""Names are kept first."""
+MAX_CARRIED_WORDS = 6
+"""Words of the previous question that are added to a follow-up."""
+MAX_QUESTION_CHARS = 2000
+"""The rest of a longer question is ignored."""
+MAX_FOLLOW_UP_WORDS = 2
+"""A question of at most this many words that has a pronoun, such as `he`, continues the previous one."""
 
-_ASK = """\
+_PROMPT = """\
 Today is {today}. Write web search queries that find what the last question below asks for: one, or up to three where \
 it asks several things. Keywords and names as they stand on a good page, in the language of the question; no filler. \
 Write dates out instead of words like "yesterday". "days" is how many days old a page may be, null where its age does \
@@ -51,7 +51,7 @@ not matter. Answer with JSON alone, such as \
 
 {questions}"""
 
-_NO_PROSE = re.compile(r"```.*?(?:```|\Z)|https?://\S+", re.DOTALL)
+_NOT_PROSE = re.compile(r"```.*?(?:```|\Z)|https?://\S+", re.DOTALL)
 _QUOTED = re.compile(r"„([^“”„]{2,80})[“”]|“([^“”]{2,80})”|\"([^\"\n]{2,80})\"|«\s?([^«»]{2,80}?)\s?»")
 _WORD = re.compile(r"[\w#+&@%€$£][\w'’.:/+#&-]*")
 _OBJECT = re.compile(r"\{.*\}", re.DOTALL)
@@ -60,91 +60,94 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
-    """What a word of time comes to: how it is written, and how old a page may be."""
+class _TimeSpan:
+    """A resolved time expression: the text to search for, and how old a page may be."""
 
-    written: str
+    text: str
     days: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Tongue:
-    """The words of a language, folded; `times` are its phrases of time, the longest first."""
+class _Vocabulary:
+    """A language's words, folded. `time_phrases` are split into words, longest first, each with its kind."""
 
     date: str
     months: tuple[str, ...]
     weekdays: dict[str, int]
     last: frozenset[str]
     filler: frozenset[str]
-    goes_on: frozenset[str]
-    refers: frozenset[str]
-    times: tuple[tuple[tuple[str, ...], str], ...]
+    conjunctions: frozenset[str]
+    pronouns: frozenset[str]
+    time_phrases: tuple[tuple[tuple[str, ...], str], ...]
 
-    def day(self, when: date) -> str:
+    def format_day(self, when: date) -> str:
         return self.date.format(day=when.day, month=self.months[when.month - 1], year=when.year)
 
-    def month(self, when: date) -> str:
+    def format_month(self, when: date) -> str:
         return f"{self.months[when.month - 1]} {when.year}"
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question taken apart: its telling words, what of them are names, the time it is about; whether it goes on from
-    the one before."""
+class _ParsedQuestion:
+    """A question's content words, the names among them, and the time that it is about."""
 
     words: tuple[str, ...]
     names: tuple[str, ...]
-    when: _Span | None
-    goes_on: bool
+    span: _TimeSpan | None
+    is_follow_up: bool
 
 
 def derive_queries(question: str, before: Sequence[str], language: str | None, today: date) -> tuple[WebQuery, ...]:
-    """The queries of a question after those `before` it, the latest last: one in its own language, and where it has
-    names that are the same in English, one there. Empty where there is nothing to search for."""
-    code = language or identify_language(question) or _by_times(question)
-    asked = _taken_apart(question, code, today)
-    words, when = list(asked.words), asked.when
-    if asked.goes_on and before:
-        earlier = _taken_apart(before[-1], code, today)
+    """Derive queries by rules: one in the question's language, and one of its names in English if it has several.
+
+    `before` are the previous questions, the latest last. Empty if there is nothing to search for.
+    """
+    code = language or identify_language(question) or _guess_language(question)
+    parsed = _parse_question(question, code, today)
+    words, span = list(parsed.words), parsed.span
+    if parsed.is_follow_up and before:
+        earlier = _parse_question(before[-1], code, today)
         have = {fold_text(word) for word in words}
-        words = [word for word in earlier.words if fold_text(word) not in have][:TAKEN_UP] + words
-        when = when or earlier.when
-    if not words and when is None:
+        words = [word for word in earlier.words if fold_text(word) not in have][:MAX_CARRIED_WORDS] + words
+        span = span or earlier.span
+    if not words and span is None:
         return ()
-    days = when.days if when is not None else None
-    written = [when.written] if when is not None and when.written else []
+    days = span.days if span is not None else None
+    written = [span.text] if span is not None and span.text else []
     queries = [WebQuery(" ".join([*words, *written]), code, days)]
-    if len(asked.names) > 1 and code not in (None, "en"):
+    if len(parsed.names) > 1 and code not in (None, "en"):
         year = [str(today.year)] if written and days is not None else []
-        queries.append(WebQuery(" ".join([*asked.names, *year]), "en", days))
+        queries.append(WebQuery(" ".join([*parsed.names, *year]), "en", days))
     return tuple(query for query in queries if query.text)
 
 
 def parse_search(text: str, language: str | None, days: int | None, today: date) -> tuple[WebQuery, ...]:
-    """The queries of what a person searches for, who may say its language and how old a page may be. Raises
-    InvalidInput where there is nothing to search for."""
+    """Derive the queries of an explicit search. `days` is how old a page may be.
+
+    Raises InvalidInput for a bad language or age, and where there is nothing to search for.
+    """
     if language is not None and not re.fullmatch("[a-z]{2}", language):
-        raise InvalidInput(f"{language!r} is no language; write its code of two letters, such as de.", param="language")
+        raise InvalidInput(f"{language!r} isn't a language code; write two letters, such as de.", param="language")
     if days is not None and not 0 <= days <= 36_500:
-        raise InvalidInput("The days are from 0 to 36,500.", param="days")
+        raise InvalidInput("The number of days must be from 0 to 36,500.", param="days")
     made = derive_queries(text, (), language, today)
     if not made:
         raise InvalidInput("There is nothing to search for in that; name what you look for.", param="q")
     return tuple(query if days is None else replace(query, days=days) for query in made)
 
 
-class _Wanted(BaseModel):
+class _GeneratedQuery(BaseModel):
     text: Annotated[str, Field(min_length=2, max_length=200)]
     language: Annotated[str | None, Field(pattern="^[a-z]{2}$")] = None
     days: Annotated[int | None, Field(ge=0, le=36_500)] = None
 
 
-class _Queries(BaseModel):
-    queries: Annotated[list[OnErrorOmit[_Wanted]], Field(min_length=1)]
+class _GeneratedQueries(BaseModel):
+    queries: Annotated[list[OnErrorOmit[_GeneratedQuery]], Field(min_length=1)]
 
 
 class QueryWriter:
-    """Writes the queries of a question: by the model where it is large, else by rule."""
+    """Implements `QueryMaker`: queries by a capable model, or else by rules."""
 
     def __init__(self, ask: AskModel) -> None:
         self._ask = ask
@@ -152,7 +155,7 @@ class QueryWriter:
     async def write(
         self, question: WebQuestion, engine: Engine, model: Model, today: date, timeout_s: float
     ) -> tuple[WebQuery, ...]:
-        """Write the queries of a question without its addresses."""
+        """Write the queries of a question, whose URLs are left out."""
         text, before = strip_addresses(question.text), question.before
         language = identify_language(text)
         if model.tier != "capable":
@@ -174,114 +177,121 @@ async def generate_queries(
     *,
     timeout_s: float,
 ) -> tuple[WebQuery, ...]:
-    """The queries that the model makes, by the rule where it makes none within so many seconds."""
+    """Have the model write queries; fall back on the rules if it gives none within `timeout_s`."""
     code = language or identify_language(question)
-    asked = "\n".join(f"Question: {each[:READ]}" for each in (*before[-2:], question))
-    text = _ASK.format(today=today.isoformat(), language=code or "en", questions=asked)
+    questions = "\n".join(f"Question: {each[:MAX_QUESTION_CHARS]}" for each in (*before[-2:], question))
+    text = _PROMPT.format(today=today.isoformat(), language=code or "en", questions=questions)
     sampling = replace(model.sampling, temperature=0.2, max_tokens=300, stop=())
     extra: JSON = {} if model.reasoning in (None, "never") else {"reasoning_effort": FLASH_EFFORT}
     messages = (PromptMessage("user", text),)
     request = Request(model.id, messages, sampling=sampling, extra=extra, reasoning=model.reasoning, purpose="queries")
-    said = ""
+    reply = ""
     try:
         async with asyncio.timeout(timeout_s), aclosing(ask(principal, engine, model, request)) as pieces:
             async for piece in pieces:
-                said += piece.text if isinstance(piece, Text) else ""
-        made = parse_queries(said, code)
+                reply += piece.text if isinstance(piece, Text) else ""
+        made = parse_queries(reply, code)
     except (TimeoutError, EclairError) as error:
-        log.info("the queries are made by rule: %s", error or "no answer in time")
+        log.info("queries are derived by rules: %s", error or "no answer in time")
         made = ()
     return made or derive_queries(question, before, language, today)
 
 
-def parse_queries(said: str, language: str | None) -> tuple[WebQuery, ...]:
-    """The queries in what a model said; empty where there are none."""
-    found = _OBJECT.search(said)
+def parse_queries(reply: str, language: str | None) -> tuple[WebQuery, ...]:
+    """Parse the queries in a model's reply; empty if there are none."""
+    found = _OBJECT.search(reply)
     try:
-        wanted = _Queries.model_validate_json(found[0] if found is not None else "").queries
+        generated = _GeneratedQueries.model_validate_json(found[0] if found is not None else "").queries
     except ValidationError:
         return ()
-    queries = (WebQuery(" ".join(each.text.split()), each.language or language, each.days) for each in wanted)
+    queries = (WebQuery(" ".join(each.text.split()), each.language or language, each.days) for each in generated)
     return tuple(dict.fromkeys(query for query in queries if query.text))[:MAX_QUERIES]
 
 
-def _taken_apart(question: str, code: str | None, today: date) -> _Asked:
-    text = _NO_PROSE.sub(" ", question[:READ]).replace("’", "'")
+def _parse_question(question: str, code: str | None, today: date) -> _ParsedQuestion:
+    text = _NOT_PROSE.sub(" ", question[:MAX_QUESTION_CHARS]).replace("’", "'")
     phrases = [f'"{next(filter(None, match.groups()))}"' for match in _QUOTED.finditer(text)]
-    words = list(_words(_QUOTED.sub(" \n ", text)))
-    names = _names(text, words, caps=capitalizes_nouns(code))
-    goes_on, refers, when = False, False, None
+    words = list(_split_words(_QUOTED.sub(" \n ", text)))
+    names = _find_names(text, words, caps=capitalizes_nouns(code))
+    has_conjunction, has_pronoun, span = False, False, None
     news: list[str] = []
-    tongue = _tongues().get(code or "")
-    if tongue is not None:
-        goes_on = bool(words) and fold_text(words[0]) in tongue.goes_on
-        refers = any(fold_text(word) in tongue.refers for word in words)
-        words, news, when = _timed(words, tongue, today)
-        words = [word for word in words if fold_text(word) not in tongue.filler]
-    telling = [word for word in map(_bare, words) if _tells(word, code)] or news
-    names = [word for word in telling if word in names]
-    kept = _fewer(telling, names)
-    short = len(kept) + len(phrases) <= SHORT
-    follows = not (kept or phrases) or (short and (goes_on or refers))
-    return _Asked((*phrases, *kept), tuple(dict.fromkeys(names))[:WORDS], when, follows)
+    vocabulary = _vocabularies().get(code or "")
+    if vocabulary is not None:
+        has_conjunction = bool(words) and fold_text(words[0]) in vocabulary.conjunctions
+        has_pronoun = any(fold_text(word) in vocabulary.pronouns for word in words)
+        words, news, span = _extract_times(words, vocabulary, today)
+        words = [word for word in words if fold_text(word) not in vocabulary.filler]
+    content = [word for word in map(_strip_affixes, words) if _is_content_word(word, code)] or news
+    names = [word for word in content if word in names]
+    kept = _limit_words(content, names)
+    is_short = len(kept) + len(phrases) <= MAX_FOLLOW_UP_WORDS
+    is_follow_up = not (kept or phrases) or (is_short and (has_conjunction or has_pronoun))
+    return _ParsedQuestion((*phrases, *kept), tuple(dict.fromkeys(names))[:MAX_QUERY_WORDS], span, is_follow_up)
 
 
-def _by_times(question: str) -> str | None:
-    """The language whose words of time it has, where nothing else tells the language."""
-    words = [fold_text(word) for word in _words(question[:READ])]
+def _guess_language(question: str) -> str | None:
+    """Return the one language that has most of the question's time expressions, if there is such a language."""
+    words = [fold_text(word) for word in _split_words(question[:MAX_QUESTION_CHARS])]
     found = {
         code: sum(
-            tuple(words[at : at + len(phrase)]) == phrase for phrase, _ in tongue.times for at in range(len(words))
+            tuple(words[at : at + len(phrase)]) == phrase
+            for phrase, _ in vocabulary.time_phrases
+            for at in range(len(words))
         )
-        for code, tongue in _tongues().items()
+        for code, vocabulary in _vocabularies().items()
     }
     best = max(found, key=lambda code: found[code])
     return best if found[best] and list(found.values()).count(found[best]) == 1 else None
 
 
-def _tells(word: str, code: str | None) -> bool:
-    """Whether it is more than a letter, and none of the small words of the language."""
-    letter = len(word) == 1 and not (word.isdigit() or word.isupper())
-    return bool(word) and not letter and not (code is not None and is_small_word(word, code))
+def _is_content_word(word: str, code: str | None) -> bool:
+    """Return whether a word is longer than a letter, and no stop word of the language."""
+    is_letter = len(word) == 1 and not (word.isdigit() or word.isupper())
+    return bool(word) and not is_letter and not (code is not None and is_small_word(word, code))
 
 
-def _words(text: str) -> Iterator[str]:
+def _split_words(text: str) -> Iterator[str]:
     for match in _WORD.finditer(text):
         word = match[0].rstrip(".:/'’&-")
         if word:
             yield word
 
 
-def _bare(word: str) -> str:
-    """Without the article that is elided, or English 's."""
-    return re.sub(r"['’]s$", "", _elided().sub("", word))
+def _strip_affixes(word: str) -> str:
+    """Remove an elided article, or English 's."""
+    return re.sub(r"['’]s$", "", _elision().sub("", word))
 
 
 @cache
-def _elided() -> re.Pattern[str]:
+def _elision() -> re.Pattern[str]:
     elisions = "|".join(map(re.escape, merge_words(lambda lexicon: lexicon.grammar.elisions)))
     return re.compile(rf"\A(?:{elisions})['’](?=\w)", re.IGNORECASE)
 
 
-def _timed(words: list[str], tongue: _Tongue, today: date) -> tuple[list[str], list[str], _Span | None]:
-    """The words without those of time and news, the words for news, and what they come to; of several times the
-    nearest counts."""
+def _extract_times(
+    words: list[str], vocabulary: _Vocabulary, today: date
+) -> tuple[list[str], list[str], _TimeSpan | None]:
+    """Split off time expressions: return the other words, the words for news, and the nearest time."""
     folded = [fold_text(word) for word in words]
     kept: list[str] = []
-    found: list[_Span] = []
+    found: list[_TimeSpan] = []
     news: list[str] = []
     at = 0
     while at < len(words):
         phrase, kind = next(
-            ((phrase, kind) for phrase, kind in tongue.times if tuple(folded[at : at + len(phrase)]) == phrase),
+            (
+                (phrase, kind)
+                for phrase, kind in vocabulary.time_phrases
+                if tuple(folded[at : at + len(phrase)]) == phrase
+            ),
             ((), ""),
         )
         if kind:
-            found.append(_span(kind, tongue, today))
+            found.append(_resolve_time(kind, vocabulary, today))
             news += words[at : at + len(phrase)] if kind == "news" else []
             at += len(phrase)
-        elif (day := _last_weekday(folded, at, tongue, today)) is not None:
-            found.append(_Span(tongue.day(day), (today - day).days + 1))
+        elif (day := _find_last_weekday(folded, at, vocabulary, today)) is not None:
+            found.append(_TimeSpan(vocabulary.format_day(day), (today - day).days + 1))
             at += 2
         else:
             kept.append(words[at])
@@ -289,84 +299,93 @@ def _timed(words: list[str], tongue: _Tongue, today: date) -> tuple[list[str], l
     return kept, news, min(found, key=lambda span: 36_500 if span.days is None else span.days, default=None)
 
 
-def _last_weekday(folded: list[str], at: int, tongue: _Tongue, today: date) -> date | None:
-    """The day that `last Monday` is, in either order."""
+def _find_last_weekday(folded: list[str], at: int, vocabulary: _Vocabulary, today: date) -> date | None:
+    """Return the day that `last Monday` means, with the two words in either order."""
     first, second = folded[at], folded[at + 1] if at + 1 < len(folded) else ""
     third = folded[at + 2] if at + 2 < len(folded) else ""
-    name = first if second in tongue.last else second if first in tongue.last and third not in tongue.last else ""
-    number = tongue.weekdays.get(name)
+    name = (
+        first
+        if second in vocabulary.last
+        else second
+        if first in vocabulary.last and third not in vocabulary.last
+        else ""
+    )
+    number = vocabulary.weekdays.get(name)
     return None if number is None else today - timedelta(days=(today.weekday() - number - 1) % 7 + 1)
 
 
-def _span(kind: str, tongue: _Tongue, today: date) -> _Span:
+def _resolve_time(kind: str, vocabulary: _Vocabulary, today: date) -> _TimeSpan:
     match kind:
         case "today":
-            return _Span(tongue.day(today), 1)
+            return _TimeSpan(vocabulary.format_day(today), 1)
         case "yesterday":
-            return _Span(tongue.day(today - timedelta(days=1)), 2)
+            return _TimeSpan(vocabulary.format_day(today - timedelta(days=1)), 2)
         case "before_yesterday":
-            return _Span(tongue.day(today - timedelta(days=2)), 3)
+            return _TimeSpan(vocabulary.format_day(today - timedelta(days=2)), 3)
         case "tomorrow":
-            return _Span(tongue.day(today + timedelta(days=1)), 7)
+            return _TimeSpan(vocabulary.format_day(today + timedelta(days=1)), 7)
         case "this_week" | "news":
-            return _Span("", 7)
+            return _TimeSpan("", 7)
         case "last_week":
-            return _Span("", 14)
+            return _TimeSpan("", 14)
         case "this_month":
-            return _Span(tongue.month(today), 31)
+            return _TimeSpan(vocabulary.format_month(today), 31)
         case "last_month":
-            return _Span(tongue.month(today.replace(day=1) - timedelta(days=1)), 62)
+            return _TimeSpan(vocabulary.format_month(today.replace(day=1) - timedelta(days=1)), 62)
         case "this_year":
-            return _Span(str(today.year), 366)
+            return _TimeSpan(str(today.year), 366)
         case "last_year":
-            return _Span(str(today.year - 1), None)
+            return _TimeSpan(str(today.year - 1), None)
         case _:
-            return _Span("", 366)
+            return _TimeSpan("", 366)
 
 
-def _names(text: str, words: list[str], *, caps: bool) -> set[str]:
-    """The words that are names: capital where no sentence begins; where every noun is (`caps`), two in a row, or with
-    more than one capital letter."""
+def _find_names(text: str, words: list[str], *, caps: bool) -> set[str]:
+    """Return the words that are names: capitalized in the middle of a sentence.
+
+    Where every noun is capitalized (`caps`), a name is two such words in a row, or has several capital letters.
+    """
     firsts = {match[1] for match in re.finditer(r"(?:^|[.?!:¿¡\n])\s*([\w'-]+)", text)}
-    capital = [word[0].isupper() and (word not in firsts or _odd(word)) for word in words]
+    capital = [word[0].isupper() and (word not in firsts or _is_spelled_like_name(word)) for word in words]
     return {
-        _bare(word)
+        _strip_affixes(word)
         for at, word in enumerate(words)
-        if capital[at] and (not caps or _odd(word) or any(capital[max(at - 1, 0) : at] + capital[at + 1 : at + 2]))
+        if capital[at]
+        and (not caps or _is_spelled_like_name(word) or any(capital[max(at - 1, 0) : at] + capital[at + 1 : at + 2]))
     }
 
 
-def _odd(word: str) -> bool:
-    """Whether it is written as only a name is: `EZB`, `iPhone`, `A320`."""
+def _is_spelled_like_name(word: str) -> bool:
+    """Return whether only a name is spelled like this: `EZB`, `iPhone`, `A320`."""
     return sum(letter.isupper() for letter in word) > 1 or (word[0].isupper() and any(c.isdigit() for c in word))
 
 
-def _fewer(words: list[str], names: list[str]) -> list[str]:
-    """At most WORDS of the words, each once: names and numbers, then the longest, in their order."""
-    once = list(dict.fromkeys(words))
-    dear = set(names)
-    best = sorted(once, key=lambda word: (word not in dear, not word[0].isdigit(), -len(word)))[:WORDS]
-    return [word for word in once if word in set(best)]
+def _limit_words(words: list[str], names: list[str]) -> list[str]:
+    """Keep MAX_QUERY_WORDS different words in their order: names and numbers first, then the longest."""
+    unique = list(dict.fromkeys(words))
+    preferred = set(names)
+    best = sorted(unique, key=lambda word: (word not in preferred, not word[0].isdigit(), -len(word)))[:MAX_QUERY_WORDS]
+    return [word for word in unique if word in set(best)]
 
 
 @cache
-def _tongues() -> dict[str, _Tongue]:
+def _vocabularies() -> dict[str, _Vocabulary]:
     return {
-        lexicon.code: _tongue(lexicon.queries, lexicon.dates)
+        lexicon.code: _build_vocabulary(lexicon.queries, lexicon.dates)
         for lexicon in load_lexicons()
         if lexicon.queries is not None
     }
 
 
-def _tongue(words: QueryWords, dates: DateWords) -> _Tongue:
+def _build_vocabulary(words: QueryWords, dates: DateWords) -> _Vocabulary:
     times = [(tuple(fold_text(phrase).split()), kind) for kind, phrases in words.times.items() for phrase in phrases]
-    return _Tongue(
+    return _Vocabulary(
         date=words.date_format,
         months=tuple(names[0] for names in dates.months),
         weekdays={fold_text(name): number for number, name in enumerate(words.weekdays)},
         last=frozenset(map(fold_text, words.last)),
         filler=frozenset(map(fold_text, words.filler)),
-        goes_on=frozenset(map(fold_text, words.conjunctions)),
-        refers=frozenset(map(fold_text, words.pronouns)),
-        times=tuple(sorted(times, key=lambda each: -len(each[0]))),
+        conjunctions=frozenset(map(fold_text, words.conjunctions)),
+        pronouns=frozenset(map(fold_text, words.pronouns)),
+        time_phrases=tuple(sorted(times, key=lambda each: -len(each[0]))),
     )

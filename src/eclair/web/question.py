@@ -1,4 +1,4 @@
-"""A question that the web is to answer."""
+"""The question that a web search is made for."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from eclair.schema.messages import Message
 from eclair.schema.principal import Principal
 
-FEW_WORDS = 5
-"""A shorter question is searched for together with the one before."""
+MIN_WORDS = 5
+"""A shorter question is ranked by together with the previous one."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebQuestion:
-    """What `principal` asks in a `run`, and the questions `before` it, from which a short one goes on.
+    """A question in a `run`. `before` are the previous ones, which a short question continues.
 
-    Without a `conversation` no copy of a page is kept.
+    Without a `conversation` no copies of pages are stored.
     """
 
     principal: Principal
@@ -29,11 +29,11 @@ class WebQuestion:
     def last_in(
         cls, history: Sequence[Message], principal: Principal, run: str, conversation: str | None
     ) -> WebQuestion:
-        """The last question of a history."""
+        """Return the last question of a history."""
         *before, text = [message.text for message in history if message.role == "user"]
         return cls(principal, run, text, tuple(before), conversation)
 
     @property
     def in_context(self) -> str:
-        """What passages are chosen by: the question, and where it is short the one before it too."""
-        return "\n".join([*self.before[-1:], self.text]) if len(self.text.split()) < FEW_WORDS else self.text
+        """The text that passages are ranked by: the question, after the previous one if it is short."""
+        return "\n".join([*self.before[-1:], self.text]) if len(self.text.split()) < MIN_WORDS else self.text

@@ -1,7 +1,7 @@
-"""Whether what was found has to do with a question at all, or is only the nearest of what has not.
+"""Decides whether passages from the web are relevant to a question, or just the nearest of irrelevant ones.
 
-The best sentences are compared with the question by their meaning and by the words that they share. Where that cannot
-be told (no embedder, another language, a question of one telling word), what was found is taken to fit.
+The best sentences are compared with the question by meaning and by shared words. If that isn't possible (no embedder,
+another language, a question with one content word), passages count as relevant.
 """
 
 from __future__ import annotations
@@ -23,18 +23,17 @@ from eclair.text.language import identify_language
 MIN_SCORE = 0.86
 """Cosine and `SHARED` together that a sentence must have; how many questions that refuses, bench/retrieve.py says."""
 LOW_COVERAGE, MIN_SCORE_LOW_COVERAGE = 0.41, 0.89
-"""The same where less than that share of the question's words stands in all passages together: then it is mostly the
-names that are near, which led there."""
+"""The minimum if the passages together have less than this share of the question's words: then mostly names match."""
 MAX_SENTENCES = 6
-"""Sentences that are compared."""
+"""Sentences compared."""
 TIMEOUT_S = 1.0
-"""Seconds that the comparison may take once everything is there."""
+"""Time for the comparison once all passages are there."""
 
 log = logging.getLogger(__name__)
 
 
 class RelevanceCheck:
-    """Compares with one question. What the embedder needs for that is begun at once, while pages are still read."""
+    """Checks passages against one question, which is embedded right away, while pages are still being read."""
 
     def __init__(self, question: str, embedder: Embedder | None) -> None:
         self._question = question
@@ -44,13 +43,13 @@ class RelevanceCheck:
         self._asked = asyncio.ensure_future(self._embedder.embed([question], "query")) if self._embedder else None
 
     async def is_relevant(self, passages: Sequence[Passage]) -> bool:
-        """Whether one of these passages, the best first, may answer the question."""
+        """Return whether one of the passages, best first, may answer the question."""
         if self._embedder is None or self._asked is None:
             return True
-        import numpy as np  # 0.1 s, which many a start can do without
+        import numpy as np  # takes 0.1 s, which most starts don't need
 
-        said = _said(passages)
-        shares = _shares(self._words, said)
+        sentences = _sentence_stems(passages)
+        shares = _best_shares(self._words, sentences)
         language = identify_language(self._question)
         if (
             not shares
@@ -62,9 +61,9 @@ class RelevanceCheck:
             async with asyncio.timeout(TIMEOUT_S):
                 near = np.vecdot(await self._embedder.embed(list(shares), "passage"), (await self._asked)[0])
         except (EclairError, TimeoutError) as error:
-            log.info("whether what was found fits is not known: %s", error)
+            log.info("passages were not checked for relevance: %s", error)
             return True
-        least = MIN_SCORE_LOW_COVERAGE if _covered(self._words, said) < LOW_COVERAGE else MIN_SCORE
+        least = MIN_SCORE_LOW_COVERAGE if _coverage(self._words, sentences) < LOW_COVERAGE else MIN_SCORE
         return bool((near + SHARED_WORDS_WEIGHT * np.array(list(shares.values()))).max() >= least)
 
     async def close(self) -> None:
@@ -72,19 +71,21 @@ class RelevanceCheck:
             await cancel_and_wait(self._asked)
 
 
-def _said(passages: Sequence[Passage]) -> Mapping[str, frozenset[str]]:
-    """The sentences, each with the stems of its words."""
+def _sentence_stems(passages: Sequence[Passage]) -> Mapping[str, frozenset[str]]:
+    """Return the sentences, each with the stems of its words."""
     texts = (passage.text[start:end] for passage in passages for start, end in split_passage(passage))
     return {text: frozenset(content_stems(text)) for text in texts}
 
 
-def _covered(asked: frozenset[str], said: Mapping[str, frozenset[str]]) -> float:
-    """The share of the question's words that stands in any of the sentences."""
-    return len(asked & frozenset[str]().union(*said.values())) / len(asked)
+def _coverage(question: frozenset[str], sentences: Mapping[str, frozenset[str]]) -> float:
+    """Return the share of the question's words that are in any of the sentences."""
+    return len(question & frozenset[str]().union(*sentences.values())) / len(question)
 
 
-def _shares(asked: frozenset[str], said: Mapping[str, frozenset[str]]) -> dict[str, float]:
-    """The sentences that have most of the question's words, each with the share that it has; but none that says no more
-    than the question does, as a heading that is a name."""
-    shares = {text: len(asked & stems) / len(asked) for text, stems in said.items() if not stems <= asked}
+def _best_shares(question: frozenset[str], sentences: Mapping[str, frozenset[str]]) -> dict[str, float]:
+    """Return the sentences with the highest share of the question's words.
+
+    Sentences that say no more than the question, such as a heading that is a name, don't count.
+    """
+    shares = {text: len(question & stems) / len(question) for text, stems in sentences.items() if not stems <= question}
     return dict(sorted(shares.items(), key=lambda pair: -pair[1])[:MAX_SENTENCES])

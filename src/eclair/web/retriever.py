@@ -1,6 +1,7 @@
-"""Gathers what an answer can rest on from the web: the passages that fit the question, of pages that were read for it.
+"""Retrieves passages from the web for an answer: searches, reads pages, and ranks their passages.
 
-What was late, what is older than the question needs, and where sources contradict each other is said with them.
+Notices tell about pages that were too slow, sources older than the question needs, and sources that contradict each
+other.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from eclair.web.relevance import RelevanceCheck
 from eclair.web.session import WebAccess, WebSession
 
 MAX_FRESHNESS_BONUS = 0.5
-"""By how much the newest page's passages count more than the oldest one's, where what is newest is asked for."""
+"""Added weight of the newest page's passages over the oldest one's, if the question asks for recent information."""
 
 REASON_TEXTS = {
     "address": "there is an address in the question",
@@ -49,7 +50,7 @@ REASON_TEXTS = {
 
 
 class WebService:
-    """What answers ask of the web. Where it `is_shut`, no call may leave at all, and nothing is offered."""
+    """Makes web retrievers for answers; none if it `is_shut`, since no call may leave this machine."""
 
     def __init__(
         self,
@@ -63,14 +64,14 @@ class WebService:
         self.access = access
         self.embedder = embedder
         self.timeout_s = timeout_s
-        self._kept = store
+        self._store = store
         self._is_shut = is_shut
         self._warming: asyncio.Task[None] | None = None
 
     def prewarm(self) -> None:
-        """A question to the web is being written: get ready, so that its first page need not wait for a process."""
+        """Start the process that reads pages, while a question is still being written."""
         if not self._is_shut and (self._warming is None or self._warming.done()):
-            self._warming = asyncio.create_task(self.access.reader.warm(), name="get ready to read pages")
+            self._warming = asyncio.create_task(self.access.reader.warm(), name="start the page reader")
 
     async def close(self) -> None:
         if self._warming is not None:
@@ -79,10 +80,10 @@ class WebService:
     def make_retriever(
         self, question: WebQuestion, numbers: PassageNumbers, *, setting: Web, has_documents: bool = False
     ) -> WebRetriever | None:
-        """Make the retriever of one answer; None where the web is not wanted.
+        """Make the retriever of one answer; None if it doesn't need the web.
 
-        Documents that go along answer what nobody wants looked up elsewhere. Where the person has the web off and the
-        question needs it, the retriever says so and looks nowhere.
+        Questions about attached documents only use the web for URLs. If the web is off but needed, the retriever only
+        yields a notice.
         """
         found = detect_web_need(question.text, self.access.today())
         if has_documents and found is not None and found.reason != "address":
@@ -92,7 +93,7 @@ class WebService:
         return WebRetriever(self, question, numbers, setting, found)
 
     def require_open(self) -> None:
-        """Raise InvalidInput where no call may leave."""
+        """Raise InvalidInput if no call may leave this machine."""
         if self._is_shut:
             raise InvalidInput(
                 "Nothing may leave this machine (`egress` is offline), so that nothing can be looked up."
@@ -101,22 +102,22 @@ class WebService:
     async def choose_passages(
         self, question: WebQuestion, session: WebSession, limit: int, relevance: RelevanceCheck | None = None
     ) -> list[Passage]:
-        """Choose what of a session fits its question, without numbers; nothing where `fitting` says that none does.
+        """Choose the passages that fit the question, unnumbered; none if `relevance` finds none that may answer it.
 
-        Copies of the pages are kept from now on, unless nothing of the conversation is.
+        Copies of their pages are stored, unless the conversation itself isn't.
         """
-        chosen = await asyncio.to_thread(_chosen, question.in_context, session, self.access.today(), limit)
-        pages = {piece.page: session.pages[piece.page] for piece in chosen}
+        chosen = await asyncio.to_thread(_choose_chunks, question.in_context, session, self.access.today(), limit)
+        pages = {chunk.page: session.pages[chunk.page] for chunk in chosen}
         files = {
             number: derived_id("page", question.conversation or question.run, page.url, page.text)
             for number, page in pages.items()
         }
-        passages = [_passage(piece.chunk, pages[piece.page], files[piece.page]) for piece in chosen]
+        passages = [_make_passage(chunk.chunk, pages[chunk.page], files[chunk.page]) for chunk in chosen]
         if relevance is not None and not session.named_urls and not await relevance.is_relevant(passages):
             return []
-        if question.conversation is not None and self._kept is not None:
+        if question.conversation is not None and self._store is not None:
             for number, page in pages.items():
-                await self._kept.add_page(question.principal, files[number], question.conversation, page)
+                await self._store.add_page(question.principal, files[number], question.conversation, page)
         return passages
 
 
@@ -134,7 +135,7 @@ class WebRetriever:
         self._passages: list[Passage] = []
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
-        """Search and read within the budget; give the passages, best first, and what is to be known of them."""
+        """Search and read within the time budget; yield steps, then passages, best first, and notices."""
         web, question = self._web, self._question
         if self._setting == "off":
             yield Notice("web_off", "The web is off; what the model knows may be out of date.")
@@ -142,14 +143,14 @@ class WebRetriever:
         if self._setting == "auto" and self._reason is not None:
             yield Notice("web_auto", f"Looked at the web, because {REASON_TEXTS[self._reason.reason]}.")
         session = WebSession(web.access, question, engine, model, web.timeout_s)
-        fitting = RelevanceCheck(question.text, web.embedder)
+        relevance = RelevanceCheck(question.text, web.embedder)
         try:
             async with aclosing(session.findings()) as findings:
                 async for finding in findings:
                     yield finding
-            passages = await web.choose_passages(question, session, reading_budget(model).passages, fitting)
+            passages = await web.choose_passages(question, session, reading_budget(model).passages, relevance)
         finally:
-            await fitting.close()
+            await relevance.close()
         self._passages = self._numbers.assign(passages)
         for passage in self._passages:
             yield SourceFound(passage)
@@ -157,8 +158,7 @@ class WebRetriever:
             yield notice
 
     async def lead(self, model: Model) -> Lead:
-        """Quote the sentence that answers best where the model is too small to be trusted, and alone where it does not
-        know the language."""
+        """Quote the sentence that answers best if the model is tiny; quotes replace an answer in a foreign language."""
         if model.tier != "tiny" or not self._passages:
             return NO_LEAD
         question = self._question.text
@@ -173,20 +173,20 @@ class WebRetriever:
     async def _notices(self, session: WebSession) -> list[Notice]:
         notices: list[Notice] = []
         if session.late:
-            notices.append(Notice("web_late", f"Left out, because it took too long: {_listed(session.late)}."))
+            notices.append(Notice("web_late", f"Left out, because it took too long: {_hosts(session.late)}."))
         if not session.got_reply:
             notices.append(Notice("web_unreachable", "No search service and no page could be reached."))
         elif not self._passages:
             notices.append(Notice("nothing_found", "Nothing was found on the web that fits the question."))
-        elif (stale := self._stale()) is not None:
+        elif (stale := self._staleness_notice()) is not None:
             notices.append(stale)
         asked = strip_addresses(self._question.in_context)
         if (found := await find_contradiction(asked, self._passages)) is not None:
             notices.append(found)
         return notices
 
-    def _stale(self) -> Notice | None:
-        """Tell that what is asked for is newer than what was found."""
+    def _staleness_notice(self) -> Notice | None:
+        """Return a notice if the sources are older than what the question asks for."""
         today = self._web.access.today()
         wanted = detect_time_need(self._question.text, today)
         if wanted is None or wanted.max_age_days is None:
@@ -199,7 +199,7 @@ class WebRetriever:
         return Notice("stale", f"Nothing as new as the question asks for was found; the newest source {when}.")
 
 
-def _passage(chunk: Chunk, page: WebPage, file: str) -> Passage:
+def _make_passage(chunk: Chunk, page: WebPage, file: str) -> Passage:
     return Passage(
         number=0,
         file=file,
@@ -215,23 +215,26 @@ def _passage(chunk: Chunk, page: WebPage, file: str) -> Passage:
     )
 
 
-def _chosen(question: str, session: WebSession, today: date, most: int) -> list[PageChunk]:
-    """What fits the question; of pages that it names, what they begin with too, or alone where they are meant whole."""
+def _choose_chunks(question: str, session: WebSession, today: date, limit: int) -> list[PageChunk]:
+    """Rank the chunks by the question. Of pages that it names, the first chunks are added, or used alone.
+
+    They are used alone if the question is about the whole page.
+    """
     if session.named_urls:
-        chosen = [] if wants_whole_document(question) else rank_chunks(strip_addresses(question), session.chunks, most)
-        return [*chosen, *(piece for piece in first_chunks(session.chunks, most) if piece not in chosen)][:most]
-    fresh = _fresh(session.pages) if detect_time_need(question, today) is not None else None
-    return rank_chunks(question, session.chunks, most, fresh)
+        chosen = [] if wants_whole_document(question) else rank_chunks(strip_addresses(question), session.chunks, limit)
+        return [*chosen, *(chunk for chunk in first_chunks(session.chunks, limit) if chunk not in chosen)][:limit]
+    factors = _freshness_factors(session.pages) if detect_time_need(question, today) is not None else None
+    return rank_chunks(question, session.chunks, limit, factors)
 
 
-def _fresh(pages: Mapping[int, WebPage]) -> dict[int, float]:
-    """By how much the passages of each page count more, where what is newest is asked for."""
+def _freshness_factors(pages: Mapping[int, WebPage]) -> dict[int, float]:
+    """Return the factor for each page's passages by its age, for questions that ask for recent information."""
     days = {number: page.published for number, page in pages.items() if page.published is not None}
     oldest = min(days.values(), default=date.max)
     span = max(1, (max(days.values(), default=oldest) - oldest).days)
     return {number: 1 + MAX_FRESHNESS_BONUS * (day - oldest).days / span for number, day in days.items()}
 
 
-def _listed(titles: Sequence[str]) -> str:
+def _hosts(titles: Sequence[str]) -> str:
     names = dict.fromkeys(urlsplit(title).hostname or title for title in titles)
     return ", ".join(names)

@@ -141,8 +141,8 @@ class MetaSearch:
     ) -> AsyncGenerator[StepStarted | StepFinished | RankedHits, None]:
         """Ask every provider; yield their steps, and the hits whenever they have changed.
 
-        Queries in other languages than the first go to a provider that found few hits. A provider's failure is told by
-        the outcome of its step, and by `last_error`.
+        Queries in other languages than the first go to a provider that found few hits. A provider's failure shows in
+        the outcome of its step, and in `last_error`.
         """
         deadline = self._clock() + timeout_s
         if not queries:
@@ -162,7 +162,7 @@ class MetaSearch:
                 for job in [tasks[task] for task in tasks if task in done or (is_over and task in pending)]:
                     if is_over:
                         self._record_failure(job.provider, f"{job.provider.title} did not answer in time.")
-                    yield self._finished(job)
+                    yield self._finish_step(job)
                 hits = fuse([ranked for job in jobs for ranked in job.lists], self._today(), days)
                 if hits != shown:
                     shown = hits
@@ -174,7 +174,7 @@ class MetaSearch:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _finished(self, job: _Job) -> StepFinished:
+    def _finish_step(self, job: _Job) -> StepFinished:
         took = ((job.ended or self._clock()) - job.started) * 1000
         return StepFinished(job.step, round(took, 1), job.outcome, job.hit_count)
 

@@ -31,9 +31,9 @@ class Encoder:
         self.tokens = Tokenizer(weights.vocabulary)
         self._ends = weights.vocabulary.begin, weights.vocabulary.end
         self._scales, self._halves = weights.blocks("emb.word", sizes.words, sizes.width)
-        places = weights.floats("emb.pos").reshape(sizes.longest, sizes.width)
+        places = weights.floats("emb.pos").reshape(sizes.max_tokens, sizes.width)
         self._places = places + weights.floats("emb.type")[: sizes.width]
-        self._room = sizes.longest - 2
+        self._room = sizes.max_tokens - 2
 
     def embed(self, texts: Sequence[str], prefix: str) -> NDArray[np.float32]:
         """Return a unit vector for each text, with the prefix before it.

@@ -40,12 +40,12 @@ def main() -> None:
         (urgent if request.is_urgent else later).put(request)
         if not loading.done():
             if not request.is_urgent:
-                _be_nice(NICENESS)
-            loading.set_result(_loaded())
+                _set_niceness(NICENESS)
+            loading.set_result(_load_encoder())
     os._exit(0)  # the threads may be at work, and nobody wants the result
 
 
-def _loaded() -> Encoder:
+def _load_encoder() -> Encoder:
     from eclair.documents.e5.encoder import Encoder
 
     path = find_weights()
@@ -58,7 +58,7 @@ def _loaded() -> Encoder:
 
 
 def _work(loading: Future[Encoder], requests: queue.SimpleQueue[EmbedTexts], niceness: int, parent: Parent) -> None:
-    _be_nice(niceness)
+    _set_niceness(niceness)
     while True:
         request = requests.get()
         vectors = loading.result().embed(request.texts, f"{request.kind}: ")
@@ -66,7 +66,7 @@ def _work(loading: Future[Encoder], requests: queue.SimpleQueue[EmbedTexts], nic
         parent.send(Vectors(request.number, rows, columns, vectors.tobytes()))
 
 
-def _be_nice(niceness: int) -> None:
+def _set_niceness(niceness: int) -> None:
     if sys.platform == "linux":  # where a thread has a niceness of its own
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 

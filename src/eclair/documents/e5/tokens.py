@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from eclair.documents.e5.weights import Vocabulary
+from eclair.documents.e5.weights import TokenVocabulary
 
 SPACE_MARK = "\u2581"
 """Stands for a space."""
@@ -21,14 +21,14 @@ _WORD = re.compile(f"{SPACE_MARK}?[^{SPACE_MARK}]*")
 
 
 class Tokenizer:
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: TokenVocabulary) -> None:
         self._known = dict(zip(vocabulary.pieces, range(len(vocabulary.pieces)), strict=True))
         self._shares = vocabulary.shares
         self._unknown = vocabulary.unknown
         self._plain = vocabulary.plain
         self._least = min(vocabulary.shares) - UNKNOWN_PENALTY
         self._longest = max(map(len, vocabulary.pieces))
-        self._split = lru_cache(MAX_CACHED_WORDS)(self._word)
+        self._split = lru_cache(MAX_CACHED_WORDS)(self._split_word)
 
     def encode(self, text: str) -> list[int]:
         """Return the token numbers of the text, without begin and end markers."""
@@ -37,7 +37,7 @@ class Tokenizer:
             plain = SPACE_MARK + plain
         return [number for word in _WORD.findall(plain) for number in self._split(word)]
 
-    def _word(self, word: str) -> tuple[int, ...]:
+    def _split_word(self, word: str) -> tuple[int, ...]:
         """Return the most likely tokens of a word (Viterbi's algorithm)."""
         best = [0.0, *[float("-inf")] * len(word)]
         come: list[tuple[int, int]] = [(0, 0)] * (len(word) + 1)

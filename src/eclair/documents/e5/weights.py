@@ -29,19 +29,19 @@ class UnreadableWeights(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EncoderSizes:
-    """`width` of a token's vector, `inner` width of the layers between, `longest` input in tokens."""
+    """`width` of a token's vector, `inner` width of the layers between, `max_tokens` input in tokens."""
 
     width: int
     layers: int
     heads: int
     inner: int
     words: int
-    longest: int
+    max_tokens: int
     epsilon: float
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class TokenVocabulary:
     """Subword tokens by number, with their log probabilities. `plain` maps other characters to known ones."""
 
     pieces: Sequence[str]
@@ -62,34 +62,34 @@ class EncoderWeights:
                 self._data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
             if bytes(self._data[:4]) != MAGIC:
                 raise UnreadableWeights(f"{path.name} does not begin like such a file")
-            self._take("<II")
-            width, layers, heads, inner, words, longest, _, epsilon, block = self._take("<7ifi")
+            self._unpack("<II")
+            width, layers, heads, inner, words, max_tokens, _, epsilon, block = self._unpack("<7ifi")
             if block != WEIGHTS_PER_BLOCK:
                 raise UnreadableWeights(f"its blocks have {block} weights")
-            self.sizes = EncoderSizes(width, layers, heads, inner, words, longest, epsilon)
+            self.sizes = EncoderSizes(width, layers, heads, inner, words, max_tokens, epsilon)
             self.vocabulary = self._vocabulary()
-            self._tensors = dict(self._tensor() for _ in range(self._take("<i")[0]))
+            self._tensors = dict(self._tensor() for _ in range(self._unpack("<i")[0]))
         except (struct.error, ValueError, UnicodeDecodeError) as error:
             raise UnreadableWeights(f"{path.name} breaks off, or is damaged ({error})") from error
 
     def floats(self, name: str) -> NDArray[np.float32]:
         """Return a tensor of 32-bit numbers, flat. Raises UnreadableWeights."""
-        count, offset = self._found(name)
+        count, offset = self._find_tensor(name)
         return np.frombuffer(self._data, "<f4", count, offset).astype(np.float32)
 
     def blocks(self, name: str, rows: int, columns: int) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:
         """Return a matrix as stored: scales (rows, blocks) and halves (rows, blocks, 16). Raises UnreadableWeights."""
-        _, offset = self._found(name)
+        _, offset = self._find_tensor(name)
         stored = np.frombuffer(self._data, _STORED, rows * columns // WEIGHTS_PER_BLOCK, offset)
         blocks = stored.reshape(rows, columns // WEIGHTS_PER_BLOCK)
         return blocks["scale"], blocks["halves"]
 
-    def _found(self, name: str) -> tuple[int, int]:
+    def _find_tensor(self, name: str) -> tuple[int, int]:
         if name not in self._tensors:
             raise UnreadableWeights(f"it has no tensor {name}")
         return self._tensors[name]
 
-    def _take(self, form: str) -> tuple[int, ...]:
+    def _unpack(self, form: str) -> tuple[int, ...]:
         found = struct.unpack_from(form, self._data, self._at)
         self._at += struct.calcsize(form)
         return found
@@ -99,9 +99,9 @@ class EncoderWeights:
         self._at += found.nbytes
         return found
 
-    def _vocabulary(self) -> Vocabulary:
-        count, begin, end, _, unknown = self._take("<5i")
-        (length,) = self._take("<Q")
+    def _vocabulary(self) -> TokenVocabulary:
+        count, begin, end, _, unknown = self._unpack("<5i")
+        (length,) = self._unpack("<Q")
         ends = self._array("<u4", count + 1).astype(np.int64)
         shares = self._array("<f4", count)
         letters = self._array("u1", length)
@@ -110,21 +110,21 @@ class EncoderWeights:
         text = letters.tobytes().decode()
         bounds: list[int] = begun[ends].tolist()
         pieces = [text[start:stop] for start, stop in pairwise(bounds)]
-        return Vocabulary(pieces, shares.tolist(), begin, end, unknown, self._plain())
+        return TokenVocabulary(pieces, shares.tolist(), begin, end, unknown, self._read_char_map())
 
-    def _plain(self) -> dict[int, str]:
-        _, length = self._take("<iI")
+    def _read_char_map(self) -> dict[int, str]:
+        _, length = self._unpack("<iI")
         stop, found = self._at + length, dict[int, str]()
         while self._at < stop:
-            letter, count = self._take("<IB")
-            found[letter] = "".join(map(chr, self._take(f"<{count}I")))
+            letter, count = self._unpack("<IB")
+            found[letter] = "".join(map(chr, self._unpack(f"<{count}I")))
         return found
 
     def _tensor(self) -> tuple[str, tuple[int, int]]:
-        (length,) = self._take("<H")
+        (length,) = self._unpack("<H")
         name = bytes(self._data[self._at : self._at + length]).decode()
         self._at += length
-        _, count, offset, size = self._take("<BIQQ")
+        _, count, offset, size = self._unpack("<BIQQ")
         if offset + size > len(self._data):
             raise ValueError(f"{name} is not whole")
         return name, (count, offset)

@@ -26,13 +26,13 @@ _HUES = (
 def main_colors(image: Image.Image) -> list[tuple[str, float]]:
     """Return the colors with their shares, the largest first."""
     small = image.resize((SAMPLE_SIDE_PX, SAMPLE_SIDE_PX), Image.Resampling.BOX, reducing_gap=2.0)
-    names = _named(np.asarray(small).reshape(-1, 3).astype(np.float32) / np.float32(255))
+    names = _name_colors(np.asarray(small).reshape(-1, 3).astype(np.float32) / np.float32(255))
     found, counts = np.unique(names, return_counts=True)
     shares = sorted(zip(map(str, found), (counts / len(names)).tolist(), strict=True), key=lambda each: -each[1])
     return [(name, share) for name, share in shares if share >= MIN_SHARE][:MAX_COLORS]
 
 
-def _named(pixels: NDArray[np.float32]) -> NDArray[np.str_]:
+def _name_colors(pixels: NDArray[np.float32]) -> NDArray[np.str_]:
     high, low = pixels.max(1), pixels.min(1)
     spread = high - low
     light, strength = (high + low) / 2, spread / np.maximum(high, 1e-6)

@@ -36,11 +36,11 @@ FORMAT_NAMES = {
 
 def describe(image: Image.Image, source: SourceFile, after: int, lines: int, network: Path | None) -> Iterator[Page]:
     """Yield the pages after the photo itself, on which OCR found `lines` lines: its description and location."""
-    noted = read_metadata(image.info.get("exif", b""))
+    metadata = read_metadata(image.info.get("exif", b""))
     number = after + 1
-    yield _page(number, DESCRIPTION, list(_told(image, source, noted, lines, network)))
-    if noted.place is not None:
-        north, east = noted.place
+    yield _page(number, DESCRIPTION, list(_describe(image, source, metadata, lines, network)))
+    if metadata.place is not None:
+        north, east = metadata.place
         place = f"{abs(north):.5f}° {'N' if north >= 0 else 'S'}, {abs(east):.5f}° {'E' if east >= 0 else 'W'}"
         yield _page(number + 1, PLACE, [f"The file says that the picture was taken at {place}."])
 
@@ -50,16 +50,16 @@ def count_pages(image: Image.Image) -> int:
     return 1 + (read_metadata(image.info.get("exif", b"")).place is not None)
 
 
-def _told(
-    image: Image.Image, source: SourceFile, noted: PhotoMetadata, lines: int, network: Path | None
+def _describe(
+    image: Image.Image, source: SourceFile, metadata: PhotoMetadata, lines: int, network: Path | None
 ) -> Iterator[str]:
     wide, high = image.size
     kind = FORMAT_NAMES[source.media]
     size = "an SVG" if kind == "SVG" else f"a picture of {wide:,} × {high:,} pixels ({kind})"
     yield f"{source.name} is {size}."
-    if noted.taken is not None or noted.camera:
-        when = f" on {_moment(noted.taken)}" if noted.taken is not None else ""
-        camera = f" with a camera that calls itself {noted.camera}" if noted.camera else ""
+    if metadata.taken is not None or metadata.camera:
+        when = f" on {_moment(metadata.taken)}" if metadata.taken is not None else ""
+        camera = f" with a camera that calls itself {metadata.camera}" if metadata.camera else ""
         yield f"Its file says that it was taken{when}{camera}."
     small = image.reduce(max(1, max(image.size) // SAMPLE_SIDE_PX))
     shown = label_photo(small, network) if network is not None and network.exists() else []
@@ -67,7 +67,7 @@ def _told(
         yield f"As a whole it looks most like this: {' or '.join(shown)}."
     if named := main_colors(small):
         shares = [f"{name} ({share:.0%})" for name, share in named]
-        yield f"Its main {'colours are' if len(shares) > 1 else 'colour is'} {_listed(shares)}."
+        yield f"Its main {'colours are' if len(shares) > 1 else 'colour is'} {_join_words(shares)}."
     for code, text in read_codes(small):
         yield f"A {code} in it says: {text}"
     yield f"It has {lines:,} line{'' if lines == 1 else 's'} of text." if lines else "No text was found in it."
@@ -83,5 +83,5 @@ def _moment(moment: datetime) -> str:
     return f"{moment.day} {moment:%B %Y} at {moment:%H:%M}"
 
 
-def _listed(parts: list[str]) -> str:
+def _join_words(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -33,7 +33,7 @@ def count_pages(source: SourceFile) -> int:
     """Return the number of pages. Only TIFF has more than one."""
     if source.media != "image/tiff":
         return 1
-    with _pillow(source) as image:
+    with _open_pillow(source) as image:
         return getattr(image, "n_frames", 1)
 
 
@@ -42,28 +42,28 @@ def open_page(source: SourceFile, number: int) -> Image.Image:
     if number > 1 and source.media != "image/tiff":
         raise Rejected(f"{source.name} has no page {number}.", "missing")
     if source.media == "image/heic":
-        return _heic(source)
+        return _open_heic(source)
     if source.media == "image/svg+xml":
-        return _drawing(source)
-    with _pillow(source) as image:
+        return _open_svg(source)
+    with _open_pillow(source) as image:
         try:
             image.seek(number - 1)
         except EOFError as error:
             raise Rejected(f"{source.name} has no page {number}.", "missing") from error
-        _check(image.width, image.height, source)
+        _check_size(image.width, image.height, source)
         try:
             image.load()
         except _BROKEN as error:
             raise damaged_file(source.name) from error
-        exif = _exif(image)
-        seen = _plain(_upright(image))
+        exif = _read_exif(image)
+        seen = _to_rgb(_rotate_upright(image))
         if "dpi" in image.info:
             seen.info["dpi"] = image.info["dpi"]
         seen.info["exif"] = exif
         return seen
 
 
-def _exif(image: Image.Image) -> bytes:
+def _read_exif(image: Image.Image) -> bytes:
     """Return the Exif block as in a TIFF; empty where it is damaged, since the picture isn't."""
     try:
         return image.getexif().tobytes() if image.format == "TIFF" else image.info.get("exif", b"")
@@ -71,39 +71,39 @@ def _exif(image: Image.Image) -> bytes:
         return b""
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _rotate_upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
     except (*_BROKEN, struct.error):
         return image
 
 
-def _pillow(source: SourceFile) -> Image.Image:
-    Image.MAX_IMAGE_PIXELS = None  # `_check` bounds them, with a sentence
+def _open_pillow(source: SourceFile) -> Image.Image:
+    Image.MAX_IMAGE_PIXELS = None  # `_check_size` bounds them, with a sentence
     try:
         image = Image.open(source.path)
     except _BROKEN as error:
         raise damaged_file(source.name) from error
-    _check(image.width, image.height, source)
+    _check_size(image.width, image.height, source)
     return image
 
 
-def _heic(source: SourceFile) -> Image.Image:
+def _open_heic(source: SourceFile) -> Image.Image:
     """Return a HEIC photo, turned as its container says; its Exif orientation doesn't apply."""
     import pi_heif  # pyright: ignore[reportMissingTypeStubs]
 
     try:
         photo = pi_heif.open_heif(source.path, convert_hdr_to_8bit=True)
-        _check(*photo.size, source)
+        _check_size(*photo.size, source)
         image = photo.to_pillow()
     except _BROKEN as error:
         raise damaged_file(source.name) from error
-    seen = _plain(image)
+    seen = _to_rgb(image)
     seen.info["exif"] = image.info.get("exif") or b""
     return seen
 
 
-def _drawing(source: SourceFile) -> Image.Image:
+def _open_svg(source: SourceFile) -> Image.Image:
     size = source.path.stat().st_size
     if size > svg.MAX_SVG_BYTES:
         raise Rejected(
@@ -118,19 +118,19 @@ def _drawing(source: SourceFile) -> Image.Image:
         ) from error
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image) -> Image.Image:
     """Return eight bits each of red, green and blue, on a white background."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         paper = Image.new("RGBA", image.size, "white")
         seen = Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
     else:
-        seen = _eight_bits(image).convert("RGB")
+        seen = _to_eight_bits(image).convert("RGB")
     if image.mode in ("RGB", "RGBA") and image.info.get("icc_profile"):
         seen.info["icc_profile"] = image.info["icc_profile"]
-    return _in_srgb(seen)
+    return _to_srgb(seen)
 
 
-def _in_srgb(image: Image.Image) -> Image.Image:
+def _to_srgb(image: Image.Image) -> Image.Image:
     """Convert the picture to sRGB; leave it as it is if its profile is wrong."""
     profile = image.info.pop("icc_profile", None)
     if not profile or b"sRGB" in profile:
@@ -146,7 +146,7 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     return seen
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _to_eight_bits(image: Image.Image) -> Image.Image:
     """Reduce a picture with more than eight bits per channel, of which Pillow would keep the lowest."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return image
@@ -155,7 +155,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(((values - low) / max(1e-9, high - low) * 255).astype(np.uint8))
 
 
-def _check(wide: int, high: int, source: SourceFile) -> None:
+def _check_size(wide: int, high: int, source: SourceFile) -> None:
     if wide * high > source.limits.pixels:
         raise Rejected(
             f"{source.name} has {wide * high / 1e6:,.0f} million pixels and the limit is "

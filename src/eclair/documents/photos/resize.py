@@ -27,16 +27,16 @@ def prepare(source: SourceFile, side: int) -> Prepared:
     image = open_page(source, 1)
     with source.path.open("rb") as file:
         reveals = read_metadata(image.info.get("exif", b""), file.read()).reveals
-    image = _fitting(image, side)
-    data, media = _written(image, "JPEG", quality=JPEG_QUALITY, subsampling=0), "image/jpeg"
+    image = _fit(image, side)
+    data, media = _encode(image, "JPEG", quality=JPEG_QUALITY, subsampling=0), "image/jpeg"
     if source.media in SHARP_EDGED_TYPES:
-        png = _written(image, "PNG", optimize=False)
+        png = _encode(image, "PNG", optimize=False)
         if len(png) <= MAX_PNG_TO_JPEG_RATIO * len(data):
             data, media = png, "image/png"
     return Prepared(media, image.width, image.height, reveals, data)
 
 
-def _fitting(image: Image.Image, side: int) -> Image.Image:
+def _fit(image: Image.Image, side: int) -> Image.Image:
     scale = min(1.0, side / max(image.size))
     size = tuple(max(1, round(length * scale)) for length in image.size)
     if size != image.size:
@@ -48,7 +48,7 @@ def _fitting(image: Image.Image, side: int) -> Image.Image:
     return image
 
 
-def _written(image: Image.Image, form: str, **how: object) -> bytes:
+def _encode(image: Image.Image, form: str, **how: object) -> bytes:
     bare = Image.new("RGB", image.size)
     bare.paste(image)
     out = io.BytesIO()

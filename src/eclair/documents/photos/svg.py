@@ -17,7 +17,7 @@ RENDERED_SIDE_PX = 2048
 
 MAX_SVG_BYTES = 32 << 20
 
-_WITHIN = re.compile(r"\s*(?:#|data:image/(?:png|jpe?g|gif|webp)[;,])", re.IGNORECASE)
+_LOCAL_REFERENCE = re.compile(r"\s*(?:#|data:image/(?:png|jpe?g|gif|webp)[;,])", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:px|pt|pc|mm|cm|in)?\s*")
 
 
@@ -36,7 +36,7 @@ def render_svg(data: bytes) -> Image.Image:
         raise UnreadableSvg("it is no SVG")
     for element in root.iter(etree.Element):
         for name, value in [*element.attrib.items()]:
-            if etree.QName(name).localname == "href" and not _WITHIN.match(value):
+            if etree.QName(name).localname == "href" and not _LOCAL_REFERENCE.match(value):
                 del element.attrib[name]
     wide, high = _sides(root)
     size = (RENDERED_SIDE_PX, None) if wide >= high else (None, RENDERED_SIDE_PX)

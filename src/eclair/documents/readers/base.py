@@ -75,7 +75,7 @@ class ContentPart:
 
 
 @dataclass(frozen=True, slots=True)
-class PageBreak:
+class NewPage:
     """The next page begins here."""
 
 
@@ -83,10 +83,10 @@ def clean(text: str) -> str:
     """Return valid Unicode without NUL, lone surrogates and terminal control characters."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _UNCLEAN.sub(_replaced, text) if _UNCLEAN.search(text) else text
+    return _UNCLEAN.sub(_replacement, text) if _UNCLEAN.search(text) else text
 
 
-def _replaced(found: re.Match[str]) -> str:
+def _replacement(found: re.Match[str]) -> str:
     char = found.group()
     if char in "\x0b\x0c\x85\u2028\u2029":
         return "\n"
@@ -121,20 +121,20 @@ class PageBuilder:
         return Page(number, "\n".join(self.text), tuple(self.blocks), label=label)
 
 
-def paginate(parts: Iterable[ContentPart | PageBreak], *, cut: bool = True) -> Iterator[Page]:
-    """Yield pages of the parts, numbered from 1: at each `PageBreak` and, with `cut`, wherever a page is full.
+def paginate(parts: Iterable[ContentPart | NewPage], *, cut: bool = True) -> Iterator[Page]:
+    """Yield pages of the parts, numbered from 1: at each `NewPage` and, with `cut`, wherever a page is full.
 
     With `cut` the file has no pages of its own. A file without text has one empty page.
     """
     number, label, sheet = 0, "" if cut else None, PageBuilder()
     for part in parts:
-        if isinstance(part, PageBreak):
+        if isinstance(part, NewPage):
             if sheet.blocks:
                 number += 1
                 yield sheet.page(number, label)
                 sheet = PageBuilder()
             continue
-        for piece in _pieces(part):
+        for piece in _page_sized(part):
             if sheet.length + len(piece.text) > MAX_PAGE_CHARS or (cut and sheet.length >= PAGE_TARGET_CHARS):
                 number += 1
                 yield sheet.page(number, label)
@@ -144,7 +144,7 @@ def paginate(parts: Iterable[ContentPart | PageBreak], *, cut: bool = True) -> I
         yield sheet.page(number + 1, label)
 
 
-def _pieces(part: ContentPart) -> Iterator[ContentPart]:
+def _page_sized(part: ContentPart) -> Iterator[ContentPart]:
     """Clean a part and cut it into pieces that fit a page each; none if nothing is left."""
     text = clean(part.text).strip("\n")
     if part.kind != "code":

@@ -9,6 +9,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from eclair.documents.readers.base import ContentPart, Opened, PageBuilder, Piece, SourceFile, single_line
 from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
@@ -39,14 +40,14 @@ def read(source: SourceFile) -> Iterator[Piece]:
     with source.path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     coding = detect_encoding(head) or "utf-8"
-    mark = _separator(head.decode(coding, "replace"), source)
+    separator = _separator(head.decode(coding, "replace"), source)
     with source.path.open(encoding=coding, errors="replace", newline="") as file:
-        yield from sheet_pages(_rows(file, mark), "", 0)
+        yield from sheet_pages(_rows(file, separator), "", 0)
 
 
-def _rows(file: Iterable[str], mark: str) -> Iterator[SheetRow]:
+def _rows(file: Iterable[str], separator: str) -> Iterator[SheetRow]:
     lines = (text.replace("\0", "") for text in file)
-    for number, cells in enumerate(csv.reader(lines, delimiter=mark), 1):
+    for number, cells in enumerate(csv.reader(lines, delimiter=separator), 1):
         yield SheetRow(number, [single_line(cell) for cell in cells])
 
 
@@ -58,8 +59,8 @@ def _separator(head: str, source: SourceFile) -> str:
     if len(rows) > 1 and len(head) >= HEAD_BYTES // 4:
         rows.pop()
 
-    def alike(mark: str) -> tuple[int, int]:
-        counts = [len(cells) for cells in csv.reader(rows, delimiter=mark)]
+    def alike(separator: str) -> tuple[int, int]:
+        counts = [len(cells) for cells in csv.reader(rows, delimiter=separator)]
         usual = max(set(counts), key=counts.count) if counts else 1
         return (counts.count(usual) if usual > 1 else 0, usual)
 
@@ -74,41 +75,36 @@ def sheet_pages(rows: Iterator[SheetRow], name: str | None, before: int) -> Iter
             first.append(row)
         if len(first) >= MAX_HEADER_SEARCH_ROWS:
             break
-    titles, names, rest = _headed(first)
-    page = _fresh(name)
+    titles, names, rest = _split_header(first)
+    page = _new_page(name)
     number, count = before, 0
     for row in titles:
         page.add(ContentPart("paragraph", " ".join(filter(None, row.cells)), ref=_ref(row)))
     if names is not None and not rest:
         page.add(ContentPart("row", "; ".join(filter(None, names.cells)), ref=_ref(names)))
     heads = names.cells if names is not None else []
-    for row in _chained(rest, rows):
-        text = _text(row, heads)
+    for row in chain(rest, rows):
+        text = _row_text(row, heads)
         if not text:
             continue
         if count >= ROWS_PER_PAGE or page.length > MAX_PAGE_CHARS:
             number += 1
             yield page.page(number, name)
-            page, count = _fresh(name), 0
+            page, count = _new_page(name), 0
         page.add(ContentPart("row", text, ref=_ref(row)))
         count += 1
     if page.length > (len(name) + 1 if name else 0) or (number == before == 0):
         yield page.page(number + 1, name)
 
 
-def _fresh(name: str | None) -> PageBuilder:
+def _new_page(name: str | None) -> PageBuilder:
     page = PageBuilder()
     if name and (title := single_line(name)):
         page.add(ContentPart("heading", title, 1))
     return page
 
 
-def _chained(first: list[SheetRow], rest: Iterator[SheetRow]) -> Iterator[SheetRow]:
-    yield from first
-    yield from rest
-
-
-def _headed(rows: list[SheetRow]) -> tuple[list[SheetRow], SheetRow | None, list[SheetRow]]:
+def _split_header(rows: list[SheetRow]) -> tuple[list[SheetRow], SheetRow | None, list[SheetRow]]:
     """Split rows into lines above the table, the header row if there is one, and the rows below."""
     for at, row in enumerate(rows):
         cells = [cell for cell in row.cells if cell]
@@ -119,13 +115,13 @@ def _headed(rows: list[SheetRow]) -> tuple[list[SheetRow], SheetRow | None, list
     return [], None, rows
 
 
-def _text(row: SheetRow, heads: list[str]) -> str:
-    said: list[str] = []
+def _row_text(row: SheetRow, heads: list[str]) -> str:
+    pairs: list[str] = []
     for at, cell in enumerate(row.cells):
         if cell:
             head = heads[at] if at < len(heads) and heads[at] else column_letters(at + 1)
-            said.append(f"{head}: {cell}")
-    return "; ".join(said)
+            pairs.append(f"{head}: {cell}")
+    return "; ".join(pairs)
 
 
 def _ref(row: SheetRow) -> str:

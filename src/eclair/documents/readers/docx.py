@@ -12,8 +12,8 @@ from zipfile import ZipFile
 
 from eclair.documents.readers.base import (
     ContentPart,
+    NewPage,
     Opened,
-    PageBreak,
     Piece,
     SourceFile,
     collapse_spaces,
@@ -57,7 +57,7 @@ def read(source: SourceFile) -> Iterator[Piece]:
             raise damaged_file(source.name)
         document = _Document(archive, names, source)
         parts = list(document.parts())
-    paged = any(isinstance(part, PageBreak) for part in parts)
+    paged = any(isinstance(part, NewPage) for part in parts)
     yield from paginate(parts, cut=not paged)
 
 
@@ -70,10 +70,10 @@ class _Document:
         self._styles = _styles(part("styles"))
         self._levels = _levels(part("numbering"))
         self._notes = {kind: _notes(part(f"{kind}s"), kind) for kind in ("footnote", "endnote")}
-        self._told: list[str] = []
+        self._note_lines: list[str] = []
         self._counts: dict[str, list[int]] = {}
 
-    def parts(self) -> Iterator[ContentPart | PageBreak]:
+    def parts(self) -> Iterator[ContentPart | NewPage]:
         body = self._body.find(W + "body")
         items: list[str] = []
         for element in _children(body) if body is not None else ():
@@ -83,17 +83,17 @@ class _Document:
             elif element.tag == W + "p":
                 yield from self._paragraph(element, items)
         yield from _list(items)
-        if self._told:
-            yield ContentPart("paragraph", "\n".join(self._told))
+        if self._note_lines:
+            yield ContentPart("paragraph", "\n".join(self._note_lines))
 
-    def _paragraph(self, element: Element, items: list[str]) -> Iterator[ContentPart | PageBreak]:
+    def _paragraph(self, element: Element, items: list[str]) -> Iterator[ContentPart | NewPage]:
         pieces = self._text(element).split(PAGE_BREAK)
         level = self._heading(element)
         mark = self._mark(element) if any(piece.strip() for piece in pieces) else ""
         for number, piece in enumerate(pieces):
             if number:
                 yield from _list(items)
-                yield PageBreak()
+                yield NewPage()
             text = single_line(piece) if level else collapse_spaces(piece)
             if not text:
                 continue
@@ -142,7 +142,7 @@ class _Document:
             return indent + "• "
         text = level.text
         for at in range(depth + 1):
-            text = text.replace(f"%{at + 1}", _counted(counts[at] or levels[at].start, levels[at].form))
+            text = text.replace(f"%{at + 1}", _format_number(counts[at] or levels[at].start, levels[at].form))
         return f"{indent}{text} "
 
     def _rows(self, element: Element) -> Iterator[list[str]]:
@@ -193,8 +193,8 @@ class _Document:
     def _note(self, kind: str, element: Element, words: list[str]) -> None:
         text = self._notes[kind].get(element.get(W + "id", ""))
         if text:
-            self._told.append(f"[{len(self._told) + 1}] {text}")
-            words.append(f" [{len(self._told)}]")
+            self._note_lines.append(f"[{len(self._note_lines) + 1}] {text}")
+            words.append(f" [{len(self._note_lines)}]")
 
 
 def _children(element: Element) -> Iterator[Element]:
@@ -283,7 +283,7 @@ def _notes(root: Element | None, kind: str) -> dict[str, str]:
     }
 
 
-def _counted(number: int, form: str) -> str:
+def _format_number(number: int, form: str) -> str:
     match form:
         case "lowerLetter" | "upperLetter":
             letters = chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 % 4 + 1)

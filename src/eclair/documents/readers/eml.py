@@ -28,7 +28,7 @@ def read(source: SourceFile) -> Iterator[Piece]:
         number = page.number
         yield page
     for part in message.iter_attachments():
-        for piece in _attached(part, source, number):
+        for piece in _read_attachment(part, source, number):
             if isinstance(piece, Page):
                 number = piece.number
             yield piece
@@ -64,7 +64,7 @@ def _content(part: MIMEPart) -> str:
         return data.decode("utf-8", "replace")
 
 
-def _attached(part: MIMEPart, source: SourceFile, before: int) -> Iterator[Piece]:
+def _read_attachment(part: MIMEPart, source: SourceFile, before: int) -> Iterator[Piece]:
     name = display_name(single_line(part.get_filename() or "attachment"))
     if source.depth >= source.limits.nesting:
         yield Remarked(f"{name} in {source.name} lies too deep in it and was not read; send it by itself.")

@@ -10,8 +10,8 @@ from zipfile import ZipFile
 from eclair.documents.readers import html
 from eclair.documents.readers.base import (
     ContentPart,
+    NewPage,
     Opened,
-    PageBreak,
     Piece,
     Remarked,
     SourceFile,
@@ -51,7 +51,7 @@ def _chapters(archive: ZipFile, source: SourceFile) -> list[str]:
     return [places[name] for item in package.iter(_PACKAGE + "itemref") if (name := item.get("idref", "")) in places]
 
 
-def _parts(archive: ZipFile, chapters: list[str], source: SourceFile) -> Iterator[ContentPart | PageBreak]:
+def _parts(archive: ZipFile, chapters: list[str], source: SourceFile) -> Iterator[ContentPart | NewPage]:
     for chapter in chapters:
-        yield PageBreak()
+        yield NewPage()
         yield from html.visible_parts(iter([read_zipped(archive, chapter, source).decode("utf-8", "replace")]))

@@ -30,7 +30,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"BM", "image/bmp"),
 )
 _RTF = b"{\\rtf"
-_FOREIGN: tuple[tuple[bytes, str], ...] = (
+_UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it and send the files in it"),
     (b"Rar!", "a RAR archive; unpack it and send the files in it"),
     (b"\x1f\x8b", "a gzip archive; unpack it and send the files in it"),
@@ -65,7 +65,7 @@ _SVG = re.compile(
     rb"<(?:\w+:)?svg[\s>]",
     re.S,
 )
-_ENDINGS = {
+_EXTENSIONS = {
     ".csv": "text/csv",
     ".tsv": "text/tab-separated-values",
     ".tab": "text/tab-separated-values",
@@ -94,17 +94,17 @@ def sniff(path: Path, name: str) -> str:
         head = file.read(HEAD_BYTES)
     if not head.strip(b"\0 \t\r\n"):
         raise Rejected(f"{name} is empty; send one with something in it.")
-    if (picture := _picture(head)) is not None:
+    if (picture := _image_type(head)) is not None:
         return picture
     if head.startswith(_RTF):
         return "application/rtf"
     if b"%PDF-" in head[:1024]:
         return "application/pdf"
     if head[:4] in (b"PK\3\4", b"PK\5\6"):
-        return _zipped(path, name)
+        return _zip_type(path, name)
     if head.startswith(_OLE):
-        return _compound(path, name)
-    for magic, what in _FOREIGN:
+        return _ole_type(path, name)
+    for magic, what in _UNSUPPORTED:
         if head.startswith(magic):
             raise Rejected(f"{name} is {what}.")
     if head[4:8] == b"ftyp":
@@ -112,26 +112,26 @@ def sniff(path: Path, name: str) -> str:
             f"{name} is a film, a sound recording or a picture of a kind that is not read; "
             "save a picture as PNG or JPEG and send that."
         )
-    return _text(head, name)
+    return _text_type(head, name)
 
 
 def image_type(path: Path) -> str | None:
     """Return the type of a picture by its first bytes; None for other files."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    return _picture(head) or ("image/svg+xml" if _SVG.match(head.removeprefix(codecs.BOM_UTF8)) else None)
+    return _image_type(head) or ("image/svg+xml" if _SVG.match(head.removeprefix(codecs.BOM_UTF8)) else None)
 
 
-def _picture(head: bytes) -> str | None:
+def _image_type(head: bytes) -> str | None:
     for magic, media in _MAGIC:
         if head.startswith(magic) and (media != "image/bmp" or head[6:10] == b"\0\0\0\0"):
             return media
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
-    return _boxed(head) if head[4:8] == b"ftyp" else None
+    return _iso_media_type(head) if head[4:8] == b"ftyp" else None
 
 
-def _boxed(head: bytes) -> str | None:
+def _iso_media_type(head: bytes) -> str | None:
     """Detect pictures in an ISO media container; its brands tell the codec."""
     brands = {head[8:12], *(head[at : at + 4] for at in range(16, min(int.from_bytes(head[:4]), 256), 4))}
     if brands & {b"avif", b"avis"}:
@@ -141,7 +141,7 @@ def _boxed(head: bytes) -> str | None:
     return None
 
 
-def _zipped(path: Path, name: str) -> str:
+def _zip_type(path: Path, name: str) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
@@ -159,7 +159,7 @@ def _zipped(path: Path, name: str) -> str:
     return "application/zip"
 
 
-def _compound(path: Path, name: str) -> str:
+def _ole_type(path: Path, name: str) -> str:
     """Detect older Office files by the directory of their compound file."""
     with path.open("rb") as file:
         data = file.read(64 << 20)
@@ -171,8 +171,8 @@ def _compound(path: Path, name: str) -> str:
     raise Rejected(f"{name} is of a kind that is not read; save it as PDF or DOCX and send that.")
 
 
-def _text(head: bytes, name: str) -> str:
-    ending = Path(name).suffix.lower()
+def _text_type(head: bytes, name: str) -> str:
+    extension = Path(name).suffix.lower()
     coding = detect_encoding(head)
     if coding is None:
         raise Rejected(f"{name} is no document that is read here; save it as PDF, DOCX or text and send that.")
@@ -186,16 +186,16 @@ def _text(head: bytes, name: str) -> str:
         return "message/rfc822"
     if plain.lstrip().startswith(b"<?xml"):
         return "application/xml"
-    if ending == ".eml" or (ending in (".html", ".htm", ".xhtml") and b"<" not in plain):
+    if extension == ".eml" or (extension in (".html", ".htm", ".xhtml") and b"<" not in plain):
         return "text/plain"
-    if _CODE.fullmatch(ending):
+    if _CODE.fullmatch(extension):
         return "text/x-code"
-    if ending in _ENDINGS:
-        return _ENDINGS[ending]
-    return "text/csv" if _columns(plain.decode("utf-8", "replace")) else "text/plain"
+    if extension in _EXTENSIONS:
+        return _EXTENSIONS[extension]
+    return "text/csv" if _looks_like_csv(plain.decode("utf-8", "replace")) else "text/plain"
 
 
-def _columns(text: str) -> bool:
+def _looks_like_csv(text: str) -> bool:
     """Return whether the first lines have the same number of separators, at least three."""
     rows = text.splitlines()[:20]
     if len(text) >= HEAD_BYTES // 2:
@@ -222,10 +222,10 @@ def detect_encoding(head: bytes) -> str | None:
         return None
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(head)
     broken = text.count("\ufffd")
-    return "utf-8" if broken == 0 or broken < sum(char > "\x7f" for char in text) / 2 else _older(head)
+    return "utf-8" if broken == 0 or broken < sum(char > "\x7f" for char in text) / 2 else _legacy_encoding(head)
 
 
-def _older(head: bytes) -> str:
+def _legacy_encoding(head: bytes) -> str:
     from charset_normalizer import from_bytes
 
     letters = bytes(byte for byte in head if byte >= 128)

@@ -109,11 +109,11 @@ class VisibleText(HTMLParser):
                 self._kind, self._level = "heading", int(tag[1])
             case "li":
                 self._end_block()
-                self._item(dict(attrs))
+                self._begin_item(dict(attrs))
             case "ul" | "ol":
                 self._end_block()
                 if len(self._lists) < MAX_NESTING:
-                    self._lists.append(_whole(dict(attrs).get("start"), 1) - 1 if tag == "ol" else None)
+                    self._lists.append(_parse_int(dict(attrs).get("start"), 1) - 1 if tag == "ol" else None)
             case _ if BLOCK_TAGS.fullmatch(tag):
                 self._end_block()
             case _:
@@ -152,10 +152,10 @@ class VisibleText(HTMLParser):
             return
         self._text.append(data if self._kind == "code" else data.replace("\n", " "))
 
-    def _item(self, attributes: dict[str, str | None]) -> None:
+    def _begin_item(self, attributes: dict[str, str | None]) -> None:
         mark = "• "
         if self._lists and (number := self._lists[-1]) is not None:
-            self._lists[-1] = number = _whole(attributes.get("value"), number + 1)
+            self._lists[-1] = number = _parse_int(attributes.get("value"), number + 1)
             mark = f"{number}. "
         self._text.append("\0" + "  " * max(0, len(self._lists) - 1) + mark)  # a NUL is never in cleaned text
 
@@ -193,5 +193,5 @@ class VisibleText(HTMLParser):
             self._found += [ContentPart("paragraph", cell) for row in rows for cell in row if cell]
 
 
-def _whole(value: str | None, otherwise: int) -> int:
+def _parse_int(value: str | None, otherwise: int) -> int:
     return int(value) if value and value.isascii() and value.isdigit() and len(value) < 9 else otherwise

@@ -37,9 +37,9 @@ def read(source: SourceFile) -> Iterator[Piece]:
                 raise
             yield Remarked(f"Page {number} of {source.name} is damaged and was not read.")
             continue
-        drawn = _drawn(image, number)
-        blocks.learn(drawn)
-        yield blocks.page(drawn)
+        page = _recognize_page(image, number)
+        blocks.learn(page)
+        yield blocks.page(page)
 
 
 def _photo(source: SourceFile) -> Iterator[Piece]:
@@ -48,14 +48,14 @@ def _photo(source: SourceFile) -> Iterator[Piece]:
     from eclair.documents.photos import describe
 
     yield Opened(source.media, 1 + describe.count_pages(image))
-    blocks, drawn = PageComposer(), _drawn(image, 1)
-    blocks.learn(drawn)
-    yield blocks.page(drawn)
-    lines = sum(sum(map(str.isalnum, line.text)) >= MIN_LINE_CHARS for line in drawn.lines)
+    blocks, page = PageComposer(), _recognize_page(image, 1)
+    blocks.learn(page)
+    yield blocks.page(page)
+    lines = sum(sum(map(str.isalnum, line.text)) >= MIN_LINE_CHARS for line in page.lines)
     yield from describe.describe(image, source, 1, lines, source.labels)
 
 
-def _drawn(image: Image.Image, number: int) -> PageLines:
+def _recognize_page(image: Image.Image, number: int) -> PageLines:
     """Return the lines of text in a picture, and their positions on its sheet."""
     from eclair.documents.ocr import read_lines  # what OCR takes is loaded when it is needed
 

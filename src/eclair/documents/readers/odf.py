@@ -11,8 +11,8 @@ from xml.etree.ElementTree import Element
 
 from eclair.documents.readers.base import (
     ContentPart,
+    NewPage,
     Opened,
-    PageBreak,
     Piece,
     SourceFile,
     collapse_spaces,
@@ -62,7 +62,7 @@ def read(source: SourceFile) -> Iterator[Piece]:
         case media:
             yield Opened(media, None)
             parts = list(_Text(content).parts(body[0]))
-            yield from paginate(parts, cut=not any(isinstance(part, PageBreak) for part in parts))
+            yield from paginate(parts, cut=not any(isinstance(part, NewPage) for part in parts))
 
 
 class _Text:
@@ -76,34 +76,34 @@ class _Text:
         }
         self._notes: list[str] = []
 
-    def parts(self, body: Element) -> Iterator[ContentPart | PageBreak]:
+    def parts(self, body: Element) -> Iterator[ContentPart | NewPage]:
         yield from self._parts(body)
         if self._notes:
             yield ContentPart("paragraph", "\n".join(self._notes))
 
-    def _parts(self, element: Element) -> Iterator[ContentPart | PageBreak]:
+    def _parts(self, element: Element) -> Iterator[ContentPart | NewPage]:
         for child in element:
             match child.tag:
                 case tag if tag in (TEXT + "h", TEXT + "p"):
                     if child.get(TEXT + "style-name") in self._breaks:
-                        yield PageBreak()
+                        yield NewPage()
                     yield from self._paragraph(child, heading=tag == TEXT + "h")
                 case tag if tag == TEXT + "list":
                     yield ContentPart("list", "\n".join(self._items(child, 0)))
                 case tag if tag == TABLE + "table":
                     yield table_part(self._row(row) for row in child.iter(TABLE + "table-row"))
                 case tag if tag == TEXT + "soft-page-break":
-                    yield PageBreak()
+                    yield NewPage()
                 case tag if tag in (TEXT + "tracked-changes", TEXT + "sequence-decls", OFFICE + "forms"):
                     pass
                 case _:
                     yield from self._parts(child)
 
-    def _paragraph(self, element: Element, *, heading: bool) -> Iterator[ContentPart | PageBreak]:
+    def _paragraph(self, element: Element, *, heading: bool) -> Iterator[ContentPart | NewPage]:
         level = element.get(TEXT + "outline-level", "1")
-        for number, piece in enumerate(_said(element, self._notes).split(PAGE_BREAK)):
+        for number, piece in enumerate(_paragraph_text(element, self._notes).split(PAGE_BREAK)):
             if number:
-                yield PageBreak()
+                yield NewPage()
             if heading:
                 yield ContentPart("heading", single_line(piece), max(1, min(6, int(level))) if level.isdigit() else 1)
             else:
@@ -115,13 +115,16 @@ class _Text:
             for child in item:
                 if child.tag == TEXT + "list":
                     yield from self._items(child, depth + 1)
-                elif text := single_line(_said(child, self._notes).replace(PAGE_BREAK, " ")):
+                elif text := single_line(_paragraph_text(child, self._notes).replace(PAGE_BREAK, " ")):
                     yield "  " * depth + mark + text
                     mark = ""
 
     def _row(self, row: Element) -> list[str]:
         return [
-            " ".join(single_line(_said(part, self._notes).replace(PAGE_BREAK, " ")) for part in cell.iter(TEXT + "p"))
+            " ".join(
+                single_line(_paragraph_text(part, self._notes).replace(PAGE_BREAK, " "))
+                for part in cell.iter(TEXT + "p")
+            )
             for cell in row
             if cell.tag == TABLE + "table-cell"
         ]
@@ -130,7 +133,7 @@ class _Text:
 _FO_BREAK = "{urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0}break-before"
 
 
-def _said(element: Element, notes: list[str]) -> str:
+def _paragraph_text(element: Element, notes: list[str]) -> str:
     """Return a paragraph's text, with a form feed where a page ends; its notes are collected."""
     words: list[str] = []
     _collect(element, words, notes)
@@ -153,7 +156,7 @@ def _collect(element: Element, words: list[str], notes: list[str]) -> None:
             case tag if tag == TEXT + "note":
                 body = child.find(TEXT + "note-body")
                 if body is not None:
-                    notes.append(f"[{len(notes) + 1}] {single_line(_said(body, []))}")
+                    notes.append(f"[{len(notes) + 1}] {single_line(_paragraph_text(body, []))}")
                     words.append(f" [{len(notes)}]")
             case tag if tag == OFFICE + "annotation":
                 pass
@@ -165,21 +168,21 @@ def _collect(element: Element, words: list[str], notes: list[str]) -> None:
 
 
 def _slide(slide: Element, number: int) -> Iterator[Page]:
-    parts: list[ContentPart | PageBreak] = []
-    notes: list[ContentPart | PageBreak] = []
+    parts: list[ContentPart | NewPage] = []
+    notes: list[ContentPart | NewPage] = []
     text = _Text(slide)
     for frame in slide:
         if frame.tag == PRESENTATION + "notes":
             notes = list(text.parts(frame))
         elif frame.get(PRESENTATION + "class") == "title":
-            parts.insert(0, ContentPart("heading", single_line(_said(frame, [])), 1))
+            parts.insert(0, ContentPart("heading", single_line(_paragraph_text(frame, [])), 1))
         else:
             parts += text.parts(frame)
     pages = list(paginate([*parts, *notes], cut=False))
-    yield _numbered(pages[0], number)
+    yield _with_number(pages[0], number)
 
 
-def _numbered(page: Page, number: int) -> Page:
+def _with_number(page: Page, number: int) -> Page:
     return Page(number, page.text, page.blocks, label=page.label)
 
 
@@ -221,5 +224,5 @@ def _cell(element: Element) -> _Cell | None:
     repeated = element.get(TABLE + "number-columns-repeated", "1")
     times = int(repeated) if repeated.isdigit() else 1
     date = element.get(OFFICE + "date-value")
-    text = date or single_line(" ".join(_said(part, []) for part in element.findall(TEXT + "p")))
+    text = date or single_line(" ".join(_paragraph_text(part, []) for part in element.findall(TEXT + "p")))
     return _Cell(text.removesuffix("T00:00:00"), times)

@@ -48,7 +48,7 @@ _MONO = re.compile(r"mono|courier|consol|typewriter|cm(?:sl)?tt|menlo|inconsolat
 _STRANGE = re.compile("[\ue000-\uf8ff\ufffd\x00-\x08\x0e-\x1f]")
 
 
-def _light(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
+def _fast_function(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
     """Wrap a pdfium function that takes microseconds, with less overhead than ctypes.
 
     It keeps the GIL and takes a pointer as a number, which saves two thirds of the time.
@@ -57,12 +57,12 @@ def _light(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
 
 
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
-_letter = _light(raw.FPDFText_GetUnicode, ctypes.c_uint, _pointer, _int)
-_box = _light(raw.FPDFText_GetLooseCharBox, _int, _pointer, _int, _pointer)
-_size = _light(raw.FPDFText_GetFontSize, ctypes.c_double, _pointer, _int)
-_weight = _light(raw.FPDFText_GetFontWeight, _int, _pointer, _int)
-_matrix = _light(raw.FPDFText_GetMatrix, _int, _pointer, _int, _pointer)
-_font = _light(raw.FPDFText_GetFontInfo, ctypes.c_ulong, _pointer, _int, _pointer, ctypes.c_ulong, _pointer)
+_letter = _fast_function(raw.FPDFText_GetUnicode, ctypes.c_uint, _pointer, _int)
+_box = _fast_function(raw.FPDFText_GetLooseCharBox, _int, _pointer, _int, _pointer)
+_size = _fast_function(raw.FPDFText_GetFontSize, ctypes.c_double, _pointer, _int)
+_weight = _fast_function(raw.FPDFText_GetFontWeight, _int, _pointer, _int)
+_matrix = _fast_function(raw.FPDFText_GetMatrix, _int, _pointer, _int, _pointer)
+_font = _fast_function(raw.FPDFText_GetFontInfo, ctypes.c_ulong, _pointer, _int, _pointer, ctypes.c_ulong, _pointer)
 
 
 def read(source: SourceFile) -> Iterator[Piece]:
@@ -103,17 +103,19 @@ class _Reading:
         """Yield each page once its neighbors are known, or a notice in its place."""
         waiting = deque[PageLines]()
         near = deque[PageLines](maxlen=2 * FURNITURE_REACH_PAGES + 1)
-        for drawn in self._in_order():
-            if isinstance(drawn, Remarked):
-                yield drawn
+        for page_lines in self._in_order():
+            if isinstance(page_lines, Remarked):
+                yield page_lines
                 continue
-            self._blocks.learn(drawn)
-            waiting.append(drawn)
-            near.append(drawn)
-            while waiting and (waiting[0].number <= drawn.number - FURNITURE_REACH_PAGES or drawn.read == "ocr"):
-                yield self._finished(waiting.popleft(), near)
+            self._blocks.learn(page_lines)
+            waiting.append(page_lines)
+            near.append(page_lines)
+            while waiting and (
+                waiting[0].number <= page_lines.number - FURNITURE_REACH_PAGES or page_lines.read == "ocr"
+            ):
+                yield self._compose(waiting.popleft(), near)
         while waiting:
-            yield self._finished(waiting.popleft(), near)
+            yield self._compose(waiting.popleft(), near)
 
     def _in_order(self) -> Iterator[PageLines | Remarked]:
         """Yield each page with its lines, after a notice if it is damaged.
@@ -124,16 +126,16 @@ class _Reading:
         with ThreadPoolExecutor(1) as ocr:
             for number in range(max(0, self._source.after - FURNITURE_REACH_PAGES) + 1, len(self._document) + 1):
                 try:
-                    ahead.append(self._drawn(number, ocr))
+                    ahead.append(self._read_page(number, ocr))
                 except pdfium.PdfiumError:
                     ahead.append(Remarked(f"Page {number} of {self._source.name} is damaged and was not read."))
                     ahead.append(PageLines(number, [], 612, 792))
-                while ahead and self._due(ahead):
-                    yield self._after_ocr(ahead.popleft())
+                while ahead and self._must_finish(ahead):
+                    yield self._with_ocr_result(ahead.popleft())
             while ahead:
-                yield self._after_ocr(ahead.popleft())
+                yield self._with_ocr_result(ahead.popleft())
 
-    def _due(self, ahead: deque[PageLines | Remarked]) -> bool:
+    def _must_finish(self, ahead: deque[PageLines | Remarked]) -> bool:
         """Return whether the first page ahead must be completed, even if that means waiting."""
         first = ahead[0]
         pending = self._in_ocr.get(first.number) if isinstance(first, PageLines) else None
@@ -144,7 +146,7 @@ class _Reading:
             or len(self._in_ocr) >= MAX_CONCURRENT_OCR_PAGES
         )
 
-    def _after_ocr(self, page: PageLines | Remarked) -> PageLines | Remarked:
+    def _with_ocr_result(self, page: PageLines | Remarked) -> PageLines | Remarked:
         """Return the page with the result of its OCR, once that is there."""
         if isinstance(page, PageLines) and (pending := self._in_ocr.pop(page.number, None)) is not None:
             page.lines, page.quarter = pending.result()
@@ -153,17 +155,17 @@ class _Reading:
                 page.width, page.height = page.height, page.width
         return page
 
-    def _finished(self, page: PageLines, near: deque[PageLines]) -> Piece:
+    def _compose(self, page: PageLines, near: deque[PageLines]) -> Piece:
         mark_furniture(page, [other for other in near if 0 < abs(other.number - page.number) <= FURNITURE_REACH_PAGES])
         return self._blocks.page(page)
 
-    def _drawn(self, number: int, ocr: ThreadPoolExecutor) -> PageLines:
+    def _read_page(self, number: int, ocr: ThreadPoolExecutor) -> PageLines:
         """Return a page with its lines, or without them while it is in OCR."""
         page = self._document[number - 1]
         try:
             width, height = page.get_size()
             label = self._document.get_page_label(number - 1) or None
-            drawn = PageLines(
+            page_lines = PageLines(
                 number,
                 [],
                 round(width, 2),
@@ -175,18 +177,18 @@ class _Reading:
             try:
                 letters = _Letters(page, text)
                 if not (number > self._source.after and _needs_ocr(page, letters.text)):
-                    drawn.lines = letters.lines()
-                    return drawn
+                    page_lines.lines = letters.lines()
+                    return page_lines
             finally:
                 text.close()
-            scale = OCR_DPI / 72 / max(1.0, max(drawn.width, drawn.height) / LARGE_PAGE_PT)
-            self._in_ocr[number] = ocr.submit(_seen, render(page, scale), 1 / scale)
-            return drawn
+            scale = OCR_DPI / 72 / max(1.0, max(page_lines.width, page_lines.height) / LARGE_PAGE_PT)
+            self._in_ocr[number] = ocr.submit(_run_ocr, render(page, scale), 1 / scale)
+            return page_lines
         finally:
             page.close()
 
 
-def _seen(picture: NDArray[np.uint8], scale: float) -> tuple[list[TextLine], int]:
+def _run_ocr(picture: NDArray[np.uint8], scale: float) -> tuple[list[TextLine], int]:
     from eclair.documents.ocr import read_lines  # what OCR takes is loaded when it is needed
 
     return read_lines(picture, scale)
@@ -283,11 +285,11 @@ class _Letters:
         for _ in map(_box, repeat(self._handle), edges, range(begin, begin + 16 * len(edges), 16)):
             pass
         pairs = corners.reshape(-1, 2, 4)
-        return self._placed(
+        return self._to_visible(
             pairs[:, :, 0].min(1), pairs[:, :, 3].min(1), pairs[:, :, 2].max(1), pairs[:, :, 1].max(1)
         ).tolist()
 
-    def _placed(
+    def _to_visible(
         self, left: NDArray[Any], bottom: NDArray[Any], right: NDArray[Any], top: NDArray[Any]
     ) -> NDArray[np.float64]:
         """Convert boxes from the page's coordinates, whose origin is at the bottom, to the visible ones."""

@@ -11,8 +11,8 @@ from markdown_it.token import Token
 from eclair.documents.readers.base import (
     MAX_PAGE_CHARS,
     ContentPart,
+    NewPage,
     Opened,
-    PageBreak,
     Piece,
     SourceFile,
     paginate,
@@ -47,7 +47,7 @@ def read(source: SourceFile) -> Iterator[Piece]:
             yield from paginate(_code(read_lines(source)))
 
 
-def paragraphs(rows: Iterator[str]) -> Iterator[ContentPart | PageBreak]:
+def paragraphs(rows: Iterator[str]) -> Iterator[ContentPart | NewPage]:
     """Yield blocks between empty lines; a form feed ends a page.
 
     Line breaks are kept: nobody knows which of them a program inserted.
@@ -58,7 +58,7 @@ def paragraphs(rows: Iterator[str]) -> Iterator[ContentPart | PageBreak]:
         if "\f" in row:
             before, _, row = row.rpartition("\f")
             yield from _paragraph([*block, before.replace("\f", "\n")])
-            yield PageBreak()
+            yield NewPage()
             block, size = [], 0
         if row.strip() and size < MAX_PAGE_CHARS // 2:
             block.append(row.rstrip())
@@ -124,10 +124,10 @@ def _end(tokens: list[Token], at: int) -> int:
 
 
 def _inline(tokens: list[Token]) -> str:
-    return "\n".join(_plain(token) for token in tokens if token.type in ("inline", "fence", "code_block"))
+    return "\n".join(_token_text(token) for token in tokens if token.type in ("inline", "fence", "code_block"))
 
 
-def _plain(token: Token) -> str:
+def _token_text(token: Token) -> str:
     if token.children is None:
         return token.content
     words: list[str] = []
@@ -156,7 +156,7 @@ def _items(tokens: list[Token]) -> Iterator[str]:
                 mark = f"{token.info}{token.markup} " if token.info else "• "
                 marks.append(mark)
             case "inline" | "fence" | "code_block":
-                yield "  " * (depth - 1) + mark + _plain(token).strip("\n")
+                yield "  " * (depth - 1) + mark + _token_text(token).strip("\n")
                 mark = ""
             case _:
                 pass
@@ -169,7 +169,7 @@ def _rows(tokens: list[Token]) -> Iterator[list[str]]:
             case "tr_open":
                 row = []
             case "inline":
-                row.append(_plain(token))
+                row.append(_token_text(token))
             case "tr_close":
                 yield row
             case _:

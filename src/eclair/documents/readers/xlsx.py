@@ -21,7 +21,7 @@ _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]|\"([^\"]*)\"|([€$£¥])")
 
 
 def read(source: SourceFile) -> Iterator[Piece]:
-    source.unpack_budget.spend(_unpacked(source), source.name)
+    source.unpack_budget.spend(_unpacked_size(source), source.name)
     with source.path.open("rb") as file:  # by its name, openpyxl would judge it by its ending
         try:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
@@ -39,7 +39,7 @@ def read(source: SourceFile) -> Iterator[Piece]:
                 yield Remarked(f"The sheet {each.title} of {source.name} is hidden in it and was read all the same.")
 
 
-def _unpacked(source: SourceFile) -> int:
+def _unpacked_size(source: SourceFile) -> int:
     import zipfile
 
     with zipfile.ZipFile(source.path) as archive:
@@ -90,7 +90,7 @@ def _number(value: float, form: str) -> str:
     if first == "General" or digits is None or not exact.is_finite() or "E" in bare or "/" in bare:
         text = f"{exact.normalize():f}" if abs(exact) < Decimal(10) ** 21 else str(exact)
     else:
-        text = _rounded(exact, digits.group(1) or "")
+        text = _round(exact, digits.group(1) or "")
     if percent:
         return text + "%"
     if marks and digits is not None:
@@ -100,7 +100,7 @@ def _number(value: float, form: str) -> str:
     return text
 
 
-def _rounded(value: Decimal, decimals: str) -> str:
+def _round(value: Decimal, decimals: str) -> str:
     """Round to the format's decimals; those of `#` only where they are not 0."""
     text = f"{value.quantize(Decimal(1).scaleb(-len(decimals)), ROUND_HALF_UP, _EXACT):f}"
     for place in reversed(decimals):

@@ -1,4 +1,4 @@
-"""One call for one feed: conditional, bounded, and what its answer means. When to call is the newsroom's affair."""
+"""Fetches one feed: a conditional, bounded request, and what its reply means. `service` decides when."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from eclair.schema.ids import Clock
 from eclair.web.feeds.parser import MAX_FEED_BYTES, UnreadableFeed, feed_links, read_feed
 
 FETCH_TIMEOUT_S = 20.0
-"""Seconds for a whole call."""
 
 ACCEPT = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/rdf+xml;q=0.9, "
@@ -37,7 +36,7 @@ MAX_RETRY_AFTER_S = 7 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class FeedVersion:
-    """What is known of a feed from the last call."""
+    """A feed as of the last fetch: its current URL, HTTP validators, and SHA-256."""
 
     url: str
     etag: str | None = None
@@ -47,8 +46,7 @@ class FeedVersion:
 
 @dataclass(frozen=True, slots=True)
 class FetchedFeed:
-    """The feed as it is now. `feed` is None where nothing has changed; `known` is for the next call, its address the
-    one to ask from now on."""
+    """A fetched feed; `feed` is None if it hasn't changed. `version` is for the next fetch, at its URL."""
 
     version: FeedVersion
     feed: Feed | None
@@ -58,8 +56,10 @@ FeedErrorKind = Literal["refused", "gone", "unreadable", "failed"]
 
 
 class FeedError(Exception):
-    """The call brought no feed; the text is one sentence. `wait` are the seconds for which the server wants to be left
-    alone; `why` tells a refusal of our own, what is gone for good, and what is there but is no feed from the rest."""
+    """The fetch brought no feed; the message is a sentence. `retry_after_s` is what the server asks for.
+
+    `kind` is `refused` by our own policy, `gone` for good, `unreadable` as a feed, or else `failed`.
+    """
 
     def __init__(self, message: str, *, retry_after_s: float = 0, kind: FeedErrorKind = "failed") -> None:
         super().__init__(message)
@@ -71,7 +71,7 @@ class FeedError(Exception):
 class _FeedReply:
     status: int
     url: str
-    moved: str | None
+    permanent_url: str | None
     headers: dict[str, str]
     body: bytes = field(repr=False)
 
@@ -79,86 +79,92 @@ class _FeedReply:
 async def fetch_feed(
     browser: WebClient, context: CallContext, version: FeedVersion, clock: Clock = time.time
 ) -> FetchedFeed:
-    """Ask for the feed as it is now. Raises Failed."""
+    """Fetch a feed if it has changed since `version`. Raises FeedError."""
     conditions = {"If-None-Match": version.etag, "If-Modified-Since": version.modified}
-    answer = await _ask(
+    reply = await _request(
         browser, context, version.url, {name: value for name, value in conditions.items() if value}, clock
     )
-    url = answer.moved or version.url
-    if answer.status == HTTPStatus.NOT_MODIFIED:
+    url = reply.permanent_url or version.url
+    if reply.status == HTTPStatus.NOT_MODIFIED:
         return FetchedFeed(FeedVersion(url, version.etag, version.modified, version.digest), None)
-    digest = hashlib.sha256(answer.body).digest()
-    now = FeedVersion(url, _short(answer.headers.get("etag")), _short(answer.headers.get("last-modified")), digest)
+    digest = hashlib.sha256(reply.body).digest()
+    now = FeedVersion(
+        url, _bounded_header(reply.headers.get("etag")), _bounded_header(reply.headers.get("last-modified")), digest
+    )
     if digest == version.digest:
         return FetchedFeed(now, None)
-    return FetchedFeed(now, await _read(answer, clock))
+    return FetchedFeed(now, await _read(reply, clock))
 
 
 async def discover_feed(browser: WebClient, context: CallContext, url: str, clock: Clock = time.time) -> FetchedFeed:
-    """The feed at an address, or the first that the page there names. Raises Failed."""
-    answer = await _ask(browser, context, url, {}, clock)
+    """Fetch the feed at a URL, or the first one that the page there links to. Raises FeedError."""
+    reply = await _request(browser, context, url, {}, clock)
     try:
-        return _got(answer, url, await _read(answer, clock))
+        return _as_fetched(reply, url, await _read(reply, clock))
     except FeedError as fault:
         if fault.kind != "unreadable":
             raise
         try:
-            links = await feed_links(answer.body, answer.url)
+            links = await feed_links(reply.body, reply.url)
         except UnreadableFeed:
             links = []
         if not links:
             raise FeedError(
                 f"{url} is no feed and names none; give the address of its feed.", kind="unreadable"
             ) from fault
-    answer = await _ask(browser, context, links[0], {}, clock)
-    return _got(answer, links[0], await _read(answer, clock))
+    reply = await _request(browser, context, links[0], {}, clock)
+    return _as_fetched(reply, links[0], await _read(reply, clock))
 
 
-def _got(answer: _FeedReply, url: str, feed: Feed) -> FetchedFeed:
-    etag, modified = answer.headers.get("etag"), answer.headers.get("last-modified")
-    digest = hashlib.sha256(answer.body).digest()
-    return FetchedFeed(FeedVersion(answer.moved or url, _short(etag), _short(modified), digest), feed)
+def _as_fetched(reply: _FeedReply, url: str, feed: Feed) -> FetchedFeed:
+    etag, modified = reply.headers.get("etag"), reply.headers.get("last-modified")
+    digest = hashlib.sha256(reply.body).digest()
+    return FetchedFeed(
+        FeedVersion(reply.permanent_url or url, _bounded_header(etag), _bounded_header(modified), digest), feed
+    )
 
 
-def _short(value: str | None) -> str | None:
+def _bounded_header(value: str | None) -> str | None:
     return value if value is not None and len(value) <= 500 else None
 
 
-async def _read(answer: _FeedReply, clock: Clock) -> Feed:
+async def _read(reply: _FeedReply, clock: Clock) -> Feed:
     try:
-        return await read_feed(answer.body, answer.url, answer.headers.get("content-type", ""), clock)
+        return await read_feed(reply.body, reply.url, reply.headers.get("content-type", ""), clock)
     except UnreadableFeed as error:
-        raise FeedError(f"What {answer.url} sends {error}.", kind="unreadable") from error
+        raise FeedError(f"What {reply.url} sends {error}.", kind="unreadable") from error
 
 
-async def _ask(browser: WebClient, context: CallContext, url: str, headers: dict[str, str], clock: Clock) -> _FeedReply:
-    """A good answer, or one that says that nothing has changed. Raises Failed."""
+async def _request(
+    browser: WebClient, context: CallContext, url: str, headers: dict[str, str], clock: Clock
+) -> _FeedReply:
+    """Return a reply that is successful or 304 Not Modified. Raises FeedError."""
     try:
         async with browser.get(
             url, context, headers={"Accept": ACCEPT, **headers}, timeout_s=FETCH_TIMEOUT_S, max_bytes=MAX_FEED_BYTES
-        ) as reply:
-            answer = await _taken(reply)
+        ) as response:
+            reply = await _read_reply(response)
     except Refused as error:
         raise FeedError(error.message, kind="refused") from error
     except ReplyTooLarge as error:
         raise FeedError(f"{url} sends more than {MAX_FEED_BYTES >> 20} MB, which is no feed.") from error
     except (Unreachable, TimedOut, BrokenReply) as error:
         raise FeedError(str(error)) from error
-    if answer.status == HTTPStatus.NOT_MODIFIED or HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        return answer
-    wait = min(parse_retry_after(answer.headers.get("retry-after"), clock) or 0.0, MAX_RETRY_AFTER_S)
-    if answer.status == HTTPStatus.GONE:
+    if reply.status == HTTPStatus.NOT_MODIFIED or HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
+        return reply
+    wait = min(parse_retry_after(reply.headers.get("retry-after"), clock) or 0.0, MAX_RETRY_AFTER_S)
+    if reply.status == HTTPStatus.GONE:
         raise FeedError(f"{url} is gone for good (410).", kind="gone")
-    raise FeedError(f"{url} answers {answer.status}{_phrase(answer.status)}.", retry_after_s=wait)
+    raise FeedError(f"{url} answers {reply.status}{_reason_phrase(reply.status)}.", retry_after_s=wait)
 
 
-async def _taken(reply: Reply) -> _FeedReply:
+async def _read_reply(reply: Reply) -> _FeedReply:
     headers = {name.lower(): value for name, value in reply.headers.items()}
-    return _FeedReply(reply.status, reply.url, _moved(reply), headers, await reply.body(MAX_FEED_BYTES + 1))
+    return _FeedReply(reply.status, reply.url, _permanent_url(reply), headers, await reply.body(MAX_FEED_BYTES + 1))
 
 
-def _moved(reply: Reply) -> str | None:
-    """Where the first redirects lead, as far as they are for good."""
+def _permanent_url(reply: Reply) -> str | None:
+    """Return the target of the leading permanent redirects, if there are any."""
     moved = None
     for status, to in reply.hops:
         if status not in PERMANENT_REDIRECTS:
@@ -167,7 +173,7 @@ def _moved(reply: Reply) -> str | None:
     return moved
 
 
-def _phrase(status: int) -> str:
+def _reason_phrase(status: int) -> str:
     try:
         return f" ({HTTPStatus(status).phrase})"
     except ValueError:

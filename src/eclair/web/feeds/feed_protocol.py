@@ -24,7 +24,7 @@ class ReadFeed:
 
 @dataclass(frozen=True, slots=True)
 class FindFeedLinks:
-    """Find the feeds that the HTML page at `url` names."""
+    """Find the feeds that the HTML page at `url` links to."""
 
     data: bytes
     url: str

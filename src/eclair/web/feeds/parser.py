@@ -1,6 +1,6 @@
 """Reads feeds, links to feeds and OPML lists in sandboxes, and writes OPML.
 
-Fetching them is `client`'s affair.
+`client` fetches them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from eclair.web.feeds.feed_protocol import (
 T = TypeVar("T")
 
 MAX_FEED_BYTES = 5 << 20
-"""Also that of a page or an OPML list."""
+"""Also the limit for a page or an OPML list."""
 
 TIMEOUT_S = CPU_LIMIT_S + 10
 
@@ -40,13 +40,12 @@ _SANDBOXES = SandboxPool(PROTOCOL)
 
 
 class UnreadableFeed(Exception):
-    """The bytes are no feed, page or list; the text is a sentence without its subject and its full stop."""
+    """The bytes are no feed, page or list. The message is a sentence without subject and full stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class StarterFeed:
-    """A feed of the list that comes along. `country` is the publisher's (ISO 3166-1); `terms` the address of what the
-    publisher allows, where it is known."""
+    """A suggested feed. `country` is the publisher's (ISO 3166-1), `terms` the URL of its terms of use, if known."""
 
     name: str
     url: str
@@ -57,22 +56,22 @@ class StarterFeed:
 
 
 async def read_feed(data: bytes, url: str, media: str = "", clock: Clock = time.time) -> Feed:
-    """RSS, Atom or JSON Feed that came from `url` as `media`. Raises UnreadableFeed."""
+    """Parse RSS, Atom or JSON Feed that came from `url` as `media`. Raises UnreadableFeed."""
     return await _read(ReadFeed(data, url, media, int(clock() * 1000)), Feed)
 
 
 async def feed_links(data: bytes, url: str) -> list[str]:
-    """The addresses of the feeds that a page in HTML names, the likeliest first. Raises UnreadableFeed."""
+    """Return the URLs of the feeds that an HTML page links to, likeliest first. Raises UnreadableFeed."""
     return list((await _read(FindFeedLinks(data, url), FeedLinks)).urls)
 
 
 async def read_opml(data: bytes) -> list[FeedOutline]:
-    """The feeds of an OPML list. Raises UnreadableFeed."""
+    """Parse an OPML list of feeds. Raises UnreadableFeed."""
     return list((await _read(ReadOpml(data), OpmlList)).feeds)
 
 
 def write_opml(feeds: Iterable[FeedOutline], now: float) -> bytes:
-    """The feeds as an OPML 2.0 list."""
+    """Write the feeds as an OPML 2.0 list."""
     etree: Any = import_module("lxml.etree")
     root = etree.Element("opml", version="2.0")
     head = etree.SubElement(root, "head")
@@ -89,7 +88,7 @@ def write_opml(feeds: Iterable[FeedOutline], now: float) -> bytes:
 
 @cache
 def starter_feeds() -> tuple[StarterFeed, ...]:
-    """The list that comes along, by language."""
+    """Load the list of suggested feeds, which is sorted by language."""
     text = (resources.files("eclair.web.feeds") / "starters.toml").read_text("utf-8")
     return tuple(StarterFeed(**fields) for fields in tomllib.loads(text)["feed"])
 

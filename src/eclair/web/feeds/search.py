@@ -1,4 +1,4 @@
-"""Entries of feeds as answers to a query: which ask for nothing but what is new, and their form as hits and pages."""
+"""Recognizes queries that only ask for news, and turns feed entries into search hits and pages."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def _news_words() -> frozenset[str]:
 
 
 def asks_for_news(text: str) -> bool:
-    """Whether a query has no telling word but those that mean what is new, such as `Nachrichten heute`."""
-    telling = [
+    """Return whether a query has no content words but those for news, such as `Nachrichten heute`."""
+    content = [
         word for word in parse_query(text) if not any(is_small_word(word.word, code) for code in language_names())
     ]
     news = _news_words()
-    return bool(telling) and all(
-        any(known.startswith(word.word) for known in news) if word.is_prefix else word.word in news for word in telling
+    return bool(content) and all(
+        any(known.startswith(word.word) for known in news) if word.is_prefix else word.word in news for word in content
     )
 
 
 def as_hits(found: Iterable[EntryHit], limit: int) -> list[WebHit]:
-    """Each page once, in this order."""
+    """Return at most `limit` hits in the given order, one per page."""
     kept: dict[str, WebHit] = {}
     for each in found:
         entry = each.entry
@@ -52,7 +52,7 @@ def as_hits(found: Iterable[EntryHit], limit: int) -> list[WebHit]:
 
 
 def as_page(found: EntryHit) -> WebPage:
-    """An entry as the page that it stands for, as far as the feed has it."""
+    """Return an entry as the page that it links to, with as much text as the feed has."""
     entry = found.entry
     blocks: list[Block] = []
     text = ""

@@ -1,8 +1,8 @@
-"""The newsroom: feeds that an owner lists are fetched on a schedule, and what they brought is found at once.
+"""Fetches the feeds that a person lists on a schedule, and searches their entries.
 
-Each feed is taken in the store before it is fetched, so that of several processes on the same data one fetches it. A
-host is asked by one call at a time, with a pause after it; whoever fails is asked less and less often. One call is
-`feed_calls`' affair, what bytes mean that of `feeds`.
+A feed is claimed in the store before it is fetched, so that only one process fetches it. A host gets one request at a
+time, with a pause after it; feeds that fail are fetched less and less often. `client` fetches a feed, `parser` parses
+it.
 """
 
 from __future__ import annotations
@@ -31,29 +31,26 @@ from eclair.web.feeds.search import as_hits, asks_for_news
 from eclair.web.feeds.search import as_page as entry_page
 
 MAX_CONCURRENT_FETCHES = 4
-"""Feeds that are fetched together."""
 HOST_PAUSE_S = 1.0
-"""Seconds between two calls to a host."""
+"""Pause between two requests to a host."""
 FETCH_INTERVAL_S = 30 * 60.0
-"""Seconds between two fetches of a feed that asks for no more."""
+"""Between two fetches of a feed that doesn't ask for a longer one."""
 MAX_FETCH_INTERVAL_S = 24 * 3600.0
 JITTER = 0.1
-"""Share by which these are made longer or shorter, so that not all feeds are fetched together."""
+"""Share by which intervals vary, so that feeds aren't all fetched at once."""
 CLAIM_TTL_S = 120.0
-"""Seconds after which a feed that a dead process took is free again."""
+"""A claim of a process that has died expires after this time."""
 POLL_INTERVAL_S = 60.0
-"""Seconds between two looks at whether a feed is due which another process added."""
+"""Between two checks for feeds that another process has added."""
 START_DELAY_S = 3.0
 SWEEP_INTERVAL_S = 6 * 3600.0
 
 MAX_ENTRIES_PER_FEED = 1000
-"""Entries of one feed that are kept."""
 MAX_RANKED_ENTRIES = 60
-"""Entries that are ranked."""
 MIN_SHARE = 0.4
-"""Share of a query's weight that an entry must have the words of."""
+"""Share of a query's weighted words that an entry must have."""
 NEWS_HALF_LIFE_DAYS, HALF_LIFE_DAYS = 2.0, 21.0
-"""Days after which freshness counts half, where the query wants what is new and where not."""
+"""Age at which freshness counts half, for queries that ask for recent entries and for others."""
 MS_PER_S = 1000
 
 FeedState = Literal["off", "waiting", "fetching", "ready", "failing", "gone"]
@@ -63,7 +60,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RefreshProgress:
-    """How far a refresh is: feeds that are `done` of how many, and those that were fetched since the last word."""
+    """Progress of a refresh; `feeds` are those fetched since the last report."""
 
     done: int
     total: int
@@ -72,14 +69,14 @@ class RefreshProgress:
 
 @dataclass(frozen=True, slots=True)
 class ImportedFeeds:
-    """What became of a list of feeds: these were added, so many were listed already."""
+    """Result of an import: the feeds that were added, and how many were listed already."""
 
     added: tuple[StoredFeed, ...]
     already_listed: int
 
 
 class FeedService:
-    """Fetches between `start` and `close`; what is there can be searched without. `offline`, nothing is fetched.
+    """A person's feeds. They are fetched between `start` and `close` unless `offline`, and can always be searched.
 
     Entries are kept for `days`.
     """
@@ -102,18 +99,18 @@ class FeedService:
         self._days = days
         self._pause = pause
         self._clock = clock
-        self._woken = asyncio.Event()
+        self._wake = asyncio.Event()
         self._fetched = asyncio.Condition()
-        self._busy = set[str]()
-        self._calls = set[asyncio.Task[None]]()
+        self._busy_hosts = set[str]()
+        self._fetches = set[asyncio.Task[None]]()
         self._schedule: asyncio.Task[None] | None = None
 
     def start(self, after: float = START_DELAY_S) -> None:
         if self._schedule is None and not self._offline:
-            self._schedule = asyncio.create_task(self._run(after), name="newsroom")
+            self._schedule = asyncio.create_task(self._run(after), name="fetch feeds")
 
     async def close(self) -> None:
-        tasks = [*self._calls, *([self._schedule] if self._schedule is not None else [])]
+        tasks = [*self._fetches, *([self._schedule] if self._schedule is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -125,13 +122,14 @@ class FeedService:
         return await self._store.list_feeds(principal)
 
     async def has_feeds(self, principal: Principal) -> bool:
-        """Whether there is anything to search."""
+        """Return whether there are entries to search."""
         return any(listed.entries and listed.feed.active for listed in await self._store.list_feeds(principal))
 
     async def add(self, principal: Principal, url: str) -> StoredFeed:
-        """List the feed at an address, or the one that the page there names, with what it has now.
+        """Add the feed at a URL, or the one that the page there links to, with its current entries.
 
-        Raises InvalidInput where there is none, Conflict where it is listed, Forbidden by the policy, UpstreamError.
+        Raises InvalidInput if there is no feed, Conflict if it is listed already, Forbidden by the policy, and
+        UpstreamError.
         """
         url = check_feed_url(url)
         self._refuse_offline()
@@ -148,14 +146,14 @@ class FeedService:
         return await self._store.get_feed(principal, added[0].id)
 
     async def import_outlines(self, principal: Principal, outlines: Sequence[FeedOutline]) -> ImportedFeeds:
-        """List them all, without asking any of them now."""
+        """Add the feeds without fetching them yet."""
         new = [self._new_feed(principal, outline) for outline in outlines]
         added = await self._store.add_feeds(principal, new)
         self._notify()
         return ImportedFeeds(tuple(added), len(new) - len(added))
 
     async def import_opml(self, principal: Principal, data: bytes, name: str) -> ImportedFeeds:
-        """List what stands in an OPML list that is called `name`. Raises InvalidInput."""
+        """Add the feeds of an OPML file called `name`. Raises InvalidInput."""
         try:
             outlines = await read_opml(data)
         except UnreadableFeed as error:
@@ -165,38 +163,38 @@ class FeedService:
         return await self.import_outlines(principal, outlines)
 
     async def set_active(self, principal: Principal, id: str, *, active: bool) -> StoredFeed:
-        """Have it fetched, or no more. Raises NotFound."""
-        feed = await self._store.set_active(principal, id, self._now(), active=active)
+        """Switch the fetching of a feed on or off. Raises NotFound."""
+        feed = await self._store.set_active(principal, id, self._now_ms(), active=active)
         self._notify()
         return feed
 
     async def delete(self, principal: Principal, id: str) -> None:
-        """Erase it with its entries. Raises NotFound."""
+        """Delete a feed with its entries. Raises NotFound."""
         await self._store.delete_feed(principal, id)
         self._notify()
 
     # Fetching
 
     async def refresh_soon(self, principal: Principal, id: str | None = None) -> int:
-        """Have all that are on fetched now, or that one; how many. Raises NotFound, Forbidden when offline."""
+        """Make one feed, or all active ones, due now; return how many. Raises NotFound, Forbidden when offline."""
         self._refuse_offline()
-        ids = await self._store.mark_due(principal, self._now(), id)
+        ids = await self._store.mark_due(principal, self._now_ms(), id)
         self._notify()
         return len(ids)
 
     async def refresh(self, principal: Principal, ids: Sequence[str] = ()) -> AsyncGenerator[RefreshProgress, None]:
-        """As `refresh_soon`, telling how far it is until all have been fetched, by whichever process."""
+        """Like `refresh_soon`, yielding progress until all have been fetched, by any process."""
         self._refuse_offline()
-        began = self._now()
-        wanted = [found for id in ids or [None] for found in await self._store.mark_due(principal, began, id)]
+        began = self._now_ms()
+        requested = [found for id in ids or [None] for found in await self._store.mark_due(principal, began, id)]
         self._notify()
-        waiting = set(wanted)
+        waiting = set(requested)
         while True:
             feeds = {listed.feed.id: listed.feed for listed in await self._store.list_feeds(principal)}
-            done = [id for id in wanted if id in waiting and _is_done(feeds.get(id), began)]
+            done = [id for id in requested if id in waiting and _is_done(feeds.get(id), began)]
             waiting.difference_update(done)
             fetched = tuple(feeds[id] for id in done if id in feeds)
-            yield RefreshProgress(len(wanted) - len(waiting), len(wanted), fetched)
+            yield RefreshProgress(len(requested) - len(waiting), len(requested), fetched)
             if not waiting:
                 return
             with contextlib.suppress(TimeoutError):
@@ -204,40 +202,40 @@ class FeedService:
                     await self._fetched.wait()
 
     async def _run(self, after: float) -> None:
-        """Take what is due, as long as there are places; then wait until more is."""
+        """Fetch due feeds for ever, and sweep old entries."""
         await asyncio.sleep(after)
         swept = 0.0
         while True:
             try:
                 if self._clock() - swept > SWEEP_INTERVAL_S:
                     swept = self._clock()
-                    await self._store.erase_entries(self._oldest())
+                    await self._store.erase_entries(self._oldest_kept_ms())
                 await self._fetch_due()
             except StoreError as error:
                 log.warning("feeds cannot be fetched now: %s", error.message)
                 await asyncio.sleep(POLL_INTERVAL_S)
 
     async def _fetch_due(self) -> None:
-        self._woken.clear()
-        now = self._now()
-        while len(self._calls) < MAX_CONCURRENT_FETCHES:
-            feed = await self._store.claim_due(now, now + int(CLAIM_TTL_S * MS_PER_S), self._busy)
+        self._wake.clear()
+        now = self._now_ms()
+        while len(self._fetches) < MAX_CONCURRENT_FETCHES:
+            feed = await self._store.claim_due(now, now + int(CLAIM_TTL_S * MS_PER_S), self._busy_hosts)
             if feed is None:
                 break
-            self._busy.add(feed.host)
+            self._busy_hosts.add(feed.host)
             task = asyncio.create_task(self._fetch(feed), name=f"feed {feed.id}")
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
+            self._fetches.add(task)
+            task.add_done_callback(self._fetches.discard)
         wait = POLL_INTERVAL_S
         if (
-            len(self._calls) < MAX_CONCURRENT_FETCHES
+            len(self._fetches) < MAX_CONCURRENT_FETCHES
             and (due := await self._store.get_next_due()) is not None
             and due > now
         ):
             wait = min(POLL_INTERVAL_S, (due - now) / MS_PER_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
-                await self._woken.wait()
+                await self._wake.wait()
 
     async def _fetch(self, feed: StoredFeed) -> None:
         self._changes.publish(None, "feeds")
@@ -249,26 +247,26 @@ class FeedService:
         except FeedError as fault:
             await self._store_failure(feed, fault)
         except StoreError as error:
-            log.warning("what a feed brought cannot be kept: %s", error.message)
-        except Exception:  # a bug of ours: it is logged whole, and nobody waits in vain
+            log.warning("the entries of a feed cannot be stored: %s", error.message)
+        except Exception:  # a bug of ours: log it, and let nobody wait in vain
             log.exception("fetching feed %s failed", feed.id)
             await self._store_failure(feed, FeedError("Éclair made a mistake of its own; its log has the details."))
         finally:
             asyncio.get_running_loop().call_later(self._pause, self._release_host, feed.host)
             async with self._fetched:
                 self._fetched.notify_all()
-        self._woken.set()
+        self._wake.set()
 
     def _release_host(self, host: str) -> None:
-        """The host has had its pause."""
-        self._busy.discard(host)
-        self._woken.set()
+        """Allow the next request to a host, after its pause."""
+        self._busy_hosts.discard(host)
+        self._wake.set()
 
     async def _store_fetched(self, feed: StoredFeed, got: FetchedFeed) -> None:
-        now = self._now()
+        now = self._now_ms()
         minutes = got.feed.ttl_minutes if got.feed is not None else None
         brought = () if got.feed is None else got.feed.entries
-        entries = [entry for entry in brought if entry.published is None or entry.published >= self._oldest()]
+        entries = [entry for entry in brought if entry.published is None or entry.published >= self._oldest_kept_ms()]
         kept = replace(
             feed,
             url=got.version.url,
@@ -291,8 +289,8 @@ class FeedService:
         self._changes.publish(None, "feeds")
 
     async def _store_failure(self, feed: StoredFeed, fault: FeedError) -> None:
-        """It is asked again twice as late as the time before, and not before the server wants to be."""
-        now = self._now()
+        """Store a failure; the next try waits twice as long, and at least as long as the server asks for."""
+        now = self._now_ms()
         log.info("feed %s: %s", feed.id, fault)
         wait = max(min(FETCH_INTERVAL_S * 2**feed.failures, MAX_FETCH_INTERVAL_S), fault.retry_after_s)
         failed = replace(
@@ -310,9 +308,8 @@ class FeedService:
     # Searching
 
     async def search(self, principal: Principal, query: WebQuery, limit: int) -> list[WebHit]:
-        """What entries say of it, best first: by the share of the query's words that they have, and by freshness.
-        Raises StoreError."""
-        now = self._now()
+        """Search the entries, best first, by their share of the query's words and by freshness. Raises StoreError."""
+        now = self._now_ms()
         since = None if query.days is None else now - query.days * 86_400 * MS_PER_S
         if asks_for_news(query.text):
             newest = await self._store.list_newest_entries(
@@ -322,22 +319,27 @@ class FeedService:
         found = await self._store.search_entries(
             principal, query.text, MAX_RANKED_ENTRIES, least=MIN_SHARE, since=since
         )
-        half = HALF_LIFE_DAYS if query.days is None else NEWS_HALF_LIFE_DAYS
+        half_life_days = HALF_LIFE_DAYS if query.days is None else NEWS_HALF_LIFE_DAYS
 
-        def worth(each: EntryHit) -> float:
-            age = max(0.0, (now - each.at) / (86_400 * MS_PER_S))
-            own = query.language is not None and each.entry.language == query.language
-            return each.share + 0.2 * each.titled + 0.3 * 0.5 ** (age / half) + (0.05 if own else 0.0)
+        def score(each: EntryHit) -> float:
+            age_days = max(0.0, (now - each.at) / (86_400 * MS_PER_S))
+            is_same_language = query.language is not None and each.entry.language == query.language
+            return (
+                each.share
+                + 0.2 * each.titled
+                + 0.3 * 0.5 ** (age_days / half_life_days)
+                + (0.05 if is_same_language else 0.0)
+            )
 
-        return as_hits(sorted(found, key=worth, reverse=True), limit)
+        return as_hits(sorted(found, key=score, reverse=True), limit)
 
     async def find_page(self, principal: Principal, url: str) -> WebPage | None:
-        """What is kept of that page, which can be cited without fetching it. Raises StoreError."""
+        """Return the stored entry of a page, which can be cited without fetching it. Raises StoreError."""
         found = await self._store.find_entry(principal, url)
         return None if found is None else entry_page(found)
 
     def _new_feed(self, principal: Principal, outline: FeedOutline) -> StoredFeed:
-        now = self._now()
+        now = self._now_ms()
         return StoredFeed(
             id=new_id("feed", self._clock),
             owner=principal.id,
@@ -353,23 +355,23 @@ class FeedService:
     def _jittered_ms(self, seconds: float) -> int:
         return int(seconds * random.uniform(1 - JITTER, 1 + JITTER) * MS_PER_S)  # noqa: S311  no secret
 
-    def _now(self) -> int:
+    def _now_ms(self) -> int:
         return int(self._clock() * MS_PER_S)
 
-    def _oldest(self) -> int:
-        return self._now() - self._days * 86_400 * MS_PER_S
+    def _oldest_kept_ms(self) -> int:
+        return self._now_ms() - self._days * 86_400 * MS_PER_S
 
     def _notify(self) -> None:
-        self._woken.set()
+        self._wake.set()
         self._changes.publish(None, "feeds")
 
     def _refuse_offline(self) -> None:
         if self._offline:
-            raise Forbidden("Éclair is offline, so that no feed is fetched; set `egress` to another policy for that.")
+            raise Forbidden("Éclair is offline, so it doesn't fetch feeds; choose another policy with `egress`.")
 
 
 def feed_state(feed: StoredFeed, now: float) -> FeedState:
-    """How it stands with a feed at that moment, in seconds."""
+    """Return a feed's state at `now`, in seconds since 1970."""
     if not feed.active:
         return "off"
     if feed.taken > now * MS_PER_S:
@@ -382,19 +384,21 @@ def feed_state(feed: StoredFeed, now: float) -> FeedState:
 
 
 def check_feed_url(url: str) -> str:
-    """An address of the web that a person wrote. Raises InvalidInput."""
+    """Complete and check a URL that a person typed. Raises InvalidInput."""
     url = url.strip()
-    whole = url if "://" in url else f"https://{url}"
+    full = url if "://" in url else f"https://{url}"
     try:
-        parts = urlsplit(whole)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and len(whole) <= 2000
-    except ValueError:
-        sound = False
-    if not sound or any(sign.isspace() or sign < " " for sign in whole):
-        raise InvalidInput(
-            f"{url[:200]!r} is no address of a feed or a site; write one such as https://example.org/feed."
+        parts = urlsplit(full)
+        is_valid = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and len(full) <= 2000
         )
-    return whole
+    except ValueError:
+        is_valid = False
+    if not is_valid or any(sign.isspace() or sign < " " for sign in full):
+        raise InvalidInput(
+            f"{url[:200]!r} isn't the address of a feed or site; write one like https://example.org/feed."
+        )
+    return full
 
 
 def _host(url: str) -> str:
@@ -402,7 +406,7 @@ def _host(url: str) -> str:
 
 
 def _is_done(feed: StoredFeed | None, began: int) -> bool:
-    """Whether what was due then has been done, or is not to be."""
+    """Return whether a feed that was due at `began` has been fetched since, or no longer needs to be."""
     return feed is None or not feed.active or (feed.due > began and feed.taken == 0)
 
 

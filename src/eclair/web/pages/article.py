@@ -1,6 +1,6 @@
-"""One page in HTML becomes clean text in blocks, with what the page says of itself. It runs in the reading process.
+"""Turns an HTML page into metadata and clean text in blocks. Runs inside the sandbox.
 
-What is kept is what trafilatura takes for the page's content; scripts never run, and what nobody sees is not read.
+Trafilatura finds the content; scripts never run, and invisible text is dropped.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from eclair.web.pages.json_ld import Node, article_nodes, find_nodes, person_nam
 from eclair.web.pages.paywalls import detect_wall, find_signs
 
 MIN_FAST_CHARS = 600
-"""Characters of text from which on the fast way of finding it is believed."""
+"""With less text, the fast extraction isn't trusted and the thorough one is tried."""
 
 MAX_TITLE_CHARS = 300
-"""Characters of a title or of the names of authors."""
+"""Also for the names of authors."""
 
 _DECLARED = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
-_UNSEEN = re.compile("[\u00ad\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
-"""Characters that no page shows, in which orders can be hidden."""
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+"""Characters that no browser shows, where instructions to a model could hide."""
 
 _DROPPED = frozenset(("script", "style", "noscript", "template", "iframe", "object", "svg", "canvas", "dialog"))
 _HIDDEN = re.compile(
@@ -38,33 +38,33 @@ _HIDDEN = re.compile(
     r"transform:scale\(0\)|color:transparent|(?:max-)?height:0(?![.\d]).*overflow:hidden|"
     r"overflow:hidden.*;(?:max-)?height:0(?![.\d]))"
 )
-_COLOUR = re.compile(r"(?:^|;)color:([^;!]+)")
-_GROUND = re.compile(r"(?:^|;)background(?:-color)?:([^;!]+)")
-_LARGE = frozenset(("html", "body", "main", "article", "h1"))
-"""What is kept although it is hidden: a script is to show it."""
+_COLOR = re.compile(r"(?:^|;)color:([^;!]+)")
+_BACKGROUND = re.compile(r"(?:^|;)background(?:-color)?:([^;!]+)")
+_NEVER_HIDDEN = frozenset(("html", "body", "main", "article", "h1"))
+"""Elements that are kept even if hidden, since a script would show them."""
 
 _BLOCKS = frozenset(("p", "head", "list", "table", "quote", "code", "div", "item", "main", "body"))
 
 
 def read_article(source: SourceFile, served: ServedPage) -> Iterator[About | Page]:
-    """What the page says of itself, then its text. Raises Rejected."""
-    tree = parse_html(_decoded(source.path.read_bytes(), served.charset))
-    linked = find_nodes(tree)
-    title, language = _title(tree, linked), _language(tree)
-    day = find_date(tree, linked, served.url, language, date.fromisoformat(served.day))
-    author = _author(tree, linked)
-    found = find_signs(tree, linked, served.url)
+    """Yield the page's metadata, then its text. Raises Rejected."""
+    tree = parse_html(_decode(source.path.read_bytes(), served.charset))
+    nodes = find_nodes(tree)
+    title, language = _title(tree, nodes), _language(tree)
+    day = find_date(tree, nodes, served.url, language, date.fromisoformat(served.day))
+    author = _author(tree, nodes)
+    signs = find_signs(tree, nodes, served.url)
     _prune(tree)
     parts = list(_content(tree))
-    kept = "\n".join(part.text for part in parts if part.kind != "heading")
-    yield About(title, author, language or identify_language(kept), day, detect_wall(found, kept))
+    text = "\n".join(part.text for part in parts if part.kind != "heading")
+    yield About(title, author, language or identify_language(text), day, detect_wall(signs, text))
     if title and parts and not any(part.kind == "heading" and part.level == 1 for part in parts):
         parts.insert(0, ContentPart("heading", title, level=1))
     yield from paginate(parts)
 
 
-def _decoded(data: bytes, declared: str | None) -> str:
-    """The page's text: UTF-8 wherever it is that, whatever it says, else as declared in its head or in itself."""
+def _decode(data: bytes, declared: str | None) -> str:
+    """Decode the page: as UTF-8 if it is valid, otherwise as declared by the server or the page."""
     for mark, coding in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16"),
@@ -79,17 +79,19 @@ def _decoded(data: bytes, declared: str | None) -> str:
             pass
     inside = _DECLARED.search(data, 0, 4096)
     for name in (declared, inside[1].decode("ascii") if inside else None):
-        if coding := _known(name):
+        if coding := _legacy_encoding(name):
             return data.decode(coding, "replace")
     return data.decode(detect_encoding(data[:HEAD_BYTES]) or "cp1252", "replace")
 
 
-def _known(name: str | None) -> str | None:
-    """The encoding of that name, if it is one, and not UTF-8, which the page is not. What is called Latin 1 is that of
-    Windows on the web."""
+def _legacy_encoding(name: str | None) -> str | None:
+    """Return a declared encoding; None if it is unknown, or UTF-8, which was tried before.
+
+    On the web, Latin 1 means Windows-1252.
+    """
     try:
         coding = codecs.lookup((name or "").strip("\"' ")).name
-        "".encode(coding)  # not all that are looked up are of text
+        "".encode(coding)  # some codecs aren't text encodings
     except (LookupError, ValueError):
         return None
     if coding.startswith("utf-8"):
@@ -97,25 +99,25 @@ def _known(name: str | None) -> str | None:
     return "cp1252" if coding in ("iso8859-1", "ascii") else coding
 
 
-def _title(tree: Element, linked: Sequence[Node]) -> str:
-    """What the page is called, without the name of its site."""
-    said = [_meta(tree, "og:title"), *(text_value(node.get("headline")) for node in article_nodes(linked)[:1])]
+def _title(tree: Element, nodes: Sequence[Node]) -> str:
+    """Return the page's title without the name of its site."""
+    candidates = [_meta(tree, "og:title"), *(text_value(node.get("headline")) for node in article_nodes(nodes)[:1])]
     headings = [single_line(each.text_content()) for each in tree.iter("h1")]
     titles = [single_line(each.text_content()) for each in tree.iter("title")]
-    said += headings if len(headings) == 1 else []
-    said += [re.split(r"\s+[|–—·»]\s+", title)[0] for title in titles]
-    return _shown(next(filter(None, said), ""))
+    candidates += headings if len(headings) == 1 else []
+    candidates += [re.split(r"\s+[|–—·»]\s+", title)[0] for title in titles]
+    return _visible(next(filter(None, candidates), ""))
 
 
-def _author(tree: Element, linked: Sequence[Node]) -> str | None:
-    own = [name for node in article_nodes(linked)[:1] for name in person_names(node.get("author"))]
-    said = ", ".join(own) or _meta(tree, "author") or _meta(tree, "article:author")
-    return _shown(said) or None if "://" not in said else None
+def _author(tree: Element, nodes: Sequence[Node]) -> str | None:
+    own = [name for node in article_nodes(nodes)[:1] for name in person_names(node.get("author"))]
+    names = ", ".join(own) or _meta(tree, "author") or _meta(tree, "article:author")
+    return _visible(names) or None if "://" not in names else None
 
 
 def _language(tree: Element) -> str | None:
-    said = tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang") or _meta(tree, "content-language")
-    code = re.split("[-_]", said.strip().lower())[0]
+    tag = tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang") or _meta(tree, "content-language")
+    code = re.split("[-_]", tag.strip().lower())[0]
     return code if re.fullmatch("[a-z]{2}", code) else None
 
 
@@ -126,64 +128,66 @@ def _meta(tree: Element, name: str) -> str:
     return ""
 
 
-def _shown(said: str) -> str:
-    return _UNSEEN.sub("", single_line(said))[:MAX_TITLE_CHARS].strip()
+def _visible(text: str) -> str:
+    return _INVISIBLE.sub("", single_line(text))[:MAX_TITLE_CHARS].strip()
 
 
 def _prune(tree: Element) -> None:
-    """Take out what nobody sees."""
-    for element in [each for each in tree.iter() if _unseen(each)]:
+    """Remove invisible elements."""
+    for element in [each for each in tree.iter() if _is_hidden(each)]:
         if element.getparent() is not None:
             element.drop_tree()
 
 
-def _unseen(element: Element) -> bool:
+def _is_hidden(element: Element) -> bool:
     if not isinstance(element.tag, str) or element.tag in _DROPPED:
         return True
     style = element.get("style")
     if style is None and element.get("hidden") is None:
         return False
-    if element.tag in _LARGE or any(True for _ in element.iter("h1", "article", "main")):
+    if element.tag in _NEVER_HIDDEN or any(True for _ in element.iter("h1", "article", "main")):
         return False
     plain = "".join((style or "").lower().split())
-    return element.get("hidden") is not None or bool(_HIDDEN.search(plain)) or _on_its_own_colour(plain)
+    return element.get("hidden") is not None or bool(_HIDDEN.search(plain)) or _is_camouflaged(plain)
 
 
-def _on_its_own_colour(style: str) -> bool:
-    colour, ground = _COLOUR.search(style), _GROUND.search(style)
-    return colour is not None and ground is not None and _colour(colour[1]) == _colour(ground[1])
+def _is_camouflaged(style: str) -> bool:
+    color, background = _COLOR.search(style), _BACKGROUND.search(style)
+    return (
+        color is not None and background is not None and _normalize_color(color[1]) == _normalize_color(background[1])
+    )
 
 
-def _colour(said: str) -> str:
-    """White and black in one form each."""
-    short = re.fullmatch(r"#([0-9a-f])\1([0-9a-f])\2([0-9a-f])\3", said)
-    plain = "#" + "".join(short.groups()) if short else said.replace("rgb(", "").rstrip(")")
+def _normalize_color(value: str) -> str:
+    """Return white and black in one notation each."""
+    short = re.fullmatch(r"#([0-9a-f])\1([0-9a-f])\2([0-9a-f])\3", value)
+    plain = "#" + "".join(short.groups()) if short else value.replace("rgb(", "").rstrip(")")
     return {"white": "#fff", "255,255,255": "#fff", "black": "#000", "0,0,0": "#000"}.get(plain, plain)
 
 
 def _content(tree: Element) -> Iterator[ContentPart]:
-    """The page's content; all that is seen of it where none can be told from the rest."""
+    """Yield the page's content, or all visible text if no content is found."""
     page = serialize(tree)
-    parts = _kept(extract_content(tree, fast=True))
-    if _length(parts) < MIN_FAST_CHARS:
-        parts = max(parts, _kept(extract_content(parse_html(page), fast=False)), key=_length)
+    parts = _as_parts(extract_content(tree, fast=True))
+    if _text_length(parts) < MIN_FAST_CHARS:
+        parts = max(parts, _as_parts(extract_content(parse_html(page), fast=False)), key=_text_length)
     if not parts:
         parts = list(html.visible_parts(iter([page])))
     for part in parts:
-        if words := _UNSEEN.sub("", part.text).strip("\n"):
+        if words := _INVISIBLE.sub("", part.text).strip("\n"):
             yield ContentPart(part.kind, words, part.level)
 
 
-def _length(parts: Sequence[ContentPart]) -> int:
+def _text_length(parts: Sequence[ContentPart]) -> int:
     return sum(len(part.text) for part in parts)
 
 
-def _kept(body: Element | None) -> list[ContentPart]:
+def _as_parts(body: Element | None) -> list[ContentPart]:
     return list(_blocks(body)) if body is not None else []
 
 
 def _blocks(element: Element) -> Iterator[ContentPart]:
-    """The blocks below an element of what trafilatura gives; text between them is a paragraph."""
+    """Yield the blocks in an element that trafilatura returned; text between them becomes paragraphs."""
     loose = [element.text or ""]
     for child in element:
         if child.tag in _BLOCKS:
@@ -215,12 +219,12 @@ def _block(element: Element) -> Iterator[ContentPart]:
 
 
 def _paragraph(words: Sequence[str]) -> Iterator[ContentPart]:
-    if said := collapse_spaces("".join(words)):
-        yield ContentPart("paragraph", said)
+    if text := collapse_spaces("".join(words)):
+        yield ContentPart("paragraph", text)
 
 
 def _items(element: Element, depth: int) -> Iterator[str]:
-    """A line for each item, lists in it further in."""
+    """Yield a line per item, nested lists indented."""
     number = 0
     for item in element.iter("item"):
         if next(item.iterancestors("list")) is not element:
@@ -237,7 +241,7 @@ def _items(element: Element, depth: int) -> Iterator[str]:
 
 
 def _inline(element: Element, without: str = "") -> str:
-    """All text in an element; line breaks are such."""
+    """Return all text in an element, with its line breaks."""
     words: list[str] = [element.text or ""]
     for child in element:
         if child.tag == "lb":

@@ -1,7 +1,7 @@
-"""The day that a page is from, by what it says of itself: none rather than a wrong one, and never one to come.
+"""Finds a page's publication date: no date rather than a wrong one, and never a future one.
 
-It is asked in this order: JSON-LD, meta, `time` elements, the address, what is seen beside a word such as `published`,
-and last when it was changed.
+Sources in order: JSON-LD, meta tags, `time` elements, the URL, visible text beside a word such as `published`, and last
+the dates of its modification.
 """
 
 from __future__ import annotations
@@ -19,16 +19,13 @@ from eclair.web.pages.dom import Element
 from eclair.web.pages.json_ld import Node, article_nodes, node_types, text_value
 
 FIRST_YEAR = 1991
-"""The year in which the web began."""
-
-ZONE = timedelta(hours=14)
-"""How far a place may be ahead of UTC."""
+"""The web has no older pages."""
 
 MAX_ELEMENTS = 4000
-"""Elements in which a date that is seen is looked for."""
+"""Elements that are searched for a visible date."""
 
 MAX_LINE_CHARS = 160
-"""Characters of a line that tells a date; what is longer is prose."""
+"""A longer line is prose, and its dates aren't the page's."""
 
 _PUBLISHED = (
     *("article:published_time", "og:article:published_time", "og:published_time", "datepublished", "date"),
@@ -44,10 +41,12 @@ _PUBLISHED = (
 )
 _MODIFIED = ("article:modified_time", "og:updated_time", "datemodified", "last-modified", "dcterms.modified")
 
-_APART = re.compile(
+_ASIDE_CLASSES = re.compile(
     r"\b(?:comments?|kommentare?|commentaires?|replies|related|teasers?|recommended|sidebar|footer|widget|disqus)\b"
 )
-_DATED = re.compile(r"(?:^|[\s_-])(?:date|datum|published|pubdate|dateline|byline|timestamp|posted|veroeffentlicht)\b")
+_DATE_CLASSES = re.compile(
+    r"(?:^|[\s_-])(?:date|datum|published|pubdate|dateline|byline|timestamp|posted|veroeffentlicht)\b"
+)
 _ISO = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T?\d{4,6}Z?)?")
 _IN_URL = (
@@ -58,34 +57,34 @@ _IN_URL = (
 
 
 def find_date(tree: Element, nodes: Sequence[Node], url: str, language: str | None, today: date) -> date | None:
-    """The day; `today` is that of UTC."""
+    """Return the publication date. `today` is in UTC."""
     ways = (
-        _linked(tree, nodes, "datePublished", today),
-        _meta(tree, _PUBLISHED, today),
-        _elements(tree, today),
-        _address(url, today),
-        _seen(tree, language, today),
-        _linked(tree, nodes, "dateModified", today),
-        _meta(tree, _MODIFIED, today),
+        _from_json_ld(tree, nodes, "datePublished", today),
+        _from_meta(tree, _PUBLISHED, today),
+        _from_time_elements(tree, today),
+        _from_url(url, today),
+        _from_visible_text(tree, language, today),
+        _from_json_ld(tree, nodes, "dateModified", today),
+        _from_meta(tree, _MODIFIED, today),
     )
     return next((found for way in ways if (found := next(way, None)) is not None), None)
 
 
 def parse_date(said: str, today: date) -> date | None:
-    """A date in ISO 8601, as RFC 5322 has it, or as eight digits; None where it is none or can be none of a page."""
+    """Parse a date in ISO 8601 or RFC 5322, or of eight digits; None if it is invalid or implausible."""
     said = said.strip()[:60]
     try:
         if found := _COMPACT.fullmatch(said):
-            return _possible(date(*map(int, found.groups())), today)
+            return _plausible(date(*map(int, found.groups())), today)
         if _ISO.match(said.replace("/", "-")):
-            return _possible(_moment(said.replace("/", "-", 2)), today)
-        return _possible(parsedate_to_datetime(said), today) if "," in said or said[:1].isalpha() else None
+            return _plausible(_parse_iso(said.replace("/", "-", 2)), today)
+        return _plausible(parsedate_to_datetime(said), today) if "," in said or said[:1].isalpha() else None
     except (ValueError, OverflowError, IndexError, TypeError):
         return None
 
 
-def _moment(said: str) -> date:
-    """Raises ValueError. What stands behind the day is not always as it should be."""
+def _parse_iso(said: str) -> date:
+    """Parse ISO 8601, ignoring a malformed time after the date. Raises ValueError."""
     try:
         return datetime.fromisoformat(said)
     except ValueError:
@@ -94,8 +93,8 @@ def _moment(said: str) -> date:
         return date(*map(int, day.group().split("-")))
 
 
-def _possible(found: date, today: date) -> date | None:
-    """Where a place is ahead of UTC, its day may be tomorrow, which counts as today."""
+def _plausible(found: date, today: date) -> date | None:
+    """Return the date unless it is before the web or in the future; tomorrow, ahead of UTC, counts as today."""
     day = found.date() if isinstance(found, datetime) else found
     if isinstance(found, datetime) and found.tzinfo is not None:
         ahead = found.astimezone(UTC).date() > today
@@ -104,22 +103,22 @@ def _possible(found: date, today: date) -> date | None:
     return None if ahead or day.year < FIRST_YEAR else min(day, today)
 
 
-def _linked(tree: Element, nodes: Sequence[Node], field: str, today: date) -> Iterator[date]:
-    """What the article says; of several, that which is called what the page is called."""
+def _from_json_ld(tree: Element, nodes: Sequence[Node], field: str, today: date) -> Iterator[date]:
+    """Yield the article's date; of several articles, that of the one with the page's title."""
     own = article_nodes(nodes) or [node for node in nodes if "WebPage" in node_types(node)]
     days = [(node, day) for node in own if (day := parse_date(text_value(node.get(field)), today)) is not None]
     if len({day for _, day in days}) > 1:
-        titles = {_folded(heading.text_content()) for heading in tree.iter("h1", "title")}
-        days = [(node, day) for node, day in days if _folded(text_value(node.get("headline"))) in titles]
+        titles = {_fold(heading.text_content()) for heading in tree.iter("h1", "title")}
+        days = [(node, day) for node, day in days if _fold(text_value(node.get("headline"))) in titles]
         days = days if len({day for _, day in days}) == 1 else []
     yield from (day for _, day in days)
 
 
-def _folded(said: str) -> str:
+def _fold(said: str) -> str:
     return " ".join(said.split()).casefold()
 
 
-def _meta(tree: Element, names: Sequence[str], today: date) -> Iterator[date]:
+def _from_meta(tree: Element, names: Sequence[str], today: date) -> Iterator[date]:
     said: dict[str, str] = {}
     for element in tree.iter("meta"):
         name = element.get("property") or element.get("name") or element.get("itemprop")
@@ -130,12 +129,12 @@ def _meta(tree: Element, names: Sequence[str], today: date) -> Iterator[date]:
             yield day
 
 
-def _elements(tree: Element, today: date) -> Iterator[date]:
-    """`time` elements: one that is marked, else the first, unless the page lists several articles."""
+def _from_time_elements(tree: Element, today: date) -> Iterator[date]:
+    """Yield the date of the `time` element marked as publication, else of the first if there is one article."""
     found: list[tuple[Element, date]] = []
     for element in tree.iter("time", "abbr", "span"):
         said = element.get("datetime") or (element.get("content") if element.get("itemprop") else None)
-        if said and not _aside(element) and (day := parse_date(said, today)) is not None:
+        if said and not _is_aside(element) and (day := parse_date(said, today)) is not None:
             found.append((element, day))
     for element, day in found:
         if element.get("itemprop") == "datePublished" or element.get("pubdate") is not None:
@@ -145,14 +144,17 @@ def _elements(tree: Element, today: date) -> Iterator[date]:
         yield found[0][1]
 
 
-def _aside(element: Element) -> bool:
-    """Whether it stands in comments, in a list of other pages, or at the page's edge."""
-    return any(each.tag in ("aside", "footer", "nav") or _APART.search(_classes(each)) for each in _up(element, 30))
+def _is_aside(element: Element) -> bool:
+    """Return whether an element is in comments, a list of other pages, or a footer."""
+    return any(
+        each.tag in ("aside", "footer", "nav") or _ASIDE_CLASSES.search(_classes(each))
+        for each in _self_and_ancestors(element, 30)
+    )
 
 
-def _up(element: Element, most: int) -> Iterator[Element]:
+def _self_and_ancestors(element: Element, limit: int) -> Iterator[Element]:
     at: Element | None = element
-    for _ in range(most):
+    for _ in range(limit):
         if at is None or at.tag in ("body", "html"):
             return
         yield at
@@ -163,20 +165,20 @@ def _classes(element: Element) -> str:
     return f"{element.get('class') or ''} {element.get('id') or ''} {element.get('itemprop') or ''}".lower()
 
 
-def _address(url: str, today: date) -> Iterator[date]:
+def _from_url(url: str, today: date) -> Iterator[date]:
     for form in _IN_URL:
         if found := form.search(url):
-            yield from _days([found.groups()], today)
+            yield from _plausible_days([found.groups()], today)
 
 
 @cache
-def _cue() -> re.Pattern[str]:
+def _dateline_words() -> re.Pattern[str]:
     """Matches a word beside which a page's date stands, such as `published`."""
     return re.compile(rf"\b(?:{merge_patterns(lambda lexicon: lexicon.web_pages.dateline)})\b", re.IGNORECASE)
 
 
-def _seen(tree: Element, language: str | None, today: date) -> Iterator[date]:
-    """What is seen in a short line that is marked as a date, or that says what the date is of."""
+def _from_visible_text(tree: Element, language: str | None, today: date) -> Iterator[date]:
+    """Yield dates in short lines that are marked as a date by their class or by a word."""
     for number, element in enumerate(tree.iter("p", "div", "span", "time", "li", "small", "td", "dd", "address")):
         if number == MAX_ELEMENTS:
             return
@@ -185,35 +187,37 @@ def _seen(tree: Element, language: str | None, today: date) -> Iterator[date]:
         said = " ".join(element.text_content().split())
         if not 6 <= len(said) <= MAX_LINE_CHARS or not any(map(str.isdigit, said)):
             continue
-        if not _cue().search(said) and not any(_DATED.search(_classes(each)) for each in _up(element, 3)):
+        if not _dateline_words().search(said) and not any(
+            _DATE_CLASSES.search(_classes(each)) for each in _self_and_ancestors(element, 3)
+        ):
             continue
-        if not _aside(element):
+        if not _is_aside(element):
             yield from spelled_dates(said, language, today)
 
 
 def spelled_dates(said: str, language: str | None, today: date) -> Iterator[date]:
-    """The dates in a line, as people of that language write them, or in English."""
+    """Yield the dates in a line, as written in the language or in English."""
     for code in dict.fromkeys((language or "en", "en")):
         names, form = _months(code)
         for found in form.finditer(said.casefold()):
             first, month, last, month_first, day, year = found.groups()
             if month_first is not None:
-                yield from _days([(year, names[month_first], day)], today)
+                yield from _plausible_days([(year, names[month_first], day)], today)
             else:
                 year, day = (first, last) if len(first) == 4 else (last, first)
-                yield from _days([(year, names[month], day)], today)
+                yield from _plausible_days([(year, names[month], day)], today)
     for found in re.finditer(r"(?<![\d.])(\d{1,2})[./](\d{1,2})[./](\d{4})(?!\d)", said):
         day, month, year = found.groups()
         if "/" not in found.group() or language not in (None, "en") or int(day) > 12:
-            yield from _days([(year, month, day)], today)
+            yield from _plausible_days([(year, month, day)], today)
     for found in re.finditer(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)", said):
-        yield from _days([found.groups()], today)
+        yield from _plausible_days([found.groups()], today)
 
 
-def _days(said: Iterable[Sequence[str | int | None]], today: date) -> Iterator[date]:
+def _plausible_days(said: Iterable[Sequence[str | int | None]], today: date) -> Iterator[date]:
     for year, month, day in said:
         try:
-            found = _possible(date(int(year or 0), int(month or 0), int(day or 0)), today)
+            found = _plausible(date(int(year or 0), int(month or 0), int(day or 0)), today)
         except ValueError:
             continue
         if found is not None:
@@ -222,8 +226,10 @@ def _days(said: Iterable[Sequence[str | int | None]], today: date) -> Iterator[d
 
 @lru_cache(maxsize=32)
 def _months(code: str) -> tuple[dict[str, int], re.Pattern[str]]:
-    """The names of months, long and short, and the form of dates with one: `14. September 2026`, `September 14, 2026`,
-    `2026. szeptember 14.`"""
+    """Return the months by name, long and short, and a pattern for dates with one.
+
+    Such as `14. September 2026`, `September 14, 2026` and `2026. szeptember 14.`
+    """
     try:
         months = Locale.parse(code).months
     except (UnknownLocaleError, ValueError):

@@ -1,6 +1,6 @@
-"""A page as a tree of elements, and what trafilatura takes for its content.
+"""Typed access to lxml's element trees, and content extraction by trafilatura.
 
-Nothing else sees lxml, which has no types.
+lxml has no types, so other modules only use it through this one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from eclair.sandbox.protocol import Rejected
 _html: Any = html
 _etree: Any = etree  # pyright: ignore[reportUnknownVariableType]
 _FAST = Extractor(output_format="python", fast=True, comments=False, tables=True)
-_WHOLE = Extractor(output_format="python", fast=False, comments=False, tables=True)
+_THOROUGH = Extractor(output_format="python", fast=False, comments=False, tables=True)
 
 
 class Element(Protocol):
-    """What is used of an element of lxml. Of comments, `tag` is no text."""
+    """The part of an lxml element that is used here. A comment's `tag` isn't a string."""
 
     tag: object
     text: str | None
@@ -38,7 +38,7 @@ class Element(Protocol):
 
 
 def parse_html(page: str) -> Element:
-    """The page's root, with a body, without comments. Raises Rejected where there is nothing in it."""
+    """Parse a page and return its root, with a body and without comments. Raises Rejected for an empty page."""
     parser = _html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False)
     try:
         tree = _html.document_fromstring(page.encode("utf-8", "replace"), parser=parser, ensure_head_body=True)
@@ -52,6 +52,6 @@ def serialize(tree: Element) -> str:
 
 
 def extract_content(tree: Element, *, fast: bool) -> Element | None:
-    """The page's content in trafilatura's few tags; None where none can be told from the rest. The tree is used up."""
-    document = bare_extraction(cast(Any, tree), options=_FAST if fast else _WHOLE)
+    """Return the page's content in trafilatura's tags; None if none is found. Consumes the tree."""
+    document = bare_extraction(cast(Any, tree), options=_FAST if fast else _THOROUGH)
     return cast(Element, document.body) if isinstance(document, Document) else None

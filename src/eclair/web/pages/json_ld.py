@@ -1,4 +1,4 @@
-"""What a page says of itself in JSON-LD (schema.org): its nodes, each a dictionary whose values may be anything."""
+"""Reads a page's JSON-LD metadata (schema.org): nodes, each a dictionary whose values may be anything."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from eclair.web.pages.dom import Element
 Node = dict[str, Any]
 
 MAX_NODES = 500
-"""Nodes that are looked at."""
 
 MAX_DEPTH = 8
-"""Nodes in each other."""
+"""Nesting of nodes."""
 
 _ARTICLES = ("Article", "NewsArticle", "BlogPosting", "Report", "LiveBlogPosting", "DiscussionForumPosting", "QAPage")
 
 
 def find_nodes(tree: Element) -> list[Node]:
-    """All nodes, outermost first. What is no JSON is left out, as search engines leave it out."""
+    """Return all nodes, outermost first. Malformed JSON is ignored, as by search engines."""
     found: list[Node] = []
     for script in tree.iter("script"):
         if "ld+json" not in (script.get("type") or ""):
@@ -38,23 +37,23 @@ def find_nodes(tree: Element) -> list[Node]:
 
 
 def article_nodes(found: Sequence[Node]) -> list[Node]:
-    """Those that are what the page is about, as far as types tell."""
+    """Return the nodes that describe an article, by their types."""
     return [node for node in found if any(type.endswith(_ARTICLES) for type in node_types(node))]
 
 
 def node_types(node: Node) -> list[str]:
-    return [each for each in _several(node.get("@type")) if isinstance(each, str)]
+    return [each for each in _as_list(node.get("@type")) if isinstance(each, str)]
 
 
 def text_value(value: Any) -> str:
-    """A value where it is text, else nothing."""
+    """Return a value on one line if it is text, otherwise an empty string."""
     return " ".join(value.split()) if isinstance(value, str) else ""
 
 
 def person_names(value: Any) -> list[str]:
-    """The names of persons, who may be given as text, as a node, or as several of them."""
+    """Return the names of persons given as text, as a node, or as a list of these."""
     found: list[str] = []
-    for each in _several(value):
+    for each in _as_list(value):
         name = text_value(cast(Node, each).get("name") if isinstance(each, dict) else each)
         if name and "://" not in name and name not in found:
             found.append(name)
@@ -71,9 +70,9 @@ def _walk(data: Any, depth: int) -> Iterator[Node]:
         for value in node.values():
             yield from _walk(value, depth + 1)
     elif isinstance(data, list):
-        for each in _several(data):
+        for each in _as_list(data):
             yield from _walk(each, depth + 1)
 
 
-def _several(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return cast(list[Any], value) if isinstance(value, list) else [value]

@@ -1,6 +1,6 @@
-"""Whether a page shows less than it has, and why: it wants to be paid, to be agreed to, or it is made by a script.
+"""Detects walls: pages that show little text because of a paywall, a consent dialog or missing scripts.
 
-A wall is said only where little is left of the page, so that a banner beside a whole article is none.
+A page with enough text has no wall, whatever banners are on it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from eclair.web.pages.dom import Element
 from eclair.web.pages.json_ld import Node, article_nodes
 
 MAX_TEASER_CHARS = 2500
-"""Characters of text up to which an article that is not free is taken for its beginning."""
+"""A paid article with more text is taken to be complete."""
 
 MAX_CONSENT_CHARS = 700
-"""Characters up to which a page may be nothing but the question whether one agrees."""
+"""A page with more text is no consent dialog."""
 
 MAX_SCRIPT_PAGE_CHARS = 250
-"""Characters up to which a page may be one that a script has yet to make."""
+"""A page with more text doesn't depend on scripts."""
 
 _CONSENT_HOST = re.compile(r"^(?:consent|cmp|privacy|choices|guce)\.")
 _NEEDS_SCRIPT = re.compile(r"javascript", re.IGNORECASE)
@@ -31,18 +31,18 @@ _PAYWALL = re.compile(r"paywall|piano-|subscriber-only|premium-wall|regwall", re
 
 
 @cache
-def _paid() -> re.Pattern[str]:
+def _paywall_words() -> re.Pattern[str]:
     return re.compile(merge_patterns(lambda lexicon: lexicon.web_pages.paywall), re.IGNORECASE)
 
 
 @cache
-def _agreed() -> re.Pattern[str]:
+def _consent_words() -> re.Pattern[str]:
     return re.compile(merge_patterns(lambda lexicon: lexicon.web_pages.consent), re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class WallSigns:
-    """What of a page speaks for a wall, before its text is known."""
+    """Signs of a wall, found before the page's text is known."""
 
     is_paid: bool
     asks_consent: bool
@@ -50,53 +50,54 @@ class WallSigns:
 
 
 def find_signs(tree: Element, nodes: Sequence[Node], url: str) -> WallSigns:
-    """`tree` is the whole page, with what nobody sees."""
-    seen = _text(tree)
-    asks = bool(_CONSENT_HOST.match(urlsplit(url).hostname or "")) or _asks(tree, seen)
-    return WallSigns(_costs(nodes) or _offers(tree), asks, _scripted(tree, seen))
+    """Look for signs of a wall in the whole page, invisible elements included."""
+    text = _visible_text(tree)
+    asks = bool(_CONSENT_HOST.match(urlsplit(url).hostname or "")) or _is_consent_dialog(tree, text)
+    return WallSigns(_is_declared_paid(nodes) or _has_paywall_element(tree), asks, _needs_script(tree, text))
 
 
-def detect_wall(found: WallSigns, kept: str) -> Wall | None:
-    """`kept` is the text that was read of the page."""
-    if len(kept) <= MAX_TEASER_CHARS and (found.is_paid or _paid().search(kept[-600:])):
+def detect_wall(signs: WallSigns, text: str) -> Wall | None:
+    """Decide about a wall by the signs and the page's extracted text."""
+    if len(text) <= MAX_TEASER_CHARS and (signs.is_paid or _paywall_words().search(text[-600:])):
         return "pay"
-    if len(kept) <= MAX_CONSENT_CHARS and found.asks_consent and (len(kept) < 100 or _agreed().search(kept)):
+    if len(text) <= MAX_CONSENT_CHARS and signs.asks_consent and (len(text) < 100 or _consent_words().search(text)):
         return "consent"
-    return "script" if len(kept) <= MAX_SCRIPT_PAGE_CHARS and found.needs_script else None
+    return "script" if len(text) <= MAX_SCRIPT_PAGE_CHARS and signs.needs_script else None
 
 
-def _costs(nodes: Sequence[Node]) -> bool:
-    """Whether the article is declared not to be free, or to be so in part only."""
-    said = [node.get("isAccessibleForFree") for node in article_nodes(nodes)]
-    return any(value is False or (isinstance(value, str) and value.lower().endswith("false")) for value in said)
+def _is_declared_paid(nodes: Sequence[Node]) -> bool:
+    """Return whether metadata declares the article not to be free, or only in part."""
+    values = [node.get("isAccessibleForFree") for node in article_nodes(nodes)]
+    return any(value is False or (isinstance(value, str) and value.lower().endswith("false")) for value in values)
 
 
-def _offers(tree: Element) -> bool:
-    """Whether a part of the page that is called so offers the rest for money."""
+def _has_paywall_element(tree: Element) -> bool:
+    """Return whether an element named like a paywall offers the rest for money."""
     return any(
-        _PAYWALL.search(f"{element.get('class') or ''} {element.get('id') or ''}") and _paid().search(_text(element))
+        _PAYWALL.search(f"{element.get('class') or ''} {element.get('id') or ''}")
+        and _paywall_words().search(_visible_text(element))
         for element in tree.iter("div", "section", "aside", "p", "form")
     )
 
 
-def _asks(tree: Element, seen: str) -> bool:
-    """Whether all that is seen is a question with buttons."""
+def _is_consent_dialog(tree: Element, text: str) -> bool:
+    """Return whether all visible text is a consent question with buttons."""
     return (
-        len(seen) <= 3 * MAX_CONSENT_CHARS
-        and bool(_agreed().search(seen))
+        len(text) <= 3 * MAX_CONSENT_CHARS
+        and bool(_consent_words().search(text))
         and any(True for _ in tree.iter("button", "form"))
     )
 
 
-def _scripted(tree: Element, seen: str) -> bool:
-    """Whether it says that it needs a script, or has nothing but scripts."""
+def _needs_script(tree: Element, text: str) -> bool:
+    """Return whether the page says that it needs scripts, or has nothing else."""
     if any(_NEEDS_SCRIPT.search(element.text_content()) for element in tree.iter("noscript")):
         return True
-    return not seen and any(True for _ in tree.iter("script"))
+    return not text and any(True for _ in tree.iter("script"))
 
 
-def _text(tree: Element) -> str:
-    """What is seen of the body."""
+def _visible_text(tree: Element) -> str:
+    """Return the visible text of the body."""
     parts: list[str] = []
     for element in tree.iter():
         if isinstance(element.tag, str) and element.tag not in ("script", "style", "noscript", "template", "title"):

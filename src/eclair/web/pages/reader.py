@@ -1,6 +1,6 @@
-"""Reads pages of the web: fetched, parsed in a bounded process, dated, and kept for a while. See `fetch` and `article`.
+"""Reads web pages: fetches them, parses them in a sandbox, dates them, and caches them for a while.
 
-What is read is data: nothing of it leads to a further call.
+A page is data: nothing on it leads to a further call.
 """
 
 from __future__ import annotations
@@ -29,48 +29,46 @@ from eclair.web.pages.fetch import FetchedPage, PageFetcher, PageUnreadable, Val
 from eclair.web.pages.sitemaps import parse_days
 
 PAGE_LIMITS = Limits(seconds=8, total_seconds=20, memory_mb=1500, pages=500, unpacked=256 << 20, members=1000)
-"""What reading one page may take."""
+"""Limits on parsing one page."""
 
 REVALIDATE_AFTER_S = 300.0
-"""Seconds for which a page is not asked for again."""
+"""A younger cached page is used without asking the server."""
 
 CACHE_TTL_S = 3600.0
-"""Seconds for which it is kept, to be asked for only if it has changed."""
+"""An older page is dropped from the cache."""
 
 MAX_CACHED_CHARS = 32 << 20
-"""Characters of the pages that are kept."""
-
 
 SITEMAP_TIMEOUT_S = 1.0
-"""Seconds in which a sitemap is to come; the page is there already."""
+"""Short, as the page itself is already there."""
 
 SITEMAP_TTL_S = 600.0
-"""Seconds for which what it lists is believed, also that there is none."""
+"""Also for hosts without a sitemap."""
 
 MAX_SITEMAP_DAYS = 20_000
-"""Pages and servers whose days are kept."""
+"""Entries and hosts in the cache of sitemaps."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedPage:
     page: WebPage
     validators: Validators
     read: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Days:
+class _SitemapDays:
     until: float
     days: dict[str, date]
 
 
 def page_parser() -> Parser:
-    """Processes that read pages of the web."""
+    """Make the parser of web pages, with its sandboxes."""
     return Parser(PAGE_LIMITS, min(2, os.cpu_count() or 1), "eclair.web.pages.worker")
 
 
 class PageReader:
-    """Reads pages. `clock` gives seconds, `now` the moment in seconds since 1970."""
+    """Implements `PageSource`. `clock` gives seconds, `now` seconds since 1970."""
 
     def __init__(
         self,
@@ -84,50 +82,50 @@ class PageReader:
         self._parser = parser
         self._clock = clock
         self._now = now
-        self._kept = LruCache[str, _Kept](
-            MAX_CACHED_CHARS, lambda kept: sum(len(sheet.text) for sheet in kept.page.pages)
+        self._cache = LruCache[str, _CachedPage](
+            MAX_CACHED_CHARS, lambda cached: sum(len(sheet.text) for sheet in cached.page.pages)
         )
-        self._days = LruCache[str, _Days](MAX_SITEMAP_DAYS, lambda listed: len(listed.days) + 1)
+        self._sitemaps = LruCache[str, _SitemapDays](MAX_SITEMAP_DAYS, lambda listed: len(listed.days) + 1)
 
     async def read(self, url: str, context: CallContext, *, timeout_s: float) -> WebPage:
-        """The page, in `within` seconds: fetched, or as it was read a moment ago. Raises Unread."""
+        """Return a page, from the cache if it is fresh enough. Raises PageUnreadable."""
         began = self._clock()
         url = urldefrag(url.strip()).url
-        kept = self._known(url)
-        if kept is not None and began - kept.read < REVALIDATE_AFTER_S:
-            return kept.page
-        known = kept.validators if kept is not None else Validators()
+        cached = self._get_cached(url)
+        if cached is not None and began - cached.read < REVALIDATE_AFTER_S:
+            return cached.page
+        known = cached.validators if cached is not None else Validators()
         fetched = await self._fetch.fetch(url, context, timeout_s=timeout_s, known=known)
         if fetched is None:
-            assert kept is not None
-            page, validators, keep = replace(kept.page, fetched=self._moment()), known, True
+            assert cached is not None
+            page, validators, keep = replace(cached.page, fetched=self._now_ms()), known, True
         else:
-            page = await self._parsed(fetched, timeout_s - (self._clock() - began))
+            page = await self._parse(fetched, timeout_s - (self._clock() - began))
             if page.published is None and page.media == "text/html" and page.wall is None:
                 left = min(SITEMAP_TIMEOUT_S, timeout_s - (self._clock() - began))
-                page = replace(page, published=await self._listed(page.url, context, left))
+                page = replace(page, published=await self._sitemap_date(page.url, context, left))
             validators, keep = fetched.validators, fetched.is_cacheable
         if keep:
-            self._kept.put(url, _Kept(page, validators, self._clock()))
+            self._cache.put(url, _CachedPage(page, validators, self._clock()))
         return page
 
     async def warm(self) -> None:
-        """Get ready, so that the first page need not wait for a process."""
+        """Start a process, so that the first page needn't wait for it."""
         await self._parser.warm()
 
     async def close(self) -> None:
         await self._parser.close()
 
-    async def _parsed(self, fetched: FetchedPage, within: float) -> WebPage:
-        """Raises Unread."""
+    async def _parse(self, fetched: FetchedPage, timeout_s: float) -> WebPage:
+        """Parse a page in a sandbox. Raises PageUnreadable."""
         served = ServedPage(fetched.url, fetched.media, fetched.charset, self._today().isoformat())
         host = site_name(fetched.url)
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(timeout_s):
                 with tempfile.NamedTemporaryFile(prefix="eclair-page-") as file:
                     path = Path(file.name)
                     await asyncio.to_thread(path.write_bytes, fetched.body)
-                    media, about, sheets = await self._parser.read_web_page(path, _name(fetched.url), served)
+                    media, about, sheets = await self._parser.read_web_page(path, _file_name(fetched.url), served)
         except TimeoutError:
             raise PageUnreadable(
                 "late", f"The page of {host} takes longer to read than the time that is left."
@@ -142,22 +140,22 @@ class PageReader:
             raise PageUnreadable("nothing", f"There is no text on the page of {host}.")
         return self._page(fetched, media, about, sheets)
 
-    async def _listed(self, url: str, context: CallContext, within: float) -> date | None:
-        """The day that the news sitemap of its server has for the page."""
+    async def _sitemap_date(self, url: str, context: CallContext, timeout_s: float) -> date | None:
+        """Return the page's date in its host's news sitemap, if it is there."""
         host = site_name(url)
-        known = self._days.get(host)
+        known = self._sitemaps.get(host)
         if known is None or known.until <= self._clock():
-            found = await self._fetch.news_sitemap(url, context, timeout_s=within)
+            found = await self._fetch.news_sitemap(url, context, timeout_s=timeout_s)
             listed = await asyncio.to_thread(parse_days, found, self._today()) if found is not None else {}
-            known = _Days(self._clock() + SITEMAP_TTL_S, listed)
-            self._days.put(host, known)
+            known = _SitemapDays(self._clock() + SITEMAP_TTL_S, listed)
+            self._sitemaps.put(host, known)
         return known.days.get(url)
 
     def _page(self, fetched: FetchedPage, media: str, about: About, sheets: tuple[Sheet, ...]) -> WebPage:
         return WebPage(
             url=fetched.url,
-            fetched=self._moment(),
-            title=about.title or _heading(sheets) or _name(fetched.url),
+            fetched=self._now_ms(),
+            title=about.title or _first_heading(sheets) or _file_name(fetched.url),
             site=site_name(fetched.url),
             pages=sheets,
             media=media,
@@ -167,14 +165,14 @@ class PageReader:
             wall=about.wall,
         )
 
-    def _known(self, url: str) -> _Kept | None:
-        kept = self._kept.get(url)
-        if kept is None or self._clock() - kept.read < CACHE_TTL_S:
-            return kept
-        self._kept.remove(url)
+    def _get_cached(self, url: str) -> _CachedPage | None:
+        cached = self._cache.get(url)
+        if cached is None or self._clock() - cached.read < CACHE_TTL_S:
+            return cached
+        self._cache.remove(url)
         return None
 
-    def _moment(self) -> int:
+    def _now_ms(self) -> int:
         return int(self._now() * 1000)
 
     def _today(self) -> date:
@@ -182,22 +180,22 @@ class PageReader:
 
 
 def site_name(url: str) -> str:
-    """The name of a page's site for people, such as `tagesschau.de`."""
+    """Return the name of a page's site for people, such as `tagesschau.de`."""
     return (urlsplit(url).hostname or url).removeprefix("www.")
 
 
-def _name(url: str) -> str:
-    """What a file at that address would be called."""
+def _file_name(url: str) -> str:
+    """Return the file name in a URL, or else its site."""
     return unquote(PurePosixPath(urlsplit(url).path).name)[:200].strip() or site_name(url)
 
 
-def _heading(sheets: tuple[Sheet, ...]) -> str:
-    """The first heading, if it stands at the beginning."""
+def _first_heading(sheets: tuple[Sheet, ...]) -> str:
+    """Return a heading among the first blocks, or an empty string."""
     blocks = sheets[0].blocks[:3] if sheets else ()
     found = next((block for block in blocks if block.kind == "heading"), None)
     return " ".join(sheets[0].text[found.start : found.end].split())[:300] if found is not None else ""
 
 
-def _language(said: str | None) -> str | None:
-    code = (said or "").strip().lower()[:2]
+def _language(header: str | None) -> str | None:
+    code = (header or "").strip().lower()[:2]
     return code if len(code) == 2 and code.isalpha() else None

@@ -1,4 +1,4 @@
-"""What servers ask of programs that fetch from them (robots.txt, RFC 9309). Who asks them is let through or not."""
+"""Fetches and caches robots.txt (RFC 9309), and decides which URLs may be fetched."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ from eclair.network.gate import CallContext
 from eclair.network.response import BrokenReply
 from eclair.util.lru import LruCache
 
-ROBOTS_NAME = "Eclair"
-"""The name under which a server may speak of us."""
+ROBOTS_PRODUCT = "Eclair"
+"""Éclair's product token in robots.txt."""
 
 RULES_TTL_S = 24 * 3600.0
-"""Seconds for which what was read is believed, the most that the standard allows."""
+"""The longest time that the standard allows."""
 
 RETRY_DELAY_S = 60.0
-"""Seconds after which a server is asked anew that could not say."""
+"""After a robots.txt that could not be fetched."""
 
 MAX_HOSTS = 500
-"""Servers whose rules are kept."""
 
 MAX_ROBOTS_BYTES = 512 << 10
-"""Bytes that are read of a file; the standard asks for 500 KiB."""
+"""The standard asks for at least 500 KiB."""
 
 MAX_CRAWL_DELAY_S = 5.0
-"""Seconds between two calls to a server at most, even if it asks for more: a person waits."""
+"""A longer delay is cut, as a person waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class RobotsRules:
-    """What one server asks. `pause` is seconds between two calls; `fault` says why nothing may be fetched."""
+    """The rules of one host, valid until `until`. `fault` says why nothing at all may be fetched."""
 
     until: float
     parsed: Protego | None = None
@@ -45,15 +44,15 @@ class RobotsRules:
     sitemaps: tuple[str, ...] = ()
 
     def refusal(self, url: str) -> str | None:
-        """Why the page may not be fetched, in a sentence; None where it may."""
-        if self.fault is not None or self.parsed is None or self.parsed.can_fetch(url, ROBOTS_NAME):
+        """Explain in a sentence why a URL may not be fetched; None if it may."""
+        if self.fault is not None or self.parsed is None or self.parsed.can_fetch(url, ROBOTS_PRODUCT):
             return self.fault
         host = urlsplit(url).hostname
         return f"{host} asks in its robots.txt that programs do not read this page; open it in a browser."
 
 
 class RobotsCache:
-    """Asks each server once, and keeps its rules."""
+    """Fetches the rules of each host once, and caches them."""
 
     def __init__(self, browser: WebClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._browser = browser
@@ -62,7 +61,7 @@ class RobotsCache:
         self._asking: dict[str, asyncio.Lock] = {}
 
     async def rules(self, url: str, context: CallContext, timeout_s: float) -> RobotsRules:
-        """The rules of the server of `url`. Raises what `Browser.get` does where it cannot be called."""
+        """Return the rules of the URL's host. Raises as `WebClient.get` does."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc.lower()}"
         async with self._asking.setdefault(origin, asyncio.Lock()):
@@ -75,10 +74,10 @@ class RobotsCache:
                 self._asking.pop(origin, None)
         return rules
 
-    async def _read(self, origin: str, context: CallContext, within: float) -> RobotsRules:
+    async def _read(self, origin: str, context: CallContext, timeout_s: float) -> RobotsRules:
         now = self._clock()
         try:
-            async with self._browser.get(f"{origin}/robots.txt", context, timeout_s=within) as reply:
+            async with self._browser.get(f"{origin}/robots.txt", context, timeout_s=timeout_s) as reply:
                 if reply.status == 429 or reply.status >= 500:
                     host = urlsplit(origin).hostname
                     return RobotsRules(
@@ -86,11 +85,11 @@ class RobotsCache:
                         fault=f"{host} cannot say what it lets programs read (its robots.txt answers "
                         f"{reply.status}); try again later.",
                     )
-                if reply.status >= 300:  # there is none
+                if reply.status >= 300:  # there are no rules
                     return RobotsRules(now + RULES_TTL_S)
                 body = await reply.body(MAX_ROBOTS_BYTES)
-        except BrokenReply:  # one that leads in circles or is no HTTP is as good as none
+        except BrokenReply:  # redirects in circles or invalid HTTP: as if there were no rules
             return RobotsRules(now + RETRY_DELAY_S)
         parsed = await asyncio.to_thread(Protego.parse, body.decode("utf-8", "replace"))
-        pause = min(parsed.crawl_delay(ROBOTS_NAME) or 0.0, MAX_CRAWL_DELAY_S)
+        pause = min(parsed.crawl_delay(ROBOTS_PRODUCT) or 0.0, MAX_CRAWL_DELAY_S)
         return RobotsRules(now + RULES_TTL_S, parsed, pause, sitemaps=tuple(parsed.sitemaps)[:20])

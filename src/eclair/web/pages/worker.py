@@ -1,4 +1,4 @@
-"""Reads web pages inside a sandbox: articles where they are some, and otherwise the pages of a document."""
+"""Reads web pages inside a sandbox: HTML as an article, other files as the pages of a document."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def read(request: ReadDocument) -> Iterator[Opened | Page | Remarked | About]:
-    """Yield an article where the page is one, else the pages of a document. Raises Rejected."""
+    """Yield the article of an HTML page, or the pages of a document. Raises Rejected."""
     path, served = Path(request.path), request.served
     if served is not None and served.media in HTML_TYPES and _is_text(path):
         source = SourceFile(path, request.name, "text/html", request.limits, UnpackBudget(request.limits.unpacked))
@@ -37,7 +37,7 @@ def read(request: ReadDocument) -> Iterator[Opened | Page | Remarked | About]:
 
 
 def _is_text(path: Path) -> bool:
-    """Return whether a page that was served as HTML may be some. Raises Rejected for an empty one."""
+    """Return whether a page served as HTML can be HTML. Raises Rejected for an empty one."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if not head.strip(b"\0 \t\r\n"):

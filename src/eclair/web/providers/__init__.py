@@ -47,7 +47,7 @@ def available_providers(
     keyed = [provider.name for provider in PROVIDERS if provider.needs_key]
     names = [*LOCAL_PROVIDERS, SearXNG.name, *(provider.name for provider in PROVIDERS)]
     _check("search_keys", keys, keyed)
-    _check("web_search", _named(settings), [*names, *described])
+    _check("web_search", _configured_names(settings), [*names, *described])
     for name, key in keys.items():
         if not (key.isascii() and key.isprintable()):
             raise SettingsError(f"search_keys.{name} contains characters that no key has; copy it again.")
@@ -67,7 +67,7 @@ def select_providers(settings: Settings, providers: Sequence[SearchProvider]) ->
     by_name: dict[str, SearchProvider] = {}
     for provider in providers:
         by_name.setdefault(provider.name, provider)  # a local one replaces one of the same name
-    named = _named(settings)
+    named = _configured_names(settings)
     if len(named) < len(settings.web_search):
         log.warning("`web_search` names %s, which is no longer offered; remove it.", " and ".join(RETIRED_PROVIDERS))
     configured = {*settings.search_keys, *settings.opensearch, *([SearXNG.name] if settings.searxng else [])}
@@ -91,7 +91,7 @@ def providers_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _named(settings: Settings) -> list[str]:
+def _configured_names(settings: Settings) -> list[str]:
     return [name for name in settings.web_search if name not in RETIRED_PROVIDERS]
 
 

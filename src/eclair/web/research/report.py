@@ -1,7 +1,7 @@
-"""Research: the questions of a plan are looked into together, and a report is written of what was found, in its order.
+"""Research: searches for the questions of a plan at once, and writes a report with a section on each, in order.
 
-A model that reads well writes a section on each, an answer of its own from that question's passages; of a small one
-nothing is asked, and the report is a digest of what sources say in their own words. A `Report` is the work of one run.
+A capable model writes each section as an answer from that question's passages. A tiny one writes nothing: the report
+then quotes the sources. A `ResearchReport` is the work of one run.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ from eclair.web.session import WebSession
 MAX_CONCURRENT_QUESTIONS = 3
 QUESTION_TIMEOUT_S = 20.0
 MAX_DIGEST_QUOTES = 3
-"""Sentences that a digest quotes on each question."""
+"""Sentences quoted on each question in a report without a capable model."""
 
-_SECTION = """\
+_SECTION_PROMPT = """\
 <passages>
 {passages}
 </passages>
@@ -69,7 +69,7 @@ where they do not answer, say so. No heading, no introduction, no closing words.
 
 @dataclass(frozen=True, slots=True)
 class SectionPrompt:
-    """Implements `PromptBuilder` for one section: the system prompt of the report's own, and nothing of the history."""
+    """Implements `PromptBuilder` for one section: the report's system prompt, without the history."""
 
     report: PromptBuilder
     request: str
@@ -82,15 +82,15 @@ class SectionPrompt:
         """See `PromptBuilder.build`."""
         turn = await self.report.build(engine, model)
         shown = "\n\n".join(f"[{each.number}] {describe_location(each)}\n{escape_tags(each.text)}" for each in passages)
-        prompt = _SECTION.format(passages=shown, day=self.day, request=self.request, question=self.question)
-        system = (said for said in turn.request.messages if said.role == "system")
+        prompt = _SECTION_PROMPT.format(passages=shown, day=self.day, request=self.request, question=self.question)
+        system = (message for message in turn.request.messages if message.role == "system")
         request = replace(turn.request, messages=(*system, PromptMessage("user", prompt)))
         return replace(turn, request=request, dropped=0, notices=())
 
 
 @dataclass(frozen=True, slots=True)
 class GivenPassages:
-    """Implements `Retriever` for what was found before."""
+    """Implements `Retriever` for passages that were found before."""
 
     passages: tuple[Passage, ...]
     embedder: Embedder | None
@@ -108,20 +108,20 @@ class GivenPassages:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """What was found on question `number`, counted from 0; its passages are not numbered yet."""
+class _QuestionPassages:
+    """The passages for question `number`, counted from 0; they are not numbered yet."""
 
     number: int
     passages: tuple[Passage, ...]
 
 
-_News = StepStarted | StepFinished | Notice | _Found
+_Update = StepStarted | StepFinished | Notice | _QuestionPassages
 
 
 class ResearchReport:
-    """The work of one run, as `runs.Work` has it: looks into the questions of `plan` and tells what was found.
+    """Implements `runs.Work`: searches for the questions of `plan` and writes the report.
 
-    `request` is the answer that was asked for: who writes, and with which prompt.
+    `request` is the report's own answer request: its route, prompt and start time.
     """
 
     def __init__(
@@ -144,44 +144,44 @@ class ResearchReport:
         self._meter = Meter(request.accepted)
         self._parts = Parts()
         self._texts: dict[int, str] = {}
-        self._queue: asyncio.Queue[_News] = asyncio.Queue()
-        self._found: dict[int, _Found] = {}
-        self._shown = set[int]()
+        self._queue: asyncio.Queue[_Update] = asyncio.Queue()
+        self._found: dict[int, _QuestionPassages] = {}
+        self._shown_numbers = set[int]()
         self._cited: dict[int, Passage] = {}
-        self._done = False
+        self._is_done = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """Look, and write a section as soon as it is its turn and its sources are there."""
+        """Search, and write each section in its turn, as soon as its sources are there."""
         slots = asyncio.Semaphore(MAX_CONCURRENT_QUESTIONS)
-        tasks = [asyncio.create_task(self._look(number, slots)) for number in range(len(self._plan))]
+        tasks = [asyncio.create_task(self._search(number, slots)) for number in range(len(self._plan))]
         try:
-            for event in self._say(self._opening()):
+            for event in self._append(self._opening()):
                 yield event
             for number, question in enumerate(self._plan):
                 while number not in self._found:
-                    if (event := self._take(await self._next(tasks))) is not None:
+                    if (event := self._apply(await self._next_update(tasks))) is not None:
                         yield event
                 async with aclosing(self._section(number, question)) as events:
                     async for event in events:
                         yield event
-            for event in self._say(self._closing()):
+            for event in self._append(self._closing()):
                 yield event
-            self._done = True
+            self._is_done = True
         finally:
             for task in tasks:
                 await cancel_and_wait(task)
 
     def closing_events(self, end: Event | None = None) -> list[Event]:
-        """Close the open part, state the usage, end the run."""
+        """Close the open part, report the usage, end the run."""
         usage = self._meter.usage()
         return [
             *self._parts.finish(),
             *([UsageCounted(usage)] if usage is not None else []),
-            end or RunFinished("stop" if self._done else "length"),
+            end or RunFinished("stop" if self._is_done else "length"),
         ]
 
-    async def _look(self, number: int, slots: asyncio.Semaphore) -> None:
-        """Look into one question."""
+    async def _search(self, number: int, slots: asyncio.Semaphore) -> None:
+        """Search for one question."""
         engine, model = self._route.engine, self._route.model
         question = replace(self._question, text=self._plan[number], before=())
         step = f"{number + 1}"
@@ -195,10 +195,10 @@ class ResearchReport:
             passages = await self._web.choose_passages(question, session, reading_budget(model).passages)
             took = round((time.monotonic() - began) * 1000, 1)
             self._queue.put_nowait(StepFinished(step, took, "done" if passages else "nothing", len(session.pages)))
-        self._queue.put_nowait(_Found(number, tuple(passages)))
+        self._queue.put_nowait(_QuestionPassages(number, tuple(passages)))
 
-    async def _next(self, tasks: Sequence[asyncio.Task[None]]) -> _News:
-        """Wait for what comes next of the questions. Raises what ended the work on one of them."""
+    async def _next_update(self, tasks: Sequence[asyncio.Task[None]]) -> _Update:
+        """Wait for the next update of any search. Raises the exception of one that failed."""
         waited = asyncio.ensure_future(self._queue.get())
         try:
             while not waited.done():
@@ -211,36 +211,37 @@ class ResearchReport:
         finally:
             await cancel_and_wait(waited)
 
-    def _take(self, news: _News) -> Event | None:
-        if not isinstance(news, _Found):
-            return news
-        self._found[news.number] = replace(news, passages=tuple(self._numbers.assign(news.passages)))
+    def _apply(self, update: _Update) -> Event | None:
+        if not isinstance(update, _QuestionPassages):
+            return update
+        numbered = tuple(self._numbers.assign(update.passages))
+        self._found[update.number] = replace(update, passages=numbered)
         return None
 
-    def _meanwhile(self) -> list[Event]:
-        """What has come of other questions."""
+    def _pending_events(self) -> list[Event]:
+        """Return events of the other searches that have arrived."""
         events: list[Event] = []
         while not self._queue.empty():
-            event = self._take(self._queue.get_nowait())
+            event = self._apply(self._queue.get_nowait())
             events += [event] if event is not None else []
         return events
 
     async def _section(self, number: int, question: str) -> AsyncGenerator[Event, None]:
-        """Tell what was found on one question."""
+        """Write the section on one question."""
         passages = self._found[number].passages
         for passage in passages:
-            if passage.number not in self._shown:  # another question may have led to it too
-                self._shown.add(passage.number)
+            if passage.number not in self._shown_numbers:  # another question may have led to it too
+                self._shown_numbers.add(passage.number)
                 yield SourceFound(passage)
         if (found := await find_contradiction(question, passages)) is not None:
             yield found
-        for event in self._say(f"## {number + 1}. {_line(question)}\n\n"):
+        for event in self._append(f"## {number + 1}. {_one_line(question)}\n\n"):
             yield event
         if not passages:
-            for event in self._say(f"*{self._words.nothing}*\n\n"):
+            for event in self._append(f"*{self._words.nothing}*\n\n"):
                 yield event
             return
-        writing = self._digest if self._route.model.tier == "tiny" else self._written
+        writing = self._digest if self._route.model.tier == "tiny" else self._write_section
         async with aclosing(writing(question, passages)) as events:
             async for event in events:
                 if isinstance(event, Cited):
@@ -249,20 +250,20 @@ class ResearchReport:
                 yield event
 
     async def _digest(self, question: str, passages: Sequence[Passage]) -> AsyncGenerator[Event, None]:
-        """Quote the sentences of sources that answer best, each below where it stands."""
+        """Quote the sentences that answer best, each below its source."""
         for found in await choose_quotes(question, passages, self._web.embedder, MAX_DIGEST_QUOTES):
             passage = next(each for each in passages if each.number == found.citation.passage)
-            for event in self._say(f"**{_line(describe_location(replace(passage, heading=())))}**\n\n"):
+            for event in self._append(f"**{_one_line(describe_location(replace(passage, heading=())))}**\n\n"):
                 yield event
             self._meter.count_quote()
             start = len(self._texts[self._parts.current])
-            for event in self._say(found.text):
+            for event in self._append(found.text):
                 yield event
             at = found.citation
             yield Cited(replace(at, index=self._parts.current, start=at.start + start, end=at.end + start))
 
-    async def _written(self, question: str, passages: Sequence[Passage]) -> AsyncGenerator[Event, None]:
-        """Have the model write, as an answer that becomes part of the report's text."""
+    async def _write_section(self, question: str, passages: Sequence[Passage]) -> AsyncGenerator[Event, None]:
+        """Have the model write the section, as an answer embedded in the report's text."""
         day = self._web.access.today().isoformat()
         request = AnswerRequest(
             self._route,
@@ -277,24 +278,24 @@ class ResearchReport:
         section = _Section(self)
         async with aclosing(answer.events()) as events:
             async for event in events:
-                for each in (*section.embed(event), *self._meanwhile()):
+                for each in (*section.embed(event), *self._pending_events()):
                     yield each
-        if answer.turn is not None:  # who answered this section writes the others too
+        if answer.turn is not None:  # a fallback that answered this section writes the others too
             self._route = replace(self._route, engine=answer.turn.engine, model=answer.turn.model)
-        for event in self._say("\n\n"):
+        for event in self._append("\n\n"):
             yield event
 
     def think(self, text: str) -> list[Event]:
-        """Add to the model's thoughts."""
+        """Add to the model's reasoning."""
         return [*self._parts.add(Reasoning(text))]
 
     def write(self, text: str) -> tuple[int, int, list[Event]]:
-        """Add to the text: the part it went to, the place in it, and the events."""
-        events = self._say(text)
+        """Append text; return its part, its offset there, and the events."""
+        events = self._append(text)
         index = self._parts.current
         return index, len(self._texts[index]) - len(text), events
 
-    def _say(self, text: str) -> list[Event]:
+    def _append(self, text: str) -> list[Event]:
         events: list[Event] = [*self._parts.add(Text(text))]
         index = self._parts.current
         self._texts[index] = self._texts.get(index, "") + text
@@ -302,21 +303,22 @@ class ResearchReport:
 
     def _opening(self) -> str:
         contents = "".join(
-            f"{number}. [{_cell(question)}](#{heading_anchor(f'{number}. {_line(question)}')})\n"
+            f"{number}. [{_table_cell(question)}](#{heading_anchor(f'{number}. {_one_line(question)}')})\n"
             for number, question in enumerate(self._plan, 1)
         )
-        return f"# {_line(self._question.text)}\n\n**{self._words.contents}**\n\n{contents}\n"
+        return f"# {_one_line(self._question.text)}\n\n**{self._words.contents}**\n\n{contents}\n"
 
     def _closing(self) -> str:
-        """The table of the sources that were cited, each page once."""
+        """Return the table of cited sources, a row per page."""
         if not self._cited:
             return ""
         pages: dict[str, list[Passage]] = {}
         for _, passage in sorted(self._cited.items()):
             pages.setdefault(passage.file, []).append(passage)
         rows = [
-            f"| {', '.join(str(each.number) for each in cited)} | [{_cell(cited[0].name)}]({_address(cited[0])}) "
-            f"| {_cell(urlsplit(cited[0].url or '').hostname or '')} | {cited[0].published or ''} |\n"
+            f"| {', '.join(str(each.number) for each in cited)} "
+            f"| [{_table_cell(cited[0].name)}]({_escaped_url(cited[0])}) "
+            f"| {_table_cell(urlsplit(cited[0].url or '').hostname or '')} | {cited[0].published or ''} |\n"
             for cited in pages.values()
         ]
         words = self._words
@@ -325,7 +327,7 @@ class ResearchReport:
 
 
 class _Section:
-    """Embeds the events of one section's answer in the report: its parts go on from the report's."""
+    """Embeds the events of one section's answer in the report, whose parts continue."""
 
     def __init__(self, report: ResearchReport) -> None:
         self._report = report
@@ -333,7 +335,7 @@ class _Section:
         self._places: dict[int, tuple[int, int]] = {}
 
     def embed(self, event: Event) -> list[Event]:
-        """Return the report's own events for one of the section's. Sources have been shown before."""
+        """Return the report's events for one of the section's. Sources were shown before."""
         match event:
             case PartStarted(index=index, kind="text"):
                 self._texts.add(index)
@@ -357,19 +359,19 @@ class _Section:
 
 
 def report_words(language: str | None) -> ReportWords:
-    """Return the fixed words in a language; in English where they are not known in it."""
+    """Return the report's headings in a language, or in English if there are none in it."""
     lexicons = (load_lexicon(code) for code in (language, "en") if code is not None)
     return next(lexicon.report for lexicon in lexicons if lexicon is not None and lexicon.report is not None)
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _cell(text: str) -> str:
-    """Text that neither ends a link nor a cell of a table."""
-    return re.sub(r"([\\|\[\]<>*_`])", r"\\\1", _line(text))
+def _table_cell(text: str) -> str:
+    """Escape text for a link or a table cell in Markdown."""
+    return re.sub(r"([\\|\[\]<>*_`])", r"\\\1", _one_line(text))
 
 
-def _address(passage: Passage) -> str:
+def _escaped_url(passage: Passage) -> str:
     return quote(passage.url or "", safe=":/?#@!$&'*+,;=%~-._")

