@@ -128,9 +128,9 @@ def test_an_engine_is_changed_and_keeps_its_key(page: Page, rack: Speaking) -> N
     card(page).get_by_role("button", name="Change “rack”").click()
     form = page.get_by_role("form", name="Change “rack”")
     expect(form.get_by_label("Address")).to_be_focused()
-    expect(form.get_by_label("Models that it doesn’t list")).to_have_value("extra")
+    expect(form.get_by_label("Models it doesn’t list")).to_have_value("extra")
     expect(form.get_by_label("Key")).to_have_value("")
-    form.get_by_label("Models that it doesn’t list").fill("")
+    form.get_by_label("Models it doesn’t list").fill("")
     form.get_by_role("button", name="Save").click()
     expect(card(page).get_by_text("Key set")).to_be_visible()
     (kept,) = page.request.get("/api/engines").json()["engines"]

@@ -65,7 +65,7 @@ def test_rows_are_filtered_and_taken_out_as_filtered(ledger: Page) -> None:
     assert CLOSED in {row["host"] for row in found}
     ledger.get_by_role("combobox", name="Outcome").select_option("")
     ledger.get_by_role("combobox", name="Purpose").select_option("page")
-    expect(rows(ledger).filter(has_text="Rules for robots")).to_have_count(0)
+    expect(rows(ledger).filter(has_text="Robots.txt")).to_have_count(0)
     with ledger.expect_download() as download:
         ledger.get_by_role("button", name="Export as JSON").click()
     calls: list[dict[str, object]] = json.loads(download.value.path().read_text("utf-8"))

@@ -253,7 +253,7 @@ def test_a_part_alone_is_changed_chosen_by_mouse_or_by_keys(
     drawn(desk)
     answer(desk).get_by_role("button", name="Edit", exact=True).click()
     press(desk, "Change only a part")
-    canvas = desk.get_by_role("application", name="The picture, to be painted over")
+    canvas = desk.get_by_role("application", name="The picture to paint over")
     box = canvas.bounding_box()
     assert box is not None
     x, y = box["x"], box["y"] + box["height"] / 2
@@ -291,7 +291,7 @@ def test_a_part_is_chosen_again_and_no_more(desk: Page) -> None:
     attach(desk, PHOTO)
     switch(desk).click()
     press(desk, "Change only a part")
-    canvas = desk.get_by_role("application", name="The picture, to be painted over")
+    canvas = desk.get_by_role("application", name="The picture to paint over")
     canvas.focus()
     desk.keyboard.press("Space")
     press(desk, "Done")
@@ -416,7 +416,7 @@ def test_where_only_drawings_are_built_in_they_are_called_that(desk: Page) -> No
     desk.goto("/")
     switch(desk).click()
     expect(options(desk)).to_contain_text(
-        "Only a small built-in set of drawings is here, for icons and simple pictures."
+        "Only a small set of built-in drawings is available, for icons and simple pictures."
     )
     expect(options(desk).locator("code")).to_have_text("eclair pull flux-1-schnell")
 

@@ -281,5 +281,5 @@ def test_what_may_leave_is_listed(opening: Opening, starting: Starting) -> None:
     page = opening(served).new_page()
     page.goto("/settings#about")
     about = page.get_by_role("region", name="About")
-    expect(about.get_by_role("listitem").filter(has_text="When you download a model: its name")).to_have_count(1)
+    expect(about.get_by_role("listitem").filter(has_text="When you download a model, its name")).to_have_count(1)
     expect(about.get_by_role("row").filter(has_text="SmolLM2")).to_be_visible()

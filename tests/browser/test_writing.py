@@ -357,7 +357,7 @@ def test_files_alone_are_sent_with_a_question_of_their_own(page: Page) -> None:
     expect(files(page)).to_have_text(re.compile("ready"))
     page.get_by_role("button", name="Send", exact=True).click()
     finished(page)
-    expect(questions(page).last).to_contain_text("Summarise this file.")
+    expect(questions(page).last).to_contain_text("Summarize this file.")
     expect(questions(page).last).to_contain_text("figures.csv")
 
 
