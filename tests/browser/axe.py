@@ -24,7 +24,7 @@ BROKEN = """async runOnly => {
 STILL = "() => document.getAnimations().every(a => a.effect.getTiming().iterations === Infinity)"
 
 SIDEWAYS = """() => [...document.querySelectorAll("body *")]
-  .filter(e => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".unseen"))
+  .filter(e => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".visually-hidden"))
   .filter(e => {
     const { left, right, width } = e.getBoundingClientRect();
     for (let a = e.parentElement; a; a = a.parentElement) {

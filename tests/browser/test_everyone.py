@@ -30,7 +30,7 @@ FAINT = """() => {
   };
   const seen = { opacityProperty: true, visibilityProperty: true };
   const texts = [...document.querySelectorAll("body *")].filter(e => e.checkVisibility(seen)
-    && !e.matches(".unseen, :disabled, .skip, :disabled *")
+    && !e.matches(".visually-hidden, :disabled, .skip, :disabled *")
     && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()));
   return texts.map(e => {
     const [a, b] = [light(colour(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);

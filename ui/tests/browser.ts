@@ -3,7 +3,7 @@
 import type { Environment } from "vitest/runtime";
 
 /** Like a browser's storage, its items are its own properties. */
-class Shelf {
+class MemoryStorage {
   setItem(name: string, value: string): void {
     Reflect.set(this, name, value);
   }
@@ -25,8 +25,8 @@ class Shelf {
 function page(): object {
   const events = new EventTarget();
   return {
-    localStorage: new Shelf(),
-    sessionStorage: new Shelf(),
+    localStorage: new MemoryStorage(),
+    sessionStorage: new MemoryStorage(),
     addEventListener: events.addEventListener.bind(events),
     removeEventListener: events.removeEventListener.bind(events),
     dispatchEvent: events.dispatchEvent.bind(events),

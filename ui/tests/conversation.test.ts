@@ -10,7 +10,7 @@ import { userMessage } from "../src/lib/userMessage.ts";
 import type { Message } from "../src/api/events.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";
 import { Server } from "./server.ts";
-import { holdTime, pass, until } from "./time.ts";
+import { useFakeTime, advanceTime, until } from "./time.ts";
 
 const ID = "conv_1";
 const FILE = { id: "f", name: "a.txt", size: 2, media: "text/plain" };
@@ -20,7 +20,7 @@ let server: Server;
 let changes: number;
 
 beforeEach(() => {
-  holdTime();
+  useFakeTime();
   localStorage.clear();
   server = new Server();
   changes = 0;
@@ -36,9 +36,9 @@ function page(kept = false): Conversation {
 }
 
 /** The server holds its answers back until the returned function is called. */
-function gate(): () => void {
+function holdAnswers(): () => void {
   const { promise, resolve } = Promise.withResolvers<void>();
-  server.gate = promise;
+  server.accepting = promise;
   return resolve;
 }
 
@@ -47,17 +47,17 @@ function shown(conversation: Conversation): string[] {
   return conversation.path.map((message) => messageText(conversation.latest(message)));
 }
 
-async function said(conversation: Conversation, text: string, answer = `about ${text}`): Promise<void> {
+async function converse(conversation: Conversation, text: string, answer = `about ${text}`): Promise<void> {
   conversation.write(text);
   assert.ok(await conversation.send());
-  server.say(answer);
+  server.write(answer);
   server.end();
   await until(() => !conversation.running);
 }
 
 test("a sent message is shown at once, and its answer grows below it", async () => {
   const one = page();
-  const answer = gate();
+  const answer = holdAnswers();
   one.write("  Why? ");
   const sent = one.send();
   await until(() => server.turns.length === 1);
@@ -65,10 +65,10 @@ test("a sent message is shown at once, and its answer grows below it", async () 
   answer();
   assert.ok(await sent);
   assert.deepEqual([one.stored, one.outgoing], [true, null]);
-  server.say("Because ");
+  server.write("Because ");
   await until(() => shown(one)[1] === "Because ");
   assert.equal(one.path[1]?.status, "running");
-  server.say("so.");
+  server.write("so.");
   server.end();
   await until(() => !one.running);
   assert.deepEqual(shown(one), ["Why?", "Because so."]);
@@ -95,10 +95,10 @@ test("files and libraries stay with their message in the queue, across a reload,
   one.attach(gone);
   assert.ok(await one.send());
   assert.deepEqual(one.queue.items[0]?.files, [FILE, gone]);
-  server.say("So.");
+  server.write("So.");
   server.end();
   await until(() => server.turns.length === 2);
-  server.say("So too.");
+  server.write("So too.");
   server.end();
   await until(() => !one.running);
   const next = one.path[2];
@@ -110,7 +110,7 @@ test("files and libraries stay with their message in the queue, across a reload,
 
 test("a file that a sent message may need is not erased", async () => {
   const one = page();
-  server.lose = 3;
+  server.lostReplies = 3;
   one.write("Once");
   one.attach(FILE);
   const sent = one.send();
@@ -130,7 +130,7 @@ test("an empty message isn't sent", async () => {
 test("a refused message goes back to the composer unchanged, before what was written since", async () => {
   const one = page();
   server.refusals = [new ApiError(400, "too_long", "It is too long.")];
-  const answer = gate();
+  const answer = holdAnswers();
   one.write("words");
   one.attach(FILE);
   one.setLibrary(LIBRARY);
@@ -148,20 +148,20 @@ test("a refused message goes back to the composer unchanged, before what was wri
 
 test("after a lost reply the same message is sent again under the same id", async () => {
   const one = page();
-  server.lose = 1;
+  server.lostReplies = 1;
   one.write("Once");
   const sent = one.send();
   await until(() => server.turns.length === 2);
   assert.ok(await sent);
   const ids = server.turns.map((turn) => "text" in turn && turn.id);
   assert.equal(new Set(ids).size, 1);
-  assert.deepEqual(server.said, ["Once"]);
+  assert.deepEqual(server.sentTexts, ["Once"]);
 });
 
 test("a reply lost for good leaves the draft; the same text is the same message, other text is not", async () => {
   const one = page();
   const id = () => server.turns.map((turn) => "text" in turn && turn.id).at(-1);
-  server.lose = 3;
+  server.lostReplies = 3;
   one.write("Once");
   const sent = one.send();
   await until(() => one.error !== null);
@@ -172,11 +172,11 @@ test("a reply lost for good leaves the draft; the same text is the same message,
   assert.equal(reloaded.draft, "Once");
   assert.ok(await reloaded.send());
   assert.equal(id(), first);
-  assert.deepEqual(server.said, ["Once"]);
+  assert.deepEqual(server.sentTexts, ["Once"]);
 
   server.end();
   await until(() => !reloaded.running);
-  server.lose = 3;
+  server.lostReplies = 3;
   reloaded.write("Twice");
   const second = reloaded.send();
   await until(() => reloaded.error !== null);
@@ -189,8 +189,8 @@ test("a reply lost for good leaves the draft; the same text is the same message,
 
 test("a draft that arrived although the page was closed is dropped when it opens again", async () => {
   const one = page();
-  await said(one, "First");
-  server.lose = 3;
+  await converse(one, "First");
+  server.lostReplies = 3;
   one.write("Second");
   const sent = one.send();
   await until(() => one.error !== null);
@@ -212,16 +212,16 @@ test("what is sent while an answer is in progress is queued, and sent in order, 
     assert.equal(one.draft, "");
   }
   assert.equal(one.queue.items.length, 3);
-  assert.deepEqual(server.said, ["1"]);
+  assert.deepEqual(server.sentTexts, ["1"]);
   for (const number of [1, 2, 3, 4]) {
-    await until(() => server.said.length === number && one.run !== null);
+    await until(() => server.sentTexts.length === number && one.run !== null);
     await one.load();
-    await pass(5000);
+    await advanceTime(5000);
     assert.equal(server.turns.length, number);
     server.end();
   }
   await until(() => !one.running && one.queue.items.length === 0);
-  assert.deepEqual(server.said, ["1", "2", "3", "4"]);
+  assert.deepEqual(server.sentTexts, ["1", "2", "3", "4"]);
   assert.equal(one.path.length, 8);
 });
 
@@ -235,24 +235,24 @@ test("after a stop the queue waits, until the person sends one now", async () =>
   }
   await one.stop();
   await until(() => !one.running);
-  await pass(10_000);
-  assert.deepEqual([one.paused, server.said], [true, ["1"]]);
+  await advanceTime(10_000);
+  assert.deepEqual([one.paused, server.sentTexts], [true, ["1"]]);
   await one.sendNow(one.queue.items[1]?.id ?? "");
   await until(() => one.run !== null);
-  assert.deepEqual(server.said, ["1", "3"]);
+  assert.deepEqual(server.sentTexts, ["1", "3"]);
   server.end();
-  await until(() => server.said.length === 3);
+  await until(() => server.sentTexts.length === 3);
 });
 
 test("sending a queued message now interrupts the answer", async () => {
   const one = page();
   one.write("1");
   await one.send();
-  server.say("half an ans");
+  server.write("half an ans");
   one.write("Rather this");
   await one.send();
   await one.sendNow(one.queue.items[0]?.id ?? "");
-  await until(() => server.said.length === 2);
+  await until(() => server.sentTexts.length === 2);
   assert.deepEqual(server.stopped, ["run_1"]);
   assert.deepEqual(shown(one).slice(0, 3), ["1", "half an ans", "Rather this"]);
   assert.equal(one.path[1]?.status, "stopped");
@@ -263,7 +263,7 @@ test("an answer in progress is handed to the other mode before the queue goes on
   const one = page();
   one.write("Why?");
   await one.send();
-  server.say("half an ans");
+  server.write("half an ans");
   one.write("2");
   await one.send();
   const answer = one.path[1];
@@ -275,17 +275,17 @@ test("an answer in progress is handed to the other mode before the queue goes on
   await until(() => one.run === "run_2");
   assert.equal(one.modeOf(one.path[1] ?? answer), "think");
   assert.deepEqual([messageText(one.messages.get(answer.id) ?? answer), one.queue.items.length], ["half an ans", 1]);
-  server.say("thought over");
+  server.write("thought over");
   server.end();
-  await until(() => server.said.length === 2);
-  assert.deepEqual(server.said, ["Why?", "2"]);
+  await until(() => server.sentTexts.length === 2);
+  assert.deepEqual(server.sentTexts, ["Why?", "2"]);
 });
 
 test("settings are stored on the server, or sent with the first message", async () => {
   const one = page();
   await one.changeSettings({ model: "big", mode: "think" });
-  await said(one, "Hello");
-  assert.deepEqual(server.remembered, { model: "big", mode: "think", web: null });
+  await converse(one, "Hello");
+  assert.deepEqual(server.settings, { model: "big", mode: "think", web: null });
   const other = page(true);
   await other.load();
   assert.deepEqual([other.model, other.mode], ["big", "think"]);
@@ -299,11 +299,11 @@ test("the web mode is stored with the conversation, and an answer can be request
   const one = new Conversation({ api: server, web: "auto", answerOptions: how, existing, onChange() {} }, ID, false);
   assert.equal(one.web, "auto");
   await one.changeSettings({ web: "on" });
-  await said(one, "What is new?");
-  assert.deepEqual([server.turns[0]?.web, server.remembered.web], ["on", "on"]);
+  await converse(one, "What is new?");
+  assert.deepEqual([server.turns[0]?.web, server.settings.web], ["on", "on"]);
   await one.answerInstead(one.path[1] as Message, { web: "off" });
   assert.deepEqual(server.turns[1], { retry: one.path[0]?.id, web: "off" });
-  assert.equal(server.remembered.web, "on");
+  assert.equal(server.settings.web, "on");
   const other = page(true);
   await other.load();
   assert.equal(other.web, "on");
@@ -328,11 +328,11 @@ test("a queued message that is refused is held; edited, it is sent", async () =>
   server.refusals = [new ApiError(400, "too_long", "It is too long.")];
   server.end();
   await until(() => one.heldMessage !== null);
-  await pass(10_000);
+  await advanceTime(10_000);
   assert.deepEqual([one.error, server.turns.length, one.queue.items.length], ["It is too long.", 2, 1]);
   one.editQueued(one.heldMessage ?? "", "good");
-  await until(() => server.said.length === 2);
-  assert.deepEqual([server.said, one.heldMessage], [["1", "good"], null]);
+  await until(() => server.sentTexts.length === 2);
+  assert.deepEqual([server.sentTexts, one.heldMessage], [["1", "good"], null]);
 });
 
 test("a queued message is moved back into the composer", async () => {
@@ -348,7 +348,7 @@ test("a queued message is moved back into the composer", async () => {
 
 test("a stop before the run is known stops it as soon as it is", async () => {
   const one = page();
-  const answer = gate();
+  const answer = holdAnswers();
   one.write("Wait");
   const sent = one.send();
   await until(() => server.turns.length === 1);
@@ -363,13 +363,13 @@ test("a stop before the run is known stops it as soon as it is", async () => {
 
 test("editing a message and answering again make branches, and both remain", async () => {
   const one = page();
-  await said(one, "First", "a");
+  await converse(one, "First", "a");
   const [first, answer] = one.path;
   assert.ok(first !== undefined && answer !== undefined);
   const retried = one.retry(answer, "other");
   await until(() => one.run !== null);
   await retried;
-  server.say("b");
+  server.write("b");
   server.end();
   await until(() => !one.running);
   assert.deepEqual(shown(one), ["First", "b"]);
@@ -377,7 +377,7 @@ test("editing a message and answering again make branches, and both remain", asy
   assert.equal(one.siblings.get(first.id)?.length, 2);
 
   assert.ok(await one.edit(first, " Second "));
-  server.say("c");
+  server.write("c");
   server.end();
   await until(() => !one.running);
   assert.deepEqual(shown(one), ["Second", "c"]);
@@ -392,17 +392,17 @@ test("a lost connection is shown, and nothing of the answer is lost or doubled",
   const one = page();
   one.write("Why?");
   await one.send();
-  server.say("one ");
+  server.write("one ");
   await until(() => shown(one)[1] === "one ");
-  server.away = true;
+  server.unreachable = true;
   server.run?.cut();
   await until(() => !one.connected);
-  server.say("two ");
-  await pass(6000);
+  server.write("two ");
+  await advanceTime(6000);
   assert.equal(shown(one)[1], "one ");
-  server.away = false;
+  server.unreachable = false;
   await until(() => one.connected);
-  server.say("three");
+  server.write("three");
   server.end();
   await until(() => !one.running);
   assert.equal(shown(one)[1], "one two three");
@@ -415,7 +415,7 @@ test("a page opened while an answer is in progress follows it", async () => {
   await one.send();
   const other = page(true);
   await other.load();
-  server.say("Because.");
+  server.write("Because.");
   await until(() => shown(other)[1] === "Because.");
   await other.stop();
   await until(() => !one.running && !other.running);
@@ -425,7 +425,7 @@ test("a page opened while an answer is in progress follows it", async () => {
 
 test("a branch chosen elsewhere is withheld while a message is being edited", async () => {
   const one = page();
-  await said(one, "First", "a");
+  await converse(one, "First", "a");
   const mine = one.leaf;
   server.messages.set("q", userMessage(ID, { id: "q", parent: null, text: "Elsewhere" }));
   server.leaf = "q";
@@ -444,7 +444,7 @@ test("a branch chosen elsewhere is withheld while a message is being edited", as
 
 test("an older reply of the server does not undo a later change", async () => {
   const one = page();
-  await said(one, "First", "a");
+  await converse(one, "First", "a");
   const before = await server.get(ID);
   const late = Promise.withResolvers<void>();
   vi.spyOn(server, "get").mockImplementationOnce(async () => {
@@ -461,17 +461,17 @@ test("an older reply of the server does not undo a later change", async () => {
 
 test("a server that can't be reached is asked until it can; one without the conversation says so", async () => {
   const one = page();
-  await said(one, "First", "a");
+  await converse(one, "First", "a");
   const again = page(true);
-  server.away = true;
+  server.unreachable = true;
   await again.load();
   assert.deepEqual([again.connected, again.loaded], [false, false]);
   again.write("Into the blue");
   const sent = again.send();
-  await pass(0);
+  await advanceTime(0);
   assert.equal(await sent, false);
   assert.equal(again.draft, "Into the blue");
-  server.away = false;
+  server.unreachable = false;
   await until(() => again.connected && again.loaded);
   assert.deepEqual(shown(again), ["First", "a"]);
 
@@ -482,7 +482,7 @@ test("a server that can't be reached is asked until it can; one without the conv
 
 test("where another page's answer is in progress, the text stays and that answer is followed", async () => {
   const one = page();
-  await said(one, "First", "a");
+  await converse(one, "First", "a");
   const other = page(true);
   await other.load();
   other.write("From the other page");
@@ -497,8 +497,8 @@ test("where another page's answer is in progress, the text stays and that answer
 
 test("a message is deleted with everything after it", async () => {
   const one = page();
-  await said(one, "First", "a");
-  await said(one, "Second", "b");
+  await converse(one, "First", "a");
+  await converse(one, "Second", "b");
   const second = one.path[2];
   assert.ok(second !== undefined);
   await one.removeMessage(second);
@@ -520,8 +520,8 @@ test("with a full storage the text stays in the page, and the page says so", () 
 });
 
 test("nothing of a temporary chat is stored", async () => {
-  const around = { api: server, answerOptions: () => ({}), existing, onChange() {}, temporary: true } as const;
-  const one = new Conversation(around, "conv_secret", false);
+  const context = { api: server, answerOptions: () => ({}), existing, onChange() {}, temporary: true } as const;
+  const one = new Conversation(context, "conv_secret", false);
   one.write("secret");
   one.attach(FILE);
   assert.deepEqual(Object.keys(localStorage), []);
@@ -542,12 +542,12 @@ test("when the person begins to write the engine may read ahead, and a failure i
   one.write("and");
   assert.equal(server.prefilled.length, 1);
   one.write("");
-  server.say("Because.");
+  server.write("Because.");
   server.end();
   await until(() => !one.running);
-  server.away = true;
+  server.unreachable = true;
   one.write("And");
-  await pass(10);
+  await advanceTime(10);
   assert.deepEqual(server.prefilled, [null, ID]);
   assert.deepEqual([one.draft, one.error], ["And", null]);
 });
@@ -583,7 +583,7 @@ test("image options stay with the draft, are sent, and are kept when the message
 test("the same text with other image options is another message", async () => {
   const one = page();
   const lost = async () => {
-    server.lose = 3;
+    server.lostReplies = 3;
     one.error = null;
     const sent = one.send();
     await until(() => one.error !== null);

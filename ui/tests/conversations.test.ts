@@ -6,19 +6,19 @@ import { Api } from "../src/api/api.ts";
 import type { Conversation, Hit } from "../src/api/events.ts";
 import { Conversations } from "../src/state/conversations.svelte.ts";
 import { random } from "./random.ts";
-import { holdTime, pass, until } from "./time.ts";
+import { useFakeTime, advanceTime, until } from "./time.ts";
 import { type Answering, refusal, type Request, wire } from "./wire.ts";
 import { explain } from "../src/lib/errors.ts";
 
 let stored: Conversation[];
 let asked: Request[];
-let told: number;
+let readings: number;
 
 beforeEach(() => {
-  holdTime();
+  useFakeTime();
   stored = [];
   asked = [];
-  told = 0;
+  readings = 0;
   wire(server);
 });
 
@@ -69,7 +69,7 @@ function many(count: number): void {
 }
 
 function list(): Conversations {
-  return new Conversations(new Api({ key: null, askKey: async () => null, explain }), () => (told += 1));
+  return new Conversations(new Api({ key: null, askKey: async () => null, explain }), () => (readings += 1));
 }
 
 const ids = (conversations: readonly Conversation[]) => conversations.map(({ id }) => id);
@@ -78,14 +78,14 @@ test("the list is read page by page to its end, each conversation once", async (
   many(520);
   const shown = list();
   await shown.refresh();
-  assert.deepEqual([shown.all.length, shown.loaded, told], [50, true, 1]);
+  assert.deepEqual([shown.all.length, shown.loaded, readings], [50, true, 1]);
   assert.equal(shown.sections.at(-1)?.complete, false);
-  await Promise.all([shown.older(), shown.older()]);
+  await Promise.all([shown.loadOlder(), shown.loadOlder()]);
   assert.equal(shown.all.length, 250);
-  while (shown.next !== null) await shown.older();
+  while (shown.next !== null) await shown.loadOlder();
   assert.deepEqual(ids(shown.all), ids(stored));
   assert.equal(shown.sections.at(-1)?.complete, true);
-  await shown.older();
+  await shown.loadOlder();
   assert.equal(asked.length, 4);
 
   stored.unshift(one("new", Date.now() + 1));
@@ -101,10 +101,10 @@ test("a failure to load older conversations is shown, and can be retried", async
   const shown = list();
   await shown.refresh();
   wire(() => refusal(503, "Not now."));
-  await shown.older();
+  await shown.loadOlder();
   assert.deepEqual([shown.failed, shown.all.length], [true, 50]);
   wire(server);
-  await shown.older();
+  await shown.loadOlder();
   assert.deepEqual([shown.failed, shown.all.length], [false, 60]);
 });
 
@@ -177,7 +177,7 @@ test("changes elsewhere are handled together, also far down the list", async () 
   many(300);
   const shown = list();
   await shown.refresh();
-  await shown.older();
+  await shown.loadOlder();
   asked = [];
   stored = stored.map((other) => (other.id === "c200" ? { ...other, title: "Renamed" } : other)).filter(({ id }) => id !== "c9");
   shown.apply({ conversation: "c3", kind: "running" });
@@ -185,7 +185,7 @@ test("changes elsewhere are handled together, also far down the list", async () 
   shown.apply({ conversation: "c200", kind: "changed" });
   assert.deepEqual([...shown.running], ["c3"]);
   await until(() => shown.known("c200")?.title === "Renamed");
-  await pass(1000);
+  await advanceTime(1000);
   assert.equal(shown.known("c9"), undefined);
   assert.deepEqual(asked.map(({ path }) => path), ["/api/conversations", "/api/conversations/c200", "/api/tags"]);
   shown.apply({ conversation: "c3", kind: "finished" });
@@ -201,16 +201,16 @@ test("a search begins when the typing pauses, and an older reply never replaces 
     return answer;
   });
   for (const words of ["s", "sl", "slow "]) shown.search(words);
-  await pass(200);
+  await advanceTime(200);
   assert.deepEqual(asked.map(({ query }) => query.get("q")), ["slow"]);
   shown.search("quick");
   await until(() => shown.hits !== null);
   slow.resolve();
-  await pass(100);
+  await advanceTime(100);
   assert.deepEqual([shown.hits?.[0]?.excerpt, shown.hits?.length, shown.moreHits], ["quick", 20, true]);
-  await shown.searchFurther();
+  await shown.searchMore();
   assert.deepEqual([shown.hits?.length, shown.moreHits], [100, false]);
   shown.search("  ");
-  await pass(1000);
+  await advanceTime(1000);
   assert.equal(shown.hits, null);
 });

@@ -9,10 +9,10 @@ import { textSegments } from "../src/features/sources/textSegments.ts";
 
 function page(blocks: readonly (readonly [PageBlock["kind"], string, string?])[], start = 0): DocumentPage {
   let text = "";
-  const placed = blocks.map(([kind, said, ref = null]) => {
+  const placed = blocks.map(([kind, content, ref = null]) => {
     const from = Array.from(text).length;
-    text += `${said}\n`;
-    return { kind, start: from, end: from + Array.from(said).length, level: 1, ref };
+    text += `${content}\n`;
+    return { kind, start: from, end: from + Array.from(content).length, level: 1, ref };
   });
   return { number: 1, label: null, member: null, start, text, blocks: placed, read: "text", picture: null };
 }
@@ -40,7 +40,7 @@ test("rows become a table with a column for each name, tables and lists stay as 
   const [table] = textSegments(page([["table", "a | b\nc | d"]]), null);
   assert.deepEqual(table?.kind === "table" && table.rows.map(({ cells }) => cells.map((cell) => cell[0]?.text)), [["a", "b"], ["c", "d"]]);
   const [list] = textSegments(page([["list", "• one\n  • two"]]), null);
-  assert.deepEqual(list?.kind === "list" && list.items.map(({ depth, pieces: [said] }) => [depth, said?.text]), [[0, "one"], [1, "two"]]);
+  assert.deepEqual(list?.kind === "list" && list.items.map(({ depth, pieces: [content] }) => [depth, content?.text]), [[0, "one"], [1, "two"]]);
 });
 
 test("a page without blocks is its text", () => {

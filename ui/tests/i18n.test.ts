@@ -10,7 +10,7 @@ import { type Plural, setLanguage, t, type Translation } from "../src/lib/i18n/t
 const SOURCES = join(import.meta.dirname, "../src");
 const languages = import.meta.glob<Translation>("../src/lib/i18n/[a-z][a-z].json", { eager: true, import: "default" });
 
-function holes(text: string | Plural): string[] {
+function placeholders(text: string | Plural): string[] {
   const texts = typeof text === "string" ? [text] : Object.values(text);
   return [...new Set(texts.flatMap((one) => [...one.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "")))].sort();
 }
@@ -18,8 +18,8 @@ function holes(text: string | Plural): string[] {
 test("every English text is used", () => {
   const files = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter((name) => /\.(ts|svelte)$/.test(name));
   const sources = files.filter((name) => !/i18n.keys\.ts$/.test(name)).map((name) => readFileSync(join(SOURCES, name), "utf8"));
-  const said = new Set(sources.flatMap((source) => [...source.matchAll(/"(\w+)"/g)].map(([, name]) => name)));
-  assert.deepEqual(Object.keys(en).filter((key) => !said.has(key)), []);
+  const used = new Set(sources.flatMap((source) => [...source.matchAll(/"(\w+)"/g)].map(([, name]) => name)));
+  assert.deepEqual(Object.keys(en).filter((key) => !used.has(key)), []);
 });
 
 assert.ok(Object.keys(languages).length > 0);
@@ -29,10 +29,10 @@ for (const [path, texts] of Object.entries(languages)) {
     assert.deepEqual(Object.keys(texts), Object.keys(en));
     const categories = new Intl.PluralRules(language).resolvedOptions().pluralCategories.toSorted();
     for (const key of Object.keys(en) as (keyof Translation)[]) {
-      const own: string | Plural = texts[key];
-      assert.deepEqual(holes(own), holes(en[key]), key);
-      assert.equal(typeof own, typeof en[key], key);
-      if (typeof own !== "string") assert.deepEqual(Object.keys(own).toSorted(), categories, key);
+      const translated: string | Plural = texts[key];
+      assert.deepEqual(placeholders(translated), placeholders(en[key]), key);
+      assert.equal(typeof translated, typeof en[key], key);
+      if (typeof translated !== "string") assert.deepEqual(Object.keys(translated).toSorted(), categories, key);
     }
   });
 }

@@ -5,20 +5,20 @@ import { afterEach, beforeEach, test, vi } from "vitest";
 import { Api } from "../src/api/api.ts";
 import type { StoredPreferences } from "../src/api/preferences.ts";
 import { Preferences } from "../src/state/preferences.svelte.ts";
-import { holdTime, pass, until } from "./time.ts";
+import { useFakeTime, advanceTime, until } from "./time.ts";
 import { refusal, wire } from "./wire.ts";
 import { explain } from "../src/lib/errors.ts";
 
 const MIRROR = "eclair.preferences";
 const worn = vi.fn();
-let kept: StoredPreferences;
+let stored: StoredPreferences;
 let puts: StoredPreferences[];
 
 beforeEach(() => {
-  holdTime();
+  useFakeTime();
   localStorage.clear();
   puts = [];
-  kept = { version: 1, language: null, theme: "system", contrast: "normal", text_size: 1, motion: "system", send_key: "enter", model: null, instructions: "", draws: true, prompts: [], shortcuts: {} };
+  stored = { version: 1, language: null, theme: "system", contrast: "normal", text_size: 1, motion: "system", send_key: "enter", model: null, instructions: "", draws: true, prompts: [], shortcuts: {} };
   vi.spyOn(document.documentElement, "setAttribute").mockImplementation(worn);
   wire(server);
 });
@@ -31,12 +31,12 @@ afterEach(() => {
 });
 
 function server({ method, body }: { method: string; body: unknown }): unknown {
-  if (method !== "PUT") return kept;
+  if (method !== "PUT") return stored;
   const wanted = body as StoredPreferences;
   puts.push(wanted);
-  if (wanted.version !== kept.version) return refusal(409, "They were changed elsewhere.");
-  kept = { ...wanted, version: kept.version + 1 };
-  return kept;
+  if (wanted.version !== stored.version) return refusal(409, "They were changed elsewhere.");
+  stored = { ...wanted, version: stored.version + 1 };
+  return stored;
 }
 
 function dead(): never {
@@ -49,14 +49,14 @@ test("a change applies at once, and is sent once the typing pauses", async () =>
   const mine = preferences();
   await mine.refresh();
   mine.change({ theme: "dark" });
-  await pass(300);
+  await advanceTime(300);
   mine.change({ text_size: 1.25 });
-  await pass(300);
+  await advanceTime(300);
   assert.deepEqual([mine.now.theme, mine.now.text_size, mine.progress, puts.length], ["dark", 1.25, "saving", 0]);
   assert.ok(worn.mock.calls.some(([name, value]) => name === "data-theme" && value === "dark"));
   await until(() => mine.progress === "saved");
   assert.equal(puts.length, 1);
-  assert.deepEqual([kept.theme, kept.text_size, kept.version], ["dark", 1.25, 2]);
+  assert.deepEqual([stored.theme, stored.text_size, stored.version], ["dark", 1.25, 2]);
 });
 
 test("a change made offline survives a reload, and is sent when there is a connection", async () => {
@@ -69,27 +69,27 @@ test("a change made offline survives a reload, and is sent when there is a conne
   const reopened = preferences();
   assert.equal(reopened.now.instructions, "Be brief.");
   await reopened.refresh();
-  assert.equal(kept.instructions, "");
+  assert.equal(stored.instructions, "");
   wire(server);
   await reopened.begin();
   dispatchEvent(new Event("online"));
   await until(() => reopened.progress === "saved");
-  assert.equal(kept.instructions, "Be brief.");
+  assert.equal(stored.instructions, "Be brief.");
 });
 
 test("two devices that change different things keep both", async () => {
   const mine = preferences();
   await mine.refresh();
-  kept = { ...kept, version: 7, model: "big" };
+  stored = { ...stored, version: 7, model: "big" };
   mine.change({ theme: "light" });
   await until(() => mine.progress === "saved");
-  assert.deepEqual([kept.model, kept.theme, mine.now.model, puts.length], ["big", "light", "big", 2]);
+  assert.deepEqual([stored.model, stored.theme, mine.now.model, puts.length], ["big", "light", "big", 2]);
 });
 
 test("a change that the server rejects is undone, with its reason", async () => {
   const mine = preferences();
   await mine.refresh();
-  wire(({ method }) => (method === "PUT" ? refusal(422, "That is too long.") : kept));
+  wire(({ method }) => (method === "PUT" ? refusal(422, "That is too long.") : stored));
   mine.change({ instructions: "x".repeat(100_000) });
   await until(() => mine.problem !== null);
   assert.deepEqual([mine.problem, mine.now.instructions, mine.progress], ["That is too long.", "", null]);
@@ -105,9 +105,9 @@ test("a change made while an earlier one is being sent is sent after it", async 
     return server(request);
   });
   mine.change({ theme: "dark" });
-  await pass(500);
+  await advanceTime(500);
   mine.change({ theme: "light", motion: "less" });
-  await pass(500);
+  await advanceTime(500);
   gate.resolve();
   await until(() => mine.progress === "saved");
   assert.deepEqual(puts.map(({ theme, motion }) => [theme, motion]), [["dark", "system"], ["light", "less"]]);

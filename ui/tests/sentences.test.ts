@@ -8,14 +8,14 @@ test("sentences are announced once, complete and in order, however the text arri
   const expected = "The sky is blue. Why? Air scatters short waves (see this). One thing Another thing And a last one";
   for (let seed = 1; seed < 100; seed++) {
     const sentences = new Sentences();
-    const told: string[] = [];
+    const announced: string[] = [];
     let grown = "";
     for (const piece of pieces(text, random(seed))) {
       grown += piece;
-      told.push(sentences.next(grown, false));
+      announced.push(sentences.next(grown, false));
     }
-    told.push(sentences.next(grown, true));
-    assert.equal(told.filter((part) => part !== "").join(" "), expected, `seed ${seed}`);
+    announced.push(sentences.next(grown, true));
+    assert.equal(announced.filter((part) => part !== "").join(" "), expected, `seed ${seed}`);
   }
 });
 

@@ -57,55 +57,55 @@ export class Server implements ConversationBackend {
   /** The conversations in which a message was begun; null is a new one. */
   readonly prefilled: (string | null)[] = [];
   leaf: string | null = null;
-  remembered: AnswerSettings = { model: null, mode: null, web: null };
+  settings: AnswerSettings = { model: null, mode: null, web: null };
   /** The connection is down: nothing arrives. */
-  away = false;
+  unreachable = false;
   /** How many replies will be lost. */
-  lose = 0;
+  lostReplies = 0;
   /** The errors that the next turns are refused with. */
   refusals: ApiError[] = [];
   /** A turn waits for this before it is answered. */
-  gate: Promise<void> = Promise.resolve();
+  accepting: Promise<void> = Promise.resolve();
   run: Run | null = null;
   /** Ids are counted, so that nothing is random. */
   #count = 0;
 
   async get(id: string): Promise<MessageTree> {
-    this.#reach();
+    this.#connect();
     if (this.messages.size === 0) throw new ApiError(404, "not_found", "This conversation is not there.");
     const running = this.run === null || this.run.ended ? null : this.run.id;
     return { conversation: this.#values(id), messages: [...this.messages.values()], running };
   }
 
-  async change(id: string, { leaf, ...remembered }: ConversationChanges): Promise<Conversation> {
-    this.#reach();
+  async change(id: string, { leaf, ...settings }: ConversationChanges): Promise<Conversation> {
+    this.#connect();
     if (leaf !== undefined) this.leaf = leaf;
-    this.remembered = { ...this.remembered, ...remembered };
+    this.settings = { ...this.settings, ...settings };
     return this.#values(id);
   }
 
   async removeMessage(id: string, message: string): Promise<Conversation> {
-    this.#reach();
+    this.#connect();
     const { parent = null } = this.messages.get(message) ?? {};
     for (const [other, { parent: under }] of this.messages) if (other === message || under === message) this.messages.delete(other);
     this.leaf = parent === null ? null : leafUnder(siblingsByParent(this.messages), parent);
     return this.#values(id);
   }
 
-  begin(id: string, turn: Turn, remembered: AnswerSettings): Promise<AcceptedTurn> {
-    this.remembered = remembered;
+  begin(id: string, turn: Turn, settings: AnswerSettings): Promise<AcceptedTurn> {
+    this.settings = settings;
     return this.turn(id, turn);
   }
 
   async turn(conversation: string, turn: Turn): Promise<AcceptedTurn> {
-    this.#reach();
+    this.#connect();
     if (this.turns.push(turn) > 50) throw new Error("the page asks without end");
-    await this.gate;
+    await this.accepting;
     const refusal = this.refusals.shift();
     if (refusal !== undefined) throw refusal;
     const accepted = this.#accept(conversation, turn);
-    if (this.lose > 0) {
-      this.lose -= 1;
+    if (this.lostReplies > 0) {
+      this.lostReplies -= 1;
       throw new ApiError(0, "unreachable", "The reply was lost.");
     }
     return accepted;
@@ -113,33 +113,33 @@ export class Server implements ConversationBackend {
 
   async prefill({ conversation }: { conversation?: string }): Promise<void> {
     this.prefilled.push(conversation ?? null);
-    if (this.away) throw new ApiError(0, "unreachable", "unreachable");
+    if (this.unreachable) throw new ApiError(0, "unreachable", "unreachable");
   }
 
   async stop(run: string): Promise<void> {
-    this.#reach();
+    this.#connect();
     this.stopped.push(run);
     this.end({ type: "run.stopped" });
   }
 
   async events(run: string, after: number, signal: AbortSignal): Promise<Response> {
-    if (this.away) throw new TypeError("network");
+    if (this.unreachable) throw new TypeError("network");
     return this.run?.id === run ? this.run.follow(after, signal) : new Response(null, { status: 404 });
   }
 
   /** Add text to the answer. */
-  say(text: string): void {
+  write(text: string): void {
     this.run?.add({ type: "part.delta", index: 0, text });
   }
 
   end(event: Unnumbered = { type: "run.finished", reason: "stop" }): void {
     if (this.run === null || this.run.ended) return;
     this.run.add(event);
-    this.#keep(this.run);
+    this.#store(this.run);
   }
 
   /** The messages, in the order in which they were accepted. */
-  get said(): string[] {
+  get sentTexts(): string[] {
     return [...this.messages.values()].filter(({ role }) => role === "user").map(({ parts }) => parts[0]?.text ?? "");
   }
 
@@ -154,23 +154,23 @@ export class Server implements ConversationBackend {
     this.run = new Run(run);
     this.run.add({ type: "run.started", run, message: answer, conversation, parent: message, model, created: number, continues: null });
     this.run.add({ type: "part.started", index: 0, kind: "text", id: null, name: null });
-    this.#keep(this.run);
+    this.#store(this.run);
     this.leaf = answer;
     return { run, message, answer, model };
   }
 
-  #keep({ log }: Run): void {
+  #store({ log }: Run): void {
     const message = log.reduce<Message | null>(fold, null);
     if (message !== null) this.messages.set(message.id, message);
   }
 
-  #reach(): void {
-    if (this.away) throw new ApiError(0, "unreachable", "The server cannot be reached.");
+  #connect(): void {
+    if (this.unreachable) throw new ApiError(0, "unreachable", "The server cannot be reached.");
   }
 
   #values(id: string): Conversation {
     const rest = { owner: "", title: "A title", created: 0, updated: 0, pinned: false, archived: false, tags: [] };
-    return { id, leaf: this.leaf, ...this.remembered, ...rest };
+    return { id, leaf: this.leaf, ...this.settings, ...rest };
   }
 }
 

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { vi } from "vitest";
 
-export function holdTime(): void {
+export function useFakeTime(): void {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: new Date(2026, 4, 14, 12) });
 }
 
-export async function pass(milliseconds: number): Promise<void> {
+export async function advanceTime(milliseconds: number): Promise<void> {
   await vi.advanceTimersByTimeAsync(milliseconds);
   await new Promise((resolve) => setImmediate(resolve));
 }
@@ -16,7 +16,7 @@ export async function pass(milliseconds: number): Promise<void> {
 export async function until(holds: () => boolean): Promise<void> {
   for (let waited = 0; waited < 60_000; waited += 20) {
     if (holds()) return;
-    await pass(20);
+    await advanceTime(20);
   }
   assert.fail(`it never held: ${holds}`);
 }

@@ -152,7 +152,7 @@ async function update(path: string, response: Response): Promise<void> {
 }
 
 function store(path: string, response: Response): Promise<void> {
-  return inOrder(async () => {
+  return enqueue(async () => {
     const stored = await caches.open(CONVERSATIONS);
     const copy = new Response(await response.blob(), { headers: { "Content-Type": "application/json" } });
     await stored.delete(path);
@@ -164,13 +164,13 @@ function store(path: string, response: Response): Promise<void> {
 
 /** Delete one stored conversation, or all of them with null. */
 function forget(path: string | null): Promise<void> {
-  return inOrder(async () => {
+  return enqueue(async () => {
     if (path === null) await caches.delete(CONVERSATIONS);
     else await (await caches.open(CONVERSATIONS)).delete(path);
   });
 }
 
-function inOrder(change: () => Promise<void>): Promise<void> {
+function enqueue(change: () => Promise<void>): Promise<void> {
   const done = changes.then(change);
   changes = done.catch(() => undefined);
   return done;

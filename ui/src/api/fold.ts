@@ -4,7 +4,7 @@ import type { Event, Message, Part, Step } from "./events.ts";
 
 /** Return the message after one more event. `message` is null before the first event, which is a run.started. */
 export function fold(message: Message | null, event: Event): Message {
-  if (event.type === "run.started") return begun(event, message?.parts ?? []);
+  if (event.type === "run.started") return startMessage(event, message?.parts ?? []);
   if (message === null) throw new Error("a run's events begin with run.started");
   switch (event.type) {
     case "model.changed":
@@ -12,15 +12,15 @@ export function fold(message: Message | null, event: Event): Message {
     case "part.started":
       return { ...message, parts: [...message.parts, { kind: event.kind, text: "", id: event.id, name: event.name }] };
     case "part.delta":
-      return { ...message, parts: grown(message.parts, event.index, event.text) };
+      return { ...message, parts: appendText(message.parts, event.index, event.text) };
     case "part.finished":
       return message;
     case "step.started":
       return { ...message, steps: [...message.steps, { step: event.step, kind: event.kind, title: event.title, milliseconds: null, outcome: null, count: null, done: null, of: null, preview: null }] };
     case "step.progressed":
-      return { ...message, steps: message.steps.map((step) => progressed(step, event)) };
+      return { ...message, steps: message.steps.map((step) => withProgress(step, event)) };
     case "step.finished":
-      return { ...message, steps: message.steps.map((step) => finished(step, event)) };
+      return { ...message, steps: message.steps.map((step) => withResult(step, event)) };
     case "source.found":
       return { ...message, passages: [...message.passages, event.passage] };
     case "citation":
@@ -44,7 +44,7 @@ export function fold(message: Message | null, event: Event): Message {
   }
 }
 
-function begun(event: Extract<Event, { type: "run.started" }>, parts: readonly Part[]): Message {
+function startMessage(event: Extract<Event, { type: "run.started" }>, parts: readonly Part[]): Message {
   return {
     id: event.message,
     conversation: event.conversation,
@@ -69,15 +69,15 @@ function begun(event: Extract<Event, { type: "run.started" }>, parts: readonly P
   };
 }
 
-function finished(step: Step, event: Extract<Event, { type: "step.finished" }>): Step {
+function withResult(step: Step, event: Extract<Event, { type: "step.finished" }>): Step {
   return step.step === event.step && step.milliseconds === null ? { ...step, milliseconds: event.milliseconds, outcome: event.outcome, count: event.count } : step;
 }
 
-function progressed(step: Step, event: Extract<Event, { type: "step.progressed" }>): Step {
+function withProgress(step: Step, event: Extract<Event, { type: "step.progressed" }>): Step {
   return step.step === event.step && step.milliseconds === null ? { ...step, done: event.done, of: event.of, preview: event.preview } : step;
 }
 
-function grown(parts: readonly Part[], index: number, text: string): Part[] {
+function appendText(parts: readonly Part[], index: number, text: string): Part[] {
   const part = parts[index];
   if (part === undefined) throw new Error(`part ${index} has not been started`);
   const next = parts.slice();

@@ -97,7 +97,7 @@ export class Conversations {
     }
   }
 
-  async older(): Promise<void> {
+  async loadOlder(): Promise<void> {
     const { filter, next } = this;
     if (next === null || this.#fetching) return;
     this.#fetching = true;
@@ -197,7 +197,7 @@ export class Conversations {
     else this.#timer = setTimeout(() => void this.#search(words.trim(), HITS_PER_PAGE), SEARCH_DELAY_MS);
   }
 
-  async searchFurther(): Promise<void> {
+  async searchMore(): Promise<void> {
     await this.#search(this.words.trim(), MAX_HITS);
   }
 
@@ -284,7 +284,7 @@ function bySection(pinned: readonly Conversation[], all: readonly Conversation[]
     const last = sections.at(-1);
     if (last !== undefined && conversation.updated >= from) last.conversations.push(conversation);
     else {
-      from = begins(conversation.updated, midnight);
+      from = sectionStart(conversation.updated, midnight);
       sections.push({ name: name(conversation.updated), conversations: [conversation], complete: true });
     }
   }
@@ -294,7 +294,7 @@ function bySection(pinned: readonly Conversation[], all: readonly Conversation[]
 }
 
 /** The first millisecond of the section that a time belongs to. */
-function begins(time: number, midnight: number): number {
+function sectionStart(time: number, midnight: number): number {
   const day = 86_400_000;
   for (const bound of [midnight, midnight - day, midnight - 6 * day]) if (time >= bound) return bound;
   const date = new Date(time);

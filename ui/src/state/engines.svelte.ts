@@ -1,4 +1,4 @@
-// The model servers: listed, added, onChange, tested and removed. A key is sent and never returned.
+// The model servers: listed, added, changed, tested and removed. A key is sent and never returned.
 
 import type { Api } from "../api/api.ts";
 import type { Engine, EngineFields, Finding, Probe, Provider } from "../api/engines.ts";
@@ -17,7 +17,7 @@ export class Engines {
   testing = $state.raw<Readonly<Record<string, readonly Finding[]>>>({});
   problem = $state("");
   readonly #api: Api;
-  /** Called when the available models may have onChange. */
+  /** Called when the available models may have changed. */
   readonly #onChange: () => Promise<void>;
   readonly #controller = new AbortController();
 

@@ -1,4 +1,4 @@
-// News feeds: the list, their states, and the progress total fetching them.
+// News feeds: the list, their states, and the progress of fetching them.
 
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
@@ -11,7 +11,7 @@ export class Feeds {
   suggested = $state.raw<readonly SuggestedFeed[]>([]);
   /** The list was read at least once. */
   known = $state(false);
-  /** The feeds total the fetch in progress; 0 while there is none. */
+  /** The feeds of the fetch in progress; 0 while there is none. */
   total = $state(0);
   readonly pending = $derived(this.all.filter(({ state }) => state === "waiting" || state === "fetching").length);
   readonly #api: Api;

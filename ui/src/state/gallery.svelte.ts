@@ -85,7 +85,7 @@ export class Gallery {
     }
   }
 
-  async older(): Promise<void> {
+  async loadOlder(): Promise<void> {
     const { next, words } = this;
     if (next === null || this.#loadingOlder) return;
     this.#loadingOlder = true;

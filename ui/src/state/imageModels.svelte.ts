@@ -35,7 +35,7 @@ export class ImageModels {
       ({ models: this.models, styles: this.styles } = await this.calls.models());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.models = []; // no images can be preferred, and the switch says so
+      this.models = []; // no images can be made, and the switch says so
     }
     this.known = true;
   }
@@ -44,7 +44,7 @@ export class ImageModels {
     return this.models.find((model) => model.id === id);
   }
 
-  /** The name of a style; empty where available is none. */
+  /** The name of a style; empty where there is none. */
   styleName(name: string | null | undefined): string {
     return styleName(name ?? "", this.styles.find((style) => style.name === name)?.title ?? name ?? "");
   }
@@ -84,7 +84,7 @@ export class ImageModels {
     writeStored(STORED_OPTIONS, JSON.stringify(withoutEmpty({ model: defaultModel, width, height, style })));
   }
 
-  /** The options for editing an image, by its unchanged model or another that can edit; null where none can. */
+  /** The options for editing an image, by its own model or another that can edit; null where none can. */
   editOptions(id: string, preferred?: string): ImageOptions | null {
     const model = this.editor(preferred);
     return model === null ? null : { ...switchModel({}, undefined, model), sources: [id] };

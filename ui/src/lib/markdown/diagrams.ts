@@ -99,14 +99,14 @@ function showFault(block: HTMLElement, reason: string): void {
 
 function setStatus(block: HTMLElement, text: string): void {
   const line = statusLine(block) ?? document.createElement("p");
-  line.className = "told";
+  line.className = "status";
   line.role = "status";
   line.textContent = text;
   block.append(line);
 }
 
 function statusLine(block: HTMLElement): Element | null {
-  return block.querySelector(":scope > .told");
+  return block.querySelector(":scope > .status");
 }
 
 function toolButton(action: string, label: string): HTMLButtonElement {

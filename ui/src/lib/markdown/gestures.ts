@@ -19,17 +19,17 @@ export async function handleClick(root: HTMLElement, event: MouseEvent, { enlarg
   const link = event.target.closest<HTMLAnchorElement>('a[href^="#"]');
   if (link !== null) {
     event.preventDefault(); // the page's own address is the conversation's
-    return go(headed(root, link.getAttribute("href")?.slice(1) ?? ""));
+    return scrollTo(findHeading(root, link.getAttribute("href")?.slice(1) ?? ""));
   }
   const button = event.target.closest<HTMLButtonElement>("button[data-do]");
   if (button === null) return;
   switch (button.dataset["do"]) {
     case "copy":
       await copyToClipboard(codeOf(button));
-      return tellCopied(button);
+      return showCopied(button);
     case "csv":
       await copyToClipboard(csv(button.closest(".table")?.querySelectorAll("tr") ?? []));
-      return tellCopied(button);
+      return showCopied(button);
     case "wrap":
       return toggle(button, button.closest(".code")?.classList.toggle("wrapped") === true);
     case "save":
@@ -42,9 +42,9 @@ export async function handleClick(root: HTMLElement, event: MouseEvent, { enlarg
     case "svg":
       return save("diagram.svg", svgOf(button), "image/svg+xml");
     case "note":
-      return go(root.querySelector<HTMLElement>(`.note[data-note="${CSS.escape(button.dataset["note"] ?? "")}" i]`));
+      return scrollTo(root.querySelector<HTMLElement>(`.note[data-note="${CSS.escape(button.dataset["note"] ?? "")}" i]`));
     case "back":
-      return go(root.querySelector<HTMLElement>(`.mark[data-note="${CSS.escape(button.closest<HTMLElement>(".note")?.dataset["note"] ?? "")}" i]`));
+      return scrollTo(root.querySelector<HTMLElement>(`.mark[data-note="${CSS.escape(button.closest<HTMLElement>(".note")?.dataset["note"] ?? "")}" i]`));
     case "source":
       return source(button.dataset["source"] ?? "");
     case "enlarge": {
@@ -68,7 +68,7 @@ function toggle(button: Element, pressed: boolean): void {
   button.setAttribute("aria-pressed", String(pressed));
 }
 
-function tellCopied(button: HTMLElement): void {
+function showCopied(button: HTMLElement): void {
   const label = button.textContent;
   if (label === t("copied")) return;
   button.textContent = t("copied");
@@ -78,7 +78,7 @@ function tellCopied(button: HTMLElement): void {
 }
 
 /** The heading that links call `name`: in GitHub's style, lower case with hyphens. */
-function headed(root: HTMLElement, name: string): HTMLElement | null {
+function findHeading(root: HTMLElement, name: string): HTMLElement | null {
   const wanted = name.toLowerCase();
   const found = [...root.querySelectorAll<HTMLElement>("h1, h2, h3, h4, h5, h6")].find(({ textContent }) => named(textContent) === wanted);
   found?.setAttribute("tabindex", "-1");
@@ -89,22 +89,22 @@ function named(heading: string): string {
   return heading.trim().toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").replace(/\s/g, "-");
 }
 
-function go(to: HTMLElement | null): void {
+function scrollTo(to: HTMLElement | null): void {
   to?.scrollIntoView({ block: "nearest" });
   to?.focus({ preventScroll: true });
 }
 
 /** The rows as CSV (RFC 4180). */
 function csv(rows: Iterable<HTMLTableRowElement>): string {
-  const cell = (of: HTMLTableCellElement) => {
-    const text = wordsOf(of).trim();
+  const field = (cell: HTMLTableCellElement) => {
+    const text = textOf(cell).trim();
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  return [...rows].map((row) => [...row.cells].map(cell).join(",")).join("\r\n");
+  return [...rows].map((row) => [...row.cells].map(field).join(",")).join("\r\n");
 }
 
 /** The text of an element, with formulas as TeX. */
-function wordsOf(element: Element): string {
+function textOf(element: Element): string {
   const copy = element.cloneNode(true) as Element;
   for (const math of copy.querySelectorAll<HTMLElement>(".math")) math.textContent = `$${math.dataset["tex"]}$`;
   for (const line of copy.querySelectorAll("br")) line.replaceWith("\n");

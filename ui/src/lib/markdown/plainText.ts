@@ -4,16 +4,16 @@ import { sanitize } from "./sanitize.ts";
 import { renderDocument } from "./render.ts";
 
 /** The rendered text without buttons and frames of images, with formulas as TeX. */
-function bare(text: string): DocumentFragment {
+function renderBare(text: string): DocumentFragment {
   const fragment = sanitize(renderDocument(text));
   for (const picture of fragment.querySelectorAll(".picture")) picture.replaceWith(...picture.childNodes);
   for (const mark of fragment.querySelectorAll(".mark")) mark.replaceWith(`[${mark.textContent}]`);
-  for (const tool of fragment.querySelectorAll(".bar, .under, button")) tool.remove();
+  for (const tool of fragment.querySelectorAll(".bar, .table-tools, button")) tool.remove();
   return fragment;
 }
 
 export function richText(text: string): string {
-  const fragment = bare(text);
+  const fragment = renderBare(text);
   for (const element of fragment.querySelectorAll("*")) {
     for (const { name } of [...element.attributes]) if (!/^(?:href|src|alt|start|align|checked|type|disabled)$/.test(name)) element.removeAttribute(name);
   }
@@ -23,7 +23,7 @@ export function richText(text: string): string {
 }
 
 export function plainText(text: string): string {
-  return lines(bare(text))
+  return lines(renderBare(text))
     .replace(/[ \t]+\n/g, "\n")
     .replace(/\n{3,}/g, "\n\n")
     .trim();

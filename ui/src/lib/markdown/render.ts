@@ -73,7 +73,7 @@ const marked = new Marked({
       const cells = (row: Tokens.TableCell[]) => row.map((cell) => this.tablecell(cell)).join("");
       const body = rows.map((row) => `<tr>${cells(row)}</tr>`).join("");
       const table = `<table><thead><tr>${cells(header)}</tr></thead><tbody>${body}</tbody></table>`;
-      const tools = `<div class="under">${button("csv", t("copyCsv"))}</div>`;
+      const tools = `<div class="table-tools">${button("csv", t("copyCsv"))}</div>`;
       return `<div class="table"><div class="wide" tabindex="0">${table}</div>${tools}</div>\n`;
     },
     listitem(item: Tokens.ListItem) {
@@ -102,13 +102,13 @@ export type Links = Lexer["tokens"]["links"];
 export function lex(text: string, links: Links): { tokens: Token[]; links: Links } {
   const lexer = new Lexer(marked.defaults);
   Object.assign(lexer.tokens.links, links);
-  const tokens = shallow(() => lexer.lex(text)) ?? [unread(text)];
+  const tokens = withinStack(() => lexer.lex(text)) ?? [plainParagraph(text)];
   return { tokens, links: lexer.tokens.links };
 }
 
 export function html(tokens: Token[]): string {
-  const rendered = shallow(() => marked.Parser.parse(tokens, marked.defaults));
-  return shown(unmarked(rendered ?? marked.Parser.parse([unread(tokens.map(({ raw }) => raw).join(""))], marked.defaults)));
+  const rendered = withinStack(() => marked.Parser.parse(tokens, marked.defaults));
+  return shown(unmarked(rendered ?? marked.Parser.parse([plainParagraph(tokens.map(({ raw }) => raw).join(""))], marked.defaults)));
 }
 
 /** The whole text at once: the blocks must render the same. */
@@ -117,7 +117,7 @@ export function renderDocument(text: string): string {
 }
 
 /** The result of `work`, or null for text nested deeper than the stack, such as a thousand nested quotes. */
-function shallow<T>(work: () => T): T | null {
+function withinStack<T>(work: () => T): T | null {
   try {
     return work();
   } catch (error) {
@@ -126,6 +126,6 @@ function shallow<T>(work: () => T): T | null {
   }
 }
 
-function unread(text: string): Tokens.Paragraph {
+function plainParagraph(text: string): Tokens.Paragraph {
   return { type: "paragraph", raw: text, text, tokens: [{ type: "text", raw: text, text, escaped: false } as Tokens.Text] };
 }

@@ -17,7 +17,7 @@ export class Sentences {
       if (done || ENDS.test(segment)) length = index + segment.length;
     }
     this.#position += length;
-    return spoken(rest.slice(0, length));
+    return speakable(rest.slice(0, length));
   }
 
   /** Skip what is already there. */
@@ -27,7 +27,7 @@ export class Sentences {
 }
 
 /** Markdown without its markup. */
-function spoken(text: string): string {
+function speakable(text: string): string {
   return text
     .replace(/```\w*/g, " ")
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
