@@ -373,7 +373,7 @@ def test_who_comes_second_is_told_so(desk: Page) -> None:
 
 def test_what_fails_says_so_and_can_be_drawn_again(desk: Page) -> None:
     draw(desk, "a cat\nscript: fail=2")
-    expect(answer(desk)).to_contain_text("The scripted generator broke off", timeout=PATIENCE)
+    expect(answer(desk)).to_contain_text("The scripted backend broke off", timeout=PATIENCE)
     expect(answer(desk).get_by_role("progressbar")).to_have_count(0)
     answer(desk).get_by_role("button", name="Draw again").click()
     expect(answer(desk).get_by_role("group", name="2 of 2")).to_be_visible()
@@ -504,7 +504,7 @@ def test_pictures_are_made_on_their_own_page_too(desk: Page) -> None:
     expect(desk.get_by_role("progressbar")).to_have_count(0)
     desk.get_by_role("textbox", name="Describe the picture").fill("a pebble\nscript: fail=1")
     desk.keyboard.press("Enter")
-    expect(desk.get_by_role("alert")).to_contain_text("The scripted generator broke off")
+    expect(desk.get_by_role("alert")).to_contain_text("The scripted backend broke off")
 
 
 def test_older_ones_come_as_the_end_comes_into_view(desk: Page) -> None:
