@@ -52,7 +52,7 @@ export interface Part {
   readonly name: string | null;
 }
 
-/** What an answer took of electricity: counted by the machine itself, or worked out from what is known of it. */
+/** The electricity that an answer took: measured by the machine, or estimated from known figures. */
 export interface Energy {
   readonly joules: number;
   readonly kind: EnergyKind;
@@ -64,13 +64,16 @@ export interface Cost {
   readonly currency: string;
 }
 
-/** What an answer cost and how fast it came.
+/** The cost and the speed of an answer.
  *
- * Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment
- * the turn was accepted to its first word. `words` is counted between white space;
- * `words_per_second` is over the time from the first word to the last, None for under two words and where that time
- * was too short to tell. `seconds` run from the moment the turn was accepted to its end. Energy and cost are None
- * where they are not known. `drafted_tokens` were guessed ahead and `accepted_tokens` of them were right.
+ * Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment the turn
+ * was
+ * accepted to its first word. `words` are counted between white space; `words_per_second` is over the time from
+ * the
+ * first word to the last, None for fewer than two words and where that time was too short to measure. `seconds`
+ * run
+ * from the moment the turn was accepted to its end. Energy and cost are None where unknown. `drafted_tokens` were
+ * drafted ahead of the model, and `accepted_tokens` of them were right.
  */
 export interface Usage {
   readonly prompt_tokens: number | null;
@@ -142,14 +145,17 @@ export interface PageBreak {
   readonly start: number;
 }
 
-/** What an answer could rest on: characters `start` to `end` of the text of the document `file`.
+/** A piece of text that an answer may cite: characters `start` to `end` of the document `file`.
  *
- * `number` is the one under which it is cited, from 1, and never changes in a run. `page` is the one on which it
- * begins, from 1, and `label` what that calls itself (`xii`, a sheet's name): None for its number, and empty where the
- * text has no pages of its own. `breaks` are where further pages begin in it. `heading` is the path of headings above
- * it, and `member` the file in which it stands where the document is an archive. Of a page of the web, `file` is the
- * copy that was kept, `name` its title, `url` its address and `published` the day (ISO 8601) that it is from, where
- * known.
+ * It is cited by `number`, from 1, which never changes in a run. It begins on `page`, from 1; `label` is what the
+ * page
+ * calls itself (`xii`, a sheet's name), None for its number, and empty where the text has no pages. Further pages
+ * begin
+ * in it at `breaks`. `heading` is the path of headings above it, and `member` the file of an archive that it is
+ * in. For
+ * a web page, `file` is the copy that was kept, `name` its title, `url` its address and `published` its day (ISO
+ * 8601),
+ * where known.
  */
 export interface Passage {
   readonly number: number;
@@ -167,9 +173,10 @@ export interface Passage {
   readonly breaks: readonly PageBreak[];
 }
 
-/** Characters `start` to `end` of an answer's part `index` rest on passage `passage`, whose very words are `quote`:
- * characters `quote_start` to `quote_end` of the document. `support` is how well, from 0 to 1; `page` is the page on
- * which the quote begins, and `label` what that calls itself, None where the text has no pages of its own.
+/** Characters `start` to `end` of an answer's part `index` rest on the `quote` from passage `passage`.
+ *
+ * The quote is characters `quote_start` to `quote_end` of the document, word for word, and begins on `page`, which
+ * calls itself `label`, None where the text has no pages. `support` says how well it supports them, from 0 to 1.
  */
 export interface Citation {
   readonly index: number;
@@ -184,8 +191,9 @@ export interface Citation {
   readonly label: string | null;
 }
 
-/** Nothing at hand supports characters `start` to `end` of an answer's part `index`. `about` is what of it differs
- * from the nearest passage `passage`, such as a number, or empty.
+/** No passage supports characters `start` to `end` of an answer's part `index`.
+ *
+ * `about` is what of it differs from the nearest passage, `passage`, such as a number, or empty.
  */
 export interface Doubt {
   readonly index: number;
@@ -244,8 +252,11 @@ export interface Message {
   readonly wish: ImageRequest | null;
 }
 
-/** A conversation without its messages. `leaf` is the last message of the branch that is shown; `model`, `mode` and
- * `web` are what the person chose for it, None where it is left to what holds otherwise.
+/** A conversation without its messages.
+ *
+ * `leaf` is the last message of the branch that is shown. `model`, `mode` and `web` are the person's choices for
+ * it,
+ * None where the defaults hold.
  */
 export interface Conversation {
   readonly id: string;
@@ -311,8 +322,9 @@ export interface StepStarted {
   readonly type: "step.started";
 }
 
-/** Of the `of` pieces that a step consists of, `done` are done. Pictures in the making can be looked at meanwhile:
- * `preview` is how many looks there have been of this one, None where its maker gives none.
+/** A step has `done` of its `of` pieces.
+ *
+ * An image in the making can be looked at: `preview` counts its previews so far, None where its backend has none.
  */
 export interface StepProgressed {
   readonly step: string;
@@ -386,7 +398,7 @@ export interface Notice {
   readonly type: "remark";
 }
 
-/** What the answer cost and how fast it came; see `Usage`. */
+/** The cost and the speed of the answer; see `Usage`. */
 export interface UsageCounted {
   readonly usage: Usage;
   readonly seq: number;

@@ -3237,8 +3237,10 @@ export interface components {
             readonly probe: components["schemas"]["Probe"] | null;
         };
         /**
-         * @description Tokens a second. `reckoned` is from how fast the models that were measured here read their weights; `limit` is
-         *     what the memory's bandwidth allows, of which an engine reaches a part.
+         * @description Tokens per second.
+         *
+         *     "reckoned" is estimated from how fast measured models read their weights; "limit" is what the memory bandwidth
+         *     allows, of which an engine reaches a part.
          */
         readonly ExpectedSpeed: {
             readonly rate: number;
@@ -3300,13 +3302,13 @@ export interface components {
             readonly files: readonly components["schemas"]["FileBody"][];
             readonly next: string | null;
         };
-        /** @description What tells one version of a model's file from another. */
+        /** @description Identifies one version of a model's file. */
         readonly FileStamp: {
             readonly name: string;
             readonly size: number;
             readonly modified: number;
         };
-        /** @description Whether the server has an ability; `detail` says why not, or is empty. */
+        /** @description The outcome for one feature; `detail` says why not, or is empty. */
         readonly Finding: {
             /** @enum {string} */
             readonly feature: "answers" | "streams" | "usage" | "tools" | "json_schema" | "vision" | "logprobs" | "prefix_cache" | "tokenize" | "embeddings";
@@ -3315,7 +3317,7 @@ export interface components {
             /** @default  */
             readonly detail: string;
         };
-        /** @description Whether an engine can answer now; `detail` is a sentence for people. */
+        /** @description The health of an engine; `detail` is a sentence for people. */
         readonly Health: {
             /** @enum {string} */
             readonly state: "ready" | "loading" | "down";
@@ -3573,7 +3575,11 @@ export interface components {
             readonly default: string | null;
             readonly picks: components["schemas"]["ModePicks"] | null;
         };
-        /** @description Who serves models. `url` is the usual address; `hosts` and `country` are its organisation's, by name. */
+        /**
+         * @description A provider of models. `url` is its usual address.
+         *
+         *     `hosts` and `country` come from the organization of the same name.
+         */
         readonly ModelProvider: {
             readonly name: string;
             readonly url: string | null;
@@ -3877,8 +3883,9 @@ export interface components {
             readonly files?: readonly string[];
         };
         /**
-         * @description What was found, in millisecond `at` since 1970, at `url`, with `model`. `fault` is why the server is of no use,
-         *     `address` one that would be; `notes` are what it says of itself and is not so.
+         * @description All findings, made at `at` (milliseconds since 1970), on `url`, with `model`.
+         *
+         *     `fault` is why the server can't be used, `address` one that works; `notes` are what the server claims wrongly.
          */
         readonly Probe: {
             readonly at: number;
@@ -3938,9 +3945,11 @@ export interface components {
             readonly error: components["schemas"]["PullFault"] | null;
         };
         /**
-         * @description What a layout answers: nats a token of a text whose wording it is told (less is better), and of how many
-         *     questions and JSON documents how many are right. `worse` is what it loses in nats a token against the file as it
-         *     came, with the standard error of that.
+         * @description The quality of a layout's answers.
+         *
+         *     `nats` is the average surprise per token of a given text (less is better); `answers`, `german`, `json` and `facts`
+         *     count correct answers out of `asked`. `worse` is the loss in nats per token against the original file, `error` its
+         *     standard error.
          */
         readonly Quality: {
             readonly nats: number;
@@ -4052,7 +4061,7 @@ export interface components {
             readonly created: number;
             readonly expires: number | null;
         };
-        /** @description Tokens a second: `prefill` of a prompt, `decode` after a short prompt, and `deep` after a long one. */
+        /** @description Tokens per second: `prefill` of a prompt, `decode` after a short prompt, and `deep` after a long one. */
         readonly Speed: {
             readonly prefill: number;
             readonly decode: number;
@@ -4151,8 +4160,9 @@ export interface components {
             readonly usage: components["schemas"]["Usage"] | null;
         };
         /**
-         * @description Something that was tried: what was gained is the time of a usual exchange before, through that with it. Of
-         *     guesses no speed is told, as that depends on the text.
+         * @description One option that was tried. `gain` is the old time of a typical exchange over the new.
+         *
+         *     Drafting has no `speed`, as that depends on the text.
          */
         readonly Trial: {
             readonly what: string;
@@ -4174,10 +4184,12 @@ export interface components {
             readonly tuning: components["schemas"]["Tuning"] | null;
         };
         /**
-         * @description What was found for a model's file on one machine. `bandwidth` is bytes a second with which the machine reads as
-         *     much memory as a token takes, `bytes` how many that are in the chosen layout; `before` and `after` are its
-         *     speeds. `drift` is by how much the same choice was slower at worst than at best, as a part of its usual time.
-         *     `build` is the compiled engine with which that was found, and `twice` the bytes that such a one holds twice.
+         * @description The tuning of a model's file on one machine.
+         *
+         *     `bandwidth` is the memory's in bytes per second, measured with as much as a token reads; `bytes` are read per
+         *     token in the chosen layout. `before` and `after` are speeds. `drift` is the spread of the times of one choice,
+         *     relative to their median. `build` is the compiled engine it was measured with, and `twice` the bytes that such an
+         *     engine holds twice.
          */
         readonly Tuning: {
             readonly machine: string;
