@@ -130,7 +130,9 @@ def _marks(settings: Settings) -> Check:
         return Check("Marks", "ok", "a certificate is made when the first picture is marked")
     until = f"valid until {found.expires.date()}"
     if found.ours:
-        return Check("Marks", "ok", f"signed with a certificate that was made here, {until}; it is renewed by itself")
+        return Check(
+            "Marks", "ok", f"signed with a certificate that was made here, {until}; it is renewed automatically"
+        )
     if found.expires - datetime.now(UTC) < EXPIRY_WARNING_MARGIN:
         return Check("Marks", "note", f"signed with {settings.mark_certificate}, {until} only.", "Renew it.")
     return Check("Marks", "ok", f"signed with {settings.mark_certificate}, {until}")
@@ -178,7 +180,9 @@ def _is_for_here(requirement: str) -> bool:
 def _page() -> Check:
     if (resources.files("eclair.server") / "static" / "index.html").is_file():
         return Check("Web app", "ok", "built")
-    return Check("Web app", "broken", "It is not built; the API and the terminal work without it.", "Run `make run`.")
+    return Check(
+        "Web app", "broken", "It is not built; the API and the command line work without it.", "Run `make run`."
+    )
 
 
 def _file(loaded: LoadedSettings) -> Check:
@@ -295,7 +299,7 @@ def _speed(settings: Settings) -> Check:
     writes = ", ".join(
         f"{offer.entry.name} {describe_speed(speeds.estimate(offer.entry, offer.size))}" for offer in shown
     )
-    remedy = None if speeds.measured else "`eclair tune` measures what is reached of that."
+    remedy = None if speeds.measured else "`eclair tune` measures the actual speed."
     return Check("Speed", "ok", f"{rate / 1e9:.0f} GB/s from memory, measured now. It would write: {writes}.", remedy)
 
 
@@ -317,7 +321,7 @@ def _server(server: Server) -> Check:
         remedy = f"`eclair engines change {server.name} --key` sets it."
         return Check(title, "note", f"{detail}. {server.problem}", remedy)
     if server.note is not None:
-        return Check(title, "note", f"{detail}; what is asked travels unencrypted.", "Use https.")
+        return Check(title, "note", f"{detail}; questions travel unencrypted.", "Use https.")
     return Check(title, "ok", detail)
 
 

@@ -57,4 +57,4 @@ def test_the_doctor_says_until_when_marks_are_signed(tmp_path: Path, files: list
     assert "is made when the first picture is marked" in checks["Marks"]["detail"]
     other = {"ECLAIR_DATA_DIR": str(tmp_path / "other")}
     checks = {each["name"]: each for each in orjson.loads(run("doctor", "--json", **other).stdout)["checks"]}
-    assert "renewed by itself" in checks["Marks"]["detail"]
+    assert "renewed automatically" in checks["Marks"]["detail"]

@@ -125,7 +125,7 @@ def test_where_a_server_belongs_is_said(run: Eclair) -> None:
     run("engines", "add", "owned", "https://ai.example.org/v1", "--no-test", "--country", "de")
     report = orjson.loads(run("doctor", "--json").stdout)
     details = {check["name"]: (check["state"], check["detail"]) for check in report["checks"]}
-    assert details["Engine lan"] == ("note", "http://10.255.255.1/v1; this network; what is asked travels unencrypted.")
+    assert details["Engine lan"] == ("note", "http://10.255.255.1/v1; this network; questions travel unencrypted.")
     assert details["Engine far"] == ("ok", "https://api.mistral.ai/v1; FR (Mistral)")
     assert details["Engine owned"] == ("ok", "https://ai.example.org/v1; DE (as stated)")
     leaving = {one["engine"]: (one["hosts"], one["country"]) for one in report["leaving"]}

@@ -1,4 +1,4 @@
-"""Sources of a question at the command line: files, which are not kept, and libraries.
+"""Sources of a question at the command line: temporary files and libraries.
 
 Without a library, files are read into a temporary folder. With one, they are ingested into the database and deleted
 after the answer.

@@ -205,7 +205,7 @@ def _offer_cells(offer: Offer, speeds: SpeedEstimator) -> tuple[str, ...]:
 
 
 def _line(entry: CatalogEntry) -> str:
-    """A row of the table in docs/engines.md; what is unknown is left blank."""
+    """Format a row of the table in docs/engines.md; unknown values are left blank."""
     name = f"[{entry.name}]({entry.card})" if entry.card else entry.name
     active = f" ({entry.active:g} active)" if entry.active and entry.active != entry.parameters else ""
     cells = (

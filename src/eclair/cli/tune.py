@@ -110,7 +110,7 @@ def _show(model: InstalledModel, found: Tuning, terminal: Terminal) -> None:
         text = "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]])
         (terminal.dim_line if number == 0 else terminal.line)(text)
     if not any(trial.what.startswith("layout") for trial in found.trials):
-        terminal.line("In the layout in which it came there is nothing to gain.")
+        terminal.line("There is no other weight layout to try.")
     asked = [(trial.what, trial.quality) for trial in found.trials if trial.quality is not None]
     for name, quality in asked:
         terminal.line(f"{name}: {_describe_quality(quality)}")
@@ -118,7 +118,7 @@ def _show(model: InstalledModel, found: Tuning, terminal: Terminal) -> None:
     terminal.line()
     if found.drift > MAX_DRIFT:
         terminal.line(
-            f"The same choice drifted by {found.drift:.0%}: other programs disturbed this. Tune again when they rest."
+            f"The same settings varied by {found.drift:.0%}: other programs were running. Tune again when idle."
         )
     for sentence in (
         f"{model.entry.name} runs {describe_choice(found.choice)}: it reads prompts x "

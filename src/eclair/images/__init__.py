@@ -1,1 +1,1 @@
-"""Images generated from prompts, or from other images and a prompt, by several backends; and stored in a gallery."""
+"""Images generated from prompts, with or without source images, by several backends; and the gallery."""

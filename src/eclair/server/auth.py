@@ -79,7 +79,7 @@ class AuthMiddleware:
             await self._respond(scope, error)(scope, receive, send)
 
     def _authenticate(self) -> Principal:
-        """Return the only user: whoever gets this far has the key, or sits at this machine."""
+        """Return the only user: a request that gets this far has the key, or comes from this machine."""
         return LOCAL_PRINCIPAL
 
     def _size_limit(self, scope: Scope) -> tuple[int, TooLarge]:

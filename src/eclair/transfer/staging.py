@@ -1,4 +1,4 @@
-"""Read an export completely before storing any of it, to preview it and name what is not understood.
+"""Read an export completely before storing any of it, to preview it and list omissions.
 
 Conversations wait in an unnamed file, one a line, which vanishes when closed.
 """

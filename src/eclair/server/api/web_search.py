@@ -41,7 +41,7 @@ class QueryBody(BaseModel):
 
 
 class HitBody(BaseModel):
-    """A page that was found, and `by` which providers, the one that ranked it highest first."""
+    """A result page; `by` lists the providers that found it, best rank first."""
 
     url: str
     title: str

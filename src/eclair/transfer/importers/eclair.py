@@ -85,7 +85,7 @@ def _time(value: object) -> int | None:
 
 
 def _own(prefix: str, id: str, *within: str) -> str:
-    """Keep an id of ours; map any other to one that is always the same."""
+    """Keep a valid id of ours; derive a stable one from any other."""
     if id.startswith(f"{prefix}_") and _ID.fullmatch(id):
         return id
     return derived_id(prefix, "eclair", *within, id)
