@@ -73,7 +73,7 @@ def test_each_kind_of_value_is_read_from_the_environment(tmp_path: Path) -> None
             "[engines.a]\nurl = 'http://a/v1'\nkee = 'secret'",
             "sets engines.a.kee, which is no setting; did you mean key?",
         ),
-        ("[engines.a]\nurl = 'rack:8000'", "sets engines.a.url to 'rack:8000', which is no address"),
+        ("[engines.a]\nurl = 'rack:8000'", "sets engines.a.url to 'rack:8000', which is not an address"),
         ("[engines.a]\nurl = 'http://a/v1'\nkey = ['secret']", "sets engines.a.key: input should be a valid string."),
         ("[engines.a]\nurl = 'http://a/v1'\ncontext = 0", "sets engines.a.context to 0"),
         (

@@ -349,7 +349,7 @@ def _fault(name: str, error: ValidationError) -> str:
                 return f"{name} to {first['input']!r}, which is no host:port; write it so, such as 10.0.0.5:8888"
             if last == "currency":
                 return f"{place} to {first['input']!r}, which is no currency code; write three letters, such as EUR"
-            return f"{place} to {first['input']!r}, which is no address that begins with http:// or https://"
+            return f"{place} to {first['input']!r}, which is not an address that begins with http:// or https://"
         case _:
             private = place.lower().endswith(("key", "engines")) or "search_keys" in place.lower()
             secret = private or not isinstance(first["input"], str | int | float)

@@ -86,7 +86,7 @@ def test_a_key_is_asked_for_without_being_shown(tmp_path: Path, rack: Speaking) 
 def test_what_is_wrong_is_one_sentence(run: Eclair, rack: Speaking) -> None:
     for arguments, code, words in (
         (["add", "a b", rack.url], 2, "An engine's name"),
-        (["add", "rack", "nowhere"], 2, "no address"),
+        (["add", "rack", "nowhere"], 2, "not an address"),
         (["add", "rack", rack.url, "--context", "x"], 2, "not a whole number"),
         (["add", "rack", rack.url, "--key"], 2, "--key-stdin"),
         (["test", "none"], 2, "There is no engine 'none'"),

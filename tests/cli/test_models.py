@@ -157,7 +157,7 @@ def test_an_address_of_which_nothing_is_known(run: Eclair, hub: str) -> None:
         ("huge", "Huge needs about", 2),
         ("pixtral-large", "has no file of Pixtral Large 124B that llama.cpp runs", 2),
         ("tiny:Q9", "Tiny is not there as Q9; there is Q4_0.", 2),
-        ("hf:nonsense", "is no repository", 2),
+        ("hf:nonsense", "is not a repository", 2),
         ("./none.gguf", "There is no file none.gguf", 2),
         ("hf:maker/none", "has no maker/none", 2),
     ],

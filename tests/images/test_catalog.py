@@ -58,12 +58,12 @@ def test_the_owner_adds_and_overrides(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("stepps = 3", "has `stepps`, which is no field; did you mean `steps`?"),
+        ("stepps = 3", "has `stepps`, which is not a field; did you mean `steps`?"),
         ('repo = "nowhere"', "has `repo` = 'nowhere', which is not written as that field is"),
         ('generator = "sdcpp"', "needs `repo` for the generator `diffusers`"),
         ("steps = 0", "has `steps` = 0"),
         ("width = 100", "has a `width` or `height` that is not between"),
-        ("parts = []", "has `parts`, which is no field; write [[picture.part]]"),
+        ("parts = []", "has `parts`, which is not a field; write [[picture.part]]"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, row: str, words: str) -> None:

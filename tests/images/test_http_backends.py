@@ -296,8 +296,8 @@ async def test_a_server_that_was_added_keeps_its_key_and_is_tried(
     ("answer", "outcome", "words"),
     [
         (says(403, {"detail": "no"}), "failed", "does not accept the key"),
-        (says(404, b""), "no", "no answer of this API"),
-        (says(200, {"credits": "many"}), "no", "no answer of this API"),
+        (says(404, b""), "no", "not one of this API"),
+        (says(200, {"credits": "many"}), "no", "not one of this API"),
         (says(500, {"detail": "on fire"}), "failed", "on fire."),
         (cut, "failed", "cannot be reached"),
     ],

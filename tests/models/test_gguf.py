@@ -76,7 +76,7 @@ def test_a_file_that_is_cut_or_changed_is_read_or_refused(file: Path, data: st.D
 @AGAIN
 def test_noise_behind_the_magic(file: Path, noise: bytes) -> None:
     file.write_bytes(b"GGUF" + noise)
-    with pytest.raises(ModelMissing, match="no GGUF file"):
+    with pytest.raises(ModelMissing, match="not a GGUF file"):
         read_header(file)
 
 

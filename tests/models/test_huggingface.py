@@ -285,7 +285,7 @@ async def test_a_wrong_file_is_not_used(shop: Shop, home: Settings, served: byte
 
 async def test_a_page_in_place_of_a_model_is_seen_at_once(shop: Shop, home: Settings) -> None:
     shop.served = {"tiny-Q8_0.gguf": b"<!doctype html>" * 9999}
-    with pytest.raises(ModelMissing, match="is no GGUF file"):
+    with pytest.raises(ModelMissing, match="is not a GGUF file"):
         await fetch(shop, home, f"{shop.store.url}/blobs/tiny-Q8_0.gguf")
     assert left(home) == set()
 
@@ -555,7 +555,7 @@ async def test_what_is_no_model_of_this_machine(home: Settings, tmp_path: Path, 
     for name, said in (
         ("./none.gguf", "There is no file"),
         (str(tmp_path), "it holds half-00001-of-00002.gguf, no.gguf"),
-        (str(tmp_path / "no.gguf"), "is no GGUF file"),
+        (str(tmp_path / "no.gguf"), "is not a GGUF file"),
         (str(tmp_path / "half-00001-of-00002.gguf"), "is missing"),
     ):
         with pytest.raises((InvalidInput, ModelMissing), match=said):

@@ -306,7 +306,7 @@ async def stuck(call: Call) -> None:
     ("answer", "words", "address"),
     [
         (page, "sends a web page", None),
-        (replying(200, b"[]"), "no list of models", None),
+        (replying(200, b"[]"), "not a list of models", None),
         (replying(404), "There is no API at this address", None),
         (replying(500, b'{"error": {"message": "Out of memory"}}'), "Out of memory.", None),
         (moved, "use that address", "https://ai.example.org/v1"),
@@ -338,7 +338,7 @@ async def test_an_answer_that_is_a_web_page(server: Server, rack: Speaking) -> N
 async def test_a_certificate_that_nobody_vouches_for(server: Server, tmp_path: Path) -> None:
     async with encrypted(tmp_path) as url:
         await add(server, url=f"{url}/v1")
-        assert "signed itself" in (await probe(server))["fault"]
+        assert "self-signed" in (await probe(server))["fault"]
 
 
 async def test_a_server_that_speaks_http_at_an_address_of_https(server: Server) -> None:

@@ -121,7 +121,7 @@ class AnswerRequests:
         Raises InvalidInput if no call may leave.
         """
         if self._web is None:
-            raise InvalidInput("There is no way to the web here, so that nothing can be looked up.")
+            raise InvalidInput("This Éclair has no web access, so nothing can be looked up.")
         self._web.require_open()
         conversation = question.conversation.id if question.conversation is not None else None
         web_question = WebQuestion.last_in(question.asked, question.principal, question.run, conversation)

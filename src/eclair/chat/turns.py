@@ -37,7 +37,7 @@ from eclair.storage.runs import EventChunk, NewTurn, RunRecord
 
 
 @dataclass(frozen=True, slots=True)
-class StartedTurn:
+class OpenedTurn:
     """A turn that was started. `question` is the user message that is being answered."""
 
     run: RunRecord
@@ -109,7 +109,7 @@ class Turns:
         action: TurnAction,
         options: TurnOptions,
         accepted: float,
-    ) -> StartedTurn:
+    ) -> OpenedTurn:
         """Store the turn and start the answer.
 
         `accepted` is when the question arrived, on `time.perf_counter`. A `conversation` from `new_conversation` is
@@ -208,7 +208,7 @@ class Turns:
             position = replace(position, history=[*position.history[:-1], question], question=question)
         return _Turn(principal, stored, is_new, messages, position, self._ids("run"), self._ids("msg"))
 
-    async def _generate_images(self, turn: _Turn, models: Sequence[str | None]) -> StartedTurn:
+    async def _generate_images(self, turn: _Turn, models: Sequence[str | None]) -> OpenedTurn:
         """Answer with images, by the first of `models` that is available."""
         question = turn.position.history[-1]
         assert question.wish is not None
@@ -224,7 +224,7 @@ class Turns:
 
     async def _start(
         self, turn: _Turn, model: str, producer: EventProducer, on_finish: Callable[[Message], None] | None = None
-    ) -> StartedTurn:
+    ) -> OpenedTurn:
         """Store the turn and start its run."""
         position, conversation = turn.position, turn.conversation.id
         resumes = position.resumes.id if position.resumes else None
@@ -244,7 +244,7 @@ class Turns:
         title = title_from(position.question.text) if position.question else ""
         begins = turn.conversation if turn.is_new else None
         new = NewTurn(turn.principal, position.question, answer, record, EventChunk(turn.run, 0, b""), title, begins)
-        return StartedTurn(await self._runs.open(new, started, producer, on_finish), position.parent, model)
+        return OpenedTurn(await self._runs.open(new, started, producer, on_finish), position.parent, model)
 
     def _title_callback(self, turn: _Turn) -> Callable[[Message], None] | None:
         """Return what names the conversation after its first answer; None if it has a title."""

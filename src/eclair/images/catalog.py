@@ -146,7 +146,9 @@ def _entry(id: str, row: Mapping[str, Any], where: str) -> ImageModelEntry:
     values = {"parts" if key == "part" else key: value for key, value in row.items()}
     try:
         if "parts" in row:
-            raise SettingsError(f"{where}: image model {id!r} has `parts`, which is no field; write [[picture.part]].")
+            raise SettingsError(
+                f"{where}: image model {id!r} has `parts`, which is not a field; write [[picture.part]]."
+            )
         entry = _ENTRY.validate_json(orjson.dumps(values), strict=True)
     except ValidationError as error:
         names = [spec.name for spec in fields(ImageModelEntry)]

@@ -256,7 +256,7 @@ def _entry(id: str, row: Mapping[str, Any], where: str) -> CatalogEntry:
     values = {"files" if key == "file" else key: value for key, value in row.items()}
     try:
         if "files" in row:
-            raise SettingsError(f"{where}: model {id!r} has `files`, which is no field; write [[model.file]].")
+            raise SettingsError(f"{where}: model {id!r} has `files`, which is not a field; write [[model.file]].")
         entry = _ENTRY.validate_json(orjson.dumps(values), strict=True)
     except ValidationError as error:
         raise SettingsError(
@@ -277,7 +277,7 @@ def describe_fault(error: ValidationError, names: Sequence[str]) -> str:
     match first["type"]:
         case "unexpected_keyword_argument":
             near = difflib.get_close_matches(path[-1], names, n=1, cutoff=0.0)[0]
-            return f"has `{place}`, which is no field; did you mean `{near}`?"
+            return f"has `{place}`, which is not a field; did you mean `{near}`?"
         case "missing" | "missing_argument":
             return f"lacks `{place}`; add it."
         case "string_pattern_mismatch" | "string_too_short":

@@ -114,7 +114,7 @@ class FileDownload:
                     wait = _retry_after(reply)
                     await self._receive(reply, have)
                 if self._total is None:
-                    return  # nobody said how long it is; it ended as a whole reply does
+                    return  # of unknown length, and the reply ended properly
             except (Unreachable, TimedOut, BrokenReply) as error:
                 trouble = str(error)
             if file_size(self.part) > have:
@@ -199,7 +199,7 @@ class FileDownload:
         if head != header.MAGIC:
             self.part.unlink(missing_ok=True)
             raise ModelMissing(
-                f"What {shown_host(self._url)} sends as {self._wanted.name} is no GGUF file; it was not used. Check "
+                f"What {shown_host(self._url)} sends as {self._wanted.name} is not a GGUF file; it was not used. Check "
                 "the address."
             )
 

@@ -158,7 +158,7 @@ async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: D
     match = _HUB.fullmatch(name)
     if match is None:
         raise InvalidInput(
-            f"{name!r} is no repository; write hf:OWNER/REPOSITORY or hf:OWNER/REPOSITORY:QUANT.", param="name"
+            f"{name!r} is not a repository; write hf:OWNER/REPOSITORY or hf:OWNER/REPOSITORY:QUANT.", param="name"
         )
     repository = await hub.read_repository(downloads, match["repo"])
     groups = _group_shards(repository.files)
@@ -225,7 +225,7 @@ def _path(url: str) -> str:
             raise ValueError("no host, or no port")
         parts.hostname.encode("idna")
     except ValueError as error:
-        raise InvalidInput("That is no address that could be asked; check its host and port.", param="name") from error
+        raise InvalidInput("That is not a valid address; check its host and port.", param="name") from error
     return parts.path
 
 
@@ -276,7 +276,7 @@ def _plan(
     )
     for file in files:
         if not _NAME.fullmatch(file.name):
-            raise InvalidInput(f"{file.name!r} is no name that a file should have here; rename it.", param="name")
+            raise InvalidInput(f"{file.name!r} is not a file name that can be used here; rename it.", param="name")
     known = catalog.load_entries(settings.catalog)
     name = files[0].name
     for entry in known.values():

@@ -150,7 +150,7 @@ class ModelDownloads:
         except asyncio.CancelledError:
             begun.state = "cancelled"
             raise
-        except Exception:  # a bug of ours: it is logged whole, and nobody waits in vain
+        except Exception:  # a bug of ours: log it, and let nobody wait in vain
             begun.state = "failed"
             begun.error = EclairError("Éclair made a mistake of its own; its log has the details.")
             log.exception("pulling %s failed", begun.plan.entry.id)

@@ -67,7 +67,9 @@ class Hub:
         try:
             _origin(url)
         except ValueError as error:
-            raise SettingsError(f"The hub's address is none ({error}); correct `hub` or HF_ENDPOINT.") from error
+            raise SettingsError(
+                f"The hub's address is not a valid URL ({error}); correct `hub` or HF_ENDPOINT."
+            ) from error
         offline = environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
         return cls(url.rstrip("/"), environ.get("HF_TOKEN", "").strip() or None, offline)
 

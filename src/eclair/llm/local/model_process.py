@@ -269,7 +269,7 @@ class ModelProcess:
             while not died.done():
                 self._restart_pending = True  # new requests wait
                 if self._requests == 0 and not await _is_answering(client):
-                    log.info("%s begins anew and guesses no more, as that did not pay", self.entry.name)
+                    log.info("%s restarts without drafting, which did not pay", self.entry.name)
                     await self._set(None)
                     return True
                 await self._admit_requests()

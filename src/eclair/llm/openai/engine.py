@@ -323,11 +323,11 @@ class OpenAIEngine:
         except (Unreachable, TimedOut) as error:
             raise EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.") from error
         except (BrokenReply, orjson.JSONDecodeError) as error:
-            raise EngineBroken(f"The engine {self.name} sent something that is no answer: {error}.") from error
+            raise EngineBroken(f"The engine {self.name} sent an invalid reply: {error}.") from error
         except _Retry as error:
             raise error.fault from None
         if not isinstance(data, dict):
-            raise EngineBroken(f"The engine {self.name} sent something that is no answer: a list at {url}.")
+            raise EngineBroken(f"The engine {self.name} sent an invalid reply: a list at {url}.")
         return data  # pyright: ignore[reportUnknownVariableType]
 
     async def _fetch_once(self, url: str, body: JSON | None, idle: float | None) -> Any:
@@ -389,7 +389,7 @@ class OpenAIEngine:
         try:
             return await reply.read()
         except TimedOut as error:
-            raise EngineUnavailable(f"The engine {self.name} fell silent: {error}.") from error
+            raise EngineUnavailable(f"The engine {self.name} stopped responding: {error}.") from error
         except BrokenReply as error:
             if answer.ended:
                 return b""

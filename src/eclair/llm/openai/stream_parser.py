@@ -74,7 +74,7 @@ def parse_embeddings(name: str, data: JSON, count: int) -> Embeddings:
         usage: JSON = data.get("usage") or {}
         tokens = int(usage.get("prompt_tokens") or 0)
     except (KeyError, TypeError, ValueError) as error:
-        raise EngineBroken(f"The engine {name} sent something that is no vector: {as_sentence(repr(error))}") from error
+        raise EngineBroken(f"The engine {name} sent an invalid vector: {as_sentence(repr(error))}") from error
     if len(vectors) != count or not all(vectors):
         raise EngineBroken(f"The engine {name} did not send a vector for each text; try again.")
     return Embeddings(vectors, tokens)
@@ -140,7 +140,7 @@ class StreamParser:
                     break
                 self._take(_parse(payload))
         except ValueError as error:
-            raise EngineBroken(f"The engine {self._name} sent something that is no answer: {error}.") from error
+            raise EngineBroken(f"The engine {self._name} sent an invalid reply: {error}.") from error
         return self._flush()
 
     def finish(self) -> list[Delta]:

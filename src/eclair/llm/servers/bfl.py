@@ -81,7 +81,7 @@ class CreditsProber:
             data = orjson.loads(content)
             left = float(data["credits"]) if reply.status == 200 else None
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-            return "no", "What it sends is no answer of this API; check the address."
+            return "no", "Its reply is not one of this API; check the address."
         if left is None:
             return "failed", as_sentence(
                 redact_key(self._key, error_text(data)) or f"It answers with status {reply.status}"

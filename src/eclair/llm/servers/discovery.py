@@ -67,7 +67,7 @@ def _refusal_fault(status: int, content: bytes) -> str:
     if content.lstrip().startswith(b"<"):
         return "It sends a web page in place of its list of models; check the address, which usually ends in /v1."
     if status == 200:
-        return "What it sends is no list of models; check the address, which usually ends in /v1."
+        return "Its reply is not a list of models; check the address, which usually ends in /v1."
     if status == 404:
         return "There is no API at this address; check it, it usually ends in /v1, or name a model with `--model`."
     try:
@@ -81,7 +81,7 @@ def _unreachable_fault(reason: str, url: str) -> str:
     low = reason.lower()
     if "self-signed" in low or "self signed" in low:
         return (
-            "Its certificate is one that it signed itself, which nobody vouches for; give the file of the certificate "
+            "Its certificate is self-signed; give the file of the certificate "
             "in SSL_CERT_FILE, or use an address whose certificate is known."
         )
     if "certificate" in low:

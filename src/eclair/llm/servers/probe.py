@@ -251,7 +251,7 @@ class Prober:
         if got.status in (400, 404):
             lists = "lists the model {} but does not have it" if listed else "does not have the model {}"
             return f"It {lists.format(model)}: {got.said}"
-        return f"It does not answer: {got.said}" if got.status != 200 else "What it sends is no answer."
+        return f"It does not answer: {got.said}" if got.status != 200 else "Its reply is not an answer."
 
     async def _stream(self, model: str) -> tuple[_Reply, _Chat]:
         body: JSON = {
@@ -301,7 +301,7 @@ class Prober:
     async def _logprobs(self, model: str) -> Finding:
         got = await self._chat(model, "Hello", 4, logprobs=True, top_logprobs=1)
         found = bool(got.choice("logprobs", "content"))
-        return self._judge("logprobs", got, found, "It takes the wish and gives none.")
+        return self._judge("logprobs", got, found, "It accepts the option and returns none.")
 
     async def _prefix_cache(self, model: str) -> Finding:
         got = await self._chat(model, LONG_PROMPT, 1)

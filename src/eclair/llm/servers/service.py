@@ -101,7 +101,7 @@ class ServerService:
         for server in await self.all():
             if server.name == name:
                 return server
-        raise NotFound(f"There is no engine {name!r}; `eclair engines` lists those that there are.")
+        raise NotFound(f"There is no engine {name!r}; `eclair engines` lists them.")
 
     async def add(self, name: str, change: ServerChange) -> Server:
         """Add a server.
@@ -202,14 +202,14 @@ def check_url(text: str) -> str:
     if len(text) > MAX_FIELD_CHARS or not text.isprintable() or any(letter.isspace() for letter in text):
         raise InvalidInput("The address holds spaces or odd characters, or is too long; check it.", param="url")
     if "://" not in text:
-        raise InvalidInput(f"{shown!r} is no address; begin it with http:// or https://.", param="url")
+        raise InvalidInput(f"{shown!r} is not an address; begin it with http:// or https://.", param="url")
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise InvalidInput(f"{shown!r} is no address; check its host and port.", param="url") from None
+        raise InvalidInput(f"{shown!r} is not an address; check its host and port.", param="url") from None
     if parts.scheme not in ("http", "https") or not _is_host(host) or port == 0:
-        raise InvalidInput(f"{shown!r} is no address that begins with http:// or https:// and a host.", param="url")
+        raise InvalidInput(f"{shown!r} is not an address that begins with http:// or https:// and a host.", param="url")
     if "@" in parts.netloc:
         raise InvalidInput("The address holds a login; leave it out, and give the key by itself.", param="url")
     if parts.query or parts.fragment:

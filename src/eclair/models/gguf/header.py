@@ -50,10 +50,10 @@ def read_header(path: Path) -> Header:
     except OSError as error:
         raise ModelMissing(f"{path} cannot be read: {error.strerror}.") from error
     except _InvalidHeader as error:
-        raise ModelMissing(f"{path} is no GGUF file ({error}); choose another.") from error
+        raise ModelMissing(f"{path} is not a GGUF file ({error}); choose another.") from error
     architecture = _text(values.get("general.architecture"))
     if not architecture:
-        raise ModelMissing(f"{path} is no GGUF file of a model (it names no architecture); choose another.")
+        raise ModelMissing(f"{path} is not a GGUF file of a model (it names no architecture); choose another.")
     languages = values.get("general.languages")
     return Header(
         architecture,

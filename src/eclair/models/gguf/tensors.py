@@ -112,7 +112,7 @@ class _InvalidGguf(Exception):
 
 def _read(file: BinaryIO, size: int) -> GgufContents:
     if file.read(4) != MAGIC:
-        raise _InvalidGguf("it is no GGUF file")
+        raise _InvalidGguf("it is not a GGUF file")
     version, tensor_count, key_count = _unpack(file, "<IQQ")
     if version not in (2, 3) or key_count > MAX_KEYS or tensor_count > MAX_TENSORS:
         raise _InvalidGguf("its version is not known, or it says that it has more than a model can have")

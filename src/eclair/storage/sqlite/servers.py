@@ -74,4 +74,4 @@ def _server(row: Any) -> StoredServer:
 
 
 def _missing(name: str) -> NotFound:
-    return NotFound(f"No engine {name!r} was added; `eclair engines` lists those that there are.")
+    return NotFound(f"No engine {name!r} was added; `eclair engines` lists them.")
