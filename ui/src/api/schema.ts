@@ -3341,7 +3341,7 @@ export interface components {
             readonly created: number;
             readonly excerpt: string;
         };
-        /** @description A page that was found, and `by` which providers, the one that ranked it highest first. */
+        /** @description A result page; `by` lists the providers that found it, best rank first. */
         readonly HitBody: {
             readonly url: string;
             readonly title: string;
