@@ -127,7 +127,7 @@ async def test_the_command_prints_json(eclair: Search) -> None:
 async def test_the_command_says_what_is_wrong(eclair: Search, searxng: Answering) -> None:
     for arguments, said in (
         (("?",), "nothing to search for"),
-        (("x", "--language", "deutsch"), "no language"),
+        (("x", "--language", "deutsch"), "isn't a language code"),
         ((), "Write"),
     ):
         done = await eclair(*arguments)
