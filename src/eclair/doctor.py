@@ -46,7 +46,7 @@ MAX_SUGGESTED_MODELS = 4
 LOW_FREE_DISK_BYTES = 1 << 30
 """Less free disk than this earns a note; less than the minimum is an error."""
 MIN_FREE_DISK_BYTES = 64 << 20
-_SERVING = re.compile(r"\beclair(\.cli)? (.* )?serve\b")
+_SERVING = re.compile(r"(?:^| )serve\b")
 """Matches the command line of a running server."""
 
 
@@ -238,12 +238,20 @@ def _port(host: str, port: int) -> Check:
         listen(host, port).close()
     except PortInUse as error:
         held = find_holder(port)
-        if held is not None and _SERVING.search(held.command):
+        if held is not None and _serves(held.command):
             return Check("Address", "ok", f"Éclair serves at {host}, port {port} (process {held.pid})")
         return Check("Address", "broken", error.message)
     except EclairError as error:
         return Check("Address", "broken", error.message)
     return Check("Address", "ok", f"{host}, port {port} is free")
+
+
+def _serves(command: str) -> bool:
+    """Tell whether a process's command line is that of `eclair serve`."""
+    program, _, arguments = command.partition(" ")
+    while arguments and not program.endswith(("eclair", "eclair.cli")):
+        program, _, arguments = arguments.partition(" ")
+    return _SERVING.search(arguments) is not None
 
 
 def _key(settings: Settings) -> Check:

@@ -11,10 +11,10 @@ from eclair.text.terms import fold_text, is_content_word
 
 _FENCE_OR_HEADING = re.compile(r"\s*(?:#{1,6}\s|```|~~~)")
 _BOLD_ALONE = re.compile(r"\s*(\*\*|__)[^*_]+\1\s*:?\s*")
-_QUESTION = re.compile(r"[?？؟;]\W*\Z")
-_ANNOUNCEMENT = re.compile(r"[:：]\W*\Z")
+_NON_WORD = re.compile(r"\W*")
+_QUESTION_OR_ANNOUNCEMENT = frozenset("?？؟;:：")
 _MARKUP = re.compile(
-    r"\[\^?\d{1,3}(?:[,;–-] ?\d{1,3})*\]|!?\[([^\]\n]{0,300})\]\([^)\s]{0,500}\)"
+    r"\[\^?\d{1,3}(?:[,;–-] ?\d{1,3})*\]|!?\[([^\[\]\n]{0,300}+)\]\([^)\s]{0,500}+\)"
     r"|[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}|\n[ \t]*>+"
 )
 
@@ -24,9 +24,15 @@ def makes_claim(sentence: str) -> bool:
     if _FENCE_OR_HEADING.match(sentence) or _BOLD_ALONE.fullmatch(sentence):
         return False
     text = strip_markdown(sentence)
-    if _QUESTION.search(text) or _ANNOUNCEMENT.search(text) or _no_claim().match(text):
+    if not _QUESTION_OR_ANNOUNCEMENT.isdisjoint(_closing_marks(text)) or _no_claim().match(text):
         return False
     return any(map(str.isdigit, text)) or any(map(is_content_word, extract_facts(text).terms))
+
+
+def _closing_marks(text: str) -> str:
+    """Return the characters after the last word, in reverse."""
+    found = _NON_WORD.match(text[::-1])
+    return found[0] if found else ""
 
 
 def strip_markdown(markdown: str) -> str:
@@ -46,5 +52,5 @@ def _no_claim() -> re.Pattern[str]:
     answers = merge_patterns(lambda lexicon: lexicon.claims.answers)
     disclaimers = merge_patterns(lambda lexicon: lexicon.claims.disclaimers)
     return re.compile(
-        rf"\W*(?:(?:{greetings})\b\W*(?:[^\W\d]+\W*){{0,3}}\Z|(?:{answers})\W*\Z|{disclaimers})", re.IGNORECASE
+        rf"\W*+(?:(?:{greetings})\b\W*+(?:[^\W\d]++\W*+){{0,3}}+\Z|(?:{answers})\W*+\Z|{disclaimers})", re.IGNORECASE
     )

@@ -75,7 +75,8 @@ def _page_number() -> re.Pattern[str]:
     page = merge_literals(lambda lexicon: lexicon.page_numbers.page)
     of = merge_literals(lambda lexicon: lexicon.page_numbers.of)
     return re.compile(
-        rf"(?:{page})?\s*[-–—]?\s*(?:\d{{1,4}}|[ivxlcdm]{{1,7}})\s*[-–—]?\s*(?:(?:/|{of})\s*\d{{1,4}})?", re.IGNORECASE
+        rf"(?:{page})?\s*+[-–—]?\s*+(?:\d{{1,4}}|[ivxlcdm]{{1,7}})\s*+[-–—]?\s*+(?:(?:/|{of})\s*+\d{{1,4}})?",
+        re.IGNORECASE,
     )
 
 

@@ -38,7 +38,7 @@ MIN_LEADERS = 3
 """Dot leaders that make a chunk part of a table of contents, which is ranked last."""
 
 _LEADER = re.compile(r"(?:\.[ \u00a0]?){5,}|…{3,}")
-_CONTENTS_ROW = re.compile(r"^.*[^\W\d].* \| (\d{1,4})$", re.MULTILINE)
+_CONTENTS_ROW = re.compile(r"^(?:[^\w\n]|\d)*+[^\W\d].* \| (\d{1,4})$", re.MULTILINE)
 """A row of a table of contents without dots: a heading and its page."""
 
 MatchKind = Literal["words", "meaning", "both"]

@@ -49,7 +49,7 @@ _LEXICON = tuple(
     "the light of morning falls on a quiet square where bread is sold and people talk about rivers "  # noqa: SIM905
     "bridges music and weather while a small engine counts every word it says and nothing is lost".split()
 )
-_OPTION = re.compile(r"(\w+)=(\S+)")
+_OPTION = re.compile(r"\b(\w++)=(\S++)")
 _WORD = re.compile(r"\s*\S+|\s+")
 
 

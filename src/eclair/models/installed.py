@@ -19,7 +19,7 @@ from eclair.models.gguf import header as gguf_header
 from eclair.models.gguf.header import Header
 
 QUANTIZATION_PATTERN = re.compile(
-    r"(?:^|[-._])((?:UD-)?(?:I?Q\d(?:_[A-Z0-9]+)*|BF16|F16|F32|MXFP4))(?=[-.]|$)", re.IGNORECASE
+    r"(?:^|[-._])((?:UD-)?(?:I?Q\d(?:_[A-Z0-9]{1,8}+){0,4}+|BF16|F16|F32|MXFP4))(?=[-.]|$)", re.IGNORECASE
 )
 PROJECTOR_PREFIX = "mmproj-"
 """The prefix of projector files, which give a model vision."""

@@ -30,7 +30,7 @@ SECTIONS = ("global", "install", "download", ":env:")
 """pip's sections that matter here; later ones win."""
 
 _SETTING = re.compile(r"^(global|install|download|:env:)\.([a-z-]+)=(.*)$")
-_DEFAULT = re.compile(r"--index-url <url>.*?\(default\s+(\S+?)\)", re.DOTALL)
+_DEFAULT = re.compile(r"\(default\s++([^\s)]++)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ async def read_pip_index() -> PackageIndex:
     settings = parse_settings(await _pip("config", "list"))
     indexes: list[str] = []
     if not settings.get("no-index"):
-        first = settings.get("index-url") or _DEFAULT.search(await _pip("download", "--help"))
+        first = settings.get("index-url") or await _default_index()
         if first:
-            indexes.append(first if isinstance(first, str) else first.group(1))
+            indexes.append(first)
         indexes += settings.get("extra-index-url", "").split()
     return PackageIndex(
         tuple(indexes),
@@ -166,6 +166,13 @@ def _folder(link: str) -> Path | None:
 def _host(url: str) -> str:
     """Return the host of a URL, to be shown without user and password."""
     return urlsplit(url).hostname or url
+
+
+async def _default_index() -> str | None:
+    """Return the index that pip's own help names, which a distribution may have changed."""
+    _, _, described = (await _pip("download", "--help")).partition("--index-url <url>")
+    found = _DEFAULT.search(described)
+    return found[1] if found else None
 
 
 async def _pip(*arguments: str) -> str:

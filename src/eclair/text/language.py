@@ -30,11 +30,11 @@ MIN_SCORE_PER_WORD = 0.12
 _SAME_LANGUAGE = {"nb": "no", "nn": "no"}
 
 _NO_PROSE = re.compile(
-    r"""```.*?(?:```|\Z)|`[^`]*`|https?://\S+|\S+@\S+|\S*[/\\=(){}<>;$_]\S*
-    |„[^“”]*[“”]|“[^”]*”|"[^"\n]*"|«[^»]*»|(?<!\w)['‘][^'’\n]*['’](?!\w)""",
-    re.DOTALL | re.VERBOSE,
+    r"""```.*?(?:```|\Z)|`[^`]*+`|„[^„“”]*+[“”]|“[^“”]*+”|"[^"\n]*+"|«[^«»]*+»|(?<!\w)['‘][^'‘’\n]*+['’](?!\w)""",
+    re.DOTALL,
 )
-_WORD = re.compile(r"(?P<begins>(?:^|[.?!:¿¡\n])\s*)?(?P<word>[^\W\d_]+(?:['’-][^\W\d_]+)*['’-]?)")
+_NAME_OR_CODE = re.compile(r"[/\\=(){}<>;$_@]")
+_WORD = re.compile(r"(?P<begins>(?:^|[.?!:¿¡\n])[^\S\n]*+)?(?P<word>[^\W\d_]++(?:['’-][^\W\d_]++)*+['’-]?)")
 
 
 @cache
@@ -47,7 +47,7 @@ def identify_language(text: str) -> str | None:
     """Return the code of the language, one of `language_names()`; None where it isn't sure."""
     scores, words = Counter[str](), 0
     scripts = _scripts()
-    for match in _WORD.finditer(_NO_PROSE.sub(" ", text[:MAX_TEXT_CHARS].strip())):
+    for match in _WORD.finditer(_prose(text[:MAX_TEXT_CHARS])):
         word, words = match["word"].replace("’", "'"), words + 1
         script = next((code for code, letter in scripts if letter.match(word)), None)
         if script is not None:
@@ -58,6 +58,12 @@ def identify_language(text: str) -> str | None:
     apart = max(next_most, 0) <= MAX_RUNNER_UP_RATIO * most or most - next_most >= MIN_SCORE_GAP
     sure = most >= max(MIN_SCORE, MIN_SCORE_PER_WORD * words) and apart
     return first if sure and first in language_names() else None
+
+
+def _prose(text: str) -> str:
+    """Return a text without quotations, code, addresses and the like."""
+    lines = _NO_PROSE.sub(" ", text.strip()).split("\n")
+    return "\n".join(" ".join(word for word in line.split(" ") if not _NAME_OR_CODE.search(word)) for line in lines)
 
 
 def is_small_word(word: str, code: str) -> bool:

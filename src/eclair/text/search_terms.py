@@ -22,8 +22,9 @@ PREFIX_ENDING_CHARS = 2
 questions where whole words do for 88 % (bench/retrieve.py)."""
 
 _WORD = re.compile(r"[^\W_]+")
-_SECTION = re.compile(r"§+\s*(\d+\w*)")
-_CODE = re.compile(r"(?=[\w./:-]*\d)\w+(?:[./:-]\w+)+")
+_SECTION = re.compile(r"(?<!§)§++\s*+(\d++\w*+)")
+_JOINED = re.compile(r"\b\w++(?:[./:-]\w++)++")
+_DIGIT = re.compile(r"\d")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003134f\u0e00-\u0eff]{2,}")
 _SPELLINGS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "oe", "å": "aa"}
@@ -46,8 +47,8 @@ def parse_query(query: str) -> list[SearchTerm]:
     """Return the terms of a query, each once, without the small words of its language unless there are no others."""
     query = unicodedata.normalize("NFC", query)
     language = identify_language(query)
-    terms = {code.lower(): SearchTerm(code.lower(), f'"{code}"') for code in [*_sections(query), *_CODE.findall(query)]}
-    rest = _SECTION.sub(" ", _CODE.sub(" ", query))
+    terms = {code.lower(): SearchTerm(code.lower(), f'"{code}"') for code in [*_sections(query), *_codes(query)]}
+    rest = _SECTION.sub(" ", _without_codes(query))
     words = [*_WORD.findall(_UNSPACED.sub(" ", rest).lower()), *_pairs(rest)]
     content = [word for word in words if language is None or not is_small_word(word, language)]
     for word in content if content or terms else words:
@@ -67,8 +68,17 @@ def index_forms(text: str) -> str:
 def extract_terms(text: str) -> set[str]:
     """Return the words of a text as `parse_query` has those of a query."""
     text = unicodedata.normalize("NFC", text)
-    codes = {code.lower() for code in [*_sections(text), *_CODE.findall(text)]}
+    codes = {code.lower() for code in [*_sections(text), *_codes(text)]}
     return codes | {_normalize_cached(word) for word in {*_WORD.findall(text.lower()), *_pairs(text)}}
+
+
+def _codes(text: str) -> list[str]:
+    """Return what is joined by signs and has a digit, such as `2024/1689` or `EN-12.3`."""
+    return [joined for joined in _JOINED.findall(text) if _DIGIT.search(joined)]
+
+
+def _without_codes(text: str) -> str:
+    return _JOINED.sub(lambda found: " " if _DIGIT.search(found[0]) else found[0], text)
 
 
 def fold_like_index(word: str) -> str:

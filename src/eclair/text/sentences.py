@@ -16,6 +16,7 @@ MAX_SENTENCE_CHARS = 4000
 """A sentence ends here even if no stop has come."""
 
 ABBREVIATION_LOOKBACK_CHARS = 40
+ORDINAL_LOOKBACK_CHARS = 80
 STOP_LOOKBACK_CHARS = 80
 MAX_NEXT_WORD_CHARS = 30
 """So much of the next word must be there, if it isn't whole, before its first letter counts."""
@@ -28,14 +29,16 @@ _FULL_STOP = re.compile(r"[。！？｡؟۔।]")
 _FOOTNOTE = r"[ \u00a0\u202f]?[\[【]\^?\d{1,3}(?:[,;–-][ ]?\d{1,3})*[\]】]|[⁰¹²³⁴-⁹]"
 _TAIL = re.compile(rf"(?:{_FOOTNOTE}|[\"'”’“»›)\]*_~`」』】）]|[ \u00a0\u202f][»›])*")
 _MAY_GO_ON = re.compile(r"[ \t\u00a0\u202f]*(?:[\[【][\^\d,; –-]*)?\Z")
-_ENDS_LINE = re.compile(rf"([.!?…]+){_TAIL.pattern}[ \t]*\Z")
+_ENDS_LINE = re.compile(rf"(?<![.!?…])([.!?…]++){_TAIL.pattern}+[ \t]*+\Z")
 _SPACE = re.compile(r"[ \t\u00a0\u202f\u3000]*")
 _NEXT_WORD = re.compile(r"[\"'“”„‚«‹»›‘’(\[*_~`¿¡ \u00a0\u202f]*(\w*)")
 
 _BULLETS = re.compile(r"[ \t]*(?:(?:>|[-*+•](?=[ \t])|\d{1,3}[.)](?=[ \t]))[ \t]*)*")
 _MAY_BE_BLOCK = re.compile(r"[-=*_+ \t]*|\d{1,3}[.)]?|#{1,6}|`{1,2}|~{1,2}|#{1,6}[ \t].*|`{3}.*|~{3}.*|\|.*")
 _RULE = re.compile(r"[-=*_](?:[ \t]*[-=*_])*[ \t]*")
-_FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
+_WORD = re.compile(r"\w++")
+_WORD_BEFORE = re.compile(r"\W*+(\w++)")
+_FENCE = re.compile(r"(`{3,}+)[^`]*+|(~{3,}+).*+")
 _HEADING = re.compile(r"#{1,6}[ \t]")
 _DIVIDER = re.compile(r"[|:\- \t]*")
 
@@ -267,12 +270,12 @@ def _is_sentence_end(text: str, start: int, at: int, stop: str, begin: int, last
         return False
     if stop != ".":
         return True
-    head = re.search(r"(?:\w\.[ ]?)*\w+\Z", text[max(start, at - ABBREVIATION_LOOKBACK_CHARS) : at])
-    if head is None:
+    before = _last_word(text[max(start, at - ABBREVIATION_LOOKBACK_CHARS) : at])
+    if not before:
         return True
-    before = head[0].rsplit(".", 1)[-1].strip()
     if before.isdecimal():
-        return not _is_ordinal(text[start : at - len(before)], before, word)
+        head = text[max(start, at - len(before) - ORDINAL_LOOKBACK_CHARS) : at - len(before)]
+        return not _is_ordinal(head, before, word)
     known = before.casefold()
     if word[:1].isdigit() and known in _rules().numbered_abbreviations:
         return False
@@ -285,9 +288,15 @@ def _is_ordinal(head: str, number: str, word: str) -> bool:
     """Tell whether `number.` before `word` is an ordinal, as in "am 3. Mai"."""
     if len(number) > 2:
         return False
-    before = re.search(r"(\w+)\W*\Z", head)
     known = word.casefold()
     rules = _rules()
+    before = _WORD_BEFORE.match(head[::-1])
     return known in rules.ordinal_nouns or (
-        before is not None and before[1].casefold() in rules.ordinal_articles and known not in rules.openers
+        before is not None and before[1][::-1].casefold() in rules.ordinal_articles and known not in rules.openers
     )
+
+
+def _last_word(text: str) -> str:
+    """Return the word that a text ends with; empty where it ends otherwise."""
+    found = _WORD.match(text[::-1])
+    return found[0][::-1] if found else ""

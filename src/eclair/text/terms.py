@@ -11,10 +11,11 @@ from eclair.text.lexicon.loader import merge_literals, merge_words
 
 MIN_STEM_CHARS = 4
 MAX_STEM_CHARS = 7
+STOP_LOOKBACK_CHARS = 6
 
 _WORD = re.compile(r"[^\W\d_]+")
 _UNSPACED_SCRIPT = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
-_SENTENCE_START = re.compile(r"(?:\A|[.!?:…])[\W_]*\Z")
+_STOPS = frozenset(".!?:…")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,19 @@ def split_terms(text: str) -> tuple[Term, ...]:
             ]
             continue
         key, stem = _key_and_stem(word)
-        starts_sentence = _SENTENCE_START.search(text, max(0, start - 6), start) is not None
+        starts_sentence = _starts_sentence(text, start)
         terms.append(Term(word, key, stem, start, match.end(), starts_sentence))
     return tuple(terms)
+
+
+def _starts_sentence(text: str, start: int) -> bool:
+    """Tell whether only signs stand between a word and the stop before it, or the beginning of the text."""
+    for character in reversed(text[max(0, start - STOP_LOOKBACK_CHARS) : start]):
+        if character in _STOPS:
+            return True
+        if character.isalnum():
+            return False
+    return start <= STOP_LOOKBACK_CHARS
 
 
 def is_content_word(term: Term) -> bool:

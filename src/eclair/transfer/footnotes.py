@@ -19,8 +19,9 @@ removed from the text itself.
 """
 
 _TAIL = re.compile(r"""[\s.!?…"'”’“»›)*_~\]\[\d^]*""")
-_NO_MARK_LINE = re.compile(r"[ \t>]*(?:(?:`{3}|~{3}).*|\$\$|\\\]|[-=*_ \t]*)")
-_CLOSING = (re.compile(r" {0,3}#{1,6}[ \t].*?([ \t]+#+)"), re.compile(r"[ \t>]*\|.*?([ \t]*\|)"))
+_NO_MARK_LINE = re.compile(r"[ \t>]*+(?:(?:`{3}|~{3}).*|\$\$|\\\]|[-=*_ \t]*)")
+_HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
+_ROW = re.compile(r"[ \t>]*+\|")
 _BARE_LINK = re.compile(r"(?<!\]\()(?:https?://|www\.)[^\s<>]{0,300}\Z")
 
 Mark = Citation | Doubt
@@ -133,5 +134,16 @@ def _place(text: str, mark: Mark) -> tuple[int, int] | None:
     line = text[text.rfind("\n", 0, at) + 1 : at]
     if _NO_MARK_LINE.fullmatch(line):
         return None
-    closing = next((len(found[1]) for each in _CLOSING if (found := each.fullmatch(line))), 0)
+    closing = _closing_chars(line)
     return at - closing, at - closing
+
+
+def _closing_chars(line: str) -> int:
+    """Count the characters that close a heading (`# Title #`) or a table's row (`| a |`), with the space before."""
+    if begun := _HEADING.match(line):
+        content = line[begun.end() :]
+        rest = content.rstrip("#")
+        return len(content) - len(rest.rstrip(" \t")) if rest != content and rest.endswith((" ", "\t")) else 0
+    if (begun := _ROW.match(line)) and line.endswith("|") and begun.end() < len(line):
+        return len(line) - len(line[:-1].rstrip(" \t"))
+    return 0

@@ -54,7 +54,6 @@ not matter. Answer with JSON alone, such as \
 _NOT_PROSE = re.compile(r"```.*?(?:```|\Z)|https?://\S+", re.DOTALL)
 _QUOTED = re.compile(r"„([^“”„]{2,80})[“”]|“([^“”]{2,80})”|\"([^\"\n]{2,80})\"|«\s?([^«»]{2,80}?)\s?»")
 _WORD = re.compile(r"[\w#+&@%€$£][\w'’.:/+#&-]*")
-_OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 
 log = logging.getLogger(__name__)
 
@@ -199,9 +198,8 @@ async def generate_queries(
 
 def parse_queries(reply: str, language: str | None) -> tuple[WebQuery, ...]:
     """Parse the queries in a model's reply; empty if there are none."""
-    found = _OBJECT.search(reply)
     try:
-        generated = _GeneratedQueries.model_validate_json(found[0] if found is not None else "").queries
+        generated = _GeneratedQueries.model_validate_json(reply[reply.find("{") : reply.rfind("}") + 1]).queries
     except ValidationError:
         return ()
     queries = (WebQuery(" ".join(each.text.split()), each.language or language, each.days) for each in generated)
@@ -345,7 +343,7 @@ def _find_names(text: str, words: list[str], *, caps: bool) -> set[str]:
 
     Where every noun is capitalized (`caps`), a name is two such words in a row, or has several capital letters.
     """
-    firsts = {match[1] for match in re.finditer(r"(?:^|[.?!:¿¡\n])\s*([\w'-]+)", text)}
+    firsts = {match[1] for match in re.finditer(r"(?:^|[.?!:¿¡\n])[^\S\n]*+([\w'-]+)", text)}
     capital = [word[0].isupper() and (word not in firsts or _is_spelled_like_name(word)) for word in words]
     return {
         _strip_affixes(word)

@@ -30,8 +30,8 @@ _TRACKING = re.compile(
     r"cmpid|ncid|xtor|ocid|smid|ref_src|amp",
     re.IGNORECASE,
 )
-_SUBDOMAIN = re.compile(r"(www\d?|m|mobile|amp)\.(?=.+\.)")
-_SITE_NAME = re.compile(r"\s+(?:[-–—|·:•»]|::)\s+[^-–—|·•»]{1,60}$")
+_SUBDOMAIN = re.compile(r"\A(?:www\d?|m|mobile|amp)\.(?=[^.]++\.)")
+_SITE_NAME = re.compile(r"(?<!\s)\s++(?:[-–—|·:•»]|::)\s++[^-–—|·•»]{1,60}$")
 _WORD = re.compile(r"\w+")
 
 

@@ -18,7 +18,7 @@ RENDERED_SIDE_PX = 2048
 MAX_SVG_BYTES = 32 << 20
 
 _LOCAL_REFERENCE = re.compile(r"\s*(?:#|data:image/(?:png|jpe?g|gif|webp)[;,])", re.IGNORECASE)
-_NUMBER = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:px|pt|pc|mm|cm|in)?\s*")
+_NUMBER = re.compile(r"\s*+(\d++(?:\.\d*+)?|\.\d++)\s*+(?:px|pt|pc|mm|cm|in)?\s*+")
 
 
 class UnreadableSvg(Exception):

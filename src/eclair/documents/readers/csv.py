@@ -23,7 +23,7 @@ MAX_PAGE_CHARS = 200_000
 MAX_HEADER_SEARCH_ROWS = 10
 """The row that names the columns is among the first ones."""
 
-_NUMBER = re.compile(r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,'’\s]*\s*[%€$£¥]?\)?|\d{4}-\d\d-\d\d.*")
+_NUMBER = re.compile(r"[-+(]?\s*+[$€£¥]?\s*+[-+]?\d[\d.,'’\s]*+[%€$£¥]?\)?|\d{4}-\d\d-\d\d.*+")
 
 
 @dataclass(frozen=True, slots=True)

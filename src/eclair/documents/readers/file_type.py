@@ -59,10 +59,11 @@ _MAIL = re.compile(
     rb"DKIM-Signature|Reply-To|Cc|ARC-[\w-]+|Authentication-Results|Thread-[\w-]+):[^\n]*\n(?:[ \t][^\n]*\n)*){3}",
     re.IGNORECASE,
 )
-_HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_PROLOG = rb"\s*+(?:<\?xml[^>]*+>\s*+)?"
+_COMMENTS = rb"(?:<!--(?:[^-]++|-(?!->))*+-->\s*+)*+"
+_HTML = re.compile(_PROLOG + _COMMENTS + rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _SVG = re.compile(
-    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE\s+svg[^>\[]*(?:\[.*?\]\s*)?>\s*)?(?:<!--.*?-->\s*)*"
-    rb"<(?:\w+:)?svg[\s>]",
+    _PROLOG + _COMMENTS + rb"(?:<!DOCTYPE\s+svg[^>\[]*+(?:\[.*?\]\s*+)?>\s*+)?" + _COMMENTS + rb"<(?:\w+:)?svg[\s>]",
     re.S,
 )
 _EXTENSIONS = {

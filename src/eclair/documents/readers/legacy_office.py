@@ -13,7 +13,7 @@ from eclair.documents.readers.text import markdown
 from eclair.sandbox.protocol import Rejected
 
 MAX_FILE_BYTES = 100 << 20
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_COMMENT = re.compile(r"<!--(?:[^<-]++|-(?!->)|<(?!!--))*+-->")
 
 
 def read(source: SourceFile) -> Iterator[Piece]:

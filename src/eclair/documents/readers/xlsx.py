@@ -17,7 +17,7 @@ from eclair.documents.readers.zip_xml import ZIP_ERRORS
 
 _DIGITS = re.compile(r"[0#?][0#?,]*(?:\.([0#?]+))?")
 _EXACT = Context(prec=400)
-_CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]|\"([^\"]*)\"|([€$£¥])")
+_CURRENCY = re.compile(r"\[\$([^\[\]-]*+)(?:-[^\[\]]*+)?\]|\"([^\"]*+)\"|([€$£¥])")
 
 
 def read(source: SourceFile) -> Iterator[Piece]:

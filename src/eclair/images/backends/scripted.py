@@ -33,7 +33,7 @@ NAME = "scripted"
 PREVIEW_PIXELS = 96
 FIELDS_PER_SIDE = 8
 
-_OPTION = re.compile(r"(\w+)=([^\s,]+)")
+_OPTION = re.compile(r"\b(\w++)=([^\s,]++)")
 _KNOWN = ("pause", "fail", "nothing", "broken", "says")
 
 

@@ -40,7 +40,7 @@ def _request() -> re.Pattern[str]:
     noun = rf"(?:{nouns})\b(?! (?:{exceptions}))"
     rules = (
         # "Summary" is asked for at the start of a request, or with an article that says there is none yet.
-        rf"^\W*(?:(?:{openings}) )?{noun}",
+        rf"^[^\w\n]*+(?:(?:{openings}) )?{noun}",
         rf"\b(?:{determiners}) (?:[\w-]+ ){{0,3}}?{noun}",
         patterns.replace("{these}", rf"(?:{these})\b"),
     )

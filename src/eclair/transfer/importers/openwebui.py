@@ -14,9 +14,11 @@ from eclair.transfer.normalize import (
     valid_tags,
 )
 
-_DETAILS = re.compile(r'<details\b[^<>]*?\btype="([a-z_]+)"[^<>]*>(.*?)</details>\s*', re.DOTALL)
+_DETAILS = re.compile(
+    r'<details\b(?>[^<>]*?\btype="([a-z_]+)")[^<>]*+>([^<]*+(?:<(?!/?details\b)[^<]*+)*+)</details>\s*+'
+)
 """Open WebUI keeps reasoning and tool calls inside the message text."""
-_SUMMARY = re.compile(r"\s*<summary>.*?</summary>\s*", re.DOTALL)
+_SUMMARY = re.compile(r"(?<!\s)\s*+<summary>[^<]*+(?:<(?!/?summary>)[^<]*+)*+</summary>\s*+")
 
 
 def matches(data: JSON) -> bool:

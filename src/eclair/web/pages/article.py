@@ -27,7 +27,7 @@ MIN_FAST_CHARS = 600
 MAX_TITLE_CHARS = 300
 """Also for the names of authors."""
 
-_DECLARED = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
+_DECLARED = re.compile(rb"""<meta[^>]{0,200}?charset\s*+=\s*+["']?\s*+([\w.:-]{1,40})""", re.IGNORECASE)
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 """Characters that no browser shows, where instructions to a model could hide."""
 
@@ -105,7 +105,7 @@ def _title(tree: Element, nodes: Sequence[Node]) -> str:
     headings = [single_line(each.text_content()) for each in tree.iter("h1")]
     titles = [single_line(each.text_content()) for each in tree.iter("title")]
     candidates += headings if len(headings) == 1 else []
-    candidates += [re.split(r"\s+[|–—·»]\s+", title)[0] for title in titles]
+    candidates += [re.split(r"(?<!\s)\s++[|–—·»]\s++", title)[0] for title in titles]
     return _visible(next(filter(None, candidates), ""))
 
 

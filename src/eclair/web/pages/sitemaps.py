@@ -12,8 +12,8 @@ from html import unescape
 MAX_SITEMAP_BYTES = 2 << 20
 MAX_ENTRY_CHARS = 4000
 
-_LOCATION = re.compile(r"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]{1,2000})")
-_DAY = re.compile(r"<news:publication_date>\s*(?:<!\[CDATA\[)?\s*(\d{4}-\d{2}-\d{2})")
+_LOCATION = re.compile(r"<loc>\s*+(?:<!\[CDATA\[)?\s*+([^<\]\s]{1,2000})")
+_DAY = re.compile(r"<news:publication_date>\s*+(?:<!\[CDATA\[)?\s*+(\d{4}-\d{2}-\d{2})")
 
 
 def is_news_sitemap(url: str) -> bool:

@@ -20,7 +20,7 @@ _THINGS = ("noun", "unknown")
 _ROWS = {"above": -1, "below": 1}
 _RELATIONS = ("left", "right", "without", *_ROWS)
 _SMALL = ("little", "frame", *_RELATIONS)
-_TOKEN = re.compile(rf"[„“][^“”\n]+[“”]|\"[^\"\n]+\"|«[^»\n]+»|{WORD.pattern}['’]?|[^\w\s'’-]")
+_TOKEN = re.compile(rf"[„“][^„“”\n]++[“”]|\"[^\"\n]++\"|«[^«»\n]++»|{WORD.pattern}['’]?|[^\w\s'’-]")
 
 
 class _Unit(NamedTuple):

@@ -1,0 +1,55 @@
+"""No text makes a regular expression of Éclair take more than linear time; `bench/redos.py` does the trying."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from bench.redos import MAX_GROWTH, SOURCE, Pattern, all_patterns, worst_growth
+
+from eclair.documents.readers.file_type import image_type
+
+PACKAGES = sorted({path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in SOURCE.rglob("*.py")})
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_pattern_is_linear(package: str) -> None:
+    patterns = [pattern for pattern in all_patterns() if re.split(r"[/:.]", pattern.at)[0] == package]
+    found = [growth for pattern in patterns if (growth := worst_growth(pattern)) is not None]
+    assert [str(growth) for growth in found if growth.exponent > MAX_GROWTH] == []
+
+
+def test_the_patterns_are_found() -> None:
+    assert len(all_patterns()) > 200
+    assert {"documents", "text", "web"} < {pattern.at.partition("/")[0] for pattern in all_patterns()}
+
+
+@pytest.mark.parametrize(
+    ("regex", "method"),
+    [
+        (r"(?:<!--.*?-->\s*)*<html", "match"),  # exponential
+        (r"(a+)+b", "search"),
+        (r"(\w+)=", "findall"),  # quadratic, since it begins at each character
+        (r"x\s*y?\s*z", "match"),
+        (r"hello\W*(?:[^\W\d]+\W*){0,3}\Z", "match"),
+        (r"<a>.*?</a>", "findall"),
+    ],
+)
+def test_slow_patterns_are_found(regex: str, method: str) -> None:
+    growth = worst_growth(Pattern("here", re.compile(regex, re.DOTALL), method))
+    assert growth is not None
+    assert growth.exponent > MAX_GROWTH
+
+
+@pytest.mark.parametrize("regex", [r"(?<!\w)(\w++)=", r"x\s*+y?\s*+z", r"[a-z]+@[a-z]{1,20}\b"])
+def test_linear_patterns_pass(regex: str) -> None:
+    growth = worst_growth(Pattern("here", re.compile(regex), "match"))
+    assert growth is None or growth.exponent <= MAX_GROWTH
+
+
+@pytest.mark.parametrize(("end", "media"), [(b"<svg>", "image/svg+xml"), (b"text", None)])
+def test_comments_before_an_image_are_skipped(tmp_path: Path, end: bytes, media: str | None) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"<!---->" * 200 + end)
+    assert image_type(file) == media
