@@ -125,10 +125,10 @@ class Blobs:
     def put_derived(self, name: str, kind: str, data: bytes) -> None:
         """Store data derived from a blob for as long as the blob exists. Raises StoreError when the disk is full."""
         with self._translated(), self._temporary() as folder:
-            whole = Path(folder) / name
-            whole.write_bytes(data)
+            complete_file = Path(folder) / name
+            complete_file.write_bytes(data)
             if self._path(name).exists():
-                whole.replace(self._derived(name, kind))
+                complete_file.replace(self._derived(name, kind))
         if not self._path(name).exists():
             self._derived(name, kind).unlink(missing_ok=True)
 
@@ -155,11 +155,11 @@ class Blobs:
     def _put(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
         with self._translated(), self._temporary() as folder:
-            whole = Path(folder) / name
-            with whole.open("wb") as handle:
+            complete_file = Path(folder) / name
+            with complete_file.open("wb") as handle:
                 handle.write(data)
                 _flush(handle)
-            self._place(whole, name)
+            self._place(complete_file, name)
         return name
 
     def _temporary(self) -> tempfile.TemporaryDirectory[str]:
@@ -167,10 +167,10 @@ class Blobs:
         self._folder.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(dir=self._folder, prefix="coming-")
 
-    def _place(self, whole: Path, name: str) -> None:
+    def _place(self, complete_file: Path, name: str) -> None:
         path = self._path(name)
         path.parent.mkdir(exist_ok=True)
-        whole.replace(path)
+        complete_file.replace(path)
 
     @contextlib.contextmanager
     def _translated(self) -> Generator[None]:

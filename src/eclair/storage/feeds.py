@@ -99,8 +99,8 @@ class FeedStore(Protocol):
         """The millisecond at which the next unclaimed feed is due."""
         ...
 
-    async def save_fetch(self, feed: StoredFeed, entries: Sequence[FeedEntry], now: int, most: int) -> int:
-        """Save a claimed feed with what it brought and keep its newest `most` entries; how many were new.
+    async def save_fetch(self, feed: StoredFeed, entries: Sequence[FeedEntry], now: int, max_entries: int) -> int:
+        """Save a claimed feed with what it brought and keep its newest `max_entries`; return how many were new.
 
         Nothing is kept of a feed that was deleted meanwhile. Where its address changed to one that the owner has
         already, it keeps the old one.
@@ -112,9 +112,9 @@ class FeedStore(Protocol):
         ...
 
     async def search_entries(
-        self, principal: Principal, query: str, limit: int, *, least: float = 0.0, since: int | None = None
+        self, principal: Principal, query: str, limit: int, *, min_share: float = 0.0, since: int | None = None
     ) -> list[EntryHit]:
-        """Entries of active feeds from `since` on with at least the share `least` of the query.
+        """Entries of active feeds from `since` on that have at least `min_share` of the query's weight.
 
         Best share first, and the newest first among equals.
         """

@@ -72,8 +72,8 @@ class SQLiteConversationStore(SQLiteStore):
         before: ConversationCursor | None = None,
     ) -> ConversationPage:
         with snapshot(db):  # what is pinned meanwhile is in one of the two lists, not in both or none
-            pinned = _shelf(db, principal, "pinned", tag, None, -1) if before is None and not archived else []
-            found = _shelf(db, principal, "archive" if archived else "list", tag, before, limit + 1)
+            pinned = _list_section(db, principal, "pinned", tag, None, -1) if before is None and not archived else []
+            found = _list_section(db, principal, "archive" if archived else "list", tag, before, limit + 1)
         shown = found[:limit]
         more = ConversationCursor(shown[-1].updated, shown[-1].id) if len(found) > limit else None
         return ConversationPage(pinned, shown, more)
@@ -269,16 +269,19 @@ def refuse_while_running(db: apsw.Connection, which: str, values: tuple[Any, ...
         raise Conflict("This conversation is still answering; stop that answer or wait for it.", run=busy[0])
 
 
-def _shelf(
+def _list_section(
     db: apsw.Connection,
     principal: Principal,
-    shelf: str,
+    section: str,
     tag: str | None,
     before: ConversationCursor | None,
     limit: int,
 ) -> list[Conversation]:
-    """Conversations of one shelf, latest change first; a `limit` of -1 returns all."""
-    values: list[Any] = [principal.id, shelf]
+    """List the conversations of one section ("pinned", "list" or "archive"), latest change first.
+
+    A `limit` of -1 returns all.
+    """
+    values: list[Any] = [principal.id, section]
     more = ""
     if tag is not None:
         more += " AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)"

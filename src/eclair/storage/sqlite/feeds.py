@@ -116,17 +116,17 @@ class SQLiteFeedStore(SQLiteStore):
         due: int | None = first_row(db, f"SELECT min(max(due, taken)) FROM feed WHERE {_OPEN}", ())[0]
         return due
 
-    async def save_fetch(self, feed: StoredFeed, entries: Sequence[FeedEntry], now: int, most: int) -> int:
+    async def save_fetch(self, feed: StoredFeed, entries: Sequence[FeedEntry], now: int, max_entries: int) -> int:
         with_forms = await asyncio.to_thread(_with_forms, entries)
         new = 0
         for start in range(0, len(with_forms), MAX_ENTRIES_PER_WRITE):
             new += await self._put_entries(feed.id, with_forms[start : start + MAX_ENTRIES_PER_WRITE], now)
-        await self._put_feed(feed, most)
+        await self._put_feed(feed, max_entries)
         return new
 
     @write
-    def _put_feed(self, db: apsw.Connection, feed: StoredFeed, most: int) -> None:
-        """Update the feed and erase all but its newest `most` entries."""
+    def _put_feed(self, db: apsw.Connection, feed: StoredFeed, max_entries: int) -> None:
+        """Update the feed and erase all but its newest `max_entries` entries."""
         taken = first_row(
             db, "SELECT 1 FROM feed WHERE owner = ? AND url = ? AND id <> ?", (feed.owner, feed.url, feed.id)
         )
@@ -137,7 +137,7 @@ class SQLiteFeedStore(SQLiteStore):
         db.execute(
             "DELETE FROM entry WHERE number IN"
             " (SELECT number FROM entry WHERE feed = ? ORDER BY at DESC, number DESC LIMIT -1 OFFSET ?)",
-            (feed.id, most),
+            (feed.id, max_entries),
         )
 
     @write
@@ -173,12 +173,12 @@ class SQLiteFeedStore(SQLiteStore):
         query: str,
         limit: int,
         *,
-        least: float = 0.0,
+        min_share: float = 0.0,
         since: int | None = None,
     ) -> list[EntryHit]:
         weights, shares = _score_entries(db, query)
         best = sorted(
-            (number for number in shares if shares[number] >= least), key=lambda number: (-shares[number], -number)
+            (number for number in shares if shares[number] >= min_share), key=lambda number: (-shares[number], -number)
         )
         rows = db.execute(
             f"SELECT number, {_ENTRY_COLUMNS} FROM json_each(?1) AS best CROSS JOIN entry ON number = best.value"
@@ -253,7 +253,9 @@ def _score_entries(db: apsw.Connection, query: str) -> tuple[dict[SearchTerm, fl
         ((min(_count_entries_with(db, word), total), word) for word in words), key=lambda counted: counted[0]
     )
     hits = accumulate(count for count, _ in counts)
-    rare = [(count, word) for (count, word), most in zip(counts, hits, strict=True) if most <= MAX_INDEX_HITS]
+    rare = [
+        (count, word) for (count, word), total_hits in zip(counts, hits, strict=True) if total_hits <= MAX_INDEX_HITS
+    ]
     rare = [*rare, *counts[len(rare) : len(rare) + (not any(count for count, _ in rare))]]
     weights = {word: _weight(total, count) for count, word in rare}
     shares: dict[int, float] = {}

@@ -317,7 +317,7 @@ class FeedService:
             )
             return as_hits(newest, limit)
         found = await self._store.search_entries(
-            principal, query.text, MAX_RANKED_ENTRIES, least=MIN_SHARE, since=since
+            principal, query.text, MAX_RANKED_ENTRIES, min_share=MIN_SHARE, since=since
         )
         half_life_days = HALF_LIFE_DAYS if query.days is None else NEWS_HALF_LIFE_DAYS
 
