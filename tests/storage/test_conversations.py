@@ -218,3 +218,28 @@ async def test_a_conversation_remembers_its_model_and_mode_until_told_otherwise(
         LOCAL_PRINCIPAL, "conv_m", ConversationEdit(model="", mode="")
     )
     assert (changed.model, changed.mode, changed.title) == (None, None, "Bread")
+
+
+async def test_a_generated_title_never_replaces_a_persons_own(storage: Storage) -> None:
+    await conversation(storage)
+    await turn(storage, Ids(), "Hello there")
+    for title in ("Greetings", "Morning greetings"):
+        assert await storage.conversations.is_untitled(LOCAL_PRINCIPAL, "conv_a")
+        assert await storage.conversations.set_generated_title(LOCAL_PRINCIPAL, "conv_a", title)
+        assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")).title == title
+    await storage.conversations.edit_conversation(LOCAL_PRINCIPAL, "conv_a", ConversationEdit(title="Mine"))
+    await storage.conversations.add_conversation(LOCAL_PRINCIPAL, Conversation("conv_b", "local", "Mine", 1, 1))
+    for id in ("conv_a", "conv_b"):
+        assert not await storage.conversations.is_untitled(LOCAL_PRINCIPAL, id)
+        assert not await storage.conversations.set_generated_title(LOCAL_PRINCIPAL, id, "Greetings")
+        assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, id)).title == "Mine"
+
+
+async def test_no_title_is_generated_for_a_conversation_that_is_not_there(storage: Storage) -> None:
+    await conversation(storage)
+    await conversation(storage, "conv_b")
+    await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_b")
+    for principal, id in ((SOMEONE, "conv_a"), (LOCAL_PRINCIPAL, "conv_b"), (LOCAL_PRINCIPAL, "conv_none")):
+        assert not await storage.conversations.is_untitled(principal, id)
+        assert not await storage.conversations.set_generated_title(principal, id, "Greetings")
+    assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")).title == ""

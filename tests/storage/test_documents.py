@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from eclair.errors import Conflict
+from eclair.errors import Conflict, NotFound
 from eclair.schema.documents import Block, Page, Word
 from eclair.schema.messages import Fault
 from eclair.storage.base import Storage
-from tests.storage.helpers import ME, SHA, cut, file, found, paged, read
+from tests.storage.helpers import ME, OTHER, SHA, cut, file, found, paged, read
 
 
 async def test_pages_come_back_as_they_were(storage: Storage) -> None:
@@ -69,3 +69,15 @@ async def test_a_fault_and_remarks_are_kept_and_reading_anew_forgets_them(storag
     assert await found(storage, scope, "apple") == []
     await storage.documents.add_pages(SHA, paged(["plum"]), cut(["plum"]), finished=True)
     assert await found(storage, scope, "plum") == [0]
+
+
+async def test_erasing_orphans_spares_every_document_that_has_a_file(storage: Storage, other: Storage) -> None:
+    scope = await read(storage, ["apple"])
+    await storage.files.add_file(ME, file("file_b", OTHER), 1)
+    await storage.files.delete_file(ME, "file_b")
+    await other.documents.erase_orphans()
+    assert (await storage.documents.get_state(SHA)).state == "ready"
+    assert await found(storage, scope, "apple") == [0]
+    with pytest.raises(NotFound):
+        await storage.documents.get_state(OTHER)
+    assert (await storage.files.add_file(ME, file("file_b", OTHER), 1)).state == "queued"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.libraries import Library
-from tests.storage.helpers import ME, SHA, SOMEONE, file, turn
+from tests.storage.helpers import ME, OTHER, SHA, SOMEONE, file, found, read, turn
 from tests.support import Ids, conversation
 
 
@@ -98,3 +99,74 @@ async def test_two_that_take_in_the_same_file_at_once(storage: Storage, other: S
     )
     assert [state.state for state in states] == ["queued", "queued"]
     assert len(await storage.documents.list_unfinished()) == 1
+
+
+async def test_a_file_is_replaced_together_with_its_document(storage: Storage) -> None:
+    await storage.libraries.add_library(ME, Library("lib_a", "me", "handbook", 1))
+    await storage.files.add_file(ME, file("file_a", library="lib_a", path="/a"), 1)
+    new = file("file_b", OTHER, library="lib_a", path="/a")
+    state, blob = await storage.files.replace_file(ME, "file_a", new, 2)
+    assert (state.sha256, state.state, state.reader, blob) == (OTHER, "queued", 2, SHA)
+    assert await storage.files.list_watched_files(ME, "lib_a") == [new]
+    with pytest.raises(NotFound):
+        await storage.documents.get_state(SHA)
+
+
+async def test_a_document_stays_when_a_file_with_the_same_bytes_replaces_its_own(storage: Storage) -> None:
+    scope = await read(storage, ["apple"], "file_a")
+    state, blob = await storage.files.replace_file(ME, "file_a", file("file_b"), 2)
+    assert (state.state, state.reader, blob) == ("ready", 1, None)
+    assert await found(storage, replace(scope, files=("file_b",)), "apple") == [0]
+    assert await found(storage, scope, "apple") == []
+
+
+async def test_a_replacement_that_is_refused_changes_nothing(storage: Storage) -> None:
+    await storage.libraries.add_library(ME, Library("lib_a", "me", "handbook", 1))
+    kept = [file("file_a", library="lib_a", path="/a"), file("file_b", library="lib_a", path="/b")]
+    for each in kept:
+        await storage.files.add_file(ME, each, 1)
+    new = file("file_c", OTHER, library="lib_a", path="/a")
+    for principal, old, added, error in (
+        (ME, "file_a", replace(new, path="/b"), Conflict),
+        (ME, "file_a", replace(new, id="file_b"), Conflict),
+        (ME, "file_none", replace(new, path="/c"), NotFound),
+        (ME, "file_a", replace(new, library="lib_none"), NotFound),
+        (SOMEONE, "file_a", replace(new, library=None, path=None), NotFound),
+    ):
+        with pytest.raises(error):
+            await storage.files.replace_file(principal, old, added, 1)
+    assert [each.file for each in (await storage.files.list_files(ME, 9)).files] == kept[::-1]
+    assert (await storage.files.list_files(SOMEONE, 9)).files == []
+    with pytest.raises(NotFound):
+        await storage.documents.get_state(OTHER)
+
+
+async def test_bytes_have_the_name_of_the_first_file_that_has_them(storage: Storage) -> None:
+    with pytest.raises(NotFound):
+        await storage.files.get_name(SHA)
+    await storage.files.add_file(SOMEONE, file("file_b", owner="someone"), 1)
+    assert await storage.files.get_name(SHA) == "file_b.txt"
+    await storage.files.add_file(ME, file("file_a"), 1)
+    assert await storage.files.get_name(SHA) == "file_a.txt"
+    await storage.files.delete_file(ME, "file_a")
+    assert await storage.files.get_name(SHA) == "file_b.txt"
+
+
+async def test_a_file_is_edited_and_deleted_by_its_owner_only(storage: Storage) -> None:
+    await storage.libraries.add_library(ME, Library("lib_a", "me", "handbook", 1))
+    await storage.libraries.add_library(SOMEONE, Library("lib_b", "someone", "acts", 1))
+    await storage.files.add_file(ME, file("file_a", library="lib_a", path="/a"), 1)
+    await storage.files.add_file(ME, file("file_b", path="/a"), 1)
+    for call in (
+        storage.files.edit_file(SOMEONE, "file_a", name="mine.txt"),
+        storage.files.edit_file(ME, "file_a", library="lib_b"),
+        storage.files.delete_file(SOMEONE, "file_a"),
+    ):
+        with pytest.raises(NotFound):
+            await call
+    with pytest.raises(Conflict, match="/a"):
+        await storage.files.edit_file(ME, "file_b", library="lib_a")
+    edited = replace(file("file_a", library="lib_a", path="/a"), mtime_ns=9)
+    assert (await storage.files.edit_file(ME, "file_a", mtime_ns=9)).file == edited
+    assert await storage.files.delete_file(ME, "file_a") is None
+    assert await storage.files.delete_file(ME, "file_b") == SHA
