@@ -42,20 +42,20 @@ diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with 
 test: $(VENV)/.dev diffusers chromium compiler models ## Run every test, in a real browser too
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-quick: $(VENV)/.dev models ## The tests that need neither a browser nor a large model, and the checks for Python
+quick: $(VENV)/.dev models ## Formatting, lint, and the fast tests: no browser, no large model
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile $(QUICK) $(ARGS)
-QUICK := tests/test_docs.py tests/test_layers.py tests/test_names.py tests/test_settings.py $(addprefix tests/,chat citations generation llm/test_registry.py \
-	llm/test_openai.py llm/test_scripted.py models sandbox schema storage text transfer)
+QUICK := tests/test_dependencies.py tests/test_docs.py tests/test_layers.py tests/test_names.py tests/test_settings.py $(addprefix tests/,chat citations generation llm/test_registry.py \
+	llm/test_openai.py llm/test_scripted.py models network sandbox schema storage text transfer util)
 
-check: types page ## Formatting, lint, types, generated files, layers, names
+check: types page ## Formatting, lint, types, generated files, layers, names, dependencies, docs
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/api/events.ts
 	@$(SCHEMA) | diff - ui/src/api/schema.ts
 	@$(BUILD)/bin/python hatch_build.py keys | diff - ui/src/lib/i18n/keys.ts
-	@$(VENV)/bin/python -m pytest -q tests/test_layers.py tests/test_names.py
+	@$(VENV)/bin/python -m pytest -q tests/test_dependencies.py tests/test_docs.py tests/test_layers.py tests/test_names.py
 	@$(VENV)/bin/python docs/map.py --check
 	@$(VENV)/bin/eclair config --markdown | diff - docs/configuration.md
 	@$(VENV)/bin/eclair models --markdown | diff - <(sed '1,/^<!-- written by .eclair models/d; /^<!-- end/,$$d' docs/engines.md)

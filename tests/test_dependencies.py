@@ -80,7 +80,7 @@ def undeclared(files: Sequence[Path], declared: set[str], own: set[str]) -> list
     ("folder", "declared", "own"),
     [
         ("src", RUNTIME | OPTIONAL, {"eclair"}),
-        ("tests", RUNTIME | OPTIONAL | DEVELOPMENT, {"eclair", "tests"}),
+        ("tests", RUNTIME | OPTIONAL | DEVELOPMENT, {"eclair", "tests", "bench"}),
         ("bench", RUNTIME | DEVELOPMENT, {"eclair", "tests"}),
         ("drawings", RUNTIME | DEVELOPMENT, {"eclair"}),
     ],

@@ -15,6 +15,8 @@ CONSTANTS = {
 }
 FUNCTIONS = {"of", "take", "told", "one", "whole"}
 HEADLESS = re.compile(r"(What|Whether|Those|Who|Whose|Whom|Where|Whoever|Which|How many|How much|That) ")
+TYPE_NAME = re.compile(r"[A-Z]\w*[a-z]\w*$")
+TYPE_VARIABLE_NAME = re.compile(r"([A-Z]|[A-Z]\w*T)$")
 DOCSTRING_OWNERS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -32,25 +34,61 @@ def docstrings() -> Iterator[tuple[str, str]]:
                 yield f"{name}:{line}", text
 
 
-def test_no_two_classes_share_a_name() -> None:
+def defined_types(tree: ast.Module) -> Iterator[str]:
+    """Yield the module's public classes and type aliases."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+        elif not is_type_variable(node):
+            yield from (target.id for target in assigned_names(node) if TYPE_NAME.match(target.id))
+
+
+def assigned_names(node: ast.stmt) -> Iterator[ast.Name]:
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            if isinstance(target, ast.Name):
+                yield target
+
+
+def test_no_two_types_share_a_name() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for name, tree in modules():
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places[node.name].append(name)
+        for defined in defined_types(tree):
+            places[defined].append(name)
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
-def test_constants_say_what_they_bound() -> None:
+def is_type_variable(node: ast.stmt) -> bool:
+    call = node.value if isinstance(node, ast.Assign) else None
+    return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ("TypeVar", "ParamSpec")
+
+
+def test_type_variables_are_letters_or_end_in_t() -> None:
     found = [
         f"{name}:{node.lineno} {target.id}"
         for name, tree in modules()
         for node in tree.body
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name) and target.id.lstrip("_") in CONSTANTS
+        if is_type_variable(node)
+        for target in assigned_names(node)
+        if not TYPE_VARIABLE_NAME.match(target.id)
     ]
     assert found == []
+
+
+def test_constants_say_what_they_bound() -> None:
+    found: list[str] = []
+    for name, tree in modules():
+        for node in tree.body:
+            found += [f"{name}:{node.lineno} {target.id}" for target in assigned_names(node) if is_vague(target.id)]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.alias) and is_vague(node.asname or ""):
+                found.append(f"{name}:{node.lineno} {node.asname}")
+    assert found == []
+
+
+def is_vague(constant: str) -> bool:
+    constant = constant.lstrip("_")
+    return constant in CONSTANTS or constant.startswith(("LONGEST_", "MOST_"))
 
 
 def test_functions_are_named_for_what_they_do() -> None:

@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from eclair.errors import SettingsError
 
-Origin = Literal["default", "file", "environment", "command line"]
+SettingOrigin = Literal["default", "file", "environment", "command line"]
 
 PREFIX = "ECLAIR_"
 FILE_VARIABLE = "ECLAIR_CONFIG"
@@ -225,7 +225,7 @@ class SettingDescription:
     variable: str
     default: Any
     value: Any
-    origin: Origin
+    origin: SettingOrigin
     sentence: str
 
 
@@ -234,7 +234,7 @@ class LoadedSettings:
     """Settings, and the origin of each value."""
 
     settings: Settings
-    origins: Mapping[str, Origin]
+    origins: Mapping[str, SettingOrigin]
     file: Path
 
 
@@ -251,8 +251,8 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None)
     named = environ.get(FILE_VARIABLE)
     file = Path(named).expanduser() if named else default_file()
     values: dict[str, Any] = {}
-    origins: dict[str, Origin] = {}
-    layers: tuple[tuple[Origin, Mapping[str, Any]], ...] = (
+    origins: dict[str, SettingOrigin] = {}
+    layers: tuple[tuple[SettingOrigin, Mapping[str, Any]], ...] = (
         ("file", _read_file(file)),
         ("environment", _read_environment(environ)),
         ("command line", overrides or {}),
@@ -303,7 +303,7 @@ def _adapter(name: str) -> TypeAdapter[Any]:
     return _TYPES[name]
 
 
-def _parse(name: str, value: Any, origin: Origin, file: Path) -> Any:
+def _parse(name: str, value: Any, origin: SettingOrigin, file: Path) -> Any:
     where, shown = (str(file), name) if origin == "file" else (f"The {origin}", name)
     if origin == "environment":
         shown = f"{PREFIX}{name.upper()}"
@@ -319,7 +319,7 @@ def _parse(name: str, value: Any, origin: Origin, file: Path) -> Any:
         raise SettingsError(sentence if sentence.endswith("?") else f"{sentence}.") from None
 
 
-def _validate(name: str, value: Any, origin: Origin) -> Any:
+def _validate(name: str, value: Any, origin: SettingOrigin) -> Any:
     adapter = _adapter(name)
     if origin == "environment" and name in ("engines", "fallbacks", "search_keys", "opensearch"):
         return adapter.validate_json(value)

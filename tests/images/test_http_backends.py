@@ -21,7 +21,7 @@ from eclair.images.backends.registry import image_backends
 from eclair.images.backends.servers import ImageServers
 from eclair.images.job import ImageJob
 from eclair.llm.servers.bfl import CreditsProber
-from eclair.llm.servers.probe import Finding, Probe
+from eclair.llm.servers.probe import Probe, ProbeFinding
 from eclair.llm.servers.service import ServerChange, ServerService
 from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy
@@ -305,7 +305,7 @@ async def test_a_server_that_was_added_keeps_its_key_and_is_tried(
 async def test_a_key_that_is_not_accepted(standin: StandIn, answer: Answer, outcome: str, words: str) -> None:
     standin.routes["/v1/credits"] = answer
     found = [each async for each in CreditsProber(standin.url, KEY).run()]
-    assert isinstance(found[0], Finding)
+    assert isinstance(found[0], ProbeFinding)
     assert found[0].outcome == outcome
     assert isinstance(found[-1], Probe)
     assert words in (found[-1].fault or "")

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eclair.llm.servers import probe
-from eclair.llm.servers.probe import Finding, Probe, Prober
+from eclair.llm.servers.probe import Probe, ProbeFinding, Prober
 from tests.llm.standin import Call, standing_in
 
 KEYS = [
@@ -48,7 +48,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-async def probed(status: int, body: bytes) -> tuple[list[Finding], Probe]:
+async def probed(status: int, body: bytes) -> tuple[list[ProbeFinding], Probe]:
     """What is found of a server that says this to everything but the list of its models."""
 
     async def answer(call: Call) -> None:
@@ -64,7 +64,7 @@ async def probed(status: int, body: bytes) -> tuple[list[Finding], Probe]:
         found = [found async for found in Prober(f"{standin.url}/v1", None, clock=lambda: 1.0).run()]
     *findings, last = found
     assert isinstance(last, Probe)
-    return [finding for finding in findings if isinstance(finding, Finding)], last
+    return [finding for finding in findings if isinstance(finding, ProbeFinding)], last
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

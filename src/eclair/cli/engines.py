@@ -21,7 +21,7 @@ from eclair.cli.models import print_table
 from eclair.errors import EngineUnavailable, InvalidInput
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
-from eclair.llm.servers.probe import Feature, Finding, Outcome, Probe
+from eclair.llm.servers.probe import Feature, Probe, ProbeFinding, ProbeOutcome
 from eclair.llm.servers.service import Server, ServerChange, ServerService, check_url
 from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, is_loopback
@@ -30,7 +30,7 @@ from eclair.settings import Settings
 from eclair.storage.open import open_storage
 
 COLUMNS = ("NAME", "STATE", "ADDRESS", "WHERE", "KEY", "MODELS", "CAN")
-SIGNS: dict[Outcome, str] = {"yes": "✓", "no": "–", "failed": "?"}
+SIGNS: dict[ProbeOutcome, str] = {"yes": "✓", "no": "–", "failed": "?"}
 FEATURE_NAMES: dict[Feature, str] = {
     "answers": "answers",
     "streams": "streams",
@@ -213,7 +213,7 @@ async def _test(servers: ServerService, name: str, terminal: Terminal) -> Probe:
     terminal.status(f"Asking {name}…")
     async with aclosing(servers.probe(name)) as findings:
         async for found in findings:
-            if isinstance(found, Finding):
+            if isinstance(found, ProbeFinding):
                 detail = f": {found.detail}" if found.detail else ""
                 terminal.line(f"  {SIGNS[found.outcome]} {FEATURE_NAMES[found.feature]}{detail}")
                 terminal.status("Trying the next…")

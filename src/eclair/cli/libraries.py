@@ -66,16 +66,16 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return run_async(_remove(settings, removal, terminal, files=files))
 
 
-Listing = tuple[tuple[str, ...], list[tuple[str, ...]], list[JSON]]
+LibraryTable = tuple[tuple[str, ...], list[tuple[str, ...]], list[JSON]]
 
 
-async def _libraries(settings: Settings) -> Listing:
+async def _libraries(settings: Settings) -> LibraryTable:
     async with _opened(settings) as storage:
         listed = await storage.libraries.list_libraries(LOCAL_PRINCIPAL)
     return LIBRARY_COLUMNS, [_library_cells(each) for each in listed], [_library_json(each) for each in listed]
 
 
-async def _files(settings: Settings, library: str | None) -> Listing:
+async def _files(settings: Settings, library: str | None) -> LibraryTable:
     async with _opened(settings) as storage:
         names = {each.library.id: each.library.name for each in await storage.libraries.list_libraries(LOCAL_PRINCIPAL)}
         only = (

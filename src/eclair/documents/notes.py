@@ -58,7 +58,7 @@ class _Job:
     kept: list[KeySentence] | None = None
 
 
-Step = StepStarted | StepFinished | Notice
+NoteEvent = StepStarted | StepFinished | Notice
 
 
 class NoteTaker:
@@ -82,7 +82,7 @@ class NoteTaker:
         self.titles: list[str] = []
         self.stated: list[list[KeySentence]] = []
 
-    async def take_notes(self, sections: Sequence[Section], sentences: int) -> AsyncGenerator[Step, None]:
+    async def take_notes(self, sections: Sequence[Section], sentences: int) -> AsyncGenerator[NoteEvent, None]:
         """Take notes on the sections and, if there are more than `sentences`, notes on these notes.
 
         Yields steps, and notices of sections that failed. Raises UpstreamError if all fail, or as soon as
@@ -98,8 +98,8 @@ class NoteTaker:
                 async for step in steps:
                     yield step
 
-    async def _run(self, jobs: Sequence[_Job], max_sentences: int, word: str) -> AsyncGenerator[Step, None]:
-        events = asyncio.Queue[Step | asyncio.Task[list[KeySentence] | UpstreamError]]()
+    async def _run(self, jobs: Sequence[_Job], max_sentences: int, word: str) -> AsyncGenerator[NoteEvent, None]:
+        events = asyncio.Queue[NoteEvent | asyncio.Task[list[KeySentence] | UpstreamError]]()
         slots = asyncio.Semaphore(MAX_CONCURRENT_SECTIONS)
 
         def title(number: int) -> str:

@@ -23,10 +23,10 @@ from eclair.sandbox.protocol import ProcessLimits, Rejected
 from eclair.sandbox.worker import serve
 from eclair.schema.documents import About, Opened, Page, Prepared, Remarked
 
-Reader = Callable[[ReadDocument], Iterator[Opened | Page | Remarked | About]]
+ReadDocumentFile = Callable[[ReadDocument], Iterator[Opened | Page | Remarked | About]]
 
 
-def main(reader: Reader | None = None) -> None:
+def main(reader: ReadDocumentFile | None = None) -> None:
     """Serve requests; `reader` reads files in place of `read_document`."""
     # A page is thousands of values without cycles; looking for some took a quarter of the time.
     gc.set_threshold(100_000, 50, 100)
@@ -39,7 +39,7 @@ def read_document(request: ReadDocument) -> Iterator[Opened | Page | Remarked | 
     yield from read(open_source(Path(request.path), request.name, request.limits, request.after, labels))
 
 
-def handle(request: ParseRequest, reader: Reader) -> Iterator[ParseResult]:
+def handle(request: ParseRequest, reader: ReadDocumentFile) -> Iterator[ParseResult]:
     """Yield the results of a request. Raises Rejected with a whole sentence for people."""
     match request:
         case ReadDocument():

@@ -15,7 +15,7 @@ from eclair.schema.events import Doubted as DoubtedEvent
 from eclair.schema.messages import Citation, Doubt
 from eclair.text.sentences import SentenceSplitter
 
-Mark = Cited | DoubtedEvent
+CitationEvent = Cited | DoubtedEvent
 MAX_CONCURRENT_CHECKS = 4
 
 
@@ -27,7 +27,7 @@ class StreamingCitationChecker:
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
         self._texts: dict[int, str] = {}
         self._sentences: dict[int, SentenceSplitter] = {}
-        self._tasks: deque[asyncio.Task[Mark | None]] = deque()
+        self._tasks: deque[asyncio.Task[CitationEvent | None]] = deque()
 
     def skip(self, index: int, text: str) -> None:
         """Add the beginning of a part that needs no check, or had one already."""
@@ -40,15 +40,15 @@ class StreamingCitationChecker:
         self._texts[index] += text
         self._check(index, sentences.add(text))
 
-    def ready(self) -> list[Mark]:
+    def ready(self) -> list[CitationEvent]:
         """Return the verdicts that are ready, in the order of the sentences."""
-        marks: list[Mark] = []
+        marks: list[CitationEvent] = []
         while self._tasks and self._tasks[0].done():
             mark = self._tasks.popleft().result()
             marks += [mark] if mark is not None else []
         return marks
 
-    async def finish(self) -> list[Mark]:
+    async def finish(self) -> list[CitationEvent]:
         """Check the remaining text at the end of the answer; return the remaining verdicts."""
         for index, sentences in self._sentences.items():
             self._check(index, sentences.finish())
@@ -68,7 +68,7 @@ class StreamingCitationChecker:
         for start, end in spans:
             self._tasks.append(asyncio.create_task(self._verdict(index, start, end), name="check a sentence"))
 
-    async def _verdict(self, index: int, start: int, end: int) -> Mark | None:
+    async def _verdict(self, index: int, start: int, end: int) -> CitationEvent | None:
         text = self._texts[index]
         async with self._slots:
             verdict = await self._checker.check(text[start:end], text[:start])

@@ -18,7 +18,18 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from eclair.errors import SettingsError
 from eclair.models import catalog
-from eclair.models.catalog import Billions, Bytes, Countries, Date, HttpsUrl, LanguageTag, Line, Name, Repo, Sha256
+from eclair.models.catalog import (
+    Billions,
+    Bytes,
+    Countries,
+    HttpsUrl,
+    LanguageTag,
+    Line,
+    Name,
+    PartialDate,
+    Repo,
+    Sha256,
+)
 from eclair.schema.images import ImageModel
 
 LocalBackendName = Literal["diffusers", "sdcpp"]
@@ -67,7 +78,7 @@ class ImageModelEntry:
     country: Countries | None = None
     restricts: Line | Literal[""] = ""
     license_url: HttpsUrl | None = None
-    released: Date | None = None
+    released: PartialDate | None = None
     repo: Repo | None = None
     parts: tuple[WeightFile, ...] = ()
     parameters: Billions | None = None

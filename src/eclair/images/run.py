@@ -20,7 +20,7 @@ from eclair.schema.events import (
     StepStarted,
 )
 from eclair.schema.images import ImageFinished, ImageProgressed, ImageQueued
-from eclair.schema.messages import Outcome, StepKind
+from eclair.schema.messages import StepKind, StepOutcome
 
 PROGRESS_INTERVAL_S = 0.1
 MAX_TITLE_CHARS = 80
@@ -104,7 +104,7 @@ class ImageRun:
         self._step, self._step_began, self._preview = step, self._clock(), None
         return [StepStarted(step, kind, title)]
 
-    def _end_step(self, outcome: Outcome) -> list[Event]:
+    def _end_step(self, outcome: StepOutcome) -> list[Event]:
         """End the open step, if there is one."""
         if self._step is None:
             return []

@@ -22,8 +22,8 @@ from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 
 DRAW_TOOL_NAME = "draw_picture"
-Shape = Literal["square", "wide", "tall"]
-ASPECT_RATIOS: dict[Shape, float] = {"square": 1.0, "wide": 1.5, "tall": 1 / 1.5}
+ImageShape = Literal["square", "wide", "tall"]
+ASPECT_RATIOS: dict[ImageShape, float] = {"square": 1.0, "wide": 1.5, "tall": 1 / 1.5}
 
 DRAW_TOOL: JSON = {
     "type": "function",
@@ -59,7 +59,7 @@ class _Call(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     prompt: str
-    size: Shape = "square"
+    size: ImageShape = "square"
 
 
 class ImageTool:

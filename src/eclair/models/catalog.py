@@ -24,7 +24,7 @@ from eclair.schema.models import Model, ReasoningSupport, Tier
 Ability = Literal["tools", "vision", "reasoning", "audio"]
 Runner = Literal["llama.cpp", "vllm", "sglang", "transformers", "api"]
 Speculation = Literal["ngram", "draft", "eagle", "mtp", "none"]
-Weights = Literal["open", "gated", "closed"]
+WeightAccess = Literal["open", "gated", "closed"]
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -38,7 +38,7 @@ Repo = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
 Countries = Annotated[str, Field(pattern="^[A-Z]{2}(, ?[A-Z]{2})*$")]
 LanguageTag = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
 """A BCP 47 tag in its usual spelling: a language, optionally a script and a region."""
-Date = Annotated[str, Field(pattern=r"^\d{4}(-(0\d|1[0-2])(-[0-3]\d)?)?$")]
+PartialDate = Annotated[str, Field(pattern=r"^\d{4}(-(0\d|1[0-2])(-[0-3]\d)?)?$")]
 HttpsUrl = Annotated[str, Field(pattern="^https://[^/]")]
 
 
@@ -100,10 +100,10 @@ class CatalogEntry:
     name: Line
     maker: Line
     license: Line
-    weights: Weights
+    weights: WeightAccess
     country: Countries | None = None
     restricts: Line | Literal[""] = ""
-    released: Date | None = None
+    released: PartialDate | None = None
     parameters: Billions | None = None
     active: Billions | None = None
     context: Annotated[int, Field(gt=0)] | None = None

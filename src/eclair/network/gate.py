@@ -12,7 +12,7 @@ from eclair.errors import Refused
 from eclair.network.policy import OutboundPolicy, Purpose, country_for, host_and_port, is_loopback, strip_secrets
 from eclair.network.ssrf import MAX_URL_CHARS
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
-from eclair.storage.audit import CallRecord, Verdict
+from eclair.storage.audit import CallRecord, CallVerdict
 
 CURRENT_RUN: ContextVar[str | None] = ContextVar("run", default=None)
 """The run that outgoing calls belong to. The audit log keeps no URLs for a run that isn't stored."""
@@ -106,7 +106,7 @@ class OutboundGate:
             context.run or CURRENT_RUN.get(),
         )
 
-    def _record(self, call: OutboundCall, verdict: Verdict, reason: str | None) -> None:
+    def _record(self, call: OutboundCall, verdict: CallVerdict, reason: str | None) -> None:
         if self.recorder is None:
             return
         host, _ = host_and_port(call.url)

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, Generic
 
 from eclair.sandbox.host_process import Channel, HostGone, HostProcess
-from eclair.sandbox.protocol import Request, RequestDone, RequestFailed, Result, SandboxError, SandboxProtocol
+from eclair.sandbox.protocol import RequestDone, RequestFailed, RequestT, ResultT, SandboxError, SandboxProtocol
 from eclair.util.frames import FrameError
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ MAX_REQUESTS_PER_WORKER = 200
 """Then a process is replaced, so that leaks of its libraries don't add up."""
 
 
-class SandboxPool(Generic[Request, Result]):
+class SandboxPool(Generic[RequestT, ResultT]):
     """Processes that speak a protocol: one per request (`run_once`), or one for many (`worker`).
 
     The host ends with the last process or, with `linger`, a while later; then `close` must be called. With `scratch`,
@@ -37,7 +37,7 @@ class SandboxPool(Generic[Request, Result]):
 
     def __init__(
         self,
-        protocol: SandboxProtocol[Request, Result],
+        protocol: SandboxProtocol[RequestT, ResultT],
         *,
         max_processes: int | None = None,
         linger: bool = False,
@@ -50,13 +50,13 @@ class SandboxPool(Generic[Request, Result]):
         self._scratch = scratch
         self._host_idle_s = host_idle_s
         self._host: asyncio.Task[HostProcess] | None = None
-        self._idle: list[SandboxWorker[Request, Result]] = []
-        self._busy = set[SandboxWorker[Request, Result]]()
+        self._idle: list[SandboxWorker[RequestT, ResultT]] = []
+        self._busy = set[SandboxWorker[RequestT, ResultT]]()
         self._active = 0
         self._timer: asyncio.TimerHandle | None = None
         self._endings = set[asyncio.Task[object]]()
 
-    async def run_once(self, request: Request, *, timeout_s: float) -> Result:
+    async def run_once(self, request: RequestT, *, timeout_s: float) -> ResultT:
         """Run a request in a process of its own, and return its single result. Raises Rejected and SandboxError."""
         async with self._slots, self._using_host():
             try:
@@ -66,7 +66,7 @@ class SandboxPool(Generic[Request, Result]):
                 raise SandboxError("timeout") from None
 
     @contextlib.asynccontextmanager
-    async def worker(self) -> AsyncGenerator[SandboxWorker[Request, Result]]:
+    async def worker(self) -> AsyncGenerator[SandboxWorker[RequestT, ResultT]]:
         """Lend a process. It is reused if it has answered every request in full, and ended otherwise."""
         async with self._slots, self._using_host():
             worker = self._idle_worker() or await self._start()
@@ -97,13 +97,13 @@ class SandboxPool(Generic[Request, Result]):
         await self._end_host()
         await self._settle()
 
-    async def _run_once(self, request: Request) -> Result:
+    async def _run_once(self, request: RequestT) -> ResultT:
         try:
             return await self._attempt(request)
         except HostGone:
             return await self._attempt(request)
 
-    async def _attempt(self, request: Request) -> Result:
+    async def _attempt(self, request: RequestT) -> ResultT:
         worker = await self._start()
         try:
             async with contextlib.aclosing(worker.ask(request)) as results:
@@ -113,14 +113,14 @@ class SandboxPool(Generic[Request, Result]):
         finally:
             self._in_background(worker.end())
 
-    async def _start(self) -> SandboxWorker[Request, Result]:
+    async def _start(self) -> SandboxWorker[RequestT, ResultT]:
         try:
             channel = await (await self._started_host()).fork()
         except HostGone:
             channel = await (await self._started_host()).fork()
         return SandboxWorker(self._protocol, channel)
 
-    def _idle_worker(self) -> SandboxWorker[Request, Result] | None:
+    def _idle_worker(self) -> SandboxWorker[RequestT, ResultT] | None:
         while self._idle:
             worker = self._idle.pop()
             worker.stop_timer()
@@ -129,7 +129,7 @@ class SandboxPool(Generic[Request, Result]):
             self._in_background(worker.end())
         return None
 
-    def _retire(self, worker: SandboxWorker[Request, Result]) -> None:
+    def _retire(self, worker: SandboxWorker[RequestT, ResultT]) -> None:
         if worker in self._idle:
             self._idle.remove(worker)
             self._in_background(worker.end())
@@ -187,10 +187,10 @@ class SandboxPool(Generic[Request, Result]):
         task.add_done_callback(self._endings.discard)
 
 
-class SandboxWorker(Generic[Request, Result]):
+class SandboxWorker(Generic[RequestT, ResultT]):
     """One process of a pool."""
 
-    def __init__(self, protocol: SandboxProtocol[Request, Result], channel: Channel) -> None:
+    def __init__(self, protocol: SandboxProtocol[RequestT, ResultT], channel: Channel) -> None:
         self.is_reusable = True
         self.requests = 0
         self.timer: asyncio.TimerHandle | None = None
@@ -202,8 +202,8 @@ class SandboxWorker(Generic[Request, Result]):
         return not self._channel.reader.at_eof()
 
     async def ask(
-        self, request: Request, *, result_timeout_s: float = math.inf, total_timeout_s: float = math.inf
-    ) -> AsyncGenerator[Result]:
+        self, request: RequestT, *, result_timeout_s: float = math.inf, total_timeout_s: float = math.inf
+    ) -> AsyncGenerator[ResultT]:
         """Yield the results of a request. Time that the consumer takes between results doesn't count.
 
         Raises Rejected and SandboxError.

@@ -10,8 +10,8 @@ from typing import Generic, Literal, TypeVar
 
 from eclair.util.frames import MAX_FRAME_BYTES, Codec
 
-Request = TypeVar("Request")
-Result = TypeVar("Result")
+RequestT = TypeVar("RequestT")
+ResultT = TypeVar("ResultT")
 
 RejectionKind = Literal["unreadable", "too_large", "missing"]
 SandboxFault = Literal["timeout", "memory", "crash", "death"]
@@ -69,23 +69,23 @@ class ProcessLimits:
     renewed: bool = False
 
 
-class SandboxProtocol(Generic[Request, Result]):
+class SandboxProtocol(Generic[RequestT, ResultT]):
     """Messages of a sandbox; its `module` has a function `main` that calls `worker.serve`."""
 
     def __init__(
         self,
         module: str,
-        requests: Codec[Request],
-        results: tuple[type[Result], ...],
+        requests: Codec[RequestT],
+        results: tuple[type[ResultT], ...],
         max_result_bytes: int = MAX_FRAME_BYTES,
     ) -> None:
         self.module = module
         self.requests = requests
-        self.results = Codec[Result | RequestDone | RequestFailed](
+        self.results = Codec[ResultT | RequestDone | RequestFailed](
             *results, RequestDone, RequestFailed, max_frame_bytes=max_result_bytes
         )
         self._kinds = results
 
-    def served_by(self, module: str) -> SandboxProtocol[Request, Result]:
+    def served_by(self, module: str) -> SandboxProtocol[RequestT, ResultT]:
         """Return the same protocol with another module."""
         return SandboxProtocol(module, self.requests, self._kinds, self.results.max_frame_bytes)

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable
 from eclair.sandbox.protocol import (
     ProcessLimits,
     Rejected,
-    Request,
     RequestDone,
     RequestFailed,
-    Result,
+    RequestT,
+    ResultT,
     SandboxProtocol,
 )
 from eclair.util.parent_connection import ParentConnection
@@ -30,9 +30,9 @@ _FORBIDDEN = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess
 
 
 def serve(
-    protocol: SandboxProtocol[Request, Result],
-    handle: Callable[[Request], Iterable[Result]],
-    limits: Callable[[Request], ProcessLimits],
+    protocol: SandboxProtocol[RequestT, ResultT],
+    handle: Callable[[RequestT], Iterable[ResultT]],
+    limits: Callable[[RequestT], ProcessLimits],
 ) -> None:
     """Answer requests from standard input until it ends; exceptions of `handle` fail only that request."""
     parent = ParentConnection(protocol.requests, protocol.results)
@@ -44,10 +44,10 @@ def serve(
 
 
 def _answer(
-    request: Request,
-    handle: Callable[[Request], Iterable[Result]],
+    request: RequestT,
+    handle: Callable[[RequestT], Iterable[ResultT]],
     limits: ProcessLimits,
-    send: Callable[[Result], None],
+    send: Callable[[ResultT], None],
 ) -> RequestDone | RequestFailed:
     """Send results as they come, and return how the request ended."""
     try:

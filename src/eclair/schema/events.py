@@ -23,7 +23,6 @@ from eclair.schema.messages import (
     Fault,
     FinishReason,
     Message,
-    Outcome,
     Part,
     PartKind,
     Passage,
@@ -31,6 +30,7 @@ from eclair.schema.messages import (
     RemarkCode,
     Step,
     StepKind,
+    StepOutcome,
     Usage,
 )
 
@@ -91,7 +91,7 @@ class StepFinished:
 
     step: str
     milliseconds: float
-    outcome: Outcome | None = None
+    outcome: StepOutcome | None = None
     count: int | None = None
     seq: int = 0
     type: Literal["step.finished"] = "step.finished"

@@ -16,7 +16,7 @@ PartKind = Literal["text", "reasoning", "tool_call", "picture"]
 Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 StepKind = Literal["load", "read", "search", "ask", "fetch", "draw"]
-Outcome = Literal["done", "nothing", "late", "refused", "failed", "wall"]
+StepOutcome = Literal["done", "nothing", "late", "refused", "failed", "wall"]
 Web = Literal["off", "auto", "on"]
 WEBS: tuple[Web, ...] = get_args(Web)
 RemarkCode = Literal[
@@ -139,7 +139,7 @@ class Step:
     kind: StepKind
     title: str
     milliseconds: float | None = None
-    outcome: Outcome | None = None
+    outcome: StepOutcome | None = None
     count: int | None = None
     done: int | None = None
     of: int | None = None

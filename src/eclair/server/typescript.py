@@ -55,7 +55,7 @@ LITERAL_TYPES = (
     "Status",
     "FinishReason",
     "StepKind",
-    "Outcome",
+    "StepOutcome",
     "RemarkCode",
     "ChangeKind",
     "Mode",

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from eclair.schema.principal import Principal
 
-Verdict = Literal["passed", "failed", "refused"]
+CallVerdict = Literal["passed", "failed", "refused"]
 """Passed: answered. Failed: made, but not answered whole. Refused: not made."""
 
 
@@ -36,7 +36,7 @@ class CallRecord:
     received: int
     status: int | None
     milliseconds: float
-    verdict: Verdict
+    verdict: CallVerdict
     reason: str | None
     id: int = 0
 
@@ -47,7 +47,7 @@ class CallFilter:
 
     run: str | None = None
     host: str | None = None
-    verdict: Verdict | None = None
+    verdict: CallVerdict | None = None
     purpose: str | None = None
 
 
@@ -62,7 +62,7 @@ class AuditStore(Protocol):
         """Newest first, those with an id below `before`."""
         ...
 
-    async def count_calls(self, principal: Principal, matching: CallFilter) -> dict[Verdict, int]:
+    async def count_calls(self, principal: Principal, matching: CallFilter) -> dict[CallVerdict, int]:
         """The number of calls of each verdict."""
         ...
 

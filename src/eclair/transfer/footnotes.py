@@ -24,7 +24,7 @@ _HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
 _ROW = re.compile(r"[ \t>]*+\|")
 _BARE_LINK = re.compile(r"(?<!\]\()(?:https?://|www\.)[^\s<>]{0,300}\Z")
 
-Mark = Citation | Doubt
+FootnoteMark = Citation | Doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,10 @@ def attachment_names(message: Message) -> list[str]:
     return [*(file.name for file in message.files), *(f"@{library.name}" for library in message.libraries)]
 
 
-def insert_marks(message: Message, index: int, put: Callable[[Mark], str]) -> str:
+def insert_marks(message: Message, index: int, put: Callable[[FootnoteMark], str]) -> str:
     """Insert `put(mark)` at the end of each marked sentence of part `index`."""
     text = message.parts[index].text
-    marks: list[Mark] = [mark for mark in (*message.citations, *message.doubts) if mark.index == index]
+    marks: list[FootnoteMark] = [mark for mark in (*message.citations, *message.doubts) if mark.index == index]
     placed = [(*place, mark) for mark in marks if (place := _place(text, mark)) is not None]
     said, at = "", 0
     for begin, end, mark in sorted(placed, key=_order):
@@ -115,12 +115,12 @@ def insert_marks(message: Message, index: int, put: Callable[[Mark], str]) -> st
     return said + text[at:].replace(MARK_SENTINEL, "")
 
 
-def _order(placed: tuple[int, int, Mark]) -> tuple[int, bool, int]:
+def _order(placed: tuple[int, int, FootnoteMark]) -> tuple[int, bool, int]:
     begin, _, mark = placed
     return begin, isinstance(mark, Doubt), mark.passage or 0
 
 
-def _place(text: str, mark: Mark) -> tuple[int, int] | None:
+def _place(text: str, mark: FootnoteMark) -> tuple[int, int] | None:
     """Span that a mark replaces: empty at the end of its sentence, or the number the model wrote.
 
     None where Markdown would read more than text.

@@ -16,8 +16,8 @@ from typing import Generic, TypeVar
 
 from eclair.util.frames import Codec
 
-Request = TypeVar("Request")
-Result = TypeVar("Result")
+RequestT = TypeVar("RequestT")
+ResultT = TypeVar("ResultT")
 
 STOP_TIMEOUT_S = 2.0
 """Time to end by itself, and again after being terminated."""
@@ -26,20 +26,20 @@ MAX_LOG_FILE_BYTES = 1 << 20
 LOG_LINES = 40
 
 
-class ChildProcess(Generic[Request, Result]):
+class ChildProcess(Generic[RequestT, ResultT]):
     """A process that takes requests on standard input and returns results on standard output.
 
     Its standard error is kept: the last lines in `log_lines`, all of it in a log file if there is one.
     """
 
     def __init__(
-        self, process: Process, requests: Codec[Request], results: Codec[Result], log: RollingLog | None
+        self, process: Process, requests: Codec[RequestT], results: Codec[ResultT], log: RollingLog | None
     ) -> None:
         self.log_lines = deque[str](maxlen=LOG_LINES)
         self._process = process
         self._requests = requests
         self._results = results
-        self._receiving: asyncio.Task[Result] | None = None
+        self._receiving: asyncio.Task[ResultT] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._log = asyncio.create_task(self._keep_log(log), name=f"log of process {process.pid}")
 
@@ -47,12 +47,12 @@ class ChildProcess(Generic[Request, Result]):
     async def start(
         cls,
         command: Sequence[str | Path],
-        requests: Codec[Request],
-        results: Codec[Result],
+        requests: Codec[RequestT],
+        results: Codec[ResultT],
         *,
         env: Mapping[str, str] | None = None,
         log_file: Path | None = None,
-    ) -> ChildProcess[Request, Result]:
+    ) -> ChildProcess[RequestT, ResultT]:
         """Start a command. Raises OSError."""
         log = RollingLog(log_file) if log_file is not None else None
         try:
@@ -73,13 +73,13 @@ class ChildProcess(Generic[Request, Result]):
         """The exit status, negative for a signal; None while it runs."""
         return self._process.returncode
 
-    async def send(self, request: Request) -> None:
+    async def send(self, request: RequestT) -> None:
         """Send a request. Raises ConnectionError where the process has ended."""
         assert self._process.stdin is not None
         self._process.stdin.write(self._requests.encode(request))
         await self._process.stdin.drain()
 
-    async def receive(self) -> Result:
+    async def receive(self) -> ResultT:
         """Return the next result, in full even if the previous call was cancelled.
 
         Raises EOFError where the process has ended, and FrameError.

@@ -19,7 +19,7 @@ ELEMENT_TYPES = {"float32": 1, "uint8": 2}
 """The format's codes of element types."""
 
 Value = int | float | str | Sequence[int]
-Shape = Sequence[int | str]
+TensorShape = Sequence[int | str]
 """Lengths of the axes; a named axis may have any length."""
 
 
@@ -46,7 +46,7 @@ class OnnxGraph:
         self.nodes.append(node + _bytes(7, domain.encode()))
         return name
 
-    def serialize(self, input: tuple[str, Shape], output: tuple[str, Shape]) -> bytes:
+    def serialize(self, input: tuple[str, TensorShape], output: tuple[str, TensorShape]) -> bytes:
         graph = b"".join(_bytes(1, node) for node in self.nodes) + _bytes(2, b"network")
         graph += b"".join(_bytes(5, tensor) for tensor in self.tensors)
         graph += _bytes(11, _value_info(*input)) + _bytes(12, _value_info(*output))
@@ -67,7 +67,7 @@ def _attribute(name: str, value: Value) -> bytes:
             return head + b"".join(_number(8, each) for each in value) + _number(20, 7)
 
 
-def _value_info(name: str, shape: Shape) -> bytes:
+def _value_info(name: str, shape: TensorShape) -> bytes:
     axes = b"".join(
         _bytes(1, _bytes(2, axis.encode()) if isinstance(axis, str) else _number(1, axis)) for axis in shape
     )

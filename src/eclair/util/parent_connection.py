@@ -13,17 +13,17 @@ from typing import Generic, TypeVar
 
 from eclair.util.frames import Codec
 
-Request = TypeVar("Request")
-Result = TypeVar("Result")
+RequestT = TypeVar("RequestT")
+ResultT = TypeVar("ResultT")
 
 
-class ParentConnection(Generic[Request, Result]):
+class ParentConnection(Generic[RequestT, ResultT]):
     """Reads requests and sends results, from any thread.
 
     From here on libraries print to standard error, and Ctrl-C is left to the parent.
     """
 
-    def __init__(self, requests: Codec[Request], results: Codec[Result]) -> None:
+    def __init__(self, requests: Codec[RequestT], results: Codec[ResultT]) -> None:
         self._requests = requests
         self._results = results
         self._in = os.fdopen(os.dup(0), "rb")
@@ -32,11 +32,11 @@ class ParentConnection(Generic[Request, Result]):
         os.dup2(2, 1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def read(self) -> Request | None:
+    def read(self) -> RequestT | None:
         """Return the next request; None once the parent has closed the line or is gone."""
         return self._requests.read(self._in)
 
-    def send(self, result: Result) -> None:
+    def send(self, result: ResultT) -> None:
         data = self._results.encode(result)
         with self._lock:
             self._out.write(data)

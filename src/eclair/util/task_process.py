@@ -11,7 +11,7 @@ from eclair.util.child_process import ChildProcess, python_module
 from eclair.util.frames import Codec, FrameError
 from eclair.util.parent_connection import ParentConnection
 
-Task = TypeVar("Task")
+TaskT = TypeVar("TaskT")
 
 Report = Callable[[int], object]
 
@@ -38,12 +38,12 @@ class Failure:
 RESULTS = Codec[Progress | Success | Failure](Progress, Success, Failure)
 
 
-async def run_task(module: str, task: Task, tasks: Codec[Task], report: Report) -> None:
+async def run_task(module: str, task: TaskT, tasks: Codec[TaskT], report: Report) -> None:
     """Run a task in `module`, which calls `serve_task`; `report` is called with how much is done.
 
     Cancelling ends the process. Raises TaskFailed.
     """
-    process = await ChildProcess[Task, Progress | Success | Failure].start(python_module(module), tasks, RESULTS)
+    process = await ChildProcess[TaskT, Progress | Success | Failure].start(python_module(module), tasks, RESULTS)
     try:
         await process.send(task)
         while not isinstance(result := await process.receive(), Success):
@@ -58,7 +58,7 @@ async def run_task(module: str, task: Task, tasks: Codec[Task], report: Report) 
 
 
 def serve_task(
-    tasks: Codec[Task], work: Callable[[Task, Report], None], end: Callable[[], object] = lambda: os._exit(0)
+    tasks: Codec[TaskT], work: Callable[[TaskT, Report], None], end: Callable[[], object] = lambda: os._exit(0)
 ) -> None:
     """Do the parent's task; `work` raises TaskFailed. `end` ends the process once the parent is gone."""
     parent = ParentConnection(tasks, RESULTS)

@@ -17,7 +17,7 @@ from datetime import date
 from eclair.network.client import CallContext, WebClient
 from eclair.schema.events import StepFinished, StepStarted
 from eclair.schema.ids import new_id
-from eclair.schema.messages import Outcome, Step
+from eclair.schema.messages import Step, StepOutcome
 from eclair.schema.web import WebHit, WebQuery
 from eclair.settings import Settings
 from eclair.web.providers import available_providers, select_providers
@@ -85,7 +85,7 @@ class _Job:
     started: float
     lists: list[RankedList] = field(default_factory=list[RankedList])
     ended: float | None = None
-    outcome: Outcome = "late"
+    outcome: StepOutcome = "late"
 
     @property
     def hit_count(self) -> int:

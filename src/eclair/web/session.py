@@ -17,7 +17,7 @@ from eclair.generation.fallback import cancel_and_wait
 from eclair.llm.base import Engine
 from eclair.network.gate import CallContext
 from eclair.schema.events import StepFinished, StepStarted
-from eclair.schema.messages import Outcome
+from eclair.schema.messages import StepOutcome
 from eclair.schema.models import Model
 from eclair.schema.web import WebHit, WebPage, WebQuery
 from eclair.text.intent.web import find_addresses
@@ -207,7 +207,7 @@ class WebSession:
         step, began = f"page{number}", time.monotonic()
         self._queue.put_nowait(StepStarted(step, "fetch", hit.url))
         context = CallContext(self._question.principal, "page", self._question.run)
-        outcome: Outcome
+        outcome: StepOutcome
         try:
             page = await self._access.reader.read(hit.url, context, timeout_s=min(PAGE_TIMEOUT_S, self._time_left()))
             page = page if page.published is not None else replace(page, published=hit.published)

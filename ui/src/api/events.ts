@@ -5,7 +5,7 @@ export type PartKind = "text" | "reasoning" | "tool_call" | "picture";
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load" | "read" | "search" | "ask" | "fetch" | "draw";
-export type Outcome = "done" | "nothing" | "late" | "refused" | "failed" | "wall";
+export type StepOutcome = "done" | "nothing" | "late" | "refused" | "failed" | "wall";
 export type RemarkCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_refused" | "stale" | "contradicted";
 export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds";
 export type Mode = "flash" | "auto" | "think";
@@ -117,7 +117,7 @@ export interface Step {
   readonly kind: StepKind;
   readonly title: string;
   readonly milliseconds: number | null;
-  readonly outcome: Outcome | null;
+  readonly outcome: StepOutcome | null;
   readonly count: number | null;
   readonly done: number | null;
   readonly of: number | null;
@@ -339,7 +339,7 @@ export interface StepProgressed {
 export interface StepFinished {
   readonly step: string;
   readonly milliseconds: number;
-  readonly outcome: Outcome | null;
+  readonly outcome: StepOutcome | null;
   readonly count: number | null;
   readonly seq: number;
   readonly type: "step.finished";

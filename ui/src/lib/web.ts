@@ -2,12 +2,12 @@
 
 import { formatDay, type PlainKey, t } from "./i18n/translate.ts";
 import { locationName } from "./location.ts";
-import type { Outcome, Passage, Step } from "../api/events.ts";
+import type { Passage, Step, StepOutcome } from "../api/events.ts";
 import type { SearchService, WebCopy } from "../api/web.ts";
 
 export const WALL_TEXTS: Readonly<Record<NonNullable<WebCopy["wall"]>, PlainKey>> = { pay: "wallPay", consent: "wallConsent", script: "wallScript" };
 
-const OUTCOMES: Readonly<Record<Outcome, PlainKey>> = {
+const OUTCOMES: Readonly<Record<StepOutcome, PlainKey>> = {
   done: "outcomeRead",
   nothing: "outcomeNothing",
   late: "outcomeLate",

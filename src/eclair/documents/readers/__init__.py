@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eclair.documents.limits import Limits
-from eclair.documents.readers.base import Piece, Reader, SourceFile, UnpackBudget
+from eclair.documents.readers.base import Reader, ReadPiece, SourceFile, UnpackBudget
 from eclair.documents.readers.file_type import DOCX, EPUB, ODP, ODS, ODT, PPTX, XLSX, sniff
 from eclair.schema.documents import Page, Remarked
 
@@ -57,7 +57,7 @@ def reader(media: str) -> Reader:
     return importlib.import_module(f"eclair.documents.readers.{READERS[media]}").read
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     """Yield what the type's reader reads, up to the page limit. Raises Rejected."""
     for piece in reader(source.media)(source):
         if isinstance(piece, Page):

@@ -60,8 +60,8 @@ class SourceFile:
     labels: Path | None = None
 
 
-Piece = Opened | Page | Remarked
-Reader = Callable[[SourceFile], Iterator[Piece]]
+ReadPiece = Opened | Page | Remarked
+Reader = Callable[[SourceFile], Iterator[ReadPiece]]
 
 
 @dataclass(frozen=True, slots=True)

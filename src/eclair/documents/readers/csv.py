@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from eclair.documents.readers.base import ContentPart, Opened, PageBuilder, Piece, SourceFile, single_line
+from eclair.documents.readers.base import ContentPart, Opened, PageBuilder, ReadPiece, SourceFile, single_line
 from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
 from eclair.schema.documents import Page
 
@@ -34,7 +34,7 @@ class SheetRow:
     cells: list[str]
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     yield Opened(source.media, None)
     csv.field_size_limit(1 << 24)
     with source.path.open("rb") as file:

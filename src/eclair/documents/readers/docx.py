@@ -14,7 +14,7 @@ from eclair.documents.readers.base import (
     ContentPart,
     NewPage,
     Opened,
-    Piece,
+    ReadPiece,
     SourceFile,
     collapse_spaces,
     damaged_file,
@@ -49,7 +49,7 @@ class _Styles:
     lists: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     yield Opened(source.media, None)
     with open_zip(source) as archive:
         names = set(archive.namelist())

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eclair.documents.readers import reader
-from eclair.documents.readers.base import Piece, Remarked, SourceFile, clean
+from eclair.documents.readers.base import ReadPiece, Remarked, SourceFile, clean
 from eclair.documents.readers.file_type import sniff
 from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import Page
@@ -22,7 +22,7 @@ def open_member(source: SourceFile, path: Path, name: str, before: int = 0) -> S
     return replace(source, path=path, name=name, media=sniff(path, name), after=after, depth=source.depth + 1)
 
 
-def read_member(source: SourceFile, path: Path, name: str, before: int) -> Iterator[Piece]:
+def read_member(source: SourceFile, path: Path, name: str, before: int) -> Iterator[ReadPiece]:
     """Yield the pages of a file in `source`, or a notice that it can't be read.
 
     Raises Rejected where more was unpacked than allowed.

@@ -10,7 +10,16 @@ from email.policy import default
 from pathlib import Path
 
 from eclair.documents.readers import html
-from eclair.documents.readers.base import ContentPart, Opened, Piece, Remarked, SourceFile, clean, paginate, single_line
+from eclair.documents.readers.base import (
+    ContentPart,
+    Opened,
+    ReadPiece,
+    Remarked,
+    SourceFile,
+    clean,
+    paginate,
+    single_line,
+)
 from eclair.documents.readers.embedded import display_name, read_member
 from eclair.documents.readers.text import paragraphs
 from eclair.schema.documents import Page
@@ -18,7 +27,7 @@ from eclair.schema.documents import Page
 HEADERS = ("Subject", "From", "To", "Cc", "Date")
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     yield Opened(source.media, None)
     with source.path.open("rb") as file:
         message = message_from_binary_file(file, policy=default)
@@ -64,7 +73,7 @@ def _content(part: MIMEPart) -> str:
         return data.decode("utf-8", "replace")
 
 
-def _read_attachment(part: MIMEPart, source: SourceFile, before: int) -> Iterator[Piece]:
+def _read_attachment(part: MIMEPart, source: SourceFile, before: int) -> Iterator[ReadPiece]:
     name = display_name(single_line(part.get_filename() or "attachment"))
     if source.depth >= source.limits.nesting:
         yield Remarked(f"{name} in {source.name} lies too deep in it and was not read; send it by itself.")

@@ -12,7 +12,7 @@ from eclair.documents.readers.base import (
     ContentPart,
     NewPage,
     Opened,
-    Piece,
+    ReadPiece,
     Remarked,
     SourceFile,
     damaged_file,
@@ -24,7 +24,7 @@ from eclair.documents.readers.zip_xml import open_zip, parse_xml, read_zipped
 _PACKAGE = "{http://www.idpf.org/2007/opf}"
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     with open_zip(source) as archive:
         names = set(archive.namelist())
         if "META-INF/rights.xml" in names:

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from eclair.documents.readers.base import (
     ContentPart,
     Opened,
-    Piece,
+    ReadPiece,
     SourceFile,
     collapse_spaces,
     paginate,
@@ -29,7 +29,7 @@ MAX_NESTING = 200
 """Closing tags are matched up to this depth."""
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     yield Opened(source.media, None)
     yield from paginate(visible_parts(row + "\n" for row in read_lines(source)))
 

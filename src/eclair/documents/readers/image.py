@@ -10,7 +10,7 @@ from PIL import Image
 from eclair.documents.layout import PageComposer
 from eclair.documents.page_lines import PageLines
 from eclair.documents.photos.open import count_pages, open_page
-from eclair.documents.readers.base import Opened, Piece, Remarked, SourceFile
+from eclair.documents.readers.base import Opened, ReadPiece, Remarked, SourceFile
 from eclair.sandbox.protocol import Rejected
 
 MIN_LINE_CHARS = 3
@@ -20,7 +20,7 @@ MAX_SIDE_PX = 3600
 """A larger picture is scaled down before it is read."""
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     count = count_pages(source)
     if count == 1 and not source.depth:
         yield from _photo(source)
@@ -42,7 +42,7 @@ def read(source: SourceFile) -> Iterator[Piece]:
         yield blocks.page(page)
 
 
-def _photo(source: SourceFile) -> Iterator[Piece]:
+def _photo(source: SourceFile) -> Iterator[ReadPiece]:
     """Yield the text in a single picture, then its description."""
     image = open_page(source, 1)
     from eclair.documents.photos import describe

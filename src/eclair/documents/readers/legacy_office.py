@@ -8,7 +8,15 @@ from typing import Any
 
 import kreuzberg
 
-from eclair.documents.readers.base import ContentPart, Opened, Piece, Remarked, SourceFile, collapse_spaces, paginate
+from eclair.documents.readers.base import (
+    ContentPart,
+    Opened,
+    ReadPiece,
+    Remarked,
+    SourceFile,
+    collapse_spaces,
+    paginate,
+)
 from eclair.documents.readers.text import markdown
 from eclair.sandbox.protocol import Rejected
 
@@ -16,7 +24,7 @@ MAX_FILE_BYTES = 100 << 20
 _COMMENT = re.compile(r"<!--(?:[^<-]++|-(?!->)|<(?!!--))*+-->")
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     data = source.path.read_bytes()
     if len(data) > MAX_FILE_BYTES:
         raise Rejected(

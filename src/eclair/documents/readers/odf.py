@@ -13,7 +13,7 @@ from eclair.documents.readers.base import (
     ContentPart,
     NewPage,
     Opened,
-    Piece,
+    ReadPiece,
     SourceFile,
     collapse_spaces,
     damaged_file,
@@ -36,7 +36,7 @@ MAX_REPEATS = 100
 """Equal cells or rows that are written out; more of them fill a sheet's margin."""
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     with open_zip(source) as archive:
         names = set(archive.namelist())
         if "content.xml" not in names:

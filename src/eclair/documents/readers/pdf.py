@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from eclair.documents.layout import PageComposer
 from eclair.documents.page_lines import PageLines, PlacedWord, TextLine, heading_key, mark_furniture
-from eclair.documents.readers.base import Opened, Piece, Remarked, SourceFile, clean, damaged_file, locked_file
+from eclair.documents.readers.base import Opened, ReadPiece, Remarked, SourceFile, clean, damaged_file, locked_file
 from eclair.sandbox.protocol import Rejected
 
 FURNITURE_REACH_PAGES = 3
@@ -65,7 +65,7 @@ _matrix = _fast_function(raw.FPDFText_GetMatrix, _int, _pointer, _int, _pointer)
 _font = _fast_function(raw.FPDFText_GetFontInfo, ctypes.c_ulong, _pointer, _int, _pointer, ctypes.c_ulong, _pointer)
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     with open_pdf(source) as document:
         count = len(document)
         if count > source.limits.pages:
@@ -99,7 +99,7 @@ class _Reading:
         self._titles = _titles(document)
         self._in_ocr: dict[int, Future[tuple[list[TextLine], int]]] = {}
 
-    def pages(self) -> Iterator[Piece]:
+    def pages(self) -> Iterator[ReadPiece]:
         """Yield each page once its neighbors are known, or a notice in its place."""
         waiting = deque[PageLines]()
         near = deque[PageLines](maxlen=2 * FURNITURE_REACH_PAGES + 1)
@@ -155,7 +155,7 @@ class _Reading:
                 page.width, page.height = page.height, page.width
         return page
 
-    def _compose(self, page: PageLines, near: deque[PageLines]) -> Piece:
+    def _compose(self, page: PageLines, near: deque[PageLines]) -> ReadPiece:
         mark_furniture(page, [other for other in near if 0 < abs(other.number - page.number) <= FURNITURE_REACH_PAGES])
         return self._blocks.page(page)
 

@@ -12,7 +12,7 @@ from pptx.util import Emu
 from eclair.documents.readers.base import (
     ContentPart,
     Opened,
-    Piece,
+    ReadPiece,
     SourceFile,
     collapse_spaces,
     damaged_file,
@@ -28,7 +28,7 @@ _CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 MAX_GROUP_NESTING = 20
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     with open_zip(source) as archive:
         source.unpack_budget.spend(sum(info.file_size for info in archive.infolist()), source.name)
     with source.path.open("rb") as file:

@@ -13,7 +13,7 @@ from eclair.documents.readers.base import (
     ContentPart,
     NewPage,
     Opened,
-    Piece,
+    ReadPiece,
     SourceFile,
     paginate,
     table_part,
@@ -36,7 +36,7 @@ def read_lines(source: SourceFile) -> Iterator[str]:
             yield piece.rstrip("\n")
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     yield Opened(source.media, None)
     match source.media:
         case "text/markdown" if source.path.stat().st_size <= MAX_MARKDOWN_BYTES:

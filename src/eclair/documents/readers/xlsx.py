@@ -11,7 +11,7 @@ from typing import Any
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
-from eclair.documents.readers.base import Opened, Piece, Remarked, SourceFile, damaged_file, single_line
+from eclair.documents.readers.base import Opened, ReadPiece, Remarked, SourceFile, damaged_file, single_line
 from eclair.documents.readers.csv import SheetRow, sheet_pages
 from eclair.documents.readers.zip_xml import ZIP_ERRORS
 
@@ -20,7 +20,7 @@ _EXACT = Context(prec=400)
 _CURRENCY = re.compile(r"\[\$([^\[\]-]*+)(?:-[^\[\]]*+)?\]|\"([^\"]*+)\"|([€$£¥])")
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     source.unpack_budget.spend(_unpacked_size(source), source.name)
     with source.path.open("rb") as file:  # by its name, openpyxl would judge it by its ending
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from eclair.documents.readers import reader
-from eclair.documents.readers.base import Opened, Piece, Remarked, SourceFile
+from eclair.documents.readers.base import Opened, ReadPiece, Remarked, SourceFile
 from eclair.documents.readers.embedded import display_name, open_member, read_member
 from eclair.documents.readers.zip_xml import ZIP_ERRORS, extract, open_zip
 from eclair.sandbox.protocol import Rejected
@@ -21,7 +21,7 @@ _APART = re.compile(r"(?:^|/)(?:__MACOSX|\.[^./][^/]*|Thumbs\.db|desktop\.ini)(?
 """Files that operating systems leave in archives."""
 
 
-def read(source: SourceFile) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[ReadPiece]:
     if source.depth >= source.limits.nesting:
         raise Rejected(f"{source.name} is an archive in an archive in an archive; unpack it and send that.")
     yield Opened(source.media, None)

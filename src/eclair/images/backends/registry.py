@@ -10,9 +10,10 @@ from eclair.images.backends.clipart.backend import ClipArtBackend
 from eclair.images.backends.diffusers.local_backend import DiffusersBackend
 from eclair.images.backends.openai import OpenAIImageBackend
 from eclair.images.backends.sdcpp import StableDiffusionCpp
-from eclair.images.backends.servers import ImageServers, ListServers, listed_in_file
+from eclair.images.backends.servers import ImageServers, listed_in_file
 from eclair.images.base import ImageBackend
 from eclair.images.scene_planner import ScenePlanner
+from eclair.llm.servers.engines import ListServers
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.settings import Settings
 

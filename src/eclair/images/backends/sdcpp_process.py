@@ -16,7 +16,7 @@ from eclair.errors import ModelMissing
 from eclair.images.backends.diffusers import device_plan, pipeline_process, safetensors
 from eclair.images.backends.diffusers.diffusers_pipeline import (
     PipelineError,
-    ReportStep,
+    ReportImageStep,
     StopCheck,
     error_line,
     fit,
@@ -94,7 +94,7 @@ class SdcppPipeline:
             raise PipelineError("damaged", said[-1] if said else error_line(error)) from error
         return cls(sd, context)
 
-    def generate(self, request: GenerateRequest, report: ReportStep) -> bytes:
+    def generate(self, request: GenerateRequest, report: ReportImageStep) -> bytes:
         """Return the image as PNG. Raises PipelineError."""
         from PIL import Image
 
@@ -150,7 +150,7 @@ class SdcppPipeline:
         if step == 0:
             self._step_count = of
 
-    def _on_preview(self, report: ReportStep, step: int, frames: list[Any], noisy: bool) -> None:
+    def _on_preview(self, report: ReportImageStep, step: int, frames: list[Any], noisy: bool) -> None:
         from PIL import Image
 
         if noisy or not frames:

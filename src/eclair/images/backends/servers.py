@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from eclair.errors import EclairError
 from eclair.llm.servers.bfl import is_image_only
-from eclair.llm.servers.engines import decrypt_key, taken_names
+from eclair.llm.servers.engines import ListServers, decrypt_key, taken_names
 from eclair.llm.servers.jurisdiction import ServerLocation, locate
 from eclair.network.gate import OutboundGate
 from eclair.settings import Settings
 from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
 from eclair.storage.servers import StoredServer
-
-ListServers = Callable[[], Awaitable[Sequence[StoredServer]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ one in few deltas. `dialects` holds the differences between servers; `llm/local`
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import replace
@@ -46,6 +45,7 @@ from eclair.network.retry_after import parse_retry_after
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model, ReasoningSupport
 from eclair.settings import EngineSettings
+from eclair.util.lru import LruCache
 
 MAX_BODY_BYTES = 8 << 20
 READ_SLICE_BYTES = 8 << 10
@@ -112,7 +112,7 @@ class OpenAIEngine:
         self.list_error: EngineUnavailable | None = None
         """Why the last listing of models failed, if others are configured."""
         self._sleep = sleep
-        self._counts: OrderedDict[tuple[str, int, int], int] = OrderedDict()
+        self._counts = LruCache[tuple[str, int, int], int](MAX_CACHED_COUNTS)
         self._streams = 0
         self._refusing_effort = set[str]()
         """Models that refused a reasoning effort."""
@@ -171,15 +171,12 @@ class OpenAIEngine:
     async def count(self, model: str, text: str) -> int:
         """Count tokens with the server's tokenizer if it has one; else estimate."""
         key = (model, hash(text), len(text))
-        if key in self._counts:
-            self._counts.move_to_end(key)
-            return self._counts[key]
+        if (cached := self._counts.get(key)) is not None:
+            return cached
         number = await self._tokenize(model, text)
         if number is None:
             return estimate_tokens(text)
-        self._counts[key] = number
-        if len(self._counts) > MAX_CACHED_COUNTS:
-            self._counts.popitem(last=False)
+        self._counts.put(key, number)
         return number
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:

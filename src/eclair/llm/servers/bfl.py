@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from eclair.llm.openai.stream_parser import as_sentence, error_text, redact_key
-from eclair.llm.servers.probe import Finding, Outcome, Probe
+from eclair.llm.servers.probe import Probe, ProbeFinding, ProbeOutcome
 from eclair.network.client import CLOSED_GATE, BrokenReply, HttpClient, OutboundGate, TimedOut, Unreachable
 from eclair.schema.ids import Clock
 
@@ -56,18 +56,18 @@ class CreditsProber:
             api_root(url), key, gate=gate, country=country, idle_timeout_s=REQUEST_TIMEOUT_S, header=KEY_HEADER
         )
 
-    async def run(self) -> AsyncGenerator[Finding | Probe, None]:
+    async def run(self) -> AsyncGenerator[ProbeFinding | Probe, None]:
         """Yield the finding, then the probe."""
         try:
             outcome, said = await self._ask()
         finally:
             await self._http.close()
-        found = Finding("answers", outcome, "It makes pictures." if outcome == "yes" else said)
+        found = ProbeFinding("answers", outcome, "It makes pictures." if outcome == "yes" else said)
         yield found
         fault, notes = (None, (said,)) if outcome == "yes" else (said, ())
         yield Probe(int(self._clock() * 1000), self._url, None, (found,), fault, None, notes)
 
-    async def _ask(self) -> tuple[Outcome, str]:
+    async def _ask(self) -> tuple[ProbeOutcome, str]:
         try:
             async with self._http.get(f"{api_root(self._url)}/v1/credits") as reply:
                 content = await reply.body(MAX_REPLY_BYTES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 import orjson
@@ -21,7 +21,7 @@ from eclair.storage.servers import StoredServer
 
 RESERVED_NAMES = ("embedded", "scripted")
 
-Listing = Callable[[], Awaitable[list[StoredServer]]]
+ListServers = Callable[[], Awaitable[Sequence[StoredServer]]]
 
 
 Probes = Callable[[], Awaitable[Mapping[str, str]]]
@@ -48,7 +48,7 @@ class UserEngines:
     def __init__(
         self,
         settings: Settings,
-        listing: Listing,
+        listing: ListServers,
         vault: Vault | None = None,
         *,
         gate: OutboundGate = CLOSED_GATE,

@@ -32,7 +32,7 @@ Feature = Literal[
     "tokenize",
     "embeddings",
 ]
-Outcome = Literal["yes", "no", "failed"]
+ProbeOutcome = Literal["yes", "no", "failed"]
 
 FIRST_ANSWER_TIMEOUT_S = 60.0
 """For the first answer, for which a model may have to be loaded."""
@@ -77,11 +77,11 @@ COUNT_SCHEMA: JSON = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ProbeFinding:
     """The outcome for one feature; `detail` says why not, or is empty."""
 
     feature: Feature
-    outcome: Outcome
+    outcome: ProbeOutcome
     detail: str = ""
 
 
@@ -95,7 +95,7 @@ class Probe:
     at: int
     url: str
     model: str | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ProbeFinding, ...] = ()
     fault: str | None = None
     address: str | None = None
     notes: tuple[str, ...] = ()
@@ -174,10 +174,10 @@ class Prober:
         self._models = tuple(models)
         self._clock = clock
         self._http = HttpClient(self._url, key, gate=gate, country=country, idle_timeout_s=REQUEST_TIMEOUT_S)
-        self._findings: list[Finding] = []
+        self._findings: list[ProbeFinding] = []
         self._notes: list[str] = []
 
-    async def run(self) -> AsyncGenerator[Finding | Probe, None]:
+    async def run(self) -> AsyncGenerator[ProbeFinding | Probe, None]:
         """Yield each finding as it is made, then the probe."""
         try:
             reached = await discover(self._http, self._url, keyed=self._key is not None, listless=bool(self._models))
@@ -193,7 +193,7 @@ class Prober:
             yield self._find("answers", "yes")
             yield self._find_bool("streams", chat.streamed, "It sends its answers whole.")
             yield self._find_bool("usage", chat.usage, "It does not count tokens.")
-            tries: list[Callable[[str], Awaitable[Finding]]] = [
+            tries: list[Callable[[str], Awaitable[ProbeFinding]]] = [
                 self._tools,
                 self._json_schema,
                 self._vision,
@@ -210,12 +210,12 @@ class Prober:
         finally:
             await self._http.close()
 
-    def _find(self, feature: Feature, outcome: Outcome, detail: str = "") -> Finding:
-        found = Finding(feature, outcome, detail)
+    def _find(self, feature: Feature, outcome: ProbeOutcome, detail: str = "") -> ProbeFinding:
+        found = ProbeFinding(feature, outcome, detail)
         self._findings.append(found)
         return found
 
-    def _find_bool(self, feature: Feature, seen: bool, otherwise: str) -> Finding:
+    def _find_bool(self, feature: Feature, seen: bool, otherwise: str) -> ProbeFinding:
         return self._find(feature, "yes" if seen else "no", "" if seen else otherwise)
 
     def _result(self, model: str | None, fault: str | None = None, address: str | None = None) -> Probe:
@@ -277,19 +277,19 @@ class Prober:
         body = {"model": model, "messages": messages, "max_tokens": tokens, **more}
         return await self._post(f"{self._url}/chat/completions", body)
 
-    async def _tools(self, model: str) -> Finding:
+    async def _tools(self, model: str) -> ProbeFinding:
         ask = "What is the weather in Paris now? Use the tool."
         got = await self._chat(model, ask, 200, tools=[WEATHER_TOOL], tool_choice="required")
         if got.status in UNSUPPORTED_STATUSES:
             got = await self._chat(model, ask, 200, tools=[WEATHER_TOOL])
         return self._judge("tools", got, bool(got.choice("message", "tool_calls")), "It takes tools and calls none.")
 
-    async def _json_schema(self, model: str) -> Finding:
+    async def _json_schema(self, model: str) -> ProbeFinding:
         got = await self._chat(model, "Say hello.", 100, response_format=COUNT_SCHEMA)
         count: Any = _object(got.text.encode()).get("count")
         return self._judge("json_schema", got, isinstance(count, int), "It takes a schema and does not keep to it.")
 
-    async def _vision(self, model: str) -> Finding:
+    async def _vision(self, model: str) -> ProbeFinding:
         picture = {"type": "image_url", "image_url": {"url": RED_SQUARE}}
         text = {"type": "text", "text": "Which colour is this picture? Answer with one word."}
         got = await self._chat(model, [text, picture])
@@ -298,12 +298,12 @@ class Prober:
         seen = any(colour in got.text.lower() for colour in RED_WORDS)
         return self._judge("vision", got, seen, "It takes a picture and does not see it.")
 
-    async def _logprobs(self, model: str) -> Finding:
+    async def _logprobs(self, model: str) -> ProbeFinding:
         got = await self._chat(model, "Hello", 4, logprobs=True, top_logprobs=1)
         found = bool(got.choice("logprobs", "content"))
         return self._judge("logprobs", got, found, "It accepts the option and returns none.")
 
-    async def _prefix_cache(self, model: str) -> Finding:
+    async def _prefix_cache(self, model: str) -> ProbeFinding:
         got = await self._chat(model, LONG_PROMPT, 1)
         if got.status == 200:
             got = await self._chat(model, LONG_PROMPT, 1)
@@ -311,13 +311,13 @@ class Prober:
             "prefix_cache", got, _cached(got.data) > 0, "It does not say that it read anything from a cache."
         )
 
-    async def _tokenize(self, model: str) -> Finding:
+    async def _tokenize(self, model: str) -> ProbeFinding:
         root = self._url.removesuffix("/v1")
         got = await self._post(f"{root}/tokenize", {"model": model, "prompt": "Hello", "content": "Hello"})
         found = isinstance(got.data.get("count"), int) or bool(got.data.get("tokens"))
         return self._judge("tokenize", got, found, "It does not count the tokens of a text.")
 
-    async def _embeddings(self, reached: Discovery, model: str) -> Finding:
+    async def _embeddings(self, reached: Discovery, model: str) -> ProbeFinding:
         named = next((name for name in (*self._models, *reached.models) if _embeds(name)), model)
         got = await self._post(f"{self._url}/embeddings", {"model": named, "input": "Hello"})
         found = bool(_at(got.data, "data", 0, "embedding"))
@@ -328,7 +328,7 @@ class Prober:
         got = await self._post(f"{self._url}/images/generations", {})
         return got.status in (400, 422) and "prompt" in got.said.lower()
 
-    def _judge(self, feature: Feature, got: _Reply, found: bool, ignored: str) -> Finding:
+    def _judge(self, feature: Feature, got: _Reply, found: bool, ignored: str) -> ProbeFinding:
         if got.fault:
             return self._find(feature, "failed", got.fault)
         if got.status == 200:

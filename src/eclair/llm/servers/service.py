@@ -21,7 +21,7 @@ from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
 from eclair.llm.servers.bfl import CreditsProber, is_image_only
 from eclair.llm.servers.engines import decrypt_key, key_binding, taken_names
 from eclair.llm.servers.jurisdiction import ServerLocation, locate
-from eclair.llm.servers.probe import Finding, Probe, Prober
+from eclair.llm.servers.probe import Probe, ProbeFinding, Prober
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.network.policy import is_loopback, strip_login
 from eclair.schema.ids import Clock
@@ -131,7 +131,7 @@ class ServerService:
         self._refuse_settings(name)
         await self._storage.servers.delete_server(name)
 
-    async def probe(self, name: str) -> AsyncGenerator[Finding | Probe, None]:
+    async def probe(self, name: str) -> AsyncGenerator[ProbeFinding | Probe, None]:
         """Probe a server: yields each finding, then the probe, which is stored.
 
         Raises NotFound, and SettingsError if its key can't be read.

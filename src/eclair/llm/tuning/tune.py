@@ -88,7 +88,7 @@ class TuningStep:
     total: int
 
 
-ReportStep = Callable[[TuningStep], object]
+ReportTuningStep = Callable[[TuningStep], object]
 CompileEngine = Callable[[Callable[[str, int, int], object]], Awaitable[object]]
 """Compiles the engine; reports the step, and what is done of what total."""
 
@@ -96,7 +96,7 @@ CompileEngine = Callable[[Callable[[str, int, int], object]], Awaitable[object]]
 async def tune(
     model: InstalledModel,
     settings: Settings,
-    report: ReportStep,
+    report: ReportTuningStep,
     *,
     rounds: int = ROUNDS,
     thorough: bool = True,
@@ -124,7 +124,9 @@ async def tune(
 
 
 class _TuningRun:
-    def __init__(self, model: InstalledModel, settings: Settings, report: ReportStep, rounds: int, nice: int) -> None:
+    def __init__(
+        self, model: InstalledModel, settings: Settings, report: ReportTuningStep, rounds: int, nice: int
+    ) -> None:
         self._model = model
         self._settings = settings
         self._report = report

@@ -111,7 +111,7 @@ class ToolResultBlock(StrictModel):
         return PromptMessage("tool", f"Error: {text}" if self.is_error else text, tool_call_id=self.tool_use_id)
 
 
-Block = Annotated[
+ContentBlock = Annotated[
     Annotated[TextBlock, union_tag("text")]
     | Annotated[ImageBlock, union_tag("image")]
     | Annotated[ThinkingBlock, union_tag("thinking")]
@@ -126,7 +126,7 @@ Block = Annotated[
 
 class MessageParam(StrictModel):
     role: Literal["user", "assistant", "system"]
-    content: Annotated[list[Block], BeforeValidator(_as_blocks, json_schema_input_type=str | list[Block])]
+    content: Annotated[list[ContentBlock], BeforeValidator(_as_blocks, json_schema_input_type=str | list[ContentBlock])]
 
     def to_prompt(self) -> Iterator[PromptMessage]:
         """Yield messages in the order of the blocks; consecutive texts and images become one message."""

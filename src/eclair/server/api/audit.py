@@ -13,10 +13,10 @@ from eclair.app import App
 from eclair.network.audit_export import MEDIA_TYPES, AuditFormat, stream_export
 from eclair.network.policy import PolicyMode, Purpose
 from eclair.server.principal import Caller
-from eclair.storage.audit import CallFilter, CallRecord, Verdict
+from eclair.storage.audit import CallFilter, CallRecord, CallVerdict
 
 Before = Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)]
-Text = Annotated[str | None, Query(max_length=255)]
+FilterText = Annotated[str | None, Query(max_length=255)]
 
 
 class CallBody(BaseModel):
@@ -39,7 +39,7 @@ class CallBody(BaseModel):
     received: int
     status: int | None
     milliseconds: float
-    verdict: Verdict
+    verdict: CallVerdict
     reason: str | None
 
     @classmethod
@@ -57,13 +57,13 @@ class CallList(BaseModel):
     hosts: tuple[str, ...]
     private: tuple[str, ...]
     days: int
-    counts: dict[Verdict, int]
+    counts: dict[CallVerdict, int]
     calls: list[CallBody]
     next: int | None
 
 
 def parse_filter(
-    run: Text = None, host: Text = None, verdict: Verdict | None = None, purpose: Purpose | None = None
+    run: FilterText = None, host: FilterText = None, verdict: CallVerdict | None = None, purpose: Purpose | None = None
 ) -> CallFilter:
     """Build the filter from the query parameters."""
     name = (host or "").strip().lower().rstrip(".")

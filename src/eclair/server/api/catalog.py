@@ -13,7 +13,7 @@ from eclair.app import App
 from eclair.generation.language_notice import advise
 from eclair.llm.tuning.expected import ExpectedSpeed, SpeedEstimator
 from eclair.models import memory
-from eclair.models.catalog import Ability, Runner, Speculation, Weights
+from eclair.models.catalog import Ability, Runner, Speculation, WeightAccess
 from eclair.models.offers import Offer, list_offers
 from eclair.models.quantization import QuantizationOption, QuantizationReason
 
@@ -44,7 +44,7 @@ class CatalogModel(BaseModel):
     country: str | None
     license: str
     restricts: str
-    weights: Weights
+    weights: WeightAccess
     released: str | None
     parameters: float | None
     active: float | None

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from eclair.app import App
 from eclair.errors import EclairError
 from eclair.llm.servers.jurisdiction import LocationKind, ModelProvider, known_providers
-from eclair.llm.servers.probe import Finding, Probe
+from eclair.llm.servers.probe import Probe, ProbeFinding
 from eclair.llm.servers.service import Server, ServerChange
 from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream
@@ -138,7 +138,7 @@ def router(app: App) -> APIRouter:
 
 
 async def _probe_events(
-    first: Finding | Probe, rest: AsyncGenerator[Finding | Probe, None], app: App
+    first: ProbeFinding | Probe, rest: AsyncGenerator[ProbeFinding | Probe, None], app: App
 ) -> AsyncGenerator[bytes, None]:
     """Stream each finding as it comes, then the result."""
     async with aclosing(rest):
@@ -152,6 +152,6 @@ async def _probe_events(
     app.registry.refresh()
 
 
-def _frame(found: Finding | Probe) -> bytes:
+def _frame(found: ProbeFinding | Probe) -> bytes:
     data = {"finished": found} if isinstance(found, Probe) else {"found": found}
     return b"data: " + orjson.dumps(data) + b"\n\n"

@@ -36,12 +36,12 @@ def _reject_nul(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_reject_nul)]
+PreferenceText = Annotated[str, AfterValidator(_reject_nul)]
 
 
 class PromptBody(StrictModel):
     name: Annotated[str, Field(pattern=r"^[^\s/]{1,40}$")]
-    text: Annotated[Text, Field(min_length=1, max_length=20_000)]
+    text: Annotated[PreferenceText, Field(min_length=1, max_length=20_000)]
 
 
 class PreferencesBody(RequestBody):
@@ -55,7 +55,7 @@ class PreferencesBody(RequestBody):
     motion: Literal["system", "less"] = "system"
     send_key: Literal["enter", "ctrl-enter"] = "enter"
     model: Annotated[str | None, Field(min_length=1, max_length=200)] = None
-    instructions: Annotated[Text, Field(max_length=MAX_INSTRUCTIONS_CHARS)] = ""
+    instructions: Annotated[PreferenceText, Field(max_length=MAX_INSTRUCTIONS_CHARS)] = ""
     draws: bool = True
     prompts: Annotated[list[PromptBody], Field(max_length=100), AfterValidator(_require_unique_names)] = Field(
         default_factory=list

@@ -19,13 +19,12 @@ from eclair.server.api.images import ImageRequestBody
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream
-from eclair.web.research.plan import MAX_QUESTION_CHARS as LONGEST_QUESTION
-from eclair.web.research.plan import MAX_QUESTIONS as MOST_QUESTIONS
+from eclair.web.research.plan import MAX_QUESTION_CHARS, MAX_QUESTIONS
 
 ID_PATTERN = r"[0-9a-hjkmnp-tv-z]{26}$"
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 Title = Annotated[str, Field(max_length=200)]
-ResearchQuestion = Annotated[str, Field(pattern=r"\S", max_length=LONGEST_QUESTION)]
+ResearchQuestion = Annotated[str, Field(pattern=r"\S", max_length=MAX_QUESTION_CHARS)]
 
 
 class TurnOptionsBody(RequestBody):
@@ -65,7 +64,7 @@ class NewTurnBody(TurnOptionsBody):
     id: Annotated[str | None, Field(pattern="^msg_" + ID_PATTERN)] = None
     files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
     libraries: Annotated[tuple[str, ...], Field(max_length=20)] = ()
-    research: Annotated[tuple[ResearchQuestion, ...], Field(max_length=MOST_QUESTIONS)] = ()
+    research: Annotated[tuple[ResearchQuestion, ...], Field(max_length=MAX_QUESTIONS)] = ()
     draw: ImageRequestBody | Literal["auto", "off"] | None = None
 
     @property

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from eclair.app import App
 from eclair.network.client import CallContext
-from eclair.schema.messages import Outcome
+from eclair.schema.messages import StepOutcome
 from eclair.server.principal import Caller
 from eclair.web import queries
 from eclair.web.search import SEARCH_TIMEOUT_S, run_search
@@ -54,7 +54,7 @@ class StepBody(BaseModel):
     """How searching with one provider ended."""
 
     title: str
-    outcome: Outcome | None
+    outcome: StepOutcome | None
     count: int | None
     milliseconds: float | None
 

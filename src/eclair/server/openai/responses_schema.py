@@ -160,7 +160,7 @@ class WebTool(StrictModel):
     user_location: dict[str, Any] | None = None
 
 
-Tool = Annotated[
+ToolDefinition = Annotated[
     Annotated[FunctionTool, union_tag("function")]
     | Annotated[WebTool, union_tag("web_search")]
     | Annotated[WebTool, union_tag("web_search_preview")],
@@ -173,7 +173,7 @@ class NamedTool(StrictModel):
     name: str
 
 
-ToolChoice = Annotated[
+ResponsesToolChoice = Annotated[
     Annotated[Literal["none", "auto", "required"], union_tag("word")] | Annotated[NamedTool, union_tag("function")],
     type_discriminator("it is none, auto, required or a function of `tools`", "word"),
 ]
@@ -232,8 +232,8 @@ class ResponsesRequest(RequestBody):
     instructions: str | None = None
     stream: bool | None = None
     stream_options: ResponsesStreamOptions | None = None
-    tools: list[Tool] | None = None
-    tool_choice: ToolChoice | None = None
+    tools: list[ToolDefinition] | None = None
+    tool_choice: ResponsesToolChoice | None = None
     parallel_tool_calls: bool | None = None
     text: TextConfig | None = None
     reasoning: ReasoningConfig | None = None

@@ -9,7 +9,7 @@ from typing import cast
 import apsw
 
 from eclair.schema.principal import Principal
-from eclair.storage.audit import CallFilter, CallRecord, Verdict
+from eclair.storage.audit import CallFilter, CallRecord, CallVerdict
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 
 _COLUMNS = tuple(field.name for field in fields(CallRecord) if field.name != "id")
@@ -42,10 +42,10 @@ class SQLiteAuditStore(SQLiteStore):
         return [CallRecord(**dict(zip(names, row, strict=True))) for row in rows]
 
     @read
-    def count_calls(self, db: apsw.Connection, principal: Principal, matching: CallFilter) -> dict[Verdict, int]:
+    def count_calls(self, db: apsw.Connection, principal: Principal, matching: CallFilter) -> dict[CallVerdict, int]:
         where, values = _where(principal, matching)
         rows = db.execute(f"SELECT verdict, count(*) FROM egress WHERE {where} GROUP BY verdict", values)
-        return {cast(Verdict, verdict): cast(int, number) for verdict, number in rows}
+        return {cast(CallVerdict, verdict): cast(int, number) for verdict, number in rows}
 
     @write
     def erase_calls(self, db: apsw.Connection, before: int) -> None:

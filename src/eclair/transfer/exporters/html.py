@@ -31,7 +31,7 @@ from eclair.transfer.export_view import (
 )
 from eclair.transfer.footnotes import (
     MARK_SENTINEL,
-    Mark,
+    FootnoteMark,
     attachment_names,
     cited_sources,
     describe_source,
@@ -120,7 +120,7 @@ def _part(message: Message, index: int, answer: int, pictures: Mapping[str, str]
                 yield f'<p class="end" dir="auto" lang="">{line}</p>'
 
 
-def _sign(mark: Mark) -> str:
+def _sign(mark: FootnoteMark) -> str:
     return f"{MARK_SENTINEL}{mark.passage if isinstance(mark, Citation) else '?'}{MARK_SENTINEL}"
 
 

@@ -18,7 +18,7 @@ from eclair.transfer.export_view import (
     speaker_label,
 )
 from eclair.transfer.footnotes import (
-    Mark,
+    FootnoteMark,
     attachment_names,
     cited_sources,
     describe_source,
@@ -48,7 +48,7 @@ def render(exported: ExportedConversation) -> bytes:
 
 
 def _part(message: Message, index: int, answer: int) -> Iterator[str]:
-    def put(mark: Mark) -> str:
+    def put(mark: FootnoteMark) -> str:
         return f"[^{answer}-{mark.passage}]" if isinstance(mark, Citation) else " (?)"
 
     part = message.parts[index]

@@ -22,7 +22,7 @@ from eclair.network.client import WebClient
 from eclair.network.gate import CallContext
 from eclair.network.response import BrokenReply, Reply, ReplyTooLarge, TimedOut, Unreachable
 from eclair.network.retry_after import parse_retry_after
-from eclair.schema.messages import Outcome
+from eclair.schema.messages import StepOutcome
 from eclair.util.lru import LruCache
 from eclair.web.pages.robots import RobotsCache
 from eclair.web.pages.sitemaps import MAX_SITEMAP_BYTES, is_news_sitemap
@@ -69,9 +69,9 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 class PageUnreadable(Exception):
     """A page could not be read. `outcome` is that of its step, the message a sentence for people."""
 
-    def __init__(self, outcome: Outcome, message: str) -> None:
+    def __init__(self, outcome: StepOutcome, message: str) -> None:
         super().__init__(message)
-        self.outcome: Outcome = outcome
+        self.outcome: StepOutcome = outcome
         self.message = message
 
 

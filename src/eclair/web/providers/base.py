@@ -28,7 +28,7 @@ from eclair.network.client import (
     Unreachable,
     WebClient,
 )
-from eclair.schema.messages import Outcome
+from eclair.schema.messages import StepOutcome
 from eclair.schema.web import WebHit, WebQuery
 
 MAX_REPLY_BYTES = 1 << 20
@@ -47,9 +47,9 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 class ProviderError(Exception):
     """A provider gave no hits. The message is a sentence with the remedy; `outcome` is that of its step."""
 
-    def __init__(self, outcome: Outcome, message: str) -> None:
+    def __init__(self, outcome: StepOutcome, message: str) -> None:
         super().__init__(message)
-        self.outcome: Outcome = outcome
+        self.outcome: StepOutcome = outcome
         self.message = message
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eclair.documents.photos.classifier.torch_weights import UnreadableTorchWeights, Weights
+from eclair.documents.photos.classifier.torch_weights import UnreadableTorchWeights, WeightArrays
 from eclair.util.onnx_writer import OnnxGraph
 
 INPUT_SIDE_PX = 260
@@ -18,7 +18,7 @@ BLOCK_GROUPS = ((1, 1), (3, 2), (3, 2), (4, 2), (4, 1), (5, 2), (1, 1))
 """Number of blocks in each group, and the stride of the first."""
 
 
-def build_network(weights: Weights) -> bytes:
+def build_network(weights: WeightArrays) -> bytes:
     """Return the network as ONNX. Raises UnreadableTorchWeights for the weights of another network."""
     try:
         return _Builder(weights).build()
@@ -27,7 +27,7 @@ def build_network(weights: Weights) -> bytes:
 
 
 class _Builder:
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: WeightArrays) -> None:
         self._weights = weights
         self._network = OnnxGraph()
 

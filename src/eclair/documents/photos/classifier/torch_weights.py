@@ -20,7 +20,7 @@ PROTOCOL = 1001
 STORAGE_TYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 MAX_TENSOR_NUMBERS = 64 << 20
 
-Weights = dict[str, NDArray[np.float32]]
+WeightArrays = dict[str, NDArray[np.float32]]
 
 
 class UnreadableTorchWeights(Exception):
@@ -42,7 +42,7 @@ class _Tensor:
     strides: tuple[int, ...]
 
 
-def read_weights(file: BinaryIO) -> Weights:
+def read_weights(file: BinaryIO) -> WeightArrays:
     """Return the floating-point tensors by name. Raises UnreadableTorchWeights."""
     try:
         if _Pickle(file).load() != MAGIC or _Pickle(file).load() != PROTOCOL:

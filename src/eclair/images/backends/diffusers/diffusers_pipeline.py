@@ -38,7 +38,7 @@ MIN_KONTEXT_PIXELS = 512 * 512
 """Below, Kontext takes images to edit in the output's size, not in one that it was trained with."""
 
 StopCheck = Callable[[], None]
-ReportStep = Callable[[int, int, bytes], None]
+ReportImageStep = Callable[[int, int, bytes], None]
 """Takes the number of steps done, the number of all steps, and a preview."""
 
 
@@ -93,7 +93,7 @@ class DiffusersPipeline:
             raise PipelineError("damaged", error_line(error)) from error
         return cls(torch, diffusers, pipe, index.family, plan, check)
 
-    def generate(self, request: GenerateRequest, report: ReportStep) -> bytes:
+    def generate(self, request: GenerateRequest, report: ReportImageStep) -> bytes:
         """Return the image as PNG. Raises PipelineError, and what the check raises."""
         torch = self._torch
         try:
@@ -178,7 +178,7 @@ class DiffusersPipeline:
         return kind(**{each: self._pipe.components.get(each, has[each]) for each in wants})
 
     def _on_step(
-        self, request: GenerateRequest, report: ReportStep
+        self, request: GenerateRequest, report: ReportImageStep
     ) -> Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]:
         def on_step(pipe: Any, step: int, time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             del time

@@ -15,7 +15,12 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from eclair.images.backends.diffusers.diffusers_pipeline import DiffusersPipeline, PipelineError, ReportStep, StopCheck
+from eclair.images.backends.diffusers.diffusers_pipeline import (
+    DiffusersPipeline,
+    PipelineError,
+    ReportImageStep,
+    StopCheck,
+)
 from eclair.images.backends.diffusers.pipeline_protocol import (
     REPORT_CODEC,
     REQUEST_CODEC,
@@ -46,7 +51,7 @@ class ImagePipeline(Protocol):
     @property
     def loaded(self) -> PipelineLoaded: ...
 
-    def generate(self, request: GenerateRequest, report: ReportStep) -> bytes:
+    def generate(self, request: GenerateRequest, report: ReportImageStep) -> bytes:
         """Return the image as PNG. Raises PipelineError, and what the check raises."""
         ...
 
