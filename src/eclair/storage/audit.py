@@ -1,6 +1,6 @@
 """Port of the audit log: the calls that left this machine, or were refused.
 
-A row never changes, but for its URL, which goes with the run that called it.
+A record never changes, except that its URL is erased with the run that made the call.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from eclair.schema.principal import Principal
 
 CallVerdict = Literal["passed", "failed", "refused"]
-"""Passed: answered. Failed: made, but not answered whole. Refused: not made."""
+"""Passed: answered in full. Failed: made, but not answered in full. Refused: not made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,24 +52,26 @@ class CallFilter:
 
 
 class AuditStore(Protocol):
+    """The log of outgoing calls. Each names its owner, since one write stores those of several people."""
+
     async def add_calls(self, calls: Sequence[CallRecord]) -> None:
-        """Add calls. The URL of a call whose run is not stored (any more) is left out."""
+        """Add calls of any owner, but not the URL of a call whose run is not stored, or no longer."""
         ...
 
     async def list_calls(
         self, principal: Principal, matching: CallFilter, limit: int, before: int | None = None
     ) -> list[CallRecord]:
-        """Newest first, those with an id below `before`."""
+        """List matching calls, newest first; with `before`, only those with a lower id."""
         ...
 
     async def count_calls(self, principal: Principal, matching: CallFilter) -> dict[CallVerdict, int]:
-        """The number of calls of each verdict."""
+        """Count matching calls by verdict; a verdict without calls is left out."""
         ...
 
     async def erase_calls(self, before: int) -> None:
-        """Erase calls older than that millisecond."""
+        """Erase everyone's calls made before millisecond `before`."""
         ...
 
     async def erase_urls(self, principal: Principal) -> None:
-        """Erase the URL of every call for the principal; the calls stay."""
+        """Erase the URL of every call made for the principal; the calls stay."""
         ...

@@ -2,8 +2,9 @@
 
 Ports are Protocols that exchange plain values; `storage/sqlite/` implements them. Every write is one transaction and
 touches only the rows it names, so two clients that write to one conversation lose nothing. A method that touches a
-person's data takes the Principal first and sees only what is theirs; one without serves background work on
-everyone's data. All methods raise StoreError when the database cannot serve.
+person's data takes the Principal first and sees only what is theirs. One without serves background work on everyone's
+data, or data of the installation; where neither is obvious, the Protocol's docstring says why. All methods raise
+StoreError when the database cannot serve.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from eclair.storage.web import WebStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """Everything that is kept in the database, by matter. Whoever opened it calls `close`."""
+    """All stores of one database. Whoever opened it calls `close`."""
 
     audit: AuditStore
     chunks: ChunkStore

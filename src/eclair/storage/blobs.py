@@ -38,11 +38,11 @@ class Blobs:
         self._folder = folder
 
     async def put(self, data: bytes) -> str:
-        """Store `data` atomically; its name. Raises StoreError when the disk is full."""
+        """Store `data` atomically and return its name. Raises StoreError when the disk is full."""
         return await asyncio.to_thread(self._put, data)
 
     async def put_stream(self, source: AsyncIterable[bytes]) -> StoredBlob:
-        """Store a stream atomically. Raises what the source raises, and StoreError when the disk is full."""
+        """Store a stream atomically. Raises StoreError when the disk is full, and any error of the source."""
         digest, size = hashlib.sha256(), 0
         with self._translated():
             folder = await asyncio.to_thread(self._temporary)
@@ -96,27 +96,27 @@ class Blobs:
             yield ours
 
     def is_being_read(self, name: str) -> bool:
-        """True while a process holds it by `try_lock_reading`."""
+        """Return True while a process holds the blob by `try_lock_reading`."""
         return file_lock.is_locked(self._path(name))
 
     def path(self, name: str) -> Path:
-        """Its file, to be read only. Raises NotFound for an invalid name."""
+        """Return the blob's file, which is only to be read. Raises NotFound for an invalid name."""
         return self._path(name)
 
     async def get(self, name: str) -> bytes:
-        """Raises NotFound, and StoreError when the bytes on disk have changed."""
+        """Read a blob. Raises NotFound, and StoreError when the bytes on disk have changed."""
         return await asyncio.to_thread(self._get, name)
 
     async def list_names(self) -> list[str]:
-        """The names of all blobs."""
+        """List the names of all blobs."""
         return await asyncio.to_thread(self._list_names)
 
     async def delete(self, name: str) -> None:
-        """Delete it with what was derived from it; a missing blob is no error."""
+        """Delete a blob and the data derived from it; a missing blob is no error."""
         await asyncio.to_thread(self._delete, name)
 
     def get_derived(self, name: str, kind: str) -> bytes | None:
-        """Data of that kind that was derived from a blob and stored beside it; None where there is none."""
+        """Return the data of that kind derived from a blob and stored beside it, or None."""
         try:
             return self._derived(name, kind).read_bytes()
         except FileNotFoundError:
@@ -149,7 +149,7 @@ class Blobs:
 
     def _path(self, name: str) -> Path:
         if len(name) != 64 or not set(name) <= set("0123456789abcdef"):
-            raise NotFound(f"{name!r} is no name of a blob.")
+            raise NotFound(f"{name!r} is not the name of a blob.")
         return self._folder / name[:2] / name
 
     def _put(self, data: bytes) -> str:
@@ -163,7 +163,7 @@ class Blobs:
         return name
 
     def _temporary(self) -> tempfile.TemporaryDirectory[str]:
-        """A temporary folder on the same disk, for what is not complete yet."""
+        """Create a temporary folder on the same disk, for files that are not complete yet."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(dir=self._folder, prefix="coming-")
 

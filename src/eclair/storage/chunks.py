@@ -52,23 +52,25 @@ class LocatedChunk:
 
 
 class ChunkStore(Protocol):
+    """Chunks by the SHA-256 of their document, which has no owner (see `DocumentStore`), and searches in a scope."""
+
     async def list_chunks(self, sha256: str, first: int = 0, last: int | None = None) -> list[Chunk]:
-        """Chunks `first` to `last` of a document, or to the end. Raises NotFound."""
+        """List chunks `first` to `last` of a document, or to the end. Raises NotFound."""
         ...
 
     async def list_unembedded(self, embedder: str, limit: int) -> list[Chunk]:
-        """The next chunks of one document that lack vectors of this embedder; empty where none do."""
+        """List the next chunks of one document that lack vectors of this embedder; empty where none do."""
         ...
 
     async def add_vectors(self, embedder: str, chunks: Sequence[Chunk], vectors: NDArray[float32]) -> bool:
-        """Add vectors of unit length, one a row, of chunks from `list_unembedded`; other embedders' are dropped.
+        """Add vectors of unit length, one a row, for chunks from `list_unembedded`; drop other embedders' vectors.
 
-        False where the document is gone, or others were faster.
+        Returns False where the document is gone, or another process was faster.
         """
         ...
 
     async def search_words(self, scope: SearchScope, query: str, limit: int) -> list[ChunkHit]:
-        """Chunks with words of the query, or words beginning with them, best first.
+        """Find chunks with words of the query, or words beginning with them, best first.
 
         Function words and very common words are not searched for.
         """
@@ -77,9 +79,9 @@ class ChunkStore(Protocol):
     async def search_vectors(
         self, scope: SearchScope, embedder: str, vector: NDArray[float32], limit: int
     ) -> list[ChunkHit]:
-        """Chunks by cosine to a vector of unit length, best first; exact."""
+        """Find the chunks nearest to a vector of unit length by exact cosine, best first."""
         ...
 
     async def locate_chunks(self, scope: SearchScope, hits: Sequence[ChunkHit]) -> dict[tuple[int, int], LocatedChunk]:
-        """Chunks by (key, number); those that are gone meanwhile are left out."""
+        """Return the chunks of hits by (key, number); those erased meanwhile are left out."""
         ...

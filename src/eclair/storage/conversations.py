@@ -54,22 +54,25 @@ class Deletion:
 
 class ConversationStore(Protocol):
     async def add_conversation(self, principal: Principal, conversation: Conversation) -> Conversation:
-        """Add it, or return the principal's existing one of that id. Raises Conflict where the id is another's."""
+        """Add a conversation, or return the principal's existing one of that id.
+
+        Raises Conflict where the id is another person's or belongs to a deleted conversation.
+        """
         ...
 
     async def add_tree(self, principal: Principal, conversation: Conversation, messages: Sequence[Message]) -> bool:
-        """Add a conversation with its messages, each after its parent; False where it exists already.
+        """Add a conversation with its messages, each after its parent; return False if the conversation exists.
 
         A deleted one is replaced. Raises Conflict where an id is another's, NotFound for a missing parent.
         """
         ...
 
     async def get_conversation(self, principal: Principal, id: str) -> Conversation:
-        """Raises NotFound."""
+        """Return a conversation. Raises NotFound."""
         ...
 
     async def get_tree(self, principal: Principal, id: str) -> tuple[Conversation, list[Message]]:
-        """A conversation and all its messages, oldest first. Raises NotFound."""
+        """Return a conversation and all its messages, oldest first. Raises NotFound."""
         ...
 
     async def list_conversations(
@@ -81,50 +84,50 @@ class ConversationStore(Protocol):
         tag: str | None = None,
         before: ConversationCursor | None = None,
     ) -> ConversationPage:
-        """Latest change first, pinned ones apart; with `archived` only those, pinned or not.
+        """List conversations, latest change first, pinned ones apart; with `archived` only those, pinned or not.
 
         `before` is the `next` of the previous page.
         """
         ...
 
     async def list_conversation_ids(self, principal: Principal) -> list[str]:
-        """The ids of all conversations, oldest first."""
+        """List the ids of all conversations, oldest first."""
         ...
 
     async def count_conversations(self, principal: Principal) -> int:
-        """The number of conversations, archived ones included."""
+        """Count the conversations, archived ones included."""
         ...
 
     async def count_tags(self, principal: Principal, *, archived: bool = False) -> dict[str, int]:
-        """Each tag with the number of conversations that have it."""
+        """Count the conversations with each tag, by tag."""
         ...
 
     async def search_messages(self, principal: Principal, words: str, limit: int) -> list[Hit]:
-        """Messages that contain every word, or a word beginning with it, best first."""
+        """Find messages that contain every word, or a word beginning with it, best first."""
         ...
 
     async def edit_conversation(self, principal: Principal, id: str, edit: ConversationEdit) -> Conversation:
-        """Raises NotFound for the conversation, or for a leaf that is not in it."""
+        """Edit a conversation. Raises NotFound for the conversation, or for a leaf that is not in it."""
         ...
 
     async def is_untitled(self, principal: Principal, id: str) -> bool:
-        """True where the conversation exists and the person has given it no title."""
+        """Return True if the conversation exists and the person has given it no title."""
         ...
 
     async def set_generated_title(self, principal: Principal, id: str, title: str) -> bool:
-        """Set the title unless the person gave one or the conversation is gone; whether it was set."""
+        """Set the title unless the person gave one or the conversation is gone; return whether it was set."""
         ...
 
     async def delete_message(self, principal: Principal, id: str, message: str) -> Conversation:
         """Erase a message with everything below it.
 
-        Where the shown branch goes with it, the newest one beside it is shown, or else its parent. Raises NotFound,
+        If the shown branch goes with it, the newest branch beside it is shown, or else its parent. Raises NotFound,
         and Conflict while a run is at work in the conversation.
         """
         ...
 
     async def delete_conversation(self, principal: Principal, id: str, *, forever: bool = False) -> None:
-        """Hide it until it is restored or erased; `forever` rules out restoring, also for one deleted before.
+        """Hide a conversation until it is restored or erased; `forever` rules out restoring, even if deleted before.
 
         Raises NotFound, and Conflict while a run is at work in it.
         """
@@ -138,19 +141,19 @@ class ConversationStore(Protocol):
         ...
 
     async def restore_conversation(self, principal: Principal, id: str, since: int) -> Conversation:
-        """Restore what was deleted in millisecond `since` or later; no change to one that is not deleted.
+        """Restore a conversation deleted in millisecond `since` or later; leave one that is not deleted as it is.
 
         Raises NotFound.
         """
         ...
 
     async def restore_deletion(self, principal: Principal, moment: int, since: int) -> int:
-        """Restore what `delete_all_conversations` deleted at `moment`, if that is `since` or later; how many.
+        """Restore what `delete_all_conversations` deleted at `moment`, if that is `since` or later; return the number.
 
-        Raises NotFound where there were none.
+        Raises NotFound where there is nothing to restore.
         """
         ...
 
     async def erase_deleted(self, before: int) -> None:
-        """Erase what was deleted for ever or before that millisecond: messages, runs, logs, shares."""
+        """Erase conversations deleted forever, or before millisecond `before`, with messages, runs, logs and shares."""
         ...

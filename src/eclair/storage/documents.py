@@ -38,39 +38,44 @@ class DocumentState:
 
 @dataclass(frozen=True, slots=True)
 class StoredPage:
-    """A page and the offset of its first character in the whole text."""
+    """A page and the offset of its first character in the full text."""
 
     start: int
     page: Page
 
 
 class DocumentStore(Protocol):
+    """Documents by the SHA-256 of their bytes. They have no owner: the files of several people can share one.
+
+    A caller has the hash from a file or a search of the principal, or from background work.
+    """
+
     async def get_state(self, sha256: str) -> DocumentState:
-        """Raises NotFound."""
+        """Return the state of a document. Raises NotFound."""
         ...
 
     async def list_unfinished(self) -> list[DocumentState]:
-        """Documents that are queued or being read, in the order they came."""
+        """List documents that are queued or being read, oldest first."""
         ...
 
     async def list_outdated(self, reader: int) -> list[str]:
-        """The SHA-256 of documents that an older reader read or failed to read."""
+        """List the SHA-256 of documents that an older version of the reader read or failed to read."""
         ...
 
     async def requeue(self, sha256: str, reader: int) -> DocumentState:
-        """Forget what was read and queue it again. Raises NotFound."""
+        """Discard what was read of a document and queue it again. Raises NotFound."""
         ...
 
     async def mark_reading(self, sha256: str, pages: int | None) -> None:
-        """Note that reading has begun. Raises NotFound once its last file is gone, as do the methods below."""
+        """Record that reading has begun. Raises NotFound once its last file is gone, as do the methods below."""
         ...
 
     async def mark_failed(self, sha256: str, fault: Fault) -> None:
-        """Note that it cannot be read further; the pages already read stay."""
+        """Record that the document cannot be read further; the pages already read stay."""
         ...
 
     async def add_remark(self, sha256: str, remark: str) -> None:
-        """Add a sentence unless it is there."""
+        """Add a remark unless the document has it already."""
         ...
 
     async def add_pages(
@@ -84,17 +89,17 @@ class DocumentStore(Protocol):
         ...
 
     async def list_pages(self, sha256: str, first: int = 1, last: int | None = None) -> list[StoredPage]:
-        """Pages `first` to `last`, or to the end."""
+        """List pages `first` to `last`, or to the end."""
         ...
 
     async def list_pages_at(self, sha256: str, start: int, end: int) -> list[StoredPage]:
-        """The pages that hold characters `start` to `end` of the whole text."""
+        """List the pages that hold characters `start` to `end` of the full text."""
         ...
 
     async def read_text(self, sha256: str, start: int, end: int) -> str:
-        """Characters `start` to `end` of the whole text, as far as it was read."""
+        """Return characters `start` to `end` of the full text, as far as it was read."""
         ...
 
     async def erase_orphans(self) -> None:
-        """Erase documents without a file, which an interrupted deletion left."""
+        """Erase documents without a file, which an interrupted deletion leaves behind."""
         ...

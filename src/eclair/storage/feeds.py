@@ -68,53 +68,59 @@ class EntryHit:
 
 class FeedStore(Protocol):
     async def add_feeds(self, principal: Principal, feeds: Sequence[StoredFeed]) -> list[StoredFeed]:
-        """Add feeds whose address the principal does not have yet; the added ones."""
+        """Add feeds whose address the principal does not have yet; return those."""
         ...
 
     async def get_feed(self, principal: Principal, id: str) -> StoredFeed:
-        """Raises NotFound."""
+        """Return a feed. Raises NotFound."""
         ...
 
     async def list_feeds(self, principal: Principal) -> list[FeedSummary]:
-        """By title."""
+        """List feeds by title, ignoring case."""
         ...
 
     async def set_active(self, principal: Principal, id: str, now: int, *, active: bool) -> StoredFeed:
-        """Start or stop fetching it. Raises NotFound."""
+        """Start or stop fetching and searching a feed; it is due `now`. Raises NotFound."""
         ...
 
     async def delete_feed(self, principal: Principal, id: str) -> None:
-        """Erase it with its entries. Raises NotFound."""
+        """Erase a feed with its entries. Raises NotFound."""
         ...
 
     async def mark_due(self, principal: Principal, now: int, id: str | None = None) -> list[str]:
-        """Make all active feeds due now, or only that one, even if it was gone; their ids. Raises NotFound."""
+        """Make all active feeds due, or only the one of that id, even if it was gone; return their ids.
+
+        Raises NotFound.
+        """
         ...
 
     async def claim_due(self, now: int, until: int, busy: Collection[str] = ()) -> StoredFeed | None:
-        """Claim the feed that has been due longest, whoever owns it, except on hosts that are `busy`."""
+        """Claim until `until` the feed that has been due longest, whoever owns it, except on hosts that are `busy`.
+
+        Returns None where none is due or all are claimed.
+        """
         ...
 
     async def get_next_due(self) -> int | None:
-        """The millisecond at which the next unclaimed feed is due."""
+        """Return the millisecond at which the next feed can be claimed, None without active feeds."""
         ...
 
     async def save_fetch(self, feed: StoredFeed, entries: Sequence[FeedEntry], now: int, max_entries: int) -> int:
-        """Save a claimed feed with what it brought and keep its newest `max_entries`; return how many were new.
+        """Save a claimed feed and its fetched entries; keep its newest `max_entries`, and return how many were new.
 
-        Nothing is kept of a feed that was deleted meanwhile. Where its address changed to one that the owner has
-        already, it keeps the old one.
+        Nothing is stored for a feed that was deleted meanwhile. If its address changed to one that the owner has
+        already, it keeps the old one. Whether it is active stays as its owner set it.
         """
         ...
 
     async def erase_entries(self, before: int) -> int:
-        """Erase entries older than that millisecond; how many."""
+        """Erase everyone's entries older than millisecond `before`; return the number."""
         ...
 
     async def search_entries(
         self, principal: Principal, query: str, limit: int, *, min_share: float = 0.0, since: int | None = None
     ) -> list[EntryHit]:
-        """Entries of active feeds from `since` on that have at least `min_share` of the query's weight.
+        """Find entries of active feeds, from `since` on, that have at least `min_share` of the query's weight.
 
         Best share first, and the newest first among equals.
         """
@@ -123,9 +129,9 @@ class FeedStore(Protocol):
     async def list_newest_entries(
         self, principal: Principal, limit: int, language: str | None, since: int
     ) -> list[EntryHit]:
-        """The newest entries from `since` on, in one language if given; their share is 1."""
+        """List the newest entries of active feeds from `since` on, in one language if given; their share is 1."""
         ...
 
     async def find_entry(self, principal: Principal, url: str) -> EntryHit | None:
-        """The latest entry with that page address."""
+        """Return the latest entry with that page address, or None."""
         ...

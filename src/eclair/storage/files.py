@@ -47,7 +47,7 @@ class FilePage:
 
 class FileStore(Protocol):
     async def add_file(self, principal: Principal, file: StoredFile, reader: int) -> DocumentState:
-        """Add a file. Its document is queued for that version of the reader unless it is known already.
+        """Add a file, and queue its document for that version of the reader unless it is known already.
 
         Raises NotFound for a library that is not the principal's, Conflict where the id, or the path in the library, is
         taken.
@@ -57,25 +57,28 @@ class FileStore(Protocol):
     async def replace_file(
         self, principal: Principal, id: str, file: StoredFile, reader: int
     ) -> tuple[DocumentState, str | None]:
-        """Add a file and delete the one of that id, as `add_file` and `delete_file` do, in one transaction."""
+        """Add a file and delete the one of that id in one transaction, as `add_file` and `delete_file` do."""
         ...
 
     async def get_file(self, principal: Principal, id: str) -> FileState:
-        """Raises NotFound."""
+        """Return a file and the state of its document. Raises NotFound."""
         ...
 
     async def get_name(self, sha256: str) -> str:
-        """The name of the first file with these bytes, whoever owns it. Raises NotFound."""
+        """Return the name of the file with these bytes and the lowest id, whoever owns it. Raises NotFound."""
         ...
 
     async def list_files(
         self, principal: Principal, limit: int, *, library: str | None = None, before: str | None = None
     ) -> FilePage:
-        """Files of a library, or all, newest first. `before` is the `next` of the previous page."""
+        """List the files of a library, or all, newest first. `before` is the `next` of the previous page.
+
+        Raises NotFound for the library.
+        """
         ...
 
     async def list_watched_files(self, principal: Principal, library: str) -> list[StoredFile]:
-        """The files of a library that have a path."""
+        """List the files of a library that have a path. Raises NotFound."""
         ...
 
     async def edit_file(
@@ -87,13 +90,16 @@ class FileStore(Protocol):
         library: str | None = None,
         mtime_ns: int | None = None,
     ) -> FileState:
-        """Change what is not None. Raises NotFound for file or library, Conflict where the path is taken there."""
+        """Change the fields that are not None.
+
+        Raises NotFound for file or library, Conflict where the path is taken in the library.
+        """
         ...
 
     async def delete_file(self, principal: Principal, id: str) -> str | None:
-        """Erase it; with the last file of a document go its text, index and vectors.
+        """Erase a file; the text, index and vectors of a document go with its last file.
 
-        Returns the name of the blob to delete where no file has it any more. Raises NotFound.
+        Returns the name of the blob to delete if no file has it any more. Raises NotFound.
         """
         ...
 
@@ -105,9 +111,9 @@ class FileStore(Protocol):
         ...
 
     async def list_attached_files(self, principal: Principal, conversation: str) -> dict[str, list[StoredFile]]:
-        """The files of each message of a conversation that has some, in the order they were attached."""
+        """List the files of each message of a conversation that has some, in the order they were attached."""
         ...
 
     async def list_unattached_files(self, before: int) -> list[StoredFile]:
-        """Files in no library and on no message that were added before that millisecond, whoever owns them."""
+        """List everyone's files in no library and on no message that were created before millisecond `before`."""
         ...

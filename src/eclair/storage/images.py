@@ -20,31 +20,31 @@ class ImagePage:
 
 class ImageStore(Protocol):
     async def add_image(self, principal: Principal, picture: GeneratedImage, message: str | None = None) -> None:
-        """Add one, with the message that it is part of and goes with.
+        """Add an image, with the message that it is part of and is deleted with.
 
-        Raises NotFound where the principal has no such conversation, or that has no such message.
+        Raises NotFound where the principal has no such conversation, or the conversation no such message.
         """
         ...
 
     async def get_image(self, principal: Principal, id: str) -> GeneratedImage:
-        """Raises NotFound where there is none, or its conversation is deleted."""
+        """Return an image. Raises NotFound, also while its conversation is deleted."""
         ...
 
     async def list_images(
         self, principal: Principal, limit: int, *, words: str = "", before: str | None = None
     ) -> ImagePage:
-        """Newest first; only those whose prompt has each of `words`, or a word beginning with it.
+        """List images, newest first, whose prompt has each of `words`, or a word beginning with it.
 
         `before` is the `next` of the previous page.
         """
         ...
 
     async def delete_image(self, principal: Principal, id: str) -> None:
-        """Raises NotFound."""
+        """Delete an image. Raises NotFound."""
         ...
 
     async def list_orphaned_blobs(self) -> list[str]:
-        """Names of blobs that no image has any more and that are still to be deleted."""
+        """List the names of blobs that no image has any more and that are still to be deleted."""
         ...
 
     async def forget_blobs(self, blobs: Sequence[str]) -> None:
@@ -52,5 +52,5 @@ class ImageStore(Protocol):
         ...
 
     async def list_blobs(self) -> set[str]:
-        """Names of all blobs that images have."""
+        """Return the names of all blobs of everyone's images, thumbnails included."""
         ...

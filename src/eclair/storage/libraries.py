@@ -38,25 +38,28 @@ class LibrarySummary:
 
 class LibraryStore(Protocol):
     async def add_library(self, principal: Principal, library: Library) -> None:
-        """Raises Conflict where the principal has one of that name, or the id is taken."""
+        """Add a library. Raises Conflict where the principal has one of that name, or the id is taken."""
         ...
 
     async def get_library(self, principal: Principal, id: str) -> Library:
-        """Raises NotFound."""
+        """Return a library. Raises NotFound."""
         ...
 
     async def get_library_by_name(self, principal: Principal, name: str) -> Library:
-        """Raises NotFound."""
+        """Return the library of that name. Raises NotFound."""
         ...
 
     async def list_libraries(self, principal: Principal) -> list[LibrarySummary]:
-        """By name."""
+        """List libraries by name."""
         ...
 
     async def rename_library(self, principal: Principal, id: str, name: str) -> Library:
-        """Raises NotFound, and Conflict where the name is taken."""
+        """Rename a library. Raises NotFound, and Conflict where the principal has another one of that name."""
         ...
 
     async def delete_library(self, principal: Principal, id: str) -> list[str]:
-        """Delete it with its files, as `FileStore.delete_file` does; the blobs to delete. Raises NotFound."""
+        """Delete a library with its files, as `FileStore.delete_file` does; return the blobs to delete.
+
+        Raises NotFound.
+        """
         ...

@@ -22,5 +22,5 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
 
 
 def inspect_database(folder: Path) -> DatabaseReport | None:
-    """Format and faults of the database; None where there is none yet. Changes nothing. Raises StoreError."""
+    """Report format and faults of the database, None where there is none yet. Changes nothing. Raises StoreError."""
     return sqlite.inspect_database(folder)

@@ -12,9 +12,9 @@ class ProcessStore(Protocol):
         ...
 
     def is_alive(self, process: str) -> bool:
-        """True while that process holds its lease."""
+        """Return True while that process holds its lease."""
         ...
 
     async def get_foreign_version(self) -> int:
-        """A number that changes when another process writes, and only then."""
+        """Return a number that changes when another process writes, and only then."""
         ...

@@ -32,7 +32,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewTurn:
-    """Everything that one turn adds: question, pending answer, run, and the first chunk of the run's log.
+    """All that one turn adds: question, pending answer, run, and the first chunk of the run's log.
 
     `question` is None when an older one is answered again. `title` names a conversation that has no title yet;
     `begins` is a conversation to create with the turn unless it exists.
@@ -48,8 +48,15 @@ class NewTurn:
 
 
 class RunStore(Protocol):
+    """Runs and their logs.
+
+    Methods without a Principal serve the process that writes or follows a run. It has the run from `open_turn` or
+    `get_run`, which check the principal, or from `list_running`, which is for background work on everyone's runs; so
+    an id that comes from outside passes `get_run` first.
+    """
+
     async def open_turn(self, turn: NewTurn) -> RunRecord:
-        """Add a turn. If the question's id exists in the conversation, nothing is added; its run is returned.
+        """Add a turn, or return the existing run if the conversation has a question of that id.
 
         Raises Conflict while another run is at work or where an id is another's, NotFound for a missing conversation
         or parent.
@@ -57,21 +64,21 @@ class RunStore(Protocol):
         ...
 
     async def append_events(self, chunks: Sequence[EventChunk]) -> None:
-        """Append to run logs; chunks of runs that were deleted meanwhile are dropped."""
+        """Append to the logs of any runs; chunks of runs that were deleted meanwhile are dropped."""
         ...
 
     async def finish_run(self, run: RunRecord, message: Message, rest: EventChunk | None) -> None:
-        """Store the rest of the log, the status, the folded message, and its usage. No-op on a finished run."""
+        """Store the rest of the log, the status, the folded message and its usage; leave a finished run as it is."""
         ...
 
     async def get_run(self, principal: Principal, id: str) -> RunRecord:
-        """Raises NotFound."""
+        """Return a run. Raises NotFound."""
         ...
 
     async def list_events(self, run: str, after: int) -> list[EventChunk]:
-        """The log from the chunk on that contains event `after + 1`."""
+        """List the chunks of a run's log from the one that contains event `after + 1`."""
         ...
 
     async def list_running(self, conversation: str | None = None) -> list[RunRecord]:
-        """Runs that are not finished: at work here, in another process, or left behind by a dead one."""
+        """List everyone's unfinished runs: at work here, in another process, or left behind by a dead one."""
         ...

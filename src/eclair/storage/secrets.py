@@ -46,7 +46,7 @@ class Vault:
         return nonce + AESGCM(self._secret()).encrypt(nonce, text.encode(), place.encode())
 
     def decrypt(self, encrypted: bytes, place: str) -> str:
-        """Raises SettingsError where the secret is missing or not the one it was encrypted with."""
+        """Decrypt a text. Raises SettingsError if the secret is missing or not the one it was encrypted with."""
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 

@@ -25,26 +25,31 @@ class StoredServer:
 
 
 class ServerStore(Protocol):
+    """Added servers. They belong to the installation, not to a person, so no method takes a Principal.
+
+    Everyone sees the same servers; who may change them is for the caller to decide.
+    """
+
     async def list_servers(self) -> list[StoredServer]:
-        """Oldest first."""
+        """List added servers, oldest first."""
         ...
 
     async def add_server(self, server: StoredServer) -> None:
-        """Raises Conflict where its name is taken."""
+        """Add a server. Raises Conflict where its name is taken."""
         ...
 
     async def edit_server(self, name: str, edit: Callable[[StoredServer], StoredServer]) -> StoredServer:
-        """Replace it with what `edit` makes of it. Raises NotFound, and what `edit` raises."""
+        """Replace a server with the one that `edit` returns for it. Raises NotFound, and any error of `edit`."""
         ...
 
     async def delete_server(self, name: str) -> None:
-        """Delete it with its probe. Raises NotFound."""
+        """Delete a server with its probe. Raises NotFound."""
         ...
 
     async def list_probes(self) -> dict[str, str]:
-        """The result of each server's last probe as JSON, by server name."""
+        """Return the result of each server's last probe as JSON, by server name."""
         ...
 
     async def save_probe(self, name: str, body: str) -> None:
-        """Replace the probe of a server; `body` is JSON."""
+        """Save a server's last probe as JSON; the server need not be an added one."""
         ...

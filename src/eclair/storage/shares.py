@@ -26,13 +26,13 @@ class ShareStore(Protocol):
         ...
 
     async def get_share(self, id: str) -> tuple[Share, str]:
-        """A snapshot and its body. Raises NotFound, also once its conversation was deleted."""
+        """Return a snapshot and its body, whoever asks. Raises NotFound, also once its conversation was deleted."""
         ...
 
     async def list_shares(self, principal: Principal) -> list[Share]:
-        """Newest first, expired ones included, but none of a deleted conversation."""
+        """List snapshots, newest first, expired ones included, but none of a deleted conversation."""
         ...
 
     async def delete_share(self, principal: Principal, id: str) -> None:
-        """Raises NotFound."""
+        """Delete a snapshot. Raises NotFound."""
         ...

@@ -34,15 +34,15 @@ class UsageTotal:
 
 class UsageStore(Protocol):
     async def add_usage(self, principal: Principal, model: str, usage: Usage, *, answers: int = 1) -> None:
-        """Count what is recorded nowhere else; `RunStore.finish_run` counts its answer itself."""
+        """Add usage that is recorded nowhere else; `RunStore.finish_run` counts its answer itself."""
         ...
 
     async def sum_usage(
         self, principal: Principal, first: date | None = None, last: date | None = None, by: UsageGrouping | None = None
     ) -> list[UsageTotal]:
-        """Totals from day `first` to day `last`, in groups ordered by name; empty where nothing was used."""
+        """Sum usage from day `first` to day `last`, in groups ordered by name; empty where nothing was used."""
         ...
 
     async def get_model_speeds(self) -> dict[str, float]:
-        """Mean words per second of each model over the latest answers, whoever asked."""
+        """Return the mean words per second of each model over everyone's latest answers."""
         ...

@@ -10,12 +10,12 @@ from eclair.schema.web import WebPage
 
 class WebStore(Protocol):
     async def add_page(self, principal: Principal, id: str, conversation: str, page: WebPage) -> None:
-        """Keep a page for a conversation; an `id` stands for one content and is kept once.
+        """Add a page to a conversation; an `id` stands for one content and is stored once.
 
         Raises NotFound where the principal has no such conversation.
         """
         ...
 
     async def get_page(self, principal: Principal, id: str) -> WebPage:
-        """Raises NotFound where there is none, or its conversation is deleted."""
+        """Return a page. Raises NotFound, also while its conversation is deleted."""
         ...

@@ -222,7 +222,7 @@ class SQLiteConversationStore(SQLiteStore):
 
 
 def find(db: apsw.Connection, principal: Principal, id: str) -> Conversation:
-    """Raises NotFound."""
+    """Return a conversation of the principal. Raises NotFound."""
     row = first_row(
         db, f"SELECT {_COLUMNS} FROM conversation WHERE id = ? AND owner = ? AND deleted IS NULL", (id, principal.id)
     )
@@ -232,7 +232,7 @@ def find(db: apsw.Connection, principal: Principal, id: str) -> Conversation:
 
 
 def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) -> Conversation:
-    """The stored conversation of that id, or `new` itself once it is added. Raises Conflict."""
+    """Return the stored conversation of that id, or `new` itself once it is added. Raises Conflict."""
     row = first_row(db, f"SELECT deleted, {_COLUMNS} FROM conversation WHERE id = ?", (new.id,))
     if row is None:
         db.execute(
@@ -304,7 +304,7 @@ def _conversation(row: tuple[Any, ...]) -> Conversation:
 
 
 def _free_moment(db: apsw.Connection, now: int) -> int:
-    """The first millisecond from `now` on at which nothing else was deleted."""
+    """Return the first millisecond from `now` on at which nothing else was deleted."""
     while first_row(db, "SELECT 1 FROM conversation WHERE deleted = ?", (now,)) is not None:
         now += 1
     return now

@@ -26,7 +26,7 @@ MAX_NUMBER = (1 << NUMBER_BITS) - 1
 
 
 def document_state(row: Sequence[Any]) -> DocumentState:
-    """The state in a row of DOCUMENT_COLUMNS."""
+    """Return the state in a row of DOCUMENT_COLUMNS."""
     sha256, state, reader, pages, pages_read, characters, chunks, embedder, embedded, fault, remarks = row
     return DocumentState(
         sha256=sha256,
@@ -44,7 +44,7 @@ def document_state(row: Sequence[Any]) -> DocumentState:
 
 
 def find_state(db: apsw.Connection, sha256: str) -> DocumentState:
-    """Raises NotFound."""
+    """Return the state of a document. Raises NotFound."""
     row = first_row(db, f"SELECT {DOCUMENT_COLUMNS} FROM document WHERE sha256 = ?", (sha256,))
     if row is None:
         raise _missing(sha256)
@@ -57,7 +57,7 @@ def find_number(db: apsw.Connection, sha256: str) -> int | None:
 
 
 def require_number(db: apsw.Connection, sha256: str) -> int:
-    """Raises NotFound."""
+    """Return the number of a document's row. Raises NotFound."""
     number = find_number(db, sha256)
     if number is None:
         raise _missing(sha256)
@@ -65,13 +65,13 @@ def require_number(db: apsw.Connection, sha256: str) -> int:
 
 
 def queue_document(db: apsw.Connection, sha256: str, reader: int) -> int:
-    """Add a document to be read; its number."""
+    """Add a document to be read; return its number."""
     db.execute("INSERT INTO document (sha256, state, reader) VALUES (?, 'queued', ?)", (sha256, reader))
     return db.last_insert_rowid()
 
 
 def release_document(db: apsw.Connection, sha256: str) -> str | None:
-    """Mark the document for erasure if no file has it any more, by clearing its hash; that hash if so."""
+    """Mark a document that no file has any more for erasure, by clearing its hash; return that hash, or None."""
     db.execute(
         "UPDATE document SET sha256 = NULL WHERE sha256 = ?"
         " AND NOT EXISTS (SELECT 1 FROM file WHERE file.document = document.number)",
@@ -81,7 +81,7 @@ def release_document(db: apsw.Connection, sha256: str) -> str | None:
 
 
 def id_range(number: int, low: int = 0, high: int | None = None) -> tuple[int, int]:
-    """First and last id of what a document has from its own number `low` to `high`, or to the end."""
+    """Return the first and last id of a document's rows numbered from `low` to `high`, or to the end."""
     base = number << NUMBER_BITS
     return base + low, base + (MAX_NUMBER if high is None else high)
 

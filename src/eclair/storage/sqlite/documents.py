@@ -177,7 +177,7 @@ class SQLiteDocumentStore(SQLiteStore):
 
     @write
     def _erase_some(self, db: apsw.Connection, number: int, limit: int) -> bool:
-        """Erase up to `limit` rows of a document, and at last the document itself; whether it is gone."""
+        """Erase up to `limit` rows of a document, and at last the document itself; return whether it is gone."""
         for table in ("piece", "vector", "page"):
             db.execute(
                 f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE id BETWEEN ? AND ? LIMIT ?)",

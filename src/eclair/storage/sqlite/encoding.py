@@ -33,7 +33,7 @@ def unpacked_blocks(data: bytes) -> tuple[Block, ...]:
 
 
 def packed_pages(pages: Iterable[Page]) -> bytes:
-    """Text and blocks of the pages of a web page, without the boxes of words."""
+    """Pack text and blocks of the pages of a web page, without the boxes of words."""
     rows = [
         (page.number, page.text, page.label, [(b.kind, b.start, b.end, b.level, b.ref) for b in page.blocks])
         for page in pages

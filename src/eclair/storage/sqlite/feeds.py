@@ -79,7 +79,7 @@ class SQLiteFeedStore(SQLiteStore):
 
     @write
     def _delete_some(self, db: apsw.Connection, principal: Principal, id: str, limit: int) -> bool:
-        """Erase some of its entries, or the feed itself once it has none; whether the feed is gone."""
+        """Erase some of a feed's entries, or the feed itself once it has none; return whether it is gone."""
         _find(db, principal, id)
         db.execute("UPDATE feed SET active = 0 WHERE id = ?", (id,))
         db.execute("DELETE FROM entry WHERE number IN (SELECT number FROM entry WHERE feed = ? LIMIT ?)", (id, limit))
@@ -142,7 +142,7 @@ class SQLiteFeedStore(SQLiteStore):
 
     @write
     def _put_entries(self, db: apsw.Connection, feed: str, entries: Sequence[tuple[FeedEntry, str]], now: int) -> int:
-        """Add or update entries, each with the folded forms of its words; how many were new."""
+        """Add or update entries, each with the folded forms of its words; return how many were new."""
         if first_row(db, "SELECT 1 FROM feed WHERE id = ?", (feed,)) is None:
             return 0
         before = _count_entries(db, feed)
@@ -222,7 +222,7 @@ def _with_forms(entries: Sequence[FeedEntry]) -> list[tuple[FeedEntry, str]]:
 
 
 def _put_entry(db: apsw.Connection, feed: str, entry: FeedEntry, folded: str, now: int) -> None:
-    """Add it, or update it where its words changed; the moment it was first seen stays."""
+    """Add an entry, or update it where its words changed; the moment it was first seen stays."""
     db.execute(
         "INSERT INTO entry (feed, key, url, title, summary, text, forms, author, language, published, at)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, coalesce(?10, ?11))"
@@ -284,7 +284,7 @@ def _weight(entries: int, count: int) -> float:
 
 
 def _share_in_title(title: str, weights: dict[SearchTerm, float]) -> float:
-    """The part of the words' weight that stands in the title."""
+    """Return the part of the words' weight that stands in the title."""
     has = extract_terms(title)
     there = (
         weight

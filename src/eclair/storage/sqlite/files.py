@@ -165,7 +165,7 @@ class SQLiteFileStore(SQLiteStore):
 
 
 def attach_files(db: apsw.Connection, principal: Principal, message: str, files: Sequence[str]) -> None:
-    """Raises NotFound."""
+    """Attach files to a message. Raises NotFound for a message or file that is not the principal's."""
     theirs = "SELECT 1 FROM message JOIN conversation ON conversation.id = message.conversation"
     if (
         first_row(db, f"{theirs} WHERE message.id = ? AND owner = ? AND deleted IS NULL", (message, principal.id))
@@ -205,7 +205,7 @@ def _add(db: apsw.Connection, principal: Principal, file: StoredFile, reader: in
 
 
 def _delete(db: apsw.Connection, principal: Principal, id: str) -> str | None:
-    """Delete a file; the hash of its document if that is to be erased with it."""
+    """Delete a file; return the hash of its document if that is to be erased with it."""
     sha256 = _find(db, principal, id).file.sha256
     db.execute("DELETE FROM file WHERE id = ?", (id,))
     return release_document(db, sha256)

@@ -37,5 +37,5 @@ class Lease:
 
 
 def is_held(folder: Path, name: str) -> bool:
-    """True while the process of that name lives."""
+    """Return True while the process of that name lives."""
     return is_locked(folder / f"{name}.lease")

@@ -98,7 +98,7 @@ class SQLiteLibraryStore(SQLiteStore):
 
     @write
     def _delete_some_files(self, db: apsw.Connection, principal: Principal, id: str) -> list[str]:
-        """Delete up to MAX_FILES_PER_DELETION files; the blobs to delete."""
+        """Delete up to MAX_FILES_PER_DELETION files; return the blobs to delete."""
         find(db, principal, id)
         files = list(
             db.execute(
@@ -112,7 +112,7 @@ class SQLiteLibraryStore(SQLiteStore):
 
 
 def find(db: apsw.Connection, principal: Principal, id: str) -> Library:
-    """Raises NotFound."""
+    """Return a library of the principal. Raises NotFound."""
     row = first_row(db, f"SELECT {_COLUMNS} FROM library WHERE id = ? AND owner = ?", (id, principal.id))
     if row is None:
         raise NotFound(f"There is no library {id!r}.")

@@ -26,7 +26,7 @@ def _message() -> TypeAdapter[Message]:
 
 
 def insert_message(db: apsw.Connection, message: Message) -> None:
-    """Raises Conflict where its id is taken, NotFound where its parent is not in the conversation."""
+    """Insert a message. Raises Conflict where its id is taken, NotFound for a parent outside the conversation."""
     if first_row(db, "SELECT 1 FROM message WHERE id = ?", (message.id,)) is not None:
         raise Conflict(f"The id {message.id!r} is taken; leave it out to be given one.")
     if message.parent is not None:
@@ -42,7 +42,7 @@ def update_message(db: apsw.Connection, message: Message) -> None:
 
 
 def list_messages(db: apsw.Connection, conversation: str) -> list[Message]:
-    """Oldest first."""
+    """List the messages of a conversation, oldest first."""
     rows = db.execute("SELECT body FROM message WHERE conversation = ? ORDER BY number", (conversation,))
     return [_message().validate_json(body) for (body,) in rows]
 
@@ -54,7 +54,7 @@ def require_message(db: apsw.Connection, conversation: str, message: str) -> Non
 
 
 def find_newest_leaf(db: apsw.Connection, conversation: str, parent: str | None) -> str | None:
-    """The end of the newest branch under `parent`, which may be `parent` itself."""
+    """Return the end of the newest branch under `parent`, which may be `parent` itself."""
     leaf = parent
     while True:
         below = first_row(
@@ -68,7 +68,7 @@ def find_newest_leaf(db: apsw.Connection, conversation: str, parent: str | None)
 
 
 def full_text_query(words: str) -> str:
-    """An FTS5 query for texts with every word, or a word beginning with it; empty where there is no word."""
+    """Return an FTS5 query for texts with every word, or a word beginning with it; empty without words."""
     found = _WORD.findall(unicodedata.normalize("NFC", words))[:MAX_QUERY_WORDS]
     return " ".join(f'"{word}"*' for word in found)
 

@@ -74,7 +74,7 @@ def open_sqlite(folder: Path, clock: Clock) -> Storage:
 
 
 def read_added_servers(folder: Path) -> list[StoredServer]:
-    """The added servers, without creating, locking or migrating anything. Raises StoreError."""
+    """Read the added servers without creating, locking or migrating anything. Raises StoreError."""
     path = folder / DATABASE_FILE
     if not path.exists():
         return []
@@ -84,7 +84,7 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
 
 
 def inspect_database(folder: Path) -> DatabaseReport | None:
-    """Format and faults of the database; None where there is none yet. Changes nothing. Raises StoreError."""
+    """Report format and faults of the database, None where there is none yet. Changes nothing. Raises StoreError."""
     path = folder / DATABASE_FILE
     if not path.exists():
         return None

@@ -27,7 +27,7 @@ class SQLiteStore:
         self._clock = clock
 
     def now(self) -> int:
-        """The time in milliseconds since 1970 (UTC)."""
+        """Return the time in milliseconds since 1970 (UTC)."""
         return int(self._clock() * 1000)
 
     async def empty_log(self) -> None:
@@ -60,7 +60,7 @@ def write(
 
 
 def first_row(db: apsw.Connection, statement: str, values: tuple[Any, ...]) -> Any:
-    """The first row, or None where there is none."""
+    """Return the first row, or None."""
     return next(iter(db.execute(statement, values)), None)
 
 

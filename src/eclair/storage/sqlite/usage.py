@@ -102,7 +102,7 @@ def _add(db: apsw.Connection, principal: Principal, model: str, usage: Usage, no
 
 
 def _total(name: str, rows: Sequence[tuple[Any, ...]]) -> UsageTotal:
-    """The total of one group, which has a row for each currency."""
+    """Return the total of one group, which has a row for each currency."""
     total = {column: sum(int(row[at]) for row in rows) for at, column in enumerate(_SUMMED, start=2)}
     return UsageTotal(
         name=name,
@@ -120,5 +120,5 @@ def _total(name: str, rows: Sequence[tuple[Any, ...]]) -> UsageTotal:
 
 
 def _day(now: int) -> date:
-    """The local day of a moment in milliseconds."""
+    """Return the local day of a moment in milliseconds."""
     return datetime.fromtimestamp(now / 1000).date()

@@ -41,7 +41,7 @@ class VectorIndex:
         return len(self._slabs) * SLAB_ROWS
 
     def held(self, key: int) -> int:
-        """The number of chunks of a document that are loaded."""
+        """Return the number of chunks of a document that are loaded."""
         return self._held.get(key, 0)
 
     def add(self, key: int, data: bytes) -> None:
@@ -72,7 +72,7 @@ class VectorIndex:
         self._parts, self._held = {}, {}
 
     def best(self, keys: Iterable[int], vector: Floats, limit: int) -> list[tuple[int, int, float]]:
-        """Key, number and cosine of the nearest chunks of these documents, best first."""
+        """Find the nearest chunks of these documents, as key, number and cosine, best first."""
         spans = _merged(part for key in keys for part in self._parts.get(key, ()))
         if not spans:
             return []
