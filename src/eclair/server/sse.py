@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from typing import Self
 
+from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from eclair.chat.runs import Batch
+from eclair.errors import EclairError
 
 HEARTBEAT_INTERVAL_S = 15.0
 HEARTBEAT = b":\n\n"
@@ -20,6 +24,30 @@ HEADERS = {
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
 }
+
+
+class StreamFault(BaseModel):
+    """An error that ended a stream."""
+
+    code: str
+    message: str
+    param: str | None
+
+    @classmethod
+    def from_error(cls, error: EclairError) -> Self:
+        return cls(code=error.code, message=error.message, param=error.param)
+
+
+class StreamError(BaseModel):
+    """The last frame of a stream that failed."""
+
+    error: StreamFault
+
+
+def encode_frame(data: object, event: str | None = None) -> bytes:
+    """Encode a model or dataclass as a server-sent event, with a name if it has one."""
+    name = b"" if event is None else b"event: %b\n" % event.encode()
+    return b"%bdata: %b\n\n" % (name, to_json(data))
 
 
 class EventStream(Response):

@@ -163,6 +163,8 @@ def reduce_document(document: dict[str, Any]) -> dict[str, Any]:
         for name in ("operationId", "summary", "description", "tags"):
             operation.pop(name, None)
         operation["responses"] = {code: reply for code, reply in operation["responses"].items() if code < "300"}
+        for frame in _frames(operation["responses"]):
+            frame.pop("type")  # FastAPI calls every stream a string, in addition to the model of its frames
     schemas: dict[str, Any] = document["components"]["schemas"]
     bodies = [operation.get("requestBody") for methods in paths.values() for operation in methods.values()]
     for name in _used(paths, schemas) - _used(bodies, schemas):  # a response has every field, even those with a default
@@ -171,6 +173,14 @@ def reduce_document(document: dict[str, Any]) -> dict[str, Any]:
     used = {name: schemas[name] for name in sorted(_used(paths, schemas))}
     info = document["info"]
     return _drop_titles({"openapi": document["openapi"], "info": info, "paths": paths, "components": {"schemas": used}})
+
+
+def _frames(replies: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the schemas of the frames of server-sent events."""
+    for reply in replies.values():
+        frame = reply.get("content", {}).get("text/event-stream", {}).get("schema", {})
+        if "anyOf" in frame:
+            yield frame
 
 
 def _used(part: Any, schemas: dict[str, Any]) -> set[str]:

@@ -1,7 +1,7 @@
 // Model servers: listing, adding, changing and testing them.
 
 import { Resource } from "./resource.ts";
-import type { Body, Reply } from "./wire.ts";
+import type { Body, Frame, Reply } from "./wire.ts";
 
 export type EngineList = Reply<"/api/engines", "get">;
 
@@ -16,6 +16,9 @@ export type Probe = NonNullable<Engine["probe"]>;
 
 /** The result for one feature; `detail` says in English why the server lacks it. */
 export type Finding = Probe["findings"][number];
+
+/** An event of a test: a finding, then the result or an error. */
+export type ProbeFrame = Frame<"/api/engines/{name}/probe", "post">;
 
 export type Feature = Finding["feature"];
 

@@ -2,7 +2,7 @@
 
 import type { ImageOptions } from "./conversations.ts";
 import { Resource } from "./resource.ts";
-import type { Reply } from "./wire.ts";
+import type { Frame, Reply } from "./wire.ts";
 
 export type ImageModelList = Reply<"/api/pictures/models", "get">;
 
@@ -16,6 +16,9 @@ export type ImagePage = Reply<"/api/pictures", "get">;
 
 /** A generated image that is stored. */
 export type GeneratedImage = ImagePage["pictures"][number];
+
+/** An event of image generation, by its name. */
+export type ImageFrame = Frame<"/api/pictures", "post">;
 
 export class ImageCalls extends Resource {
   models(): Promise<ImageModelList> {

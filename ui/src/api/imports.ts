@@ -1,18 +1,15 @@
 // Imports of conversations from another assistant's export.
 
 import { Resource } from "./resource.ts";
-import type { Reply } from "./wire.ts";
+import type { Frame, Reply } from "./wire.ts";
 
 /** What an uploaded export contains. */
 export type ImportPreview = Reply<"/api/imports", "post", 201>;
 
-/** The last event of an import. */
-export interface ImportResult {
-  readonly conversations: number;
-  readonly messages: number;
-  readonly skipped: number;
-  readonly problems: readonly string[];
-}
+/** An event of an import: progress, then the result or an error. */
+export type ImportFrame = Frame<"/api/imports/{id}", "post">;
+
+export type ImportResult = Extract<ImportFrame, { readonly finished: unknown }>["finished"];
 
 export class ImportCalls extends Resource {
   /** Upload an export for a preview; `progress` is called with the share that was sent. */

@@ -1036,7 +1036,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "text/event-stream": string;
+                        readonly "text/event-stream": components["schemas"]["ImportProgressFrame"] | components["schemas"]["ImportFinishedFrame"] | components["schemas"]["StreamError"];
                     };
                 };
             };
@@ -1524,7 +1524,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "text/event-stream": string;
+                        readonly "text/event-stream": components["schemas"]["FindingFrame"] | components["schemas"]["ProbeFinishedFrame"] | components["schemas"]["StreamError"];
                     };
                 };
             };
@@ -2636,7 +2636,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "text/event-stream": string;
+                        readonly "text/event-stream": components["schemas"]["ImageQueuedFrame"] | components["schemas"]["ImageProgressedFrame"] | components["schemas"]["ImageFinishedFrame"] | components["schemas"]["ImageFaultFrame"];
                     };
                 };
             };
@@ -3317,6 +3317,9 @@ export interface components {
             /** @default  */
             readonly detail: string;
         };
+        readonly FindingFrame: {
+            readonly found: components["schemas"]["Finding"];
+        };
         /** @description The health of an engine; `detail` is a sentence for people. */
         readonly Health: {
             /** @enum {string} */
@@ -3368,6 +3371,27 @@ export interface components {
             readonly source: string | null;
             readonly milliseconds: number | null;
             readonly revised_prompt: string | null;
+        };
+        /** @description An error that ended the work. */
+        readonly ImageFault: {
+            readonly code: string;
+            readonly message: string;
+        };
+        readonly ImageFaultFrame: {
+            /**
+             * @default fault
+             * @constant
+             */
+            readonly event: "fault";
+            readonly data: components["schemas"]["ImageFault"];
+        };
+        readonly ImageFinishedFrame: {
+            /**
+             * @default picture
+             * @constant
+             */
+            readonly event: "picture";
+            readonly data: components["schemas"]["ImageBody"];
         };
         /** @description A page of the gallery; pass `next` as `before` to get the next page. */
         readonly ImageList: {
@@ -3425,6 +3449,38 @@ export interface components {
             readonly styles: readonly components["schemas"]["StyleBody"][];
         };
         /**
+         * @description Image number `index` of a job, counted from 0, is being generated and will have the id `picture`.
+         *
+         *     `done` of `of` steps are done; `preview` counts its previews, None where there are none.
+         */
+        readonly ImageProgressed: {
+            readonly index: number;
+            readonly picture: string;
+            readonly done: number;
+            readonly of: number;
+            readonly preview: number | null;
+        };
+        readonly ImageProgressedFrame: {
+            /**
+             * @default progress
+             * @constant
+             */
+            readonly event: "progress";
+            readonly data: components["schemas"]["ImageProgressed"];
+        };
+        /** @description `before` images are generated first. */
+        readonly ImageQueued: {
+            readonly before: number;
+        };
+        readonly ImageQueuedFrame: {
+            /**
+             * @default waiting
+             * @constant
+             */
+            readonly event: "waiting";
+            readonly data: components["schemas"]["ImageQueued"];
+        };
+        /**
          * @description How images are to be generated; None leaves a choice to the model. Sizes are in pixels.
          *
          *     `count` images are generated, with seeds from `seed` on. `style` is the name of a style, and `negative` names what
@@ -3465,6 +3521,9 @@ export interface components {
             readonly mask?: string | null;
             readonly strength?: number | null;
         };
+        readonly ImportFinishedFrame: {
+            readonly finished: components["schemas"]["ImportResult"];
+        };
         /** @description The content of an export; nothing is stored yet. */
         readonly ImportPreviewBody: {
             readonly id: string;
@@ -3473,6 +3532,18 @@ export interface components {
             readonly conversations: number;
             readonly messages: number;
             readonly titles: readonly string[];
+            readonly problems: readonly string[];
+        };
+        /** @description Conversations `done` of a total. */
+        readonly ImportProgressFrame: {
+            readonly done: number;
+            readonly of: number;
+        };
+        /** @description Conversations and messages that are new; `skipped` conversations were here before. */
+        readonly ImportResult: {
+            readonly conversations: number;
+            readonly messages: number;
+            readonly skipped: number;
             readonly problems: readonly string[];
         };
         /** @description IPTC metadata in XMP, which anyone can write and remove. `source` is a Digital Source Type. */
@@ -3898,6 +3969,9 @@ export interface components {
             /** @default [] */
             readonly notes: readonly string[];
         };
+        readonly ProbeFinishedFrame: {
+            readonly finished: components["schemas"]["Probe"];
+        };
         readonly PromptBody: {
             readonly name: string;
             readonly text: string;
@@ -4117,6 +4191,16 @@ export interface components {
             readonly outcome: ("done" | "nothing" | "late" | "refused" | "failed" | "wall") | null;
             readonly count: number | null;
             readonly milliseconds: number | null;
+        };
+        /** @description The last frame of a stream that failed. */
+        readonly StreamError: {
+            readonly error: components["schemas"]["StreamFault"];
+        };
+        /** @description An error that ended a stream. */
+        readonly StreamFault: {
+            readonly code: string;
+            readonly message: string;
+            readonly param: string | null;
         };
         readonly StyleBody: {
             readonly name: string;

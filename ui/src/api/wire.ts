@@ -16,6 +16,13 @@ export type Reply<P extends Path, M extends keyof paths[P], Status extends numbe
   ? Json
   : never;
 
+/** A frame of the server-sent events that a call streams. */
+export type Frame<P extends Path, M extends keyof paths[P]> = paths[P][M] extends {
+  readonly responses: { readonly 200: { readonly content: { readonly "text/event-stream": infer Event } } };
+}
+  ? Event
+  : never;
+
 /** The query parameters of a call. */
 export type Query<P extends Path, M extends keyof paths[P]> = paths[P][M] extends { readonly parameters: { readonly query?: infer Parameters } }
   ? NonNullable<Parameters>

@@ -1,14 +1,12 @@
 // The model servers: listed, added, changed, tested and removed. A key is sent and never returned.
 
 import type { Api } from "../api/api.ts";
-import type { Engine, EngineFields, Finding, Probe, Provider } from "../api/engines.ts";
+import type { Engine, EngineFields, Finding, ProbeFrame, Provider } from "../api/engines.ts";
 import { describeError } from "../lib/errors.ts";
 import { Parser } from "../api/sse.ts";
 
 /** How many features a test tries. */
 export const FEATURE_COUNT = 10;
-
-type ProbeEvent = { readonly found: Finding } | { readonly finished: Probe } | { readonly error: { readonly code: string; readonly message: string } };
 
 export class Engines {
   all = $state.raw<readonly Engine[] | null>(null);
@@ -79,7 +77,7 @@ export class Engines {
       const piece = await reader?.read();
       if (piece === undefined || piece.done) return;
       for (const { data } of parser.feed(piece.value)) {
-        const event = JSON.parse(data) as ProbeEvent;
+        const event = JSON.parse(data) as ProbeFrame;
         if ("error" in event) throw new Error(describeError(event.error.code, event.error.message));
         if ("found" in event) this.testing = { ...this.testing, [name]: [...(this.testing[name] ?? []), event.found] };
       }

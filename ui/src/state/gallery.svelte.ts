@@ -2,7 +2,7 @@
 
 import { ApiError } from "../api/client.ts";
 import type { ImageOptions } from "../api/conversations.ts";
-import type { GeneratedImage, ImageCalls } from "../api/images.ts";
+import type { GeneratedImage, ImageCalls, ImageFrame } from "../api/images.ts";
 import { describeError } from "../lib/errors.ts";
 import { Parser } from "../api/sse.ts";
 
@@ -19,12 +19,6 @@ export interface ImageInProgress {
 }
 
 const NOT_STARTED: ImageInProgress = { before: 0, id: null, done: null, of: null, preview: null };
-
-type GenerationEvent =
-  | { readonly event: "waiting"; readonly data: { readonly before: number } }
-  | { readonly event: "progress"; readonly data: { readonly done: number; readonly of: number; readonly preview: number | null; readonly picture: string } }
-  | { readonly event: "picture"; readonly data: GeneratedImage }
-  | { readonly event: "fault"; readonly data: { readonly code: string; readonly message: string } };
 
 export class Gallery {
   all = $state.raw<readonly GeneratedImage[]>([]);
@@ -142,7 +136,7 @@ export class Gallery {
     this.#generation?.abort();
   }
 
-  #apply(event: GenerationEvent): void {
+  #apply(event: ImageFrame): void {
     const { inProgress } = this;
     if (inProgress === null) return;
     switch (event.event) {
@@ -167,12 +161,12 @@ export class Gallery {
   }
 }
 
-async function* read(response: Response): AsyncGenerator<GenerationEvent> {
+async function* read(response: Response): AsyncGenerator<ImageFrame> {
   const parser = new Parser();
   const reader = response.body?.getReader();
   for (;;) {
     const piece = await reader?.read();
     if (piece === undefined || piece.done) return;
-    for (const { event, data } of parser.feed(piece.value)) yield { event, data: JSON.parse(data) as unknown } as GenerationEvent;
+    for (const { event, data } of parser.feed(piece.value)) yield { event, data: JSON.parse(data) as unknown } as ImageFrame;
   }
 }

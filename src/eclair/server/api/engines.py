@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
@@ -16,7 +15,7 @@ from eclair.llm.servers.jurisdiction import LocationKind, ModelProvider, known_p
 from eclair.llm.servers.probe import Probe, ProbeFinding
 from eclair.llm.servers.service import Server, ServerChange
 from eclair.server.request_body import RequestBody
-from eclair.server.sse import EventStream
+from eclair.server.sse import EventStream, StreamError, StreamFault, encode_frame
 
 ModelNames = Annotated[list[str], Field(max_length=100)]
 Context = Annotated[int | None, Field(ge=0, le=100_000_000)]
@@ -94,6 +93,18 @@ class EngineList(BaseModel):
     providers: list[ModelProvider]
 
 
+class FindingFrame(BaseModel):
+    found: ProbeFinding
+
+
+class ProbeFinishedFrame(BaseModel):
+    finished: Probe
+
+
+ProbeFrame = FindingFrame | ProbeFinishedFrame | StreamError
+"""A frame of a probe; the last one has the result or an error."""
+
+
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/engines", tags=["engines"])
 
@@ -128,7 +139,7 @@ def router(app: App) -> APIRouter:
         await app.servers.remove(name)
         app.registry.refresh()
 
-    @api.post("/{name}/probe", response_class=EventStream)
+    @api.post("/{name}/probe", response_class=EventStream, responses={200: {"model": ProbeFrame}})
     async def probe_engine(name: str) -> EventStream:
         findings = app.servers.probe(name)
         first = await anext(findings)  # an error before the first finding becomes the response
@@ -147,11 +158,9 @@ async def _probe_events(
             async for found in rest:
                 yield _frame(found)
         except EclairError as error:
-            fault: dict[str, Any] = {"code": error.code, "message": error.message, "param": error.param}
-            yield b"data: " + orjson.dumps({"error": fault}) + b"\n\n"
+            yield encode_frame(StreamError(error=StreamFault.from_error(error)))
     app.registry.refresh()
 
 
 def _frame(found: ProbeFinding | Probe) -> bytes:
-    data = {"finished": found} if isinstance(found, Probe) else {"found": found}
-    return b"data: " + orjson.dumps(data) + b"\n\n"
+    return encode_frame(ProbeFinishedFrame(finished=found) if isinstance(found, Probe) else FindingFrame(found=found))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, Response
@@ -29,7 +28,7 @@ from eclair.schema.images import (
 from eclair.server.api.exports import attachment_disposition
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody, StrictModel
-from eclair.server.sse import EventStream
+from eclair.server.sse import EventStream, encode_frame
 from eclair.server.streaming import CLIENT_GONE, unless_disconnected
 from eclair.transfer.export_view import image_file_name
 
@@ -118,6 +117,37 @@ class ImageModelList(BaseModel):
     styles: list[StyleBody]
 
 
+class ImageFault(BaseModel):
+    """An error that ended the work."""
+
+    code: str
+    message: str
+
+
+class ImageQueuedFrame(BaseModel):
+    event: Literal["waiting"] = "waiting"
+    data: ImageQueued
+
+
+class ImageProgressedFrame(BaseModel):
+    event: Literal["progress"] = "progress"
+    data: ImageProgressed
+
+
+class ImageFinishedFrame(BaseModel):
+    event: Literal["picture"] = "picture"
+    data: ImageBody
+
+
+class ImageFaultFrame(BaseModel):
+    event: Literal["fault"] = "fault"
+    data: ImageFault
+
+
+ImageFrame = ImageQueuedFrame | ImageProgressedFrame | ImageFinishedFrame | ImageFaultFrame
+"""A server-sent event by its name and its data."""
+
+
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/pictures", tags=["pictures"])
     gallery, images = app.gallery, app.images
@@ -131,7 +161,7 @@ def router(app: App) -> APIRouter:
             styles=[StyleBody(name=style.name, title=style.title) for style in styles().values()],
         )
 
-    @api.post("", response_class=EventStream)
+    @api.post("", response_class=EventStream, responses={200: {"model": ImageFrame}})
     async def draw(principal: Caller, body: NewImageBody, request: Request) -> Response:
         preparing = images.prepare(principal, body.prompt, body.image_request(), body.model)
         job = await unless_disconnected(request, preparing)
@@ -190,16 +220,20 @@ async def _events(updates: AsyncGenerator[ImageUpdate, None]) -> AsyncGenerator[
     try:
         async with aclosing(updates):
             async for update in updates:
-                match update:
-                    case ImageQueued():
-                        yield _event("waiting", asdict(update))
-                    case ImageProgressed():
-                        yield _event("progress", asdict(update))
-                    case ImageFinished():
-                        yield _event("picture", ImageBody.from_image(update.picture).model_dump())
+                yield _encode(_frame(update))
     except EclairError as error:
-        yield _event("fault", {"code": error.code, "message": error.message})
+        yield _encode(ImageFaultFrame(data=ImageFault(code=error.code, message=error.message)))
 
 
-def _event(name: str, body: dict[str, Any]) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(body))
+def _frame(update: ImageUpdate) -> ImageFrame:
+    match update:
+        case ImageQueued():
+            return ImageQueuedFrame(data=update)
+        case ImageProgressed():
+            return ImageProgressedFrame(data=update)
+        case ImageFinished():
+            return ImageFinishedFrame(data=ImageBody.from_image(update.picture))
+
+
+def _encode(frame: ImageFrame) -> bytes:
+    return encode_frame(frame.data, frame.event)

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any, BinaryIO
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
@@ -17,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from eclair.app import App
 from eclair.errors import EclairError, InvalidInput, StoreError
 from eclair.server.principal import Caller
-from eclair.server.sse import EventStream
+from eclair.server.sse import EventStream, StreamError, StreamFault, encode_frame
 from eclair.transfer.import_service import ImportProgress
 from eclair.transfer.normalize import ImportKind
 
@@ -43,6 +42,30 @@ class ImportPreviewBody(BaseModel):
     problems: list[str]
 
 
+class ImportProgressFrame(BaseModel):
+    """Conversations `done` of a total."""
+
+    done: int
+    of: int
+
+
+class ImportResult(BaseModel):
+    """Conversations and messages that are new; `skipped` conversations were here before."""
+
+    conversations: int
+    messages: int
+    skipped: int
+    problems: list[str]
+
+
+class ImportFinishedFrame(BaseModel):
+    finished: ImportResult
+
+
+ImportFrame = ImportProgressFrame | ImportFinishedFrame | StreamError
+"""A frame of an import; the last one has the result or an error."""
+
+
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/imports", tags=["imports"])
 
@@ -66,7 +89,7 @@ def router(app: App) -> APIRouter:
             problems=list(preview.problems),
         )
 
-    @api.post("/{id}", response_class=EventStream)
+    @api.post("/{id}", response_class=EventStream, responses={200: {"model": ImportFrame}})
     async def carry_out_import(principal: Caller, id: str) -> EventStream:
         app.imports.check(id)
         return EventStream(_progress_events(app.imports.run(id, principal)))
@@ -99,24 +122,16 @@ async def _progress_events(steps: AsyncGenerator[ImportProgress, None]) -> Async
         try:
             async for step in steps:
                 if step.is_finished:
-                    yield _frame(_finished(step))
+                    yield encode_frame(_finished(step))
                 elif time.monotonic() - last_sent >= PROGRESS_INTERVAL_S:
                     last_sent = time.monotonic()
-                    yield _frame({"done": step.done, "of": step.total})
+                    yield encode_frame(ImportProgressFrame(done=step.done, of=step.total))
         except EclairError as error:
-            yield _frame({"error": {"code": error.code, "message": error.message, "param": error.param}})
+            yield encode_frame(StreamError(error=StreamFault.from_error(error)))
 
 
-def _finished(step: ImportProgress) -> dict[str, Any]:
-    return {
-        "finished": {
-            "conversations": step.added,
-            "messages": step.messages,
-            "skipped": step.skipped,
-            "problems": step.problems,
-        }
-    }
-
-
-def _frame(data: dict[str, Any]) -> bytes:
-    return b"data: " + orjson.dumps(data) + b"\n\n"
+def _finished(step: ImportProgress) -> ImportFinishedFrame:
+    result = ImportResult(
+        conversations=step.added, messages=step.messages, skipped=step.skipped, problems=list(step.problems)
+    )
+    return ImportFinishedFrame(finished=result)
