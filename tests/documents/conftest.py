@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from eclair.documents.parser import Parser
-from eclair.schema.documents import Opened, Page, Remarked
+from eclair.schema.documents import Opened, Page, UnreadPart
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ async def read(parser: Parser, path: Path, name: str, after: int = 0) -> Told:
     opened = said[0]
     assert isinstance(opened, Opened)
     pages = [piece for piece in said if isinstance(piece, Page)]
-    remarks = [piece.message for piece in said if isinstance(piece, Remarked)]
+    remarks = [piece.message for piece in said if isinstance(piece, UnreadPart)]
     assert len(pages) + len(remarks) == len(said) - 1
     assert [page.number for page in pages] == list(range(after + 1, after + 1 + len(pages)))
     for page in pages:

@@ -10,7 +10,7 @@ import pytest
 
 from eclair.generation.language_notice import advise, language_notice
 from eclair.models import memory, throughput
-from eclair.schema.messages import Message, Part, Remark
+from eclair.schema.messages import AnswerNotice, Message, Part
 from eclair.schema.models import Model
 from eclair.settings import Settings
 from tests.models.gguf_files import gguf
@@ -24,8 +24,11 @@ def asked(text: str, **more: Any) -> Message:
     return Message("msg_1", "conv", None, "user", (Part("text", text),), 0, **more)
 
 
-def answered(*remarks: Remark, model: str | None = "small") -> Message:
+def answered(*remarks: AnswerNotice, model: str | None = "small") -> Message:
     return Message("msg_2", "conv", "msg_1", "assistant", (Part("text", "Yes."),), 0, model=model, remarks=remarks)
+
+
+NOTIFIED = answered(AnswerNotice("language", "x", "de"))
 
 
 @pytest.fixture
@@ -82,7 +85,10 @@ async def test_a_model_that_is_here_is_named_first(machine: pytest.MonkeyPatch, 
         ([asked("Angela Merkel")], ENGLISH),
         ([asked(GERMAN)], replace(ENGLISH, languages=())),
         ([asked(GERMAN)], replace(ENGLISH, languages=("en", "de"))),
-        ([asked(GERMAN), answered(Remark("language", "x", "de")), asked("Und warum ist er abends rot?")], ENGLISH),
+        (
+            [asked(GERMAN), NOTIFIED, asked("Und warum ist er abends rot?")],
+            ENGLISH,
+        ),
         ([asked(GERMAN), answered(model=None), asked("Und warum ist er abends rot?")], ENGLISH),
     ],
 )
@@ -99,7 +105,7 @@ async def test_a_faulty_catalogue_of_the_owners_fails_no_answer(settings: Settin
 
 
 async def test_it_is_said_again_of_another_language_and_of_another_model(settings: Settings) -> None:
-    said = [asked(GERMAN), answered(Remark("language", "x", "de"))]
+    said = [asked(GERMAN), NOTIFIED]
     remark = await language_notice([*said, asked("Pourquoi le ciel est-il bleu ?")], ENGLISH, [], settings)
     assert remark is not None
     assert remark.language == "fr"

@@ -6,8 +6,8 @@ import { answerEnding } from "../src/lib/answer.ts";
 import { Api } from "../src/api/api.ts";
 import { ApiError } from "../src/api/client.ts";
 import { setLanguage, type Translation } from "../src/lib/i18n/translate.ts";
-import { describeError, describeRemark, explain } from "../src/lib/errors.ts";
-import type { Message, RemarkCode } from "../src/api/events.ts";
+import { describeError, describeNotice, explain } from "../src/lib/errors.ts";
+import type { Message, NoticeCode } from "../src/api/events.ts";
 import en from "../src/lib/i18n/en.json";
 
 const ENGLISH = "conv_a is still answering; stop that answer or wait for it.";
@@ -29,7 +29,7 @@ afterEach(() => {
 
 test("in English the server's text is shown", () => {
   for (const code of ["conflict", "unauthorized", "never heard of"]) assert.equal(describeError(code, ENGLISH, 409), ENGLISH);
-  assert.equal(describeRemark({ code: "not_saved", message: "The disk is full.", language: null }), "The disk is full.");
+  assert.equal(describeNotice({ code: "not_saved", message: "The disk is full.", language: null }), "The disk is full.");
 });
 
 test("in another language the page's own sentence comes first", () => {
@@ -37,7 +37,7 @@ test("in another language the page's own sentence comes first", () => {
   assert.equal(describeError("conflict", ENGLISH), `Dort ist noch etwas im Gang. Auf Englisch: ${ENGLISH}`);
   assert.equal(describeError("engine_busy", "x"), "Die Maschine ist beschäftigt. Auf Englisch: x");
   assert.equal(describeError("unauthorized", "x"), "Dieses Éclair fragt nach seinem Schlüssel Auf Englisch: x");
-  assert.equal(describeRemark({ code: "history_trimmed", message: "x", language: null }), "Die ältesten Nachrichten fehlen. Auf Englisch: x");
+  assert.equal(describeNotice({ code: "history_trimmed", message: "x", language: null }), "Die ältesten Nachrichten fehlen. Auf Englisch: x");
 });
 
 test("unknown codes fall back to the status, or to the server's text", () => {
@@ -46,7 +46,7 @@ test("unknown codes fall back to the status, or to the server's text", () => {
   assert.match(describeError("brand_new", "x", 429), /^Die Maschine ist beschäftigt/);
   assert.match(describeError("brand_new", "x", 418), /^So geht es nicht/);
   for (const code of ["brand_new", "toString", ""]) assert.match(describeError(code, "x"), /^In Éclair ging etwas schief/);
-  assert.equal(describeRemark({ code: "brand_new" as RemarkCode, message: "x", language: null }), "x");
+  assert.equal(describeNotice({ code: "brand_new" as NoticeCode, message: "x", language: null }), "x");
 });
 
 test("a failed answer says why in the current language", () => {

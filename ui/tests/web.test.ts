@@ -67,10 +67,10 @@ test("dates are written in the language, and the newest is found", () => {
 });
 
 test("a notice leads to the sources that it names", () => {
-  const remark = { code: "contradicted", message: "Sources [1] and [3] differ: 12 and 15 [9].", language: null } as const;
+  const notice = { code: "contradicted", message: "Sources [1] and [3] differ: 12 and 15 [9].", language: null } as const;
   const passages = [1, 2, 3].map((number) => passage(number, "https://example.org", null));
-  assert.deepEqual(passagesNamedIn(remark, passages).map(({ number }) => number), [1, 3]);
-  assert.deepEqual([isSourceWarning(remark), isSourceWarning({ ...remark, code: "web_auto" })], [true, false]);
+  assert.deepEqual(passagesNamedIn(notice, passages).map(({ number }) => number), [1, 3]);
+  assert.deepEqual([isSourceWarning(notice), isSourceWarning({ ...notice, code: "web_auto" })], [true, false]);
 });
 
 test("the switch goes from off to auto, on, and off again", () => {
@@ -79,7 +79,7 @@ test("the switch goes from off to auto, on, and off again", () => {
 
 test("services are named with their jurisdiction", () => {
   const service = (title: string, jurisdiction: string, asked = true) => ({ title, jurisdiction, asked });
-  assert.equal(serviceNames([service("Wikipedia", "US"), service("Mojeek", "GB", false), service("Newsroom", "machine")]), "Wikipedia (US), Newsroom (this machine)");
+  assert.equal(serviceNames([service("Wikipedia", "US"), service("Mojeek", "GB", false), service("News feeds", "machine")]), "Wikipedia (US), News feeds (this machine)");
 });
 
 test("a report is recognised by its questions, each with its steps", () => {

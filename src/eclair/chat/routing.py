@@ -19,7 +19,7 @@ from eclair.llm.reasoning import FLASH_EFFORT, THINK_EFFORT
 from eclair.llm.registry import Registry
 from eclair.llm.servers.jurisdiction import LocationKind, locate
 from eclair.schema.events import Notice
-from eclair.schema.messages import MODES, Conversation, Message, Mode, RemarkCode
+from eclair.schema.messages import MODES, Conversation, Message, Mode, NoticeCode
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.settings import Settings
@@ -30,7 +30,7 @@ SPEEDS_TTL_S = 30.0
 EMBEDDED_ENGINE = "embedded"
 """The engine that lists its default model even before it is downloaded."""
 
-REASONS: dict[RemarkCode, str] = {
+REASONS: dict[NoticeCode, str] = {
     "routed_short": "a short question",
     "routed_long": "a long question",
     "routed_code": "a question with code or a file in it",

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Literal
 
 from eclair.llm.servers.jurisdiction import LocationKind
-from eclair.schema.messages import Mode, RemarkCode
+from eclair.schema.messages import Mode, NoticeCode
 from eclair.schema.models import Model
 
 ResolvedMode = Literal["flash", "think"]
@@ -48,7 +48,7 @@ class Candidate:
     words_per_second: float | None = None
 
 
-def classify_question(question: str) -> RemarkCode:
+def classify_question(question: str) -> NoticeCode:
     """Classify a question for auto: code, a calculation or three numbers, long, or short."""
     if _CODE.search(question):
         return "routed_code"
@@ -57,7 +57,7 @@ def classify_question(question: str) -> RemarkCode:
     return "routed_long" if len(question.split()) >= LONG_QUESTION_WORDS else "routed_short"
 
 
-def resolve_mode(mode: Mode, question: str) -> tuple[ResolvedMode, RemarkCode | None]:
+def resolve_mode(mode: Mode, question: str) -> tuple[ResolvedMode, NoticeCode | None]:
     """Resolve auto to flash or think, with the reason; None if the person chose."""
     if mode != "auto":
         return mode, None

@@ -98,10 +98,10 @@ class Printer:
         if event.kind == "picture":
             self._terminal.write_dim(f"Picture {event.id} by {event.name}: ")
 
-    def _end(self, remark: str | None) -> None:
+    def _end(self, note: str | None) -> None:
         self._terminal.end_line()
-        if remark:
-            self._terminal.note(remark)
+        if note:
+            self._terminal.note(note)
         self._show_sources()
         if self._usage is not None:
             self._terminal.note(format_speed(self._usage, self._model))

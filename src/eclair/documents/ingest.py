@@ -19,7 +19,7 @@ from eclair.documents.e5 import lane_count
 from eclair.documents.embeddings import TEXTS_PER_REQUEST, Embedder
 from eclair.documents.parser import READER_VERSION, Parser
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge, UpstreamError, UserError
-from eclair.schema.documents import Chunk, Opened, Page, Remarked
+from eclair.schema.documents import Chunk, Opened, Page, UnreadPart
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import Fault
 from eclair.schema.principal import Principal
@@ -306,7 +306,7 @@ class Ingestor:
                 match piece:
                     case Opened(pages=pages):
                         await self._storage.documents.mark_reading(sha256, pages)
-                    case Remarked(message=message):
+                    case UnreadPart(message=message):
                         await self._storage.documents.add_remark(sha256, message)
                     case Page():
                         batch.add(piece, chunker.add(piece))

@@ -10,7 +10,7 @@ from itertools import chain
 
 from eclair.documents.limits import Limits
 from eclair.sandbox.protocol import SandboxProtocol
-from eclair.schema.documents import About, Opened, Page, Prepared, Remarked, Word
+from eclair.schema.documents import About, Opened, Page, Prepared, UnreadPart, Word
 from eclair.util.frames import Codec, FrameError
 
 _WORD = struct.Struct("<2i4d")
@@ -89,10 +89,10 @@ class RenderedPage:
 
 
 ParseRequest = ReadDocument | RenderPage | PrepareImage
-ReadResult = Opened | PageRead | Remarked | About
+ReadResult = Opened | PageRead | UnreadPart | About
 ParseResult = ReadResult | RenderedPage | Prepared
 
-RESULTS: Sequence[type[ParseResult]] = (Opened, PageRead, Remarked, About, RenderedPage, Prepared)
+RESULTS: Sequence[type[ParseResult]] = (Opened, PageRead, UnreadPart, About, RenderedPage, Prepared)
 PROTOCOL = SandboxProtocol[ParseRequest, ParseResult](
     "eclair.documents.worker", Codec(ReadDocument, RenderPage, PrepareImage), tuple(RESULTS)
 )

@@ -26,7 +26,7 @@ from eclair.documents.parse_protocol import (
 from eclair.errors import NotFound, TooLarge, UnreadableFile, UserError
 from eclair.sandbox.pool import SandboxPool, SandboxWorker
 from eclair.sandbox.protocol import Rejected, SandboxError
-from eclair.schema.documents import About, Opened, Page, Prepared, Remarked
+from eclair.schema.documents import About, Opened, Page, Prepared, UnreadPart
 from eclair.util.frames import FrameError
 
 READER_VERSION = 2
@@ -52,7 +52,7 @@ class Parser:
         self._readings = asyncio.Semaphore(workers)
         self._pictures = asyncio.Semaphore(1)
 
-    async def read(self, path: Path, name: str, *, after: int = 0) -> AsyncGenerator[Opened | Page | Remarked]:
+    async def read(self, path: Path, name: str, *, after: int = 0) -> AsyncGenerator[Opened | Page | UnreadPart]:
         """Yield the file's pages as they are read, `Opened` first; the first `after` pages are skipped.
 
         Closing the generator ends the work at once. Raises UnreadableFile and TooLarge with a sentence that calls the
@@ -80,7 +80,7 @@ class Parser:
                         about = piece
                     case Page():
                         pages.append(piece)
-                    case Remarked():
+                    case UnreadPart():
                         pass
         return media, about, tuple(pages)
 
@@ -108,7 +108,7 @@ class Parser:
     async def close(self) -> None:
         await self._sandboxes.close()
 
-    async def _pieces(self, request: ReadDocument) -> AsyncGenerator[Opened | Page | Remarked | About]:
+    async def _pieces(self, request: ReadDocument) -> AsyncGenerator[Opened | Page | UnreadPart | About]:
         async with (
             self._readings,
             self._sandboxes.worker() as worker,

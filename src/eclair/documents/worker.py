@@ -21,9 +21,9 @@ from eclair.documents.parse_protocol import (
 from eclair.documents.readers import open_source, read
 from eclair.sandbox.protocol import ProcessLimits, Rejected
 from eclair.sandbox.worker import serve
-from eclair.schema.documents import About, Opened, Page, Prepared, Remarked
+from eclair.schema.documents import About, Opened, Page, Prepared, UnreadPart
 
-ReadDocumentFile = Callable[[ReadDocument], Iterator[Opened | Page | Remarked | About]]
+ReadDocumentFile = Callable[[ReadDocument], Iterator[Opened | Page | UnreadPart | About]]
 
 
 def main(reader: ReadDocumentFile | None = None) -> None:
@@ -33,7 +33,7 @@ def main(reader: ReadDocumentFile | None = None) -> None:
     serve(PROTOCOL, lambda request: handle(request, reader or read_document), _limits)
 
 
-def read_document(request: ReadDocument) -> Iterator[Opened | Page | Remarked | About]:
+def read_document(request: ReadDocument) -> Iterator[Opened | Page | UnreadPart | About]:
     """Yield the pages of a document. Raises Rejected."""
     labels = Path(request.labels) if request.labels is not None else None
     yield from read(open_source(Path(request.path), request.name, request.limits, request.after, labels))

@@ -79,7 +79,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Remarked:
+class UnreadPart:
     """A part of the document couldn't be read; the message is a sentence for people that names the file."""
 
     message: str

@@ -18,16 +18,16 @@ import orjson
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from eclair.schema.messages import (
+    AnswerNotice,
     Citation,
     Doubt,
     Fault,
     FinishReason,
     Message,
+    NoticeCode,
     Part,
     PartKind,
     Passage,
-    Remark,
-    RemarkCode,
     Step,
     StepKind,
     StepOutcome,
@@ -153,9 +153,9 @@ class PartFinished:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something the person should know about this answer; see `Remark`."""
+    """Something the person should know about this answer; see `AnswerNotice`."""
 
-    code: RemarkCode
+    code: NoticeCode
     message: str
     language: str | None = None
     seq: int = 0
@@ -316,7 +316,7 @@ def _after(message: Message, event: _Other | End) -> Message:
         case Doubted():
             return replace(message, doubts=(*message.doubts, event.doubt))
         case Notice():
-            return replace(message, remarks=(*message.remarks, Remark(event.code, event.message, event.language)))
+            return replace(message, remarks=(*message.remarks, AnswerNotice(event.code, event.message, event.language)))
         case UsageCounted():
             return replace(message, usage=event.usage)
         case RunFinished():

@@ -19,7 +19,7 @@ StepKind = Literal["load", "read", "search", "ask", "fetch", "draw"]
 StepOutcome = Literal["done", "nothing", "late", "refused", "failed", "wall"]
 Web = Literal["off", "auto", "on"]
 WEBS: tuple[Web, ...] = get_args(Web)
-RemarkCode = Literal[
+NoticeCode = Literal[
     "history_trimmed",
     "routed_short",
     "routed_long",
@@ -114,13 +114,13 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class AnswerNotice:
     """Something the person should know about an answer, such as that old turns were left out.
 
-    `language` is the code of the one that the remark is about, if it is about one.
+    `language` is the code of the language it is about, if any.
     """
 
-    code: RemarkCode
+    code: NoticeCode
     message: str
     language: str | None = None
 
@@ -278,7 +278,7 @@ class Message:
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
     fault: Fault | None = None
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[AnswerNotice, ...] = ()
     steps: tuple[Step, ...] = ()
     files: tuple[Attachment, ...] = ()
     libraries: tuple[LibraryName, ...] = ()

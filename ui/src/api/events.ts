@@ -6,7 +6,7 @@ export type Status = "running" | "finished" | "stopped" | "interrupted" | "faile
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load" | "read" | "search" | "ask" | "fetch" | "draw";
 export type StepOutcome = "done" | "nothing" | "late" | "refused" | "failed" | "wall";
-export type RemarkCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_refused" | "stale" | "contradicted";
+export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_refused" | "stale" | "contradicted";
 export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds";
 export type Mode = "flash" | "auto" | "think";
 export type Web = "off" | "auto" | "on";
@@ -97,10 +97,10 @@ export interface Fault {
 
 /** Something the person should know about an answer, such as that old turns were left out.
  *
- * `language` is the code of the one that the remark is about, if it is about one.
+ * `language` is the code of the language it is about, if any.
  */
-export interface Remark {
-  readonly code: RemarkCode;
+export interface AnswerNotice {
+  readonly code: NoticeCode;
   readonly message: string;
   readonly language: string | null;
 }
@@ -242,7 +242,7 @@ export interface Message {
   readonly finish_reason: FinishReason | null;
   readonly usage: Usage | null;
   readonly fault: Fault | null;
-  readonly remarks: readonly Remark[];
+  readonly remarks: readonly AnswerNotice[];
   readonly steps: readonly Step[];
   readonly files: readonly Attachment[];
   readonly libraries: readonly LibraryName[];
@@ -389,9 +389,9 @@ export interface Doubted {
   readonly type: "doubt";
 }
 
-/** Something the person should know about this answer; see `Remark`. */
+/** Something the person should know about this answer; see `AnswerNotice`. */
 export interface Notice {
-  readonly code: RemarkCode;
+  readonly code: NoticeCode;
   readonly message: string;
   readonly language: string | null;
   readonly seq: number;

@@ -2978,6 +2978,17 @@ export interface components {
             readonly added: number;
             readonly known: number;
         };
+        /**
+         * @description Something the person should know about an answer, such as that old turns were left out.
+         *
+         *     `language` is the code of the language it is about, if any.
+         */
+        readonly AnswerNotice: {
+            /** @enum {string} */
+            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_refused" | "stale" | "contradicted";
+            readonly message: string;
+            readonly language: string | null;
+        };
         /** @description A file that went along with a message. `media` is its type (RFC 6838). */
         readonly Attachment: {
             readonly id: string;
@@ -3308,17 +3319,8 @@ export interface components {
             readonly size: number;
             readonly modified: number;
         };
-        /** @description The outcome for one feature; `detail` says why not, or is empty. */
-        readonly Finding: {
-            /** @enum {string} */
-            readonly feature: "answers" | "streams" | "usage" | "tools" | "json_schema" | "vision" | "logprobs" | "prefix_cache" | "tokenize" | "embeddings";
-            /** @enum {string} */
-            readonly outcome: "yes" | "no" | "failed";
-            /** @default  */
-            readonly detail: string;
-        };
         readonly FindingFrame: {
-            readonly found: components["schemas"]["Finding"];
+            readonly found: components["schemas"]["ProbeFinding"];
         };
         /** @description The health of an engine; `detail` is a sentence for people. */
         readonly Health: {
@@ -3621,7 +3623,7 @@ export interface components {
             readonly usage: components["schemas"]["Usage"] | null;
             readonly fault: components["schemas"]["Fault"] | null;
             /** @default [] */
-            readonly remarks: readonly components["schemas"]["Remark"][];
+            readonly remarks: readonly components["schemas"]["AnswerNotice"][];
             /** @default [] */
             readonly steps: readonly components["schemas"]["Step"][];
             /** @default [] */
@@ -3963,11 +3965,20 @@ export interface components {
             readonly url: string;
             readonly model: string | null;
             /** @default [] */
-            readonly findings: readonly components["schemas"]["Finding"][];
+            readonly findings: readonly components["schemas"]["ProbeFinding"][];
             readonly fault: string | null;
             readonly address: string | null;
             /** @default [] */
             readonly notes: readonly string[];
+        };
+        /** @description The outcome for one feature; `detail` says why not, or is empty. */
+        readonly ProbeFinding: {
+            /** @enum {string} */
+            readonly feature: "answers" | "streams" | "usage" | "tools" | "json_schema" | "vision" | "logprobs" | "prefix_cache" | "tokenize" | "embeddings";
+            /** @enum {string} */
+            readonly outcome: "yes" | "no" | "failed";
+            /** @default  */
+            readonly detail: string;
         };
         readonly ProbeFinishedFrame: {
             readonly finished: components["schemas"]["Probe"];
@@ -4053,17 +4064,6 @@ export interface components {
         /** @description Number of feeds being fetched; the list has the state of each. */
         readonly RefreshedFeeds: {
             readonly feeds: number;
-        };
-        /**
-         * @description Something the person should know about an answer, such as that old turns were left out.
-         *
-         *     `language` is the code of the one that the remark is about, if it is about one.
-         */
-        readonly Remark: {
-            /** @enum {string} */
-            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_refused" | "stale" | "contradicted";
-            readonly message: string;
-            readonly language: string | null;
         };
         readonly RemovedModel: {
             readonly freed: number;

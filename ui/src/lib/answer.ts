@@ -5,9 +5,9 @@ import { passageLocation } from "./documents.ts";
 import { messageText } from "../api/fold.ts";
 import { formatNumber, t } from "./i18n/translate.ts";
 import { isImageStep } from "./images.ts";
-import { describeError, isRoutingRemark } from "./errors.ts";
+import { describeError, isRoutingNotice } from "./errors.ts";
 import { isWebStep, totalMilliseconds, webAddress, webSummary } from "./web.ts";
-import type { Citation, Message, Mode, Part, Passage, Remark, Step } from "../api/events.ts";
+import type { Citation, Message, Mode, Part, Passage, AnswerNotice, Step } from "../api/events.ts";
 import { insertMarks } from "./markdown/citations.ts";
 
 export interface AnswerEnding {
@@ -73,7 +73,7 @@ export function answerEnding(message: Message): AnswerEnding | null {
 
 /** The other mode to offer: for an answer in progress, or one whose mode was chosen by auto. */
 export function otherMode({ status, parts, remarks }: Message, mode: Mode | null): "flash" | "think" | null {
-  const why = remarks.find(({ code }) => isRoutingRemark(code))?.code;
+  const why = remarks.find(({ code }) => isRoutingNotice(code))?.code;
   if (why === undefined && status !== "running") return null;
   const thought = why === undefined ? mode === "think" || parts.some(({ kind }) => kind === "reasoning") : why !== "routed_short";
   return thought ? "flash" : "think";
@@ -117,12 +117,12 @@ export function stepsSummary(steps: readonly Step[]): string {
 }
 
 /** A warning about the sources, shown above the answer: they are old, or contradict one another. */
-export function isSourceWarning({ code }: Remark): boolean {
+export function isSourceWarning({ code }: AnswerNotice): boolean {
   return code === "stale" || code === "contradicted";
 }
 
-/** The passages whose numbers a remark names, such as `[2]`. */
-export function passagesNamedIn({ message }: Remark, passages: readonly Passage[]): Passage[] {
+/** The passages whose numbers a notice names, such as `[2]`. */
+export function passagesNamedIn({ message }: AnswerNotice, passages: readonly Passage[]): Passage[] {
   const numbers = new Set([...message.matchAll(/\[(\d+)\]/g)].map(([, number]) => Number(number)));
   return passages.filter((passage) => numbers.has(passage.number));
 }

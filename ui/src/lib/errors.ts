@@ -1,7 +1,7 @@
 // Errors and notices in the person's language. The server describes them in English, as precisely as it can; in other
 // languages the page's own sentence for the code comes first.
 
-import type { ErrorCode, Remark, RemarkCode } from "../api/events.ts";
+import type { ErrorCode, AnswerNotice, NoticeCode } from "../api/events.ts";
 import { currentLanguage, type Key, type PlainKey, t } from "./i18n/translate.ts";
 import type { Failure } from "../api/client.ts";
 
@@ -39,9 +39,9 @@ const ROUTED = {
   routed_long: "routedLong",
   routed_code: "routedCode",
   routed_numbers: "routedNumbers",
-} as const satisfies Partial<Record<RemarkCode, Key>>;
+} as const satisfies Partial<Record<NoticeCode, Key>>;
 
-const REMARKS: Readonly<Record<Exclude<RemarkCode, "language" | keyof typeof ROUTED>, PlainKey>> = {
+const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | keyof typeof ROUTED>, PlainKey>> = {
   history_trimmed: "leftOut",
   not_saved: "notSaved",
   answered_by: "answeredBy",
@@ -79,12 +79,12 @@ export function describeError(code: string, message: string, status = 500): stri
 }
 
 /** Describe a notice about an answer by `model`; LanguageAdvice.svelte handles the one about its language. */
-export function describeRemark({ code, message }: Remark, model = ""): string {
-  return isRoutingRemark(code) ? t(ROUTED[code], { model }) : inLanguage(known(REMARKS, code), message);
+export function describeNotice({ code, message }: AnswerNotice, model = ""): string {
+  return isRoutingNotice(code) ? t(ROUTED[code], { model }) : inLanguage(known(NOTICES, code), message);
 }
 
 /** True for the notice that says why auto chose flash or think. */
-export function isRoutingRemark(code: string): code is keyof typeof ROUTED {
+export function isRoutingNotice(code: string): code is keyof typeof ROUTED {
   return Object.hasOwn(ROUTED, code);
 }
 

@@ -24,7 +24,7 @@ import { Conversations } from "./conversations.svelte.ts";
 import { Feeds } from "./feeds.svelte.ts";
 import type { Gallery } from "./gallery.svelte.ts";
 import { Libraries } from "./libraries.svelte.ts";
-import { Notices } from "./notices.svelte.ts";
+import { Toasts } from "./toasts.svelte.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
 import type { Source } from "./source.ts";
@@ -49,7 +49,7 @@ export class App {
   readonly changes = new ServerChanges((signal) => this.api.conversations.changes(signal), (change) => this.#apply(change));
   readonly offline = new Offline();
   readonly conversations = new Conversations(this.api, () => this.#updateTitle());
-  readonly notices = new Notices();
+  readonly toasts = new Toasts();
   readonly conversationActions = new ConversationActions(this);
   /** Conversations that were left with a queue, which they go on sending. */
   readonly #background = new Map<string, Conversation>();

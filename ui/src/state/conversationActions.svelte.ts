@@ -3,12 +3,12 @@
 import type { Conversation } from "../api/events.ts";
 import { t } from "../lib/i18n/translate.ts";
 import type { Conversations } from "./conversations.svelte.ts";
-import type { Notices } from "./notices.svelte.ts";
+import type { Toasts } from "./toasts.svelte.ts";
 
 /** What the actions need of the app. */
 export interface ConversationHost {
   readonly conversations: Pick<Conversations, "change" | "restore">;
-  readonly notices: Pick<Notices, "show">;
+  readonly toasts: Pick<Toasts, "show">;
   readonly current: { readonly id: string };
   open(id: string): void;
   remove(id: string): Promise<void>;
@@ -26,12 +26,12 @@ export class ConversationActions {
   }
 
   async archive({ id, archived, title }: Conversation): Promise<void> {
-    const { conversations, notices } = this.#host;
+    const { conversations, toasts } = this.#host;
     const name = title || t("untitled");
     await this.#attempt(async () => {
       await conversations.change(id, { archived: !archived });
       const undo = async () => void (await conversations.change(id, { archived }));
-      notices.show(archived ? t("unarchived", { title: name }) : t("archivedNow", { title: name }), undo);
+      toasts.show(archived ? t("unarchived", { title: name }) : t("archivedNow", { title: name }), undo);
     });
   }
 
@@ -41,7 +41,7 @@ export class ConversationActions {
     const wasOpen = host.current.id === id;
     await this.#attempt(async () => {
       await host.remove(id);
-      host.notices.show(t("removed", { title: title || t("untitled") }), async () => {
+      host.toasts.show(t("removed", { title: title || t("untitled") }), async () => {
         await host.conversations.restore(id);
         if (wasOpen) host.open(id);
       });
@@ -52,7 +52,7 @@ export class ConversationActions {
     try {
       await action();
     } catch (error) {
-      this.#host.notices.show(error instanceof Error ? error.message : String(error));
+      this.#host.toasts.show(error instanceof Error ? error.message : String(error));
     }
   }
 }

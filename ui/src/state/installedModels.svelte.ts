@@ -3,7 +3,7 @@
 import { ApiError } from "../api/client.ts";
 import type { Catalog, Download, ModelCalls } from "../api/models.ts";
 import { t } from "../lib/i18n/translate.ts";
-import type { Notices } from "./notices.svelte.ts";
+import type { Toasts } from "./toasts.svelte.ts";
 import { serverText } from "../lib/errors.ts";
 
 const POLL_INTERVAL_MS = 700;
@@ -11,7 +11,7 @@ const POLL_INTERVAL_MS = 700;
 /** What this needs of the app. */
 export interface ModelHost {
   readonly api: { readonly models: Pick<ModelCalls, "catalog" | "downloads" | "download" | "cancelDownload" | "remove"> };
-  readonly notices: Pick<Notices, "show">;
+  readonly toasts: Pick<Toasts, "show">;
   /** Read again which models can answer. */
   readModels(): Promise<void>;
   /** Ask the person to accept the license of a model before it is downloaded. */
@@ -90,9 +90,9 @@ export class InstalledModels {
   }
 
   #announce({ state, name, error }: Download): void {
-    const { notices } = this.#host;
-    if (state === "finished") notices.show(t("pullFinished", { name }));
-    else if (state === "failed") notices.show(`${t("pullFailed", { name })} ${serverText(error?.message ?? "")}`);
+    const { toasts } = this.#host;
+    if (state === "finished") toasts.show(t("pullFinished", { name }));
+    else if (state === "failed") toasts.show(`${t("pullFailed", { name })} ${serverText(error?.message ?? "")}`);
   }
 }
 

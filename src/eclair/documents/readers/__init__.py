@@ -9,7 +9,7 @@ from pathlib import Path
 from eclair.documents.limits import Limits
 from eclair.documents.readers.base import Reader, ReadPiece, SourceFile, UnpackBudget
 from eclair.documents.readers.file_type import DOCX, EPUB, ODP, ODS, ODT, PPTX, XLSX, sniff
-from eclair.schema.documents import Page, Remarked
+from eclair.schema.documents import Page, UnreadPart
 
 READERS: dict[str, str] = {
     "application/pdf": "pdf",
@@ -64,7 +64,7 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
             if piece.number <= source.after:
                 continue
             if piece.number > source.limits.pages:
-                yield Remarked(
+                yield UnreadPart(
                     f"{source.name} was read up to page {source.limits.pages:,}; send the rest as a file of its own."
                 )
                 return

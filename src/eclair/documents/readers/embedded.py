@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eclair.documents.readers import reader
-from eclair.documents.readers.base import ReadPiece, Remarked, SourceFile, clean
+from eclair.documents.readers.base import ReadPiece, SourceFile, UnreadPart, clean
 from eclair.documents.readers.file_type import sniff
 from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import Page
@@ -33,16 +33,16 @@ def read_member(source: SourceFile, path: Path, name: str, before: int) -> Itera
             if isinstance(piece, Page):
                 shown = f"{name}/{piece.member}" if piece.member else name
                 yield replace(piece, number=before + piece.number, member=shown)
-            elif isinstance(piece, Remarked):
+            elif isinstance(piece, UnreadPart):
                 yield piece
     except Rejected as fault:
         if source.unpack_budget.left < 0:
             raise
-        yield Remarked(f"In {source.name}: {fault.message}")
+        yield UnreadPart(f"In {source.name}: {fault.message}")
     except MemoryError:
         raise
     except Exception as error:  # libraries raise whatever they like on damaged files
-        yield Remarked(f"In {source.name}: {name} is damaged and was not read ({type(error).__name__}).")
+        yield UnreadPart(f"In {source.name}: {name} is damaged and was not read ({type(error).__name__}).")
 
 
 def display_name(name: str) -> str:

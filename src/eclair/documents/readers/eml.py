@@ -14,8 +14,8 @@ from eclair.documents.readers.base import (
     ContentPart,
     Opened,
     ReadPiece,
-    Remarked,
     SourceFile,
+    UnreadPart,
     clean,
     paginate,
     single_line,
@@ -76,7 +76,7 @@ def _content(part: MIMEPart) -> str:
 def _read_attachment(part: MIMEPart, source: SourceFile, before: int) -> Iterator[ReadPiece]:
     name = display_name(single_line(part.get_filename() or "attachment"))
     if source.depth >= source.limits.nesting:
-        yield Remarked(f"{name} in {source.name} lies too deep in it and was not read; send it by itself.")
+        yield UnreadPart(f"{name} in {source.name} lies too deep in it and was not read; send it by itself.")
         return
     payload = part.get_payload(decode=True)
     if part.get_content_type() == "message/rfc822":

@@ -10,7 +10,7 @@ from PIL import Image
 from eclair.documents.layout import PageComposer
 from eclair.documents.page_lines import PageLines
 from eclair.documents.photos.open import count_pages, open_page
-from eclair.documents.readers.base import Opened, ReadPiece, Remarked, SourceFile
+from eclair.documents.readers.base import Opened, ReadPiece, SourceFile, UnreadPart
 from eclair.sandbox.protocol import Rejected
 
 MIN_LINE_CHARS = 3
@@ -35,7 +35,7 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
         except Rejected:
             if count == 1:
                 raise
-            yield Remarked(f"Page {number} of {source.name} is damaged and was not read.")
+            yield UnreadPart(f"Page {number} of {source.name} is damaged and was not read.")
             continue
         page = _recognize_page(image, number)
         blocks.learn(page)

@@ -12,8 +12,8 @@ from eclair.documents.readers.base import (
     ContentPart,
     Opened,
     ReadPiece,
-    Remarked,
     SourceFile,
+    UnreadPart,
     collapse_spaces,
     paginate,
 )
@@ -48,4 +48,4 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
         yield from paginate(markdown(_COMMENT.sub("", result.content)))
     metadata: dict[str, Any] = dict(result.metadata)
     if attached := metadata.get("attachments"):
-        yield Remarked(f"What is attached to {source.name} was not read ({', '.join(attached)}); send it by itself.")
+        yield UnreadPart(f"What is attached to {source.name} was not read ({', '.join(attached)}); send it by itself.")

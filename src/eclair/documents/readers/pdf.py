@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from eclair.documents.layout import PageComposer
 from eclair.documents.page_lines import PageLines, PlacedWord, TextLine, heading_key, mark_furniture
-from eclair.documents.readers.base import Opened, ReadPiece, Remarked, SourceFile, clean, damaged_file, locked_file
+from eclair.documents.readers.base import Opened, ReadPiece, SourceFile, UnreadPart, clean, damaged_file, locked_file
 from eclair.sandbox.protocol import Rejected
 
 FURNITURE_REACH_PAGES = 3
@@ -104,7 +104,7 @@ class _Reading:
         waiting = deque[PageLines]()
         near = deque[PageLines](maxlen=2 * FURNITURE_REACH_PAGES + 1)
         for page_lines in self._in_order():
-            if isinstance(page_lines, Remarked):
+            if isinstance(page_lines, UnreadPart):
                 yield page_lines
                 continue
             self._blocks.learn(page_lines)
@@ -117,25 +117,25 @@ class _Reading:
         while waiting:
             yield self._compose(waiting.popleft(), near)
 
-    def _in_order(self) -> Iterator[PageLines | Remarked]:
+    def _in_order(self) -> Iterator[PageLines | UnreadPart]:
         """Yield each page with its lines, after a notice if it is damaged.
 
         OCR takes a second per page; meanwhile the pages after it are read.
         """
-        ahead = deque[PageLines | Remarked]()
+        ahead = deque[PageLines | UnreadPart]()
         with ThreadPoolExecutor(1) as ocr:
             for number in range(max(0, self._source.after - FURNITURE_REACH_PAGES) + 1, len(self._document) + 1):
                 try:
                     ahead.append(self._read_page(number, ocr))
                 except pdfium.PdfiumError:
-                    ahead.append(Remarked(f"Page {number} of {self._source.name} is damaged and was not read."))
+                    ahead.append(UnreadPart(f"Page {number} of {self._source.name} is damaged and was not read."))
                     ahead.append(PageLines(number, [], 612, 792))
                 while ahead and self._must_finish(ahead):
                     yield self._with_ocr_result(ahead.popleft())
             while ahead:
                 yield self._with_ocr_result(ahead.popleft())
 
-    def _must_finish(self, ahead: deque[PageLines | Remarked]) -> bool:
+    def _must_finish(self, ahead: deque[PageLines | UnreadPart]) -> bool:
         """Return whether the first page ahead must be completed, even if that means waiting."""
         first = ahead[0]
         pending = self._in_ocr.get(first.number) if isinstance(first, PageLines) else None
@@ -146,7 +146,7 @@ class _Reading:
             or len(self._in_ocr) >= MAX_CONCURRENT_OCR_PAGES
         )
 
-    def _with_ocr_result(self, page: PageLines | Remarked) -> PageLines | Remarked:
+    def _with_ocr_result(self, page: PageLines | UnreadPart) -> PageLines | UnreadPart:
         """Return the page with the result of its OCR, once that is there."""
         if isinstance(page, PageLines) and (pending := self._in_ocr.pop(page.number, None)) is not None:
             page.lines, page.quarter = pending.result()

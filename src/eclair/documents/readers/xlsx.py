@@ -11,7 +11,7 @@ from typing import Any
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
-from eclair.documents.readers.base import Opened, ReadPiece, Remarked, SourceFile, damaged_file, single_line
+from eclair.documents.readers.base import Opened, ReadPiece, SourceFile, UnreadPart, damaged_file, single_line
 from eclair.documents.readers.csv import SheetRow, sheet_pages
 from eclair.documents.readers.zip_xml import ZIP_ERRORS
 
@@ -36,7 +36,7 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
                 yield page
             before = number
             if each.sheet_state != "visible" and number:
-                yield Remarked(f"The sheet {each.title} of {source.name} is hidden in it and was read all the same.")
+                yield UnreadPart(f"The sheet {each.title} of {source.name} is hidden in it and was read all the same.")
 
 
 def _unpacked_size(source: SourceFile) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from eclair.documents.readers import reader
-from eclair.documents.readers.base import Opened, ReadPiece, Remarked, SourceFile
+from eclair.documents.readers.base import Opened, ReadPiece, SourceFile, UnreadPart
 from eclair.documents.readers.embedded import display_name, open_member, read_member
 from eclair.documents.readers.zip_xml import ZIP_ERRORS, extract, open_zip
 from eclair.sandbox.protocol import Rejected
@@ -30,7 +30,7 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
         for info in _files(archive, source):
             with tempfile.NamedTemporaryFile(prefix="member-") as file:
                 if fault := _unpack(archive, info, source, file):
-                    yield Remarked(f"In {source.name}: {fault}")
+                    yield UnreadPart(f"In {source.name}: {fault}")
                     continue
                 number = before
                 for piece in read_member(source, Path(file.name), display_name(info.filename), before):

@@ -12,7 +12,7 @@ from eclair.documents.readers import read as read_document
 from eclair.documents.readers.base import SourceFile, UnpackBudget
 from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
 from eclair.sandbox.protocol import Rejected
-from eclair.schema.documents import About, Opened, Page, Remarked
+from eclair.schema.documents import About, Opened, Page, UnreadPart
 from eclair.web.pages import article
 
 HTML_TYPES = ("text/html", "application/xhtml+xml")
@@ -22,7 +22,7 @@ def main() -> None:
     worker.main(read)
 
 
-def read(request: ReadDocument) -> Iterator[Opened | Page | Remarked | About]:
+def read(request: ReadDocument) -> Iterator[Opened | Page | UnreadPart | About]:
     """Yield the article of an HTML page, or the pages of a document. Raises Rejected."""
     path, served = Path(request.path), request.served
     if served is not None and served.media in HTML_TYPES and _is_text(path):
