@@ -203,7 +203,7 @@ def research(browser: Browser, there: Outside) -> None:
     screenshot(page, "research")
     there.model.says = there.told(plain)
     page.get_by_role("button", name="Write the report").click()
-    expect(page.get_by_role("button", name="Change the plan")).to_be_enabled(timeout=60_000)
+    expect(page.get_by_role("button", name="Edit the plan")).to_be_enabled(timeout=60_000)
     page.get_by_text("3 questions").click()
     page.get_by_role("region", name="Conversation").evaluate("e => { e.scrollTop = 0 }")
     screenshot(page, "report")
@@ -233,7 +233,7 @@ def preview_import(page: Page, export: Path) -> None:
     """Preview an export of another assistant."""
     page.get_by_role("button", name="Import conversations").click()
     dialog = page.get_by_role("dialog", name="Import conversations")
-    dialog.get_by_label("Choose a .json or .zip file").set_input_files(export)
+    dialog.get_by_label("Choose a .json or .zip file, or drop it here").set_input_files(export)
     expect(dialog).to_contain_text("An export of Claude.")
 
 

@@ -127,7 +127,7 @@ def _marks(settings: Settings) -> Check:
     except SettingsError as error:
         return Check("Marks", "broken", error.message)
     if found is None:
-        return Check("Marks", "ok", "a certificate is made when the first picture is marked")
+        return Check("Marks", "ok", "a certificate is made when the first image is marked")
     until = f"valid until {found.expires.date()}"
     if found.ours:
         return Check(

@@ -268,7 +268,7 @@ def test_a_draft_outlives_a_reload_and_is_its_conversations_own(page: Page) -> N
 def test_an_answer_that_fails_says_why(page: Page) -> None:
     send(page, "script: words=30 fail=10")
     finished(page)
-    expect(answer(page).locator(".fault")).to_have_text(re.compile(r"\w.*\."))
+    expect(answer(page).locator(".problem")).to_have_text(re.compile(r"\w.*\."))
     expect(answer(page).get_by_role("button", name="Answer again")).to_be_enabled()
 
 

@@ -26,7 +26,7 @@ KEY = "sk-quite-secret"
 def page(opening: Opening, mortal: Served) -> Page:
     page = opening(mortal).new_page()
     page.goto("/settings#engines")
-    expect(page.get_by_role("heading", name="Engines", exact=True)).to_be_focused()
+    expect(page.get_by_role("heading", name="Servers", exact=True)).to_be_focused()
     return page
 
 
@@ -42,7 +42,7 @@ def served_with(tmp_path: Path) -> Iterator[Served]:
 
 
 def section(page: Page) -> Locator:
-    return page.get_by_role("region", name="Engines", exact=True)
+    return page.get_by_role("region", name="Servers", exact=True)
 
 
 def card(page: Page, name: str = "rack") -> Locator:
@@ -59,9 +59,9 @@ def fill(page: Page, **fields: str) -> Locator:
 def test_a_server_is_added_tested_asked_and_removed(page: Page, rack: Speaking) -> None:
     rack.key = KEY
     expect(section(page).get_by_text("No servers yet.")).to_be_visible()
-    add = section(page).get_by_role("button", name="Add an engine")
+    add = section(page).get_by_role("button", name="Add a server")
     add.click()
-    form = page.get_by_role("form", name="Add an engine")
+    form = page.get_by_role("form", name="Add a server")
     expect(form.get_by_role("combobox", name="Start from")).to_be_focused()
     form.get_by_role("combobox").select_option("vLLM · this machine")
     expect(form.get_by_label("Address")).to_have_value("http://127.0.0.1:8000/v1")
@@ -74,7 +74,7 @@ def test_a_server_is_added_tested_asked_and_removed(page: Page, rack: Speaking) 
     shown = card(page)
     expect(shown.get_by_text("Ready")).to_be_visible()
     expect(shown.get_by_text("Key set")).to_be_visible()
-    expect(shown.get_by_role("listitem").filter(has_text="Sees pictures: yes")).to_be_visible()
+    expect(shown.get_by_role("listitem").filter(has_text="Sees images: yes")).to_be_visible()
     expect(shown.get_by_role("listitem")).to_have_count(10)
     expect(shown.get_by_role("status")).to_contain_text("Tested on")
     assert KEY not in page.content()
@@ -85,7 +85,7 @@ def test_a_server_is_added_tested_asked_and_removed(page: Page, rack: Speaking) 
     expect(page.get_by_role("article", name="Éclair")).to_contain_text("OK")
     page.goto("/settings#engines")
     shown.get_by_role("button", name="Delete “rack”").click()
-    question = shown.get_by_role("group", name="Delete the engine “rack”?")
+    question = shown.get_by_role("group", name="Delete the server “rack”?")
     expect(question.get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Escape")
     expect(shown.get_by_role("button", name="Delete “rack”")).to_be_focused()
@@ -97,19 +97,19 @@ def test_a_server_is_added_tested_asked_and_removed(page: Page, rack: Speaking) 
 
 def test_what_is_wrong_is_said_in_the_form(page: Page, watches: list[Watch]) -> None:
     watches[0].forgive("400", "409")
-    section(page).get_by_role("button", name="Add an engine").click()
+    section(page).get_by_role("button", name="Add a server").click()
     form = fill(page, Name="a b", Address="http://127.0.0.1:9/v1")
     form.get_by_role("button", name="Save").click()
-    expect(form.get_by_role("alert")).to_contain_text("An engine's name")
+    expect(form.get_by_role("alert")).to_contain_text("A server's name")
     fill(page, Name="scripted").get_by_role("button", name="Save").click()
-    expect(form.get_by_role("alert")).to_contain_text("taken by an engine")
+    expect(form.get_by_role("alert")).to_contain_text("taken by a server")
     page.keyboard.press("Escape")
     expect(form).to_have_count(0)
-    expect(section(page).get_by_role("button", name="Add an engine")).to_be_focused()
+    expect(section(page).get_by_role("button", name="Add a server")).to_be_focused()
 
 
 def test_a_wrong_address_is_mended_with_one_press(page: Page, rack: Speaking) -> None:
-    section(page).get_by_role("button", name="Add an engine").click()
+    section(page).get_by_role("button", name="Add a server").click()
     fill(page, Name="rack", Address=rack.standin.url).get_by_role("button", name="Save").click()
     shown = card(page)
     expect(shown.get_by_text("Not available")).to_be_visible()

@@ -65,7 +65,7 @@ def test_a_photo_is_small_in_the_message_and_told_beside_it(desk: Page) -> None:
     composer(desk).press("Enter")
     finished(desk, "OK")
     expect(desk.get_by_role("article", name="You")).to_contain_text("What does this show?")
-    expect(desk.get_by_text("does not see pictures", exact=False)).to_be_visible()
+    expect(desk.get_by_text("does not see images", exact=False)).to_be_visible()
     small = desk.get_by_role("img", name="Photo garden.heic")
     expect(small).to_be_visible()
     desk.get_by_role("button", name="Simple description").click()

@@ -77,11 +77,11 @@ def desk(opening: Opening, studio: Served, watches: list[Watch]) -> Page:
 
 
 def switch(page: Page) -> Locator:
-    return page.get_by_role("button", name="Make a picture", exact=True)
+    return page.get_by_role("button", name="Make an image", exact=True)
 
 
 def options(page: Page) -> Locator:
-    return page.get_by_role("group", name="Picture options")
+    return page.get_by_role("group", name="Image options")
 
 
 def pictures(page: Page) -> Locator:
@@ -105,13 +105,13 @@ def drawn(page: Page, count: int = 1) -> None:
 
 
 def tiles(page: Page) -> Locator:
-    return page.get_by_role("list", name="Pictures").get_by_role("button")
+    return page.get_by_role("list", name="Images").get_by_role("button")
 
 
 def test_a_picture_is_asked_for_seen_in_the_making_and_shown_as_what_it_is(desk: Page) -> None:
     switch(desk).click()
     field = composer(desk)
-    expect(field).to_have_attribute("placeholder", "Describe the picture")
+    expect(field).to_have_attribute("placeholder", "Describe the image")
     expect(desk.get_by_role("button", name="Draw", exact=True)).to_be_disabled()
     field.fill(f"a lighthouse\n{SLOW}")
     desk.get_by_role("button", name="Draw", exact=True).click()
@@ -122,7 +122,7 @@ def test_a_picture_is_asked_for_seen_in_the_making_and_shown_as_what_it_is(desk:
     expect(pictures(desk)).to_have_attribute("alt", re.compile("^Made with AI: a lighthouse"))
     expect(answer(desk).get_by_text("Made with AI", exact=True)).to_be_visible()
     expect(answer(desk)).to_contain_text(re.compile(r"Scripted picture · seed \d+"))
-    expect(desk.get_by_role("log")).to_contain_text("1 picture is ready.")
+    expect(desk.get_by_role("log")).to_contain_text("1 image is ready.")
     expect(switch(desk)).to_have_attribute("aria-pressed", "false")
     desk.reload()
     drawn(desk)
@@ -157,7 +157,7 @@ def test_how_it_is_drawn_is_chosen_kept_with_the_draft_and_sent(desk: Page) -> N
     turns = asked(desk)
     switch(desk).click()
     options(desk).get_by_title("Landscape").click()
-    options(desk).get_by_role("combobox", name="Number of pictures").select_option("2")
+    options(desk).get_by_role("combobox", name="Number of images").select_option("2")
     options(desk).get_by_role("combobox", name="Style").select_option("watercolour")
     options(desk).get_by_role("button", name="More").click()
     for name, text in (("Seed", "7"), ("Steps", "3"), ("Guidance", "2,5"), ("Leave out", "people")):
@@ -167,7 +167,7 @@ def test_how_it_is_drawn_is_chosen_kept_with_the_draft_and_sent(desk: Page) -> N
     desk.reload()
     expect(composer(desk)).to_have_value("hills")
     expect(options(desk).get_by_role("radio", name="Landscape")).to_be_checked()
-    expect(options(desk).get_by_role("combobox", name="Number of pictures")).to_have_value("2")
+    expect(options(desk).get_by_role("combobox", name="Number of images")).to_have_value("2")
     composer(desk).press("Enter")
     drawn(desk, 2)
     wanted = turns[-1]["draw"]
@@ -245,7 +245,7 @@ def test_a_part_alone_is_changed_chosen_by_mouse_or_by_keys(
     turns = asked(desk)
     if width < 500:
         desk.locator("form").get_by_role("button", name="More", exact=True).click()
-        desk.get_by_role("menuitem", name="Make a picture").click()
+        desk.get_by_role("menuitem", name="Make an image").click()
     else:
         switch(desk).click()
     composer(desk).fill("an apple")
@@ -253,7 +253,7 @@ def test_a_part_alone_is_changed_chosen_by_mouse_or_by_keys(
     drawn(desk)
     answer(desk).get_by_role("button", name="Edit", exact=True).click()
     press(desk, "Change only a part")
-    canvas = desk.get_by_role("application", name="The picture to paint over")
+    canvas = desk.get_by_role("application", name="The image to paint over")
     box = canvas.bounding_box()
     assert box is not None
     x, y = box["x"], box["y"] + box["height"] / 2
@@ -261,17 +261,17 @@ def test_a_part_alone_is_changed_chosen_by_mouse_or_by_keys(
     desk.mouse.down()
     desk.mouse.move(x + box["width"] * 0.4, y, steps=4)
     desk.mouse.up()
-    share = desk.get_by_role("status").filter(has_text="of the picture may change.")
+    share = desk.get_by_role("status").filter(has_text="of the image may change.")
     expect(share).to_be_visible()
     check(desk)
     desk.screenshot(path=tmp_path / "mask.png")
     press(desk, "Undo")
-    expect(desk.get_by_text("Nothing is selected, so the whole picture may change.")).to_be_visible()
+    expect(desk.get_by_text("Nothing is selected, so the whole image may change.")).to_be_visible()
     canvas.focus()
     desk.keyboard.press("Space")
     desk.keyboard.press("Shift+ArrowLeft")
     desk.keyboard.press("ArrowDown")
-    expect(share).to_have_text("2% of the picture may change.")
+    expect(share).to_have_text("2% of the image may change.")
     press(desk, "Done")
     expect(options(desk).get_by_role("button", name="A part is selected")).to_be_visible()
     composer(desk).fill("make it green")
@@ -291,14 +291,14 @@ def test_a_part_is_chosen_again_and_no_more(desk: Page) -> None:
     attach(desk, PHOTO)
     switch(desk).click()
     press(desk, "Change only a part")
-    canvas = desk.get_by_role("application", name="The picture to paint over")
+    canvas = desk.get_by_role("application", name="The image to paint over")
     canvas.focus()
     desk.keyboard.press("Space")
     press(desk, "Done")
     press(desk, "A part is selected")
-    expect(desk.get_by_role("status").filter(has_text="of the picture may change.")).to_be_visible()
+    expect(desk.get_by_role("status").filter(has_text="of the image may change.")).to_be_visible()
     desk.keyboard.press("Escape")
-    press(desk, "Change the whole picture")
+    press(desk, "Change the whole image")
     expect(options(desk).get_by_role("button", name="Change only a part")).to_be_visible()
     composer(desk).fill("at night")
     composer(desk).press("Enter")
@@ -331,7 +331,7 @@ def test_it_is_saved_and_copied(desk: Page) -> None:
     assert download.value.suggested_filename.endswith(".png")
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
     desk.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    press(desk, "Copy the picture")
+    press(desk, "Copy the image")
     expect(answer(desk).get_by_role("button", name="Copied")).to_be_visible()
     kinds = desk.evaluate("async () => (await navigator.clipboard.read()).flatMap(({ types }) => types)")
     assert "image/png" in kinds
@@ -350,7 +350,7 @@ def test_drawing_goes_on_without_the_page_and_is_seen_in_another(desk: Page) -> 
 
 def test_stop_ends_the_work_and_keeps_what_is_made(desk: Page) -> None:
     switch(desk).click()
-    options(desk).get_by_role("combobox", name="Number of pictures").select_option("2")
+    options(desk).get_by_role("combobox", name="Number of images").select_option("2")
     composer(desk).fill(f"a river\n{SLOW}")
     composer(desk).press("Enter")
     expect(pictures(desk)).to_have_count(1, timeout=PATIENCE)
@@ -366,7 +366,7 @@ def test_who_comes_second_is_told_so(desk: Page) -> None:
     other = desk.context.new_page()
     other.goto("/")
     draw(other, "another")
-    expect(answer(other).get_by_text("1 picture ahead of yours")).to_be_visible()
+    expect(answer(other).get_by_text("1 image ahead of yours")).to_be_visible()
     press(desk, "Stop")
     drawn(other)
 
@@ -385,13 +385,13 @@ def test_what_was_deleted_is_said_in_its_place(desk: Page) -> None:
     listed = desk.request.get("/api/pictures?limit=1").json()["pictures"]
     assert desk.request.delete(f"/api/pictures/{listed[0]['id']}").status == 204
     desk.reload()
-    expect(answer(desk)).to_contain_text("This picture was deleted.")
+    expect(answer(desk)).to_contain_text("This image was deleted.")
 
 
 def test_a_question_is_said_differently_and_drawn_again_as_before(desk: Page) -> None:
     turns = asked(desk)
     switch(desk).click()
-    options(desk).get_by_role("combobox", name="Number of pictures").select_option("2")
+    options(desk).get_by_role("combobox", name="Number of images").select_option("2")
     composer(desk).fill("a red door")
     composer(desk).press("Enter")
     drawn(desk, 2)
@@ -408,27 +408,25 @@ def test_a_temporary_chat_says_why_it_draws_nothing(desk: Page) -> None:
     expect(switch(desk)).to_have_attribute("aria-disabled", "true")
     composer(desk).fill("/draw a fox")
     composer(desk).press("Enter")
-    expect(desk.get_by_role("status").get_by_text("Pictures can’t be made in a temporary chat")).to_be_visible()
+    expect(desk.get_by_role("status").get_by_text("Images can’t be made in a temporary chat")).to_be_visible()
 
 
 def test_where_only_drawings_are_built_in_they_are_called_that(desk: Page) -> None:
     desk.route("**/api/pictures/models", lambda route: route.fulfill(json={"models": [DRAWINGS], "styles": []}))
     desk.goto("/")
     switch(desk).click()
-    expect(options(desk)).to_contain_text(
-        "Only a small set of built-in drawings is available, for icons and simple pictures."
-    )
+    expect(options(desk)).to_contain_text("Only clip art is available here, for simple images.")
     expect(options(desk).locator("code")).to_have_text("eclair pull flux-1-schnell")
 
 
 def test_a_drawing_is_not_called_the_work_of_ai(desk: Page) -> None:
     switch(desk).click()
-    options(desk).get_by_role("combobox", name="Model for pictures").select_option("scripted-drawing")
+    options(desk).get_by_role("combobox", name="Model for images").select_option("scripted-drawing")
     composer(desk).fill("a tree")
     composer(desk).press("Enter")
     drawn(desk)
-    expect(pictures(desk)).to_have_attribute("alt", "Drawing by Éclair: a tree")
-    expect(answer(desk).get_by_text("Drawing by Éclair", exact=True)).to_be_visible()
+    expect(pictures(desk)).to_have_attribute("alt", "Clip art: a tree")
+    expect(answer(desk).get_by_text("Clip art", exact=True)).to_be_visible()
     expect(answer(desk).get_by_role("button", name="Vary")).to_have_count(0)
 
 
@@ -443,15 +441,15 @@ def test_all_pictures_are_looked_through_searched_and_deleted(desk: Page) -> Non
     for text in ("a violet", "a daisy", "a tulip"):
         draw(desk, text)
         drawn(desk)
-    desk.get_by_role("navigation", name="Conversations").get_by_role("link", name="Pictures").click()
-    expect(desk).to_have_title("Pictures · Éclair")
-    expect(desk.get_by_role("heading", name="Pictures")).to_be_focused()
+    desk.get_by_role("navigation", name="Conversations").get_by_role("link", name="Images").click()
+    expect(desk).to_have_title("Images · Éclair")
+    expect(desk.get_by_role("heading", name="Images")).to_be_focused()
     expect(tiles(desk).first.get_by_role("img", name="Made with AI: a tulip")).to_be_visible()
-    desk.get_by_role("searchbox", name="Search pictures").fill("daisy")
+    desk.get_by_role("searchbox", name="Search images").fill("daisy")
     expect(tiles(desk)).to_have_count(1)
-    desk.get_by_role("searchbox", name="Search pictures").fill("no such thing")
+    desk.get_by_role("searchbox", name="Search images").fill("no such thing")
     expect(desk.get_by_text("Nothing found for “no such thing”.")).to_be_visible()
-    desk.get_by_role("searchbox", name="Search pictures").fill("")
+    desk.get_by_role("searchbox", name="Search images").fill("")
     tiles(desk).first.press("Enter")
     detail = desk.get_by_role("dialog", name="a tulip")
     expect(detail.get_by_role("img", name="Made with AI: a tulip")).to_be_visible()
@@ -464,7 +462,7 @@ def test_all_pictures_are_looked_through_searched_and_deleted(desk: Page) -> Non
     detail.get_by_role("button", name="Delete").click()
     expect(desk.get_by_role("dialog")).to_have_count(0)
     expect(desk.get_by_role("img", name="a daisy")).to_have_count(0)
-    expect(desk.get_by_role("status").get_by_text("Picture deleted.")).to_be_attached()
+    expect(desk.get_by_role("status").get_by_text("Image deleted.")).to_be_attached()
     expect(tiles(desk).nth(1)).to_be_focused()
     desk.reload()
     expect(desk.get_by_role("img", name="a violet")).to_be_visible()
@@ -488,7 +486,7 @@ def test_a_picture_leads_to_its_conversation_and_to_the_composer(desk: Page) -> 
 
 def test_pictures_are_made_on_their_own_page_too(desk: Page) -> None:
     desk.goto("/pictures")
-    desk.get_by_role("textbox", name="Describe the picture").fill(f"a kite\n{SLOW}")
+    desk.get_by_role("textbox", name="Describe the image").fill(f"a kite\n{SLOW}")
     desk.keyboard.press("Enter")
     expect(desk.get_by_text(re.compile(r"Step \d of 4")).first).to_be_visible()
     expect(tiles(desk).first.get_by_role("img", name=re.compile("a kite"))).to_be_visible(timeout=PATIENCE)
@@ -497,12 +495,12 @@ def test_pictures_are_made_on_their_own_page_too(desk: Page) -> None:
     expect(detail.get_by_role("button", name="Open the conversation")).to_have_count(0)
     detail.get_by_role("button", name="Draw again").click()
     expect(desk.get_by_role("img", name=re.compile("a kite"))).to_have_count(2, timeout=PATIENCE)
-    desk.get_by_role("textbox", name="Describe the picture").fill(f"a stone\n{ENDLESS}")
+    desk.get_by_role("textbox", name="Describe the image").fill(f"a stone\n{ENDLESS}")
     desk.keyboard.press("Enter")
     expect(desk.get_by_text("Starting…").first).to_be_visible()
     press(desk, "Stop")
     expect(desk.get_by_role("progressbar")).to_have_count(0)
-    desk.get_by_role("textbox", name="Describe the picture").fill("a pebble\nscript: fail=1")
+    desk.get_by_role("textbox", name="Describe the image").fill("a pebble\nscript: fail=1")
     desk.keyboard.press("Enter")
     expect(desk.get_by_role("alert")).to_contain_text("The scripted backend broke off")
 
@@ -535,7 +533,7 @@ def test_older_ones_come_as_the_end_comes_into_view(desk: Page) -> None:
 def test_where_there_are_none_it_says_what_will_be_there(opening: Opening, mortal: Served) -> None:
     page = opening(mortal).new_page()
     page.goto("/pictures")
-    expect(page.get_by_text("Pictures made here or in a conversation will appear here.")).to_be_visible()
+    expect(page.get_by_text("Images made here or in a conversation will appear here.")).to_be_visible()
 
 
 def test_what_is_shared_shows_its_pictures_with_their_label(desk: Page, opening: Opening, studio: Served) -> None:
@@ -558,7 +556,7 @@ def test_everybody_can_use_it(opening: Opening, studio: Served, width: int, watc
     page.goto("/")
     if width < 500:
         page.locator("form").get_by_role("button", name="More", exact=True).click()
-        page.get_by_role("menuitem", name="Make a picture").click()
+        page.get_by_role("menuitem", name="Make an image").click()
     else:
         switch(page).click()
     options(page).get_by_role("button", name="More").click()

@@ -63,7 +63,7 @@ def test_a_change_without_a_server_is_kept_and_sent_later(
 def test_models_are_told_never_to_have_pictures_drawn(opening: Opening, mortal: Served) -> None:
     page = opening(mortal).new_page()
     page.goto("/settings#model")
-    group = page.get_by_role("group", name="Let models make pictures")
+    group = page.get_by_role("group", name="Let models make images")
     expect(group.get_by_role("radio", name="When you ask for one")).to_be_checked()
     group.get_by_role("radio", name="Never").check()
     expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()

@@ -515,8 +515,8 @@ def test_on_a_phone_one_row_of_buttons_does(opening: Opening, shared: Served) ->
     assert box is not None
     assert middles == [box["y"] + box["height"] / 2] * 2
     more.tap()
-    page.get_by_role("menuitem", name="Make a picture").tap()
-    expect(page.get_by_text("No model here can make pictures yet.").first).to_be_visible()
+    page.get_by_role("menuitem", name="Make an image").tap()
+    expect(page.get_by_text("No model here can make images yet.").first).to_be_visible()
     more.tap()
     with page.expect_file_chooser() as chooser:
         page.get_by_role("menuitem", name="Add files").tap()
@@ -527,8 +527,8 @@ def test_on_a_phone_one_row_of_buttons_does(opening: Opening, shared: Served) ->
 def test_what_no_model_can_do_is_greyed_and_says_why(page: Page) -> None:
     page.route("**/api/pictures/models", lambda route: route.fulfill(json=NOTHING_DRAWS))
     page.reload()
-    reason = "No model here can make pictures yet."
-    button = page.get_by_role("button", name="Make a picture")
+    reason = "No model here can make images yet."
+    button = page.get_by_role("button", name="Make an image")
     expect(button).to_have_attribute("aria-disabled", "true")
     expect(button).to_have_accessible_description(reason)
     button.click(force=True)

@@ -54,7 +54,7 @@ def test_as_json(tmp_path: Path, files: list[str]) -> None:
 def test_the_doctor_says_until_when_marks_are_signed(tmp_path: Path, files: list[str]) -> None:
     run = Eclair(tmp_path / "home")
     checks = {each["name"]: each for each in orjson.loads(run("doctor", "--json").stdout)["checks"]}
-    assert "is made when the first picture is marked" in checks["Marks"]["detail"]
+    assert "is made when the first image is marked" in checks["Marks"]["detail"]
     other = {"ECLAIR_DATA_DIR": str(tmp_path / "other")}
     checks = {each["name"]: each for each in orjson.loads(run("doctor", "--json", **other).stdout)["checks"]}
     assert "renewed automatically" in checks["Marks"]["detail"]

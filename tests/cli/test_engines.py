@@ -53,7 +53,7 @@ def test_one_command_adds_a_server_and_sees_what_it_can_do(run: Eclair, rack: Sp
     assert lines[1:] == [
         f"  ✓ {name}"
         for name in (
-            *("answers", "streams", "counts tokens", "tools", "JSON schema", "sees pictures"),
+            *("answers", "streams", "counts tokens", "tools", "JSON schema", "sees images"),
             *("logprobs", "prompt cache", "tokenizer", "embeddings"),
         )
     ]
@@ -85,13 +85,13 @@ def test_a_key_is_asked_for_without_being_shown(tmp_path: Path, rack: Speaking) 
 
 def test_what_is_wrong_is_one_sentence(run: Eclair, rack: Speaking) -> None:
     for arguments, code, words in (
-        (["add", "a b", rack.url], 2, "An engine's name"),
+        (["add", "a b", rack.url], 2, "A server's name"),
         (["add", "rack", "nowhere"], 2, "not an address"),
         (["add", "rack", rack.url, "--context", "x"], 2, "not a whole number"),
         (["add", "rack", rack.url, "--key"], 2, "--key-stdin"),
-        (["test", "none"], 2, "There is no engine 'none'"),
+        (["test", "none"], 2, "There is no server 'none'"),
         (["remove", "none"], 2, "No engine 'none' was added"),
-        (["change", "none", "--country", "FR"], 2, "There is no engine 'none'"),
+        (["change", "none", "--country", "FR"], 2, "There is no server 'none'"),
         (["change", "none"], 2, "There is nothing to change"),
         (["add", "rack", rack.url, "--key-stdin"], 2, "not UTF-8 text"),
     ):

@@ -28,7 +28,7 @@ def test_in_and_out_and_in_again(run: Eclair, tmp_path: Path) -> None:
     checked = run("import", str(SAMPLES / "chatgpt.json"), "--check")
     assert checked.returncode == 0
     assert checked.stdout == "chatgpt.json is from ChatGPT: 2 conversations, 5 messages.\n"
-    assert "Left out: pictures (1 in 1 conversation)." in checked.stderr
+    assert "Left out: images (1 in 1 conversation)." in checked.stderr
     assert run("import", str(SAMPLES / "chatgpt.json")).stdout.splitlines()[1:] == [
         "New here: 2 conversations, 5 messages. Here already: 0."
     ]

@@ -150,7 +150,7 @@ async def test_too_many_pixels(parser: Parser, tmp_path: Path) -> None:
 
 
 async def test_what_is_no_picture_is_none(parser: Parser, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"a\.txt is no picture\."):
+    with pytest.raises(UserError, match=r"a\.txt is not an image\."):
         await parser.prepare_image(_written(tmp_path, b"all is well"), "a.txt", 1024)
 
 

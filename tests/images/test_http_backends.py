@@ -279,7 +279,7 @@ async def test_a_server_that_was_added_keeps_its_key_and_is_tried(
     lab.standin.routes["/v1/credits"] = says(200, {"credits": 42.5})
     found = [each async for each in servers.probe("bfl")]
     assert isinstance(found[-1], Probe)
-    assert (found[-1].fault, found[-1].notes) == (None, ("It makes pictures; 42.5 credits are left.",))
+    assert (found[-1].fault, found[-1].notes) == (None, ("It makes images; 42.5 credits are left.",))
     assert lab.standin.calls[-1].headers["x-key"] == KEY
     lab.answers = [lab.ready()]
     known = image_backends(settings, storage.servers.list_servers)

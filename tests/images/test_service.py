@@ -124,7 +124,7 @@ async def test_a_style_adds_words_that_the_model_reads(server: Server) -> None:
         ({"model": "scripted-locked"}, "model", "needs a key"),
         ({"model": "dall-e-2"}, "model", "There is no image model 'dall-e-2'"),
         ({"model": "scripted-absent"}, None, "`eclair pull scripted-absent`"),
-        ({"sources": ["pic_none"]}, None, "There is no picture"),
+        ({"sources": ["pic_none"]}, None, "There is no image"),
         ({"sources": ["file_none"]}, None, "There is no file"),
         ({"colour": "red"}, "colour", "does not know the field"),
     ],
@@ -276,7 +276,7 @@ async def test_a_file_is_edited_where_its_mask_lets_it(server: Server) -> None:
     [
         (Image.new("RGB", (64, 64)), "transparent nowhere"),
         (Image.new("RGBA", (64, 64), "white"), "transparent nowhere"),
-        (Image.new("RGBA", (64, 32)), "is 64 × 32 and the picture 64 × 64"),
+        (Image.new("RGBA", (64, 32)), "is 64 × 32 and the image 64 × 64"),
     ],
 )
 async def test_a_mask_that_is_none_is_refused(server: Server, mask: Image.Image, sentence: str) -> None:

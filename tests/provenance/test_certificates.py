@@ -168,7 +168,7 @@ async def test_a_signature_outlives_its_certificate(tmp_path: Path) -> None:
     ends = x509.load_pem_x509_certificate((tmp_path / "own.pem").read_bytes()).not_valid_after_utc
     await asyncio.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 1.1)  # the clock is the event
     assert await look(marks, signed, tmp_path) == ("found", "expired", "Stadtwerke")
-    with pytest.raises(SettingsError, match=r"own.pem has expired on .*; renew it, so that pictures can be marked\.$"):
+    with pytest.raises(SettingsError, match=r"own.pem has expired on .*; renew it, so that images can be marked\.$"):
         await marks.mark(PICTURE, MADE)
 
 

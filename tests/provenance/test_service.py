@@ -197,12 +197,12 @@ def away(url: str) -> bytes:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"hello", "The picture is no picture, or of a kind that is not read."),
-        (b"", "The picture is no picture, or of a kind that is not read."),
-        (bomb(), "The picture has more than 50 million pixels; make it smaller."),
-        (encoded(photo(), "PNG")[:5000], "The picture is damaged and cannot be read."),
-        (encoded(photo(), "GIF"), "The picture is of a kind that cannot bear all marks (GIF); make a PNG, JPEG, WebP,"),
-        (DEEP, "The picture has more than eight bits a colour; make it with eight."),
+        (b"hello", "The image is not an image, or of a kind that is not read."),
+        (b"", "The image is not an image, or of a kind that is not read."),
+        (bomb(), "The image has more than 50 million pixels; make it smaller."),
+        (encoded(photo(), "PNG")[:5000], "The image is damaged and cannot be read."),
+        (encoded(photo(), "GIF"), "The image is of a kind that cannot bear all marks (GIF); make a PNG, JPEG, WebP,"),
+        (DEEP, "The image has more than eight bits a colour; make it with eight."),
     ],
 )
 async def test_what_cannot_be_marked_says_why(marks: Provenance, data: bytes, sentence: str) -> None:
@@ -216,7 +216,7 @@ async def test_what_moves_is_not_marked(marks: Provenance) -> None:
     out = io.BytesIO()
     first, second = (Image.fromarray(photo(64, 64, seed)) for seed in (1, 2))
     first.save(out, "WEBP", save_all=True, append_images=[second])
-    with pytest.raises(UnreadableFile, match=r"has several pages or moves; mark each picture by itself\.$"):
+    with pytest.raises(UnreadableFile, match=r"has several pages or moves; mark each image by itself\.$"):
         await marks.mark(out.getvalue(), CREATED)
 
 

@@ -363,7 +363,7 @@ WRONG: Any = [
     ("messages", user(""), None),
     ("messages", [{"role": "user", "content": []}], "nothing to answer"),
     ("messages", [{"role": "user", "content": [{**PICTURE, "source": {"type": "file"}}]}], "as base64 or by its url"),
-    ("messages", [{"role": "user", "content": [RESULT]}], "'messages.0.content.0.content.0' .*no pictures"),
+    ("messages", [{"role": "user", "content": [RESULT]}], "'messages.0.content.0.content.0' .*no images"),
     ("messages", [{"role": "narrator", "content": "x"}], "'messages.0.role'"),
     ("messages", [{"role": "user", "content": 5}], "'messages.0.content'"),
     ("system", [{"type": "text", "text": "x", "colour": 1}], "does not know the field 'system.0.colour'"),

@@ -106,7 +106,7 @@ async def test_what_stays_here_is_said_where_the_model_is_elsewhere(settings: Se
         assert [(remark.code, remark.message) for remark in seen.notices] == [
             (
                 "left_out",
-                "photo.jpg was shown to a model on another machine without what its file says beside the picture: "
+                "photo.jpg was shown to a model on another machine without what its file says beside the image: "
                 "the place where it was taken and the serial number of the camera.",
             )
         ]
@@ -220,7 +220,7 @@ async def test_pictures_in_foreign_dialects_are_told(settings: Settings, dialect
         reply = await server.post(path, {"model": "reader", **body})
         assert reply.status == 200, reply
         told = shown(model)[-1]["content"]
-        assert "Picture 1 is a picture of 128 × 128 pixels (JPEG)." in told
+        assert "Image 1 is a picture of 128 × 128 pixels (JPEG)." in told
         assert "48.85" not in told
         assert told.endswith("What is this?")
         assert not await asyncio.to_thread(lambda: list(settings.data_dir.rglob("*.seen-*")))
@@ -235,7 +235,7 @@ async def test_pictures_in_foreign_dialects_are_told(settings: Settings, dialect
         (
             f"data:image/png;base64,{base64.b64encode(photos.every()['photo.png'][:60]).decode()}",
             422,
-            "Picture 1 is damaged",
+            "Image 1 is damaged",
         ),
         ("http://127.0.0.1:9/a.png", 403, "127.0.0.1"),
     ],

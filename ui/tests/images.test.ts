@@ -75,15 +75,15 @@ test("the draw command's text is the prompt", () => {
 });
 
 test("the progress of an image", () => {
-  assert.equal(progressText({ before: 1, done: null, of: null }), "1 picture ahead of yours");
-  assert.equal(progressText({ before: 2, done: 0, of: 4 }), "2 pictures ahead of yours");
+  assert.equal(progressText({ before: 1, done: null, of: null }), "1 image ahead of yours");
+  assert.equal(progressText({ before: 2, done: 0, of: 4 }), "2 images ahead of yours");
   assert.equal(progressText({ before: 0, done: 0, of: 4 }), "Starting…");
   assert.equal(progressText({ done: 2, of: 4 }), "Step 2 of 4");
   const step = { step: "pic_2", kind: "draw", title: "", milliseconds: null, outcome: null, count: null, done: 1, of: 4, preview: null } as const;
   assert.equal(progressAnnouncement({ steps: [step], parts: [] }), "Step 1 of 4");
-  assert.equal(progressAnnouncement({ steps: [{ ...step, milliseconds: 3 }, step], parts: [part("picture", "pic_1")] }), "1 picture is ready. Step 1 of 4");
+  assert.equal(progressAnnouncement({ steps: [{ ...step, milliseconds: 3 }, step], parts: [part("picture", "pic_1")] }), "1 image is ready. Step 1 of 4");
   assert.equal(progressAnnouncement({ steps: [{ ...step, milliseconds: 3 }], parts: [] }), "");
-  assert.equal(progressAnnouncement({ steps: [{ ...step, kind: "load", step: "queue-1", done: 1, of: 3 }], parts: [] }), "2 pictures ahead of yours");
+  assert.equal(progressAnnouncement({ steps: [{ ...step, kind: "load", step: "queue-1", done: 1, of: 3 }], parts: [] }), "2 images ahead of yours");
   assert.equal(progressAnnouncement({ steps: [{ ...step, kind: "load", step: "engine" }], parts: [] }), "");
 });
 

@@ -97,7 +97,7 @@ def locate_turn(
             if answer.role != "assistant" or not _unfinished(answer):
                 raise InvalidInput("Only an answer that was cut off can be continued.", param="continue")
             if answer.parent is not None and _find(tree, answer.parent).wish is not None:
-                raise InvalidInput("Pictures cannot be continued; have them made again.", param="continue")
+                raise InvalidInput("Images cannot be continued; have them made again.", param="continue")
             return TurnPosition(branch(tree, answer.id), answer.parent, resumes=answer)
 
 

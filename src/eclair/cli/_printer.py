@@ -96,7 +96,7 @@ class Printer:
         if event.kind == "tool_call":
             self._terminal.write_dim(f"{event.name} ")
         if event.kind == "picture":
-            self._terminal.write_dim(f"Picture {event.id} by {event.name}: ")
+            self._terminal.write_dim(f"Image {event.id} by {event.name}: ")
 
     def _end(self, note: str | None) -> None:
         self._terminal.end_line()

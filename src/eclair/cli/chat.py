@@ -42,7 +42,7 @@ COMMANDS = {
     "/think": "think before each answer from now on, with the strongest model",
     "/auto": "flash or think, as each question asks for",
     "/web": "with on, auto or off, set web search from now on",
-    "/save": "write the pictures of the last answer here, or into the folder given",
+    "/save": "write the images of the last answer here, or into the folder given",
     "/history": "show the conversation",
     "/new": "begin another conversation",
     "/help": "list the commands",
@@ -224,7 +224,7 @@ class Chat:
         parts = (await self._branch())[-1].parts
         image_ids = [part.id for part in parts if part.kind == "picture" and part.id is not None]
         if not image_ids:
-            raise InvalidInput("The last answer has no picture.")
+            raise InvalidInput("The last answer has no image.")
         for id in image_ids:
             picture = await self._app.gallery.get_image(LOCAL_PRINCIPAL, id)
             self._terminal.line(str(await write_image(self._app.gallery, picture, folder / image_file_name(picture))))

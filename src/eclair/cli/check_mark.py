@@ -126,4 +126,4 @@ def _watermark(found: WatermarkFinding) -> Iterator[str]:
         case "absent":
             yield "Éclair's watermark: not found."
         case "unread":
-            yield "Éclair's watermark: not looked for; the file is no picture, or it is damaged."
+            yield "Éclair's watermark: not looked for; the file is not an image, or it is damaged."

@@ -37,7 +37,7 @@ FEATURE_NAMES: dict[Feature, str] = {
     "usage": "counts tokens",
     "tools": "tools",
     "json_schema": "JSON schema",
-    "vision": "sees pictures",
+    "vision": "sees images",
     "logprobs": "logprobs",
     "prefix_cache": "prompt cache",
     "tokenize": "tokenizer",
@@ -118,7 +118,7 @@ def _piped_key() -> str:
 
 
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
-    terminal.status("Asking the engines…")
+    terminal.status("Asking the servers…")
     async with _opened(settings) as opened:
         servers = await opened.servers.all()
         models = await opened.registry.models()

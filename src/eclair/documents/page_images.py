@@ -1,4 +1,4 @@
-"""Renders pages of fixed-layout files as pictures: PDFs and images, in archives too."""
+"""Renders pages of fixed-layout files (PDFs, images, archives of them) as PNG."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_WIDTH_PX = 4000
 
 
 def render_page(source: SourceFile, page: int, width: int) -> bytes:
-    """Return the page as PNG. Raises Rejected of kind `missing` where it has no picture."""
+    """Return the page as PNG. Raises Rejected of kind `missing` where it has no image."""
     width = max(16, min(width, MAX_WIDTH_PX))
     if source.media == "application/pdf":
         image = _of_pdf(source, page, width)
@@ -29,7 +29,7 @@ def render_page(source: SourceFile, page: int, width: int) -> bytes:
         with find_member(source, page) as (member, number):
             return render_page(member, number, width)
     else:
-        raise Rejected(f"{source.name} has no fixed form, and so no pictures of its pages; read its text.", "missing")
+        raise Rejected(f"{source.name} has no fixed form, and so no images of its pages; read its text.", "missing")
     if image.width > width:
         image = image.resize((width, max(1, round(image.height * width / image.width))), Image.Resampling.LANCZOS)
     out = io.BytesIO()

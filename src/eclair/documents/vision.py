@@ -110,7 +110,7 @@ class VisionService:
         return "\n\n".join(texts)
 
     async def _find_photo(self, principal: Principal, id: str) -> StoredFile | None:
-        """Return the file if it exists and is a picture by its first bytes."""
+        """Return the file if it exists and is an image by its first bytes."""
         try:
             file = (await self._storage.files.get_file(principal, id)).file
             media = await asyncio.to_thread(image_type, self._blobs.path(file.sha256))
@@ -153,7 +153,7 @@ def _not_seen_notice(model: Model) -> tuple[Notice, ...]:
     return (
         Notice(
             "not_seen",
-            f"{model.name} does not see pictures; it was given the text that was read and a simple description.",
+            f"{model.name} does not see images; it was given the text that was read and a simple description.",
         ),
     )
 
@@ -161,4 +161,4 @@ def _not_seen_notice(model: Model) -> tuple[Notice, ...]:
 def _removed_metadata_notice(name: str, shed: Sequence[Shed]) -> str:
     names = [METADATA_NAMES[each] for each in shed]
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{name} was shown to a model on another machine without what its file says beside the picture: {listed}."
+    return f"{name} was shown to a model on another machine without what its file says beside the image: {listed}."

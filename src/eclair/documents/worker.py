@@ -55,7 +55,7 @@ def handle(request: ParseRequest, reader: ReadDocumentFile) -> Iterator[ParseRes
 def _prepare(request: PrepareImage) -> Prepared:
     source = open_source(Path(request.path), request.name, request.limits)
     if not source.media.startswith("image/"):
-        raise Rejected(f"{request.name} is no picture.", "missing")
+        raise Rejected(f"{request.name} is not an image.", "missing")
     from eclair.documents.photos.resize import prepare
 
     return prepare(source, request.side)

@@ -72,11 +72,11 @@ class ImageInputs:
     async def _read(self, principal: Principal, id: str) -> tuple[str, bytes]:
         """Read an image or file: its name for people, and its bytes. Raises NotFound."""
         if is_image_id(id):
-            return "The picture", await self._gallery.read_bytes(await self._gallery.get_image(principal, id))
+            return "The image", await self._gallery.read_bytes(await self._gallery.get_image(principal, id))
         file = (await self._stored_files.get_file(principal, id)).file
         return file.name, await self._files.get(file.sha256)
 
 
 def upload_names(names: Sequence[str]) -> tuple[str, ...]:
     """Name the uploads for error messages; those without a name are numbered."""
-    return tuple(name or f"Picture {number}" for number, name in enumerate(names, 1))
+    return tuple(name or f"Image {number}" for number, name in enumerate(names, 1))

@@ -1,4 +1,4 @@
-"""Inspects one picture inside a sandbox: what it is, a thumbnail of it, a mask."""
+"""Inspects one image inside a sandbox: what it is, a thumbnail of it, a mask."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def _thumbnail(image: Image.Image, packet: bytes) -> bytes:
 
 
 def _mask(image: Image.Image, width: int, height: int) -> bytes:
-    """White, and transparent where the picture of that size may change."""
+    """White, and transparent where the image of that size may change."""
     if "A" not in image.getbands() and "transparency" not in image.info:
         raise Rejected("is transparent nowhere, so that nothing could change; make it transparent where something may")
     if abs(image.width * height - image.height * width) > 0.02 * image.width * height:
         raise Rejected(
-            f"is {image.width} × {image.height} and the picture {width} × {height}; make it of the same proportions"
+            f"is {image.width} × {image.height} and the image {width} × {height}; make it of the same proportions"
         )
     alpha = image.convert("RGBA").getchannel("A")
     if alpha.getextrema()[0] == 255:

@@ -73,7 +73,7 @@ class ImageRun:
         if self._step is None:
             self._wait_count += 1
             self._most_ahead = ahead
-            events = self._begin_step(f"queue-{self._wait_count}", "load", "Waiting until other pictures are made")
+            events = self._begin_step(f"queue-{self._wait_count}", "load", "Waiting until other images are made")
         assert self._step is not None
         self._most_ahead = max(self._most_ahead, ahead)
         return [*events, StepProgressed(self._step, self._most_ahead - ahead, self._most_ahead)]

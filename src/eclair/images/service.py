@@ -192,7 +192,7 @@ class ImageService:
         """Return the latest preview of an image in progress. Raises NotFound where there is none."""
         found = self._previews.get(id)
         if found is None or found.principal != principal:
-            raise NotFound(f"The picture {id!r} isn't being generated, or has no preview.")
+            raise NotFound(f"The image {id!r} isn't being generated, or has no preview.")
         return found
 
     def stop(self) -> None:
@@ -292,9 +292,9 @@ class ImageService:
         data = unmarked.image
         try:
             if len(data) > MAX_IMAGE_BYTES:
-                raise UnreadableFile(f"The picture has more than {MAX_IMAGE_BYTES >> 20} MiB.")
+                raise UnreadableFile(f"The image has more than {MAX_IMAGE_BYTES >> 20} MiB.")
             data = await self._marks.mark(data, origin, job.form, job.quality)
-            inspected = await self._inspector.thumbnail(data, xmp.write_packet(origin), "The picture")
+            inspected = await self._inspector.thumbnail(data, xmp.write_packet(origin), "The image")
         except UnreadableFile as error:
             raise EngineBroken(f"{model.name} returned what can't be stored: {error.message}") from error
         image = GeneratedImage(

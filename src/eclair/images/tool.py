@@ -88,7 +88,7 @@ class ImageTool:
         try:
             call = _Call.model_validate_json(arguments or "{}")
         except ValidationError as error:
-            raise EngineBroken("The model asked for a picture without saying which; ask again.") from error
+            raise EngineBroken("The model asked for an image without saying which; ask again.") from error
         _, model = await self._service.resolve_model(None)
         width, height = size_for_shape(model, ASPECT_RATIOS[call.size])
         request, answer = ImageRequest(width=width, height=height), self._answer

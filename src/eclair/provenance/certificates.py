@@ -144,7 +144,7 @@ def _checked(
         raise SettingsError(f"{key} is of a kind that C2PA does not sign with; take one on a NIST curve, or Ed25519.")
     expires = leaf.not_valid_after_utc
     if expires <= now and not ours:
-        raise SettingsError(f"{certificate} has expired on {expires.date()}; renew it, so that pictures can be marked.")
+        raise SettingsError(f"{certificate} has expired on {expires.date()}; renew it, so that images can be marked.")
     if leaf.not_valid_before_utc > now:
         raise SettingsError(f"{certificate} is valid from {leaf.not_valid_before_utc.date()} on; check the clock.")
     plain = private.private_bytes(

@@ -43,7 +43,7 @@ def mark_image(
     if form not in MARKABLE_FORMATS:
         raise Rejected(f"is of a kind that cannot bear all marks ({form}); make a PNG, JPEG, WebP, AVIF or TIFF")
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-        raise Rejected("has several pages or moves; mark each picture by itself")
+        raise Rejected("has several pages or moves; mark each image by itself")
     if image.width * image.height > MAX_MARKED_PIXELS:
         raise Rejected(f"has more than {MAX_MARKED_PIXELS // 1_000_000} million pixels; make it smaller")
     if image.mode.startswith(("I", "F")):
@@ -67,7 +67,7 @@ def _watermarked(image: Image.Image) -> Image.Image:
 
 
 def inspect_image(path: Path) -> tuple[str | None, bytes | None, WatermarkFinding]:
-    """Return a picture's media type, XMP packet and watermark; no type for files that aren't decoded."""
+    """Return an image's media type, XMP packet and watermark; no type for files that aren't decoded."""
     with path.open("rb") as file:
         try:
             image = _opened(file)
@@ -86,11 +86,11 @@ def inspect_image(path: Path) -> tuple[str | None, bytes | None, WatermarkFindin
 
 
 def _opened(source: BinaryIO) -> Image.Image:
-    return open_image(source, READABLE_FORMATS, "is no picture, or of a kind that is not read", _DAMAGED)
+    return open_image(source, READABLE_FORMATS, "is not an image, or of a kind that is not read", _DAMAGED)
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    """Return the picture in gray, RGB or RGBA, with eight bits per channel."""
+    """Return the image in gray, RGB or RGBA, with eight bits per channel."""
     if image.mode in _GREY:
         return image.convert("L")
     through = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
@@ -98,7 +98,7 @@ def _flat(image: Image.Image) -> Image.Image:
 
 
 def grey(image: Image.Image) -> watermark.GrayImage:
-    """Return the picture as the watermark search takes it. Raises Rejected."""
+    """Return the image as the watermark search takes it. Raises Rejected."""
     image.draft("RGB", (2 * watermark.SEARCH_SIDE_PX, 2 * watermark.SEARCH_SIDE_PX))
     flat = _flat(decode_image(image, _DAMAGED))
     if flat.mode == "RGBA":

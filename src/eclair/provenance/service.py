@@ -62,7 +62,7 @@ class Provenance:
         """
         certificate = await asyncio.to_thread(self._certificates.signing)
         request = MarkImage(image, xmp.write_packet(origin), origin.how != "drawn", form, quality)
-        marked = await self._run(request, MarkedImage, "The picture")
+        marked = await self._run(request, MarkedImage, "The image")
         try:
             return await asyncio.to_thread(c2pa.sign, marked.data, marked.media, origin, certificate)
         except c2pa.SigningFailed as error:

@@ -1,4 +1,4 @@
-"""Marks one picture or inspects one file, inside a sandbox."""
+"""Marks one image or inspects one file, inside a sandbox."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def inspect_file(path: Path, known: KnownSigners) -> ProvenanceReport:
     note = xmp.read_packet(packet if media is not None else xmp.find_packet(path))
     if media is None and signed.state == "unread" and note.state == "absent":
         raise Rejected(
-            "is damaged, or of a kind that bears none of the marks that are looked for; choose a picture, a film, a "
+            "is damaged, or of a kind that bears none of the marks that are looked for; choose an image, a film, a "
             "recording or a PDF"
         )
     return ProvenanceReport(media, signed, note, watermark)

@@ -62,10 +62,10 @@ async def open_images(app: App, principal: Principal, messages: Sequence[PromptM
     """
     urls = list(dict.fromkeys(url for message in messages for url in _image_urls(message)))
     if len(urls) > MAX_IMAGES:
-        raise InvalidInput(f"There are {len(urls)} pictures; send {MAX_IMAGES} at most.", param="messages")
+        raise InvalidInput(f"There are {len(urls)} images; send {MAX_IMAGES} at most.", param="messages")
     found = RequestImages()
     for number, url in enumerate(urls, 1):
-        data, name = await _load(app, principal, url), f"Picture {number}"
+        data, name = await _load(app, principal, url), f"Image {number}"
         prepared = await app.vision.prepare_bytes(data, name, model.vision_pixels or DEFAULT_IMAGE_SIDE_PIXELS)
         found.images[url] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
         if model.vision_pixels is None:
@@ -80,10 +80,10 @@ async def _load(app: App, principal: Principal, url: str) -> bytes:
     elif url.startswith(("http://", "https://")):
         data = await _fetch(app, principal, url, max_bytes)
     else:
-        raise InvalidInput("A picture is neither a base64 data: URL nor an http(s) address.", param="image_url")
+        raise InvalidInput("An image is neither a base64 data: URL nor an http(s) address.", param="image_url")
     if len(data) > max_bytes:
         raise TooLarge(
-            f"A picture has {len(data) >> 20:,} MB; the limit is {app.settings.max_file_mb:,} MB (ECLAIR_MAX_FILE_MB)."
+            f"An image has {len(data) >> 20:,} MB; the limit is {app.settings.max_file_mb:,} MB (ECLAIR_MAX_FILE_MB)."
         )
     return data
 
@@ -95,7 +95,7 @@ def _decode(url: str) -> bytes:
     except (binascii.Error, ValueError):
         data = b""
     if not data:
-        raise InvalidInput("The data: URL of a picture is empty or not base64; encode its bytes.", param="image_url")
+        raise InvalidInput("The data: URL of an image is empty or not base64; encode its bytes.", param="image_url")
     return data
 
 
@@ -109,10 +109,10 @@ async def _fetch(app: App, principal: Principal, url: str, max_bytes: int) -> by
             url, context, headers=headers, timeout_s=FETCH_TIMEOUT_S, max_bytes=max_bytes
         ) as reply:
             if reply.status != 200:
-                raise InvalidInput(f"The picture at {host} is not there ({reply.status}); send it as a data: URL.")
+                raise InvalidInput(f"The image at {host} is not there ({reply.status}); send it as a data: URL.")
             return await reply.body(max_bytes)
     except (Unreachable, TimedOut, BrokenReply, ReplyTooLarge) as error:
-        raise InvalidInput(f"The picture at {host} cannot be fetched ({error}); send it as a data: URL.") from error
+        raise InvalidInput(f"The image at {host} cannot be fetched ({error}); send it as a data: URL.") from error
 
 
 def _image_urls(message: PromptMessage) -> list[str]:
@@ -125,7 +125,7 @@ def _image_urls(message: PromptMessage) -> list[str]:
         given: object = part.get("image_url")
         url: object = cast("JSON", given).get("url") if isinstance(given, dict) else given
         if not isinstance(url, str):
-            raise InvalidInput("A picture lacks its `url`; send a data: URL.", param="messages.image_url")
+            raise InvalidInput("An image lacks its `url`; send a data: URL.", param="messages.image_url")
         found.append(url)
     return found
 

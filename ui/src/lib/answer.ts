@@ -92,7 +92,7 @@ export function answerStats(message: Message, models: ReadonlyMap<string, string
     pieces.push(t("words", { count: usage.words }));
     if (usage.words_per_second !== null) pieces.push(t("speed", { rate: formatNumber(usage.words_per_second, WHOLE) }));
     const drafted = usage.drafted_tokens ?? 0;
-    if (drafted > 0) pieces.push(t("guessed", { right: usage.accepted_tokens ?? 0, count: drafted }));
+    if (drafted > 0) pieces.push(t("draftedTokens", { right: usage.accepted_tokens ?? 0, count: drafted }));
     // answers from before energy and cost existed have neither
     if (usage.energy) pieces.push(formatEnergy(usage.energy.joules, usage.energy.kind === "estimated"));
     if (usage.cost) pieces.push(formatMoney(usage.cost));
@@ -108,7 +108,7 @@ export function stepText({ kind, title }: Pick<Step, "kind" | "title">): string 
   return t(kind === "read" ? "stepRead" : "stepSearch", { what });
 }
 
-/** Summarise all steps in one line: `3 services, 5 of 6 pages read · 2.1 s`. */
+/** Summarize all steps in one line: `3 services, 5 of 6 pages read · 2.1 s`. */
 export function stepsSummary(steps: readonly Step[]): string {
   const web = webSummary(steps.filter(isWebStep));
   const others = steps.filter((step) => !isWebStep(step)).length;

@@ -14,11 +14,11 @@ export interface Size {
 }
 
 export const MAX_IMAGES = 4;
-/** The model that is suggested where only the built-in drawings are available. */
+/** The model that is suggested where only clip art is available. */
 export const RECOMMENDED_MODEL = "flux-1-schnell";
 
-/** The built-in drawings. */
-const BUILT_IN = "eclair-drawing";
+/** The model that composes clip art. */
+const CLIP_ART = "eclair-drawing";
 
 const SHAPES: Readonly<Record<Shape, number>> = { square: 1, landscape: 3 / 2, portrait: 2 / 3 };
 
@@ -185,7 +185,7 @@ export function progressAnnouncement({ steps, parts }: Pick<Message, "steps" | "
 
 /** The label that says that an image was generated. */
 export function originLabel(model: ImageModel | undefined, id: string | null = null): PlainKey {
-  return (model?.drawn ?? id === BUILT_IN) ? "drawnLabel" : "madeLabel";
+  return (model?.drawn ?? id === CLIP_ART) ? "drawnLabel" : "madeLabel";
 }
 
 /** The bytes as a data: URL. */

@@ -22,8 +22,8 @@ export class ImageModels {
   readonly ready = $derived(this.models.filter(({ state }) => state === "ready"));
   /** The model that is used unless another is chosen. */
   readonly defaultModel = $derived(this.ready.find((model) => model.default) ?? this.ready[0] ?? null);
-  /** Only the built-in drawings are available. */
-  readonly onlyBuiltIn = $derived(this.ready.length > 0 && this.ready.every(({ drawn }) => drawn));
+  /** Only clip art is available. */
+  readonly onlyClipArt = $derived(this.ready.length > 0 && this.ready.every(({ drawn }) => drawn));
   readonly #pictures = new Map<string, GeneratedImage>();
 
   constructor(api: Api) {

@@ -14,7 +14,7 @@ export const SECTIONS = [
   { id: "model", label: "model" },
   { id: "models", label: "downloads" },
   { id: "libraries", label: "libraries" },
-  { id: "newsroom", label: "newsroom" },
+  { id: "feeds", label: "feeds" },
   { id: "engines", label: "engines" },
   { id: "prompts", label: "prompts" },
   { id: "keyboard", label: "keyboard" },

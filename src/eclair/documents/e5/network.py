@@ -45,7 +45,7 @@ class _Builder:
         """Multiply by a matrix of that many rows and columns, and add its bias."""
         scales, halves = self._weights.blocks(f"{name}.w", rows, columns)
         single = np.concatenate([halves & 15, halves >> 4], axis=-1)
-        packed = single[..., 0::2] | single[..., 1::2] << 4  # neighbours share a byte there
+        packed = single[..., 0::2] | single[..., 1::2] << 4  # neighbors share a byte there
         inputs = [
             at,
             self._network.add_tensor(f"{name}.w", packed.astype(np.uint8)),

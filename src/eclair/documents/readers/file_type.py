@@ -110,14 +110,14 @@ def sniff(path: Path, name: str) -> str:
             raise Rejected(f"{name} is {what}.")
     if head[4:8] == b"ftyp":
         raise Rejected(
-            f"{name} is a film, a sound recording or a picture of a kind that is not read; "
-            "save a picture as PNG or JPEG and send that."
+            f"{name} is a film, a sound recording or an image of a kind that is not read; "
+            "save an image as PNG or JPEG and send that."
         )
     return _text_type(head, name)
 
 
 def image_type(path: Path) -> str | None:
-    """Return the type of a picture by its first bytes; None for other files."""
+    """Return the type of an image by its first bytes; None for other files."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     return _image_type(head) or ("image/svg+xml" if _SVG.match(head.removeprefix(codecs.BOM_UTF8)) else None)
@@ -133,7 +133,7 @@ def _image_type(head: bytes) -> str | None:
 
 
 def _iso_media_type(head: bytes) -> str | None:
-    """Detect pictures in an ISO media container; its brands tell the codec."""
+    """Detect images in an ISO media container; its brands tell the codec."""
     brands = {head[8:12], *(head[at : at + 4] for at in range(16, min(int.from_bytes(head[:4]), 256), 4))}
     if brands & {b"avif", b"avis"}:
         return "image/avif"

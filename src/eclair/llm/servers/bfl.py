@@ -62,7 +62,7 @@ class CreditsProber:
             outcome, said = await self._ask()
         finally:
             await self._http.close()
-        found = ProbeFinding("answers", outcome, "It makes pictures." if outcome == "yes" else said)
+        found = ProbeFinding("answers", outcome, "It makes images." if outcome == "yes" else said)
         yield found
         fault, notes = (None, (said,)) if outcome == "yes" else (said, ())
         yield Probe(int(self._clock() * 1000), self._url, None, (found,), fault, None, notes)
@@ -86,4 +86,4 @@ class CreditsProber:
             return "failed", as_sentence(
                 redact_key(self._key, error_text(data)) or f"It answers with status {reply.status}"
             )
-        return "yes", f"It makes pictures; {left:g} credits are left."
+        return "yes", f"It makes images; {left:g} credits are left."

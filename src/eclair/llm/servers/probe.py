@@ -205,7 +205,7 @@ class Prober:
                 yield await attempt(model)
             yield await self._embeddings(reached, model)
             if await self._makes_images():
-                self._notes.append("It makes pictures too.")
+                self._notes.append("It makes images too.")
             yield self._result(model)
         finally:
             await self._http.close()
@@ -296,7 +296,7 @@ class Prober:
         if got.status >= 500 and any(word in got.said.lower() for word in ("image", "vision", "multimodal", "mmproj")):
             return self._find("vision", "no", got.said)
         seen = any(colour in got.text.lower() for colour in RED_WORDS)
-        return self._judge("vision", got, seen, "It takes a picture and does not see it.")
+        return self._judge("vision", got, seen, "It takes an image and does not see it.")
 
     async def _logprobs(self, model: str) -> ProbeFinding:
         got = await self._chat(model, "Hello", 4, logprobs=True, top_logprobs=1)

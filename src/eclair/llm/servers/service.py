@@ -101,7 +101,7 @@ class ServerService:
         for server in await self.all():
             if server.name == name:
                 return server
-        raise NotFound(f"There is no engine {name!r}; `eclair engines` lists them.")
+        raise NotFound(f"There is no server {name!r}; `eclair engines` lists them.")
 
     async def add(self, name: str, change: ServerChange) -> Server:
         """Add a server.
@@ -110,9 +110,9 @@ class ServerService:
         """
         name = check_name(name)
         if name in taken_names(self._settings):
-            raise Conflict(f"The name {name!r} is taken by an engine of the settings; choose another.")
+            raise Conflict(f"The name {name!r} is taken by a server of the settings; choose another.")
         if change.url is None:
-            raise InvalidInput("An engine needs its address.", param="url")
+            raise InvalidInput("A server needs its address.", param="url")
         blank = StoredServer(name, check_url(change.url), None, (), None, None, int(self._clock() * 1000))
         await self._storage.servers.add_server(self._apply(blank, change))
         return await self.get(name)
@@ -154,11 +154,11 @@ class ServerService:
         for server in await self._storage.servers.list_servers():
             if server.name == name:
                 return decrypt_key(server, self._vault), server.models
-        raise NotFound(f"There is no engine {name!r} any more.")
+        raise NotFound(f"There is no server {name!r} any more.")
 
     def _refuse_settings(self, name: str) -> None:
         if name in self._settings.engines:
-            raise Conflict(f"The engine {name!r} is in the settings; change it there (`eclair config` says where).")
+            raise Conflict(f"The server {name!r} is in the settings; change it there (`eclair config` says where).")
 
     def _apply(self, server: StoredServer, change: ServerChange) -> StoredServer:
         if change.url is not None:
@@ -188,7 +188,7 @@ def check_name(text: str) -> str:
     """Return the name if it is valid. Raises InvalidInput."""
     if not _NAME.fullmatch(text):
         raise InvalidInput(
-            f"An engine's name is 1 to {MAX_NAME_CHARS} letters, digits, dots, dashes and underscores, "
+            f"A server's name is 1 to {MAX_NAME_CHARS} letters, digits, dots, dashes and underscores, "
             "and begins with a letter or digit.",
             param="name",
         )

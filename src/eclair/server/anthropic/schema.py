@@ -56,7 +56,7 @@ class ImageBlock(StrictModel):
     type: Literal["image"]
     source: Annotated[
         Annotated[Base64Source, union_tag("base64")] | Annotated[UrlSource, union_tag("url")],
-        type_discriminator("a picture comes as base64 or by its url"),
+        type_discriminator("an image comes as base64 or by its url"),
     ]
     cache_control: CacheControl | None = None
 
@@ -69,7 +69,7 @@ Texts = Annotated[
     list[
         Annotated[
             Annotated[TextBlock, union_tag("text")],
-            type_discriminator("only text is taken here, no pictures or documents yet"),
+            type_discriminator("only text is taken here, no images or documents yet"),
         ]
     ],
     BeforeValidator(_as_blocks, json_schema_input_type=str | list[TextBlock]),

@@ -208,7 +208,7 @@ def image_response(gallery: Gallery, picture: GeneratedImage, *, download: bool 
     """Serve an image to show or to save. Raises NotFound if it was deleted meanwhile."""
     path = gallery.path(picture)
     if not path.exists():
-        raise NotFound(f"There is no picture {picture.id!r}.")
+        raise NotFound(f"There is no image {picture.id!r}.")
     headers = {"Cache-Control": IMMUTABLE_CACHE, "X-Content-Type-Options": "nosniff"}
     if download:
         headers["Content-Disposition"] = attachment_disposition(image_file_name(picture))

@@ -107,7 +107,7 @@ def router(app: App) -> APIRouter:
         share, body = await _open(id)
         shown = (part.id for message in _MESSAGES.validate_json(body) for part in message.parts)
         if picture not in shown:
-            raise NotFound(f"There is no picture {picture!r} in this shared conversation.")
+            raise NotFound(f"There is no image {picture!r} in this shared conversation.")
         return images.image_response(app.gallery, await app.gallery.get_image(Principal(share.owner), picture))
 
     async def _open(id: str) -> tuple[Share, str]:

@@ -93,7 +93,7 @@ class ImagesRequest(RequestBody):
         if self.output_compression not in (None, 100) and self.form == "png":
             raise InvalidInput("A PNG is lossless; leave `output_compression` out.", param="output_compression")
         if self.stream and self.response_format == "url":
-            raise InvalidInput("A stream has the pictures themselves; leave `response_format` out.", param="stream")
+            raise InvalidInput("A stream has the images themselves; leave `response_format` out.", param="stream")
         wide, _, high = (self.size or "").partition("x")
         return ImageRequest(
             count=self.n or 1,
@@ -136,7 +136,7 @@ def router(app: App) -> APIRouter:
                 uploads = await _uploads(form, app.settings.max_file_mb)
                 body = _fields(form)
         except HTTPException as error:
-            raise InvalidInput(f"The body is not a form with pictures: {error.detail}") from error
+            raise InvalidInput(f"The body is not a form with images: {error.detail}") from error
         except OSError as error:
             raise StoreError(f"The upload cannot be stored: {error.strerror}.") from error
         return await answer(principal, body, request, "image_edit", uploads)
@@ -251,7 +251,7 @@ async def _uploads(form: FormData, max_mb: int) -> ImageUploads:
             continue
         if name not in ("image", "image[]", "mask"):
             raise InvalidInput(f"Éclair does not know the field {name!r}; leave it out.", param=name)
-        file_name = safe_file_name(value.filename or f"Picture {len(images) + 1}")
+        file_name = safe_file_name(value.filename or f"Image {len(images) + 1}")
         if (value.size or 0) > max_mb * 1_000_000:
             raise TooLarge(f"{file_name} is larger than {max_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).", param=name)
         data = await value.read()
@@ -262,7 +262,7 @@ async def _uploads(form: FormData, max_mb: int) -> ImageUploads:
         else:
             images.append((file_name, data))
     if not images:
-        raise InvalidInput("The field 'image' is missing; send the picture that is to be edited.", param="image")
+        raise InvalidInput("The field 'image' is missing; send the image that is to be edited.", param="image")
     return ImageUploads(tuple(images), mask)
 
 

@@ -92,5 +92,5 @@ class SQLiteImageStore(SQLiteStore):
 def _find(db: apsw.Connection, principal: Principal, id: str) -> GeneratedImage:
     row = first_row(db, f"SELECT {_COLUMNS} {_VISIBLE} AND picture.id = ?", (principal.id, id))
     if row is None:
-        raise NotFound(f"There is no picture {id!r}.")
+        raise NotFound(f"There is no image {id!r}.")
     return GeneratedImage(*row)

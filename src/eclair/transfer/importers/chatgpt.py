@@ -110,7 +110,7 @@ def _part(part: object, node: ForeignMessage, found: ForeignConversation) -> Non
     if kind == "audio_transcription":
         node.add("text", as_text(as_object(part).get("text")))
     elif kind in _PICTURES:
-        found.left_out.append("pictures")
+        found.left_out.append("images")
     elif kind in _RECORDINGS:
         found.left_out.append("recordings")
     elif part is not None:
@@ -121,7 +121,7 @@ def _result(content: JSON, found: ForeignConversation) -> None:
     found.left_out.append("tool results")
     for part in as_list(content.get("parts")):
         if as_text(as_object(part).get("content_type")) in _PICTURES:
-            found.left_out.append("pictures")
+            found.left_out.append("images")
 
 
 def _holds(content: JSON) -> bool:

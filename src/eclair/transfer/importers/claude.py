@@ -81,7 +81,7 @@ def _block(block: JSON, node: ForeignMessage, found: ForeignConversation) -> Non
     elif kind == "tool_result":
         found.left_out.append("tool results")
     elif kind == "image":
-        found.left_out.append("pictures")
+        found.left_out.append("images")
     elif kind != "token_budget":  # the model's remaining budget, no content
         found.left_out.append(unknown_kind("parts", kind))
 

@@ -65,7 +65,7 @@ def _block(block: JSON, node: ForeignMessage, found: ForeignConversation) -> Non
     elif kind == "tool_call":
         found.left_out.append("tool calls")
     elif kind in ("image_file", "image_url"):
-        found.left_out.append("pictures")
+        found.left_out.append("images")
     elif kind == "error":
         found.left_out.append("notes on errors")
     else:

@@ -72,7 +72,7 @@ def _node(id: str, parent: str | None, message: JSON, found: ForeignConversation
     elif node.role is None:
         found.left_out.append(unknown_kind("messages", role))
     for file in as_list(message.get("files")):
-        found.left_out.append("pictures" if as_text(as_object(file).get("type")) == "image" else "attached files")
+        found.left_out.append("images" if as_text(as_object(file).get("type")) == "image" else "attached files")
     if message.get("error"):
         found.left_out.append("notes on errors")
     content = message.get("content")
@@ -83,7 +83,7 @@ def _node(id: str, parent: str | None, message: JSON, found: ForeignConversation
         if kind == "text":
             _words(as_text(as_object(block).get("text")), node, found)
         elif kind == "image_url":
-            found.left_out.append("pictures")
+            found.left_out.append("images")
         else:
             found.left_out.append(unknown_kind("parts", kind))
     return node

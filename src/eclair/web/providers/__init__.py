@@ -82,7 +82,7 @@ def providers_table() -> str:
         for provider in PROVIDERS
     ]
     rows.insert(0, (SearXNG.name, SearXNG.title, "where it runs", "no; its address in `searxng`", SearXNG.terms))
-    rows.insert(0, ("newsroom", "Newsroom", "this machine", "no", ""))
+    rows.insert(0, ("newsroom", "News feeds", "this machine", "no", ""))
     rows.append(("your choice", "any OpenSearch site", "where it runs", "no; its description in `opensearch`", ""))
     lines = ["| name | service | law of | key | used by default | terms |", "| --- | --- | --- | --- | --- | --- |"]
     for name, title, where, key, terms in rows:

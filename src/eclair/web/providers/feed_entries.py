@@ -15,7 +15,7 @@ class FeedProvider:
     """Searches the entries of feeds."""
 
     name = "newsroom"
-    title = "Newsroom"
+    title = "News feeds"
     jurisdiction = "machine"
     needs_key = False
     terms = ""
@@ -30,6 +30,6 @@ class FeedProvider:
             async with asyncio.timeout(timeout_s):
                 return await self._feeds.search(context.principal, query, limit)
         except TimeoutError as error:
-            raise ProviderError("late", "The newsroom did not answer in time.") from error
+            raise ProviderError("late", "The news feeds did not answer in time.") from error
         except StoreError as error:
             raise ProviderError("failed", error.message) from error

@@ -266,7 +266,7 @@ export interface Placeholders {
   readonly firstWord: "seconds";
   readonly words: "count";
   readonly speed: "rate";
-  readonly guessed: "count" | "right";
+  readonly draftedTokens: "count" | "right";
   readonly read: never;
   readonly remembered: never;
   readonly written: never;
@@ -427,9 +427,9 @@ export interface Placeholders {
   readonly otherHint: "example";
   readonly licenseTitle: never;
   readonly licenseAccept: never;
-  readonly newsroom: never;
-  readonly newsroomHint: never;
-  readonly newsroomNone: never;
+  readonly feeds: never;
+  readonly feedsHint: never;
+  readonly feedsNone: never;
   readonly feedAddress: never;
   readonly feedAdd: never;
   readonly feedAsking: never;
@@ -648,7 +648,7 @@ export interface Placeholders {
   readonly drawTemporary: never;
   readonly drawMarked: never;
   readonly drawOptions: never;
-  readonly drawBuiltIn: never;
+  readonly drawOnlyClipArt: never;
   readonly drawNoEdit: never;
   readonly drawEdits: never;
   readonly drawEditNot: never;

@@ -16,7 +16,7 @@ from eclair.images.svg_renderer import SvgRenderer
 from eclair.schema.images import BackendProgress, ImageModel, UnmarkedImage
 from eclair.schema.principal import Principal
 
-_IDENTITY = ("eclair-drawing", "Éclair drawing", "Éclair", None, "eclair-drawing", "Apache-2.0")
+_IDENTITY = ("eclair-drawing", "Clip art", "Éclair", None, "eclair-drawing", "Apache-2.0")
 MODEL = ImageModel(*_IDENTITY, most=1536, multiple=8, negative=True, drawn=True)
 
 
