@@ -723,7 +723,7 @@ class TestModels:
         assert scripted.split()[-2:] == ["scripted", "ready"]
         assert embedded.index("embedded") == head.index("ENGINE") == scripted.rindex("scripted")
         head, *rows = drawing.splitlines()
-        assert head.split()[:2] == ["PICTURES", "NAME"]
+        assert head.split()[:2] == ["IMAGES", "NAME"]
         states = {row.split()[0]: row[head.index("STATE") :] for row in rows}
         assert (states["flux-1-schnell"], states["eclair-drawing"]) == (
             "not here: `eclair pull flux-1-schnell`",

@@ -82,7 +82,7 @@ def test_what_draws_is_listed_below_what_answers(run: Eclair) -> None:
     done = run("models")
     assert done.returncode == 0
     table = done.stdout.partition("\n\n")[2].splitlines()
-    assert table[0].split()[:3] == ["PICTURES", "NAME", "LICENSE"]
+    assert table[0].split()[:3] == ["IMAGES", "NAME", "LICENSE"]
     rows = {line.split()[0]: line for line in table[1:]}
     assert rows["scripted-picture"].endswith("ready")
     assert "`eclair pull scripted-absent`" in rows["scripted-absent"]

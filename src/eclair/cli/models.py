@@ -32,7 +32,7 @@ from eclair.settings import Settings
 from eclair.util.humanize import format_size
 
 COLUMNS = ("ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "SIZE", "ENGINE", "STATE")
-IMAGE_COLUMNS = ("PICTURES", "NAME", "LICENSE", "MAKER", "SIZE", "CAN", "RUNS", "STATE")
+IMAGE_COLUMNS = ("IMAGES", "NAME", "LICENSE", "MAKER", "SIZE", "CAN", "RUNS", "STATE")
 CATALOG_COLUMNS = ("ID", "NAME", "LICENSE", "MAKER", "SIZE", "MEMORY", "WRITES", "STATE")
 MARKDOWN_HEAD = """\
 | model | maker | license | parameters | context | languages | can | embedded engine |
