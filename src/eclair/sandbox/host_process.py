@@ -11,12 +11,11 @@ import socket
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections import deque
 
 from eclair.sandbox.host import NUMBER, STATUS
 from eclair.sandbox.protocol import SandboxError
+from eclair.util.child_process import LogTail
 
-LOG_LINES = 30
 END_TIMEOUT_S = 10.0
 """Time for a host to end; it may still be importing."""
 
@@ -52,7 +51,7 @@ class Channel:
 
     def log_tail(self) -> str:
         """Return the last lines that the host and its processes wrote to standard error."""
-        return " / ".join(self._host.log_lines)
+        return " / ".join(self._host.log_tail.lines)
 
     async def end(self) -> int | None:
         """Kill the process. Return its exit status, None if the host is gone."""
@@ -64,14 +63,15 @@ class Channel:
 
 class HostProcess:
     def __init__(self, process: Process, line: socket.socket, scratch: str | None) -> None:
-        self.log_lines = deque[str](maxlen=LOG_LINES)
+        assert process.stderr is not None
+        self.log_tail = LogTail()
         self._process = process
         self._line = line
         self._scratch = scratch
         self._numbers = itertools.count(1)
         self._endings: dict[int, asyncio.Future[int | None]] = {}
         self._listener = asyncio.create_task(self._listen(), name="exit statuses of sandboxes")
-        self._log = asyncio.create_task(self._keep_log(), name="log of sandboxes")
+        self._log = asyncio.create_task(self.log_tail.read(process.stderr), name="log of sandboxes")
 
     @classmethod
     async def start(cls, module: str, *, scratch: bool) -> HostProcess:
@@ -173,11 +173,3 @@ class HostProcess:
             for ended in self._endings.values():
                 if not ended.done():
                     ended.set_result(None)
-
-    async def _keep_log(self) -> None:
-        assert self._process.stderr is not None
-        rest = b""
-        while chunk := await self._process.stderr.read(65536):
-            *lines, rest = (rest + chunk).split(b"\n")
-            self.log_lines += [text for line in lines if (text := line.decode(errors="replace").strip())]
-            rest = rest[-4096:]

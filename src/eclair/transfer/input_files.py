@@ -21,6 +21,7 @@ from typing import BinaryIO
 import orjson
 
 from eclair.errors import InvalidInput, TooLarge
+from eclair.util.zip_directory import read_directory_bytes
 
 MAX_CONVERSATION_BYTES = 32 << 20
 MAX_UNPACKED_BYTES = 1 << 30
@@ -54,7 +55,8 @@ def open_json_files(file: BinaryIO, name: str, folder: Path, others: Callable[[s
         yield JsonFile(name, file)
         return
     try:
-        _check_directory(file, name)
+        if read_directory_bytes(file) > MAX_ZIP_DIRECTORY_BYTES:
+            raise TooLarge(f"{name} holds too many files; unpack it and send the JSON files in it one by one.")
         with zipfile.ZipFile(file) as archive:
             room = MAX_UNPACKED_BYTES
             for info in archive.infolist():
@@ -87,22 +89,6 @@ def open_json_files(file: BinaryIO, name: str, folder: Path, others: Callable[[s
 
 def _damaged(name: str) -> InvalidInput:
     return InvalidInput(f"{name} is a damaged zip file; download the export anew.")
-
-
-def _check_directory(file: BinaryIO, name: str) -> None:
-    """Reject a zip whose file list alone would fill memory; its size is near the file's end."""
-    end = file.seek(0, 2)
-    begin = max(0, end - (1 << 16) - 22 - 20 - 56)
-    file.seek(begin)
-    tail = file.read()
-    at = tail.rfind(b"PK\5\6")
-    if at < 0 or at + 22 > len(tail):
-        raise zipfile.BadZipFile
-    (size,) = struct.unpack_from("<I", tail, at + 12)
-    if at >= 76 and tail[at - 20 : at - 16] == b"PK\6\7" and tail[at - 76 : at - 72] == b"PK\6\6":
-        (size,) = struct.unpack_from("<Q", tail, at - 76 + 40)
-    if size > MAX_ZIP_DIRECTORY_BYTES:
-        raise TooLarge(f"{name} holds too many files; unpack it and send the JSON files in it one by one.")
 
 
 def split_values(file: BinaryIO, name: str) -> Iterator[bytes | TooLarge]:

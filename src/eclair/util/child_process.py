@@ -23,25 +23,26 @@ STOP_TIMEOUT_S = 2.0
 """Time to end by itself, and again after being terminated."""
 
 MAX_LOG_FILE_BYTES = 1 << 20
-LOG_LINES = 40
+MAX_LOG_LINES = 30
 
 
 class ChildProcess(Generic[RequestT, ResultT]):
     """A process that takes requests on standard input and returns results on standard output.
 
-    Its standard error is kept: the last lines in `log_lines`, all of it in a log file if there is one.
+    Its standard error is kept: the last lines in `log_tail`, all of it in a log file if there is one.
     """
 
     def __init__(
         self, process: Process, requests: Codec[RequestT], results: Codec[ResultT], log: RollingLog | None
     ) -> None:
-        self.log_lines = deque[str](maxlen=LOG_LINES)
+        assert process.stderr is not None
+        self.log_tail = LogTail()
         self._process = process
         self._requests = requests
         self._results = results
         self._receiving: asyncio.Task[ResultT] | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._log = asyncio.create_task(self._keep_log(log), name=f"log of process {process.pid}")
+        self._log = asyncio.create_task(self.log_tail.read(process.stderr, log), name=f"log of process {process.pid}")
 
     @classmethod
     async def start(
@@ -119,8 +120,8 @@ class ChildProcess(Generic[RequestT, ResultT]):
         words: list[str] = []
         if status is not None:
             words.append(f"signal {-status}" if status < 0 else f"exit status {status}")
-        if self.log_lines:
-            words.append(f"its log ends with: {self.log_lines[-1][:200]}")
+        if self.log_tail.lines:
+            words.append(f"its log ends with: {self.log_tail.lines[-1][:200]}")
         return "; ".join(words) or "it does not say why"
 
     async def _stop(self) -> None:
@@ -143,15 +144,22 @@ class ChildProcess(Generic[RequestT, ResultT]):
         await self._process.wait()
         await self._log
 
-    async def _keep_log(self, log: RollingLog | None) -> None:
-        assert self._process.stderr is not None
+
+class LogTail:
+    """The last lines of a process's standard error."""
+
+    def __init__(self) -> None:
+        self.lines = deque[str](maxlen=MAX_LOG_LINES)
+
+    async def read(self, stderr: asyncio.StreamReader, log: RollingLog | None = None) -> None:
+        """Read standard error until it is closed. All of it goes to `log`, which is closed then."""
         rest = b""
         try:
-            while chunk := await self._process.stderr.read(65536):
+            while chunk := await stderr.read(65536):
                 if log is not None:
                     log.write(chunk)
                 *lines, rest = (rest + chunk).split(b"\n")
-                self.log_lines += [text for line in lines if (text := line.decode(errors="replace").strip())]
+                self.lines += [text for line in lines if (text := line.decode(errors="replace").strip())]
                 rest = rest[-4096:]
         finally:
             if log is not None:

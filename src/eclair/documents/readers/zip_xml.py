@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from eclair.documents.readers.base import SourceFile, damaged_file, locked_file
 from eclair.sandbox.protocol import Rejected
+from eclair.util.zip_directory import read_directory_bytes
 
 MAX_DIRECTORY_BYTES = 16 << 20
 """Size of a ZIP's central directory, which takes ten times that in memory."""
@@ -32,7 +33,10 @@ ZIP_ERRORS = (
 def open_zip(source: SourceFile) -> Generator[zipfile.ZipFile]:
     """Open the archive. Raises Rejected for damage, here and while it is open."""
     try:
-        _check_directory(source)
+        with source.path.open("rb") as file:
+            directory_bytes = read_directory_bytes(file)
+        if directory_bytes > MAX_DIRECTORY_BYTES:
+            raise Rejected(f"{source.name} holds too many files; unpack it and send them in parts.", "too_large")
         with zipfile.ZipFile(source.path) as archive:
             yield archive
     except ZIP_ERRORS as error:
@@ -74,19 +78,3 @@ def parse_xml(archive: zipfile.ZipFile, name: str, source: SourceFile) -> Elemen
             STRICT_NAMESPACE[0] + b"wordprocessingml/main", STRICT_NAMESPACE[1] + b"wordprocessingml/2006/main"
         )
     return ElementTree.fromstring(data)  # noqa: S314  expat bounds what entities make
-
-
-def _check_directory(source: SourceFile) -> None:
-    """Reject a ZIP whose directory alone would fill the memory; its size is near the file's end."""
-    with source.path.open("rb") as file:
-        end = file.seek(0, 2)
-        file.seek(max(0, end - (1 << 16) - 22 - 20 - 56))
-        tail = file.read()
-    at = tail.rfind(b"PK\5\6")
-    if at < 0 or at + 22 > len(tail):
-        raise zipfile.BadZipFile
-    (size,) = struct.unpack_from("<I", tail, at + 12)
-    if at >= 76 and tail[at - 20 : at - 16] == b"PK\6\7" and tail[at - 76 : at - 72] == b"PK\6\6":
-        (size,) = struct.unpack_from("<Q", tail, at - 76 + 40)
-    if size > MAX_DIRECTORY_BYTES:
-        raise Rejected(f"{source.name} holds too many files; unpack it and send them in parts.", "too_large")

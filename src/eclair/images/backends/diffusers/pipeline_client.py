@@ -189,7 +189,7 @@ class PipelineClient:
 
     async def _died(self) -> EngineUnavailable:
         await self.close()
-        status, lines = self._process.exit_status, self._process.log_lines
+        status, lines = self._process.exit_status, self._process.log_tail.lines
         memory = " Most likely the machine ran out of memory: try a smaller size or model." if status == -9 else ""
         how = f"by signal {-status}" if status is not None and status < 0 else f"with status {status}"
         words = f": {lines[-1][:200]}" if lines and not memory else ""
