@@ -22,7 +22,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 sys.path.append(str(Path(__file__).parent.parent))
 
 from tests.browser import chromium
-from tests.browser.outside import Outside, outside
+from tests.browser.internet import Outside, outside
 from tests.browser.served import Served
 from tests.browser.test_writing import attach, send_when_ready
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from tests.browser import chromium
 from tests.browser.axe import AXE
-from tests.browser.outside import Outside, outside
+from tests.browser.internet import Outside, outside
 from tests.browser.served import Served
 
 expect.set_options(timeout=10_000)

@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser.axe import AXE, check
 from tests.browser.conftest import Opening, Watch
-from tests.browser.rack import BIG, Rack, racked
+from tests.browser.model_server import BIG, Rack, racked
 from tests.browser.served import Served
 from tests.browser.test_chat import answer, choose, composer, finished
 from tests.browser.test_writing import attach, files, press, questions, send_when_ready

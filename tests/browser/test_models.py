@@ -13,7 +13,7 @@ from eclair.llm.local import profile
 from eclair.llm.local.profile import FileStamp, Speed, Tuning, TuningChoice
 from tests.browser.axe import SIDEWAYS
 from tests.browser.conftest import Opening, Watch
-from tests.browser.market import Market, opened
+from tests.browser.hub import Market, opened
 from tests.browser.test_chat import composer, send
 
 Q4 = "tiny-Q4_K_M.gguf"

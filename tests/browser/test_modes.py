@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import axe
 from tests.browser.conftest import Opening
-from tests.browser.rack import BIG, SMALL, Rack, racked
+from tests.browser.model_server import BIG, SMALL, Rack, racked
 from tests.browser.served import Served
 from tests.browser.test_chat import answers, composer, finished, send
 

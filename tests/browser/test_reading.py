@@ -12,8 +12,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Opening
 from tests.browser.served import Served
+from tests.browser.test_accessibility import FAINT
 from tests.browser.test_chat import answer, finished, send
-from tests.browser.test_everyone import FAINT
 
 DOT = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4//8/w38GIAXDIBKE0DHxgljNBAAO"

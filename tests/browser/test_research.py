@@ -11,7 +11,7 @@ from eclair.web.research import report as research_report
 from tests.browser import axe
 from tests.browser.axe import AXE
 from tests.browser.conftest import Opening
-from tests.browser.outside import Outside
+from tests.browser.internet import Outside
 from tests.browser.test_chat import answer, composer
 from tests.browser.test_web import beside, switch
 from tests.browser.test_writing import press

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from tests.cli.test_cli import Eclair
-from tests.web.press import RSS, rss
+from tests.web.publisher import RSS, rss
 
 
 @pytest.fixture

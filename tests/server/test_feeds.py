@@ -16,7 +16,7 @@ from eclair.schema.web import WebQuery
 from eclair.settings import Settings
 from eclair.web.providers.feed_entries import FeedProvider
 from tests.support import Server, serving
-from tests.web.press import Press, printing, rss, status
+from tests.web.publisher import Press, printing, rss, status
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -1,7 +1,7 @@
 """A small internet on loopback: many hosts behind one port, which only those reach who resolve names with `names`.
 
 `python -m tests.web.internet --port 8700` runs it as a process of its own. What stands on its pages is the affair of
-`pages`, `odd` and `moods`.
+`pages`, `faulty_pages` and `faulty_servers`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from tests.web.made import Made
-from tests.web.moods import HOST, PLAIN, ROBOTS, Answer, moods, page, reset, silent, wait
-from tests.web.odd import odd
+from tests.web.faulty_pages import odd
+from tests.web.faulty_servers import HOST, PLAIN, ROBOTS, Answer, moods, page, reset, silent, wait
+from tests.web.page_values import Made
 from tests.web.pages import PAPERS, orderly
 
 TODAY = date(2026, 9, 14)

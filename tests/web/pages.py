@@ -1,6 +1,6 @@
 """The orderly part of the small internet: papers, a shop, a forum, an encyclopedia, a report in PDF, feeds.
 
-Everything is made from `stories` for one day that counts as today, the same on every run.
+Everything is made from `story_texts` for one day that counts as today, the same on every run.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from urllib.parse import quote
 import orjson
 
 from tests.documents.files import pdf
-from tests.web.made import Dated, Made, flat, framed, written
-from tests.web.stories import BRIEF, KINDS, LANGUAGES, PEOPLE, TOWNS, VALUES, WORDS, Language, number
+from tests.web.page_values import Dated, Made, flat, framed, written
+from tests.web.story_texts import BRIEF, KINDS, LANGUAGES, PEOPLE, TOWNS, VALUES, WORDS, Language, number
 
 CONTRADICTED = {("strike", 0): "510", ("jobs", 1): "2,000"}
 """What the second paper says in place of `{n}`."""

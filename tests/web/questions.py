@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from typing import Literal
 
 from tests.web.internet import Internet
-from tests.web.made import Made, flat
+from tests.web.page_values import Made, flat
 from tests.web.pages import CONTRADICTED, PRODUCTS, Story, stories
-from tests.web.stories import LANGUAGES, TOWNS, VALUES, WORDS, Language, number
+from tests.web.story_texts import LANGUAGES, TOWNS, VALUES, WORDS, Language, number
 
 Sort = Literal["plain", "contradicted", "changed", "timeless", "unsupported"]
 

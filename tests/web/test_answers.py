@@ -11,9 +11,9 @@ from eclair.settings import Settings
 from eclair.web import relevance
 from tests.server.test_documents import JSON, asked, sentence
 from tests.support import Server, text_of
-from tests.web.finding import looking
 from tests.web.internet import Internet, internet
 from tests.web.questions import Question, questions
+from tests.web.search_server import looking
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from eclair.web.pages.fetch import PageUnreadable
 from eclair.web.pages.reader import PageReader
 from tests.web.conftest import CONTEXT
 from tests.web.internet import Internet
-from tests.web.made import Made
+from tests.web.page_values import Made
 
 TAGS = (
     *("html", "head", "body", "p", "div", "table", "tr", "td", "ul", "li", "h1", "h2", "pre", "blockquote", "a", "br"),

@@ -1,4 +1,4 @@
-"""The newsroom over a publisher on loopback: what it fetches, how politely, and what it finds."""
+"""The feed service over a publisher on loopback: what it fetches, how politely, and what it finds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import StoredFeed
 from eclair.storage.open import open_storage
 from eclair.web.feeds.service import FeedService, RefreshProgress, feed_state
-from tests.web.press import Press, printing, rss, status
+from tests.web.publisher import Press, printing, rss, status
 
 DAY = 86_400
 

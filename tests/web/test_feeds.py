@@ -26,7 +26,7 @@ from eclair.web.feeds.parser import (
     write_opml,
 )
 from eclair.web.feeds.worker import handle, parse_feed
-from tests.web.press import rss
+from tests.web.publisher import rss
 
 I18N = Path(__file__).parents[2] / "ui" / "src" / "lib" / "i18n"
 NOW = int(datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp() * 1000)

@@ -9,7 +9,7 @@ import pytest
 from eclair.network.client import Unreachable, WebClient
 from tests.web.conftest import CONTEXT
 from tests.web.internet import Internet, Weather
-from tests.web.made import flat
+from tests.web.page_values import flat
 from tests.web.questions import questions
 
 

@@ -11,9 +11,9 @@ from eclair.schema.web import WebPage
 from eclair.web.pages.fetch import PageUnreadable
 from eclair.web.pages.reader import PageReader
 from tests.web.conftest import CONTEXT, Clocked
+from tests.web.faulty_pages import BAIT
 from tests.web.internet import Internet
-from tests.web.made import Made, flat
-from tests.web.odd import BAIT
+from tests.web.page_values import Made, flat
 
 WITHIN = 30.0
 """Seconds; the machine may be busy."""

@@ -11,8 +11,8 @@ from eclair.settings import Settings
 from tests.cli.test_cli import Eclair
 from tests.server.test_documents import sentence
 from tests.support import text_of
-from tests.web.finding import looking
 from tests.web.internet import Internet
+from tests.web.search_server import looking
 
 
 @pytest.fixture

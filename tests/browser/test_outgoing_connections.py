@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser import axe
 from tests.browser.axe import AXE
 from tests.browser.conftest import Opening
-from tests.browser.outside import Outside
+from tests.browser.internet import Outside
 from tests.browser.test_chat import finished, send
 from tests.browser.test_web import switch
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import axe
 from tests.browser.axe import AXE
 from tests.browser.conftest import Opening
-from tests.browser.outside import Outside, outside
+from tests.browser.internet import Outside, outside
 from tests.browser.test_chat import answer, finished, send
 from tests.browser.test_web import beside, switch
 from tests.browser.test_writing import press

@@ -1,6 +1,6 @@
 """What happened in the small internet: events in towns that exist nowhere, told in German, French and English.
 
-Only their words are here; which paper tells what, and when, is `pages`' affair.
+Only their words are here; which paper tells what, and when, is in `pages`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The newsroom in the settings: feeds by address, from a list and of those that come along; fetched, and erased."""
+"""The news feeds in the settings: feeds by address, from a list and of those that come along; fetched, and erased."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser import axe
 from tests.browser.axe import AXE
 from tests.browser.conftest import Opening
-from tests.browser.outside import Outside
+from tests.browser.internet import Outside
 
 
 @pytest.fixture

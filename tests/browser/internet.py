@@ -12,9 +12,9 @@ from pathlib import Path
 
 from eclair.settings import Settings
 from tests.llm.servers import Speaking
-from tests.web.finding import Finder, looking
 from tests.web.internet import Internet, internet
 from tests.web.questions import Question, questions
+from tests.web.search_server import Finder, looking
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import date
 from html import escape
 from typing import Literal
 
-from tests.web.stories import Language
+from tests.web.story_texts import Language
 
 Kind = Literal["news", "brief", "shop", "forum", "wiki", "report", "wall", "odd", "injected", "feed"]
 Dated = Literal["json", "meta", "time", "url", "none"]

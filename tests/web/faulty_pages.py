@@ -1,7 +1,7 @@
 """The disorderly part of the small internet: walls, broken encodings, huge pages, dates that are hard to find, and
 pages that give orders to whoever reads them.
 
-What is odd about a server rather than about a page is `moods`' affair.
+Faults of servers rather than of pages are in `faulty_servers`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from html import escape
 
 import orjson
 
-from tests.web.made import Made, framed, written
-from tests.web.stories import LANGUAGES, TOWNS, Language
+from tests.web.page_values import Made, framed, written
+from tests.web.story_texts import LANGUAGES, TOWNS, Language
 
 LONG: dict[Language, str] = {
     "de": "Der Rat von {town} hat am Abend lange über den Haushalt beraten und sich am Ende auf einen Kompromiss "
