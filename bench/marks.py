@@ -28,7 +28,7 @@ from PIL import Image
 from eclair.provenance import image_files, watermark
 from eclair.provenance.c2pa import sign
 from eclair.provenance.certificates import Certificates
-from eclair.provenance.report import Origin
+from eclair.provenance.provenance_report import Origin
 from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 

@@ -24,7 +24,7 @@ from typing import Any, cast
 import pypdfium2 as pdfium  # pyright: ignore[reportMissingTypeStubs]
 from harness import Goals, Others, median, options, run, shown, table
 
-from eclair.documents.parser import Parser
+from eclair.documents.document_parser import Parser
 from eclair.sandbox.worker import NICENESS
 from eclair.schema.documents import Page, Word
 

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from eclair.documents.document_parser import Parser
 from eclair.documents.limits import Limits
-from eclair.documents.parser import Parser
 from eclair.documents.photos import describe
 from eclair.documents.photos.classifier import classifier_file
 from eclair.documents.photos.open import open_page

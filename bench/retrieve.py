@@ -24,11 +24,11 @@ from numpy import float32
 from numpy.typing import NDArray
 
 from eclair.documents.chunking import Chunker
+from eclair.documents.document_relevance import may_answer, passage_cosines
+from eclair.documents.document_search import DocumentSearch
 from eclair.documents.embeddings import E5Embedder
 from eclair.documents.ingest import embedding_text
 from eclair.documents.passages import found_passage
-from eclair.documents.relevance import may_answer, passage_cosines
-from eclair.documents.search import DocumentSearch
 from eclair.schema.documents import Chunk, Page
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
@@ -36,7 +36,7 @@ from eclair.storage.chunks import ChunkHit, SearchScope
 from eclair.storage.files import StoredFile
 from eclair.storage.libraries import Library
 from eclair.storage.open import open_storage
-from eclair.web.relevance import RelevanceCheck
+from eclair.web.web_relevance import RelevanceCheck
 
 JSON = dict[str, Any]
 LANGUAGES = ("en", "de", "es", "ro")

@@ -28,7 +28,7 @@ from eclair.chat.text_edits import EditTask, TextChange, split_pieces
 from eclair.llm.base import Finish, PromptMessage, Request, Text
 from eclair.llm.local.endpoint_file import endpoint_path
 from eclair.llm.openai.dialects import DIALECTS
-from eclair.llm.openai.engine import OpenAIEngine
+from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.models import catalog
 from eclair.models.installed import model_path
 from eclair.schema.messages import Sampling

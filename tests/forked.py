@@ -15,7 +15,7 @@ from eclair import cli
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _COMMANDS = [f"eclair.cli.{module.name}" for module in iter_modules(cli.__path__) if module.name != "__main__"]
-_LATER = ["eclair.app", "eclair.server.app", "eclair.images.backends.scripted"]
+_LATER = ["eclair.app", "eclair.server.app", "eclair.images.backends.scripted_backend"]
 """What a command imports while it runs."""
 _CONTEXT.set_forkserver_preload([__name__, *_COMMANDS, *_LATER])
 

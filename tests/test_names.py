@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "eclair"
-SHARED_FILE_NAMES = {"__init__", "__main__", "base", "service", "retriever", "worker", "catalog"}
+SHARED_FILE_NAMES = {
+    *("__init__", "__main__", "base", "catalog", "retriever", "service", "worker"),
+    *("html", "open", "schema"),
+}
+"""Names of files that say what they are once the package is known."""
+
+RESOURCE_FOLDERS = ("cli", "schema", "server", "storage")
+"""Packages whose files are named for the resource that they show, describe, serve or store."""
+
 CONSTANTS = {
     *("MOST", "LONGEST", "LEAST", "PATIENCE", "WITHIN", "FRESH", "KEPT", "AT_ONCE", "LARGEST", "SHORTEST", "SMALLEST"),
 }
@@ -89,6 +97,15 @@ def test_constants_say_what_they_bound() -> None:
 def is_vague(constant: str) -> bool:
     constant = constant.lstrip("_")
     return constant in CONSTANTS or constant.startswith(("LONGEST_", "MOST_"))
+
+
+def test_no_two_files_share_a_name() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(SOURCE.rglob("*.py")):
+        relative = path.relative_to(SOURCE)
+        if path.stem not in SHARED_FILE_NAMES and relative.parts[0] not in RESOURCE_FOLDERS:
+            places[path.stem].append(relative.as_posix())
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def test_functions_are_named_for_what_they_do() -> None:

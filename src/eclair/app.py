@@ -18,22 +18,22 @@ from eclair.chat.runs import Runs
 from eclair.chat.titles import TitleGenerator
 from eclair.chat.turn_options import TurnOptions
 from eclair.chat.turns import Turns
+from eclair.documents.document_parser import Parser
+from eclair.documents.document_search import DocumentSearch
 from eclair.documents.embeddings import Embedder, choose_embedder
 from eclair.documents.ingest import Ingestor
-from eclair.documents.parser import Parser
 from eclair.documents.photos.classifier import classifier_file
-from eclair.documents.search import DocumentSearch
 from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.usage import AskModel, UsageLedger
-from eclair.images.backends.registry import image_backends
-from eclair.images.download_plan import ImageModelCatalog
+from eclair.images.backends.backend_registry import image_backends
 from eclair.images.gallery import Gallery
+from eclair.images.image_download_plan import ImageModelCatalog
 from eclair.images.open import open_gallery, open_image_service
 from eclair.images.scene_planner import ScenePlanner
 from eclair.images.service import ImageService
-from eclair.llm.local.engine import LocalEngine
+from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.removal import remove_model
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines

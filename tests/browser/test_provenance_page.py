@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from eclair.provenance.report import Origin
+from eclair.provenance.provenance_report import Origin
 from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from tests.browser import axe

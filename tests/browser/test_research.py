@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from eclair.web.research import report as research_report
+from eclair.web.research import research_report
 from tests.browser import axe
 from tests.browser.axe import AXE
 from tests.browser.conftest import Opening

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from eclair.provenance.report import Origin
+from eclair.provenance.provenance_report import Origin
 from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from tests.cli.test_cli import Eclair

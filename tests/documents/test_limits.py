@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from eclair.documents.document_parser import Parser
 from eclair.documents.limits import Limits
-from eclair.documents.parser import Parser
 from eclair.errors import TooLarge, UnreadableFile, UserError
 from eclair.schema.documents import Opened, Page
 from tests.documents import files

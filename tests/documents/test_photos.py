@@ -12,8 +12,8 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from eclair.documents.document_parser import Parser
 from eclair.documents.limits import Limits
-from eclair.documents.parser import Parser
 from eclair.errors import TooLarge, UnreadableFile, UserError
 from eclair.schema.documents import DESCRIPTION, PLACE, Prepared
 from tests.documents import files, photos

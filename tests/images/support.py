@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 from PIL import Image
 
-from eclair.images.backends.scripted import MODELS, ScriptedImageBackend
+from eclair.images.backends.scripted_backend import MODELS, ScriptedImageBackend
 from eclair.images.job import ImageJob
-from eclair.provenance.report import ProvenanceReport
+from eclair.provenance.provenance_report import ProvenanceReport
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from tests.support import JSON, Server
 

@@ -15,9 +15,9 @@ import orjson
 import pytest
 
 from eclair.errors import EclairError, EngineBroken, EngineRefused, EngineUnavailable, InvalidInput, Refused
-from eclair.images.backends.bfl import MAX_POLL_FAILURES, BflBackend
+from eclair.images.backends.backend_registry import image_backends
+from eclair.images.backends.bfl_backend import MAX_POLL_FAILURES, BflBackend
 from eclair.images.backends.openai import OpenAIImageBackend
-from eclair.images.backends.registry import image_backends
 from eclair.images.backends.servers import ImageServers
 from eclair.images.job import ImageJob
 from eclair.llm.servers.bfl import CreditsProber

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from eclair.images import installed
+from eclair.images import installed_image_models
 from eclair.images.backends.diffusers.local_backend import DiffusersBackend
 from eclair.schema.images import UnmarkedImage
 from eclair.settings import Settings
@@ -50,7 +50,7 @@ async def pulled(server: Server, name: str = "flux-1-schnell") -> dict[str, Any]
 
 
 def here(settings: Settings, id: str = "flux-1-schnell") -> dict[str, bytes]:
-    folder = installed.models_folder(settings.data_dir) / id
+    folder = installed_image_models.models_folder(settings.data_dir) / id
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 

@@ -21,10 +21,10 @@ from eclair.errors import Conflict, EngineMissing, EngineRefused, EngineUnavaila
 from eclair.llm.base import Delta, Finish, PromptMessage, Request, Text, TokenUsage
 from eclair.llm.local import llama_server, speculative
 from eclair.llm.local.endpoint_file import endpoint_path
-from eclair.llm.local.engine import LocalEngine
+from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.model_process import ModelProcess
 from eclair.llm.openai.dialects import DIALECTS
-from eclair.llm.openai.engine import OpenAIEngine
+from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.models.catalog import embedded_entry
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
@@ -289,7 +289,7 @@ async def test_a_stale_share_is_no_obstacle(home: Settings) -> None:
 async def test_it_dies_with_a_parent_that_is_killed(home: Settings) -> None:
     program = (
         "import asyncio, sys, pathlib\n"
-        "from eclair.llm.local.engine import LocalEngine\n"
+        "from eclair.llm.local.local_engine import LocalEngine\n"
         "from eclair.settings import Settings\n"
         "async def main():\n"
         "    engine = LocalEngine.start(Settings(data_dir=pathlib.Path(sys.argv[1]), embedded_parallel=1))\n"

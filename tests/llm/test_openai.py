@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
 from eclair.llm.base import Delta, Finish, PromptMessage, Reasoning, Request, Text, TokenUsage, ToolCall
 from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body
-from eclair.llm.openai.engine import UNPACED_STREAMS, OpenAIEngine
+from eclair.llm.openai.openai_engine import UNPACED_STREAMS, OpenAIEngine
 from eclair.llm.openai.stream_parser import MAX_LINE_BYTES, SseFrames
 from eclair.schema.messages import Sampling
 from eclair.settings import EngineSettings

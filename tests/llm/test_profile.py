@@ -11,10 +11,10 @@ import pytest
 
 from eclair.llm.local import profile
 from eclair.llm.local.endpoint_file import endpoint_path
-from eclair.llm.local.engine import LocalEngine
+from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.profile import FileStamp, Speed, Tuning, TuningChoice
 from eclair.llm.openai.dialects import DIALECTS
-from eclair.llm.openai.engine import OpenAIEngine
+from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.models.catalog import EMBEDDED_MODEL, embedded_entry
 from eclair.models.gguf import quantize
 from eclair.settings import Settings

@@ -11,7 +11,7 @@ import pytest
 from eclair.errors import EngineRefused
 from eclair.llm.base import JSON, PromptMessage, Request, Text
 from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body
-from eclair.llm.openai.engine import OpenAIEngine
+from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.llm.reasoning import REASONING_PROMPT
 from eclair.schema.models import ReasoningSupport
 from tests.llm.standin import Call, StandIn, standing_in

@@ -20,7 +20,7 @@ import pytest
 from eclair.errors import Conflict
 from eclair.llm.base import Finish, PromptMessage, Request
 from eclair.llm.local import profile
-from eclair.llm.local.engine import LocalEngine
+from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.profile import TuningChoice
 from eclair.llm.tuning.auto import AutoTuner
 from eclair.llm.tuning.bandwidth import measure_bandwidth

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eclair.llm.base import Delta, PromptImage, PromptMessage, Request, Text, TokenUsage
-from eclair.llm.local.engine import LocalEngine
+from eclair.llm.local.local_engine import LocalEngine
 from eclair.models.download_plan import plan_download
 from eclair.models.huggingface import Hub
 from eclair.models.install import install_model

@@ -21,7 +21,7 @@ import orjson
 import pytest
 
 from eclair.errors import Conflict, Forbidden, InvalidInput, LicenseNotAccepted, ModelMissing, NotFound, SettingsError
-from eclair.llm.local.engine import LocalEngine
+from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.removal import remove_model
 from eclair.models import catalog, installed
 from eclair.models.download import RETRY_PAUSES_S, DownloadProgress

@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from eclair.errors import SettingsError
 from eclair.provenance.certificates import AUTHORITY, FOLDER, SIGNING, VALIDITY, Certificates
-from eclair.provenance.report import Origin
+from eclair.provenance.provenance_report import Origin
 from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from tests.provenance.made import encoded, photo

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from eclair.errors import EclairError
 from eclair.provenance import c2pa
 from eclair.provenance.certificates import KnownSigners
-from eclair.provenance.report import ContentCredentials, Origin, ProvenanceReport
+from eclair.provenance.provenance_report import ContentCredentials, Origin, ProvenanceReport
 from eclair.provenance.service import Provenance
 from eclair.provenance.worker import inspect_file
 from eclair.sandbox.protocol import Rejected

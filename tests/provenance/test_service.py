@@ -20,7 +20,7 @@ from PIL import Image
 from eclair.errors import InvalidInput, TooBusy, UnreadableFile
 from eclair.provenance import service
 from eclair.provenance.certificates import Certificates
-from eclair.provenance.report import Origin, ProvenanceReport
+from eclair.provenance.provenance_report import Origin, ProvenanceReport
 from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from tests.provenance.made import bomb, decoded, encoded, photo

@@ -9,7 +9,7 @@ from typing import get_args
 
 import orjson
 
-from eclair.provenance.report import ImageForm, Origin, OriginKind
+from eclair.provenance.provenance_report import ImageForm, Origin, OriginKind
 from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from tests.provenance.made import encoded, photo

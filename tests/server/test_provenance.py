@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from eclair.provenance.report import Origin
+from eclair.provenance.provenance_report import Origin
 from eclair.settings import Settings
 from tests.provenance.made import encoded, malformed, photo
 from tests.support import Reply, Server, serving

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from eclair.settings import Settings
-from eclair.web import relevance
+from eclair.web import web_relevance
 from tests.server.test_documents import JSON, asked, sentence
 from tests.support import Server, text_of
 from tests.web.internet import Internet, internet
@@ -144,7 +144,7 @@ async def test_nothing_found_is_said(settings: Settings, world: Internet) -> Non
 async def test_what_only_shares_a_name_with_the_question_does_not_fit(
     settings: Settings, world: Internet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relevance, "TIMEOUT_S", 30.0)  # however busy the machine is
+    monkeypatch.setattr(web_relevance, "TIMEOUT_S", 30.0)  # however busy the machine is
     unknown = (
         "Welche Schauspielerin hat den Filmpreis von Oberlauen gewonnen?",
         "Which actress won the film prize of Port Ellisby yesterday?",

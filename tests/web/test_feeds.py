@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from eclair.sandbox.protocol import Rejected
 from eclair.schema.feeds import Feed, FeedEntry, FeedOutline
-from eclair.web.feeds.feed_protocol import PROTOCOL, FeedLinks, FindFeedLinks, OpmlList, ReadFeed, ReadOpml
-from eclair.web.feeds.parser import (
+from eclair.web.feeds.feed_parser import (
     MAX_FEED_BYTES,
     UnreadableFeed,
     feed_links,
@@ -25,6 +24,7 @@ from eclair.web.feeds.parser import (
     starter_feeds,
     write_opml,
 )
+from eclair.web.feeds.feed_protocol import PROTOCOL, FeedLinks, FindFeedLinks, OpmlList, ReadFeed, ReadOpml
 from eclair.web.feeds.worker import handle, parse_feed
 from tests.web.publisher import rss
 

@@ -23,7 +23,7 @@ from eclair.schema.messages import Conversation, Message, Web
 from eclair.schema.principal import Principal
 from eclair.settings import Settings
 from eclair.web.question import WebQuestion
-from eclair.web.research.report import ResearchReport
+from eclair.web.research.research_report import ResearchReport
 from eclair.web.retriever import WebService
 
 

@@ -14,7 +14,7 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
-from eclair.provenance.report import ContentCredentials, IptcMetadata, ProvenanceReport, WatermarkFinding
+from eclair.provenance.provenance_report import ContentCredentials, IptcMetadata, ProvenanceReport, WatermarkFinding
 from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 

@@ -17,7 +17,7 @@ from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
 from eclair.images.gallery import Gallery
 from eclair.images.inputs import ImageUploads
-from eclair.provenance.report import ImageForm
+from eclair.provenance.provenance_report import ImageForm
 from eclair.schema.images import GeneratedImage, ImageFinished, ImageProgressed, ImageQueued, ImageRequest
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings

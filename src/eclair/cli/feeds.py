@@ -31,7 +31,7 @@ from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import FeedSummary
 from eclair.storage.open import open_storage
-from eclair.web.feeds.parser import starter_feeds, write_opml
+from eclair.web.feeds.feed_parser import starter_feeds, write_opml
 from eclair.web.feeds.service import FeedService, ImportedFeeds, feed_state
 
 FEED_COLUMNS = ("ID", "TITLE", "LANGUAGE", "ENTRIES", "LAST", "STATE")

@@ -16,8 +16,8 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
+from eclair.documents.document_parser import Parser
 from eclair.documents.ingest import Ingestor
-from eclair.documents.parser import Parser
 from eclair.documents.photos.classifier import classifier_file
 from eclair.errors import InvalidInput
 from eclair.llm.base import JSON

@@ -17,7 +17,7 @@ from eclair.cli._json import model_json, offer_json
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._terminal import Terminal
 from eclair.cli.pull import format_maker
-from eclair.images.backends.registry import image_backends
+from eclair.images.backends.backend_registry import image_backends
 from eclair.llm.registry import build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.llm.tuning.expected import SpeedEstimator, describe_speed

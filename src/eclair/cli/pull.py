@@ -15,9 +15,9 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._printer import format_duration
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.documents.photos.classifier import classifier_file, download
+from eclair.documents.photos.classifier import classifier_download, classifier_file
 from eclair.errors import LicenseNotAccepted, ModelMissing
-from eclair.images.download_plan import ImageModelCatalog
+from eclair.images.image_download_plan import ImageModelCatalog
 from eclair.llm.local import removal
 from eclair.models import catalog
 from eclair.models.catalog import EMBEDDED_MODEL, CatalogEntry
@@ -75,18 +75,18 @@ def pull_photo_labels(settings: Settings, terminal: Terminal) -> None:
     """Download the photo classifier unless it is installed; photos are described without it too."""
     if classifier_file(settings.data_dir).exists():
         return
-    meter = DownloadMeter(terminal, download.NAME)
+    meter = DownloadMeter(terminal, classifier_download.NAME)
 
     async def work() -> Path:
         async with open_gate(settings) as gate:
-            return await download.download_classifier(settings.data_dir, report=meter.report, gate=gate)
+            return await classifier_download.download_classifier(settings.data_dir, report=meter.report, gate=gate)
 
     try:
         path = _run(work, terminal)
     except ModelMissing as error:
         terminal.warn(f"Photos are described without naming what they show. {error.message}")
         return
-    terminal.line(f"{download.NAME}, which names what photos show, is in {path}")
+    terminal.line(f"{classifier_download.NAME}, which names what photos show, is in {path}")
 
 
 def _catalogs(settings: Settings) -> list[DownloadCatalog]:

@@ -15,9 +15,9 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 from eclair.documents.chunking import Chunker
+from eclair.documents.document_parser import READER_VERSION, Parser
 from eclair.documents.e5 import lane_count
 from eclair.documents.embeddings import TEXTS_PER_REQUEST, Embedder
-from eclair.documents.parser import READER_VERSION, Parser
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge, UpstreamError, UserError
 from eclair.schema.documents import Chunk, Opened, Page, UnreadPart
 from eclair.schema.ids import Clock, new_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from eclair.documents.search import FoundChunk
+from eclair.documents.document_search import FoundChunk
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import PageBreak, Passage
 from eclair.storage.documents import StoredPage

@@ -16,14 +16,14 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from eclair.citations.checker import CitationChecker
+from eclair.documents.document_relevance import CALIBRATED_EMBEDDER, may_answer, nothing_found_text, passage_cosines
+from eclair.documents.document_search import DocumentSearch, FoundChunk
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Ingestor, is_pending
 from eclair.documents.notes import NoteTaker
 from eclair.documents.passages import file_passages, found_passage
 from eclair.documents.quotes import choose_quotes, make_quote
 from eclair.documents.reading_budget import ReadingBudget, reading_budget
-from eclair.documents.relevance import CALIBRATED_EMBEDDER, may_answer, nothing_found_text, passage_cosines
-from eclair.documents.search import DocumentSearch, FoundChunk
 from eclair.documents.sections import (
     PASSAGE_OVERHEAD_CHARS,
     KeySentence,

@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 
+from eclair.documents.document_search import DocumentSearch
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Ingestor
 from eclair.documents.retriever import DocumentRetriever
-from eclair.documents.search import DocumentSearch
 from eclair.errors import StoreError, UnreadableFile
 from eclair.generation.sources import PassageNumbers
 from eclair.generation.usage import AskModel

@@ -15,7 +15,7 @@ from typing import get_args
 
 import orjson
 
-from eclair.documents.parser import Parser
+from eclair.documents.document_parser import Parser
 from eclair.documents.readers.file_type import image_type
 from eclair.errors import NotFound, TooLarge, UnreadableFile
 from eclair.generation.prompt import NO_IMAGES, PreparedImages, escape_tags

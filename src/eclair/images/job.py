@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from eclair.provenance.report import DEFAULT_QUALITY, ImageForm
+from eclair.provenance.provenance_report import DEFAULT_QUALITY, ImageForm
 from eclair.schema.images import ImageModel, ImageRequest
 from eclair.schema.principal import Principal
 

@@ -22,7 +22,7 @@ from eclair.images.job import ImageJob
 from eclair.images.queue import ImageQueue
 from eclair.images.request import build_job, check_request, resolve_size
 from eclair.provenance import xmp
-from eclair.provenance.report import DEFAULT_QUALITY, ImageForm, Origin
+from eclair.provenance.provenance_report import DEFAULT_QUALITY, ImageForm, Origin
 from eclair.provenance.service import Provenance
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.images import (

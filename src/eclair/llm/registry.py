@@ -17,7 +17,7 @@ from eclair.schema.models import Model
 from eclair.settings import Settings
 
 if TYPE_CHECKING:
-    from eclair.llm.local.engine import LocalEngine
+    from eclair.llm.local.local_engine import LocalEngine
 
 MODEL_LIST_TTL_S = 30.0
 """How long a server's list of models is cached."""
@@ -118,7 +118,7 @@ class Registry:
 
     def fault(self, engine: str) -> EclairError | None:
         """Return why the engine couldn't list its models when last asked; None if it could."""
-        from eclair.llm.openai.engine import OpenAIEngine
+        from eclair.llm.openai.openai_engine import OpenAIEngine
 
         found = self.engines.get(engine)
         return self._faults.get(engine) or (found.list_error if isinstance(found, OpenAIEngine) else None)
@@ -209,12 +209,12 @@ def build_registry(
     """
     engines: list[Engine] = []
     if settings.embedded:
-        from eclair.llm.local.engine import LocalEngine
+        from eclair.llm.local.local_engine import LocalEngine
 
         local = local or LocalEngine.start(settings)
         engines.append(local)
     if settings.engines:
-        from eclair.llm.openai.engine import OpenAIEngine
+        from eclair.llm.openai.openai_engine import OpenAIEngine
 
         answering = {name: each for name, each in settings.engines.items() if not is_image_only(name, each.url)}
         engines += [OpenAIEngine.configured(name, server, gate) for name, server in answering.items()]

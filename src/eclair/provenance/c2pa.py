@@ -12,7 +12,7 @@ import orjson
 from pydantic import BaseModel, Field, ValidationError
 
 from eclair.provenance.certificates import KnownSigners, SigningCertificate
-from eclair.provenance.report import PRODUCT, ContentCredentials, Origin, OriginKind, origin_kind
+from eclair.provenance.provenance_report import PRODUCT, ContentCredentials, Origin, OriginKind, origin_kind
 
 _STORE = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
 """First bytes of a store of credentials."""

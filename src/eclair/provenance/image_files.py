@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
 from eclair.provenance import watermark
-from eclair.provenance.report import DEFAULT_QUALITY, ImageForm, WatermarkFinding
+from eclair.provenance.provenance_report import DEFAULT_QUALITY, ImageForm, WatermarkFinding
 from eclair.sandbox.images import decode_image, open_image
 from eclair.sandbox.protocol import Rejected
 

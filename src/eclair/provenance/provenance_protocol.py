@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eclair.provenance.certificates import KnownSigners
-from eclair.provenance.report import ImageForm, ProvenanceReport
+from eclair.provenance.provenance_report import ImageForm, ProvenanceReport
 from eclair.sandbox.protocol import SandboxProtocol
 from eclair.util.frames import Codec
 

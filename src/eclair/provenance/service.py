@@ -15,7 +15,7 @@ from eclair.errors import SettingsError, TooBusy, UnreadableFile
 from eclair.provenance import c2pa, xmp
 from eclair.provenance.certificates import Certificates
 from eclair.provenance.provenance_protocol import CPU_LIMIT_S, PROTOCOL, InspectFile, MarkedImage, MarkImage
-from eclair.provenance.report import DEFAULT_QUALITY, ImageForm, Origin, ProvenanceReport
+from eclair.provenance.provenance_report import DEFAULT_QUALITY, ImageForm, Origin, ProvenanceReport
 from eclair.sandbox.pool import SandboxPool
 from eclair.sandbox.protocol import Rejected, SandboxError, SandboxFault
 from eclair.settings import Settings

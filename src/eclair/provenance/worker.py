@@ -15,7 +15,7 @@ from eclair.provenance.provenance_protocol import (
     MarkedImage,
     MarkImage,
 )
-from eclair.provenance.report import ProvenanceReport
+from eclair.provenance.provenance_report import ProvenanceReport
 from eclair.sandbox.protocol import ProcessLimits, Rejected
 from eclair.sandbox.worker import serve
 

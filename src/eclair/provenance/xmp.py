@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
-from eclair.provenance.report import IptcMetadata, Origin, origin_kind
+from eclair.provenance.provenance_report import IptcMetadata, Origin, origin_kind
 
 IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 XMP = "http://ns.adobe.com/xap/1.0/"

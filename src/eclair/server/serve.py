@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from eclair.errors import SettingsError
-from eclair.llm.local.engine import LocalEngine
+from eclair.llm.local.local_engine import LocalEngine
 from eclair.settings import Settings
 from eclair.util.loopback import is_loopback
 from eclair.util.port import listen

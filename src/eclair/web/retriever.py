@@ -33,8 +33,8 @@ from eclair.text.language import identify_language, lists_language
 from eclair.web.bm25 import PageChunk, first_chunks, rank_chunks
 from eclair.web.contradictions import find_contradiction
 from eclair.web.question import WebQuestion
-from eclair.web.relevance import RelevanceCheck
 from eclair.web.session import WebAccess, WebSession
+from eclair.web.web_relevance import RelevanceCheck
 
 MAX_FRESHNESS_BONUS = 0.5
 """Added weight of the newest page's passages over the oldest one's, if the question asks for recent information."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from eclair.llm.openai.dialects import DIALECTS
-from eclair.llm.openai.engine import OpenAIEngine
+from eclair.llm.openai.openai_engine import OpenAIEngine
 
 EMBEDDED_ENGINE = "embedded"
 

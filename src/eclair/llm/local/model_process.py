@@ -34,7 +34,7 @@ from eclair.llm.local.llama_server import LlamaServerOptions, ServerFailed, Serv
 from eclair.llm.local.profile import TuningChoice
 from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftGate
 from eclair.llm.local.subprocess import LlamaSubprocess
-from eclair.llm.openai.engine import OpenAIEngine
+from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.models import installed
 from eclair.models.catalog import CatalogEntry
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT

@@ -10,7 +10,7 @@ import orjson
 
 from eclair.errors import EclairError, SettingsError
 from eclair.llm.base import JSON, Engine
-from eclair.llm.openai.engine import OpenAIEngine
+from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.llm.servers.bfl import is_image_only
 from eclair.llm.servers.jurisdiction import locate
 from eclair.network.gate import CLOSED_GATE, OutboundGate

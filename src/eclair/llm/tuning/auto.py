@@ -13,7 +13,7 @@ import os
 from eclair.errors import Conflict, EclairError
 from eclair.llm.base import PromptMessage, Request
 from eclair.llm.local import profile
-from eclair.llm.local.engine import LocalEngine
+from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.profile import TuningChoice
 from eclair.llm.tuning.tune import tune
 from eclair.models import catalog, installed, memory

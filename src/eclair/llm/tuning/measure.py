@@ -21,7 +21,7 @@ from eclair.llm.local.profile import Speed, TuningChoice
 from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftMode
 from eclair.llm.local.subprocess import LlamaSubprocess
 from eclair.llm.openai.dialects import DIALECTS
-from eclair.llm.openai.engine import OpenAIEngine
+from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.settings import Settings
 from eclair.util.cpu import available_cores
 

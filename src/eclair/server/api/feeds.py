@@ -17,7 +17,7 @@ from eclair.schema.principal import Principal
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.storage.feeds import FeedSummary, StoredFeed
-from eclair.web.feeds.parser import MAX_FEED_BYTES, StarterFeed, starter_feeds, write_opml
+from eclair.web.feeds.feed_parser import MAX_FEED_BYTES, StarterFeed, starter_feeds, write_opml
 from eclair.web.feeds.service import FeedState, feed_state
 
 _OPML: dict[str, Any] = {

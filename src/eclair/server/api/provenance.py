@@ -18,7 +18,13 @@ from starlette.requests import ClientDisconnect
 
 from eclair.app import App
 from eclair.errors import InvalidInput, StoreError, TooLarge
-from eclair.provenance.report import ContentCredentials, IptcMetadata, OriginKind, ProvenanceReport, WatermarkFinding
+from eclair.provenance.provenance_report import (
+    ContentCredentials,
+    IptcMetadata,
+    OriginKind,
+    ProvenanceReport,
+    WatermarkFinding,
+)
 from eclair.server.openai.files import safe_file_name
 
 READ_CHUNK_BYTES = 1 << 20

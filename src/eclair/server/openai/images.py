@@ -26,7 +26,7 @@ from eclair.images.inputs import NO_UPLOADS, ImageUploads
 from eclair.images.job import ImageJob
 from eclair.images.request import MAX_SOURCES
 from eclair.llm.base import JSON
-from eclair.provenance.report import ImageForm
+from eclair.provenance.provenance_report import ImageForm
 from eclair.schema.images import GeneratedImage, ImageFinished, ImageProgressed, ImageRequest, ImageUpdate
 from eclair.schema.principal import Principal
 from eclair.server.openai import errors

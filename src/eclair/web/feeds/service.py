@@ -25,10 +25,10 @@ from eclair.schema.principal import Principal
 from eclair.schema.web import WebHit, WebPage, WebQuery
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import EntryHit, FeedStore, FeedSummary, StoredFeed
-from eclair.web.feeds.client import FeedError, FeedVersion, FetchedFeed, discover_feed, fetch_feed
-from eclair.web.feeds.parser import UnreadableFeed, read_opml
-from eclair.web.feeds.search import as_hits, asks_for_news
-from eclair.web.feeds.search import as_page as entry_page
+from eclair.web.feeds.feed_client import FeedError, FeedVersion, FetchedFeed, discover_feed, fetch_feed
+from eclair.web.feeds.feed_parser import UnreadableFeed, read_opml
+from eclair.web.feeds.feed_search import as_hits, asks_for_news
+from eclair.web.feeds.feed_search import as_page as entry_page
 
 MAX_CONCURRENT_FETCHES = 4
 HOST_PAUSE_S = 1.0

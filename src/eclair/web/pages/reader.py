@@ -15,9 +15,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urldefrag, urlsplit
 
+from eclair.documents.document_parser import Parser
 from eclair.documents.limits import Limits
 from eclair.documents.parse_protocol import ServedPage
-from eclair.documents.parser import Parser
 from eclair.errors import NotFound, TooLarge, UnreadableFile
 from eclair.network.client import WebClient
 from eclair.network.gate import CallContext

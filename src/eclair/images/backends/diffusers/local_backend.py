@@ -13,7 +13,7 @@ from contextlib import aclosing
 import orjson
 
 from eclair.errors import EngineMissing, InvalidInput, ModelMissing
-from eclair.images import catalog, installed
+from eclair.images import catalog, installed_image_models
 from eclair.images.backends.diffusers.environment import EnvironmentFinder, RequiredPackages
 from eclair.images.backends.diffusers.pipeline_client import PIPELINE_PROCESS_MODULE, PipelineClient
 from eclair.images.backends.diffusers.pipeline_protocol import (
@@ -49,12 +49,12 @@ class LocalImageBackend:
     async def models(self) -> Sequence[ImageModel]:
         entries = catalog.entries_of(self._catalog_name, self._settings.catalog)
         here = await asyncio.to_thread(
-            lambda: {id for id in entries if installed.is_installed(entries[id], self._settings)}
+            lambda: {id for id in entries if installed_image_models.is_installed(entries[id], self._settings)}
         )
         lacking = (await self._environment.find()).problem
         found: list[ImageModel] = []
         for id, entry in entries.items():
-            why = [] if id in here else [installed.missing_reason(entry)]
+            why = [] if id in here else [installed_image_models.missing_reason(entry)]
             why += [lacking] if lacking else []
             found.append(entry.to_model(" ".join(why) or None))
         return found
@@ -104,7 +104,7 @@ class LocalImageBackend:
 
     async def _loaded(self, entry: ImageModelEntry) -> PipelineClient:
         """Return the running pipeline, or start it in place of others. Raises EngineMissing and ModelMissing."""
-        here = await asyncio.to_thread(installed.is_installed, entry, self._settings)
+        here = await asyncio.to_thread(installed_image_models.is_installed, entry, self._settings)
         pipeline = self._pipelines.get(entry.id)
         if here and pipeline is not None and pipeline.pid is not None:
             return pipeline
@@ -113,10 +113,10 @@ class LocalImageBackend:
         if found.problem is not None:
             raise EngineMissing(found.problem)
         if not here:
-            raise ModelMissing(installed.missing_reason(entry))
+            raise ModelMissing(installed_image_models.missing_reason(entry))
         settings = self._settings
         request = LoadPipelineRequest(
-            str(installed.models_folder(settings.data_dir) / entry.id),
+            str(installed_image_models.models_folder(settings.data_dir) / entry.id),
             entry.name,
             settings.picture_device,
             settings.picture_memory * 1_000_000,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from eclair.documents.search import FoundChunk
+from eclair.documents.document_search import FoundChunk
 from eclair.schema.messages import Passage
 from eclair.text.facts import content_stems
 from eclair.text.intent.whole_document import request_stems

@@ -21,7 +21,7 @@ from eclair.network.client import (
 from eclair.network.retry_after import parse_retry_after
 from eclair.schema.feeds import Feed
 from eclair.schema.ids import Clock
-from eclair.web.feeds.parser import MAX_FEED_BYTES, UnreadableFeed, feed_links, read_feed
+from eclair.web.feeds.feed_parser import MAX_FEED_BYTES, UnreadableFeed, feed_links, read_feed
 
 FETCH_TIMEOUT_S = 20.0
 

@@ -11,8 +11,8 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from eclair.citations.evidence import split_passage
+from eclair.documents.document_relevance import CALIBRATED_EMBEDDER, MIN_QUESTION_WORDS, SHARED_WORDS_WEIGHT
 from eclair.documents.embeddings import Embedder
-from eclair.documents.relevance import CALIBRATED_EMBEDDER, MIN_QUESTION_WORDS, SHARED_WORDS_WEIGHT
 from eclair.errors import EclairError
 from eclair.generation.fallback import cancel_and_wait
 from eclair.schema.messages import Passage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eclair.images import catalog
-from eclair.images.backends.bfl import BflBackend
+from eclair.images.backends.bfl_backend import BflBackend
 from eclair.images.backends.clipart.backend import ClipArtBackend
 from eclair.images.backends.diffusers.local_backend import DiffusersBackend
 from eclair.images.backends.openai import OpenAIImageBackend
@@ -34,7 +34,7 @@ def image_backends(
     servers = ImageServers(settings, listing or listed_in_file(settings))
     found: list[ImageBackend] = []
     if settings.scripted:
-        from eclair.images.backends.scripted import ScriptedImageBackend
+        from eclair.images.backends.scripted_backend import ScriptedImageBackend
 
         found.append(ScriptedImageBackend())
     return [

@@ -8,8 +8,8 @@ import pytest
 from numpy import float32
 from numpy.typing import NDArray
 
+from eclair.documents.document_search import DocumentSearch, FoundChunk, is_table_of_contents
 from eclair.documents.embeddings import E5Embedder, Embedder
-from eclair.documents.search import DocumentSearch, FoundChunk, is_table_of_contents
 from eclair.errors import EngineUnavailable
 from eclair.schema.documents import Chunk, Page
 from eclair.storage.base import Storage

@@ -9,10 +9,10 @@ import asyncio
 import re
 
 from eclair.errors import Conflict, ModelMissing
-from eclair.images import installed
+from eclair.images import installed_image_models
 from eclair.images.backends.diffusers import families
 from eclair.images.catalog import ImageModelEntry, entries
-from eclair.images.installed import INDEX_FILE_NAME, MODELS_FOLDER_NAME
+from eclair.images.installed_image_models import INDEX_FILE_NAME, MODELS_FOLDER_NAME
 from eclair.models import catalog, install, memory
 from eclair.models.download_plan import DownloadPlan
 from eclair.models.huggingface import Hub, PlannedFile
@@ -55,13 +55,13 @@ class ImageModelCatalog:
 
 
 def _remove(entry: ImageModelEntry, settings: Settings) -> int:
-    if not installed.models_folder(settings.data_dir).is_dir():
-        return installed.remove(entry, settings.data_dir)  # which says that it is not here
+    if not installed_image_models.models_folder(settings.data_dir).is_dir():
+        return installed_image_models.remove(entry, settings.data_dir)  # which says that it is not here
     try:
         with install.lock(install.lock_file(settings.data_dir, entry.id)) as ours:
             if not ours:
                 raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
-            return installed.remove(entry, settings.data_dir)
+            return installed_image_models.remove(entry, settings.data_dir)
     except OSError as error:
         raise ModelMissing(f"{entry.name} cannot be removed: {error.strerror}.") from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from eclair.documents.parser import Parser
+from eclair.documents.document_parser import Parser
 from eclair.errors import NotFound, UnreadableFile
 from eclair.schema.documents import Page
 from tests.documents import files
