@@ -28,10 +28,10 @@ from eclair.documents.vision import VisionService
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.usage import AskModel, UsageLedger
 from eclair.images.backends.backend_registry import image_backends
+from eclair.images.backends.clipart.scene_planner import ScenePlanner
 from eclair.images.gallery import Gallery
 from eclair.images.image_download_plan import ImageModelCatalog
 from eclair.images.open import open_gallery, open_image_service
-from eclair.images.scene_planner import ScenePlanner
 from eclair.images.service import ImageService
 from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.removal import remove_model

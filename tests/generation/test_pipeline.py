@@ -13,7 +13,7 @@ import pytest
 from eclair.errors import EngineBroken, EngineUnavailable
 from eclair.generation import pipeline
 from eclair.generation.fallback import Fallback
-from eclair.generation.pipeline import Answer, AnswerPipeline, AnswerRequest
+from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, AnswerStream
 from eclair.generation.prompt import PreparedTurn
 from eclair.generation.route import Route
 from eclair.llm.base import (
@@ -105,12 +105,12 @@ class Prompts:
         return PreparedTurn(engine, model, request, self.dropped)
 
 
-def answer(engine: Fake, *, dropped: int = 0, resumes: Message | None = None) -> Answer:
+def answer(engine: Fake, *, dropped: int = 0, resumes: Message | None = None) -> AnswerStream:
     route = Route(engine, MODEL, Fallback(Registry([])))
     return AnswerPipeline().run(AnswerRequest(route, Prompts(dropped), time.perf_counter(), resumes=resumes))
 
 
-async def heard(work: Answer) -> list[Event]:
+async def heard(work: AnswerStream) -> list[Event]:
     async with aclosing(work.events()) as events:
         found = [event async for event in events]
     return [*found, *work.closing_events()]

@@ -14,10 +14,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from eclair.images import scene_planner
+from eclair.images.backends.clipart import scene_planner
 from eclair.images.backends.clipart.book import book
 from eclair.images.backends.clipart.scene import MAX_PICTURES
-from eclair.images.scene_planner import scene_of, schema
+from eclair.images.backends.clipart.scene_planner import scene_of, schema
 from eclair.settings import EngineSettings, Settings
 from tests.images.support import SMALL, drawn
 from tests.llm.standin import Call, standing_in

@@ -12,7 +12,7 @@ from eclair.network.client import (
     OutboundGate,
     TimedOut,
     Unreachable,
-    is_loopback,
+    is_loopback_url,
 )
 from eclair.network.policy import OutboundPolicy
 from tests.llm.standin import Call, cut, standing_in
@@ -47,7 +47,7 @@ def test_nothing_else_imports_an_http_client() -> None:
     ],
 )
 def test_what_is_this_machine(url: str, here: bool) -> None:
-    assert is_loopback(url) is here
+    assert is_loopback_url(url) is here
 
 
 async def test_an_engine_is_never_followed_elsewhere() -> None:

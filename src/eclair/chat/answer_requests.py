@@ -60,7 +60,7 @@ class ChatQuestion:
 
 
 class AnswerRequests:
-    """Builds answer requests. `documents`, `photos`, `web` and `images` are optional."""
+    """Builds answer requests. `documents`, `vision`, `web` and `images` are optional."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class AnswerRequests:
         router: ModelRouter,
         preferences: PreferenceService | None = None,
         documents: DocumentService | None = None,
-        photos: VisionService | None = None,
+        vision: VisionService | None = None,
         web: WebService | None = None,
         images: ImageService | None = None,
     ) -> None:
@@ -78,7 +78,7 @@ class AnswerRequests:
         self._router = router
         self._preferences = preferences
         self._documents = documents
-        self._photos = photos
+        self._vision = vision
         self._web = web
         self._images = images
 
@@ -172,7 +172,7 @@ class AnswerRequests:
             options.sampling,
             options.system,
             preferences.instructions if preferences is not None else "",
-            self._photos,
+            self._vision,
         )
 
     async def _tools(self, question: ChatQuestion) -> tuple[Tool, ...]:

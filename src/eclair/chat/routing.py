@@ -14,6 +14,7 @@ from eclair.documents.vision import VisionService
 from eclair.errors import EclairError
 from eclair.generation.route import Route, resolve_route
 from eclair.llm.base import Engine, RemoteEngine, estimate_tokens
+from eclair.llm.local.endpoint_file import EMBEDDED_ENGINE
 from eclair.llm.openai.model_names import is_chat_model
 from eclair.llm.reasoning import FLASH_EFFORT, THINK_EFFORT
 from eclair.llm.registry import Registry
@@ -26,9 +27,6 @@ from eclair.settings import Settings
 from eclair.storage.usage import UsageStore
 
 SPEEDS_TTL_S = 30.0
-
-EMBEDDED_ENGINE = "embedded"
-"""The engine that lists its default model even before it is downloaded."""
 
 REASONS: dict[NoticeCode, str] = {
     "routed_short": "a short question",
@@ -47,13 +45,13 @@ class ModelRouter:
         registry: Registry,
         usage: UsageStore | None = None,
         preferences: PreferenceService | None = None,
-        photos: VisionService | None = None,
+        vision: VisionService | None = None,
     ) -> None:
         self._settings = settings
         self._registry = registry
         self._usage = usage
         self._preferences = preferences
-        self._photos = photos
+        self._vision = vision
         self._speeds: dict[str, float] = {}
         self._read_at = -SPEEDS_TTL_S
 
@@ -114,7 +112,7 @@ class ModelRouter:
             return None
 
     async def _has_photos(self, principal: Principal, history: Sequence[Message]) -> bool:
-        return self._photos is not None and bool(await self._photos.list_photos(principal, history))
+        return self._vision is not None and bool(await self._vision.list_photos(principal, history))
 
     async def _pick(self, mode: ResolvedMode, question: str, *, needs_vision: bool = False) -> Model:
         engine, default = await self._registry.resolve(None)
@@ -124,7 +122,7 @@ class ModelRouter:
             for engine, model in await self._registry.ready()
             if is_chat_model(model.id)
             and model.id not in MODES
-            and not (model.engine == EMBEDDED_ENGINE and model.size is None)
+            and not (model.engine == EMBEDDED_ENGINE and model.size is None)  # listed before it is downloaded
         ]
         found.sort(key=lambda candidate: candidate.model.id != default.id)
         nearby = no_further_than(found, _location(engine))

@@ -16,13 +16,12 @@ from eclair.citations.evidence import Doubtful, Verdict
 from eclair.citations.index import EvidenceIndex
 from eclair.errors import UpstreamError
 from eclair.schema.messages import Passage
+from eclair.text.intent import MAX_QUESTION_CHARS
 from eclair.text.sentences import MAX_SENTENCE_CHARS
 
 if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
-
-MAX_QUESTION_CHARS = 2000
 
 MAX_CONTEXT_CHARS = 200
 """Read along with a short sentence, of the question and of the answer before it."""

@@ -26,5 +26,11 @@ class ProgressCounter:
         if total is None:
             self._terminal.status(f"{self._doing} {done:,}…")
         else:
-            drawn = round(done / total * BAR_WIDTH) if total else BAR_WIDTH
-            self._terminal.status(f"{self._doing} {'━' * drawn}{'─' * (BAR_WIDTH - drawn)} {done:,} of {total:,}")
+            bar = draw_bar(done / total if total else 1.0)
+            self._terminal.status(f"{self._doing} {bar} {done:,} of {total:,}")
+
+
+def draw_bar(part: float) -> str:
+    """Draw a bar of which `part` (0 to 1) is done."""
+    done = round(part * BAR_WIDTH)
+    return "━" * done + "─" * (BAR_WIDTH - done)

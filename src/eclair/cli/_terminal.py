@@ -16,7 +16,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import TextIO
 
-from eclair.errors import UserError
+from eclair.errors import InvalidInput, UserError
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -51,6 +51,23 @@ class Terminal:
     def is_interactive(self) -> bool:
         """True if standard error is a terminal."""
         return not self._plain
+
+    @property
+    def can_ask(self) -> bool:
+        """True if a person is there to ask: standard error and standard input are terminals."""
+        return self.is_interactive and _is_stdin_terminal()
+
+    def confirm(self, question: str, unattended: str, *, default: bool = False) -> bool:
+        """Ask a yes-or-no question; an empty answer is the default.
+
+        Call it outside the event loop, so that Ctrl-C works at once. Raises InvalidInput with the message `unattended`
+        if standard input is no terminal.
+        """
+        if not _is_stdin_terminal():
+            raise InvalidInput(unattended)
+        self.write(f"{question} {'[Y/n]' if default else '[y/N]'} ")
+        reply = sys.stdin.readline().strip().lower()
+        return reply in ("y", "yes") or (default and not reply)
 
     @property
     def width(self) -> int:
@@ -148,6 +165,10 @@ class Terminal:
 
     def _dim(self, text: str, is_tty: bool) -> str:
         return f"\x1b[2m{text}\x1b[22m" if self._colors and is_tty and text else text
+
+
+def _is_stdin_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison]  # closed: None
 
 
 def discard_stdout() -> None:

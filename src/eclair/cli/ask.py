@@ -23,7 +23,7 @@ from eclair.cli._printer import Printer
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import EclairError, InvalidInput, TooLarge
-from eclair.generation.pipeline import Answer, AnswerPipeline
+from eclair.generation.pipeline import AnswerPipeline, AnswerStream
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.network.audit_log import open_gate
@@ -114,7 +114,7 @@ def _web(
 
 async def _prepare(
     settings: Settings, registry: Registry, question: Question, sources: QuestionSources | None, web: WebService | None
-) -> tuple[RunStarted, Answer]:
+) -> tuple[RunStarted, AnswerStream]:
     created = int(time.time() * 1000)
     asked = Message(
         id=new_id("msg"),
@@ -129,7 +129,7 @@ async def _prepare(
     documents = sources.documents if sources is not None else None
     photos = sources.vision if sources is not None else None
     router = ModelRouter(settings, registry)
-    requests = AnswerRequests(settings, registry, router, documents=documents, photos=photos, web=web)
+    requests = AnswerRequests(settings, registry, router, documents=documents, vision=photos, web=web)
     run = new_id("run")
     request = await requests.make(ChatQuestion(LOCAL_PRINCIPAL, run, [asked], question.options, question.accepted))
     started = RunStarted(run, new_id("msg"), "", None, request.route.model.id, created)
@@ -137,7 +137,7 @@ async def _prepare(
     return started, pipeline.run(request)
 
 
-async def show_run(started: RunStarted, answer: Answer, show: Show) -> EclairError | None:
+async def show_run(started: RunStarted, answer: AnswerStream, show: Show) -> EclairError | None:
     """Show a run that is not stored, its events numbered as in a stored one; return its error.
 
     However it ends, a last event says so. Cancelling stops the engine.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -14,7 +13,6 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.errors import InvalidInput
 from eclair.images.open import open_gallery
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
@@ -39,13 +37,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _confirm(count: int, terminal: Terminal) -> bool:
-    """Ask for confirmation, outside the event loop so that Ctrl-C works at once."""
-    if not sys.stdin.isatty():
-        raise InvalidInput(
-            f"There is no terminal to ask before deleting {_count_text(count)}; add --yes to do it anyway."
-        )
-    terminal.write(f"Delete {_count_text(count)}, with what is in the archive and what is shared? [y/N] ")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return terminal.confirm(
+        f"Delete {_count_text(count)}, with what is in the archive and what is shared?",
+        f"There is no terminal to ask before deleting {_count_text(count)}; add --yes to do it anyway.",
+    )
 
 
 @asynccontextmanager

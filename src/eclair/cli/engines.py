@@ -24,7 +24,7 @@ from eclair.llm.servers.engines import UserEngines
 from eclair.llm.servers.probe import Feature, Probe, ProbeFinding, ProbeOutcome
 from eclair.llm.servers.service import Server, ServerChange, ServerService, check_url
 from eclair.network.audit_log import AuditLog
-from eclair.network.client import OutboundGate, is_loopback
+from eclair.network.client import OutboundGate, is_loopback_url
 from eclair.network.policy import OutboundPolicy
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
@@ -93,21 +93,17 @@ def _parse_change(arguments: argparse.Namespace, settings: Settings, terminal: T
     """Build the change from the arguments, and the key if it is piped in or asked for."""
     url: str | None = arguments.url
     asks = arguments.key or (
-        arguments.action == "add" and url is not None and not is_loopback(check_url(url)) and _can_ask(terminal)
+        arguments.action == "add" and url is not None and not is_loopback_url(check_url(url)) and terminal.can_ask
     )
     key: str | None = None
     if arguments.key_stdin:
         key = _piped_key()
     elif asks:
-        if not _can_ask(terminal):
+        if not terminal.can_ask:
             raise InvalidInput("There is no terminal to ask for the key; pipe it in with --key-stdin.")
         key = getpass.getpass("Key (it is not shown; empty for none): ")
     models = tuple(arguments.model) if arguments.model is not None else None
     return ServerChange(url=url, key=key, models=models, context=arguments.context, country=arguments.country)
-
-
-def _can_ask(terminal: Terminal) -> bool:
-    return terminal.is_interactive and sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison]
 
 
 def _piped_key() -> str:

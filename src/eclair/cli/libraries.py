@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from eclair.cli.models import print_table
 from eclair.documents.document_parser import Parser
 from eclair.documents.ingest import Ingestor
 from eclair.documents.photos.classifier import classifier_file
-from eclair.errors import InvalidInput
 from eclair.llm.base import JSON
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
@@ -108,11 +106,10 @@ async def _find(settings: Settings, which: str, *, files: bool) -> Removal:
 
 
 def _confirm(description: str, terminal: Terminal) -> bool:
-    """Ask for confirmation, outside the event loop so that Ctrl-C works at once."""
-    if not sys.stdin.isatty():
-        raise InvalidInput(f"There is no terminal to ask before removing {description}; add --yes to do it anyway.")
-    terminal.write(f"Remove {description} from Éclair for good? [y/N] ")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return terminal.confirm(
+        f"Remove {description} from Éclair for good?",
+        f"There is no terminal to ask before removing {description}; add --yes to do it anyway.",
+    )
 
 
 async def _remove(settings: Settings, removal: Removal, terminal: Terminal, *, files: bool) -> int:

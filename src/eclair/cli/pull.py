@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._printer import format_duration
+from eclair.cli._progress import draw_bar
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.documents.photos.classifier import classifier_download, classifier_file
@@ -34,7 +34,6 @@ from eclair.util.humanize import format_size
 
 T = TypeVar("T")
 
-BAR_WIDTH = 24
 REFRESH_INTERVAL_S = 0.1
 LOG_INTERVAL_S = 5.0
 STAGE_TEXTS: dict[DownloadStage, str] = {
@@ -150,11 +149,10 @@ def _require_license(plan: DownloadPlan, terminal: Terminal, *, accepted: bool) 
     try:
         plan.check_license(accepted=accepted)
     except LicenseNotAccepted as asks:
-        if not (terminal.is_interactive and sys.stdin is not None and sys.stdin.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
+        if not terminal.can_ask:
             raise LicenseNotAccepted(f"{asks.message} If you accept that, add --accept-license.") from None
         terminal.warn(asks.message)
-        terminal.write("Do you accept that? [y/N] ")
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        if not terminal.confirm("Do you accept that?", "There is no terminal to ask; add --accept-license."):
             raise LicenseNotAccepted("The model was not downloaded.") from None
 
 
@@ -200,7 +198,7 @@ class DownloadMeter:
             return f"{doing}, {format_size(progress.total)}…"
         part = progress.done / progress.total
         facts = [f"{format_size(progress.done)} of {format_size(progress.total)}", *self._figures()]
-        drawn = f" {'━' * round(part * BAR_WIDTH)}{'─' * (BAR_WIDTH - round(part * BAR_WIDTH))}" if bar else ""
+        drawn = f" {draw_bar(part)}" if bar else ""
         return f"{doing}{drawn} {part:.0%} · {' · '.join(facts)}"
 
     def _figures(self) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -104,7 +103,8 @@ def _check_questions(questions: Sequence[str]) -> tuple[str, ...]:
 
 
 def _confirm(terminal: Terminal) -> bool:
-    if not sys.stdin.isatty():
-        raise InvalidInput("There is no terminal to confirm the plan; add --yes, or name questions with --into.")
-    terminal.write("Research these? [Y/n] ")
-    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
+    return terminal.confirm(
+        "Research these?",
+        "There is no terminal to confirm the plan; add --yes, or name questions with --into.",
+        default=True,
+    )

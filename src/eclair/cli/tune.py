@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -75,7 +74,7 @@ def _model(name: str, settings: Settings) -> InstalledModel:
 
 def _ask(model: InstalledModel, terminal: Terminal, *, accepted: bool, build: bool) -> None:
     """Say how long it takes and ask for confirmation. Raises InvalidInput if declined."""
-    if accepted or not (terminal.is_interactive and sys.stdin is not None and sys.stdin.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
+    if accepted or not terminal.can_ask:
         return
     terminal.warn(
         f"{model.entry.name} is measured for some minutes, which needs up to {format_size(4 * model.size)} of disk "
@@ -87,8 +86,7 @@ def _ask(model: InstalledModel, terminal: Terminal, *, accepted: bool, build: bo
             f"the package index), which takes some ten minutes of all cores and {format_size(MIN_FREE_BYTES)} of disk. "
             "It is kept if it is faster."
         )
-    terminal.write("Start? [y/N] ")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not terminal.confirm("Start?", "There is no terminal to ask; add --yes."):
         raise InvalidInput("Nothing was measured; --yes skips this question.")
 
 

@@ -1,8 +1,8 @@
 """The only place where an answer is made.
 
 It retrieves, builds the prompt, asks, calls tools, checks citations and counts. An `AnswerRequest` goes in, an
-`Answer` yields events. Callers render those: runs store them, the foreign APIs translate them, the terminal prints
-them.
+`AnswerStream` yields events. Callers render those: runs store them, the foreign APIs translate them, the terminal
+prints them.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ class AnswerPipeline:
         """Pause background work for an answer that is about to be made."""
         return self._idle.answering()
 
-    def run(self, request: AnswerRequest) -> Answer:
+    def run(self, request: AnswerRequest) -> AnswerStream:
         """Prepare an answer: iterate over its `events`, then take its `closing_events`."""
-        return Answer(request, self._ledger, self._idle)
+        return AnswerStream(request, self._ledger, self._idle)
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ class _Call:
     arguments: list[str] = field(default_factory=list[str])
 
 
-class Answer:
+class AnswerStream:
     """One answer being made, and what its events leave out.
 
     `turn` is the prompt and its model, final once the first part starts. `finish` and `token_usage` are the engine's

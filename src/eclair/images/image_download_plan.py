@@ -12,7 +12,7 @@ from eclair.errors import Conflict, ModelMissing
 from eclair.images import installed_image_models
 from eclair.images.backends.diffusers import families
 from eclair.images.catalog import ImageModelEntry, entries
-from eclair.images.installed_image_models import INDEX_FILE_NAME, MODELS_FOLDER_NAME
+from eclair.images.installed_image_models import MODELS_FOLDER_NAME
 from eclair.models import catalog, install, memory
 from eclair.models.download_plan import DownloadPlan
 from eclair.models.huggingface import Hub, PlannedFile
@@ -58,7 +58,7 @@ def _remove(entry: ImageModelEntry, settings: Settings) -> int:
     if not installed_image_models.models_folder(settings.data_dir).is_dir():
         return installed_image_models.remove(entry, settings.data_dir)  # which says that it is not here
     try:
-        with install.lock(install.lock_file(settings.data_dir, entry.id)) as ours:
+        with install.try_lock(install.lock_file(settings.data_dir, entry.id)) as ours:
             if not ours:
                 raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
             return installed_image_models.remove(entry, settings.data_dir)
@@ -79,11 +79,11 @@ async def _of_repository(entry: ImageModelEntry, hub: Hub, downloads: DownloadCl
     assert entry.repo is not None
     repository = await hub.read_repository(downloads, entry.repo)
     try:
-        index = families.parse_index(await hub.read_file(downloads, entry.repo, INDEX_FILE_NAME))
+        index = families.parse_index(await hub.read_file(downloads, entry.repo, families.INDEX_FILE_NAME))
     except ValueError as error:
         raise ModelMissing(f"{entry.repo} can't be used: {error}.") from error
     files = [file for file in repository.files if _is_loaded(file.name, index.parts)]
-    last = [file for file in repository.files if file.name == INDEX_FILE_NAME]
+    last = [file for file in repository.files if file.name == families.INDEX_FILE_NAME]
     if not last or not any(file.name.endswith(".safetensors") for file in files):
         raise ModelMissing(f"{entry.repo} holds no weights in diffusers' layout; check `repo` in the catalogue.")
     return (*files, *last)

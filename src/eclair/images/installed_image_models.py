@@ -6,15 +6,13 @@ import shutil
 from pathlib import Path
 
 from eclair.errors import ModelMissing, NotFound
+from eclair.images.backends.diffusers.families import INDEX_FILE_NAME
 from eclair.images.catalog import ImageModelEntry
 from eclair.settings import Settings
 from eclair.util.humanize import format_size
 
 MODELS_FOLDER_NAME = "pictures"
 """In the folder of all models."""
-
-INDEX_FILE_NAME = "model_index.json"
-"""The index of a repository in diffusers' layout, downloaded last."""
 
 
 def models_folder(data_dir: Path) -> Path:

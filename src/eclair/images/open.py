@@ -30,7 +30,7 @@ async def open_image_service(
     gallery: Gallery,
     files: Blobs,
     vision: VisionService,
-    marks: Provenance,
+    provenance: Provenance,
     idle: IdleScheduler,
     backends: Sequence[ImageBackend],
 ) -> AsyncGenerator[ImageService]:
@@ -42,7 +42,7 @@ async def open_image_service(
         gallery,
         inputs,
         inspector,
-        marks,
+        provenance,
         idle,
         model=settings.picture_model,
         timeout_s=settings.picture_seconds,

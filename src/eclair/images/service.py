@@ -70,7 +70,7 @@ class ImageService:
         gallery: Gallery,
         inputs: ImageInputs,
         inspector: ImageInspector,
-        marks: Provenance,
+        provenance: Provenance,
         idle: IdleScheduler,
         *,
         model: str | None = None,
@@ -84,7 +84,7 @@ class ImageService:
         self._gallery = gallery
         self._inputs = inputs
         self._inspector = inspector
-        self._marks = marks
+        self._provenance = provenance
         self._idle = idle
         self._model = model
         self._max_concurrent = max_concurrent
@@ -293,7 +293,7 @@ class ImageService:
         try:
             if len(data) > MAX_IMAGE_BYTES:
                 raise UnreadableFile(f"The image has more than {MAX_IMAGE_BYTES >> 20} MiB.")
-            data = await self._marks.mark(data, origin, job.form, job.quality)
+            data = await self._provenance.mark(data, origin, job.form, job.quality)
             inspected = await self._inspector.thumbnail(data, xmp.write_packet(origin), "The image")
         except UnreadableFile as error:
             raise EngineBroken(f"{model.name} returned what can't be stored: {error.message}") from error

@@ -248,7 +248,7 @@ def lock_file(data_dir: Path, id: str) -> Path:
 async def _exclusively(file: Path, report: ReportProgress, sleep: Sleep) -> AsyncGenerator[None]:
     """Wait for the lock on this model and hold it within the block."""
     while True:
-        with lock(file) as is_held:
+        with try_lock(file) as is_held:
             if is_held:
                 yield
                 return
@@ -257,7 +257,7 @@ async def _exclusively(file: Path, report: ReportProgress, sleep: Sleep) -> Asyn
 
 
 @contextmanager
-def lock(file: Path) -> Generator[bool]:
+def try_lock(file: Path) -> Generator[bool]:
     """Try to hold the lock within the block; yields False if another process holds it."""
     held = try_hold(file, remove=True)
     if held is None:

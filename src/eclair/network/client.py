@@ -18,7 +18,7 @@ import aiohttp
 from eclair.errors import Refused
 from eclair.network.dns import Resolver
 from eclair.network.gate import CLOSED_GATE, PRINCIPAL, CallContext, OutboundGate
-from eclair.network.policy import is_loopback
+from eclair.network.policy import is_loopback_url
 from eclair.network.response import (
     AuditedCall,
     BrokenReply,
@@ -49,7 +49,7 @@ __all__ = [
     "TimedOut",
     "Unreachable",
     "WebClient",
-    "is_loopback",
+    "is_loopback_url",
 ]
 
 CONNECT_TIMEOUT_S = 5.0
@@ -145,7 +145,7 @@ class HttpClient:
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
                 read_bufsize=READ_BUFFER_BYTES,
                 headers=self._headers,
-                trust_env=not is_loopback(self.url),
+                trust_env=not is_loopback_url(self.url),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 response_class=PeerResponse,
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn, Protocol
 
 from eclair.errors import Refused
-from eclair.network.policy import OutboundPolicy, Purpose, country_for, host_and_port, is_loopback, strip_secrets
+from eclair.network.policy import OutboundPolicy, Purpose, country_for, host_and_port, is_loopback_url, strip_secrets
 from eclair.network.ssrf import MAX_URL_CHARS
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.audit import CallRecord, CallVerdict
@@ -71,7 +71,7 @@ class OutboundGate:
 
         Returns None for a call to this machine, which is never recorded.
         """
-        if is_loopback(url):
+        if is_loopback_url(url):
             return None
         call = self._new_call(method, url, context, body_bytes)
         fault = self.policy.refusal(call.url, context.purpose, context.country)

@@ -63,7 +63,7 @@ class OutboundPolicy:
         `country` overrides what the host tells about its country.
         """
         host, port = host_and_port(url)
-        if is_loopback(url) or (host, port) in self.private:
+        if is_loopback_url(url) or (host, port) in self.private:
             return None
         match self.mode:
             case "open":
@@ -92,7 +92,7 @@ class OutboundPolicy:
         return any(host == name or host.endswith(f".{name}") for name in self.hosts)
 
 
-def is_loopback(url: str) -> bool:
+def is_loopback_url(url: str) -> bool:
     """Tell whether `url` names this machine."""
     try:
         host = urlsplit(url).hostname or ""

@@ -18,6 +18,8 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 StepKind = Literal["load", "read", "search", "ask", "fetch", "draw"]
 StepOutcome = Literal["done", "nothing", "late", "refused", "failed", "wall"]
 Web = Literal["off", "auto", "on"]
+MAX_TAGS = 12
+MAX_TAG_CHARS = 40
 WEBS: tuple[Web, ...] = get_args(Web)
 NoticeCode = Literal[
     "history_trimmed",

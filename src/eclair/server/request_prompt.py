@@ -9,7 +9,7 @@ from typing import Any
 
 from eclair.app import App
 from eclair.generation.cost import find_rates
-from eclair.generation.pipeline import Answer, AnswerRequest
+from eclair.generation.pipeline import AnswerRequest, AnswerStream
 from eclair.generation.prompt import PreparedTurn, with_passages
 from eclair.generation.route import Route
 from eclair.generation.sources import Retriever
@@ -47,7 +47,7 @@ def start_answer(
     retriever: Retriever | None = None,
     *,
     allows_lead: bool = True,
-) -> Answer:
+) -> AnswerStream:
     """Start the answer to a request. With `allows_lead`, quotes may go before the model's words."""
     prompt = RequestPrompt(app.settings, route, images, build_request)
     request = AnswerRequest(

@@ -12,7 +12,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from eclair.errors import EclairError
-from eclair.generation.pipeline import Answer
+from eclair.generation.pipeline import AnswerStream
 from eclair.llm.base import JSON
 from eclair.schema.events import Event
 from eclair.server.sse import HEARTBEAT, EventStream, wait_for_disconnect
@@ -39,7 +39,12 @@ class Renderer(Protocol):
 
 
 async def relay(
-    request: Request, answers: Sequence[Answer], renderer: Renderer, *, streamed: bool, heartbeat: bytes = HEARTBEAT
+    request: Request,
+    answers: Sequence[AnswerStream],
+    renderer: Renderer,
+    *,
+    streamed: bool,
+    heartbeat: bytes = HEARTBEAT,
 ) -> Response:
     """Run the answers and send them. Raises an error that occurs before anything was sent."""
     if not streamed:
@@ -62,7 +67,7 @@ async def unless_disconnected(request: Request, work: Awaitable[T]) -> T | None:
     return None if task.cancelled() else task.result()
 
 
-async def _collect_all(answers: Sequence[Answer], renderer: Renderer) -> Response:
+async def _collect_all(answers: Sequence[AnswerStream], renderer: Renderer) -> Response:
     """Run the answers concurrently. If one fails, the others are cancelled."""
     tasks = [asyncio.create_task(_collect(answer, renderer, number)) for number, answer in enumerate(answers)]
     try:
@@ -74,7 +79,7 @@ async def _collect_all(answers: Sequence[Answer], renderer: Renderer) -> Respons
     return Response(orjson.dumps(renderer.full_response()), media_type="application/json")
 
 
-async def _collect(answer: Answer, renderer: Renderer, choice: int) -> None:
+async def _collect(answer: AnswerStream, renderer: Renderer, choice: int) -> None:
     async with aclosing(answer.events()) as events:
         async for event in events:
             renderer.render(event, choice)
@@ -82,7 +87,7 @@ async def _collect(answer: Answer, renderer: Renderer, choice: int) -> None:
         renderer.render(event, choice)
 
 
-async def _chunks(answers: Sequence[Answer], renderer: Renderer) -> AsyncGenerator[bytes, None]:
+async def _chunks(answers: Sequence[AnswerStream], renderer: Renderer) -> AsyncGenerator[bytes, None]:
     """Stream the answers one after the other.
 
     An error before the first chunk is raised; a later one ends the stream.

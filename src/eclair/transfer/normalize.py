@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from eclair.schema.ids import derived_id
-from eclair.schema.messages import Conversation, Message, Part, PartKind
+from eclair.schema.messages import MAX_TAG_CHARS, MAX_TAGS, Conversation, Message, Part, PartKind
 from eclair.transfer.json_fields import as_text
 
 ImportKind = Literal["chatgpt", "claude", "openwebui", "librechat", "eclair"]
@@ -19,8 +19,6 @@ ImportKind = Literal["chatgpt", "claude", "openwebui", "librechat", "eclair"]
 MAX_TITLE_CHARS = 200
 MAX_LABEL_CHARS = 60
 """Longest name in the list of omissions, and longest title made from a first question."""
-MAX_TAGS = 12
-MAX_TAG_CHARS = 40
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Environment:
     """
 
     resolver: Resolver | None = None
-    search_providers: Callable[[WebClient], Sequence[SearchProvider]] = lambda browser: ()
+    search_providers: Callable[[WebClient], Sequence[SearchProvider]] = lambda client: ()
     clock: Callable[[], float] = time.time
     image_backends: Callable[[OutboundGate], Sequence[ImageBackend]] = lambda gate: ()
 
@@ -45,7 +45,7 @@ REAL_ENVIRONMENT = Environment()
 @asynccontextmanager
 async def open_web(
     settings: Settings,
-    browser: WebClient,
+    client: WebClient,
     store: WebStore | None,
     embedder: Embedder | None,
     ask: AskModel,
@@ -57,8 +57,8 @@ async def open_web(
     `local_providers` search on this machine. Raises SettingsError for a setting that names no provider.
     """
     async with AsyncExitStack() as stack:
-        search = MetaSearch.from_settings(settings, browser, [*environment.search_providers(browser), *local_providers])
-        reader = PageReader(browser, page_parser(), now=environment.clock)
+        search = MetaSearch.from_settings(settings, client, [*environment.search_providers(client), *local_providers])
+        reader = PageReader(client, page_parser(), now=environment.clock)
         stack.push_async_callback(reader.close)
         access = WebAccess(search, reader, QueryWriter(ask), environment.today)
         is_shut = settings.egress == "offline" and not settings.private_addresses

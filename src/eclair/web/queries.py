@@ -25,6 +25,7 @@ from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.schema.web import WebQuery
+from eclair.text.intent import MAX_QUESTION_CHARS
 from eclair.text.intent.web import strip_addresses
 from eclair.text.language import capitalizes_nouns, identify_language, is_small_word
 from eclair.text.lexicon.loader import DateWords, QueryWords, load_lexicons, merge_words
@@ -37,8 +38,6 @@ MAX_QUERY_WORDS = 12
 """Names are kept first."""
 MAX_CARRIED_WORDS = 6
 """Words of the previous question that are added to a follow-up."""
-MAX_QUESTION_CHARS = 2000
-"""The rest of a longer question is ignored."""
 MAX_FOLLOW_UP_WORDS = 2
 """A question of at most this many words that has a pronoun, such as `he`, continues the previous one."""
 

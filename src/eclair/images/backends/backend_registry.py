@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from eclair.images import catalog
 from eclair.images.backends.bfl_backend import BflBackend
 from eclair.images.backends.clipart.backend import ClipArtBackend
+from eclair.images.backends.clipart.scene_planner import ScenePlanner
 from eclair.images.backends.diffusers.local_backend import DiffusersBackend
 from eclair.images.backends.openai import OpenAIImageBackend
 from eclair.images.backends.sdcpp import StableDiffusionCpp
 from eclair.images.backends.servers import ImageServers, listed_in_file
 from eclair.images.base import ImageBackend
-from eclair.images.scene_planner import ScenePlanner
 from eclair.llm.servers.engines import ListServers
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.settings import Settings

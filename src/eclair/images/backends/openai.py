@@ -276,10 +276,10 @@ def _model(id: str, name: str, server: ImageServer, why: str | None) -> ImageMod
     return ImageModel(
         id=id,
         name=name,
-        maker=server.place.provider or server.name,
+        maker=server.location.provider or server.name,
         country=None,
         generator=NAME,
-        license=f"the terms of {server.place.provider or server.name}",
+        license=f"the terms of {server.location.provider or server.name}",
         least=least,
         most=most,
         multiple=multiple,

@@ -30,7 +30,7 @@ class ImageServer:
     key: str | None = field(repr=False)
     models: tuple[str, ...]
     pictures: tuple[str, ...]
-    place: ServerLocation
+    location: ServerLocation
     problem: EclairError | None = None
 
     @property
@@ -40,7 +40,7 @@ class ImageServer:
     @property
     def jurisdiction(self) -> str | None:
         """The country where it runs, as in `ImageModel`; None for this machine."""
-        return None if self.place.kind == "machine" else self.place.code
+        return None if self.location.kind == "machine" else self.location.code
 
     def why_not(self, gate: OutboundGate) -> str | None:
         """Say why it may not be called; None if it may."""
@@ -51,7 +51,7 @@ class ImageServer:
     @property
     def country(self) -> str | None:
         """The country that its owner stated."""
-        return self.place.country if self.place.stated else None
+        return self.location.country if self.location.stated else None
 
 
 def listed_in_file(settings: Settings) -> ListServers:

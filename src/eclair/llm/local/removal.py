@@ -9,7 +9,7 @@ from eclair.errors import Conflict, ModelMissing
 from eclair.llm.local import endpoint_file, profile
 from eclair.models import catalog, installed
 from eclair.models.catalog import CatalogEntry
-from eclair.models.install import lock, lock_file
+from eclair.models.install import lock_file, try_lock
 from eclair.settings import Settings
 
 
@@ -36,7 +36,7 @@ def _remove(entry: CatalogEntry, data_dir: Path) -> int:
     if not folder.is_dir():
         return installed.delete_files(entry, data_dir)  # raises NotFound
     try:
-        with lock(lock_file(data_dir, entry.id)) as ours:
+        with try_lock(lock_file(data_dir, entry.id)) as ours:
             if not ours:
                 raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
             return installed.delete_files(entry, data_dir) + profile.delete_tuning(data_dir, entry.id)

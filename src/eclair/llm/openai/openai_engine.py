@@ -39,7 +39,7 @@ from eclair.network.client import (
     StreamedReply,
     TimedOut,
     Unreachable,
-    is_loopback,
+    is_loopback_url,
 )
 from eclair.network.retry_after import parse_retry_after
 from eclair.schema.messages import Sampling
@@ -92,7 +92,7 @@ class OpenAIEngine:
         context: int | None = None,
         *,
         setting: str | None = None,
-        place: ServerLocation | None = None,
+        location: ServerLocation | None = None,
         dialect: Dialect | None = None,
         gate: OutboundGate = CLOSED_GATE,
         idle: float = IDLE_TIMEOUT_S,
@@ -100,14 +100,14 @@ class OpenAIEngine:
     ) -> None:
         self.name = name
         self.url = url.rstrip("/")
-        stated = place.country if place is not None and place.stated else None
+        stated = location.country if location is not None and location.stated else None
         self.http = HttpClient(self.url, key, gate=gate, country=stated, idle_timeout_s=idle)
         self._root = self.url.removesuffix("/v1")
         self._key = key
         self._models = tuple(models)
         self._context = context
         self._setting = setting or f"engines.{name}.key"
-        self._place = (place or locate(url)).code
+        self._location = (location or locate(url)).code
         self._dialect = dialect
         self.list_error: EngineUnavailable | None = None
         """Why the last listing of models failed, if others are configured."""
@@ -204,7 +204,7 @@ class OpenAIEngine:
 
     async def prefill(self, request: Request) -> None:
         """Ask for one token, if the server is on this machine and caches what it reads."""
-        if not is_loopback(self.url) or not (await self._find_dialect()).caches_prefix:
+        if not is_loopback_url(self.url) or not (await self._find_dialect()).caches_prefix:
             return
         async with aclosing(self.stream(replace(request, sampling=Sampling(max_tokens=1)))) as deltas:
             async for _ in deltas:
@@ -266,7 +266,7 @@ class OpenAIEngine:
             parameters=parameters,
             active=active,
             reasoning=self._reasoning_support(id),
-            location=self._place,
+            location=self._location,
             vision_pixels=self._vision_pixels(row, entry),
             can_call_tools=entry is not None and "tools" in entry.can,
             stated_tier=entry.tier if entry is not None else None,

@@ -107,7 +107,7 @@ class UserEngines:
             key,
             server.models,
             server.context,
-            place=locate(server.url, server.country),
+            location=locate(server.url, server.country),
             gate=self._gate,
             setting=f"another (`eclair engines change {server.name} --key`, or in the page's settings)",
         )

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from eclair.network.countries import find_organization, organizations
-from eclair.network.policy import is_local_network, is_loopback
+from eclair.network.policy import is_local_network, is_loopback_url
 
 LocationKind = Literal["machine", "network", "country", "unknown"]
 
@@ -82,7 +82,7 @@ def known_providers() -> tuple[ModelProvider, ...]:
 
 def locate(url: str, stated: str | None = None) -> ServerLocation:
     """Locate `url`. A country `stated` by the owner overrides what is known."""
-    if is_loopback(url):
+    if is_loopback_url(url):
         return ServerLocation("machine")
     host = (urlsplit(url).hostname or "").rstrip(".")
     known = find_organization(host)

@@ -23,7 +23,7 @@ from eclair.llm.servers.engines import decrypt_key, key_binding, taken_names
 from eclair.llm.servers.jurisdiction import ServerLocation, locate
 from eclair.llm.servers.probe import Probe, ProbeFinding, Prober
 from eclair.network.gate import CLOSED_GATE, OutboundGate
-from eclair.network.policy import is_loopback, strip_login
+from eclair.network.policy import is_loopback_url, strip_login
 from eclair.schema.ids import Clock
 from eclair.settings import EngineSettings, Settings
 from eclair.storage.base import Storage
@@ -249,7 +249,7 @@ def check_country(text: str) -> str | None:
 
 def url_note(url: str) -> str | None:
     """Return a warning about a URL; None if there is nothing to warn about."""
-    return UNENCRYPTED if url.startswith("http:") and not is_loopback(url) else None
+    return UNENCRYPTED if url.startswith("http:") and not is_loopback_url(url) else None
 
 
 def _is_host(host: str) -> bool:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from eclair.app import App
 from eclair.errors import EclairError, EngineBroken
-from eclair.generation.pipeline import Answer
+from eclair.generation.pipeline import AnswerStream
 from eclair.generation.prompt import WRAPPING_TOKENS
 from eclair.llm.base import JSON, Finish, TokenUsage
 from eclair.llm.base import Request as EngineRequest
@@ -114,7 +114,7 @@ class MessageRenderer:
     Without `shows_thinking`, thinking blocks are left out.
     """
 
-    def __init__(self, answer: Answer, *, shows_thinking: bool) -> None:
+    def __init__(self, answer: AnswerStream, *, shows_thinking: bool) -> None:
         self._head: JSON = {"id": new_id("msg"), "type": "message", "role": "assistant"}
         self._answer = answer
         self._shows_thinking = shows_thinking

@@ -11,14 +11,11 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from eclair.app import App
 from eclair.errors import InvalidInput
-from eclair.schema.messages import Conversation, Hit, Message, Mode, Web
+from eclair.schema.messages import MAX_TAG_CHARS, MAX_TAGS, Conversation, Hit, Message, Mode, Web
 from eclair.server.api.turns import ModelName
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.storage.conversations import ConversationCursor, ConversationEdit
-
-MAX_TAG_CHARS = 40
-MAX_TAGS = 12
 
 
 def _tag(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from eclair.errors import EclairError
 from eclair.generation.parts import ScoredDelta
-from eclair.generation.pipeline import Answer
+from eclair.generation.pipeline import AnswerStream
 from eclair.generation.prompt import describe_location
 from eclair.llm.base import JSON, TokenUsage
 from eclair.schema.events import Cited, Event, PartDelta, PartStarted, RunFinished, SourceFound
@@ -168,7 +168,7 @@ class CompletionRenderer:
     def __init__(
         self,
         form: ChoiceFormat,
-        answers: Sequence[Answer],
+        answers: Sequence[AnswerStream],
         find_url: Callable[[Passage, int], str | None],
         *,
         include_usage: bool = False,
@@ -255,7 +255,7 @@ class CompletionRenderer:
         return _usage(counts, predicted=_is_predicted(self._answers[0])) if counts else None
 
 
-def _is_predicted(answer: Answer) -> bool:
+def _is_predicted(answer: AnswerStream) -> bool:
     return answer.turn is not None and answer.turn.request.prediction is not None
 
 

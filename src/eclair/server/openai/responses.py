@@ -14,7 +14,7 @@ from starlette.responses import Response
 from eclair.app import App
 from eclair.errors import EclairError, EngineBusy
 from eclair.generation.parts import ScoredDelta
-from eclair.generation.pipeline import Answer
+from eclair.generation.pipeline import AnswerStream
 from eclair.llm.base import JSON, TokenUsage
 from eclair.schema.events import Cited, Event, PartDelta, PartStarted, RunFinished, SourceFound
 from eclair.schema.ids import new_id
@@ -87,7 +87,7 @@ class _Item:
 class ResponseRenderer:
     """Implements `Renderer` for OpenAI's responses."""
 
-    def __init__(self, body: ResponsesRequest, answer: Answer) -> None:
+    def __init__(self, body: ResponsesRequest, answer: AnswerStream) -> None:
         self._head = {"id": new_id("resp"), "object": "response", "created_at": int(time.time())}
         self._body = body
         self._answer = answer
@@ -226,7 +226,7 @@ class ResponseRenderer:
         return {"type": type, "sequence_number": self._sent - 1, **more}
 
 
-def _echo(body: ResponsesRequest, answer: Answer) -> JSON:
+def _echo(body: ResponsesRequest, answer: AnswerStream) -> JSON:
     """Repeat the request's parameters, as every response does."""
     assert answer.turn is not None
     sent = answer.turn.request

@@ -14,11 +14,9 @@ from functools import cache
 from typing import Literal
 from urllib.parse import urlsplit
 
+from eclair.text.intent import MAX_QUESTION_CHARS
 from eclair.text.lexicon.loader import Lexicon, Patterns, merge_patterns
 from eclair.text.terms import fold_text
-
-MAX_QUESTION_CHARS = 2000
-"""Of a longer question the beginning is read: a pasted text is what it asks about."""
 
 MAX_ADDRESSES = 3
 

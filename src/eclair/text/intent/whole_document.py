@@ -9,11 +9,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from eclair.text.intent import MAX_QUESTION_CHARS
 from eclair.text.lexicon.loader import merge_patterns, merge_words
 from eclair.text.terms import fold_text, split_terms
-
-MAX_QUESTION_CHARS = 2000
-"""Of a longer question the beginning is read: a pasted text is what it asks about."""
 
 
 def wants_whole_document(question: str) -> bool:

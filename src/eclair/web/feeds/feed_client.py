@@ -77,12 +77,12 @@ class _FeedReply:
 
 
 async def fetch_feed(
-    browser: WebClient, context: CallContext, version: FeedVersion, clock: Clock = time.time
+    client: WebClient, context: CallContext, version: FeedVersion, clock: Clock = time.time
 ) -> FetchedFeed:
     """Fetch a feed if it has changed since `version`. Raises FeedError."""
     conditions = {"If-None-Match": version.etag, "If-Modified-Since": version.modified}
     reply = await _request(
-        browser, context, version.url, {name: value for name, value in conditions.items() if value}, clock
+        client, context, version.url, {name: value for name, value in conditions.items() if value}, clock
     )
     url = reply.permanent_url or version.url
     if reply.status == HTTPStatus.NOT_MODIFIED:
@@ -96,9 +96,9 @@ async def fetch_feed(
     return FetchedFeed(now, await _read(reply, clock))
 
 
-async def discover_feed(browser: WebClient, context: CallContext, url: str, clock: Clock = time.time) -> FetchedFeed:
+async def discover_feed(client: WebClient, context: CallContext, url: str, clock: Clock = time.time) -> FetchedFeed:
     """Fetch the feed at a URL, or the first one that the page there links to. Raises FeedError."""
-    reply = await _request(browser, context, url, {}, clock)
+    reply = await _request(client, context, url, {}, clock)
     try:
         return _as_fetched(reply, url, await _read(reply, clock))
     except FeedError as fault:
@@ -112,7 +112,7 @@ async def discover_feed(browser: WebClient, context: CallContext, url: str, cloc
             raise FeedError(
                 f"{url} is no feed and names none; give the address of its feed.", kind="unreadable"
             ) from fault
-    reply = await _request(browser, context, links[0], {}, clock)
+    reply = await _request(client, context, links[0], {}, clock)
     return _as_fetched(reply, links[0], await _read(reply, clock))
 
 
@@ -136,11 +136,11 @@ async def _read(reply: _FeedReply, clock: Clock) -> Feed:
 
 
 async def _request(
-    browser: WebClient, context: CallContext, url: str, headers: dict[str, str], clock: Clock
+    client: WebClient, context: CallContext, url: str, headers: dict[str, str], clock: Clock
 ) -> _FeedReply:
     """Return a reply that is successful or 304 Not Modified. Raises FeedError."""
     try:
-        async with browser.get(
+        async with client.get(
             url, context, headers={"Accept": ACCEPT, **headers}, timeout_s=FETCH_TIMEOUT_S, max_bytes=MAX_FEED_BYTES
         ) as response:
             reply = await _read_reply(response)

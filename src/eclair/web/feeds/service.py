@@ -1,8 +1,8 @@
 """Fetches the feeds that a person lists on a schedule, and searches their entries.
 
 A feed is claimed in the store before it is fetched, so that only one process fetches it. A host gets one request at a
-time, with a pause after it; feeds that fail are fetched less and less often. `client` fetches a feed, `parser` parses
-it.
+time, with a pause after it; feeds that fail are fetched less and less often. `feed_client` fetches a feed,
+`feed_parser` parses it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class FeedService:
     def __init__(
         self,
         store: FeedStore,
-        browser: WebClient,
+        client: WebClient,
         changes: ChangeFeed,
         *,
         offline: bool = False,
@@ -93,7 +93,7 @@ class FeedService:
         clock: Clock = time.time,
     ) -> None:
         self._store = store
-        self._browser = browser
+        self._client = client
         self._changes = changes
         self._offline = offline
         self._days = days
@@ -134,7 +134,7 @@ class FeedService:
         url = check_feed_url(url)
         self._refuse_offline()
         try:
-            got = await discover_feed(self._browser, CallContext(principal, "feed"), url, self._clock)
+            got = await discover_feed(self._client, CallContext(principal, "feed"), url, self._clock)
         except FeedError as fault:
             raise _as_user_error(fault) from fault
         assert got.feed is not None
@@ -242,7 +242,7 @@ class FeedService:
         try:
             known = FeedVersion(feed.url, feed.etag, feed.modified, feed.digest)
             await self._store_fetched(
-                feed, await fetch_feed(self._browser, CallContext(Principal(feed.owner), "feed"), known, self._clock)
+                feed, await fetch_feed(self._client, CallContext(Principal(feed.owner), "feed"), known, self._clock)
             )
         except FeedError as fault:
             await self._store_failure(feed, fault)

@@ -24,6 +24,7 @@ from eclair.network.response import BrokenReply, Reply, ReplyTooLarge, TimedOut,
 from eclair.network.retry_after import parse_retry_after
 from eclair.schema.messages import StepOutcome
 from eclair.util.lru import LruCache
+from eclair.web.pages import HTML_TYPES
 from eclair.web.pages.robots import RobotsCache
 from eclair.web.pages.sitemaps import MAX_SITEMAP_BYTES, is_news_sitemap
 
@@ -48,7 +49,6 @@ MAX_BACKOFF_S = 600.0
 MAX_HOSTS = 500
 """Hosts whose pauses are remembered."""
 
-HTML_TYPES = ("text/html", "application/xhtml+xml")
 TEXT_TYPES = ("text/plain", "text/markdown")
 GENERIC_TYPES = ("", "application/octet-stream", "binary/octet-stream", "application/x-download")
 """Types that say nothing, so that the URL's extension decides."""
@@ -114,10 +114,10 @@ class _HostSlot:
 class PageFetcher:
     """Fetches pages. `clock` gives seconds."""
 
-    def __init__(self, browser: WebClient, clock: Callable[[], float] = time.monotonic) -> None:
-        self._browser = browser
+    def __init__(self, client: WebClient, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
         self._clock = clock
-        self._robots = RobotsCache(browser, clock)
+        self._robots = RobotsCache(client, clock)
         self._host_slots = LruCache[str, _HostSlot](MAX_HOSTS)
 
     async def fetch(
@@ -153,7 +153,7 @@ class PageFetcher:
                     return None
                 async with (
                     self._wait_for_host(self._host_slot(url), url, max(MIN_PAUSE_S, rules.crawl_delay_s)),
-                    self._browser.get(place, context, timeout_s=timeout_s, max_bytes=MAX_PAGE_BYTES) as reply,
+                    self._client.get(place, context, timeout_s=timeout_s, max_bytes=MAX_PAGE_BYTES) as reply,
                 ):
                     return (
                         (await reply.body(MAX_SITEMAP_BYTES)).decode("utf-8", "replace")
@@ -169,7 +169,7 @@ class PageFetcher:
         slot = self._host_slot(url)
         async with self._wait_for_host(slot, url, max(MIN_PAUSE_S, pause)):
             headers = {"Accept": "text/html,application/xhtml+xml,application/pdf;q=0.9,*/*;q=0.5", **known.headers}
-            async with self._browser.get(
+            async with self._client.get(
                 url, context, headers=headers, timeout_s=timeout_s, max_bytes=MAX_FILE_BYTES
             ) as reply:
                 if urlsplit(reply.url).netloc != urlsplit(url).netloc or urlsplit(reply.url).path != urlsplit(url).path:

@@ -72,13 +72,13 @@ class PageReader:
 
     def __init__(
         self,
-        browser: WebClient,
+        client: WebClient,
         parser: Parser,
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._fetch = PageFetcher(browser, clock)
+        self._fetch = PageFetcher(client, clock)
         self._parser = parser
         self._clock = clock
         self._now = now

@@ -54,8 +54,8 @@ class RobotsRules:
 class RobotsCache:
     """Fetches the rules of each host once, and caches them."""
 
-    def __init__(self, browser: WebClient, clock: Callable[[], float] = time.monotonic) -> None:
-        self._browser = browser
+    def __init__(self, client: WebClient, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
         self._clock = clock
         self._rules = LruCache[str, RobotsRules](MAX_HOSTS)
         self._asking: dict[str, asyncio.Lock] = {}
@@ -77,7 +77,7 @@ class RobotsCache:
     async def _read(self, origin: str, context: CallContext, timeout_s: float) -> RobotsRules:
         now = self._clock()
         try:
-            async with self._browser.get(f"{origin}/robots.txt", context, timeout_s=timeout_s) as reply:
+            async with self._client.get(f"{origin}/robots.txt", context, timeout_s=timeout_s) as reply:
                 if reply.status == 429 or reply.status >= 500:
                     host = urlsplit(origin).hostname
                     return RobotsRules(

@@ -13,9 +13,7 @@ from eclair.documents.readers.base import SourceFile, UnpackBudget
 from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
 from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import About, Opened, Page, UnreadPart
-from eclair.web.pages import article
-
-HTML_TYPES = ("text/html", "application/xhtml+xml")
+from eclair.web.pages import HTML_TYPES, article
 
 
 def main() -> None:

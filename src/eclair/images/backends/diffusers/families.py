@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 INDEX_FILE_NAME = "model_index.json"
+"""The index of a repository in diffusers' layout, downloaded last."""
+
 TRUSTED_LIBRARIES = frozenset(("diffusers", "transformers"))
 """A model may only use classes of these: code that comes with weights is never run."""
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from pydantic import BaseModel, ValidationError
 
 from eclair.errors import EclairError
+from eclair.generation.usage import AskModel
 from eclair.images.backends.clipart.book import Vocabulary, book
 from eclair.images.backends.clipart.folding import fold_words
 from eclair.images.backends.clipart.prompt_reader import SIZES
 from eclair.images.backends.clipart.scene import MAX_PICTURES, ClipArtItem, ClipArtScene
-from eclair.llm.base import JSON, Delta, Engine, PromptMessage, Request, Text
+from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.llm.registry import Registry
 from eclair.schema.messages import Sampling
@@ -36,9 +36,6 @@ MAX_WORD_CHARS = 40
 OWN_LOCATIONS = ("machine", "network")
 
 log = logging.getLogger(__name__)
-
-Ask = Callable[[Principal, Engine, Model, Request], AsyncGenerator[Delta, None]]
-"""Stream a model's answer to a request of a principal, to whom it is counted."""
 
 _ASK = """\
 Lay out the request below as clip art. Each item is one emoji picture: its plain English name (cat, red apple, \
@@ -86,7 +83,7 @@ def _object(properties: JSON) -> JSON:
 class ScenePlanner:
     """Plans with the default model, where that is capable, loaded, and no one else's."""
 
-    def __init__(self, registry: Registry, ask: Ask) -> None:
+    def __init__(self, registry: Registry, ask: AskModel) -> None:
         self._registry = registry
         self._ask = ask
         self._plans = LruCache[tuple[Principal, str], tuple[float, ClipArtScene | None]](MAX_PLANS)
