@@ -149,4 +149,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers test quick map check types page format bench lock wheel clean models collected chromium compiler
+.PHONY: help run diffusers test quick map generate check types page format bench lock wheel clean models collected chromium compiler

@@ -77,10 +77,12 @@ class Rates:
 def tasks() -> dict[str, list[str]]:
     """The questions. Documents and code are this repository's own, which no model has seen."""
     whole = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    page = whole[whole.index("## The way of a turn") : whole.index("## What is left")]
-    moving = (ROOT / "docs" / "moving.md").read_text(encoding="utf-8")[:3000]
-    idle = (ROOT / "src" / "eclair" / "idle.py").read_text(encoding="utf-8")
-    small = "\n\n".join((ROOT / "src" / "eclair" / name).read_text(encoding="utf-8") for name in ("sizes.py", "ids.py"))
+    page = whole[whole.index("## The life of a turn") : whole.index("## Left out on purpose")]
+    moving = (ROOT / "docs" / "import-export.md").read_text(encoding="utf-8")[:3000]
+    idle = (ROOT / "src" / "eclair" / "util" / "background.py").read_text(encoding="utf-8")
+    small = "\n\n".join(
+        (ROOT / "src" / "eclair" / name).read_text(encoding="utf-8") for name in ("util/humanize.py", "schema/ids.py")
+    )
     return {
         "chat": [
             "Write a short story about a lighthouse keeper.",
@@ -106,7 +108,7 @@ def text_with_mistakes(count: int) -> tuple[str, str]:
     """So many words of this repository's prose, and the same with ten words spoilt."""
     raw = "\n\n".join(
         (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-        for name in ("architecture", "start", "web", "moving")
+        for name in ("architecture", "start", "web", "import-export")
     )
     prose = [part for part in re.split(r"\n\s*\n", raw) if part[:1].isalpha() and len(part) > 100]
     words = re.sub(r"[`*\[\]]", "", " ".join(prose)).split()[:count]

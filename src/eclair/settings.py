@@ -91,7 +91,9 @@ class Settings:
     max_tokens: int = _setting(1024, "Maximum length of an answer, in tokens, unless the request sets one.", ge=1)
     max_message_kb: int = _setting(1024, "Largest message accepted, in KiB.", ge=1)
     max_file_mb: int = _setting(200, "Largest file accepted, in MB.", ge=1)
-    max_check_mb: int = _setting(50, "Largest file accepted by the provenance check, in MB; see docs/marks.md.", ge=1)
+    max_check_mb: int = _setting(
+        50, "Largest file accepted by the provenance check, in MB; see docs/provenance.md.", ge=1
+    )
     feed_days: int = _setting(60, "Days to keep the entries of news feeds.", ge=1, le=3650)
     embedded: bool = _setting(True, "Run the embedded engine (llama.cpp) and its model.")
     embedded_context: int = _setting(8192, "Context window of the embedded engine, in tokens.", ge=1)
@@ -121,7 +123,7 @@ class Settings:
     web_search: tuple[str, ...] = _setting(
         (),
         "Search services to use, in this order; by default those that need no set-up and those set up below; see "
-        "docs/browsing.md.",
+        "docs/web-search.md.",
     )
     search_keys: dict[str, Annotated[str, Field(min_length=1)]] = field(
         default_factory=dict[str, str], metadata={"sentence": "API keys of search services, by service name."}
@@ -139,7 +141,7 @@ class Settings:
         6.0, "Seconds that an answer may spend searching the web; late results are left out.", gt=0, le=120
     )
     picture_model: str | None = _setting(
-        None, "Default image model; the first one installed unless set; see docs/pictures.md."
+        None, "Default image model; the first one installed unless set; see docs/images.md."
     )
     picture_seconds: float = _setting(1800, "Maximum time for making one image, in seconds.", gt=0, le=86_400)
     pictures_at_once: int = _setting(

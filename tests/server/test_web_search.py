@@ -21,7 +21,7 @@ from tests.cli.test_cli import Eclair
 from tests.support import Server, serving
 from tests.web.services import Answering, answering, parameters
 
-DOCS = (Path(__file__).parents[2] / "docs" / "browsing.md").read_text("utf-8")
+DOCS = (Path(__file__).parents[2] / "docs" / "web-search.md").read_text("utf-8")
 FOUND = (
     WebHit("https://www.example.de/wahl?utm_source=x", "Wahl in Hessen", "So wurde gewählt", date(2026, 1, 2)),
     WebHit("https://example.org/", "Hessen"),

@@ -143,7 +143,7 @@ def _add_web(command: _Command) -> None:
     search.add_argument("--limit", type=_positive, default=10, metavar="N", help="results to print; 10 by default")
     search.add_argument("--json", action="store_true", help="print everything as JSON")
     search.add_argument("--services", action="store_true", help="list the search services instead")
-    search.add_argument("--markdown", action="store_true", help="print the table of docs/browsing.md instead")
+    search.add_argument("--markdown", action="store_true", help="print the table of docs/web-search.md instead")
     _add_feed_options(command("feeds", "list, add, fetch and remove news feeds"))
 
     page = command("read", "print the clean text of a web page; nothing is stored")

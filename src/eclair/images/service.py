@@ -129,7 +129,7 @@ class ImageService:
         if found.state == "absent":
             raise ModelMissing(found.why or f"{found.name} isn't downloaded; run `eclair pull {found.id}`.")
         if found.state == "locked":
-            raise Forbidden(found.why or f"{found.name} may not be used here; see docs/pictures.md.", param="model")
+            raise Forbidden(found.why or f"{found.name} may not be used here; see docs/images.md.", param="model")
         return next(pair for pair in pairs if pair[1] is found)
 
     async def prepare(

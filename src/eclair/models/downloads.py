@@ -79,7 +79,7 @@ class ModelDownloads:
     def get(self, id: str) -> ModelDownload:
         """Return a download. Raises NotFound."""
         if id not in self._pulls:
-            raise NotFound(f"There is no pull {id!r} (any more).")
+            raise NotFound(f"There is no download {id!r}; it may have ended long ago.")
         return self._pulls[id]
 
     async def begin(self, name: str, *, accepted: bool) -> ModelDownload:

@@ -128,7 +128,7 @@ def _checked(
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 
-    remedy = f"remove {certificate.parent}, and another is made" if ours else "see docs/marks.md"
+    remedy = f"remove {certificate.parent}, and another is made" if ours else "see docs/provenance.md"
     try:
         leaf = x509.load_pem_x509_certificates(chain)[0]
     except ValueError as error:

@@ -67,7 +67,7 @@ class Provenance:
             return await asyncio.to_thread(c2pa.sign, marked.data, marked.media, origin, certificate)
         except c2pa.SigningFailed as error:
             raise SettingsError(
-                f"The certificate of mark_certificate does not sign Content Credentials ({error}); see docs/marks.md."
+                f"The certificate mark_certificate cannot sign Content Credentials ({error}); see docs/provenance.md."
             ) from error
 
     async def check(self, path: Path, name: str) -> ProvenanceReport:

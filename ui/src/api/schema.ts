@@ -3400,7 +3400,7 @@ export interface components {
             readonly pictures: readonly components["schemas"]["ImageBody"][];
             readonly next: string | null;
         };
-        /** @description An image model; see docs/pictures.md. `default` marks the one used if none is named. */
+        /** @description An image model; see docs/images.md. `default` marks the one used if none is named. */
         readonly ImageModelBody: {
             readonly id: string;
             readonly name: string;

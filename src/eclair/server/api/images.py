@@ -100,7 +100,7 @@ class ImageList(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ImageModelBody(ImageModel):
-    """An image model; see docs/pictures.md. `default` marks the one used if none is named."""
+    """An image model; see docs/images.md. `default` marks the one used if none is named."""
 
     default: bool = False
 

@@ -76,7 +76,7 @@ def select_providers(settings: Settings, providers: Sequence[SearchProvider]) ->
 
 
 def providers_table() -> str:
-    """Write the table of docs/browsing.md."""
+    """Write the table of docs/web-search.md."""
     rows = [
         (provider.name, provider.title, provider.jurisdiction, "yes" if provider.needs_key else "no", provider.terms)
         for provider in PROVIDERS

@@ -1,4 +1,4 @@
-"""Take the screenshots of README and docs, and render the app's icons: `python docs/pictures.py`.
+"""Take the screenshots of README and docs, and render the app's icons: `python docs/screenshots.py`.
 
 README shows a real answer of the embedded model, which has to be installed. For the others the app runs on the scripted
 engine in a temporary folder, and research against the tests' small internet.
