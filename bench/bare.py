@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """`threads` for writing, 0 as llama.cpp chooses; `lookup` and `draft` of `ngram_simple`, 0 for no guesses."""
+    """`threads` for writing, 0 as llama.cpp chooses; `lookup` and `draft` of `ngram_simple`, 0 for no drafts."""
 
     model: str
     threads: int = 0

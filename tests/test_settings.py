@@ -22,7 +22,7 @@ def fault(file: Path, text: str | bytes = b"", **environ: str) -> str:
         load({"ECLAIR_CONFIG": str(file), **environ})
     message = caught.value.message
     assert message.endswith((".", "?"))
-    return message.removeprefix(f"{file} ")
+    return message.removeprefix(f"{file} ").replace(str(file), "FILE")
 
 
 def test_later_layers_win(file: Path) -> None:
@@ -61,7 +61,7 @@ def test_each_kind_of_value_is_read_from_the_environment(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("prot = 1", "sets prot, which is no setting; did you mean port?"),
+        ("prot = 1", "Unknown setting prot in FILE; did you mean port?"),
         ("port = 'x'", "sets port to 'x': input should be a valid integer"),
         ("port = 65536", "sets port to 65536: input should be less than or equal to 65535."),
         ("max_tokens = 0", "sets max_tokens to 0: input should be greater than or equal to 1."),
@@ -71,18 +71,18 @@ def test_each_kind_of_value_is_read_from_the_environment(tmp_path: Path) -> None
         ("[engines.a]\nkey = 'secret'", "sets engines.a without url; add it."),
         (
             "[engines.a]\nurl = 'http://a/v1'\nkee = 'secret'",
-            "sets engines.a.kee, which is no setting; did you mean key?",
+            "Unknown setting engines.a.kee in FILE; did you mean key?",
         ),
         ("[engines.a]\nurl = 'rack:8000'", "sets engines.a.url to 'rack:8000', which is not an address"),
         ("[engines.a]\nurl = 'http://a/v1'\nkey = ['secret']", "sets engines.a.key: input should be a valid string."),
         ("[engines.a]\nurl = 'http://a/v1'\ncontext = 0", "sets engines.a.context to 0"),
         (
             "[engines.a]\nurl = 'http://a/v1'\n[engines.a.prices.m]\ncurrency = 'euro'\ninput = 1\noutput = 2",
-            "sets engines.a.prices.m.currency to 'euro', which is no currency code; write three letters, such as EUR.",
+            "sets engines.a.prices.m.currency to 'euro', which is not a currency code; write three letters",
         ),
         (
             "[engines.a]\nurl = 'http://a/v1'\n[engines.a.prices.m]\ncurrency = 'EUR'\ninput = 1\noutput = 2\ncach = 1",
-            "sets engines.a.prices.m.cach, which is no setting; did you mean cached?",
+            "Unknown setting engines.a.prices.m.cach in FILE; did you mean cached?",
         ),
         (
             "[engines.a]\nurl = 'http://a/v1'\n[engines.a.prices.m]\ncurrency = 'EUR'\ninput = 1",
@@ -106,7 +106,7 @@ def test_what_is_wrong_in_the_file_is_named(file: Path, text: str | bytes, said:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("ECLAIR_PROT", "1", "The environment sets ECLAIR_PROT, which is no setting; did you mean ECLAIR_PORT?"),
+        ("ECLAIR_PROT", "1", "Unknown setting ECLAIR_PROT in the environment; did you mean ECLAIR_PORT?"),
         (
             "ECLAIR_EMBEDDED",
             "perhaps",

@@ -26,13 +26,16 @@
         ├── EngineUnavailable     503  it can't be reached, is loading, or has died
         └── EngineBroken          502  its answer breaks off or can't be parsed
 
-A bug of ours is none of these: it propagates, is logged with its traceback, and the client sees
+A bug in Éclair is not among these: it propagates, is logged with its traceback, and the client sees
 "internal error".
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+INTERNAL_ERROR = "Internal error in Éclair; see its log."
+"""The message for a bug, whose details only the log has."""
 
 
 class EclairError(Exception):

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
 import platformdirs
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from eclair.errors import SettingsError
 
@@ -306,19 +307,17 @@ def _adapter(name: str) -> TypeAdapter[Any]:
 
 
 def _parse(name: str, value: Any, origin: SettingOrigin, file: Path) -> Any:
-    where, shown = (str(file), name) if origin == "file" else (f"The {origin}", name)
-    if origin == "environment":
-        shown = f"{PREFIX}{name.upper()}"
+    where = str(file) if origin == "file" else f"the {origin}"
+    shown = f"{PREFIX}{name.upper()}" if origin == "environment" else name
     known = [spec.name for spec in fields(Settings)]
     if name not in known:
         near = _nearest(name, known)
         near = f"{PREFIX}{near.upper()}" if origin == "environment" else near
-        raise SettingsError(f"{where} sets {shown}, which is no setting; did you mean {near}?")
+        raise SettingsError(f"Unknown setting {shown} in {where}; did you mean {near}?")
     try:
         return _validate(name, value, origin)
     except ValidationError as error:
-        sentence = f"{where} sets {_fault(shown, error)}"
-        raise SettingsError(sentence if sentence.endswith("?") else f"{sentence}.") from None
+        raise SettingsError(_describe(error, shown, where)) from None
 
 
 def _validate(name: str, value: Any, origin: SettingOrigin) -> Any:
@@ -331,26 +330,33 @@ def _validate(name: str, value: Any, origin: SettingOrigin) -> Any:
     return parsed.expanduser().absolute() if isinstance(parsed, Path) else parsed
 
 
-def _fault(name: str, error: ValidationError) -> str:
-    """Describe an invalid value. Values that may hold a key are not repeated."""
+def _describe(error: ValidationError, name: str, where: str) -> str:
+    """Describe an invalid value in a sentence. Values that may hold a key are not repeated."""
     first = error.errors()[0]
+    if first["type"] == "unexpected_keyword_argument":
+        *path, last = [name, *map(str, first["loc"])]
+        near = _nearest(last, [spec.name for spec in fields(Price if "prices" in path else EngineSettings)])
+        return f"Unknown setting {'.'.join([*path, last])} in {where}; did you mean {near}?"
+    subject = f"The{where[3:]}" if where.startswith("the ") else where
+    return f"{subject} sets {_fault(name, first)}."
+
+
+def _fault(name: str, first: ErrorDetails) -> str:
+    """Describe an invalid value: what is set to it, and what it should be."""
     *path, last = [name, *map(str, first["loc"])]
     place = ".".join([*path, last])
     match first["type"]:
-        case "unexpected_keyword_argument":
-            near = _nearest(last, [spec.name for spec in fields(Price if "prices" in path else EngineSettings)])
-            return f"{place}, which is no setting; did you mean {near}?"
         case "tuple_type":
-            return f"{place}, which is no list of models"
+            return f"{place}, which is not a list of models"
         case "missing" | "missing_argument":
             return f"{'.'.join(path)} without {last}; add it"
         case "string_pattern_mismatch":
             if name.lower().endswith("egress_hosts"):
-                return f"{name} to {first['input']!r}, which is no host; write its name alone, such as example.eu"
+                return f"{name} to {first['input']!r}, which is not a host name; write it alone, such as example.eu"
             if name.lower().endswith("private_addresses"):
-                return f"{name} to {first['input']!r}, which is no host:port; write it so, such as 10.0.0.5:8888"
+                return f"{name} to {first['input']!r}, which is not a host and port; write both, such as 10.0.0.5:8888"
             if last == "currency":
-                return f"{place} to {first['input']!r}, which is no currency code; write three letters, such as EUR"
+                return f"{place} to {first['input']!r}, which is not a currency code; write three letters, such as EUR"
             return f"{place} to {first['input']!r}, which is not an address that begins with http:// or https://"
         case _:
             private = place.lower().endswith(("key", "engines")) or "search_keys" in place.lower()

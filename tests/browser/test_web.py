@@ -80,7 +80,7 @@ def remark(code: str, message: str) -> dict[str, Any]:
 
 
 LOOKING = [
-    remark("web_auto", "Looked at the web, because the question asks for what is new."),
+    remark("web_auto", "Searched the web, because the question asks for what is new."),
     begins("a1", "ask", "Wikipedia"),
     begins("a2", "ask", "Marginalia"),
     ends("a1", 212, "done", 7),
@@ -301,7 +301,9 @@ def test_an_answer_can_be_had_without_the_web_and_with_it(desk: Page) -> None:
 def test_where_the_web_is_off_and_needed_it_is_offered(desk: Page) -> None:
     turns = asked(desk)
     told = Told(desk)
-    told.say(remark("web_off", "The web is off; what the model knows may be out of date."), *SPOKEN[:3], SPOKEN[-1])
+    told.say(
+        remark("web_off", "Web search is off, so what the model knows may be out of date."), *SPOKEN[:3], SPOKEN[-1]
+    )
     press(desk, "Answer with the web")
     expect(answer(desk)).not_to_contain_text(SAID[:20])
     assert turns[-1]["web"] == "on"

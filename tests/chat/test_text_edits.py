@@ -143,16 +143,16 @@ def test_what_models_put_around_their_changes_is_left_out(reply: str) -> None:
 @pytest.mark.parametrize(
     ("reply", "fault"),
     [
-        ("", "did not answer with changes"),
-        ("The text is fine.", "did not answer with changes"),
+        ("", "has no usable changes"),
+        ("The text is fine.", "has no usable changes"),
         ("[3] C", "piece 3"),
         ("[2] B", "piece 2"),
         ("[1] A\n[1] B", "piece 1 of the text twice"),
         ("[1] a cat → A\n[1] B", "piece 1 of the text twice"),
         ("[1] B\n[1] a cat → A", "piece 1 of the text twice"),
-        ("[1] dog → cat", "words of piece 1 that do not stand in it just once"),
-        ("[1] a → b", "words of piece 1 that do not stand in it just once"),
-        ("[1] → b", "words of piece 1 that do not stand in it just once"),
+        ("[1] dog → cat", "words that do not occur exactly once in piece 1"),
+        ("[1] a → b", "words that do not occur exactly once in piece 1"),
+        ("[1] → b", "words that do not occur exactly once in piece 1"),
         ("[1] a cat → b\n[1] cat → c", "the same words of piece 1 twice"),
     ],
 )

@@ -262,7 +262,7 @@ class TestEdit:
     @pytest.mark.parametrize(
         ("arguments", "code", "fault"),
         [
-            (("letter.txt", "script: say=No."), 4, "did not answer with changes"),
+            (("letter.txt", "script: say=No."), 4, "has no usable changes"),
             (("absent.txt", "script: say=[0]"), 2, "absent.txt cannot be read"),
             (("letter.txt", " "), 2, "instruction is empty"),
             (("--write", "-", "script: say=[0]"), 2, "no file to write to"),
@@ -369,7 +369,7 @@ class TestAsk:
             (["x"], b"a\0b", {}, 2, "NUL"),
             ([], b"a" * 10_000_000, {}, 2, "over 1,024 KiB"),
             ([], b"w " * 40_000, {}, 2, "shorten"),
-            (["--model", "skripted", "x"], b"", {}, 2, "there is scripted."),
+            (["--model", "skripted", "x"], b"", {}, 2, "Available: scripted."),
             (["x"], b"", {"ECLAIR_SCRIPTED": "false"}, 2, "`eclair doctor` says why"),
             (["x"], b"", {"ECLAIR_PROT": "1"}, 3, "did you mean ECLAIR_PORT?"),
             (["script: words=9 fail=3"], b"", {}, 4, "fails, as it was told to"),
@@ -466,7 +466,7 @@ class TestAsk:
     def test_and_what_was_guessed_ahead(self, screen: Callable[..., Screen]) -> None:
         shown = screen("ask", "script: words=20 guessed=31/36")
         assert shown.end() == 0
-        assert " · 31 of 36 guesses right · scripted" in shown.raw.splitlines()[-1]
+        assert " · 31 of 36 drafted tokens kept · scripted" in shown.raw.splitlines()[-1]
 
     def test_no_color_is_obeyed(self, screen: Callable[..., Screen]) -> None:
         shown = screen("ask", "script: words=20", NO_COLOR="1")
@@ -558,7 +558,7 @@ class TestChat:
     def test_models_are_listed_and_chosen(self, run: Eclair) -> None:
         done = run("chat", stdin="/model\n/model scripted\n/model other\n")
         assert done.stdout == "* scripted\n"
-        assert "There is no model 'other'; there is scripted." in sentence(done.stderr)
+        assert "There is no model 'other'. Available: scripted." in sentence(done.stderr)
         assert done.returncode == 2
 
     def test_a_picture_that_the_model_has_drawn_is_saved(self, run: Eclair, tmp_path: Path) -> None:
@@ -648,7 +648,7 @@ class TestChat:
         chat.until("The quiet people.")
         chat.until("›")
         chat.type("\x04")
-        chat.until("Kept as conv_")
+        chat.until("Saved as conv_")
         assert chat.end() == 0
         (messages,) = await kept(run.folder)
         assert messages[0].text == "first line\nscript: words=3"
@@ -918,7 +918,9 @@ class TestConfig:
     def test_an_unknown_key(self, run: Eclair) -> None:
         (run.folder / "none.toml").write_text("max_token = 77\n")
         done = run("config")
-        assert sentence(done.stderr).endswith("none.toml sets max_token, which is no setting; did you mean max_tokens?")
+        said = sentence(done.stderr)
+        assert said.startswith("Unknown setting max_token in ")
+        assert said.endswith("none.toml; did you mean max_tokens?")
         assert done.returncode == 3
 
     def test_the_page_in_the_docs_is_the_one_of_today(self, run: Eclair) -> None:

@@ -57,7 +57,7 @@ def test_in_and_out_and_in_again(run: Eclair, tmp_path: Path) -> None:
         (["export", "x", "--format", "pdf"], "pdf"),
         (["export", "-o", __file__], "already exists; choose another name with --output."),
         (["export", "-o", "/nowhere/at/all.zip"], "/nowhere/at/all.zip cannot be written"),
-        (["delete", "--undo", "1"], "nothing of that deletion to bring back"),
+        (["delete", "--undo", "1"], "Nothing is left to restore"),
         (["delete", "--undo", "yesterday"], "'yesterday' is not a whole number"),
     ],
 )

@@ -437,7 +437,7 @@ class TestNotRead:
             (b"PK\3\4broken", "a.docx", "is damaged"),
             (b"Rar!\x1a\7\0", "a.rar", "is a RAR archive; unpack it"),
             (b"\x7fELF" + bytes(range(256)), "a.bin", "is a program"),
-            (bytes(range(1, 256)) * 50, "a.dat", "is no document that is read here"),
+            (bytes(range(1, 256)) * 50, "a.dat", "is not a document that can be read here"),
             (b"\x89PNG\r\n\x1a\n broken", "a.png", "is damaged"),
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "a.docx", "is locked"),
         ],

@@ -252,4 +252,4 @@ def test_the_terminal_says_who_answered(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "fine\n")
     assert "by the engine scripted (on this machine)." in done.stderr
     wrong = run("config", ECLAIR_FALLBACKS='{"main": "other"}')
-    assert wrong.stderr == "The environment sets ECLAIR_FALLBACKS.main, which is no list of models.\n"
+    assert wrong.stderr == "The environment sets ECLAIR_FALLBACKS.main, which is not a list of models.\n"

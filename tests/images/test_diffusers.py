@@ -208,7 +208,7 @@ async def test_damaged_and_strange_weights_are_refused(drawing: Settings, tiny: 
     assert "cannot be loaded" in await fault()
     shutil.copy(tiny / "FluxPipeline" / "vae" / "config.json", folder / "vae")
     (folder / "vae" / "weights.bin").write_bytes(b"pickle")
-    assert "vae/weights.bin is no safetensors file" in await fault()
+    assert "vae/weights.bin is not a safetensors file" in await fault()
     (folder / "model_index.json").write_text('{"_class_name": "FluxPipeline", "transformer": ["mine", "Mine"]}')
     assert "it wants code of its own (mine)" in await fault()
     assert not generator.processes

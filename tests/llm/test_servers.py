@@ -146,7 +146,7 @@ def test_what_is_locked_opens_in_its_place_alone(tmp_path: Path) -> None:
     assert vault.decrypt(locked, "rack https://a") == "sk-sécret"
     assert stat.S_IMODE((tmp_path / "data" / KEY_FILE).stat().st_mode) == 0o600
     for wrong, place_ in ((locked, "rack https://b"), (locked[:-1], "rack https://a"), (b"", "rack https://a")):
-        with pytest.raises(SettingsError, match="put back the file"):
+        with pytest.raises(SettingsError, match="restore that file"):
             vault.decrypt(wrong, place_)
 
 
@@ -156,11 +156,11 @@ def test_a_secret_that_is_lost_wrong_or_short_is_one_sentence(tmp_path: Path) ->
     kept = ours.read_bytes()
     ours.unlink()
     vault = Vault.configured(Settings(data_dir=tmp_path / "data"))
-    with pytest.raises(SettingsError, match="is not there; put it back"):
+    with pytest.raises(SettingsError, match="is missing; restore it"):
         vault.decrypt(locked, "here")
     assert not ours.exists()
     vault.encrypt("other", "there")
-    with pytest.raises(SettingsError, match="does not open it"):
+    with pytest.raises(SettingsError, match="encrypted with another secret"):
         vault.decrypt(locked, "here")
     ours.write_bytes(kept)
     assert vault.decrypt(locked, "here") == "sk"

@@ -87,9 +87,9 @@ def test_it_measures_chooses_and_keeps(tuned_once: Done) -> None:
     home, found = tuned_once.home, tuned_once.found
     tried = {trial.what for trial in found.trials}
     assert {"layout Q4_0", "layout Q8_0", "flash attention off", "keys and values in q8_0"} <= tried
-    guessed = [trial for trial in found.trials if trial.what.startswith("guesses of ")]
+    guessed = [trial for trial in found.trials if trial.what.startswith("drafts of ")]
     assert all(trial.speed is None and trial.gain > 0 for trial in guessed)
-    ways = {"guesses of 12 tokens": "long", "guesses of 3 tokens": "short"}
+    ways = {"drafts of 12 tokens": "long", "drafts of 3 tokens": "short"}
     best = [ways[trial.what] for trial in guessed if trial.chosen]
     assert found.choice.drafting in (best or ["none" if guessed else "long"])
     kept = {path.name for path in profile.tuning_folder(home.data_dir, MODEL).iterdir()}

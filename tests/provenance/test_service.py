@@ -197,12 +197,12 @@ def away(url: str) -> bytes:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"hello", "The image is not an image, or of a kind that is not read."),
-        (b"", "The image is not an image, or of a kind that is not read."),
+        (b"hello", "The image is not an image, or of a type that cannot be read here."),
+        (b"", "The image is not an image, or of a type that cannot be read here."),
         (bomb(), "The image has more than 50 million pixels; make it smaller."),
         (encoded(photo(), "PNG")[:5000], "The image is damaged and cannot be read."),
         (encoded(photo(), "GIF"), "The image is of a kind that cannot bear all marks (GIF); make a PNG, JPEG, WebP,"),
-        (DEEP, "The image has more than eight bits a colour; make it with eight."),
+        (DEEP, "The image has more than eight bits a color; make it with eight."),
     ],
 )
 async def test_what_cannot_be_marked_says_why(marks: Provenance, data: bytes, sentence: str) -> None:

@@ -324,11 +324,11 @@ async def test_leaving_a_whole_reply_stops_the_engine(server: Server) -> None:
 
 async def test_errors_are_the_clients_own(client: anthropic.AsyncAnthropic) -> None:
     create = client.messages.create
-    with pytest.raises(anthropic.NotFoundError, match="there is scripted") as missing:
+    with pytest.raises(anthropic.NotFoundError, match="Available: scripted") as missing:
         await create(model="gpt-9", max_tokens=5, messages=user("x"))
     assert missing.value.body == {
         "type": "error",
-        "error": {"type": "not_found_error", "message": "There is no model 'gpt-9'; there is scripted."},
+        "error": {"type": "not_found_error", "message": "There is no model 'gpt-9'. Available: scripted."},
     }
     for stream in (False, True):
         with pytest.raises(anthropic.RateLimitError, match="rate_limit_error") as busy:

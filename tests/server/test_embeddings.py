@@ -82,7 +82,7 @@ async def test_what_is_wrong_is_named(
 
 
 async def test_an_unknown_model_names_those_that_there_are(client: openai.AsyncOpenAI) -> None:
-    with pytest.raises(openai.NotFoundError, match="there is scripted") as caught:
+    with pytest.raises(openai.NotFoundError, match="Available: scripted") as caught:
         await client.embeddings.create(model="gpt-9", input="x")
     assert caught.value.code == "model_not_found"
 

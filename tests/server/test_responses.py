@@ -266,7 +266,7 @@ async def test_errors_before_the_first_word(client: openai.AsyncOpenAI) -> None:
         with pytest.raises(openai.RateLimitError) as busy:
             await client.responses.create(model="scripted", input="script: busy=7", stream=stream)  # pyright: ignore
         assert busy.value.response.headers["retry-after"] == "7"
-    with pytest.raises(openai.NotFoundError, match="there is scripted"):
+    with pytest.raises(openai.NotFoundError, match="Available: scripted"):
         await client.responses.create(model="gpt-9", input="x")
     with pytest.raises(openai.InternalServerError, match="broke off"):
         await client.responses.create(model="scripted", input="script: break=2")

@@ -31,9 +31,9 @@ async def test_nothing_to_change(server: Server) -> None:
 @pytest.mark.parametrize(
     ("instruction", "status", "fault"),
     [
-        ("script: say=It is fine as it is.", 502, "did not answer with changes"),
+        ("script: say=It is fine as it is.", 502, "has no usable changes"),
         ("script: say=[9] What?", 502, "piece 9"),
-        ("script: words=5 break=2", 502, "did not come to the end"),
+        ("script: words=5 break=2", 502, "broke off before its last change"),
         ("script: fail=0", 503, "fails"),
         (" ", 400, "instruction is empty"),
     ],

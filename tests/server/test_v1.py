@@ -362,7 +362,7 @@ async def test_one_choice_that_fails_ends_the_others(server: Server, monkeypatch
 
 async def test_errors_are_the_clients_own(client: openai.AsyncOpenAI) -> None:
     create = client.chat.completions.create
-    with pytest.raises(openai.NotFoundError, match="there is scripted") as missing:
+    with pytest.raises(openai.NotFoundError, match="Available: scripted") as missing:
         await create(model="gpt-9", messages=user("x"))
     assert (missing.value.code, missing.value.param, missing.value.type) == (
         "model_not_found",

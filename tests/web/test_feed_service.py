@@ -105,7 +105,7 @@ async def test_a_site_is_asked_for_its_feed(newsroom: FeedService, press: Press)
 
 async def test_what_cannot_be_added_is_said(newsroom: FeedService, press: Press) -> None:
     press.answers["/page"] = "<html><body>No feed</body></html>"
-    with pytest.raises(InvalidInput, match="is no feed and names none"):
+    with pytest.raises(InvalidInput, match="is not a feed and links to none"):
         await newsroom.add(LOCAL_PRINCIPAL, press.url("/page"))
     with pytest.raises(UpstreamError, match=r"answers 404 \(Not Found\)"):
         await newsroom.add(LOCAL_PRINCIPAL, press.url("/missing"))

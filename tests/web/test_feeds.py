@@ -157,7 +157,7 @@ def test_a_language_that_is_not_said_is_told_by_the_words() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"<html><body><p>Hi</p></body></html>", b"{}", b"[1]", b"\xff\xfe\0"])
 def test_what_is_no_feed_is_said_to_be_none(data: bytes) -> None:
-    with pytest.raises(Rejected, match="is no feed"):
+    with pytest.raises(Rejected, match="is not a feed"):
         read(data)
 
 
@@ -221,7 +221,7 @@ def test_any_bytes_are_a_list_or_a_fault(data: bytes) -> None:
 async def test_the_process_reads_and_refuses() -> None:
     found = await read_feed(rss(("Hafen", "Offen")).encode(), URL)
     assert [entry.title for entry in found.entries] == ["Hafen"]
-    with pytest.raises(UnreadableFeed, match="is no feed"):
+    with pytest.raises(UnreadableFeed, match="is not a feed"):
         await read_feed(b"nothing", URL)
     with pytest.raises(UnreadableFeed, match="larger than 5 MB"):
         await read_feed(b" " * (MAX_FEED_BYTES + 1), URL)

@@ -67,6 +67,6 @@ async def request_edit(
                 case _:
                     pass
     if finish is None or finish.reason != "stop":
-        raise EngineBroken("The model did not come to the end of its changes; nothing was changed.")
+        raise EngineBroken("The model broke off before its last change; nothing was changed.")
     edited = task.apply("".join(reply))
     return TextEdit(edited.text, edited.changes, model.id, meter.usage())

@@ -15,7 +15,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeVar
 
-from eclair.errors import Conflict, EclairError, StoreError
+from eclair.errors import INTERNAL_ERROR, Conflict, EclairError, StoreError
 from eclair.network.gate import CURRENT_RUN
 from eclair.schema.events import (
     END,
@@ -367,7 +367,7 @@ class Runs:
             end = RunFailed(error.code, error.message)
         except Exception:
             log.exception("run %s failed", live.id)
-            end = RunFailed("internal", "Éclair made a mistake of its own; its log has the details.")
+            end = RunFailed("internal", INTERNAL_ERROR)
         live.phase = "ending"
         *others, last = producer.closing_events(end)
         assert isinstance(last, END)

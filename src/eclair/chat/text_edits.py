@@ -135,12 +135,12 @@ class EditTask:
                 lines.append(line)
         if not found:
             raise EngineBroken(
-                "The model did not answer with changes that can be made; nothing was changed. A larger model may do it."
+                "The model's answer has no usable changes; nothing was changed. A larger model may do better."
             )
         found.pop(int(_NOTHING), None)
         for number in found:
             if number > len(self._pieces) or not self._pieces[number - 1].text:
-                raise EngineBroken(f"The model changed piece {number}, which the text has not; nothing was changed.")
+                raise EngineBroken(f"The model changed piece {number}, which does not exist; nothing was changed.")
         return found
 
     def _edit_piece(self, number: int, text: str, edit: _PieceEdit) -> str:
@@ -151,7 +151,7 @@ class EditTask:
         for old, lines in edit.swaps:
             if not old or text.count(old) != 1:
                 raise EngineBroken(
-                    f"The model changed words of piece {number} that do not stand in it just once; nothing was changed."
+                    f"The model changed words that do not occur exactly once in piece {number}; nothing was changed."
                 )
             start = text.index(old)
             replacements.append((start, start + len(old), self._newline.join(lines).rstrip()))

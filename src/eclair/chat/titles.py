@@ -1,7 +1,7 @@
 """Generates titles: after a conversation's first answer, its model is asked for one.
 
-It is asked while no answer is being made. Until then, or if the result is no title, the first line of the question is
-the title. A title that the person gave is never replaced.
+It is asked while no answer is being made. Until then, or if the result is not a title, the title is the first line of
+the question. A title that the person gave is never replaced.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _label() -> re.Pattern[str]:
 
 
 def parse_title(reply: str) -> str | None:
-    """Extract the title from a model's reply, without ornament; None if it is no title."""
+    """Extract the title from a model's reply, without ornament; None if it is not a title."""
     line = next(iter(reply.strip().splitlines()), "").strip(_ORNAMENT)
     title = unicodedata.normalize("NFC", _label().sub("", line, count=1) if _label().match(line) else line)
     title = title.strip(_ORNAMENT).removesuffix(".")

@@ -85,19 +85,19 @@ def locate_turn(
         case NewMessage():
             parent = None if action.at_root else action.parent or _answered(tree, conversation.leaf)
             if parent is not None and _find(tree, parent).role != "assistant":
-                raise InvalidInput("A message goes under an answer, not under another message.", param="parent")
+                raise InvalidInput("The parent of a message must be an answer.", param="parent")
             question = _question(conversation, parent, action, id, now)
             return TurnPosition([*branch(tree, parent), question], question.id, question)
         case Regenerate():
             if _find(tree, action.message).role != "user":
-                raise InvalidInput("Only a message of yours can be answered again.", param="retry")
+                raise InvalidInput("Only your own messages can be answered again.", param="retry")
             return TurnPosition(branch(tree, action.message), action.message)
         case Resume():
             answer = _find(tree, action.message)
             if answer.role != "assistant" or not _unfinished(answer):
                 raise InvalidInput("Only an answer that was cut off can be continued.", param="continue")
             if answer.parent is not None and _find(tree, answer.parent).wish is not None:
-                raise InvalidInput("Images cannot be continued; have them made again.", param="continue")
+                raise InvalidInput("Images cannot be continued; generate them again.", param="continue")
             return TurnPosition(branch(tree, answer.id), answer.parent, resumes=answer)
 
 

@@ -145,7 +145,7 @@ class Turns:
         for _, text in messages:
             check_message(text, self._max_message_kb)
         if not any(role == "user" for role, _ in messages):
-            raise InvalidInput("None of the messages is the person's; send what is to be answered.", param="messages")
+            raise InvalidInput("No message is the user's; send one to be answered.", param="messages")
         conversation, now = self._ids("conv"), self._now()
         history = [
             Message(self._ids("msg"), conversation, None, role, (Part("text", text),), now) for role, text in messages

@@ -61,6 +61,4 @@ def _report_bug(terminal: Terminal, error: Exception) -> None:
         import traceback
 
         terminal.warn("".join(traceback.format_exception(error)).rstrip())
-    terminal.warn(
-        f"Éclair made a mistake of its own ({type(error).__name__}: {error}); ECLAIR_LOG_LEVEL=debug shows where."
-    )
+    terminal.warn(f"Internal error in Éclair ({type(error).__name__}: {error}); ECLAIR_LOG_LEVEL=debug shows where.")

@@ -125,7 +125,7 @@ def format_speed(usage: Usage, model: str) -> str:
         f"{format_duration(usage.first_word_ms)} to the first word" if usage.first_word_ms is not None else None,
         f"{usage.words:,} word{'' if usage.words == 1 else 's'}",
         f"{usage.words_per_second:,.0f} words/s" if usage.words_per_second is not None else None,
-        f"{usage.accepted_tokens:,} of {usage.drafted_tokens:,} guesses right" if usage.drafted_tokens else None,
+        f"{usage.accepted_tokens:,} of {usage.drafted_tokens:,} drafted tokens kept" if usage.drafted_tokens else None,
         format_energy(usage.energy.joules, estimated=usage.energy.kind == "estimated")
         if usage.energy is not None
         else None,

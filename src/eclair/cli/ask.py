@@ -22,8 +22,8 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._printer import Printer
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.errors import EclairError, InvalidInput, TooLarge
-from eclair.generation.pipeline import AnswerPipeline, AnswerStream
+from eclair.errors import INTERNAL_ERROR, EclairError, InvalidInput, TooLarge
+from eclair.generation.pipeline import Answer, AnswerPipeline
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.network.audit_log import open_gate
@@ -162,7 +162,7 @@ async def show_run(started: RunStarted, answer: AnswerStream, show: Show) -> Ecl
         emit(*answer.closing_events(RunFailed(error.code, error.message)))
         return error
     except Exception:
-        emit(*answer.closing_events(RunFailed("internal", "Éclair made a mistake of its own.")))
+        emit(*answer.closing_events(RunFailed("internal", INTERNAL_ERROR)))
         raise
     emit(*answer.closing_events())
     return None

@@ -94,7 +94,7 @@ class Chat:
             settings.max_message_kb * 1024,
             lambda typed: completions(typed, list(COMMANDS), self._models),
         )
-        self._terminal.note(f"Éclair · {model.id} · /help lists commands, Alt-Enter begins a new line, Ctrl-D leaves")
+        self._terminal.note(f"Éclair · {model.id} · /help lists commands, Alt-Enter starts a new line, Ctrl-D leaves")
         if self._conversation is not None and self._terminal.is_interactive:
             await self._show_history()
         while not self._done:
@@ -107,7 +107,7 @@ class Chat:
                 self._failed = error.exit_code
                 self._terminal.warn(error.message)
         if self._conversation is not None:
-            self._terminal.note(f"Kept as {self._conversation.id}; `eclair chat --continue` takes it up.")
+            self._terminal.note(f"Saved as {self._conversation.id}; `eclair chat --continue` resumes it.")
         return 0 if isinstance(lines, InteractiveLines) else self._failed
 
     async def _handle(self, line: str) -> None:
@@ -267,15 +267,15 @@ class Chat:
         web: Web | None = next((web for web in WEBS if web == name), None)
         if web is None:
             current = self._options.web or (self._conversation.web if self._conversation is not None else None) or "off"
-            raise InvalidInput(f"The web is {current}; write /web on, /web auto or /web off.")
+            raise InvalidInput(f"Web search is {current}; write /web on, /web auto or /web off.")
         self._options = replace(self._options, web=web)
         await self._store_choice(ConversationEdit(web=web))
-        self._terminal.note(f"The web is {web} from now on.")
+        self._terminal.note(f"Web search: {web} from now on.")
 
     async def _choose_mode(self, mode: Mode) -> None:
         self._options = replace(self._options, mode=mode)
         await self._store_choice(ConversationEdit(mode=mode))
-        self._terminal.note(f"{mode.capitalize()} from now on.")
+        self._terminal.note(f"Mode: {mode} from now on.")
 
     async def _store_choice(self, edit: ConversationEdit) -> None:
         """Store a choice with the conversation; a new one is created with it later."""

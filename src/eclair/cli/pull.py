@@ -1,4 +1,4 @@
-"""`eclair pull`: says what a model is and what its license asks, fetches it, shows how far it is; and removes it."""
+"""`eclair pull`: describe a model and its license, download it, or remove it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 REFRESH_INTERVAL_S = 0.1
 LOG_INTERVAL_S = 5.0
 STAGE_TEXTS: dict[DownloadStage, str] = {
-    "wait": "Another Éclair fetches it; waiting",
+    "wait": "Another Éclair is downloading it; waiting",
     "find": "Asking the package index",
     "download": "Downloading",
     "check": "Checking",
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     _require_license(plan, terminal, accepted=arguments.accept_license)
     path = _fetch(plan, settings, hub, terminal, thorough=True)
     if any((file.sha256 or file.git_sha1) is None and not isinstance(file.source, Path) for file in plan.files):
-        terminal.warn("There is no hash to verify it against; it was only checked to be a GGUF file.")
+        terminal.warn("There is no hash to verify it with; it was only checked to be a GGUF file.")
     terminal.line(f"{plan.entry.name} is in {path}")
     if arguments.name is None:
         pull_photo_labels(settings, terminal)
@@ -83,9 +83,9 @@ def pull_photo_labels(settings: Settings, terminal: Terminal) -> None:
     try:
         path = _run(work, terminal)
     except ModelMissing as error:
-        terminal.warn(f"Photos are described without naming what they show. {error.message}")
+        terminal.warn(f"Photos are described without their subject. {error.message}")
         return
-    terminal.line(f"{classifier_download.NAME}, which names what photos show, is in {path}")
+    terminal.line(f"{download.NAME}, which recognizes the subject of photos, is in {path}")
 
 
 def _catalogs(settings: Settings) -> list[DownloadCatalog]:
@@ -141,7 +141,7 @@ def _describe(plan: DownloadPlan, terminal: Terminal) -> None:
     if plan.why:
         terminal.warn(f"{plan.why}.")
     if plan.restricts is None:
-        terminal.warn("Its license is not known here; ask its maker what it allows.")
+        terminal.warn("Its license is unknown; ask its maker what it allows.")
 
 
 def _require_license(plan: DownloadPlan, terminal: Terminal, *, accepted: bool) -> None:
@@ -158,9 +158,7 @@ def _require_license(plan: DownloadPlan, terminal: Terminal, *, accepted: bool) 
 
 def _remove(name: str, settings: Settings, terminal: Terminal) -> int:
     entry, freed = asyncio.run(remove_model(_catalogs(settings), name))
-    frees = (
-        f"that frees {format_size(freed)}" if freed else "its file stays under its other name, so that frees nothing"
-    )
+    frees = f"that frees {format_size(freed)}" if freed else "its file stays under another name, so nothing is freed"
     terminal.line(f"{entry.name} is removed; {frees}")
     return 0
 

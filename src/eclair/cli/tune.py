@@ -57,15 +57,15 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     else:
         _show(model, found[0], terminal)
         if arguments.build and not profile.is_compiled(settings.data_dir):
-            terminal.line("The engine that was compiled here is deleted again, as it brought too little.")
+            terminal.line("The engine compiled here was deleted again, because it gained too little.")
     return 0
 
 
 def _model(name: str, settings: Settings) -> InstalledModel:
     here = installed.installed_models(catalog.load_entries(settings.catalog), settings.data_dir)
     if name not in here:
-        there = ", ".join(here) or "none"
-        raise ModelMissing(f"The model {name} is not on this machine; there is {there}. `eclair pull` fetches others.")
+        available = f" Available: {', '.join(here)}." if here else ""
+        raise ModelMissing(f"The model {name} is not on this machine.{available} `eclair pull` downloads others.")
     model = here[name]
     if not memory.fits(memory.needed_by_installed(model, settings)):
         raise InvalidInput(f"{model.entry.name} is too large for this machine; `eclair models --all` shows what fits.")
@@ -119,9 +119,9 @@ def _show(model: InstalledModel, found: Tuning, terminal: Terminal) -> None:
             f"The same settings varied by {found.drift:.0%}: other programs were running. Tune again when idle."
         )
     for sentence in (
-        f"{model.entry.name} runs {describe_choice(found.choice)}: it reads prompts x "
-        f"{found.after.prefill / found.before.prefill:.2f} and writes x "
-        f"{found.after.decode / found.before.decode:.2f} as fast as it did.",
+        f"{model.entry.name} runs {describe_choice(found.choice)}: it reads prompts "
+        f"{found.after.prefill / found.before.prefill:.2f} times and writes "
+        f"{found.after.decode / found.before.decode:.2f} times as fast as before.",
         f"This machine reads {found.bandwidth / 1e9:.0f} GB/s from memory, and {format_size(found.bytes)} for each "
         f"token: it could write {limit:.0f} tokens/s at most, and {found.after.decode / limit:.0%} of that is reached.",
         f"This holds for {found.machine}, from the model's next start on.",
@@ -152,7 +152,7 @@ def describe_choice(choice: TuningChoice) -> str:
     parts += ["no flash attention"] if choice.flash_attention == "off" else []
     parts += [f"keys and values in {choice.kv_type}"] if choice.kv_type != "f16" else []
     parts += [f"{choice.prompt_threads} threads read"] if choice.prompt_threads else []
-    parts += {"long": [], "short": ["short guesses"], "none": ["no guesses"]}[choice.drafting]
+    parts += {"long": [], "short": ["short drafts"], "none": ["no drafted tokens"]}[choice.drafting]
     return ", ".join(parts)
 
 

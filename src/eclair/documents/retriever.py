@@ -279,7 +279,7 @@ class DocumentRetriever:
             yield Notice(
                 "partly_read",
                 f"{self._describe_scope(files)} is too long for one answer, which rests on the first {len(read)} "
-                f"parts, up to {read[-1].title}; ask about what follows by itself.",
+                f"parts, up to {read[-1].title}; ask about the rest separately.",
             )
 
     async def _quote_sections(
@@ -354,7 +354,7 @@ class DocumentRetriever:
                 notices.append(Notice("unread", state.fault.message))
             elif not _is_ready(each):
                 pages = f"{state.pages_read:,} of {state.pages:,}" if state.pages else f"{state.pages_read:,}"
-                notices.append(Notice("partly_read", f"Of {each.file.name} {pages} pages were read so far."))
+                notices.append(Notice("partly_read", f"{pages} pages of {each.file.name} have been read so far."))
         if not self._is_answerable:
             notices.append(Notice("nothing_found", "Nothing in the documents fits the question."))
         return notices

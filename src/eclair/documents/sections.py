@@ -21,7 +21,7 @@ MAX_HEADING_DEPTH = 3
 """Heading levels by which documents are split."""
 
 KEY_SENTENCE_CHARS = (30, 300)
-"""Length of a key sentence: a shorter one says little, a longer one is no summary."""
+"""Length of a key sentence: a shorter one says little, a longer one is not a summary."""
 
 FRAGMENT_FACTOR = 0.5
 """Factor on the score of a line that isn't a full sentence, as in a table or code."""

@@ -43,7 +43,7 @@ def handle(request: MakeThumbnail | MakeMask) -> Iterator[InspectedImage]:
 
 
 def _opened(data: bytes) -> Image.Image:
-    image = open_image(io.BytesIO(data), FORMATS, "is no PNG, JPEG or WebP; save it as one of these", _DAMAGED)
+    image = open_image(io.BytesIO(data), FORMATS, "is not a PNG, JPEG or WebP; save it as one of these", _DAMAGED)
     if image.width * image.height > MAX_PIXELS:
         raise Rejected(f"has more than {MAX_PIXELS // 1_000_000} million pixels; make it smaller")
     return decode_image(image, _DAMAGED)

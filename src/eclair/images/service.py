@@ -217,8 +217,8 @@ class ImageService:
         if name is None:
             return ModelMissing("No image model is ready; `eclair pull flux-1-schnell` fetches one.")
         near = difflib.get_close_matches(name, [model.id for model in models], n=3, cutoff=0.0)
-        others = f"there is {', '.join(near)}" if near else "there is none at all"
-        return NotFound(f"There is no image model {name!r}; {others}.", param="model")
+        available = f" Available: {', '.join(near)}." if near else ""
+        return NotFound(f"There is no image model {name!r}.{available}", param="model")
 
     def _backend(self, job: ImageJob) -> ImageBackend:
         return next(backend for backend in self.backends if backend.name == job.model.generator)
@@ -286,7 +286,7 @@ class ImageService:
         return count + 1
 
     async def _store(self, job: ImageJob, unmarked: UnmarkedImage, id: str, began: float) -> GeneratedImage:
-        """Mark and store an image. Raises EngineBroken for bytes that are no image."""
+        """Mark and store an image. Raises EngineBroken for bytes that are not an image."""
         model = job.model
         origin = Origin("drawn" if model.drawn else "edited" if job.sources else "created", model.id)
         data = unmarked.image

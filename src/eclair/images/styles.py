@@ -30,5 +30,5 @@ def find_style(name: str) -> ImageStyle:
     """Find a style by name. Raises InvalidInput where there is none."""
     found = styles().get(name)
     if found is None:
-        raise InvalidInput(f"There is no style {name!r}; there are {', '.join(styles())}.", param="style")
+        raise InvalidInput(f"There is no style {name!r}. Available: {', '.join(styles())}.", param="style")
     return found

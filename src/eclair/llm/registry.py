@@ -181,7 +181,7 @@ class Registry:
         if wanted is None:
             raise NotFound("No model is there to answer; `eclair doctor` says why.", param="model")
         near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.0)
-        raise NotFound(f"There is no model {wanted!r}; there is {', '.join(near)}.", param="model")
+        raise NotFound(f"There is no model {wanted!r}. Available: {', '.join(near)}.", param="model")
 
     async def _ask(self, engine: Engine) -> None:
         try:

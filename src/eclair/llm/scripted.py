@@ -63,7 +63,7 @@ class Script:
     pause_at: int = 0
     fail: int | None = None
     break_: int | None = None
-    guessed: tuple[int, int] | None = None
+    drafted: tuple[int, int] | None = None
     reasoning: int = 0
     tool: str | None = None
     arguments: str = "{}"
@@ -90,7 +90,7 @@ def parse_script(message: str) -> Script:
             pause_at=int(at or 0),
             fail=int(values.pop("fail")) if "fail" in values else None,
             break_=int(values.pop("break")) if "break" in values else None,
-            guessed=_parse_guessed(values.pop("guessed")) if "guessed" in values else None,
+            drafted=_parse_drafted(values.pop("guessed")) if "guessed" in values else None,
             reasoning=int(values.pop("reasoning", 0)),
             tool=tool or None,
             arguments=(brace + arguments) or "{}",
@@ -160,7 +160,7 @@ class ScriptedEngine:
             yield Text(text)
         if script.break_ is not None:
             return
-        accepted, drafted = script.guessed or _predicted(request, words)
+        accepted, drafted = script.drafted or _predicted(request, words)
         yield TokenUsage(_prompt_words(request), thoughts + len(words), 0, thoughts, drafted, accepted)
         yield Finish(reason, stop)
 
@@ -230,7 +230,7 @@ def _predicted(request: Request, words: list[str]) -> tuple[int | None, int | No
     return (predicted & Counter("".join(words).split())).total(), predicted.total()
 
 
-def _parse_guessed(value: str) -> tuple[int, int]:
+def _parse_drafted(value: str) -> tuple[int, int]:
     right, _, drafted = value.partition("/")
     return int(right), int(drafted)
 

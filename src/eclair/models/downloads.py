@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from eclair.errors import EclairError, NotFound
+from eclair.errors import INTERNAL_ERROR, EclairError, NotFound
 from eclair.models.download import DownloadProgress
 from eclair.models.download_plan import DownloadPlan
 from eclair.models.download_targets import DownloadCatalog, find_plan, remove_model
@@ -152,7 +152,7 @@ class ModelDownloads:
             raise
         except Exception:  # a bug of ours: log it, and let nobody wait in vain
             begun.state = "failed"
-            begun.error = EclairError("Éclair made a mistake of its own; its log has the details.")
+            begun.error = EclairError(INTERNAL_ERROR)
             log.exception("pulling %s failed", begun.plan.entry.id)
         finally:
             self._tasks.pop(begun.id, None)

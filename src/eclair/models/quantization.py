@@ -63,7 +63,7 @@ def choose_quantization(
                 why = f"{option.quant}, as you asked" + (f"; {machine} of memory are too little" if small else "")
                 return QuantizationChoice(at, "asked", why)
         there = ", ".join(option.quant for option in options)
-        raise InvalidInput(f"{name} is not there as {quant}; there is {there}.", param="name")
+        raise InvalidInput(f"{name} is not available as {quant}. Available: {there}.", param="name")
     fit = [at for at, option in enumerate(options) if option.memory is None or memory.fits(option.memory)]
     if not fit:
         least = min(option.memory for option in options if option.memory is not None)

@@ -86,7 +86,7 @@ def inspect_image(path: Path) -> tuple[str | None, bytes | None, WatermarkFindin
 
 
 def _opened(source: BinaryIO) -> Image.Image:
-    return open_image(source, READABLE_FORMATS, "is not an image, or of a kind that is not read", _DAMAGED)
+    return open_image(source, READABLE_FORMATS, "is not an image, or of a type that cannot be read here", _DAMAGED)
 
 
 def _flat(image: Image.Image) -> Image.Image:

@@ -136,7 +136,7 @@ class ImageQueued:
 class ImageProgressed:
     """Image number `index` of a job, counted from 0, is being generated and will have the id `picture`.
 
-    `done` of `of` steps are done; `preview` counts its previews, None where there are none.
+    `done` of `of` steps are done; `preview` counts its previews, None if the backend has none.
     """
 
     index: int

@@ -18,7 +18,7 @@ from starlette.types import Scope
 
 import eclair
 from eclair.app import App
-from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, MethodNotAllowed, NotFound
+from eclair.errors import INTERNAL_ERROR, Conflict, EclairError, EngineBusy, InvalidInput, MethodNotAllowed, NotFound
 from eclair.server import ui
 from eclair.server.anthropic import errors as anthropic
 from eclair.server.auth import AuthMiddleware
@@ -118,7 +118,7 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return respond(request.scope, EclairError("Éclair made a mistake of its own; its log has the details."))
+    return respond(request.scope, EclairError(INTERNAL_ERROR))
 
 
 def _describe(error: RequestValidationError) -> InvalidInput:

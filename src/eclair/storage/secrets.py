@@ -57,16 +57,18 @@ class Vault:
                 .decode()
             )
         except (InvalidTag, ValueError):
-            raise SettingsError(f"{self.path} does not open it; put back the file that it was locked with.") from None
+            raise SettingsError(
+                f"The key was encrypted with another secret than {self.path} holds; restore that file."
+            ) from None
 
     def _secret(self) -> bytes:
         """A key of 32 bytes, derived from the content of the file."""
         try:
             text = self.path.read_bytes().strip()
         except FileNotFoundError:
-            raise SettingsError(f"{self.path} is not there; put it back.") from None
+            raise SettingsError(f"{self.path} is missing; restore it.") from None
         except OSError as error:
-            raise SettingsError(f"{self.path} cannot be read: {error.strerror}; check who may read it.") from None
+            raise SettingsError(f"{self.path} cannot be read: {error.strerror}; check its permissions.") from None
         if len(text) < MIN_SECRET_CHARS:
             raise SettingsError(
                 f"{self.path} holds fewer than {MIN_SECRET_CHARS} characters; write a longer secret into it."

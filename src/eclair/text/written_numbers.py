@@ -40,7 +40,7 @@ class Number:
     is_spelled_out: bool = False
 
     def matches(self, other: Number) -> bool:
-        """Tell whether both may mean the same; a unit that only one states is no difference."""
+        """Tell whether both may mean the same; a unit that only one states makes no difference."""
         same_unit = self.unit is None or other.unit is None or self.unit == other.unit
         return same_unit and not self.values.isdisjoint(other.values)
 

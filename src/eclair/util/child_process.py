@@ -140,7 +140,7 @@ class ChildProcess(Generic[RequestT, ResultT]):
             await asyncio.wait([receiving], timeout=STOP_TIMEOUT_S)
             receiving.cancel()
             await asyncio.wait([receiving])
-        await self._process.stdout.read()  # asyncio waits for ever where a pipe still holds what nobody has read
+        await self._process.stdout.read()  # asyncio waits forever where a pipe still holds what nobody has read
         await self._process.wait()
         await self._log
 

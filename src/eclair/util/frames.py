@@ -203,7 +203,7 @@ def _dataclass_check(kind: Any) -> _Check:
 def _literal_check(allowed: tuple[Any, ...]) -> _Check:
     def check(value: Any, _: Sequence[bytes]) -> Any:
         if type(value) not in (str, int) or value not in allowed:
-            raise FrameError(f"{str(value)[:80]!r} is none of {allowed}")
+            raise FrameError(f"{str(value)[:80]!r} is not one of {allowed}")
         return value
 
     return check

@@ -138,10 +138,10 @@ class WebRetriever:
         """Search and read within the time budget; yield steps, then passages, best first, and notices."""
         web, question = self._web, self._question
         if self._setting == "off":
-            yield Notice("web_off", "The web is off; what the model knows may be out of date.")
+            yield Notice("web_off", "Web search is off, so what the model knows may be out of date.")
             return
         if self._setting == "auto" and self._reason is not None:
-            yield Notice("web_auto", f"Looked at the web, because {REASON_TEXTS[self._reason.reason]}.")
+            yield Notice("web_auto", f"Searched the web, because {REASON_TEXTS[self._reason.reason]}.")
         session = WebSession(web.access, question, engine, model, web.timeout_s)
         relevance = RelevanceCheck(question.text, web.embedder)
         try:

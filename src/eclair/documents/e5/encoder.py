@@ -18,7 +18,7 @@ onnxruntime: Any = _untyped
 
 
 class Encoder:
-    """Runs the network. Raises UnreadableWeights where the file is no encoder."""
+    """Runs the network. Raises UnreadableWeights where the file is not an encoder."""
 
     def __init__(self, path: Path) -> None:
         weights = EncoderWeights(path)

@@ -50,7 +50,7 @@ def _load_encoder() -> Encoder:
 
     path = find_weights()
     assert path is not None
-    gc.disable()  # a quarter of a million pieces of words are no garbage
+    gc.disable()  # a quarter of a million pieces of words are not garbage
     encoder = Encoder(path)
     gc.freeze()
     gc.enable()

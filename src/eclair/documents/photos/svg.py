@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"\s*+(\d++(?:\.\d*+)?|\.\d++)\s*+(?:px|pt|pc|mm|cm|in)?\s*
 
 
 class UnreadableSvg(Exception):
-    """The file is no SVG, or has nothing to render."""
+    """The file is not an SVG, or has nothing to render."""
 
 
 def render_svg(data: bytes) -> Image.Image:
@@ -33,7 +33,7 @@ def render_svg(data: bytes) -> Image.Image:
     except (etree.XMLSyntaxError, ValueError) as error:
         raise UnreadableSvg(str(error)) from error
     if etree.QName(root).localname != "svg":
-        raise UnreadableSvg("it is no SVG")
+        raise UnreadableSvg("it is not an SVG")
     for element in root.iter(etree.Element):
         for name, value in [*element.attrib.items()]:
             if etree.QName(name).localname == "href" and not _LOCAL_REFERENCE.match(value):

@@ -169,14 +169,14 @@ def _ole_type(path: Path, name: str) -> str:
     for stream, media in _OLE_KINDS:
         if (stream + "\0").encode("utf-16-le") in data:
             return media
-    raise Rejected(f"{name} is of a kind that is not read; save it as PDF or DOCX and send that.")
+    raise Rejected(f"{name} is of a type that cannot be read here; save it as PDF or DOCX and send that.")
 
 
 def _text_type(head: bytes, name: str) -> str:
     extension = Path(name).suffix.lower()
     coding = detect_encoding(head)
     if coding is None:
-        raise Rejected(f"{name} is no document that is read here; save it as PDF, DOCX or text and send that.")
+        raise Rejected(f"{name} is not a document that can be read here; save it as PDF, DOCX or text and send that.")
     plain = head if not coding.startswith("utf-16") else head.decode(coding, "ignore").encode()
     plain = plain.removeprefix(codecs.BOM_UTF8)
     if _HTML.match(plain):

@@ -33,7 +33,7 @@ async def read_reply(name: str, call: AbstractAsyncContextManager[Reply]) -> tup
     except ReplyTooLarge as error:
         raise EngineBroken(f"The engine {name} sends too much: {error}") from error
     if len(content) > MAX_REPLY_BYTES:
-        raise EngineBroken(f"The engine {name} sends more than {MAX_REPLY_BYTES >> 20} MiB, which is no image.")
+        raise EngineBroken(f"The engine {name} sends more than {MAX_REPLY_BYTES >> 20} MiB, too much for an image.")
     return reply, content
 
 

@@ -10,7 +10,7 @@ as in
 | `pause=S` | S seconds for each step (0) |
 | `fail=N` | an error in place of step N |
 | `nothing=1` | it ends without an image |
-| `broken=1` | bytes that are no image |
+| `broken=1` | bytes that are not an image |
 | `says=A_B` | its revised prompt, `_` for a space |
 """
 

@@ -34,7 +34,7 @@ class EnergyCounter:
     range: int
 
     def read(self) -> int:
-        """Read the counter. Raises OSError if it isn't readable, ValueError if it is no number."""
+        """Read the counter. Raises OSError if it isn't readable, ValueError if it is not a number."""
         return int(self.file.read_text())
 
 

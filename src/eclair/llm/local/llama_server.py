@@ -132,7 +132,7 @@ def _parameters(xllamacpp: Any, options: LlamaServerOptions) -> Any:
     if options.projector:
         wanted.mmproj.path = options.projector
         wanted.n_batch = wanted.n_ubatch = 512  # some models must read all of a picture's 256 tokens at once
-    if options.draft_tokens and not options.projector:  # llama.cpp guesses nothing where pictures may come
+    if options.draft_tokens and not options.projector:  # llama.cpp drafts nothing where pictures may come
         wanted.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
         wanted.speculative.ngram_simple.size_n = options.lookup_tokens
         wanted.speculative.ngram_simple.size_m = options.draft_tokens

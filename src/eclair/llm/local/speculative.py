@@ -78,7 +78,7 @@ class DraftGate:
 
     def __init__(self, file: Path, *, wanted: bool, clock: Callable[[], float] = time.time) -> None:
         self.cost = DEFAULT_DRAFT_COST
-        """What a guessed token costs as the engine runs now."""
+        """The cost of a drafted token, relative to a written one, as the engine runs now."""
         self._file = file
         self._wanted = wanted
         self._clock = clock

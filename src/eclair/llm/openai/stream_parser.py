@@ -281,7 +281,7 @@ def _parse(payload: bytes) -> JSON:
     try:
         data: Any = orjson.loads(payload)
     except orjson.JSONDecodeError:
-        # A server that cuts a character in two sends bytes that are no UTF-8; the rest is good.
+        # A server that cuts a character in two sends bytes that are not UTF-8; the rest is good.
         data = orjson.loads(payload.decode(errors="replace"))
     if not isinstance(data, dict):
         return {"error": "its stream holds something other than objects"}
@@ -295,7 +295,7 @@ def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> 
     """
     timings = timings or {}
     cached: int | None = timings.get("cache_n")
-    drafted, accepted = _guesses(usage or {}, timings, metrics or {})
+    drafted, accepted = _drafted_tokens(usage or {}, timings, metrics or {})
     if usage is None:
         if "predicted_n" not in timings:
             return None
@@ -314,7 +314,7 @@ def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> 
     )
 
 
-def _guesses(usage: JSON, timings: JSON, metrics: JSON) -> tuple[int | None, int | None]:
+def _drafted_tokens(usage: JSON, timings: JSON, metrics: JSON) -> tuple[int | None, int | None]:
     """Return drafted and accepted tokens; None and None if the engine doesn't say."""
     if "draft_n" in timings:
         return int(timings["draft_n"]), int(timings.get("draft_n_accepted") or 0)

@@ -112,7 +112,7 @@ class _Reply:
 
     @property
     def data(self) -> JSON:
-        """The JSON object of the body; empty if it is none."""
+        """The JSON object of the body; empty if it is not one."""
         try:
             found: Any = orjson.loads(self.content)
         except orjson.JSONDecodeError:

@@ -24,7 +24,7 @@ def measure_bandwidth(size: int, threads: int) -> float:
     """
     size = max(size, MIN_BYTES)
     with mmap.mmap(-1, size) as memory:
-        for at in range(0, size, len(FILLING)):  # a page that was never written is no memory
+        for at in range(0, size, len(FILLING)):  # a page that was never written has no memory yet
             memory[at : at + len(FILLING)] = FILLING[: size - at]
         view = (ctypes.c_char * size).from_buffer(memory)
         try:

@@ -140,10 +140,10 @@ async def open_tuning_engine(
 ) -> AsyncGenerator[TuningEngine]:
     """Open an engine with the file at `path` and these options, for the block.
 
-    `window` is its context. It drafts as `guesses` says, whatever the choice. Raises EngineUnavailable if it doesn't
+    `window` is its context. It drafts as `drafting` says, whatever the choice. Raises EngineUnavailable if it doesn't
     start.
     """
-    guess = DRAFT_SETTINGS[drafting]
+    draft = DRAFT_SETTINGS[drafting]
     order = LlamaServerOptions(
         model=str(path),
         name="tuning",
@@ -158,8 +158,8 @@ async def open_tuning_engine(
         kv_type=choice.kv_type,
         flash_attention=choice.flash_attention,
         nice=nice,
-        lookup_tokens=guess.lookup_tokens,
-        draft_tokens=guess.draft_tokens,
+        lookup_tokens=draft.lookup_tokens,
+        draft_tokens=draft.draft_tokens,
         compiled_folder=str(profile.compiled_folder(settings.data_dir)) if choice.is_compiled else "",
     )
     async with LlamaSubprocess.started(order, settings.data_dir / "logs") as child:

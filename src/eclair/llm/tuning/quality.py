@@ -137,7 +137,7 @@ async def _document(loaded: TuningEngine, row: Sequence[Any]) -> tuple[bool, boo
     form = {"type": "json_schema", "json_schema": {"schema": _SCHEMA}}
     try:
         found: Any = orjson.loads(await _ask(loaded, ask, 80, response_format=form))
-    except (orjson.JSONDecodeError, EngineBroken):  # llama.cpp refuses some of what is no document by itself
+    except (orjson.JSONDecodeError, EngineBroken):  # llama.cpp refuses some invalid documents itself
         return False, False
     return True, name in found["name"] and place in found["place"] and found["number"] == number
 

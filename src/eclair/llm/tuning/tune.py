@@ -279,7 +279,7 @@ class _TuningRun:
         if self._settings.speculation == "off" or entry.speculation == "none" or seeing:
             return choice
         timings: dict[DraftMode, list[JSON]] = {mode: [] for mode in DRAFT_SETTINGS}
-        for mode in self._alternate("Trying guesses", timings, self._rounds // 2 + 1):
+        for mode in self._alternate("Trying drafts", timings, self._rounds // 2 + 1):
             async with self._loaded(choice, window=self._size.window, drafting=mode) as engine:
                 timings[mode].append(await engine.time_repetition(self._size))
         costs: dict[DraftMode, float] = {
@@ -291,8 +291,8 @@ class _TuningRun:
         best = max(gains, key=lambda mode: gains[mode])
         best = best if gains[best] >= 1 else "none"
         for mode, gain in gains.items():
-            what = f"guesses of {DRAFT_SETTINGS[mode].draft_tokens} tokens"
-            verdict = f"a guessed token takes {costs[mode]:.2f} of one that is written"
+            what = f"drafts of {DRAFT_SETTINGS[mode].draft_tokens} tokens"
+            verdict = f"a drafted token costs {costs[mode]:.2f} times one that is written"
             self._trials.append(Trial(what, None, gain, verdict, mode == best))
         return replace(choice, drafting=best, draft_cost=costs.get(best, min(costs.values())))
 

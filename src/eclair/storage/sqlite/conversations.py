@@ -192,7 +192,7 @@ class SQLiteConversationStore(SQLiteStore):
             return find(db, principal, id)
         except NotFound:
             raise NotFound(
-                f"There is no conversation {id!r} to bring back; what was deleted stays for ten minutes."
+                f"Conversation {id!r} cannot be restored; that is possible for ten minutes after deletion."
             ) from None
 
     @write
@@ -202,7 +202,7 @@ class SQLiteConversationStore(SQLiteStore):
             (principal.id, moment, since),
         )
         if not db.changes():
-            raise NotFound("There is nothing of that deletion to bring back; what was deleted stays for ten minutes.")
+            raise NotFound("Nothing is left to restore; that is possible for ten minutes after deletion.")
         return db.changes()
 
     async def erase_deleted(self, before: int) -> None:

@@ -213,7 +213,7 @@ class SQLiteFeedStore(SQLiteStore):
 def _find(db: apsw.Connection, principal: Principal, id: str) -> StoredFeed:
     row = first_row(db, f"SELECT {_COLUMNS} FROM feed WHERE owner = ? AND id = ?", (principal.id, id))
     if row is None:
-        raise NotFound(f"There is no feed {id!r}; `eclair feeds` lists those that there are.")
+        raise NotFound(f"There is no feed {id!r}; `eclair feeds` lists yours.")
     return _feed(row)
 
 

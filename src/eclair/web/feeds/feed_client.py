@@ -110,7 +110,7 @@ async def discover_feed(client: WebClient, context: CallContext, url: str, clock
             links = []
         if not links:
             raise FeedError(
-                f"{url} is no feed and names none; give the address of its feed.", kind="unreadable"
+                f"{url} is not a feed and links to none; give the address of its feed.", kind="unreadable"
             ) from fault
     reply = await _request(client, context, links[0], {}, clock)
     return _as_fetched(reply, links[0], await _read(reply, clock))
@@ -132,7 +132,7 @@ async def _read(reply: _FeedReply, clock: Clock) -> Feed:
     try:
         return await read_feed(reply.body, reply.url, reply.headers.get("content-type", ""), clock)
     except UnreadableFeed as error:
-        raise FeedError(f"What {reply.url} sends {error}.", kind="unreadable") from error
+        raise FeedError(f"The reply of {reply.url} {error}.", kind="unreadable") from error
 
 
 async def _request(
@@ -147,7 +147,7 @@ async def _request(
     except Refused as error:
         raise FeedError(error.message, kind="refused") from error
     except ReplyTooLarge as error:
-        raise FeedError(f"{url} sends more than {MAX_FEED_BYTES >> 20} MB, which is no feed.") from error
+        raise FeedError(f"{url} sends more than {MAX_FEED_BYTES >> 20} MB, too much for a feed.") from error
     except (Unreachable, TimedOut, BrokenReply) as error:
         raise FeedError(str(error)) from error
     if reply.status == HTTPStatus.NOT_MODIFIED or HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:

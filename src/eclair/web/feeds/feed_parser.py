@@ -40,7 +40,7 @@ _SANDBOXES = SandboxPool(PROTOCOL)
 
 
 class UnreadableFeed(Exception):
-    """The bytes are no feed, page or list. The message is a sentence without subject and full stop."""
+    """The bytes are not a feed, page or list. The message is a sentence without subject and full stop."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
-from eclair.errors import Conflict, Forbidden, InvalidInput, StoreError, UpstreamError, UserError
+from eclair.errors import INTERNAL_ERROR, Conflict, Forbidden, InvalidInput, StoreError, UpstreamError, UserError
 from eclair.network.client import CallContext, WebClient
 from eclair.schema.feeds import FeedOutline
 from eclair.schema.ids import Clock, new_id
@@ -202,7 +202,7 @@ class FeedService:
                     await self._fetched.wait()
 
     async def _run(self, after: float) -> None:
-        """Fetch due feeds for ever, and sweep old entries."""
+        """Fetch due feeds forever, and sweep old entries."""
         await asyncio.sleep(after)
         swept = 0.0
         while True:
@@ -250,7 +250,7 @@ class FeedService:
             log.warning("the entries of a feed cannot be stored: %s", error.message)
         except Exception:  # a bug of ours: log it, and let nobody wait in vain
             log.exception("fetching feed %s failed", feed.id)
-            await self._store_failure(feed, FeedError("Éclair made a mistake of its own; its log has the details."))
+            await self._store_failure(feed, FeedError(INTERNAL_ERROR))
         finally:
             asyncio.get_running_loop().call_later(self._pause, self._release_host, feed.host)
             async with self._fetched:

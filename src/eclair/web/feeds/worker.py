@@ -95,7 +95,7 @@ def _xml_feed(data: bytes, url: str, media: str, now: int) -> Feed:
         io.BytesIO(data), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
     if not found.get("version") and not found["entries"]:
-        raise Rejected("is no feed (RSS, Atom or JSON Feed)")
+        raise Rejected("is not a feed (RSS, Atom or JSON Feed)")
     head = found["feed"]
     language = _language(head.get("language"))
     site = _absolute_url(head.get("link"), url)
@@ -155,7 +155,7 @@ def _json_feed(data: bytes, url: str, now: int) -> Feed | None:
     except orjson.JSONDecodeError:
         return None
     if not isinstance(head, dict) or "jsonfeed.org/version/" not in str(_field(head, "version")):
-        raise Rejected("is no feed (RSS, Atom or JSON Feed)")
+        raise Rejected("is not a feed (RSS, Atom or JSON Feed)")
     site = _absolute_url(_field(head, "home_page_url"), url)
     entries = [
         entry
@@ -291,7 +291,7 @@ def find_links(data: bytes, url: str) -> list[str]:
     try:
         tree = html.document_fromstring(data) if data.strip() else None
     except Exception as error:  # lxml raises whatever it likes
-        raise Rejected("is no page") from error
+        raise Rejected("is not a page") from error
     if tree is None:
         return []
     base = _absolute_url(next(iter(tree.xpath("//base/@href")), None), url) or url

@@ -261,7 +261,7 @@ async def _read_page(reply: Reply) -> FetchedPage:
 
 
 def _not_a_page(url: str, media: str) -> PageUnreadable:
-    return PageUnreadable("failed", f"What {_host(url)} has there ({media}) is no text that can be read here.")
+    return PageUnreadable("failed", f"The page of {_host(url)} is of a type that cannot be read here ({media}).")
 
 
 def _host(url: str) -> str:

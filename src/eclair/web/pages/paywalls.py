@@ -20,7 +20,7 @@ MAX_TEASER_CHARS = 2500
 """A paid article with more text is taken to be complete."""
 
 MAX_CONSENT_CHARS = 700
-"""A page with more text is no consent dialog."""
+"""A page with more text is not a consent dialog."""
 
 MAX_SCRIPT_PAGE_CHARS = 250
 """A page with more text doesn't depend on scripts."""

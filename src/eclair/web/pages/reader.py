@@ -134,7 +134,7 @@ class PageReader:
             raise PageUnreadable("failed", f"The page of {host} takes more memory to read than it may.") from error
         except (UnreadableFile, NotFound) as error:
             raise PageUnreadable(
-                "failed", f"The page of {host} cannot be read: it is empty, damaged or no text."
+                "failed", f"The page of {host} cannot be read: it is empty, damaged or not text."
             ) from error
         if about.wall is None and not any(sheet.text.strip() for sheet in sheets):
             raise PageUnreadable("nothing", f"There is no text on the page of {host}.")

@@ -135,7 +135,7 @@ class ScenePlanner:
 
 
 def scene_of(said: str) -> ClipArtScene:
-    """The scene of a plan as JSON, bounded to what can be drawn. Raises ValidationError for what is none."""
+    """The scene of a plan as JSON, bounded to what can be drawn. Raises ValidationError otherwise."""
     plan, words = _Plan.model_validate_json(said), book().vocabulary("en")
     items: list[ClipArtItem] = []
     unknown = [_line(text) for text in plan.missing[:MAX_ITEMS]]

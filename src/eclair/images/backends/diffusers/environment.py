@@ -117,7 +117,7 @@ async def _find_problem(python: Path, needs: RequiredPackages) -> str | None:
         version = tuple(found["python"])
         lacking = [name for name in needs.packages if found[name] is None]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return f"{python} is no Python that can be used; correct `diffusers_python`."
+        return f"{python} is not a Python that can be used; correct `diffusers_python`."
     if version < (3, 11):
         return f"{python} is Python {'.'.join(map(str, version))}, and 3.11 or newer is needed."
     return f"{python} lacks {', '.join(lacking)}: {needs.install_hint}." if lacking else None

@@ -25,7 +25,7 @@ def count_parameters(folder: Path, parts: Iterable[str]) -> dict[str, int]:
         files = sorted((folder / part).glob("*.safetensors"))
         strange = [file.name for file in sorted((folder / part).glob("*")) if file.suffix in UNTRUSTED_SUFFIXES]
         if strange:
-            raise ValueError(f"{part}/{strange[0]} is no safetensors file, and nothing else is loaded")
+            raise ValueError(f"{part}/{strange[0]} is not a safetensors file, and nothing else is loaded")
         if files:
             found[part] = sum(map(count_tensor_numbers, files))
     if not found:
