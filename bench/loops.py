@@ -1,4 +1,4 @@
-"""How often the embedded model says the same again and again, with what the catalogue recommends and without it.
+"""How often the embedded model says the same again and again, with what the catalog recommends and without it.
 
 The same everyday questions, each with two seeds, through `/v1`: as a person asks them, and with the temperature given,
 by which the penalty for what repeats is left out. A loop is four or more repetitions of the same characters in a row.
@@ -31,7 +31,7 @@ QUESTIONS = (
     "Hello!",
     "Why do leaves turn red in autumn?",
     "Write a Python function that adds two numbers.",
-    "Summarise the French Revolution.",
+    "Summarize the French Revolution.",
     "What is the difference between a virus and a bacterium?",
     "Give me a recipe for soup.",
 )

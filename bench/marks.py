@@ -111,7 +111,7 @@ CHANGES: dict[str, tuple[bool, Change]] = {
 
 def chance(pixels: Pixels) -> float:
     """As the product looks at a file."""
-    return watermark.chance_of_finding(image_files.grey(Image.fromarray(np.ascontiguousarray(pixels))))
+    return watermark.chance_of_finding(image_files.gray(Image.fromarray(np.ascontiguousarray(pixels))))
 
 
 def psnr(one: Pixels, other: Pixels) -> float:

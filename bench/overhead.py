@@ -203,7 +203,7 @@ def _row(route: str, together: int, measured: dict[str, Measured], noise: float,
 
 
 def _ratio(measured: dict[str, Measured], route: str) -> float:
-    """The median of the rounds' ratios: neighbours in time suffer the same neighbours in space."""
+    """The median of the rounds' ratios: neighbors in time suffer the same neighbors in space."""
     pairs = zip(measured[route].rates, measured["direct"].rates, strict=True)
     return median([ours / direct for ours, direct in pairs])
 

@@ -47,7 +47,7 @@ def found(page: Page, words: str) -> None:
 
 
 def get(page: Page, name: str = "Tiny") -> None:
-    """Begin to fetch a model of the catalogue, having accepted its license."""
+    """Begin to fetch a model of the catalog, having accepted its license."""
     found(page, name)
     offer(page, name).get_by_role("button", name=f"Get {name}").click()
     dialog = page.get_by_role("dialog", name="License of this model")
@@ -165,7 +165,7 @@ def test_a_model_is_removed_after_a_question(models: Page, market: Market) -> No
     expect(section(models).get_by_role("heading", name="On this machine")).to_be_focused()
 
 
-def test_the_catalogue_is_filtered_and_says_what_does_not_fit(models: Page) -> None:
+def test_the_catalog_is_filtered_and_says_what_does_not_fit(models: Page) -> None:
     articles = section(models).get_by_role("article")
     expect(articles).to_have_count(8)
     section(models).get_by_role("button", name=re.compile("Show all")).click()

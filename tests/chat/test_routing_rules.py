@@ -167,7 +167,7 @@ def test_every_question_looks_like_something_and_only_auto_says_so(question: str
         ("ministral-3-3b", "ministral-3-3b", "never"),
     ],
 )
-def test_a_model_of_the_catalogue_is_known_by_its_names(id: str, entry: str, thinks: str) -> None:
+def test_a_model_of_the_catalog_is_known_by_its_names(id: str, entry: str, thinks: str) -> None:
     found = model_names.find_entry(id)
     assert found is not None
     assert (found.id, found.reasoning_support) == (entry, thinks)

@@ -347,7 +347,7 @@ class TestAsk:
         assert "not allowed with argument" in said
 
     def test_text_is_piped_in(self, run: Eclair) -> None:
-        assert run("ask", "Summarise", "this", stdin="notes\nscript: say=All of it.").stdout == "All of it.\n"
+        assert run("ask", "Summarize", "this", stdin="notes\nscript: say=All of it.").stdout == "All of it.\n"
         assert run("ask", stdin="script: say=Only that.").stdout == "Only that.\n"
         assert run("ask", "-", stdin="script: say=Dash.").stdout == "Dash.\n"
         assert run("ask", stdin=b"\xef\xbb\xbfscript: say=Marked.").stdout == "Marked.\n"

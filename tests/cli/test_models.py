@@ -84,7 +84,7 @@ def test_the_table_in_the_docs_is_the_one_of_today(run: Eclair) -> None:
     assert run("models", "--markdown").stdout == markdown()
 
 
-def test_the_whole_catalogue_with_what_fits(run: Eclair) -> None:
+def test_the_whole_catalog_with_what_fits(run: Eclair) -> None:
     done = run("models", "--all")
     rows = {line.split()[0]: line for line in done.stdout.splitlines() if line}
     assert "`eclair pull tiny`" in rows["tiny"]
@@ -146,14 +146,14 @@ def test_an_address_of_which_nothing_is_known(run: Eclair, hub: str) -> None:
     done = run("pull", f"{hub}/unknown.gguf")
     assert done.returncode == 0
     assert "Its license is unknown" in done.stderr
-    assert "There is no hash to verify it against" in done.stderr
+    assert "There is no hash to verify it with" in done.stderr
     assert run("pull", "unknown", "--remove").returncode == 0
 
 
 @pytest.mark.parametrize(
     ("name", "said", "code"),
     [
-        ("tini", "The catalogue has no model 'tini'; it has tiny", 2),
+        ("tini", "The catalog has no model 'tini'; it has tiny", 2),
         ("huge", "Huge needs about", 2),
         ("pixtral-large", "has no file of Pixtral Large 124B that llama.cpp runs", 2),
         ("tiny:Q9", "Tiny is not available as Q9. Available: Q4_0.", 2),

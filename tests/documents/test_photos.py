@@ -192,7 +192,7 @@ async def test_what_can_be_told_of_a_photo(parser: Parser, tmp_path: Path) -> No
     assert told.pages[1].text == (
         "photo.heic is a picture of 128 × 128 pixels (HEIC).\n"
         "Its file says that it was taken on 17 May 2024 at 14:03 with a camera that calls itself Fuji X-T5.\n"
-        "Its main colours are blue (25%), green (25%) and red (25%).\n"
+        "Its main colors are blue (25%), green (25%) and red (25%).\n"
         "No text was found in it."
     )
     assert told.pages[2].label == PLACE

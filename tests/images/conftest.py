@@ -52,7 +52,7 @@ def tiny(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def drawing(python: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings with the tiny pipelines in the place of three models of the catalogue."""
+    """Settings with the tiny pipelines in the place of three models of the catalog."""
     data = tmp_path_factory.mktemp("drawing")
     place = data / "models" / "pictures"
     place.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The catalogue of picture models, and the rows that an owner adds to it."""
+"""The catalog of picture models, and the rows that an owner adds to it."""
 
 from __future__ import annotations
 

@@ -286,7 +286,7 @@ async def test_a_server_that_was_added_keeps_its_key_and_is_tried(
     assert {"diffusers", "sdcpp", "bfl", "openai"} <= {generator.name for generator in known}
     (bfl,) = (each for each in known if isinstance(each, BflBackend))
     ids = {model.id for model in await bfl.models()}
-    assert ids >= {"flux-2-pro", "flux-2-klein-4b@bfl"}, "the catalogue has one of that name"
+    assert ids >= {"flux-2-pro", "flux-2-klein-4b@bfl"}, "the catalog has one of that name"
     lab.standin.calls.clear()
     assert (await drawn(bfl, "flux-2-pro"))[1].image == png()
     assert lab.standin.calls[0].headers["x-key"] == KEY

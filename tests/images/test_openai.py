@@ -170,7 +170,7 @@ async def test_a_photo_is_turned_upright_and_stripped(client: openai.AsyncOpenAI
         ({"prompt": "x", "frame_count": 3}, "frame_count"),
     ],
 )
-async def test_what_is_not_honoured_is_refused_by_name(server: Server, body: dict[str, Any], param: str) -> None:
+async def test_what_is_not_honored_is_refused_by_name(server: Server, body: dict[str, Any], param: str) -> None:
     reply = await server.post("/v1/images/generations", body)
     assert (reply.status // 100, reply.error["param"]) == (4, param)
     assert reply.error["type"] == "invalid_request_error"

@@ -161,7 +161,7 @@ class TestChoice:
             2, "asked", "Q8_0, as you asked"
         )
         assert "too little" in choose_quantization("Model", self.options(), "BF16").why
-        with pytest.raises(InvalidInput, match="not there as Q5; there is Q2_K, Q4_K_M, Q8_0, BF16"):
+        with pytest.raises(InvalidInput, match=r"not available as Q5\. Available: Q2_K, Q4_K_M, Q8_0, BF16"):
             choose_quantization("Model", self.options(), "Q5")
 
     def test_only_large_ones(self, machine: pytest.MonkeyPatch) -> None:

@@ -124,7 +124,7 @@ async def shop() -> AsyncGenerator[Shop]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Settings:
-    """A data folder, and a catalogue with the shop's model in it."""
+    """A data folder, and a catalog with the shop's model in it."""
     rows = "".join(
         f'[[model.file]]\nrepo = "{REPO}"\nfile = "tiny-{quant}.gguf"\nquant = "{quant}"\n'
         for quant in ("Q4_K_M", "Q8_0")
@@ -170,7 +170,7 @@ async def test_a_model_is_chosen_fetched_and_checked(shop: Shop, home: Settings,
     path = await fetch(shop, home, name, report=seen.append)
     assert path == home.data_dir / "models" / "tiny-Q4_K_M.gguf"
     assert path.read_bytes() == MODEL
-    eyes = {"mmproj-tiny-Q4_K_M.gguf"} if name.startswith("hf:") else set[str]()  # of the catalogue's, `can` tells
+    eyes = {"mmproj-tiny-Q4_K_M.gguf"} if name.startswith("hf:") else set[str]()  # of the catalog's, `can` tells
     assert left(home) == {path.name} | eyes
     assert list(dict.fromkeys(progress.stage for progress in seen)) == ["download", "check"]
     assert await fetch(shop, home, name) == path
@@ -180,7 +180,7 @@ async def test_a_model_is_chosen_fetched_and_checked(shop: Shop, home: Settings,
     assert (here["tiny"].projector is not None) == bool(eyes)
 
 
-async def test_what_a_model_of_the_catalogue_sees_with_comes_along(shop: Shop, home: Settings) -> None:
+async def test_what_a_model_of_the_catalog_sees_with_comes_along(shop: Shop, home: Settings) -> None:
     assert home.catalog is not None
     home.catalog.write_text(home.catalog.read_text().replace('id = "tiny"', 'id = "tiny"\ncan = ["vision"]'))
     catalog.load_entries.cache_clear()
@@ -388,7 +388,7 @@ async def test_a_url_of_which_nothing_is_known(shop: Shop, home: Settings) -> No
             await planned(shop, home, f"{shop.store.url}/{wrong}")
 
 
-async def test_another_file_of_a_catalogue_name_is_refused(shop: Shop, home: Settings, tmp_path: Path) -> None:
+async def test_another_file_of_a_catalog_name_is_refused(shop: Shop, home: Settings, tmp_path: Path) -> None:
     assert home.catalog is not None
     facts = f'quant = "Q4_K_M"\nsize = {len(MODEL)}\nsha256 = "{sha(MODEL)}"\n'
     home.catalog.write_text(home.catalog.read_text().replace('quant = "Q4_K_M"\n', facts))

@@ -1,4 +1,4 @@
-"""The tier of a model: what it is trusted with, by its size or as the catalogue states it."""
+"""The tier of a model: what it is trusted with, by its size or as the catalog states it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_what_is_stated_comes_first() -> None:
     assert Model("x", "X", "x", parameters=70.0, stated_tier="tiny").tier == "tiny"
 
 
-def test_the_catalogue_states_a_tier_for_each_of_its_models() -> None:
+def test_the_catalog_states_a_tier_for_each_of_its_models() -> None:
     for entry in catalog.load_entries().values():
         assert entry.tier is not None, entry.id
         assert entry.to_model("x", 4096, None).tier == entry.tier == tier_of(entry.parameters, entry.active), entry.id

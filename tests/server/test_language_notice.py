@@ -98,7 +98,7 @@ async def test_nothing_is_said_where_it_is_not_sure_or_was_said(
     assert await language_notice(history, model, [model], settings) is None
 
 
-async def test_a_faulty_catalogue_of_the_owners_fails_no_answer(settings: Settings, tmp_path: Path) -> None:
+async def test_a_faulty_catalog_of_the_owners_fails_no_answer(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text("[[model]]")
     faulty = replace(settings, catalog=tmp_path / "models.toml")
     assert await language_notice([asked(GERMAN)], ENGLISH, [], faulty) is None

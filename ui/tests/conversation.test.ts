@@ -311,12 +311,12 @@ test("the web mode is stored with the conversation, and an answer can be request
 
 test("files alone are sent with the fallback text", async () => {
   const one = page();
-  assert.equal(await one.send("Summarise this file."), false);
+  assert.equal(await one.send("Summarize this file."), false);
   one.attach(FILE);
-  await one.send("Summarise this file.");
+  await one.send("Summarize this file.");
   const [turn] = server.turns;
   assert.ok(turn !== undefined && "text" in turn);
-  assert.deepEqual([turn.text, turn.files], ["Summarise this file.", ["f"]]);
+  assert.deepEqual([turn.text, turn.files], ["Summarize this file.", ["f"]]);
 });
 
 test("a queued message that is refused is held; edited, it is sent", async () => {

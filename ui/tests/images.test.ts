@@ -36,7 +36,7 @@ test("a shape keeps to the model's limits", () => {
   }
 });
 
-test("a shape is recognised, and kept for another model", () => {
+test("a shape is recognized, and kept for another model", () => {
   const wide: ImageOptions = { model: "flux", ...sizeForShape("landscape", MODEL) };
   assert.equal(imageShape(wide, MODEL), "landscape");
   assert.equal(imageShape({}, MODEL), "square");

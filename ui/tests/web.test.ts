@@ -82,7 +82,7 @@ test("services are named with their jurisdiction", () => {
   assert.equal(serviceNames([service("Wikipedia", "US"), service("Mojeek", "GB", false), service("News feeds", "machine")]), "Wikipedia (US), News feeds (this machine)");
 });
 
-test("a report is recognised by its questions, each with its steps", () => {
+test("a report is recognized by its questions, each with its steps", () => {
   const step = (step: string, kind: Step["kind"]): Step => ({ step, kind, title: step, milliseconds: 1, outcome: "done", count: 1, done: null, of: null, preview: null });
   const steps = [step("2", "search"), step("1", "search"), step("1.wikipedia", "ask"), step("2.p1", "fetch"), step("12.p1", "fetch"), step("load", "load")];
   const found = researchQuestions(steps).map(({ step, steps }) => [step.step, ...steps.map((one) => one.step)]);

@@ -201,7 +201,7 @@ def _add_models(command: _Command) -> None:
         "name",
         nargs="?",
         metavar="NAME",
-        help="of the catalogue (`eclair models --all`), hf:OWNER/REPOSITORY, a URL, a file or a folder; the first two "
+        help="of the catalog (`eclair models --all`), hf:OWNER/REPOSITORY, a URL, a file or a folder; the first two "
         "may end in :QUANT; the embedded model by default",
     )
     pull.add_argument("--accept-license", action="store_true", help="accept a license that restricts what you may do")
@@ -218,7 +218,7 @@ def _add_models(command: _Command) -> None:
     tune.add_argument("--reset", action="store_true", help="return to the original settings and delete the tuning")
     models = command("models", "list the available models")
     models.add_argument("--json", action="store_true", help="print the list as JSON")
-    models.add_argument("--all", action="store_true", help="list the whole catalogue")
+    models.add_argument("--all", action="store_true", help="list the whole catalog")
     models.add_argument("--markdown", action="store_true", help="print the table of docs/engines.md")
     _add_engine_options(command("engines", "list, add, test and remove model servers"))
 

@@ -28,7 +28,7 @@ def model_json(model: Model) -> dict[str, Any]:
 
 
 def offer_json(offer: Offer) -> dict[str, Any]:
-    """A model of the catalogue, as `eclair models --all --json` has it."""
+    """A model of the catalog, as `eclair models --all --json` has it."""
     return _renamed(asdict(offer), _OFFER)
 
 

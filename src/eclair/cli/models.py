@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def markdown() -> str:
-    """Éclair's own catalogue as a table, the same on every machine."""
+    """Éclair's own catalog as a table, the same on every machine."""
     return MARKDOWN_HEAD + "".join(f"{_line(entry)}\n" for entry in catalog.load_entries().values())
 
 

@@ -53,7 +53,7 @@ async def language_notice(
         return None
     try:
         advice = await advise(language, models, settings)
-    except SettingsError:  # the owner's catalogue is at fault, which `eclair models` says; no answer fails of that
+    except SettingsError:  # the owner's catalog is at fault, which `eclair models` says; no answer fails of that
         return None
     return Notice("language", _sentence(model, advice), language)
 
@@ -74,7 +74,7 @@ def _was_warned(history: Sequence[Message], model: Model, language: str) -> bool
 def _best(offers: Sequence[Offer], language: str, budget: int) -> Offer | None:
     """Choose the European model to suggest for a language.
 
-    The largest light one, unrestricted licenses first, then the catalogue's order. If none is light, the lightest
+    The largest light one, unrestricted licenses first, then the catalog's order. If none is light, the lightest
     that fits.
     """
     suitable = [

@@ -85,7 +85,7 @@ async def _of_repository(entry: ImageModelEntry, hub: Hub, downloads: DownloadCl
     files = [file for file in repository.files if _is_loaded(file.name, index.parts)]
     last = [file for file in repository.files if file.name == families.INDEX_FILE_NAME]
     if not last or not any(file.name.endswith(".safetensors") for file in files):
-        raise ModelMissing(f"{entry.repo} holds no weights in diffusers' layout; check `repo` in the catalogue.")
+        raise ModelMissing(f"{entry.repo} holds no weights in diffusers' layout; check `repo` in the catalog.")
     return (*files, *last)
 
 

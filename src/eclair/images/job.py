@@ -15,13 +15,11 @@ SEED_COUNT = 1 << 32
 class ImageJob:
     """The input of a backend for one image, and where the image goes. Sizes are in pixels.
 
-    `prompt` is what the model is told, with the words of the style; `request` is what was asked for, of which the
-    service generates `request.count` images with consecutive seeds. `sources` are the bytes of the images to edit
-    and
-    `mask` those of a PNG that is transparent where the first may change. Images belong to `message` in
-    `conversation`
-    where they are part of an answer; outgoing calls are logged under its `run`. `form` is the file format, None for
-    the backend's own, and `quality` its quality from 1 to 100.
+    `prompt` is the model's prompt, with the words of the style. `request` is the original request, for which the
+    service generates `request.count` images with consecutive seeds. `sources` are the bytes of the images to edit, and
+    `mask` those of a PNG that is transparent where the first may change. Images that are part of an answer belong to
+    `message` in `conversation`; outgoing calls are logged under its `run`. `form` is the file format, None for the
+    backend's own, and `quality` its quality from 1 to 100.
     """
 
     model: ImageModel

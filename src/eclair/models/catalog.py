@@ -1,4 +1,4 @@
-"""The catalogue of models, as values; the owner's own file extends and overrides it.
+"""The catalog of models, as values; the owner's own file extends and overrides it.
 
 `download_plan` chooses one of a model's files, `install` downloads it, `llm/local` runs it.
 """
@@ -84,7 +84,7 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """A model of the catalogue. Unknown values are None or empty.
+    """A model of the catalog. Unknown values are None or empty.
 
     `country` holds the makers' ISO codes and `languages` BCP 47 tags. `restricts` is what the license forbids or
     requires, in one sentence. `parameters` and `active` (those used per token) are in billions. `temperature`,
@@ -203,7 +203,7 @@ def find_entry(known: Mapping[str, CatalogEntry], id: str) -> CatalogEntry:
     if entry is None:
         near = difflib.get_close_matches(id, known, n=3, cutoff=0.0)
         raise NotFound(
-            f"The catalogue has no model {id!r}; it has {', '.join(near)}. `eclair models --all` lists it.",
+            f"The catalog has no model {id!r}; it has {', '.join(near)}. `eclair models --all` lists it.",
             param="name",
         )
     return entry

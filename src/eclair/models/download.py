@@ -1,4 +1,4 @@
-"""Downloads one file: resumes, honours Retry-After, verifies the hash.
+"""Downloads one file: resumes, honors Retry-After, verifies the hash.
 
 What has arrived is in a `.part` file whose name depends on the content, so that a later process resumes it and never
 mixes two files. `install` puts the file in its place.

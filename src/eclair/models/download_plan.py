@@ -1,6 +1,6 @@
 """Plans a download: which files from where, why these, and what their license asks.
 
-A name is an id of the catalogue, `hf:OWNER/REPOSITORY`, a URL, or a file or folder of this machine. A colon and a
+A name is an id of the catalog, `hf:OWNER/REPOSITORY`, a URL, or a file or folder of this machine. A colon and a
 quantization may follow the first two. `install` carries out the plan.
 """
 
@@ -84,7 +84,7 @@ async def plan_download(
         if not addresses:
             raise InvalidInput(
                 "This Éclair can be reached by others, so only `eclair pull` in a terminal takes an address; name a "
-                "model of the catalogue or hf:OWNER/REPOSITORY.",
+                "model of the catalog or hf:OWNER/REPOSITORY.",
                 param="name",
             )
         return await _from_url(name, settings, hub, downloads)
@@ -102,10 +102,10 @@ async def plan_download(
 async def plan_entry(
     entry: CatalogEntry, settings: Settings, hub: Hub, downloads: DownloadClient, quant: str | None = None
 ) -> DownloadPlan:
-    """Plan the download of a catalogue entry; asks the hub only for what the entry lacks."""
+    """Plan the download of a catalog entry; asks the hub only for what the entry lacks."""
     if not entry.files:
         raise InvalidInput(
-            f"The catalogue has no file of {entry.name} that llama.cpp runs; a server that runs it is an engine "
+            f"The catalog has no file of {entry.name} that llama.cpp runs; a server that runs it is an engine "
             "(docs/engines.md).",
             param="name",
         )
@@ -267,7 +267,7 @@ def _without_projectors(files: Sequence[PlannedFile]) -> list[PlannedFile]:
 def _plan(
     files: Sequence[PlannedFile], why: str, settings: Settings, license: str = "", maker: str = "", terms: str = ""
 ) -> DownloadPlan:
-    """Plan files that have no entry in the catalogue; if one has, merge what both say.
+    """Plan files that have no entry in the catalog; if one has, merge what both say.
 
     `terms` says where the license can be read.
     """
@@ -291,9 +291,9 @@ def _plan(
 
 
 def _merge_known(files: Sequence[PlannedFile], known: ModelFile, entry: CatalogEntry) -> tuple[PlannedFile, ...]:
-    """Complete files that have the same name as the catalogue's with what it knows.
+    """Complete files that have the same name as the catalog's with what it knows.
 
-    Raises InvalidInput for different files, which would replace the catalogue's model.
+    Raises InvalidInput for different files, which would replace the catalog's model.
     """
     if len(files) > 1:
         return tuple(files)

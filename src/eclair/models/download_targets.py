@@ -1,4 +1,4 @@
-"""Everything that can be downloaded by name: several catalogues, asked in order."""
+"""Everything that can be downloaded by name: several catalogs, asked in order."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from eclair.settings import Settings
 
 
 class DownloadCatalog(Protocol):
-    """A catalogue of models that are downloaded and removed by name."""
+    """A catalog of models that are downloaded and removed by name."""
 
     async def plan(
         self, name: str, hub: Hub, downloads: DownloadClient, *, local: bool = True, addresses: bool = True
     ) -> DownloadPlan | None:
-        """Plan the download of `name`; None where this catalogue does not know that name.
+        """Plan the download of `name`; None where this catalog does not know that name.
 
         Files of this machine may be named only where `local`, URLs where `addresses`.
         Raises NotFound, InvalidInput, Forbidden and ModelMissing.
@@ -37,7 +37,7 @@ class DownloadCatalog(Protocol):
 
 
 class TextModelCatalog:
-    """The catalogue of text models. It accepts any name: also repositories, URLs and files.
+    """The catalog of text models. It accepts any name: also repositories, URLs and files.
 
     `remove_model` deletes one from this machine; engines supply it, as they know what else belongs to a model.
     """
@@ -66,7 +66,7 @@ async def find_plan(
     local: bool = True,
     addresses: bool = True,
 ) -> DownloadPlan:
-    """Plan the download of `name` with the first catalogue that knows it.
+    """Plan the download of `name` with the first catalog that knows it.
 
     Raises what `DownloadCatalog.plan` raises.
     """
@@ -74,11 +74,11 @@ async def find_plan(
         found = await catalog.plan(name, hub, downloads, local=local, addresses=addresses)
         if found is not None:
             return found
-    raise NotFound(f"No catalogue has a model {name!r}.", param="name")
+    raise NotFound(f"No catalog has a model {name!r}.", param="name")
 
 
 async def remove_model(catalogs: Sequence[DownloadCatalog], name: str) -> tuple[CatalogEntry, int]:
-    """Delete `name` with the first catalogue that knows it; return its entry and bytes freed.
+    """Delete `name` with the first catalog that knows it; return its entry and bytes freed.
 
     Raises what `DownloadCatalog.remove` raises.
     """
@@ -86,4 +86,4 @@ async def remove_model(catalogs: Sequence[DownloadCatalog], name: str) -> tuple[
         removed = await catalog.remove(name)
         if removed is not None:
             return removed
-    raise NotFound(f"No catalogue has a model {name!r}.", param="name")
+    raise NotFound(f"No catalog has a model {name!r}.", param="name")

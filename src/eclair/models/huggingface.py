@@ -1,6 +1,6 @@
 """Client of a Hugging-Face-compatible hub: repositories, and metadata of single files.
 
-Honours the hub's own variables: HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE. `download` fetches the files.
+Honors the hub's own variables: HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE. `download` fetches the files.
 """
 
 from __future__ import annotations

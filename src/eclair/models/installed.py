@@ -1,4 +1,4 @@
-"""Lists the models folder: models of the catalogue, and any other GGUF files.
+"""Lists the models folder: models of the catalog, and any other GGUF files.
 
 `install` puts files here. A file that is still being downloaded has another suffix and doesn't count.
 """
@@ -117,7 +117,7 @@ def is_sound(path: Path, size: int | None, sha256: str | None) -> bool:
 
 
 def installed_models(known: Mapping[str, CatalogEntry], data_dir: Path) -> dict[str, InstalledModel]:
-    """Return every model here by its id: the catalogue's in its order, then the others.
+    """Return every model here by its id: the catalog's in its order, then the others.
 
     Files that aren't GGUF are skipped.
     """
@@ -161,7 +161,7 @@ def partial_downloads(data_dir: Path) -> list[tuple[str, int]]:
 
 
 def id_for_file(name: str, known: Mapping[str, CatalogEntry]) -> str:
-    """Derive an id from a file's name; never one of the catalogue's."""
+    """Derive an id from a file's name; never one of the catalog's."""
     stem = SHARD_PATTERN.sub("", name).removesuffix(".gguf").lower()
     id = re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-._") or "model"
     return f"{id}.gguf" if id in known else id

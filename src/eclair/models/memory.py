@@ -75,7 +75,7 @@ def needed_by_installed(model: InstalledModel, settings: Settings) -> int:
 
 
 def file_size(entry: CatalogEntry, file: ModelFile) -> int | None:
-    """Return the file's size: as the catalogue has it, or estimated from the parameters."""
+    """Return the file's size: as the catalog has it, or estimated from the parameters."""
     if file.size is not None or entry.parameters is None:
         return file.size
     return round(entry.parameters * 1e9 * bits_per_weight(file.quant) / 8)

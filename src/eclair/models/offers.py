@@ -1,4 +1,4 @@
-"""The catalogue on this machine: what each model needs, whether it fits and is installed."""
+"""The catalog on this machine: what each model needs, whether it fits and is installed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Offer:
 
 
 def list_offers(settings: Settings) -> list[Offer]:
-    """List every model of the catalogue, then the others that are installed.
+    """List every model of the catalog, then the others that are installed.
 
     Reads the disk. Raises SettingsError.
     """

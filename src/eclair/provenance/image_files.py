@@ -28,7 +28,7 @@ MAX_READ_PIXELS, MAX_MARKED_PIXELS = 120_000_000, 50_000_000
 
 _DAMAGED = "is damaged and cannot be read"
 _XMP_TAG = 700
-_GREY = ("1", "L")
+_GRAY = ("1", "L")
 
 
 def mark_image(
@@ -47,7 +47,7 @@ def mark_image(
     if image.width * image.height > MAX_MARKED_PIXELS:
         raise Rejected(f"has more than {MAX_MARKED_PIXELS // 1_000_000} million pixels; make it smaller")
     if image.mode.startswith(("I", "F")):
-        raise Rejected("has more than eight bits a colour; make it with eight")
+        raise Rejected("has more than eight bits a color; make it with eight")
     profile: bytes | None = image.info.get("icc_profile") if image.mode != "CMYK" else None
     upright = _flat(ImageOps.exif_transpose(decode_image(image, _DAMAGED)))
     if form == "JPEG" and upright.mode == "RGBA":  # which lets nothing through
@@ -59,8 +59,8 @@ def mark_image(
 
 
 def _watermarked(image: Image.Image) -> Image.Image:
-    colours = image.convert("RGB") if image.mode == "RGBA" else image
-    changed = Image.fromarray(watermark.embed(np.asarray(colours)))
+    colors = image.convert("RGB") if image.mode == "RGBA" else image
+    changed = Image.fromarray(watermark.embed(np.asarray(colors)))
     if image.mode == "RGBA":
         changed.putalpha(image.getchannel("A"))
     return changed
@@ -77,7 +77,7 @@ def inspect_image(path: Path) -> tuple[str | None, bytes | None, WatermarkFindin
         if image.width * image.height > MAX_READ_PIXELS:
             return media, packet, WatermarkFinding("unread")
         try:
-            chance = watermark.chance_of_finding(grey(image))
+            chance = watermark.chance_of_finding(gray(image))
         except Rejected:
             return media, packet, WatermarkFinding("unread")
     if chance > watermark.MAX_CHANCE:

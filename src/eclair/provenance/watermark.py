@@ -33,7 +33,7 @@ MIN_CYCLES, MAX_CYCLES = 4, 28
 """Cycles in a tile: what JPEG keeps, and what a picture of half the size still holds."""
 
 MIN_STRENGTH, MAX_STRENGTH = 1.0, 4.0
-"""Grey levels (root mean square) in what is flat, and in what is busiest."""
+"""Gray levels (root mean square) in what is flat, and in what is busiest."""
 STRENGTH_PER_VARIATION = 0.15
 """Gray levels per level by which the picture varies locally."""
 
@@ -74,23 +74,23 @@ TRIALS = len(_SIZES) * ORIENTATIONS * FINE_PLACES**2
 
 def embed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the picture (rows, columns and optionally colors) with the watermark in it."""
-    grey = luminance(picture)
-    height, width = grey.shape
+    gray = luminance(picture)
+    height, width = gray.shape
     side = 2 * round(TILE_SIDE_PX / 2 * max(1.0, max(height, width) / SEARCH_SIDE_PX))
     pattern = np.tile(_tile(side), (-(-height // side), -(-width // side)))[:height, :width]
     reach = max(2, side // 32)
-    busy = _mean(np.abs(grey - _mean(grey, reach)), reach)
+    busy = _mean(np.abs(gray - _mean(gray, reach)), reach)
     change = np.clip(MIN_STRENGTH + STRENGTH_PER_VARIATION * busy, MIN_STRENGTH, MAX_STRENGTH) * pattern
     changed = picture + (change if picture.ndim == 2 else change[:, :, None])
     return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
 
 
-def chance_of_finding(grey: GrayImage) -> float:
+def chance_of_finding(gray: GrayImage) -> float:
     """Bound the probability that the pattern found here is chance: 1 where there is none.
 
     The picture's sides are at most `SEARCH_SIDE_PX`.
     """
-    strength = _strength(_spectrum(grey))
+    strength = _strength(_spectrum(gray))
     return min(1.0, max(MIN_CHANCE, TRIALS * math.exp(-(strength**2) / 2)))
 
 
@@ -133,10 +133,10 @@ def _mean(values: GrayImage, reach: int) -> GrayImage:
     return values
 
 
-def _spectrum(grey: GrayImage) -> Phases:
+def _spectrum(gray: GrayImage) -> Phases:
     """Return the square of frequencies around the origin, with the picture's peaks held down."""
-    height, width = grey.shape
-    detail = grey - _mean(grey, 6)
+    height, width = gray.shape
+    detail = gray - _mean(gray, 6)
     detail = detail / (np.sqrt(_mean(detail * detail, 6)) + 2)
     detail *= np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
     side = SEARCH_SIDE_PX if max(height, width) > SEARCH_SIDE_PX // 2 else SEARCH_SIDE_PX // 2

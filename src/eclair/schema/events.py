@@ -1,4 +1,4 @@
-"""The one event union: what a run's log holds, what goes over the wire and what the UI folds.
+"""The event union: a run's log, the wire format, and the input of the UI.
 
 Every event carries `seq`, its number in the run, from 1 without a gap. A part is started, grows by deltas
 and is finished, all under one index. The last event of a run is one of the four in `END`.
@@ -52,7 +52,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class ModelChanged:
-    """Another model answers than the one that was asked; comes before its first word."""
+    """Another model answers instead of the one asked; comes before its first word."""
 
     model: str
     seq: int = 0
@@ -61,7 +61,7 @@ class ModelChanged:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """Work that is not words has begun, such as waiting for a model to load. `title` is for people."""
+    """A step has begun, such as loading a model. `title` is for people."""
 
     step: str
     kind: StepKind
@@ -74,7 +74,7 @@ class StepStarted:
 class StepProgressed:
     """A step has `done` of its `of` pieces.
 
-    An image in the making can be looked at: `preview` counts its previews so far, None where its backend has none.
+    `preview` counts the previews of an image in progress; None if the backend has none.
     """
 
     step: str
@@ -99,7 +99,7 @@ class StepFinished:
 
 @dataclass(frozen=True, slots=True)
 class SourceFound:
-    """A passage on which the answer can rest; comes before its first word."""
+    """A passage that the answer can cite; comes before its first word."""
 
     passage: Passage
     seq: int = 0
@@ -230,17 +230,17 @@ EVENT: TypeAdapter[Event] = TypeAdapter(
 
 
 def encode(event: Event) -> bytes:
-    """The event as one line of JSON, without the newline."""
+    """Encode an event as one line of JSON, without the newline."""
     return orjson.dumps(event)
 
 
 def decode(line: bytes | str) -> Event:
-    """The event in one line of JSON. Raises pydantic.ValidationError for anything else."""
+    """Decode an event from one line of JSON. Raises pydantic.ValidationError."""
     return EVENT.validate_json(line)
 
 
 class Folding:
-    """A message in the making: takes a run's events one by one, and gives what they make up to there."""
+    """Folds a run's events, one by one, into the message they have made so far."""
 
     def __init__(self) -> None:
         self._message: Message | None = None
@@ -248,7 +248,7 @@ class Folding:
         self._texts: list[StringIO] = []
 
     def add(self, event: Event) -> None:
-        """Raises ValueError unless a start comes first."""
+        """Add an event. Raises ValueError unless the first is RunStarted."""
         if isinstance(event, RunStarted):
             self._message = Message(
                 id=event.message,
@@ -274,7 +274,7 @@ class Folding:
                 self._message = _after(self._begun(), event)
 
     def message(self, end: End | None = None) -> Message:
-        """The message as far as it has come, or as `end` would leave it. Raises ValueError before its start."""
+        """Return the message so far, or as `end` would leave it. Raises ValueError before RunStarted."""
         whole = (replace(part, text=text.getvalue()) for part, text in zip(self._parts, self._texts, strict=True))
         message = replace(self._begun(), parts=tuple(whole))
         return message if end is None else _after(message, end)
@@ -286,7 +286,7 @@ class Folding:
 
 
 def fold(events: Iterable[Event]) -> Message:
-    """The message that a run's events make, complete or not. Raises ValueError unless a start comes first."""
+    """Fold a run's events, complete or not, into its message. Raises ValueError without RunStarted."""
     folding = Folding()
     for event in events:
         folding.add(event)
@@ -299,7 +299,7 @@ _Other = (
 
 
 def _after(message: Message, event: _Other | End) -> Message:
-    """The message once this, which is no piece of it, has happened."""
+    """Apply an event that adds no text."""
     match event:
         case ModelChanged():
             return replace(message, model=event.model)

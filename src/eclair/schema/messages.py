@@ -51,11 +51,10 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One stretch of a message.
+    """One part of a message.
 
-    `text` is the words of a `text` or `reasoning` part, or the JSON arguments of a `tool_call`, whose
-    `id` and `name` then say which call of which tool it is. A `picture` that was made has its `id`, the `name` of the
-    model that made it, and as `text` what it was to show.
+    `text` is the words of a `text` or `reasoning` part, the JSON arguments of a `tool_call`, or the prompt of a
+    `picture`. `id` and `name` are those of the tool call and its tool, or of the picture and the model that made it.
     """
 
     kind: PartKind
@@ -66,7 +65,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """The electricity that an answer took: measured by the machine, or estimated from known figures."""
+    """The electricity used by an answer: measured by the machine, or estimated from known figures."""
 
     joules: float
     kind: EnergyKind
@@ -84,14 +83,11 @@ class Cost:
 class Usage:
     """The cost and the speed of an answer.
 
-    Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment the turn
-    was
-    accepted to its first word. `words` are counted between white space; `words_per_second` is over the time from
-    the
-    first word to the last, None for fewer than two words and where that time was too short to measure. `seconds`
-    run
-    from the moment the turn was accepted to its end. Energy and cost are None where unknown. `drafted_tokens` were
-    drafted ahead of the model, and `accepted_tokens` of them were right.
+    Tokens are the engine's own count, or None if it gives none. `first_word_ms` runs from the moment the turn was
+    accepted to its first word. `words` are counted between white space; `words_per_second` is over the time from the
+    first word to the last, None for fewer than two words or a time too short to measure. `seconds` run from the moment
+    the turn was accepted to its end. Energy and cost are None if unknown. `drafted_tokens` were drafted ahead of the
+    model, and `accepted_tokens` of them were kept.
     """
 
     prompt_tokens: int | None
@@ -129,12 +125,12 @@ class AnswerNotice:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Work that was not words: waiting for a model to load or a document to be read, searching.
+    """A step on the way to an answer, such as loading a model, reading a document or searching.
 
-    The title of `ask` is the search service that is asked, of `fetch` the address of the page that is read; their
-    `outcome` says how that ended, and `count` how much was found. The step of `draw` is the id that its picture will
-    have. `milliseconds` is None until it is done, and stays so where the answer ended before it did; until then `done`
-    pieces `of` all are done, where that is known, and `preview` counts the looks at a picture in the making.
+    The title of `ask` is the name of the search service, that of `fetch` the address of the page; their `outcome` says
+    how the step ended, and `count` how much was found. The `step` of `draw` is the id of the future image.
+    `milliseconds` is None until it is done, or if the answer ended first. Until then, `done` of `of` pieces are done,
+    if known, and `preview` counts the previews of an image in progress; None if the backend has none.
     """
 
     step: str
@@ -150,7 +146,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that went along with a message. `media` is its type (RFC 6838)."""
+    """A file attached to a message. `media` is its type (RFC 6838)."""
 
     id: str
     name: str
@@ -160,7 +156,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class LibraryName:
-    """A library that was to be searched, by the name that it had then."""
+    """A library that a message asked to search, by its name at that time."""
 
     id: str
     name: str
@@ -168,7 +164,7 @@ class LibraryName:
 
 @dataclass(frozen=True, slots=True)
 class PageBreak:
-    """Page `page`, which calls itself `label` as a passage's page does, begins with character `start`."""
+    """The start of page `page`, labeled `label` as in `Passage`: character `start`."""
 
     page: int
     label: str | None
@@ -179,15 +175,11 @@ class PageBreak:
 class Passage:
     """A piece of text that an answer may cite: characters `start` to `end` of the document `file`.
 
-    It is cited by `number`, from 1, which never changes in a run. It begins on `page`, from 1; `label` is what the
-    page
-    calls itself (`xii`, a sheet's name), None for its number, and empty where the text has no pages. Further pages
-    begin
-    in it at `breaks`. `heading` is the path of headings above it, and `member` the file of an archive that it is
-    in. For
-    a web page, `file` is the copy that was kept, `name` its title, `url` its address and `published` its day (ISO
-    8601),
-    where known.
+    It is cited by `number`, from 1, which never changes in a run. It begins on `page`, from 1; `label` is the page's
+    own name (`xii`, a sheet's name), None for its number, and empty if the text has no pages. Further pages begin in it
+    at `breaks`. `heading` is the path of headings above it, and `member` the file of an archive that it is in. For a
+    web page, `file` is the stored copy, `name` its title, `url` its address and `published` its day (ISO 8601), if
+    known.
     """
 
     number: int
@@ -210,13 +202,13 @@ class Passage:
         return begun[-1] if begun else PageBreak(self.page, self.label, self.start)
 
     def named_at(self, place: int) -> tuple[int | None, str | None]:
-        """The number of that page and what it calls itself; neither where the text has no pages of its own."""
+        """The number and label of that page; neither if the text has no pages of its own."""
         found = self.page_at(place)
         return (None, None) if found.label == "" or self.url is not None else (found.page, found.label)
 
     @property
     def body(self) -> int:
-        """The offset in its text at which the words below its headings begin, if it begins with headings."""
+        """The offset of the words below its headings; 0 if it does not begin with headings."""
         place = 0
         for heading in self.heading:
             rest = self.text[place:].lstrip()
@@ -229,8 +221,8 @@ class Passage:
 class Citation:
     """Characters `start` to `end` of an answer's part `index` rest on the `quote` from passage `passage`.
 
-    The quote is characters `quote_start` to `quote_end` of the document, word for word, and begins on `page`, which
-    calls itself `label`, None where the text has no pages. `support` says how well it supports them, from 0 to 1.
+    The quote is characters `quote_start` to `quote_end` of the document, word for word. It begins on `page`, labeled
+    `label`; both are None if the text has no pages. `support` from 0 to 1 says how well it supports them.
     """
 
     index: int
@@ -249,7 +241,7 @@ class Citation:
 class Doubt:
     """No passage supports characters `start` to `end` of an answer's part `index`.
 
-    `about` is what of it differs from the nearest passage, `passage`, such as a number, or empty.
+    `about` is the part that differs from the nearest passage, `passage`, such as a number; it may be empty.
     """
 
     index: int
@@ -263,9 +255,9 @@ class Doubt:
 class Message:
     """One message of a conversation. Times are milliseconds since 1970, UTC.
 
-    An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone, but for
-    `files` and `libraries`, which went along with a person's message, and for the `wish` of one that asks for pictures.
-    `passages` are what the answer could rest on.
+    An assistant's message is the fold of its run's events. Only it has `run`, `model` and the fields after them, except
+    `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
+    those that the answer could rest on.
     """
 
     id: str
@@ -305,9 +297,8 @@ class Message:
 class Conversation:
     """A conversation without its messages.
 
-    `leaf` is the last message of the branch that is shown. `model`, `mode` and `web` are the person's choices for
-    it,
-    None where the defaults hold.
+    `leaf` is the last message of the displayed branch. `model`, `mode` and `web` are the person's choices for it, None
+    for the defaults.
     """
 
     id: str
@@ -326,7 +317,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A message that a search found. `excerpt` marks what matched between U+E000 and U+E001."""
+    """A message found by a search. In `excerpt`, matches stand between U+E000 and U+E001."""
 
     conversation: str
     title: str
@@ -338,10 +329,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something has happened to a conversation: it was changed or removed, an answer in it began or ended.
+    """A change of a conversation: it was changed or removed, or an answer in it began or ended.
 
-    Without a conversation it is not known to which: look at everything. `models` and `files`, of none either, are of
-    the models that are here or on their way, and of files and libraries.
+    Without `conversation`, any may have changed: read everything anew. Changes of models, files and feeds belong to no
+    conversation.
     """
 
     conversation: str | None
@@ -364,7 +355,7 @@ class Sampling:
 
 
 def branch(messages: dict[str, Message], leaf: str | None) -> list[Message]:
-    """The messages from the root down to `leaf`, in order. Raises KeyError for a parent that is missing."""
+    """List the messages from the root to `leaf`, in order. Raises KeyError for a missing parent."""
     path: list[Message] = []
     while leaf is not None:
         message = messages[leaf]

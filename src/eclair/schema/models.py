@@ -9,18 +9,20 @@ from typing import Literal
 from eclair.schema.messages import Sampling
 
 ReasoningSupport = Literal["enable_thinking", "thinking", "effort", "levels", "prompt", "always", "never"]
-"""How a model is told whether to reason before it answers; `llm.reasoning` says what each means in a request."""
+"""Ways to tell a model whether to reason first; `llm.reasoning` says what each means in a request."""
 
 Tier = Literal["tiny", "small", "capable"]
-"""What a model is trusted with. A tiny one is not trusted to answer from sources in its own words: what answers best
-is quoted. A small one writes, but leaves plans and search queries to rules. A capable one does all of it."""
+"""Classes of models by what they are trusted with.
+
+A tiny model is not trusted to answer from sources in its own words: the best passages are quoted. A small one writes,
+but leaves plans and search queries to rules. A capable one does all of it."""
 
 SMALL_FROM_BILLIONS = 1.0
 CAPABLE_FROM_BILLIONS = 3.0
 
 
 def tier_of(parameters: float | None, active: float | None = None) -> Tier | None:
-    """Derive the tier from billions of parameters; None where nobody says how many.
+    """Derive the tier from billions of parameters; None if neither is known.
 
     A mixture of experts counts as a dense model of the geometric mean of all its parameters and the `active` ones.
     """
@@ -33,14 +35,14 @@ def tier_of(parameters: float | None, active: float | None = None) -> Tier | Non
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that can be asked. `context` is its window in tokens, None where the engine does not say.
+    """A model that can answer. `context` is its window in tokens; None if the engine does not say.
 
-    `sampling` is what its makers recommend; `languages` are those it knows, as BCP 47 tags, empty where
-    unknown; `size` is the bytes of its file, None where it is not on this machine; `titles` says whether it can be
-    trusted to name a conversation. `parameters` and `active` (those that a token uses) are billions. `thinks` says how
-    it is told whether to think; None is unknown. `place` is where it answers: `machine` (this one), `network`, an ISO
-    code of a country, or `unknown`. `sees` is how many pixels of the longer side of a picture it uses, None where it
-    sees none; `calls` whether it is known to call tools. `stated_tier` is the catalogue's word on its tier.
+    `sampling` is what its makers recommend. `languages` are those it knows, as BCP 47 tags; empty if unknown. `size` is
+    the bytes of its file; None if it is not on this machine. `can_title` says whether it is good enough to name a
+    conversation. `parameters` and `active` (those that a token uses) are in billions. `reasoning` is how it is told
+    whether to reason; None if unknown. `location` is where it answers: `machine` (this one), `network`, the ISO code of
+    a country, or `unknown`. `vision_pixels` is how many pixels of an image's longer side it uses; None if it has no
+    vision. `can_call_tools` says whether it is known to call tools. `stated_tier` is the tier that the catalog states.
     """
 
     id: str
@@ -64,5 +66,5 @@ class Model:
 
     @property
     def tier(self) -> Tier | None:
-        """The tier as stated, or as derived from its size; None where neither is known."""
+        """The tier as stated, or as derived from its size; None if neither is known."""
         return self.stated_tier or tier_of(self.parameters, self.active)

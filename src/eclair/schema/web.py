@@ -1,7 +1,7 @@
-"""Values of searching and reading the web.
+"""Values of web search and web pages.
 
-A page that was read has the same form as a document's: its text is that of its `pages`, each followed by a newline, and
-places are offsets in that whole text.
+A web page has the form of a document: its text is that of its `pages`, each followed by a newline, and positions are
+offsets in that text.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ class WebQuery:
 class WebHit:
     """A hit of a search provider.
 
-    `published` is the day of the page, where the provider knows it. `by` names the providers that found it, the one
-    that
-    ranked it highest first.
+    `published` is the day of the page, if the provider knows it. `providers` are the names of those that found it; the
+    one that ranked it highest comes first.
     """
 
     url: str

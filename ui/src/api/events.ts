@@ -39,11 +39,10 @@ export type ErrorCode =
   | "engine_unavailable"
   | "engine_broken";
 
-/** One stretch of a message.
+/** One part of a message.
  *
- * `text` is the words of a `text` or `reasoning` part, or the JSON arguments of a `tool_call`, whose
- * `id` and `name` then say which call of which tool it is. A `picture` that was made has its `id`, the `name` of the
- * model that made it, and as `text` what it was to show.
+ * `text` is the words of a `text` or `reasoning` part, the JSON arguments of a `tool_call`, or the prompt of a
+ * `picture`. `id` and `name` are those of the tool call and its tool, or of the picture and the model that made it.
  */
 export interface Part {
   readonly kind: PartKind;
@@ -52,7 +51,7 @@ export interface Part {
   readonly name: string | null;
 }
 
-/** The electricity that an answer took: measured by the machine, or estimated from known figures. */
+/** The electricity used by an answer: measured by the machine, or estimated from known figures. */
 export interface Energy {
   readonly joules: number;
   readonly kind: EnergyKind;
@@ -66,14 +65,11 @@ export interface Cost {
 
 /** The cost and the speed of an answer.
  *
- * Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment the turn
- * was
- * accepted to its first word. `words` are counted between white space; `words_per_second` is over the time from
- * the
- * first word to the last, None for fewer than two words and where that time was too short to measure. `seconds`
- * run
- * from the moment the turn was accepted to its end. Energy and cost are None where unknown. `drafted_tokens` were
- * drafted ahead of the model, and `accepted_tokens` of them were right.
+ * Tokens are the engine's own count, or None if it gives none. `first_word_ms` runs from the moment the turn was
+ * accepted to its first word. `words` are counted between white space; `words_per_second` is over the time from the
+ * first word to the last, None for fewer than two words or a time too short to measure. `seconds` run from the moment
+ * the turn was accepted to its end. Energy and cost are None if unknown. `drafted_tokens` were drafted ahead of the
+ * model, and `accepted_tokens` of them were kept.
  */
 export interface Usage {
   readonly prompt_tokens: number | null;
@@ -105,12 +101,12 @@ export interface AnswerNotice {
   readonly language: string | null;
 }
 
-/** Work that was not words: waiting for a model to load or a document to be read, searching.
+/** A step on the way to an answer, such as loading a model, reading a document or searching.
  *
- * The title of `ask` is the search service that is asked, of `fetch` the address of the page that is read; their
- * `outcome` says how that ended, and `count` how much was found. The step of `draw` is the id that its picture will
- * have. `milliseconds` is None until it is done, and stays so where the answer ended before it did; until then `done`
- * pieces `of` all are done, where that is known, and `preview` counts the looks at a picture in the making.
+ * The title of `ask` is the name of the search service, that of `fetch` the address of the page; their `outcome` says
+ * how the step ended, and `count` how much was found. The `step` of `draw` is the id of the future image.
+ * `milliseconds` is None until it is done, or if the answer ended first. Until then, `done` of `of` pieces are done,
+ * if known, and `preview` counts the previews of an image in progress; None if the backend has none.
  */
 export interface Step {
   readonly step: string;
@@ -124,7 +120,7 @@ export interface Step {
   readonly preview: number | null;
 }
 
-/** A file that went along with a message. `media` is its type (RFC 6838). */
+/** A file attached to a message. `media` is its type (RFC 6838). */
 export interface Attachment {
   readonly id: string;
   readonly name: string;
@@ -132,13 +128,13 @@ export interface Attachment {
   readonly media: string;
 }
 
-/** A library that was to be searched, by the name that it had then. */
+/** A library that a message asked to search, by its name at that time. */
 export interface LibraryName {
   readonly id: string;
   readonly name: string;
 }
 
-/** Page `page`, which calls itself `label` as a passage's page does, begins with character `start`. */
+/** The start of page `page`, labeled `label` as in `Passage`: character `start`. */
 export interface PageBreak {
   readonly page: number;
   readonly label: string | null;
@@ -147,15 +143,11 @@ export interface PageBreak {
 
 /** A piece of text that an answer may cite: characters `start` to `end` of the document `file`.
  *
- * It is cited by `number`, from 1, which never changes in a run. It begins on `page`, from 1; `label` is what the
- * page
- * calls itself (`xii`, a sheet's name), None for its number, and empty where the text has no pages. Further pages
- * begin
- * in it at `breaks`. `heading` is the path of headings above it, and `member` the file of an archive that it is
- * in. For
- * a web page, `file` is the copy that was kept, `name` its title, `url` its address and `published` its day (ISO
- * 8601),
- * where known.
+ * It is cited by `number`, from 1, which never changes in a run. It begins on `page`, from 1; `label` is the page's
+ * own name (`xii`, a sheet's name), None for its number, and empty if the text has no pages. Further pages begin in it
+ * at `breaks`. `heading` is the path of headings above it, and `member` the file of an archive that it is in. For a
+ * web page, `file` is the stored copy, `name` its title, `url` its address and `published` its day (ISO 8601), if
+ * known.
  */
 export interface Passage {
   readonly number: number;
@@ -175,8 +167,8 @@ export interface Passage {
 
 /** Characters `start` to `end` of an answer's part `index` rest on the `quote` from passage `passage`.
  *
- * The quote is characters `quote_start` to `quote_end` of the document, word for word, and begins on `page`, which
- * calls itself `label`, None where the text has no pages. `support` says how well it supports them, from 0 to 1.
+ * The quote is characters `quote_start` to `quote_end` of the document, word for word. It begins on `page`, labeled
+ * `label`; both are None if the text has no pages. `support` from 0 to 1 says how well it supports them.
  */
 export interface Citation {
   readonly index: number;
@@ -193,7 +185,7 @@ export interface Citation {
 
 /** No passage supports characters `start` to `end` of an answer's part `index`.
  *
- * `about` is what of it differs from the nearest passage, `passage`, such as a number, or empty.
+ * `about` is the part that differs from the nearest passage, `passage`, such as a number; it may be empty.
  */
 export interface Doubt {
   readonly index: number;
@@ -225,9 +217,9 @@ export interface ImageRequest {
 
 /** One message of a conversation. Times are milliseconds since 1970, UTC.
  *
- * An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone, but for
- * `files` and `libraries`, which went along with a person's message, and for the `wish` of one that asks for pictures.
- * `passages` are what the answer could rest on.
+ * An assistant's message is the fold of its run's events. Only it has `run`, `model` and the fields after them, except
+ * `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
+ * those that the answer could rest on.
  */
 export interface Message {
   readonly id: string;
@@ -254,9 +246,8 @@ export interface Message {
 
 /** A conversation without its messages.
  *
- * `leaf` is the last message of the branch that is shown. `model`, `mode` and `web` are the person's choices for
- * it,
- * None where the defaults hold.
+ * `leaf` is the last message of the displayed branch. `model`, `mode` and `web` are the person's choices for it, None
+ * for the defaults.
  */
 export interface Conversation {
   readonly id: string;
@@ -273,7 +264,7 @@ export interface Conversation {
   readonly web: Web | null;
 }
 
-/** A message that a search found. `excerpt` marks what matched between U+E000 and U+E001. */
+/** A message found by a search. In `excerpt`, matches stand between U+E000 and U+E001. */
 export interface Hit {
   readonly conversation: string;
   readonly title: string;
@@ -283,10 +274,10 @@ export interface Hit {
   readonly excerpt: string;
 }
 
-/** Something has happened to a conversation: it was changed or removed, an answer in it began or ended.
+/** A change of a conversation: it was changed or removed, or an answer in it began or ended.
  *
- * Without a conversation it is not known to which: look at everything. `models` and `files`, of none either, are of
- * the models that are here or on their way, and of files and libraries.
+ * Without `conversation`, any may have changed: read everything anew. Changes of models, files and feeds belong to no
+ * conversation.
  */
 export interface Change {
   readonly conversation: string | null;
@@ -306,14 +297,14 @@ export interface RunStarted {
   readonly type: "run.started";
 }
 
-/** Another model answers than the one that was asked; comes before its first word. */
+/** Another model answers instead of the one asked; comes before its first word. */
 export interface ModelChanged {
   readonly model: string;
   readonly seq: number;
   readonly type: "model.changed";
 }
 
-/** Work that is not words has begun, such as waiting for a model to load. `title` is for people. */
+/** A step has begun, such as loading a model. `title` is for people. */
 export interface StepStarted {
   readonly step: string;
   readonly kind: StepKind;
@@ -324,7 +315,7 @@ export interface StepStarted {
 
 /** A step has `done` of its `of` pieces.
  *
- * An image in the making can be looked at: `preview` counts its previews so far, None where its backend has none.
+ * `preview` counts the previews of an image in progress; None if the backend has none.
  */
 export interface StepProgressed {
   readonly step: string;
@@ -345,7 +336,7 @@ export interface StepFinished {
   readonly type: "step.finished";
 }
 
-/** A passage on which the answer can rest; comes before its first word. */
+/** A passage that the answer can cite; comes before its first word. */
 export interface SourceFound {
   readonly passage: Passage;
   readonly seq: number;

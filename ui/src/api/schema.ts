@@ -3099,8 +3099,8 @@ export interface components {
         /**
          * @description Characters `start` to `end` of an answer's part `index` rest on the `quote` from passage `passage`.
          *
-         *     The quote is characters `quote_start` to `quote_end` of the document, word for word, and begins on `page`, which
-         *     calls itself `label`, None where the text has no pages. `support` says how well it supports them, from 0 to 1.
+         *     The quote is characters `quote_start` to `quote_end` of the document, word for word. It begins on `page`, labeled
+         *     `label`; both are None if the text has no pages. `support` from 0 to 1 says how well it supports them.
          */
         readonly Citation: {
             readonly index: number;
@@ -3135,9 +3135,8 @@ export interface components {
         /**
          * @description A conversation without its messages.
          *
-         *     `leaf` is the last message of the branch that is shown. `model`, `mode` and `web` are the person's choices for
-         *     it,
-         *     None where the defaults hold.
+         *     `leaf` is the last message of the displayed branch. `model`, `mode` and `web` are the person's choices for it, None
+         *     for the defaults.
          */
         readonly Conversation: {
             readonly id: string;
@@ -3193,7 +3192,7 @@ export interface components {
         /**
          * @description No passage supports characters `start` to `end` of an answer's part `index`.
          *
-         *     `about` is what of it differs from the nearest passage, `passage`, such as a number, or empty.
+         *     `about` is the part that differs from the nearest passage, `passage`, such as a number; it may be empty.
          */
         readonly Doubt: {
             readonly index: number;
@@ -3208,7 +3207,7 @@ export interface components {
             readonly instruction: string;
             readonly model?: string | null;
         };
-        /** @description The electricity that an answer took: measured by the machine, or estimated from known figures. */
+        /** @description The electricity used by an answer: measured by the machine, or estimated from known figures. */
         readonly Energy: {
             readonly joules: number;
             /** @enum {string} */
@@ -3336,7 +3335,7 @@ export interface components {
                 readonly [key: string]: components["schemas"]["Health"];
             };
         };
-        /** @description A message that a search found. `excerpt` marks what matched between U+E000 and U+E001. */
+        /** @description A message found by a search. In `excerpt`, matches stand between U+E000 and U+E001. */
         readonly Hit: {
             readonly conversation: string;
             readonly title: string;
@@ -3585,7 +3584,7 @@ export interface components {
             /** @default 0 */
             readonly failed: number;
         };
-        /** @description A library that was to be searched, by the name that it had then. */
+        /** @description A library that a message asked to search, by its name at that time. */
         readonly LibraryName: {
             readonly id: string;
             readonly name: string;
@@ -3600,9 +3599,9 @@ export interface components {
         /**
          * @description One message of a conversation. Times are milliseconds since 1970, UTC.
          *
-         *     An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone, but for
-         *     `files` and `libraries`, which went along with a person's message, and for the `wish` of one that asks for pictures.
-         *     `passages` are what the answer could rest on.
+         *     An assistant's message is the fold of its run's events. Only it has `run`, `model` and the fields after them, except
+         *     `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
+         *     those that the answer could rest on.
          */
         readonly Message: {
             readonly id: string;
@@ -3799,18 +3798,17 @@ export interface components {
             readonly read: "text" | "ocr";
             readonly picture: string | null;
         };
-        /** @description Page `page`, which calls itself `label` as a passage's page does, begins with character `start`. */
+        /** @description The start of page `page`, labeled `label` as in `Passage`: character `start`. */
         readonly PageBreak: {
             readonly page: number;
             readonly label: string | null;
             readonly start: number;
         };
         /**
-         * @description One stretch of a message.
+         * @description One part of a message.
          *
-         *     `text` is the words of a `text` or `reasoning` part, or the JSON arguments of a `tool_call`, whose
-         *     `id` and `name` then say which call of which tool it is. A `picture` that was made has its `id`, the `name` of the
-         *     model that made it, and as `text` what it was to show.
+         *     `text` is the words of a `text` or `reasoning` part, the JSON arguments of a `tool_call`, or the prompt of a
+         *     `picture`. `id` and `name` are those of the tool call and its tool, or of the picture and the model that made it.
          */
         readonly Part: {
             /** @enum {string} */
@@ -3822,15 +3820,11 @@ export interface components {
         /**
          * @description A piece of text that an answer may cite: characters `start` to `end` of the document `file`.
          *
-         *     It is cited by `number`, from 1, which never changes in a run. It begins on `page`, from 1; `label` is what the
-         *     page
-         *     calls itself (`xii`, a sheet's name), None for its number, and empty where the text has no pages. Further pages
-         *     begin
-         *     in it at `breaks`. `heading` is the path of headings above it, and `member` the file of an archive that it is
-         *     in. For
-         *     a web page, `file` is the copy that was kept, `name` its title, `url` its address and `published` its day (ISO
-         *     8601),
-         *     where known.
+         *     It is cited by `number`, from 1, which never changes in a run. It begins on `page`, from 1; `label` is the page's
+         *     own name (`xii`, a sheet's name), None for its number, and empty if the text has no pages. Further pages begin in it
+         *     at `breaks`. `heading` is the path of headings above it, and `member` the file of an archive that it is in. For a
+         *     web page, `file` is the stored copy, `name` its title, `url` its address and `published` its day (ISO 8601), if
+         *     known.
          */
         readonly Passage: {
             readonly number: number;
@@ -4166,12 +4160,12 @@ export interface components {
             readonly language?: string | null;
         };
         /**
-         * @description Work that was not words: waiting for a model to load or a document to be read, searching.
+         * @description A step on the way to an answer, such as loading a model, reading a document or searching.
          *
-         *     The title of `ask` is the search service that is asked, of `fetch` the address of the page that is read; their
-         *     `outcome` says how that ended, and `count` how much was found. The step of `draw` is the id that its picture will
-         *     have. `milliseconds` is None until it is done, and stays so where the answer ended before it did; until then `done`
-         *     pieces `of` all are done, where that is known, and `preview` counts the looks at a picture in the making.
+         *     The title of `ask` is the name of the search service, that of `fetch` the address of the page; their `outcome` says
+         *     how the step ended, and `count` how much was found. The `step` of `draw` is the id of the future image.
+         *     `milliseconds` is None until it is done, or if the answer ended first. Until then, `done` of `of` pieces are done,
+         *     if known, and `preview` counts the previews of an image in progress; None if the backend has none.
          */
         readonly Step: {
             readonly step: string;
@@ -4335,14 +4329,11 @@ export interface components {
         /**
          * @description The cost and the speed of an answer.
          *
-         *     Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment the turn
-         *     was
-         *     accepted to its first word. `words` are counted between white space; `words_per_second` is over the time from
-         *     the
-         *     first word to the last, None for fewer than two words and where that time was too short to measure. `seconds`
-         *     run
-         *     from the moment the turn was accepted to its end. Energy and cost are None where unknown. `drafted_tokens` were
-         *     drafted ahead of the model, and `accepted_tokens` of them were right.
+         *     Tokens are the engine's own count, or None if it gives none. `first_word_ms` runs from the moment the turn was
+         *     accepted to its first word. `words` are counted between white space; `words_per_second` is over the time from the
+         *     first word to the last, None for fewer than two words or a time too short to measure. `seconds` run from the moment
+         *     the turn was accepted to its end. Energy and cost are None if unknown. `drafted_tokens` were drafted ahead of the
+         *     model, and `accepted_tokens` of them were kept.
          */
         readonly Usage: {
             readonly prompt_tokens: number | null;

@@ -67,7 +67,7 @@ def _describe(
         yield f"As a whole it looks most like this: {' or '.join(shown)}."
     if named := main_colors(small):
         shares = [f"{name} ({share:.0%})" for name, share in named]
-        yield f"Its main {'colours are' if len(shares) > 1 else 'colour is'} {_join_words(shares)}."
+        yield f"Its main {'colors are' if len(shares) > 1 else 'color is'} {_join_words(shares)}."
     for code, text in read_codes(small):
         yield f"A {code} in it says: {text}"
     yield f"It has {lines:,} line{'' if lines == 1 else 's'} of text." if lines else "No text was found in it."

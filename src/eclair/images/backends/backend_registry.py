@@ -28,7 +28,7 @@ def image_backends(
     """Create the backends, which start nothing before they are used. The caller closes them.
 
     `listing` gives the added servers; without it they are read from the database file.
-    `planner` may lay out clip art. Outgoing calls pass `gate`. Raises SettingsError for a faulty catalogue.
+    `planner` may lay out clip art. Outgoing calls pass `gate`. Raises SettingsError for a faulty catalog.
     """
     taken = frozenset(catalog.entries(settings.catalog))
     servers = ImageServers(settings, listing or listed_in_file(settings))

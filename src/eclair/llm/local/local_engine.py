@@ -51,7 +51,7 @@ class LocalEngine:
     def start(cls, settings: Settings) -> LocalEngine:
         """Start the engine: load the default model, or share the one of another Éclair.
 
-        Raises SettingsError if the owner's catalogue is invalid.
+        Raises SettingsError if the owner's catalog is invalid.
         """
         known = catalog.load_entries(settings.catalog)
         on_disk = installed.installed_models(known, settings.data_dir)

@@ -417,7 +417,7 @@ async def _is_answering(client: OpenAIEngine) -> bool:
 
 
 def _recommended(sampling: Sampling, entry: CatalogEntry) -> Sampling:
-    """Fill in the sampling that the catalogue recommends."""
+    """Fill in the sampling that the catalog recommends."""
     return replace(
         sampling,
         repeat_penalty=entry.repeat_penalty if sampling.temperature is None else sampling.repeat_penalty,

@@ -1,4 +1,4 @@
-"""Recognizes a model that a server lists, by the catalogue or by its name."""
+"""Recognizes a model that a server lists, by the catalog or by its name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NO_CHAT = re.compile(r"embed|rerank|whisper|(^|[/-])(tts|bge|gte|e5|ocr)([-_:]|
 
 
 def find_entry(id: str) -> CatalogEntry | None:
-    """Find the catalogue entry of a model that a server calls `id`.
+    """Find the catalog entry of a model that a server calls `id`.
 
     That may be our id, its maker's repository, its file, or Ollama's name (`qwen3:8b`).
     """

@@ -275,7 +275,7 @@ class OpenAIEngine:
     def _vision_pixels(self, row: JSON, entry: CatalogEntry | None) -> int | None:
         """Return the pixels of the longer side of an image; None without vision.
 
-        Decided by the server's list, by a probe, or by the catalogue. llama.cpp's list knows whether a projector is
+        Decided by the server's list, by a probe, or by the catalog. llama.cpp's list knows whether a projector is
         loaded.
         """
         said = listed_vision(row)

@@ -291,7 +291,7 @@ class Prober:
 
     async def _vision(self, model: str) -> ProbeFinding:
         picture = {"type": "image_url", "image_url": {"url": RED_SQUARE}}
-        text = {"type": "text", "text": "Which colour is this picture? Answer with one word."}
+        text = {"type": "text", "text": "Which color is this picture? Answer with one word."}
         got = await self._chat(model, [text, picture])
         if got.status >= 500 and any(word in got.said.lower() for word in ("image", "vision", "multimodal", "mmproj")):
             return self._find("vision", "no", got.said)

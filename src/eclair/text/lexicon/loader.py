@@ -51,9 +51,8 @@ class Grammar:
 class SentenceRules:
     """Full stops that end no sentence, and the words that decide it.
 
-    They stand after abbreviations, before a number (`No. 5`), and in ordinals (`am 3. Mai`), which the articles
-    before
-    and the nouns after them tell. `openers` begin a sentence rather than go on after an initial.
+    They stand after abbreviations, before a number (`No. 5`), and in ordinals (`am 3. Mai`), which are recognized by
+    the articles before and the nouns after them. `openers` begin a sentence rather than go on after an initial.
     """
 
     abbreviations: Words = _NO_WORDS
@@ -67,8 +66,7 @@ class SentenceRules:
 class Negation:
     """Words that negate.
 
-    `ambiguous` ones mean something else in another language, so they count only where the language is known. Before
-    a
+    `ambiguous` ones mean something else in another language, so they count only if the language is known. Before a
     limiter (`not only`) a negation denies nothing.
     """
 
