@@ -6,6 +6,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "eclair"
@@ -22,7 +23,7 @@ CONSTANTS = {
     *("MOST", "LONGEST", "LEAST", "PATIENCE", "WITHIN", "FRESH", "KEPT", "AT_ONCE", "LARGEST", "SHORTEST", "SMALLEST"),
 }
 FUNCTIONS = {"of", "take", "told", "one", "whole"}
-HEADLESS = re.compile(r"(What|Whether|Those|Who|Whose|Whom|Where|Whoever|Which|How many|How much|That) ")
+HEADLESS = re.compile(r"(What|Whether|Those|Who|Whose|Whom|Where|Whoever|Which|How|That) ")
 TYPE_NAME = re.compile(r"[A-Z]\w*[a-z]\w*$")
 TYPE_VARIABLE_NAME = re.compile(r"([A-Z]|[A-Z]\w*T)$")
 DOCSTRING_OWNERS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -34,12 +35,19 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
 
 
 def docstrings() -> Iterator[tuple[str, str]]:
-    """Yield every docstring as (place, text)."""
+    """Yield every docstring, and every string under a constant or field, as (place, text)."""
     for name, tree in modules():
         for node in ast.walk(tree):
-            if isinstance(node, DOCSTRING_OWNERS) and (text := ast.get_docstring(node)):
-                line = 1 if isinstance(node, ast.Module) else node.lineno
-                yield f"{name}:{line}", text
+            if isinstance(node, DOCSTRING_OWNERS):
+                if text := ast.get_docstring(node):
+                    line = 1 if isinstance(node, ast.Module) else node.lineno
+                    yield f"{name}:{line}", text
+                for above, statement in pairwise(node.body):
+                    match above, statement:
+                        case ast.Assign() | ast.AnnAssign(), ast.Expr(ast.Constant(str(text))):
+                            yield f"{name}:{statement.lineno}", text
+                        case _:
+                            pass
 
 
 def defined_types(tree: ast.Module) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Environment checks: what is installed, what is missing, and what would leave the machine.
+"""Environment checks: what is installed, missing, or would leave the machine.
 
 `examine` creates no file, starts no engine and opens no connection. It reads pip's configuration by running pip.
 """

@@ -1,4 +1,4 @@
-"""Every error a person may see, as one tree; each message names the fault and the remedy.
+"""The tree of errors a person may see; messages name the fault and the remedy.
 
     EclairError
     ├── UserError                 the request is at fault: change it and try again

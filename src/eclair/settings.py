@@ -1,4 +1,4 @@
-"""Settings: each with a name, a default and a sentence, read once from one file and the environment.
+"""Settings: name, default and sentence; from one file and the environment.
 
 `load` builds the one frozen `Settings` that is passed down; nothing else reads the environment or the file. `eclair
 config` and docs/configuration.md are generated from `describe`.

@@ -166,7 +166,7 @@ def test_a_secret_that_is_lost_wrong_or_short_is_one_sentence(tmp_path: Path) ->
     assert vault.decrypt(locked, "here") == "sk"
     given = tmp_path / "given"
     theirs = Vault.configured(Settings(data_dir=tmp_path / "data", secret_key_file=given))
-    with pytest.raises(SettingsError, match="is not there"):
+    with pytest.raises(SettingsError, match="is missing"):
         theirs.encrypt("sk", "here")
     given.write_text("short\n")
     with pytest.raises(SettingsError, match="fewer than 32"):

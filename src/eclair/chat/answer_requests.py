@@ -1,4 +1,4 @@
-"""Builds the `AnswerRequest` of a question: its model, prompt, retriever and tools."""
+"""Builds the `AnswerRequest` of a question: model, prompt, retriever and tools."""
 
 from __future__ import annotations
 

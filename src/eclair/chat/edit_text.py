@@ -1,4 +1,4 @@
-"""Edits a text with a model: asks for the changes and applies them once all are there."""
+"""Edits a text with a model: asks for changes, then applies all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chooses the model for a question: collects candidates and applies `routing_rules`."""
+"""Chooses the model for a question: applies `routing_rules` to the candidates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules that choose a model and whether it reasons, by mode. Pure functions, no I/O.
+"""Rules that choose a model, and whether it reasons, by mode. Pure functions.
 
 Flash is the fastest model that can do the task, without reasoning; think is the strongest, with reasoning; auto is
 one of the two, depending on the question. No mode chooses a model further away than the default model: see
@@ -32,7 +32,7 @@ REASONING_STRENGTH_FACTOR = 2.0
 """Reasoning makes a model about as strong as one of twice its size."""
 
 ALWAYS_REASONING_SLOWDOWN = 10.0
-"""How much slower a model is if its reasoning can't be turned off."""
+"""The slowdown of a model whose reasoning can't be turned off."""
 
 _CODE = re.compile(r"^ {0,3}(```|~~~)|[{};]\s*$|\b(def|class|function|import|SELECT)\b.*[(:{*]", re.MULTILINE)
 _SUM = re.compile(r"\d\s*[-+*/×·÷^=%<>]\s*\(?-?\d|\$[^$\n]*\\\w+|\\(frac|sum|int|sqrt)\b|[∑∫√≤≥≠]")

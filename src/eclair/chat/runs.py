@@ -1,4 +1,4 @@
-"""Runs number and store events and stream them to followers; they never call a model.
+"""Runs: number, store and stream events to followers; they never call a model.
 
 A run is a task of its own: the client that asked may disconnect. Its events are numbered, encoded once and kept in
 memory; followers read them at their own pace. Every FLUSH_INTERVAL_S seconds the new events of all runs are written

@@ -1,4 +1,4 @@
-"""Text edits: the model is asked only for what changes, and that is applied exactly.
+"""Text edits: a model is asked only for changes, which are applied exactly.
 
 A text is split into pieces (lines, and the sentences of long lines), each shown with a number. The model answers with
 the numbers of the pieces that change, each with the old and new words, or with the new piece. Other pieces stay byte

@@ -1,4 +1,4 @@
-"""Generates titles: after a conversation's first answer, its model is asked for one.
+"""Generates titles: after the first answer, its model is asked for one.
 
 It is asked while no answer is being made. Until then, or if the result is not a title, the title is the first line of
 the question. A title that the person gave is never replaced.

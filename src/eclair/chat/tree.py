@@ -1,4 +1,4 @@
-"""Locates a turn in a conversation's tree: its parent, its history, what it resumes."""
+"""Locates a turn in a conversation's tree: parent, history, resumed answer."""
 
 from __future__ import annotations
 

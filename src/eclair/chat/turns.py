@@ -1,4 +1,4 @@
-"""Turns: a question becomes a message in the tree and a run. The pipeline answers it."""
+"""Turns: a question becomes a message in the tree and a run that answers it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check the sentences of an answer against its passages: each is cited, doubted, or claims nothing.
+"""Check an answer's sentences against its passages: cited, doubted, or neither.
 
 Words decide first, then, where they aren't enough, the meaning, in another language too (`index`). Last come facts that
 can be compared to the letter: a number, date, name or negation that differs makes a doubt, however alike the sentences

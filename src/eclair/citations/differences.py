@@ -1,4 +1,4 @@
-"""Find what of a claim differs from the sentences nearest to it: a date, a number, a name or a negation."""
+"""Find how a claim differs from similar sentences: date, number, name, negation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of citation checking: a claim of an answer, the sentences it is checked against, and the verdict."""
+"""Values of citation checking: claim, evidence and verdict."""
 
 from __future__ import annotations
 

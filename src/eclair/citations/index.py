@@ -1,4 +1,4 @@
-"""Index the sentences of passages by their words, rank them as evidence for a claim, and judge the claim.
+"""Index sentences of passages by words, and judge claims by them.
 
 Words decide first: the sentence of a passage, or two in a row, that has most of the claim's words. Where that isn't
 enough, their meanings are compared. Differences in facts are found by `differences`.

@@ -1,4 +1,4 @@
-"""JSON output of commands; its field names stay stable when attributes are renamed."""
+"""JSON output of commands, whose field names stay stable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Prints the events of a run as they come; `schema/events.py` defines what they mean."""
+"""Prints the events of a run as they come.
+
+`schema/events.py` defines their meaning.
+"""
 
 from __future__ import annotations
 

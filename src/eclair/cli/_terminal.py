@@ -1,4 +1,4 @@
-"""Terminal output: answers go to standard output, everything about them to standard error.
+"""Terminal output: answers to standard output, the rest to standard error.
 
 Colors and status lines appear only on a terminal, and not with NO_COLOR or TERM=dumb. Control characters in a model's
 text are removed.

@@ -1,4 +1,4 @@
-"""Web access for questions at the command line; nothing is stored but the audit log."""
+"""Web access for questions at the command line; only the audit log is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eclair add`: adds files and folders to a library; with --watch it follows their changes."""
+"""`eclair add`: adds files and folders to a library; --watch follows changes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from eclair.util.background import IdleScheduler
 DEFAULT_LIBRARY = "documents"
 WATCH_INTERVAL_S = 2.0
 POLL_INTERVAL_S = 0.2
-"""How often the progress of reading and embedding is checked."""
+"""The interval of checks on the progress of reading and embedding."""
 _NAME = re.compile(r"\w[\w.-]{0,79}")
 
 

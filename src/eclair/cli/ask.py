@@ -23,7 +23,7 @@ from eclair.cli._printer import Printer
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import INTERNAL_ERROR, EclairError, InvalidInput, TooLarge
-from eclair.generation.pipeline import Answer, AnswerPipeline
+from eclair.generation.pipeline import AnswerPipeline, AnswerStream
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.network.audit_log import open_gate

@@ -1,4 +1,4 @@
-"""`eclair draw`: generate or edit images, write them to files and store them in the gallery."""
+"""`eclair draw`: generates or edits images; writes files and fills the gallery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eclair feeds`: lists, adds, fetches and removes news feeds; imports and exports OPML."""
+"""`eclair feeds`: lists, adds, fetches and removes news feeds; OPML in and out."""
 
 from __future__ import annotations
 

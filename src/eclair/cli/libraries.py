@@ -1,4 +1,4 @@
-"""`eclair libraries` and `eclair files`: list libraries and files, and remove them for good."""
+"""`eclair libraries` and `eclair files`: list libraries and files, remove them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eclair models`: lists the available models; with --all, every model that could be pulled.
+"""`eclair models`: lists the available models; with --all, every known model.
 
 `eclair models --markdown` writes the table in docs/engines.md.
 """

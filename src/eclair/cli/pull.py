@@ -85,7 +85,7 @@ def pull_photo_labels(settings: Settings, terminal: Terminal) -> None:
     except ModelMissing as error:
         terminal.warn(f"Photos are described without their subject. {error.message}")
         return
-    terminal.line(f"{download.NAME}, which recognizes the subject of photos, is in {path}")
+    terminal.line(f"{classifier_download.NAME}, which recognizes the subject of photos, is in {path}")
 
 
 def _catalogs(settings: Settings) -> list[DownloadCatalog]:

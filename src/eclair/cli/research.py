@@ -1,4 +1,4 @@
-"""`eclair research`: plans questions, then writes a report from the web, stored as a conversation."""
+"""`eclair research`: plans questions, then writes a report from the web."""
 
 from __future__ import annotations
 

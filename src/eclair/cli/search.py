@@ -1,4 +1,4 @@
-"""`eclair search`: searches the web with all providers. Stores nothing but the audit log of the calls."""
+"""`eclair search`: searches the web; only the audit log is stored."""
 
 from __future__ import annotations
 

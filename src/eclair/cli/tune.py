@@ -1,4 +1,4 @@
-"""`eclair tune`: finds a model's fastest settings on this machine, and explains them in a table."""
+"""`eclair tune`: finds and explains a model's fastest settings on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parses files into pages in sandboxes: warm, bounded, replaced when a file ends one.
+"""Parses files into pages in sandboxes: warm, bounded, replaced when they die.
 
 Which kinds of file are read, and how, is left to `readers`.
 """

@@ -1,4 +1,4 @@
-"""Decides whether found passages may answer a question, or are just the nearest of irrelevant ones.
+"""Decides whether found passages may answer a question or are irrelevant.
 
 The thresholds were measured on questions that a document answers and on others (bench/retrieve.py), so that less than
 one percent of the answerable ones are refused.

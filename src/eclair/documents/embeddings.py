@@ -1,4 +1,4 @@
-"""Turns texts into vectors: multilingual-e5-small on this machine, or an embedding model of an engine.
+"""Embeds texts: with multilingual-e5-small here, or an engine's embedding model.
 
 The cosine of two vectors tells how close their texts are in meaning, whatever their languages. Storing and searching
 vectors is left to the storage.

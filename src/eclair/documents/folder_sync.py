@@ -1,4 +1,4 @@
-"""Mirrors folders into a library: scans them, plans what the library lacks, and brings it in.
+"""Mirrors folders into a library: scans, plans, and adds what is missing.
 
 A file is identified by its path. It has changed when its size or modification time differs and its bytes do too. What
 happens to a file after that is left to `ingest`.

@@ -1,4 +1,4 @@
-"""Ingests files: stores them at once, then reads, chunks and embeds them in the background.
+"""Ingests files: stores them, then reads, chunks and embeds in the background.
 
 Answers can already use the pages that have been read. Work that a process left unfinished is resumed by the next. Files
 of messages come before those of libraries. `parser` reads a file, `chunking` cuts it, `search` finds its chunks.
@@ -32,12 +32,12 @@ from eclair.storage.libraries import Library
 from eclair.util.background import IdleScheduler
 
 SAVE_INTERVAL_S = 0.25
-"""How often pages are saved, and progress is announced, while a document is read."""
+"""The interval at which pages are saved and progress is announced while a document is read."""
 MAX_BATCH_PAGES = 64
 """More pages are saved at once."""
 EMBED_BATCH_CHUNKS = TEXTS_PER_REQUEST * lane_count()
 MAX_IDLE_WAIT_S = 30.0
-"""How long embedding yields to an answer at most."""
+"""The longest time that embedding yields to answers."""
 RETRY_DELAY_S = 5.0
 """After a failure, such as a full disk."""
 UNATTACHED_TTL_S = 24 * 3600

@@ -1,4 +1,4 @@
-"""Composes lines with positions into blocks: headings, paragraphs, lists, tables, code, furniture.
+"""Composes positioned lines into blocks: headings, paragraphs, lists, tables.
 
 The lines come from a PDF or from OCR; each word of the text keeps its box.
 """

@@ -1,4 +1,4 @@
-"""Has a model take notes on each section of documents that are too long for its context window.
+"""Has a model take notes on each section of documents too long for its context.
 
 Only notes that the section's own words support are kept, so each note has a passage. `retriever` makes use of them.
 """

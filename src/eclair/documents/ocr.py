@@ -1,4 +1,4 @@
-"""Reads text in pictures with rapidocr and the models of its wheel, in the order that people read.
+"""Recognizes text in images with rapidocr, in reading order.
 
 It turns sideways and upside-down pages upright, and returns lines with a box for each word; `layout` makes blocks of
 them.

@@ -1,4 +1,4 @@
-"""Renders pages of fixed-layout files (PDFs, images, archives of them) as PNG."""
+"""Renders pages of PDFs and images, in archives too, as PNG."""
 
 from __future__ import annotations
 

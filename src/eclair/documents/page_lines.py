@@ -1,4 +1,4 @@
-"""Lines of words with positions on a page, and detection of furniture: running heads, page numbers."""
+"""Positioned lines of a page, and detection of running heads and page numbers."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _WORD = struct.Struct("<2i4d")
 
 @dataclass(frozen=True, slots=True)
 class ServedPage:
-    """How a web page was served: address, media type (RFC 6838), charset if declared, and day (ISO 8601, UTC)."""
+    """A served web page: address, media type (RFC 6838), charset if declared, and day (ISO 8601, UTC)."""
 
     url: str
     media: str

@@ -1,4 +1,4 @@
-"""Builds passages from stored chunks: those that a search found, or those of a whole file."""
+"""Builds passages from stored chunks: of a search, or of a file."""
 
 from __future__ import annotations
 

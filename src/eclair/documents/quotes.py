@@ -1,4 +1,4 @@
-"""Chooses the sentences that answer a question best, to be quoted before a small model's answer."""
+"""Chooses the sentences that answer a question best, to be quoted first."""
 
 from __future__ import annotations
 

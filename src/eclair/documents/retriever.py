@@ -47,7 +47,7 @@ from eclair.text.intent.whole_document import wants_whole_document
 from eclair.text.language import identify_language, lists_language
 
 READ_TIMEOUT_S = 20.0
-"""How long an answer waits for the first pages of a document."""
+"""The time that an answer waits for the first pages of a document."""
 MIN_QUERY_WORDS = 5
 """A shorter question is searched for together with the one before."""
 MAX_CHUNKS = 10_000

@@ -1,4 +1,4 @@
-"""Splits documents into sections, chooses their key sentences, and fits these into a budget.
+"""Splits documents into sections and fits their key sentences into a budget.
 
 `notes` has a model read the sections.
 """
@@ -32,7 +32,7 @@ TITLE_CHARS = 40
 """Of a section's text, as its title if it has neither heading nor page."""
 
 PASSAGE_OVERHEAD_CHARS = 70
-"""What the number and location of a passage add in the prompt."""
+"""The length that its number and location add to a passage in the prompt."""
 
 # Sections
 

@@ -20,7 +20,7 @@ from eclair.storage.chunks import SearchScope
 from eclair.storage.files import FileState
 
 EMBED_TIMEOUT_S = 15.0
-"""How long `wait_until_read` waits for embeddings once the text is read."""
+"""The time that `wait_until_read` waits for embeddings once the text is read."""
 POLL_INTERVAL_S = 0.1
 
 

@@ -30,7 +30,7 @@ MAX_TOKENS_BELOW_QUOTES = 128
 """For tiny models, which would only repeat the quotes above their answer."""
 
 REASONING_LENGTH_FACTOR = 4
-"""How much longer an answer may be if the model reasons first."""
+"""The factor by which an answer may be longer if the model reasons first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Turns an engine's deltas into parts of a message: start, grow, finish, one at a time."""
+"""Turns an engine's deltas into parts of a message: start, grow, finish."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds prompts: system prompt, as much history as fits, question with its passages.
+"""Builds prompts: system prompt, history that fits, question with passages.
 
 The stable parts come first and nothing volatile precedes the question, so that an engine's prefix cache hits from
 turn to turn. When the window overflows, the oldest turns go, half a window at once: a cut that moved with every turn

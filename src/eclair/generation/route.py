@@ -1,4 +1,4 @@
-"""A route: the model that answers, its engine, its fallbacks and its reasoning effort."""
+"""A route: the answering model, its engine, fallbacks and reasoning effort."""
 
 from __future__ import annotations
 

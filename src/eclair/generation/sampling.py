@@ -1,4 +1,4 @@
-"""Resolves sampling parameters: request > recommendation of the model's makers > settings."""
+"""Resolves sampling parameters: request, then model's makers, then settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The port between the pipeline and the retrievers, and what combines several of them."""
+"""The port between pipeline and retrievers, and their combination."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Images generated from prompts, with or without source images, by several backends; and the gallery."""
+"""Image generation and editing, by several backends; and the gallery."""

@@ -1,4 +1,4 @@
-"""Images to edit: a person's images and files, and uploads, each prepared in a sandbox."""
+"""Images to edit: a person's images, files and uploads, prepared in a sandbox."""
 
 from __future__ import annotations
 

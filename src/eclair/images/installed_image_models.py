@@ -1,4 +1,4 @@
-"""Installed image models: a folder each, whose last file comes when all others are there."""
+"""Installed image models: a folder each, whose last file marks it complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queues before backends: a few images are generated at a time, and people take turns.
+"""Queues before backends: few images at a time, and people take turns.
 
 The next image is that of the person who has waited longest since their last one; their own keep their order.
 """

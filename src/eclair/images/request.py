@@ -1,4 +1,4 @@
-"""Turns image requests into jobs: checks them against the model, and chooses what was left open."""
+"""Turns image requests into jobs: checks them and fills in open choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers made of images: progress of the image service as steps and parts of a message."""
+"""Answers made of images: the service's progress as steps and parts."""
 
 from __future__ import annotations
 

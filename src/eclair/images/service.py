@@ -1,4 +1,4 @@
-"""The image service: which model generates, who is next, and what becomes of an image.
+"""The image service: chooses the model, queues jobs and stores images.
 
 A request is checked first, so that what can't be generated is refused before anything begins. Then its images are
 generated one after the other, each in its turn; what a backend returns is marked, inspected in a sandbox, and stored.

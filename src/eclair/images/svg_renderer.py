@@ -1,4 +1,4 @@
-"""Renders SVG of our own making. It does so in a sandbox, as resvg holds the interpreter for as long as it works."""
+"""Renders our own SVG in a sandbox, since resvg holds the interpreter."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Language models: the engine port, the registry, and one package per kind of engine."""
+"""Language models: the engine port, the registry, and a package per engine."""

@@ -1,4 +1,4 @@
-"""The registry of engines: built-in ones, servers of the settings, and added servers."""
+"""The registry of engines: built-in ones, servers of the settings, added ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from eclair.llm.local.local_engine import LocalEngine
 
 MODEL_LIST_TTL_S = 30.0
-"""How long a server's list of models is cached."""
+"""The lifetime of a server's cached list of models."""
 
 LIST_TIMEOUT_S = 3.0
 """Limits the wait for all engines' lists together. A late list counts once it comes."""

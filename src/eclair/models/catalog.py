@@ -125,7 +125,7 @@ class CatalogEntry:
 
     @property
     def reasoning_support(self) -> ReasoningSupport | None:
-        """How reasoning is switched; "never" if its abilities are known and don't include it."""
+        """The way to switch reasoning; "never" if its abilities are known and don't include it."""
         return self.thinks or (None if self.parameters is None or "reasoning" in self.can else "never")
 
     @property

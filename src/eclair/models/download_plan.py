@@ -1,4 +1,4 @@
-"""Plans a download: which files from where, why these, and what their license asks.
+"""Plans a download: which files from where, why, and under which license.
 
 A name is an id of the catalog, `hf:OWNER/REPOSITORY`, a URL, or a file or folder of this machine. A colon and a
 quantization may follow the first two. `install` carries out the plan.

@@ -1,4 +1,4 @@
-"""Client of a Hugging-Face-compatible hub: repositories, and metadata of single files.
+"""Client of a Hugging-Face-compatible hub: repositories and file metadata.
 
 Honors the hub's own variables: HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE. `download` fetches the files.
 """

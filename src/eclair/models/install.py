@@ -1,4 +1,4 @@
-"""Carries out a download plan: puts every file into the models folder and verifies it.
+"""Carries out a download plan: stores every file and verifies it.
 
 A file gets its final name only when it is complete and its hash is right. If two processes install a model at once,
 only one downloads it.

@@ -1,4 +1,4 @@
-"""The catalog on this machine: what each model needs, whether it fits and is installed."""
+"""The catalog on this machine: what each model needs, and if it fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit log: records of outgoing calls, queued as they come and written in batches.
+"""The audit log: records of outgoing calls, queued and written in batches.
 
 No call waits for the database. While it can't be written, records wait in memory.
 """
@@ -19,7 +19,7 @@ from eclair.settings import Settings
 from eclair.storage.audit import AuditStore, CallRecord
 
 WRITE_DELAY_S = 0.2
-"""How long the first record of a batch waits for others."""
+"""The time that the first record of a batch waits for others."""
 
 RETRY_DELAY_S = 30.0
 BATCH_ROWS = 500

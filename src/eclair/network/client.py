@@ -1,4 +1,6 @@
-"""The HTTP clients. Every outgoing connection is made here: nothing outside this package imports an HTTP library.
+"""The HTTP clients: only this package imports an HTTP library.
+
+Every outgoing connection is made here.
 
 `HttpClient` calls one server, `DownloadClient` fetches files, `WebClient` the open web. All yield a `Reply` to be read
 in pieces, and turn aiohttp's exceptions into those of `response`. An `OutboundGate` decides what may leave and records
@@ -55,7 +57,7 @@ __all__ = [
 CONNECT_TIMEOUT_S = 5.0
 
 IDLE_TIMEOUT_S = 300.0
-"""How long a server may stay silent, before the first byte or between two."""
+"""The longest silence of a server, before its first byte or between two."""
 
 READ_BUFFER_BYTES = 16 << 10
 """Bytes read ahead of an engine's reply. With aiohttp's 64 KiB, a few fast answers keep fifty others waiting."""

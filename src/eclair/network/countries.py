@@ -1,4 +1,4 @@
-"""The country of a host, where it is certain: that of its organization, or of its country-code domain.
+"""The country of a host, if certain: by organization or country-code domain.
 
 Organizations are listed in `countries.toml`. Nothing is looked up on the network.
 """
@@ -19,7 +19,7 @@ EU_EEA_COUNTRIES = frozenset((
     "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
 ))
 # fmt: on
-"""Where the GDPR applies: the European Union (EU is a name of its own) and the European Economic Area."""
+"""Countries in which the GDPR applies: the European Union (EU is a name of its own) and the European Economic Area."""
 
 _ISO_CODES = {"uk": "GB", "el": "GR", "ax": "FI"}
 """ISO 3166 codes of countries whose top-level domain differs."""

@@ -1,4 +1,4 @@
-"""Resolves host names, with a short-lived cache. Whether an address may be called is decided by `ssrf`."""
+"""Resolves host names, with a short-lived cache; `ssrf` judges addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outbound gate: decides whether a call may leave this machine, and records it. `client` makes the connection."""
+"""The outbound gate: decides whether a call may leave, and records it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outbound policy: which hosts may be called, and for what, according to the settings.
+"""The outbound policy: which hosts may be called, and for what purpose.
 
 `gate` applies it to each call. Addresses that no policy may open are the business of `ssrf`.
 """
@@ -19,7 +19,7 @@ from eclair.util import loopback
 
 PolicyMode = Literal["offline", "listed", "eu", "open"]
 Purpose = Literal["engine", "model", "search", "page", "feed", "robots"]
-"""What a call is for: an answer, a download, web search, a page, a feed, robots.txt."""
+"""Purposes of a call: an answer, a download, web search, a page, a feed, robots.txt."""
 
 _LOCAL = (".local", ".lan", ".internal", ".home.arpa", ".intranet", ".localdomain")
 

@@ -1,4 +1,4 @@
-"""Replies of HTTP calls, their failures as four exceptions, and the middleware that audits each call.
+"""Replies of HTTP calls, their failures, and the audit middleware.
 
 `client` and `web_client` make the calls; `web_response` bounds replies of the open web.
 """

@@ -1,4 +1,4 @@
-"""SSRF guard: allows only addresses of the open web, by URL and by what a name resolves to.
+"""SSRF guard: allows only public addresses, by URL and by DNS.
 
 A URL is parsed once and put together again, so that the client reads it as it was checked. It opens no connection.
 """

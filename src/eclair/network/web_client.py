@@ -1,4 +1,4 @@
-"""Client for the open web: audited, guarded against SSRF, bounded in time, size and redirects.
+"""Client for the open web: audited, SSRF-guarded, bounded in time and size.
 
 It keeps no cookies, sends no credentials and uses no proxy. `web_response` reads the replies.
 """

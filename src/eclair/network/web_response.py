@@ -1,4 +1,4 @@
-"""Replies of the open web: bounded in time and size, decompressed while they are read."""
+"""Replies of the open web: bounded, decompressed while they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Provenance: marks that say that AI made something, and what a file says of its origin.
+"""Provenance: marks that say AI made an image, and reading them.
 
 This module imports nothing, as the sandbox that reads untrusted files imports some of the package's modules.
 """

@@ -1,4 +1,4 @@
-"""The certificate that signs marks: made for this installation on first use, or the owner's.
+"""The signing certificate: made for this installation, or the owner's.
 
 Certificates made here are in a folder beside the vault's secret, readable by its owner: an authority of this
 installation, and the signing certificate that it issues. The latter is renewed in time; the authority stays, so that

@@ -91,13 +91,13 @@ def _opened(source: BinaryIO) -> Image.Image:
 
 def _flat(image: Image.Image) -> Image.Image:
     """Return the image in gray, RGB or RGBA, with eight bits per channel."""
-    if image.mode in _GREY:
+    if image.mode in _GRAY:
         return image.convert("L")
     through = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
     return image.convert("RGBA" if through else "RGB")
 
 
-def grey(image: Image.Image) -> watermark.GrayImage:
+def gray(image: Image.Image) -> watermark.GrayImage:
     """Return the image as the watermark search takes it. Raises Rejected."""
     image.draft("RGB", (2 * watermark.SEARCH_SIDE_PX, 2 * watermark.SEARCH_SIDE_PX))
     flat = _flat(decode_image(image, _DAMAGED))

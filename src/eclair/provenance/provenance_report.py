@@ -23,7 +23,7 @@ MAX_MODEL_NAME_CHARS = 200
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How a picture was made, and by which model. Raises InvalidInput for an unprintable or overlong name."""
+    """The origin of an image: how it was made, and by which model. Raises InvalidInput for an invalid name."""
 
     how: OriginKind
     model: str

@@ -1,4 +1,4 @@
-"""The invisible watermark: a pattern under a picture that says "made with AI, Éclair", and its detection.
+"""The invisible watermark that says an image was made with AI: embed and detect.
 
 The pattern is a tile whose frequencies have phases drawn once and for all. It is repeated over the picture, stronger
 where the picture is busy. To find it, the picture's phases are compared with the pattern's for every scale, position,

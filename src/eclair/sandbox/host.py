@@ -1,4 +1,6 @@
-"""The process that sandboxes are forked from, to skip imports: `python -m eclair.sandbox.host MODULE [SCRATCH]`.
+"""The process that sandboxes are forked from, to skip imports.
+
+Run as `python -m eclair.sandbox.host MODULE [SCRATCH]`.
 
 Standard input is a socket. A positive number comes with the socket of a new process, which the host forks and which
 calls the module's `main`. The negative number ends that process and is answered with its exit status. When standard

@@ -1,4 +1,4 @@
-"""The parent's side of a sandbox host: start it, have it fork and end processes, end it."""
+"""The parent's side of a sandbox host: start it, fork and end processes."""
 
 from __future__ import annotations
 

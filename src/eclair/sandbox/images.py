@@ -1,4 +1,4 @@
-"""Opens untrusted pictures with Pillow, in a sandbox: whatever Pillow raises on damaged ones becomes `Rejected`."""
+"""Opens untrusted images with Pillow in a sandbox; damage becomes `Rejected`."""
 
 from __future__ import annotations
 

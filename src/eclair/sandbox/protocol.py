@@ -1,4 +1,4 @@
-"""The sandbox protocol: one request, any number of results, then `RequestDone` or `RequestFailed`.
+"""The sandbox protocol: request, results, then `RequestDone` or `RequestFailed`.
 
 Both sides import the protocol; only the sandboxed process imports the module that does the work.
 """

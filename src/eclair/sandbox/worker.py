@@ -1,4 +1,4 @@
-"""The inside of a sandbox: a process with limits, without network or other programs.
+"""The inside of a sandbox: a limited process without network or programs.
 
 `host` forks it; the module that it runs calls `serve`.
 """

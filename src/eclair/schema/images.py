@@ -1,4 +1,4 @@
-"""Images that models generate: what is asked for, by which model, and what comes of it."""
+"""Generated images: requests, models and results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ImageModelState = Literal["ready", "absent", "locked"]
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """How images are to be generated; None leaves a choice to the model. Sizes are in pixels.
+    """Options for generating images; None leaves a choice to the model. Sizes are in pixels.
 
     `count` images are generated, with seeds from `seed` on. `style` is the name of a style, and `negative` names what
     must not be seen. `sources` are ids of images and files to edit; the first is changed by `strength`, between 0 and

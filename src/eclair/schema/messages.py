@@ -341,7 +341,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the tokens of an answer are sampled; None leaves a choice to the model's entry in the catalog.
+    """Sampling parameters of an answer; None leaves a choice to the model's entry in the catalog.
 
     `repeat_penalty` divides the likelihood of a token that was among the last 64; only the catalog sets it.
     """

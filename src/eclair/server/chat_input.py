@@ -1,4 +1,4 @@
-"""Conversations from foreign APIs, put in the order and grouping that chat templates expect."""
+"""Foreign conversations, ordered and grouped as chat templates expect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lazy routes: each group is imported and built when a path with its prefix is first requested.
+"""Lazy routes: each group is imported when its prefix is first requested.
 
 Building all of them takes half as long as the rest of a start, and no start needs them all.
 """

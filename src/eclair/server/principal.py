@@ -1,4 +1,4 @@
-"""The caller of a request: the `Principal` set by `AuthMiddleware`, as a route dependency."""
+"""The caller of a request: a route dependency that gives the `Principal`."""
 
 from __future__ import annotations
 

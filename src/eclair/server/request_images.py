@@ -1,4 +1,4 @@
-"""Images in requests of foreign APIs: sent to models with vision, described in words to the others.
+"""Images in foreign requests: sent to vision models, described to others.
 
 Each keeps its place in the conversation. Nothing is stored.
 """

@@ -1,4 +1,4 @@
-"""Prompts for requests of foreign APIs: the messages, with passages above the question."""
+"""Prompts for foreign requests: messages, with passages above the question."""
 
 from __future__ import annotations
 

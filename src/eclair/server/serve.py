@@ -1,4 +1,4 @@
-"""Serve until stopped: bind the port, open the app, report the address, shut down cleanly.
+"""Serve until stopped: binds, opens the app, reports, shuts down cleanly.
 
 The embedded engine loads in its own process, so it is started first, while everything else is being imported.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from eclair.app import App
 
 SHUTDOWN_TIMEOUT_S = 3
-"""How long open connections may take to end by themselves."""
+"""The time that open connections have to end by themselves."""
 
 
 async def serve(settings: Settings, ready: Callable[[str], None]) -> None:

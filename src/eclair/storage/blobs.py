@@ -1,4 +1,4 @@
-"""Blobs on disk, named by the hash of their content, so equal ones are stored once."""
+"""Blobs on disk, named by the hash of their content."""
 
 from __future__ import annotations
 

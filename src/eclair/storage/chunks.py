@@ -1,4 +1,4 @@
-"""Port of chunks: the passages that documents are cut into, their vectors, and the search in both."""
+"""Port of chunks: passages of documents, their vectors, and the search in both."""
 
 from __future__ import annotations
 

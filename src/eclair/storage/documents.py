@@ -1,4 +1,6 @@
-"""Port of documents: what was read of files, kept once for each SHA-256 however many files have it.
+"""Port of documents: what was read of files, once for each SHA-256.
+
+However many files have the same bytes, they are read once.
 
 A document is there as long as a file has it. Chunks and vectors are in `storage/chunks.py`.
 """
@@ -17,7 +19,7 @@ DocumentStage = Literal["queued", "reading", "ready", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentState:
-    """How far reading a document is.
+    """The progress of reading a document.
 
     `reader` is the version of its reader, `pages` the number of its pages where known; `embedded` of its `chunks`
     have vectors of `embedder`. `remarks` are sentences about parts that could not be read.

@@ -1,4 +1,4 @@
-"""Port of news feeds: the feeds of an owner, the entries they brought, and the search in those.
+"""Port of news feeds, their entries, and the search in those.
 
 Whoever fetches a feed claims it first, so that no two processes do.
 """

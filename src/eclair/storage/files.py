@@ -1,4 +1,4 @@
-"""Port of files: those in libraries and those attached to messages. `storage/blobs.py` keeps their bytes."""
+"""Port of files: in libraries and attached to messages; bytes are blobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Port of generated images: whose they are and how they were made. `storage/blobs.py` keeps their bytes."""
+"""Port of generated images: owner and origin; bytes are blobs."""
 
 from __future__ import annotations
 

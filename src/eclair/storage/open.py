@@ -1,4 +1,4 @@
-"""Opens the storage of a data folder. Only this module knows which database that is."""
+"""Opens the storage of a data folder; only it knows which database that is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Port of the processes that share the storage: their leases on being alive, and whether another one wrote."""
+"""Port of the processes that share the storage: leases and changes."""
 
 from __future__ import annotations
 

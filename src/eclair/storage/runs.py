@@ -1,4 +1,4 @@
-"""Port of runs: the turn that opens one, the append-only log of its events, its end."""
+"""Port of runs: opening turn, append-only event log, end."""
 
 from __future__ import annotations
 

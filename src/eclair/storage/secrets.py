@@ -1,4 +1,4 @@
-"""Encryption of server keys at rest. The secret is in a file of its own, apart from the database.
+"""Encryption of server keys at rest, with a secret apart from the database.
 
 AES-256-GCM: twelve random bytes, then the text and its tag. Each key is bound to its place, so that one moved to
 another server's row cannot be decrypted.

@@ -1,4 +1,4 @@
-"""Port of model servers that were added, and of what probing found out about servers."""
+"""Port of added model servers, and of the results of probes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Port of usage: what answers took, summed for each day and model. Nothing in it leads back to a conversation."""
+"""Port of usage: costs of answers, summed by day and model; anonymous."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Port of web pages that were read for an answer: kept as they were read, gone with their conversation."""
+"""Port of web pages as they were read for an answer."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Languages, sentences, words, facts and intents: all that depends on how a language is written."""
+"""Languages, sentences, words, facts and intents: all that depends on language."""

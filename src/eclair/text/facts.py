@@ -1,4 +1,4 @@
-"""Extract what of a text can be compared to the letter: its words, numbers, dates and negations.
+"""Extract comparable facts of a text: words, numbers, dates and negations.
 
 The same fact is the same value however and in whatever language it is written: `12,5 %` and `12.5 percent`, `3. Mai
 2024` and `2024-05-03`. What a difference means is decided elsewhere.

@@ -1,4 +1,4 @@
-"""Identify the language of a question, only where it is sure, and match it against the languages a model lists.
+"""Identifies a question's language if sure, and matches a model's languages.
 
 Small words tell a language, such as `warum`, `jest` or `għala`. A word counts for every language that has it, the more
 the fewer those are; so does a letter that few languages have, which counts against all others. Code, addresses, names
@@ -18,7 +18,7 @@ MAX_TEXT_CHARS = 4000
 """Of a longer text, the beginning is looked at."""
 
 MIN_SCORE = 1.3
-"""What the words of a language must come to; one that it alone has counts 1."""
+"""The least sum of the weights of a language's words; a word that no other language has counts 1."""
 
 MAX_RUNNER_UP_RATIO = 0.62
 MIN_SCORE_GAP = 0.9

@@ -1,4 +1,4 @@
-"""Find the sentences of a text: of Markdown while it streams, and of a document's plain text.
+"""Find sentences: of streamed Markdown, and of plain text.
 
 A sentence ends with a stop; so do a heading, a row of a table, and a list item without a stop. Fenced code and a
 table's head are left out.

@@ -1,4 +1,4 @@
-"""Find dates in text, however and in whatever language they are written: `3. Mai 2024`, `2024-05-03`."""
+"""Find dates in text of any language: `3. Mai 2024`, `2024-05-03`."""
 
 from __future__ import annotations
 

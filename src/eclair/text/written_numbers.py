@@ -1,4 +1,4 @@
-"""Find numbers with their units in text of any language, however they are written: `12,5 %`, `two million`."""
+"""Find numbers with units in any language: `12,5 %`, `two million`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Import and export: conversations out as files, and in from other programs' exports."""
+"""Import and export: conversations out as files, and in from other programs."""

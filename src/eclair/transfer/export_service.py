@@ -1,4 +1,4 @@
-"""Exports: one conversation as a file, or all of them as a zip streamed while it is written."""
+"""Exports: one conversation as a file, or all as a streamed zip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Footnotes of an exported answer: where citation marks go and how sources are described.
+"""Footnotes of an exported answer: citation marks and sources.
 
 The web app places marks by the same rules (ui/src/lib/markdown/citations.ts).
 """

@@ -1,4 +1,4 @@
-"""Imports in progress: an export is read and staged, then stored one conversation at a time."""
+"""Imports: an export is staged, then stored conversation by conversation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open an export, JSON or zip, and split it into conversations without loading all of it.
+"""Open an export, JSON or zip, and splits it without loading it whole.
 
 Declared sizes are not trusted: unpacked bytes are counted as they come.
 """

@@ -1,4 +1,4 @@
-"""Typed access to foreign JSON: each function takes any value and returns one type."""
+"""Typed access to foreign JSON: any value in, one type out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read an export completely before storing any of it, to preview it and list omissions.
+"""Read an export completely before storing any of it, to preview it.
 
 Conversations wait in an unnamed file, one a line, which vanishes when closed.
 """

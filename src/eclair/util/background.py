@@ -1,4 +1,4 @@
-"""Background work that yields to answers: it starts when none is running, and is cancelled when one begins."""
+"""Background work that yields to answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 IDLE_DELAY_S = 0.5
-"""How long no answer must have run before background work starts."""
+"""The time without answers after which background work starts."""
 
 
 class IdleScheduler:

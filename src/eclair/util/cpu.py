@@ -1,4 +1,4 @@
-"""The number of available CPU cores. Imports nothing of ours, so any process can use it."""
+"""The number of available CPU cores; imports nothing of ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks on files between processes. The system releases a lock when its process ends, however it ends."""
+"""File locks between processes; the system releases them on exit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One long task in a process of its own, which reports progress and can be cancelled at any time."""
+"""One long task in its own process, with progress and cancellation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds contradictions between sources: another number, date or name in a sentence otherwise alike.
+"""Finds contradictions between sources: another number, date or name.
 
 The sentence of each site that fits the question best is checked against those of the other sites, as a sentence of an
 answer is checked against its passage.

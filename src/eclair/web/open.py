@@ -1,4 +1,4 @@
-"""Builds the web service: search providers, page reader and query writer over one web client."""
+"""Builds the web service: providers, reader and query writer."""
 
 from __future__ import annotations
 

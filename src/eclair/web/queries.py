@@ -1,4 +1,4 @@
-"""Turns a question into search queries: by rules, or by a model that is large enough to do better.
+"""Turns a question into search queries: by rules, or by a capable model.
 
 The rules drop filler, replace words such as `yesterday` by a date, and add words of the previous question to a
 follow-up. The lexicon has the words for that in some languages; in others only stop words are dropped.

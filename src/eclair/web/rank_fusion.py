@@ -1,4 +1,4 @@
-"""Fuses the hits of several providers into one list: without duplicates or dominating sites."""
+"""Fuses hits of several providers into one list, without duplicates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retrieves passages from the web for an answer: searches, reads pages, and ranks their passages.
+"""Retrieves web passages for an answer: search, read and rank.
 
 Notices tell about pages that were too slow, sources older than the question needs, and sources that contradict each
 other.

@@ -1,4 +1,4 @@
-"""Metasearch: asks every provider at once and fuses their hits into one list, which improves as they answer.
+"""Metasearch: asks all providers at once and fuses their hits.
 
 A slow provider holds nobody up, and one that keeps failing rests for a while. `queries` writes the queries,
 `rank_fusion` orders the hits.
@@ -30,7 +30,7 @@ FEW_HITS = 3
 """With fewer hits, a provider is asked the queries in other languages too."""
 MAX_FAILURES = 3
 COOLDOWN_S = 300.0
-"""How long a provider rests after MAX_FAILURES failures in a row."""
+"""The time that a provider rests after MAX_FAILURES failures in a row."""
 HEDGE_DELAY_S = 1.5
 """Silence after which a free provider is asked a second time; the first reply counts."""
 
@@ -69,7 +69,7 @@ class ProviderStatus:
 
 @dataclass(slots=True)
 class _Health:
-    """How a provider has been doing: failures since its last reply, and until when it rests."""
+    """The health of a provider: failures since its last reply, and until when it rests."""
 
     failures: int = 0
     rests_until: float = 0.0

@@ -1,4 +1,4 @@
-"""One web search: finds pages and reads them while more are found, within a time budget.
+"""One web search: finds and reads pages within a time budget.
 
 Whatever is late is left out. Pages are only text: nothing in them leads to a further call.
 """

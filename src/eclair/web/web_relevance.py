@@ -1,4 +1,4 @@
-"""Decides whether passages from the web are relevant to a question, or just the nearest of irrelevant ones.
+"""Decides whether web passages are relevant to a question.
 
 The best sentences are compared with the question by meaning and by shared words. If that isn't possible (no embedder,
 another language, a question with one content word), passages count as relevant.

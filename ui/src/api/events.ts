@@ -195,7 +195,7 @@ export interface Doubt {
   readonly passage: number | null;
 }
 
-/** How images are to be generated; None leaves a choice to the model. Sizes are in pixels.
+/** Options for generating images; None leaves a choice to the model. Sizes are in pixels.
  *
  * `count` images are generated, with seeds from `seed` on. `style` is the name of a style, and `negative` names what
  * must not be seen. `sources` are ids of images and files to edit; the first is changed by `strength`, between 0 and

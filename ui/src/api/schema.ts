@@ -2989,7 +2989,7 @@ export interface components {
             readonly message: string;
             readonly language: string | null;
         };
-        /** @description A file that went along with a message. `media` is its type (RFC 6838). */
+        /** @description A file attached to a message. `media` is its type (RFC 6838). */
         readonly Attachment: {
             readonly id: string;
             readonly name: string;
@@ -3452,7 +3452,7 @@ export interface components {
         /**
          * @description Image number `index` of a job, counted from 0, is being generated and will have the id `picture`.
          *
-         *     `done` of `of` steps are done; `preview` counts its previews, None where there are none.
+         *     `done` of `of` steps are done; `preview` counts its previews, None if the backend has none.
          */
         readonly ImageProgressed: {
             readonly index: number;
@@ -3482,7 +3482,7 @@ export interface components {
             readonly data: components["schemas"]["ImageQueued"];
         };
         /**
-         * @description How images are to be generated; None leaves a choice to the model. Sizes are in pixels.
+         * @description Options for generating images; None leaves a choice to the model. Sizes are in pixels.
          *
          *     `count` images are generated, with seeds from `seed` on. `style` is the name of a style, and `negative` names what
          *     must not be seen. `sources` are ids of images and files to edit; the first is changed by `strength`, between 0 and
@@ -4074,7 +4074,7 @@ export interface components {
             readonly message: components["schemas"]["Message"];
         };
         /**
-         * @description How the tokens of an answer are sampled; None leaves a choice to the model's entry in the catalog.
+         * @description Sampling parameters of an answer; None leaves a choice to the model's entry in the catalog.
          *
          *     `repeat_penalty` divides the likelihood of a token that was among the last 64; only the catalog sets it.
          */
@@ -4179,7 +4179,7 @@ export interface components {
             readonly of: number | null;
             readonly preview: number | null;
         };
-        /** @description How searching with one provider ended. */
+        /** @description The outcome of searching with one provider. */
         readonly StepBody: {
             readonly title: string;
             readonly outcome: ("done" | "nothing" | "late" | "refused" | "failed" | "wall") | null;
@@ -4288,7 +4288,7 @@ export interface components {
             readonly twice: number;
         };
         /**
-         * @description How a model is run; the defaults apply where nothing was measured.
+         * @description The tuned options of a model; the defaults apply if nothing was measured.
          *
          *     `prompt_threads` of 0 means every core. `kv_type` is the number format of keys and values, `drafting` how far ahead
          *     tokens are drafted, and `draft_cost` what a drafted token takes, as a share of a decoded one. `is_compiled` says

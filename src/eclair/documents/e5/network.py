@@ -1,4 +1,4 @@
-"""Builds the encoder as an ONNX network: BERT (Devlin et al., 2018, arXiv:1810.04805) with four-bit matrices.
+"""Builds the encoder (BERT, arXiv:1810.04805) as ONNX with four-bit matrices.
 
 It takes the vectors of one text's tokens with their positions, and returns the mean of its output.
 """

@@ -1,4 +1,4 @@
-"""Splits text into subword tokens like SentencePiece's unigram model (Kudo, 2018, arXiv:1804.10959).
+"""Splits text into subword tokens as SentencePiece does (arXiv:1804.10959).
 
 No token crosses a word boundary, so words are split one by one and cached.
 """

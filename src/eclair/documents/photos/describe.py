@@ -1,4 +1,4 @@
-"""Describes a photo in sentences, as far as that is possible without a vision model.
+"""Describes a photo in sentences, without a vision model.
 
 It guesses nothing about people: no age, gender, mood or name. The place where a photo was taken is a page of its own.
 """

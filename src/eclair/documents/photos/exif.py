@@ -1,4 +1,4 @@
-"""Reads a photo's metadata (Exif, XMP, IPTC), and which of it identifies people or places."""
+"""Reads a photo's metadata, and tells what identifies people or places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels the main thing in a photo with EfficientNet-lite2 when it is sure. It never labels people."""
+"""Labels a photo's main subject with EfficientNet-lite2 if sure; never people."""
 
 from __future__ import annotations
 

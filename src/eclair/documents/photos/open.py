@@ -1,4 +1,4 @@
-"""Opens pictures as they are meant to be seen: PNG, JPEG, WebP, AVIF, HEIC, TIFF, GIF, BMP and SVG."""
+"""Opens images upright: PNG, JPEG, WebP, AVIF, HEIC, TIFF, GIF, BMP and SVG."""
 
 from __future__ import annotations
 

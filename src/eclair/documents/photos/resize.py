@@ -1,4 +1,4 @@
-"""Prepares a photo for a model: upright, no larger than the model uses, and without metadata."""
+"""Prepares a photo for a model: upright, small enough, without metadata."""
 
 from __future__ import annotations
 

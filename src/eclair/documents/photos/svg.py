@@ -1,4 +1,4 @@
-"""Renders SVG with resvg from the file alone: nothing else is opened, on this machine or another."""
+"""Renders SVG with resvg from the file alone; nothing else is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One module per family of documents, and the table of which reads what; a reader is imported on demand."""
+"""Document readers, one module per family, and the table of media types."""
 
 from __future__ import annotations
 

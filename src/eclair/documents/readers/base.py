@@ -1,4 +1,4 @@
-"""Building blocks of readers: the file being read, text cleaning, and pagination of files without pages."""
+"""Building blocks of readers: source file, text cleaning, pagination."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads DOCX: headings, paragraphs, numbered lists, tables and notes, with pages where Word last broke them.
+"""Reads DOCX: headings, paragraphs, lists, tables, notes and page breaks.
 
 This reader is ours because citations rest on page breaks and list numbers, which general converters drop.
 """

@@ -1,4 +1,4 @@
-"""Reads files inside files, from archives and attachments: each with its own reader, pages numbered on.
+"""Reads files inside archives and attachments, with continued page numbers.
 
 Their names are only ever shown; unpacked files have names of our own.
 """

@@ -1,4 +1,4 @@
-"""Reads e-mail: sender, recipients and subject, the text, then attachments with their own readers."""
+"""Reads e-mail: sender, recipients, subject, text and attachments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detects a file's type from its content; the extension only tells kinds of text apart."""
+"""Detects a file's type by content; the extension only tells text types apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads pictures of any format: their text by OCR, and a simple description of a photo."""
+"""Reads images: their text by OCR, and a simple description of a photo."""
 
 from __future__ import annotations
 

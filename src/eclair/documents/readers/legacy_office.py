@@ -1,4 +1,4 @@
-"""Reads RTF, older Office files and Outlook messages with kreuzberg, by way of Markdown."""
+"""Reads RTF, older Office files and Outlook messages with kreuzberg."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads OpenDocument: texts with their last page breaks, presentations with a page per slide, sheets.
+"""Reads OpenDocument: texts with page breaks, slides as pages, and sheets.
 
 This reader is ours because citations rest on page breaks and list numbers, which general converters drop.
 """

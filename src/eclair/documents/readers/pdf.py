@@ -1,4 +1,4 @@
-"""Reads PDF: words with their boxes by pdfium, and pages without usable text by OCR."""
+"""Reads PDF: words with boxes by pdfium, pages without usable text by OCR."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unpacks files from ZIP containers within a budget; sizes that a file claims are not trusted."""
+"""Unpacks files from ZIP containers within a budget; claimed sizes aren't trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API of Black Forest Labs: post a request, poll until it is ready, fetch the image.
+"""The API of Black Forest Labs: post a request, poll, fetch the image.
 
 Formats follow docs.bfl.ai as of November 2026. An engine at one of its addresses, or named `bfl`, is called so.
 """

@@ -1,4 +1,4 @@
-"""FLUX on this machine by stable-diffusion.cpp, with quantized weights: for a processor, or a small graphics card.
+"""FLUX with stable-diffusion.cpp and quantized weights, if memory is short.
 
 The library is in cyllama's wheel. It can't stop an image that it has begun, so closing the stream ends its process.
 """

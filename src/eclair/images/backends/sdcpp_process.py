@@ -1,4 +1,4 @@
-"""The process for stable-diffusion.cpp: `diffusers.pipeline_process` with another pipeline in it."""
+"""The stable-diffusion.cpp process: `pipeline_process` with another pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers that may generate images: those of the settings and those that were added, with their keys."""
+"""Image servers: those of the settings and the added ones, with their keys."""
 
 from __future__ import annotations
 

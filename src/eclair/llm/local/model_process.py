@@ -1,4 +1,4 @@
-"""One model of the embedded engine: starts, watches and ends its llama.cpp process.
+"""One embedded model: starts, watches and ends its llama.cpp process.
 
 `subprocess` is that process; `OpenAIEngine` talks to it. A running Éclair shares its engine with others on the same
 data folder through `endpoint_file`.
@@ -46,7 +46,7 @@ from eclair.settings import Settings
 from eclair.util.cpu import available_cores
 
 READY_TIMEOUT_S = 300.0
-"""How long a request waits for the engine to be ready."""
+"""The time that a request waits for the engine to be ready."""
 
 RESTART_PAUSES_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Pauses before restarts of an engine that keeps dying."""

@@ -1,4 +1,4 @@
-"""Finds the C++ that a compiled engine gains: `native/` in the repository, `eclair/native` in a wheel."""
+"""Finds the native code: `native/` in the repository, `eclair/native` in a wheel."""
 
 from __future__ import annotations
 

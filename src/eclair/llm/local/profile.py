@@ -1,4 +1,4 @@
-"""Tuning profiles: how a model runs best on this machine, as `eclair tune` found it.
+"""Tuning profiles: a model's best options on this machine.
 
 `data_dir/tuned/MODEL/` holds a profile for each machine, and the model's file in other layouts; `data_dir/compiled`
 the engine compiled for this CPU. All of it may be deleted; models then run with the defaults.
@@ -37,7 +37,7 @@ PROFILE_FILE = "tuning.json"
 
 @dataclass(frozen=True, slots=True)
 class TuningChoice:
-    """How a model is run; the defaults apply where nothing was measured.
+    """The tuned options of a model; the defaults apply if nothing was measured.
 
     `prompt_threads` of 0 means every core. `kv_type` is the number format of keys and values, `drafting` how far ahead
     tokens are drafted, and `draft_cost` what a drafted token takes, as a share of a decoded one. `is_compiled` says

@@ -1,4 +1,4 @@
-"""Delete a text model from this machine, with what tuning has found and made for it."""
+"""Delete a text model from this machine, with its tuning."""
 
 from __future__ import annotations
 

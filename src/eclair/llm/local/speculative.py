@@ -1,4 +1,4 @@
-"""Drafting (speculative decoding): how far the embedded engine drafts, and whether it pays.
+"""Speculative decoding: how far the embedded engine drafts, and if it pays.
 
 llama.cpp looks up the last tokens of an answer earlier in the same conversation, drafts what followed them there, and
 verifies that in one batch. It sees no other conversation, and the words stay the same. The cost of a drafted token
@@ -36,7 +36,7 @@ HALF_LIFE_TOKENS = 4000
 """Tokens after which earlier answers count half."""
 
 PAUSE_S = 7 * 86400.0
-"""How long a model doesn't draft after it didn't pay."""
+"""The time without drafting after it didn't pay."""
 
 
 def speedup(tokens: float, drafted: float, accepted: float, cost: float = DEFAULT_DRAFT_COST) -> float:

@@ -13,7 +13,7 @@ CONTINUE_MESSAGE = PromptMessage("user", "Go on exactly where you stopped. Repea
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a family of servers differs.
+    """Peculiarities of a family of servers.
 
     To continue an assistant's message, `continue_fields` are added to the request and `continue_mark` to the message;
     with `continues_in_words` an instruction asks for it, and with `echoes_continued` the server repeats the message

@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's API: vLLM, SGLang, llama-server, a provider's own.
+"""Engine for servers that speak OpenAI's API: vLLM, SGLang, llama-server.
 
 What arrives together, up to READ_SLICE_BYTES, becomes one `Text`: a slow engine is passed on token by token, a fast
 one in few deltas. `dialects` holds the differences between servers; `llm/local` starts and watches the embedded one.

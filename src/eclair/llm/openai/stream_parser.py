@@ -1,4 +1,4 @@
-"""Parses what an OpenAI-compatible server sends: bytes, cut anywhere, to deltas. No I/O."""
+"""Parses streams of OpenAI-compatible servers: bytes to deltas. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes what a server can do: each feature is tried with a small request of its own.
+"""Probes a server's abilities, each with a small request.
 
 "no" means that a server refuses or ignores a feature; "failed" that it couldn't be tried. `service` stores the
 results.
@@ -295,7 +295,7 @@ class Prober:
         got = await self._chat(model, [text, picture])
         if got.status >= 500 and any(word in got.said.lower() for word in ("image", "vision", "multimodal", "mmproj")):
             return self._find("vision", "no", got.said)
-        seen = any(colour in got.text.lower() for colour in RED_WORDS)
+        seen = any(color in got.text.lower() for color in RED_WORDS)
         return self._judge("vision", got, seen, "It takes an image and does not see it.")
 
     async def _logprobs(self, model: str) -> ProbeFinding:

@@ -1,4 +1,4 @@
-"""Model servers: lists those of the settings; adds, changes, probes and removes others.
+"""Model servers: lists those of the settings; adds, probes and removes others.
 
 The functions below validate input. `openai/engine` talks to the servers.
 """

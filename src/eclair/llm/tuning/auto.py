@@ -32,7 +32,7 @@ MAX_FILE_BYTES = 1 << 30
 """Larger models are left to their owner: tuning takes long, and as much disk again."""
 
 MAX_ATTEMPTS = 3
-"""How often it starts over with a model when answers interrupt it."""
+"""The number of attempts with a model when answers interrupt it."""
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Measures the memory bandwidth: the limit of a model that reads all weights per token.
+"""Measures the memory bandwidth, which limits how fast tokens are written.
 
 libc's `memchr` searches for a byte that isn't there, with the CPU's widest instructions; no compiler is needed.
 """

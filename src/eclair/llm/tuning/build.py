@@ -1,4 +1,4 @@
-"""Compiles the embedded engine for this CPU, from the sources of the installed package.
+"""Compiles the embedded engine for this CPU, from its package's sources.
 
 They gain Éclair's kernels (`native/`), for CPUs that llama.cpp's own serve less well. The build runs in a process of
 its own, which takes a `BuildJob`, reports progress in percent, and ends with all its children when its parent does.

@@ -1,4 +1,4 @@
-"""Expected speeds of models on this machine: measured, estimated, or an upper limit."""
+"""Expected speeds of models here: measured, estimated, or an upper limit."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ CONTEXT_TOKENS = 1024
 MAX_PROMPT_TOKENS = 512
 """Tokens of the prompt; fewer if a model needs longer than MAX_SAMPLE_S for it."""
 LONG_PROMPT_FACTOR = 8
-"""How much longer a prompt with a document is."""
+"""The factor by which a prompt with a document is longer."""
 MAX_ANSWER_TOKENS = 48
 MAX_SAMPLE_S = 1.0
 REPEATED_TOKENS = 24

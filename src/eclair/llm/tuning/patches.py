@@ -1,4 +1,4 @@
-"""Adds Éclair's kernels (`native/llama.cpp`) to llama.cpp's sources before the build."""
+"""Adds Éclair's kernels (`native/llama.cpp`) to llama.cpp's sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compares a model's quality in two layouts: a small set of texts, questions and documents.
+"""Compares a model's quality in two layouts with a small set of tasks.
 
 The texts decide, since they measure finely: every token's probability counts, and both layouts get the same ones.
 There are few questions and documents, so that only a plain loss shows in them; they catch what texts don't.

@@ -1,4 +1,4 @@
-"""Packs and unpacks llama.cpp's number formats with the embedded engine's own library.
+"""Converts llama.cpp's number formats with the embedded engine's library.
 
 It calls only plain C functions whose signatures have been stable for years (ggml/include/ggml.h,
 ggml/src/ggml-quants.h). Whoever opens the library loads it, so that should be a process that may crash.

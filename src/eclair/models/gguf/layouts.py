@@ -1,4 +1,4 @@
-"""Tensor layouts that may run faster on a CPU: which number format each tensor gets.
+"""Tensor layouts that may run faster on a CPU, by number format.
 
 llama.cpp repacks Q4_0 while loading, so that a CPU reads several rows at once; it doesn't do so with Q4_1, Q5 or
 floats. Embeddings and output are left alone: in four bits they make the answers worse.

@@ -1,4 +1,4 @@
-"""Writes a model's file in another layout, tensor by tensor, in a process of its own.
+"""Writes a model in another layout, tensor by tensor, in its own process.
 
 The file has a temporary name until it is complete and on the disk.
 """

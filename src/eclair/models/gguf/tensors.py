@@ -1,4 +1,4 @@
-"""Reads the tensors of a GGUF file (offset and format), and writes a new file head.
+"""Reads the tensors of a GGUF file, and writes a new file head.
 
 The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. `header` reads only the metadata; this reads on
 through the vocabulary to the weights. Everything that a file states is bounded before it is used.

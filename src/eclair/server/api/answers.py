@@ -1,4 +1,4 @@
-"""`/api/answers`: temporary chats. Neither question nor answer is stored, not even as a run."""
+"""`/api/answers`: temporary chats, of which nothing is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/egress`: the audit log of outgoing calls, and the policy that allows or refuses them."""
+"""`/api/egress`: the audit log of outgoing calls, and the policy."""
 
 from __future__ import annotations
 

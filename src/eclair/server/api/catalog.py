@@ -1,4 +1,4 @@
-"""`/api/catalog`: every model known here, with its origin and what it needs to run on this machine."""
+"""`/api/catalog`: every known model, with its origin and needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/conversations` and `/api/search`: list, read, change and search stored conversations."""
+"""`/api/conversations` and `/api/search`: list, read, change and search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/models/pulls`: download models, follow and cancel downloads; and remove models."""
+"""`/api/models/pulls`: download models, follow and cancel downloads, remove."""
 
 from __future__ import annotations
 

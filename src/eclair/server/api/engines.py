@@ -1,4 +1,4 @@
-"""`/api/engines`: list, add, change, probe and remove model servers. Keys are never returned."""
+"""`/api/engines`: list, add, change, probe and remove model servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/feeds`: list, add, switch, fetch and delete news feeds; import and export OPML."""
+"""`/api/feeds`: list, add, switch, fetch and delete news feeds; OPML."""
 
 from __future__ import annotations
 

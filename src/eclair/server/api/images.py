@@ -1,4 +1,4 @@
-"""`/api/pictures`: image models, images outside conversations, and the gallery of all images."""
+"""`/api/pictures`: image models, image generation and the gallery."""
 
 from __future__ import annotations
 

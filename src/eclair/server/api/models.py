@@ -1,4 +1,4 @@
-"""`/api/models` and `/api/health`: the models that can answer, and the state of their engines."""
+"""`/api/models` and `/api/health`: models and the state of their engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/preferences`: a user's preferences, one document that is read and replaced as a unit."""
+"""`/api/preferences`: a user's preferences, one document."""
 
 from __future__ import annotations
 

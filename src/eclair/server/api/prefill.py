@@ -1,4 +1,4 @@
-"""`/api/prefill`: lets the engine read the conversation while the user is still typing."""
+"""`/api/prefill`: the engine reads the conversation while the user types."""
 
 from __future__ import annotations
 

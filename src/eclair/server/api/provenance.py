@@ -1,4 +1,4 @@
-"""`/api/marks/check`: checks a file's provenance marks. Needs no key; nothing is stored."""
+"""`/api/marks/check`: checks a file's provenance marks; needs no key."""
 
 from __future__ import annotations
 

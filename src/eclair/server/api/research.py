@@ -1,4 +1,4 @@
-"""`/api/research/plan`: plans the questions of a report, for the user to edit first."""
+"""`/api/research/plan`: plans the questions of a report."""
 
 from __future__ import annotations
 

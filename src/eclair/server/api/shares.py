@@ -1,4 +1,7 @@
-"""`/api/shares`: snapshots of a branch, open to anyone with the link until they expire."""
+"""`/api/shares`: snapshots of a branch, open to anyone with the link.
+
+They stay open until they expire.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/tuning`: speeds of the models on this machine, as measured by `eclair tune` or estimated."""
+"""`/api/tuning`: speeds of models here, measured or estimated."""
 
 from __future__ import annotations
 

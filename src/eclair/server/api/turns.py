@@ -1,4 +1,4 @@
-"""Routes of `/api/conversations` that ask: turns that start a conversation or add to one."""
+"""Turns in `/api/conversations`: start a conversation or add to one."""
 
 from __future__ import annotations
 

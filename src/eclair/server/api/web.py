@@ -1,4 +1,4 @@
-"""`/api/web/pages`: web pages as they were read for an answer, so that citations survive changes."""
+"""`/api/web/pages`: web pages as they were read for an answer."""
 
 from __future__ import annotations
 

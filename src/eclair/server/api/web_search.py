@@ -1,4 +1,4 @@
-"""`/api/web/services` and `/api/web/search`: the search providers, and what they find."""
+"""`/api/web/services` and `/api/web/search`: search providers and hits."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class HitBody(BaseModel):
 
 
 class StepBody(BaseModel):
-    """How searching with one provider ended."""
+    """The outcome of searching with one provider."""
 
     title: str
     outcome: StepOutcome | None

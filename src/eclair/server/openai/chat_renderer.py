@@ -1,4 +1,4 @@
-"""Renders answers as OpenAI chat completions and plain completions, in one piece or in chunks."""
+"""Renders answers as OpenAI chat and plain completions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retrieval for requests of `/v1`: from attached files and the web, as in a conversation."""
+"""Retrieval for requests of `/v1`: from attached files and the web."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Storage on SQLite: one class a matter, each with its SQL, over one database file."""
+"""Storage on SQLite: one class per matter, with its SQL, over one database."""

@@ -1,4 +1,4 @@
-"""Encoding of pages as bytes: text, blocks and words apart, since most readers want only the text."""
+"""Encoding of pages as bytes: text, blocks and words apart."""
 
 from __future__ import annotations
 

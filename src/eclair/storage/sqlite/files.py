@@ -1,4 +1,4 @@
-"""Files on SQLite: in libraries, attached to messages, and whose bytes are read as documents."""
+"""Files on SQLite: in libraries, attached, and read as documents."""
 
 from __future__ import annotations
 

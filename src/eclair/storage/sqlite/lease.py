@@ -1,4 +1,4 @@
-"""A lease on being alive: a locked file, which the system unlocks however the process ends."""
+"""A lease on being alive: a locked file, which the system unlocks."""
 
 from __future__ import annotations
 

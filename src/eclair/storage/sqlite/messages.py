@@ -1,4 +1,4 @@
-"""Rows of messages: the tree they form in a conversation, and the query that finds their words."""
+"""Rows of messages: their tree, and the query that finds their words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens the storage of a data folder on SQLite, or looks into it without opening it."""
+"""Opens or inspects the storage of a data folder on SQLite."""
 
 from __future__ import annotations
 

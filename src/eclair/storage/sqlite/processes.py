@@ -1,4 +1,4 @@
-"""Processes that share a data folder: a lease each, and SQLite's own count of what others wrote."""
+"""Processes that share a data folder: leases, and SQLite's change count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Base of the SQLite stores: methods that run as one statement block on a reader or on the writer."""
+"""Base of the SQLite stores: methods run as a block on reader or writer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detect questions that need the web: with an address, or on news or facts that a model is unlikely to know.
+"""Detect questions that need the web: with an address, or on news.
 
 A rule for the languages whose lexicon has such words, on letters without case and accents; numbers and addresses count
 in any language. Where it is wrong, the person decides with the switch.

@@ -1,4 +1,4 @@
-"""Load the rules of a language from `<code>.json` in this folder, once, when they are first needed.
+"""Load the rules of a language from `<code>.json`, once, on first use.
 
 To add a language, add its file: every section must be there, `{}`, `[]` or `""` where a rule has nothing for it. Most
 rules read a text whose language is unknown, so they match what any language lists; `merge_words` and `merge_patterns`

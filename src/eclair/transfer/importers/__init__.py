@@ -1,4 +1,4 @@
-"""Importers, one module for each program whose exports are understood, and the list of them."""
+"""Importers: one module per program whose exports are understood."""
 
 from __future__ import annotations
 

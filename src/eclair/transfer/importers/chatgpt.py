@@ -1,4 +1,4 @@
-"""ChatGPT's `conversations.json`: a tree of nodes whose displayed branch ends at `current_node`."""
+"""ChatGPT's `conversations.json`: a tree that ends at `current_node`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claude's `conversations.json`: a list of messages made of content blocks, newer ones with parents."""
+"""Claude's `conversations.json`: messages made of content blocks."""
 
 from __future__ import annotations
 

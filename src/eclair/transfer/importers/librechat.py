@@ -1,4 +1,4 @@
-"""LibreChat's export of one conversation: messages as a list with parents, or nested."""
+"""LibreChat's export of one conversation: messages with parents, or nested."""
 
 from __future__ import annotations
 

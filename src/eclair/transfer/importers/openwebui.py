@@ -1,4 +1,4 @@
-"""Open WebUI's export: chats with a message tree whose displayed branch ends at `currentId`."""
+"""Open WebUI's export: a message tree that ends at `currentId`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetches one feed: a conditional, bounded request, and what its reply means. `service` decides when."""
+"""Fetches one feed with a conditional, bounded request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognizes queries that only ask for news, and turns feed entries into search hits and pages."""
+"""Recognizes queries for news, and turns entries into hits and pages."""
 
 from __future__ import annotations
 

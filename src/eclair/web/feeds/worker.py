@@ -47,7 +47,7 @@ MAX_LINKS = 20
 EARLIEST_MS = 631_152_000_000
 """1990; older dates are errors."""
 MAX_AHEAD_MS = 86_400_000
-"""How far a wrong time zone may put a date into the future; later dates are errors."""
+"""The furthest that a wrong time zone may put a date into the future; later dates are errors."""
 
 FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
 

@@ -1,4 +1,4 @@
-"""Turns an HTML page into metadata and clean text in blocks. Runs inside the sandbox.
+"""Turns HTML into metadata and clean blocks of text, in the sandbox.
 
 Trafilatura finds the content; scripts never run, and invisible text is dropped.
 """

@@ -1,4 +1,4 @@
-"""Finds a page's publication date: no date rather than a wrong one, and never a future one.
+"""Finds a page's publication date; rather none than a wrong one.
 
 Sources in order: JSON-LD, meta tags, `time` elements, the URL, visible text beside a word such as `published`, and last
 the dates of its modification.

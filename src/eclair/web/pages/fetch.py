@@ -1,4 +1,4 @@
-"""Fetches web pages politely: within robots.txt, and with pauses between requests to a host. `reader` reads them.
+"""Fetches web pages politely: robots.txt, and pauses per host.
 
 Cached pages are revalidated (ETag, Last-Modified). No cookies are kept, no scripts run, and nothing on a page leads to
 a further call.

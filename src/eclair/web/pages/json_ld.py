@@ -1,4 +1,4 @@
-"""Reads a page's JSON-LD metadata (schema.org): nodes, each a dictionary whose values may be anything."""
+"""Reads a page's JSON-LD metadata (schema.org) as dictionaries."""
 
 from __future__ import annotations
 

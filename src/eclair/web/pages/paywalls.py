@@ -1,4 +1,4 @@
-"""Detects walls: pages that show little text because of a paywall, a consent dialog or missing scripts.
+"""Detects walls: paywalls, consent dialogs, missing scripts.
 
 A page with enough text has no wall, whatever banners are on it.
 """

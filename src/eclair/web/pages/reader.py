@@ -1,4 +1,4 @@
-"""Reads web pages: fetches them, parses them in a sandbox, dates them, and caches them for a while.
+"""Reads web pages: fetches, parses in a sandbox, dates and caches them.
 
 A page is data: nothing on it leads to a further call.
 """

@@ -1,4 +1,4 @@
-"""Reads web pages inside a sandbox: HTML as an article, other files as the pages of a document."""
+"""Reads web pages in a sandbox: HTML as an article, others as documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The port to search services, and what those called over HTTP share: one call, its errors, cleaning of hits.
+"""The port to search services, and the base of those called over HTTP.
 
 Each provider's own file knows how it is asked and how its reply is read; `search` joins the results of several.
 """

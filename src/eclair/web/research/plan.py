@@ -1,4 +1,4 @@
-"""Plans research: the questions to look into, by a capable model, or else as the person wrote them.
+"""Plans the questions of a report, by a capable model or as written.
 
 A plan is a proposal that the person can edit.
 """
@@ -22,7 +22,7 @@ from eclair.schema.principal import Principal
 from eclair.text.sentences import split_sentences
 
 MIN_GENERATED_QUESTIONS, MAX_GENERATED_QUESTIONS = 3, 6
-"""How many questions a model is asked for."""
+"""The number of questions that a model is asked for."""
 MAX_QUESTIONS = 8
 MAX_QUESTION_CHARS = 300
 PLAN_TIMEOUT_S = 20.0

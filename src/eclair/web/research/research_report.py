@@ -1,4 +1,4 @@
-"""Research: searches for the questions of a plan at once, and writes a report with a section on each, in order.
+"""Reports: searches for each question, and writes a section on each.
 
 A capable model writes each section as an answer from that question's passages. A tiny one writes nothing: the report
 then quotes the sources. A `ResearchReport` is the work of one run.

@@ -1,4 +1,4 @@
-"""The network that labels photos: fetched as a package's weights, and rewritten for onnxruntime."""
+"""The photo classifier: downloaded weights, converted to ONNX."""
 
 from __future__ import annotations
 

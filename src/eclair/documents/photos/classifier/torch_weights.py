@@ -1,4 +1,6 @@
-"""Reads weights that PyTorch saved before 2020 (pickles, then raw numbers), without PyTorch.
+"""Reads weights that PyTorch saved before 2020, without PyTorch.
+
+Such files are pickles, then raw numbers.
 
 A pickle can call anything that it names; here it may name ordered dictionaries and tensors, and nothing else.
 """

@@ -1,4 +1,4 @@
-"""Lay scenes out as SVG: the pictures of a row stand side by side, in lines that let all be as large as possible."""
+"""Lay scenes out as SVG: rows of pictures in lines, as large as possible."""
 
 from __future__ import annotations
 

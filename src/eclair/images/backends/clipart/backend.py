@@ -1,4 +1,4 @@
-"""The image backend itself: read, lay out, render; and refuse a prompt of which too little is known."""
+"""The clip-art backend: read, lay out, render; refuse unknown prompts."""
 
 from __future__ import annotations
 

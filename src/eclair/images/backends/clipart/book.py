@@ -1,4 +1,4 @@
-"""The pictures that the package carries, and the words for them; `drawings/pack.py` makes the archive."""
+"""The packaged pictures and their words; `drawings/pack.py` makes the archive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PAINT = re.compile(r"\b(fill|stroke|stop-color)=\"(#[0-9a-fA-F]{3,8})\"")
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """How prompts are read in a language. All phrases are folded; `drawings/words.toml` explains the fields."""
+    """Rules for reading prompts in a language. All phrases are folded; `drawings/words.toml` explains the fields."""
 
     language: str
     names: dict[str, int]

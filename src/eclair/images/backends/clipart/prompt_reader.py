@@ -1,4 +1,4 @@
-"""Read prompts as scenes: what is certainly known is counted, colored and placed; the rest is named."""
+"""Read prompts as scenes: known things are counted, colored and placed."""
 
 from __future__ import annotations
 

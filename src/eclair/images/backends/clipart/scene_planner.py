@@ -1,4 +1,4 @@
-"""Ask a capable language model on the person's own hardware to lay out a prompt as clip art."""
+"""Ask a capable model on the person's own hardware to lay out clip art."""
 
 from __future__ import annotations
 

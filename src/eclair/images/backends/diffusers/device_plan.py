@@ -1,4 +1,4 @@
-"""Plans where a model computes and in which precision, so that it fits: whole on the device, or offloaded."""
+"""Plans device and precision, so that a model fits: whole, or offloaded."""
 
 from __future__ import annotations
 

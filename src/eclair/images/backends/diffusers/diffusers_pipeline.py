@@ -1,4 +1,4 @@
-"""Runs a pipeline of diffusers: loads it from a folder, generates images, and stops between two of its blocks."""
+"""Runs a diffusers pipeline: loads, generates, and stops between blocks."""
 
 from __future__ import annotations
 

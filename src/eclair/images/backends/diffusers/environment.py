@@ -1,4 +1,4 @@
-"""Finds the Python with PyTorch and diffusers: that of the settings, Éclair's own, or one in the data folder."""
+"""Finds a Python with PyTorch and diffusers: settings, Éclair's own, data folder."""
 
 from __future__ import annotations
 

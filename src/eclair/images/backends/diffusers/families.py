@@ -1,4 +1,4 @@
-"""Pipelines of diffusers for a folder of weights, chosen by its `model_index.json`."""
+"""Diffusers pipelines by a folder's `model_index.json`."""
 
 from __future__ import annotations
 

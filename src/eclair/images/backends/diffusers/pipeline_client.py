@@ -1,4 +1,4 @@
-"""The parent's side of a pipeline process: start it, have it generate one image at a time, stop it within a step."""
+"""The parent's side of a pipeline process: start, generate, stop within a step."""
 
 from __future__ import annotations
 

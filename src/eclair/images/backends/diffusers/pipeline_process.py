@@ -1,4 +1,4 @@
-"""The process that runs a pipeline: one model, one image at a time, without a network.
+"""The pipeline process: one model, one image at a time, without a network.
 
 It takes `PipelineRequest`s, the first of them a `LoadPipelineRequest`, and replies with `PipelineReport`s, among them a
 heartbeat while it works. It ends when its standard input is closed.

@@ -1,4 +1,4 @@
-"""Reads the headers of a model's safetensors files: that they are complete, and their parameter counts."""
+"""Checks headers of safetensors files: completeness and parameter counts."""
 
 from __future__ import annotations
 
