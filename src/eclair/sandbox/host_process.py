@@ -69,6 +69,7 @@ class HostProcess:
         self._line = line
         self._scratch = scratch
         self._numbers = itertools.count(1)
+        self._has_hung_up = False
         self._endings: dict[int, asyncio.Future[int | None]] = {}
         self._listener = asyncio.create_task(self._listen(), name="exit statuses of sandboxes")
         self._log = asyncio.create_task(self.log_tail.read(process.stderr), name="log of sandboxes")
@@ -98,7 +99,7 @@ class HostProcess:
 
     @property
     def is_alive(self) -> bool:
-        return not self._listener.done()
+        return not self._has_hung_up and not self._listener.done()
 
     async def fork(self) -> Channel:
         """Start a process. Raises HostGone."""
@@ -155,6 +156,9 @@ class HostProcess:
                 return
             except BlockingIOError:
                 await asyncio.sleep(RETRY_S)
+            except ConnectionError:
+                self._has_hung_up = True  # the listener learns of it only when the loop gets to it
+                raise
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
