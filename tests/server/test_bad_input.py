@@ -52,7 +52,7 @@ CASES: list[tuple[str, Any, int, str, str | None]] = [
     ("an id of another form", {"text": "x", "id": "msg_1"}, 400, "'id'", "id"),
     ("an unknown field", {"text": "x", "txet": "y"}, 400, "does not know the field 'txet'", "txet"),
     ("an unknown field of half a character", b'{"text":"x","\\ud800":1}', 400, "half a character", None),
-    ("an unknown model", {"text": "x", "model": "gpt"}, 404, "no model 'gpt'; there is scripted", "model"),
+    ("an unknown model", {"text": "x", "model": "gpt"}, 404, "no model 'gpt'. Available: scripted", "model"),
     ("a model of half a character", b'{"text":"x","model":"\\ud800"}', 400, "half a character", None),
     ("a system prompt of half a character", b'{"text":"x","system":"\\ud800"}', 400, "half a character", None),
 ]
