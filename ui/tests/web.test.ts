@@ -7,9 +7,9 @@ import { parseResearchCommand, researchQuestions } from "../src/lib/research.ts"
 import { nextWebMode } from "../src/state/webSearch.svelte.ts";
 import { newestDay, publicationDay, serviceNames, siteName, stepOutcome, totalMilliseconds, webAddress, webOrigin } from "../src/lib/web.ts";
 import { formatMilliseconds } from "../src/lib/format.ts";
-import type { Outcome, Passage, Step } from "../src/api/events.ts";
+import type { StepOutcome, Passage, Step } from "../src/api/events.ts";
 
-function step(kind: Step["kind"], milliseconds: number | null, outcome: Outcome | null = null, count: number | null = null): Step {
+function step(kind: Step["kind"], milliseconds: number | null, outcome: StepOutcome | null = null, count: number | null = null): Step {
   return { step: "s", kind, title: "https://www.example.org/a", milliseconds, outcome, count, done: null, of: null, preview: null };
 }
 
