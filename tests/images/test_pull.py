@@ -130,7 +130,7 @@ async def test_a_repository_that_is_none_is_said(server: Server, gallery: Galler
     gallery.files["model_index.json"] = b'{"_class_name": "StableDiffusionPipeline"}'
     reply = await server.post("/api/models/pulls", {"name": "flux-1-schnell"})
     assert reply.status == 503
-    assert "cannot be drawn with: it is for StableDiffusionPipeline" in reply.error["message"]
+    assert "can't be used: it is for StableDiffusionPipeline" in reply.error["message"]
     gone = await server.post("/api/models/pulls", {"name": "flux-2-klein-4b"})
     assert gone.status == 404
 
