@@ -32,6 +32,7 @@ from eclair.models.offers import list_offers
 from eclair.network.policy import OutboundPolicy, strip_login
 from eclair.provenance.certificates import EXPIRY_WARNING_MARGIN, Certificates
 from eclair.settings import LoadedSettings, Settings
+from eclair.util.child_environment import child_environment
 from eclair.util.cpu import available_cores
 from eclair.util.humanize import format_size
 from eclair.util.loopback import is_loopback
@@ -273,7 +274,7 @@ def _engine() -> Check:
             "Install Éclair again; on a platform without it, set `embedded = false` and use `engines`.",
         )
     command = [sys.executable, "-c", f"import {ENGINE_PACKAGE}"]  # in its own process: the wrong CPU would kill it
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=child_environment())
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         return Check(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ import orjson
 
 from eclair.errors import ModelMissing
 from eclair.network.client import BrokenReply, DownloadClient, OutboundGate, Reply, TimedOut, Unreachable
+from eclair.util.child_environment import PIP_PREFIXES, child_environment
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 MAX_PAGE_BYTES = 64 << 20
@@ -177,7 +177,7 @@ async def _default_index() -> str | None:
 
 async def _pip(*arguments: str) -> str:
     # pip wraps its help to the terminal's width, through addresses too.
-    environment = {**os.environ, "COLUMNS": "2000", "NO_COLOR": "1"}
+    environment = child_environment(*PIP_PREFIXES, COLUMNS="2000", NO_COLOR="1")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

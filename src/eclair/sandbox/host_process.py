@@ -14,6 +14,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 
 from eclair.sandbox.host import NUMBER, STATUS
 from eclair.sandbox.protocol import SandboxError
+from eclair.util.child_environment import child_environment
 from eclair.util.child_process import LogTail
 
 END_TIMEOUT_S = 10.0
@@ -88,7 +89,7 @@ class HostProcess:
                     stdin=theirs.fileno(),
                     stdout=DEVNULL,
                     stderr=PIPE,
-                    env={**os.environ, **_QUIET},
+                    env=child_environment(**_QUIET),
                 )
         except BaseException:
             ours.close()

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from eclair.util.child_environment import child_environment
 from eclair.util.frames import Codec
 
 RequestT = TypeVar("RequestT")
@@ -54,10 +55,12 @@ class ChildProcess(Generic[RequestT, ResultT]):
         env: Mapping[str, str] | None = None,
         log_file: Path | None = None,
     ) -> ChildProcess[RequestT, ResultT]:
-        """Start a command. Raises OSError."""
+        """Start a command, with `env` or else the usual environment of children. Raises OSError."""
         log = RollingLog(log_file) if log_file is not None else None
         try:
-            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=env)
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=env if env is not None else child_environment()
+            )
         except BaseException:
             if log is not None:
                 log.close()

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eclair.llm.base import EnergyUse
+from eclair.util.child_environment import child_environment
 
 POWERCAP = Path("/sys/class/powercap")
 PROC = Path("/proc")
@@ -156,7 +157,9 @@ def _counters(folder: Path) -> tuple[EnergyCounter, ...]:
 
 def _asked(process: int) -> float | None:
     """Return the CPU time of a process as `ps` reports it, where there is no /proc."""
-    found = subprocess.run(["ps", "-o", "time=", "-p", str(process)], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["ps", "-o", "time=", "-p", str(process)], capture_output=True, text=True, check=False, env=child_environment()
+    )
     return parse_cpu_time(found.stdout.strip())
 
 

@@ -29,6 +29,7 @@ from eclair.models import memory
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
 from eclair.models.installed import InstalledModel
 from eclair.settings import Settings
+from eclair.util.child_environment import child_environment
 from eclair.util.cpu import available_cores
 from eclair.util.file_lock import try_hold
 
@@ -307,7 +308,10 @@ def default_decode_threads(cores: int) -> int:
 def _processor() -> str:
     if sys.platform == "darwin":
         asked = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or platform.machine()
+        return (
+            subprocess.run(asked, capture_output=True, text=True, check=False, env=child_environment()).stdout.strip()
+            or platform.machine()
+        )
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from eclair.llm.local.llama_server import OPTIONS_CODEC, REPLY_CODEC, LlamaServerOptions, ServerFailed, Serving
+from eclair.util.child_environment import child_environment
 from eclair.util.child_process import ChildProcess, python_module
 from eclair.util.frames import FrameError
 
@@ -36,7 +36,7 @@ class LlamaSubprocess:
             python_module("eclair.llm.local.llama_server"),
             OPTIONS_CODEC,
             REPLY_CODEC,
-            env={**OPENMP_ENVIRONMENT, **os.environ},
+            env={**OPENMP_ENVIRONMENT, **child_environment()},
             log_file=logs / f"{options.name}.log",
         )
         try:

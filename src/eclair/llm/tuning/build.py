@@ -28,6 +28,7 @@ from eclair.models.catalog import PackageFile
 from eclair.models.download import DownloadProgress
 from eclair.models.pip_index import PackageIndex
 from eclair.network.client import CLOSED_GATE, OutboundGate
+from eclair.util.child_environment import COMPILER_PREFIXES, child_environment
 from eclair.util.frames import Codec
 from eclair.util.humanize import format_size
 from eclair.util.task_process import Report, TaskFailed, run_task, serve_task
@@ -204,13 +205,13 @@ def _run_job(job: BuildJob, report: Report) -> None:
     except (OSError, tarfile.TarError, EngineMissing) as error:
         Path(job.log).write_text(f"{error}\n", encoding="utf-8")
         raise TaskFailed(str(error)) from error
-    environment = {
-        **os.environ,
-        "CMAKE_ARGS": " ".join(CMAKE_OPTIONS),
-        "CMAKE_GENERATOR": "Unix Makefiles",  # which says how far it is
-        "PIP_CONFIG_FILE": os.devnull,
-        "TMPDIR": job.work,
-    }
+    environment = child_environment(
+        *COMPILER_PREFIXES,
+        CMAKE_ARGS=" ".join(CMAKE_OPTIONS),
+        CMAKE_GENERATOR="Unix Makefiles",  # which says how far it is
+        PIP_CONFIG_FILE=os.devnull,
+        TMPDIR=job.work,
+    )
     command = [sys.executable, "-m", "pip", "install", "--verbose", "--isolated", "--disable-pip-version-check"]
     command += ["--no-index", "--find-links", job.files, "--no-cache-dir", "--no-deps", "--no-compile"]
     command += ["--target", job.target, str(folder)]

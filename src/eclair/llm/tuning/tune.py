@@ -39,6 +39,7 @@ from eclair.models.gguf.quantize import requantize
 from eclair.models.gguf.tensors import GgufContents, Tensor
 from eclair.models.installed import InstalledModel
 from eclair.settings import Settings
+from eclair.util.child_environment import child_environment
 from eclair.util.cpu import available_cores
 
 ROUNDS = 5
@@ -437,7 +438,7 @@ def _is_faster(new: Sequence[Speed], old: Sequence[Speed]) -> bool:
 async def _busy_program() -> AsyncGenerator[None]:
     """Run a program that keeps one core busy; it ends with the block or with this process."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", "-c", BUSY_PROGRAM), stdin=asyncio.subprocess.PIPE
+        *(sys.executable, "-I", "-S", "-c", BUSY_PROGRAM), stdin=asyncio.subprocess.PIPE, env=child_environment()
     )
     try:
         yield

@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from eclair.settings import Settings
+from eclair.util.child_environment import child_environment
 
 PACKAGES_SCRIPT = """
 import importlib.metadata as known, json, sys
@@ -102,6 +103,7 @@ async def _find_problem(python: Path, needs: RequiredPackages) -> str | None:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=-1,
             stderr=asyncio.subprocess.DEVNULL,
+            env=child_environment(),
         )
     except OSError as error:
         return f"{python} cannot be started: {error.strerror}; correct `diffusers_python`."

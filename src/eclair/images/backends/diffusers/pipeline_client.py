@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from eclair.images.backends.diffusers.pipeline_protocol import (
     with_job_number,
 )
 from eclair.llm.local.subprocess import OPENMP_ENVIRONMENT
+from eclair.util.child_environment import child_environment
 from eclair.util.child_process import ChildProcess
 from eclair.util.frames import FrameError
 
@@ -58,9 +58,6 @@ PROCESS_ENVIRONMENT = {
     "PYTORCH_ENABLE_MPS_FALLBACK": "1",
 }
 
-_SECRET = ("HF_", "ECLAIR_", "HUGGING_FACE_", "OPENAI_", "PIP_", "UV_")
-"""Prefixes of variables that the process doesn't get."""
-
 
 class PipelineClient:
     """A process that has one model loaded."""
@@ -85,8 +82,7 @@ class PipelineClient:
                 (python, "-I", "-c", BOOTSTRAP, str(Path(eclair.__file__).parent), module),
                 REQUEST_CODEC,
                 REPORT_CODEC,
-                env={name: value for name, value in os.environ.items() if not name.startswith(_SECRET)}
-                | PROCESS_ENVIRONMENT,
+                env=child_environment(**PROCESS_ENVIRONMENT),
                 log_file=log,
             )
         except OSError as error:

@@ -1,0 +1,34 @@
+"""The environment that child processes get: an allow-list, so that keys and tokens stay in the server.
+
+The variables of Éclair, of hubs and of engines' providers hold secrets, and nobody knows those of other programs.
+"""
+
+from __future__ import annotations
+
+import os
+
+ALLOWED = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT"),
+        *("VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+        *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"),
+    }
+)
+ALLOWED_PREFIXES = (
+    *("LC_", "XDG_", "PYTHON", "MALLOC_"),
+    *("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "ROCM_", "HSA_", "GPU_", "VK_", "SYCL_", "ONEAPI_", "ZE_"),
+    *("OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "GGML_", "LLAMA_", "PYTORCH_", "TORCH_", "ORT_"),
+)
+"""Variables of the language, of libraries that compute, and of accelerators."""
+
+PIP_PREFIXES = ("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "NETRC")
+"""Variables for pip: its settings and proxies, which may hold passwords of their own."""
+
+COMPILER_PREFIXES = ("CC", "CXX", "CFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_", "SDKROOT", "MACOSX_DEPLOYMENT_TARGET")
+
+
+def child_environment(*prefixes: str, **variables: str) -> dict[str, str]:
+    """Return this process's allowed variables, those with further `prefixes` in any case, and `variables`."""
+    allowed = (*ALLOWED_PREFIXES, *prefixes)
+    own = {name: value for name, value in os.environ.items() if name in ALLOWED or name.upper().startswith(allowed)}
+    return own | variables
