@@ -29,13 +29,13 @@ from eclair.models.catalog import embedded_entry
 from eclair.models.huggingface import Hub
 from eclair.models.installed import verify
 from eclair.models.offers import list_offers
+from eclair.network.exposure import find_exposure
 from eclair.network.policy import OutboundPolicy, strip_login
 from eclair.provenance.certificates import EXPIRY_WARNING_MARGIN, Certificates
 from eclair.settings import LoadedSettings, Settings
 from eclair.util.child_environment import child_environment
 from eclair.util.cpu import available_cores
 from eclair.util.humanize import format_size
-from eclair.util.loopback import is_loopback
 from eclair.util.port import find_holder, listen
 
 State = Literal["ok", "note", "broken"]
@@ -258,9 +258,11 @@ def _serves(command: str) -> bool:
 def _key(settings: Settings) -> Check:
     if settings.api_key is not None:
         return Check("Key", "ok", "set; every request must carry it")
-    if is_loopback(settings.host):
+    exposure = find_exposure(settings)
+    if exposure is None:
         return Check("Key", "ok", "none, as this machine alone can reach it")
-    return Check("Key", "broken", f"None, although {settings.host} is open to other machines.", "Set ECLAIR_API_KEY.")
+    problem, _, remedy = exposure.partition("; ")
+    return Check("Key", "broken", f"{problem}.", remedy[:1].upper() + remedy[1:])
 
 
 def _engine() -> Check:

@@ -82,10 +82,10 @@ class Settings:
     host: str = _setting("127.0.0.1", "Address to listen on; anything but a loopback address needs `api_key`.")
     port: int = _setting(8642, "Port to listen on; 0 takes any free one.", ge=0, le=65535)
     allowed_hosts: tuple[str, ...] = _setting(
-        (), "Other host names by which browsers reach Éclair, such as a reverse proxy's."
+        (), "Other host names by which browsers reach Éclair, such as a reverse proxy's; needs `api_key`."
     )
     api_key: str | None = _setting(
-        None, "Key that every request must carry; required unless `host` is a loopback address.", min_length=1
+        None, "Key that every request must carry; required unless this machine alone can reach Éclair.", min_length=1
     )
     model: str | None = _setting(None, "Default model; the embedded one unless set.")
     system_prompt: str = _setting(SYSTEM_PROMPT, "System prompt of every conversation.")

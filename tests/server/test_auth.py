@@ -124,6 +124,34 @@ async def test_no_way_around_the_key(keyed: Server, path: str) -> None:
         assert response.status in (401, 404)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"X-Forwarded-For": "192.0.2.7"},
+        {"X-Forwarded-Proto": "https"},
+        {"Forwarded": "for=192.0.2.7"},
+        {"X-Real-IP": "192.0.2.7"},
+        {"Via": "1.1 proxy"},
+    ],
+)
+async def test_what_a_proxy_forwards_needs_a_key(server: Server, keyed: Server, header: dict[str, str]) -> None:
+    for method, path in (("GET", "/api/conversations"), ("DELETE", "/api/conversations"), ("GET", "/")):
+        reply = await server.call(method, path, headers=header)
+        assert (reply.status, reply.error["code"]) == (403, "forbidden")
+    assert "ECLAIR_API_KEY" in (await server.get("/api/models", header)).error["message"]
+    assert (await keyed.get("/api/models", {**header, "Authorization": "Bearer s3crêt"})).status == 200
+    assert (await keyed.get("/api/models", header)).status == 401
+
+
+async def test_a_public_name_needs_a_key(tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=tmp_path / "data", allowed_hosts=("localhost", "ai.example.org"), port=0, embedded=False
+    )
+    with pytest.raises(SettingsError, match=r"ai\.example\.org, so a key is needed; set ECLAIR_API_KEY, or take"):
+        await serve(settings, lambda _: None)
+    assert not (tmp_path / "data").exists(), "nothing was begun"
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 async def test_an_open_address_needs_a_key(tmp_path: Path, host: str) -> None:
     settings = Settings(data_dir=tmp_path / "data", host=host, port=0, embedded=False)

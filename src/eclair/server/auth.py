@@ -1,7 +1,8 @@
 """Access control: host names, origins, the API key, and the size of requests.
 
 On a loopback address the browser is the danger: a foreign page must not reach Éclair through it, neither by
-cross-origin requests (Origin, Sec-Fetch-Site) nor by DNS rebinding (Host).
+cross-origin requests (Origin, Sec-Fetch-Site) nor by DNS rebinding (Host). A proxy on this machine lets others in, so
+what it forwards needs the key.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ PROVENANCE_CHECK_ROUTE = ("POST", "/api/marks/check")
 
 PUBLIC_PATHS = re.compile(r"/api/health$|/api/shared/|/api/marks/check$")
 """Paths that need no key: the health check, shared links that nobody can guess, and the check of a file's origin."""
+
+FORWARDING = frozenset({"forwarded", "via", "x-real-ip"})
+"""Headers that a proxy adds, besides `X-Forwarded-*`."""
 
 Respond = Callable[[Scope, EclairError], ASGIApp]
 
@@ -66,6 +70,7 @@ class AuthMiddleware:
         headers = Headers(scope=scope)
         try:
             self._check_host(headers)
+            self._check_proxy(headers)
             self._check_origin(scope, headers)
             self._check_key(scope, headers)
             max_bytes, too_large = self._size_limit(scope)
@@ -98,6 +103,12 @@ class AuthMiddleware:
         if self._hosts is not None and name not in self._hosts:
             raise Forbidden(
                 f"Éclair is not known as {name!r}; open it by its own address, or add the name to allowed_hosts."
+            )
+
+    def _check_proxy(self, headers: Headers) -> None:
+        if self._key is None and any(name in FORWARDING or name.startswith("x-forwarded-") for name in headers):
+            raise Forbidden(
+                "This request came through a proxy, which lets others in; set ECLAIR_API_KEY and restart Éclair."
             )
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:

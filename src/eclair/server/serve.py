@@ -18,8 +18,8 @@ import uvicorn
 
 from eclair.errors import SettingsError
 from eclair.llm.local.local_engine import LocalEngine
+from eclair.network.exposure import find_exposure
 from eclair.settings import Settings
-from eclair.util.loopback import is_loopback
 from eclair.util.port import listen
 
 if TYPE_CHECKING:
@@ -34,11 +34,8 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
 
     Raises PortInUse, SettingsError if no key protects an open address, and what `open_app` raises.
     """
-    if not is_loopback(settings.host) and settings.api_key is None:
-        raise SettingsError(
-            f"{settings.host} can be reached from other machines, so a key is needed; "
-            "set ECLAIR_API_KEY, or keep to 127.0.0.1."
-        )
+    if (exposure := find_exposure(settings)) is not None:
+        raise SettingsError(exposure)
     with listen(settings.host, settings.port) as listener:
         local = LocalEngine.start(settings) if settings.embedded else None
         try:
