@@ -16,13 +16,15 @@ from types import ModuleType
 from eclair.cli._arguments import parse
 from eclair.cli._terminal import Terminal, discard_stdout
 from eclair.errors import EclairError
+from eclair.util.private_files import restrict_umask
 
 __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv`; return its exit code, as explained by `eclair --help`."""
-    terminal = Terminal.from_process(os.environ)
+    umask = restrict_umask()
+    terminal = Terminal.from_process(os.environ, umask)
     try:
         arguments = parse(sys.argv[1:] if argv is None else argv)
         code: int = _import_command(arguments.module).run(arguments, terminal)

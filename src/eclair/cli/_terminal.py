@@ -22,9 +22,13 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Terminal:
-    """Standard output and error, coordinated so that neither writes into the other's line."""
+    """Standard output and error, coordinated so that neither writes into the other's line.
 
-    def __init__(self, out: TextIO, err: TextIO, *, plain: bool, colors: bool) -> None:
+    `umask` is the person's, for files that a command writes for them; Éclair's own are private.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO, *, plain: bool, colors: bool, umask: int = 0o077) -> None:
+        self.umask = umask
         self._out = out
         self._err = err
         self._out_is_tty = out.isatty()
@@ -34,7 +38,7 @@ class Terminal:
         self._in_line = False
 
     @classmethod
-    def from_process(cls, environ: Mapping[str, str]) -> Terminal:
+    def from_process(cls, environ: Mapping[str, str], umask: int) -> Terminal:
         """Build the terminal of this process, even if some of its streams are closed."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
@@ -45,6 +49,7 @@ class Terminal:
             sys.stderr or io.StringIO(),
             plain=dumb,
             colors=not dumb and not environ.get("NO_COLOR"),
+            umask=umask,
         )
 
     @property

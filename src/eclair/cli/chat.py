@@ -227,7 +227,8 @@ class Chat:
             raise InvalidInput("The last answer has no image.")
         for id in image_ids:
             picture = await self._app.gallery.get_image(LOCAL_PRINCIPAL, id)
-            self._terminal.line(str(await write_image(self._app.gallery, picture, folder / image_file_name(picture))))
+            path = folder / image_file_name(picture)
+            self._terminal.line(str(await write_image(self._app.gallery, picture, path, self._terminal.umask)))
 
     async def _start_new(self) -> None:
         self._conversation = None

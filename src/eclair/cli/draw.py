@@ -67,7 +67,7 @@ async def _draw(settings: Settings, request: ImageRequest, arguments: argparse.N
                         terminal.status(_progress(update, request.count))
                     case ImageFinished(index=index, picture=image):
                         path = _output_path(arguments.output, image, index, request.count)
-                        terminal.line(str(await write_image(app.gallery, image, path)))
+                        terminal.line(str(await write_image(app.gallery, image, path, terminal.umask)))
                         _report(image, terminal)
     return 0
 
@@ -80,11 +80,18 @@ def _report(image: GeneratedImage, terminal: Terminal) -> None:
     terminal.note(f"{image.width} × {image.height} · {image.model}{seed}{seconds}")
 
 
-async def write_image(gallery: Gallery, picture: GeneratedImage, path: Path) -> Path:
-    """Write an image to a file and return its path. Raises UserError where that fails."""
+async def write_image(gallery: Gallery, picture: GeneratedImage, path: Path, umask: int) -> Path:
+    """Write an image to a file with the person's `umask`, and return its path. Raises UserError where that fails."""
     data = await gallery.read_bytes(picture)
+
+    def write() -> None:
+        is_new = not path.exists()
+        path.write_bytes(data)
+        if is_new:
+            path.chmod(0o666 & ~umask)
+
     try:
-        await asyncio.to_thread(path.write_bytes, data)
+        await asyncio.to_thread(write)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}; it is in the gallery as {picture.id}.") from error
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
@@ -9,11 +10,31 @@ from eclair.schema.ids import Clock
 from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import open as sqlite
+from eclair.storage.sqlite.database import translated
+from eclair.util.private_files import make_private
+
+log = logging.getLogger(__name__)
 
 
 def open_storage(folder: Path, clock: Clock = time.time) -> Storage:
-    """Open the storage in `folder`, creating and migrating it as needed. Blocks. Raises StoreError."""
+    """Open the storage in `folder`, creating and migrating it as needed, closed to other accounts.
+
+    Blocks. Raises StoreError.
+    """
+    with translated(folder):
+        _close_to_others(folder)
     return sqlite.open_sqlite(folder, clock)
+
+
+def _close_to_others(folder: Path) -> None:
+    """Create the folder, or close it to other accounts. Raises OSError."""
+    try:
+        if make_private(folder):
+            log.warning("%s was open to other accounts of this machine; it is closed to them now.", folder)
+    except PermissionError:
+        if not folder.is_dir():
+            raise
+        log.warning("%s is open to other accounts and belongs to one of them; have it closed.", folder)
 
 
 def read_added_servers(folder: Path) -> list[StoredServer]:
