@@ -7,6 +7,7 @@ config` and docs/configuration.md are generated from `describe`.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -23,6 +24,7 @@ from eclair.errors import SettingsError
 SettingOrigin = Literal["default", "file", "environment", "command line"]
 
 PREFIX = "ECLAIR_"
+_LOGIN = re.compile(r"//[^/@\s]*+@")
 FILE_VARIABLE = "ECLAIR_CONFIG"
 CATALOG = "models.toml"
 
@@ -268,8 +270,13 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None)
     return LoadedSettings(Settings(**values), origins, file)
 
 
+def hide_login(text: str) -> str:
+    """Return a URL, or a text with URLs, without the user names and passwords in them."""
+    return _LOGIN.sub("//", text)
+
+
 def describe(loaded: LoadedSettings) -> list[SettingDescription]:
-    """Describe every setting in the order of the class. Keys are never shown."""
+    """Describe every setting in the order of the class. Keys and logins are never shown."""
     blank = Settings()
     rows: list[SettingDescription] = []
     for spec in fields(Settings):
@@ -279,7 +286,7 @@ def describe(loaded: LoadedSettings) -> list[SettingDescription]:
         if spec.name == "search_keys":
             value = dict.fromkeys(loaded.settings.search_keys, "(set)")
         if spec.name == "engines":
-            value = {name: engine.url for name, engine in loaded.settings.engines.items()}
+            value = {name: hide_login(engine.url) for name, engine in loaded.settings.engines.items()}
         rows.append(
             SettingDescription(
                 name=spec.name,

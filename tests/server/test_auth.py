@@ -7,7 +7,7 @@ import pytest
 
 from eclair.errors import PortInUse, SettingsError
 from eclair.server.serve import serve
-from eclair.settings import Settings
+from eclair.settings import EngineSettings, Settings
 from eclair.util.loopback import is_loopback
 from tests.support import Server, serving
 
@@ -76,6 +76,7 @@ async def test_its_own_page_may_use_it(server: Server) -> None:
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"},
     ],
 )
 async def test_no_other_page_may_use_it(fresh: Server, headers: dict[str, str]) -> None:
@@ -110,8 +111,37 @@ async def test_with_the_key_everything_is(keyed: Server) -> None:
         assert [(await keyed.get(path, {"Authorization": given})).status for path in PATHS] == [200, 200, 200, 404]
 
 
-async def test_health_needs_no_key(keyed: Server) -> None:
-    assert (await keyed.get("/api/health")).status == 200
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("path", ["/api/health", "/api/models", "/api/export", "/api/web/search?q=x", "/v1/models"])
+async def test_a_foreign_page_opens_no_interface(server: Server, path: str, site: str) -> None:
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+    assert (await server.get(path, headers)).status == 403
+
+
+async def test_health_without_the_key_says_the_status_alone(keyed: Server) -> None:
+    reply = await keyed.get("/api/health")
+    assert (reply.status, reply.body) == (200, {"status": "ready"})
+    known = (await keyed.get("/api/health", {"Authorization": "Bearer s3crêt"})).body
+    assert known["status"] == "ready"
+    assert known["engines"]["scripted"]["state"] == "ready"
+
+
+async def test_health_without_the_key_calls_no_server(settings: Settings, tmp_path: Path) -> None:
+    server_url = "http://name:passw0rd@127.0.0.1:9/v1"  # nobody listens there
+    remote = {"remote": EngineSettings(url=server_url)}
+    async with serving(replace(settings, api_key="s3crêt", engines=remote, scripted=False)) as server:
+        headers = {"Authorization": "Bearer s3crêt"}
+        shown = await server.get("/api/health", headers)
+        assert (shown.status, shown.body["engines"]["remote"]["state"]) == (503, "down")
+        assert b"passw0rd" not in shown.raw
+        before = await count_calls(server)
+        assert (await server.get("/api/health")).body == {"status": "down"}
+        assert await count_calls(server) == before
+
+
+async def count_calls(server: Server) -> int:
+    """The number of rows of outgoing calls."""
+    return len((await server.get("/api/egress", {"Authorization": "Bearer s3crêt"})).body["calls"])
 
 
 @pytest.mark.parametrize(

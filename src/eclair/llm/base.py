@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -157,12 +157,20 @@ class Embeddings:
     tokens: int
 
 
+EngineState = Literal["ready", "loading", "down"]
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """The health of an engine; `detail` is a sentence for people."""
 
-    state: Literal["ready", "loading", "down"]
+    state: EngineState
     detail: str
+
+
+def best_state(states: Collection[EngineState]) -> EngineState:
+    """Return the state of several engines together: that of the best one."""
+    return "ready" if "ready" in states else "loading" if "loading" in states else "down"
 
 
 def estimate_tokens(text: str) -> int:

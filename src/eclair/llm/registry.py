@@ -7,14 +7,15 @@ import difflib
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from eclair.errors import EclairError, EngineUnavailable, NotFound, StoreError
-from eclair.llm.base import Engine, Health
+from eclair.llm.base import Engine, EngineState, Health, best_state
 from eclair.llm.servers.bfl import is_image_only
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.schema.models import Model
-from eclair.settings import Settings
+from eclair.settings import Settings, hide_login
 
 if TYPE_CHECKING:
     from eclair.llm.local.local_engine import LocalEngine
@@ -57,6 +58,7 @@ class Registry:
         self._models: dict[str, list[Model]] = {}
         self._faults: dict[str, EclairError] = {}
         self._listed_at = -MODEL_LIST_TTL_S
+        self._last_states: dict[str, EngineState] = {}
         self._list_lock = asyncio.Lock()
         self._refreshes_asked = self._refreshes_done = 0
 
@@ -110,11 +112,26 @@ class Registry:
             self._raise_not_found(wanted, list(models))
         return self.engines[model.engine], model
 
+    async def status(self) -> EngineState:
+        """Return the best state of an engine without calling a server: those are as they were when last asked."""
+        from eclair.llm.openai.engine import OpenAIEngine
+
+        states: set[EngineState] = set()
+        for name, engine in self.engines.items():
+            if isinstance(engine, OpenAIEngine):
+                states.add(self._last_states.get(name, "ready" if self.fault(name) is None else "down"))
+            else:
+                states.add((await engine.health()).state)
+        return best_state(states)
+
     async def health(self) -> dict[str, Health]:
+        """Ask every engine for its state; no detail shows a login."""
         names = list(self.engines)
         found = await asyncio.gather(*(self.engines[name].health() for name in names))
         unusable = {name: Health("down", fault.message) for name, fault in self._faults.items() if name not in names}
-        return dict(zip(names, found, strict=True)) | unusable
+        states = dict(zip(names, found, strict=True)) | unusable
+        self._last_states = {name: state.state for name, state in states.items()}
+        return {name: replace(state, detail=hide_login(state.detail)) for name, state in states.items()}
 
     def fault(self, engine: str) -> EclairError | None:
         """Return why the engine couldn't list its models when last asked; None if it could."""

@@ -40,12 +40,19 @@ FORWARDING = frozenset({"forwarded", "via", "x-real-ip"})
 Respond = Callable[[Scope, EclairError], ASGIApp]
 
 _PRINCIPAL = "principal"
+_IS_PUBLIC = "is_public"
 
 
 def principal_of(scope: Scope) -> Principal:
     """Return the caller of a request that passed `AuthMiddleware`."""
     principal: Principal = scope["state"][_PRINCIPAL]
     return principal
+
+
+def is_public(scope: Scope) -> bool:
+    """Tell whether a request came without the key that is set, to one of the public paths."""
+    public: bool = scope["state"][_IS_PUBLIC]
+    return public
 
 
 class AuthMiddleware:
@@ -72,12 +79,12 @@ class AuthMiddleware:
             self._check_host(headers)
             self._check_proxy(headers)
             self._check_origin(scope, headers)
-            self._check_key(scope, headers)
+            has_key = self._check_key(scope, headers)
             max_bytes, too_large = self._size_limit(scope)
             if int(headers.get("content-length") or 0) > max_bytes:
                 raise too_large
             principal = self._authenticate()
-            scope.setdefault("state", {})[_PRINCIPAL] = principal
+            scope.setdefault("state", {}).update({_PRINCIPAL: principal, _IS_PUBLIC: not has_key})
             PRINCIPAL.set(principal)
             await self._app(scope, _limit_body(receive, max_bytes, too_large), send)
         except EclairError as error:
@@ -115,18 +122,23 @@ class AuthMiddleware:
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != headers.get("host"):
             raise Forbidden(f"A page from {origin} may not use Éclair; open Éclair's own page.")
-        is_navigation = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
-        if headers.get("sec-fetch-site") == "cross-site" and not is_navigation:
+        is_page = scope["method"] == "GET" and not scope["path"].startswith(("/api/", "/v1/"))
+        opens_page = is_page and headers.get("sec-fetch-mode") == "navigate"
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not opens_page:
             raise Forbidden("A page from elsewhere may not use Éclair; open Éclair's own page.")
 
-    def _check_key(self, scope: Scope, headers: Headers) -> None:
+    def _check_key(self, scope: Scope, headers: Headers) -> bool:
+        """Return whether the request has the key, or needs none as none is set. Raises Unauthorized."""
         path: str = scope["path"]
-        if self._key is None or not path.startswith(("/api/", "/v1/")) or PUBLIC_PATHS.match(path):
-            return
+        if self._key is None:
+            return True
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         keys = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))  # Anthropic's clients
-        if not any(hmac.compare_digest(key.encode("latin-1"), self._key.encode()) for key in keys):
+        if any(hmac.compare_digest(key.encode("latin-1"), self._key.encode()) for key in keys):
+            return True
+        if path.startswith(("/api/", "/v1/")) and not PUBLIC_PATHS.match(path):
             raise Unauthorized("This Éclair needs its key: send `Authorization: Bearer KEY`, or `x-api-key: KEY`.")
+        return False
 
 
 def _host_name(host: str) -> str:

@@ -1123,7 +1123,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["HealthReport"];
+                        readonly "application/json": components["schemas"]["HealthReport"] | components["schemas"]["PublicHealth"];
                     };
                 };
             };
@@ -3990,6 +3990,11 @@ export interface components {
             readonly credentials: components["schemas"]["ContentCredentials"];
             readonly metadata: components["schemas"]["IptcMetadata"];
             readonly watermark: components["schemas"]["WatermarkFinding"];
+        };
+        /** @description The state as strangers may know it, when a key is set and they haven't sent it. */
+        readonly PublicHealth: {
+            /** @enum {string} */
+            readonly status: "ready" | "loading" | "down";
         };
         readonly PullFault: {
             readonly code: string;
