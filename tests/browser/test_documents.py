@@ -262,7 +262,7 @@ def test_who_has_the_link_sees_the_quotes_and_no_file(opening: Opening, reading:
     reader.goto(dialog.get_by_role("textbox", name="Link").input_value())
     shared = reader.get_by_role("article", name="Éclair")
     shared.locator("sup button").first.click()
-    quoted = shared.locator("li div.one").filter(has_text="It is 330 metres high and weighs 7,300 tonnes.").first
+    quoted = shared.locator("li div.source").filter(has_text="It is 330 metres high and weighs 7,300 tonnes.").first
     expect(quoted).to_be_focused()
     expect(reader.get_by_role("complementary")).to_have_count(0)
     expect(reader.get_by_role("article", name="You")).to_contain_text("report.pdf")

@@ -95,9 +95,9 @@ async def test_pictures_are_changed_and_what_a_mask_covers_stays(flux: Diffusers
 async def test_what_cannot_be_drawn_is_said_and_the_next_is_drawn(flux: DiffusersBackend) -> None:
     broken = await refused(flux, replace(JOB, sources=(b"no picture",)))
     assert isinstance(broken, InvalidInput)
-    assert broken.message == "FLUX.1 [schnell] cannot draw that: a picture cannot be read."
+    assert broken.message == "FLUX.1 [schnell] can't do that: an image cannot be read."
     closed = await refused(flux, replace(JOB, sources=(png(),), mask=png()))
-    assert "no transparent place" in closed.message
+    assert "is transparent nowhere" in closed.message
     two = await refused(flux, replace(JOB, sources=(png(), png())))
     assert "it takes 1 at a time, and there are 2 pictures" in two.message
     assert (await refused(flux, replace(JOB, width=90))).param == "width"
@@ -152,7 +152,7 @@ async def test_memory_that_runs_out_is_said_a_smaller_picture_is_drawn_and_the_m
     generator = DiffusersBackend(replace(drawing, picture_memory=taken // 1_000_000 + 60, picture_minutes=0.01))
     error = await refused(generator, replace(JOB, width=1024, height=1024, sources=(striped(),)))
     assert error.message == (
-        "FLUX.1 [schnell] ran out of memory: 1024 × 1024 took more memory than there is; choose a smaller size."
+        "FLUX.1 [schnell] ran out of memory: 1024 × 1024 needs more memory than there is; choose a smaller size."
     )
     assert len((await drawn(generator))[0]) == 3
     async with asyncio.timeout(30):  # nobody draws with it any more
@@ -234,8 +234,8 @@ async def test_what_is_missing_is_named_with_the_command_that_brings_it(settings
     bare = DiffusersBackend(settings)
     absent = await model(bare)
     assert absent.state == "absent"
-    assert "`eclair pull flux-1-schnell` brings them (about 34 GB)" in (absent.why or "")
-    assert "It needs PyTorch and diffusers, not installed yet: `make diffusers`" in (absent.why or "")
+    assert "`eclair pull flux-1-schnell` fetches them (about 34 GB)" in (absent.why or "")
+    assert "which isn't installed: `make diffusers`" in (absent.why or "")
     without = DiffusersBackend(replace(drawing, diffusers_python=Path(sys.executable)))
     assert "lacks torch, diffusers, transformers, accelerate" in ((await model(without)).why or "")
     assert isinstance(await refused(without, JOB), EngineMissing)
@@ -256,7 +256,7 @@ async def test_the_process_has_no_network(python: Path) -> None:
         "import socket",
         "socket.create_connection(('127.0.0.1', 9))",
     )
-    assert "PermissionError: pictures are drawn without a network" in done.stderr
+    assert "PermissionError: images are generated without a network" in done.stderr
 
 
 async def test_a_preview_shows_what_the_numbers_stand_for(python: Path) -> None:
@@ -266,15 +266,15 @@ async def test_a_preview_shows_what_the_numbers_stand_for(python: Path) -> None:
         "import io, torch",
         "from types import SimpleNamespace as Any",
         "from PIL import Image",
-        "from eclair.images.backends.diffusers.previews import Previews, normalised, packed",
+        "from eclair.images.backends.diffusers.previews import LatentPreviewer, normalize, pack",
         "small = lambda image: torch.nn.functional.avg_pool2d(image, 8)",
         "said = lambda image: torch.cat([small(image), small(image).mean(1, keepdim=True)], 1)",
         "encode = lambda image: Any(latent_dist=Any(mode=lambda: said(image)))",
         "vae = Any(encode=encode, dtype=torch.float32, config=Any(shift_factor=0.1, scaling_factor=0.4))",
-        "previews = Previews(torch, Any(vae=vae, vae_scale_factor=8, _execution_device='cpu'))",
+        "previews = LatentPreviewer(torch, Any(vae=vae, vae_scale_factor=8, _execution_device='cpu'))",
         "image = torch.linspace(-1, 1, 3 * 64 * 128).reshape(3, 64, 128)[None].flip(3)",
-        "tokens = packed(normalised(torch, vae, said(image)))",
-        "shown = Image.open(io.BytesIO(previews.picture(tokens, 128, 64)))",
+        "tokens = pack(normalize(torch, vae, said(image)))",
+        "shown = Image.open(io.BytesIO(previews.preview(tokens, 128, 64)))",
         "wanted = ((small(image)[0].permute(1, 2, 0) + 1) * 127.5)",
         "print(shown.size, float((torch.tensor(list(shown.tobytes())).reshape(8, 16, 3) - wanted).abs().max()) < 30)",
     )

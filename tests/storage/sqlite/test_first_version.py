@@ -174,7 +174,17 @@ async def test_api_replies_are_unchanged(server: Server, first: FirstVersion, ar
         if area == "egress":  # opening the data calls the added servers anew
             known = {call["id"] for call in then[path]["calls"]}
             now[path]["calls"] = [call for call in now[path]["calls"] if call["id"] in known]
+        if path == "/api/usage?by=day":  # the answer that was interrupted counts for the day on which it is found
+            now[path]["groups"] = [merge_days(now[path]["groups"])]
     assert [*differences(then, now, area)] == []
+
+
+def merge_days(days: list[JSON]) -> JSON:
+    """Add up days of usage under the name of the first; only it has costs."""
+    first = min(days, key=lambda day: day["name"])
+    assert all(day is first or day["costs"] == [] for day in days)
+    counted = {name for name, value in first.items() if isinstance(value, int | float)}
+    return {**first, **{name: sum(day[name] for day in days) for name in counted}}
 
 
 async def test_every_recorded_area_is_compared(first: FirstVersion) -> None:
