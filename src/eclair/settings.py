@@ -17,7 +17,6 @@ from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
 import platformdirs
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from eclair.errors import SettingsError
 
@@ -345,11 +344,12 @@ def _describe(error: ValidationError, name: str, where: str) -> str:
         near = _nearest(last, [spec.name for spec in fields(Price if "prices" in path else EngineSettings)])
         return f"Unknown setting {'.'.join([*path, last])} in {where}; did you mean {near}?"
     subject = f"The{where[3:]}" if where.startswith("the ") else where
-    return f"{subject} sets {_fault(name, first)}."
+    return f"{subject} sets {_fault(name, error)}."
 
 
-def _fault(name: str, first: ErrorDetails) -> str:
+def _fault(name: str, error: ValidationError) -> str:
     """Describe an invalid value: what is set to it, and what it should be."""
+    first = error.errors()[0]
     *path, last = [name, *map(str, first["loc"])]
     place = ".".join([*path, last])
     match first["type"]:

@@ -114,7 +114,7 @@ class Registry:
 
     async def status(self) -> EngineState:
         """Return the best state of an engine without calling a server: those are as they were when last asked."""
-        from eclair.llm.openai.engine import OpenAIEngine
+        from eclair.llm.openai.openai_engine import OpenAIEngine
 
         states: set[EngineState] = set()
         for name, engine in self.engines.items():

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel
-from pydantic_core import to_json
+from pydantic import BaseModel, TypeAdapter
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -24,6 +23,9 @@ HEADERS = {
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
 }
+
+
+_FRAME = TypeAdapter[Any](Any)
 
 
 class StreamFault(BaseModel):
@@ -47,7 +49,7 @@ class StreamError(BaseModel):
 def encode_frame(data: object, event: str | None = None) -> bytes:
     """Encode a model or dataclass as a server-sent event, with a name if it has one."""
     name = b"" if event is None else b"event: %b\n" % event.encode()
-    return b"%bdata: %b\n\n" % (name, to_json(data))
+    return b"%bdata: %b\n\n" % (name, _FRAME.dump_json(data, by_alias=True))
 
 
 class EventStream(Response):
