@@ -74,7 +74,7 @@ def test_auto_looks_by_itself_says_why_and_can_be_undone(desk: Page, beyond: Out
 def test_off_says_so_where_the_web_is_needed_and_offers_it(desk: Page, plain: Question) -> None:
     send(desk, "What is the latest news from Harrowmere?")
     finished(desk)
-    expect(answer(desk).get_by_text("The web is off")).to_be_visible()
+    expect(answer(desk).get_by_text("Web search is off")).to_be_visible()
     press(desk, "Answer with the web")
     expect(answer(desk).get_by_text("pages read")).to_be_visible()
     finished(desk)

@@ -99,7 +99,7 @@ async def test_what_cannot_be_drawn_is_said_and_the_next_is_drawn(flux: Diffuser
     closed = await refused(flux, replace(JOB, sources=(png(),), mask=png()))
     assert "is transparent nowhere" in closed.message
     two = await refused(flux, replace(JOB, sources=(png(), png())))
-    assert "it takes 1 at a time, and there are 2 pictures" in two.message
+    assert "it takes 1 at a time, and there are 2 images" in two.message
     assert (await refused(flux, replace(JOB, width=90))).param == "width"
     assert (await refused(flux, replace(JOB, mask=left_open()))).param == "mask"
     assert len((await drawn(flux))[0]) == 3

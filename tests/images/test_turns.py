@@ -289,10 +289,10 @@ async def test_a_shared_page_shows_its_pictures_and_no_others(server: Server) ->
     assert (shared.status, shared.raw) == (200, await content(server, id))
     assert (await server.get(f"/api/shared/{share}/pictures/{other['id']}")).status == 404
     exported = (await server.get(f"/api/conversations/{conversation}/export?format=html")).raw.decode()
-    assert "Image made with AI (scripted-picture): a dog" in exported
+    assert "Picture made with AI (scripted-picture): a dog" in exported
     assert base64.b64encode(shared.raw).decode() in exported
     plain = (await server.get(f"/api/conversations/{conversation}/export")).raw.decode()
-    assert "*Image made with AI (scripted-picture): a dog*" in plain
+    assert "*Picture made with AI (scripted-picture): a dog*" in plain
     whole = zipfile.ZipFile(io.BytesIO((await server.get("/api/export")).raw))
     assert whole.read(f"pictures/{id}.png") == shared.raw
     assert whole.read(f"pictures/{other['id']}.png") == await content(server, other["id"])

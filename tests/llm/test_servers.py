@@ -146,7 +146,7 @@ def test_what_is_locked_opens_in_its_place_alone(tmp_path: Path) -> None:
     assert vault.decrypt(locked, "rack https://a") == "sk-sécret"
     assert stat.S_IMODE((tmp_path / "data" / KEY_FILE).stat().st_mode) == 0o600
     for wrong, place_ in ((locked, "rack https://b"), (locked[:-1], "rack https://a"), (b"", "rack https://a")):
-        with pytest.raises(SettingsError, match="restore that file"):
+        with pytest.raises(SettingsError, match="put that file back"):
             vault.decrypt(wrong, place_)
 
 
@@ -156,7 +156,7 @@ def test_a_secret_that_is_lost_wrong_or_short_is_one_sentence(tmp_path: Path) ->
     kept = ours.read_bytes()
     ours.unlink()
     vault = Vault.configured(Settings(data_dir=tmp_path / "data"))
-    with pytest.raises(SettingsError, match="is missing; restore it"):
+    with pytest.raises(SettingsError, match="is missing; put it back"):
         vault.decrypt(locked, "here")
     assert not ours.exists()
     vault.encrypt("other", "there")

@@ -34,7 +34,7 @@ def test_chatgpt(tmp_path: Path) -> None:
     assert code.conversation.archived
     assert not bread.conversation.archived
     for thing in (
-        "pictures",
+        "images",
         "attached files",
         "custom instructions",
         "tool calls",
@@ -83,7 +83,7 @@ def test_openwebui(tmp_path: Path) -> None:
     assert tides.conversation.tags == ("sea", "physics")
     assert tides.conversation.created == 1_735_689_600_000
     assert set(preview.problems) == {
-        f"Left out: {thing} (1 in 1 conversation)." for thing in ("system prompts", "pictures", "tool calls")
+        f"Left out: {thing} (1 in 1 conversation)." for thing in ("system prompts", "images", "tool calls")
     }
 
 
@@ -97,7 +97,7 @@ def test_librechat(tmp_path: Path) -> None:
     assert question.parent is None
     assert knots.conversation.leaf == second.id
     assert set(preview.problems) == {
-        f"Left out: {thing} (1 in 1 conversation)." for thing in ("tool calls", "pictures", "notes on errors")
+        f"Left out: {thing} (1 in 1 conversation)." for thing in ("tool calls", "images", "notes on errors")
     }
 
 

@@ -58,7 +58,8 @@ class Vault:
             )
         except (InvalidTag, ValueError):
             raise SettingsError(
-                f"The key was encrypted with another secret than {self.path} holds; restore that file."
+                f"The key was encrypted with another secret than {self.path} holds; put that file back, "
+                "or set the key again."
             ) from None
 
     def _secret(self) -> bytes:
@@ -66,7 +67,7 @@ class Vault:
         try:
             text = self.path.read_bytes().strip()
         except FileNotFoundError:
-            raise SettingsError(f"{self.path} is missing; restore it.") from None
+            raise SettingsError(f"{self.path} is missing; put it back, or set the key again.") from None
         except OSError as error:
             raise SettingsError(f"{self.path} cannot be read: {error.strerror}; check its permissions.") from None
         if len(text) < MIN_SECRET_CHARS:

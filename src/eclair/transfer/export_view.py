@@ -68,7 +68,7 @@ def speaker_label(message: Message) -> str:
 
 def image_caption(part: Part) -> str:
     """Describe an image in words: its prompt and the model that made it."""
-    return f"Image made with AI ({part.name}): {' '.join(part.text.split())}"
+    return f"Picture made with AI ({part.name}): {' '.join(part.text.split())}"
 
 
 def ending_note(message: Message) -> str | None:
