@@ -234,7 +234,7 @@ def preview_import(page: Page, export: Path) -> None:
     page.get_by_role("button", name="Import conversations").click()
     dialog = page.get_by_role("dialog", name="Import conversations")
     dialog.get_by_label("Choose a .json or .zip file, or drop it here").set_input_files(export)
-    expect(dialog).to_contain_text("An export of Claude.")
+    expect(dialog).to_contain_text("An export from Claude.")
 
 
 def screenshot(page: Page, name: str) -> None:
