@@ -66,7 +66,7 @@ types: $(VENV)/.dev
 page: $(VENV)/.app
 	@$(BUILD)/bin/python hatch_build.py check
 
-generate: $(VENV)/.app ## Write the generated files anew
+generate: $(VENV)/.app ## Write the generated files again
 	@$(VENV)/bin/python -m eclair.server.typescript >$(BUILD)/events.ts && cp $(BUILD)/events.ts ui/src/api/
 	@$(SCHEMA) >$(BUILD)/schema.ts && cp $(BUILD)/schema.ts ui/src/api/
 	@$(BUILD)/bin/python hatch_build.py keys >$(BUILD)/keys.ts && cp $(BUILD)/keys.ts ui/src/lib/i18n/

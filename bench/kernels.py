@@ -22,7 +22,7 @@ SPACE = 4 << 20
 """Bytes for the descriptions of tensors and of a graph."""
 
 STRIPS = {"Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q6_K"}
-"""Formats that an engine with kernels of our own lays out anew."""
+"""Formats that an engine with kernels of our own lays out again."""
 
 Handle = ctypes.c_void_p
 

@@ -3,7 +3,7 @@ and is it seen where there is none.
 
 XQuAD's paragraphs are chunks here, one document a language; each question has one right paragraph, the same in every
 language. The vectors are of the embedder on this machine, and all of it goes through the store as in the product.
-Latency is measured on made text: paragraphs of which every other word is drawn anew, with vectors near theirs.
+Latency is measured on made text: paragraphs of which every other word is drawn again, with vectors near theirs.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ Oklch = tuple[float, float, float]
 
 
 def pack(root: Path) -> int:
-    """Write the archive anew and return its size in bytes."""
+    """Write the archive again and return its size in bytes."""
     here = root / "drawings"
     fold = _fold_words(root)
     labels = {language: _labels(here, language) for language in LANGUAGES}

@@ -137,7 +137,7 @@ def test_failures_are_told_one_by_one_and_the_rest_is_there(run: Eclair, folder:
     assert (done.returncode, done.stdout) == (2, "handbook: 3 added.\n")
     assert sorted(done.stderr.splitlines()) == [
         f"{folder}/empty.txt is empty.",
-        "broken.pdf is damaged and cannot be read; save it anew from the program that made it.",
+        "broken.pdf is damaged and cannot be read; save it again from the program that made it.",
     ]
     assert "handbook  3" in run("libraries").stdout
     assert "1 unreadable" in run("libraries").stdout

@@ -227,8 +227,8 @@ async def test_editing_a_message_makes_a_branch(server: Server) -> None:
     assert messages[messages[second["parent"]]["id"]]["parent"] == first["id"]
     assert messages[edited["parent"]]["parent"] == first["id"]
     assert (await server.tree(id))["conversation"]["leaf"] == edited["id"]
-    anew = await server.say(id, "One, better\nscript: words=2", parent=None)
-    assert {message["id"]: message for message in await whole(server, id)}[anew["parent"]]["parent"] is None
+    again = await server.say(id, "One, better\nscript: words=2", parent=None)
+    assert {message["id"]: message for message in await whole(server, id)}[again["parent"]]["parent"] is None
     shown = await server.call("PATCH", f"/api/conversations/{id}", {"leaf": second["id"]})
     assert shown.body["leaf"] == second["id"]
     third = await server.say(id, "Three\nscript: words=2")

@@ -126,7 +126,7 @@ def test_a_file_that_breaks_off_gives_what_came_whole(tmp_path: Path, name: str)
     if first:
         preview, found = staged(tmp_path, data[: first + 20])
         assert len(found) == 1
-        assert "export.json breaks off in the middle; download the export anew." in preview.problems
+        assert "export.json breaks off in the middle; download the export again." in preview.problems
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_zip_is_looked_through(tmp_path: Path) -> None:
     assert len(found) == 2
     for problem in (
         "user.json holds no conversations and was left out.",
-        "broken.json breaks off in the middle; download the export anew.",
+        "broken.json breaks off in the middle; download the export again.",
         "Other files in it, such as 'file-1.png', left out: 1.",
         "Conversations that are in the file more than once, imported once: 2.",
     ):

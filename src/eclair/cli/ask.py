@@ -174,7 +174,7 @@ def _text(words: list[str], max_kb: int) -> str:
     try:
         written.encode()
     except UnicodeEncodeError:
-        raise InvalidInput("The question is not text in UTF-8; write it anew.") from None
+        raise InvalidInput("The question is not text in UTF-8; write it again.") from None
     piped = "" if sys.stdin is None or (sys.stdin.isatty() and words != ["-"]) else _piped(max_kb)  # pyright: ignore[reportUnnecessaryComparison]
     text = "\n\n".join(part for part in (written, piped) if part.strip())
     if not text:

@@ -169,15 +169,15 @@ def _failure(error: SandboxError, request: ParseRequest) -> UserError:
         case "timeout":
             return UnreadableFile(
                 f"{name} takes too long to read (more than {limits.seconds:.0f} s for a page, or "
-                f"{limits.total_seconds / 3600:.0f} h in all); save it anew from the program that made it, or send it "
+                f"{limits.total_seconds / 3600:.0f} h in all); save it again from the program that made it, or send it "
                 "in parts."
             )
         case "death":
             return UnreadableFile(
                 f"{name} cannot be read: it is damaged, or takes more than {limits.memory_mb:,} MB of memory; save it "
-                "anew from the program that made it, or send it in parts."
+                "again from the program that made it, or send it in parts."
             )
 
 
 def _damaged(name: str) -> UnreadableFile:
-    return UnreadableFile(f"{name} is damaged and cannot be read; save it anew from the program that made it.")
+    return UnreadableFile(f"{name} is damaged and cannot be read; save it again from the program that made it.")

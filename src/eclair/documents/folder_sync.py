@@ -172,7 +172,7 @@ async def sync(
                 return await _ingest_file(storage, ingestor, principal, library, seen, old, max_mb)
             except NotFound:
                 await storage.libraries.get_library(principal, library)
-                return SyncResult("refused", seen.name, why=f"{seen.path} was removed here while it was read anew.")
+                return SyncResult("refused", seen.name, why=f"{seen.path} was removed here while it was read again.")
             except UserError as error:
                 return SyncResult("refused", seen.name, why=error.message)
 

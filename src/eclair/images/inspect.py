@@ -14,7 +14,7 @@ _DAMAGED = "is damaged, or takes too much to read; make it smaller"
 _FAULTS: dict[SandboxFault, str] = {
     "timeout": "takes too long to read; make it smaller",
     "memory": "takes too much memory; make it smaller",
-    "crash": "is damaged and cannot be read; save it anew from the program that made it",
+    "crash": "is damaged and cannot be read; save it again from the program that made it",
     "death": _DAMAGED,
 }
 

@@ -23,7 +23,7 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_PIXELS = 50_000_000
 THUMBNAIL_SIDE_PX = 320
 
-_DAMAGED = "is damaged and cannot be read; save it anew from the program that made it"
+_DAMAGED = "is damaged and cannot be read; save it again from the program that made it"
 
 
 def main() -> None:

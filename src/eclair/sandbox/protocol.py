@@ -60,7 +60,7 @@ class RequestFailed:
 class ProcessLimits:
     """Limits of a process. Memory is address space; `file_bytes` bounds files that it writes.
 
-    With `renewed`, CPU seconds count anew after each result.
+    With `renewed`, CPU seconds count again after each result.
     """
 
     memory_bytes: int

@@ -331,7 +331,7 @@ class Hit:
 class Change:
     """A change of a conversation: it was changed or removed, or an answer in it began or ended.
 
-    Without `conversation`, any may have changed: read everything anew. Changes of models, files and feeds belong to no
+    Without `conversation`, any may have changed: read everything again. Changes of models, files and feeds belong to no
     conversation.
     """
 

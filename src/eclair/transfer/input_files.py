@@ -88,7 +88,7 @@ def open_json_files(file: BinaryIO, name: str, folder: Path, others: Callable[[s
 
 
 def _damaged(name: str) -> InvalidInput:
-    return InvalidInput(f"{name} is a damaged zip file; download the export anew.")
+    return InvalidInput(f"{name} is a damaged zip file; download the export again.")
 
 
 def split_values(file: BinaryIO, name: str) -> Iterator[bytes | TooLarge]:
@@ -99,7 +99,7 @@ def split_values(file: BinaryIO, name: str) -> Iterator[bytes | TooLarge]:
     """
     file.flush()
     if file.seek(0, 2) == 0:
-        raise InvalidInput(f"{name} is empty; download the export anew.")
+        raise InvalidInput(f"{name} is empty; download the export again.")
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         begin = 3 if data[:3] == b"\xef\xbb\xbf" else 0
         begin = _past(_SPACE, data, begin)
@@ -115,7 +115,7 @@ def _array(data: Data, at: int, name: str) -> Iterator[bytes | TooLarge]:
     while True:
         mark = _MARK.search(data, at)
         if mark is None:
-            raise InvalidInput(f"{name} breaks off in the middle; download the export anew.")
+            raise InvalidInput(f"{name} breaks off in the middle; download the export again.")
         if stray := data[at : mark.start()].strip(_COMMAS):
             yield stray[:READ_CHUNK_BYTES]
         if mark.group() == b"]":
@@ -151,7 +151,7 @@ def _end(data: Data, at: int, name: str) -> int:
                 depth -= 1
         if depth <= 0:
             return at
-    raise InvalidInput(f"{name} breaks off in the middle; download the export anew.")
+    raise InvalidInput(f"{name} breaks off in the middle; download the export again.")
 
 
 def _end_of_string(data: Data, at: int) -> int:

@@ -1,4 +1,4 @@
-"""What is read out of prompts: things, counts, colors, places, and what is not known."""
+"""Reading prompts: things, counts, colors and places, and naming what is unknown."""
 
 from __future__ import annotations
 

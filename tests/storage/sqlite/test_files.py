@@ -78,7 +78,7 @@ async def test_a_deletion_that_was_cut_short_is_finished(storage: Storage, datab
     files = SQLiteFileStore(database, documents)
     assert await files._delete(Principal("me"), "file_a") == SHA  # pyright: ignore[reportPrivateUsage]
     assert not await documents._erase_some(1, 100)  # pyright: ignore[reportPrivateUsage]
-    assert (await storage.files.add_file(ME, file("file_b"), 1)).pages_read == 0  # it begins anew meanwhile
+    assert (await storage.files.add_file(ME, file("file_b"), 1)).pages_read == 0  # it begins again meanwhile
     await storage.documents.erase_orphans()
     for table in ("piece", "page"):
         assert await database.read(lambda db, table=table: list(db.execute(f"SELECT count(*) FROM {table}"))) == [(0,)]

@@ -171,7 +171,7 @@ async def test_api_replies_are_unchanged(server: Server, first: FirstVersion, ar
     assert then
     now = {path: (await get(server, path)).body for path in then}
     for path in then:
-        if area == "egress":  # opening the data calls the added servers anew
+        if area == "egress":  # opening the data calls the added servers again
             known = {call["id"] for call in then[path]["calls"]}
             now[path]["calls"] = [call for call in now[path]["calls"] if call["id"] in known]
         if path == "/api/usage?by=day":  # the answer that was interrupted counts for the day on which it is found

@@ -36,7 +36,7 @@ const MAX_RETRY_DELAY_MS = 4000;
  * The run's events from number `after + 1` to its last. Ends with the last event or when `signal` aborts.
  *
  * A server that dies takes the newest events with it, and the log's new end then bears numbers that were seen on
- * others: after a resumption that finds the run interrupted, or the log at its end, the log is read anew.
+ * others: after a resumption that finds the run interrupted, or the log at its end, the log is read again.
  */
 export async function* followRun(connection: RunConnection, signal: AbortSignal, after = 0): AsyncGenerator<Batch> {
   const sleep = connection.sleep ?? waitOrOnline;

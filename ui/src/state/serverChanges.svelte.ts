@@ -18,7 +18,7 @@ export class ServerChanges {
     this.#onChange = onChange;
   }
 
-  /** Connect anew, or disconnect where the page is hidden. */
+  /** Connect again, or disconnect where the page is hidden. */
   restart(): void {
     this.#listening?.abort();
     this.#listening = null;

@@ -114,7 +114,7 @@ def _open_svg(source: SourceFile) -> Image.Image:
         return svg.render_svg(source.path.read_bytes())
     except svg.UnreadableSvg as error:
         raise Rejected(
-            f"{source.name} cannot be drawn; save it anew from the program that made it, or send it as PNG."
+            f"{source.name} cannot be drawn; save it again from the program that made it, or send it as PNG."
         ) from error
 
 

@@ -22,7 +22,7 @@ _SPACES = re.compile(r"[^\S\n]+")
 
 
 def damaged_file(name: str) -> Rejected:
-    return Rejected(f"{name} is damaged and cannot be read; save it anew from the program that made it.")
+    return Rejected(f"{name} is damaged and cannot be read; save it again from the program that made it.")
 
 
 def locked_file(name: str) -> Rejected:

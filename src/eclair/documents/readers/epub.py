@@ -34,7 +34,7 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
         missing = [name for name in chapters if name not in names]
         yield from paginate(_parts(archive, [name for name in chapters if name in names], source))
         if missing:
-            yield UnreadPart(f"{source.name} lacks {len(missing)} of its chapters; save it anew or send another copy.")
+            yield UnreadPart(f"{source.name} lacks {len(missing)} of its chapters; save it again or send another copy.")
 
 
 def _chapters(archive: ZipFile, source: SourceFile) -> list[str]:

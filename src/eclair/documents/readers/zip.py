@@ -61,7 +61,7 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: SourceFile,
     try:
         extract(archive, info, source, target)
     except ZIP_ERRORS:
-        return f"{name} is damaged and was not read; pack it anew."
+        return f"{name} is damaged and was not read; pack it again."
     return None
 
 

@@ -126,7 +126,7 @@ def _parameters(xllamacpp: Any, options: LlamaServerOptions) -> Any:
     wanted.kv_unified_per_slot = options.context
     wanted.cache_ram_mib = options.cache_mib
     # The share of a prompt that the slot used last must have read to go on with it. At the default of 0.1 a new
-    # question takes over any chat's slot, since all share the system message, and that chat's next turn is read anew
+    # question takes over any chat's slot, since all share the system message, and that chat's next turn is read again
     # (272 tokens: 1.1 s instead of 0.1 s); at 0.5 a turn that brings more passages than were read before loses all.
     wanted.slot_prompt_similarity = 0.25
     if options.projector:
