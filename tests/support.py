@@ -36,6 +36,8 @@ from eclair.schema.events import (
 from eclair.schema.messages import Conversation, Message, Part
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.app import create_app
+from eclair.server.http_server import server_config
+from eclair.server.owner_session import OwnerSession
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
@@ -173,16 +175,15 @@ class _Uvicorn(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings, around: Environment = REAL_ENVIRONMENT) -> AsyncGenerator[Server]:
+async def serving(
+    settings: Settings, around: Environment = REAL_ENVIRONMENT, session: OwnerSession | None = None
+) -> AsyncGenerator[Server]:
     """A real server in this process. Fails if it blocked the event loop or left a task behind."""
     before = asyncio.all_tasks()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with open_app(settings, around) as app:
-            config = uvicorn.Config(
-                create_app(app), http="httptools", lifespan="off", access_log=False, log_config=None
-            )
-            server = _Uvicorn(config)
+            server = _Uvicorn(server_config(create_app(app, session)))
             async with _watched():
                 task = asyncio.create_task(server.serve(sockets=[listener]))
                 await server.ready.wait()

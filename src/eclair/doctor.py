@@ -257,12 +257,24 @@ def _serves(command: str) -> bool:
 
 def _key(settings: Settings) -> Check:
     if settings.api_key is not None:
-        return Check("Key", "ok", "set; every request must carry it")
+        return Check("Key", "ok", "set; every request must carry it, or one of `eclair key list`")
     exposure = find_exposure(settings)
     if exposure is None:
-        return Check("Key", "ok", "none, as this machine alone can reach it")
+        who = "this account alone gets in without one" if settings.loopback_accounts == "own" else "all accounts get in"
+        return Check("Key", "ok", f"none is set; of this machine, {who}")
+    if _has_keys(settings.data_dir):
+        return Check("Key", "ok", "every request must carry one of `eclair key list`")
     problem, _, remedy = exposure.partition("; ")
     return Check("Key", "broken", f"{problem}.", remedy[:1].upper() + remedy[1:])
+
+
+def _has_keys(folder: Path) -> bool:
+    from eclair.storage.open import has_api_keys
+
+    try:
+        return has_api_keys(folder)
+    except StoreError:  # which the check of the database reports
+        return False
 
 
 def _engine() -> Check:

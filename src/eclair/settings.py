@@ -80,13 +80,15 @@ class Settings:
         default_factory=lambda: platformdirs.user_data_path("eclair", appauthor=False),
         metadata={"sentence": "Folder for the database, the models and the logs."},
     )
-    host: str = _setting("127.0.0.1", "Address to listen on; anything but a loopback address needs `api_key`.")
+    host: str = _setting("127.0.0.1", "Address to listen on; anything but a loopback address needs a key.")
     port: int = _setting(8642, "Port to listen on; 0 takes any free one.", ge=0, le=65535)
     allowed_hosts: tuple[str, ...] = _setting(
-        (), "Other host names by which browsers reach Éclair, such as a reverse proxy's; needs `api_key`."
+        (), "Other host names by which browsers reach Éclair, such as a reverse proxy's; needs a key."
     )
-    api_key: str | None = _setting(
-        None, "Key that every request must carry; required unless this machine alone can reach Éclair.", min_length=1
+    api_key: str | None = _setting(None, "Key that every request must carry, or one of `eclair key new`.", min_length=1)
+    loopback_accounts: Literal["own", "all"] = _setting(
+        "own",
+        "Accounts of this machine that need no key on a loopback address: the one that runs Éclair (`own`), or `all`.",
     )
     model: str | None = _setting(None, "Default model; the embedded one unless set.")
     system_prompt: str = _setting(SYSTEM_PROMPT, "System prompt of every conversation.")

@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
-from eclair.server.auth import AuthMiddleware
+from eclair.server.access import AccessControl
 from tests.server.test_documents import add
 from tests.support import Server
 
@@ -27,10 +27,10 @@ class Caller:
 def caller(monkeypatch: pytest.MonkeyPatch) -> Caller:
     caller = Caller()
 
-    def authenticate(_: AuthMiddleware) -> Principal:
+    async def identify(*_: object) -> Principal:
         return caller.principal
 
-    monkeypatch.setattr(AuthMiddleware, "_authenticate", authenticate)
+    monkeypatch.setattr(AccessControl, "identify", identify)
     return caller
 
 

@@ -121,6 +121,7 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     serve.add_argument("--host", metavar="ADDRESS", help="address to listen on")
     serve.add_argument("--port", type=int, metavar="N", help="port to listen on; 0 takes any free one")
     serve.add_argument("--pull", action="store_true", help="download the embedded model first if it is missing")
+    _add_key_options(command("key", "make, list and revoke keys for programs and other people"))
 
 
 def _add_documents(command: _Command) -> None:
@@ -337,6 +338,23 @@ def _add_feed_options(parser: argparse.ArgumentParser) -> None:
     starter = action("starter", "list the built-in feeds of European publishers")
     starter.add_argument("--language", metavar="CODE", help="only feeds in this language, such as de")
     starter.add_argument("--add", action="store_true", help="add them")
+
+
+def _add_key_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    parser.set_defaults(action="list")
+    actions = parser.add_subparsers(metavar="ACTION", parser_class=_Parser)
+    for action, help in (
+        ("new", "make a key and print it, this once"),
+        ("list", "list the keys with the day of their last use"),
+        ("revoke", "revoke a key"),
+    ):
+        added = actions.add_parser(action, help=help, description=_sentence(help))
+        added.set_defaults(action=action)
+        if action == "list":
+            added.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the list as JSON")
+        else:
+            added.add_argument("name", metavar="NAME", help="its name, such as laptop")
 
 
 def _answer_options() -> _Parser:

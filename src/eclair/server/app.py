@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 import eclair
+from eclair.accounts.api_keys import ApiKeys
 from eclair.app import App
 from eclair.errors import INTERNAL_ERROR, Conflict, EclairError, EngineBusy, InvalidInput, MethodNotAllowed, NotFound
 from eclair.server import ui
@@ -24,6 +25,7 @@ from eclair.server.anthropic import errors as anthropic
 from eclair.server.auth import AuthMiddleware
 from eclair.server.lazy_routes import LazyRoutes, build_all_routers
 from eclair.server.openai import errors as openai
+from eclair.server.owner_session import OwnerSession
 
 _UNION_MEMBER = re.compile(r"str|(list|dict|literal)\[.*|\w+Body")
 """Names that pydantic gives to the alternatives of a union; they are left out of a field's path."""
@@ -31,15 +33,16 @@ _UNION_MEMBER = re.compile(r"str|(list|dict|literal)\[.*|\w+Body")
 log = logging.getLogger(__name__)
 
 
-def create_app(app: App) -> FastAPI:
-    """Build the HTTP application around an open App."""
+def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
+    """Build the HTTP application around an open App; `session` lets in browsers whose account can't be told."""
     api = _new_app()
     api.add_api_route("/openapi.json", _openapi_route(app), include_in_schema=False)
     api.include_router(ui.router())
     if ui.STATIC.exists():
         api.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))
     api.add_middleware(LazyRoutes, routes=api, app=app)
-    api.add_middleware(AuthMiddleware, settings=app.settings, respond=respond)
+    keys = ApiKeys(app.storage.api_keys)
+    api.add_middleware(AuthMiddleware, settings=app.settings, keys=keys, session=session, respond=respond)
     api.add_exception_handler(EclairError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_validation)
     api.add_exception_handler(HTTPException, _on_http)

@@ -1,13 +1,12 @@
-"""Access control: host names, origins, the API key, and the size of requests.
+"""The guard of every request: host names, origins, proxies, who may call, and the size of bodies.
 
-On a loopback address the browser is the danger: a foreign page must not reach Éclair through it, neither by
+On a loopback address the browser is a danger: a foreign page must not reach Éclair through it, neither by
 cross-origin requests (Origin, Sec-Fetch-Site) nor by DNS rebinding (Host). A proxy on this machine lets others in, so
-what it forwards needs the key.
+what it forwards needs the key. `access` says for whom a request acts.
 """
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -15,9 +14,12 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eclair.accounts.api_keys import ApiKeys
 from eclair.errors import EclairError, Forbidden, TooLarge, Unauthorized
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
+from eclair.server.access import AccessControl
+from eclair.server.owner_session import OwnerSession
 from eclair.settings import Settings
 from eclair.util.loopback import is_loopback
 
@@ -50,7 +52,7 @@ def principal_of(scope: Scope) -> Principal:
 
 
 def is_public(scope: Scope) -> bool:
-    """Tell whether a request came without the key that is set, to one of the public paths."""
+    """Tell whether a request came from nobody known, to one of the public paths."""
     public: bool = scope["state"][_IS_PUBLIC]
     return public
 
@@ -58,10 +60,13 @@ def is_public(scope: Scope) -> bool:
 class AuthMiddleware:
     """ASGI middleware that checks every request; `respond` renders the error of a refused one."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, respond: Respond) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, keys: ApiKeys, session: OwnerSession | None, respond: Respond
+    ) -> None:
         self._app = app
         self._respond = respond
-        self._key = settings.api_key
+        self._access = AccessControl(settings, keys, session)
+        self._session = session
         self._max_file_mb = settings.max_file_mb
         self._max_check_mb = settings.max_check_mb
         self._hosts: set[str] | None = None
@@ -79,20 +84,30 @@ class AuthMiddleware:
             self._check_host(headers)
             self._check_proxy(headers)
             self._check_origin(scope, headers)
-            has_key = self._check_key(scope, headers)
+            if self._session is not None and (response := self._session.exchange(scope)) is not None:
+                await response(scope, receive, send)
+                return
+            principal, is_public = await self._authenticate(scope, headers)
             max_bytes, too_large = self._size_limit(scope)
             if int(headers.get("content-length") or 0) > max_bytes:
                 raise too_large
-            principal = self._authenticate()
-            scope.setdefault("state", {}).update({_PRINCIPAL: principal, _IS_PUBLIC: not has_key})
+            scope.setdefault("state", {}).update({_PRINCIPAL: principal, _IS_PUBLIC: is_public})
             PRINCIPAL.set(principal)
             await self._app(scope, _limit_body(receive, max_bytes, too_large), send)
         except EclairError as error:
             await self._respond(scope, error)(scope, receive, send)
 
-    def _authenticate(self) -> Principal:
-        """Return the only user: a request that gets this far has the key, or comes from this machine."""
-        return LOCAL_PRINCIPAL
+    async def _authenticate(self, scope: Scope, headers: Headers) -> tuple[Principal, bool]:
+        """Return for whom a request acts, and whether that is nobody known. Raises Unauthorized."""
+        path: str = scope["path"]
+        if not path.startswith(("/api/", "/v1/")):
+            return LOCAL_PRINCIPAL, True
+        try:
+            return await self._access.identify(scope, headers), False
+        except Unauthorized:
+            if not PUBLIC_PATHS.match(path):
+                raise
+            return LOCAL_PRINCIPAL, True
 
     def _size_limit(self, scope: Scope) -> tuple[int, TooLarge]:
         """Return the maximum size of a request's body in bytes, and the error for a larger one."""
@@ -113,7 +128,9 @@ class AuthMiddleware:
             )
 
     def _check_proxy(self, headers: Headers) -> None:
-        if self._key is None and any(name in FORWARDING or name.startswith("x-forwarded-") for name in headers):
+        if not self._access.needs_key and any(
+            name in FORWARDING or name.startswith("x-forwarded-") for name in headers
+        ):
             raise Forbidden(
                 "This request came through a proxy, which lets others in; set ECLAIR_API_KEY and restart Éclair."
             )
@@ -126,19 +143,6 @@ class AuthMiddleware:
         opens_page = is_page and headers.get("sec-fetch-mode") == "navigate"
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not opens_page:
             raise Forbidden("A page from elsewhere may not use Éclair; open Éclair's own page.")
-
-    def _check_key(self, scope: Scope, headers: Headers) -> bool:
-        """Return whether the request has the key, or needs none as none is set. Raises Unauthorized."""
-        path: str = scope["path"]
-        if self._key is None:
-            return True
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        keys = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))  # Anthropic's clients
-        if any(hmac.compare_digest(key.encode("latin-1"), self._key.encode()) for key in keys):
-            return True
-        if path.startswith(("/api/", "/v1/")) and not PUBLIC_PATHS.match(path):
-            raise Unauthorized("This Éclair needs its key: send `Authorization: Bearer KEY`, or `x-api-key: KEY`.")
-        return False
 
 
 def _host_name(host: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import platform
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -18,15 +19,15 @@ import uvicorn
 
 from eclair.errors import SettingsError
 from eclair.llm.local.local_engine import LocalEngine
-from eclair.network.exposure import find_exposure
+from eclair.network.exposure import find_exposure, is_exposed
+from eclair.server.http_server import server_config
+from eclair.server.owner_session import OwnerSession
 from eclair.settings import Settings
 from eclair.util.port import listen
+from eclair.util.socket_owner import can_find_owners
 
 if TYPE_CHECKING:
     from eclair.app import App
-
-SHUTDOWN_TIMEOUT_S = 3
-"""The time that open connections have to end by themselves."""
 
 
 async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
@@ -34,8 +35,7 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
 
     Raises PortInUse, SettingsError if no key protects an open address, and what `open_app` raises.
     """
-    if (exposure := find_exposure(settings)) is not None:
-        raise SettingsError(exposure)
+    _require_key(settings)
     with listen(settings.host, settings.port) as listener:
         local = LocalEngine.start(settings) if settings.embedded else None
         try:
@@ -43,6 +43,16 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
         finally:
             if local is not None:
                 await local.close()
+
+
+def _require_key(settings: Settings) -> None:
+    """Raises SettingsError if others can reach Éclair and there is no key."""
+    if (exposure := find_exposure(settings)) is None:
+        return
+    from eclair.storage.open import has_api_keys  # slow to import, and rarely needed
+
+    if not has_api_keys(settings.data_dir):
+        raise SettingsError(exposure)
 
 
 async def _serve(
@@ -55,19 +65,22 @@ async def _serve(
     from eclair.server.app import create_app
 
     async with open_app(settings, local=local) as app:
-        config = uvicorn.Config(
-            create_app(app),
-            http="httptools",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
-        )
+        session = OwnerSession.open(settings.data_dir) if await _needs_session(settings) else None
+        config = server_config(create_app(app, session))
         gc.freeze()  # what is loaded by now stays, so the collector need not scan it again and again
         gc.enable()
-        await _Server(config, app, ready).serve(sockets=[listener])
+        query = "" if session is None else f"/?token={session.token}"
+        await _Server(config, app, lambda address: ready(address + query)).serve(sockets=[listener])
+
+
+async def _needs_session(settings: Settings) -> bool:
+    """Tell whether the owner gets in by a token: on loopback, where the system doesn't say who connects.
+
+    Under WSL the browsers of Windows come through a relay, which isn't the owner's.
+    """
+    if settings.api_key is not None or is_exposed(settings) or settings.loopback_accounts == "all":
+        return False
+    return "microsoft" in platform.release().lower() or not await can_find_owners()
 
 
 class _Server(uvicorn.Server):

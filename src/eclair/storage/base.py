@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eclair.storage.api_keys import ApiKeyStore
 from eclair.storage.audit import AuditStore
 from eclair.storage.chunks import ChunkStore
 from eclair.storage.conversations import ConversationStore
@@ -35,6 +36,7 @@ from eclair.storage.web import WebStore
 class Storage:
     """All stores of one database. Whoever opened it calls `close`."""
 
+    api_keys: ApiKeyStore
     audit: AuditStore
     chunks: ChunkStore
     conversations: ConversationStore

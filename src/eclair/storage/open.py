@@ -42,6 +42,11 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
     return sqlite.read_added_servers(folder)
 
 
+def has_api_keys(folder: Path) -> bool:
+    """Tell whether a data folder has API keys, without creating, locking or migrating anything. Raises StoreError."""
+    return sqlite.has_api_keys(folder)
+
+
 def inspect_database(folder: Path) -> DatabaseReport | None:
     """Report format and faults of the database, None where there is none yet. Changes nothing. Raises StoreError."""
     return sqlite.inspect_database(folder)

@@ -41,7 +41,7 @@ class Vault:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         if self._ours and not self.path.exists():
-            _make(self.path)
+            create_secret_file(self.path)
         nonce = os.urandom(NONCE_BYTES)
         return nonce + AESGCM(self._secret()).encrypt(nonce, text.encode(), place.encode())
 
@@ -77,8 +77,11 @@ class Vault:
         return hashlib.sha256(text).digest()
 
 
-def _make(path: Path) -> None:
-    """Create a new secret atomically, readable by its owner only; an existing one is never replaced."""
+def create_secret_file(path: Path) -> None:
+    """Create a new secret atomically, readable by its owner only; an existing one is never replaced.
+
+    Raises SettingsError where the file can't be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".secret-")  # with mode 0600

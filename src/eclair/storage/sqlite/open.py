@@ -12,6 +12,7 @@ import apsw
 from eclair.schema.ids import Clock
 from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.servers import StoredServer
+from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
 from eclair.storage.sqlite.audit import SQLiteAuditStore
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
 from eclair.storage.sqlite.conversations import SQLiteConversationStore
@@ -54,6 +55,7 @@ def open_sqlite(folder: Path, clock: Clock) -> Storage:
     chunks = SQLiteChunkStore(database)
     documents = SQLiteDocumentStore(database, chunks)
     return Storage(
+        api_keys=SQLiteApiKeyStore(database),
         audit=SQLiteAuditStore(database),
         chunks=chunks,
         conversations=SQLiteConversationStore(database, clock),
@@ -81,6 +83,15 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
     with _readonly(path) as db:
         exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("server",))
         return list_servers(db) if exists is not None else []
+
+
+def has_api_keys(folder: Path) -> bool:
+    """Tell whether there are API keys, without creating, locking or migrating anything. Raises StoreError."""
+    path = folder / DATABASE_FILE
+    if not path.exists():
+        return False
+    with _readonly(path) as db:
+        return has_keys(db)
 
 
 def inspect_database(folder: Path) -> DatabaseReport | None:

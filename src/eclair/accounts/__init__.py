@@ -1,0 +1,1 @@
+"""Accounts: the keys by which programs and other people are let in."""

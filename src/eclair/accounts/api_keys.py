@@ -1,0 +1,92 @@
+"""API keys: makes them, lists and revokes them, and says to whom a given one belongs.
+
+A key has 256 random bits, so its plain SHA-256 can't be reversed, and only that is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import date
+
+from eclair.errors import InvalidInput
+from eclair.schema.ids import Clock, new_id
+from eclair.schema.principal import Principal
+from eclair.storage.api_keys import ApiKeyStore, StoredApiKey
+
+KEY_PREFIX = "eclair_"
+"""Lets scanners of code recognize a key that was published by accident."""
+KEY_BYTES = 32
+RECHECK_AFTER_S = 2.0
+"""The time for which a key that was found is let in without a look at the storage; a revoked one has it too."""
+
+_NAME = re.compile(r"\w[\w .@+-]{0,59}")
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """A key as it is shown once, and as it is stored."""
+
+    secret: str
+    stored: StoredApiKey
+
+
+class ApiKeys:
+    """The keys in a storage."""
+
+    def __init__(self, store: ApiKeyStore, clock: Clock = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._found: dict[bytes, tuple[StoredApiKey, float]] = {}
+
+    async def add(self, principal: Principal, name: str) -> NewApiKey:
+        """Make a key that acts for the principal. Raises InvalidInput, and Conflict where the name is taken."""
+        name = name.strip()
+        if _NAME.fullmatch(name) is None:
+            raise InvalidInput("A key's name is 1 to 60 letters, digits, spaces and . _ @ + -; choose another.")
+        secret = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
+        key = StoredApiKey(
+            id=new_id("key", self._clock),
+            owner=principal.id,
+            name=name,
+            digest=_hash(secret.encode()),
+            created=int(self._clock() * 1000),
+        )
+        await self._store.add_key(principal, key)
+        return NewApiKey(secret, key)
+
+    async def list_keys(self, principal: Principal) -> list[StoredApiKey]:
+        return await self._store.list_keys(principal)
+
+    async def revoke(self, principal: Principal, name: str) -> None:
+        """Delete a key; servers that are running refuse it within two seconds. Raises NotFound."""
+        await self._store.delete_key(principal, name)
+
+    async def find_principal(self, secret: bytes) -> Principal | None:
+        """Return for whom a caller with this key acts, None for a key that isn't one. Notes the day of its use."""
+        if not secret.startswith(KEY_PREFIX.encode()):
+            return None
+        key = await self._find(_hash(secret))
+        return None if key is None else Principal(key.owner, key.id)
+
+    async def _find(self, digest: bytes) -> StoredApiKey | None:
+        now = self._clock()
+        found = self._found.get(digest)
+        if found is not None and 0 <= now - found[1] < RECHECK_AFTER_S:
+            return found[0]
+        key = await self._store.find_key(digest)
+        if key is None:
+            self._found.pop(digest, None)
+            return None
+        self._found[digest] = key, now
+        today = date.fromtimestamp(now).isoformat()
+        if key.used != today:
+            await self._store.mark_used(key.id, today)
+        return key
+
+
+def _hash(secret: bytes) -> bytes:
+    return hashlib.sha256(secret).digest()

@@ -1,0 +1,80 @@
+"""`eclair key`: makes, lists and revokes the keys that let programs and people in."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import date
+
+import orjson
+
+from eclair.accounts.api_keys import ApiKeys
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._signals import run_async
+from eclair.cli._terminal import Terminal
+from eclair.cli.models import print_table
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.settings import Settings
+from eclair.storage.api_keys import StoredApiKey
+from eclair.storage.open import open_storage
+
+COLUMNS = ("NAME", "MADE", "LAST USED")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    match arguments.action:
+        case "new":
+            return run_async(_new(settings, arguments.name, terminal))
+        case "revoke":
+            return run_async(_revoke(settings, arguments.name, terminal))
+        case _:
+            return run_async(_list(settings, terminal, json=arguments.json))
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncGenerator[ApiKeys]:
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    try:
+        yield ApiKeys(storage.api_keys)
+    finally:
+        await storage.close()
+
+
+async def _new(settings: Settings, name: str, terminal: Terminal) -> int:
+    """Print the key alone to standard output, so that it can be piped."""
+    async with _opened(settings) as keys:
+        made = await keys.add(LOCAL_PRINCIPAL, name)
+    terminal.line(made.secret)
+    terminal.aside(
+        "This key is shown only now. Programs send it as `Authorization: Bearer KEY`; the web app asks for it."
+    )
+    return 0
+
+
+async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
+    async with _opened(settings) as keys:
+        listed = await keys.list_keys(LOCAL_PRINCIPAL)
+    if json:
+        rows = [{"id": key.id, "name": key.name, "created": key.created, "used": key.used} for key in listed]
+        terminal.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+    elif listed:
+        print_table([COLUMNS, *map(_cells, listed)], terminal)
+    else:
+        terminal.line("There are no keys; `eclair key new NAME` makes one.")
+    return 0
+
+
+async def _revoke(settings: Settings, name: str, terminal: Terminal) -> int:
+    async with _opened(settings) as keys:
+        await keys.revoke(LOCAL_PRINCIPAL, name)
+    terminal.line(f"Revoked {name}; whoever has that key is refused from now on.")
+    return 0
+
+
+def _cells(key: StoredApiKey) -> tuple[str, ...]:
+    return key.name, date.fromtimestamp(key.created / 1000).isoformat(), key.used or "never"

@@ -1,0 +1,68 @@
+"""Access: for whom a request acts, by the account it comes from, a key, or the owner's cookie."""
+
+from __future__ import annotations
+
+import hmac
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from eclair.accounts.api_keys import ApiKeys
+from eclair.errors import Unauthorized
+from eclair.network.exposure import is_exposed
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
+from eclair.server.owner_session import OwnerSession
+from eclair.server.peer import PeerAccount, peer_account
+from eclair.settings import Settings
+
+NEEDS_KEY = "This Éclair needs its key: send `Authorization: Bearer KEY`, or `x-api-key: KEY`."
+HOW_TO_GET_A_KEY: dict[PeerAccount, str] = {
+    "own": NEEDS_KEY,
+    "other": (
+        "This Éclair belongs to another account, so it needs a key: have one made with `eclair key new NAME`, "
+        "and send `Authorization: Bearer KEY`."
+    ),
+    "unknown": (
+        "This system doesn't say whose request it is: open the address that Éclair printed at its start, "
+        "or send `Authorization: Bearer KEY` with a key from `eclair key new NAME`."
+    ),
+}
+
+
+class AccessControl:
+    """Decides for whom a request acts.
+
+    Where Éclair can be reached from elsewhere, or `api_key` is set, that takes a key. Otherwise requests of its own
+    account need none; those of other accounts do, unless `loopback_accounts` lets all in.
+    """
+
+    def __init__(self, settings: Settings, keys: ApiKeys, session: OwnerSession | None) -> None:
+        self.needs_key = settings.api_key is not None or is_exposed(settings)
+        self._lets_all_in = settings.loopback_accounts == "all"
+        self._key = settings.api_key
+        self._keys = keys
+        self._session = session
+
+    async def identify(self, scope: Scope, headers: Headers) -> Principal:
+        """Return for whom a request acts. Raises Unauthorized."""
+        account: PeerAccount = "own"
+        if not self.needs_key:
+            account = "own" if self._lets_all_in else await peer_account(scope)
+            if account == "own" or (self._session is not None and self._session.has_cookie(scope, headers)):
+                return LOCAL_PRINCIPAL
+        for secret in _given_keys(headers):
+            if (principal := await self._find_principal(secret)) is not None:
+                return principal
+        raise Unauthorized(HOW_TO_GET_A_KEY[account])
+
+    async def _find_principal(self, secret: bytes) -> Principal | None:
+        if self._key is not None and hmac.compare_digest(secret, self._key.encode()):
+            return LOCAL_PRINCIPAL
+        return await self._keys.find_principal(secret)
+
+
+def _given_keys(headers: Headers) -> list[bytes]:
+    """Return the keys that a request has, as OpenAI's clients send them and as Anthropic's do."""
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    given = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))
+    return [key.encode("latin-1") for key in given if key]

@@ -1,0 +1,45 @@
+"""Port of API keys: which programs and people may call, known by the hash of their key alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from eclair.schema.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class StoredApiKey:
+    """A key that acts for its `owner`. `digest` is its SHA-256; the key itself isn't stored.
+
+    `created` is in milliseconds, `used` the last day of use (ISO 8601), None for one that never was.
+    """
+
+    id: str
+    owner: str
+    name: str
+    digest: bytes
+    created: int
+    used: str | None = None
+
+
+class ApiKeyStore(Protocol):
+    async def add_key(self, principal: Principal, key: StoredApiKey) -> None:
+        """Add a key. Raises Conflict where the principal has one of that name."""
+        ...
+
+    async def list_keys(self, principal: Principal) -> list[StoredApiKey]:
+        """List keys, oldest first."""
+        ...
+
+    async def delete_key(self, principal: Principal, name: str) -> None:
+        """Delete the key of that name. Raises NotFound."""
+        ...
+
+    async def find_key(self, digest: bytes) -> StoredApiKey | None:
+        """Return the key with that SHA-256, whoever owns it: it says for whom the caller acts."""
+        ...
+
+    async def mark_used(self, id: str, day: str) -> None:
+        """Set the last day of use. A key that was deleted meanwhile stays so."""
+        ...

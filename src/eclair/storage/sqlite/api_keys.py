@@ -1,0 +1,51 @@
+"""API keys on SQLite."""
+
+from __future__ import annotations
+
+import apsw
+
+from eclair.errors import Conflict, NotFound
+from eclair.schema.principal import Principal
+from eclair.storage.api_keys import StoredApiKey
+from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+
+_COLUMNS = "id, owner, name, digest, created, used"
+
+
+class SQLiteApiKeyStore(SQLiteStore):
+    """Implements `ApiKeyStore`."""
+
+    @write
+    def add_key(self, db: apsw.Connection, principal: Principal, key: StoredApiKey) -> None:
+        if first_row(db, "SELECT 1 FROM api_key WHERE owner = ? AND name = ?", (principal.id, key.name)) is not None:
+            raise Conflict(f"There is a key {key.name!r} already; choose another name, or revoke that one first.")
+        db.execute(
+            f"INSERT INTO api_key ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+            (key.id, principal.id, key.name, key.digest, key.created, key.used),
+        )
+
+    @read
+    def list_keys(self, db: apsw.Connection, principal: Principal) -> list[StoredApiKey]:
+        rows = db.execute(f"SELECT {_COLUMNS} FROM api_key WHERE owner = ? ORDER BY created, id", (principal.id,))
+        return [StoredApiKey(*row) for row in rows]
+
+    @write
+    def delete_key(self, db: apsw.Connection, principal: Principal, name: str) -> None:
+        db.execute("DELETE FROM api_key WHERE owner = ? AND name = ?", (principal.id, name))
+        if not db.changes():
+            raise NotFound(f"There is no key {name!r}; `eclair key list` lists them.")
+
+    @read
+    def find_key(self, db: apsw.Connection, digest: bytes) -> StoredApiKey | None:
+        row = first_row(db, f"SELECT {_COLUMNS} FROM api_key WHERE digest = ?", (digest,))
+        return None if row is None else StoredApiKey(*row)
+
+    @write
+    def mark_used(self, db: apsw.Connection, id: str, day: str) -> None:
+        db.execute("UPDATE api_key SET used = ? WHERE id = ?", (day, id))
+
+
+def has_keys(db: apsw.Connection) -> bool:
+    """Tell whether anybody has a key; the table need not exist."""
+    exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'api_key'", ())
+    return exists is not None and first_row(db, "SELECT 1 FROM api_key", ()) is not None

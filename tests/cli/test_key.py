@@ -1,0 +1,66 @@
+"""`eclair key`: keys made, listed, used and revoked."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import aiohttp
+import orjson
+import pytest
+
+from tests.cli.test_cli import Eclair, sentence
+from tests.support import Process
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Eclair:
+    return Eclair(tmp_path)
+
+
+async def test_a_key_is_shown_once_and_lets_in(run: Eclair, tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    made = run("key", "new", "laptop")
+    key = made.stdout.strip()
+    assert made.returncode == 0
+    assert key.startswith("eclair_")
+    assert len(key) >= len("eclair_") + 43, "256 bits"
+    assert "only now" in made.stderr
+    server = await Process.start(tmp_path, http, ECLAIR_API_KEY="another-key-of-24-letters")
+    try:
+        assert (await server.get("/api/conversations", {"Authorization": f"Bearer {key}"})).status == 200
+        assert (await server.get("/api/conversations")).status == 401
+    finally:
+        await server.close()
+    (listed,) = orjson.loads(run("key", "list", "--json").stdout)
+    assert (listed["name"], listed["used"]) == ("laptop", date.today().isoformat())
+    assert run("key").stdout.splitlines()[1].split()[::2] == ["laptop", date.today().isoformat()]
+    assert key not in run("key", "--json").stdout
+    assert find_in_files(tmp_path, key) == []
+
+
+def find_in_files(folder: Path, text: str) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+
+
+def test_keys_are_revoked_by_name(run: Eclair) -> None:
+    assert run("key").stdout == "There are no keys; `eclair key new NAME` makes one.\n"
+    first, second = run("key", "new", "a b").stdout, run("key", "new", "phone").stdout
+    assert first != second
+    assert run("key", "list").stdout.split().count("never") == 2
+    assert run("key", "revoke", "a b").stdout.startswith("Revoked a b;")
+    assert "a b" not in run("key").stdout
+
+
+def test_what_is_wrong_is_one_sentence(run: Eclair) -> None:
+    run("key", "new", "laptop")
+    for arguments, words in (
+        (["new", "laptop"], "There is a key 'laptop' already"),
+        (["new", "a\nb"], "A key's name"),
+        (["new", ""], "A key's name"),
+        (["new", "x" * 61], "A key's name"),
+        (["new"], "NAME"),
+        (["revoke", "none"], "There is no key 'none'"),
+    ):
+        done = run("key", *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert words in sentence(done.stderr)
