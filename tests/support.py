@@ -7,6 +7,7 @@ import contextlib
 import gc
 import io
 import os
+import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -38,6 +39,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.app import create_app
 from eclair.server.http_server import server_config
 from eclair.server.owner_session import OwnerSession
+from eclair.server.serve import serve
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
@@ -198,6 +200,23 @@ async def serving(
     if left:
         await asyncio.wait(left, timeout=1)
     assert not [task for task in left if not task.done()]
+
+
+@contextlib.asynccontextmanager
+async def served_in_process(settings: Settings) -> AsyncGenerator[str]:
+    """`eclair serve` in this process: the address that it prints. Raises what keeps it from starting."""
+    printed: asyncio.Queue[str] = asyncio.Queue()
+    task = asyncio.create_task(serve(settings, printed.put_nowait))
+    printing = asyncio.create_task(printed.get())
+    await asyncio.wait([task, printing], return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        printing.cancel()
+        await task
+    try:
+        yield await printing
+    finally:
+        signal.raise_signal(signal.SIGTERM)
+        await task
 
 
 @contextlib.asynccontextmanager

@@ -29,8 +29,9 @@ from eclair.models.catalog import embedded_entry
 from eclair.models.huggingface import Hub
 from eclair.models.installed import verify
 from eclair.models.offers import list_offers
-from eclair.network.exposure import find_exposure
+from eclair.network.exposure import find_exposure, find_weak_key, is_unencrypted
 from eclair.network.policy import OutboundPolicy, strip_login
+from eclair.network.tls import load_tls
 from eclair.provenance.certificates import EXPIRY_WARNING_MARGIN, Certificates
 from eclair.settings import LoadedSettings, Settings
 from eclair.util.child_environment import child_environment
@@ -92,7 +93,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     settings = loaded.settings
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
     checks += [_data_folder(settings.data_dir), _disk(settings.data_dir), _database(settings.data_dir)]
-    checks += [_port(settings.host, settings.port), _key(settings), _policy(settings)]
+    checks += [_port(settings.host, settings.port), _key(settings), _encryption(settings), _policy(settings)]
     checks.append(_marks(settings))
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
@@ -256,6 +257,9 @@ def _serves(command: str) -> bool:
 
 
 def _key(settings: Settings) -> Check:
+    if (weakness := find_weak_key(settings)) is not None:
+        problem, _, remedy = weakness.partition("; ")
+        return Check("Key", "broken", f"{problem}.", remedy[:1].upper() + remedy[1:])
     if settings.api_key is not None:
         return Check("Key", "ok", "set; every request must carry it, or one of `eclair key list`")
     exposure = find_exposure(settings)
@@ -266,6 +270,17 @@ def _key(settings: Settings) -> Check:
         return Check("Key", "ok", "every request must carry one of `eclair key list`")
     problem, _, remedy = exposure.partition("; ")
     return Check("Key", "broken", f"{problem}.", remedy[:1].upper() + remedy[1:])
+
+
+def _encryption(settings: Settings) -> Check:
+    try:
+        has_tls = load_tls(settings) is not None
+    except SettingsError as error:
+        return Check("Encryption", "broken", error.message)
+    if is_unencrypted(settings):
+        remedy = "Set tls_certificate and tls_key, or put a proxy with TLS in front."
+        return Check("Encryption", "note", f"none, and {settings.host} can be reached from other machines.", remedy)
+    return Check("Encryption", "ok", "https" if has_tls else "none, as nothing crosses a network")
 
 
 def _has_keys(folder: Path) -> bool:

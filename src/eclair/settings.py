@@ -85,7 +85,18 @@ class Settings:
     allowed_hosts: tuple[str, ...] = _setting(
         (), "Other host names by which browsers reach Éclair, such as a reverse proxy's; needs a key."
     )
-    api_key: str | None = _setting(None, "Key that every request must carry, or one of `eclair key new`.", min_length=1)
+    api_key: str | None = _setting(
+        None,
+        "Key that every request must carry, or one of `eclair key new`; at least 24 characters if others reach Éclair.",
+        min_length=1,
+    )
+    tls_certificate: Path | None = field(
+        default=None, metadata={"sentence": "Certificate chain (PEM) to serve over https; see docs/operations.md."}
+    )
+    tls_key: Path | None = field(
+        default=None,
+        metadata={"sentence": "Private key (PEM, no password) of `tls_certificate`, if that file has not both."},
+    )
     loopback_accounts: Literal["own", "all"] = _setting(
         "own",
         "Accounts of this machine that need no key on a loopback address: the one that runs Éclair (`own`), or `all`.",

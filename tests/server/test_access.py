@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import multiprocessing
 import os
-import signal
 import socket
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from http.cookies import SimpleCookie
 from multiprocessing.connection import Connection
@@ -29,7 +26,7 @@ from eclair.server.owner_session import SESSION_FILE, OwnerSession
 from eclair.server.serve import serve
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
-from tests.support import Door, Server, serving
+from tests.support import Door, Server, served_in_process, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -84,23 +81,6 @@ async def stranger(server: Server, monkeypatch: pytest.MonkeyPatch) -> Stranger:
     if os.geteuid() != 0:
         monkeypatch.setattr(peer, "os", SimpleNamespace(geteuid=lambda: os.geteuid() + 1))
     return Stranger(server)
-
-
-@contextlib.asynccontextmanager
-async def started(settings: Settings) -> AsyncGenerator[str]:
-    """`eclair serve` in this process: the address that it prints."""
-    printed: asyncio.Queue[str] = asyncio.Queue()
-    task = asyncio.create_task(serve(settings, printed.put_nowait))
-    printing = asyncio.create_task(printed.get())
-    await asyncio.wait([task, printing], return_when=asyncio.FIRST_COMPLETED)
-    if task.done():
-        printing.cancel()
-        await task
-    try:
-        yield await printing
-    finally:
-        signal.raise_signal(signal.SIGTERM)
-        await task
 
 
 async def new_key(server: Server, name: str) -> str:
@@ -174,7 +154,10 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("blind")
 async def test_where_nobody_can_be_told_apart_the_printed_address_lets_in(settings: Settings) -> None:
-    async with started(settings) as address, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+    async with (
+        served_in_process(settings) as address,
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
+    ):
         url = urlsplit(address)
         token = parse_qs(url.query)["token"][0]
         door = Door(f"http://{url.netloc}", http)
@@ -203,7 +186,7 @@ async def test_the_cookie_outlives_the_server_and_the_token_does_not(tmp_path: P
 
 
 async def test_where_accounts_are_told_apart_the_address_is_bare(settings: Settings) -> None:
-    async with started(settings) as address, aiohttp.ClientSession() as http:
+    async with served_in_process(settings) as address, aiohttp.ClientSession() as http:
         assert urlsplit(address).query == ""
         assert (await Door(address, http).get("/api/conversations")).status == 200
 
@@ -215,7 +198,7 @@ async def test_a_made_key_is_enough_for_an_open_address(settings: Settings) -> N
     storage = open_storage(settings.data_dir)
     key = (await ApiKeys(storage.api_keys).add(LOCAL_PRINCIPAL, "phone")).secret
     await storage.close()
-    async with started(everywhere) as address, aiohttp.ClientSession() as http:
+    async with served_in_process(everywhere) as address, aiohttp.ClientSession() as http:
         door = Door(address.replace("0.0.0.0", "127.0.0.1"), http)
         assert (await door.get("/api/conversations")).status == 401, "even of the same account"
         assert (await door.get("/api/conversations", {"Authorization": f"Bearer {key}"})).status == 200

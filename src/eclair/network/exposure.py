@@ -5,6 +5,9 @@ from __future__ import annotations
 from eclair.settings import Settings
 from eclair.util.loopback import is_loopback
 
+MIN_KEY_CHARS = 24
+"""Too many to be guessed, even over years."""
+
 
 def is_exposed(settings: Settings) -> bool:
     """Tell whether Éclair can be reached by others than the accounts of this machine."""
@@ -30,6 +33,21 @@ def find_exposure(settings: Settings) -> str | None:
             "make one with `eclair key new NAME`, set ECLAIR_API_KEY, or take the name out."
         )
     return None
+
+
+def find_weak_key(settings: Settings) -> str | None:
+    """Say in a sentence that `api_key` could be guessed by those who can reach Éclair; None if it could not."""
+    if settings.api_key is None or len(settings.api_key) >= MIN_KEY_CHARS or not is_exposed(settings):
+        return None
+    return (
+        f"`api_key` has fewer than {MIN_KEY_CHARS} characters, which is too few where others can reach Éclair; "
+        "set a longer one, or make one with `eclair key new NAME` and leave `api_key` out."
+    )
+
+
+def is_unencrypted(settings: Settings) -> bool:
+    """Tell whether keys and conversations would cross a network unencrypted."""
+    return not is_loopback(settings.host) and settings.tls_certificate is None
 
 
 def _public_name(settings: Settings) -> str | None:

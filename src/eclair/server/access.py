@@ -13,7 +13,9 @@ from eclair.network.exposure import is_exposed
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.owner_session import OwnerSession
 from eclair.server.peer import PeerAccount, peer_account
+from eclair.server.refusals import Refusals
 from eclair.settings import Settings
+from eclair.util.loopback import is_loopback
 
 NEEDS_KEY = "This Éclair needs its key: send `Authorization: Bearer KEY`, or `x-api-key: KEY`."
 HOW_TO_GET_A_KEY: dict[PeerAccount, str] = {
@@ -42,23 +44,32 @@ class AccessControl:
         self._key = settings.api_key
         self._keys = keys
         self._session = session
+        self._is_exposed = is_exposed(settings)
+        self._refusals = Refusals()
 
     async def identify(self, scope: Scope, headers: Headers) -> Principal:
-        """Return for whom a request acts. Raises Unauthorized."""
+        """Return for whom a request acts. Raises Unauthorized, and TooBusy after many wrong keys."""
         account: PeerAccount = "own"
         if not self.needs_key:
             account = "own" if self._lets_all_in else await peer_account(scope)
             if account == "own" or (self._session is not None and self._session.has_cookie(scope, headers)):
                 return LOCAL_PRINCIPAL
-        for secret in _given_keys(headers):
-            if (principal := await self._find_principal(secret)) is not None:
+        given = _given_keys(headers)
+        for secret in given:
+            if (principal := await self._keys.find_principal(secret)) is not None:
                 return principal
+        address = _caller_address(scope, headers)
+        is_watched = self._is_exposed or await peer_account(scope) != "own"  # who could read the key gains nothing
+        if given and is_watched:
+            await self._refusals.wait(address)
+        if self._has_set_key(given):
+            return LOCAL_PRINCIPAL
+        if is_watched:
+            self._refusals.note(address, had_key=bool(given))
         raise Unauthorized(HOW_TO_GET_A_KEY[account])
 
-    async def _find_principal(self, secret: bytes) -> Principal | None:
-        if self._key is not None and hmac.compare_digest(secret, self._key.encode()):
-            return LOCAL_PRINCIPAL
-        return await self._keys.find_principal(secret)
+    def _has_set_key(self, given: list[bytes]) -> bool:
+        return self._key is not None and any(hmac.compare_digest(key, self._key.encode()) for key in given)
 
 
 def _given_keys(headers: Headers) -> list[bytes]:
@@ -66,3 +77,15 @@ def _given_keys(headers: Headers) -> list[bytes]:
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     given = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))
     return [key.encode("latin-1") for key in given if key]
+
+
+def _caller_address(scope: Scope, headers: Headers) -> str:
+    """Return the address to hold refusals against: behind a proxy of this machine, the one that it adds last.
+
+    Only `Refusals` may believe it: any program of this machine can claim one.
+    """
+    client: str = scope["client"][0] if scope.get("client") else ""
+    forwarded = headers.getlist("x-forwarded-for")
+    if forwarded and is_loopback(client):
+        return forwarded[-1].rpartition(",")[2].strip()
+    return client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -22,8 +23,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.app_state = {**self.app_state, PEER: Peer.from_transport(transport)}
 
 
-def server_config(app: ASGIApp) -> uvicorn.Config:
-    """Configure uvicorn to serve `app`."""
+def server_config(app: ASGIApp, tls: ssl.SSLContext | None = None) -> uvicorn.Config:
+    """Configure uvicorn to serve `app`, over https if there is a TLS context."""
     return uvicorn.Config(
         app,
         http=HttpProtocol,
@@ -33,4 +34,5 @@ def server_config(app: ASGIApp) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        ssl_context_factory=None if tls is None else lambda config, default: tls,
     )

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import platform
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Generator
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -19,7 +21,8 @@ import uvicorn
 
 from eclair.errors import SettingsError
 from eclair.llm.local.local_engine import LocalEngine
-from eclair.network.exposure import find_exposure, is_exposed
+from eclair.network.exposure import find_exposure, find_weak_key, is_exposed, is_unencrypted
+from eclair.network.tls import load_tls
 from eclair.server.http_server import server_config
 from eclair.server.owner_session import OwnerSession
 from eclair.settings import Settings
@@ -29,24 +32,36 @@ from eclair.util.socket_owner import can_find_owners
 if TYPE_CHECKING:
     from eclair.app import App
 
+log = logging.getLogger(__name__)
+
 
 async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM, on the main thread; call `ready` with the address once it answers.
 
-    Raises PortInUse, SettingsError if no key protects an open address, and what `open_app` raises.
+    Raises PortInUse, SettingsError if no key protects an open address or TLS is set wrongly, and what `open_app`
+    raises.
     """
     _require_key(settings)
+    tls = load_tls(settings)
+    if is_unencrypted(settings):
+        log.warning(
+            "Éclair serves %s WITHOUT ENCRYPTION: whoever is on the way can read keys and conversations. "
+            "Set tls_certificate and tls_key, or put a proxy with TLS in front.",
+            settings.host,
+        )
     with listen(settings.host, settings.port) as listener:
         local = LocalEngine.start(settings) if settings.embedded else None
         try:
-            await _serve(settings, local, listener, ready)
+            await _serve(settings, local, listener, tls, ready)
         finally:
             if local is not None:
                 await local.close()
 
 
 def _require_key(settings: Settings) -> None:
-    """Raises SettingsError if others can reach Éclair and there is no key."""
+    """Raises SettingsError if others can reach Éclair and there is no key, or one that can be guessed."""
+    if (weakness := find_weak_key(settings)) is not None:
+        raise SettingsError(weakness)
     if (exposure := find_exposure(settings)) is None:
         return
     from eclair.storage.open import has_api_keys  # slow to import, and rarely needed
@@ -56,7 +71,11 @@ def _require_key(settings: Settings) -> None:
 
 
 async def _serve(
-    settings: Settings, local: LocalEngine | None, listener: socket.socket, ready: Callable[[str], None]
+    settings: Settings,
+    local: LocalEngine | None,
+    listener: socket.socket,
+    tls: ssl.SSLContext | None,
+    ready: Callable[[str], None],
 ) -> None:
     gc.disable()
     for module in ("eclair.app", "eclair.server.app"):
@@ -66,7 +85,7 @@ async def _serve(
 
     async with open_app(settings, local=local) as app:
         session = OwnerSession.open(settings.data_dir) if await _needs_session(settings) else None
-        config = server_config(create_app(app, session))
+        config = server_config(create_app(app, session), tls)
         gc.freeze()  # what is loaded by now stays, so the collector need not scan it again and again
         gc.enable()
         query = "" if session is None else f"/?token={session.token}"
@@ -106,7 +125,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if sockets:
             host, port = sockets[0].getsockname()[:2]
-            self._ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            scheme = "https" if self.config.is_ssl else "http"
+            self._ready(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams first: their connections then close by themselves."""
