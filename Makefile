@@ -13,6 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 BUILD := .build
 DIFFUSERS := $(BUILD)/diffusers
+RELEASE := $(BUILD)/release
 TORCH := 2.13.0
 UI := $(shell find ui -name node_modules -prune -o -type f -print)
 DRAWINGS := $(shell find drawings -name node_modules -prune -o -type f -print) src/eclair/images/backends/clipart/folding.py
@@ -46,17 +47,17 @@ quick: $(VENV)/.dev models ## Formatting, lint, and the fast tests: no browser, 
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile $(QUICK) $(ARGS)
-QUICK := tests/test_dependencies.py tests/test_docs.py tests/test_layers.py tests/test_names.py tests/test_settings.py $(addprefix tests/,chat citations generation llm/test_registry.py \
+QUICK := tests/test_advisories.py tests/test_dependencies.py tests/test_docs.py tests/test_layers.py tests/test_names.py tests/test_settings.py $(addprefix tests/,chat citations generation llm/test_registry.py \
 	llm/test_openai.py llm/test_scripted.py models network sandbox schema storage text transfer util)
 
-check: types page ## Formatting, lint, types, generated files, layers, names, dependencies, docs
+check: types page ## Formatting, lint, types, generated files, layers, names, dependencies, advisories, docs
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/api/events.ts
 	@$(SCHEMA) | diff - ui/src/api/schema.ts
 	@$(BUILD)/bin/python hatch_build.py keys | diff - ui/src/lib/i18n/keys.ts
 	@$(VENV)/bin/python release/licenses.py | diff - release/licenses.json
-	@$(VENV)/bin/python -m pytest -q tests/test_dependencies.py tests/test_docs.py tests/test_layers.py tests/test_names.py
+	@$(VENV)/bin/python -m pytest -q tests/test_advisories.py tests/test_dependencies.py tests/test_docs.py tests/test_layers.py tests/test_names.py
 	@$(VENV)/bin/python docs/map.py --check
 	@$(VENV)/bin/eclair config --markdown | diff - docs/configuration.md
 	@$(VENV)/bin/eclair models --markdown | diff - <(sed '1,/^<!-- written by .eclair models/d; /^<!-- end/,$$d' docs/engines.md)
@@ -87,10 +88,14 @@ bench: $(VENV)/.dev models ## Measure; see bench/README.md
 lock: $(VENV)/.dev ## Renew the lock files
 	@$(VENV)/bin/uv pip compile -q pyproject.toml $(LOCKED) -o requirements.lock
 	@$(VENV)/bin/uv pip compile -q --group build -c requirements.lock $(LOCKED) -o requirements-build.lock
+	@$(VENV)/bin/uv pip compile -q --group release -c requirements.lock $(LOCKED) -o requirements-release.lock
 	@$(VENV)/bin/uv pip compile -q --group dev -c requirements.lock $(LOCKED) -o requirements-dev.lock
 	@$(VENV)/bin/uv pip compile -q --group diffusers --overrides <(echo "torch; sys_platform == 'never'") \
 		$(addprefix --no-emit-package ,torch setuptools sympy mpmath networkx) $(LOCKED) -o requirements-diffusers.lock
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade
+
+audit: $(RELEASE)/.ready $(BUILD)/.ready ## Ask the advisory databases about every pinned package; needs the network
+	@$(BUILD)/bin/python release/audit.py $(RELEASE)/bin/pip-audit
 
 wheel: $(BUILD)/.ready ## Build the wheel into dist/
 	@$(BUILD)/bin/python -m hatchling build -t wheel
@@ -132,6 +137,9 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 $(BUILD)/.ready: requirements-build.lock
 	$(call install,$(BUILD),requirements-build.lock,Installing what the build needs…)
 
+$(RELEASE)/.ready: requirements-release.lock
+	$(call install,$(RELEASE),requirements-release.lock,Installing what releases need…)
+
 # PyTorch has another build for each kind of graphics processor, so that no hash can be right for all: pip takes that
 # version from wherever it is configured to. What is left is pinned by hash.
 $(DIFFUSERS)/.ready: requirements-diffusers.lock
@@ -151,4 +159,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers test quick map generate check types page format bench lock wheel clean models collected chromium compiler
+.PHONY: help run diffusers test quick map generate check types page format bench lock audit wheel clean models collected chromium compiler
