@@ -109,6 +109,9 @@ class Settings:
     max_check_mb: int = _setting(
         50, "Largest file accepted by the provenance check, in MB; see docs/provenance.md.", ge=1
     )
+    public_checks: bool = _setting(
+        False, "Let strangers use the provenance check, without a key, where others can reach Éclair."
+    )
     feed_days: int = _setting(60, "Days to keep the entries of news feeds.", ge=1, le=3650)
     embedded: bool = _setting(True, "Run the embedded engine (llama.cpp) and its model.")
     embedded_context: int = _setting(8192, "Context window of the embedded engine, in tokens.", ge=1)

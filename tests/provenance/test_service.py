@@ -232,7 +232,12 @@ async def test_a_crowd_is_told_to_come_again(
     monkeypatch.setattr(service, "MAX_WAITING_INSPECTIONS", 1)
     path = tmp_path / "file"
     path.write_bytes(encoded(photo(64, 64)))
-    tasks = [asyncio.create_task(marks.check(path, "file")) for _ in range(4)]
+
+    async def check() -> ProvenanceReport:
+        with marks.reserve_check():
+            return await marks.check(path, "file")
+
+    tasks = [asyncio.create_task(check()) for _ in range(4)]
     found = await asyncio.gather(*tasks, return_exceptions=True)
     assert sum(isinstance(each, ProvenanceReport) for each in found) == 3
     (refused,) = [each for each in found if not isinstance(each, ProvenanceReport)]

@@ -8,6 +8,8 @@ goes there.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -70,16 +72,21 @@ class Provenance:
                 f"The certificate mark_certificate cannot sign Content Credentials ({error}); see docs/provenance.md."
             ) from error
 
-    async def check(self, path: Path, name: str) -> ProvenanceReport:
-        """Report a file's origin; errors call the file `name`. Raises UnreadableFile, and TooBusy under load."""
+    @contextmanager
+    def reserve_check(self) -> Generator[None]:
+        """Hold a place for a file that a stranger sends, from before it is read on. Raises TooBusy if none is free."""
         if self._inspections >= MAX_CONCURRENT_FILES + MAX_WAITING_INSPECTIONS:
             raise TooBusy("Many files are being looked at; try again in a minute.")
         self._inspections += 1
         try:
-            known = await asyncio.to_thread(self._certificates.known)
-            return await self._run(InspectFile(str(path), known), ProvenanceReport, name)
+            yield
         finally:
             self._inspections -= 1
+
+    async def check(self, path: Path, name: str) -> ProvenanceReport:
+        """Report a file's origin; errors call the file `name`. Raises UnreadableFile."""
+        known = await asyncio.to_thread(self._certificates.known)
+        return await self._run(InspectFile(str(path), known), ProvenanceReport, name)
 
     async def _run(self, request: MarkImage | InspectFile, kind: type[T], name: str) -> T:
         """Raises UnreadableFile."""

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eclair.accounts.api_keys import ApiKeys
 from eclair.errors import EclairError, Forbidden, TooLarge, Unauthorized
+from eclair.network.exposure import is_exposed
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.access import AccessControl
@@ -33,8 +34,8 @@ MAX_FORM_OVERHEAD_BYTES = 1 << 20
 
 PROVENANCE_CHECK_ROUTE = ("POST", "/api/marks/check")
 
-PUBLIC_PATHS = re.compile(r"/api/health$|/api/shared/|/api/marks/check$")
-"""Paths that need no key: the health check, shared links that nobody can guess, and the check of a file's origin."""
+PUBLIC_PATHS = re.compile(r"/api/health$|/api/shared/")
+"""Paths that need no key: the health check, and shared links that nobody can guess."""
 
 FORWARDING = frozenset({"forwarded", "via", "x-real-ip"})
 """Headers that a proxy adds, besides `X-Forwarded-*`."""
@@ -67,6 +68,7 @@ class AuthMiddleware:
         self._respond = respond
         self._access = AccessControl(settings, keys, session)
         self._session = session
+        self._has_public_checks = settings.public_checks or not is_exposed(settings)
         self._max_file_mb = settings.max_file_mb
         self._max_check_mb = settings.max_check_mb
         self._hosts: set[str] | None = None
@@ -105,7 +107,8 @@ class AuthMiddleware:
         try:
             return await self._access.identify(scope, headers), False
         except Unauthorized:
-            if not PUBLIC_PATHS.match(path):
+            is_check = (scope["method"], path) == PROVENANCE_CHECK_ROUTE
+            if not PUBLIC_PATHS.match(path) and not (is_check and self._has_public_checks):
                 raise
             return LOCAL_PRINCIPAL, True
 

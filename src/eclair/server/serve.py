@@ -23,7 +23,7 @@ from eclair.errors import SettingsError
 from eclair.llm.local.local_engine import LocalEngine
 from eclair.network.exposure import find_exposure, find_weak_key, is_exposed, is_unencrypted
 from eclair.network.tls import load_tls
-from eclair.server.http_server import server_config
+from eclair.server.http_server import raise_file_limit, server_config
 from eclair.server.owner_session import OwnerSession
 from eclair.settings import Settings
 from eclair.util.port import listen
@@ -49,6 +49,7 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
             "Set tls_certificate and tls_key, or put a proxy with TLS in front.",
             settings.host,
         )
+    raise_file_limit()
     with listen(settings.host, settings.port) as listener:
         local = LocalEngine.start(settings) if settings.embedded else None
         try:

@@ -10,6 +10,11 @@ export interface KeyQuestion {
   answer(key: string | null): void;
 }
 
+/** The key that was entered in this tab. */
+export function storedApiKey(): string | null {
+  return readStored(STORED_KEY, "sessionStorage");
+}
+
 export class ApiKeyPrompt {
   /** Shown to the person; null while nothing is asked. */
   question = $state.raw<KeyQuestion | null>(null);
@@ -21,7 +26,7 @@ export class ApiKeyPrompt {
   }
 
   get stored(): string | null {
-    return readStored(STORED_KEY, "sessionStorage");
+    return storedApiKey();
   }
 
   /** Ask for the key, once for all calls that wait for it; null when the person gives none. */

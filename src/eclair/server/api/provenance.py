@@ -1,4 +1,4 @@
-"""`/api/marks/check`: checks a file's provenance marks; needs no key."""
+"""`/api/marks/check`: checks a file's provenance marks; may be open to strangers."""
 
 from __future__ import annotations
 
@@ -69,9 +69,10 @@ def router(app: App) -> APIRouter:
 
     @api.post("/check", openapi_extra=_BODY)
     async def check(request: Request, name: Annotated[str, Query(max_length=255)] = "") -> ProvenanceBody:
-        if request.headers.get("content-type", "").startswith("multipart/form-data"):
-            return await check_form(request, name)
-        return await check_stream(request.stream(), safe_file_name(name))
+        with app.provenance.reserve_check():
+            if request.headers.get("content-type", "").startswith("multipart/form-data"):
+                return await check_form(request, name)
+            return await check_stream(request.stream(), safe_file_name(name))
 
     async def check_form(request: Request, name: str) -> ProvenanceBody:
         try:
