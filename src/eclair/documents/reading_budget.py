@@ -21,9 +21,9 @@ class ReadingBudget:
 def reading_budget(model: Model) -> ReadingBudget:
     """Choose the budget by the model's tier and size, within about half of its context window."""
     window = 4 * (model.context or 32_000)
-    if model.tier == "tiny":
+    if model.only_quotes:
         return ReadingBudget(4, min(3_600, window // 4))
     used = model.active or model.parameters
     passages = 12 if used is not None and used >= MANY_PASSAGES_MIN_BILLIONS else 8
-    characters = 6_000 if model.tier == "small" else 48_000
+    characters = 48_000 if model.can_plan else 6_000
     return ReadingBudget(min(passages, max(2, window // 2 // 1000)), min(window // 3, characters))

@@ -145,7 +145,7 @@ class DocumentRetriever:
         """
         if self._quotes:
             return Lead(tuple(self._quotes), is_complete=True)
-        if model.tier != "tiny":
+        if not model.only_quotes:
             return NO_LEAD
         question = _question(self._history)
         language = identify_language(question)
@@ -190,7 +190,7 @@ class DocumentRetriever:
 
         A larger model judges by itself what it is shown in full. Instructions needn't share words with their sources.
         """
-        query, small = _query(self._history), model.tier == "tiny"
+        query, small = _query(self._history), model.only_quotes
         if wants_whole_document(_question(self._history)) or (
             not small and (self._found_chunks is None or not _QUESTION_MARK.search(query))
         ):
@@ -259,7 +259,7 @@ class DocumentRetriever:
         if not texts:
             return
         cut = sum(map(len, texts)) < sum(each.document.chunks for each in files)
-        small = model.tier == "tiny"
+        small = model.only_quotes
         room = reading_budget(model).document_chars
         parts = (
             await asyncio.to_thread(_split_for_quotes, texts)

@@ -115,7 +115,7 @@ class ConversationPrompt:
         """Resolve the sampling; a reasoning model gets more room than the longest answer."""
         factor = REASONING_LENGTH_FACTOR if self._effort == THINK_EFFORT and model.reasoning != "never" else 1
         limit = self.settings.max_tokens * factor
-        if quoted and model.tier == "tiny":
+        if quoted and model.only_quotes:
             limit = min(self.settings.max_tokens, MAX_TOKENS_BELOW_QUOTES)
         return resolve_sampling(self.sampling, model.sampling, limit)
 

@@ -68,3 +68,13 @@ class Model:
     def tier(self) -> Tier | None:
         """The tier as stated, or as derived from its size; None if neither is known."""
         return self.stated_tier or tier_of(self.parameters, self.active)
+
+    @property
+    def only_quotes(self) -> bool:
+        """Return whether answers from sources must be quotes: a tiny model would repeat, guess or babble."""
+        return self.tier == "tiny"
+
+    @property
+    def can_plan(self) -> bool:
+        """Return whether the model is trusted to plan: queries, questions, scenes. One of unknown size is."""
+        return self.tier in ("capable", None)

@@ -156,7 +156,7 @@ class QueryWriter:
         """Write the queries of a question, whose URLs are left out."""
         text, before = strip_addresses(question.text), question.before
         language = identify_language(text)
-        if model.tier != "capable":
+        if not model.can_plan:
             return derive_queries(text, before, language, today)
         return await generate_queries(
             self._ask, question.principal, engine, model, text, before, language, today, timeout_s=timeout_s

@@ -159,7 +159,7 @@ class WebRetriever:
 
     async def lead(self, model: Model) -> Lead:
         """Quote the sentence that answers best if the model is tiny; quotes replace an answer in a foreign language."""
-        if model.tier != "tiny" or not self._passages:
+        if not model.only_quotes or not self._passages:
             return NO_LEAD
         question = self._question.text
         language = identify_language(question)

@@ -49,7 +49,7 @@ async def plan_research(
     principal: Principal, request: str, engine: Engine, model: Model, ask: AskModel, today: date
 ) -> ResearchPlan:
     """Plan the research: by the model, or by rules if it is too small or too slow."""
-    if model.tier in ("tiny", "small"):
+    if not model.can_plan:
         return split_request(request)
     try:
         async with asyncio.timeout(PLAN_TIMEOUT_S):

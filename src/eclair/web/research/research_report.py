@@ -241,7 +241,7 @@ class ResearchReport:
             for event in self._append(f"*{self._words.nothing}*\n\n"):
                 yield event
             return
-        writing = self._digest if self._route.model.tier == "tiny" else self._write_section
+        writing = self._digest if self._route.model.only_quotes else self._write_section
         async with aclosing(writing(question, passages)) as events:
             async for event in events:
                 if isinstance(event, Cited):

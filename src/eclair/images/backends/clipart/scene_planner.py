@@ -111,7 +111,7 @@ class ScenePlanner:
     def _is_at_hand(self, model: Model) -> bool:
         is_local = self._registry.local is not None and model.engine == self._registry.local.name
         is_loaded = not is_local or model.id in self._registry.loaded
-        return model.tier == "capable" and model.location in OWN_LOCATIONS and is_loaded
+        return model.can_plan and model.location in OWN_LOCATIONS and is_loaded
 
     async def _answer(self, engine: Engine, model: Model, prompt: str, principal: Principal) -> str:
         request = Request(
