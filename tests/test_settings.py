@@ -157,3 +157,35 @@ def test_search_services_are_read_from_the_environment(tmp_path: Path) -> None:
     assert settings.web_search == ("searxng", "wikipedia")
     assert settings.search_keys == {"mojeek": "k"}
     assert settings.opensearch == {"library": "https://example.org/opensearch.xml"}
+
+
+def test_secrets_are_read_from_files(tmp_path: Path) -> None:
+    values = {
+        "ECLAIR_API_KEY": ("a-key-for-the-door\n", "a-key-for-the-door"),
+        "ECLAIR_SEARCH_KEYS": ('{"mojeek": "k"}\n', {"mojeek": "k"}),
+        "ECLAIR_ENGINES": ('{"a": {"url": "http://a/v1", "key": "k"}}', {"a": EngineSettings("http://a/v1", "k")}),
+    }
+    environ = {"ECLAIR_CONFIG": str(tmp_path / "none.toml")}
+    for name, (text, _) in values.items():
+        path = tmp_path / name
+        path.write_text(text)
+        environ[f"{name}_FILE"] = str(path)
+    loaded = load(environ)
+    for name, (_, value) in values.items():
+        setting = name.removeprefix("ECLAIR_").lower()
+        assert (getattr(loaded.settings, setting), loaded.origins[setting]) == (value, "environment")
+
+
+def test_a_secret_file_that_will_not_do_is_named(tmp_path: Path, file: Path) -> None:
+    secret = tmp_path / "secret"
+    name = "ECLAIR_API_KEY_FILE"
+    assert fault(file, **{name: str(secret)}).startswith(f"{secret} cannot be read: No such file or directory; check")
+    secret.write_bytes(b"\xff")
+    assert "isn't UTF-8 text" in fault(file, **{name: str(secret)})
+    secret.write_text(" \n")
+    assert fault(file, **{name: str(secret)}).startswith(f"{secret} is empty")
+    secret.write_text("hushed")
+    message = fault(file, **{name: str(secret), "ECLAIR_API_KEY": "also-hushed"})
+    assert message == "ECLAIR_API_KEY and ECLAIR_API_KEY_FILE are both set; keep one of them."
+    assert "hushed" not in fault(file, ECLAIR_ENGINES_FILE=str(secret))
+    assert "did you mean" in fault(file, ECLAIR_MODEL_FILE=str(secret)), "which is no secret"

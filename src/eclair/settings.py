@@ -25,6 +25,8 @@ SettingOrigin = Literal["default", "file", "environment", "command line"]
 PREFIX = "ECLAIR_"
 _LOGIN = re.compile(r"//[^/@\s]*+@")
 FILE_VARIABLE = "ECLAIR_CONFIG"
+SECRETS = ("api_key", "engines", "search_keys")
+"""Settings with keys in them, which `ECLAIR_<NAME>_FILE` reads from a file."""
 CATALOG = "models.toml"
 
 SYSTEM_PROMPT = "You are Eclair, a helpful AI assistant. Give clear, correct and short answers."
@@ -405,9 +407,29 @@ def _read_file(file: Path) -> dict[str, Any]:
 
 
 def _read_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Read the environment variables that are settings; an empty one counts as unset."""
-    return {
+    """Read the environment variables that are settings; an empty one counts as unset. Raises SettingsError."""
+    found = {
         key.removeprefix(PREFIX).lower(): value
         for key, value in environ.items()
         if key.startswith(PREFIX) and key != FILE_VARIABLE and value
     }
+    for name in SECRETS:
+        path = found.pop(f"{name}_file", None)
+        if path is not None:
+            variable = f"{PREFIX}{name.upper()}"
+            if name in found:
+                raise SettingsError(f"{variable} and {variable}_FILE are both set; keep one of them.")
+            found[name] = _read_secret(Path(path).expanduser(), f"{variable}_FILE")
+    return found
+
+
+def _read_secret(path: Path, variable: str) -> str:
+    """Read a secret, without the white space around it. Raises SettingsError."""
+    try:
+        secret = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it isn't UTF-8 text"
+        raise SettingsError(f"{path} cannot be read: {reason}; check the file that {variable} names.") from error
+    if not secret:
+        raise SettingsError(f"{path} is empty; write what {variable} names it for, or unset that.")
+    return secret

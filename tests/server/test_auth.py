@@ -4,8 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
+from eclair.accounts.api_keys import ApiKeys
 from eclair.errors import PortInUse, SettingsError
+from eclair.server.app import respond
+from eclair.server.auth import AuthMiddleware
 from eclair.server.serve import serve
 from eclair.settings import EngineSettings, Settings
 from eclair.util.loopback import is_loopback
@@ -199,3 +203,32 @@ async def test_a_port_in_use_says_who_holds_it(server: Server, settings: Setting
 async def test_an_address_that_is_not_ours(settings: Settings) -> None:
     with pytest.raises(SettingsError, match=r"192\.0\.2\.1 isn't an address of this machine"):
         await serve(replace(settings, host="192.0.2.1", api_key="k" * 24), lambda _: None)
+
+
+@pytest.mark.parametrize("path", ["/api/conversations", "/api/nowhere", "/v1/models", "/api/shared/none"])
+async def test_replies_are_neither_kept_nor_guessed_at_nor_embedded(server: Server, keyed: Server, path: str) -> None:
+    for reply in (await server.get(path), await keyed.get(path), await server.get(path, {"Host": "evil.example"})):
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        assert reply.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert reply.headers["Cache-Control"] == "no-store"
+
+
+async def test_no_other_protocol_gets_past_the_guard(server: Server) -> None:
+    reached: list[str] = []
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append(scope["type"])
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    keys = ApiKeys(server.app.storage.api_keys)
+    guard = AuthMiddleware(app, server.app.settings, keys, None, respond)
+    for kind in ("websocket", "webtransport", "lifespan"):
+        await guard({"type": kind, "path": "/api/conversations", "headers": []}, receive, send)
+    assert reached == ["lifespan"]
+    assert sent == [{"type": "websocket.close", "code": 1008}] * 2

@@ -153,10 +153,11 @@ async def test_only_on_a_loopback_address_is_an_address_taken(shop: Shop, settin
     async with serving(replace(settings, hub=shop.url)) as server:
         assert (await server.post("/api/models/pulls", address)).status == 202
     asked = len(shop.store.calls)
-    async with serving(replace(settings, hub=shop.url, host="0.0.0.0")) as server:
-        reply = await server.post("/api/models/pulls", address)
+    key = {"Authorization": f"Bearer {'k' * 24}"}
+    async with serving(replace(settings, hub=shop.url, host="0.0.0.0", api_key="k" * 24)) as server:
+        reply = await server.post("/api/models/pulls", address, headers=key)
         assert (reply.status, "only `eclair pull` in a terminal" in reply.error["message"]) == (400, True)
-        assert (await server.post("/api/models/pulls", {"name": f"hf:{REPO}:Q4_K_M"})).status == 202
+        assert (await server.post("/api/models/pulls", {"name": f"hf:{REPO}:Q4_K_M"}, headers=key)).status == 202
     assert all(call.path != "/blobs/tiny-Q8_0.gguf" for call in shop.store.calls[asked:])
 
 

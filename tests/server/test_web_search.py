@@ -18,7 +18,7 @@ from eclair.schema.web import WebHit
 from eclair.settings import Settings
 from eclair.web.providers import providers_table
 from tests.cli.test_cli import Eclair
-from tests.support import Server, serving
+from tests.support import JSON, Server, serving
 from tests.web.services import Answering, answering, parameters
 
 DOCS = (Path(__file__).parents[2] / "docs" / "web-search.md").read_text("utf-8")
@@ -45,7 +45,7 @@ async def searching(settings: Settings, searxng: Answering) -> AsyncGenerator[Se
 
 
 async def test_what_is_found(searching: Server, searxng: Answering) -> None:
-    reply = await searching.get("/api/web/search?q=Wer%20hat%20die%20Wahl%20in%20Hessen%20gewonnen%3F&days=7")
+    reply = await searching.post("/api/web/search", {"q": "Wer hat die Wahl in Hessen gewonnen?", "days": 7})
     assert reply.status == 200
     assert reply.body["queries"] == [{"text": "Wahl Hessen gewonnen", "language": "de", "days": 7}]
     (step,) = reply.body["steps"]
@@ -59,7 +59,7 @@ async def test_what_is_found(searching: Server, searxng: Answering) -> None:
 
 async def test_what_services_there_are(searching: Server, searxng: Answering) -> None:
     searxng.instead = [lambda call: call.reply(403)]
-    failed = await searching.get("/api/web/search?q=Hessen")
+    failed = await searching.post("/api/web/search", {"q": "Hessen"})
     assert (failed.status, failed.body["hits"], failed.body["steps"][0]["outcome"]) == (200, [], "failed")
     services = {each["name"]: each for each in (await searching.get("/api/web/services")).body}
     assert list(services)[:2] == ["searxng", "mojeek"]
@@ -74,9 +74,19 @@ async def test_what_services_there_are(searching: Server, searxng: Answering) ->
     assert all(each["terms"].startswith("https://") for each in services.values())
 
 
-@pytest.mark.parametrize("query", ["", "q=", "q=%3F", "q=x&language=German", "q=x&days=-1", f"q={'x' * 2001}"])
-async def test_what_cannot_be_searched_for(searching: Server, query: str) -> None:
-    reply = await searching.get(f"/api/web/search?{query}")
+async def test_a_link_searches_for_nothing(searching: Server, searxng: Answering) -> None:
+    reply = await searching.get("/api/web/search?q=Hessen")
+    assert (reply.status, "does not support GET" in reply.error["message"]) == (405, True)
+    assert searxng.calls == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"q": ""}, {"q": "?"}, {"q": "x", "language": "German"}, {"q": "x", "days": -1}, {"q": "x" * 2001}],
+    ids=["nothing", "empty", "sign", "language", "days", "long"],
+)
+async def test_what_cannot_be_searched_for(searching: Server, body: JSON) -> None:
+    reply = await searching.post("/api/web/search", body)
     assert reply.status == 400
     assert reply.error["param"] in ("q", "language", "days")
 

@@ -54,6 +54,19 @@ context = 32768                 # where it does not say how much its models can 
 In environment variables, lists are separated by commas.
 `ECLAIR_ENGINES` and `ECLAIR_FALLBACKS` are JSON:
 `{"rack": {"url": "http://10.0.0.5:8000/v1"}}`.
+
+## Secrets from files
+
+`ECLAIR_API_KEY_FILE`, `ECLAIR_ENGINES_FILE` and `ECLAIR_SEARCH_KEYS_FILE` name files that hold what
+the variable without `_FILE` would, so that no secret is in the environment.
+With systemd:
+
+```ini
+LoadCredential=api_key:/etc/eclair/api_key
+Environment=ECLAIR_API_KEY_FILE=%d/api_key
+```
+
+In containers, name the mounted secret: `ECLAIR_API_KEY_FILE=/run/secrets/api_key`.
 """
 
 

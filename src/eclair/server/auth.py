@@ -37,6 +37,16 @@ PROVENANCE_CHECK_ROUTE = ("POST", "/api/marks/check")
 PUBLIC_PATHS = re.compile(r"/api/health$|/api/shared/")
 """Paths that need no key: the health check, and shared links that nobody can guess."""
 
+INTERFACES = ("/api/", "/v1/")
+POLICY_VIOLATION = 1008
+
+INTERFACE_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""Headers of every reply of the interfaces, unless the route sets its own."""
+
 FORWARDING = frozenset({"forwarded", "via", "x-real-ip"})
 """Headers that a proxy adds, besides `X-Forwarded-*`."""
 
@@ -78,9 +88,14 @@ class AuthMiddleware:
             self._hosts = {settings.host, *settings.allowed_hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        if scope["type"] != "http":  # nothing here speaks WebSocket
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return
+        if scope["path"].startswith(INTERFACES):
+            send = _add_headers(send)
         headers = Headers(scope=scope)
         try:
             self._check_host(headers)
@@ -102,7 +117,7 @@ class AuthMiddleware:
     async def _authenticate(self, scope: Scope, headers: Headers) -> tuple[Principal, bool]:
         """Return for whom a request acts, and whether that is nobody known. Raises Unauthorized."""
         path: str = scope["path"]
-        if not path.startswith(("/api/", "/v1/")):
+        if not path.startswith(INTERFACES):
             return LOCAL_PRINCIPAL, True
         try:
             return await self._access.identify(scope, headers), False
@@ -142,7 +157,7 @@ class AuthMiddleware:
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != headers.get("host"):
             raise Forbidden(f"A page from {origin} may not use Éclair; open Éclair's own page.")
-        is_page = scope["method"] == "GET" and not scope["path"].startswith(("/api/", "/v1/"))
+        is_page = scope["method"] == "GET" and not scope["path"].startswith(INTERFACES)
         opens_page = is_page and headers.get("sec-fetch-mode") == "navigate"
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not opens_page:
             raise Forbidden("A page from elsewhere may not use Éclair; open Éclair's own page.")
@@ -155,6 +170,18 @@ def _host_name(host: str) -> str:
     except ValueError:
         return host
     return f"[{name}]" if ":" in name else name
+
+
+def _add_headers(send: Send) -> Send:
+    """Wrap `send` so that replies have `INTERFACE_HEADERS`."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            present = {name for name, _ in message["headers"]}
+            message["headers"] = [*message["headers"], *(pair for pair in INTERFACE_HEADERS if pair[0] not in present)]
+        await send(message)
+
+    return sending
 
 
 def _limit_body(receive: Receive, max_bytes: int, too_large: TooLarge) -> Receive:

@@ -231,7 +231,7 @@ async def test_documents_are_found_and_cited(copy: FirstVersion) -> None:
 
 
 async def test_feed_entries_are_found(server: Server) -> None:
-    hits = (await get(server, "/api/web/search?q=Turm+gestrichen&language=de")).body["hits"]
+    hits = (await server.post("/api/web/search", {"q": "Turm gestrichen", "language": "de"})).body["hits"]
     assert [hit["title"] for hit in hits] == ["Turm"]
     listed = (await get(server, "/api/feeds/opml")).raw.decode()
     assert all(feed["url"] in listed for feed in (await get(server, "/api/feeds")).body)

@@ -2163,18 +2163,20 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        readonly get: {
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
             readonly parameters: {
-                readonly query: {
-                    readonly q: string;
-                    readonly language?: string | null;
-                    readonly days?: number | null;
-                };
+                readonly query?: never;
                 readonly header?: never;
                 readonly path?: never;
                 readonly cookie?: never;
             };
-            readonly requestBody?: never;
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["SearchRequest"];
+                };
+            };
             readonly responses: {
                 /** @description Successful Response */
                 readonly 200: {
@@ -2187,8 +2189,6 @@ export interface paths {
                 };
             };
         };
-        readonly put?: never;
-        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -4101,6 +4101,12 @@ export interface components {
             readonly queries: readonly components["schemas"]["QueryBody"][];
             readonly steps: readonly components["schemas"]["StepBody"][];
             readonly hits: readonly components["schemas"]["HitBody"][];
+        };
+        /** @description A search: words or a question, in a language, among pages of the last days. */
+        readonly SearchRequest: {
+            readonly q: string;
+            readonly language?: string | null;
+            readonly days?: number | null;
         };
         readonly SearchResults: {
             readonly hits: readonly components["schemas"]["Hit"][];

@@ -6,19 +6,24 @@ from dataclasses import asdict
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
 
 from eclair.app import App
 from eclair.network.client import CallContext
 from eclair.schema.messages import StepOutcome
 from eclair.server.principal import Caller
+from eclair.server.request_body import RequestBody
 from eclair.web import queries
 from eclair.web.search import SEARCH_TIMEOUT_S, run_search
 
-SearchText = Annotated[str, Query(min_length=1, max_length=2000)]
-Language = Annotated[str | None, Query(pattern="^[a-z]{2}$")]
-Days = Annotated[int | None, Query(ge=0, le=36_500)]
+
+class SearchRequest(RequestBody):
+    """A search: words or a question, in a language, among pages of the last days."""
+
+    q: Annotated[str, Field(min_length=1, max_length=2000)]
+    language: Annotated[str | None, Field(pattern="^[a-z]{2}$")] = None
+    days: Annotated[int | None, Field(ge=0, le=36_500)] = None
 
 
 class ServiceBody(BaseModel):
@@ -72,9 +77,9 @@ def router(app: App) -> APIRouter:
     async def list_services() -> list[ServiceBody]:
         return [ServiceBody.model_validate(listed.as_dict()) for listed in app.web.access.search.list_providers()]
 
-    @api.get("/search")
-    async def search_web(principal: Caller, q: SearchText, language: Language = None, days: Days = None) -> SearchBody:
-        made = queries.parse_search(q, language, days, date.today())
+    @api.post("/search")  # no GET, which a link could make a browser send: it calls out
+    async def search_web(principal: Caller, body: SearchRequest) -> SearchBody:
+        made = queries.parse_search(body.q, body.language, body.days, date.today())
         found = await run_search(
             app.web.access.search, made, CallContext(principal, "search"), timeout_s=SEARCH_TIMEOUT_S
         )
