@@ -55,6 +55,7 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
 from eclair.transfer.import_service import ImportService
 from eclair.util.background import IdleScheduler
+from eclair.util.scratch import sweep_scratch_folders
 from eclair.web.feeds.service import FeedService
 from eclair.web.open import REAL_ENVIRONMENT, Environment, open_web
 from eclair.web.providers.feed_entries import FeedProvider
@@ -253,7 +254,9 @@ async def open_app(
     Raises SetupError. An engine that fails to start raises nothing; its health says why.
     """
     async with AsyncExitStack() as stack:
-        storage = await asyncio.to_thread(open_storage, settings.data_dir)
+        sweeping = asyncio.create_task(asyncio.to_thread(sweep_scratch_folders), name="sweep scratch folders")
+        stack.push_async_callback(asyncio.wait, [sweeping])
+        storage = await asyncio.to_thread(open_storage, settings.data_dir, backup_days=settings.backup_days)
         stack.push_async_callback(storage.close)
         audit_log, gate, web_client = await stack.enter_async_context(open_network(settings, storage, environment))
         registry = build_registry(

@@ -228,6 +228,9 @@ class Settings:
     egress_days: int = _setting(
         365, "Days for which the audit log keeps outgoing calls; 0 keeps them forever.", ge=0, le=36_500
     )
+    backup_days: int = _setting(
+        30, "Days to keep backups of the database, made before an update changes it; 0 keeps them.", ge=0, le=36_500
+    )
     private_addresses: tuple[HostPort, ...] = _setting(
         (),
         "Your own services on this machine or its network that web search may reach, as `host:port`: a SearXNG or an "

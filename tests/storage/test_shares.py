@@ -20,6 +20,9 @@ async def test_a_share_is_read_by_whoever_knows_it_and_listed_for_its_owner(stor
     await storage.shares.add_share(LOCAL_PRINCIPAL, later, "{}")
     assert await storage.shares.get_share("share_a") == (share, '{"messages":[]}')
     assert await storage.shares.list_shares(LOCAL_PRINCIPAL) == [later, share]
+    await storage.shares.count_reading("share_a")
+    await storage.shares.count_reading("share_none")
+    assert (await storage.shares.get_share("share_a"))[0] == replace(share, readings=1)
     assert await storage.shares.list_shares(SOMEONE) == []
     with pytest.raises(NotFound):
         await storage.shares.add_share(SOMEONE, replace(share, id="share_c", owner="someone"), "{}")

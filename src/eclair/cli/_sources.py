@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import mimetypes
-import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from eclair.storage.documents import DocumentState
 from eclair.storage.files import FileState
 from eclair.storage.open import open_storage
 from eclair.util.background import IdleScheduler
+from eclair.util.scratch import ScratchFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ async def ingest_file(ingestor: Ingestor, path: Path, max_mb: int) -> FileState:
 
 def _temporary_folder(stack: contextlib.ExitStack) -> Path:
     try:
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eclair-")))
+        return stack.enter_context(ScratchFolder("question")).path
     except OSError as error:
         raise StoreError(f"There is no room to read the files in: {error.strerror}; set TMPDIR.") from error
 

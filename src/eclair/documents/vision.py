@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import struct
-import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -28,6 +27,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.files import StoredFile
+from eclair.util.scratch import ScratchFolder
 
 _MAGIC = b"S"
 _LENGTH = struct.Struct(">I")
@@ -122,13 +122,13 @@ class VisionService:
 @asynccontextmanager
 async def _temporary_file(data: bytes) -> AsyncGenerator[Path]:
     """Write data to a file that exists within the block."""
-    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="eclair-")
+    folder = await asyncio.to_thread(ScratchFolder, "photo")
     try:
-        path = Path(folder.name) / "picture"
+        path = folder.path / "picture"
         await asyncio.to_thread(path.write_bytes, data)
         yield path
     finally:
-        await asyncio.to_thread(folder.cleanup)
+        await asyncio.to_thread(folder.remove)
 
 
 def _encode(prepared: Prepared) -> bytes:

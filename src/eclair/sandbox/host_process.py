@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
 import shutil
 import socket
 import sys
-import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 
 from eclair.sandbox.host import NUMBER, STATUS
 from eclair.sandbox.protocol import SandboxError
 from eclair.util.child_environment import child_environment
 from eclair.util.child_process import LogTail
+from eclair.util.scratch import ScratchFolder
 
 END_TIMEOUT_S = 10.0
 """Time for a host to end; it may still be importing."""
@@ -63,7 +62,7 @@ class Channel:
 
 
 class HostProcess:
-    def __init__(self, process: Process, line: socket.socket, scratch: str | None) -> None:
+    def __init__(self, process: Process, line: socket.socket, scratch: ScratchFolder | None) -> None:
         assert process.stderr is not None
         self.log_tail = LogTail()
         self._process = process
@@ -78,14 +77,14 @@ class HostProcess:
     @classmethod
     async def start(cls, module: str, *, scratch: bool) -> HostProcess:
         """Start a host for a module. Raises OSError."""
-        folder = tempfile.mkdtemp(prefix="eclair-sandbox-") if scratch else None
+        folder = ScratchFolder("sandbox") if scratch else None
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         try:
             with theirs:
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "eclair.sandbox.host", module),
-                    *([folder] if folder is not None else ()),
+                    *([str(folder.path)] if folder is not None else ()),
                     stdin=theirs.fileno(),
                     stdout=DEVNULL,
                     stderr=PIPE,
@@ -94,7 +93,7 @@ class HostProcess:
         except BaseException:
             ours.close()
             if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+                folder.remove()
             raise
         return cls(process, ours, folder)
 
@@ -128,7 +127,7 @@ class HostProcess:
         finally:
             del self._endings[number]
             if self._scratch is not None:
-                folder = os.path.join(self._scratch, str(number))
+                folder = self._scratch.path / str(number)
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def end(self) -> None:
@@ -146,7 +145,7 @@ class HostProcess:
             self._log.cancel()
             await self._process.wait()
         if self._scratch is not None:
-            await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+            await asyncio.to_thread(self._scratch.remove)
 
     async def _send(self, number: int, descriptor: socket.socket | None = None) -> None:
         """Send a number, with a socket for a new process. Raises OSError."""

@@ -16,14 +16,14 @@ from eclair.util.private_files import make_private
 log = logging.getLogger(__name__)
 
 
-def open_storage(folder: Path, clock: Clock = time.time) -> Storage:
+def open_storage(folder: Path, clock: Clock = time.time, *, backup_days: int = 0) -> Storage:
     """Open the storage in `folder`, creating and migrating it as needed, closed to other accounts.
 
-    Blocks. Raises StoreError.
+    Backups older than `backup_days` are removed; 0 keeps them. Blocks. Raises StoreError.
     """
     with translated(folder):
         _close_to_others(folder)
-    return sqlite.open_sqlite(folder, clock)
+    return sqlite.open_sqlite(folder, clock, backup_days)
 
 
 def _close_to_others(folder: Path) -> None:

@@ -10,7 +10,10 @@ from eclair.schema.principal import Principal
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A shared snapshot. Times are in milliseconds; `expires` is None for one that never does."""
+    """A shared snapshot. Times are in milliseconds; `expires` is None for one that never does.
+
+    `readings` counts how often it was opened.
+    """
 
     id: str
     owner: str
@@ -18,15 +21,23 @@ class Share:
     title: str
     created: int
     expires: int | None
+    readings: int = 0
 
 
 class ShareStore(Protocol):
     async def add_share(self, principal: Principal, share: Share, body: str) -> None:
-        """Add a snapshot; `body` is JSON. Raises NotFound for a conversation that is not the principal's."""
+        """Add a snapshot; `body` is a JSON list of messages. Raises NotFound for another's conversation.
+
+        The messages have their ids; what is erased of a message, a file or an image leaves the snapshot too.
+        """
         ...
 
     async def get_share(self, id: str) -> tuple[Share, str]:
         """Return a snapshot and its body, whoever asks. Raises NotFound, also once its conversation was deleted."""
+        ...
+
+    async def count_reading(self, id: str) -> None:
+        """Count that a snapshot was opened, whoever did; a missing one is no error."""
         ...
 
     async def list_shares(self, principal: Principal) -> list[Share]:

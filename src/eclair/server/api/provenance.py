@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -26,6 +25,7 @@ from eclair.provenance.provenance_report import (
     WatermarkFinding,
 )
 from eclair.server.openai.files import safe_file_name
+from eclair.util.scratch import ScratchFolder
 
 READ_CHUNK_BYTES = 1 << 20
 
@@ -100,8 +100,8 @@ async def _read_chunks(upload: UploadFile) -> AsyncGenerator[bytes]:
 async def _temporary_file(chunks: AsyncIterable[bytes], name: str, max_mb: int) -> AsyncGenerator[Path]:
     """Write an upload to a temporary file. Raises TooLarge, InvalidInput and StoreError."""
     try:
-        with tempfile.TemporaryDirectory(prefix="eclair-marks-") as folder:
-            path = Path(folder) / "file"
+        with ScratchFolder("marks") as folder:
+            path = folder.path / "file"
             size = 0
             with path.open("wb") as file:
                 async for chunk in chunks:

@@ -23,7 +23,8 @@ from eclair.storage.sqlite.messages import (
     list_messages,
     require_message,
 )
-from eclair.storage.sqlite.store import SQLiteStore, first_row, read, snapshot, write
+from eclair.storage.sqlite.shared_messages import erase_messages
+from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, read, snapshot, write
 
 FOREVER = 0
 """The moment of a deletion that nobody can undo."""
@@ -39,7 +40,7 @@ class SQLiteConversationStore(SQLiteStore):
     def add_conversation(self, db: apsw.Connection, principal: Principal, conversation: Conversation) -> Conversation:
         return find_or_add(db, principal, conversation)
 
-    @write
+    @overwrite
     def add_tree(
         self, db: apsw.Connection, principal: Principal, conversation: Conversation, messages: Sequence[Message]
     ) -> bool:
@@ -115,7 +116,7 @@ class SQLiteConversationStore(SQLiteStore):
         )
         return [Hit(*row) for row in rows]
 
-    @write
+    @overwrite
     def edit_conversation(
         self, db: apsw.Connection, principal: Principal, id: str, edit: ConversationEdit
     ) -> Conversation:
@@ -136,23 +137,25 @@ class SQLiteConversationStore(SQLiteStore):
     def is_untitled(self, db: apsw.Connection, principal: Principal, id: str) -> bool:
         return first_row(db, f"SELECT 1 FROM conversation WHERE {_UNTITLED}", (id, principal.id)) is not None
 
-    @write
+    @overwrite
     def set_generated_title(self, db: apsw.Connection, principal: Principal, id: str, title: str) -> bool:
         db.execute(f"UPDATE conversation SET title = ? WHERE {_UNTITLED}", (title, id, principal.id))
         return db.changes() > 0
 
-    @write
+    @erase
     def delete_message(self, db: apsw.Connection, principal: Principal, id: str, message: str) -> Conversation:
         kept = find(db, principal, id)
         require_message(db, id, message)
         refuse_while_running(db, "conversation = ?", (id,))
         (parent,) = first_row(db, "SELECT parent FROM message WHERE id = ?", (message,))
-        db.execute(
+        rows = db.execute(
             "WITH RECURSIVE below (id) AS (VALUES (?) UNION ALL"
-            " SELECT message.id FROM message JOIN below ON message.parent = below.id)"
-            " DELETE FROM message WHERE id IN (SELECT id FROM below)",
+            " SELECT message.id FROM message JOIN below ON message.parent = below.id) SELECT id FROM below",
             (message,),
         )
+        erased = {row[0] for row in rows}
+        db.executemany("DELETE FROM message WHERE id = ?", [(each,) for each in erased])
+        erase_messages(db, id, erased)
         if kept.leaf is not None and first_row(db, "SELECT 1 FROM message WHERE id = ?", (kept.leaf,)) is None:
             leaf = find_newest_leaf(db, id, parent)
             db.execute("UPDATE conversation SET leaf = ? WHERE id = ?", (leaf, id))

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,13 +23,20 @@ from typing import Any, TypeVar
 import apsw
 
 from eclair.errors import EclairError, StoreError
+from eclair.storage.sqlite.backups import FOLDER as BACKUPS_FOLDER
+from eclair.storage.sqlite.backups import Backups
+from eclair.storage.sqlite.erasure import Eraser
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
 
 BUSY_TIMEOUT_MS = 5000
+TRUNCATE_TIMEOUT_MS = 50
+"""Longest wait for readers when the log is truncated, during which nobody can write."""
 MAX_READERS = 2
 MAX_JOBS_PER_COMMIT = 512
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -44,24 +51,30 @@ class _Job:
 class Database:
     """An open database. `open` migrates it; `write` and `read` run a function on a connection."""
 
-    def __init__(self, path: Path, writer: apsw.Connection) -> None:
+    def __init__(self, path: Path, writer: apsw.Connection, backups: Backups, *, was_killed: bool = False) -> None:
         self.path = path
         self._writer = writer
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | Future[bool] | None] = queue.SimpleQueue()
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(MAX_READERS, thread_name_prefix="eclair-read")
         self._opened: list[apsw.Connection] = [writer]
         self._thread = threading.Thread(target=self._write_jobs, name="eclair-write", daemon=True)
         self._thread.start()
+        self.eraser = Eraser(self._truncate_log, backups, was_killed=was_killed)
 
     @classmethod
-    def open(cls, path: Path) -> Database:
-        """Open or create the database and migrate it, after a backup. Raises StoreError."""
+    def open(cls, path: Path, backup_days: int = 0, *, is_alone: bool = False) -> Database:
+        """Open or create the database and migrate it, after a backup. Raises StoreError.
+
+        `is_alone` says that no other process has it open, so that a log there is was left by one that died.
+        """
+        was_killed = is_alone and path.with_name(f"{path.name}-wal").exists()
+        backups = Backups(path, backup_days)
         with translated(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             connection = _connect(path)
-            _migrate(connection, path)
-        return cls(path, connection)
+            _migrate(connection, path, backups)
+        return cls(path, connection, backups, was_killed=was_killed)
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction that is committed when this returns. Raises what `work` raises."""
@@ -76,6 +89,7 @@ class Database:
 
     async def close(self) -> None:
         """Finish pending work, then close."""
+        await asyncio.to_thread(self.eraser.close)
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._readers.shutdown)
@@ -91,22 +105,29 @@ class Database:
             return work(connection)
 
     def _write_jobs(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        following: list[_Job | Future[bool] | None] = []
+        while (job := following.pop() if following else self._jobs.get()) is not None:
+            if isinstance(job, Future):
+                job.set_result(_truncate_log(self._writer))
+                continue
             batch = [job]
-            last = False
             with contextlib.suppress(queue.Empty):
                 while len(batch) < MAX_JOBS_PER_COMMIT:
                     more = self._jobs.get_nowait()
-                    if more is None:
-                        last = True
+                    if not isinstance(more, _Job):
+                        following.append(more)
                         break
                     batch.append(more)
             self._commit(batch)
             for loop in {done.loop for done in batch}:
                 with contextlib.suppress(RuntimeError):  # the loop closed while its last write was under way
                     loop.call_soon_threadsafe(_deliver, [done for done in batch if done.loop is loop])
-            if last:
-                return
+
+    def _truncate_log(self) -> bool:
+        """Try to truncate the log, on the connection whose own changes are no news. Blocks."""
+        done: Future[bool] = Future()
+        self._jobs.put(done)
+        return done.result()
 
     def _commit(self, batch: list[_Job]) -> None:
         try:
@@ -146,6 +167,27 @@ def _deliver(batch: list[_Job]) -> None:
             job.future.set_result(job.result)
 
 
+def _truncate_log(connection: apsw.Connection) -> bool:
+    """Empty the write-ahead log; return False where a reader or another process is in the way."""
+    try:
+        connection.set_busy_timeout(TRUNCATE_TIMEOUT_MS)
+        _, frames, copied = _checkpoint(connection, "PASSIVE")
+        return frames == copied and not _checkpoint(connection, "TRUNCATE")[0]
+    except (apsw.BusyError, apsw.LockedError):
+        return False
+    except apsw.Error as error:
+        log.error("erased text is still in the write-ahead log: %s", error)
+        return False
+    finally:
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+
+
+def _checkpoint(connection: apsw.Connection, mode: str) -> tuple[int, int, int]:
+    """Return whether somebody was in the way, the frames in the log, and those copied into the database."""
+    ((is_busy, frames, copied),) = list(connection.execute(f"PRAGMA wal_checkpoint({mode})"))
+    return is_busy, frames, copied
+
+
 def _connect(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
@@ -163,7 +205,7 @@ def migrations() -> list[str]:
     return [script.read_text("utf-8") for script in scripts]
 
 
-def _migrate(connection: apsw.Connection, path: Path) -> None:
+def _migrate(connection: apsw.Connection, path: Path, backups: Backups) -> None:
     scripts = migrations()
     version = _version(connection)
     if version > len(scripts):
@@ -174,7 +216,7 @@ def _migrate(connection: apsw.Connection, path: Path) -> None:
     if version == len(scripts):
         return
     if version > 0:
-        _back_up(connection, path, version)
+        backups.make(connection, version)
     connection.execute("BEGIN IMMEDIATE")
     try:
         for number in range(_version(connection), len(scripts)):
@@ -192,13 +234,6 @@ def _version(connection: apsw.Connection) -> int:
     return version
 
 
-def _back_up(connection: apsw.Connection, path: Path, version: int) -> None:
-    folder = path.parent / "backups"
-    folder.mkdir(exist_ok=True)
-    target = folder / f"{path.stem}-format{version}-{datetime.now():%Y%m%d-%H%M%S}.db"
-    connection.execute("VACUUM INTO ?", (str(target),))
-
-
 @contextlib.contextmanager
 def translated(path: Path) -> Generator[None]:
     """Turn SQLite's errors into StoreErrors that say what to do; others pass."""
@@ -214,7 +249,7 @@ def translated(path: Path) -> Generator[None]:
         raise StoreError(f"The disk that holds {path} is full; free some space and try again.") from error
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StoreError(
-            f"{path} is damaged or no database; move it away, or put back a copy from {path.parent / 'backups'}."
+            f"{path} is damaged or no database; move it away, or put back a copy from {path.parent / BACKUPS_FOLDER}."
         ) from error
     except (apsw.IOError, OSError) as error:
         raise StoreError(f"{path} cannot be read or written: {error}.") from error

@@ -16,7 +16,7 @@ from eclair.errors import NotFound
 from eclair.schema.feeds import FeedEntry
 from eclair.schema.principal import Principal
 from eclair.storage.feeds import EntryHit, FeedSummary, StoredFeed
-from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
 from eclair.text.search_terms import SearchTerm, extract_terms, index_forms, parse_query
 
 MAX_ROWS_PER_ERASURE = 200
@@ -156,7 +156,7 @@ class SQLiteFeedStore(SQLiteStore):
             erased += some
         return erased
 
-    @write
+    @overwrite
     def _erase_some(self, db: apsw.Connection, before: int, limit: int) -> int:
         db.execute(
             "DELETE FROM entry WHERE number IN"

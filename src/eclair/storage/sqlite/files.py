@@ -22,7 +22,8 @@ from eclair.storage.sqlite.document_rows import (
     release_document,
 )
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
-from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+from eclair.storage.sqlite.shared_messages import erase_file
+from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
 
 _FILE_COLUMNS = (
     "file.id, file.owner, file.name, file.size, document.sha256, file.media, file.created, file.library, file.path,"
@@ -51,7 +52,7 @@ class SQLiteFileStore(SQLiteStore):
             await self._documents.erase_orphans()
         return state, blob
 
-    @write
+    @overwrite
     def _replace(
         self, db: apsw.Connection, principal: Principal, old: str, file: StoredFile, reader: int
     ) -> tuple[DocumentState, str | None]:
@@ -103,7 +104,7 @@ class SQLiteFileStore(SQLiteStore):
         rows = db.execute(f"SELECT {_FILE_COLUMNS} {_FROM} WHERE library = ? AND path IS NOT NULL", (library,))
         return [_file(row) for row in rows]
 
-    @write
+    @overwrite
     def edit_file(
         self,
         db: apsw.Connection,
@@ -131,7 +132,7 @@ class SQLiteFileStore(SQLiteStore):
             await self._documents.erase_orphans()
         return blob
 
-    @write
+    @overwrite
     def _delete(self, db: apsw.Connection, principal: Principal, id: str) -> str | None:
         return _delete(db, principal, id)
 
@@ -208,6 +209,7 @@ def _delete(db: apsw.Connection, principal: Principal, id: str) -> str | None:
     """Delete a file; return the hash of its document if that is to be erased with it."""
     sha256 = _find(db, principal, id).file.sha256
     db.execute("DELETE FROM file WHERE id = ?", (id,))
+    erase_file(db, id)
     return release_document(db, sha256)
 
 

@@ -14,6 +14,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.images import ImagePage
 from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.messages import full_text_query, require_message
+from eclair.storage.sqlite.shared_messages import erase_image
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 
 _NAMES = [field.name for field in fields(GeneratedImage)]
@@ -71,6 +72,7 @@ class SQLiteImageStore(SQLiteStore):
     def _delete(self, db: apsw.Connection, principal: Principal, id: str) -> None:
         _find(db, principal, id)
         db.execute("DELETE FROM picture WHERE id = ?", (id,))
+        erase_image(db, id)
 
     @read
     def list_orphaned_blobs(self, db: apsw.Connection) -> list[str]:

@@ -12,20 +12,25 @@ from eclair.util.file_lock import HeldLock, hold, is_locked
 class Lease:
     """Held from `acquire` to `release` or the process's death. `is_held` tells of any process's lease."""
 
-    def __init__(self, path: Path, lock: HeldLock) -> None:
+    def __init__(self, path: Path, lock: HeldLock, *, is_alone: bool) -> None:
         self._path = path
         self._lock = lock
+        self.is_alone = is_alone
+        """True if no other process had a lease when this one was acquired."""
 
     @classmethod
     def acquire(cls, folder: Path) -> Self:
         """Acquire a lease under a fresh name, and remove those that dead processes left."""
         folder.mkdir(parents=True, exist_ok=True)
         with hold(folder / "lock"):  # else a lease could be swept before it is locked
-            for stale in folder.glob("*.lease"):
-                if not is_locked(stale):
-                    stale.unlink(missing_ok=True)
+            is_alone = True
+            for other in folder.glob("*.lease"):
+                if is_locked(other):
+                    is_alone = False
+                else:
+                    other.unlink(missing_ok=True)
             path = folder / f"{new_id('process')}.lease"
-            return cls(path, hold(path))
+            return cls(path, hold(path), is_alone=is_alone)
 
     @property
     def name(self) -> str:

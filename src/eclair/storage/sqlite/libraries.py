@@ -13,7 +13,8 @@ from eclair.storage.libraries import Library, LibrarySummary
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.document_rows import release_document
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
-from eclair.storage.sqlite.store import SQLiteStore, first_row, read, snapshot, write
+from eclair.storage.sqlite.shared_messages import erase_file
+from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, snapshot, write
 
 MAX_FILES_PER_DELETION = 20
 """Files that are deleted in one transaction, so that no other write waits for long."""
@@ -74,7 +75,7 @@ class SQLiteLibraryStore(SQLiteStore):
             for bytes, chunks, embedded in [sums[library.id]]
         ]
 
-    @write
+    @overwrite
     def rename_library(self, db: apsw.Connection, principal: Principal, id: str, name: str) -> Library:
         find(db, principal, id)
         _refuse_taken_name(db, principal, name, id)
@@ -88,7 +89,7 @@ class SQLiteLibraryStore(SQLiteStore):
         await self._documents.erase_orphans()
         return blobs
 
-    @write
+    @overwrite
     def _delete_if_empty(self, db: apsw.Connection, principal: Principal, id: str) -> bool:
         find(db, principal, id)
         if first_row(db, "SELECT 1 FROM file WHERE library = ? LIMIT 1", (id,)) is not None:
@@ -108,6 +109,8 @@ class SQLiteLibraryStore(SQLiteStore):
             )
         )
         db.executemany("DELETE FROM file WHERE id = ?", [(file,) for file, _ in files])
+        for file, _ in files:
+            erase_file(db, file)
         return [blob for _, sha256 in files if (blob := release_document(db, sha256)) is not None]
 
 

@@ -14,6 +14,7 @@ from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
 from eclair.storage.sqlite.audit import SQLiteAuditStore
+from eclair.storage.sqlite.backups import FOLDER as BACKUPS_FOLDER
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
 from eclair.storage.sqlite.conversations import SQLiteConversationStore
 from eclair.storage.sqlite.database import Database, migrations, translated
@@ -37,13 +38,13 @@ LEASES_FOLDER = "leases"
 READONLY_BUSY_TIMEOUT_MS = 2000
 
 
-def open_sqlite(folder: Path, clock: Clock) -> Storage:
+def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
     """Open the database in `folder`, creating both as needed. Raises StoreError."""
     leases = folder / LEASES_FOLDER
     with translated(leases):
         lease = Lease.acquire(leases)
     try:
-        database = Database.open(folder / DATABASE_FILE)
+        database = Database.open(folder / DATABASE_FILE, backup_days, is_alone=lease.is_alone)
     except BaseException:
         lease.release()
         raise
@@ -103,7 +104,7 @@ def inspect_database(folder: Path) -> DatabaseReport | None:
         version = db.pragma("user_version")
         faults = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)") if row[0] != "ok"]
     assert isinstance(version, int)
-    return DatabaseReport(path.stat().st_size, version, len(migrations()), tuple(faults), folder / "backups")
+    return DatabaseReport(path.stat().st_size, version, len(migrations()), tuple(faults), folder / BACKUPS_FOLDER)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import apsw
 
 from eclair.errors import Conflict
 from eclair.schema.principal import Principal
-from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read
 
 
 class SQLitePreferenceStore(SQLiteStore):
@@ -16,7 +16,7 @@ class SQLitePreferenceStore(SQLiteStore):
     def get_preferences(self, db: apsw.Connection, principal: Principal) -> tuple[int, str]:
         return _find(db, principal)
 
-    @write
+    @overwrite
     def replace_preferences(self, db: apsw.Connection, principal: Principal, version: int, body: str) -> int:
         if _find(db, principal)[0] != version:
             raise Conflict("The preferences were changed elsewhere meanwhile; read them again.")

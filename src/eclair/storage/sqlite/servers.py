@@ -11,7 +11,7 @@ import orjson
 
 from eclair.errors import Conflict, NotFound
 from eclair.storage.servers import StoredServer
-from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
 
 _COLUMNS = "name, url, key, models, context, country, created"
 
@@ -31,7 +31,7 @@ class SQLiteServerStore(SQLiteStore):
             )
         _put(db, server)
 
-    @write
+    @overwrite
     def edit_server(self, db: apsw.Connection, name: str, edit: Callable[[StoredServer], StoredServer]) -> StoredServer:
         row = first_row(db, f"SELECT {_COLUMNS} FROM server WHERE name = ?", (name,))
         if row is None:
@@ -40,7 +40,7 @@ class SQLiteServerStore(SQLiteStore):
         _put(db, edited)
         return edited
 
-    @write
+    @overwrite
     def delete_server(self, db: apsw.Connection, name: str) -> None:
         db.execute("DELETE FROM server WHERE name = ?", (name,))
         if not db.changes():

@@ -8,9 +8,9 @@ from eclair.errors import NotFound
 from eclair.schema.principal import Principal
 from eclair.storage.shares import Share
 from eclair.storage.sqlite import conversations
-from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, read, write
 
-_COLUMNS = "id, owner, conversation, title, created, expires"
+_COLUMNS = "id, owner, conversation, title, created, expires, readings"
 _THERE = "EXISTS (SELECT 1 FROM conversation WHERE conversation.id = share.conversation AND deleted IS NULL)"
 
 
@@ -21,8 +21,17 @@ class SQLiteShareStore(SQLiteStore):
     def add_share(self, db: apsw.Connection, principal: Principal, share: Share, body: str) -> None:
         conversations.find(db, principal, share.conversation)
         db.execute(
-            f"INSERT INTO share ({_COLUMNS}, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (share.id, principal.id, share.conversation, share.title, share.created, share.expires, body),
+            f"INSERT INTO share ({_COLUMNS}, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                share.id,
+                principal.id,
+                share.conversation,
+                share.title,
+                share.created,
+                share.expires,
+                share.readings,
+                body,
+            ),
         )
 
     @read
@@ -33,6 +42,10 @@ class SQLiteShareStore(SQLiteStore):
         *values, body = row
         return Share(*values), body
 
+    @write
+    def count_reading(self, db: apsw.Connection, id: str) -> None:
+        db.execute("UPDATE share SET readings = readings + 1 WHERE id = ?", (id,))
+
     @read
     def list_shares(self, db: apsw.Connection, principal: Principal) -> list[Share]:
         rows = db.execute(
@@ -40,7 +53,7 @@ class SQLiteShareStore(SQLiteStore):
         )
         return [Share(*row) for row in rows]
 
-    @write
+    @erase
     def delete_share(self, db: apsw.Connection, principal: Principal, id: str) -> None:
         db.execute("DELETE FROM share WHERE id = ? AND owner = ?", (id, principal.id))
         if not db.changes():

@@ -31,8 +31,8 @@ class SQLiteStore:
         return int(self._clock() * 1000)
 
     async def empty_log(self) -> None:
-        """Truncate the write-ahead log, which still holds what was erased."""
-        await self.database.read(lambda db: list(db.execute("PRAGMA wal_checkpoint(TRUNCATE)")))
+        """Truncate the write-ahead log, which still holds what was erased; see `Eraser.erase`."""
+        await self.database.eraser.erase()
 
 
 def read(
@@ -57,6 +57,46 @@ def write(
         return await self.database.write(lambda db: method(self, db, *args, **kwargs))
 
     return run
+
+
+def erase(
+    method: Callable[Concatenate[S, apsw.Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine like `write` of a method that erases text; it leaves the write-ahead log as well."""
+
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result, has_changed = await self.database.write(
+            lambda db: _watch(db, lambda: method(self, db, *args, **kwargs))
+        )
+        if has_changed:
+            await self.empty_log()
+        return result
+
+    return run
+
+
+def overwrite(
+    method: Callable[Concatenate[S, apsw.Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine like `write` of a method that replaces text; the former one leaves the log soon after."""
+
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result, has_changed = await self.database.write(
+            lambda db: _watch(db, lambda: method(self, db, *args, **kwargs))
+        )
+        if has_changed:
+            self.database.eraser.request()
+        return result
+
+    return run
+
+
+def _watch(db: apsw.Connection, work: Callable[[], T]) -> tuple[T, bool]:
+    """Return the result of the work, and whether it changed a row."""
+    before = db.total_changes()
+    return work(), db.total_changes() != before
 
 
 def first_row(db: apsw.Connection, statement: str, values: tuple[Any, ...]) -> Any:

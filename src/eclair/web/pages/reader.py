@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from urllib.parse import unquote, urldefrag, urlsplit
 
 from eclair.documents.document_parser import Parser
@@ -25,6 +24,7 @@ from eclair.schema.documents import About
 from eclair.schema.documents import Page as Sheet
 from eclair.schema.web import WebPage
 from eclair.util.lru import LruCache
+from eclair.util.scratch import ScratchFolder
 from eclair.web.pages.fetch import FetchedPage, PageFetcher, PageUnreadable, Validators
 from eclair.web.pages.sitemaps import parse_days
 
@@ -122,8 +122,8 @@ class PageReader:
         host = site_name(fetched.url)
         try:
             async with asyncio.timeout(timeout_s):
-                with tempfile.NamedTemporaryFile(prefix="eclair-page-") as file:
-                    path = Path(file.name)
+                with ScratchFolder("page") as folder:
+                    path = folder.path / "page"
                     await asyncio.to_thread(path.write_bytes, fetched.body)
                     media, about, sheets = await self._parser.read_web_page(path, _file_name(fetched.url), served)
         except TimeoutError:

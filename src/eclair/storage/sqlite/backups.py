@@ -1,0 +1,128 @@
+"""Backups of the database: made before migrations, aged out, and kept free of what was erased since."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+
+FOLDER = "backups"
+
+_MOMENT = "%Y%m%d-%H%M%S"
+_NAME = re.compile(r"-format\d++-(\d{8}-\d{6})\.db")
+
+_ROWS = (
+    *(("egress", "id"), ("share", "id"), ("picture", "id"), ("web_page", "id"), ("message", "id")),
+    *(("conversation", "id"), ("file", "id"), ("library", "id"), ("document", "number"), ("entry", "number")),
+    *(("feed", "id"), ("preference", "owner"), ("server", "name"), ("probe", "server")),
+)
+"""Tables and their keys; rows that refer to others come first."""
+
+_CONTENTS = ("piece", "vector", "page")
+"""Tables of what documents hold, whose ids begin with the document's number."""
+
+_TEXTS = (
+    *(("conversation", "id", "title"), ("conversation", "id", "tags"), ("share", "id", "title")),
+    *(("share", "id", "body"), ("preference", "owner", "body"), ("file", "id", "name"), ("library", "id", "name")),
+    *(("egress", "id", "url"), ("server", "name", "url"), ("server", "name", "key")),
+)
+"""Columns that are overwritten: table, key, column."""
+
+log = logging.getLogger(__name__)
+
+
+class Backups:
+    """The backups of one database. Copies under other names in the folder are left alone."""
+
+    def __init__(self, database: Path, days: int) -> None:
+        """Keep backups for `days` days; 0 keeps them until they are deleted by hand."""
+        self._database = database
+        self._folder = database.parent / FOLDER
+        self._days = days
+
+    def make(self, connection: apsw.Connection, version: int) -> None:
+        """Back up the open database. Raises apsw.Error and OSError."""
+        self._folder.mkdir(exist_ok=True)
+        target = self._folder / f"{self._database.stem}-format{version}-{datetime.now():{_MOMENT}}.db"
+        connection.execute("VACUUM INTO ?", (str(target),))
+
+    def remove_old(self) -> None:
+        """Remove backups older than `days`."""
+        if self._days:
+            oldest = datetime.now() - timedelta(days=self._days)
+            for path, made in self._list():
+                if made < oldest:
+                    _remove(path)
+
+    def erase(self) -> None:
+        """Erase from every backup what the database no longer holds. One that cannot be changed is removed."""
+        for path, _ in self._list():
+            try:
+                _erase(path, self._database)
+            except apsw.Error as error:
+                log.warning("%s was removed, since it holds erased data that cannot be erased there: %s", path, error)
+                _remove(path)
+
+    def _list(self) -> list[tuple[Path, datetime]]:
+        """List the backups that were made here, with the time of each."""
+        found: list[tuple[Path, datetime]] = []
+        for path in self._folder.glob(f"{self._database.stem}-*.db"):
+            match = _NAME.fullmatch(path.name.removeprefix(self._database.stem))
+            if match is not None:
+                with contextlib.suppress(ValueError):
+                    found.append((path, datetime.strptime(match[1], _MOMENT)))
+        return found
+
+
+def _remove(path: Path) -> None:
+    try:
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    except OSError as error:
+        log.error("%s cannot be removed: %s; remove it.", path, error.strerror)
+
+
+def _erase(path: Path, database: Path) -> None:
+    """Erase from a backup the rows and texts that the database no longer holds. Raises apsw.Error."""
+    with contextlib.closing(apsw.Connection(_uri(path, "rw"), flags=_READ_WRITE)) as db:
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("ATTACH ? AS live", (_uri(database, "ro"),))
+        tables = {name for (name,) in db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'")}
+        before = db.total_changes()
+        with db:
+            _erase_documents(db, tables)
+            for table, key in _ROWS:
+                if table in tables:
+                    db.execute(f"DELETE FROM main.{table} WHERE {key} NOT IN (SELECT {key} FROM live.{table})")
+            for table, key, column in _TEXTS:
+                if table in tables:
+                    db.execute(
+                        f"UPDATE main.{table} AS mine SET {column} = theirs.{column} FROM live.{table} AS theirs"
+                        f" WHERE theirs.{key} = mine.{key} AND theirs.{column} IS NOT mine.{column}"
+                    )
+        if db.total_changes() > before:
+            db.execute("DETACH live")
+            db.execute("VACUUM")  # pages keep traces of rows that were moved within them
+
+
+def _erase_documents(db: apsw.Connection, tables: set[str]) -> None:
+    """Erase the contents of documents that the database no longer holds."""
+    if "document" not in tables:
+        return
+    gone = db.execute("SELECT number FROM main.document WHERE number NOT IN (SELECT number FROM live.document)")
+    for (number,) in list(gone):
+        for table in _CONTENTS:
+            db.execute(f"DELETE FROM main.{table} WHERE id BETWEEN ?1 << 24 AND (?1 << 24) + 0xffffff", (number,))
+
+
+_READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(str(path))}?mode={mode}"

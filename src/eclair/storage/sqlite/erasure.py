@@ -1,0 +1,119 @@
+"""Removes erased text from the write-ahead log and the backups, in a thread of its own.
+
+What is erased in the database stays in its write-ahead log until a checkpoint has truncated the log, which no reader of
+an older state may be in the way of. A checkpoint that was refused is tried again until it succeeds; the first one
+follows the start if the last process died before its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from eclair.storage.sqlite.backups import Backups
+
+START_DELAY_S = 1.0
+"""Wait after the start, which has better things to do."""
+GATHER_DELAY_S = 0.5
+"""Wait after an overwritten text, so that many cost one checkpoint."""
+FIRST_RETRY_S = 0.1
+MAX_RETRY_S = 10.0
+CHECK_INTERVAL_S = 3600.0
+"""Interval at which backups are aged out, and the log is emptied even if nothing was erased."""
+BACKUP_INTERVAL_S = 30.0
+"""Least time between two rewrites of the backups."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """An erasure that was committed; `done` is called after the first attempt, or None if nobody waits."""
+
+    done: Callable[[], None] | None
+
+
+class Eraser:
+    """Empties the log of a database after each erasure, from construction to `close`."""
+
+    def __init__(self, truncate: Callable[[], bool], backups: Backups, *, was_killed: bool) -> None:
+        """`truncate` tries to truncate the log, and returns whether it could.
+
+        `was_killed` says that the last process may have left erased text there.
+        """
+        self._truncate = truncate
+        self._backups = backups
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._has_erased = False
+        self._retry_s = FIRST_RETRY_S
+        self._log_due = time.monotonic() + (START_DELAY_S if was_killed else CHECK_INTERVAL_S)
+        self._are_backups_due = True
+        self._backups_due = time.monotonic() + START_DELAY_S
+        self._thread = threading.Thread(target=self._run, name="eclair-erase", daemon=True)
+        self._thread.start()
+
+    def request(self) -> None:
+        """Empty the log soon."""
+        self._requests.put(_Request(None))
+
+    async def erase(self) -> None:
+        """Empty the log. Where a reader is in the way, return after the first attempt; others follow."""
+        loop = asyncio.get_running_loop()
+        attempted = asyncio.Event()
+
+        def done() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop closed meanwhile
+                loop.call_soon_threadsafe(attempted.set)
+
+        self._requests.put(_Request(done))
+        await attempted.wait()
+
+    def close(self) -> None:
+        """Make a last attempt if something was erased, and end the thread. Blocks."""
+        self._requests.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            due = min(self._log_due, self._backups_due) if self._are_backups_due else self._log_due
+            try:
+                request = self._requests.get(timeout=max(0.0, due - time.monotonic()))
+            except queue.Empty:
+                self._work()
+                continue
+            if request is None:
+                break
+            self._has_erased = self._are_backups_due = True
+            if request.done is None:
+                self._log_due = min(self._log_due, time.monotonic() + GATHER_DELAY_S)
+            else:
+                self._empty_log()
+                request.done()
+        if self._has_erased:
+            self._empty_log()
+            if self._are_backups_due:
+                self._backups.erase()
+
+    def _work(self) -> None:
+        """Do what is due."""
+        if self._log_due <= time.monotonic():
+            self._empty_log()
+            self._are_backups_due = True
+        if self._are_backups_due and self._backups_due <= time.monotonic():
+            self._backups.remove_old()
+            self._backups.erase()
+            self._are_backups_due = False
+            self._backups_due = time.monotonic() + BACKUP_INTERVAL_S
+
+    def _empty_log(self) -> None:
+        """Try to truncate the log, and set when to do so next."""
+        if self._truncate():
+            self._has_erased = False
+            self._log_due = time.monotonic() + CHECK_INTERVAL_S
+            self._retry_s = FIRST_RETRY_S
+        else:
+            self._log_due = time.monotonic() + self._retry_s
+            self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
