@@ -2863,7 +2863,7 @@ export interface paths {
                     readonly before?: number | null;
                     readonly run?: string | null;
                     readonly host?: string | null;
-                    readonly verdict?: ("passed" | "failed" | "refused") | null;
+                    readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
                     readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots") | null;
                 };
                 readonly header?: never;
@@ -2904,7 +2904,7 @@ export interface paths {
                     readonly format?: "csv" | "json";
                     readonly run?: string | null;
                     readonly host?: string | null;
-                    readonly verdict?: ("passed" | "failed" | "refused") | null;
+                    readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
                     readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots") | null;
                 };
                 readonly header?: never;
@@ -3033,7 +3033,7 @@ export interface components {
             readonly status: number | null;
             readonly milliseconds: number;
             /** @enum {string} */
-            readonly verdict: "passed" | "failed" | "refused";
+            readonly verdict: "begun" | "passed" | "failed" | "refused" | "interrupted";
             readonly reason: string | null;
         };
         /**
@@ -3736,7 +3736,8 @@ export interface components {
         };
         /** @description A new share, which expires after `days`; never if null. */
         readonly NewShare: {
-            readonly days: number | null;
+            /** @default 7 */
+            readonly days?: number | null;
         };
         /**
          * @description A turn: exactly one of `text`, `retry` and `continue`; see docs/api.md.
@@ -4122,6 +4123,7 @@ export interface components {
             readonly terms: string;
             readonly fault: string | null;
         };
+        /** @description A share as its owner sees it; `readings` counts how often it was opened. */
         readonly ShareBody: {
             readonly id: string;
             readonly url: string;
@@ -4129,11 +4131,12 @@ export interface components {
             readonly title: string;
             readonly created: number;
             readonly expires: number | null;
+            readonly readings: number;
         };
         readonly ShareList: {
             readonly shares: readonly components["schemas"]["ShareBody"][];
         };
-        /** @description A shared branch: its messages, from the first on. */
+        /** @description A shared branch: its messages, from the first on, without ids and whatever else its page doesn't show. */
         readonly SharedConversation: {
             readonly title: string;
             readonly messages: readonly components["schemas"]["Message"][];

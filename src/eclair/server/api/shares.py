@@ -1,6 +1,6 @@
 """`/api/shares`: snapshots of a branch, open to anyone with the link.
 
-They stay open until they expire.
+They stay open until they expire, and hold nothing but what their page shows.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from starlette.responses import FileResponse
 
 from eclair.app import App
 from eclair.errors import Conflict, Gone, InvalidInput, NotFound
+from eclair.network.policy import host_and_port, is_local_network, is_loopback_url, strip_secrets
 from eclair.schema.ids import secret_id
-from eclair.schema.messages import Message, branch
+from eclair.schema.messages import Attachment, Doubt, Message, Part, Passage, branch
 from eclair.schema.principal import Principal
 from eclair.server.api import images
 from eclair.server.principal import Caller
@@ -25,6 +26,7 @@ from eclair.storage.shares import Share
 
 DAY_MS = 86_400_000
 MAX_SHARE_DAYS = 3650
+DEFAULT_SHARE_DAYS = 7
 
 _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 
@@ -32,16 +34,19 @@ _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 class NewShare(RequestBody):
     """A new share, which expires after `days`; never if null."""
 
-    days: Annotated[int | None, Field(ge=1, le=MAX_SHARE_DAYS)]
+    days: Annotated[int | None, Field(ge=1, le=MAX_SHARE_DAYS)] = DEFAULT_SHARE_DAYS
 
 
 class ShareBody(BaseModel):
+    """A share as its owner sees it; `readings` counts how often it was opened."""
+
     id: str
     url: str
     conversation: str
     title: str
     created: int
     expires: int | None
+    readings: int
 
     @classmethod
     def from_share(cls, share: Share) -> ShareBody:
@@ -52,6 +57,7 @@ class ShareBody(BaseModel):
             title=share.title,
             created=share.created,
             expires=share.expires,
+            readings=share.readings,
         )
 
 
@@ -60,7 +66,7 @@ class ShareList(BaseModel):
 
 
 class SharedConversation(BaseModel):
-    """A shared branch: its messages, from the first on."""
+    """A shared branch: its messages, from the first on, without ids and whatever else its page doesn't show."""
 
     title: str
     messages: list[Message]
@@ -83,7 +89,7 @@ def router(app: App) -> APIRouter:
         now = _now()
         expires = None if body.days is None else now + body.days * DAY_MS
         share = Share(secret_id("share"), principal.id, id, conversation.title, now, expires)
-        body_json = _MESSAGES.dump_json([_public(message) for message in shown]).decode()
+        body_json = _MESSAGES.dump_json([_shown(message) for message in shown]).decode()
         await app.storage.shares.add_share(principal, share, body_json)
         return ShareBody.from_share(share)
 
@@ -101,9 +107,9 @@ def router(app: App) -> APIRouter:
     async def read_shared(id: str, response: Response) -> SharedConversation:
         share, body = await _open(id)
         response.headers.update({"Cache-Control": "no-store", "X-Robots-Tag": "noindex"})
-        return SharedConversation(
-            title=share.title, messages=_MESSAGES.validate_json(body), created=share.created, expires=share.expires
-        )
+        await app.storage.shares.count_reading(id)
+        messages = [_without_ids(_shown(message)) for message in _MESSAGES.validate_json(body)]
+        return SharedConversation(title=share.title, messages=messages, created=share.created, expires=share.expires)
 
     @api.get("/shared/{id}/pictures/{picture}", response_class=FileResponse)
     async def shared_picture(id: str, picture: str) -> FileResponse:
@@ -122,9 +128,69 @@ def router(app: App) -> APIRouter:
     return api
 
 
-def _public(message: Message) -> Message:
-    """Strip internal fields from a message."""
-    return replace(message, conversation="", run=None, usage=None)
+def _shown(message: Message) -> Message:
+    """Return a message with what the page of a share shows; every other field has its default."""
+    kept = [index for index, part in enumerate(message.parts) if part.kind in ("text", "picture")]
+    moved = {index: place for place, index in enumerate(kept)}
+    cited = {citation.passage for citation in message.citations}
+    return Message(
+        id=message.id,
+        conversation="",
+        parent=None,
+        role=message.role,
+        parts=tuple(_shown_part(message.parts[index]) for index in kept),
+        created=0,
+        files=tuple(Attachment(file.id, file.name, 0, "") for file in message.files),
+        passages=tuple(_shown_passage(passage) for passage in message.passages if passage.number in cited),
+        citations=tuple(
+            replace(citation, index=moved[citation.index]) for citation in message.citations if citation.index in moved
+        ),
+        doubts=tuple(
+            Doubt(moved[doubt.index], doubt.start, doubt.end, doubt.about)
+            for doubt in message.doubts
+            if doubt.index in moved
+        ),
+    )
+
+
+def _shown_part(part: Part) -> Part:
+    return part if part.kind == "picture" else Part("text", part.text)
+
+
+def _shown_passage(passage: Passage) -> Passage:
+    """Return where a passage stands, without its text: what is quoted of it stands in the citations."""
+    return Passage(
+        number=passage.number,
+        file=passage.file,
+        name=passage.name,
+        page=passage.page,
+        label=passage.label,
+        heading=passage.heading,
+        start=passage.start,
+        end=passage.end,
+        text="",
+        member=passage.member,
+        url=_shown_url(passage.url),
+        published=passage.published,
+        breaks=passage.breaks,
+    )
+
+
+def _shown_url(url: str | None) -> str | None:
+    """Return the address of a public page; that of an inside one says what the network looks like."""
+    if url is None or is_loopback_url(url) or is_local_network(host_and_port(url)[0]):
+        return None
+    return strip_secrets(url)
+
+
+def _without_ids(message: Message) -> Message:
+    """Return a message without the ids by which it is known here; those of images are part of their address."""
+    return replace(
+        message,
+        id="",
+        files=tuple(replace(file, id="") for file in message.files),
+        passages=tuple(replace(passage, file="") for passage in message.passages),
+    )
 
 
 def _now() -> int:

@@ -4,9 +4,11 @@ import type { EgressPolicy, Purpose, Verdict } from "../../api/egress.ts";
 import type { PlainKey } from "../../lib/i18n/translate.ts";
 
 export const VERDICT_LABELS: Readonly<Record<Verdict, PlainKey>> = {
+  begun: "egressBegun",
   passed: "egressPassed",
   failed: "egressFailed",
   refused: "egressRefused",
+  interrupted: "egressInterrupted",
 };
 
 export const PURPOSE_LABELS: Readonly<Record<Purpose, PlainKey>> = {

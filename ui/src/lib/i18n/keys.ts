@@ -72,6 +72,7 @@ export interface Placeholders {
   readonly copyLink: never;
   readonly revoke: never;
   readonly until: "date";
+  readonly readings: "count";
   readonly shared: never;
   readonly sharedOn: "date";
   readonly importing: never;
@@ -527,9 +528,11 @@ export interface Placeholders {
   readonly egressHost: never;
   readonly egressOutcome: never;
   readonly egressPurpose: never;
+  readonly egressBegun: never;
   readonly egressPassed: never;
   readonly egressFailed: never;
   readonly egressRefused: never;
+  readonly egressInterrupted: never;
   readonly egressAnswer: never;
   readonly egressModel: never;
   readonly egressSearch: never;
