@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -43,7 +43,10 @@ RemoteBackend = BflBackend | OpenAIImageBackend
 class Ledger:
     rows: list[Row] = field(default_factory=list[Row])
 
-    def record(self, call: Row) -> None:
+    async def begin(self, call: Row) -> int:
+        return 0
+
+    def record(self, call: Row, begun: Awaitable[int] | None = None) -> None:
         self.rows.append(call)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -18,8 +18,13 @@ CONTEXT = CallContext(LOCAL_PRINCIPAL, "page")
 @dataclass
 class Rows:
     calls: list[CallRecord] = field(default_factory=list[CallRecord])
+    begun: list[CallRecord] = field(default_factory=list[CallRecord])
 
-    def record(self, call: CallRecord) -> None:
+    async def begin(self, call: CallRecord) -> int:
+        self.begun.append(call)
+        return len(self.begun)
+
+    def record(self, call: CallRecord, begun: Awaitable[int] | None = None) -> None:
         self.calls.append(call)
 
 

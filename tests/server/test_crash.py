@@ -5,14 +5,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from pathlib import Path
 
 import aiohttp
+import apsw
+import orjson
 import pytest
 
 from eclair.schema.events import Event, PartDelta, RunInterrupted
+from tests.llm.standin import Call, standing_in
 from tests.support import JSON, Process, parse, text_of
 
 LOSS = 0.25
@@ -118,6 +122,43 @@ async def test_a_second_server_on_the_same_folder_follows_the_first(
         await first.close()
         if second is not None:
             await second.close()
+
+
+async def test_a_call_that_was_under_way_is_in_the_audit_log(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    """The row is there before anything was sent, and says what became of the call."""
+    async with standing_in() as proxy:
+        rack, asked = "http://rack.example/v1", asyncio.Event()
+
+        async def answer_slowly(call: Call) -> None:
+            asked.set()
+            await call.stream(b": wait\n\n", end=False)
+            await asyncio.sleep(60)
+
+        listing = orjson.dumps({"data": [{"id": "muse"}]})
+        proxy.routes[f"{rack}/models"] = lambda call: call.reply(200, listing)
+        proxy.routes[f"{rack}/chat/completions"] = answer_slowly
+        environ = {
+            "http_proxy": proxy.url,
+            "no_proxy": "127.0.0.1",
+            "ECLAIR_SCRIPTED": "false",
+            "ECLAIR_TITLES": "false",
+            "ECLAIR_ENGINES": orjson.dumps({"rack": {"url": rack}}).decode(),
+        }
+        server = await Process.start(tmp_path, http, **environ)
+        try:
+            begun = await server.ask(await server.begin(), "A question")
+            await asyncio.wait_for(asked.wait(), 10)
+            await server.kill()
+            with contextlib.closing(apsw.Connection(str(tmp_path / "eclair.db"))) as db:
+                found = list(db.execute("SELECT verdict, url FROM egress WHERE method = 'POST'"))
+            assert found == [("begun", f"{rack}/chat/completions")]
+            server = await Process.start(tmp_path, http, **environ)
+            rows = (await server.get(f"/api/egress?run={begun['run']}")).body["calls"]
+            (row,) = [row for row in rows if row["method"] == "POST"]
+            assert (row["verdict"], row["reason"]) == ("interrupted", "Éclair ended before the call did.")
+            assert (row["host"], row["sent"] > len("A question")) == ("rack.example", True)
+        finally:
+            await server.close()
 
 
 @pytest.mark.parametrize("last", ["SIGTERM"])

@@ -5,6 +5,7 @@ from dataclasses import replace
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.audit import CallFilter, CallRecord
 from eclair.storage.base import Storage
+from tests.storage.conftest import Opener
 from tests.storage.helpers import SOMEONE, turn
 from tests.support import Ids, conversation
 
@@ -91,6 +92,31 @@ async def test_a_url_goes_with_the_run_that_called_it(storage: Storage) -> None:
     await storage.conversations.erase_deleted(1)
     listed = await storage.audit.list_calls(LOCAL_PRINCIPAL, ANY, 9)
     assert [(call.run, call.url) for call in listed] == [(None, CALL.url), ("run_none", None), (run.id, None)]
+
+
+async def test_a_call_is_begun_and_completed(storage: Storage) -> None:
+    id = await storage.audit.begin_call(replace(CALL, verdict="begun", status=None))
+    (begun,) = await storage.audit.list_calls(LOCAL_PRINCIPAL, ANY, 9)
+    assert (begun.id, begun.verdict, begun.status) == (id, "begun", None)
+    await storage.audit.mark_interrupted()
+    await storage.audit.erase_urls(LOCAL_PRINCIPAL)
+    await storage.audit.add_calls([replace(CALL, id=id, received=7), replace(CALL, moment=9)])
+    calls = await storage.audit.list_calls(LOCAL_PRINCIPAL, ANY, 9)
+    assert [(call.id, call.verdict, call.received, call.url) for call in calls] == [
+        (id + 1, "passed", CALL.received, CALL.url),
+        (id, "passed", 7, None),
+    ]
+
+
+async def test_a_call_of_a_dead_process_was_interrupted(storage: Storage, opener: Opener) -> None:
+    other = opener()
+    id = await other.audit.begin_call(replace(CALL, verdict="begun"))
+    await storage.audit.mark_interrupted()
+    assert [call.verdict for call in await storage.audit.list_calls(LOCAL_PRINCIPAL, ANY, 9)] == ["begun"]
+    await other.close()
+    await storage.audit.mark_interrupted()
+    (call,) = await storage.audit.list_calls(LOCAL_PRINCIPAL, ANY, 9)
+    assert (call.id, call.verdict) == (id, "interrupted")
 
 
 async def test_old_calls_are_erased_whoever_made_them(storage: Storage) -> None:

@@ -24,6 +24,8 @@ exit codes:
   2  problem with the request 130  stopped with Ctrl-C
 """
 
+VERDICTS = ("begun", "passed", "failed", "refused", "interrupted")
+
 _FILE_HELP = "answer from this file, which is not stored; may be repeated"
 
 
@@ -245,7 +247,7 @@ def _add_inspection(command: _Command) -> None:
     egress = command("egress", "list outgoing calls from the audit log, allowed and refused")
     egress.add_argument("--run", metavar="ID", help="only calls of this run")
     egress.add_argument("--host", metavar="NAME", help="only calls to this host and its subdomains")
-    egress.add_argument("--verdict", choices=("passed", "failed", "refused"), help="only calls with this verdict")
+    egress.add_argument("--verdict", choices=VERDICTS, help="only calls with this verdict")
     purposes = ("engine", "model", "search", "page", "feed", "robots")
     egress.add_argument("--purpose", choices=purposes, help="only calls made for this")
     egress.add_argument("--limit", type=_positive, default=50, metavar="N", help="rows of the table; 50 by default")

@@ -37,6 +37,7 @@ async def _show(
 ) -> int:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
+        await storage.audit.mark_interrupted()
         if format is not None:
             async with aclosing(stream_export(storage.audit, LOCAL_PRINCIPAL, which, format)) as pieces:
                 async for piece in pieces:

@@ -1,6 +1,6 @@
-"""The audit log: records of outgoing calls, queued and written in batches.
+"""The audit log: a call is stored before it is made, and completed in batches.
 
-No call waits for the database. While it can't be written, records wait in memory.
+While the database can't be written, records wait in memory.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 from eclair.errors import StoreError
 from eclair.network.gate import OutboundGate
@@ -17,6 +19,7 @@ from eclair.network.policy import OutboundPolicy
 from eclair.schema.ids import Clock
 from eclair.settings import Settings
 from eclair.storage.audit import AuditStore, CallRecord
+from eclair.storage.base import Storage
 
 WRITE_DELAY_S = 0.2
 """The time that the first record of a batch waits for others."""
@@ -42,28 +45,43 @@ class AuditLog:
         self._calls = calls
         self._days = days
         self._clock = clock
-        self._waiting: list[CallRecord] = []
+        self._waiting: list[tuple[CallRecord, Awaitable[int] | None]] = []
         self._served = True
         self._writing = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
         self._eraser: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        if self._days:
-            self._eraser = asyncio.create_task(self._erase_for_ever(), name="erase old records of the audit log")
+        self._eraser = asyncio.create_task(self._tidy_for_ever(), name="tidy the audit log")
 
-    def record(self, call: CallRecord) -> None:
-        self._waiting.append(call)
+    async def begin(self, call: CallRecord) -> int:
+        if not self._served:
+            return 0
+        try:
+            return await self._calls.begin_call(call)
+        except StoreError as error:
+            self._served = False
+            log.error("a call isn't in the audit log yet: %s", error.message)
+            return 0
+
+    def record(self, call: CallRecord, begun: Awaitable[int] | None = None) -> None:
+        self._waiting.append((call, begun))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_soon(), name="write the audit log")
+
+    async def settle(self) -> None:
+        """Write everything that is queued, and mark what dead processes left under way."""
+        await self.flush()
+        await self._calls.mark_interrupted()
 
     async def flush(self) -> None:
         """Write everything that is queued."""
         async with self._writing:
             while self._waiting:
                 batch = self._waiting[:BATCH_ROWS]
+                calls = [replace(call, id=await begun) if begun is not None else call for call, begun in batch]
                 try:
-                    await asyncio.shield(self._calls.add_calls(batch))
+                    await asyncio.shield(self._calls.add_calls(calls))
                 except StoreError as error:
                     self._served = False
                     log.error("%d calls are not in the audit log yet: %s", len(self._waiting), error.message)
@@ -84,10 +102,12 @@ class AuditLog:
             await asyncio.sleep(WRITE_DELAY_S if self._served else RETRY_DELAY_S)
             await asyncio.shield(asyncio.ensure_future(self.flush()))
 
-    async def _erase_for_ever(self) -> None:
+    async def _tidy_for_ever(self) -> None:
         while True:
             try:
-                await self._calls.erase_calls(int(self._clock() * 1000) - self._days * DAY_MS)
+                await self._calls.mark_interrupted()
+                if self._days:
+                    await self._calls.erase_calls(int(self._clock() * 1000) - self._days * DAY_MS)
             except StoreError as error:
                 log.error("old records of the audit log cannot be erased yet: %s", error.message)
             await asyncio.sleep(ERASE_INTERVAL_S)
@@ -95,30 +115,59 @@ class AuditLog:
 
 @asynccontextmanager
 async def open_gate(settings: Settings) -> AsyncGenerator[OutboundGate]:
-    """Open the gate for a command without a database: it is opened at the end, if a call was made.
+    """Open the gate for a command without a database: it is opened with the first call.
 
     Raises SettingsError.
     """
-    calls: list[CallRecord] = []
+    recorder = _LazyAuditLog(settings.data_dir)
     try:
-        yield OutboundGate(OutboundPolicy.from_settings(settings), _CallList(calls))
+        yield OutboundGate(OutboundPolicy.from_settings(settings), recorder)
     finally:
-        if calls:
-            from eclair.storage.open import open_storage  # most commands call nobody
-
-            try:
-                storage = await asyncio.to_thread(open_storage, settings.data_dir)
-                try:
-                    await storage.audit.add_calls(calls)
-                finally:
-                    await storage.close()
-            except StoreError as error:
-                log.error("%d calls are not in the audit log: %s", len(calls), error.message)
+        await recorder.close()
 
 
-class _CallList:
-    def __init__(self, calls: list[CallRecord]) -> None:
-        self._calls = calls
+class _LazyAuditLog:
+    """Implements `CallRecorder`; opens the database with the first call, since most commands make none."""
 
-    def record(self, call: CallRecord) -> None:
-        self._calls.append(call)
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opening = asyncio.Lock()
+        self._waiting: list[CallRecord] = []
+        self._opened: tuple[Storage, AuditLog] | None = None
+
+    async def begin(self, call: CallRecord) -> int:
+        try:
+            return await (await self._open()).begin(call)
+        except StoreError as error:
+            log.error("a call isn't in the audit log yet: %s", error.message)
+            return 0
+
+    def record(self, call: CallRecord, begun: Awaitable[int] | None = None) -> None:
+        if self._opened is not None:
+            self._opened[1].record(call, begun)
+        else:
+            self._waiting.append(call)
+
+    async def close(self) -> None:
+        """Store what waits, and close the database."""
+        try:
+            if self._waiting:
+                await self._open()
+            if self._opened is not None:
+                storage, audit_log = self._opened
+                for call in self._waiting:
+                    audit_log.record(call)
+                await audit_log.close()
+                await storage.close()
+        except StoreError as error:
+            log.error("%d calls are not in the audit log: %s", len(self._waiting), error.message)
+
+    async def _open(self) -> AuditLog:
+        """Raises StoreError."""
+        from eclair.storage.open import open_storage
+
+        async with self._opening:
+            if self._opened is None:
+                storage = await asyncio.to_thread(open_storage, self._folder)
+                self._opened = storage, AuditLog(storage.audit)
+            return self._opened[1]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import NoReturn, Protocol
@@ -37,8 +38,12 @@ class CallContext:
 class CallRecorder(Protocol):
     """Stores records of calls."""
 
-    def record(self, call: CallRecord) -> None:
-        """Store a call, without waiting."""
+    async def begin(self, call: CallRecord) -> int:
+        """Store a call that is about to be made, and return its id; 0 if it can't be stored now."""
+        ...
+
+    def record(self, call: CallRecord, begun: Awaitable[int] | None = None) -> None:
+        """Store a call that has ended, without waiting. `begun` gives the id it was begun under."""
         ...
 
 
@@ -56,6 +61,7 @@ class OutboundCall:
     address: str | None = None
     status: int | None = None
     received: int = 0
+    begun: asyncio.Future[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,12 @@ class OutboundGate:
         if fault is not None:
             self.refuse(call, Refused(fault))
         return call
+
+    async def store(self, call: OutboundCall) -> None:
+        """Store a call that was let out. To be awaited before anything is sent."""
+        if self.recorder is not None:
+            call.begun = asyncio.ensure_future(self.recorder.begin(_describe(call, "begun", None)))
+            await asyncio.shield(call.begun)
 
     def refuse_url(self, method: str, url: str, context: CallContext, why: Refused) -> NoReturn:
         """Record that a URL was refused, and raise `why`."""
@@ -107,29 +119,30 @@ class OutboundGate:
         )
 
     def _record(self, call: OutboundCall, verdict: CallVerdict, reason: str | None) -> None:
-        if self.recorder is None:
-            return
-        host, _ = host_and_port(call.url)
-        context = call.context
-        self.recorder.record(
-            CallRecord(
-                owner=context.principal.id,
-                moment=call.started_ms,
-                purpose=context.purpose,
-                run=call.run,
-                method=call.method,
-                url=strip_secrets(call.url),
-                host=host,
-                address=call.address,
-                country=context.country or country_for(host, context.purpose),
-                sent=call.sent,
-                received=call.received,
-                status=call.status,
-                milliseconds=(time.perf_counter() - call.started) * 1000,
-                verdict=verdict,
-                reason=reason,
-            )
-        )
+        if self.recorder is not None:
+            self.recorder.record(_describe(call, verdict, reason), call.begun)
+
+
+def _describe(call: OutboundCall, verdict: CallVerdict, reason: str | None) -> CallRecord:
+    host, _ = host_and_port(call.url)
+    context = call.context
+    return CallRecord(
+        owner=context.principal.id,
+        moment=call.started_ms,
+        purpose=context.purpose,
+        run=call.run,
+        method=call.method,
+        url=strip_secrets(call.url),
+        host=host,
+        address=call.address,
+        country=context.country or country_for(host, context.purpose),
+        sent=call.sent,
+        received=call.received,
+        status=call.status,
+        milliseconds=(time.perf_counter() - call.started) * 1000,
+        verdict=verdict,
+        reason=reason,
+    )
 
 
 CLOSED_GATE = OutboundGate()

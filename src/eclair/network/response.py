@@ -148,6 +148,8 @@ class AuditedCall:
     ) -> aiohttp.ClientResponse:
         """Raises Refused, and whatever aiohttp raises."""
         self._begin(request)
+        if self._call is not None:
+            await self._gate.store(self._call)
         try:
             response = await handler(request)
         except Refused as why:

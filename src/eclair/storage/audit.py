@@ -1,6 +1,7 @@
 """Port of the audit log: the calls that left this machine, or were refused.
 
-A record never changes, except that its URL is erased with the run that made the call.
+A call is stored before it is made and completed when it has ended. After that its record never changes, except that
+its URL is erased with the run that made the call.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import Literal, Protocol
 
 from eclair.schema.principal import Principal
 
-CallVerdict = Literal["passed", "failed", "refused"]
-"""Passed: answered in full. Failed: made, but not answered in full. Refused: not made."""
+CallVerdict = Literal["begun", "passed", "failed", "refused", "interrupted"]
+"""Begun: under way. Passed: answered in full. Failed: made, but not answered in full. Refused: not made.
+Interrupted: its process died meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +56,19 @@ class CallFilter:
 class AuditStore(Protocol):
     """The log of outgoing calls. Each names its owner, since one write stores those of several people."""
 
+    async def begin_call(self, call: CallRecord) -> int:
+        """Add a call that is about to be made, and return its id. It is stored as `add_calls` does."""
+        ...
+
     async def add_calls(self, calls: Sequence[CallRecord]) -> None:
-        """Add calls of any owner, but not the URL of a call whose run is not stored, or no longer."""
+        """Complete the calls that have an id, but for their URLs, and add the others.
+
+        They are of any owner. The URL of a call isn't added if its run is not stored, or no longer.
+        """
+        ...
+
+    async def mark_interrupted(self) -> None:
+        """Mark the calls that were under way in processes that died."""
         ...
 
     async def list_calls(

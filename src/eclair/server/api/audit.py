@@ -84,7 +84,7 @@ def router(app: App) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         before: Before = None,
     ) -> CallList:
-        await app.audit_log.flush()
+        await app.audit_log.settle()
         calls = await store.list_calls(principal, which, limit + 1, before)
         return CallList(
             policy=app.settings.egress,
@@ -98,7 +98,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("/export", response_class=Response)
     async def export_calls(principal: Caller, which: Filter, format: AuditFormat = "csv") -> StreamingResponse:
-        await app.audit_log.flush()
+        await app.audit_log.settle()
         name = f"eclair-egress-{datetime.now(UTC):%Y%m%d}.{format}"
         headers = {
             "Content-Disposition": f'attachment; filename="{name}"',

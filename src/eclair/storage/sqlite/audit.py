@@ -10,23 +10,51 @@ import apsw
 
 from eclair.schema.principal import Principal
 from eclair.storage.audit import CallFilter, CallRecord, CallVerdict
-from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+from eclair.storage.processes import ProcessStore
+from eclair.storage.sqlite.database import Database
+from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
 
 _COLUMNS = tuple(field.name for field in fields(CallRecord) if field.name != "id")
+_RESULTS = ("address", "sent", "received", "status", "milliseconds", "verdict", "reason")
+_INTERRUPTED = "Éclair ended before the call did."
 
 
 class SQLiteAuditStore(SQLiteStore):
     """Implements `AuditStore`."""
 
+    def __init__(self, database: Database, processes: ProcessStore) -> None:
+        super().__init__(database)
+        self._processes = processes
+
+    @write
+    def begin_call(self, db: apsw.Connection, call: CallRecord) -> int:
+        _insert(db, call, self._processes.current)
+        return db.last_insert_rowid()
+
     @write
     def add_calls(self, db: apsw.Connection, calls: Sequence[CallRecord]) -> None:
-        insert = f"INSERT INTO egress ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+        update = f"UPDATE egress SET {', '.join(f'{name} = ?' for name in _RESULTS)} WHERE id = ?"
         for call in calls:
-            is_kept = call.run is None or first_row(db, "SELECT 1 FROM run WHERE id = ?", (call.run,)) is not None
-            row = [getattr(call, name) for name in _COLUMNS]
-            if not is_kept:
-                row[_COLUMNS.index("url")] = None
-            db.execute(insert, row)
+            if call.id:
+                db.execute(update, (*(getattr(call, name) for name in _RESULTS), call.id))
+            else:
+                _insert(db, call, None)
+
+    async def mark_interrupted(self) -> None:
+        dead = [process for process in await self._list_processes() if not self._processes.is_alive(process)]
+        if dead:
+            await self._interrupt(dead)
+
+    @read
+    def _list_processes(self, db: apsw.Connection) -> list[str]:
+        return [name for (name,) in db.execute("SELECT DISTINCT process FROM egress WHERE verdict = 'begun'")]
+
+    @write
+    def _interrupt(self, db: apsw.Connection, processes: Sequence[str]) -> None:
+        db.executemany(
+            "UPDATE egress SET verdict = 'interrupted', reason = ? WHERE verdict = 'begun' AND process = ?",
+            [(_INTERRUPTED, process) for process in processes],
+        )
 
     @read
     def list_calls(
@@ -47,7 +75,7 @@ class SQLiteAuditStore(SQLiteStore):
         rows = db.execute(f"SELECT verdict, count(*) FROM egress WHERE {where} GROUP BY verdict", values)
         return {cast(CallVerdict, verdict): cast(int, number) for verdict, number in rows}
 
-    @write
+    @overwrite
     def erase_calls(self, db: apsw.Connection, before: int) -> None:
         db.execute("DELETE FROM egress WHERE moment < ?", (before,))
 
@@ -58,6 +86,17 @@ class SQLiteAuditStore(SQLiteStore):
     @write
     def _erase_urls(self, db: apsw.Connection, principal: Principal) -> None:
         db.execute("UPDATE egress SET url = NULL WHERE owner = ? AND url IS NOT NULL", (principal.id,))
+
+
+def _insert(db: apsw.Connection, call: CallRecord, process: str | None) -> None:
+    is_kept = call.run is None or first_row(db, "SELECT 1 FROM run WHERE id = ?", (call.run,)) is not None
+    row = [getattr(call, name) for name in _COLUMNS]
+    if not is_kept:
+        row[_COLUMNS.index("url")] = None
+    db.execute(
+        f"INSERT INTO egress ({', '.join(_COLUMNS)}, process) VALUES ({', '.join('?' * len(_COLUMNS))}, ?)",
+        (*row, process),
+    )
 
 
 def _where(principal: Principal, matching: CallFilter) -> tuple[str, tuple[str, ...]]:

@@ -19,7 +19,7 @@ _NAME = re.compile(r"-format\d++-(\d{8}-\d{6})\.db")
 _ROWS = (
     *(("egress", "id"), ("share", "id"), ("picture", "id"), ("web_page", "id"), ("message", "id")),
     *(("conversation", "id"), ("file", "id"), ("library", "id"), ("document", "number"), ("entry", "number")),
-    *(("feed", "id"), ("preference", "owner"), ("server", "name"), ("probe", "server")),
+    *(("api_key", "id"), ("feed", "id"), ("preference", "owner"), ("server", "name"), ("probe", "server")),
 )
 """Tables and their keys; rows that refer to others come first."""
 

@@ -55,9 +55,10 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
 
     chunks = SQLiteChunkStore(database)
     documents = SQLiteDocumentStore(database, chunks)
+    processes = SQLiteProcessStore(database, lease, leases)
     return Storage(
         api_keys=SQLiteApiKeyStore(database),
-        audit=SQLiteAuditStore(database),
+        audit=SQLiteAuditStore(database, processes),
         chunks=chunks,
         conversations=SQLiteConversationStore(database, clock),
         documents=documents,
@@ -66,7 +67,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         images=SQLiteImageStore(database),
         libraries=SQLiteLibraryStore(database, documents),
         preferences=SQLitePreferenceStore(database),
-        processes=SQLiteProcessStore(database, lease, leases),
+        processes=processes,
         runs=SQLiteRunStore(database, clock),
         servers=SQLiteServerStore(database),
         shares=SQLiteShareStore(database),
