@@ -7,11 +7,12 @@ import contextlib
 import gc
 import io
 import os
+import platform
 import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Self
@@ -53,6 +54,10 @@ ENDLESS = 1_000_000
 BLOCKED = 0.5
 """Seconds of computing in one turn of the event loop that count as blocking it: two hundred runs that begin at once
 may take half of that."""
+
+
+ACCOUNTS = "own" if platform.system() == "Linux" else "all"
+"""Whom servers of tests let in: where the system doesn't say who connects, everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +186,8 @@ async def serving(
     settings: Settings, around: Environment = REAL_ENVIRONMENT, session: OwnerSession | None = None
 ) -> AsyncGenerator[Server]:
     """A real server in this process. Fails if it blocked the event loop or left a task behind."""
+    if ACCOUNTS == "all" and session is None:
+        settings = replace(settings, loopback_accounts="all")
     before = asyncio.all_tasks()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -299,6 +306,7 @@ def environment(folder: Path) -> dict[str, str]:
         "ECLAIR_EMBEDDED": "false",
         "ECLAIR_SCRIPTED": "true",
         "ECLAIR_PORT": "0",
+        "ECLAIR_LOOPBACK_ACCOUNTS": ACCOUNTS,
     }
 
 

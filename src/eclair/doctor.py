@@ -38,6 +38,7 @@ from eclair.util.child_environment import child_environment
 from eclair.util.cpu import available_cores
 from eclair.util.humanize import format_size
 from eclair.util.port import find_holder, listen
+from eclair.util.socket_owner import can_find_owners
 
 State = Literal["ok", "note", "broken"]
 
@@ -93,7 +94,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     settings = loaded.settings
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
     checks += [_data_folder(settings.data_dir), _disk(settings.data_dir), _database(settings.data_dir)]
-    checks += [_port(settings.host, settings.port), _key(settings), _encryption(settings), _policy(settings)]
+    checks += [_port(settings.host, settings.port), await _key(settings), _encryption(settings), _policy(settings)]
     checks.append(_marks(settings))
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
@@ -256,7 +257,7 @@ def _serves(command: str) -> bool:
     return _SERVING.search(arguments) is not None
 
 
-def _key(settings: Settings) -> Check:
+async def _key(settings: Settings) -> Check:
     if (weakness := find_weak_key(settings)) is not None:
         problem, _, remedy = weakness.partition("; ")
         return Check("Key", "broken", f"{problem}.", remedy[:1].upper() + remedy[1:])
@@ -264,8 +265,12 @@ def _key(settings: Settings) -> Check:
         return Check("Key", "ok", "set; every request must carry it, or one of `eclair key list`")
     exposure = find_exposure(settings)
     if exposure is None:
-        who = "this account alone gets in without one" if settings.loopback_accounts == "own" else "all accounts get in"
-        return Check("Key", "ok", f"none is set; of this machine, {who}")
+        if settings.loopback_accounts == "all":
+            return Check("Key", "ok", "none is needed by any account of this machine")
+        if await can_find_owners():
+            return Check("Key", "ok", "none is needed by this account; other accounts of this machine need one")
+        remedy = "Open the address that `eclair serve` prints; make keys for programs with `eclair key new NAME`."
+        return Check("Key", "note", "this system doesn't say which account connects.", remedy)
     if _has_keys(settings.data_dir):
         return Check("Key", "ok", "every request must carry one of `eclair key list`")
     problem, _, remedy = exposure.partition("; ")

@@ -7,7 +7,7 @@ import socket
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tests.support import served
+from tests.support import ACCOUNTS, served
 
 
 class Served:
@@ -28,6 +28,7 @@ class Served:
             "ECLAIR_PORT": str(self._port),
             "ECLAIR_EMBEDDED": "false",
             "ECLAIR_SCRIPTED": "true",
+            "ECLAIR_LOOPBACK_ACCOUNTS": ACCOUNTS,
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ECLAIR_")}
         address, self._process = served(self._folder, {**kept, **own, **self._settings})

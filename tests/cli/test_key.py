@@ -64,3 +64,19 @@ def test_what_is_wrong_is_one_sentence(run: Eclair) -> None:
         done = run("key", *arguments)
         assert (done.returncode, done.stdout) == (2, "")
         assert words in sentence(done.stderr)
+
+
+def test_the_doctor_says_who_needs_a_key(run: Eclair) -> None:
+    def key(**env: str) -> tuple[str, str]:
+        report = orjson.loads(run("doctor", "--json", **env).stdout)
+        (check,) = [check for check in report["checks"] if check["name"] == "Key"]
+        return check["state"], check["detail"]
+
+    exposed = {"ECLAIR_ALLOWED_HOSTS": "ai.example.org"}
+    assert key() == ("ok", "none is needed by this account; other accounts of this machine need one")
+    assert key(ECLAIR_LOOPBACK_ACCOUNTS="all") == ("ok", "none is needed by any account of this machine")
+    assert key(**exposed)[0] == "broken"
+    assert "fewer than 24 characters" in key(**exposed, ECLAIR_API_KEY="short")[1]
+    assert key(**exposed, ECLAIR_API_KEY="k" * 24)[0] == "ok"
+    run("key", "new", "phone")
+    assert key(**exposed) == ("ok", "every request must carry one of `eclair key list`")

@@ -26,7 +26,7 @@ from eclair.server.owner_session import SESSION_FILE, OwnerSession
 from eclair.server.serve import serve
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
-from tests.support import Door, Server, served_in_process, serving
+from tests.support import JSON, Door, Server, served_in_process, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -202,3 +202,18 @@ async def test_a_made_key_is_enough_for_an_open_address(settings: Settings) -> N
         door = Door(address.replace("0.0.0.0", "127.0.0.1"), http)
         assert (await door.get("/api/conversations")).status == 401, "even of the same account"
         assert (await door.get("/api/conversations", {"Authorization": f"Bearer {key}"})).status == 200
+
+
+async def test_no_route_answers_whom_nobody_knows(settings: Settings) -> None:
+    """Every route there is, on a server that others can reach."""
+    exposed = replace(settings, allowed_hosts=("ai.example.org",), api_key="k" * 24)
+    async with serving(exposed) as server:
+        paths: JSON = (await server.get("/openapi.json")).body["paths"]
+        routes = [(method.upper(), path) for path, methods in paths.items() for method in methods]
+        assert len(routes) > 100
+        known = {route for route in routes if (await server.call(*route, data=b"{}")).status != 401}
+    assert known == {
+        ("GET", "/api/health"),
+        ("GET", "/api/shared/{id}"),
+        ("GET", "/api/shared/{id}/pictures/{picture}"),
+    }

@@ -153,5 +153,8 @@ def test_an_address_is_the_same_in_both_forms(address: ipaddress.IPv4Address) ->
 
 async def test_the_system_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await socket_owner.can_find_owners() is True
-    monkeypatch.setattr(socket_owner.sys, "platform", "haiku")
+    with monkeypatch.context() as patched:
+        patched.setattr(socket_owner.sys, "platform", "haiku")
+        assert await socket_owner.can_find_owners() is False
+    monkeypatch.setattr(socket_owner.platform, "release", lambda: "6.6.87.2-microsoft-standard-WSL2")
     assert await socket_owner.can_find_owners() is False

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import platform
 import signal
 import socket
 import ssl
@@ -94,13 +93,10 @@ async def _serve(
 
 
 async def _needs_session(settings: Settings) -> bool:
-    """Tell whether the owner gets in by a token: on loopback, where the system doesn't say who connects.
-
-    Under WSL the browsers of Windows come through a relay, which isn't the owner's.
-    """
+    """Tell whether the owner gets in by a token: on loopback, where the system doesn't say who connects."""
     if settings.api_key is not None or is_exposed(settings) or settings.loopback_accounts == "all":
         return False
-    return "microsoft" in platform.release().lower() or not await can_find_owners()
+    return not await can_find_owners()
 
 
 class _Server(uvicorn.Server):
