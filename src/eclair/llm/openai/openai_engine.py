@@ -20,6 +20,7 @@ from eclair.llm.base import JSON, Delta, Embeddings, Health, Request, estimate_t
 from eclair.llm.openai import model_names
 from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, text_to_continue
 from eclair.llm.openai.stream_parser import (
+    ILL_TYPED,
     StreamParser,
     as_sentence,
     error_text,
@@ -140,7 +141,10 @@ class OpenAIEngine:
             self.list_error = error if isinstance(error, EngineUnavailable) else None
         else:
             self.list_error = None
-        found = [self._model(row) for row in rows]
+        try:
+            found = [self._model(row) for row in rows]
+        except ILL_TYPED as error:
+            raise self._bad_list() from error
         listed = {model.id for model in found}
         return found + [self._model({"id": id}) for id in self._models if id not in listed]
 
@@ -235,13 +239,19 @@ class OpenAIEngine:
 
     async def _list(self, idle: float | None = None) -> list[JSON]:
         data = await self.fetch(f"{self.url}/models", idle=idle)
-        rows: list[JSON] = [row for row in data.get("data") or () if isinstance(row.get("id"), str)]
-        beside: dict[Any, JSON] = {each.get("model"): each for each in data.get("models") or ()}  # llama.cpp's own list
-        rows = [{**row, "capabilities": beside.get(row["id"], row).get("capabilities")} for row in rows]
+        try:
+            rows: list[JSON] = [row for row in data.get("data") or () if isinstance(row.get("id"), str)]
+            beside: dict[Any, JSON] = {each.get("model"): each for each in data.get("models") or ()}  # llama.cpp's own
+            rows = [{**row, "capabilities": beside.get(row["id"], row).get("capabilities")} for row in rows]
+        except ILL_TYPED as error:
+            raise self._bad_list() from error
         if self._dialect is None:
             owners = {str(row.get("owned_by")) for row in rows}
             self._dialect = next((known for known in DIALECTS if owners & {*known.owners}), PLAIN_DIALECT)
         return rows
+
+    def _bad_list(self) -> EngineBroken:
+        return EngineBroken(f"The engine {self.name} sent an invalid list of models: a value of the wrong type.")
 
     def _model(self, row: JSON) -> Model:
         meta: JSON = row.get("meta") or {}
@@ -308,7 +318,9 @@ class OpenAIEngine:
         except UpstreamError:
             return None
         tokens: Any = data.get("tokens")
-        return data["count"] if isinstance(data.get("count"), int) else len(tokens) if tokens is not None else None
+        if isinstance(count := data.get("count"), int):
+            return max(0, count)
+        return len(tokens) if isinstance(tokens, list) else None  # pyright: ignore[reportUnknownArgumentType]
 
     async def fetch(self, url: str, body: JSON | None = None, *, idle: float | None = None) -> JSON:
         """Fetch a JSON object, by POST if there is a body. Raises UpstreamError."""

@@ -12,6 +12,8 @@ from eclair.llm.base import JSON, Delta, Embeddings, Finish, Reasoning, Text, To
 from eclair.schema.messages import FinishReason
 
 MAX_LINE_BYTES = 16 << 20
+MAX_COUNT = 1 << 53
+"""The largest number that JSON carries exactly everywhere."""
 
 FINISH_REASONS: Mapping[str, FinishReason] = {
     "stop": "stop",
@@ -22,6 +24,10 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
     "function_call": "tool_calls",
     "content_filter": "content_filter",
 }
+
+
+ILL_TYPED = (TypeError, AttributeError, KeyError, IndexError, OverflowError, RecursionError)
+"""Raised by a reply whose values are of other types than the API's."""
 
 
 def error_text(data: Any) -> str:
@@ -72,8 +78,8 @@ def parse_embeddings(name: str, data: JSON, count: int) -> Embeddings:
         rows: list[JSON] = sorted(data["data"], key=lambda row: row["index"])
         vectors = [[float(number) for number in row["embedding"]] for row in rows]
         usage: JSON = data.get("usage") or {}
-        tokens = int(usage.get("prompt_tokens") or 0)
-    except (KeyError, TypeError, ValueError) as error:
+        tokens = _count(usage.get("prompt_tokens"))
+    except (ValueError, *ILL_TYPED) as error:
         raise EngineBroken(f"The engine {name} sent an invalid vector: {as_sentence(repr(error))}") from error
     if len(vectors) != count or not all(vectors):
         raise EngineBroken(f"The engine {name} did not send a vector for each text; try again.")
@@ -139,9 +145,11 @@ class StreamParser:
                     self.done = True
                     break
                 self._take(_parse(payload))
+            return self._flush()
         except ValueError as error:
             raise EngineBroken(f"The engine {self._name} sent an invalid reply: {error}.") from error
-        return self._flush()
+        except ILL_TYPED as error:
+            raise self._ill_typed() from error
 
     def finish(self) -> list[Delta]:
         """Return usage and finish. Raises EngineBroken if the stream broke off."""
@@ -150,10 +158,16 @@ class StreamParser:
         held = self._echo.rest()
         if held:
             self._pieces.append(Text(held))
-        counted = _counted(self._usage, self._timings, self._metrics)
+        try:
+            counted = _counted(self._usage, self._timings, self._metrics)
+        except (ValueError, *ILL_TYPED) as error:
+            raise self._ill_typed() from error
         if counted is not None:
             self._pieces.append(counted)
         return [*self._flush(), Finish(self.ended, self._stop)]
+
+    def _ill_typed(self) -> EngineBroken:
+        return EngineBroken(f"The engine {self._name} sent an invalid reply: a value of the wrong type; try again.")
 
     def _take(self, data: JSON) -> None:
         if self._frames.failed or data.get("error"):
@@ -179,7 +193,8 @@ class StreamParser:
                 self._call(call)
         logprobs: JSON | None = choice.get("logprobs")
         if logprobs and logprobs.get("content"):
-            self._logprobs += logprobs["content"]
+            orjson.dumps(logprobs["content"])  # they are passed on; TypeError for what is nested too deeply
+            self._logprobs += map(_object, logprobs["content"])
         reason: str | None = choice.get("finish_reason")
         if reason in ("error", "abort"):
             raise EngineBroken(f"The engine {self._name} gave up its answer; try again.")
@@ -216,8 +231,9 @@ class StreamParser:
         self._flush_texts()
         self._flush_thoughts()
         function: JSON = call.get("function") or {}
-        index = int(call.get("index") or 0)
-        self._pieces.append(ToolCall(index, call.get("id"), function.get("name"), str(function.get("arguments") or "")))
+        index = _count(call.get("index"))
+        id, name = (_optional_text(value) for value in (call.get("id"), function.get("name")))
+        self._pieces.append(ToolCall(index, id, name, str(function.get("arguments") or "")))
 
     def _flush(self) -> list[Delta]:
         self._flush_thoughts()
@@ -277,6 +293,30 @@ class _Echo:
         return held
 
 
+def _optional_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError("not a text")
+
+
+def _object(value: Any) -> JSON:
+    if isinstance(value, dict):
+        return value  # pyright: ignore[reportUnknownVariableType]
+    raise TypeError("not an object")
+
+
+def _optional_count(value: Any) -> int | None:
+    return None if value is None else _count(value)
+
+
+def _count(value: Any) -> int:
+    """Return a number of tokens or calls; 0 for None. Raises ValueError and TypeError."""
+    number = int(value or 0)
+    if not 0 <= number <= MAX_COUNT:
+        raise ValueError(f"{number} is no number of tokens")
+    return number
+
+
 def _parse(payload: bytes) -> JSON:
     try:
         data: Any = orjson.loads(payload)
@@ -294,21 +334,21 @@ def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> 
     vLLM reports drafted tokens in `metrics`.
     """
     timings = timings or {}
-    cached: int | None = timings.get("cache_n")
+    cached = _optional_count(timings.get("cache_n"))
     drafted, accepted = _drafted_tokens(usage or {}, timings, metrics or {})
     if usage is None:
         if "predicted_n" not in timings:
             return None
-        prompt = int(timings.get("prompt_n") or 0) + (cached or 0)
-        return TokenUsage(prompt, int(timings["predicted_n"]), cached, None, drafted, accepted)
+        prompt = _count(timings.get("prompt_n")) + (cached or 0)
+        return TokenUsage(prompt, _count(timings["predicted_n"]), cached, None, drafted, accepted)
     details: JSON = usage.get("prompt_tokens_details") or {}
-    found: int | None = details.get("cached_tokens")
+    found = _optional_count(details.get("cached_tokens"))
     made: JSON = usage.get("completion_tokens_details") or {}
     return TokenUsage(
-        int(usage.get("prompt_tokens") or 0),
-        int(usage.get("completion_tokens") or 0),
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
         cached if found is None else found,
-        made.get("reasoning_tokens"),
+        _optional_count(made.get("reasoning_tokens")),
         drafted,
         accepted,
     )
@@ -317,12 +357,12 @@ def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> 
 def _drafted_tokens(usage: JSON, timings: JSON, metrics: JSON) -> tuple[int | None, int | None]:
     """Return drafted and accepted tokens; None and None if the engine doesn't say."""
     if "draft_n" in timings:
-        return int(timings["draft_n"]), int(timings.get("draft_n_accepted") or 0)
+        return _count(timings["draft_n"]), _count(timings.get("draft_n_accepted"))
     found: JSON = metrics.get("speculative_decoding") or {}
     if "num_draft_tokens" in found:
-        return int(found["num_draft_tokens"]), int(found.get("num_accepted_draft_tokens") or 0)
+        return _count(found["num_draft_tokens"]), _count(found.get("num_accepted_draft_tokens"))
     made: JSON = usage.get("completion_tokens_details") or {}
     right, wrong = made.get("accepted_prediction_tokens"), made.get("rejected_prediction_tokens")
     if right is None and wrong is None:
         return None, None
-    return int(right or 0) + int(wrong or 0), int(right or 0)
+    return _count(right) + _count(wrong), _count(right)
