@@ -75,8 +75,18 @@ def encoded(image: Image.Image, form: str, **how: Any) -> bytes:
     return out.getvalue()
 
 
-def heic(*, turned: int = 0, mirrored: int | None = None, columns: int = 0, noted: bytes = b"") -> bytes:
-    """The quarters as a phone saves them, or so many `columns` of them as one picture, less eight pixels at its end."""
+def heic(
+    *,
+    turned: int = 0,
+    mirrored: int | None = None,
+    columns: int = 0,
+    noted: bytes = b"",
+    more: Sequence[bytes] = (),
+) -> bytes:
+    """The quarters as a phone saves them, or so many `columns` of them as one picture, less eight pixels at its end.
+
+    `more` are properties that no item has.
+    """
     tiles = columns or 1
     properties = [_box(b"hvcC", _RECORD), _full(b"ispe", struct.pack(">II", 128, 128))]
     of_first = [1, 2]
@@ -89,6 +99,7 @@ def heic(*, turned: int = 0, mirrored: int | None = None, columns: int = 0, note
     if mirrored is not None:
         properties.append(_box(b"imir", bytes([mirrored])))
         of_first.append(len(properties))
+    properties += more
     items: list[tuple[int, bytes, bytes, list[int]]] = []
     if columns:
         grid = struct.pack(">BBBBHH", 0, 0, 0, columns - 1, columns * 128 - 8, 128)

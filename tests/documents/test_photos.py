@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import time
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,36 @@ async def test_heic_of_tiles(parser: Parser, tmp_path: Path) -> None:
     assert (prepared.width, prepared.height) == (376, 128)
     image = np.asarray(Image.open(io.BytesIO(prepared.data)))
     assert _like([tuple(image[32, x].tolist()) for x in (32, 96, 160, 224)], *[photos.RED, photos.GREEN] * 2)
+
+
+def box(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body) + 8) + kind + body
+
+
+WHOLE = photos.heic(columns=2)
+ALPHA = box(b"auxC", bytes(4) + b"urn:mpeg:hevc:2015:auxid:1\0")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (WHOLE.replace(b"grid\0", b"iden\0"), "iden"),
+        (WHOLE.replace(b"grid\0", b"iovl\0"), "iovl"),
+        (WHOLE.replace(b"hvc1\0", b"unci\0"), "unci"),
+        (WHOLE.replace(b"hvc1\0", b"mski\0"), "mski"),
+        (photos.heic(more=[ALPHA]), "alpha"),
+        (WHOLE + box(b"moov", bytes(8)), "moov"),
+        (box(b"moov", bytes(8)).join((WHOLE[:24], WHOLE[24:])), "moov"),
+        (WHOLE + WHOLE[24:], None),
+        (WHOLE.replace(b"meta", b"atem"), None),
+        (WHOLE.replace(b"infe\2", b"infe\1"), "infe"),
+        (WHOLE[:24] + struct.pack(">I", 4) + WHOLE[28:], None),
+    ],
+)
+async def test_heic_that_is_more_than_a_photo(parser: Parser, tmp_path: Path, data: bytes, kind: str | None) -> None:
+    wanted = rf"photo\.heic holds more than a photo \({kind}\)" if kind else r"photo\.heic is damaged"
+    with pytest.raises(UnreadableFile, match=wanted):
+        await parser.prepare_image(_written(tmp_path, data), "photo.heic", 1024)
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.webp", "photo.avif", "photo.tiff", "photo.heic"])

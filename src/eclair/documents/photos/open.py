@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from eclair.documents.photos import svg
+from eclair.documents.photos.heif_items import check_items
 from eclair.documents.readers.base import SourceFile, damaged_file
 from eclair.sandbox.protocol import Rejected
 
@@ -93,9 +94,11 @@ def _open_heic(source: SourceFile) -> Image.Image:
     import pi_heif  # pyright: ignore[reportMissingTypeStubs]
 
     try:
-        photo = pi_heif.open_heif(source.path, convert_hdr_to_8bit=True)
-        _check_size(*photo.size, source)
-        image = photo.to_pillow()
+        with source.path.open("rb") as file:
+            check_items(file, source.name)
+            photo = pi_heif.open_heif(file, convert_hdr_to_8bit=True)
+            _check_size(*photo.size, source)
+            image = photo.to_pillow()
     except _BROKEN as error:
         raise damaged_file(source.name) from error
     seen = _to_rgb(image)
