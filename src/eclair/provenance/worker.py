@@ -38,7 +38,9 @@ def handle(request: MarkImage | InspectFile) -> Iterator[MarkedImage | Provenanc
 
 
 def inspect_file(path: Path, known: KnownSigners) -> ProvenanceReport:
-    """Report a file's origin. Raises Rejected for a type that bears no marks."""
+    """Report a file's origin. Raises Rejected for a type that bears no marks, and for an empty file."""
+    if not path.stat().st_size:
+        raise Rejected("is empty; choose a file with something in it")
     signed = c2pa.read(path, known)
     media, packet, watermark = image_files.inspect_image(path)
     note = xmp.read_packet(packet if media is not None else xmp.find_packet(path))

@@ -27,7 +27,7 @@ def new_id(prefix: str, clock: Clock = time.time) -> str:
 
 def derived_id(prefix: str, *source: str) -> str:
     """Return an id that is always the same for the same source, for things that may arrive again."""
-    digest = hashlib.sha256("".join(f"{len(part)}:{part}" for part in source).encode()).digest()
+    digest = hashlib.sha256("".join(f"{len(part)}:{part}" for part in source).encode("utf-8", "surrogatepass")).digest()
     return f"{prefix}_{_written(int.from_bytes(digest) >> 126)}"
 
 
