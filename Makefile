@@ -82,6 +82,9 @@ format: $(VENV)/.dev ## Format the Python code
 map: $(VENV)/.dev ## Write the map of the code into README.md and docs/architecture.md
 	@$(VENV)/bin/python docs/map.py
 
+fuzz: $(VENV)/.dev ## Try changed files, feeds, streams and requests: SECONDS for each of TARGETS (all), from SEED on
+	@$(VENV)/bin/python -m tests.fuzz --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) $(TARGETS)
+
 bench: $(VENV)/.dev models ## Measure; see bench/README.md
 	@for script in start stream overhead prefix many limit words loops resume page; do $(VENV)/bin/python bench/$$script.py; done
 
@@ -159,4 +162,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers test quick map generate check types page format bench lock audit wheel clean models collected chromium compiler
+.PHONY: help run diffusers test quick map generate check types page format fuzz bench lock audit wheel clean models collected chromium compiler
