@@ -173,6 +173,16 @@ async def test_an_upgrade_is_answered_as_any_request(wire: Wire) -> None:
     assert (await wire.reply())[0] == 200
 
 
+async def test_even_more_connections_are_closed_unheard(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 4)
+    async with serving(settings) as server, contextlib.AsyncExitStack() as stack:
+        held = [await stack.enter_async_context(connected(server)) for _ in range(5)]
+        async with connected(server) as late:
+            assert await late.is_closed()
+        await held[0].send(GET + b"\r\n")
+        assert (await held[0].reply())[0] == 503, "which is said"
+
+
 async def test_too_many_connections_are_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 3)
     async with serving(settings) as server, contextlib.AsyncExitStack() as stack:

@@ -17,6 +17,8 @@ from eclair.server.peer import PEER, Peer
 
 MAX_HEAD_BYTES = 64 << 10
 MAX_HEADERS = 128
+OVERFLOW_RATIO = 1.25
+"""Connections over the limit get a 503; those over this multiple of it are closed unheard."""
 HEAD_TIMEOUT_S = 20.0
 BODY_CHECK_S = 15.0
 MIN_BODY_BYTES_PER_CHECK = 8 << 10
@@ -45,7 +47,10 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn's own
         super().connection_made(transport)
         self.app_state = {**self.app_state, PEER: Peer.from_transport(transport)}
-        self._watch("head")
+        if self.limit_concurrency is not None and len(self.connections) > OVERFLOW_RATIO * self.limit_concurrency:
+            transport.abort()
+        else:
+            self._watch("head")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch(None)
