@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eclair.errors import ModelMissing
+from eclair.models.gguf.control_tokens import read_control_tokens
 from eclair.models.gguf.header import Header, read_header
 from tests.models.gguf_files import Value, gguf, header
 
@@ -103,3 +104,27 @@ def test_why_a_file_is_none(file: Path, content: bytes, said: str) -> None:
 def test_a_file_that_is_not_there(file: Path) -> None:
     with pytest.raises(ModelMissing, match="cannot be read: No such file"):
         read_header(file)
+
+
+def test_control_tokens_are_read_from_the_vocabulary(tmp_path: Path) -> None:
+    path = tmp_path / "a.gguf"
+    tokens = ["a", "<|im_start|>", "<tool>", "  ", "]~b]", "<control>" * 20]
+    values: dict[str, Value] = {
+        "general.architecture": "llama",
+        "llama.context_length": 9,
+        "llama.scales": [1.0, 2.0],
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.scores": [0.0] * 6,
+        "tokenizer.ggml.token_type": [1, 3, 4, 4, 3, 3],
+    }
+    path.write_bytes(header(values))
+    assert read_control_tokens(path) == ("<|im_start|>", "<tool>", "]~b]")
+
+
+@pytest.mark.parametrize("size", [0, 3, 20, 30, 60, 100])
+def test_a_vocabulary_that_is_cut_off_is_no_model(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "a.gguf"
+    whole = header({"tokenizer.ggml.tokens": ["abc"] * 9, "tokenizer.ggml.token_type": [3] * 9})
+    path.write_bytes(whole[:size])
+    with pytest.raises(ModelMissing):
+        read_control_tokens(path)

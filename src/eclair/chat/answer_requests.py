@@ -181,4 +181,4 @@ class AnswerRequests:
         draws = question.options.draws
         if draws is None:
             draws = self._preferences is not None and (await self._preferences.get(question.principal)).draws
-        return (ImageTool(self._images, question.principal, question.answer),) if draws else ()
+        return (ImageTool(self._images, question.principal, question.answer, question.history),) if draws else ()

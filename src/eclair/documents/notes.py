@@ -15,9 +15,9 @@ from eclair.citations.checker import CitationChecker
 from eclair.citations.evidence import Supported
 from eclair.documents.sections import KeySentence, Section, choose_key_sentences
 from eclair.errors import UpstreamError
-from eclair.generation.prompt import escape_tags
+from eclair.generation.untrusted import neutralize, neutralize_line
 from eclair.generation.usage import AskModel
-from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
+from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text, control_tokens
 from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.schema.events import Notice, StepFinished, StepStarted
 from eclair.schema.messages import Passage
@@ -171,12 +171,16 @@ class NoteTaker:
         return (await asyncio.to_thread(choose_key_sentences, self._question, [Section(job.title, job.passages)]))[0]
 
     async def _ask_model(self, job: _Job, max_sentences: int) -> str:
+        tokens = await control_tokens(self._engine, self._model)
         prompt = _PROMPT.format(
-            text=escape_tags(job.text), title=job.title, most=max_sentences, question=self._question
+            text=neutralize(job.text, tokens),
+            title=neutralize_line(job.title, tokens),
+            most=max_sentences,
+            question=self._question,
         )
         reasoning = self._model.reasoning
-        tokens = max_sentences * TOKENS_PER_SENTENCE + (REASONING_TOKENS if reasoning == "always" else 0)
-        sampling = replace(self._model.sampling, temperature=0.2, max_tokens=tokens, stop=())
+        max_tokens = max_sentences * TOKENS_PER_SENTENCE + (REASONING_TOKENS if reasoning == "always" else 0)
+        sampling = replace(self._model.sampling, temperature=0.2, max_tokens=max_tokens, stop=())
         extra: JSON = {} if reasoning in (None, "never") else {"reasoning_effort": FLASH_EFFORT}
         request = Request(
             self._model.id,

@@ -17,7 +17,8 @@ import orjson
 from eclair.documents.document_parser import Parser
 from eclair.documents.readers.file_type import image_type
 from eclair.errors import NotFound, TooLarge, UnreadableFile
-from eclair.generation.prompt import NO_IMAGES, PreparedImages, escape_tags
+from eclair.generation.prompt import NO_IMAGES, PreparedImages
+from eclair.generation.untrusted import neutralize, neutralize_line
 from eclair.llm.base import PromptImage
 from eclair.schema.documents import DESCRIPTION, PLACE, Page, Prepared, Shed
 from eclair.schema.events import Notice
@@ -106,7 +107,7 @@ class VisionService:
             async for piece in pieces:
                 if isinstance(piece, Page) and piece.label != PLACE and piece.text:
                     head = f"{name}, {piece.label}" if piece.label else f"{name}, the text in it"
-                    texts.append(f"{head}:\n{escape_tags(piece.text)}")
+                    texts.append(f"{neutralize_line(head)}:\n{neutralize(piece.text)}")
         return "\n\n".join(texts)
 
     async def _find_photo(self, principal: Principal, id: str) -> StoredFile | None:

@@ -18,7 +18,7 @@ from eclair.generation.prompt import (
 )
 from eclair.generation.route import Route
 from eclair.generation.sampling import resolve_sampling
-from eclair.llm.base import JSON, Engine, Request
+from eclair.llm.base import JSON, Engine, Request, control_tokens
 from eclair.llm.reasoning import FLASH_EFFORT, THINK_EFFORT
 from eclair.llm.registry import Registry
 from eclair.schema.messages import Message, Passage, Sampling
@@ -67,6 +67,7 @@ class ConversationPrompt:
             reserve=sampling.max_tokens or 0,
             count=_counter(engine, model),
             images=prepared.images,
+            control_tokens=await control_tokens(engine, model),
         )
         extra: JSON = {} if self._effort is None else {"reasoning_effort": self._effort}
         request = Request(model.id, prompt.messages, sampling=sampling, extra=extra)

@@ -17,7 +17,7 @@ from eclair.images.service import ImageService
 from eclair.llm.base import JSON, PromptMessage
 from eclair.schema.events import Event
 from eclair.schema.images import ImageRequest
-from eclair.schema.messages import Passage
+from eclair.schema.messages import Message, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 
@@ -67,17 +67,21 @@ class ImageTool:
 
     name = DRAW_TOOL_NAME
 
-    def __init__(self, service: ImageService, principal: Principal, answer: AnswerRef) -> None:
+    def __init__(
+        self, service: ImageService, principal: Principal, answer: AnswerRef, history: Sequence[Message]
+    ) -> None:
+        """`history` ends with the question; what is foreign in it rules the tool out."""
         self._service = service
         self._principal = principal
         self._answer = answer
+        self._has_foreign = any(message.passages or message.files or message.libraries for message in history)
 
     def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
-        """Return the tool; None for a model that can't call tools, or that is shown passages or photos.
+        """Return the tool; None for a model that can't call tools, or where the conversation has foreign texts.
 
-        These are foreign and could ask for an image.
+        Passages, files and photos could ask for an image, and so could earlier answers that rest on them.
         """
-        is_foreign = passages or any(message.images for message in messages)
+        is_foreign = self._has_foreign or passages or any(message.images for message in messages)
         return DRAW_TOOL if model.can_call_tools and not is_foreign else None
 
     async def call(self, arguments: str, parts: Parts) -> AsyncGenerator[Event, None]:

@@ -185,6 +185,15 @@ class RemoteEngine(Protocol):
     url: str
 
 
+@runtime_checkable
+class VocabularyEngine(Protocol):
+    """An engine that knows the vocabularies of its models."""
+
+    async def control_tokens(self, model: str) -> tuple[str, ...]:
+        """Return the control tokens of a model; none if its vocabulary can't be read."""
+        ...
+
+
 class Engine(Protocol):
     """An engine. It raises subclasses of `UpstreamError` and `SetupError`."""
 
@@ -223,3 +232,8 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Release its resources. An engine that Éclair started ends here."""
         ...
+
+
+async def control_tokens(engine: Engine, model: Model) -> tuple[str, ...]:
+    """Return the control tokens of a model, as far as its engine knows them."""
+    return await engine.control_tokens(model.id) if isinstance(engine, VocabularyEngine) else ()

@@ -13,7 +13,7 @@ from eclair.generation.pipeline import AnswerRequest, AnswerStream
 from eclair.generation.prompt import PreparedTurn, with_passages
 from eclair.generation.route import Route
 from eclair.generation.sources import Retriever
-from eclair.llm.base import JSON, Engine, Request
+from eclair.llm.base import JSON, Engine, Request, control_tokens
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
@@ -34,7 +34,8 @@ class RequestPrompt:
         self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
     ) -> PreparedTurn:
         """See `PromptBuilder.build`."""
-        request = _with_passages(self.route.with_effort(self.build_request(model)), passages, notes)
+        tokens = await control_tokens(engine, model)
+        request = _with_passages(self.route.with_effort(self.build_request(model)), passages, notes, tokens)
         return PreparedTurn(engine, model, self.images.insert(request, model), rates=find_rates(self.settings, model))
 
 
@@ -56,22 +57,28 @@ def start_answer(
     return app.pipeline.run(request)
 
 
-def _with_passages(request: Request, passages: Sequence[Passage], notes: Sequence[str]) -> Request:
+def _with_passages(
+    request: Request, passages: Sequence[Passage], notes: Sequence[str], tokens: tuple[str, ...]
+) -> Request:
     """Insert the passages, and notes on what was too long to show, above the question."""
     if not passages:
         return request
     messages = list(request.messages)
     at = max(number for number, message in enumerate(messages) if message.role == "user")
-    messages[at] = replace(messages[at], content=_above_last_text(messages[at].content, passages, notes))
+    messages[at] = replace(messages[at], content=_above_last_text(messages[at].content, passages, notes, tokens))
     return replace(request, messages=tuple(messages))
 
 
 def _above_last_text(
-    content: str | list[JSON] | None, passages: Sequence[Passage], notes: Sequence[str]
+    content: str | list[JSON] | None,
+    passages: Sequence[Passage],
+    notes: Sequence[str],
+    tokens: tuple[str, ...],
 ) -> str | list[JSON]:
     if not isinstance(content, list):
-        return with_passages(content or "", passages, notes)
+        return with_passages(content or "", passages, notes, control_tokens=tokens)
     parts: list[dict[str, Any]] = [*content]
     at = max(number for number, part in enumerate(parts) if part.get("type") == "text")
-    parts[at] = {**parts[at], "text": with_passages(str(parts[at].get("text", "")), passages, notes)}
+    text = with_passages(str(parts[at].get("text", "")), passages, notes, control_tokens=tokens)
+    parts[at] = {**parts[at], "text": text}
     return parts

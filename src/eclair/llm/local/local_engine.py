@@ -11,14 +11,16 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
 
-from eclair.errors import Conflict, EngineBusy, EngineRefused, EngineUnavailable, NotFound
+from eclair.errors import Conflict, EngineBusy, EngineRefused, EngineUnavailable, ModelMissing, NotFound
 from eclair.llm.base import Delta, Embeddings, Health, Request, estimate_tokens
 from eclair.llm.local import profile
 from eclair.llm.local.endpoint_file import EMBEDDED_ENGINE
 from eclair.llm.local.model_process import READY_TIMEOUT_S, ModelProcess
 from eclair.models import catalog, installed, memory
 from eclair.models.catalog import CatalogEntry
+from eclair.models.gguf.control_tokens import read_control_tokens
 from eclair.models.installed import InstalledModel
 from eclair.schema.models import Model
 from eclair.settings import Settings
@@ -44,6 +46,8 @@ class LocalEngine:
         """Models that have answered since the start."""
         self._closing = set[asyncio.Task[None]]()
         """Models being unloaded."""
+        self._files: dict[str, Path] = {}
+        """Files of the installed models, as they were listed last."""
         self._load_lock = asyncio.Lock()
         self._freed = asyncio.Condition()
 
@@ -104,6 +108,16 @@ class LocalEngine:
             return estimate_tokens(text)
         async with self._if_loaded(model) as process:
             return await process.count(text)
+
+    async def control_tokens(self, model: str) -> tuple[str, ...]:
+        """See `VocabularyEngine`."""
+        if model not in self._files:
+            await self._installed()
+        path = self._files.get(model)
+        try:
+            return await asyncio.to_thread(read_control_tokens, path) if path is not None else ()
+        except ModelMissing:
+            return ()
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         """Refuse: llama.cpp makes embeddings only if it was started for nothing else."""
@@ -231,6 +245,7 @@ class LocalEngine:
         await asyncio.shield(closing)
 
     async def _installed(self) -> dict[str, InstalledModel]:
-        return await asyncio.to_thread(
-            installed.installed_models, catalog.load_entries(self._settings.catalog), self._settings.data_dir
-        )
+        known = catalog.load_entries(self._settings.catalog)
+        found = await asyncio.to_thread(installed.installed_models, known, self._settings.data_dir)
+        self._files = {id: model.path for id, model in found.items()}
+        return found

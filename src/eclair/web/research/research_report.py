@@ -22,9 +22,9 @@ from eclair.generation.fallback import cancel_and_wait
 from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
 from eclair.generation.pipeline import AnswerPipeline, AnswerRequest
-from eclair.generation.prompt import PreparedTurn, PromptBuilder, describe_location, escape_tags
+from eclair.generation.prompt import PreparedTurn, PromptBuilder, describe_location, quote_passage
 from eclair.generation.sources import NO_LEAD, Finding, Lead, PassageNumbers
-from eclair.llm.base import Engine, PromptMessage, Reasoning, Text
+from eclair.llm.base import Engine, PromptMessage, Reasoning, Text, control_tokens
 from eclair.schema.events import (
     Cited,
     Doubted,
@@ -81,7 +81,8 @@ class SectionPrompt:
     ) -> PreparedTurn:
         """See `PromptBuilder.build`."""
         turn = await self.report.build(engine, model)
-        shown = "\n\n".join(f"[{each.number}] {describe_location(each)}\n{escape_tags(each.text)}" for each in passages)
+        tokens = await control_tokens(engine, model)
+        shown = "\n\n".join(quote_passage(each, tokens) for each in passages)
         prompt = _SECTION_PROMPT.format(passages=shown, day=self.day, request=self.request, question=self.question)
         system = (message for message in turn.request.messages if message.role == "system")
         request = replace(turn.request, messages=(*system, PromptMessage("user", prompt)))
