@@ -25,7 +25,7 @@ import pypdfium2 as pdfium  # pyright: ignore[reportMissingTypeStubs]
 from harness import Goals, Others, median, options, run, shown, table
 
 from eclair.documents.document_parser import Parser
-from eclair.sandbox.worker import NICENESS
+from eclair.sandbox.host import NICENESS
 from eclair.schema.documents import Page, Word
 
 PACKAGES = ("debian-reference-de", "debian-reference-fr", "r-doc-pdf")

@@ -70,7 +70,7 @@ def handle(do: Do) -> Iterator[Result]:
             yield Result(b"half")
             raise RuntimeError
         case "die":
-            os.kill(os.getpid(), signal.SIGKILL)
+            signal.raise_signal(signal.SIGKILL)
         case "spin":
             while True:
                 pass

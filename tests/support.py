@@ -10,6 +10,7 @@ import os
 import platform
 import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ import uvicorn
 from eclair.app import App, open_app
 from eclair.llm.base import Engine
 from eclair.llm.scripted import ScriptedEngine
+from eclair.sandbox import seccomp
 from eclair.schema.events import (
     END,
     Event,
@@ -296,6 +298,14 @@ def served(folder: Path, env: Mapping[str, str]) -> tuple[str, BaseProcess]:
         line = said.readline()
     assert "http://" in line, (folder / "server.log").read_text()
     return line.split()[-1], process
+
+
+def has_walls(pid: int) -> bool:
+    """Whether a process can gain no privileges and its system calls are filtered, as far as this system can do that."""
+    if sys.platform != "linux":
+        return True
+    lines = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return lines["NoNewPrivs"] == "1" and (lines["Seccomp"] == "2" or not seccomp.is_supported())
 
 
 def environment(folder: Path) -> dict[str, str]:

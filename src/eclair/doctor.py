@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import platform
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata, resources
@@ -33,8 +35,10 @@ from eclair.network.exposure import find_exposure, find_weak_key, is_unencrypted
 from eclair.network.policy import OutboundPolicy, strip_login
 from eclair.network.tls import load_tls
 from eclair.provenance.certificates import EXPIRY_WARNING_MARGIN, Certificates
+from eclair.sandbox.walls import Walls
 from eclair.settings import LoadedSettings, Settings
 from eclair.util.child_environment import child_environment
+from eclair.util.child_process import python_module
 from eclair.util.cpu import available_cores
 from eclair.util.humanize import format_size
 from eclair.util.port import find_holder, listen
@@ -95,7 +99,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
     checks += [_data_folder(settings.data_dir), _disk(settings.data_dir), _database(settings.data_dir)]
     checks += [_port(settings.host, settings.port), await _key(settings), _encryption(settings), _policy(settings)]
-    checks.append(_marks(settings))
+    checks += [_marks(settings), await asyncio.to_thread(_walls)]
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
     servers = _servers(settings)
@@ -139,6 +143,40 @@ def _marks(settings: Settings) -> Check:
     if found.expires - datetime.now(UTC) < EXPIRY_WARNING_MARGIN:
         return Check("Marks", "note", f"signed with {settings.mark_certificate}, {until} only.", "Renew it.")
     return Check("Marks", "ok", f"signed with {settings.mark_certificate}, {until}")
+
+
+def _walls() -> Check:
+    """Raise the walls of a sandbox in a process of its own, and say which ones hold."""
+    name = "Sandbox"
+    command = python_module("eclair.sandbox.walls")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=child_environment())
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+        return Check(name, "broken", f"A process that reads files cannot be enclosed: {last}.", "Report this.")
+    walls = Walls(**json.loads(done.stdout))
+    if not walls.no_new_privileges:
+        return Check(
+            name,
+            "note",
+            "files are read in processes with limits, but this system has no walls that Éclair can raise around them.",
+            "Run Éclair on Linux if others send you files.",
+        )
+    held = ["no new privileges"]
+    held += ["a network of its own"] if walls.namespaces else []
+    held += [f"files by Landlock {walls.landlock}"] if walls.landlock else []
+    held += ["system calls by seccomp"] if walls.seccomp else []
+    if walls.landlock and walls.seccomp:
+        return Check(name, "ok", f"files are read behind {_join(held)}")
+    missing = [
+        wall for wall, holds in (("Landlock (Linux 5.13)", walls.landlock), ("seccomp", walls.seccomp)) if not holds
+    ]
+    return Check(
+        name, "note", f"files are read behind {_join(held)} alone.", f"Use a kernel that has {_join(missing)}."
+    )
+
+
+def _join(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _python() -> Check:

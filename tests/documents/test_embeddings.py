@@ -14,6 +14,7 @@ from eclair.llm.base import Embeddings
 from eclair.llm.registry import Registry
 from eclair.llm.scripted import ScriptedEngine
 from eclair.settings import Settings
+from tests.support import has_walls
 
 LONG = "The committee may extend the period where the work cannot be done in time. " * 12
 
@@ -64,6 +65,12 @@ async def test_it_is_of_the_session_in_which_others_come_before_it(e5: E5Embedde
     await e5.embed(["warm"], "query")
     assert e5.pid is not None
     assert os.getsid(e5.pid) == os.getsid(0)
+
+
+async def test_it_has_walls_around_it(e5: E5Embedder) -> None:
+    await e5.embed(["warm"], "query")
+    assert e5.pid is not None
+    assert has_walls(e5.pid)
 
 
 async def test_a_process_that_died_is_started_again(e5: E5Embedder) -> None:

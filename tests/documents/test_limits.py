@@ -40,13 +40,17 @@ async def small() -> AsyncGenerator[Parser]:
     await parser.close()
 
 
+SLOW_MODULE = "tests.documents.slow_worker"
+
+
 def _children() -> list[psutil.Process]:
     """The reading processes of this one, which their hosts have forked."""
     return [child for host in _hosts() for child in host.children()]
 
 
 def _hosts() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "eclair.documents.worker" in " ".join(each.cmdline())]
+    modules = ("eclair.documents.worker", SLOW_MODULE)
+    return [each for each in psutil.Process().children() if any(module in each.cmdline() for module in modules)]
 
 
 async def _begun() -> None:
@@ -129,26 +133,32 @@ async def test_too_many_pixels(small: Parser, tmp_path: Path) -> None:
         await read(small, _written(tmp_path, data), "big.bmp")
 
 
-async def test_closing_leaves_no_host(parser: Parser, tmp_path: Path) -> None:
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-    task = asyncio.create_task(read(parser, path, "slow.pdf"))
+@pytest.fixture
+async def slow(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Parser]:
+    """A parser whose reader never ends."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    parser = Parser(module=SLOW_MODULE)
+    yield parser
+    await parser.close()
+
+
+async def test_closing_leaves_no_host(slow: Parser, tmp_path: Path) -> None:
+    path = _written(tmp_path, b"%PDF-1.7")
+    task = asyncio.create_task(read(slow, path, "slow.pdf"))
     await _begun()
     assert len(_hosts()) == len(_children()) == 1
-    await parser.close()
+    await slow.close()
     with pytest.raises(UnreadableFile):
         await task
     assert _hosts() == []
 
 
+@pytest.mark.usefixtures("slow")
 async def test_too_slow(tmp_path: Path) -> None:
-    """A pipe that nobody writes to stands in for a reader that never ends."""
-    parser = Parser(Limits(seconds=0.5))
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
+    parser = Parser(Limits(seconds=0.5), module=SLOW_MODULE)
     try:
         with pytest.raises(UnreadableFile, match=r"slow\.pdf takes too long to read"):
-            await read(parser, path, "slow.pdf")
+            await read(parser, _written(tmp_path, b"%PDF-1.7"), "slow.pdf")
         assert _children() == []
     finally:
         await parser.close()
@@ -188,10 +198,9 @@ async def test_closing_does_not_wait_for_what_nobody_reads(parser: Parser, tmp_p
     assert not _children()
 
 
-async def test_cancelling_ends_the_work(parser: Parser, tmp_path: Path) -> None:
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-    task = asyncio.create_task(read(parser, path, "slow.pdf"))
+async def test_cancelling_ends_the_work(slow: Parser, tmp_path: Path) -> None:
+    path = _written(tmp_path, b"%PDF-1.7")
+    task = asyncio.create_task(read(slow, path, "slow.pdf"))
     await _begun()
     assert len(_children()) == 1
     task.cancel()

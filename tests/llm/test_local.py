@@ -28,6 +28,7 @@ from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.models.catalog import embedded_entry
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
+from tests.support import has_walls
 
 MODEL = embedded_entry().id
 SYSTEM = Settings().system_prompt
@@ -238,6 +239,12 @@ async def test_a_death_is_told_and_mended(engine: LocalEngine, home: Settings) -
         await reading
     assert said(await ask(engine, asking("Hello?")))
     assert [log.name for log in (home.data_dir / "logs").iterdir()] == [f"{MODEL}.log"]
+
+
+async def test_it_reaches_nothing_but_its_model_and_its_scratch_folder(engine: LocalEngine) -> None:
+    await ask(engine, asking("Hello?"))
+    assert engine.pid is not None
+    assert has_walls(engine.pid)
 
 
 async def test_closing_ends_the_process(home: Settings) -> None:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from eclair.errors import InvalidInput, TooLarge, UserError
 from eclair.transfer import input_files
+from eclair.transfer.import_protocol import ImportPreview
 from eclair.transfer.input_files import split_values
 from eclair.transfer.normalize import ImportedConversation
-from eclair.transfer.staging import ImportPreview
 from tests.transfer.support import sample, staged, zipped
 
 NAMES = ["chatgpt", "claude", "openwebui", "librechat", "librechat_tree"]

@@ -53,6 +53,11 @@ def test_secrets_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
+def test_libraries_send_no_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
+    assert child_environment()["ORT_DISABLE_TELEMETRY"] == "1"
+
+
 def test_what_libraries_need_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     needed = {
         "PATH": "/bin",

@@ -17,9 +17,9 @@ from eclair.errors import InvalidInput
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
-from eclair.transfer.import_service import open_staging_folder, stage_in_thread, store_conversations
+from eclair.transfer.import_service import open_staging_folder, store_conversations
 from eclair.transfer.normalize import ImportKind
-from eclair.transfer.staging import StagedImport
+from eclair.transfer.staging import StagedImport, stage
 
 PROGRAMS: dict[ImportKind, str] = {
     "chatgpt": "ChatGPT",
@@ -57,9 +57,8 @@ async def _read(settings: Settings, path: Path, terminal: Terminal) -> StagedImp
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
     with file:
-        return await stage_in_thread(
-            file, path.name, folder, int(time.time() * 1000), ProgressCounter(terminal, "Reading").show
-        )
+        counter = ProgressCounter(terminal, "Reading")
+        return await stage(file, path.name, folder, int(time.time() * 1000), counter.show)
 
 
 async def _store(settings: Settings, staged: StagedImport, terminal: Terminal) -> None:

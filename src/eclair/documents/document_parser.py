@@ -48,7 +48,12 @@ class Parser:
     ) -> None:
         self._limits = limits
         self._labels = os.fspath(labels) if labels is not None else None
-        self._sandboxes = SandboxPool(PROTOCOL.served_by(module), linger=True, scratch=True)
+        self._sandboxes = SandboxPool(
+            PROTOCOL.served_by(module),
+            linger=True,
+            scratch=True,
+            readable=(self._labels,) if self._labels is not None else (),
+        )
         self._readings = asyncio.Semaphore(workers)
         self._pictures = asyncio.Semaphore(1)
 

@@ -94,5 +94,8 @@ ParseResult = ReadResult | RenderedPage | Prepared
 
 RESULTS: Sequence[type[ParseResult]] = (Opened, PageRead, UnreadPart, About, RenderedPage, Prepared)
 PROTOCOL = SandboxProtocol[ParseRequest, ParseResult](
-    "eclair.documents.worker", Codec(ReadDocument, RenderPage, PrepareImage), tuple(RESULTS)
+    "eclair.documents.worker",
+    Codec(ReadDocument, RenderPage, PrepareImage),
+    tuple(RESULTS),
+    input_paths=lambda request: (request.path,),
 )

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from eclair.provenance.certificates import KnownSigners, SigningCertificate
 from eclair.provenance.provenance_report import PRODUCT, ContentCredentials, Origin, OriginKind, origin_kind
+from eclair.sandbox.descriptors import open_input
 
 _STORE = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
 """First bytes of a store of credentials."""
@@ -135,7 +136,7 @@ def _read(path: Path, anchors: str) -> tuple[ContentCredentials, str]:
     settings = {**_SETTINGS, "trust": {"user_anchors": anchors} if anchors else {}}
     context = c2pa.Context(settings=c2pa.Settings.from_dict(settings))
     try:
-        with path.open("rb") as file:
+        with open_input(path) as file:
             reader = c2pa.Reader.try_create(None, file, context=context)
             if reader is None:
                 return ContentCredentials("absent"), ""
@@ -205,5 +206,5 @@ def _short(text: str | None) -> str | None:
 
 
 def _holds_store(path: Path) -> bool:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with open_input(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.find(_STORE) >= 0

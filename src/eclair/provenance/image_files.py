@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from eclair.provenance import watermark
 from eclair.provenance.provenance_report import DEFAULT_QUALITY, ImageForm, WatermarkFinding
+from eclair.sandbox.descriptors import open_input
 from eclair.sandbox.images import decode_image, open_image
 from eclair.sandbox.protocol import Rejected
 
@@ -68,7 +69,7 @@ def _watermarked(image: Image.Image) -> Image.Image:
 
 def inspect_image(path: Path) -> tuple[str | None, bytes | None, WatermarkFinding]:
     """Return an image's media type, XMP packet and watermark; no type for files that aren't decoded."""
-    with path.open("rb") as file:
+    with open_input(path) as file:
         try:
             image = _opened(file)
         except Rejected:

@@ -45,4 +45,5 @@ PROTOCOL = SandboxProtocol[MarkImage | InspectFile, MarkedImage | ProvenanceRepo
     Codec(MarkImage, InspectFile),
     (MarkedImage, ProvenanceReport),
     max_result_bytes=MAX_RESULT_BYTES,
+    input_paths=lambda request: (request.path,) if isinstance(request, InspectFile) else (),
 )

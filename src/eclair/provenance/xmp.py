@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from eclair.provenance.provenance_report import IptcMetadata, Origin, origin_kind
+from eclair.sandbox.descriptors import open_input
 
 IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 XMP = "http://ns.adobe.com/xap/1.0/"
@@ -56,7 +57,7 @@ def read_packet(data: bytes | None) -> IptcMetadata:
 
 def find_packet(path: Path) -> bytes | None:
     """Return the first packet in a file of any type."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with open_input(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         start = data.find(_START)
         end = data.find(_END, start, start + MAX_PACKET_BYTES) if start >= 0 else -1
         return data[start : end + len(_END)] if end >= 0 else None

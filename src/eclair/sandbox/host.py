@@ -1,17 +1,17 @@
 """The process that sandboxes are forked from, to skip imports.
 
-Run as `python -m eclair.sandbox.host MODULE [SCRATCH]`.
+Run as `python -m eclair.sandbox.host MODULE SCRATCH [READABLE ...]`.
 
-Standard input is a socket. A positive number comes with the socket of a new process, which the host forks and which
-calls the module's `main`. The negative number ends that process and is answered with its exit status. When standard
-input ends, all processes end. With a scratch folder, each process has its temporary files in a subfolder named by its
-number.
+Standard input is a socket. A positive number comes with two sockets of a new process, for its requests and for the
+files to read; the host forks it, it raises its walls and calls the module's `main`. The negative number ends that
+process and is answered with its exit status. When standard input ends, all processes end. With a scratch folder that
+isn't empty, each process has its temporary files in a subfolder named by its number; `READABLE` are files that all of
+them may open.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import os
@@ -20,9 +20,12 @@ import socket
 import struct
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
+
+from eclair.sandbox import walls
+from eclair.sandbox.descriptors import connect_files
 
 NUMBER = struct.Struct("=q")
 STATUS = struct.Struct("=qi")
@@ -30,23 +33,25 @@ STATUS = struct.Struct("=qi")
 
 NEVER_STARTED = 1
 
-_PR_SET_PDEATHSIG = 1
+NICENESS = 5
+"""Answers have priority."""
 
 
 def main() -> None:
     """Fork processes until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    walls.leave_network()
     run: Callable[[], None] = importlib.import_module(sys.argv[1]).main
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     gc.freeze()
     pids: dict[int, int] = {}
     with socket.socket(fileno=os.dup(0)) as line:
-        while (message := socket.recv_fds(line, NUMBER.size, 1))[0]:
+        while (message := socket.recv_fds(line, NUMBER.size, 2))[0]:
             (number,), descriptors = NUMBER.unpack(message[0]), message[1]
             if descriptors:
                 with contextlib.suppress(OSError):  # too little memory: its socket ends, and its status says so
-                    pids[number] = os.fork() or _become(run, number, descriptors[0], line, libc)
-                os.close(descriptors[0])
+                    pids[number] = os.fork() or _become(run, number, descriptors, line)
+                for descriptor in descriptors:
+                    os.close(descriptor)
             else:
                 pid = pids.pop(-number, None)
                 status = _end(pid) if pid is not None else NEVER_STARTED
@@ -56,26 +61,32 @@ def main() -> None:
         _end(pid)
 
 
-def _become(
-    run: Callable[[], None], number: int, descriptor: int, line: socket.socket, libc: ctypes.CDLL | None
-) -> NoReturn:
+def _become(run: Callable[[], None], number: int, descriptors: Sequence[int], line: socket.socket) -> NoReturn:
     """Run the forked process of that number, and exit."""
     try:
-        if libc is not None:
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        walls.die_with_parent(signal.SIGKILL)
         line.close()
-        os.dup2(descriptor, 0)
-        os.dup2(descriptor, 1)
-        os.close(descriptor)
-        for folder in sys.argv[2:]:
-            scratch = Path(folder, str(number))
-            scratch.mkdir()
-            tempfile.tempdir = os.environ["TMPDIR"] = str(scratch)
+        requests, files = descriptors
+        os.dup2(requests, 0)
+        os.dup2(requests, 1)
+        os.close(requests)
+        connect_files(socket.socket(fileno=files))
+        os.nice(NICENESS)
+        scratch, readable = sys.argv[2], [Path(path) for path in sys.argv[3:]]
+        walls.enclose_reader(readable, [_own_folder(scratch, number)] if scratch else [])
         run()
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
         os._exit(0)
+
+
+def _own_folder(scratch: str, number: int) -> Path:
+    """Make the folder for this process's temporary files."""
+    folder = Path(scratch, str(number))
+    folder.mkdir()
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    return folder
 
 
 def _end(pid: int) -> int:

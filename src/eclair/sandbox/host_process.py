@@ -9,7 +9,9 @@ import shutil
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
 
+from eclair.sandbox.descriptors import hand_over
 from eclair.sandbox.host import NUMBER, STATUS
 from eclair.sandbox.protocol import SandboxError
 from eclair.util.child_environment import child_environment
@@ -37,10 +39,16 @@ class Channel:
     """The parent's connection to one process."""
 
     def __init__(
-        self, host: HostProcess, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        host: HostProcess,
+        number: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        files: socket.socket,
     ) -> None:
         self.reader = reader
         self.writer = writer
+        self._files = files
         self._host = host
         self._number = number
         self._ending: asyncio.Task[int | None] | None = None
@@ -53,10 +61,15 @@ class Channel:
         """Return the last lines that the host and its processes wrote to standard error."""
         return " / ".join(self._host.log_tail.lines)
 
+    def hand_over(self, paths: Sequence[str]) -> None:
+        """Open the files of the next request for the process. Raises OSError if it has ended."""
+        hand_over(self._files, paths)
+
     async def end(self) -> int | None:
         """Kill the process. Return its exit status, None if the host is gone."""
         if self._ending is None:
             self.writer.transport.abort()
+            self._files.close()
             self._ending = asyncio.create_task(self._host.end_process(self._number), name="end of a sandbox")
         return await asyncio.shield(self._ending)
 
@@ -75,8 +88,8 @@ class HostProcess:
         self._log = asyncio.create_task(self.log_tail.read(process.stderr), name="log of sandboxes")
 
     @classmethod
-    async def start(cls, module: str, *, scratch: bool) -> HostProcess:
-        """Start a host for a module. Raises OSError."""
+    async def start(cls, module: str, *, scratch: bool, readable: Sequence[str] = ()) -> HostProcess:
+        """Start a host for a module, whose processes may open the `readable` files. Raises OSError."""
         folder = ScratchFolder("sandbox") if scratch else None
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
@@ -84,7 +97,7 @@ class HostProcess:
             with theirs:
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "eclair.sandbox.host", module),
-                    *([str(folder.path)] if folder is not None else ()),
+                    *(str(folder.path) if folder is not None else "", *readable),
                     stdin=theirs.fileno(),
                     stdout=DEVNULL,
                     stderr=PIPE,
@@ -105,14 +118,16 @@ class HostProcess:
         """Start a process. Raises HostGone."""
         number = next(self._numbers)
         ours, theirs = socket.socketpair()
+        files, their_files = socket.socketpair(type=socket.SOCK_DGRAM)
         try:
-            with theirs:
-                await self._send(number, theirs)
+            with theirs, their_files:
+                await self._send(number, theirs, their_files)
             reader, writer = await asyncio.open_unix_connection(sock=ours)
         except OSError:
             ours.close()
+            files.close()
             raise HostGone from None
-        return Channel(self, number, reader, writer)
+        return Channel(self, number, reader, writer, files)
 
     async def end_process(self, number: int) -> int | None:
         """Kill a process. Return its exit status, None if the host is gone."""
@@ -147,9 +162,9 @@ class HostProcess:
         if self._scratch is not None:
             await asyncio.to_thread(self._scratch.remove)
 
-    async def _send(self, number: int, descriptor: socket.socket | None = None) -> None:
-        """Send a number, with a socket for a new process. Raises OSError."""
-        descriptors = [descriptor.fileno()] if descriptor is not None else []
+    async def _send(self, number: int, *sockets: socket.socket) -> None:
+        """Send a number, with the sockets of a new process. Raises OSError."""
+        descriptors = [each.fileno() for each in sockets]
         while True:
             try:
                 socket.send_fds(self._line, [NUMBER.pack(number)], descriptors)

@@ -11,7 +11,7 @@ import logging
 import math
 import signal
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import Any, Generic
 
 from eclair.sandbox.host_process import Channel, HostGone, HostProcess
@@ -32,7 +32,8 @@ class SandboxPool(Generic[RequestT, ResultT]):
     """Processes that speak a protocol: one per request (`run_once`), or one for many (`worker`).
 
     The host ends with the last process or, with `linger`, a while later; then `close` must be called. With `scratch`,
-    each process has a folder for temporary files, which is removed with it.
+    each process has a folder for temporary files, which is removed with it. It opens no other file than those of its
+    request (`SandboxProtocol.input_paths`), the `readable` ones and Python's packages.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class SandboxPool(Generic[RequestT, ResultT]):
         max_processes: int | None = None,
         linger: bool = False,
         scratch: bool = False,
+        readable: Sequence[str] = (),
         host_idle_s: float = HOST_IDLE_S,
     ) -> None:
         self._protocol = protocol
         self._slots = asyncio.Semaphore(max_processes) if max_processes is not None else contextlib.nullcontext()
         self._linger = linger
         self._scratch = scratch
+        self._readable = readable
         self._host_idle_s = host_idle_s
         self._host: asyncio.Task[HostProcess] | None = None
         self._idle: list[SandboxWorker[RequestT, ResultT]] = []
@@ -162,7 +165,7 @@ class SandboxPool(Generic[RequestT, ResultT]):
         ):
             await self._end_host()
         if self._host is None:
-            starting = HostProcess.start(self._protocol.module, scratch=self._scratch)
+            starting = HostProcess.start(self._protocol.module, scratch=self._scratch, readable=self._readable)
             self._host = asyncio.create_task(starting, name=f"host of {self._protocol.module}")
         return await asyncio.shield(self._host)
 
@@ -211,6 +214,7 @@ class SandboxWorker(Generic[RequestT, ResultT]):
         self.is_reusable = False
         self.requests += 1
         with contextlib.suppress(ConnectionError):  # it has died, which reading tells
+            self._channel.hand_over(self._protocol.input_paths(request))
             self._channel.writer.write(self._protocol.requests.encode(request))
             await self._channel.writer.drain()
         left_s = total_timeout_s

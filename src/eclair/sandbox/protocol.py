@@ -5,6 +5,7 @@ Both sides import the protocol; only the sandboxed process imports the module th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -70,7 +71,10 @@ class ProcessLimits:
 
 
 class SandboxProtocol(Generic[RequestT, ResultT]):
-    """Messages of a sandbox; its `module` has a function `main` that calls `worker.serve`."""
+    """Messages of a sandbox; its `module` has a function `main` that calls `worker.serve`.
+
+    `input_paths` names the files that a request reads, which the sandbox opens with `descriptors.open_input`.
+    """
 
     def __init__(
         self,
@@ -78,8 +82,10 @@ class SandboxProtocol(Generic[RequestT, ResultT]):
         requests: Codec[RequestT],
         results: tuple[type[ResultT], ...],
         max_result_bytes: int = MAX_FRAME_BYTES,
+        input_paths: Callable[[RequestT], Sequence[str]] = lambda _: (),
     ) -> None:
         self.module = module
+        self.input_paths = input_paths
         self.requests = requests
         self.results = Codec[ResultT | RequestDone | RequestFailed](
             *results, RequestDone, RequestFailed, max_frame_bytes=max_result_bytes
@@ -88,4 +94,4 @@ class SandboxProtocol(Generic[RequestT, ResultT]):
 
     def served_by(self, module: str) -> SandboxProtocol[RequestT, ResultT]:
         """Return the same protocol with another module."""
-        return SandboxProtocol(module, self.requests, self._kinds, self.results.max_frame_bytes)
+        return SandboxProtocol(module, self.requests, self._kinds, self.results.max_frame_bytes, self.input_paths)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import resource
 import sys
 from collections.abc import Callable, Iterable
 
+from eclair.sandbox.descriptors import receive_files
 from eclair.sandbox.protocol import (
     ProcessLimits,
     Rejected,
@@ -23,10 +23,14 @@ from eclair.sandbox.protocol import (
 )
 from eclair.util.parent_connection import ParentConnection
 
-NICENESS = 5
-"""Answers have priority."""
-
-_FORBIDDEN = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.exec", "os.system")
+_FORBIDDEN = frozenset(
+    {
+        *("socket.__new__", "socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"),
+        *("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"),
+        *("subprocess.Popen", "os.exec", "os.system", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty"),
+    }
+)
+"""Audit events of the network, programs and processes."""
 
 
 def serve(
@@ -36,9 +40,9 @@ def serve(
 ) -> None:
     """Answer requests from standard input until it ends; exceptions of `handle` fail only that request."""
     parent = ParentConnection(protocol.requests, protocol.results)
-    os.nice(NICENESS)
     sys.addaudithook(refuse_network)
     while (request := parent.read()) is not None:
+        receive_files()
         set_limits(bounds := limits(request))
         parent.send(_answer(request, handle, bounds, parent.send))
 
@@ -87,6 +91,6 @@ def _set_limit(which: int, limit: int, hard: int | None = None) -> None:
 
 
 def refuse_network(event: str, _: tuple[object, ...]) -> None:
-    """Audit hook that refuses connections and other programs."""
+    """Refuse the network and programs to Python code, with a clear error. An audit hook; the walls hold without it."""
     if event in _FORBIDDEN:
         raise PermissionError("a file is read without network and other programs")

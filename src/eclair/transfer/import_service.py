@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,7 +17,8 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.transfer.normalize import ImportedConversation
 
 if TYPE_CHECKING:
-    from eclair.transfer.staging import ImportPreview, StagedImport
+    from eclair.transfer.import_protocol import ImportPreview
+    from eclair.transfer.staging import StagedImport
 
 MAX_WAITING_IMPORTS = 4
 """The oldest is dropped for a new one."""
@@ -66,9 +66,11 @@ class ImportService:
         return open_staging_folder(self._folder)
 
     async def stage(self, file: BinaryIO, name: str) -> tuple[str, ImportPreview]:
-        """Read an export in a thread; returns the id it waits under. Raises UserError and StoreError."""
+        """Read an export in a sandbox; returns the id it waits under. Raises UserError and StoreError."""
+        from eclair.transfer.staging import stage  # slow to import, and rarely needed
+
         self._forget_old()
-        staged = await stage_in_thread(file, name, self.open_folder(), int(self._clock() * 1000))
+        staged = await stage(file, name, self.open_folder(), int(self._clock() * 1000))
         idle = [id for id, waiting in self._waiting.items() if not waiting.is_busy]
         for id in idle[: max(0, len(self._waiting) - MAX_WAITING_IMPORTS + 1)]:
             self._close(id)
@@ -125,43 +127,6 @@ def open_staging_folder(folder: Path) -> Path:
     except OSError as error:
         raise StoreError(f"{folder} cannot be made: {error.strerror}.") from error
     return folder
-
-
-async def stage_in_thread(
-    file: BinaryIO, name: str, folder: Path, now: int, progress: Callable[[int], None] = lambda done: None
-) -> StagedImport:
-    """Run `stage` in a thread that is stopped and awaited on cancellation.
-
-    `progress` is called in that thread.
-    """
-    stopped = threading.Event()
-
-    def check(done: int) -> None:
-        if stopped.is_set():
-            raise _Stopped
-        progress(done)
-
-    def work() -> StagedImport:
-        from eclair.transfer.staging import stage  # slow to import, and rarely needed
-
-        try:
-            return stage(file, name, folder, now, check)
-        except OSError as error:
-            raise StoreError(f"{name} cannot be unpacked in {folder}: {error.strerror}.") from error
-
-    task = asyncio.create_task(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        stopped.set()
-        await asyncio.wait([task])
-        if task.exception() is None:
-            task.result().close()
-        raise
-
-
-class _Stopped(Exception):
-    """Raised in the reading thread once nobody waits for it."""
 
 
 async def store_conversations(

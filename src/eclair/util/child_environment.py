@@ -27,8 +27,15 @@ PIP_PREFIXES = ("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "R
 COMPILER_PREFIXES = ("CC", "CXX", "CFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_", "SDKROOT", "MACOSX_DEPLOYMENT_TARGET")
 
 
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+"""Keeps libraries from sending statistics: onnxruntime does since 1.32 unless it is told not to."""
+
+
 def child_environment(*prefixes: str, **variables: str) -> dict[str, str]:
-    """Return this process's allowed variables, those with further `prefixes` in any case, and `variables`."""
+    """Return this process's allowed variables, those with further `prefixes` in any case, and `variables`.
+
+    Telemetry of libraries is switched off.
+    """
     allowed = (*ALLOWED_PREFIXES, *prefixes)
     own = {name: value for name, value in os.environ.items() if name in ALLOWED or name.upper().startswith(allowed)}
-    return own | variables
+    return own | NO_TELEMETRY | variables

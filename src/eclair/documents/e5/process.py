@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from eclair.documents.e5 import find_weights, lane_count
 from eclair.documents.e5.embedding_protocol import REQUESTS, RESULTS, EmbedTexts, Vectors
+from eclair.sandbox import walls
 from eclair.util.parent_connection import ParentConnection
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ Parent = ParentConnection[EmbedTexts, Vectors]
 
 def main() -> None:
     parent = ParentConnection(REQUESTS, RESULTS)
+    weights = find_weights()
+    walls.enclose_reader([weights] if weights is not None else [], allowed=["setpriority"])
     loading: Future[Encoder] = Future()
     urgent, later = queue.SimpleQueue[EmbedTexts](), queue.SimpleQueue[EmbedTexts]()
     for requests, niceness in ((urgent, 0), (later, NICENESS)):

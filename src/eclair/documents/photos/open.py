@@ -12,6 +12,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from eclair.documents.photos import svg
 from eclair.documents.photos.heif_items import check_items
 from eclair.documents.readers.base import SourceFile, damaged_file
+from eclair.sandbox.descriptors import open_input
 from eclair.sandbox.protocol import Rejected
 
 _cms: Any = ImageCms
@@ -82,7 +83,7 @@ def _rotate_upright(image: Image.Image) -> Image.Image:
 def _open_pillow(source: SourceFile) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = None  # `_check_size` bounds them, with a sentence
     try:
-        image = Image.open(source.path)
+        image = Image.open(open_input(source.path))
     except _BROKEN as error:
         raise damaged_file(source.name) from error
     _check_size(image.width, image.height, source)
@@ -94,7 +95,7 @@ def _open_heic(source: SourceFile) -> Image.Image:
     import pi_heif  # pyright: ignore[reportMissingTypeStubs]
 
     try:
-        with source.path.open("rb") as file:
+        with open_input(source.path) as file:
             check_items(file, source.name)
             photo = pi_heif.open_heif(file, convert_hdr_to_8bit=True)
             _check_size(*photo.size, source)
@@ -114,7 +115,7 @@ def _open_svg(source: SourceFile) -> Image.Image:
             "too_large",
         )
     try:
-        return svg.render_svg(source.path.read_bytes())
+        return svg.render_svg(open_input(source.path).read())
     except svg.UnreadableSvg as error:
         raise Rejected(
             f"{source.name} cannot be drawn; save it again from the program that made it, or send it as PNG."

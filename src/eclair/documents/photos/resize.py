@@ -9,6 +9,7 @@ from PIL import Image
 from eclair.documents.photos.exif import read_metadata
 from eclair.documents.photos.open import open_page
 from eclair.documents.readers.base import SourceFile
+from eclair.sandbox.descriptors import open_input
 from eclair.schema.documents import Prepared
 
 JPEG_QUALITY = 90
@@ -25,7 +26,7 @@ MIN_SHORT_SIDE_PX = 32
 def prepare(source: SourceFile, side: int) -> Prepared:
     """Return the picture, its longer side at most `side` pixels, and what was removed. Raises Rejected."""
     image = open_page(source, 1)
-    with source.path.open("rb") as file:
+    with open_input(source.path) as file:
         reveals = read_metadata(image.info.get("exif", b""), file.read()).reveals
     image = _fit(image, side)
     data, media = _encode(image, "JPEG", quality=JPEG_QUALITY, subsampling=0), "image/jpeg"

@@ -6,6 +6,7 @@ Each row repeats the names of its columns, so that a number is never far from it
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from itertools import chain
 
 from eclair.documents.readers.base import ContentPart, Opened, PageBuilder, ReadPiece, SourceFile, single_line
 from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
+from eclair.sandbox.descriptors import open_input
 from eclair.schema.documents import Page
 
 ROWS_PER_PAGE = 500
@@ -37,11 +39,11 @@ class SheetRow:
 def read(source: SourceFile) -> Iterator[ReadPiece]:
     yield Opened(source.media, None)
     csv.field_size_limit(1 << 24)
-    with source.path.open("rb") as file:
+    with open_input(source.path) as file:
         head = file.read(HEAD_BYTES)
     coding = detect_encoding(head) or "utf-8"
     separator = _separator(head.decode(coding, "replace"), source)
-    with source.path.open(encoding=coding, errors="replace", newline="") as file:
+    with io.TextIOWrapper(open_input(source.path), coding, "replace", newline="") as file:
         yield from sheet_pages(_rows(file, separator), "", 0)
 
 

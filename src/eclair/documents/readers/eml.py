@@ -22,6 +22,7 @@ from eclair.documents.readers.base import (
 )
 from eclair.documents.readers.embedded import display_name, read_member
 from eclair.documents.readers.text import paragraphs
+from eclair.sandbox.descriptors import open_input
 from eclair.schema.documents import Page
 
 HEADERS = ("Subject", "From", "To", "Cc", "Date")
@@ -29,7 +30,7 @@ HEADERS = ("Subject", "From", "To", "Cc", "Date")
 
 def read(source: SourceFile) -> Iterator[ReadPiece]:
     yield Opened(source.media, None)
-    with source.path.open("rb") as file:
+    with open_input(source.path) as file:
         message = message_from_binary_file(file, policy=default)
     assert isinstance(message, EmailMessage)
     number = 0

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from eclair.documents.readers.base import damaged_file, locked_file
+from eclair.sandbox.descriptors import open_input
 from eclair.sandbox.protocol import Rejected
 
 HEAD_BYTES = 1 << 16
@@ -91,7 +92,7 @@ EUROPEAN_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1257", "iso8859
 
 def sniff(path: Path, name: str) -> str:
     """Return the file's media type. Raises Rejected for an empty, locked or unsupported file."""
-    with path.open("rb") as file:
+    with open_input(path) as file:
         head = file.read(HEAD_BYTES)
     if not head.strip(b"\0 \t\r\n"):
         raise Rejected(f"{name} is empty; send one with something in it.")
@@ -118,7 +119,7 @@ def sniff(path: Path, name: str) -> str:
 
 def image_type(path: Path) -> str | None:
     """Return the type of an image by its first bytes; None for other files."""
-    with path.open("rb") as file:
+    with open_input(path) as file:
         head = file.read(HEAD_BYTES)
     return _image_type(head) or ("image/svg+xml" if _SVG.match(head.removeprefix(codecs.BOM_UTF8)) else None)
 
@@ -144,7 +145,7 @@ def _iso_media_type(head: bytes) -> str | None:
 
 def _zip_type(path: Path, name: str) -> str:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(open_input(path)) as archive:
             names = set(archive.namelist())
             if "mimetype" in names:
                 with archive.open("mimetype") as file:
@@ -162,7 +163,7 @@ def _zip_type(path: Path, name: str) -> str:
 
 def _ole_type(path: Path, name: str) -> str:
     """Detect older Office files by the directory of their compound file."""
-    with path.open("rb") as file:
+    with open_input(path) as file:
         data = file.read(64 << 20)
     if "EncryptedPackage".encode("utf-16-le") in data:
         raise locked_file(name)

@@ -18,6 +18,7 @@ from eclair.documents.readers.base import (
     paginate,
 )
 from eclair.documents.readers.text import markdown
+from eclair.sandbox.descriptors import open_input
 from eclair.sandbox.protocol import Rejected
 
 MAX_FILE_BYTES = 100 << 20
@@ -25,7 +26,8 @@ _COMMENT = re.compile(r"<!--(?:[^<-]++|-(?!->)|<(?!!--))*+-->")
 
 
 def read(source: SourceFile) -> Iterator[ReadPiece]:
-    data = source.path.read_bytes()
+    with open_input(source.path) as file:
+        data = file.read()
     if len(data) > MAX_FILE_BYTES:
         raise Rejected(
             f"{source.name} is larger than {MAX_FILE_BYTES >> 20} MB; save it in a newer format or in parts.",

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from eclair.documents.layout import PageComposer
 from eclair.documents.page_lines import PageLines, PlacedWord, TextLine, heading_key, mark_furniture
 from eclair.documents.readers.base import Opened, ReadPiece, SourceFile, UnreadPart, clean, damaged_file, locked_file
+from eclair.sandbox.descriptors import map_input
 from eclair.sandbox.protocol import Rejected
 
 FURNITURE_REACH_PAGES = 3
@@ -80,7 +81,7 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
 def open_pdf(source: SourceFile) -> pdfium.PdfDocument:
     """Return the document, which the caller closes. Raises Rejected."""
     try:
-        document = pdfium.PdfDocument(source.path)
+        document = pdfium.PdfDocument(map_input(source.path))
     except pdfium.PdfiumError as error:
         if error.err_code == raw.FPDF_ERR_PASSWORD:
             raise locked_file(source.name) from error

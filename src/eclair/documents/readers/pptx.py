@@ -21,6 +21,7 @@ from eclair.documents.readers.base import (
     table_part,
 )
 from eclair.documents.readers.zip_xml import ZIP_ERRORS, open_zip
+from eclair.sandbox.descriptors import open_input
 from eclair.schema.documents import Page
 
 _CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
@@ -31,7 +32,7 @@ MAX_GROUP_NESTING = 20
 def read(source: SourceFile) -> Iterator[ReadPiece]:
     with open_zip(source) as archive:
         source.unpack_budget.spend(sum(info.file_size for info in archive.infolist()), source.name)
-    with source.path.open("rb") as file:
+    with open_input(source.path) as file:
         try:
             slides = list(Presentation(file).slides)
         except (PackageNotFoundError, PythonPptxError, KeyError, ValueError, *ZIP_ERRORS) as error:

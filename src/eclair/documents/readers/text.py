@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 
@@ -19,6 +20,7 @@ from eclair.documents.readers.base import (
     table_part,
 )
 from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
+from eclair.sandbox.descriptors import open_input
 
 MAX_MARKDOWN_BYTES = 8 << 20
 """Larger files are read as plain text, since the Markdown parser takes ten times their size."""
@@ -29,9 +31,9 @@ _UNDERLINE = re.compile(r"(=|-|~|\*)\1{2,}")
 
 def read_lines(source: SourceFile) -> Iterator[str]:
     """Yield the file's lines without line ends, very long ones in pieces."""
-    with source.path.open("rb") as file:
+    with open_input(source.path) as file:
         coding = detect_encoding(file.read(HEAD_BYTES)) or "utf-8"
-    with source.path.open(encoding=coding, errors="replace", newline=None) as file:
+    with io.TextIOWrapper(open_input(source.path), coding, "replace", newline=None) as file:
         while piece := file.readline(MAX_PAGE_CHARS):
             yield piece.rstrip("\n")
 

@@ -14,6 +14,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from eclair.documents.readers.base import Opened, ReadPiece, SourceFile, UnreadPart, damaged_file, single_line
 from eclair.documents.readers.csv import SheetRow, sheet_pages
 from eclair.documents.readers.zip_xml import ZIP_ERRORS
+from eclair.sandbox.descriptors import open_input
 
 _DIGITS = re.compile(r"[0#?][0#?,]*(?:\.([0#?]+))?")
 _EXACT = Context(prec=400)
@@ -22,7 +23,7 @@ _CURRENCY = re.compile(r"\[\$([^\[\]-]*+)(?:-[^\[\]]*+)?\]|\"([^\"]*+)\"|([â‚¬$Â
 
 def read(source: SourceFile) -> Iterator[ReadPiece]:
     source.unpack_budget.spend(_unpacked_size(source), source.name)
-    with source.path.open("rb") as file:  # by its name, openpyxl would judge it by its ending
+    with open_input(source.path) as file:  # by its name, openpyxl would judge it by its ending
         try:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         except (InvalidFileException, KeyError, ValueError, *ZIP_ERRORS) as error:
@@ -42,7 +43,7 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
 def _unpacked_size(source: SourceFile) -> int:
     import zipfile
 
-    with zipfile.ZipFile(source.path) as archive:
+    with zipfile.ZipFile(open_input(source.path)) as archive:
         return sum(info.file_size for info in archive.infolist())
 
 

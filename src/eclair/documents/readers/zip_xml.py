@@ -11,6 +11,7 @@ from typing import IO
 from xml.etree import ElementTree
 
 from eclair.documents.readers.base import SourceFile, damaged_file, locked_file
+from eclair.sandbox.descriptors import open_input
 from eclair.sandbox.protocol import Rejected
 from eclair.util.zip_directory import read_directory_bytes
 
@@ -33,11 +34,11 @@ ZIP_ERRORS = (
 def open_zip(source: SourceFile) -> Generator[zipfile.ZipFile]:
     """Open the archive. Raises Rejected for damage, here and while it is open."""
     try:
-        with source.path.open("rb") as file:
+        with open_input(source.path) as file:
             directory_bytes = read_directory_bytes(file)
         if directory_bytes > MAX_DIRECTORY_BYTES:
             raise Rejected(f"{source.name} holds too many files; unpack it and send them in parts.", "too_large")
-        with zipfile.ZipFile(source.path) as archive:
+        with zipfile.ZipFile(open_input(source.path)) as archive:
             yield archive
     except ZIP_ERRORS as error:
         raise damaged_file(source.name) from error

@@ -6,15 +6,22 @@ Nothing is passed on the command line or in the environment, where other users c
 
 from __future__ import annotations
 
+import glob
 import importlib
 import os
+import re
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
+from eclair.sandbox import walls
 from eclair.util.frames import Codec
 from eclair.util.parent_connection import ParentConnection
+
+_PART = re.compile(r"-\d{5}-of-\d{5}\.gguf\Z")
+"""The end of the name of a model in parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +77,19 @@ def main() -> None:
         return
     if options.nice:
         os.nice(options.nice)
+    walls.enclose_engine(_readable_files(options), [Path(options.scratch)], listens=True)
     parent.die_with_parent()
     parent.send(_serve(options))
     threading.Event().wait()
+
+
+def _readable_files(options: LlamaServerOptions) -> list[Path]:
+    """List the files that the server opens, among them the other parts of a model in parts."""
+    paths = [Path(path) for path in (options.model, options.projector, options.compiled_folder) if path]
+    if part := _PART.search(options.model):
+        model = Path(options.model)
+        paths += model.parent.glob(f"{glob.escape(model.name[: -len(part[0])])}-*-of-*.gguf")
+    return [path.resolve() for path in paths]
 
 
 _servers: list[Any] = []

@@ -14,6 +14,7 @@ from eclair.documents.parse_protocol import ServedPage
 from eclair.documents.readers import html
 from eclair.documents.readers.base import ContentPart, SourceFile, collapse_spaces, paginate, single_line, table_part
 from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
+from eclair.sandbox.descriptors import open_input
 from eclair.schema.documents import About, Page
 from eclair.text.language import identify_language
 from eclair.web.pages.dates import find_date
@@ -48,7 +49,7 @@ _BLOCKS = frozenset(("p", "head", "list", "table", "quote", "code", "div", "item
 
 def read_article(source: SourceFile, served: ServedPage) -> Iterator[About | Page]:
     """Yield the page's metadata, then its text. Raises Rejected."""
-    tree = parse_html(_decode(source.path.read_bytes(), served.charset))
+    tree = parse_html(_decode(open_input(source.path).read(), served.charset))
     nodes = find_nodes(tree)
     title, language = _title(tree, nodes), _language(tree)
     day = find_date(tree, nodes, served.url, language, date.fromisoformat(served.day))

@@ -11,6 +11,7 @@ from eclair.documents.readers import open_source
 from eclair.documents.readers import read as read_document
 from eclair.documents.readers.base import SourceFile, UnpackBudget
 from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
+from eclair.sandbox.descriptors import open_input
 from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import About, Opened, Page, UnreadPart
 from eclair.web.pages import HTML_TYPES, article
@@ -36,7 +37,7 @@ def read(request: ReadDocument) -> Iterator[Opened | Page | UnreadPart | About]:
 
 def _is_text(path: Path) -> bool:
     """Return whether a page served as HTML can be HTML. Raises Rejected for an empty one."""
-    with path.open("rb") as file:
+    with open_input(path) as file:
         head = file.read(HEAD_BYTES)
     if not head.strip(b"\0 \t\r\n"):
         raise Rejected("it is empty")

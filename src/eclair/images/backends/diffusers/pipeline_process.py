@@ -11,8 +11,10 @@ import os
 import queue
 import resource
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from eclair.images.backends.diffusers.diffusers_pipeline import (
@@ -37,12 +39,16 @@ from eclair.images.backends.diffusers.pipeline_protocol import (
     StoppedReport,
     StopRequest,
 )
+from eclair.sandbox import walls
 from eclair.util.parent_connection import ParentConnection
 
 PROCESS_NICENESS = 5
 """Lower priority than answering."""
 
 HEARTBEAT_INTERVAL_S = 5.0
+
+PACKAGE_FOLDER = Path(__file__).parents[3]
+"""Éclair's own modules, which may lie outside this interpreter's packages."""
 
 
 class ImagePipeline(Protocol):
@@ -74,18 +80,16 @@ class PipelineProcess:
     ) -> None:
         self._load = load
         self._parent = parent
-        self._requests = queue.Queue[LoadPipelineRequest | GenerateRequest]()
+        self._requests = queue.Queue[GenerateRequest]()
         self._stopped = 0  # this job and those before it have ended or must stop
         self._job = 0
         self._done = 0
         self._busy = threading.Event()
 
-    def run(self) -> None:
-        """Serve until standard input ends."""
+    def run(self, request: LoadPipelineRequest) -> None:
+        """Load a pipeline, and serve until standard input ends."""
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._send_heartbeats, daemon=True).start()
-        request = self._requests.get()
-        assert isinstance(request, LoadPipelineRequest)
         self._busy.set()
         try:
             pipeline = self._load(request, self._check, _limit_memory)
@@ -101,10 +105,9 @@ class PipelineProcess:
         self._parent.send(pipeline.loaded)
         while True:
             self._busy.clear()
-            request = self._requests.get()
+            job = self._requests.get()
             self._busy.set()
-            assert isinstance(request, GenerateRequest)
-            self._generate(pipeline, request)
+            self._generate(pipeline, job)
 
     def _generate(self, pipeline: ImagePipeline, request: GenerateRequest) -> None:
         self._job, self._done = request.job, 0
@@ -141,8 +144,10 @@ class PipelineProcess:
                 match request:
                     case StopRequest(job=job):
                         self._stopped = max(self._stopped, job)
-                    case LoadPipelineRequest() | GenerateRequest():
+                    case GenerateRequest():
                         self._requests.put(request)
+                    case LoadPipelineRequest():
+                        raise ValueError("a process loads one model")
         finally:
             os._exit(0)
 
@@ -157,8 +162,20 @@ def main(load: LoadPipeline = DiffusersPipeline.load) -> None:
     parent = ParentConnection(REQUEST_CODEC, REPORT_CODEC)
     os.nice(PROCESS_NICENESS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    request = parent.read()
+    if request is None:
+        return
+    assert isinstance(request, LoadPipelineRequest)
+    walls.enclose_engine(
+        [PACKAGE_FOLDER, *_model_files(Path(request.path))], [Path(tempfile.gettempdir())], starts_programs=True
+    )
     sys.addaudithook(_refuse_network)
-    PipelineProcess(parent, load).run()
+    PipelineProcess(parent, load).run(request)
+
+
+def _model_files(folder: Path) -> set[Path]:
+    """Return the folder and what its links point to, as a hub's cache is made of links."""
+    return {folder.resolve(), *(path.resolve() for path in folder.rglob("*") if path.is_symlink())}
 
 
 def _limit_memory(memory: int) -> None:
