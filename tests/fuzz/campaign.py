@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import resource
+import sys
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
@@ -12,12 +14,15 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.fuzz.mutations import mutated
-from tests.fuzz.targets import TARGETS, Attempt
+from tests.fuzz.target import Attempt
+from tests.fuzz.targets import TARGETS
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 MAX_CPU_S = 5.0
 """Processor time of this process for one input; processes of sandboxes have limits of their own."""
 MAX_WALL_S = 30.0
+MAX_GROWTH_BYTES = 512 << 20
+"""Memory that one input may add to the peak of this process."""
 
 Tried = Callable[[str, bytes], bool]
 
@@ -50,12 +55,18 @@ def trying(target: str, folder: Path) -> Generator[tuple[Mapping[str, bytes], Tr
 
 
 async def _bounded(attempt: Attempt, name: str, data: bytes) -> bool:
-    began = time.process_time()
+    began, before = time.process_time(), _peak_bytes()
     async with asyncio.timeout(MAX_WALL_S):
         gave_result = await attempt(name, data)
     taken = time.process_time() - began
     assert taken < MAX_CPU_S, f"{name} took {taken:.1f} s"
+    grown = _peak_bytes() - before
+    assert grown < MAX_GROWTH_BYTES, f"{name} took {grown >> 20} MB"
     return gave_result
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def explore(seeds: Mapping[str, bytes], tried: Tried, examples: int, number: int | None = None) -> None:
