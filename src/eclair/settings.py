@@ -174,6 +174,11 @@ class Settings:
             "and energy."
         },
     )
+    engines_from: Literal["anywhere", "file"] = _setting(
+        "anywhere",
+        "Where engines may be named: `anywhere`, which includes the page and `eclair engines`, or in these settings "
+        "alone (`file`), so that nobody else can add one.",
+    )
     core_watts: float = _setting(
         4.0,
         "Watts of a busy processor core, used where the machine has no energy counter; see docs/usage.md.",

@@ -117,6 +117,7 @@ def test_other_fields() -> None:
         ("https://ai.example.org/v1", None, ServerLocation("unknown")),
         ("https://ai.example.org/v1", "DE", ServerLocation("country", "DE", None, stated=True)),
         ("http://10.1.2.3/v1", "DE", ServerLocation("country", "DE", None, stated=True)),
+        ("https://my.openai.azure.com/openai/v1", "SE", ServerLocation("country", "US", "Azure")),
         ("https://my.openai.azure.com/openai/v1", None, ServerLocation("country", "US", "Azure")),
         ("http://8.8.8.8/v1", None, ServerLocation("unknown")),
     ],

@@ -48,6 +48,28 @@ async def add(server: Door, **body: Any) -> dict[str, Any]:
     return dict(made.body)
 
 
+async def test_where_the_settings_alone_name_engines_nobody_adds_one(settings: Settings, rack: Speaking) -> None:
+    async with serving(settings) as server:
+        await add(server, url=rack.url)
+    fixed = replace(settings, engines={"own": EngineSettings(rack.url)}, engines_from="file")
+    async with serving(fixed) as server:
+        listed = (await server.get("/api/engines")).body
+        assert (listed["fixed"], [engine["name"] for engine in listed["engines"]]) == (True, ["own"])
+        for method, path, body in (
+            ("POST", "/api/engines", {"name": "other", "url": rack.url}),
+            ("PATCH", "/api/engines/rack", {"country": "FR"}),
+            ("PATCH", "/api/engines/own", {"country": "FR"}),
+            ("DELETE", "/api/engines/rack", None),
+        ):
+            refused = await server.call(method, path, body)
+            assert refused.status == 403, (method, path)
+            assert "`engines_from`" in refused.error["message"]
+        assert {model["engine"] for model in (await server.get("/api/models")).body["models"]} <= {"own", "scripted"}
+        assert (await server.post("/api/engines/own/probe")).status == 200
+    async with serving(settings) as server:
+        assert [engine["name"] for engine in (await server.get("/api/engines")).body["engines"]] == ["rack"]
+
+
 async def probe(server: Door, name: str = "rack") -> dict[str, Any]:
     """What was found, which came one by one before."""
     told = await server.post(f"/api/engines/{name}/probe")

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn, Protocol
 
 from eclair.errors import Refused
-from eclair.network.policy import OutboundPolicy, Purpose, country_for, host_and_port, is_loopback_url, strip_secrets
+from eclair.network.policy import (
+    OutboundPolicy,
+    Purpose,
+    country_of_call,
+    host_and_port,
+    is_loopback_url,
+    strip_secrets,
+)
 from eclair.network.ssrf import MAX_URL_CHARS
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.audit import CallRecord, CallVerdict
@@ -135,7 +142,7 @@ def _describe(call: OutboundCall, verdict: CallVerdict, reason: str | None) -> C
         url=strip_secrets(call.url),
         host=host,
         address=call.address,
-        country=context.country or country_for(host, context.purpose),
+        country=country_of_call(host, context.purpose, context.country),
         sent=call.sent,
         received=call.received,
         status=call.status,

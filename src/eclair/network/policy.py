@@ -60,7 +60,7 @@ class OutboundPolicy:
     def refusal(self, url: str, purpose: Purpose, country: str | None = None) -> str | None:
         """Explain in a sentence why `url` may not be called, and what to do; None where it may.
 
-        `country` overrides what the host tells about its country.
+        `country` is what else is known of the host's; an engine's is only stated, and counts where none is known.
         """
         host, port = host_and_port(url)
         if is_loopback_url(url) or (host, port) in self.private:
@@ -78,7 +78,7 @@ class OutboundPolicy:
                     return None
                 return f"{host} may not be called: the policy is `listed`. To allow it, add {host} to `egress_hosts`."
             case "eu":
-                where = country or country_for(host, purpose)
+                where = country_of_call(host, purpose, country)
                 own = purpose == "engine" and is_local_network(host)
                 if own or where in EU_EEA_COUNTRIES or self._lists(host):
                     return None
@@ -107,6 +107,16 @@ def country_for(host: str, purpose: Purpose) -> str | None:
         return find_country(host)
     runs = find_organization(host)
     return runs.country if runs is not None else None
+
+
+def country_of_call(host: str, purpose: Purpose, given: str | None) -> str | None:
+    """Return the country that a call goes to.
+
+    `given` is the provider's own, or what an engine's owner states: that doesn't outweigh what is known of the host.
+    """
+    if purpose == "engine":
+        return country_for(host, purpose) or given
+    return given or country_for(host, purpose)
 
 
 def is_local_network(host: str) -> bool:

@@ -3221,9 +3221,11 @@ export interface components {
             readonly context?: number | null;
             readonly country?: string | null;
         };
+        /** @description All servers. With `fixed`, only the settings may name any. */
         readonly EngineList: {
             readonly engines: readonly components["schemas"]["EngineReport"][];
             readonly providers: readonly components["schemas"]["ModelProvider"][];
+            readonly fixed: boolean;
         };
         /**
          * @description A server, with the result of the last request for its models.

@@ -11,6 +11,8 @@ export const FEATURE_COUNT = 10;
 export class Engines {
   all = $state.raw<readonly Engine[] | null>(null);
   providers = $state.raw<readonly Provider[]>([]);
+  /** Only the settings file of the server may name engines. */
+  fixed = $state(false);
   /** The findings of tests in progress, by the engine's name. */
   testing = $state.raw<Readonly<Record<string, readonly Finding[]>>>({});
   problem = $state("");
@@ -30,9 +32,10 @@ export class Engines {
 
   async load(): Promise<void> {
     await this.#attempt(async () => {
-      const { engines, providers } = await this.#api.engines.list();
+      const { engines, providers, fixed } = await this.#api.engines.list();
       this.all = engines;
       this.providers = providers;
+      this.fixed = fixed;
     });
   }
 

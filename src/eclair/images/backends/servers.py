@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from eclair.errors import EclairError
 from eclair.llm.servers.bfl import is_image_only
-from eclair.llm.servers.engines import ListServers, decrypt_key, taken_names
+from eclair.llm.servers.engines import ListServers, decrypt_key, usable_servers
 from eclair.llm.servers.jurisdiction import ServerLocation, locate
 from eclair.network.gate import OutboundGate
 from eclair.settings import Settings
@@ -75,8 +75,7 @@ class ImageServers:
             ImageServer(name, each.url, each.key, each.models, each.pictures, locate(each.url))
             for name, each in self._settings.engines.items()
         ]
-        taken = taken_names(self._settings)
-        return found + [self._added(each) for each in await self._listing() if each.name not in taken]
+        return found + [self._added(each) for each in usable_servers(self._settings, await self._listing())]
 
     def _added(self, server: StoredServer) -> ImageServer:
         key, problem = None, None

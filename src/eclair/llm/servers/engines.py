@@ -74,12 +74,11 @@ class UserEngines:
     async def engines(self) -> Mapping[str, Engine | EclairError]:
         """Return engines by name; an error for one whose key can't be read. Raises StoreError."""
         await self._close_idle()
-        taken = taken_names(self._settings)
-        there = {server.name: server for server in await self._listing()}
+        there = {server.name: server for server in usable_servers(self._settings, await self._listing())}
         found: dict[str, Engine | EclairError] = {}
         tried: Mapping[str, str] = await self._probes() if there else {}
         for name, server in there.items():
-            if name not in taken and not is_image_only(name, server.url):
+            if not is_image_only(name, server.url):
                 try:
                     found[name] = engine = self._engine(server)
                     engine.vision_models = vision_models(tried.get(name))
@@ -125,6 +124,14 @@ class UserEngines:
 def taken_names(settings: Settings) -> set[str]:
     """Return the names that an added server can't have."""
     return {*RESERVED_NAMES, *settings.engines}
+
+
+def usable_servers(settings: Settings, servers: Sequence[StoredServer]) -> list[StoredServer]:
+    """Return the added servers that the settings let in: none if theirs are to be the only ones."""
+    if settings.engines_from == "file":
+        return []
+    taken = taken_names(settings)
+    return [server for server in servers if server.name not in taken]
 
 
 def key_binding(name: str, url: str) -> str:

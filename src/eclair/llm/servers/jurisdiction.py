@@ -81,13 +81,13 @@ def known_providers() -> tuple[ModelProvider, ...]:
 
 
 def locate(url: str, stated: str | None = None) -> ServerLocation:
-    """Locate `url`. A country `stated` by the owner overrides what is known."""
+    """Locate `url`. A country `stated` by the owner counts where none is known."""
     if is_loopback_url(url):
         return ServerLocation("machine")
     host = (urlsplit(url).hostname or "").rstrip(".")
     known = find_organization(host)
-    if stated is not None:
-        return ServerLocation("country", stated, known.name if known else None, stated=True)
     if known is not None:
         return ServerLocation("country", known.country, known.name)
+    if stated is not None:
+        return ServerLocation("country", stated, stated=True)
     return ServerLocation("network" if is_local_network(host) else "unknown")

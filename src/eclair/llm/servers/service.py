@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
+from eclair.errors import Conflict, EclairError, Forbidden, InvalidInput, NotFound
 from eclair.llm.servers.bfl import CreditsProber, is_image_only
-from eclair.llm.servers.engines import decrypt_key, key_binding, taken_names
+from eclair.llm.servers.engines import decrypt_key, key_binding, taken_names, usable_servers
 from eclair.llm.servers.jurisdiction import ServerLocation, locate
 from eclair.llm.servers.probe import Probe, ProbeFinding, Prober
 from eclair.network.gate import CLOSED_GATE, OutboundGate
@@ -106,8 +106,10 @@ class ServerService:
     async def add(self, name: str, change: ServerChange) -> Server:
         """Add a server.
 
-        Raises InvalidInput, Conflict if its name is taken, SettingsError if keys can't be stored.
+        Raises InvalidInput, Conflict if its name is taken, SettingsError if keys can't be stored, and Forbidden where
+        only the settings may name servers.
         """
+        self._refuse_if_fixed()
         name = check_name(name)
         if name in taken_names(self._settings):
             raise Conflict(f"The name {name!r} is taken by a server of the settings; choose another.")
@@ -127,7 +129,7 @@ class ServerService:
         return await self.get(name)
 
     async def remove(self, name: str) -> None:
-        """Remove an added server. Raises NotFound, and Conflict for one of the settings."""
+        """Remove an added server. Raises NotFound, Conflict for one of the settings, and Forbidden as `add` does."""
         self._refuse_settings(name)
         await self._storage.servers.delete_server(name)
 
@@ -156,7 +158,19 @@ class ServerService:
                 return decrypt_key(server, self._vault), server.models
         raise NotFound(f"There is no server {name!r} any more.")
 
+    @property
+    def is_fixed(self) -> bool:
+        """True if only the settings may name servers."""
+        return self._settings.engines_from == "file"
+
+    def _refuse_if_fixed(self) -> None:
+        if self.is_fixed:
+            raise Forbidden(
+                "Only the settings file names the servers of this Éclair (`engines_from`); ask the person who runs it."
+            )
+
     def _refuse_settings(self, name: str) -> None:
+        self._refuse_if_fixed()
         if name in self._settings.engines:
             raise Conflict(f"The server {name!r} is in the settings; change it there (`eclair config` says where).")
 
@@ -265,9 +279,8 @@ def _all_servers(
     settings: Settings, added: Sequence[StoredServer], vault: Vault, probes: Mapping[str, str]
 ) -> list[Server]:
     """List the servers of the settings, then added ones."""
-    taken = taken_names(settings)
     return configured_servers(settings, probes) + [
-        _added(server, vault, probes) for server in added if server.name not in taken
+        _added(server, vault, probes) for server in usable_servers(settings, added)
     ]
 
 

@@ -89,8 +89,11 @@ class EngineReport(BaseModel):
 
 
 class EngineList(BaseModel):
+    """All servers. With `fixed`, only the settings may name any."""
+
     engines: list[EngineReport]
     providers: list[ModelProvider]
+    fixed: bool
 
 
 class FindingFrame(BaseModel):
@@ -116,7 +119,7 @@ def router(app: App) -> APIRouter:
     @api.get("")
     async def list_engines() -> EngineList:
         known = [await report(server) for server in await app.servers.all()]
-        return EngineList(engines=known, providers=list(known_providers()))
+        return EngineList(engines=known, providers=list(known_providers()), fixed=app.servers.is_fixed)
 
     @api.post("", status_code=201)
     async def add_engine(body: NewEngine) -> EngineReport:

@@ -565,6 +565,7 @@ export interface Placeholders {
   readonly engine: never;
   readonly engines: never;
   readonly enginesHint: never;
+  readonly enginesFixed: never;
   readonly noEngines: never;
   readonly addEngine: never;
   readonly enginePreset: never;
