@@ -97,7 +97,8 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     """Run all checks, the quick ones first."""
     settings = loaded.settings
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
-    checks += [_data_folder(settings.data_dir), _disk(settings.data_dir), _database(settings.data_dir)]
+    checks += [_data_folder(settings.data_dir), _disk(settings.data_dir)]
+    checks += [_database(settings.data_dir), *_lost(settings.data_dir)]
     checks += [_port(settings.host, settings.port), await _key(settings), _encryption(settings), _policy(settings)]
     checks += [_marks(settings), await asyncio.to_thread(_walls)]
     if settings.embedded:
@@ -270,6 +271,19 @@ def _database(folder: Path) -> Check:
         return Check("Database", "broken", f"It is damaged: {report.faults[0]}.", remedy)
     older = f", brought up to {report.latest} at the next start" if report.version < report.latest else ""
     return Check("Database", "ok", f"{format_size(report.size)}, format {report.version}{older}, sound")
+
+
+def _lost(folder: Path) -> list[Check]:
+    """Say which files were set aside, since the database doesn't know them; nothing if there are none."""
+    from eclair.storage.lost import list_lost
+
+    lost = list_lost(folder)
+    if not lost:
+        return []
+    count, size = sum(each.count for each in lost), format_size(sum(each.size for each in lost))
+    detail = f"{count:,} files ({size}) that the database doesn't know are in {folder / 'lost'}, since {lost[0].day}."
+    remedy = "Put back the database that knows them, or erase them: `eclair lost --erase`."
+    return [Check("Lost files", "note", detail, remedy)]
 
 
 def _port(host: str, port: int) -> Check:

@@ -168,11 +168,21 @@ def _add_transfer(command: _Command) -> None:
     import_.add_argument("--check", action="store_true", help="only show what it contains")
     import_.set_defaults(module="import_")
 
+    _add_lost_options(command("lost", "list, set aside and erase files that the database doesn't know"))
+
     delete = command("delete", "delete all conversations; they can be restored for ten minutes")
     how = delete.add_mutually_exclusive_group()
     how.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     how.add_argument("--undo", type=_integer, metavar="MOMENT", help="restore what was deleted at that moment")
     delete.set_defaults(module="delete")
+
+
+def _add_lost_options(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--set-aside", action="store_true", help="set aside all files of a folder whose database is gone")
+    what.add_argument("--erase", action="store_true", help="erase what was set aside, for good")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    parser.set_defaults(module="lost")
 
 
 def _add_draw_options(parser: argparse.ArgumentParser) -> None:

@@ -1,12 +1,13 @@
 """The gallery stores generated images whole or not at all.
 
-An image's bytes are written before its row and deleted after it, both under a lock: what a process leaves that dies in
-between is found at the next start and deleted.
+An image's bytes are written before its row and deleted after it, both under a lock. Bytes without a row are set aside
+at the next start and never deleted: the row may be in a database that is put back later.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,6 +17,8 @@ from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import Principal
 from eclair.storage.blobs import Blobs
 from eclair.storage.images import ImagePage, ImageStore
+
+log = logging.getLogger(__name__)
 
 
 class Gallery:
@@ -27,14 +30,19 @@ class Gallery:
         self._changing = asyncio.Lock()
 
     async def start(self) -> None:
-        """Delete bytes that a dead process left. Raises StoreError."""
+        """Set aside bytes that no image has, and take back those that one misses. Raises StoreError."""
         await asyncio.to_thread(self._blobs.remove_partial)
-        async with self._locked():
-            held = await self._store.list_blobs()
-            for name in await self._blobs.list_names():
-                if name not in held:
-                    await self._blobs.delete(name)
         await self.delete_orphans()
+        async with self._locked():
+            held, here = await self._store.list_blobs(), set(await self._blobs.list_names())
+            unknown, missing = here - held, held - here
+            for name in unknown:
+                await self._blobs.set_aside(name)
+            found = [name for name in missing if await self._blobs.take_back(name)]
+        if unknown:
+            log.warning("The database doesn't know %d files of images; they were set aside in lost/.", len(unknown))
+        if found:
+            log.warning("%d files of images were taken back from lost/.", len(found))
 
     async def add(
         self, principal: Principal, image: GeneratedImage, data: bytes, thumbnail: bytes, message: str | None = None

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from eclair.errors import NotFound, StoreError
+from eclair.storage import lost
 from eclair.util import file_lock
 
 MIN_WRITE_BYTES = 1 << 20
@@ -110,6 +111,16 @@ class Blobs:
     async def list_names(self) -> list[str]:
         """List the names of all blobs."""
         return await asyncio.to_thread(self._list_names)
+
+    async def set_aside(self, name: str) -> None:
+        """Move a blob that nobody knows to `lost/`. Raises StoreError."""
+        with self._translated():
+            await asyncio.to_thread(lost.set_aside, self._path(name))
+
+    async def take_back(self, name: str) -> bool:
+        """Bring a missing blob back from `lost/`; return whether it was there. Raises StoreError."""
+        with self._translated():
+            return await asyncio.to_thread(lost.take_back, self._path(name))
 
     async def delete(self, name: str) -> None:
         """Delete a blob and the data derived from it; a missing blob is no error."""

@@ -6,7 +6,9 @@ import logging
 import time
 from pathlib import Path
 
+from eclair.errors import StoreError
 from eclair.schema.ids import Clock
+from eclair.storage import lost
 from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import open as sqlite
@@ -23,6 +25,12 @@ def open_storage(folder: Path, clock: Clock = time.time, *, backup_days: int = 0
     """
     with translated(folder):
         _close_to_others(folder)
+        if not sqlite.has_database(folder) and (count := lost.count_blobs(folder)):
+            raise StoreError(
+                f"{folder} holds {count:,} files of documents and images, but its database, {sqlite.DATABASE_FILE}, is "
+                "missing or empty; put it back, restore a backup (`eclair restore`), or set them aside and begin with an "
+                "empty database (`eclair lost --set-aside`)."
+            )
     return sqlite.open_sqlite(folder, clock, backup_days)
 
 
@@ -45,6 +53,11 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
 def has_api_keys(folder: Path) -> bool:
     """Tell whether a data folder has API keys, without creating, locking or migrating anything. Raises StoreError."""
     return sqlite.has_api_keys(folder)
+
+
+def has_database(folder: Path) -> bool:
+    """Tell whether a data folder has a database that isn't empty."""
+    return sqlite.has_database(folder)
 
 
 def inspect_database(folder: Path) -> DatabaseReport | None:

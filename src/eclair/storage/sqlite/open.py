@@ -96,6 +96,12 @@ def has_api_keys(folder: Path) -> bool:
         return has_keys(db)
 
 
+def has_database(folder: Path) -> bool:
+    """Tell whether a folder has a database that isn't empty."""
+    path = folder / DATABASE_FILE
+    return path.is_file() and path.stat().st_size > 0
+
+
 def inspect_database(folder: Path) -> DatabaseReport | None:
     """Report format and faults of the database, None where there is none yet. Changes nothing. Raises StoreError."""
     path = folder / DATABASE_FILE

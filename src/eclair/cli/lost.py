@@ -1,0 +1,49 @@
+"""`eclair lost`: lists, sets aside and erases files that the database doesn't know."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from eclair.cli._arguments import load_settings
+from eclair.cli._terminal import Terminal
+from eclair.errors import Conflict
+from eclair.storage.lost import count_blobs, erase_lost, list_lost, set_all_aside
+from eclair.storage.open import has_database
+from eclair.util.humanize import format_size
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    folder = load_settings(arguments).settings.data_dir
+    if arguments.set_aside:
+        return _set_aside(folder, arguments.yes, terminal)
+    if arguments.erase:
+        return _erase(folder, arguments.yes, terminal)
+    for lost in list_lost(folder):
+        terminal.line(f"{lost.day}  {lost.count:,} of {lost.folder}/, {format_size(lost.size)}")
+    if not list_lost(folder):
+        terminal.line("Nothing is set aside.")
+    return 0
+
+
+def _set_aside(folder: Path, is_confirmed: bool, terminal: Terminal) -> int:
+    if has_database(folder):
+        raise Conflict(f"{folder} has a database; at its next start Éclair sets aside what that doesn't know.")
+    count = count_blobs(folder)
+    question = f"Set aside {count:,} files of {folder}, so that Éclair can begin with an empty database?"
+    if count and (is_confirmed or terminal.confirm(question, f"{question[:-1]}: add --yes to do it.")):
+        terminal.line(f"{set_all_aside(folder):,} files are in {folder / 'lost'} now.")
+    else:
+        terminal.line("Nothing was set aside.")
+    return 0
+
+
+def _erase(folder: Path, is_confirmed: bool, terminal: Terminal) -> int:
+    count = sum(lost.count for lost in list_lost(folder))
+    question = f"Erase {count:,} files that were set aside, for good?"
+    if count and (is_confirmed or terminal.confirm(question, f"{question[:-1]}: add --yes to do it.")):
+        erase_lost(folder)
+        terminal.line(f"{count:,} files were erased.")
+    else:
+        terminal.line("Nothing was erased.")
+    return 0
