@@ -49,6 +49,7 @@ from eclair.schema.events import Event, decode, fold
 from eclair.schema.messages import Message, Role, Web
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from eclair.storage.backup.schedule import BackupSchedule
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
@@ -258,6 +259,9 @@ async def open_app(
         stack.push_async_callback(asyncio.wait, [sweeping])
         storage = await asyncio.to_thread(open_storage, settings.data_dir, backup_days=settings.backup_days)
         stack.push_async_callback(storage.close)
+        backups = BackupSchedule(settings)
+        backups.start()
+        stack.push_async_callback(backups.close)
         audit_log, gate, web_client = await stack.enter_async_context(open_network(settings, storage, environment))
         registry = build_registry(
             settings,

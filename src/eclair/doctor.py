@@ -98,7 +98,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     settings = loaded.settings
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
     checks += [_data_folder(settings.data_dir), _disk(settings.data_dir)]
-    checks += [_database(settings.data_dir), *_lost(settings.data_dir)]
+    checks += [_database(settings.data_dir), *_lost(settings.data_dir), _backups(settings)]
     checks += [_port(settings.host, settings.port), await _key(settings), _encryption(settings), _policy(settings)]
     checks += [_marks(settings), await asyncio.to_thread(_walls)]
     if settings.embedded:
@@ -271,6 +271,26 @@ def _database(folder: Path) -> Check:
         return Check("Database", "broken", f"It is damaged: {report.faults[0]}.", remedy)
     older = f", brought up to {report.latest} at the next start" if report.version < report.latest else ""
     return Check("Database", "ok", f"{format_size(report.size)}, format {report.version}{older}, sound")
+
+
+def _backups(settings: Settings) -> Check:
+    """Say when the data folder was backed up last."""
+    from eclair.storage.backup.schedule import newest_snapshot
+
+    folder = settings.backup_folder
+    if folder is None:
+        remedy = "Set backup_folder, best on another disk, or run `eclair backup FOLDER` regularly."
+        return Check("Backups", "note", "none are made by themselves.", remedy)
+    made = newest_snapshot(folder)
+    if made is None:
+        return Check("Backups", "note", f"none in {folder} yet.", "Start Éclair, or run `eclair backup`.")
+    age_s = (datetime.now(UTC) - made).total_seconds()
+    detail = f"the newest in {folder} is of {made:%Y-%m-%d %H:%M} UTC"
+    if age_s > 3 * settings.backup_hours * 3600:
+        return Check(
+            "Backups", "broken", f"{detail}, though one is due every {settings.backup_hours:g} hours.", "Read the log."
+        )
+    return Check("Backups", "ok", detail)
 
 
 def _lost(folder: Path) -> list[Check]:

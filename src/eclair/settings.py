@@ -236,6 +236,19 @@ class Settings:
     backup_days: int = _setting(
         30, "Days to keep backups of the database, made before an update changes it; 0 keeps them.", ge=0, le=36_500
     )
+    backup_folder: Path | None = field(
+        default=None,
+        metadata={
+            "sentence": "Folder for regular backups of the whole data folder, best on another disk; none are made "
+            "without it."
+        },
+    )
+    backup_hours: float = _setting(24, "Hours between two backups into `backup_folder`.", gt=0, le=10_000)
+    backup_keep: int = _setting(14, "Snapshots to keep in `backup_folder`; older ones are deleted.", ge=1, le=10_000)
+    backup_passphrase_file: Path | None = field(
+        default=None,
+        metadata={"sentence": "File with the passphrase that encrypts backups; they aren't encrypted without it."},
+    )
     private_addresses: tuple[HostPort, ...] = _setting(
         (),
         "Your own services on this machine or its network that web search may reach, as `host:port`: a SearXNG or an "

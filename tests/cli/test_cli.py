@@ -807,7 +807,7 @@ class TestDoctor:
     def test_what_is_well(self, run: Eclair) -> None:
         run("chat", stdin="hello")
         report, checks, _ = self.checks(run)
-        assert {name for name, check in checks.items() if check["state"] != "ok"} <= {"Web app"}
+        assert {name for name, check in checks.items() if check["state"] != "ok"} <= {"Web app", "Backups", "Sandbox"}
         assert re.search(r"format \d+, sound$", checks["Database"]["detail"])
         assert report["leaving"] == []
         said = run("doctor").stdout

@@ -168,6 +168,8 @@ def _add_transfer(command: _Command) -> None:
     import_.add_argument("--check", action="store_true", help="only show what it contains")
     import_.set_defaults(module="import_")
 
+    _add_backup_options(command("backup", "back up the data folder, also while Éclair runs"))
+    _add_restore_options(command("restore", "restore a backup into an empty data folder"))
     _add_lost_options(command("lost", "list, set aside and erase files that the database doesn't know"))
 
     delete = command("delete", "delete all conversations; they can be restored for ten minutes")
@@ -175,6 +177,27 @@ def _add_transfer(command: _Command) -> None:
     how.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     how.add_argument("--undo", type=_integer, metavar="MOMENT", help="restore what was deleted at that moment")
     delete.set_defaults(module="delete")
+
+
+_REPOSITORY_HELP = "folder of the backups; by default the setting backup_folder"
+_ENCRYPTION_HELP = "file with the passphrase that encrypts them; by default the setting backup_passphrase_file"
+
+
+def _add_backup_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help=_REPOSITORY_HELP)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--list", action="store_true", help="list the snapshots instead")
+    what.add_argument("--check", action="store_true", help="read every file of the newest snapshot instead")
+    parser.add_argument("--keep", type=_positive, metavar="N", help="then delete all but the newest N snapshots")
+    parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help=_ENCRYPTION_HELP)
+    parser.set_defaults(module="backup")
+
+
+def _add_restore_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help=_REPOSITORY_HELP)
+    parser.add_argument("--snapshot", metavar="NAME", help="which one; `eclair backup --list` shows them; the newest")
+    parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help=_ENCRYPTION_HELP)
+    parser.set_defaults(module="restore")
 
 
 def _add_lost_options(parser: argparse.ArgumentParser) -> None:

@@ -28,8 +28,8 @@ def open_storage(folder: Path, clock: Clock = time.time, *, backup_days: int = 0
         if not sqlite.has_database(folder) and (count := lost.count_blobs(folder)):
             raise StoreError(
                 f"{folder} holds {count:,} files of documents and images, but its database, {sqlite.DATABASE_FILE}, is "
-                "missing or empty; put it back, restore a backup (`eclair restore`), or set them aside and begin with an "
-                "empty database (`eclair lost --set-aside`)."
+                "missing or empty; put it back, restore a backup (`eclair restore`), or set them aside and begin with "
+                "an empty database (`eclair lost --set-aside`)."
             )
     return sqlite.open_sqlite(folder, clock, backup_days)
 
@@ -58,6 +58,16 @@ def has_api_keys(folder: Path) -> bool:
 def has_database(folder: Path) -> bool:
     """Tell whether a data folder has a database that isn't empty."""
     return sqlite.has_database(folder)
+
+
+def copy_database(folder: Path, target: Path) -> None:
+    """Copy the database of a data folder to a new file, as it is at one moment. Raises StoreError."""
+    sqlite.copy_database(folder, target)
+
+
+def list_named_blobs(folder: Path) -> set[str]:
+    """List the files of documents and images that a database names, as paths in the data folder. Raises StoreError."""
+    return sqlite.list_named_blobs(folder)
 
 
 def inspect_database(folder: Path) -> DatabaseReport | None:

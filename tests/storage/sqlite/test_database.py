@@ -4,6 +4,7 @@ import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import apsw
 import pytest
@@ -13,7 +14,7 @@ from eclair.schema.messages import Conversation
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
-from eclair.storage.sqlite import database
+from eclair.storage.sqlite import backups, database
 from eclair.storage.sqlite.conversations import SQLiteConversationStore
 from eclair.storage.sqlite.database import Database
 from tests.support import Ids, conversation, messages_of, new_turn
@@ -48,6 +49,33 @@ async def test_an_older_format_is_backed_up_and_brought_forward(
     assert version(backup) == len(today)
     open_storage(tmp_path)
     assert len(list((tmp_path / "backups").iterdir())) == 1, "what is of today is not backed up"
+
+
+async def test_a_backup_that_cannot_be_whole_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await open_storage(tmp_path).close()
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups" / "eclair-format1-20260101-000000.db.part").write_bytes(b"left by one that was killed")
+    today = database.migrations()
+    monkeypatch.setattr(database, "migrations", lambda: [*today, "CREATE TABLE extra (a)"])
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.disk_usage", full)
+        with pytest.raises(StoreError, match=r"must be backed up before .* which needs \d.* free some space"):
+            open_storage(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(backups, "_check", fail)
+        with pytest.raises(StoreError, match="is damaged or no database"):
+            open_storage(tmp_path)
+    assert list((tmp_path / "backups").iterdir()) == []
+    await open_storage(tmp_path).close()
+    assert [path.suffix for path in (tmp_path / "backups").iterdir()] == [".db"]
+
+
+def full(_: Path) -> SimpleNamespace:
+    return SimpleNamespace(free=4095)
+
+
+def fail(path: Path) -> None:
+    raise apsw.CorruptError(str(path))
 
 
 async def test_the_first_format_is_brought_forward_and_its_titles_are_kept(tmp_path: Path) -> None:

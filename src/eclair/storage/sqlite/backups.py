@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import apsw
 
+from eclair.errors import StoreError
+from eclair.util.humanize import format_size
+
 FOLDER = "backups"
+PART_SUFFIX = ".part"
 
 _MOMENT = "%Y%m%d-%H%M%S"
 _NAME = re.compile(r"-format\d++-(\d{8}-\d{6})\.db")
@@ -46,10 +52,35 @@ class Backups:
         self._days = days
 
     def make(self, connection: apsw.Connection, version: int) -> None:
-        """Back up the open database. Raises apsw.Error and OSError."""
+        """Back up the open database: written beside its place, checked, then renamed.
+
+        Raises StoreError where there is no room for it, apsw.Error and OSError; nothing is left then.
+        """
         self._folder.mkdir(exist_ok=True)
         target = self._folder / f"{self._database.stem}-format{version}-{datetime.now():{_MOMENT}}.db"
-        connection.execute("VACUUM INTO ?", (str(target),))
+        part = target.with_name(f"{target.name}{PART_SUFFIX}")
+        for left in self._folder.glob(f"{self._database.stem}-*{PART_SUFFIX}"):
+            left.unlink()
+        needed, free = self._size(), shutil.disk_usage(self._folder).free
+        if free < needed:
+            raise StoreError(
+                f"The database must be backed up before it is updated, which needs {format_size(needed)}, and "
+                f"{self._folder} has {format_size(free)} free; free some space and try again."
+            )
+        try:
+            connection.execute("VACUUM INTO ?", (str(part),))
+            _check(part)
+            _sync(part)
+            part.replace(target)
+            _sync(self._folder)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+    def _size(self) -> int:
+        """Return the bytes of the database with its log, which no copy exceeds."""
+        paths = (self._database, self._database.with_name(f"{self._database.name}-wal"))
+        return sum(path.stat().st_size for path in paths if path.exists())
 
     def remove_old(self) -> None:
         """Remove backups older than `days`."""
@@ -77,6 +108,26 @@ class Backups:
                 with contextlib.suppress(ValueError):
                     found.append((path, datetime.strptime(match[1], _MOMENT)))
         return found
+
+
+def _check(path: Path) -> None:
+    """Check a copy of a database. Raises apsw.CorruptError."""
+    copy = apsw.Connection(f"file:{quote(str(path))}?mode=ro", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    try:
+        faults = [row[0] for row in copy.execute("PRAGMA quick_check(1)") if row[0] != "ok"]
+    finally:
+        copy.close()
+    if faults:
+        raise apsw.CorruptError(str(faults[0]))
+
+
+def _sync(path: Path) -> None:
+    """Have the disk keep a file or a folder. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

@@ -249,7 +249,8 @@ def translated(path: Path) -> Generator[None]:
         raise StoreError(f"The disk that holds {path} is full; free some space and try again.") from error
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StoreError(
-            f"{path} is damaged or no database; move it away, or put back a copy from {path.parent / BACKUPS_FOLDER}."
+            f"{path} is damaged or no database; restore a backup (`eclair restore`), or a copy from "
+            f"{path.parent / BACKUPS_FOLDER}."
         ) from error
     except (apsw.IOError, OSError) as error:
         raise StoreError(f"{path} cannot be read or written: {error}.") from error

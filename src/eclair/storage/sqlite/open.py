@@ -102,6 +102,26 @@ def has_database(folder: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
+def copy_database(folder: Path, target: Path) -> None:
+    """Copy the database to a new file, as it is at one moment, while others write. Raises StoreError."""
+    with _readonly(folder / DATABASE_FILE) as db:
+        db.execute("VACUUM INTO ?", (str(target),))
+
+
+def list_named_blobs(folder: Path) -> set[str]:
+    """List the blobs that a database names, as paths in the data folder. Raises StoreError."""
+    with _readonly(folder / DATABASE_FILE) as db:
+        images = [name for row in db.execute("SELECT blob, thumbnail FROM picture") for name in row]
+        files = [
+            row[0]
+            for row in db.execute("SELECT DISTINCT sha256 FROM file JOIN document ON document.number = file.document")
+        ]
+    return {
+        *(f"pictures/{name[:2]}/{name}" for name in images if isinstance(name, str)),
+        *(f"files/{name[:2]}/{name}" for name in files if isinstance(name, str)),
+    }
+
+
 def inspect_database(folder: Path) -> DatabaseReport | None:
     """Report format and faults of the database, None where there is none yet. Changes nothing. Raises StoreError."""
     path = folder / DATABASE_FILE

@@ -1,0 +1,1 @@
+"""Backups: snapshots of a data folder in a repository of files named by their content."""

@@ -1,0 +1,232 @@
+"""A backup that was made while people write restores everything, and one that is damaged says so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
+from eclair.settings import Settings
+from eclair.storage.backup import repository as repository_module
+from eclair.storage.backup.backup import back_up, check, restore
+from eclair.storage.backup.repository import BackupEntry, BackupRepository, BackupSnapshot
+from eclair.storage.backup.schedule import BackupSchedule
+from tests.cli.test_cli import Eclair, sentence
+from tests.images.support import SMALL, content
+from tests.support import Server, serving
+
+PASSPHRASE = "a croissant in the morning"
+WHOLE = 3
+
+
+def configured(data: Path) -> Settings:
+    return Settings(data_dir=data, embedded=False, scripted=True, port=0, embedder="off")
+
+
+async def fill(server: Server) -> None:
+    """Have a conversation, an image, a file, a preference and the encrypted key of a model server."""
+    conversation = await server.begin()
+    await server.say(conversation, "What is a croissant?")
+    await server.say(conversation, "a blue apple", draw=dict(SMALL))
+    headers = {"Content-Type": "application/octet-stream"}
+    assert (await server.call("POST", "/api/files?name=bees.txt", data=b"Bees dance.", headers=headers)).status == 201
+    preferences = {**(await server.get("/api/preferences")).body, "instructions": "Answer in verse."}
+    assert (await server.call("PUT", "/api/preferences", preferences)).status == 200
+
+
+async def everything(server: Server) -> dict[str, Any]:
+    """What a person has, as the API shows it."""
+    conversations = (await server.get("/api/conversations")).body["conversations"]
+    images = (await server.get("/api/pictures")).body["pictures"]
+    files = (await server.get("/api/files")).body["files"]
+    return {
+        "trees": [await server.tree(each["id"]) for each in conversations],
+        "images": images,
+        "bytes": [await content(server, each["id"]) for each in images],
+        "files": [(each["id"], each["name"], each["size"]) for each in files],
+        "contents": [(await server.get(f"/api/files/{each['id']}/content")).raw for each in files],
+        "preferences": (await server.get("/api/preferences")).body,
+    }
+
+
+async def test_a_backup_of_a_running_server_restores_everything(tmp_path: Path) -> None:
+    data, folder = tmp_path / "data", tmp_path / "backup"
+    run = Eclair(tmp_path)
+    secret = tmp_path / "passphrase"
+    secret.write_text(PASSPHRASE + "\n")
+    arguments = ("--passphrase-file", str(secret))
+    async with serving(configured(data)) as server:
+        await fill(server)
+        made = await asyncio.to_thread(run, "backup", str(folder), *arguments, ECLAIR_DATA_DIR=str(data))
+        assert made.returncode == 0, made.stderr
+        again = await asyncio.to_thread(run, "backup", str(folder), *arguments, ECLAIR_DATA_DIR=str(data))
+        assert "of which 0 (" in again.stdout or "of which 1 (" in again.stdout  # the database may have changed
+        before = await everything(server)
+    stored = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert not [text for text in (b"croissant", b"Bees dance.", b"SQLite format") if text in stored]
+    assert "are whole." in run("backup", str(folder), "--check", *arguments).stdout
+    target = str(tmp_path / "new")
+    restored = run("restore", str(folder), *arguments, ECLAIR_DATA_DIR=target)
+    assert restored.returncode == 0, restored.stderr
+    assert "was restored into" in restored.stdout
+    async with serving(configured(tmp_path / "new")) as server:
+        assert await everything(server) == before
+    refused = run("restore", str(folder), *arguments, ECLAIR_DATA_DIR=target)
+    assert "is in use already; move it away, or restore into another folder" in sentence(refused.stderr)
+    secret.write_text("another passphrase")
+    assert "This is not the passphrase of" in sentence(run("backup", str(folder), "--list", *arguments).stderr)
+    assert "is encrypted; give its passphrase" in sentence(run("backup", str(folder), "--list").stderr)
+
+
+async def test_what_is_written_meanwhile_leaves_the_backup_sound(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    repository = BackupRepository.create_or_open(tmp_path / "backup", None)
+    async with serving(configured(data)) as server:
+        await fill(server)
+        conversations = [await server.begin() for _ in range(5)]
+        writing = [asyncio.create_task(keep_writing(server, each)) for each in conversations]
+        for _ in range(3):
+            done = await asyncio.to_thread(back_up, data, repository)
+            assert done.snapshot.missing == ()
+            await asyncio.sleep(1.1)  # names are of whole seconds
+        for task in writing:
+            task.cancel()
+        await asyncio.wait(writing)
+    snapshots = [repository.read_snapshot(name) for name in repository.list_snapshots()]
+    assert [check(repository, snapshot) for snapshot in snapshots] == [[], [], []]
+    restore(repository, snapshots[-1], tmp_path / "new")
+    async with serving(configured(tmp_path / "new")) as server:
+        assert len((await server.get("/api/conversations")).body["conversations"]) == 6
+    assert repository.prune(1) == 2
+    assert check(repository, snapshots[-1]) == []
+    assert {path.name for path in (repository.folder / "blobs").rglob("*") if path.is_file()} == {
+        entry.sha256 for entry in snapshots[-1].entries
+    }
+
+
+async def keep_writing(server: Server, conversation: str) -> None:
+    number = 0
+    while True:
+        number += 1
+        await server.say(conversation, f"Question {number}?")
+        headers = {"Content-Type": "application/octet-stream"}
+        await server.call(
+            "POST", f"/api/files?name={number}.txt", data=os.urandom(2000).hex().encode(), headers=headers
+        )
+
+
+def test_there_is_nothing_to_back_up_or_restore(tmp_path: Path) -> None:
+    repository = BackupRepository.create_or_open(tmp_path / "backup", None)
+    with pytest.raises(NotFound, match="There is nothing to back up in"):
+        back_up(tmp_path / "data", repository)
+    with pytest.raises(NotFound, match=r"is no backup of Éclair; eclair-backup\.json is missing\."):
+        BackupRepository.open(tmp_path / "nowhere", None)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").touch()
+    with pytest.raises(Conflict, match="holds something else; choose an empty folder"):
+        BackupRepository.create_or_open(tmp_path / "full", None)
+    with pytest.raises(InvalidInput, match="is not encrypted; leave out the passphrase"):
+        BackupRepository.open(tmp_path / "backup", PASSPHRASE)
+    run = Eclair(tmp_path)
+    assert "Name a folder for backups, or set backup_folder." in sentence(run("backup").stderr)
+    assert "has no snapshots yet." in sentence(run("restore", str(tmp_path / "backup")).stderr)
+    assert "There is no snapshot 'x' in" in sentence(
+        run("restore", str(written(tmp_path / "b", b"x")[0].folder), "--snapshot", "x").stderr
+    )
+
+
+def written(folder: Path, data: bytes, passphrase: str | None = None) -> tuple[BackupRepository, BackupEntry]:
+    """A repository with a snapshot of one file."""
+    repository = BackupRepository.create_or_open(folder, passphrase)
+    source = folder / "source"
+    source.write_bytes(data)
+    sha256, size, _ = repository.put(source)
+    source.unlink()
+    entry = BackupEntry("files/file", sha256, size)
+    repository.add_snapshot(BackupSnapshot("2026-01-01T00-00-00Z", "0.1", 1, (entry,)))
+    return repository, entry
+
+
+@pytest.mark.parametrize("passphrase", [None, PASSPHRASE])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.binary(max_size=40), at=st.integers(0, 10_000), flip=st.integers(1, 255))
+def test_contents_come_back_and_damage_is_found(
+    tmp_path_factory: pytest.TempPathFactory, passphrase: str | None, data: bytes, at: int, flip: int
+) -> None:
+    folder = tmp_path_factory.mktemp("backup")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repository_module, "CHUNK_BYTES", 8)
+        patch.setattr(repository_module, "_SCRYPT_N", 2)
+        repository, entry = written(folder, data, passphrase)
+        assert repository.read_snapshot("2026-01-01T00-00-00Z").entries == (entry,)
+        repository.write_out(entry, folder / "out")
+        assert (folder / "out").read_bytes() == data
+        (blob,) = (path for path in (folder / "blobs").rglob("*") if path.is_file())
+        stored = bytearray(blob.read_bytes())
+        for damaged in damages(stored, at, flip):
+            blob.write_bytes(damaged)
+            assert not repository.check(entry)
+            with pytest.raises(StoreError, match="is damaged in the backup"):
+                repository.write_out(entry, folder / "again")
+            assert not (folder / "again").exists()
+        blob.unlink()
+        assert not repository.check(entry)
+
+
+def damages(stored: bytearray, at: int, flip: int) -> list[bytes]:
+    """Other contents: a byte changed, cut off, and added."""
+    if not stored:
+        return [b"x"]
+    changed = bytearray(stored)
+    changed[at % len(stored)] ^= flip
+    return [bytes(changed), bytes(stored[: at % len(stored)]), bytes(stored) + b"x"]
+
+
+def test_a_path_that_leads_out_is_not_restored(tmp_path: Path) -> None:
+    repository, entry = written(tmp_path / "backup", b"evil")
+    snapshot = BackupSnapshot("2026-01-01T00-00-01Z", "0.1", 1, (replace(entry, path="../outside"),))
+    with pytest.raises(StoreError, match="leads out of the data folder"):
+        restore(repository, snapshot, tmp_path / "data")
+    assert not (tmp_path / "outside").exists()
+
+
+def test_only_one_backs_up_at_a_time(tmp_path: Path) -> None:
+    repository = BackupRepository.create_or_open(tmp_path / "backup", None)
+    with repository.lock(), pytest.raises(Conflict, match="Another backup into"), repository.lock():
+        pass
+
+
+async def test_backups_are_made_when_they_are_due(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data, folder = tmp_path / "data", tmp_path / "backup"
+    async with serving(configured(data)) as server:
+        await fill(server)
+    schedule = BackupSchedule(replace(configured(data), backup_folder=folder, backup_hours=10, backup_keep=1))
+    assert schedule.run_if_due() == 36_000
+    assert 35_000 < schedule.run_if_due() < 36_000
+    repository = BackupRepository.open(folder, None)
+    assert len(repository.list_snapshots()) == 1
+    older = folder / "snapshots" / "2020-01-01T00-00-00Z.json"
+    (folder / "snapshots" / f"{repository.list_snapshots()[0]}.json").rename(older)
+    assert schedule.run_if_due() == 36_000
+    assert len(repository.list_snapshots()) == 1
+    assert not older.exists()
+    failing = BackupSchedule(replace(configured(data), backup_folder=tmp_path / "data"))
+    with caplog.at_level(logging.ERROR):
+        assert failing.run_if_due() == 3600
+    assert "holds something else; choose an empty folder for backups." in caplog.messages[0]
+
+
+def test_doctor_says_how_old_the_newest_is(tmp_path: Path) -> None:
+    run = Eclair(tmp_path)
+    assert "none are made by themselves." in run("doctor").stdout
+    repository, _ = written(tmp_path / "backup", b"x")
+    said = run("doctor", ECLAIR_BACKUP_FOLDER=str(repository.folder)).stdout
+    assert "though one is due every 24 hours." in said
