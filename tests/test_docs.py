@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOT_PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "native/README.md")
+ROOT_PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "native/README.md")
 PAGES = [*(ROOT / name for name in ROOT_PAGES), *sorted((ROOT / "docs").glob("*.md"))]
 MAX_LINE_CHARS = 100
 
@@ -48,7 +48,7 @@ def test_lines_are_short(page: Path) -> None:
     assert long == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/security.md"])
 def test_paths_exist(name: str) -> None:
     paths = PATH.findall("\n".join(line for _, line in prose((ROOT / name).read_text("utf-8")) if line[:1] != "|"))
     roots = (ROOT, ROOT / "src" / "eclair")

@@ -19,5 +19,5 @@ TARGETS: dict[str, Target] = {
     "streams": Target(250, messages.streams, messages.streaming),
     "replies": Target(150, messages.replies, messages.serving_models),
     "requests": Target(150, messages.requests, messages.requesting),
-    "uploads": Target(60, messages.uploads, messages.uploading),
+    "uploads": Target(30, messages.uploads, messages.uploading),
 }
