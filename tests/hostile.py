@@ -409,6 +409,7 @@ def attempts_behind(targets: Targets, walls: Sequence[str]) -> list[Attempt]:
     """Try each way out of a process behind these walls alone."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "tests.hostile", *walls],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         input=json.dumps(dataclasses.asdict(targets)),
         text=True,
         capture_output=True,
