@@ -40,6 +40,7 @@ from eclair.settings import LoadedSettings, Settings
 from eclair.util.child_environment import child_environment
 from eclair.util.child_process import python_module
 from eclair.util.cpu import available_cores
+from eclair.util.file_systems import network_file_system
 from eclair.util.humanize import format_size
 from eclair.util.port import find_holder, listen
 from eclair.util.socket_owner import can_find_owners
@@ -236,6 +237,14 @@ def _data_folder(folder: Path) -> Check:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         return Check(
             "Data", "broken", f"{folder} cannot be written.", "Give this user the right, or set ECLAIR_DATA_DIR."
+        )
+    network = network_file_system(there)
+    if network is not None:
+        return Check(
+            "Data",
+            "note",
+            f"{folder} is on a network file system ({network}), where a crash may damage the database.",
+            "Set ECLAIR_DATA_DIR to a folder on a disk of this machine.",
         )
     return Check("Data", "ok", str(folder) if folder.exists() else f"{folder} (made at the first start)")
 

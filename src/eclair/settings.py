@@ -251,8 +251,8 @@ class Settings:
     )
     private_addresses: tuple[HostPort, ...] = _setting(
         (),
-        "Your own services on this machine or its network that web search may reach, as `host:port`: a SearXNG or an "
-        "intranet.",
+        "Your own services on this machine or its network that web search may reach, as `host:port` by the name in "
+        "their address: a SearXNG or an intranet. Pages and hits from elsewhere can't lead there.",
     )
     scripted: bool = _setting(False, "Enable the scripted engine, for demonstrations and tests.")
     titles: bool = _setting(True, "Let the model name a conversation after its first answer.")

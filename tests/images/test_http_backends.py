@@ -184,6 +184,9 @@ async def test_what_a_model_takes_is_sent_and_what_it_does_not_take_is_said(lab:
         (says(200, b"{"), EngineBroken, "send JSON"),
         (says(200, {"id": "task"}), EngineBroken, "refers to another server"),
         (says(200, {"polling_url": "http://169.254.169.254/"}), EngineBroken, "refers to another server (169.254"),
+        (says(200, {"polling_url": "http://127.0.0.1:9/v1/x"}), EngineBroken, "refers to another server (127.0.0.1"),
+        (says(200, {"polling_url": "https://127.0.0.1/v1/x"}), EngineBroken, "refers to another server (127.0.0.1"),
+        (says(200, {"polling_url": "http://[x"}), EngineBroken, "refers to another server (nowhere"),
         (cut, EngineUnavailable, "cannot be reached"),
     ],
 )
@@ -380,6 +383,15 @@ async def test_pictures_are_edited_in_a_form(standin: StandIn, rack: OpenAIImage
     assert [part.get_content_type() for part in parts[4:]] == ["image/png", "image/jpeg", "image/png"]
     assert (await refused(rack, "dall-e-3", replace(JOB, sources=(png(),)))).param == "sources"
     assert (await refused(rack, "gpt-image-1", replace(JOB, mask=left_open()))).param == "mask"
+
+
+async def test_the_key_goes_to_no_other_port_of_the_host(standin: StandIn, rack: OpenAIImageBackend) -> None:
+    async with standing_in() as other:
+        other.routes["/1.png"] = says(200, png())
+        standin.routes["/v1/images/generations"] = says(200, {"data": [{"url": f"{other.url}/1.png"}]})
+        elsewhere = await refused(rack, "my-own")
+        assert "offers the image at another address" in elsewhere.message
+        assert other.calls == []
 
 
 async def test_a_picture_behind_an_address(standin: StandIn, rack: OpenAIImageBackend) -> None:

@@ -152,7 +152,7 @@ async def fetch(
     shop: Shop, home: Settings, name: str, token: str | None = None, sleep: Any = briefly, report: Any = None
 ) -> Path:
     wanted = await planned(shop, home, name, token)
-    hub = Hub(shop.url, token)
+    hub = Hub(shop.url, token, named=(name,))
     return await install_model(wanted, home.data_dir, hub=hub, sleep=sleep, report=report or (lambda _: None))
 
 

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp.abc import ResolveResult
 
+from eclair.errors import Refused
 from eclair.network.client import (
     BrokenReply,
     DownloadClient,
@@ -16,6 +21,7 @@ from eclair.network.client import (
 )
 from eclair.network.policy import OutboundPolicy
 from tests.llm.standin import Call, cut, standing_in
+from tests.network.https import Authority
 
 SOURCE = Path(__file__).parents[2] / "src"
 CLIENTS = re.compile(
@@ -31,7 +37,7 @@ def test_nothing_else_imports_an_http_client() -> None:
         for line in path.read_text("utf-8").splitlines()
         if CLIENTS.match(line) and "url2pathname" not in line
     }
-    names = ("client", "response", "web_client", "web_response")
+    names = ("client", "download_guard", "response", "web_client", "web_response")
     assert doors == {f"eclair/network/{name}.py" for name in names}
 
 
@@ -90,6 +96,60 @@ async def test_failures_have_three_names() -> None:
         with pytest.raises(Unreachable, match="refused"):
             await fetch("/", "http://127.0.0.1:9")
         await http.close()
+
+
+async def test_a_download_is_not_led_into_the_own_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with standing_in() as proxy, standing_in() as inside:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "127.0.0.1,localhost,inside.example")
+        inside.routes["/secret"] = lambda call: call.reply(200, b"secret")
+        port = inside.url.rpartition(":")[2]
+        downloads = DownloadClient(OutboundGate(OutboundPolicy("open")), own=("http://hub.example/",))
+
+        async def to_here(*_: object) -> list[ResolveResult]:
+            return [
+                ResolveResult(hostname="x", host="127.0.0.1", port=int(port), family=socket.AF_INET, proto=0, flags=0)
+            ]
+
+        monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", to_here)
+        for place in (
+            f"http://127.0.0.1:{port}",
+            f"http://localhost:{port}",
+            f"http://inside.example:{port}",
+            "http://10.0.0.5",
+        ):
+            proxy.routes["http://hub.example/x"] = lambda call, place=place: call.reply(302, Location=f"{place}/secret")
+            with pytest.raises(Refused, match="private_addresses"):
+                async with downloads.get("http://hub.example/x"):
+                    pass
+        assert inside.calls == []
+        await downloads.close()
+        own = DownloadClient(OutboundGate(OutboundPolicy("open")), own=(inside.url,))
+        inside.routes["/x"] = lambda call: call.reply(302, Location="/secret")
+        async with own.get(f"{inside.url}/x") as reply:
+            assert await reply.body() == b"secret"
+        await own.close()
+
+
+async def test_a_download_never_loses_its_encryption(tmp_path: Path) -> None:
+    authority = Authority.made(tmp_path)
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 302 X\r\nContent-Length: 0\r\nLocation: http://plain.example/x\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=authority.context())
+    port = server.sockets[0].getsockname()[1]
+    downloads = DownloadClient(OutboundGate(OutboundPolicy("open")), trusted=frozenset({"127.0.0.1"}))
+    with pytest.raises(Refused, match="without encryption"):
+        async with downloads.get(f"https://127.0.0.1:{port}/x"):
+            pass
+    assert len(asked) == 1
+    await downloads.close()
+    server.close()
 
 
 async def test_the_environments_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

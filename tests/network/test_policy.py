@@ -9,9 +9,10 @@ from eclair.llm.servers.jurisdiction import known_providers
 from eclair.network.client import BrokenReply, DownloadClient, HttpClient, OutboundGate, Unreachable, WebClient
 from eclair.network.countries import EU_EEA_COUNTRIES, find_country, organizations
 from eclair.network.policy import OutboundPolicy, PolicyMode, Purpose
+from eclair.network.ssrf import check_addresses
 from eclair.settings import Settings, load
 from tests.llm.standin import standing_in
-from tests.network.gates import CONTEXT, Rows, house
+from tests.network.gates import CONTEXT, Names, Rows, house
 
 
 def allowed(
@@ -236,6 +237,35 @@ def test_settings_become_rules() -> None:
         "listed", ("example.eu", "example.org"), frozenset({("wiki.firm", 443), ("fd00::5", 80)})
     )
     assert OutboundPolicy.from_settings(Settings()) == OutboundPolicy("open")
+
+
+def test_a_private_service_is_reached_by_its_own_name_alone() -> None:
+    """A page elsewhere must not lead to it, nor a name that has its address."""
+    private = frozenset({("wiki.test", 80), ("10.0.0.5", 8888)})
+    check_addresses("10.0.0.5", 8888, [("10.0.0.5", 8888)], private)
+    check_addresses("wiki.test", 80, [("10.0.0.9", 80)], private)
+    with pytest.raises(Refused, match=r"evil\.example leads to 10\.0\.0\.5"):
+        check_addresses("evil.example", 8888, [("10.0.0.5", 8888)], private)
+    rules = OutboundPolicy("open", private=private)
+    assert rules.may_lead("https://wiki.test/a", "http://wiki.test/b")
+    for source in ("https://evil.example/", "http://10.0.0.5:8888/"):
+        assert not rules.may_lead(source, "http://wiki.test/b")
+    assert not rules.may_lead("https://evil.example/", "http://\uff11\uff10.0.0.5:8888/")
+    assert rules.may_lead("https://evil.example/", "http://10.0.0.5:1/"), "which is refused when it is called"
+
+
+async def test_a_page_elsewhere_does_not_redirect_to_a_private_service() -> None:
+    async with standing_in() as standin:
+        port = int(standin.url.rpartition(":")[2])
+        private = frozenset({("127.0.0.1", port), ("wiki.test", 80)})
+        rows = Rows()
+        browser = WebClient(OutboundGate(OutboundPolicy("open", private=private), rows), resolver=Names(port))
+        standin.routes["/on"] = lambda call: call.reply(302, Location="http://wiki.test/there")
+        with pytest.raises(Refused, match=r"site\.test redirects to a service in `private_addresses`"):
+            async with browser.get("http://site.test/on", CONTEXT):
+                pass
+        assert [(row.host, row.verdict) for row in rows.calls] == [("site.test", "passed"), ("wiki.test", "refused")]
+        await browser.close()
 
 
 async def test_a_private_service_by_name_is_reached_and_its_neighbour_is_not() -> None:

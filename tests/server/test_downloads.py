@@ -125,6 +125,28 @@ async def test_what_cannot_be_pulled(market: Server, body: dict[str, Any], statu
     assert (reply.status, bool(reply.error["message"])) == (status, True)
 
 
+async def test_an_address_of_the_own_network_is_not_called(shop: Shop, settings: Settings) -> None:
+    url = f"{shop.store.url}/blobs/tiny-Q8_0.gguf"
+    async with serving(settings) as server:
+        for address in (url, url.replace("127.0.0.1", "localhost"), "http://10.0.0.5/x.gguf", "http://[::1]/x.gguf"):
+            refused = await server.post("/api/models/pulls", {"name": address})
+            assert (refused.status, refused.error["code"]) == (403, "refused"), address
+            assert "`private_addresses`" in refused.error["message"]
+    assert shop.store.calls == []
+    place = shop.store.url.removeprefix("http://")
+    async with serving(replace(settings, private_addresses=(place,))) as server:
+        begun = await server.post("/api/models/pulls", {"name": url})
+        assert begun.status == 202, begun.raw
+        assert (await ended(server, begun.body["id"]))["state"] == "finished"
+
+
+@pytest.mark.parametrize("name", ["hf:../..", "hf:a/..", "hf:./b", "hf:../a:Q4_0"])
+async def test_a_repository_is_no_path(shop: Shop, market: Server, name: str) -> None:
+    refused = await market.post("/api/models/pulls", {"name": name})
+    assert (refused.status, "is not a repository" in refused.error["message"]) == (400, True)
+    assert shop.standin.calls == []
+
+
 async def test_what_the_hub_keeps_for_some_is_forbidden(shop: Shop, market: Server) -> None:
     shop.gated = True
     reply = await market.post("/api/models/pulls", {"name": f"hf:{REPO}"})
@@ -150,7 +172,8 @@ async def test_to_remove_a_model_stops_its_pull(shop: Shop, market: Server) -> N
 async def test_only_on_a_loopback_address_is_an_address_taken(shop: Shop, settings: Settings) -> None:
     address = {"name": f"{shop.store.url}/blobs/tiny-Q8_0.gguf"}
     shop.files["tiny-Q8_0.gguf"] = MODEL
-    async with serving(replace(settings, hub=shop.url)) as server:
+    own = (shop.store.url.removeprefix("http://"),)
+    async with serving(replace(settings, hub=shop.url, private_addresses=own)) as server:
         assert (await server.post("/api/models/pulls", address)).status == 202
     asked = len(shop.store.calls)
     key = {"Authorization": f"Bearer {'k' * 24}"}

@@ -7,6 +7,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +29,6 @@ from eclair.models.huggingface import Hub
 from eclair.models.install import install_model
 from eclair.models.throughput import Throughput
 from eclair.network.audit_log import open_gate
-from eclair.network.client import DownloadClient
 from eclair.settings import Settings
 from eclair.util.humanize import format_size
 
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     name = arguments.name or EMBEDDED_MODEL
     if arguments.remove:
         return _remove(name, settings, terminal)
-    hub = Hub.configured(settings, os.environ)
+    hub = replace(Hub.configured(settings, os.environ), named=(name,))
     plan = _plan(name, settings, hub, terminal)
     _describe(plan, terminal)
     _require_license(plan, terminal, accepted=arguments.accept_license)
@@ -95,7 +95,7 @@ def _catalogs(settings: Settings) -> list[DownloadCatalog]:
 def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> DownloadPlan:
     async def work() -> DownloadPlan:
         async with open_gate(settings) as gate:
-            downloads = DownloadClient(gate)
+            downloads = hub.downloads(gate)
             try:
                 return await find_plan(_catalogs(settings), name, hub, downloads)
             finally:

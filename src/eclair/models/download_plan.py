@@ -35,7 +35,7 @@ PERMISSIVE_LICENSES = {
 }
 """Licenses that ask nothing of users, as hubs write them."""
 
-_HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+?)(:(?P<quant>[\w-]+))?")
+_HUB = re.compile(r"hf:(?P<repo>\w[\w.-]*+/\w[\w.-]*?)(:(?P<quant>[\w-]+))?")
 
 _PROJECTOR = re.compile(r"mmproj", re.IGNORECASE)
 _NOT_A_MODEL = re.compile(r"mmproj|imatrix", re.IGNORECASE)

@@ -17,7 +17,7 @@ from eclair.models.download_targets import DownloadCatalog, find_plan, remove_mo
 from eclair.models.huggingface import Hub
 from eclair.models.install import install_model
 from eclair.models.throughput import Throughput
-from eclair.network.client import CLOSED_GATE, DownloadClient, OutboundGate
+from eclair.network.client import CLOSED_GATE, OutboundGate
 from eclair.schema.ids import new_id
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
@@ -87,7 +87,8 @@ class ModelDownloads:
 
         Raises LicenseAsks if the license has to be `accepted`, and what `find_plan` raises.
         """
-        hub, downloads = Hub.configured(self._settings, os.environ), DownloadClient(self._gate)
+        hub = Hub.configured(self._settings, os.environ)
+        downloads = hub.downloads(self._gate)
         try:
             wanted = await find_plan(
                 self._catalogs, name, hub, downloads, local=False, addresses=is_loopback(self._settings.host)

@@ -17,7 +17,15 @@ import orjson
 
 from eclair.errors import EclairError, Forbidden, ModelMissing, NotFound, SettingsError
 from eclair.models.catalog import Wheel
-from eclair.network.client import BrokenReply, DownloadClient, Reply, StreamedReply, TimedOut, Unreachable
+from eclair.network.client import (
+    BrokenReply,
+    DownloadClient,
+    OutboundGate,
+    Reply,
+    StreamedReply,
+    TimedOut,
+    Unreachable,
+)
 from eclair.settings import Settings
 
 DEFAULT_HUB_URL = "https://huggingface.co"
@@ -54,11 +62,15 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A hub, with the token to use. `offline` forbids calls to it."""
+    """A hub, with the token to use. `offline` forbids calls to it.
+
+    `named` are addresses that the person at the terminal named, which may be off the open web, as the hub's own may.
+    """
 
     url: str = DEFAULT_HUB_URL
     token: str | None = field(default=None, repr=False)
     offline: bool = False
+    named: tuple[str, ...] = ()
 
     @classmethod
     def configured(cls, settings: Settings, environ: Mapping[str, str]) -> Hub:
@@ -72,6 +84,10 @@ class Hub:
             ) from error
         offline = environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
         return cls(url.rstrip("/"), environ.get("HF_TOKEN", "").strip() or None, offline)
+
+    def downloads(self, gate: OutboundGate) -> DownloadClient:
+        """Return a client for its files, and others on the open web."""
+        return DownloadClient(gate, own=(self.url, *self.named))
 
     def file_url(self, repo: str, file: str) -> str:
         return f"{self.url}/{repo}/resolve/main/{quote(file)}"

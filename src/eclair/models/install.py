@@ -37,7 +37,7 @@ from eclair.models.download import (
 from eclair.models.download_plan import DownloadPlan
 from eclair.models.huggingface import Hub, PlannedFile
 from eclair.models.pip_index import PackageIndex
-from eclair.network.client import CLOSED_GATE, DownloadClient, OutboundGate
+from eclair.network.client import CLOSED_GATE, OutboundGate
 from eclair.util.file_lock import try_hold
 
 P = ParamSpec("P")
@@ -145,7 +145,7 @@ class _Installation:
     async def _from_url(self, wanted: PlannedFile, url: str) -> None:
         self._hub.check_online(url)
         self._check_space(self.needed())
-        downloads = DownloadClient(self._gate)
+        downloads = self._hub.downloads(self._gate)
         try:
             part = await FileDownload(wanted, url, self._folder, self._report, self._sleep, self._hub).run(downloads)
         finally:

@@ -10,7 +10,7 @@ it; what a reply means is up to the caller.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TypedDict
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ import aiohttp
 
 from eclair.errors import Refused
 from eclair.network.dns import Resolver
+from eclair.network.download_guard import DownloadGuard, GuardedResolver
 from eclair.network.gate import CLOSED_GATE, PRINCIPAL, CallContext, OutboundGate
 from eclair.network.policy import is_loopback_url
 from eclair.network.response import (
@@ -158,18 +159,21 @@ class DownloadClient:
     """Fetches files. Proxies, `.netrc` and SSL_CERT_FILE of the environment are used.
 
     `certificates` is a further CA file, `proxy` overrides the environment's, and hosts in `trusted` need no valid
-    certificate.
+    certificate. Only the `own` addresses may be off the open web; None allows any, for sources that the owner set up.
     """
 
     def __init__(
         self,
         gate: OutboundGate = CLOSED_GATE,
         *,
+        own: Sequence[str] | None = None,
         certificates: str | None = None,
         proxy: str | None = None,
         trusted: frozenset[str] = frozenset(),
     ) -> None:
         self._gate = gate
+        self._own = own
+        self._resolver: GuardedResolver | None = None
         self._certificates = certificates
         self._proxy = proxy
         self._trusted = trusted
@@ -180,18 +184,21 @@ class DownloadClient:
     async def get(
         self, url: str, headers: Mapping[str, str] | None = None, *, token: str | None = None
     ) -> AsyncGenerator[StreamedReply]:
-        """Fetch, following redirects; the token is sent to the origin of `url` only.
+        """Fetch, following redirects, but not from https to http; the token is sent to the origin of `url` only.
 
-        Raises Unreachable, TimedOut, BrokenReply, and Refused by the policy.
+        Raises Unreachable, TimedOut, BrokenReply, and Refused by the policy or the guard.
         """
         verify = urlsplit(url).hostname not in self._trusted
         with audited_call(self._gate, CallContext(PRINCIPAL.get(), "model")) as call:
-            request = self._open().get(
+            session = self._open()
+            assert self._resolver is not None
+            guard = DownloadGuard(self._own, self._gate.policy.private, self._resolver)
+            request = session.get(
                 url,
                 headers=headers,
                 proxy=self._proxy,
                 ssl=self._tls() if verify else False,
-                middlewares=(call,) if token is None else (_bearer(token), call),
+                middlewares=(call, guard) if token is None else (_bearer(token), call, guard),
             )
             async with open_reply(request, call) as reply:
                 yield reply
@@ -211,7 +218,9 @@ class DownloadClient:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
+            self._resolver = GuardedResolver(self._gate.policy.private)
             self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=self._resolver),
                 timeout=timeout,
                 trust_env=True,
                 auto_decompress=True,

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
-from eclair.errors import SettingsError
+from eclair.errors import Refused, SettingsError
 from eclair.network.countries import EU_EEA_COUNTRIES, find_country, find_organization
-from eclair.network.ssrf import DEFAULT_PORTS, PrivateServices, parse_private_service
+from eclair.network.ssrf import DEFAULT_PORTS, PrivateServices, check_url, parse_private_service
 from eclair.settings import Settings
 from eclair.util import loopback
 
@@ -87,6 +87,17 @@ class OutboundPolicy:
                     f"{host} may not be called: the policy is `eu` and {known}. To allow it, add {host} to "
                     "`egress_hosts`."
                 )
+
+    def may_lead(self, source: str, target: str) -> bool:
+        """Tell whether what the URL `source` sends may lead to `target`.
+
+        Only a private service's own host may lead to it.
+        """
+        try:
+            found = check_url(target, self.private)
+        except Refused:
+            return True  # whoever calls it is told why not
+        return (found.host, found.port) not in self.private or host_and_port(source)[0] == found.host
 
     def _lists(self, host: str) -> bool:
         return any(host == name or host.endswith(f".{name}") for name in self.hosts)

@@ -90,12 +90,13 @@ def check_url(url: str, private: PrivateServices = frozenset()) -> CheckedUrl:
 
 
 def check_addresses(host: str, port: int, found: Iterable[tuple[str, int]], private: PrivateServices) -> None:
-    """Raise Refused unless all addresses (each with its port) that `host` resolves to are public or in `private`."""
+    """Raise Refused unless all addresses (each with its port) that `host` resolves to are public.
+
+    A service in `private` is named as it is listed: another name that leads to its address isn't it.
+    """
     if (host, port) in private:
         return
-    for address, there in found:
-        if (address, there) in private:
-            continue
+    for address, _ in found:
         if not is_public(ipaddress.ip_address(address.partition("%")[0])):
             raise Refused(_not_public(host, f"leads to {address}"))
 

@@ -61,9 +61,14 @@ class WebClient:
     ) -> None:
         self._gate = gate
         self._dns = DnsCache(resolver)
+        self._chooses_services = resolver is not None
         self._certificates = certificates
         self._tls: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
+
+    def may_lead(self, source: str, target: str) -> bool:
+        """See `OutboundPolicy.may_lead`."""
+        return self._gate.policy.may_lead(source, target)
 
     @asynccontextmanager
     async def get(
@@ -82,10 +87,12 @@ class WebClient:
         here and while the reply is read; each message is a whole sentence.
         """
         headers, origin = dict(headers or {}), None
+        first: ssrf.CheckedUrl | None = None
         hops: list[tuple[int, str]] = []
         limits = ReplyLimits.starting_now(timeout_s, max_bytes)
         for _ in range(max_redirects + 1):
             target = self._check("GET", url, context)
+            first = first or target
             if origin not in (None, target.origin):
                 headers = {name: value for name, value in headers.items() if name.lower() in CROSS_ORIGIN_HEADERS}
             origin = target.origin
@@ -97,6 +104,11 @@ class WebClient:
                     return
                 status = reply.status
             url = _join(target.url, location)
+            if not self._gate.policy.may_lead(first.url, url):
+                why = Refused(
+                    f"{first.host} redirects to a service in `private_addresses`; only pages there may do so."
+                )
+                self._gate.refuse_url("GET", url, context, why)
             hops.append((status, url))
         raise BrokenReply(f"{host_and_port(url)[0]} redirected more than {max_redirects} times; the page wasn't read.")
 
@@ -179,7 +191,9 @@ class WebClient:
                 connector=aiohttp.TCPConnector(
                     limit=MAX_CONNECTIONS,
                     keepalive_timeout=KEEP_ALIVE_S,
-                    resolver=_GuardedResolver(self._dns, self._gate.policy.private),
+                    resolver=_GuardedResolver(
+                        self._dns, self._gate.policy.private, chooses_services=self._chooses_services
+                    ),
                     use_dns_cache=False,
                 ),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
@@ -204,9 +218,11 @@ class _GuardedResolver(AbstractResolver):
     aiohttp doesn't ask it about a URL whose host is an address; `ssrf.check_url` has checked those.
     """
 
-    def __init__(self, dns: DnsCache, private: ssrf.PrivateServices) -> None:
+    def __init__(self, dns: DnsCache, private: ssrf.PrivateServices, *, chooses_services: bool) -> None:
+        """With `chooses_services`, a program that replaces the system's resolver may lead names to private services."""
         self._dns = dns
         self._private = private
+        self._chooses_services = chooses_services
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -215,7 +231,8 @@ class _GuardedResolver(AbstractResolver):
         found = await self._dns.resolve(host, port)
         if not found:
             raise OSError("Name has no address")
-        ssrf.check_addresses(host, port, found, self._private)
+        foreign = [place for place in found if not (self._chooses_services and place in self._private)]
+        ssrf.check_addresses(host, port, foreign, self._private)
         return [
             ResolveResult(
                 hostname=host,

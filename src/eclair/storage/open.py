@@ -13,6 +13,7 @@ from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import open as sqlite
 from eclair.storage.sqlite.database import translated
+from eclair.util.file_systems import network_file_system
 from eclair.util.private_files import make_private
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,14 @@ def open_storage(folder: Path, clock: Clock = time.time, *, backup_days: int = 0
                 "missing or empty; put it back, restore a backup (`eclair restore`), or set them aside and begin with "
                 "an empty database (`eclair lost --set-aside`)."
             )
+        network = network_file_system(folder)
+    if network is not None:
+        log.warning(
+            "%s is on a network file system (%s), where a crash, or a second machine, may damage the database; "
+            "set ECLAIR_DATA_DIR to a folder on a disk of this machine.",
+            folder,
+            network,
+        )
     return sqlite.open_sqlite(folder, clock, backup_days)
 
 

@@ -214,12 +214,19 @@ def _read_poll(server: ImageServer, data: dict[str, Any]) -> BflResult | None:
 
 
 def _own_url(server: ImageServer, url: Any) -> str:
-    """Return `url` if it is on the same server, or both are Black Forest Labs'. Raises EngineBroken otherwise."""
-    there = http_backend.host_of(url) if isinstance(url, str) else ""
-    own = http_backend.host_of(server.url)
-    if there and (there == own or (_is_theirs(own) and _is_theirs(there))):
+    """Return `url` if it is on the same server, or both are Black Forest Labs'. Raises EngineBroken otherwise.
+
+    The key goes there, so scheme and port must be the same too.
+    """
+    there = http_backend.origin_of(url) if isinstance(url, str) else None
+    own = http_backend.origin_of(server.url)
+    if there is not None and own is not None and (there == own or _are_theirs(own, there)):
         return str(url)
-    raise EngineBroken(f"The engine {server.name} refers to another server ({there or 'nowhere'}).")
+    raise EngineBroken(f"The engine {server.name} refers to another server ({there[1] if there else 'nowhere'}).")
+
+
+def _are_theirs(own: tuple[str, str, int], there: tuple[str, str, int]) -> bool:
+    return own[::2] == there[::2] and _is_theirs(own[1]) and _is_theirs(there[1])
 
 
 def _is_theirs(host: str) -> bool:

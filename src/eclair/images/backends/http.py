@@ -12,6 +12,7 @@ from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavail
 from eclair.llm.openai.stream_parser import as_sentence, error_text, redact_key
 from eclair.network.client import BrokenReply, Reply, ReplyTooLarge, TimedOut, Unreachable
 from eclair.network.retry_after import parse_retry_after
+from eclair.network.ssrf import DEFAULT_PORTS
 
 MAX_REPLY_BYTES = 64 << 20
 """An image of four million pixels as base64 has some 10 MiB."""
@@ -82,10 +83,12 @@ def check_image(name: str, content: bytes) -> bytes:
     return content
 
 
-def host_of(url: str) -> str:
-    """Return the host of an HTTP URL; empty for anything else."""
+def origin_of(url: str) -> tuple[str, str, int] | None:
+    """Return scheme, host and port of an HTTP URL; None for anything else."""
     try:
         parts = urlsplit(url)
-        return (parts.hostname or "").rstrip(".") if parts.scheme in ("http", "https") else ""
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     except ValueError:
-        return ""
+        return None
+    host = (parts.hostname or "").rstrip(".")
+    return (parts.scheme, host, port) if host and parts.scheme in DEFAULT_PORTS and "@" not in parts.netloc else None

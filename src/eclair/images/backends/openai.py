@@ -179,7 +179,7 @@ class OpenAIImageBackend:
             raise EngineBroken(f"The engine {server.name} replied without an image; try again.")
         if url.startswith("data:"):
             return _decode(server.name, url.partition(",")[2])
-        if http_backend.host_of(url) == http_backend.host_of(server.url):
+        if http_backend.origin_of(url) == http_backend.origin_of(server.url):
             reply, content = await http_backend.read_reply(server.name, http.get(url, context=context))
         else:
             browser = WebClient(self._gate)

@@ -266,7 +266,12 @@ class FeedService:
         now = self._now_ms()
         minutes = got.feed.ttl_minutes if got.feed is not None else None
         brought = () if got.feed is None else got.feed.entries
-        entries = [entry for entry in brought if entry.published is None or entry.published >= self._oldest_kept_ms()]
+        oldest = self._oldest_kept_ms()
+        entries = [
+            entry
+            for entry in brought
+            if (entry.published is None or entry.published >= oldest) and self._client.may_lead(feed.url, entry.url)
+        ]
         kept = replace(
             feed,
             url=got.version.url,

@@ -134,10 +134,12 @@ class HttpProvider(ABC):
             found = [clean_hit(hit, self.name, latest) for hit in self.parse_hits(body, query)]
         except ValidationError:
             raise self.malformed() from None
-        return [hit for hit in found if hit is not None]
+        return [hit for hit in found if hit is not None and self._client.may_lead(self.base, hit.url)]
 
     async def fetch(self, request: ProviderRequest, context: CallContext, timeout_s: float) -> bytes:
         """Return the body of a successful reply. Raises ProviderError."""
+        if not self._client.may_lead(self.base, request.url):
+            raise ProviderError("refused", f"{self.title} refers to another service in `private_addresses`.")
         try:
             async with self._send(request, self._with_country(context), timeout_s) as reply:
                 self.check_status(reply)

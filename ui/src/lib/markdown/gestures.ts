@@ -2,6 +2,7 @@
 
 import { t } from "../i18n/translate.ts";
 import { copyToClipboard } from "../clipboard.ts";
+import { csvField } from "../csv.ts";
 import { fileName } from "./codeLanguages.ts";
 
 const COPIED_MS = 1500;
@@ -94,13 +95,9 @@ function scrollTo(to: HTMLElement | null): void {
   to?.focus({ preventScroll: true });
 }
 
-/** The rows as CSV (RFC 4180). */
+/** The rows as CSV. */
 function csv(rows: Iterable<HTMLTableRowElement>): string {
-  const field = (cell: HTMLTableCellElement) => {
-    const text = textOf(cell).trim();
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return [...rows].map((row) => [...row.cells].map(field).join(",")).join("\r\n");
+  return [...rows].map((row) => [...row.cells].map((cell) => csvField(textOf(cell).trim())).join(",")).join("\r\n");
 }
 
 /** The text of an element, with formulas as TeX. */
