@@ -34,8 +34,8 @@ MAX_FORM_OVERHEAD_BYTES = 1 << 20
 
 PROVENANCE_CHECK_ROUTE = ("POST", "/api/marks/check")
 
-PUBLIC_PATHS = re.compile(r"/api/health$|/api/shared/")
-"""Paths that need no key: the health check, and shared links that nobody can guess."""
+PUBLIC_PATHS = re.compile(r"/api/health(/live|/ready)?$|/api/shared/")
+"""Paths that need no key: the health checks, and shared links that nobody can guess."""
 
 INTERFACES = ("/api/", "/v1/")
 POLICY_VIOLATION = 1008

@@ -29,7 +29,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/shares": ("api.shares",),
     "api/shared": ("api.shares",),
     "api/models": ("api.models", "api.downloads"),
-    "api/health": ("api.models",),
+    "api/health": ("api.health",),
     "api/catalog": ("api.catalog",),
     "api/engines": ("api.engines",),
     "api/tuning": ("api.tuning",),

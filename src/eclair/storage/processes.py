@@ -15,6 +15,10 @@ class ProcessStore(Protocol):
         """Return True while that process holds its lease."""
         ...
 
+    async def check(self) -> None:
+        """Write a row and read it back. Raises StoreError, with the reason, where either fails."""
+        ...
+
     async def get_foreign_version(self) -> int:
         """Return a number that changes when another process writes, and only then."""
         ...

@@ -117,6 +117,11 @@ class ChildProcess(Generic[RequestT, ResultT]):
             self._ending = asyncio.create_task(self._stop(), name=f"end of process {self._process.pid}")
         await asyncio.shield(self._ending)
 
+    def kill(self) -> None:
+        """Kill it at once, if it still runs."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
     def last_words(self) -> str:
         """Return why it ended, by its exit status and log, for the middle of a sentence."""
         status = self.exit_status

@@ -23,7 +23,7 @@ DROP TABLE server; DROP TABLE probe;
 DROP TABLE attached; DROP TABLE file; DROP TABLE library; DROP TABLE document; DROP TABLE page; DROP TABLE vector;
 DROP TABLE piece_word; DROP TABLE piece_text; DROP TABLE piece;
 DROP TABLE picture_text; DROP TABLE picture; DROP TABLE picture_gone;
-DROP TABLE api_key;
+DROP TABLE api_key; DROP TABLE health_check;
 """
 """Undoes what came after the sums."""
 

@@ -1101,41 +1101,6 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
-    readonly "/api/health": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        readonly get: {
-            readonly parameters: {
-                readonly query?: never;
-                readonly header?: never;
-                readonly path?: never;
-                readonly cookie?: never;
-            };
-            readonly requestBody?: never;
-            readonly responses: {
-                /** @description Successful Response */
-                readonly 200: {
-                    headers: {
-                        readonly [name: string]: unknown;
-                    };
-                    content: {
-                        readonly "application/json": components["schemas"]["HealthReport"] | components["schemas"]["PublicHealth"];
-                    };
-                };
-            };
-        };
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
-    };
     readonly "/api/models/pulls": {
         readonly parameters: {
             readonly query?: never;
@@ -1282,6 +1247,111 @@ export interface paths {
                 };
             };
         };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/health": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["HealthReport"] | components["schemas"]["PublicHealth"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/health/live": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Liveness"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/health/ready": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ReadinessReport"] | components["schemas"]["PublicReadiness"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -3329,6 +3399,10 @@ export interface components {
             readonly state: "ready" | "loading" | "down";
             readonly detail: string;
         };
+        readonly HealthCheck: {
+            readonly ok: boolean;
+            readonly detail: string;
+        };
         readonly HealthReport: {
             /** @enum {string} */
             readonly status: "ready" | "loading" | "down";
@@ -3590,6 +3664,13 @@ export interface components {
         readonly LibraryName: {
             readonly id: string;
             readonly name: string;
+        };
+        readonly Liveness: {
+            /**
+             * @default live
+             * @constant
+             */
+            readonly status: "live";
         };
         readonly LocationReport: {
             /** @enum {string} */
@@ -3999,6 +4080,11 @@ export interface components {
             /** @enum {string} */
             readonly status: "ready" | "loading" | "down";
         };
+        /** @description The readiness as strangers may know it. */
+        readonly PublicReadiness: {
+            /** @enum {string} */
+            readonly status: "ready" | "down";
+        };
         readonly PullFault: {
             readonly code: string;
             readonly message: string;
@@ -4062,6 +4148,16 @@ export interface components {
             readonly text: string;
             readonly language: string | null;
             readonly days: number | null;
+        };
+        /** @description The results of all checks. `message` is the first failed one's sentence. */
+        readonly ReadinessReport: {
+            /** @enum {string} */
+            readonly status: "ready" | "down";
+            readonly message: string | null;
+            readonly version: string;
+            readonly checks: {
+                readonly [key: string]: components["schemas"]["HealthCheck"];
+            };
         };
         /** @description Number of feeds being fetched; the list has the state of each. */
         readonly RefreshedFeeds: {

@@ -34,13 +34,13 @@ from eclair.llm.local.llama_server import LlamaServerOptions, ServerFailed, Serv
 from eclair.llm.local.profile import TuningChoice
 from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftGate
 from eclair.llm.local.subprocess import LlamaSubprocess
+from eclair.llm.local.watchdog import Watchdog, is_answering
 from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.models import installed
 from eclair.models.catalog import CatalogEntry
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
 from eclair.models.installed import model_path, verify
 from eclair.models.memory import SHARED_WINDOWS
-from eclair.network.client import BrokenReply, TimedOut, Unreachable
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
 from eclair.util.cpu import available_cores
@@ -54,11 +54,11 @@ RESTART_PAUSES_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 HEALTHY_AFTER_S = 60.0
 """An engine that lived longer starts again at the first pause."""
 
+HUNG_AFTER_S = 60.0
+"""An engine that responds to nothing for so long is killed, and starts again."""
+
 CACHE_MIB = 256
 """Memory for chats that have left their slot, about 11,000 tokens."""
-
-LOAD_METRICS = (b"llamacpp:requests_processing", b"llamacpp:requests_deferred")
-"""llama.cpp's metrics of requests being answered and waiting."""
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,7 @@ class ModelProcess:
         self._client: OpenAIEngine | None = None
         self._child: LlamaSubprocess | None = None
         self._shared_process: int | None = None
+        self._watchdog: Watchdog | None = None
         self._meter = EnergyMeter(EnergyReader(), lambda: self.process, settings.core_watts)
         self._prefilling: asyncio.Task[None] | None = None
         self._fault: EclairError | None = None
@@ -134,6 +135,8 @@ class ModelProcess:
     async def health(self) -> Health:
         if self._client is not None:
             whose = f"process {self.pid}" if self.pid is not None else "shared with another Éclair"
+            if self._watchdog is not None and (silence := self._watchdog.silence_s):
+                return Health("down", f"llama.cpp ({whose}) has not responded for {silence:.0f} seconds.")
             return Health("ready", f"llama.cpp runs {self.entry.name} ({whose}).")
         if self._fault is not None:
             return Health("down" if self._hopeless else "loading", self._fault.message)
@@ -240,9 +243,12 @@ class ModelProcess:
                     endpoint_file.write_endpoint(self._share, endpoint)
                 await self._set(client)
                 log.info("%s is ready after %.1f s", self.entry.name, time.monotonic() - began)
-                if await self._wait_for_end(child, client):
-                    return
+                self._watchdog = Watchdog(endpoint.url, child.kill, HUNG_AFTER_S)
+                async with self._watchdog.watching():
+                    if await self._wait_for_end(child, client):
+                        return
             finally:
+                self._watchdog = None
                 self._prefilling.cancel()
                 await asyncio.wait([self._prefilling])
                 endpoint_file.remove_endpoint(self._share, endpoint)
@@ -268,7 +274,7 @@ class ModelProcess:
             await asyncio.wait((died, drafting_failed), return_when=asyncio.FIRST_COMPLETED)
             while not died.done():
                 self._restart_pending = True  # new requests wait
-                if self._requests == 0 and not await _is_answering(client):
+                if self._requests == 0 and not await is_answering(client):
                     log.info("%s restarts without drafting, which did not pay", self.entry.name)
                     await self._set(None)
                     return True
@@ -403,17 +409,6 @@ class ModelProcess:
 def _slot_prompt(model: str, system: str, slot: int) -> JSON:
     messages = [{"role": "system", "content": system}, {"role": "user", "content": f"Hi {slot}"}]
     return {"model": model, "messages": messages, "max_tokens": 1, "id_slot": slot}
-
-
-async def _is_answering(client: OpenAIEngine) -> bool:
-    """Return whether the engine is answering anyone, also for another Éclair."""
-    try:
-        async with client.http.get(f"{client.url.removesuffix('/v1')}/metrics", idle_timeout_s=5.0) as reply:
-            metrics = await reply.body(1 << 20)
-    except (BrokenReply, TimedOut, Unreachable):
-        return False  # it has died meanwhile
-    counts = [line.split()[-1] for line in metrics.splitlines() if line.startswith(LOAD_METRICS)]
-    return any(float(count) > 0 for count in counts)
 
 
 def _recommended(sampling: Sampling, entry: CatalogEntry) -> Sampling:

@@ -61,6 +61,10 @@ class LlamaSubprocess:
         """Wait until the process has ended."""
         await self._process.wait()
 
+    def kill(self) -> None:
+        """Kill it, even if it is stopped; `wait` returns then."""
+        self._process.kill()
+
     def last_words(self) -> str:
         """Return why it ended, by its exit status and log, as part of a sentence."""
         return self._process.last_words()

@@ -103,7 +103,8 @@ class OpenAIEngine:
         self.url = url.rstrip("/")
         stated = location.country if location is not None and location.stated else None
         self.http = HttpClient(self.url, key, gate=gate, country=stated, idle_timeout_s=idle)
-        self._root = self.url.removesuffix("/v1")
+        self.root = self.url.removesuffix("/v1")
+        """The server's address without the API's version."""
         self._key = key
         self._models = tuple(models)
         self._context = context
@@ -314,7 +315,7 @@ class OpenAIEngine:
         if dialect.tokenize_field is None:
             return None
         try:
-            data = await self.fetch(f"{self._root}/tokenize", {"model": model, dialect.tokenize_field: text}, idle=10.0)
+            data = await self.fetch(f"{self.root}/tokenize", {"model": model, dialect.tokenize_field: text}, idle=10.0)
         except UpstreamError:
             return None
         tokens: Any = data.get("tokens")

@@ -1,19 +1,15 @@
-"""`/api/models` and `/api/health`: models and the state of their engines."""
+"""`/api/models`: the models that can be asked, and which are chosen unless one is named."""
 
 from __future__ import annotations
 
 from typing import Self
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import BaseModel
-from starlette.requests import Request
 
-import eclair
 from eclair.app import App
-from eclair.llm.base import EngineState, Health, best_state
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model, ReasoningSupport, Tier
-from eclair.server.auth import is_public
 
 
 class ModePicks(BaseModel):
@@ -75,18 +71,6 @@ class ModelList(BaseModel):
     picks: ModePicks | None
 
 
-class PublicHealth(BaseModel):
-    """The state as strangers may know it, when a key is set and they haven't sent it."""
-
-    status: EngineState
-
-
-class HealthReport(BaseModel):
-    status: EngineState
-    version: str
-    engines: dict[str, Health]
-
-
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["models"])
 
@@ -98,16 +82,5 @@ def router(app: App) -> APIRouter:
         picks = await app.router.picks()
         modes = None if picks is None else ModePicks(flash=picks[0].id, think=picks[1].id)
         return ModelList(models=[ModelReport.from_model(model) for model in models], default=default, picks=modes)
-
-    @api.get("/health", response_model=HealthReport | PublicHealth)
-    async def health(request: Request, response: Response) -> HealthReport | PublicHealth:
-        if is_public(request.scope):
-            status = await app.registry.status()
-            response.status_code = 200 if status == "ready" else 503
-            return PublicHealth(status=status)
-        engines = await app.registry.health()
-        status = best_state({engine.state for engine in engines.values()})
-        response.status_code = 200 if status == "ready" else 503
-        return HealthReport(status=status, version=eclair.__version__, engines=engines)
 
     return api

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Self
 
 from eclair.schema.ids import new_id
 from eclair.util.file_lock import HeldLock, hold, is_locked
+
+log = logging.getLogger(__name__)
 
 
 class Lease:
@@ -37,7 +40,11 @@ class Lease:
         return self._path.stem
 
     def release(self) -> None:
-        self._path.unlink(missing_ok=True)
+        """Release it. Its file stays where it can't be removed, as on a read-only disk; a later lease sweeps it."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s cannot be removed: %s", self._path, error.strerror)
         self._lock.release()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import apsw
 
+from eclair.errors import StoreError
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.lease import Lease, is_held
-from eclair.storage.sqlite.store import SQLiteStore, write
+from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 
 
 class SQLiteProcessStore(SQLiteStore):
@@ -25,6 +27,21 @@ class SQLiteProcessStore(SQLiteStore):
 
     def is_alive(self, process: str) -> bool:
         return process == self.current or is_held(self._leases, process)
+
+    async def check(self) -> None:
+        written = time.time_ns()
+        await self._write_check(written)
+        if await self._read_check() < written:  # another process may have written a later one
+            raise StoreError(f"{self.database.path} does not keep what is written to it; see `eclair doctor`.")
+
+    @write
+    def _write_check(self, db: apsw.Connection, written: int) -> None:
+        db.execute("INSERT OR REPLACE INTO health_check (id, written) VALUES (1, ?)", (written,))
+
+    @read
+    def _read_check(self, db: apsw.Connection) -> int:
+        row = first_row(db, "SELECT written FROM health_check WHERE id = ?", (1,))
+        return 0 if row is None else int(row[0])
 
     @write  # on the writing connection, whose own writes do not count
     def get_foreign_version(self, db: apsw.Connection) -> int:

@@ -1,0 +1,147 @@
+"""Readiness: whether Éclair can take a question now and keep its answer, from the disk to the engines.
+
+Checks are cheap and shared: callers that come together get one result, which holds for a second. One that hangs, as
+on a disk that has gone, is reported as such and isn't begun a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from eclair.errors import EclairError
+from eclair.llm.base import EngineState, best_state
+from eclair.llm.registry import Registry
+from eclair.storage.base import Storage
+from eclair.util.humanize import format_size
+
+RESULT_TTL_S = 1.0
+CHECK_TIMEOUT_S = 3.0
+SERVERS_TIMEOUT_S = 6.0
+"""The state of a server that doesn't answer is known after five seconds."""
+MIN_FREE_BYTES = 50 << 20
+PROBE_BYTES = 4096
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The result of one check; `detail` is a sentence for people."""
+
+    is_ok: bool
+    detail: str
+
+
+class Readiness:
+    """The checks of one Éclair."""
+
+    def __init__(self, folder: Path, storage: Storage, registry: Registry) -> None:
+        self._storage = storage
+        self._registry = registry
+        self._own = {
+            "database": _SharedCheck("The database", self._check_database),
+            "disk": _SharedCheck("The disk", lambda: asyncio.to_thread(_check_disk, folder)),
+            "data_folder": _SharedCheck("The data folder", lambda: asyncio.to_thread(_check_folder, folder)),
+        }
+        self._engines = _SharedCheck("The engines", self._check_engines)
+        self._failed = set[str]()
+        self._servers = _SharedCheck("The engines", self._check_servers, SERVERS_TIMEOUT_S)
+
+    async def check(self, *, asks_servers: bool) -> dict[str, CheckResult]:
+        """Run all checks. Without `asks_servers` remote engines are as they were when last asked."""
+        checks = {**self._own, "engines": self._servers if asks_servers else self._engines}
+        results = await asyncio.gather(*(check.result() for check in checks.values()))
+        found = dict(zip(checks, results, strict=True))
+        self._log_changes({name: result for name, result in found.items() if not result.is_ok})
+        return found
+
+    def _log_changes(self, failed: dict[str, CheckResult]) -> None:
+        if failed.keys() != self._failed:
+            if failed:
+                log.warning("Éclair is not ready: %s", " ".join(result.detail for result in failed.values()))
+            else:
+                log.info("Éclair is ready again.")
+        self._failed = set(failed)
+
+    async def _check_database(self) -> CheckResult:
+        await self._storage.processes.check()
+        return CheckResult(True, "A row was written and read back.")
+
+    async def _check_engines(self) -> CheckResult:
+        return _describe(await self._registry.status(), "")
+
+    async def _check_servers(self) -> CheckResult:
+        engines = await self._registry.health()
+        state = best_state({engine.state for engine in engines.values()})
+        faults = " ".join(f"{name}: {engine.detail}" for name, engine in engines.items() if engine.state != "ready")
+        return _describe(state, faults or ("" if engines else "There are none; `eclair doctor` says why."))
+
+
+class _SharedCheck:
+    """A check whose callers share its result."""
+
+    def __init__(
+        self, subject: str, check: Callable[[], Awaitable[CheckResult]], timeout_s: float | None = None
+    ) -> None:
+        self._subject = subject
+        self._check = check
+        self._timeout_s = timeout_s or CHECK_TIMEOUT_S
+        self._task: asyncio.Task[CheckResult] | None = None
+        self._ended = 0.0
+
+    async def result(self) -> CheckResult:
+        if self._task is None or (self._task.done() and time.monotonic() - self._ended >= RESULT_TTL_S):
+            self._task = asyncio.create_task(self._run(), name="readiness")
+        done, _ = await asyncio.wait([self._task], timeout=self._timeout_s)
+        if not done:
+            return CheckResult(False, f"{self._subject} did not answer within {self._timeout_s:g} seconds.")
+        return self._task.result()
+
+    async def _run(self) -> CheckResult:
+        try:
+            return await self._check()
+        except EclairError as error:
+            return CheckResult(False, error.message)
+        finally:
+            self._ended = time.monotonic()
+
+
+def _describe(state: EngineState, faults: str) -> CheckResult:
+    sentence = {
+        "ready": "An engine is ready.",
+        "loading": "No engine is ready yet; one is loading its model.",
+        "down": "No engine is ready.",
+    }[state]
+    return CheckResult(state == "ready", f"{sentence} {faults}".strip())
+
+
+def _check_disk(folder: Path) -> CheckResult:
+    try:
+        disk = os.statvfs(folder)
+    except OSError as error:
+        return CheckResult(False, f"The disk that holds {folder} cannot be asked for its room: {error.strerror}.")
+    free = disk.f_bavail * disk.f_frsize
+    if free < MIN_FREE_BYTES:
+        return CheckResult(False, f"The disk that holds {folder} has {format_size(free)} left; free some space.")
+    if disk.f_files and not disk.f_favail:
+        return CheckResult(False, f"The disk that holds {folder} has no room for another file; delete some.")
+    return CheckResult(True, f"The disk has {format_size(free)} left.")
+
+
+def _check_folder(folder: Path) -> CheckResult:
+    probe = folder / f".writable-{secrets.token_hex(8)}"
+    try:
+        try:
+            probe.write_bytes(bytes(PROBE_BYTES))
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        return CheckResult(False, f"{folder} cannot be written: {error.strerror}; check its disk and who owns it.")
+    return CheckResult(True, "A file was written and removed.")
