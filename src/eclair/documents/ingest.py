@@ -197,7 +197,7 @@ class Ingestor:
 
     async def render_page(self, file: StoredFile, page: int, width: int) -> bytes:
         """Return a page as PNG, `width` pixels wide. Raises as `Parser.render_page` does."""
-        return await self._parser.render_page(self._blobs.path(file.sha256), file.name, page, width)
+        return await self._parser.render_page(await self._blobs.checked_path(file.sha256), file.name, page, width)
 
     async def retry(self, principal: Principal, id: str) -> FileState:
         """Queue a file that couldn't be read once more. Raises NotFound."""

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from eclair.errors import StoreError
 from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import Principal
 from eclair.storage.blobs import Blobs
@@ -81,9 +82,16 @@ class Gallery:
         """Read its bytes. Raises NotFound where it was deleted meanwhile, and StoreError where the file was changed."""
         return await self._blobs.get(image.blob)
 
-    def path(self, image: GeneratedImage, *, thumbnail: bool = False) -> Path:
-        """Return the file with its bytes, or with those of its thumbnail."""
-        return self._blobs.path(image.thumbnail if thumbnail else image.blob)
+    async def checked_path(self, image: GeneratedImage, *, thumbnail: bool = False) -> Path:
+        """Return the file with its bytes, or with those of its thumbnail.
+
+        Raises NotFound where it was deleted meanwhile, and StoreError where the file is missing or was changed.
+        """
+        try:
+            return await self._blobs.checked_path(image.thumbnail if thumbnail else image.blob)
+        except StoreError:
+            await self._store.get_image(Principal(image.owner), image.id)
+            raise
 
     async def delete(self, principal: Principal, id: str) -> None:
         """Delete an image and its bytes. Raises NotFound."""

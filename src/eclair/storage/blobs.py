@@ -20,6 +20,8 @@ from eclair.util import file_lock
 
 MIN_WRITE_BYTES = 1 << 20
 """Smaller pieces are gathered before they are written."""
+MAX_REMEMBERED_BLOBS = 10_000
+"""Blobs that needn't be compared with their names again."""
 UPLOAD_LOCK_TIMEOUT_S = 60.0
 """An upload folder younger than this may not have been locked by its process yet."""
 
@@ -37,6 +39,7 @@ class Blobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._compared: dict[str, tuple[int, int, int]] = {}
 
     async def put(self, data: bytes) -> str:
         """Store `data` atomically and return its name. Raises StoreError when the disk is full."""
@@ -103,6 +106,18 @@ class Blobs:
     def path(self, name: str) -> Path:
         """Return the blob's file, which is only to be read. Raises NotFound for an invalid name."""
         return self._path(name)
+
+    async def checked_path(self, name: str) -> Path:
+        """Return the blob's file, compared with its name if it is another file than when it was last compared.
+
+        Raises NotFound for an invalid name, and StoreError for bytes that are missing or have changed on disk.
+        """
+        path = self._path(name)
+        try:
+            await asyncio.to_thread(self._compare, path)
+        except FileNotFoundError:
+            raise StoreError(f"{path} is missing; restore a backup (`eclair restore`).") from None
+        return path
 
     async def get(self, name: str) -> bytes:
         """Read a blob. Raises NotFound, and StoreError when the bytes on disk have changed."""
@@ -191,14 +206,43 @@ class Blobs:
         except OSError as error:
             raise StoreError(f"A file cannot be kept in {self._folder}: {error.strerror}.") from error
 
+    def _compare(self, path: Path) -> None:
+        """Compare a file's bytes with its name, once. Raises FileNotFoundError and StoreError."""
+        with self._translated_reading(path), path.open("rb") as file:
+            stat = os.fstat(file.fileno())
+            seen = stat.st_ino, stat.st_mtime_ns, stat.st_size
+            if self._compared.get(path.name) == seen:
+                return
+            if hashlib.file_digest(file, "sha256").hexdigest() != path.name:
+                raise _changed(path)
+        if len(self._compared) >= MAX_REMEMBERED_BLOBS:
+            self._compared.clear()
+        self._compared[path.name] = seen
+
+    @contextlib.contextmanager
+    def _translated_reading(self, path: Path) -> Generator[None]:
+        """Turn the disk's errors into StoreErrors, but for a missing file."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be read: {error.strerror}; restore a backup (`eclair restore`)."
+            ) from error
+
     def _get(self, name: str) -> bytes:
         try:
             data = self._path(name).read_bytes()
         except FileNotFoundError:
             raise NotFound(f"There is no blob {name}.") from None
         if hashlib.sha256(data).hexdigest() != name:
-            raise StoreError(f"The blob {name} was changed on disk; restore {self._folder} from a backup.")
+            raise _changed(self._path(name))
         return data
+
+
+def _changed(path: Path) -> StoreError:
+    return StoreError(f"{path} was changed on disk; restore a backup (`eclair restore`).")
 
 
 def _flush(handle: IO[bytes]) -> None:

@@ -159,7 +159,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("/{id}/content", response_class=FileResponse)
     async def content(principal: Caller, id: str) -> FileResponse:
-        return download(app, (await storage.files.get_file(principal, id)).file)
+        return await download(app, (await storage.files.get_file(principal, id)).file)
 
     @api.get("/{id}/pages/{number}")
     async def page(principal: Caller, id: str, number: Annotated[int, Field(ge=1)]) -> PageBody:
@@ -201,10 +201,10 @@ def router(app: App) -> APIRouter:
     return api
 
 
-def download(app: App, file: StoredFile) -> FileResponse:
+async def download(app: App, file: StoredFile) -> FileResponse:
     """Serve a file to be saved: the browser must not display it, or scripts in it would run as ours."""
     return FileResponse(
-        app.blobs.path(file.sha256),
+        await app.blobs.checked_path(file.sha256),
         media_type="application/octet-stream",
         headers={
             "Content-Disposition": f"attachment; filename*=utf-8''{urllib.parse.quote(file.name)}",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, Response
 
 from eclair.app import App
-from eclair.errors import EclairError, NotFound
+from eclair.errors import EclairError
 from eclair.images.gallery import Gallery
 from eclair.images.request import MAX_SOURCES
 from eclair.images.styles import styles
@@ -183,13 +183,15 @@ def router(app: App) -> APIRouter:
 
     @api.get("/{id}/content", response_class=FileResponse)
     async def content(principal: Caller, id: str, download: bool = False) -> FileResponse:
-        return image_response(gallery, await gallery.get_image(principal, id), download=download)
+        return await image_response(gallery, await gallery.get_image(principal, id), download=download)
 
     @api.get("/{id}/thumbnail", response_class=FileResponse)
     async def thumbnail(principal: Caller, id: str) -> FileResponse:
         picture = await gallery.get_image(principal, id)
         headers = {"Cache-Control": IMMUTABLE_CACHE, "X-Content-Type-Options": "nosniff"}
-        return FileResponse(gallery.path(picture, thumbnail=True), media_type="image/webp", headers=headers)
+        return FileResponse(
+            await gallery.checked_path(picture, thumbnail=True), media_type="image/webp", headers=headers
+        )
 
     @api.get("/{id}/preview", response_class=Response)
     async def preview(principal: Caller, id: str) -> Response:
@@ -204,11 +206,9 @@ def router(app: App) -> APIRouter:
     return api
 
 
-def image_response(gallery: Gallery, picture: GeneratedImage, *, download: bool = False) -> FileResponse:
-    """Serve an image to show or to save. Raises NotFound if it was deleted meanwhile."""
-    path = gallery.path(picture)
-    if not path.exists():
-        raise NotFound(f"There is no image {picture.id!r}.")
+async def image_response(gallery: Gallery, picture: GeneratedImage, *, download: bool = False) -> FileResponse:
+    """Serve an image to show or to save. Raises as `Gallery.checked_path` does."""
+    path = await gallery.checked_path(picture)
     headers = {"Cache-Control": IMMUTABLE_CACHE, "X-Content-Type-Options": "nosniff"}
     if download:
         headers["Content-Disposition"] = attachment_disposition(image_file_name(picture))

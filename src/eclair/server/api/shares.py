@@ -117,7 +117,7 @@ def router(app: App) -> APIRouter:
         shown = (part.id for message in _MESSAGES.validate_json(body) for part in message.parts)
         if picture not in shown:
             raise NotFound(f"There is no image {picture!r} in this shared conversation.")
-        return images.image_response(app.gallery, await app.gallery.get_image(Principal(share.owner), picture))
+        return await images.image_response(app.gallery, await app.gallery.get_image(Principal(share.owner), picture))
 
     async def _open(id: str) -> tuple[Share, str]:
         share, body = await app.storage.shares.get_share(id)

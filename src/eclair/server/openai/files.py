@@ -109,7 +109,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("/{id}/content", response_class=FileResponse)
     async def content(principal: Caller, id: str) -> FileResponse:
-        return download(app, (await storage.files.get_file(principal, id)).file)
+        return await download(app, (await storage.files.get_file(principal, id)).file)
 
     return api
 
