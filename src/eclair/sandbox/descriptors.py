@@ -110,7 +110,7 @@ class _InputFile(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         start = (0, self._position, os.fstat(self._descriptor).st_size)[whence]
         if start + offset < 0:
-            raise ValueError("a position before the beginning of the file")
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))  # as a file of the system does
         self._position = start + offset
         return self._position
 

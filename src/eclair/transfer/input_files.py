@@ -60,7 +60,7 @@ def open_json_files(file: BinaryIO, name: str, folder: Path, others: Callable[[s
         with zipfile.ZipFile(file) as archive:
             room = MAX_UNPACKED_BYTES
             for info in archive.infolist():
-                if info.is_dir():
+                if info.filename[-1:] in ("", "/"):  # a folder, or a file without a name
                     continue
                 if not info.filename.endswith(".json"):
                     others(info.filename)

@@ -70,7 +70,7 @@ def _content(part: MIMEPart) -> str:
     data = payload if isinstance(payload, bytes) else b""
     try:
         return data.decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:
+    except (LookupError, ValueError):  # no such charset, or no name of one
         return data.decode("utf-8", "replace")
 
 

@@ -35,7 +35,7 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
     with open_input(source.path) as file:
         try:
             slides = list(Presentation(file).slides)
-        except (PackageNotFoundError, PythonPptxError, KeyError, ValueError, *ZIP_ERRORS) as error:
+        except (PackageNotFoundError, PythonPptxError, KeyError, ValueError, SyntaxError, *ZIP_ERRORS) as error:
             raise damaged_file(source.name) from error
         yield Opened(source.media, len(slides))
         for number, slide in enumerate(slides, 1):

@@ -26,13 +26,13 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
     with open_input(source.path) as file:  # by its name, openpyxl would judge it by its ending
         try:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        except (InvalidFileException, KeyError, ValueError, *ZIP_ERRORS) as error:
+        except (InvalidFileException, KeyError, ValueError, SyntaxError, *ZIP_ERRORS) as error:
             raise damaged_file(source.name) from error
         yield Opened(source.media, None)
         before = 0
         for each in book.worksheets:
             number = before
-            for page in sheet_pages(_rows(each), each.title, before):
+            for page in sheet_pages(_rows(each, source.name), each.title, before):
                 number = page.number
                 yield page
             before = number
@@ -47,14 +47,18 @@ def _unpacked_size(source: SourceFile) -> int:
         return sum(info.file_size for info in archive.infolist())
 
 
-def _rows(each: Any) -> Iterator[SheetRow]:
+def _rows(each: Any, name: str) -> Iterator[SheetRow]:
+    """Yield the rows that hold something. Raises Rejected where the sheet's XML breaks off."""
     each.reset_dimensions()  # what a sheet claims of its size is not believed
-    for number, cells in enumerate(each.iter_rows(), 1):
-        values = [display_value(cell.value, cell.number_format) if cell.value is not None else "" for cell in cells]
-        while values and not values[-1]:
-            values.pop()
-        if values:
-            yield SheetRow(number, values)
+    try:
+        for number, cells in enumerate(each.iter_rows(), 1):
+            values = [display_value(cell.value, cell.number_format) if cell.value is not None else "" for cell in cells]
+            while values and not values[-1]:
+                values.pop()
+            if values:
+                yield SheetRow(number, values)
+    except SyntaxError as error:
+        raise damaged_file(name) from error
 
 
 def display_value(value: object, form: str) -> str:

@@ -41,7 +41,9 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
 
 
 def _files(archive: zipfile.ZipFile, source: SourceFile) -> list[zipfile.ZipInfo]:
-    files = [info for info in archive.infolist() if not info.is_dir() and not _APART.search(info.filename)]
+    files = [
+        info for info in archive.infolist() if info.filename[-1:] not in ("", "/") and not _APART.search(info.filename)
+    ]
     if len(files) > source.limits.members:
         raise Rejected(
             f"{source.name} holds {len(files):,} files and the limit is {source.limits.members:,}; unpack it and send "
