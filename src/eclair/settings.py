@@ -195,6 +195,13 @@ class Settings:
     slow_after: Annotated[float, Field(ge=0)] = _setting(
         0, "Seconds to wait for the first word before one of `fallbacks` answers; 0 waits forever."
     )
+    first_word_seconds: float = _setting(
+        60.0,
+        "Seconds after which an engine that is silent before its first word is given up; llama.cpp isn't while it "
+        "works.",
+        gt=0,
+        le=86_400,
+    )
     secret_key_file: Path | None = field(
         default=None,
         metadata={

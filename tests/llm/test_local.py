@@ -127,6 +127,14 @@ async def test_a_turn_that_brings_much_along_reads_its_conversation_once(engine:
     assert count.prompt_tokens > 2.5 * cached(second)
 
 
+async def test_reading_a_long_prompt_is_no_silence(home: Settings) -> None:
+    async with running(replace(home, first_word_seconds=0.2)) as engine:
+        await ask(engine, asking("Hello?"))
+        began = time.monotonic()
+        assert said(await ask(engine, asking("The river is wide. " * 350)))
+        assert time.monotonic() - began > 1.0
+
+
 async def test_what_was_read_ahead_is_not_read_again(engine: LocalEngine) -> None:
     history = (PromptMessage("user", "One stone and another. " * 60), PromptMessage("assistant", "I see."))
     await engine.prefill(asking(".", 8, *history))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
 from eclair.llm.base import Delta, Finish, PromptMessage, Reasoning, Request, Text, TokenUsage, ToolCall
+from eclair.llm.openai import silence
 from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body
 from eclair.llm.openai.openai_engine import UNPACED_STREAMS, OpenAIEngine
 from eclair.llm.openai.stream_parser import MAX_LINE_BYTES, SseFrames
@@ -238,6 +239,70 @@ async def test_silence_ends(engine: OpenAIEngine, standin: StandIn) -> None:
         with pytest.raises(EngineUnavailable, match="stopped responding"):
             await ask(quick)
     await quick.close()
+
+
+async def test_silence_before_the_first_word_ends_sooner(standin: StandIn) -> None:
+    async def say_nothing(call: Call) -> None:
+        await call.gone()
+
+    engine = OpenAIEngine("rack", f"{standin.url}/v1", dialect=PLAIN_DIALECT, first_word_s=0.2)
+    slow = streaming(chunk({"content": "a"}), end=False)
+    standin.answers = [say_nothing, streaming(end=False), streaming(b": wait\n\n", end=False)]
+    for _ in range(3):
+        with pytest.raises(EngineUnavailable, match=r"said nothing for 0\.2 seconds \(first_word_seconds\)"):
+            await ask(engine)
+    standin.answers = [slow]
+    pieces: list[Delta] = []
+
+    async def read() -> None:
+        async for piece in engine.stream(ASK):
+            pieces.append(piece)
+
+    reading = asyncio.create_task(read())
+    await asyncio.sleep(0.6)
+    assert (said(pieces), reading.done()) == ("a", False)  # the limit between two words is another
+    reading.cancel()
+    await asyncio.wait([reading])
+    await engine.close()
+
+
+@pytest.mark.parametrize("hangs", [None, "/health", "/slots"])
+async def test_llama_cpp_may_be_silent_while_it_works(
+    standin: StandIn, hangs: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "HEALTH_TIMEOUT_S", 0.3)
+    release = asyncio.Event()
+
+    async def read_long(call: Call) -> None:
+        await release.wait()
+        await call.stream(chunk({"content": "At last."}), chunk({}, "stop"), DONE)
+
+    async def hang(call: Call) -> None:
+        await call.gone()
+
+    async def reply(call: Call) -> None:
+        await call.reply(200, b"[]")
+
+    standin.routes = {path: hang if path == hangs else reply for path in ("/health", "/slots")}
+    standin.routes["/v1/chat/completions"] = read_long
+    engine = OpenAIEngine("rack", f"{standin.url}/v1", dialect=LLAMACPP, idle=0.3, first_word_s=0.1)
+    asking = asyncio.create_task(ask(engine))
+    await asyncio.sleep(1.0)
+    release.set()
+    if hangs is None:
+        assert said(await asking) == "At last."
+    else:
+        with pytest.raises(EngineUnavailable, match="said nothing"):
+            await asking
+    await engine.close()
+
+
+async def test_llama_cpp_must_go_on_once_it_has_begun(standin: StandIn) -> None:
+    standin.routes = {"/v1/chat/completions": streaming(chunk({"content": "a"}), end=False)}
+    engine = OpenAIEngine("rack", f"{standin.url}/v1", dialect=LLAMACPP, idle=0.2)
+    with pytest.raises(EngineUnavailable, match=r"stopped responding: it said nothing for 0\.2 seconds\."):
+        await ask(engine)
+    await engine.close()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from eclair.generation import pipeline
 from eclair.schema.events import RunFinished, RunStarted
 from eclair.schema.ids import new_id
 from eclair.server import sse
@@ -313,6 +314,14 @@ async def test_loading_is_a_step(server: Server) -> None:
     assert (await server.get("/api/health")).body["status"] == "loading"
     kinds = [event.type for _, event in parse(await server.stream(begun["run"]))]
     assert kinds[:4] == ["run.started", "step.started", "step.finished", "part.started"]
+
+
+async def test_a_long_wait_for_the_first_word_is_a_step(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "WAITING_NOTICE_AFTER_S", 0.3)
+    answer = await server.say(await server.begin(), "script: words=3 pause=1@0")
+    (step,) = answer["steps"]
+    assert (step["kind"], step["title"]) == ("wait", "Waiting for Scripted")
+    assert step["milliseconds"] > 200
 
 
 async def test_what_was_chosen_reaches_the_engine(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from eclair.llm.local import model_process, watchdog
+from eclair.llm.local import watchdog
 from eclair.server import readiness
 from eclair.settings import EngineSettings, Settings
 from eclair.storage.sqlite.processes import SQLiteProcessStore
@@ -146,7 +146,9 @@ async def with_embedded(tmp_path: Path, model_file: Path) -> AsyncGenerator[Serv
     """A server with the embedded model, ready to answer."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / model_file.name).symlink_to(model_file)
-    settings = Settings(data_dir=tmp_path, port=0, embedded_parallel=2, embedded_context=2048, tune=False)
+    settings = Settings(
+        data_dir=tmp_path, port=0, embedded_parallel=2, embedded_context=2048, tune=False, first_word_seconds=6
+    )
     async with serving(settings) as server:
         await becomes(server, 200)
         yield server
@@ -166,7 +168,6 @@ async def test_a_stopped_engine_is_noticed_and_replaced(
     monkeypatch.setattr(watchdog, "CHECK_INTERVAL_S", 0.1)
     monkeypatch.setattr(watchdog, "REPLY_TIMEOUT_S", 0.5)
     monkeypatch.setattr(watchdog, "SILENT_AFTER_S", 1.0)
-    monkeypatch.setattr(model_process, "HUNG_AFTER_S", 6.0)
     async with with_embedded(tmp_path, model_file) as server:
         local = server.app.registry.local
         assert local is not None

@@ -47,6 +47,9 @@ from eclair.util.background import IdleScheduler
 LOADING_NOTICE_AFTER_S = 0.4
 """After so long without a word, the person is told that the model is loading."""
 
+WAITING_NOTICE_AFTER_S = 6.0
+"""After so long without a word from a loaded model, the person is told whom the answer waits for."""
+
 MAX_TOOL_CALLS = 4
 
 
@@ -307,7 +310,7 @@ class AnswerStream:
     async def _wait(
         self, first: asyncio.Future[Delta | None], timeout_s: float | None
     ) -> AsyncGenerator[StepStarted | StepFinished, None]:
-        """Wait for the first delta until the timeout; loading the model is a step."""
+        """Wait for the first delta until the timeout; loading the model is a step, and so is a long wait for it."""
         deadline = math.inf if timeout_s is None else time.perf_counter() + timeout_s
 
         def seconds_left(limit: float = math.inf) -> float | None:
@@ -323,6 +326,12 @@ class AnswerStream:
                 while await self._is_loading(first, seconds_left()):
                     await asyncio.wait([first], timeout=seconds_left(0.1))
                 yield StepFinished("load", round((time.perf_counter() - since) * 1000, 1))
+            await asyncio.wait([first], timeout=seconds_left(WAITING_NOTICE_AFTER_S))
+            if not first.done() and seconds_left() != 0:
+                since, step = time.perf_counter(), f"wait-{self._model.id}"
+                yield StepStarted(step, "wait", f"Waiting for {self._model.name}")
+                await asyncio.wait([first], timeout=seconds_left())
+                yield StepFinished(step, round((time.perf_counter() - since) * 1000, 1))
         await asyncio.wait([first], timeout=seconds_left())
 
     async def _is_loading(self, first: asyncio.Future[Delta | None], timeout_s: float | None) -> bool:

@@ -234,7 +234,8 @@ def build_registry(
         from eclair.llm.openai.openai_engine import OpenAIEngine
 
         answering = {name: each for name, each in settings.engines.items() if not is_image_only(name, each.url)}
-        engines += [OpenAIEngine.configured(name, server, gate) for name, server in answering.items()]
+        limit_s = settings.first_word_seconds
+        engines += [OpenAIEngine.configured(name, server, gate, limit_s) for name, server in answering.items()]
     if settings.scripted:
         from eclair.llm.scripted import ScriptedEngine
 

@@ -4282,7 +4282,7 @@ export interface components {
         readonly Step: {
             readonly step: string;
             /** @enum {string} */
-            readonly kind: "load" | "read" | "search" | "ask" | "fetch" | "draw";
+            readonly kind: "load" | "read" | "search" | "ask" | "fetch" | "draw" | "wait";
             readonly title: string;
             readonly milliseconds: number | null;
             readonly outcome: ("done" | "nothing" | "late" | "refused" | "failed" | "wall") | null;

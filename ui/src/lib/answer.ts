@@ -103,8 +103,9 @@ export function answerStats(message: Message, models: ReadonlyMap<string, string
 
 /** Describe a step. The server says it in English, with the object after the verb. */
 export function stepText({ kind, title }: Pick<Step, "kind" | "title">): string {
-  const [, what] = /^(?:Reading|Searching) (.+)$/s.exec(title) ?? [];
+  const [, what] = /^(?:Reading|Searching|Waiting for) (.+)$/s.exec(title) ?? [];
   if (what === undefined || kind === "load") return title;
+  if (kind === "wait") return t("stepWait", { what });
   return t(kind === "read" ? "stepRead" : "stepSearch", { what });
 }
 

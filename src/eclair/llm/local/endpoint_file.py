@@ -14,6 +14,7 @@ import orjson
 
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.openai_engine import OpenAIEngine
+from eclair.llm.openai.silence import FIRST_WORD_TIMEOUT_S
 
 EMBEDDED_ENGINE = "embedded"
 
@@ -29,8 +30,9 @@ class EngineEndpoint:
     pid: int
     process: int | None = None
 
-    def open_engine(self) -> OpenAIEngine:
-        return OpenAIEngine(EMBEDDED_ENGINE, f"{self.url}/v1", self.key, dialect=DIALECTS[0])
+    def open_engine(self, first_word_s: float = FIRST_WORD_TIMEOUT_S) -> OpenAIEngine:
+        url = f"{self.url}/v1"
+        return OpenAIEngine(EMBEDDED_ENGINE, url, self.key, dialect=DIALECTS[0], first_word_s=first_word_s)
 
 
 def endpoint_path(data_dir: Path, model: str) -> Path:

@@ -54,9 +54,6 @@ RESTART_PAUSES_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 HEALTHY_AFTER_S = 60.0
 """An engine that lived longer starts again at the first pause."""
 
-HUNG_AFTER_S = 60.0
-"""An engine that responds to nothing for so long is killed, and starts again."""
-
 CACHE_MIB = 256
 """Memory for chats that have left their slot, about 11,000 tokens."""
 
@@ -212,7 +209,7 @@ class ModelProcess:
     async def _join(self, other: EngineEndpoint) -> None:
         """Use another Éclair's engine as long as it answers."""
         self._child, self._prefilling, self._deaths = None, None, 0
-        client = other.open_engine()
+        client = other.open_engine(self._settings.first_word_seconds)
         self._shared_process = other.process
         await self._set(client)
         while (await client.health()).state == "ready":  # noqa: ASYNC110
@@ -233,7 +230,7 @@ class ModelProcess:
         ):
             self._child = child
             endpoint = await self._wait_until_serving(child, choice)
-            client = endpoint.open_engine()
+            client = endpoint.open_engine(self._settings.first_word_seconds)
             self._prefilling = asyncio.create_task(
                 self._prefill_system_prompt(client, slot_file, has_vision=installed.projector_of(path) is not None),
                 name="reading the system prompt",
@@ -243,7 +240,7 @@ class ModelProcess:
                     endpoint_file.write_endpoint(self._share, endpoint)
                 await self._set(client)
                 log.info("%s is ready after %.1f s", self.entry.name, time.monotonic() - began)
-                self._watchdog = Watchdog(endpoint.url, child.kill, HUNG_AFTER_S)
+                self._watchdog = Watchdog(endpoint.url, child.kill, self._settings.first_word_seconds)
                 async with self._watchdog.watching():
                     if await self._wait_for_end(child, client):
                         return

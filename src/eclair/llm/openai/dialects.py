@@ -34,6 +34,8 @@ class Dialect:
     caches_prefix: bool = False
     repeat_penalty_field: str | None = None
     seed_field: str = "seed"
+    shows_life: bool = False
+    """Its server shows that it is at work before the first word; see `silence`."""
     tokenize_field: str | None = None
     """The field of `/tokenize` that takes the text; None if the server has no such call."""
 
@@ -45,6 +47,7 @@ DIALECTS: tuple[Dialect, ...] = (
         keeps_alive=False,
         caches_prefix=True,
         repeat_penalty_field="repeat_penalty",
+        shows_life=True,
         tokenize_field="content",
     ),
     Dialect(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
 
 import orjson
 
@@ -19,14 +20,13 @@ from eclair.llm import reasoning
 from eclair.llm.base import JSON, Delta, Embeddings, Health, Request, estimate_tokens
 from eclair.llm.openai import model_names
 from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, text_to_continue
+from eclair.llm.openai.refusal import Retryable, refuse
+from eclair.llm.openai.silence import FIRST_WORD_TIMEOUT_S, limit_silence, llama_server_shows_life
 from eclair.llm.openai.stream_parser import (
     ILL_TYPED,
     StreamParser,
-    as_sentence,
-    error_text,
     listed_vision,
     parse_embeddings,
-    redact_key,
 )
 from eclair.llm.servers.jurisdiction import ServerLocation, locate
 from eclair.models.catalog import DEFAULT_IMAGE_SIDE_PIXELS, CatalogEntry
@@ -42,7 +42,6 @@ from eclair.network.client import (
     Unreachable,
     is_loopback_url,
 )
-from eclair.network.retry_after import parse_retry_after
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model, ReasoningSupport
 from eclair.settings import EngineSettings
@@ -70,6 +69,9 @@ MAX_RETRY_AFTER_S = 2.0
 
 LIST_TIMEOUT_S = 10.0
 
+UNLIMITED_IDLE_S = 7 * 86_400.0
+"""For an engine that shows whether it is at work; the silence between two words is limited here."""
+
 MAX_CACHED_COUNTS = 4096
 
 MAX_TEXTS_PER_REQUEST = 32
@@ -81,7 +83,8 @@ class OpenAIEngine:
 
     `models` are those that it doesn't list; `context` is the window of models that state none. `setting` names the
     setting of its key for error messages, `place` is its location if known better than by its address. Without a
-    `dialect` the server's list of models tells it. Outgoing calls pass `gate`.
+    `dialect` the server's list of models tells it. Outgoing calls pass `gate`. `first_word_s` limits the silence before
+    the first word, `idle` the one between two.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class OpenAIEngine:
         dialect: Dialect | None = None,
         gate: OutboundGate = CLOSED_GATE,
         idle: float = IDLE_TIMEOUT_S,
+        first_word_s: float = FIRST_WORD_TIMEOUT_S,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = name
@@ -113,6 +117,8 @@ class OpenAIEngine:
         self._dialect = dialect
         self.list_error: EngineUnavailable | None = None
         """Why the last listing of models failed, if others are configured."""
+        self._idle = idle
+        self._first_word_s = first_word_s
         self._sleep = sleep
         self._counts = LruCache[tuple[str, int, int], int](MAX_CACHED_COUNTS)
         self._streams = 0
@@ -122,9 +128,16 @@ class OpenAIEngine:
         """Models whose vision was probed with success."""
 
     @classmethod
-    def configured(cls, name: str, settings: EngineSettings, gate: OutboundGate = CLOSED_GATE) -> OpenAIEngine:
+    def configured(
+        cls,
+        name: str,
+        settings: EngineSettings,
+        gate: OutboundGate = CLOSED_GATE,
+        first_word_s: float = FIRST_WORD_TIMEOUT_S,
+    ) -> OpenAIEngine:
         """Build the engine that the settings describe under `name`."""
-        return cls(name, settings.url, settings.key, settings.models, settings.context, gate=gate)
+        server = (settings.url, settings.key, settings.models, settings.context)
+        return cls(name, *server, gate=gate, first_word_s=first_word_s)
 
     @property
     def is_busy(self) -> bool:
@@ -159,9 +172,10 @@ class OpenAIEngine:
         answer = StreamParser(self.name, echo=text_to_continue(request) if dialect.echoes_continued else "")
         async with AsyncExitStack() as stack:
             stack.enter_context(self._counted_stream())
-            reply = await self._begin(stack, self.url + path, request, dialect)
+            async with self._limited_silence(dialect):
+                reply = await self._begin(stack, self.url + path, request, dialect)
             has_yielded = False
-            while not answer.done and (chunk := await self._read(reply, answer)):
+            while not answer.done and (chunk := await self._read(reply, answer, dialect, has_yielded=has_yielded)):
                 for start in range(0, len(chunk), READ_SLICE_BYTES):
                     for delta in answer.feed(chunk[start : start + READ_SLICE_BYTES]):
                         yield delta
@@ -334,7 +348,7 @@ class OpenAIEngine:
             raise EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.") from error
         except (BrokenReply, orjson.JSONDecodeError) as error:
             raise EngineBroken(f"The engine {self.name} sent an invalid reply: {error}.") from error
-        except _Retry as error:
+        except Retryable as error:
             raise error.fault from None
         if not isinstance(data, dict):
             raise EngineBroken(f"The engine {self.name} sent an invalid reply: a list at {url}.")
@@ -349,7 +363,7 @@ class OpenAIEngine:
         async with call as reply:
             content = await reply.body(MAX_BODY_BYTES)
             if reply.status != 200:
-                self._refuse(reply, content)
+                refuse(reply.status, reply.headers, content, self.name, self._key, self._setting)
             return orjson.loads(content)
 
     async def _begin(self, stack: AsyncExitStack, url: str, request: Request, dialect: Dialect) -> StreamedReply:
@@ -358,84 +372,71 @@ class OpenAIEngine:
             request = replace(request, reasoning=self._reasoning_support(request.model))
         body, without_effort = build_body(request, dialect), build_body(reasoning.drop_effort(request), dialect)
         if body == without_effort or request.model in self._refusing_effort:
-            return await self._ask(stack, url, orjson.dumps(without_effort), keep=dialect.keeps_alive)
+            return await self._ask(stack, url, orjson.dumps(without_effort), dialect)
         try:
-            return await self._ask(stack, url, orjson.dumps(body), keep=dialect.keeps_alive)
+            return await self._ask(stack, url, orjson.dumps(body), dialect)
         except EngineRefused:
-            reply = await self._ask(stack, url, orjson.dumps(without_effort), keep=dialect.keeps_alive)
+            reply = await self._ask(stack, url, orjson.dumps(without_effort), dialect)
             self._refusing_effort.add(request.model)
             return reply
 
-    async def _ask(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> StreamedReply:
+    async def _ask(self, stack: AsyncExitStack, url: str, content: bytes, dialect: Dialect) -> StreamedReply:
         """Open the stream, with up to three attempts."""
         for pause in (*RETRY_PAUSES_S, None):
             try:
-                return await self._attempt(stack, url, content, keep=keep)
+                return await self._attempt(stack, url, content, dialect)
             except EngineBusy as error:
                 if pause is None or error.retry_after is None or error.retry_after > MAX_RETRY_AFTER_S:
                     raise
                 pause = max(pause, error.retry_after)
-            except _Retry as error:
+            except Retryable as error:
                 if pause is None or error.after > MAX_RETRY_AFTER_S:
                     raise error.fault from error.__cause__
                 pause = max(pause, error.after)
             await self._sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _attempt(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> StreamedReply:
+    async def _attempt(self, stack: AsyncExitStack, url: str, body: bytes, dialect: Dialect) -> StreamedReply:
+        idle = UNLIMITED_IDLE_S if dialect.shows_life else None
         try:
-            reply = await stack.enter_async_context(self.http.post(url, content, keep_alive=keep))
+            reply = await stack.enter_async_context(
+                self.http.post(url, body, idle_timeout_s=idle, keep_alive=dialect.keeps_alive)
+            )
             if reply.status == 200:
                 return reply
-            self._refuse(reply, await reply.body(MAX_BODY_BYTES))
+            content = await reply.body(MAX_BODY_BYTES)
+            refuse(reply.status, reply.headers, content, self.name, self._key, self._setting)
         except Unreachable as error:
-            raise _Retry(EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.")) from error
+            raise Retryable(EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.")) from error
         except TimedOut as error:
             raise EngineUnavailable(f"The engine {self.name} does not answer: {error}.") from error
         except BrokenReply as error:
             raise EngineBroken(f"The engine {self.name} broke off its answer: {error}.") from error
 
-    async def _read(self, reply: Reply, answer: StreamParser) -> bytes:
+    async def _read(self, reply: Reply, answer: StreamParser, dialect: Dialect, *, has_yielded: bool) -> bytes:
         try:
-            return await reply.read()
+            if not has_yielded:
+                async with self._limited_silence(dialect):
+                    return await reply.read()
+            async with asyncio.timeout(self._idle if dialect.shows_life else None):
+                return await reply.read()
         except TimedOut as error:
             raise EngineUnavailable(f"The engine {self.name} stopped responding: {error}.") from error
+        except TimeoutError:
+            sentence = f"The engine {self.name} stopped responding: it said nothing for {self._idle:g} seconds."
+            raise EngineUnavailable(sentence) from None
         except BrokenReply as error:
             if answer.ended:
                 return b""
             raise EngineBroken(f"The engine {self.name} broke off its answer: {error}; try again.") from error
 
-    def _refuse(self, reply: Reply, content: bytes) -> NoReturn:
-        """Raise the error for a reply other than 200."""
-        status = reply.status
-        said = redact_key(self._key, _message(content)) or f"status {status}"
-        after = parse_retry_after(reply.headers.get("Retry-After"))
-        if status in (401, 403):
-            raise EngineRefused(f"The engine {self.name} does not accept the key; set {self._setting}.")
-        if status == 429:
-            raise EngineBusy(f"The engine {self.name} is busy: {as_sentence(said)}", retry_after=after)
-        if status == 503 and after is not None:
-            raise _Retry(EngineUnavailable(f"The engine {self.name} is not available: {as_sentence(said)}"), after)
-        if status in (408, 502, 503, 504):
-            raise EngineUnavailable(f"The engine {self.name} is not available: {as_sentence(said)}")
-        if status >= 500:
-            raise EngineBroken(f"The engine {self.name} failed: {as_sentence(said)}")
-        raise EngineRefused(f"The engine {self.name} refuses the request: {as_sentence(said)}")
-
-
-class _Retry(Exception):
-    """A failure that another attempt may solve, after `after` seconds; else raise `fault`."""
-
-    def __init__(self, fault: UpstreamError, after: float = 0.0) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
-        self.after = after
-
-
-def _message(content: bytes) -> str:
-    """Return the server's own words in a refusal; empty if there are none to read."""
-    try:
-        return error_text(orjson.loads(content))
-    except orjson.JSONDecodeError:
-        text = content[:300].decode(errors="replace").strip()
-        return "" if text.startswith("<") else text
+    @asynccontextmanager
+    async def _limited_silence(self, dialect: Dialect) -> AsyncGenerator[None]:
+        """Bound a wait for the first word, unless the engine is at work. Raises EngineUnavailable."""
+        shows_life = partial(llama_server_shows_life, self.http, self.root, self._idle) if dialect.shows_life else None
+        try:
+            async with limit_silence(self._first_word_s, shows_life):
+                yield
+        except TimeoutError:
+            sentence = f"The engine {self.name} said nothing for {self._first_word_s:g} seconds (first_word_seconds)."
+            raise EngineUnavailable(sentence) from None

@@ -108,6 +108,7 @@ class UserEngines:
             server.context,
             location=locate(server.url, server.country),
             gate=self._gate,
+            first_word_s=self._settings.first_word_seconds,
             setting=f"another (`eclair engines change {server.name} --key`, or in the page's settings)",
         )
         if built is not None:

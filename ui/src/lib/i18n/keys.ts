@@ -324,6 +324,7 @@ export interface Placeholders {
   readonly pageTaken: never;
   readonly stepRead: "what";
   readonly stepSearch: "what";
+  readonly stepWait: "what";
   readonly keyTitle: never;
   readonly keyText: never;
   readonly key: never;

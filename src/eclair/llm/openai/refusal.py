@@ -1,0 +1,49 @@
+"""Refusals of a server: what a status other than 200 means, as an error that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn
+
+import orjson
+
+from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
+from eclair.llm.openai.stream_parser import as_sentence, error_text, redact_key
+from eclair.network.retry_after import parse_retry_after
+
+
+class Retryable(Exception):
+    """A failure that another attempt may solve, after `after` seconds; else raise `fault`."""
+
+    def __init__(self, fault: UpstreamError, after: float = 0.0) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+        self.after = after
+
+
+def refuse(
+    status: int, headers: Mapping[str, str], content: bytes, name: str, key: str | None, setting: str
+) -> NoReturn:
+    """Raise the error for a reply of the engine `name`, whose key `setting` sets: an UpstreamError or Retryable."""
+    said = redact_key(key, _message(content)) or f"status {status}"
+    after = parse_retry_after(headers.get("Retry-After"))
+    if status in (401, 403):
+        raise EngineRefused(f"The engine {name} does not accept the key; set {setting}.")
+    if status == 429:
+        raise EngineBusy(f"The engine {name} is busy: {as_sentence(said)}", retry_after=after)
+    if status == 503 and after is not None:
+        raise Retryable(EngineUnavailable(f"The engine {name} is not available: {as_sentence(said)}"), after)
+    if status in (408, 502, 503, 504):
+        raise EngineUnavailable(f"The engine {name} is not available: {as_sentence(said)}")
+    if status >= 500:
+        raise EngineBroken(f"The engine {name} failed: {as_sentence(said)}")
+    raise EngineRefused(f"The engine {name} refuses the request: {as_sentence(said)}")
+
+
+def _message(content: bytes) -> str:
+    """Return the server's own words in a refusal; empty if there are none to read."""
+    try:
+        return error_text(orjson.loads(content))
+    except orjson.JSONDecodeError:
+        text = content[:300].decode(errors="replace").strip()
+        return "" if text.startswith("<") else text
