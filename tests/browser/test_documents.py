@@ -266,6 +266,10 @@ def test_who_has_the_link_sees_the_quotes_and_no_file(opening: Opening, reading:
     expect(quoted).to_be_focused()
     expect(reader.get_by_role("complementary")).to_have_count(0)
     expect(reader.get_by_role("article", name="You")).to_contain_text("report.pdf")
+    expect(reader.get_by_text("Show passages")).to_have_count(0)
+    page.keyboard.press("Escape")
+    choose(page, QUESTION, "Share…")
+    expect(page.get_by_role("dialog").get_by_text("Views: 1")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [1300, 390])

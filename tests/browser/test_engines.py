@@ -56,6 +56,20 @@ def fill(page: Page, **fields: str) -> Locator:
     return form
 
 
+def test_where_the_settings_name_the_servers_nobody_adds_one(opening: Opening, tmp_path: Path) -> None:
+    engines = {"house": {"url": "http://127.0.0.1:9/v1", "models": ["down"]}}
+    served = Served(tmp_path, ECLAIR_ENGINES=json.dumps(engines), ECLAIR_ENGINES_FROM="file")
+    served.start()
+    try:
+        page = opening(served).new_page()
+        page.goto("/settings#engines")
+        expect(section(page).get_by_text("named in this Éclair’s settings file")).to_be_visible()
+        expect(card(page, "house")).to_be_visible()
+        expect(page.get_by_role("button", name="Add a server")).to_have_count(0)
+    finally:
+        served.close()
+
+
 def test_a_server_is_added_tested_asked_and_removed(page: Page, rack: Speaking) -> None:
     rack.key = KEY
     expect(section(page).get_by_text("No servers yet.")).to_be_visible()

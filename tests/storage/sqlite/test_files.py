@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import apsw
 import pytest
 
 from eclair.errors import NotFound
+from eclair.schema.messages import Conversation
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
+from eclair.storage.open import open_storage
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
@@ -43,6 +46,24 @@ async def test_what_is_erased_is_in_no_file_any_more(storage: Storage, tmp_path:
     await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a", forever=True)
     await storage.conversations.erase_deleted(1)
     assert found() == set()
+
+
+async def test_no_page_keeps_a_copy_of_what_was_erased(tmp_path: Path) -> None:
+    """Rows move between pages as others come and go; the space that they leave is not cleared."""
+    storage, numbers = open_storage(tmp_path / "moved"), random.Random(1)  # with this seed, one stays
+    ids = [f"conv_{numbers.randrange(10**12):012d}" for _ in range(1200)]
+    for at, id in enumerate(ids):
+        title = f"zq{at:05d}zq" + "x" * numbers.randrange(20, 400)
+        await storage.conversations.add_conversation(ME, Conversation(id, "local", title, at, at))
+    erased = numbers.sample(range(1200), 600)
+    for at in erased:
+        await storage.conversations.delete_conversation(ME, ids[at], forever=True)
+    await storage.conversations.erase_deleted(1)
+    await storage.close()
+    whole = (tmp_path / "moved" / "eclair.db").read_bytes()
+    assert [at for at in erased if f"zq{at:05d}zq".encode() in whole] == []
+    kept = set(range(1200)) - set(erased)
+    assert all(f"zq{at:05d}zq".encode() in whole for at in kept)
 
 
 async def test_foreign_keys_hold(database: Database) -> None:

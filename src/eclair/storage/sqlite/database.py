@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import queue
 import threading
 from collections.abc import Callable, Generator
@@ -31,12 +30,10 @@ T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
 
 BUSY_TIMEOUT_MS = 5000
-TRUNCATE_TIMEOUT_MS = 50
-"""Longest wait for readers when the log is truncated, during which nobody can write."""
+UPKEEP_TIMEOUT_MS = 50
+"""Longest wait of upkeep for readers and other processes, during which nobody can write."""
 MAX_READERS = 2
 MAX_JOBS_PER_COMMIT = 512
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -48,19 +45,27 @@ class _Job:
     error: BaseException | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Upkeep:
+    """Work on the writing connection outside a transaction. It returns whether it could be done."""
+
+    work: Callable[[apsw.Connection], bool]
+    done: Future[bool]
+
+
 class Database:
     """An open database. `open` migrates it; `write` and `read` run a function on a connection."""
 
     def __init__(self, path: Path, writer: apsw.Connection, backups: Backups, *, was_killed: bool = False) -> None:
         self.path = path
         self._writer = writer
-        self._jobs: queue.SimpleQueue[_Job | Future[bool] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | _Upkeep | None] = queue.SimpleQueue()
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(MAX_READERS, thread_name_prefix="eclair-read")
         self._opened: list[apsw.Connection] = [writer]
         self._thread = threading.Thread(target=self._write_jobs, name="eclair-write", daemon=True)
         self._thread.start()
-        self.eraser = Eraser(self._truncate_log, backups, was_killed=was_killed)
+        self.eraser = Eraser(self._keep_up, backups, was_killed=was_killed)
 
     @classmethod
     def open(cls, path: Path, backup_days: int = 0, *, is_alone: bool = False) -> Database:
@@ -105,10 +110,10 @@ class Database:
             return work(connection)
 
     def _write_jobs(self) -> None:
-        following: list[_Job | Future[bool] | None] = []
+        following: list[_Job | _Upkeep | None] = []
         while (job := following.pop() if following else self._jobs.get()) is not None:
-            if isinstance(job, Future):
-                job.set_result(_truncate_log(self._writer))
+            if isinstance(job, _Upkeep):
+                self._do_upkeep(job)
                 continue
             batch = [job]
             with contextlib.suppress(queue.Empty):
@@ -123,10 +128,19 @@ class Database:
                 with contextlib.suppress(RuntimeError):  # the loop closed while its last write was under way
                     loop.call_soon_threadsafe(_deliver, [done for done in batch if done.loop is loop])
 
-    def _truncate_log(self) -> bool:
-        """Try to truncate the log, on the connection whose own changes are no news. Blocks."""
+    def _do_upkeep(self, job: _Upkeep) -> None:
+        self._writer.set_busy_timeout(UPKEEP_TIMEOUT_MS)
+        try:
+            job.done.set_result(job.work(self._writer))
+        except Exception as error:
+            job.done.set_exception(error)
+        finally:
+            self._writer.set_busy_timeout(BUSY_TIMEOUT_MS)
+
+    def _keep_up(self, work: Callable[[apsw.Connection], bool]) -> bool:
+        """Do such work after the writes that wait, on the connection whose own changes are no news. Blocks."""
         done: Future[bool] = Future()
-        self._jobs.put(done)
+        self._jobs.put(_Upkeep(work, done))
         return done.result()
 
     def _commit(self, batch: list[_Job]) -> None:
@@ -165,27 +179,6 @@ def _deliver(batch: list[_Job]) -> None:
             job.future.set_exception(job.error)
         else:
             job.future.set_result(job.result)
-
-
-def _truncate_log(connection: apsw.Connection) -> bool:
-    """Empty the write-ahead log; return False where a reader or another process is in the way."""
-    try:
-        connection.set_busy_timeout(TRUNCATE_TIMEOUT_MS)
-        _, frames, copied = _checkpoint(connection, "PASSIVE")
-        return frames == copied and not _checkpoint(connection, "TRUNCATE")[0]
-    except (apsw.BusyError, apsw.LockedError):
-        return False
-    except apsw.Error as error:
-        log.error("erased text is still in the write-ahead log: %s", error)
-        return False
-    finally:
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-
-
-def _checkpoint(connection: apsw.Connection, mode: str) -> tuple[int, int, int]:
-    """Return whether somebody was in the way, the frames in the log, and those copied into the database."""
-    ((is_busy, frames, copied),) = list(connection.execute(f"PRAGMA wal_checkpoint({mode})"))
-    return is_busy, frames, copied
 
 
 def _connect(path: Path) -> apsw.Connection:

@@ -1,19 +1,23 @@
-"""Removes erased text from the write-ahead log and the backups, in a thread of its own.
+"""Removes erased text from the write-ahead log, unused space and the backups, in a thread of its own.
 
 What is erased in the database stays in its write-ahead log until a checkpoint has truncated the log, which no reader of
 an older state may be in the way of. A checkpoint that was refused is tried again until it succeeds; the first one
-follows the start if the last process died before its own.
+follows the start if the last process died before its own. Rows that once moved from one page to another may have left
+a copy in the unused space of the first; writing the database anew removes it, which a small one is given time for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import apsw
 
 from eclair.storage.sqlite.backups import Backups
 
@@ -25,8 +29,15 @@ FIRST_RETRY_S = 0.1
 MAX_RETRY_S = 10.0
 CHECK_INTERVAL_S = 3600.0
 """Interval at which backups are aged out, and the log is emptied even if nothing was erased."""
+MAX_COMPACTED_BYTES = 32 << 20
+"""A larger database isn't written anew, since nobody could write meanwhile."""
 BACKUP_INTERVAL_S = 30.0
 """Least time between two rewrites of the backups."""
+
+
+log = logging.getLogger(__name__)
+
+KeepUp = Callable[[Callable[[apsw.Connection], bool]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +50,16 @@ class _Request:
 class Eraser:
     """Empties the log of a database after each erasure, from construction to `close`."""
 
-    def __init__(self, truncate: Callable[[], bool], backups: Backups, *, was_killed: bool) -> None:
-        """`truncate` tries to truncate the log, and returns whether it could.
+    def __init__(self, keep_up: KeepUp, backups: Backups, *, was_killed: bool) -> None:
+        """`keep_up` does work on the writing connection, outside a transaction.
 
-        `was_killed` says that the last process may have left erased text there.
+        `was_killed` says that the last process may have left erased text in the log.
         """
-        self._truncate = truncate
+        self._keep_up = keep_up
         self._backups = backups
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._has_erased = False
+        self._is_compaction_due = False
         self._retry_s = FIRST_RETRY_S
         self._log_due = time.monotonic() + (START_DELAY_S if was_killed else CHECK_INTERVAL_S)
         self._are_backups_due = True
@@ -87,12 +99,15 @@ class Eraser:
             if request is None:
                 break
             self._has_erased = self._are_backups_due = True
+            self._is_compaction_due = self._is_compaction_due or request.done is not None
             if request.done is None:
                 self._log_due = min(self._log_due, time.monotonic() + GATHER_DELAY_S)
             else:
                 self._empty_log()
                 request.done()
-        if self._has_erased:
+        if self._is_compaction_due:
+            self._keep_up(_compact)
+        if self._has_erased or self._is_compaction_due:
             self._empty_log()
             if self._are_backups_due:
                 self._backups.erase()
@@ -100,6 +115,8 @@ class Eraser:
     def _work(self) -> None:
         """Do what is due."""
         if self._log_due <= time.monotonic():
+            if self._is_compaction_due and not self._has_erased:  # the hourly round, not another try
+                self._is_compaction_due = not self._keep_up(_compact)
             self._empty_log()
             self._are_backups_due = True
         if self._are_backups_due and self._backups_due <= time.monotonic():
@@ -110,10 +127,50 @@ class Eraser:
 
     def _empty_log(self) -> None:
         """Try to truncate the log, and set when to do so next."""
-        if self._truncate():
+        if self._keep_up(_truncate_log):
             self._has_erased = False
             self._log_due = time.monotonic() + CHECK_INTERVAL_S
             self._retry_s = FIRST_RETRY_S
         else:
             self._log_due = time.monotonic() + self._retry_s
             self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
+
+
+def _truncate_log(connection: apsw.Connection) -> bool:
+    """Empty the write-ahead log; return False where a reader or another process is in the way."""
+
+    def work() -> bool:
+        _, frames, copied = _checkpoint(connection, "PASSIVE")
+        return frames == copied and not _checkpoint(connection, "TRUNCATE")[0]
+
+    return _attempt(work)
+
+
+def _compact(connection: apsw.Connection) -> bool:
+    """Write the database anew, unless it is large; return False where another process is in the way."""
+
+    def work() -> bool:
+        pages, size = connection.pragma("page_count"), connection.pragma("page_size")
+        assert isinstance(pages, int)
+        assert isinstance(size, int)
+        if pages * size <= MAX_COMPACTED_BYTES:
+            connection.execute("VACUUM")
+        return True
+
+    return _attempt(work)
+
+
+def _attempt(work: Callable[[], bool]) -> bool:
+    try:
+        return work()
+    except (apsw.BusyError, apsw.LockedError):
+        return False
+    except apsw.Error as error:
+        log.error("erased text is still in the files of the database: %s", error)
+        return False
+
+
+def _checkpoint(connection: apsw.Connection, mode: str) -> tuple[int, int, int]:
+    """Return whether somebody was in the way, the frames in the log, and those copied into the database."""
+    ((is_busy, frames, copied),) = list(connection.execute(f"PRAGMA wal_checkpoint({mode})"))
+    return is_busy, frames, copied
