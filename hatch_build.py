@@ -38,6 +38,7 @@ class UiBuildHook(BuildHookInterface[Any]):
         build_drawings(Path(self.root))
         if self.target_name == "wheel" and version != "editable":
             build_data["force_include"]["native"] = "eclair/native"
+            build_data["force_include"]["deploy"] = "eclair/deploy"
             self._scratch = tempfile.TemporaryDirectory()
             sbom = _load_module(Path(self.root, "release", "sbom.py"))
             path = Path(self._scratch.name, sbom.NAME)

@@ -156,6 +156,12 @@ def test_it_is_not_the_working_tree(python: Path) -> None:
     assert Path(done.stdout.strip()).is_relative_to(python.parents[1])
 
 
+def test_it_has_the_files_of_a_service(python: Path) -> None:
+    command = [python.with_name("eclair"), "service", "install", "--user", "--print"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"ExecStart={python.parents[1]}/bin/eclair serve" in done.stdout
+
+
 def test_it_asks(python: Path, tmp_path: Path, model_file: Path) -> None:
     command = [python.with_name("eclair"), "ask", "Write the word banana."]
     done = subprocess.run(command, env=home(tmp_path, model_file), cwd=tmp_path, capture_output=True, text=True)

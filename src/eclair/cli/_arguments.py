@@ -123,6 +123,11 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     serve.add_argument("--host", metavar="ADDRESS", help="address to listen on")
     serve.add_argument("--port", type=int, metavar="N", help="port to listen on; 0 takes any free one")
     serve.add_argument("--pull", action="store_true", help="download the embedded model first if it is missing")
+    service = command("service", "install Éclair as a service of systemd")
+    service.add_argument("action", choices=("install",), help="write the unit, and tell systemd of it")
+    service.add_argument("--user", action="store_true", help="for this account alone; the default but for root")
+    service.add_argument("--print", action="store_true", help="only print the files")
+    service.set_defaults(module="service")
     _add_key_options(command("key", "make, list and revoke keys for programs and other people"))
 
 

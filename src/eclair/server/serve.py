@@ -24,6 +24,7 @@ from eclair.network.exposure import find_exposure, find_weak_key, is_exposed, is
 from eclair.network.tls import load_tls
 from eclair.server.http_server import raise_file_limit, server_config
 from eclair.server.owner_session import OwnerSession
+from eclair.server.service_manager import ServiceManager
 from eclair.settings import Settings
 from eclair.util.port import listen
 from eclair.util.socket_owner import can_find_owners
@@ -104,6 +105,8 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._ready = ready
+        self._manager = ServiceManager.from_environment()
+        self._closing = contextlib.AsyncExitStack()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -123,9 +126,12 @@ class _Server(uvicorn.Server):
         if sockets:
             host, port = sockets[0].getsockname()[:2]
             scheme = "https" if self.config.is_ssl else "http"
-            self._ready(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+            address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+            await self._closing.enter_async_context(self._manager.running(address))
+            self._ready(address)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams first: their connections then close by themselves."""
+        await self._closing.aclose()
         await self._app.end_streams()
         await super().shutdown(sockets=sockets)
