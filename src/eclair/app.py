@@ -83,6 +83,7 @@ class App:
     audit_log: AuditLog
     web_client: WebClient
     servers: ServerService
+    backups: BackupSchedule
     ingestor: Ingestor
     blobs: Blobs
     search: DocumentSearch
@@ -326,6 +327,7 @@ async def open_app(
             downloads=downloads,
             ledger=ledger,
             servers=ServerService(settings, storage, gate=gate),
+            backups=backups,
             audit_log=audit_log,
             web_client=web_client,
             ingestor=documents.ingestor,

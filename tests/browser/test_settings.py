@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -283,3 +284,23 @@ def test_what_may_leave_is_listed(opening: Opening, starting: Starting) -> None:
     about = page.get_by_role("region", name="About")
     expect(about.get_by_role("listitem").filter(has_text="When you download a model, its name")).to_have_count(1)
     expect(about.get_by_role("row").filter(has_text="SmolLM2")).to_be_visible()
+
+
+def test_everything_is_backed_up_on_request(opening: Opening, starting: Starting, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    served = starting(ECLAIR_BACKUP_FOLDER=str(folder))
+    page = opening(served).new_page()
+    page.goto("/")
+    send(page, "What is a croissant?")
+    finished(page)
+    page.goto("/settings")
+    expect(page.get_by_text("There is no backup yet.")).to_be_visible()
+    page.get_by_role("button", name="Back up now").click()
+    expect(page.get_by_role("status").filter(has_text="Newest backup: ")).to_be_visible()
+    assert len(list((folder / "snapshots").iterdir())) == 1
+
+
+def test_without_a_folder_for_backups_it_says_who_can_set_one(page: Page) -> None:
+    page.goto("/settings")
+    expect(page.get_by_text("No folder for backups is set. Whoever runs Éclair can set one")).to_be_visible()
+    expect(page.get_by_role("button", name="Back up now")).to_have_count(0)

@@ -1,10 +1,13 @@
 """A backup that was made while people write restores everything, and one that is damaged says so."""
 
+# ruff: noqa: ASYNC110 (what is waited for here happens where no event of ours can be set)
+
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -222,6 +225,40 @@ async def test_backups_are_made_when_they_are_due(tmp_path: Path, caplog: pytest
     with caplog.at_level(logging.ERROR):
         assert failing.run_if_due() == 3600
     assert "holds something else; choose an empty folder for backups." in caplog.messages[0]
+
+
+async def finished(server: Server) -> dict[str, Any]:
+    """The status once no backup is being made."""
+    async with asyncio.timeout(60):
+        while (status := (await server.get("/api/backups")).body)["progress"] is not None:
+            await asyncio.sleep(0.02)
+    return dict(status)
+
+
+async def test_the_api_shows_the_newest_and_makes_one(tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    async with serving(replace(configured(tmp_path / "data"), backup_folder=folder, backup_keep=2)) as server:
+        await fill(server)
+        before = (await server.get("/api/backups")).body
+        assert (before["folder"], before["made"], before["hours"]) == (str(folder), None, 24)
+        begun = await server.post("/api/backups")
+        assert begun.status == 202
+        status = await finished(server)
+        assert status["problem"] is None
+        assert (status["files"], status["size"] > 1000) == (len(list((folder / "blobs").rglob("??*/*"))), True)
+        shutil.rmtree(folder)
+        folder.write_text("in the way")
+        await server.post("/api/backups")
+        async with asyncio.timeout(60):
+            while (await server.get("/api/backups")).body["problem"] is None:
+                await asyncio.sleep(0.02)
+    async with serving(configured(tmp_path / "other")) as server:
+        assert (await server.get("/api/backups")).body["folder"] is None
+        refused = await server.post("/api/backups")
+        assert (refused.status, "set backup_folder, best on another disk." in refused.body["error"]["message"]) == (
+            400,
+            True,
+        )
 
 
 def test_doctor_says_how_old_the_newest_is(tmp_path: Path) -> None:

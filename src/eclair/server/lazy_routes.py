@@ -41,6 +41,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/feeds": ("api.feeds",),
     "api/marks": ("api.provenance",),
     "api/pictures": ("api.images",),
+    "api/backups": ("api.backups",),
     "api/usage": ("api.usage",),
     "api/egress": ("api.audit",),
     "api/about": ("api.about",),

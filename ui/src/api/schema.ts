@@ -2880,6 +2880,60 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/backups": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["BackupStatus"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["BackupStatus"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/usage": {
         readonly parameters: {
             readonly query?: never;
@@ -3065,6 +3119,23 @@ export interface components {
             readonly name: string;
             readonly size: number;
             readonly media: string;
+        };
+        /**
+         * @description The state of regular backups: their `folder`, None if there are none, and the newest snapshot.
+         *
+         *     `made` is its time in ms since 1970. `progress` is the share that is done of one that is being made. `problem` is
+         *     why the last one failed.
+         */
+        readonly BackupStatus: {
+            readonly folder: string | null;
+            readonly hours: number;
+            readonly made: number | null;
+            /** @default 0 */
+            readonly files: number;
+            /** @default 0 */
+            readonly size: number;
+            readonly progress: number | null;
+            readonly problem: string | null;
         };
         readonly BlockBody: {
             /** @enum {string} */

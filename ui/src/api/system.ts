@@ -1,4 +1,4 @@
-// The installation: its version, what may leave it, and its usage.
+// The installation: its version, what may leave it, its usage, and its backups.
 
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
@@ -14,6 +14,9 @@ export type UsageReport = Reply<"/api/usage", "get">;
 /** Totals of answers; the energy of `metered` of them is known. `grams` are of CO₂. */
 export type UsageTotals = UsageReport["total"];
 
+/** Regular backups: their folder, the newest one, and the progress of one that is being made. */
+export type BackupStatus = Reply<"/api/backups", "get">;
+
 export class SystemCalls extends Resource {
   about(): Promise<About> {
     return this.client.call("GET", "/api/about");
@@ -21,5 +24,14 @@ export class SystemCalls extends Resource {
 
   usage(query: { readonly by: "day" | "model"; readonly from?: string }): Promise<UsageReport> {
     return this.client.call("GET", `/api/usage?${new URLSearchParams(query)}`);
+  }
+
+  backups(): Promise<BackupStatus> {
+    return this.client.call("GET", "/api/backups");
+  }
+
+  /** Begin a backup, unless one is being made. */
+  backUp(): Promise<BackupStatus> {
+    return this.client.call("POST", "/api/backups");
   }
 }

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from eclair.errors import EclairError
+from eclair.errors import EclairError, InvalidInput
 from eclair.settings import Settings
 from eclair.storage.backup.backup import back_up
-from eclair.storage.backup.repository import BackupRepository, read_passphrase
+from eclair.storage.backup.repository import BackupRepository, BackupSnapshot, read_passphrase
 from eclair.util.humanize import format_size
 
 START_DELAY_S = 60.0
@@ -22,12 +24,34 @@ RETRY_S = 3600.0
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class BackupStatus:
+    """The state of regular backups: their `folder`, None if there are none, and the newest snapshot.
+
+    `made` is its time in ms since 1970. `progress` is the share that is done of one that is being made. `problem` is
+    why the last one failed.
+    """
+
+    folder: str | None
+    hours: float
+    made: int | None = None
+    files: int = 0
+    size: int = 0
+    progress: float | None = None
+    problem: str | None = None
+
+
 class BackupSchedule:
     """Makes a backup when the newest snapshot is older than the settings' interval, and prunes old ones."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._task: asyncio.Task[None] | None = None
+        self._working = threading.Lock()
+        self._requested: asyncio.Task[None] | None = None
+        self._progress: float | None = None
+        self._problem: str | None = None
+        self._newest: tuple[str, BackupSnapshot] | None = None
 
     def start(self) -> None:
         if self._settings.backup_folder is not None:
@@ -37,7 +61,49 @@ class BackupSchedule:
         """Stop; a backup that is being made is finished first."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait([self._task])
+        tasks = [task for task in (self._task, self._requested) if task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def run_now(self) -> None:
+        """Begin a backup, unless one is being made. Raises InvalidInput where no folder is set."""
+        if self._settings.backup_folder is None:
+            raise InvalidInput("There is no folder for backups; set backup_folder, best on another disk.")
+        if self._requested is None or self._requested.done():
+            self._progress = 0.0
+            self._requested = asyncio.create_task(self._make(), name="requested backup")
+
+    async def status(self) -> BackupStatus:
+        return await asyncio.to_thread(self._status)
+
+    async def _make(self) -> None:
+        await asyncio.to_thread(self._back_up)
+
+    def _status(self) -> BackupStatus:
+        folder, hours = self._settings.backup_folder, self._settings.backup_hours
+        if folder is None:
+            return BackupStatus(None, hours)
+        snapshot, problem = None, self._problem
+        try:
+            snapshot = self._read_newest(folder)
+        except EclairError as error:
+            problem = problem or error.message
+        made = round(moment_of(snapshot.name).timestamp() * 1000) if snapshot is not None else None
+        files, size = (len(snapshot.entries), snapshot.size) if snapshot is not None else (0, 0)
+        return BackupStatus(str(folder), hours, made, files, size, self._progress, problem)
+
+    def _read_newest(self, folder: Path) -> BackupSnapshot | None:
+        """Read the newest snapshot, once. Raises as `BackupRepository` does."""
+        names = BackupRepository(folder, None).list_snapshots()
+        if not names:
+            return None
+        if self._newest is None or self._newest[0] != names[-1]:
+            self._newest = names[-1], BackupRepository.open(folder, self._passphrase()).read_snapshot(names[-1])
+        return self._newest[1]
+
+    def _passphrase(self) -> str | None:
+        file = self._settings.backup_passphrase_file
+        return read_passphrase(file) if file is not None else None
 
     async def _run_forever(self) -> None:
         await asyncio.sleep(START_DELAY_S)
@@ -52,22 +118,35 @@ class BackupSchedule:
 
     def run_if_due(self) -> float:
         """Make a backup if one is due; return the seconds until the next. Failures are logged. Blocks."""
-        folder, file = self._settings.backup_folder, self._settings.backup_passphrase_file
+        folder, interval_s = self._settings.backup_folder, self._settings.backup_hours * 3600
         assert folder is not None
-        interval_s = self._settings.backup_hours * 3600
-        try:
-            passphrase = read_passphrase(file) if file is not None else None
-            repository = BackupRepository.create_or_open(folder, passphrase)
-            names = repository.list_snapshots()
-            if names and (left_s := moment_of(names[-1]).timestamp() + interval_s - time.time()) > 0:
-                return left_s
-            done = back_up(self._settings.data_dir, repository)
-            repository.prune(self._settings.backup_keep)
-        except EclairError as error:
-            log.error("The backup into %s failed: %s", folder, error.message)
-            return min(RETRY_S, interval_s)
+        made = newest_snapshot(folder)
+        if made is not None and (left_s := made.timestamp() + interval_s - time.time()) > 0:
+            return left_s
+        return interval_s if self._back_up() else min(RETRY_S, interval_s)
+
+    def _back_up(self) -> bool:
+        """Make a backup and prune; return whether that worked. Failures are logged. Blocks."""
+        folder = self._settings.backup_folder
+        assert folder is not None
+        with self._working:
+            self._progress = 0.0
+            try:
+                repository = BackupRepository.create_or_open(folder, self._passphrase())
+                done = back_up(self._settings.data_dir, repository, self._report)
+                repository.prune(self._settings.backup_keep)
+            except EclairError as error:
+                self._problem = error.message
+                log.error("The backup into %s failed: %s", folder, error.message)
+                return False
+            finally:
+                self._progress = None
+        self._problem = None
         log.info("Backed up into %s: %s new.", folder, format_size(done.new_bytes))
-        return interval_s
+        return True
+
+    def _report(self, done: int, total: int) -> None:
+        self._progress = done / total if total else 1.0
 
 
 def moment_of(name: str) -> datetime:

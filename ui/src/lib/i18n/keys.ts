@@ -512,6 +512,11 @@ export interface Placeholders {
   readonly exportAll: never;
   readonly exportAllHint: never;
   readonly importHint: never;
+  readonly backUp: never;
+  readonly backupHint: "folder" | "hours";
+  readonly backupOff: never;
+  readonly backupNone: never;
+  readonly backupNewest: "size" | "when";
   readonly removeAll: never;
   readonly removeAllHint: never;
   readonly removeAllAsk: "count";
