@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from eclair.chat import runs as runs_module
-from eclair.chat.runs import FLUSH_INTERVAL_S, FRAME_S, Batch, Runs
+from eclair.chat.live_run import FRAME_S, Batch
+from eclair.chat.runs import FLUSH_INTERVAL_S, Runs
 from eclair.errors import Conflict, StoreError
 from eclair.schema.events import (
     Event,
@@ -311,6 +312,8 @@ async def test_a_store_that_fails_for_a_while_loses_nothing(
     remarks = [event for event in events if isinstance(event, Notice)]
     assert [remark.code for remark in remarks] == ["not_saved"]
     assert "The disk is full" in remarks[0].message
+    assert fold(events[:-1]).remarks
+    assert fold(events).remarks == (await messages_of(storage, "conv_a"))[-1].remarks == ()
     assert fold(events).text == "one two"
     assert await kept(storage, run) == events
 
@@ -325,8 +328,29 @@ async def test_a_flush_that_fails_is_tried_again(runs: Runs, storage: Storage, m
     async with asyncio.timeout(5):
         while await kept_text(storage, run) != "kept":
             await asyncio.sleep(0.01)
+    assert (await runs.fold(run))[0].remarks == ()
     work.say(None)
-    await lines(runs, run)
+    events = [decode(line) for line in await lines(runs, run)]
+    assert [event.code for event in events if isinstance(event, Notice)] == ["not_saved", "saved"]
+
+
+async def test_what_cannot_be_saved_at_the_end_is_logged_without_its_words(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(runs_module, "RETRY_INTERVAL_S", 0.05)
+    monkeypatch.setattr(runs_module, "END_TIMEOUT_S", 0.3)
+    await conversation(storage)
+    runs = Runs(storage)
+    await runs.start()
+    run, work = await opened(runs, storage)
+    Faulty(monkeypatch, storage, "append_events", "finish_run")
+    work.say(PartStarted(0, "text"), PartDelta(0, "secret words"))
+    await asyncio.wait_for(work.begun.wait(), 5)
+    await asyncio.sleep(0.1)
+    await runs.close()
+    loss = f"The answer of {run.id} in conv_a ends without its last 12 characters: they cannot be saved."
+    assert loss in caplog.messages
+    assert "secret" not in caplog.text
 
 
 async def test_a_flush_under_way_at_the_end_doubles_nothing(

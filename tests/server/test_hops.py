@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eclair.chat import runs
+from eclair.chat.live_run import Batch, LiveRun
 from eclair.llm.base import Delta, Request
 from eclair.llm.scripted import ScriptedEngine
 from tests.support import Server
@@ -43,7 +43,7 @@ def generators() -> int:
 async def test_a_token_passes_few_generators(server: Server, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     above: list[int] = []
     below: list[int] = []
-    live = runs._LiveRun  # pyright: ignore[reportPrivateUsage]
+    live = LiveRun
     stream, next_batch = ScriptedEngine.stream, live.next
 
     async def counted(self: ScriptedEngine, request: Request) -> AsyncGenerator[Delta, None]:
@@ -51,7 +51,7 @@ async def test_a_token_passes_few_generators(server: Server, monkeypatch: pytest
             above.append(generators() - 1)
             yield piece
 
-    async def followed(self: Any, after: int) -> runs.Batch | None:
+    async def followed(self: Any, after: int) -> Batch | None:
         below.append(generators())
         return await next_batch(self, after)
 

@@ -12,18 +12,16 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol, TypeVar
+from dataclasses import replace
+from typing import Protocol
 
+from eclair.chat.live_run import Batch, LiveRun, describe_loss
 from eclair.errors import INTERNAL_ERROR, Conflict, EclairError, StoreError
 from eclair.network.gate import CURRENT_RUN
 from eclair.schema.events import (
     END,
     End,
     Event,
-    Folding,
-    Notice,
-    PartDelta,
     RunFailed,
     RunInterrupted,
     RunStarted,
@@ -38,14 +36,11 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
 from eclair.util.background import IdleScheduler
 
-FRAME_S = 0.02
 FLUSH_INTERVAL_S = 0.1
 RETRY_INTERVAL_S = 1.0
 POLL_INTERVAL_S = 0.2
 END_TIMEOUT_S = 5.0
 """Limits the wait for a run's end while the storage is unavailable."""
-
-E = TypeVar("E", bound=Event)
 
 log = logging.getLogger(__name__)
 
@@ -65,112 +60,6 @@ class EventProducer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Consecutive events as lines of JSON; `first` is the number of the first.
-
-    `reset` tells the follower to forget what it has, since events were lost with their process: the whole run
-    follows.
-    """
-
-    first: int
-    lines: list[bytes]
-    reset: bool = False
-
-    @property
-    def last(self) -> int:
-        """The number of the last event."""
-        return self.first + len(self.lines) - 1
-
-
-class _LiveRun:
-    """A run of this process that is under way."""
-
-    def __init__(self, id: str, started: Event, dirty: asyncio.Event) -> None:
-        self.id = id
-        self.folding = Folding()
-        self.last: Event = started
-        self.lines: list[bytes] = []
-        self.stored_lines = 0
-        self.flushing: asyncio.Future[None] | None = None
-        self.phase: Literal["opened", "running", "ending"] = "opened"
-        self.ending: RunStopped | RunInterrupted | None = None
-        self.task: asyncio.Task[None] | None = None
-        self._dirty = dirty
-        self._loop = asyncio.get_running_loop()
-        self._waiting: list[asyncio.Future[None]] = []
-        self._texts: list[str] = []
-        self._index = 0
-        self._emitted = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._add(started)
-
-    def append(self, event: Event) -> None:
-        """Number an event and wake the followers; merge deltas of one part within FRAME_S."""
-        if not isinstance(event, PartDelta):
-            self.emit()
-            self._add(event)
-            return
-        if event.index != self._index:
-            self.emit()
-            self._index = event.index
-        self._texts.append(event.text)
-        if self._loop.time() - self._emitted >= FRAME_S:
-            self.emit()
-        elif self._timer is None:
-            self._timer = self._loop.call_at(self._emitted + FRAME_S, self.emit)
-
-    @property
-    def ended(self) -> bool:
-        return isinstance(self.last, END)
-
-    def chunk(self, *, end: Event | None = None) -> EventChunk:
-        """Return the events that aren't stored yet, and `end`."""
-        lines = self.lines[self.stored_lines :] + ([encode(end)] if end is not None else [])
-        return EventChunk(self.id, self.stored_lines + len(lines), b"\n".join(lines))
-
-    def numbered(self, event: E) -> E:
-        """Return the event with the number that it gets if it comes next."""
-        return replace(event, seq=len(self.lines) + 1)
-
-    async def next(self, after: int) -> Batch | None:
-        """Wait for events after number `after`; None if the run's last event is among those."""
-        reset = after > len(self.lines)
-        seen = 0 if reset else after
-        while seen == len(self.lines):
-            if self.ended:
-                return None
-            await self._changed()
-        return Batch(seen + 1, self.lines[seen:], reset)
-
-    async def _changed(self) -> None:
-        """Wait for the next event."""
-        waiter = self._loop.create_future()
-        self._waiting.append(waiter)
-        await waiter
-
-    def emit(self) -> None:
-        """Turn the pending deltas into one event."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._texts:
-            self._emitted = self._loop.time()
-            texts, self._texts = self._texts, []
-            self._add(PartDelta(self._index, "".join(texts)))
-
-    def _add(self, event: Event) -> None:
-        event = self.numbered(event)
-        self.folding.add(event)
-        self.last = event
-        self.lines.append(bytes(memoryview(encode(event))))  # orjson's own keeps 4 KB, however short the line
-        self._dirty.set()
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            if not waiter.done():
-                waiter.set_result(None)
-
-
 class Runs:
     """The run log. Call `start` before use; `close` interrupts what is under way."""
 
@@ -178,8 +67,8 @@ class Runs:
         self._storage = storage
         self._changes = changes or ChangeFeed(storage.processes)
         self._idle = idle or IdleScheduler()
-        self._live: dict[str, _LiveRun] = {}
-        self._unstored: set[_LiveRun] = set()
+        self._live: dict[str, LiveRun] = {}
+        self._unstored: set[LiveRun] = set()
         self._opening: set[asyncio.Future[RunRecord]] = set()
         self._flusher: asyncio.Task[None] | None = None
         self._dirty = asyncio.Event()
@@ -200,6 +89,9 @@ class Runs:
             _, late = await asyncio.wait(tasks, timeout=END_TIMEOUT_S)
             for task in late:
                 task.cancel()
+            for live in lives:
+                if live.task in late:
+                    log.error("%s", describe_loss(live))
         if self._flusher is not None:
             self._flusher.cancel()
             await asyncio.wait([self._flusher])
@@ -224,7 +116,7 @@ class Runs:
     async def _open(
         self, turn: NewTurn, started: RunStarted, producer: EventProducer, on_finish: Callable[[Message], None] | None
     ) -> RunRecord:
-        live = _LiveRun(turn.run.id, started, self._dirty)
+        live = LiveRun(turn.run.id, started, self._dirty)
         turn = replace(turn, first=live.chunk())
         try:
             record = await self._storage.runs.open_turn(turn)
@@ -246,7 +138,7 @@ class Runs:
 
     async def stream_unstored(self, started: RunStarted, producer: EventProducer) -> AsyncGenerator[Batch, None]:
         """Yield the events of a run that isn't stored. Closing the generator ends it."""
-        live = _LiveRun(started.run, started, asyncio.Event())
+        live = LiveRun(started.run, started, asyncio.Event())
         live.task = asyncio.create_task(self._run_unstored(live, producer), name=started.run)
         self._unstored.add(live)
         try:
@@ -335,24 +227,24 @@ class Runs:
         last = decode(chunks[-1].lines.rsplit(b"\n", 1)[-1])
         return last.seq == seen and isinstance(last, RunInterrupted)  # which took the number of what was lost
 
-    def _end(self, live: _LiveRun, ending: RunStopped | RunInterrupted) -> None:
+    def _end(self, live: LiveRun, ending: RunStopped | RunInterrupted) -> None:
         live.ending = live.ending or ending
         if live.task is not None and live.phase == "running":  # a task that has not begun would never begin
             live.task.cancel()
 
     async def _run(
-        self, live: _LiveRun, producer: EventProducer, run: RunRecord, on_finish: Callable[[Message], None] | None
+        self, live: LiveRun, producer: EventProducer, run: RunRecord, on_finish: Callable[[Message], None] | None
     ) -> None:
         """Run the producer, then store the run's end, however it ends."""
         message = await self._finish(live, await self._produce(live, producer), run)
         if on_finish is not None:
             on_finish(message)
 
-    async def _run_unstored(self, live: _LiveRun, producer: EventProducer) -> None:
+    async def _run_unstored(self, live: LiveRun, producer: EventProducer) -> None:
         last = await self._produce(live, producer)
         live.append(last)
 
-    async def _produce(self, live: _LiveRun, producer: EventProducer) -> End:
+    async def _produce(self, live: LiveRun, producer: EventProducer) -> End:
         """Run the producer; return the run's last event, after emitting all before it."""
         CURRENT_RUN.set(live.id)
         end: End | None = live.ending
@@ -375,12 +267,12 @@ class Runs:
             live.append(event)
         return last
 
-    async def _collect(self, live: _LiveRun, producer: EventProducer) -> None:
+    async def _collect(self, live: LiveRun, producer: EventProducer) -> None:
         async with aclosing(producer.events()) as events:
             async for event in events:
                 live.append(event)
 
-    async def _finish(self, live: _LiveRun, last: End, run: RunRecord) -> Message:
+    async def _finish(self, live: LiveRun, last: End, run: RunRecord) -> Message:
         """Store the run's end, then show it to followers: they may ask the next question."""
         live.emit()
         if live.flushing is not None:
@@ -394,8 +286,7 @@ class Runs:
                 message = folded
             except StoreError as error:
                 log.error("run %s cannot be saved yet: %s", run.id, error.message)
-                if not isinstance(live.last, Notice):
-                    live.append(Notice("not_saved", f"This answer is not saved yet. {error.message}"))
+                live.note_unsaved(error)
                 await asyncio.sleep(RETRY_INTERVAL_S)
         live.append(last)
         del self._live[run.id]
@@ -411,6 +302,8 @@ class Runs:
                 await self._flush()
             except StoreError as error:
                 log.error("running answers cannot be saved yet: %s", error.message)
+                for live in [*self._live.values()]:
+                    live.note_unsaved(error)
                 self._dirty.set()
                 await asyncio.sleep(RETRY_INTERVAL_S)
 
@@ -427,11 +320,13 @@ class Runs:
             await self._storage.runs.append_events(chunks)
             for live, chunk in zip(lives, chunks, strict=True):
                 live.stored_lines = chunk.last
+                if live.phase != "ending":
+                    live.note_saved()
         finally:
             flushing.set_result(None)
 
 
-async def _follow_live(live: _LiveRun, after: int) -> AsyncGenerator[Batch, None]:
+async def _follow_live(live: LiveRun, after: int) -> AsyncGenerator[Batch, None]:
     while (batch := await live.next(after)) is not None:
         yield batch
         after = batch.last

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from eclair.chat.answer_requests import AnswerRequests, ChatQuestion
+from eclair.chat.live_run import Batch
 from eclair.chat.message_text import check_message, title_from
 from eclair.chat.prefill import Prefill
-from eclair.chat.runs import Batch, EventProducer, Runs
+from eclair.chat.runs import EventProducer, Runs
 from eclair.chat.titles import TitleGenerator
 from eclair.chat.tree import (
     NewMessage,

@@ -153,7 +153,10 @@ class PartFinished:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something the person should know about this answer; see `AnswerNotice`."""
+    """Something the person should know about this answer; see `AnswerNotice`.
+
+    `saved` takes back `not_saved`, and so does the end of the run, which comes once it is stored.
+    """
 
     code: NoticeCode
     message: str
@@ -315,20 +318,27 @@ def _after(message: Message, event: _Other | End) -> Message:
             return replace(message, citations=(*message.citations, event.citation))
         case Doubted():
             return replace(message, doubts=(*message.doubts, event.doubt))
+        case Notice(code="saved"):
+            return _as_saved(message)
         case Notice():
             return replace(message, remarks=(*message.remarks, AnswerNotice(event.code, event.message, event.language)))
         case UsageCounted():
             return replace(message, usage=event.usage)
         case RunFinished():
-            return replace(message, status="finished", finish_reason=event.reason)
+            return replace(_as_saved(message), status="finished", finish_reason=event.reason)
         case RunStopped():
-            return replace(message, status="stopped")
+            return replace(_as_saved(message), status="stopped")
         case RunInterrupted():
-            return replace(message, status="interrupted")
+            return replace(_as_saved(message), status="interrupted")
         case RunFailed():
-            return replace(message, status="failed", fault=Fault(event.code, event.message))
+            return replace(_as_saved(message), status="failed", fault=Fault(event.code, event.message))
         case _:
             assert_never(event)
+
+
+def _as_saved(message: Message) -> Message:
+    """Drop the notice that it is not saved yet."""
+    return replace(message, remarks=tuple(notice for notice in message.remarks if notice.code != "not_saved"))
 
 
 def _finished(step: Step, event: StepFinished) -> Step:

@@ -28,6 +28,7 @@ NoticeCode = Literal[
     "routed_code",
     "routed_numbers",
     "not_saved",
+    "saved",
     "answered_by",
     "language",
     "partly_read",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from eclair.chat.runs import Batch
+from eclair.chat.live_run import Batch
 from eclair.errors import EclairError
 
 HEARTBEAT_INTERVAL_S = 15.0

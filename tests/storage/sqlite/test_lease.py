@@ -5,11 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from eclair.storage.sqlite.lease import Lease, is_held
 
 HOLDER = """
 import sys, time
 from pathlib import Path
+import pytest
+
 from eclair.storage.sqlite.lease import Lease
 lease = Lease.acquire(Path(sys.argv[1]))
 print(lease.name, flush=True)
@@ -46,3 +50,17 @@ def test_looking_at_a_lease_does_not_take_it(tmp_path: Path) -> None:
         assert is_held(tmp_path, lease.name)
     lease.release()
     assert not is_held(tmp_path, "process_none")
+
+
+def test_one_that_cannot_be_removed_is_released_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lease = Lease.acquire(tmp_path)
+
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    lease.release()
+    assert not is_held(tmp_path, lease.name)
+    assert "Read-only file system" in caplog.text

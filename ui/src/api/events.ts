@@ -6,7 +6,7 @@ export type Status = "running" | "finished" | "stopped" | "interrupted" | "faile
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load" | "read" | "search" | "ask" | "fetch" | "draw" | "wait";
 export type StepOutcome = "done" | "nothing" | "late" | "refused" | "failed" | "wall";
-export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_refused" | "stale" | "contradicted";
+export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_refused" | "stale" | "contradicted";
 export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds";
 export type Mode = "flash" | "auto" | "think";
 export type Web = "off" | "auto" | "on";
@@ -380,7 +380,10 @@ export interface Doubted {
   readonly type: "doubt";
 }
 
-/** Something the person should know about this answer; see `AnswerNotice`. */
+/** Something the person should know about this answer; see `AnswerNotice`.
+ *
+ * `saved` takes back `not_saved`, and so does the end of the run, which comes once it is stored.
+ */
 export interface Notice {
   readonly code: NoticeCode;
   readonly message: string;

@@ -28,20 +28,26 @@ export function fold(message: Message | null, event: Event): Message {
     case "doubt":
       return { ...message, doubts: [...message.doubts, event.doubt] };
     case "remark":
+      if (event.code === "saved") return asSaved(message);
       return { ...message, remarks: [...message.remarks, { code: event.code, message: event.message, language: event.language }] };
     case "usage":
       return { ...message, usage: event.usage };
     case "run.finished":
-      return { ...message, status: "finished", finish_reason: event.reason };
+      return { ...asSaved(message), status: "finished", finish_reason: event.reason };
     case "run.stopped":
-      return { ...message, status: "stopped" };
+      return { ...asSaved(message), status: "stopped" };
     case "run.interrupted":
-      return { ...message, status: "interrupted" };
+      return { ...asSaved(message), status: "interrupted" };
     case "run.failed":
-      return { ...message, status: "failed", fault: { code: event.code, message: event.message } };
+      return { ...asSaved(message), status: "failed", fault: { code: event.code, message: event.message } };
     default:
       return event satisfies never;
   }
+}
+
+/** The message without the notice that it is not saved yet. */
+function asSaved(message: Message): Message {
+  return { ...message, remarks: message.remarks.filter(({ code }) => code !== "not_saved") };
 }
 
 function startMessage(event: Extract<Event, { type: "run.started" }>, parts: readonly Part[]): Message {

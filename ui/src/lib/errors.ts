@@ -41,7 +41,7 @@ const ROUTED = {
   routed_numbers: "routedNumbers",
 } as const satisfies Partial<Record<NoticeCode, Key>>;
 
-const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | keyof typeof ROUTED>, PlainKey>> = {
+const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof typeof ROUTED>, PlainKey>> = {
   history_trimmed: "leftOut",
   not_saved: "notSaved",
   answered_by: "answeredBy",
