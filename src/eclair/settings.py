@@ -265,6 +265,8 @@ class Settings:
     titles: bool = _setting(True, "Let the model name a conversation after its first answer.")
     tune: bool = _setting(True, "Tune each model once by itself, when the machine is idle after its first answer.")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Log level.")
+    log_format: Literal["text", "json"] = _setting("text", "Log lines for people (`text`) or programs (`json`).")
+    access_log: bool = _setting(False, "Log every request; without it, those that are refused are logged.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from eclair.errors import InvalidInput
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
 from eclair.storage.api_keys import ApiKeyStore, StoredApiKey
+from eclair.util.log_context import log_admin_act
 
 KEY_PREFIX = "eclair_"
 """Lets scanners of code recognize a key that was published by accident."""
@@ -56,6 +57,7 @@ class ApiKeys:
             created=int(self._clock() * 1000),
         )
         await self._store.add_key(principal, key)
+        log_admin_act("key.made", f"The key {name!r} was made.", key=name)
         return NewApiKey(secret, key)
 
     async def list_keys(self, principal: Principal) -> list[StoredApiKey]:
@@ -64,6 +66,7 @@ class ApiKeys:
     async def revoke(self, principal: Principal, name: str) -> None:
         """Delete a key; servers that are running refuse it within two seconds. Raises NotFound."""
         await self._store.delete_key(principal, name)
+        log_admin_act("key.revoked", f"The key {name!r} was revoked.", key=name)
 
     async def find_principal(self, secret: bytes) -> Principal | None:
         """Return for whom a caller with this key acts, None for a key that isn't one. Notes the day of its use."""

@@ -21,6 +21,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.conversations import ConversationEdit, Deletion
+from eclair.util.log_context import log_admin_act
 
 RESTORE_PERIOD_S = 600
 ERASE_INTERVAL_S = 30.0
@@ -89,6 +90,8 @@ class ConversationService:
         if forever:
             await self._erase()
             await self._storage.audit.erase_urls(principal)
+        how = "erased for good" if forever else "deleted"
+        log_admin_act("conversations.deleted", f"All conversations of {principal.id} were {how}.", owner=principal.id)
         return deleted
 
     async def restore(self, principal: Principal, id: str) -> Conversation:

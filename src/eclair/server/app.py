@@ -26,6 +26,7 @@ from eclair.server.auth import AuthMiddleware
 from eclair.server.lazy_routes import LazyRoutes, build_all_routers
 from eclair.server.openai import errors as openai
 from eclair.server.owner_session import OwnerSession
+from eclair.server.request_log import RequestLog, route_template
 
 _UNION_MEMBER = re.compile(r"str|(list|dict|literal)\[.*|\w+Body")
 """Names that pydantic gives to the alternatives of a union; they are left out of a field's path."""
@@ -43,6 +44,7 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     api.add_middleware(LazyRoutes, routes=api, app=app)
     keys = ApiKeys(app.storage.api_keys)
     api.add_middleware(AuthMiddleware, settings=app.settings, keys=keys, session=session, respond=respond)
+    api.add_middleware(RequestLog, logs_all=app.settings.access_log)
     api.add_exception_handler(EclairError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_validation)
     api.add_exception_handler(HTTPException, _on_http)
@@ -95,7 +97,7 @@ def respond(scope: Scope, error: EclairError) -> JSONResponse:
 async def _on_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, EclairError)
     if error.status >= 500:
-        log.warning("%s %s: %s", request.method, request.url.path, error.message)
+        log.warning("%s %s: %s", request.method, route_template(request.scope), error.message)
     return respond(request.scope, error)
 
 
@@ -120,7 +122,7 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    log.error("%s %s failed", request.method, route_template(request.scope), exc_info=error)
     return respond(request.scope, EclairError(INTERNAL_ERROR))
 
 

@@ -57,6 +57,11 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
 """Modules of this package by the path prefix (its first two segments) whose routes they define."""
 
 
+def route_prefix(path: str) -> str:
+    """Return the first two segments of a path, such as `api/runs`."""
+    return "/".join(path.split("/", 3)[1:3])
+
+
 def build_all_routers(app: App) -> Iterator[APIRouter]:
     """Build the routers of all modules."""
     for module in dict.fromkeys(module for modules in ROUTE_MODULES.values() for module in modules):
@@ -76,7 +81,7 @@ class LazyRoutes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            prefix = "/".join(scope["path"].split("/", 3)[1:3])
+            prefix = route_prefix(scope["path"])
             if prefix in self._pending:
                 await self._load(prefix)
         await self._inner(scope, receive, send)

@@ -30,6 +30,7 @@ from eclair.storage.base import Storage
 from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
 from eclair.storage.servers import StoredServer
+from eclair.util.log_context import log_admin_act
 
 MAX_NAME_CHARS = 40
 MAX_FIELD_CHARS = 2000
@@ -117,6 +118,7 @@ class ServerService:
             raise InvalidInput("A server needs its address.", param="url")
         blank = StoredServer(name, check_url(change.url), None, (), None, None, int(self._clock() * 1000))
         await self._storage.servers.add_server(self._apply(blank, change))
+        log_admin_act("engine.added", f"The engine {name} was added.", engine=name)
         return await self.get(name)
 
     async def change(self, name: str, change: ServerChange) -> Server:
@@ -126,12 +128,14 @@ class ServerService:
         """
         self._refuse_settings(name)
         await self._storage.servers.edit_server(name, lambda server: self._apply(server, change))
+        log_admin_act("engine.changed", f"The engine {name} was changed.", engine=name)
         return await self.get(name)
 
     async def remove(self, name: str) -> None:
         """Remove an added server. Raises NotFound, Conflict for one of the settings, and Forbidden as `add` does."""
         self._refuse_settings(name)
         await self._storage.servers.delete_server(name)
+        log_admin_act("engine.removed", f"The engine {name} was removed.", engine=name)
 
     async def probe(self, name: str) -> AsyncGenerator[ProbeFinding | Probe, None]:
         """Probe a server: yields each finding, then the probe, which is stored.

@@ -15,6 +15,7 @@ from eclair.settings import Settings
 from eclair.storage.backup.backup import back_up
 from eclair.storage.backup.repository import BackupRepository, BackupSnapshot, read_passphrase
 from eclair.util.humanize import format_size
+from eclair.util.log_context import log_admin_act
 
 START_DELAY_S = 60.0
 """A start isn't slowed down by a backup that is due."""
@@ -142,7 +143,8 @@ class BackupSchedule:
             finally:
                 self._progress = None
         self._problem = None
-        log.info("Backed up into %s: %s new.", folder, format_size(done.new_bytes))
+        sentence = f"Backed up into {folder}: {format_size(done.new_bytes)} new."
+        log_admin_act("backup.made", sentence, folder=str(folder), new_bytes=done.new_bytes)
         return True
 
     def _report(self, done: int, total: int) -> None:

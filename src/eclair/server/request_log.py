@@ -1,0 +1,100 @@
+"""One log line a request, with its id: all of them with `access_log`, otherwise those that were refused.
+
+A line has the route's template instead of the path, and no query: addresses hold ids and words of people.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from eclair.server.lazy_routes import ROUTE_MODULES, route_prefix
+from eclair.util.log_context import ACCESS_LOGGER, REQUEST_ID, log_fields
+
+REQUEST_ID_HEADER = b"x-request-id"
+REFUSED_STATUSES = frozenset({401, 403, 429})
+MAX_REFUSALS_PER_SECOND = 20
+"""Further ones are counted by the next line: a stranger must not fill the disk."""
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+log = logging.getLogger(ACCESS_LOGGER)
+
+
+class RequestLog:
+    """ASGI middleware, the outermost: gives each request an id, and logs what became of it."""
+
+    def __init__(self, inner: ASGIApp, *, logs_all: bool) -> None:
+        self._inner = inner
+        self._logs_all = logs_all
+        self._second = 0
+        self._refusals = 0
+        self._left_out = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        id = _request_id(scope)
+        token = REQUEST_ID.set(id)
+        began = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (REQUEST_ID_HEADER, id.encode())]
+            await send(message)
+
+        try:
+            await self._inner(scope, receive, send_with_id)
+        finally:
+            self._log(scope, status, time.perf_counter() - began)
+            REQUEST_ID.reset(token)
+
+    def _log(self, scope: Scope, status: int, seconds: float) -> None:
+        is_refused = status in REFUSED_STATUSES
+        if not (self._logs_all or (is_refused and self._may_log_refusal())):
+            return
+        route, milliseconds = route_template(scope), round(seconds * 1000, 1)
+        fields: dict[str, str | int | float | bool | None] = {
+            "method": scope["method"],
+            "route": route,
+            "status": status,
+            "milliseconds": milliseconds,
+        }
+        if self._left_out:
+            fields["refusals_left_out"], self._left_out = self._left_out, 0
+        message = f"{scope['method']} {route} {status} {milliseconds} ms"
+        log_fields(log, logging.WARNING if is_refused else logging.INFO, message, fields)
+
+    def _may_log_refusal(self) -> bool:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._refusals = second, 0
+        self._refusals += 1
+        self._left_out += self._refusals > MAX_REFUSALS_PER_SECOND
+        return self._refusals <= MAX_REFUSALS_PER_SECOND
+
+
+def route_template(scope: Scope) -> str:
+    """Return the path of the route that answered, such as `/api/runs/{id}`; else its known beginning, or `-`."""
+    route = scope.get("route")
+    template = getattr(route, "path_format", None) or getattr(route, "path", None)
+    if isinstance(template, str):
+        return template
+    prefix = route_prefix(scope["path"])
+    return f"/{prefix}" if prefix in ROUTE_MODULES else "-"
+
+
+def _request_id(scope: Scope) -> str:
+    """Return the id that the client or a proxy gave the request, if it looks sane, or a new one."""
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID_HEADER and _SANE_ID.fullmatch(value):
+            return str(value, "ascii")
+    return secrets.token_hex(8)
