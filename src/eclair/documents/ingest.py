@@ -113,6 +113,11 @@ class Ingestor:
         """True if documents can be searched by meaning once they are embedded."""
         return self._embedder is not None
 
+    @property
+    def waiting(self) -> int:
+        """The documents that wait to be read."""
+        return sum(queue.qsize() for queue in self._queues.values())
+
     async def start(self) -> None:
         """Resume reading and embedding. Raises StoreError."""
         await asyncio.to_thread(self._blobs.remove_partial)

@@ -23,6 +23,7 @@ from eclair.generation.parts import Parts
 from eclair.generation.prompt import PreparedTurn, PromptBuilder
 from eclair.generation.route import Route
 from eclair.generation.sources import NO_LEAD, Lead, Note, Quote, QuoteMarkFilter, Retriever
+from eclair.generation.statistics import AnswerStatistics, Outcome
 from eclair.generation.usage import UsageLedger
 from eclair.llm.base import JSON, Delta, Engine, Finish, PromptMessage, Reasoning, Request, Text, TokenUsage, ToolCall
 from eclair.schema.events import (
@@ -93,6 +94,7 @@ class AnswerPipeline:
     """Makes answers. Without a `ledger` no usage is stored; `idle` work waits meanwhile."""
 
     def __init__(self, ledger: UsageLedger | None = None, idle: IdleScheduler | None = None) -> None:
+        self.statistics = AnswerStatistics()
         self._ledger = ledger
         self._idle = idle or IdleScheduler()
 
@@ -102,7 +104,7 @@ class AnswerPipeline:
 
     def run(self, request: AnswerRequest) -> AnswerStream:
         """Prepare an answer: iterate over its `events`, then take its `closing_events`."""
-        return AnswerStream(request, self._ledger, self._idle)
+        return AnswerStream(request, self._ledger, self._idle, self.statistics)
 
 
 @dataclass(slots=True)
@@ -120,7 +122,10 @@ class AnswerStream:
     last deltas, None until they come.
     """
 
-    def __init__(self, request: AnswerRequest, ledger: UsageLedger | None, idle: IdleScheduler) -> None:
+    def __init__(
+        self, request: AnswerRequest, ledger: UsageLedger | None, idle: IdleScheduler, statistics: AnswerStatistics
+    ) -> None:
+        self._statistics = statistics
         self.turn: PreparedTurn | None = None
         self.finish: Finish | None = None
         self.token_usage: TokenUsage | None = None
@@ -145,6 +150,8 @@ class AnswerStream:
 
         Raises an EclairError that keeps the answer from being made.
         """
+        outcome: Outcome = "stopped"
+        self._statistics.running += 1
         try:
             with self._idle.answering():
                 async with aclosing(self._prepare()) as events:
@@ -172,7 +179,14 @@ class AnswerStream:
                 async with aclosing(self._call_tools()) as events:
                     async for event in events:
                         yield event
+            outcome = "finished"
+        except Exception:
+            outcome = "failed"
+            raise
         finally:
+            self._statistics.running -= 1
+            if self._request.meter is None:  # several answers share one
+                self._statistics.add(outcome, self._meter.usage())
             if self._checker is not None:
                 await self._checker.close()
             if self._ledger is not None and self._request.principal is not None:

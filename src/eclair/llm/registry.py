@@ -113,16 +113,20 @@ class Registry:
         return self.engines[model.engine], model
 
     async def status(self) -> EngineState:
-        """Return the best state of an engine without calling a server: those are as they were when last asked."""
+        """Return the best state of an engine; see `last_states`."""
+        return best_state({*(await self.last_states()).values()})
+
+    async def last_states(self) -> dict[str, EngineState]:
+        """Return each engine's state without calling a server: those are as they were when last asked."""
         from eclair.llm.openai.openai_engine import OpenAIEngine
 
-        states: set[EngineState] = set()
+        states: dict[str, EngineState] = {}
         for name, engine in self.engines.items():
             if isinstance(engine, OpenAIEngine):
-                states.add(self._last_states.get(name, "ready" if self.fault(name) is None else "down"))
+                states[name] = self._last_states.get(name, "ready" if self.fault(name) is None else "down")
             else:
-                states.add((await engine.health()).state)
-        return best_state(states)
+                states[name] = (await engine.health()).state
+        return states
 
     async def health(self) -> dict[str, Health]:
         """Ask every engine for its state; no detail shows a login."""

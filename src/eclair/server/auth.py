@@ -37,7 +37,7 @@ PROVENANCE_CHECK_ROUTE = ("POST", "/api/marks/check")
 PUBLIC_PATHS = re.compile(r"/api/health(/live|/ready)?$|/api/shared/")
 """Paths that need no key: the health checks, and shared links that nobody can guess."""
 
-INTERFACES = ("/api/", "/v1/")
+INTERFACES = ("/api/", "/v1/", "/metrics")
 POLICY_VIOLATION = 1008
 
 INTERFACE_HEADERS = (

@@ -13,12 +13,16 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eclair.server.lazy_routes import ROUTE_MODULES, route_prefix
+from eclair.server.request_counts import COUNTS_KEY, RequestCounts
 from eclair.util.log_context import ACCESS_LOGGER, REQUEST_ID, log_fields
 
 REQUEST_ID_HEADER = b"x-request-id"
 REFUSED_STATUSES = frozenset({401, 403, 429})
 MAX_REFUSALS_PER_SECOND = 20
 """Further ones are counted by the next line: a stranger must not fill the disk."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Others are counted together: a client may invent any number."""
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
@@ -31,6 +35,7 @@ class RequestLog:
     def __init__(self, inner: ASGIApp, *, logs_all: bool) -> None:
         self._inner = inner
         self._logs_all = logs_all
+        self._counts = RequestCounts()
         self._second = 0
         self._refusals = 0
         self._left_out = 0
@@ -40,6 +45,7 @@ class RequestLog:
             await self._inner(scope, receive, send)
             return
         id = _request_id(scope)
+        scope.setdefault("state", {})[COUNTS_KEY] = self._counts
         token = REQUEST_ID.set(id)
         began = time.perf_counter()
         status = 0
@@ -58,19 +64,23 @@ class RequestLog:
             REQUEST_ID.reset(token)
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
+        route = route_template(scope)
+        method = scope["method"] if scope["method"] in METHODS else "-"
+        self._counts.counts[method, route, status] += 1
+        self._counts.seconds.observe(seconds)
         is_refused = status in REFUSED_STATUSES
         if not (self._logs_all or (is_refused and self._may_log_refusal())):
             return
-        route, milliseconds = route_template(scope), round(seconds * 1000, 1)
+        milliseconds = round(seconds * 1000, 1)
         fields: dict[str, str | int | float | bool | None] = {
-            "method": scope["method"],
+            "method": method,
             "route": route,
             "status": status,
             "milliseconds": milliseconds,
         }
         if self._left_out:
             fields["refusals_left_out"], self._left_out = self._left_out, 0
-        message = f"{scope['method']} {route} {status} {milliseconds} ms"
+        message = f"{method} {route} {status} {milliseconds} ms"
         log_fields(log, logging.WARNING if is_refused else logging.INFO, message, fields)
 
     def _may_log_refusal(self) -> bool:

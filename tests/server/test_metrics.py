@@ -1,0 +1,71 @@
+"""`/metrics`, through HTTP, and the files that rest on its names."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ROOT = Path(__file__).parents[2]
+NAME = re.compile(r"\b(?:eclair|process)_[a-z_]+")
+
+
+async def sample(server: Server) -> dict[str, float]:
+    """The value of each metric, by name and labels."""
+    reply = await server.get("/metrics")
+    assert reply.status == 200, reply
+    assert reply.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    lines = [line for line in reply.raw.decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+async def test_requests_answers_and_states_are_counted(fresh: Server) -> None:
+    conversation = await fresh.begin()
+    await fresh.say(conversation, "script: words=60 rate=200")
+    await fresh.say(conversation, "script: fail=2")
+    begun = await fresh.ask(conversation, "script: words=1000 rate=50")
+    assert (await sample(fresh))["eclair_answers_running"] == 1
+    await fresh.post(f"/api/runs/{begun['run']}/stop")
+    found = await sample(fresh)
+    turns = 'eclair_http_requests_total{method="POST",route="/api/conversations/{id}/turns",status="202"}'
+    assert found[turns] == 3
+    outcomes = [found[f'eclair_answers_total{{outcome="{name}"}}'] for name in ("finished", "failed", "stopped")]
+    assert outcomes == [1, 1, 1]
+    assert found["eclair_answer_words_total"] >= 60
+    assert found["eclair_first_word_seconds_count"] >= 1
+    assert found['eclair_words_per_second_bucket{le="+Inf"}'] >= 1
+    assert found['eclair_engine_state{engine="scripted",state="ready"}'] == 1
+    assert found["eclair_database_bytes"] > 0
+    assert found["eclair_disk_free_bytes"] > 0
+    assert found['eclair_queue_length{queue="documents"}'] == 0
+
+
+async def test_addresses_that_nobody_knows_are_counted_together(fresh: Server) -> None:
+    for number in range(3):
+        await fresh.get(f"/unknown-{number}")
+        await fresh.call(f"MADE{'UP' * number}", "/api/models")
+    names = [name for name in await sample(fresh) if "http_requests_total" in name]
+    assert not [name for name in names if "unknown" in name or "MADE" in name]
+
+
+async def test_it_needs_the_key(keyed: Server) -> None:
+    assert (await keyed.get("/metrics")).status == 401
+    assert (await keyed.get("/metrics", {"Authorization": "Bearer s3crêt"})).status == 200
+
+
+@pytest.mark.parametrize("path", ["deploy/grafana.json", "deploy/alerts.yml", "docs/monitoring.md"])
+async def test_every_metric_that_is_named_is_there(fresh: Server, path: str) -> None:
+    await fresh.say(await fresh.begin(), "script: words=3")
+    known = {name.partition("{")[0] for name in await sample(fresh)}
+    text = (ROOT / path).read_text("utf-8")
+    if path.endswith("json"):
+        json.loads(text)
+    named = set(NAME.findall(text))
+    assert len(named) >= 8
+    assert not {name for name in named if name not in known and f"{name}_count" not in known}
