@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import apsw
 import pytest
@@ -14,6 +17,7 @@ from eclair.schema.messages import Conversation
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
+from eclair.storage.runs import EventChunk
 from eclair.storage.sqlite import backups, database
 from eclair.storage.sqlite.conversations import SQLiteConversationStore
 from eclair.storage.sqlite.database import Database
@@ -287,3 +291,51 @@ async def test_two_processes_that_write_lose_nothing(storage: Storage, tmp_path:
         texts = [message.text for message in await messages_of(storage, f"conv_{name}") if message.role == "user"]
         assert texts == [f"{name} {number}" for number in range(100)]
     assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_both")).title in ("a 99", "b 99")
+
+
+class CountingFile(apsw.VFSFile):
+    """A file that counts how often it is synced."""
+
+    def __init__(self, vfs: str, name: Any, flags: list[int], counts: Counter[str]) -> None:
+        super().__init__(vfs, name, flags)
+        self._counts = counts
+        self._kind = Path(str(name.filename() if isinstance(name, apsw.URIFilename) else name)).name
+
+    def xSync(self, flags: int) -> None:  # noqa: N802 named by SQLite
+        self._counts[self._kind] += 1
+        super().xSync(flags)
+
+
+class CountingSystem(apsw.VFS):
+    def __init__(self, counts: Counter[str]) -> None:
+        self.name = "counting"
+        super().__init__(self.name, "")
+        self._counts = counts
+
+    def xOpen(self, name: Any, flags: list[int]) -> CountingFile:  # noqa: N802 named by SQLite
+        return CountingFile("", name, flags, self._counts)
+
+
+async def test_the_end_of_an_answer_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = Counter[str]()
+    system = CountingSystem(counts)
+    connect: Any = apsw.Connection
+
+    def counted(path: str, **more: Any) -> apsw.Connection:
+        return connect(path, vfs=system.name, **more)
+
+    monkeypatch.setattr(apsw, "Connection", counted)
+    storage = open_storage(tmp_path)
+    await conversation(storage)
+    turn, _ = new_turn(storage, Ids())
+    run = await storage.runs.open_turn(turn)
+    for number in range(2, 50):
+        await storage.runs.append_events([EventChunk(run.id, number, b"{}\n")])
+    counts.clear()
+    await storage.runs.append_events([EventChunk(run.id, 50, b"{}\n")])
+    assert counts["eclair.db-wal"] == 0
+    await storage.runs.finish_run(run, replace(turn.answer, status="finished"), None)
+    assert counts["eclair.db-wal"] == 1
+    await storage.runs.append_events([EventChunk(run.id, 51, b"{}\n")])
+    assert counts["eclair.db-wal"] == 1
+    await storage.close()

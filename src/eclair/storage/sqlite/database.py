@@ -1,9 +1,10 @@
 """One SQLite database: a thread that writes, a few that read, migrations at start.
 
-Writes that wait at the same moment are committed together; each is a savepoint of its own, so x
+Writes that wait at the same moment are committed together; each is a savepoint of its own, so that one that fails
+takes no other with it.
 
-A commit is safe from the death of the process at once and from a power cut at the next checkpoint (WAL with
-synchronous=NORMAL).
+A commit is safe from the death of the process at once (WAL). From a power cut it is safe once the disk has synced the
+log: at once for writes that ask for it, and for all that came before them; else at the next checkpoint.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class _Job:
     work: Work[Any]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
+    is_synced: bool
     result: Any = None
     error: BaseException | None = None
 
@@ -81,10 +83,13 @@ class Database:
             _migrate(connection, path, backups)
         return cls(path, connection, backups, was_killed=was_killed)
 
-    async def write(self, work: Work[T]) -> T:
-        """Run `work` in a transaction that is committed when this returns. Raises what `work` raises."""
+    async def write(self, work: Work[T], *, is_synced: bool = False) -> T:
+        """Run `work` in a transaction that is committed when this returns, and survives a power cut if `is_synced`.
+
+        Raises what `work` raises.
+        """
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop, loop.create_future())
+        job = _Job(work, loop, loop.create_future(), is_synced)
         self._jobs.put(job)
         return await job.future
 
@@ -144,8 +149,10 @@ class Database:
         return done.result()
 
     def _commit(self, batch: list[_Job]) -> None:
+        level = "FULL" if any(job.is_synced for job in batch) else "NORMAL"
         try:
             with translated(self.path):
+                self._writer.execute(f"PRAGMA synchronous = {level}")
                 self._writer.execute("BEGIN IMMEDIATE")
                 for job in batch:
                     self._attempt(job)

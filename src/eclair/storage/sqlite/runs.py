@@ -13,7 +13,7 @@ from eclair.storage.runs import EventChunk, NewTurn, RunRecord
 from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.files import attach_files
 from eclair.storage.sqlite.messages import insert_message, update_message
-from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write, write_synced
 from eclair.storage.sqlite.usage import add_answer
 
 _COLUMNS = "run.id, run.conversation, run.message, run.process, run.status"
@@ -58,7 +58,7 @@ class SQLiteRunStore(SQLiteStore):
     def append_events(self, db: apsw.Connection, chunks: Sequence[EventChunk]) -> None:
         _append(db, chunks)
 
-    @write
+    @write_synced
     def finish_run(self, db: apsw.Connection, run: RunRecord, message: Message, rest: EventChunk | None) -> None:
         now = self.now()
         db.execute("UPDATE run SET status = ? WHERE id = ? AND status = 'running'", (message.status, run.id))

@@ -59,6 +59,18 @@ def write(
     return run
 
 
+def write_synced(
+    method: Callable[Concatenate[S, apsw.Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine as `write` does; what it wrote, and all that was written before, survives a power cut."""
+
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.database.write(lambda db: method(self, db, *args, **kwargs), is_synced=True)
+
+    return run
+
+
 def erase(
     method: Callable[Concatenate[S, apsw.Connection, P], T],
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
