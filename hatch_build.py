@@ -39,11 +39,15 @@ class UiBuildHook(BuildHookInterface[Any]):
         if self.target_name == "wheel" and version != "editable":
             build_data["force_include"]["native"] = "eclair/native"
             build_data["force_include"]["deploy"] = "eclair/deploy"
-            self._scratch = tempfile.TemporaryDirectory()
-            sbom = _load_module(Path(self.root, "release", "sbom.py"))
-            path = Path(self._scratch.name, sbom.NAME)
-            path.write_text(sbom.write_sbom(Path(self.root)), "utf-8")
-            build_data["sbom_files"].append(str(path))
+            self.add_sbom(build_data)
+
+    def add_sbom(self, build_data: dict[str, Any]) -> None:
+        """Write the software bill of materials, for the wheel to hold."""
+        self._scratch = tempfile.TemporaryDirectory()
+        sbom = _load_module(Path(self.root, "release", "sbom.py"))
+        path = Path(self._scratch.name, sbom.NAME)
+        path.write_text(sbom.write_sbom(Path(self.root)), "utf-8")
+        build_data["sbom_files"].append(str(path))
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         if self._scratch is not None:

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 import aiohttp
 import psutil
 from harness import ROOT, Goals, eclair, options, run, table
-from redos import Pattern, all_patterns, worst_growth
+from redos import all_patterns, steady_growth
 
 sys.path.append(str(ROOT))
 
@@ -30,14 +30,10 @@ SECRETS = {"ECLAIR_API_KEY": "k" * 32, "HF_TOKEN": "hf_of-the-hub", "OPENAI_API_
 def patterns(goals: Goals) -> None:
     """Time each regular expression on the most hostile texts that are found for it."""
     tried = all_patterns()
-    growths = [steadily(pattern) for pattern in tried]
-    goals.at_most(f"{len(tried)} regular expressions: worst growth of time, as an exponent", max(growths), 1.5)
-
-
-def steadily(pattern: Pattern) -> float:
-    """Return a pattern's worst growth, measured again where other programs may have disturbed it."""
-    growths = [growth.exponent for _ in range(3) if (growth := worst_growth(pattern)) is not None]
-    return min(growths, default=0.0)
+    growths = [growth.exponent for pattern in tried if (growth := steady_growth(pattern)) is not None]
+    goals.at_most(
+        f"{len(tried)} regular expressions: worst growth of time, as an exponent", max(growths, default=0.0), 1.5
+    )
 
 
 def escapes(goals: Goals) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.axe import check
-from tests.browser.conftest import Opening, Watch
+from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import composer, finished, send
 from tests.cli.test_engines import rack
@@ -56,18 +56,13 @@ def fill(page: Page, **fields: str) -> Locator:
     return form
 
 
-def test_where_the_settings_name_the_servers_nobody_adds_one(opening: Opening, tmp_path: Path) -> None:
+def test_where_the_settings_name_the_servers_nobody_adds_one(starting: Starting, opening: Opening) -> None:
     engines = {"house": {"url": "http://127.0.0.1:9/v1", "models": ["down"]}}
-    served = Served(tmp_path, ECLAIR_ENGINES=json.dumps(engines), ECLAIR_ENGINES_FROM="file")
-    served.start()
-    try:
-        page = opening(served).new_page()
-        page.goto("/settings#engines")
-        expect(section(page).get_by_text("named in this Éclair’s settings file")).to_be_visible()
-        expect(card(page, "house")).to_be_visible()
-        expect(page.get_by_role("button", name="Add a server")).to_have_count(0)
-    finally:
-        served.close()
+    page = opening(starting(ECLAIR_ENGINES=json.dumps(engines), ECLAIR_ENGINES_FROM="file")).new_page()
+    page.goto("/settings#engines")
+    expect(section(page).get_by_text("named in this Éclair’s settings file")).to_be_visible()
+    expect(card(page, "house")).to_be_visible()
+    expect(page.get_by_role("button", name="Add a server")).to_have_count(0)
 
 
 def test_a_server_is_added_tested_asked_and_removed(page: Page, rack: Speaking) -> None:

@@ -286,7 +286,7 @@ def test_what_may_leave_is_listed(opening: Opening, starting: Starting) -> None:
     expect(about.get_by_role("row").filter(has_text="SmolLM2")).to_be_visible()
 
 
-def test_everything_is_backed_up_on_request(opening: Opening, starting: Starting, tmp_path: Path) -> None:
+def test_everything_is_backed_up_on_request(starting: Starting, opening: Opening, tmp_path: Path) -> None:
     folder = tmp_path / "backup"
     served = starting(ECLAIR_BACKUP_FOLDER=str(folder))
     page = opening(served).new_page()

@@ -80,12 +80,13 @@ def test_without_the_kernels_nothing_is_compiled(tmp_path: Path, monkeypatch: py
 
 
 def test_a_wheel_brings_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Built from a copy without the page and the drawings, which take long and have no say in this."""
+    """Built from a copy without the page, the drawings and the list of parts, which have no say in this."""
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
     hook = (ROOT / "hatch_build.py").read_text("utf-8")
-    (tmp_path / "hatch_build.py").write_text(f"{hook}\nbuild = build_drawings = print\n")
+    (tmp_path / "hatch_build.py").write_text(f"{hook}\nbuild = build_drawings = UiBuildHook.add_sbom = print\n")
     shutil.copytree(native.llama_folder().parent, tmp_path / "native")
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
     package = tmp_path / "src" / "eclair"
     package.mkdir(parents=True)
     shutil.copy(ROOT / "src" / "eclair" / "__init__.py", package)

@@ -15,6 +15,12 @@ async def test_only_what_another_process_writes_is_a_new_version(storage: Storag
     assert await storage.processes.get_foreign_version() != before
 
 
+async def test_a_row_that_was_written_is_read_back(storage: Storage, other: Storage) -> None:
+    await storage.processes.check()
+    await other.processes.check()
+    await storage.processes.check()
+
+
 async def test_a_process_is_alive_as_long_as_it_is_open(storage: Storage, opener: Opener) -> None:
     other = opener()
     name = other.processes.current
