@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 import aiohttp
@@ -32,6 +33,7 @@ Writer = Callable[[Server, str], Awaitable[str]]
 
 @pytest.fixture(autouse=True)
 def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    get_temp_dir()  # of the processes that tests fork, whose sockets need a short path
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
