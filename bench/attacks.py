@@ -1,4 +1,4 @@
-"""What attacks on Éclair achieve: hostile texts, files that want out of their sandbox, other accounts of the machine.
+"""Attacks on Éclair, and how many succeed: hostile texts, files that break out of a sandbox, other accounts.
 
 Every row names what was tried and how often it worked. On a system that lacks a wall, its row says so.
 """

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import shutil
@@ -199,6 +200,21 @@ def test_a_path_that_leads_out_is_not_restored(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="leads out of the data folder"):
         restore(repository, snapshot, tmp_path / "data")
     assert not (tmp_path / "outside").exists()
+
+
+async def test_a_disk_that_fails_is_said_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    async with serving(configured(data)) as server:
+        await fill(server)
+
+    def put(self: BackupRepository, source: Path) -> tuple[str, int, bool]:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(BackupRepository, "put", put)
+    schedule = BackupSchedule(replace(configured(data), backup_folder=tmp_path / "backup"))
+    assert schedule.run_if_due() == 3600
+    problem = (await schedule.status()).problem
+    assert problem == f"The backup into {tmp_path / 'backup'} failed: Input/output error."
 
 
 def test_only_one_backs_up_at_a_time(tmp_path: Path) -> None:

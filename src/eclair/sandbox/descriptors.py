@@ -33,13 +33,15 @@ def hand_over(line: socket.socket, paths: Sequence[str]) -> None:
     A path that is no file, or can't be opened, is left to the sandbox to name. Raises OSError if the sandbox is gone.
     """
     for path in paths:
-        with contextlib.suppress(FileNotFoundError, PermissionError):
+        try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            try:
-                if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    socket.send_fds(line, [os.fsencode(path)], [descriptor])
-            finally:
-                os.close(descriptor)
+        except OSError:
+            continue
+        try:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                socket.send_fds(line, [os.fsencode(path)], [descriptor])
+        finally:
+            os.close(descriptor)
 
 
 def connect_files(line: socket.socket) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,7 +45,11 @@ def back_up(
     """
     if not has_database(data_dir):
         raise NotFound(f"There is nothing to back up in {data_dir}.")
-    with repository.lock(), tempfile.TemporaryDirectory(dir=repository.folder, prefix="copying-") as folder:
+    with (
+        _translated(f"The backup into {repository.folder}"),
+        repository.lock(),
+        tempfile.TemporaryDirectory(dir=repository.folder, prefix="copying-") as folder,
+    ):
         copying = _Copying(data_dir, repository, progress)
         copying.add(_files(data_dir))
         copy = Path(folder, DATABASE_FILE)
@@ -96,7 +100,8 @@ def restore(
         raise Conflict(
             f"{data_dir} is in use already; move it away, or restore into another folder with ECLAIR_DATA_DIR."
         )
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _translated(f"Restoring into {data_dir}"):
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     entries = sorted(snapshot.entries, key=lambda entry: (entry.path == DATABASE_FILE, entry.path))
     for number, entry in enumerate(entries, 1):
         target = data_dir / entry.path
@@ -104,6 +109,15 @@ def restore(
             raise StoreError(f"{entry.path!r} in the backup leads out of the data folder; it was not restored.")
         repository.write_out(entry, target)
         progress(number, len(entries))
+
+
+@contextlib.contextmanager
+def _translated(doing: str) -> Generator[None]:
+    """Turn the disk's errors into StoreErrors."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{doing} failed: {error.strerror}.") from error
 
 
 class _Copying:

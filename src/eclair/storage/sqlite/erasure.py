@@ -3,7 +3,7 @@
 What is erased in the database stays in its write-ahead log until a checkpoint has truncated the log, which no reader of
 an older state may be in the way of. A checkpoint that was refused is tried again until it succeeds; the first one
 follows the start if the last process died before its own. Rows that once moved from one page to another may have left
-a copy in the unused space of the first; writing the database anew removes it, which a small one is given time for.
+a copy in the unused space of the first; rewriting the database removes it, which is done while it is small.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_RETRY_S = 10.0
 CHECK_INTERVAL_S = 3600.0
 """Interval at which backups are aged out, and the log is emptied even if nothing was erased."""
 MAX_COMPACTED_BYTES = 32 << 20
-"""A larger database isn't written anew, since nobody could write meanwhile."""
+"""A larger database isn't rewritten, since nobody could write meanwhile."""
 BACKUP_INTERVAL_S = 30.0
 """Least time between two rewrites of the backups."""
 
@@ -147,7 +147,7 @@ def _truncate_log(connection: apsw.Connection) -> bool:
 
 
 def _compact(connection: apsw.Connection) -> bool:
-    """Write the database anew, unless it is large; return False where another process is in the way."""
+    """Rewrite the database, unless it is large; return False where another process is in the way."""
 
     def work() -> bool:
         pages, size = connection.pragma("page_count"), connection.pragma("page_size")
