@@ -51,22 +51,22 @@ def write(
     method: Callable[Concatenate[S, apsw.Connection, P], T],
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
     """Make a coroutine of a method that writes; it is one transaction, committed when the coroutine returns."""
-
-    @functools.wraps(method)
-    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.database.write(lambda db: method(self, db, *args, **kwargs))
-
-    return run
+    return _writing(method, is_synced=False)
 
 
 def write_synced(
     method: Callable[Concatenate[S, apsw.Connection, P], T],
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
     """Make a coroutine as `write` does; what it wrote, and all that was written before, survives a power cut."""
+    return _writing(method, is_synced=True)
 
+
+def _writing(
+    method: Callable[Concatenate[S, apsw.Connection, P], T], *, is_synced: bool
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
     @functools.wraps(method)
     async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.database.write(lambda db: method(self, db, *args, **kwargs), is_synced=True)
+        return await self.database.write(lambda db: method(self, db, *args, **kwargs), is_synced=is_synced)
 
     return run
 
