@@ -213,6 +213,22 @@ async def test_backups_are_kept_while_a_setting_says_so(settings: Settings) -> N
     assert old.exists()
 
 
+async def test_the_newest_five_backups_are_kept(settings: Settings) -> None:
+    async with serving(settings) as server:
+        await server.begin()
+    folder = settings.data_dir / "backups"
+    folder.mkdir()
+    now = datetime.now()
+    made = [folder / f"eclair-format5-{now - timedelta(minutes=age):%Y%m%d-%H%M%S}.db" for age in range(7)]
+    for path in made:
+        path.touch()
+    async with serving(settings):
+        async with asyncio.timeout(20):
+            while any(path.exists() for path in made[5:]):
+                await asyncio.sleep(0.05)
+    assert all(path.exists() for path in made[:5])
+
+
 def leave_behind(folder: Path) -> Path:
     """Let a process die that has a scratch folder."""
     if (pid := os.fork()) == 0:

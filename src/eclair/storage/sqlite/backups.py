@@ -17,6 +17,8 @@ from eclair.errors import StoreError
 from eclair.util.humanize import format_size
 
 FOLDER = "backups"
+MAX_COPIES = 5
+"""A migration that fails at each start leaves a copy each time."""
 PART_SUFFIX = ".part"
 
 _MOMENT = "%Y%m%d-%H%M%S"
@@ -46,7 +48,7 @@ class Backups:
     """The backups of one database. Copies under other names in the folder are left alone."""
 
     def __init__(self, database: Path, days: int) -> None:
-        """Keep backups for `days` days; 0 keeps them until they are deleted by hand."""
+        """Keep the newest MAX_COPIES backups for `days` days; 0 keeps all until they are deleted by hand."""
         self._database = database
         self._folder = database.parent / FOLDER
         self._days = days
@@ -73,6 +75,7 @@ class Backups:
             _sync(part)
             part.replace(target)
             _sync(self._folder)
+            self.remove_old()
         except BaseException:
             part.unlink(missing_ok=True)
             raise
@@ -83,11 +86,12 @@ class Backups:
         return sum(path.stat().st_size for path in paths if path.exists())
 
     def remove_old(self) -> None:
-        """Remove backups older than `days`."""
+        """Remove backups older than `days`, and all but the newest MAX_COPIES."""
         if self._days:
             oldest = datetime.now() - timedelta(days=self._days)
-            for path, made in self._list():
-                if made < oldest:
+            newest_first = sorted(self._list(), key=lambda backup: backup[1], reverse=True)
+            for number, (path, made) in enumerate(newest_first):
+                if made < oldest or number >= MAX_COPIES:
                     _remove(path)
 
     def erase(self) -> None:
