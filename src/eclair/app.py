@@ -13,6 +13,7 @@ from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.conversations import ConversationService
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.prefill import Prefill
+from eclair.chat.retention import RetentionService
 from eclair.chat.routing import ModelRouter
 from eclair.chat.runs import Runs
 from eclair.chat.titles import TitleGenerator
@@ -277,6 +278,9 @@ async def open_app(
         runs, gallery, conversations = await stack.enter_async_context(
             open_conversations(settings, storage, changes, idle)
         )
+        retention = RetentionService(settings, storage)
+        retention.start()
+        stack.push_async_callback(retention.close)
         imports = ImportService(storage, settings.data_dir / "imports", changes)
         stack.callback(imports.close)
         ledger = UsageLedger(settings, storage.usage)

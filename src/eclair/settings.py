@@ -240,8 +240,17 @@ class Settings:
     egress_days: int = _setting(
         365, "Days for which the audit log keeps outgoing calls; 0 keeps them forever.", ge=0, le=36_500
     )
+    run_log_days: int = _setting(
+        7,
+        "Days to keep the log of an answer, event by event, after its end; the answer stays. 0 keeps logs.",
+        ge=0,
+        le=36_500,
+    )
     backup_days: int = _setting(
-        30, "Days to keep backups of the database, made before an update changes it; 0 keeps them.", ge=0, le=36_500
+        30,
+        "Days to keep the newest five copies of the database, made before an update changes it; 0 keeps all.",
+        ge=0,
+        le=36_500,
     )
     backup_folder: Path | None = field(
         default=None,

@@ -10,9 +10,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from eclair.errors import EclairError
-from eclair.schema.events import Event, decode, encode, fold
+from eclair.schema.events import Event, decode, encode, fold, unfold
 from eclair.schema.messages import Message
 from eclair.server.typescript import generate
+from tests.support import check_log
 
 ROOT = Path(__file__).parents[2]
 STREAMS = sorted((ROOT / "tests" / "streams").glob("*.jsonl"))
@@ -27,6 +28,18 @@ def read(path: Path) -> list[Event]:
 def test_a_stream_folds_to_its_message(path: Path) -> None:
     expected = MESSAGE.validate_json(path.with_suffix(".message.json").read_bytes())
     assert fold(read(path)) == expected
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+def test_a_message_unfolds_to_a_sound_log_that_folds_to_it(path: Path) -> None:
+    message = fold(read(path))
+    if message.status == "running":
+        with pytest.raises(ValueError, match="ended"):
+            unfold(message)
+        return
+    events = unfold(message)
+    check_log(events)
+    assert fold(events) == message
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)

@@ -12,6 +12,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.conversations import ConversationEdit
 from eclair.storage.runs import EventChunk
+from tests.storage.conftest import Opener
 from tests.storage.helpers import turn
 from tests.support import Ids, conversation, messages_of, new_turn
 
@@ -69,6 +70,37 @@ async def test_a_log_is_read_from_the_chunk_on_that_is_asked_for(storage: Storag
     assert [chunk.last for chunk in await storage.runs.list_events(run.id, 2)] == [4, 6]
     assert [chunk.last for chunk in await storage.runs.list_events(run.id, 4)] == [6]
     assert await storage.runs.list_events(run.id, 6) == []
+
+
+async def test_a_log_that_was_folded_away_leaves_the_message_and_the_number_of_its_events(opener: Opener) -> None:
+    now = [1000.0]
+    storage = opener(clock=lambda: now[0])
+    await conversation(storage)
+    ids = Ids()
+    old = await turn(storage, ids, say="Old")
+    now[0] = 2000.0
+    new = await turn(storage, ids, say="New")
+    running = await storage.runs.open_turn(new_turn(storage, ids)[0])
+    assert await storage.runs.fold_logs(1_000_000, 9) == 0
+    assert await storage.runs.find_folded(old.id) is None
+    assert await storage.runs.fold_logs(1_000_001, 9) == 1
+    folded = await storage.runs.find_folded(old.id)
+    assert folded is not None
+    assert (folded.message.text, folded.last) == ("Old", 2)
+    assert await storage.runs.list_events(old.id, 0) == []
+    assert len(await storage.runs.list_events(new.id, 0)) == 2
+    assert await storage.runs.fold_logs(3_000_000, 9) == 1
+    assert await storage.runs.fold_logs(3_000_000, 9) == 0
+    assert await storage.runs.find_folded(running.id) is None
+    assert [message.text for message in await messages_of(storage, "conv_a")] == [
+        "Hello",
+        "Old",
+        "Hello",
+        "New",
+        "Hello",
+        "",
+    ]
+    await storage.close()
 
 
 async def test_two_writers_in_one_conversation_lose_nothing(storage: Storage, other: Storage) -> None:

@@ -29,11 +29,12 @@ from eclair.schema.events import (
     decode,
     encode,
     fold,
+    unfold,
 )
 from eclair.schema.messages import Message
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.runs import EventChunk, NewTurn, RunRecord
+from eclair.storage.runs import EventChunk, FoldedRun, NewTurn, RunRecord
 from eclair.util.background import IdleScheduler
 
 FLUSH_INTERVAL_S = 0.1
@@ -157,6 +158,8 @@ class Runs:
         if live is not None:
             return live.folding.message(), len(live.lines)
         events = await self._stored_events(run)
+        if not events and (folded := await self._storage.runs.find_folded(run.id)) is not None:
+            return folded.message, folded.last
         return fold(events), len(events)
 
     async def stop(self, run: RunRecord) -> None:
@@ -204,9 +207,14 @@ class Runs:
         ended = False
         while not ended:
             ended = run.status != "running" or not await self._is_running(run)  # asked before the log is read
+            shown = after
             reset = ended and after == seen > 0 and await self._was_lost(run, seen)
             after = 0 if reset else after
             chunks = await self._storage.runs.list_events(run.id, after)
+            if ended and not chunks and (folded := await self._storage.runs.find_folded(run.id)) is not None:
+                if (batch := _replay(folded, shown)) is not None:
+                    yield batch
+                return
             for chunk in chunks:
                 lines = chunk.lines.split(b"\n")
                 first = chunk.last - len(lines) + 1
@@ -324,6 +332,16 @@ class Runs:
                     live.note_saved()
         finally:
             flushing.set_result(None)
+
+
+def _replay(folded: FoldedRun, seen: int) -> Batch | None:
+    """Make a run without its log anew of its message; None for a follower who has seen its end.
+
+    Events that the death of a process took from the log may have had the last one's number.
+    """
+    if seen == folded.last and folded.message.status != "interrupted":
+        return None
+    return Batch(1, [encode(event) for event in unfold(folded.message)], reset=seen > 0)
 
 
 async def _follow_live(live: LiveRun, after: int) -> AsyncGenerator[Batch, None]:

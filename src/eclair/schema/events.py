@@ -17,6 +17,7 @@ from typing import Annotated, Literal, assert_never
 import orjson
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from eclair.errors import INTERNAL_ERROR
 from eclair.schema.messages import (
     AnswerNotice,
     Citation,
@@ -294,6 +295,52 @@ def fold(events: Iterable[Event]) -> Message:
     for event in events:
         folding.add(event)
     return folding.message()
+
+
+def unfold(message: Message) -> list[Event]:
+    """Return the events of a run that fold into its ended message, its text in one piece; `continues` is lost.
+
+    Raises ValueError for a message that is no run's, or whose run is under way.
+    """
+    if message.run is None or message.status == "running":
+        raise ValueError("only the message of a run that has ended can be unfolded")
+    events: list[Event] = [
+        RunStarted(message.run, message.id, message.conversation, message.parent, message.model or "", message.created)
+    ]
+    for step in message.steps:
+        events += _unfolded_step(step)
+    events += [SourceFound(passage) for passage in message.passages]
+    for index, part in enumerate(message.parts):
+        delta = [PartDelta(index, part.text)] if part.text else []
+        events += [PartStarted(index, part.kind, part.id, part.name), *delta, PartFinished(index)]
+    events += [Cited(citation) for citation in message.citations]
+    events += [Doubted(doubt) for doubt in message.doubts]
+    events += [Notice(notice.code, notice.message, notice.language) for notice in message.remarks]
+    events += [UsageCounted(message.usage)] if message.usage is not None else []
+    events.append(_unfolded_end(message))
+    return [replace(event, seq=number) for number, event in enumerate(events, 1)]
+
+
+def _unfolded_step(step: Step) -> list[Event]:
+    events: list[Event] = [StepStarted(step.step, step.kind, step.title)]
+    if step.done is not None and step.of is not None:
+        events.append(StepProgressed(step.step, step.done, step.of, step.preview))
+    if step.milliseconds is not None:
+        events.append(StepFinished(step.step, step.milliseconds, step.outcome, step.count))
+    return events
+
+
+def _unfolded_end(message: Message) -> End:
+    match message.status:
+        case "failed":
+            fault = message.fault or Fault("internal", INTERNAL_ERROR)
+            return RunFailed(fault.code, fault.message)
+        case "stopped":
+            return RunStopped()
+        case "interrupted":
+            return RunInterrupted()
+        case _:
+            return RunFinished(message.finish_reason or "stop")
 
 
 _Other = (

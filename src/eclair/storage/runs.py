@@ -31,6 +31,14 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldedRun:
+    """An ended run whose log was folded away: its message, and the number of events that the log had."""
+
+    message: Message
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewTurn:
     """All that one turn adds: question, pending answer, run, and the first chunk of the run's log.
 
@@ -76,7 +84,18 @@ class RunStore(Protocol):
         ...
 
     async def list_events(self, run: str, after: int) -> list[EventChunk]:
-        """List the chunks of a run's log from the one that contains event `after + 1`."""
+        """List the chunks of a run's log from the one that contains event `after + 1`; none of a folded run."""
+        ...
+
+    async def find_folded(self, run: str) -> FoldedRun | None:
+        """Return a run whose log was folded away; None for others."""
+        ...
+
+    async def fold_logs(self, before: int, limit: int) -> int:
+        """Erase the logs of up to `limit` runs that ended before millisecond `before`; return how many.
+
+        Their messages stay. Serves background work on everyone's runs.
+        """
         ...
 
     async def list_running(self, conversation: str | None = None) -> list[RunRecord]:

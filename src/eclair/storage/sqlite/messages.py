@@ -41,6 +41,11 @@ def update_message(db: apsw.Connection, message: Message) -> None:
     db.execute("UPDATE message SET text = ?, body = ? WHERE id = ?", (message.text, _json(message), message.id))
 
 
+def get_message(db: apsw.Connection, id: str) -> Message:
+    (body,) = first_row(db, "SELECT body FROM message WHERE id = ?", (id,))
+    return _message().validate_json(body)
+
+
 def list_messages(db: apsw.Connection, conversation: str) -> list[Message]:
     """List the messages of a conversation, oldest first."""
     rows = db.execute("SELECT body FROM message WHERE conversation = ? ORDER BY number", (conversation,))

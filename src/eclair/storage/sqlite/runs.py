@@ -9,10 +9,10 @@ import apsw
 from eclair.errors import NotFound
 from eclair.schema.messages import Message
 from eclair.schema.principal import Principal
-from eclair.storage.runs import EventChunk, NewTurn, RunRecord
+from eclair.storage.runs import EventChunk, FoldedRun, NewTurn, RunRecord
 from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.files import attach_files
-from eclair.storage.sqlite.messages import insert_message, update_message
+from eclair.storage.sqlite.messages import get_message, insert_message, update_message
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write, write_synced
 from eclair.storage.sqlite.usage import add_answer
 
@@ -61,7 +61,9 @@ class SQLiteRunStore(SQLiteStore):
     @write_synced
     def finish_run(self, db: apsw.Connection, run: RunRecord, message: Message, rest: EventChunk | None) -> None:
         now = self.now()
-        db.execute("UPDATE run SET status = ? WHERE id = ? AND status = 'running'", (message.status, run.id))
+        db.execute(
+            "UPDATE run SET status = ?, ended = ? WHERE id = ? AND status = 'running'", (message.status, now, run.id)
+        )
         if not db.changes():  # another process ended it first
             return
         if rest is not None:
@@ -87,6 +89,24 @@ class SQLiteRunStore(SQLiteStore):
     def list_events(self, db: apsw.Connection, run: str, after: int) -> list[EventChunk]:
         rows = db.execute("SELECT last, lines FROM chunk WHERE run = ? AND last > ? ORDER BY last", (run, after))
         return [EventChunk(run, last, lines.encode()) for last, lines in rows]
+
+    @read
+    def find_folded(self, db: apsw.Connection, run: str) -> FoldedRun | None:
+        row = first_row(db, "SELECT message, events FROM run WHERE id = ? AND events IS NOT NULL", (run,))
+        return None if row is None else FoldedRun(get_message(db, row[0]), row[1])
+
+    @write
+    def fold_logs(self, db: apsw.Connection, before: int, limit: int) -> int:
+        rows = db.execute(
+            "SELECT id FROM run WHERE events IS NULL AND ended < ? ORDER BY ended LIMIT ?", (before, limit)
+        )
+        runs = list(rows)
+        db.executemany(
+            "UPDATE run SET events = (SELECT coalesce(max(last), 0) FROM chunk WHERE chunk.run = run.id) WHERE id = ?",
+            runs,
+        )
+        db.executemany("DELETE FROM chunk WHERE run = ?", runs)
+        return len(runs)
 
     @read
     def list_running(self, db: apsw.Connection, conversation: str | None = None) -> list[RunRecord]:
