@@ -39,8 +39,8 @@ const shell: Plugin = {
       const page = bundle["index.html"];
       if (worker?.type !== "chunk" || page?.type !== "asset") throw new Error("the page has no worker");
       const html = page.source.toString();
-      const named = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path ?? "");
-      const needed = ["/", ...new Set(named.filter((path) => !path.startsWith("/icon-")))];
+      const named = [...html.matchAll(/(?:src|href)="(\.\/[^"]+)"/g)].map(([, path]) => path ?? "");
+      const needed = ["./", ...new Set(named.filter((path) => !path.startsWith("./icon-")))];
       const version = createHash("sha256").update(html).update(worker.code).digest("hex").slice(0, 12);
       worker.code = `const SHELL=${JSON.stringify(needed)},VERSION=${JSON.stringify(version)};\n${worker.code}`;
     },
@@ -93,9 +93,11 @@ const listed: Plugin = {
   },
 };
 
-// Three pages: the chat, the API reference, and the diagram frame. Every asset is a file, so that the strict Content-
+// Three pages: the chat, the API reference, and the diagram frame. Their addresses are relative, and the server puts the
+// path under which it is served in place of `./`. Every asset is a file, so that the strict Content-
 // Security-Policy holds: no inline script, no inline style, no data: script.
 export default defineConfig({
+  base: "./",
   plugins: [svelte(), woff2, apart, collected(), shell, packed, listed],
   worker: { format: "es", plugins: () => [collected()] },
   build: {

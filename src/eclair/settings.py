@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_type_hints
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from eclair.errors import SettingsError
 
@@ -36,6 +37,14 @@ SYSTEM_PROMPT = "You are Eclair, a helpful AI assistant. Give clear, correct and
 Amount = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 HostName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)*$")]
+
+_PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$"
+_ORIGIN = r"^https?://(\[[0-9a-f:.]+\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*)(:[1-9][0-9]{0,4})?"
+
+
+def _strip_slash(address: str | None) -> str | None:
+    return None if address is None else address.rstrip("/")
+
 
 HostPort = Annotated[str, Field(pattern=r"^(\[[0-9a-f:.]+\]|[^\s:/@]+):[1-9][0-9]{0,4}$")]
 
@@ -86,6 +95,16 @@ class Settings:
     port: int = _setting(8642, "Port to listen on; 0 takes any free one.", ge=0, le=65535)
     allowed_hosts: tuple[str, ...] = _setting(
         (), "Other host names by which browsers reach Éclair, such as a reverse proxy's; needs a key."
+    )
+    public_url: Annotated[str | None, Field(pattern=_ORIGIN + _PATH), AfterValidator(_strip_slash)] = _setting(
+        None,
+        "Address by which browsers reach Éclair through a proxy, such as `https://ai.example.org/assistant`, for links "
+        "that leave Éclair; its host is allowed, and its path is `base_path`; needs a key.",
+    )
+    base_path: Annotated[str | None, Field(pattern=f"^{_PATH}"), AfterValidator(_strip_slash)] = _setting(
+        None,
+        "Path under which Éclair is served, such as `/assistant`, whether a proxy passes it on or strips it; that of "
+        "`public_url` unless set.",
     )
     api_key: str | None = _setting(
         None,
@@ -277,6 +296,13 @@ class Settings:
     log_format: Literal["text", "json"] = _setting("text", "Log lines for people (`text`) or programs (`json`).")
     access_log: bool = _setting(False, "Log every request; without it, those that are refused are logged.")
 
+    @property
+    def path_prefix(self) -> str:
+        """The path under which Éclair is served, without a slash at its end; empty at the root."""
+        if self.base_path is not None:
+            return self.base_path
+        return "" if self.public_url is None else urlsplit(self.public_url).path
+
 
 @dataclass(frozen=True, slots=True)
 class SettingDescription:
@@ -415,6 +441,10 @@ def _fault(name: str, error: ValidationError) -> str:
         case "missing" | "missing_argument":
             return f"{'.'.join(path)} without {last}; add it"
         case "string_pattern_mismatch":
+            if name.lower().endswith("base_path"):
+                return f"{name} to {first['input']!r}, which is not a path; write it as /assistant"
+            if name.lower().endswith("public_url"):
+                return f"{name} to {first['input']!r}, which is not an address; write it as https://ai.example.org"
             if name.lower().endswith("egress_hosts"):
                 return f"{name} to {first['input']!r}, which is not a host name; write it alone, such as example.eu"
             if name.lower().endswith("private_addresses"):

@@ -18,6 +18,8 @@ class Served:
         self._settings = settings
         self._port = _free_port()
         self._process: BaseProcess | None = None
+        path = settings.get("ECLAIR_BASE_PATH")
+        self._page = "" if path is None else f"{path}/"
         self.address = f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
@@ -32,7 +34,7 @@ class Served:
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ECLAIR_")}
         address, self._process = served(self._folder, {**kept, **own, **self._settings})
-        assert address == self.address
+        assert address == self.address + self._page
 
     def kill(self) -> None:
         """As the machine does when it loses power."""

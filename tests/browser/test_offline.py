@@ -145,7 +145,7 @@ def test_it_can_be_installed(page: Page) -> None:
     manifest = page.request.get("/manifest.webmanifest")
     assert manifest.headers["content-type"].startswith("application/manifest+json")
     for icon in manifest.json()["icons"]:
-        reply = page.request.get(icon["src"])
+        reply = page.request.get(f"/{icon['src']}")
         assert reply.status == 200
         assert reply.headers["content-type"] == icon["type"]
     worker = page.request.get("/worker.js")

@@ -1,6 +1,7 @@
 import "./styles/tokens.css";
 import "./styles/base.css";
 import { mount } from "svelte";
+import { currentPath } from "./api/address.ts";
 import { Api } from "./api/api.ts";
 import App from "./App.svelte";
 import { App as State } from "./state/app.svelte.ts";
@@ -9,14 +10,14 @@ import { explain } from "./lib/errors.ts";
 
 /** Not awaited at the top level: the modules that it loads import this one, and each would wait for the other. */
 async function begin(target: HTMLElement): Promise<void> {
-  const shared = /^\/s\/([\w-]+)$/.exec(location.pathname)?.[1];
+  const shared = /^\/s\/([\w-]+)$/.exec(currentPath())?.[1];
   if (shared !== undefined) {
     await new Preferences(new Api({ key: null, askKey: async () => null, explain })).begin();
     const { default: Shared } = await import("./features/shared/SharedPage.svelte");
     mount(Shared, { target, props: { id: shared } });
     return;
   }
-  if (location.pathname === "/made") {
+  if (currentPath() === "/made") {
     await new Preferences(new Api({ key: null, askKey: async () => null, explain })).begin();
     const { default: Made } = await import("./features/provenance/ProvenancePage.svelte");
     mount(Made, { target });

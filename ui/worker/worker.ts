@@ -6,8 +6,11 @@ declare const self: ServiceWorkerGlobalScope;
 declare const SHELL: readonly string[];
 declare const VERSION: string;
 
-const FILES = `eclair-files-${VERSION}`;
-const CONVERSATIONS = "eclair-conversations";
+/** The path under which Éclair is served, without a slash at its end. */
+const BASE_PATH = new URL(".", self.location.href).pathname.slice(0, -1);
+const FILE_CACHES = `eclair${BASE_PATH}-files-`;
+const FILES = FILE_CACHES + VERSION;
+const CONVERSATIONS = `eclair${BASE_PATH}-conversations`;
 const MAX_CONVERSATIONS = 20;
 const PAGE_TIMEOUT_MS = 4000;
 const REFRESH_INTERVAL_MS = 600_000;
@@ -15,7 +18,7 @@ const REFRESH_INTERVAL_MS = 600_000;
 const APP = /^\/(?:c\/[\w-]+|settings|pictures)?$/;
 const FILE = /^\/(?:assets\/.+|first\.js|favicon\.svg|manifest\.webmanifest)$/;
 const CONVERSATION = /^\/api\/conversations\/[\w-]+$/;
-const LIST = "/api/conversations";
+const LIST = `${BASE_PATH}/api/conversations`;
 
 /** A message from the page: store a conversation as it is now, cache these files, or refresh all stored conversations. */
 type WorkerMessage = { readonly keep: string } | { readonly hold: readonly string[] } | { readonly refresh: true };
@@ -42,7 +45,7 @@ self.addEventListener("install", (event) => {
 
 self.addEventListener("activate", (event) => {
   const activate = async () => {
-    const outdated = (await caches.keys()).filter((name) => name.startsWith("eclair-files-") && name !== FILES);
+    const outdated = (await caches.keys()).filter((name) => name.startsWith(FILE_CACHES) && name !== FILES);
     await Promise.all(outdated.map((name) => caches.delete(name)));
     await self.clients.claim();
   };
@@ -59,20 +62,26 @@ self.addEventListener("message", (event) => {
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname, searchParams } = new URL(request.url);
-  if (origin !== self.location.origin) return;
-  if (request.method === "DELETE" && (pathname === LIST || CONVERSATION.test(pathname))) {
+  if (origin !== self.location.origin || !pathname.startsWith(`${BASE_PATH}/`)) return;
+  const isConversation = CONVERSATION.test(ownPath(pathname));
+  if (request.method === "DELETE" && (pathname === LIST || isConversation)) {
     event.respondWith(remove(request, pathname));
   } else if (request.method !== "GET" || request.headers.has("Authorization")) return;
   else if (request.mode === "navigate") {
-    if (APP.test(pathname)) event.respondWith(page(request));
-  } else if (FILE.test(pathname)) event.respondWith(file(request));
+    if (APP.test(ownPath(pathname))) event.respondWith(page(request));
+  } else if (FILE.test(ownPath(pathname))) event.respondWith(file(request));
   else if (pathname === LIST) event.respondWith(list(request, searchParams));
-  else if (CONVERSATION.test(pathname)) event.respondWith(conversation(event, pathname));
+  else if (isConversation) event.respondWith(conversation(event, pathname));
 });
+
+/** The path within Éclair of an address's path. */
+function ownPath(pathname: string): string {
+  return pathname.slice(BASE_PATH.length);
+}
 
 /** The server's page or, where it can't be reached, the cached one. */
 async function page(request: Request): Promise<Response> {
-  const stored = async () => (await (await caches.open(FILES)).match("/")) ?? Response.error();
+  const stored = async () => (await (await caches.open(FILES)).match("./")) ?? Response.error();
   const timeout = new Promise<null>((resolve) => setTimeout(resolve, PAGE_TIMEOUT_MS, null));
   try {
     const response = await Promise.race([fetch(request), timeout]);
@@ -94,7 +103,7 @@ async function file(request: Request): Promise<Response> {
 
 async function cacheFiles(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
-    if (FILE.test(new URL(path, self.location.origin).pathname)) await file(new Request(path));
+    if (FILE.test(ownPath(new URL(path, self.location.origin).pathname))) await file(new Request(path));
   }
 }
 

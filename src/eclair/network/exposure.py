@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from eclair.settings import Settings
 from eclair.util.loopback import is_loopback
 
@@ -28,8 +30,9 @@ def find_exposure(settings: Settings) -> str | None:
         )
     public = _public_name(settings)
     if public is not None:
+        setting = "allowed_hosts" if public in settings.allowed_hosts else "public_url"
         return (
-            f"`allowed_hosts` opens Éclair to whoever reaches {public}, so a key is needed; "
+            f"`{setting}` opens Éclair to whoever reaches {public}, so a key is needed; "
             "make one with `eclair key new NAME`, set ECLAIR_API_KEY, or take the name out."
         )
     return None
@@ -51,4 +54,5 @@ def is_unencrypted(settings: Settings) -> bool:
 
 
 def _public_name(settings: Settings) -> str | None:
-    return next((name for name in settings.allowed_hosts if not is_loopback(name)), None)
+    own = () if settings.public_url is None else (urlsplit(settings.public_url).hostname or "",)
+    return next((name for name in (*settings.allowed_hosts, *own) if not is_loopback(name)), None)

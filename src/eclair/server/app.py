@@ -23,9 +23,10 @@ from eclair.errors import INTERNAL_ERROR, Conflict, EclairError, EngineBusy, Inv
 from eclair.server import ui
 from eclair.server.anthropic import errors as anthropic
 from eclair.server.auth import AuthMiddleware
-from eclair.server.lazy_routes import LazyRoutes, build_all_routers
+from eclair.server.lazy_routes import ROUTE_MODULES, LazyRoutes, build_all_routers
 from eclair.server.openai import errors as openai
 from eclair.server.owner_session import OwnerSession
+from eclair.server.public_address import BasePath, PublicAddress, check_base_path
 from eclair.server.request_log import RequestLog, route_template
 
 _UNION_MEMBER = re.compile(r"str|(list|dict|literal)\[.*|\w+Body")
@@ -35,16 +36,26 @@ log = logging.getLogger(__name__)
 
 
 def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
-    """Build the HTTP application around an open App; `session` lets in browsers whose account can't be told."""
+    """Build the HTTP application around an open App; `session` lets in browsers whose account can't be told.
+
+    Raises SettingsError for a base path that can't be.
+    """
+    prefix = app.settings.path_prefix
     api = _new_app()
     api.add_api_route("/openapi.json", _openapi_route(app), include_in_schema=False)
-    api.include_router(ui.router())
+    pages = ui.router(prefix)
+    check_base_path(
+        app.settings, ["/assets", "/openapi.json", *(f"/{group}" for group in ROUTE_MODULES), *ui.paths(pages)]
+    )
+    api.include_router(pages)
     if ui.STATIC.exists():
         api.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))
     api.add_middleware(LazyRoutes, routes=api, app=app)
     keys = ApiKeys(app.storage.api_keys)
     api.add_middleware(AuthMiddleware, settings=app.settings, keys=keys, session=session, respond=respond)
     api.add_middleware(RequestLog, logs_all=app.settings.access_log)
+    if PublicAddress.from_settings(app.settings) != PublicAddress(None, ""):
+        api.add_middleware(BasePath, base_path=prefix)
     api.add_exception_handler(EclairError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_validation)
     api.add_exception_handler(HTTPException, _on_http)
@@ -71,6 +82,8 @@ def _openapi_route(app: App) -> Callable[[], Awaitable[Response]]:
         api = _new_app()
         for router in build_all_routers(app):
             api.include_router(router)
+        if app.settings.path_prefix:
+            api.servers = [{"url": app.settings.path_prefix}]
         return api.openapi()
 
     async def openapi() -> Response:

@@ -21,6 +21,7 @@ from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.access import AccessControl
 from eclair.server.owner_session import OwnerSession
+from eclair.server.public_address import PublicAddress
 from eclair.settings import Settings
 from eclair.util.loopback import is_loopback
 
@@ -81,11 +82,14 @@ class AuthMiddleware:
         self._has_public_checks = settings.public_checks or not is_exposed(settings)
         self._max_file_mb = settings.max_file_mb
         self._max_check_mb = settings.max_check_mb
+        public = PublicAddress.from_settings(settings)
+        self._public_origin = public.origin
+        known = settings.allowed_hosts if public.host is None else (*settings.allowed_hosts, _bracketed(public.host))
         self._hosts: set[str] | None = None
         if is_loopback(settings.host):
-            self._hosts = {"localhost", "127.0.0.1", "[::1]", settings.host, *settings.allowed_hosts}
+            self._hosts = {"localhost", "127.0.0.1", "[::1]", settings.host, *known}
         elif settings.allowed_hosts:
-            self._hosts = {settings.host, *settings.allowed_hosts}
+            self._hosts = {settings.host, *known}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -142,7 +146,7 @@ class AuthMiddleware:
         name = _host_name(headers.get("host", ""))
         if self._hosts is not None and name not in self._hosts:
             raise Forbidden(
-                f"Éclair is not known as {name!r}; open it by its own address, or add the name to allowed_hosts."
+                f"Éclair is not known as {name!r}; open it by its own address, or set public_url or allowed_hosts."
             )
 
     def _check_proxy(self, headers: Headers) -> None:
@@ -155,7 +159,7 @@ class AuthMiddleware:
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
         origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != headers.get("host"):
+        if origin not in (None, self._public_origin) and origin.partition("://")[2] != headers.get("host"):
             raise Forbidden(f"A page from {origin} may not use Éclair; open Éclair's own page.")
         is_page = scope["method"] == "GET" and not scope["path"].startswith(INTERFACES)
         opens_page = is_page and headers.get("sec-fetch-mode") == "navigate"
@@ -169,6 +173,10 @@ def _host_name(host: str) -> str:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return host
+    return _bracketed(name)
+
+
+def _bracketed(name: str) -> str:
     return f"[{name}]" if ":" in name else name
 
 

@@ -26,15 +26,18 @@ class OwnerSession:
 
     token: str
     cookie: str
+    cookie_path: str = "/"
+    """The path of the addresses that the cookie is sent to."""
 
     @classmethod
-    def open(cls, folder: Path) -> OwnerSession:
+    def open(cls, folder: Path, cookie_path: str = "/") -> OwnerSession:
         """Read the cookie's secret, or make it. Blocks. Raises SettingsError, and OSError where it can't be read."""
         path = folder / SESSION_FILE
         if not path.exists():
             create_secret_file(path)
         secret = path.read_bytes().strip()
-        return cls(secrets.token_urlsafe(TOKEN_BYTES), hmac.digest(secret, b"eclair owner session", "sha256").hex())
+        cookie = hmac.digest(secret, b"eclair owner session", "sha256").hex()
+        return cls(secrets.token_urlsafe(TOKEN_BYTES), cookie, cookie_path)
 
     def has_cookie(self, scope: Scope, headers: Headers) -> bool:
         """Tell whether a request has the cookie."""
@@ -53,6 +56,7 @@ class OwnerSession:
             _cookie_name(scope),
             self.cookie,
             max_age=COOKIE_DAYS * 86_400,
+            path=self.cookie_path,
             httponly=True,
             samesite="strict",
             secure=scope["scheme"] == "https",

@@ -85,12 +85,17 @@ async def _serve(
     from eclair.server.app import create_app
 
     async with open_app(settings, local=local) as app:
-        session = OwnerSession.open(settings.data_dir) if await _needs_session(settings) else None
+        session = (
+            OwnerSession.open(settings.data_dir, settings.path_prefix or "/")
+            if await _needs_session(settings)
+            else None
+        )
         config = server_config(create_app(app, session), tls)
         gc.freeze()  # what is loaded by now stays, so the collector need not scan it again and again
         gc.enable()
-        query = "" if session is None else f"/?token={session.token}"
-        await _Server(config, app, lambda address: ready(address + query)).serve(sockets=[listener])
+        page = f"{settings.path_prefix}/" if session is not None or settings.path_prefix else ""
+        query = "" if session is None else f"?token={session.token}"
+        await _Server(config, app, lambda address: ready(address + page + query)).serve(sockets=[listener])
 
 
 async def _needs_session(settings: Settings) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from fastapi import APIRouter
 from starlette.datastructures import Headers
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -46,8 +48,8 @@ class Assets(StaticFiles):
         return response
 
 
-def router() -> APIRouter:
-    """Build the routes of all pages. Most serve the app, which reads the address itself."""
+def router(prefix: str) -> APIRouter:
+    """Build the routes of all pages, served under `prefix`. Most serve the app, which reads the address itself."""
     pages = APIRouter(include_in_schema=False)
 
     @pages.get("/")
@@ -58,15 +60,15 @@ def router() -> APIRouter:
     @pages.get("/temporary")
     @pages.get("/made")
     async def app() -> Response:
-        return _page("index.html")
+        return await _page("index.html", prefix)
 
     @pages.get("/docs")
     async def docs() -> Response:
-        return _page("docs.html")
+        return await _page("docs.html", prefix)
 
     @pages.get("/diagram")
     async def diagram() -> Response:
-        return _page("diagram.html", headers=DIAGRAM_HEADERS)
+        return await _page("diagram.html", prefix, DIAGRAM_HEADERS)
 
     for name, kind in ROOT_FILES.items():
         pages.add_api_route(f"/{name}", _file(name, kind))
@@ -74,15 +76,28 @@ def router() -> APIRouter:
     return pages
 
 
+def paths(pages: APIRouter) -> Iterator[str]:
+    """Yield the paths of the pages."""
+    return (route.path for route in pages.routes if isinstance(route, Route) and route.path != "/")
+
+
 def _file(name: str, kind: str) -> Callable[[], Awaitable[Response]]:
     async def file() -> Response:
-        return _page(name, kind)
+        if not (STATIC / name).exists():
+            return _not_built()
+        return FileResponse(STATIC / name, media_type=kind, headers={**PAGE_HEADERS, "Cache-Control": "no-cache"})
 
     return file
 
 
-def _page(name: str, kind: str = "text/html", headers: dict[str, str] = PAGE_HEADERS) -> Response:
-    path = STATIC / name
-    if not path.exists():
-        return PlainTextResponse("The web app is not built; `make run` builds it.\n", status_code=503)
-    return FileResponse(path, media_type=kind, headers={**headers, "Cache-Control": "no-cache"})
+async def _page(name: str, prefix: str, headers: dict[str, str] = PAGE_HEADERS) -> Response:
+    """Return a page, whose addresses begin with `./` in the file: the prefix takes its place."""
+    try:
+        html = await asyncio.to_thread((STATIC / name).read_text, "utf-8")
+    except FileNotFoundError:
+        return _not_built()
+    return HTMLResponse(html.replace('="./', f'="{prefix}/'), headers={**headers, "Cache-Control": "no-cache"})
+
+
+def _not_built() -> Response:
+    return PlainTextResponse("The web app is not built; `make run` builds it.\n", status_code=503)

@@ -1,5 +1,7 @@
 // HTTP requests to the server: the API key, errors, uploads. The calls are in a file for each resource.
 
+import { toAddress } from "./address.ts";
+
 /** Why a call failed, as far as the client knows. */
 export type Failure =
   | { readonly kind: "refused"; readonly status: number; readonly code: string; readonly message: string }
@@ -92,7 +94,7 @@ export class Client {
       init.body = JSON.stringify(body);
     }
     try {
-      const response = await fetch(path, init);
+      const response = await fetch(toAddress(path), init);
       this.onResponse(response);
       return response;
     } catch (error) {
@@ -124,7 +126,7 @@ function post(
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", path);
+    request.open("POST", toAddress(path));
     request.setRequestHeader("Content-Type", body.type || "application/octet-stream");
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = ({ loaded, total }) => progress(loaded / Math.max(total, 1));

@@ -1,5 +1,6 @@
 // Conversations, their messages, and the runs that write answers.
 
+import { toAddress } from "./address.ts";
 import type { Conversation, Hit, Message } from "./events.ts";
 import { Resource } from "./resource.ts";
 import type { Body, Reply } from "./wire.ts";
@@ -132,7 +133,7 @@ export class ConversationCalls extends Resource {
 
   /** Open the run's event stream after event `after`. Any status is returned, and the key is never asked for. */
   events(run: string, after: number, signal: AbortSignal): Promise<Response> {
-    return fetch(`/api/runs/${run}/events?after=${after}`, {
+    return fetch(toAddress(`/api/runs/${run}/events?after=${after}`), {
       headers: { ...this.client.headers, Accept: "text/event-stream" },
       cache: "no-store",
       signal,

@@ -4292,7 +4292,11 @@ export interface components {
             readonly terms: string;
             readonly fault: string | null;
         };
-        /** @description A share as its owner sees it; `readings` counts how often it was opened. */
+        /**
+         * @description A share as its owner sees it; `readings` counts how often it was opened.
+         *
+         *     `url` is absolute if Éclair knows its `public_url`, else a path.
+         */
         readonly ShareBody: {
             readonly id: string;
             readonly url: string;

@@ -1,5 +1,6 @@
 // All actions in one place: the command palette, the shortcuts and the composer's commands are made from them.
 
+import { toAddress } from "../api/address.ts";
 import type { PlainKey } from "../lib/i18n/translate.ts";
 import type { Message, Mode, Web } from "../api/events.ts";
 import type { App } from "./app.svelte.ts";
@@ -103,7 +104,7 @@ export const ACTIONS: readonly Action[] = [
   { id: "export", label: "exportIt", slash: true, run: (app) => ask(app, "export"), enabled: isKept },
   { id: "share", label: "shareIt", slash: true, run: (app) => ask(app, "share"), enabled: isKept },
   { id: "settings", label: "settings", keys: "Mod+,", slash: true, run: (app) => app.openSettings(), enabled: always },
-  { id: "made", label: "madeTitle", run: () => location.assign("/made"), enabled: always },
+  { id: "made", label: "madeTitle", run: () => location.assign(toAddress("/made")), enabled: always },
   { id: "shortcuts", label: "shortcuts", keys: "?", run: (app) => void (app.overlay = "shortcuts"), enabled: always },
 ];
 

@@ -1,6 +1,7 @@
 // The page: which conversation is open, the sidebar's list, dialogs, models and settings.
 
 import { tick } from "svelte";
+import { currentPath, toAddress } from "../api/address.ts";
 import { Api } from "../api/api.ts";
 import type { AnswerOptions, AnswerSettings, Deleted } from "../api/conversations.ts";
 import type { Model, ModePicks } from "../api/models.ts";
@@ -133,7 +134,7 @@ export class App {
     this.drawer = false;
     if (push) {
       this.page = "chat";
-      if (location.pathname !== "/") history.pushState(null, "", "/");
+      if (currentPath() !== "/") history.pushState(null, "", toAddress("/"));
     }
     this.#show(this.#newConversation());
   }
@@ -142,7 +143,7 @@ export class App {
     this.drawer = false;
     this.page = "chat";
     const hash = message === null ? "" : `#${message}`;
-    if (location.pathname !== `/c/${id}` || location.hash !== hash) history.pushState(null, "", `/c/${id}${hash}`);
+    if (currentPath() !== `/c/${id}` || location.hash !== hash) history.pushState(null, "", toAddress(`/c/${id}${hash}`));
     this.#enter(id, message);
   }
 
@@ -150,7 +151,7 @@ export class App {
   beginTemporary(): void {
     this.drawer = false;
     this.page = "chat";
-    if (location.pathname !== TEMPORARY_PATH) history.pushState(null, "", TEMPORARY_PATH);
+    if (currentPath() !== TEMPORARY_PATH) history.pushState(null, "", toAddress(TEMPORARY_PATH));
     this.#enterTemporary(true);
   }
 
@@ -225,13 +226,13 @@ export class App {
     this.page = page;
     this.section = section;
     const address = section === "" ? `/${page}` : `/${page}#${section}`;
-    if (location.pathname + location.hash !== address) history.pushState(null, "", address);
+    if (currentPath() + location.hash !== address) history.pushState(null, "", toAddress(address));
   }
 
   /** Go back to the conversation. */
   closeSettings(): void {
     this.page = "chat";
-    history.pushState(null, "", this.current.stored ? `/c/${this.current.id}` : "/");
+    history.pushState(null, "", toAddress(this.current.stored ? `/c/${this.current.id}` : "/"));
   }
 
   /** Ask the person to accept the license of a model before it is downloaded. */
@@ -299,7 +300,7 @@ export class App {
   #onOwnChange(id: string): void {
     if (this.api.client.key === null && !this.current.running) this.offline.keep(id);
     if (this.current.id !== id) return;
-    if (location.pathname === "/") history.replaceState(null, "", `/c/${id}`);
+    if (currentPath() === "/") history.replaceState(null, "", toAddress(`/c/${id}`));
     if (this.#missedChange && !this.current.running) void this.#load();
   }
 
@@ -359,7 +360,7 @@ export class App {
 
   /** The conversation was deleted elsewhere: show a new chat in its place. */
   #replaceDeleted(): void {
-    if (this.page === "chat") history.replaceState(null, "", "/");
+    if (this.page === "chat") history.replaceState(null, "", toAddress("/"));
     this.begin(false);
   }
 
@@ -378,14 +379,14 @@ export class App {
   }
 
   #route(): void {
-    const page = (["settings", "pictures"] as const).find((name) => location.pathname === `/${name}`);
+    const page = (["settings", "pictures"] as const).find((name) => currentPath() === `/${name}`);
     this.page = page ?? "chat";
     if (page !== undefined) {
       this.section = location.hash.slice(1);
       return;
     }
-    const id = /^\/c\/([\w-]+)$/.exec(location.pathname)?.[1];
-    if (location.pathname === TEMPORARY_PATH) this.#enterTemporary(false);
+    const id = /^\/c\/([\w-]+)$/.exec(currentPath())?.[1];
+    if (currentPath() === TEMPORARY_PATH) this.#enterTemporary(false);
     else if (id === undefined) this.begin(false);
     else this.#enter(id, location.hash.slice(1) || null);
   }

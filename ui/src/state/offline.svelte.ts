@@ -1,5 +1,7 @@
 // The page without its server, with the help of the service worker; and new versions of the page.
 
+import { toAddress } from "../api/address.ts";
+
 type WorkerMessage = { readonly keep: string } | { readonly hold: readonly string[] } | { readonly refresh: true };
 
 const CHECK_DELAY_MS = 2000;
@@ -26,9 +28,9 @@ export class Offline {
       known = true;
     });
     const register = async () => {
-      await workers.register("/worker.js");
+      await workers.register(toAddress("/worker.js"));
       const files = performance.getEntriesByType("resource").map(({ name }) => name);
-      this.#post({ hold: files.filter((name) => name.startsWith(location.origin)) });
+      this.#post({ hold: files.filter((name) => name.startsWith(location.origin + toAddress("/"))) });
       this.#post({ refresh: true });
     };
     setTimeout(() => void register(), CHECK_DELAY_MS);

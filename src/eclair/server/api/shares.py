@@ -21,6 +21,7 @@ from eclair.schema.messages import Attachment, Doubt, Message, Part, Passage, br
 from eclair.schema.principal import Principal
 from eclair.server.api import images
 from eclair.server.principal import Caller
+from eclair.server.public_address import PublicAddress
 from eclair.server.request_body import RequestBody
 from eclair.storage.shares import Share
 
@@ -38,7 +39,10 @@ class NewShare(RequestBody):
 
 
 class ShareBody(BaseModel):
-    """A share as its owner sees it; `readings` counts how often it was opened."""
+    """A share as its owner sees it; `readings` counts how often it was opened.
+
+    `url` is absolute if Éclair knows its `public_url`, else a path.
+    """
 
     id: str
     url: str
@@ -49,10 +53,10 @@ class ShareBody(BaseModel):
     readings: int
 
     @classmethod
-    def from_share(cls, share: Share) -> ShareBody:
+    def from_share(cls, share: Share, public: PublicAddress) -> ShareBody:
         return cls(
             id=share.id,
-            url=f"/s/{share.id}",
+            url=public.link(f"/s/{share.id}"),
             conversation=share.conversation,
             title=share.title,
             created=share.created,
@@ -76,6 +80,7 @@ class SharedConversation(BaseModel):
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["shares"])
+    public = PublicAddress.from_settings(app.settings)
 
     @api.post("/conversations/{id}/shares", status_code=201)
     async def share_conversation(principal: Caller, id: str, body: NewShare) -> ShareBody:
@@ -91,12 +96,12 @@ def router(app: App) -> APIRouter:
         share = Share(secret_id("share"), principal.id, id, conversation.title, now, expires)
         body_json = _MESSAGES.dump_json([_shown(message) for message in shown]).decode()
         await app.storage.shares.add_share(principal, share, body_json)
-        return ShareBody.from_share(share)
+        return ShareBody.from_share(share, public)
 
     @api.get("/shares")
     async def list_shares(principal: Caller) -> ShareList:
         return ShareList(
-            shares=[ShareBody.from_share(share) for share in await app.storage.shares.list_shares(principal)]
+            shares=[ShareBody.from_share(share, public) for share in await app.storage.shares.list_shares(principal)]
         )
 
     @api.delete("/shares/{id}", status_code=204)

@@ -32,6 +32,7 @@ from eclair.schema.principal import Principal
 from eclair.server.openai import errors
 from eclair.server.openai.files import safe_file_name
 from eclair.server.principal import Caller
+from eclair.server.public_address import PublicAddress
 from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream
 from eclair.server.streaming import CLIENT_GONE, unless_disconnected
@@ -124,6 +125,7 @@ class EditsRequest(ImagesRequest):
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1/images", tags=["OpenAI"])
+    public = PublicAddress.from_settings(app.settings)
 
     @api.post("/generations")
     async def generate(principal: Caller, body: ImagesRequest, request: Request) -> Response:
@@ -156,7 +158,7 @@ def router(app: App) -> APIRouter:
         job = await unless_disconnected(request, preparing)
         if job is None:
             return CLIENT_GONE
-        renderer = _ImageRenderer(app, body, job, kind, str(request.base_url), int(time.time()))
+        renderer = _ImageRenderer(app, body, job, kind, public.absolute_url(request, ""), int(time.time()))
         if body.stream:
             return EventStream(renderer.events())
         response = await unless_disconnected(request, renderer.full_response())
@@ -238,7 +240,7 @@ class _ImageRenderer:
 
     async def _image(self, picture: GeneratedImage) -> JSON:
         if self.body.response_format == "url":
-            return {"url": f"{self.base_url}api/pictures/{picture.id}/content"}
+            return {"url": f"{self.base_url}/api/pictures/{picture.id}/content"}
         return {"b64_json": base64.b64encode(await self.app.gallery.read_bytes(picture)).decode()}
 
 

@@ -24,6 +24,7 @@ from eclair.server.openai.chat_renderer import ChatFormat, ChoiceFormat, Complet
 from eclair.server.openai.chat_schema import ChatRequest, CompletionRequest
 from eclair.server.openai.retriever import RequestRetriever
 from eclair.server.principal import Caller
+from eclair.server.public_address import PublicAddress
 from eclair.server.request_images import open_images
 from eclair.server.request_prompt import start_answer
 from eclair.server.streaming import CLIENT_GONE, relay, unless_disconnected
@@ -31,6 +32,7 @@ from eclair.server.streaming import CLIENT_GONE, relay, unless_disconnected
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1", tags=["OpenAI"])
+    public = PublicAddress.from_settings(app.settings)
 
     @api.get("/models")
     async def list_models() -> JSON:
@@ -76,7 +78,7 @@ def router(app: App) -> APIRouter:
             for choice in range(choices)
         ]
         include_usage = body.stream_options is not None and body.stream_options.include_usage
-        find_url = _url_finder(str(request.base_url), retriever)
+        find_url = _url_finder(public.absolute_url(request, ""), retriever)
         renderer = CompletionRenderer(form, answers, find_url, include_usage=include_usage)
         return await relay(request, answers, renderer, streamed=body.stream)
 
@@ -97,7 +99,7 @@ def _url_finder(base_url: str, retriever: RequestRetriever | None) -> Callable[[
         if passage.url is not None:
             return passage.url
         is_stored = retriever is not None and passage.file in retriever.stored_files
-        return f"{base_url}api/files/{passage.file}/pages/{passage.page_at(offset).page}" if is_stored else None
+        return f"{base_url}/api/files/{passage.file}/pages/{passage.page_at(offset).page}" if is_stored else None
 
     return find_url
 
