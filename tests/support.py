@@ -43,6 +43,7 @@ from eclair.server.app import create_app
 from eclair.server.http_server import server_config
 from eclair.server.owner_session import OwnerSession
 from eclair.server.serve import serve
+from eclair.server.settings_reload import SettingsSource
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
@@ -212,10 +213,10 @@ async def serving(
 
 
 @contextlib.asynccontextmanager
-async def served_in_process(settings: Settings) -> AsyncGenerator[str]:
+async def served_in_process(settings: Settings, source: SettingsSource | None = None) -> AsyncGenerator[str]:
     """`eclair serve` in this process: the address that it prints. Raises what keeps it from starting."""
     printed: asyncio.Queue[str] = asyncio.Queue()
-    task = asyncio.create_task(serve(settings, printed.put_nowait))
+    task = asyncio.create_task(serve(settings, printed.put_nowait, source))
     printing = asyncio.create_task(printed.get())
     await asyncio.wait([task, printing], return_when=asyncio.FIRST_COMPLETED)
     if task.done():

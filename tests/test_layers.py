@@ -33,12 +33,13 @@ LAYERS = (
     "sandbox",
     "schema",
     "util",
+    "live_settings",
     "settings",
     "errors",
 )
 """Top to bottom: a module may import its own package and those that stand below it."""
 
-ROOT_MODULES = {"__init__", "app", "doctor", "settings", "errors"}
+ROOT_MODULES = {"__init__", "app", "doctor", "live_settings", "settings", "errors"}
 
 PACKAGE = Path(eclair.__file__).parent
 

@@ -34,6 +34,7 @@ from eclair.images.gallery import Gallery
 from eclair.images.image_download_plan import ImageModelCatalog
 from eclair.images.open import open_gallery, open_image_service
 from eclair.images.service import ImageService
+from eclair.live_settings import LiveSettings
 from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.removal import remove_model
 from eclair.llm.registry import Registry, build_registry
@@ -66,7 +67,7 @@ from eclair.web.retriever import WebService
 
 @dataclass(frozen=True, slots=True)
 class App:
-    settings: Settings
+    live_settings: LiveSettings
     storage: Storage
     registry: Registry
     router: ModelRouter
@@ -95,6 +96,11 @@ class App:
     provenance: Provenance
     gallery: Gallery
     images: ImageService
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.live_settings.current
 
     async def answer(self, question: str, *, model: str | None = None, web: Web | None = None) -> Message:
         """Answer a question and store nothing.
@@ -256,6 +262,7 @@ async def open_app(
 
     Raises SetupError. An engine that fails to start raises nothing; its health says why.
     """
+    live_settings = LiveSettings(settings)
     async with AsyncExitStack() as stack:
         sweeping = asyncio.create_task(asyncio.to_thread(sweep_scratch_folders), name="sweep scratch folders")
         stack.push_async_callback(asyncio.wait, [sweeping])
@@ -306,16 +313,16 @@ async def open_app(
             )
         )
         pipeline = AnswerPipeline(ledger, idle)
-        router = ModelRouter(settings, registry, storage.usage, preferences, documents.vision)
+        router = ModelRouter(live_settings, registry, storage.usage, preferences, documents.vision)
         sources = (documents.documents, documents.vision, web, images)
-        requests = AnswerRequests(settings, registry, router, preferences, *sources)
+        requests = AnswerRequests(live_settings, registry, router, preferences, *sources)
         parts = (runs, pipeline, requests, images, prefill, titles)
-        turns = Turns(storage, *parts, max_message_kb=settings.max_message_kb)
+        turns = Turns(storage, *parts, live_settings)
         catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove_model))
         downloads = ModelDownloads(settings, catalogs, changes, registry.release, registry.refresh, gate=gate)
         stack.push_async_callback(downloads.close)
         yield App(
-            settings=settings,
+            live_settings=live_settings,
             storage=storage,
             registry=registry,
             router=router,

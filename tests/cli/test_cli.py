@@ -118,6 +118,11 @@ class Screen:
         before, self._seen = self.raw[self._seen : at], at + len(text)
         return before
 
+    def hang_up(self) -> None:
+        """Close the terminal, as when its window is closed."""
+        os.close(self._master)
+        self._master = -1
+
     def end(self) -> int:
         while self._read():
             pass
@@ -127,7 +132,8 @@ class Screen:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
 
     def _read(self) -> bool:
         ready, _, _ = select.select([self._master], [], [], 1)
@@ -691,6 +697,18 @@ class TestServe:
         process.send_signal(number)
         assert wait(process) == (b"", b"", 0)
         assert not list((run.folder / "leases").glob("*.lease"))
+
+    def test_it_ends_with_its_terminal_and_not_by_a_hangup_alone(
+        self, screen: Callable[..., Screen], tmp_path: Path
+    ) -> None:
+        shown = screen("serve", "--port", "0")
+        shown.until("Éclair is at ")
+        shown.process.send_signal(signal.SIGHUP)
+        shown.until("The settings were read again")
+        assert list((tmp_path / "leases").glob("*.lease"))
+        shown.hang_up()
+        shown.process.wait(30)
+        assert not list((tmp_path / "leases").glob("*.lease")), "it ended in order"
 
     def test_a_port_in_use(self, run: Eclair, taken: int) -> None:
         done = run("serve", "--port", str(taken))

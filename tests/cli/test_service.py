@@ -53,6 +53,7 @@ def test_the_units_name_what_they_run(run: Eclair) -> None:
     unit = files[SYSTEM_UNIT]
     assert "ExecStart=/opt/eclair/bin/eclair serve\n" in unit
     assert "Type=notify\n" in unit
+    assert "ExecReload=/bin/kill -HUP $MAINPID\n" in unit
     assert "RestartPreventExitStatus=3\n" in unit
     assert "@PREFIX@" not in unit
     assert "eclair-user" not in unit

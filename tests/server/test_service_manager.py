@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -16,13 +17,19 @@ from eclair.server.service_manager import ServiceManager
 from tests.support import Process
 
 
-@pytest.fixture
-def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """What systemd listens to."""
-    monkeypatch.chdir(tmp_path)
+@contextlib.contextmanager
+def listening() -> Generator[socket.socket]:
+    """What systemd listens to, as `notify` in the current folder."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as found:
         found.bind("notify")
         found.setblocking(False)
+        yield found
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    monkeypatch.chdir(tmp_path)
+    with listening() as found:
         yield found
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import ipaddress
 import logging
+import signal
 import ssl
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -17,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eclair.errors import SettingsError
 from eclair.server.serve import serve
+from eclair.server.settings_reload import SettingsSource
 from eclair.settings import Settings
 from tests.support import Door, served_in_process
 
@@ -32,6 +36,11 @@ class Files:
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
+    return make_files(tmp_path)
+
+
+def make_files(folder: Path) -> Files:
+    """Write a certificate and its key, other ones each time."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Éclair's test")])
     now = datetime.datetime.now(datetime.UTC)
@@ -47,7 +56,7 @@ def files(tmp_path: Path) -> Files:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    made = Files(tmp_path / "certificate.pem", tmp_path / "key.pem", tmp_path / "locked.pem")
+    made = Files(folder / "certificate.pem", folder / "key.pem", folder / "locked.pem")
     made.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     made.key.write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
@@ -69,6 +78,23 @@ async def test_it_is_served_over_tls(settings: Settings, files: Files) -> None:
             assert (await door.get("/api/conversations", {"Origin": plain.replace("127.0.0.1", "a.b")})).status == 403
             with pytest.raises(aiohttp.ClientError):
                 await Door(plain, http).get("/api/health")
+
+
+async def test_a_renewed_certificate_is_shown_after_a_reload(settings: Settings, files: Files) -> None:
+    secured = replace(settings, tls_certificate=files.certificate, tls_key=files.key)
+    reloaded = asyncio.Event()
+    source = SettingsSource(lambda: secured, lambda _: reloaded.set())
+    async with served_in_process(secured, source) as address:
+        url = urlsplit(address)
+
+        async def shown() -> str:
+            return await asyncio.to_thread(ssl.get_server_certificate, (str(url.hostname), int(url.port or 0)))
+
+        assert await shown() == files.certificate.read_text()
+        make_files(files.certificate.parent)
+        signal.raise_signal(signal.SIGHUP)
+        await reloaded.wait()
+        assert await shown() == files.certificate.read_text()
 
 
 async def test_a_file_may_have_both(settings: Settings, files: Files) -> None:

@@ -17,11 +17,11 @@ from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever, combine
 from eclair.images.service import ImageService
 from eclair.images.tool import AnswerRef, ImageTool
+from eclair.live_settings import LiveSettings
 from eclair.llm.base import Engine, Request
 from eclair.llm.registry import Registry
 from eclair.schema.messages import Conversation, Message, Web
 from eclair.schema.principal import Principal
-from eclair.settings import Settings
 from eclair.web.question import WebQuestion
 from eclair.web.research.research_report import ResearchReport
 from eclair.web.retriever import WebService
@@ -64,7 +64,7 @@ class AnswerRequests:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: LiveSettings,
         registry: Registry,
         router: ModelRouter,
         preferences: PreferenceService | None = None,
@@ -164,7 +164,7 @@ class AnswerRequests:
         route = await self._router.route(principal, options, question.conversation, history)
         preferences = await self._preferences.get(principal) if self._preferences is not None else None
         return route, ConversationPrompt(
-            self._settings,
+            self._settings.current,
             self._registry,
             route,
             history,

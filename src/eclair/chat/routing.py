@@ -13,6 +13,7 @@ from eclair.chat.turn_options import TurnOptions
 from eclair.documents.vision import VisionService
 from eclair.errors import EclairError
 from eclair.generation.route import Route, resolve_route
+from eclair.live_settings import LiveSettings
 from eclair.llm.base import Engine, RemoteEngine, estimate_tokens
 from eclair.llm.local.endpoint_file import EMBEDDED_ENGINE
 from eclair.llm.openai.model_names import is_chat_model
@@ -23,7 +24,6 @@ from eclair.schema.events import Notice
 from eclair.schema.messages import MODES, Conversation, Message, Mode, NoticeCode
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.settings import Settings
 from eclair.storage.usage import UsageStore
 
 SPEEDS_TTL_S = 30.0
@@ -41,7 +41,7 @@ class ModelRouter:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: LiveSettings,
         registry: Registry,
         usage: UsageStore | None = None,
         preferences: PreferenceService | None = None,
@@ -75,7 +75,7 @@ class ModelRouter:
             preferred.append((await self._preferences.get(principal)).model)
         if mode is not None and history and history[-1].role == "assistant":
             preferred.append(history[-1].model)
-        available = {model.id for model in await self._registry.models()} | self._settings.fallbacks.keys()
+        available = {model.id for model in await self._registry.models()} | self._settings.current.fallbacks.keys()
         named = next((model for model in preferred if model in available), None)
         needs_vision = named is None and mode is not None and await self._has_photos(principal, history)
         return await self.choose(named, mode, question, needs_vision=needs_vision)
@@ -86,10 +86,10 @@ class ModelRouter:
         A mode also tells a named model whether to reason. Raises NotFound and EngineUnavailable as the registry does.
         """
         if mode is None:
-            return await resolve_route(self._settings, self._registry, named)
+            return await resolve_route(self._settings.current, self._registry, named)
         settled, why = resolve_mode(mode, question)
         name = named if named is not None else (await self._pick(settled, question, needs_vision=needs_vision)).id
-        route = await resolve_route(self._settings, self._registry, name)
+        route = await resolve_route(self._settings.current, self._registry, name)
         notice = None
         if why is not None and (named is None or route.model.reasoning not in ("always", "never")):
             notice = Notice(why, f"{settled.capitalize()}, with {route.model.name}: {REASONS[why]}.")

@@ -29,6 +29,7 @@ from eclair.generation.pipeline import AnswerPipeline
 from eclair.images.run import ImageRun
 from eclair.images.service import ImageService
 from eclair.images.tool import AnswerRef
+from eclair.live_settings import LiveSettings
 from eclair.schema.events import RunStarted
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import Conversation, Message, Mode, Part, Role, Web
@@ -74,8 +75,8 @@ class Turns:
         images: ImageService,
         prefill: Prefill,
         titles: TitleGenerator | None,
+        settings: LiveSettings,
         *,
-        max_message_kb: int,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
     ) -> None:
@@ -86,7 +87,7 @@ class Turns:
         self._images = images
         self._prefill = prefill
         self._titles = titles
-        self._max_message_kb = max_message_kb
+        self._settings = settings
         self._clock = clock
         self._ids = ids
 
@@ -120,7 +121,7 @@ class Turns:
         still answering; then nothing is stored.
         """
         if isinstance(action, NewMessage):
-            check_message(action.text, self._max_message_kb)
+            check_message(action.text, self._settings.current.max_message_kb)
         with self._pipeline.busy():
             turn = await self._locate(principal, conversation, action)
             if turn.position.image_request is not None:
@@ -144,7 +145,7 @@ class Turns:
         If the last message is an answer, it is resumed. Raises what `ask` raises for a new message.
         """
         for _, text in messages:
-            check_message(text, self._max_message_kb)
+            check_message(text, self._settings.current.max_message_kb)
         if not any(role == "user" for role, _ in messages):
             raise InvalidInput("No message is the user's; send one to be answered.", param="messages")
         conversation, now = self._ids("conv"), self._now()

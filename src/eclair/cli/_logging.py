@@ -19,8 +19,8 @@ def log_to_stderr(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for name in ("uvicorn", "asyncio") if level > logging.DEBUG else ():
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("uvicorn", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING if level > logging.DEBUG else logging.NOTSET)
     for name in ALWAYS_LOGGED:
         logging.getLogger(name).setLevel(logging.INFO)
 

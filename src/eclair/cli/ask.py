@@ -24,6 +24,7 @@ from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import INTERNAL_ERROR, EclairError, InvalidInput, TooLarge
 from eclair.generation.pipeline import AnswerPipeline, AnswerStream
+from eclair.live_settings import LiveSettings
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.network.audit_log import open_gate
@@ -128,8 +129,9 @@ async def _prepare(
     )
     documents = sources.documents if sources is not None else None
     photos = sources.vision if sources is not None else None
-    router = ModelRouter(settings, registry)
-    requests = AnswerRequests(settings, registry, router, documents=documents, vision=photos, web=web)
+    live_settings = LiveSettings(settings)
+    router = ModelRouter(live_settings, registry)
+    requests = AnswerRequests(live_settings, registry, router, documents=documents, vision=photos, web=web)
     run = new_id("run")
     request = await requests.make(ChatQuestion(LOCAL_PRINCIPAL, run, [asked], question.options, question.accepted))
     started = RunStarted(run, new_id("msg"), "", None, request.route.model.id, created)

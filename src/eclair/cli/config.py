@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -14,6 +15,7 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._terminal import Terminal
+from eclair.live_settings import RELOADABLE
 from eclair.settings import LoadedSettings, SettingDescription, Settings, default_file, describe
 
 HEAD = """\
@@ -33,6 +35,16 @@ An unknown name is an error that names the nearest known one; an empty variable 
 """
 
 TAIL = """
+## Without a restart
+
+`systemctl reload eclair`, or SIGHUP, has a running Éclair read the file and the secrets in files
+again.
+These take effect at once, and whatever has begun goes on:
+@RELOADABLE@
+Others wait for a restart, and the log names them.
+Settings that can't work change nothing, and the log says what is wrong.
+Environment variables are those of the start.
+
 ## An example
 
 ```toml
@@ -89,7 +101,9 @@ def markdown() -> str:
         f"| `{row.name}` | `{row.variable}` | {_default(row)} | {row.sentence}{_choices(row.name)} |"
         for row in describe(LoadedSettings(Settings(), {}, default_file()))
     ]
-    return HEAD + "\n".join(rows) + "\n" + TAIL
+    names = [f"`{name}`" for name in sorted(RELOADABLE)]
+    reloadable = "\n".join(textwrap.wrap(f"{', '.join(names)}.", 100))
+    return HEAD + "\n".join(rows) + "\n" + TAIL.replace("@RELOADABLE@", reloadable)
 
 
 def _show(loaded: LoadedSettings, terminal: Terminal) -> None:

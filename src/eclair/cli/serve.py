@@ -14,6 +14,7 @@ from eclair.documents.photos.classifier import classifier_file
 from eclair.models import catalog
 from eclair.models.installed import model_path
 from eclair.server.serve import serve
+from eclair.server.settings_reload import SettingsSource
 from eclair.settings import Settings
 
 
@@ -25,7 +26,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):  # until the server handles them itself
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda number, frame: signal.raise_signal(signal.SIGINT))
-    uvloop.run(serve(settings, lambda address: terminal.line(f"Éclair is at {address}")))
+    source = SettingsSource(lambda: load_settings(arguments).settings, log_to_stderr)
+    uvloop.run(serve(settings, lambda address: terminal.line(f"Éclair is at {address}"), source))
     terminal.note("Éclair has stopped.")
     return 0
 

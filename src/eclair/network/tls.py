@@ -19,6 +19,17 @@ def load_tls(settings: Settings) -> ssl.SSLContext | None:
     for path in (certificate, key or certificate):
         _require_readable(path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    load_certificate(context, settings)
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, settings: Settings) -> None:
+    """Put certificate and key into a context that may be in use: connections made from now on show it.
+
+    Blocks. Raises SettingsError.
+    """
+    certificate, key = settings.tls_certificate, settings.tls_key
+    assert certificate is not None
     try:
         context.load_cert_chain(certificate, key, password=lambda: "")  # so that nobody is asked at the terminal
     except ssl.SSLError as error:
@@ -27,7 +38,6 @@ def load_tls(settings: Settings) -> ssl.SSLContext | None:
             f"{where} are no certificate with its key, both PEM and without a password ({error.reason or error}); "
             "set tls_certificate and tls_key to such files."
         ) from error
-    return context
 
 
 def _require_readable(path: Path) -> None:

@@ -9,6 +9,7 @@ from starlette.types import Scope
 
 from eclair.accounts.api_keys import ApiKeys
 from eclair.errors import Unauthorized
+from eclair.live_settings import LiveSettings
 from eclair.network.exposure import is_exposed
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.owner_session import OwnerSession
@@ -38,14 +39,17 @@ class AccessControl:
     account need none; those of other accounts do, unless `loopback_accounts` lets all in.
     """
 
-    def __init__(self, settings: Settings, keys: ApiKeys, session: OwnerSession | None) -> None:
+    def __init__(self, settings: LiveSettings, keys: ApiKeys, session: OwnerSession | None) -> None:
+        self._keys = keys
+        self._session = session
+        self._refusals = Refusals()
+        settings.follow(self._apply)
+
+    def _apply(self, settings: Settings) -> None:
         self.needs_key = settings.api_key is not None or is_exposed(settings)
         self._lets_all_in = settings.loopback_accounts == "all"
         self._key = settings.api_key
-        self._keys = keys
-        self._session = session
         self._is_exposed = is_exposed(settings)
-        self._refusals = Refusals()
 
     async def identify(self, scope: Scope, headers: Headers) -> Principal:
         """Return for whom a request acts. Raises Unauthorized, and TooBusy after many wrong keys."""

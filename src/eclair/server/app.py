@@ -52,8 +52,8 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
         api.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))
     api.add_middleware(LazyRoutes, routes=api, app=app)
     keys = ApiKeys(app.storage.api_keys)
-    api.add_middleware(AuthMiddleware, settings=app.settings, keys=keys, session=session, respond=respond)
-    api.add_middleware(RequestLog, logs_all=app.settings.access_log)
+    api.add_middleware(AuthMiddleware, settings=app.live_settings, keys=keys, session=session, respond=respond)
+    api.add_middleware(RequestLog, settings=app.live_settings)
     if PublicAddress.from_settings(app.settings) != PublicAddress(None, ""):
         api.add_middleware(BasePath, base_path=prefix)
     api.add_exception_handler(EclairError, _on_error)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eclair.accounts.api_keys import ApiKeys
 from eclair.errors import EclairError, Forbidden, TooLarge, Unauthorized
+from eclair.live_settings import LiveSettings
 from eclair.network.exposure import is_exposed
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
@@ -73,12 +74,15 @@ class AuthMiddleware:
     """ASGI middleware that checks every request; `respond` renders the error of a refused one."""
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, keys: ApiKeys, session: OwnerSession | None, respond: Respond
+        self, app: ASGIApp, settings: LiveSettings, keys: ApiKeys, session: OwnerSession | None, respond: Respond
     ) -> None:
         self._app = app
         self._respond = respond
         self._access = AccessControl(settings, keys, session)
         self._session = session
+        settings.follow(self._apply)
+
+    def _apply(self, settings: Settings) -> None:
         self._has_public_checks = settings.public_checks or not is_exposed(settings)
         self._max_file_mb = settings.max_file_mb
         self._max_check_mb = settings.max_check_mb

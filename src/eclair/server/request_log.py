@@ -12,6 +12,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eclair.live_settings import LiveSettings
 from eclair.server.lazy_routes import ROUTE_MODULES, route_prefix
 from eclair.server.request_counts import COUNTS_KEY, RequestCounts
 from eclair.util.log_context import ACCESS_LOGGER, REQUEST_ID, log_fields
@@ -32,9 +33,9 @@ log = logging.getLogger(ACCESS_LOGGER)
 class RequestLog:
     """ASGI middleware, the outermost: gives each request an id, and logs what became of it."""
 
-    def __init__(self, inner: ASGIApp, *, logs_all: bool) -> None:
+    def __init__(self, inner: ASGIApp, settings: LiveSettings) -> None:
         self._inner = inner
-        self._logs_all = logs_all
+        self._settings = settings
         self._counts = RequestCounts()
         self._second = 0
         self._refusals = 0
@@ -69,7 +70,7 @@ class RequestLog:
         self._counts.counts[method, route, status] += 1
         self._counts.seconds.observe(seconds)
         is_refused = status in REFUSED_STATUSES
-        if not (self._logs_all or (is_refused and self._may_log_refusal())):
+        if not (self._settings.current.access_log or (is_refused and self._may_log_refusal())):
             return
         milliseconds = round(seconds * 1000, 1)
         fields: dict[str, str | int | float | bool | None] = {

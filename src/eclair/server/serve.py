@@ -22,9 +22,11 @@ from eclair.errors import SettingsError
 from eclair.llm.local.local_engine import LocalEngine
 from eclair.network.exposure import find_exposure, find_weak_key, is_exposed, is_unencrypted
 from eclair.network.tls import load_tls
+from eclair.server.hangup import handle_hangups
 from eclair.server.http_server import raise_file_limit, server_config
 from eclair.server.owner_session import OwnerSession
 from eclair.server.service_manager import ServiceManager
+from eclair.server.settings_reload import SettingsReload, SettingsSource
 from eclair.settings import Settings
 from eclair.util.port import listen
 from eclair.util.socket_owner import can_find_owners
@@ -35,8 +37,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
+async def serve(settings: Settings, ready: Callable[[str], None], source: SettingsSource | None = None) -> None:
     """Serve until SIGINT or SIGTERM, on the main thread; call `ready` with the address once it answers.
+
+    SIGHUP has the settings read from `source` again, unless it says that the terminal has gone.
 
     Raises PortInUse, SettingsError if no key protects an open address or TLS is set wrongly, and what `open_app`
     raises.
@@ -50,10 +54,12 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
             settings.host,
         )
     raise_file_limit()
+    reload = None if source is None else SettingsReload(source, _require_key, tls)
     with listen(settings.host, settings.port) as listener:
         local = LocalEngine.start(settings) if settings.embedded else None
         try:
-            await _serve(settings, local, listener, tls, ready)
+            with handle_hangups(None if reload is None else reload.request):
+                await _serve(settings, local, listener, tls, ready, reload)
         finally:
             if local is not None:
                 await local.close()
@@ -77,6 +83,7 @@ async def _serve(
     listener: socket.socket,
     tls: ssl.SSLContext | None,
     ready: Callable[[str], None],
+    reload: SettingsReload | None,
 ) -> None:
     gc.disable()
     for module in ("eclair.app", "eclair.server.app"):
@@ -95,7 +102,7 @@ async def _serve(
         gc.enable()
         page = f"{settings.path_prefix}/" if session is not None or settings.path_prefix else ""
         query = "" if session is None else f"?token={session.token}"
-        await _Server(config, app, lambda address: ready(address + page + query)).serve(sockets=[listener])
+        await _Server(config, app, lambda address: ready(address + page + query), reload).serve(sockets=[listener])
 
 
 async def _needs_session(settings: Settings) -> bool:
@@ -106,8 +113,11 @@ async def _needs_session(settings: Settings) -> bool:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, app: App, ready: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: App, ready: Callable[[str], None], reload: SettingsReload | None
+    ) -> None:
         super().__init__(config)
+        self._reload = reload
         self._app = app
         self._ready = ready
         self._manager = ServiceManager.from_environment()
@@ -133,6 +143,10 @@ class _Server(uvicorn.Server):
             scheme = "https" if self.config.is_ssl else "http"
             address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
             await self._closing.enter_async_context(self._manager.running(address))
+            if self._reload is not None:
+                reloading = asyncio.create_task(self._reload.run(self._app.live_settings, self._manager))
+                self._closing.push_async_callback(asyncio.wait, [reloading])
+                self._closing.callback(reloading.cancel)
             self._ready(address)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

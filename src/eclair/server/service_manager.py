@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import socket
+import time
 from collections.abc import AsyncGenerator
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ class ServiceManager:
     def __init__(self, address: str | None, watchdog_s: float | None = None) -> None:
         self._address = f"\0{address[1:]}" if address is not None and address.startswith("@") else address
         self._watchdog_s = watchdog_s
+        self._status = ""
 
     @classmethod
     def from_environment(cls) -> ServiceManager:
@@ -37,10 +39,19 @@ class ServiceManager:
         except OSError as error:
             log.warning("systemd could not be told %s: %s.", assignments[0], error.strerror)
 
+    def reloading(self) -> None:
+        """Report that the settings are being read again."""
+        self.notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def reloaded(self, fault: str | None) -> None:
+        """Report that this has ended, and why nothing changed if there was a fault."""
+        self.notify("READY=1", f"STATUS={self._status if fault is None else f'Settings not reloaded: {fault}'}")
+
     @contextlib.asynccontextmanager
     async def running(self, address: str) -> AsyncGenerator[None]:
         """Report the service as ready, then as alive while the event loop turns, and as stopping at the end."""
-        self.notify("READY=1", f"STATUS=Éclair is at {address}")
+        self._status = f"Éclair is at {address}"
+        self.notify("READY=1", f"STATUS={self._status}")
         beating = asyncio.create_task(self._beat(), name="watchdog") if self._watchdog_s is not None else None
         try:
             yield

@@ -1,0 +1,72 @@
+"""Live settings: those in force, of which some can change while Éclair runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+from eclair.settings import Settings
+
+RELOADABLE = frozenset(
+    {
+        "access_log",
+        "allowed_hosts",
+        "api_key",
+        "fallbacks",
+        "grid_g_per_kwh",
+        "log_format",
+        "log_level",
+        "max_check_mb",
+        "max_file_mb",
+        "max_message_kb",
+        "max_tokens",
+        "public_checks",
+        "slow_after",
+        "system_prompt",
+        "tls_certificate",
+        "tls_key",
+    }
+)
+"""Settings whose change needs no restart. Whatever uses one must read it from `LiveSettings`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChange:
+    """`settings` as they would be in force, and the names of those that changed or wait for a restart."""
+
+    settings: Settings
+    changed: tuple[str, ...]
+    pending: tuple[str, ...]
+
+
+class LiveSettings:
+    """The settings in force. Who needs another one than the current value at each use follows them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._current = settings
+        self._followers: list[Callable[[Settings], None]] = []
+
+    @property
+    def current(self) -> Settings:
+        return self._current
+
+    def follow(self, apply: Callable[[Settings], None]) -> None:
+        """Call `apply` with the settings now, and again after each change."""
+        apply(self._current)
+        self._followers.append(apply)
+
+    def plan_change(self, wanted: Settings) -> SettingsChange:
+        """Return what taking over `wanted` would change, without doing it."""
+        names = (spec.name for spec in fields(Settings))
+        different = [name for name in names if getattr(wanted, name) != getattr(self._current, name)]
+        changed = tuple(name for name in different if name in RELOADABLE)
+        pending = tuple(name for name in different if name not in RELOADABLE)
+        return SettingsChange(
+            replace(self._current, **{name: getattr(wanted, name) for name in changed}), changed, pending
+        )
+
+    def apply(self, change: SettingsChange) -> None:
+        """Put a change in force."""
+        self._current = change.settings
+        for follower in self._followers:
+            follower(self._current)
