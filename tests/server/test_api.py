@@ -5,16 +5,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from typing import Any
 
+import apsw
 import pytest
 
 from eclair.generation import pipeline
 from eclair.schema.events import RunFinished, RunStarted
 from eclair.schema.ids import new_id
+from eclair.schema.messages import Hit
 from eclair.server import sse
 from eclair.settings import Settings
+from eclair.storage.sqlite.conversations import SQLiteConversationStore
+from eclair.storage.sqlite.store import search
 from tests.support import JSON, Server, check_log, parse, serving, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -404,6 +409,29 @@ async def test_messages_are_found_by_their_words(fresh: Server) -> None:
         assert (await fresh.get(f"/api/search?q={words}")).body == {"hits": []}
     assert (await fresh.get("/api/search")).error["param"] == "q"
     assert (await fresh.get("/api/search?q=a&limit=0")).error["param"] == "limit"
+
+
+async def test_a_search_ends_when_its_client_goes(fresh: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    @search
+    def search_endlessly(_: SQLiteConversationStore, db: apsw.Connection, *__: object) -> list[Hit]:
+        begun.set()
+        try:
+            list(
+                db.execute("WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+            )
+            return []
+        finally:
+            ended.set()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SQLiteConversationStore, "search_messages", search_endlessly)
+        asking = asyncio.create_task(fresh.get("/api/search?q=x"))
+        await asyncio.to_thread(begun.wait)
+        asking.cancel()  # which closes the connection
+        await asyncio.to_thread(ended.wait)
+    assert (await fresh.get("/api/search?q=x")).body == {"hits": []}
 
 
 # Streams

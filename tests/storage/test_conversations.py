@@ -182,6 +182,44 @@ async def test_what_is_not_there_is_not_found(library: Storage, words: str) -> N
     assert await hits(library, words) == []
 
 
+async def test_of_the_matches_the_best_comes_first(storage: Storage) -> None:
+    await conversation(storage)
+    ids = Ids()
+    await turn(storage, ids, "Of sugar, flour and other goods that one weighs", "None of it")
+    await turn(storage, ids, "Sugar", "None of it")
+    await turn(storage, ids, "Sugar", "None of it")
+    await turn(storage, ids, "Sugar, flour and other goods that one weighs", "None of it")
+    assert await hits(storage, "sugar") == [
+        "[Sugar]",
+        "[Sugar]",
+        "[Sugar], flour and other goods that one weighs",
+        "Of [sugar], flour and other goods that one weighs",
+    ]
+    asked = [message.id for message in await messages_of(storage, "conv_a") if message.text == "Sugar"]
+    found = await storage.conversations.search_messages(LOCAL_PRINCIPAL, "sugar", 2)
+    assert [hit.message for hit in found] == asked[::-1], "of equals the newer"
+
+
+async def test_of_very_many_matches_the_newest_are_compared(storage: Storage) -> None:
+    tree = Conversation("conv_t", "local", "Bread", 1, 2)
+    texts = ["rye", *["rye and wheat"] * 1100, "rye"]
+    messages = [
+        Message(f"msg_{number}", "conv_t", None, "user", (Part("text", text),), number)
+        for number, text in enumerate(texts)
+    ]
+    assert await storage.conversations.add_tree(LOCAL_PRINCIPAL, tree, messages)
+    found = await storage.conversations.search_messages(LOCAL_PRINCIPAL, "rye", 3)
+    assert [hit.message for hit in found] == ["msg_1101", "msg_1100", "msg_1099"]
+
+
+async def test_a_single_letter_is_a_word_but_a_character_of_chinese_begins_one(storage: Storage) -> None:
+    await conversation(storage)
+    await turn(storage, Ids(), "Plan B begins", "面包很好")
+    assert await hits(storage, "b") == ["Plan [B] begins"]
+    assert await hits(storage, "p") == []
+    assert await hits(storage, "面") == ["[面包很好]"]
+
+
 async def test_a_hit_says_where_it_is(library: Storage) -> None:
     (hit,) = await library.conversations.search_messages(LOCAL_PRINCIPAL, "sugar", 9)
     messages = await messages_of(library, "conv_a")

@@ -103,7 +103,10 @@ class ConversationStore(Protocol):
         ...
 
     async def search_messages(self, principal: Principal, words: str, limit: int) -> list[Hit]:
-        """Find messages that contain every word, or a word beginning with it, best first."""
+        """Find messages that contain every word, or a word beginning with it, best first.
+
+        Of very many only the newest are compared. Cancelling this ends the search.
+        """
         ...
 
     async def edit_conversation(self, principal: Principal, id: str, edit: ConversationEdit) -> Conversation:

@@ -23,7 +23,8 @@ DROP TABLE server; DROP TABLE probe;
 DROP TABLE attached; DROP TABLE file; DROP TABLE library; DROP TABLE document; DROP TABLE page; DROP TABLE vector;
 DROP TABLE piece_word; DROP TABLE piece_text; DROP TABLE piece;
 DROP TABLE picture_text; DROP TABLE picture; DROP TABLE picture_gone;
-DROP TABLE api_key; DROP TABLE health_check;
+DROP TABLE api_key; DROP TABLE health_check; DROP INDEX conversation_tagged;
+DROP INDEX run_with_log; ALTER TABLE run DROP COLUMN ended; ALTER TABLE run DROP COLUMN events;
 """
 """Undoes what came after the sums."""
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, BaseModel, Field
 
 from eclair.app import App
@@ -15,6 +15,7 @@ from eclair.schema.messages import MAX_TAG_CHARS, MAX_TAGS, Conversation, Hit, M
 from eclair.server.api.turns import ModelName
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
+from eclair.server.streaming import unless_disconnected
 from eclair.storage.conversations import ConversationCursor, ConversationEdit
 
 
@@ -136,8 +137,11 @@ def router(app: App) -> APIRouter:
         return await app.conversations.edit(principal, id, body.edit())
 
     @api.get("/search")
-    async def search(principal: Caller, q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> SearchResults:
-        return SearchResults(hits=await app.storage.conversations.search_messages(principal, q, limit))
+    async def search(
+        request: Request, principal: Caller, q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20
+    ) -> SearchResults:
+        found = await unless_disconnected(request, app.storage.conversations.search_messages(principal, q, limit))
+        return SearchResults(hits=found or [])
 
     return api
 

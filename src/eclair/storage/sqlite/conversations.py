@@ -16,15 +16,15 @@ from eclair.errors import Conflict, NotFound
 from eclair.schema.messages import Conversation, Hit, Message
 from eclair.schema.principal import Principal
 from eclair.storage.conversations import ConversationCursor, ConversationEdit, ConversationPage, Deletion
+from eclair.storage.sqlite.message_search import find_messages
 from eclair.storage.sqlite.messages import (
     find_newest_leaf,
-    full_text_query,
     insert_message,
     list_messages,
     require_message,
 )
 from eclair.storage.sqlite.shared_messages import erase_messages
-from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, read, snapshot, write
+from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, read, search, snapshot, write
 
 FOREVER = 0
 """The moment of a deletion that nobody can undo."""
@@ -97,24 +97,14 @@ class SQLiteConversationStore(SQLiteStore):
     def count_tags(self, db: apsw.Connection, principal: Principal, *, archived: bool = False) -> dict[str, int]:
         rows = db.execute(
             "SELECT value, count(*) FROM conversation, json_each(tags)"
-            " WHERE owner = ? AND deleted IS NULL AND archived = ? GROUP BY value",
+            " WHERE owner = ? AND deleted IS NULL AND archived = ? AND tags <> '[]' GROUP BY value",
             (principal.id, archived),
         )
         return dict(sorted(rows, key=lambda row: (row[0].casefold(), row[0])))
 
-    @read
+    @search
     def search_messages(self, db: apsw.Connection, principal: Principal, words: str, limit: int) -> list[Hit]:
-        if not (query := full_text_query(words)):
-            return []
-        rows = db.execute(
-            "SELECT conversation.id, conversation.title, message.id, message.body ->> 'role',"
-            " message.body ->> 'created', snippet(message_text, 0, char(0xE000), char(0xE001), '…', 16)"
-            " FROM message_text JOIN message ON message.number = message_text.rowid"
-            " JOIN conversation ON conversation.id = message.conversation"
-            " WHERE message_text MATCH ? AND owner = ? AND deleted IS NULL ORDER BY message_text.rank LIMIT ?",
-            (query, principal.id, limit),
-        )
-        return [Hit(*row) for row in rows]
+        return find_messages(db, principal, words, limit)
 
     @overwrite
     def edit_conversation(

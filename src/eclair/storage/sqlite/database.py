@@ -1,4 +1,4 @@
-"""One SQLite database: a thread that writes, a few that read, migrations at start.
+"""One SQLite database: a thread that writes, a few that read, others that search, migrations at start.
 
 Writes that wait at the same moment are committed together; each is a savepoint of its own, so that one that fails
 takes no other with it.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import queue
 import threading
 from collections.abc import Callable, Generator
@@ -33,7 +34,11 @@ Work = Callable[[apsw.Connection], T]
 BUSY_TIMEOUT_MS = 5000
 UPKEEP_TIMEOUT_MS = 50
 """Longest wait of upkeep for readers and other processes, during which nobody can write."""
-MAX_READERS = 2
+MAX_READERS = 4
+MAX_SEARCHERS = max(1, min(4, (os.cpu_count() or 1) // 2))
+"""Searches keep one core busy each, and leave at least half of them to the rest."""
+STEPS_PER_CHECK = 10_000
+"""Instructions of SQLite, some tenths of a millisecond, between two looks whether anybody waits for a search."""
 MAX_JOBS_PER_COMMIT = 512
 
 
@@ -56,7 +61,7 @@ class _Upkeep:
 
 
 class Database:
-    """An open database. `open` migrates it; `write` and `read` run a function on a connection."""
+    """An open database. `open` migrates it; `write`, `read` and `search` run a function on a connection."""
 
     def __init__(self, path: Path, writer: apsw.Connection, backups: Backups, *, was_killed: bool = False) -> None:
         self.path = path
@@ -64,6 +69,7 @@ class Database:
         self._jobs: queue.SimpleQueue[_Job | _Upkeep | None] = queue.SimpleQueue()
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(MAX_READERS, thread_name_prefix="eclair-read")
+        self._searchers = ThreadPoolExecutor(MAX_SEARCHERS, thread_name_prefix="eclair-search")
         self._opened: list[apsw.Connection] = [writer]
         self._thread = threading.Thread(target=self._write_jobs, name="eclair-write", daemon=True)
         self._thread.start()
@@ -97,14 +103,34 @@ class Database:
         """Run `work` on a connection that sees every finished write."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
+    async def search(self, work: Work[T]) -> T:
+        """Run `work` as `read` does, on one of the connections for what takes long. Cancellation interrupts it."""
+        abandoned = threading.Event()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._searchers, self._search, work, abandoned)
+        finally:
+            abandoned.set()
+
     async def close(self) -> None:
         """Finish pending work, then close."""
         await asyncio.to_thread(self.eraser.close)
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._searchers.shutdown)
         for connection in self._opened:
             connection.close()
+
+    def _search(self, work: Work[T], abandoned: threading.Event) -> T:
+        def watched(connection: apsw.Connection) -> T:
+            # not `interrupt`, which does nothing between two statements
+            connection.set_progress_handler(abandoned.is_set, STEPS_PER_CHECK)
+            try:
+                return work(connection)
+            finally:
+                connection.set_progress_handler(None)
+
+        return self._read(watched)
 
     def _read(self, work: Work[T]) -> T:
         with translated(self.path):

@@ -73,9 +73,16 @@ def find_newest_leaf(db: apsw.Connection, conversation: str, parent: str | None)
 
 
 def full_text_query(words: str) -> str:
-    """Return an FTS5 query for texts with every word, or a word beginning with it; empty without words."""
+    """Return an FTS5 query for texts with every word, or a word beginning with it; empty without words.
+
+    A single letter of an alphabet is looked for as a word of its own: too many words begin with it.
+    """
     found = _WORD.findall(unicodedata.normalize("NFC", words))[:MAX_QUERY_WORDS]
-    return " ".join(f'"{word}"*' for word in found)
+    return " ".join(f'"{word}"' if _is_single_letter(word) else f'"{word}"*' for word in found)
+
+
+def _is_single_letter(word: str) -> bool:
+    return len(word) == 1 and unicodedata.category(word) != "Lo"  # a character of Chinese is a word's worth
 
 
 def _json(message: Message) -> str:

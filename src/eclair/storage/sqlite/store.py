@@ -47,6 +47,18 @@ def read(
     return run
 
 
+def search(
+    method: Callable[Concatenate[S, apsw.Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine as `read` does, for what may take long: others don't wait for it, and cancelling it ends it."""
+
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.database.search(lambda db: method(self, db, *args, **kwargs))
+
+    return run
+
+
 def write(
     method: Callable[Concatenate[S, apsw.Connection, P], T],
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
