@@ -443,12 +443,58 @@ async def test_a_second_process_leaves_the_first_ones_run_alone_and_follows_it(
         async with asyncio.timeout(5):
             while (await second.fold(seen))[0].text != "Hello":
                 await asyncio.sleep(0.01)
-        with pytest.raises(Conflict, match="Another"):
-            await second.stop(seen)
         work.say(PartFinished(0), None)
         assert await followed == await lines(runs, run)
     finally:
         await second.close()
+
+
+async def test_a_second_process_stops_the_first_ones_run(runs: Runs, storage: Storage, other: Storage) -> None:
+    run, work = await opened(runs, storage)
+    second = Runs(other)
+    work.say(PartStarted(0, "text"), PartDelta(0, "Hello"))
+    await second.stop(await other.runs.get_run(LOCAL_PRINCIPAL, run.id))
+    message, _ = await second.fold(await other.runs.get_run(LOCAL_PRINCIPAL, run.id))
+    assert (message.status, message.text) == ("stopped", "Hello")
+    assert work.closed.is_set(), "the engine was stopped"
+    assert await other.runs.list_stop_requests() == await storage.runs.list_stop_requests() == []
+
+
+async def test_who_does_not_stop_a_run_is_named(
+    storage: Storage, other: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eclair.chat.runs.END_TIMEOUT_S", 0.5)
+    await conversation(storage)
+    run, _ = await _half(storage)
+    with pytest.raises(Conflict, match="does not stop"):
+        await Runs(other).stop(await other.runs.get_run(LOCAL_PRINCIPAL, run.id))
+    assert await storage.runs.list_stop_requests() == [run.id]
+    assert await other.runs.list_stop_requests() == []
+
+
+async def test_a_run_of_a_process_that_died_ends_without_anybody_looking(
+    tmp_path: Path, other: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eclair.chat.runs.REAP_INTERVAL_S", 0.05)
+    dying = open_storage(tmp_path / "store")
+    await conversation(dying)
+    run, _ = await _half(dying)
+    second = Runs(other)
+    await second.start()
+    await dying.close()
+    async with asyncio.timeout(10):
+        while (await other.runs.get_run(LOCAL_PRINCIPAL, run.id)).status == "running":
+            await asyncio.sleep(0.01)
+    await second.close()
+
+
+async def test_a_run_of_a_process_that_died_is_not_called_running(tmp_path: Path, other: Storage) -> None:
+    dying = open_storage(tmp_path / "store")
+    await conversation(dying)
+    run, _ = await _half(dying)
+    await dying.close()
+    message, _ = await Runs(other).fold(await other.runs.get_run(LOCAL_PRINCIPAL, run.id))
+    assert (message.status, message.text) == ("interrupted", "half")
 
 
 async def test_followers_of_a_process_that_dies_see_the_run_interrupted(tmp_path: Path, other: Storage) -> None:

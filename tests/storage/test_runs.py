@@ -48,6 +48,19 @@ async def test_an_id_that_is_taken_elsewhere_is_refused(storage: Storage) -> Non
         await storage.runs.open_turn(new_turn(storage, Ids(), "conv_b")[0])
 
 
+async def test_a_process_learns_which_of_its_runs_others_want_stopped(storage: Storage, other: Storage) -> None:
+    await conversation(storage)
+    run = await storage.runs.open_turn(new_turn(storage, Ids())[0])
+    assert await storage.runs.list_stop_requests() == []
+    await other.runs.request_stop(run.id)
+    assert await storage.runs.list_stop_requests() == [run.id]
+    assert await other.runs.list_stop_requests() == [], "it is not this one's run"
+    answer = (await messages_of(storage, "conv_a"))[-1]
+    await storage.runs.finish_run(run, replace(answer, status="finished"), None)
+    await other.runs.request_stop(run.id)
+    assert await storage.runs.list_stop_requests() == [], "it has ended"
+
+
 async def test_closing_a_run_twice_keeps_the_first_end(storage: Storage, other: Storage) -> None:
     await conversation(storage)
     added, started = new_turn(storage, Ids())

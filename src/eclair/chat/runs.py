@@ -9,6 +9,7 @@ saw live. `reap` ends the log of a run whose process died.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -40,6 +41,7 @@ from eclair.util.background import IdleScheduler
 FLUSH_INTERVAL_S = 0.1
 RETRY_INTERVAL_S = 1.0
 POLL_INTERVAL_S = 0.2
+REAP_INTERVAL_S = 5.0
 END_TIMEOUT_S = 5.0
 """Limits the wait for a run's end while the storage is unavailable."""
 
@@ -71,13 +73,18 @@ class Runs:
         self._live: dict[str, LiveRun] = {}
         self._unstored: set[LiveRun] = set()
         self._opening: set[asyncio.Future[RunRecord]] = set()
-        self._flusher: asyncio.Task[None] | None = None
         self._dirty = asyncio.Event()
+        self._has_live = asyncio.Event()
+        self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Mark runs of dead processes as interrupted, and start to write."""
         await self.reap()
-        self._flusher = asyncio.create_task(self._flush_periodically(), name="flush run logs")
+        self._background = [
+            asyncio.create_task(self._flush_periodically(), name="flush run logs"),
+            asyncio.create_task(self._stop_when_requested(), name="stop runs for other processes"),
+            asyncio.create_task(self._reap_periodically(), name="end runs of dead processes"),
+        ]
 
     async def close(self) -> None:
         """Interrupt the runs under way and store everything."""
@@ -93,9 +100,10 @@ class Runs:
             for live in lives:
                 if live.task in late:
                     log.error("%s", describe_loss(live))
-        if self._flusher is not None:
-            self._flusher.cancel()
-            await asyncio.wait([self._flusher])
+        for task in self._background:
+            task.cancel()
+        if self._background:
+            await asyncio.wait(self._background)
 
     async def open(
         self,
@@ -128,6 +136,7 @@ class Runs:
         if record.id == turn.run.id:
             live.stored_lines = 1
             self._live[record.id] = live
+            self._has_live.set()
             live.task = asyncio.create_task(self._run(live, producer, record, on_finish), name=record.id)
             self._changes.publish(record.conversation, "running")
         return record
@@ -157,6 +166,8 @@ class Runs:
         live = self._live.get(run.id)
         if live is not None:
             return live.folding.message(), len(live.lines)
+        if run.status == "running":
+            await self._reap(run)
         events = await self._stored_events(run)
         if not events and (folded := await self._storage.runs.find_folded(run.id)) is not None:
             return folded.message, folded.last
@@ -165,20 +176,45 @@ class Runs:
     async def stop(self, run: RunRecord) -> None:
         """Stop the engine and end the run; return once that is stored. Does nothing if ended.
 
-        Raises Conflict if another process of this machine writes the run.
+        Raises Conflict if another process writes the run and doesn't stop it.
         """
         live = self._live.get(run.id)
-        if live is None:
-            ours = run.process == self._storage.processes.current  # it has ended since the record was read
-            if run.status == "running" and not ours and not await self._reap(run):
-                raise Conflict(
-                    "Another Éclair on this machine writes this answer (`eclair chat`?); stop it there.",
-                    run=run.id,
-                )
-            return
-        self._end(live, RunStopped())
-        if live.task is not None:
-            await asyncio.wait([live.task], timeout=END_TIMEOUT_S)
+        if live is not None:
+            self._end(live, RunStopped())
+            if live.task is not None:
+                await asyncio.wait([live.task], timeout=END_TIMEOUT_S)
+        elif run.status == "running" and run.process != self._storage.processes.current:
+            await self._stop_elsewhere(run)
+
+    async def _stop_elsewhere(self, run: RunRecord) -> None:
+        """Have the process that writes the run stop it."""
+        await self._storage.runs.request_stop(run.id)
+        try:
+            async with asyncio.timeout(END_TIMEOUT_S):
+                while await self._is_running(run) and not await self._reap(run):  # noqa: ASYNC110 (no event tells)
+                    await asyncio.sleep(POLL_INTERVAL_S)
+        except TimeoutError:
+            raise Conflict(
+                "Another Éclair on this machine writes this answer and does not stop; end that one, and try again.",
+                run=run.id,
+            ) from None
+
+    async def _stop_when_requested(self) -> None:
+        """Stop runs of this process as others ask."""
+        while await self._has_live.wait():
+            await asyncio.sleep(POLL_INTERVAL_S)
+            with contextlib.suppress(StoreError):  # which `_flush_periodically` says; the next poll tries again
+                for id in await self._storage.runs.list_stop_requests():
+                    if (live := self._live.get(id)) is not None:
+                        self._end(live, RunStopped())
+
+    async def _reap_periodically(self) -> None:
+        while True:
+            await asyncio.sleep(REAP_INTERVAL_S)
+            try:
+                await self.reap()
+            except StoreError as error:
+                log.warning("answers of processes that died cannot be ended yet: %s", error.message)
 
     async def reap(self, conversation: str | None = None) -> bool:
         """Mark runs of dead processes as interrupted; return whether there were any.
@@ -298,6 +334,8 @@ class Runs:
                 await asyncio.sleep(RETRY_INTERVAL_S)
         live.append(last)
         del self._live[run.id]
+        if not self._live:
+            self._has_live.clear()
         self._changes.publish(run.conversation, "finished")
         return message
 

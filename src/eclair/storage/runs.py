@@ -79,6 +79,14 @@ class RunStore(Protocol):
         """Store the rest of the log, the status, the folded message and its usage; leave a finished run as it is."""
         ...
 
+    async def request_stop(self, run: str) -> None:
+        """Ask the process that writes a run to stop it; see `list_stop_requests`."""
+        ...
+
+    async def list_stop_requests(self) -> list[str]:
+        """List the unfinished runs of this process that are to be stopped."""
+        ...
+
     async def get_run(self, principal: Principal, id: str) -> RunRecord:
         """Return a run. Raises NotFound."""
         ...

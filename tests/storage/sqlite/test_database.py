@@ -55,6 +55,21 @@ async def test_an_older_format_is_backed_up_and_brought_forward(
     assert len(list((tmp_path / "backups").iterdir())) == 1, "what is of today is not backed up"
 
 
+async def test_an_older_eclair_does_not_write_to_a_newer_format(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await conversation(storage)
+    tomorrow = [*database.migrations(), "CREATE TABLE extra (a)"]
+    with monkeypatch.context() as newer:
+        newer.setattr(database, "migrations", lambda: tomorrow)
+        await open_storage(tmp_path / "store").close()
+    with pytest.raises(StoreError, match=r"A newer Éclair has changed .* stop this one"):
+        await conversation(storage, "conv_b")
+    with pytest.raises(StoreError, match="A newer Éclair"):
+        await storage.processes.check()
+    assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")).id == "conv_a", "it still reads"
+
+
 async def test_a_backup_that_cannot_be_whole_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await open_storage(tmp_path).close()
     (tmp_path / "backups").mkdir()

@@ -66,6 +66,7 @@ class Database:
     def __init__(self, path: Path, writer: apsw.Connection, backups: Backups, *, was_killed: bool = False) -> None:
         self.path = path
         self._writer = writer
+        self._format = _version(writer)
         self._jobs: queue.SimpleQueue[_Job | _Upkeep | None] = queue.SimpleQueue()
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(MAX_READERS, thread_name_prefix="eclair-read")
@@ -180,6 +181,7 @@ class Database:
             with translated(self.path):
                 self._writer.execute(f"PRAGMA synchronous = {level}")
                 self._writer.execute("BEGIN IMMEDIATE")
+                self._refuse_newer_format()
                 for job in batch:
                     self._attempt(job)
                 self._writer.execute("COMMIT")
@@ -189,6 +191,14 @@ class Database:
                     self._writer.execute("ROLLBACK")
             for job in batch:
                 job.error = job.error or error
+
+    def _refuse_newer_format(self) -> None:
+        """Raise StoreError where a newer Éclair has migrated the database since it was opened here."""
+        if (found := _version(self._writer)) > self._format:
+            raise StoreError(
+                f"A newer Éclair has changed {self.path} (to format {found}, this one knows {self._format}); "
+                "stop this one, and go on with the newer."
+            )
 
     def _attempt(self, job: _Job) -> None:
         """Run a job in a savepoint. Raises where SQLite has given up the whole transaction, as on a full disk."""

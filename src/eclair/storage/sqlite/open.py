@@ -68,7 +68,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         libraries=SQLiteLibraryStore(database, documents),
         preferences=SQLitePreferenceStore(database),
         processes=processes,
-        runs=SQLiteRunStore(database, clock),
+        runs=SQLiteRunStore(database, lease.name, clock),
         servers=SQLiteServerStore(database),
         shares=SQLiteShareStore(database),
         usage=SQLiteUsageStore(database, clock),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import apsw
 
 from eclair.errors import NotFound
+from eclair.schema.ids import Clock
 from eclair.schema.messages import Message
 from eclair.schema.principal import Principal
 from eclair.storage.runs import EventChunk, FoldedRun, NewTurn, RunRecord
 from eclair.storage.sqlite import conversations
+from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.files import attach_files
 from eclair.storage.sqlite.messages import get_message, insert_message, update_message
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write, write_synced
@@ -20,7 +23,11 @@ _COLUMNS = "run.id, run.conversation, run.message, run.process, run.status"
 
 
 class SQLiteRunStore(SQLiteStore):
-    """Implements `RunStore`."""
+    """Implements `RunStore`, for the process of that name."""
+
+    def __init__(self, database: Database, process: str, clock: Clock = time.time) -> None:
+        super().__init__(database, clock)
+        self._process = process
 
     @write
     def open_turn(self, db: apsw.Connection, turn: NewTurn) -> RunRecord:
@@ -72,6 +79,17 @@ class SQLiteRunStore(SQLiteStore):
         db.execute("UPDATE conversation SET updated = max(updated, ?) WHERE id = ?", (now, run.conversation))
         (owner,) = first_row(db, "SELECT owner FROM conversation WHERE id = ?", (run.conversation,))
         add_answer(db, Principal(owner), message, now)
+
+    @write
+    def request_stop(self, db: apsw.Connection, run: str) -> None:
+        db.execute("UPDATE run SET stop_requested = 1 WHERE id = ? AND status = 'running'", (run,))
+
+    @read
+    def list_stop_requests(self, db: apsw.Connection) -> list[str]:
+        rows = db.execute(
+            "SELECT id FROM run WHERE status = 'running' AND stop_requested AND process = ?", (self._process,)
+        )
+        return [id for (id,) in rows]
 
     @read
     def get_run(self, db: apsw.Connection, principal: Principal, id: str) -> RunRecord:
