@@ -55,6 +55,7 @@ from eclair.storage.backup.schedule import BackupSchedule
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.integrity_watch import IntegrityWatch
 from eclair.storage.open import open_storage
 from eclair.transfer.import_service import ImportService
 from eclair.util.background import IdleScheduler
@@ -282,6 +283,9 @@ async def open_app(
         changes = ChangeFeed(storage.processes)
         stack.push_async_callback(changes.close)
         idle = IdleScheduler()
+        integrity = IntegrityWatch(storage.integrity, idle, lambda: changes.publish(None, "changed"))
+        integrity.start()
+        stack.push_async_callback(integrity.close)
         runs, gallery, conversations = await stack.enter_async_context(
             open_conversations(settings, storage, changes, idle)
         )

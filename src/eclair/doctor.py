@@ -275,9 +275,9 @@ def _database(folder: Path) -> Check:
     if report.version > report.latest:
         detail = f"It has format {report.version}; this Éclair knows {report.latest}."
         return Check("Database", "broken", detail, "Update Éclair.")
-    if report.faults:
-        remedy = f"Put back a copy from {report.backups}, or move the file away."
-        return Check("Database", "broken", f"It is damaged: {report.faults[0]}.", remedy)
+    if report.damage is not None:
+        damage, _, remedy = report.damage.partition("; ")
+        return Check("Database", "broken", f"{damage}.", remedy[:1].upper() + remedy[1:])
     older = f", brought up to {report.latest} at the next start" if report.version < report.latest else ""
     return Check("Database", "ok", f"{format_size(report.size)}, format {report.version}{older}, sound")
 

@@ -20,6 +20,7 @@
     │   ├── EngineMissing              no engine for this platform, or its package is absent
     │   ├── ModelMissing               the model file is absent, broken or cannot be stored
     │   └── StoreError            503  the database is locked, read-only, full or newer than this program
+    │       └── DataDamaged       503  the database, or a row of it, is damaged
     └── UpstreamError             an engine or a server we call is at fault
         ├── EngineRefused         400  the engine rejects the request
         ├── EngineBusy            429  it asks us to retry later
@@ -148,6 +149,10 @@ class ModelMissing(SetupError):
 
 class StoreError(SetupError):
     code = "store"
+
+
+class DataDamaged(StoreError):
+    code = "damaged"
 
 
 class UpstreamError(EclairError):

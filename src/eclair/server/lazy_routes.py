@@ -42,6 +42,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/marks": ("api.provenance",),
     "api/pictures": ("api.images",),
     "api/backups": ("api.backups",),
+    "api/storage": ("api.storage_state",),
     "api/usage": ("api.usage",),
     "api/egress": ("api.audit",),
     "api/about": ("api.about",),

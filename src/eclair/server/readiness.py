@@ -47,6 +47,7 @@ class Readiness:
         self._registry = registry
         self._own = {
             "database": _SharedCheck("The database", self._check_database),
+            "integrity": _SharedCheck("The integrity", self._check_integrity),
             "disk": _SharedCheck("The disk", lambda: asyncio.to_thread(_check_disk, folder)),
             "data_folder": _SharedCheck("The data folder", lambda: asyncio.to_thread(_check_folder, folder)),
         }
@@ -73,6 +74,10 @@ class Readiness:
     async def _check_database(self) -> CheckResult:
         await self._storage.processes.check()
         return CheckResult(True, "A row was written and read back.")
+
+    async def _check_integrity(self) -> CheckResult:
+        damage = self._storage.integrity.damage
+        return CheckResult(damage is None, damage or "No damage of the database is known.")
 
     async def _check_engines(self) -> CheckResult:
         return _describe(await self._registry.status(), "")

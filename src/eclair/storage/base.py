@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from eclair.storage.api_keys import ApiKeyStore
@@ -22,6 +21,7 @@ from eclair.storage.documents import DocumentStore
 from eclair.storage.feeds import FeedStore
 from eclair.storage.files import FileStore
 from eclair.storage.images import ImageStore
+from eclair.storage.integrity import IntegrityStore
 from eclair.storage.libraries import LibraryStore
 from eclair.storage.preferences import PreferenceStore
 from eclair.storage.processes import ProcessStore
@@ -44,6 +44,7 @@ class Storage:
     feeds: FeedStore
     files: FileStore
     images: ImageStore
+    integrity: IntegrityStore
     libraries: LibraryStore
     preferences: PreferenceStore
     processes: ProcessStore
@@ -57,10 +58,9 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseReport:
-    """Findings about a database: its size in bytes, its format, the latest known format, and what is damaged."""
+    """Findings about a database: its size in bytes, its format, the latest known format, and its damage, if any."""
 
     size: int
     version: int
     latest: int
-    faults: tuple[str, ...]
-    backups: Path
+    damage: str | None

@@ -33,6 +33,7 @@ export type ErrorCode =
   | "engine_missing"
   | "model_missing"
   | "store"
+  | "damaged"
   | "upstream"
   | "engine_refused"
   | "engine_busy"

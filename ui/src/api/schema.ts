@@ -2934,6 +2934,41 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/storage": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["StorageState"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/usage": {
         readonly parameters: {
             readonly query?: never;
@@ -4372,6 +4407,12 @@ export interface components {
             readonly outcome: ("done" | "nothing" | "late" | "refused" | "failed" | "wall") | null;
             readonly count: number | null;
             readonly milliseconds: number | null;
+        };
+        /** @description `message` says what is wrong and what to do; null where all is well. */
+        readonly StorageState: {
+            /** @enum {string} */
+            readonly state: "ok" | "damaged";
+            readonly message: string | null;
         };
         /** @description The last frame of a stream that failed. */
         readonly StreamError: {

@@ -17,6 +17,9 @@ export type UsageTotals = UsageReport["total"];
 /** Regular backups: their folder, the newest one, and the progress of one that is being made. */
 export type BackupStatus = Reply<"/api/backups", "get">;
 
+/** Whether what is stored is whole; the server's sentence says what is wrong. */
+export type StorageReport = Reply<"/api/storage", "get">;
+
 export class SystemCalls extends Resource {
   about(): Promise<About> {
     return this.client.call("GET", "/api/about");
@@ -24,6 +27,10 @@ export class SystemCalls extends Resource {
 
   usage(query: { readonly by: "day" | "model"; readonly from?: string }): Promise<UsageReport> {
     return this.client.call("GET", `/api/usage?${new URLSearchParams(query)}`);
+  }
+
+  storage(): Promise<StorageReport> {
+    return this.client.call("GET", "/api/storage");
   }
 
   backups(): Promise<BackupStatus> {

@@ -26,6 +26,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   engine_missing: "problemSetup",
   model_missing: "problemModel",
   store: "problemStore",
+  damaged: "problemDamaged",
   upstream: "problemBroken",
   engine_refused: "problemEngine",
   engine_busy: "problemBusy",

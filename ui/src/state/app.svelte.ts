@@ -29,6 +29,7 @@ import { Toasts } from "./toasts.svelte.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
 import type { Source } from "./source.ts";
+import { StorageProblem } from "./storageProblem.svelte.ts";
 import { explain } from "../lib/errors.ts";
 
 const TEMPORARY_PATH = "/temporary";
@@ -49,6 +50,7 @@ export class App {
   readonly api = new Api({ key: this.apiKeyPrompt.stored, askKey: (wrong) => this.apiKeyPrompt.ask(wrong), explain });
   readonly changes = new ServerChanges((signal) => this.api.conversations.changes(signal), (change) => this.#apply(change));
   readonly offline = new Offline();
+  readonly storage = new StorageProblem(this.api);
   readonly conversations = new Conversations(this.api, () => this.#updateTitle());
   readonly toasts = new Toasts();
   readonly conversationActions = new ConversationActions(this);
@@ -115,7 +117,10 @@ export class App {
   #planned: Research | null = null;
 
   start(): void {
-    this.api.client.onResponse = (response) => this.offline.note(response);
+    this.api.client.onResponse = (response) => {
+      this.offline.note(response);
+      this.storage.note(response);
+    };
     this.offline.start();
     addEventListener("storage", () => this.current.queue.refresh());
     addEventListener("popstate", () => this.#route());
@@ -324,6 +329,7 @@ export class App {
       return;
     }
     if (conversation === null) {
+      void this.storage.refresh();
       void this.feeds.poll();
       void this.files.refresh();
       void this.libraries.refresh();

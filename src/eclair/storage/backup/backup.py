@@ -55,9 +55,8 @@ def back_up(
         copy = Path(folder, DATABASE_FILE)
         copy_database(data_dir, copy)
         report = inspect_database(Path(folder))
-        if report is None or report.faults:
-            fault = report.faults[0] if report is not None else "the copy is missing"
-            raise StoreError(f"The database is damaged ({fault}), so it was not backed up; `eclair doctor` says more.")
+        if report is None or report.damage is not None:
+            raise StoreError("The database is damaged, so it was not backed up; `eclair doctor` says more.")
         copying.add(_files(data_dir))
         copying.add_file(copy, DATABASE_FILE)
         named = list_named_blobs(Path(folder))

@@ -23,9 +23,9 @@ from typing import Any, TypeVar
 
 import apsw
 
-from eclair.errors import EclairError, StoreError
-from eclair.storage.sqlite.backups import FOLDER as BACKUPS_FOLDER
+from eclair.errors import DataDamaged, EclairError, StoreError
 from eclair.storage.sqlite.backups import Backups
+from eclair.storage.sqlite.damage import DamageRecord
 from eclair.storage.sqlite.erasure import Eraser
 
 T = TypeVar("T")
@@ -72,9 +72,11 @@ class Database:
         self._readers = ThreadPoolExecutor(MAX_READERS, thread_name_prefix="eclair-read")
         self._searchers = ThreadPoolExecutor(MAX_SEARCHERS, thread_name_prefix="eclair-search")
         self._opened: list[apsw.Connection] = [writer]
+        self._interruptible: list[apsw.Connection] = []
+        self.damage = DamageRecord()
         self._thread = threading.Thread(target=self._write_jobs, name="eclair-write", daemon=True)
         self._thread.start()
-        self.eraser = Eraser(self._keep_up, backups, was_killed=was_killed)
+        self.eraser = Eraser(self._keep_up, backups, self._interrupt, was_killed=was_killed)
 
     @classmethod
     def open(cls, path: Path, backup_days: int = 0, *, is_alone: bool = False) -> Database:
@@ -112,6 +114,21 @@ class Database:
         finally:
             abandoned.set()
 
+    @contextlib.contextmanager
+    def interruptible(self, connection: apsw.Connection) -> Generator[apsw.Connection]:
+        """Close a connection after the block, in which each erasure interrupts its statement."""
+        self._interruptible.append(connection)
+        try:
+            yield connection
+        finally:
+            self._interruptible.remove(connection)
+            connection.close()
+
+    def _interrupt(self) -> None:
+        for connection in list(self._interruptible):
+            with contextlib.suppress(apsw.ConnectionClosedError):
+                connection.interrupt()
+
     async def close(self) -> None:
         """Finish pending work, then close."""
         await asyncio.to_thread(self.eraser.close)
@@ -134,12 +151,22 @@ class Database:
         return self._read(watched)
 
     def _read(self, work: Work[T]) -> T:
-        with translated(self.path):
+        with self._noting_damage():
             connection = getattr(self._local, "connection", None)
             if connection is None:
                 connection = self._local.connection = _connect(self.path)
                 self._opened.append(connection)
             return work(connection)
+
+    @contextlib.contextmanager
+    def _noting_damage(self) -> Generator[None]:
+        """Translate errors as `translated` does, and record damage."""
+        try:
+            with translated(self.path):
+                yield
+        except DataDamaged as error:
+            self.damage.note(error.message)
+            raise
 
     def _write_jobs(self) -> None:
         following: list[_Job | _Upkeep | None] = []
@@ -178,7 +205,7 @@ class Database:
     def _commit(self, batch: list[_Job]) -> None:
         level = "FULL" if any(job.is_synced for job in batch) else "NORMAL"
         try:
-            with translated(self.path):
+            with self._noting_damage():
                 self._writer.execute(f"PRAGMA synchronous = {level}")
                 self._writer.execute("BEGIN IMMEDIATE")
                 self._refuse_newer_format()
@@ -204,7 +231,7 @@ class Database:
         """Run a job in a savepoint. Raises where SQLite has given up the whole transaction, as on a full disk."""
         self._writer.execute("SAVEPOINT job")
         try:
-            with translated(self.path):
+            with self._noting_damage():
                 job.result = job.work(self._writer)
         except Exception as error:
             if not self._writer.in_transaction:
@@ -284,9 +311,9 @@ def translated(path: Path) -> Generator[None]:
     except apsw.FullError as error:
         raise StoreError(f"The disk that holds {path} is full; free some space and try again.") from error
     except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise StoreError(
-            f"{path} is damaged or no database; restore a backup (`eclair restore`), or a copy from "
-            f"{path.parent / BACKUPS_FOLDER}."
+        raise DataDamaged(
+            f"{path} is damaged or no database; stop Éclair and save what can be read with `eclair doctor --repair`, "
+            "or restore a backup (`eclair restore`)."
         ) from error
     except (apsw.IOError, OSError) as error:
         raise StoreError(f"{path} cannot be read or written: {error}.") from error

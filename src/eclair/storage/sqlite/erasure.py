@@ -50,13 +50,14 @@ class _Request:
 class Eraser:
     """Empties the log of a database after each erasure, from construction to `close`."""
 
-    def __init__(self, keep_up: KeepUp, backups: Backups, *, was_killed: bool) -> None:
-        """`keep_up` does work on the writing connection, outside a transaction.
+    def __init__(self, keep_up: KeepUp, backups: Backups, interrupt: Callable[[], None], *, was_killed: bool) -> None:
+        """`keep_up` does work on the writing connection, outside a transaction; `interrupt` ends long reads.
 
         `was_killed` says that the last process may have left erased text in the log.
         """
         self._keep_up = keep_up
         self._backups = backups
+        self._interrupt = interrupt
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._has_erased = False
         self._is_compaction_due = False
@@ -127,6 +128,7 @@ class Eraser:
 
     def _empty_log(self) -> None:
         """Try to truncate the log, and set when to do so next."""
+        self._interrupt()
         if self._keep_up(_truncate_log):
             self._has_erased = False
             self._log_due = time.monotonic() + CHECK_INTERVAL_S

@@ -9,6 +9,9 @@ from typing import Self
 from eclair.schema.ids import new_id
 from eclair.util.file_lock import HeldLock, hold, is_locked
 
+UNCLEAN_FILE = "unclean"
+"""Is there from the moment when a dead process's lease is found until the database has been checked."""
+
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +34,7 @@ class Lease:
                 if is_locked(other):
                     is_alone = False
                 else:
+                    (folder / UNCLEAN_FILE).touch()
                     other.unlink(missing_ok=True)
             path = folder / f"{new_id('process')}.lease"
             return cls(path, hold(path), is_alone=is_alone)

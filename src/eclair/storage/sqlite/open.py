@@ -14,7 +14,6 @@ from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
 from eclair.storage.sqlite.audit import SQLiteAuditStore
-from eclair.storage.sqlite.backups import FOLDER as BACKUPS_FOLDER
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
 from eclair.storage.sqlite.conversations import SQLiteConversationStore
 from eclair.storage.sqlite.database import Database, migrations, translated
@@ -22,6 +21,7 @@ from eclair.storage.sqlite.documents import SQLiteDocumentStore
 from eclair.storage.sqlite.feeds import SQLiteFeedStore
 from eclair.storage.sqlite.files import SQLiteFileStore
 from eclair.storage.sqlite.images import SQLiteImageStore
+from eclair.storage.sqlite.integrity import SQLiteIntegrityStore, describe_damage, list_damaged_tables
 from eclair.storage.sqlite.lease import Lease
 from eclair.storage.sqlite.libraries import SQLiteLibraryStore
 from eclair.storage.sqlite.preferences import SQLitePreferenceStore
@@ -65,6 +65,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         feeds=SQLiteFeedStore(database),
         files=SQLiteFileStore(database, documents),
         images=SQLiteImageStore(database),
+        integrity=SQLiteIntegrityStore(database, leases),
         libraries=SQLiteLibraryStore(database, documents),
         preferences=SQLitePreferenceStore(database),
         processes=processes,
@@ -129,9 +130,10 @@ def inspect_database(folder: Path) -> DatabaseReport | None:
         return None
     with _readonly(path) as db:
         version = db.pragma("user_version")
-        faults = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)") if row[0] != "ok"]
+        tables = list_damaged_tables(db)
     assert isinstance(version, int)
-    return DatabaseReport(path.stat().st_size, version, len(migrations()), tuple(faults), folder / BACKUPS_FOLDER)
+    damage = describe_damage(path, tables) if tables else None
+    return DatabaseReport(path.stat().st_size, version, len(migrations()), damage)
 
 
 @contextlib.contextmanager

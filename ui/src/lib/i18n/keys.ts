@@ -295,6 +295,7 @@ export interface Placeholders {
   readonly problemLarge: never;
   readonly problemFile: never;
   readonly problemStore: never;
+  readonly problemDamaged: never;
   readonly problemSetup: never;
   readonly problemModel: never;
   readonly problemEngine: never;

@@ -1,0 +1,29 @@
+"""`/api/storage`: whether what is stored is whole."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from eclair.app import App
+from eclair.server.principal import Caller
+
+
+class StorageState(BaseModel):
+    """`message` says what is wrong and what to do; null where all is well."""
+
+    state: Literal["ok", "damaged"]
+    message: str | None
+
+
+def router(app: App) -> APIRouter:
+    api = APIRouter(prefix="/api/storage", tags=["health"])
+
+    @api.get("")
+    async def read_state(principal: Caller) -> StorageState:
+        damage = app.storage.integrity.damage
+        return StorageState(state="ok" if damage is None else "damaged", message=damage)
+
+    return api
