@@ -6,6 +6,8 @@ from pathlib import Path
 
 import apsw
 
+PAGE_BYTES = 4096
+
 
 def find_pages(path: Path, name: str, kind: str = "leaf") -> list[int]:
     """The numbers of a table's or index's pages, after the log has been copied into the database."""
@@ -16,14 +18,9 @@ def find_pages(path: Path, name: str, kind: str = "leaf") -> list[int]:
     return pages
 
 
-def page_size(path: Path) -> int:
-    size = int.from_bytes(path.read_bytes()[16:18])
-    return 65536 if size == 1 else size
-
-
 def overwrite_page(path: Path, page: int, content: bytes = b"") -> None:
     """Fill a page with bytes, or with zeros."""
-    size = page_size(path)
+    size = PAGE_BYTES
     with path.open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(content[:size].ljust(size, b"\0"))

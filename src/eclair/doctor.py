@@ -303,16 +303,24 @@ def _backups(settings: Settings) -> Check:
 
 
 def _lost(folder: Path) -> list[Check]:
-    """Say which files were set aside, since the database doesn't know them; nothing if there are none."""
-    from eclair.storage.lost import list_lost
+    """Say which files and databases were set aside; nothing if there are none."""
+    from eclair.storage.lost import DATABASE_FOLDER, list_lost
 
-    lost = list_lost(folder)
-    if not lost:
-        return []
-    count, size = sum(each.count for each in lost), format_size(sum(each.size for each in lost))
-    detail = f"{count:,} files ({size}) that the database doesn't know are in {folder / 'lost'}, since {lost[0].day}."
-    remedy = "Put back the database that knows them, or erase them: `eclair lost --erase`."
-    return [Check("Lost files", "note", detail, remedy)]
+    databases = [lost for lost in list_lost(folder) if lost.folder.startswith(DATABASE_FOLDER)]
+    blobs = [lost for lost in list_lost(folder) if lost not in databases]
+    checks: list[Check] = []
+    if blobs:
+        count, size = sum(each.count for each in blobs), format_size(sum(each.size for each in blobs))
+        detail = (
+            f"{count:,} files ({size}) that the database doesn't know are in {folder / 'lost'}, since {blobs[0].day}."
+        )
+        remedy = "Put back the database that knows them, or erase them: `eclair lost --erase`."
+        checks.append(Check("Lost files", "note", detail, remedy))
+    if databases:
+        size = format_size(sum(each.size for each in databases))
+        detail = f"a damaged one ({size}) that was repaired on {databases[-1].day} is in {folder / 'lost'}."
+        checks.append(Check("Old database", "note", detail, "Once nothing is missing: `eclair lost --erase`."))
+    return checks
 
 
 def _port(host: str, port: int) -> Check:

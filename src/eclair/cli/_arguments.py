@@ -266,8 +266,12 @@ def _add_models(command: _Command) -> None:
 
 def _add_inspection(command: _Command) -> None:
     """Add the commands that show state, usage and outgoing calls."""
-    command("doctor", "check what is installed, what is missing and what would leave this machine").add_argument(
-        "--json", action="store_true", help="print the report as JSON"
+    doctor = command("doctor", "check what is installed, what is missing and what would leave this machine")
+    doctor.add_argument("--json", action="store_true", help="print the report as JSON")
+    doctor.add_argument(
+        "--repair",
+        action="store_true",
+        help="save what can be read of a damaged database into a new one; the damaged one is kept in lost/",
     )
     config = command("config", "show every setting, its value and its origin")
     config.add_argument("--json", action="store_true", help="print the settings as JSON")

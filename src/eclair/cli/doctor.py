@@ -1,22 +1,27 @@
-"""`eclair doctor`: prints the results of the environment checks."""
+"""`eclair doctor`: prints the results of the environment checks, or repairs the database."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 from dataclasses import asdict
+from pathlib import Path
 
 import orjson
 
 from eclair.cli._arguments import load_settings
+from eclair.cli._progress import ProgressCounter
 from eclair.cli._terminal import Terminal
 from eclair.doctor import DoctorReport, examine
+from eclair.storage.open import repair_database
 
 SIGNS = {"ok": "✓", "note": "!", "broken": "✗"}
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     loaded = load_settings(arguments)
+    if arguments.repair:
+        return _repair(loaded.settings.data_dir, terminal, as_json=arguments.json)
     terminal.status("Looking…")
     report = asyncio.run(examine(loaded))
     if arguments.json:
@@ -26,6 +31,26 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     else:
         _show(report, terminal)
     return 1 if report.is_broken else 0
+
+
+def _repair(folder: Path, terminal: Terminal, *, as_json: bool) -> int:
+    report = repair_database(folder, ProgressCounter(terminal, "Reading pages").show)
+    if as_json:
+        terminal.write_bytes(
+            orjson.dumps(
+                {**asdict(report), "set_aside": report.set_aside and str(report.set_aside)}, option=orjson.OPT_INDENT_2
+            )
+            + b"\n"
+        )
+        return 0
+    if report.set_aside is None:
+        terminal.line("The database is sound; nothing was changed.")
+        return 0
+    for title, counts in (("Saved", report.saved), ("Mended", report.mended), ("Lost", report.lost)):
+        numbers = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        terminal.line(f"{title}: {numbers or 'nothing that is known of'}.")
+    terminal.line(f"The damaged database is in {report.set_aside}; `eclair lost` lists it.")
+    return 0
 
 
 def _show(report: DoctorReport, terminal: Terminal) -> None:

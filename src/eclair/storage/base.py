@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from eclair.storage.api_keys import ApiKeyStore
@@ -30,6 +31,9 @@ from eclair.storage.servers import ServerStore
 from eclair.storage.shares import ShareStore
 from eclair.storage.usage import UsageStore
 from eclair.storage.web import WebStore
+
+ReportSteps = Callable[[int, int], None]
+"""Takes the number of steps that are done, and of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +68,17 @@ class DatabaseReport:
     version: int
     latest: int
     damage: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RepairReport:
+    """Numbers of rows by what they are, such as "messages", and the folder that the damaged database is in now.
+
+    `lost` is what is known to be lost, `mended` what refers to other rows, or is shown, in another way than before.
+    `set_aside` is None where the database was sound.
+    """
+
+    saved: dict[str, int]
+    lost: dict[str, int]
+    mended: dict[str, int]
+    set_aside: Path | None

@@ -1,4 +1,4 @@
-"""Blobs that the database doesn't know: set aside in a folder of their own, and erased only by their owner's word.
+"""Files that were set aside: blobs that the database doesn't know and damaged databases; only their owner erases them.
 
 A database that was put back from an older copy knows fewer blobs than there are; they may be all that is left.
 """
@@ -14,13 +14,15 @@ from pathlib import Path
 from eclair.errors import StoreError
 
 LOST_FOLDER = "lost"
+DATABASE_FOLDER = "database"
+"""Holds a damaged database that was repaired; a second one of the same day has a number."""
 BLOB_FOLDERS = ("files", "pictures")
 _BLOB_PATTERN = "[0-9a-f][0-9a-f]/" + "[0-9a-f]" * 64
 
 
 @dataclass(frozen=True, slots=True)
 class LostBlobs:
-    """Blobs that were set aside on one `day` (ISO 8601) from one `folder`: how many, and their bytes."""
+    """Files that were set aside on one `day` (ISO 8601) from one `folder`: how many, and their bytes."""
 
     day: str
     folder: str
@@ -54,7 +56,8 @@ def list_lost(data_dir: Path) -> list[LostBlobs]:
     """List what was set aside in a data folder, oldest first."""
     found: list[LostBlobs] = []
     for folder in sorted((data_dir / LOST_FOLDER).glob("*/*")):
-        sizes = [path.stat().st_size for path in folder.glob(_BLOB_PATTERN)]
+        is_database = folder.name.startswith(DATABASE_FOLDER)
+        sizes = [path.stat().st_size for path in folder.glob("*" if is_database else _BLOB_PATTERN)]
         if sizes:
             found.append(LostBlobs(folder.parent.name, folder.name, len(sizes), sum(sizes)))
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from eclair.errors import StoreError
 from eclair.schema.ids import Clock
 from eclair.storage import lost
-from eclair.storage.base import DatabaseReport, Storage
+from eclair.storage.base import DatabaseReport, RepairReport, ReportSteps, Storage
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import open as sqlite
 from eclair.storage.sqlite.database import translated
@@ -82,3 +82,13 @@ def list_named_blobs(folder: Path) -> set[str]:
 def inspect_database(folder: Path) -> DatabaseReport | None:
     """Report format and faults of the database, None where there is none yet. Changes nothing. Raises StoreError."""
     return sqlite.inspect_database(folder)
+
+
+def repair_database(folder: Path, progress: ReportSteps = lambda done, total: None) -> RepairReport:
+    """Save what can be read of a damaged database into a new one, which takes its place; see `RepairReport`. Blocks.
+
+    Raises Conflict while another process uses the folder, NotFound where there is no database, and StoreError.
+    """
+    from eclair.storage.sqlite.repair import repair_database  # rarely needed
+
+    return repair_database(folder, progress)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import re
 import shutil
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from urllib.parse import quote
 import apsw
 
 from eclair.errors import StoreError
+from eclair.util.disk_sync import sync_path
 from eclair.util.humanize import format_size
 
 FOLDER = "backups"
@@ -72,9 +72,9 @@ class Backups:
         try:
             connection.execute("VACUUM INTO ?", (str(part),))
             _check(part)
-            _sync(part)
+            sync_path(part)
             part.replace(target)
-            _sync(self._folder)
+            sync_path(self._folder)
             self.remove_old()
         except BaseException:
             part.unlink(missing_ok=True)
@@ -123,15 +123,6 @@ def _check(path: Path) -> None:
         copy.close()
     if faults:
         raise apsw.CorruptError(str(faults[0]))
-
-
-def _sync(path: Path) -> None:
-    """Have the disk keep a file or a folder. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import queue
 import threading
@@ -72,7 +73,7 @@ class Database:
         self._readers = ThreadPoolExecutor(MAX_READERS, thread_name_prefix="eclair-read")
         self._searchers = ThreadPoolExecutor(MAX_SEARCHERS, thread_name_prefix="eclair-search")
         self._opened: list[apsw.Connection] = [writer]
-        self._interruptible: list[apsw.Connection] = []
+        self._interruptible: list[threading.Event] = []
         self.damage = DamageRecord()
         self._thread = threading.Thread(target=self._write_jobs, name="eclair-write", daemon=True)
         self._thread.start()
@@ -88,8 +89,12 @@ class Database:
         backups = Backups(path, backup_days)
         with translated(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            connection = _connect(path)
-            _migrate(connection, path, backups)
+            try:
+                connection = _connect(path)
+                version = _version(connection)
+            except apsw.SQLError as error:  # of a schema whose text is damaged
+                raise apsw.CorruptError(str(error)) from error
+            _migrate(connection, path, backups, version)
         return cls(path, connection, backups, was_killed=was_killed)
 
     async def write(self, work: Work[T], *, is_synced: bool = False) -> T:
@@ -115,19 +120,23 @@ class Database:
             abandoned.set()
 
     @contextlib.contextmanager
-    def interruptible(self, connection: apsw.Connection) -> Generator[apsw.Connection]:
-        """Close a connection after the block, in which each erasure interrupts its statement."""
-        self._interruptible.append(connection)
+    def interruptible(self, connection: apsw.Connection) -> Generator[threading.Event]:
+        """Yield an event that interrupts the connection once it is set, as each erasure does; close it after the block.
+
+        It acts on the next statement too, as `Connection.interrupt` does not.
+        """
+        interrupted = threading.Event()
+        connection.set_progress_handler(interrupted.is_set, STEPS_PER_CHECK)
+        self._interruptible.append(interrupted)
         try:
-            yield connection
+            yield interrupted
         finally:
-            self._interruptible.remove(connection)
+            self._interruptible.remove(interrupted)
             connection.close()
 
     def _interrupt(self) -> None:
-        for connection in list(self._interruptible):
-            with contextlib.suppress(apsw.ConnectionClosedError):
-                connection.interrupt()
+        for interrupted in list(self._interruptible):
+            interrupted.set()
 
     async def close(self) -> None:
         """Finish pending work, then close."""
@@ -151,19 +160,25 @@ class Database:
         return self._read(watched)
 
     def _read(self, work: Work[T]) -> T:
-        with self._noting_damage():
-            connection = getattr(self._local, "connection", None)
-            if connection is None:
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            with translated(self.path):
                 connection = self._local.connection = _connect(self.path)
-                self._opened.append(connection)
+            self._opened.append(connection)
+        with self._noting_damage(connection):
             return work(connection)
 
     @contextlib.contextmanager
-    def _noting_damage(self) -> Generator[None]:
-        """Translate errors as `translated` does, and record damage."""
+    def _noting_damage(self, connection: apsw.Connection) -> Generator[None]:
+        """Translate errors as `translated` does, those of SQL too where the schema is damaged; record damage."""
         try:
             with translated(self.path):
-                yield
+                try:
+                    yield
+                except apsw.SQLError as error:
+                    if has_known_schema(connection):
+                        raise
+                    raise apsw.CorruptError(str(error)) from error
         except DataDamaged as error:
             self.damage.note(error.message)
             raise
@@ -205,7 +220,7 @@ class Database:
     def _commit(self, batch: list[_Job]) -> None:
         level = "FULL" if any(job.is_synced for job in batch) else "NORMAL"
         try:
-            with self._noting_damage():
+            with self._noting_damage(self._writer):
                 self._writer.execute(f"PRAGMA synchronous = {level}")
                 self._writer.execute("BEGIN IMMEDIATE")
                 self._refuse_newer_format()
@@ -231,7 +246,7 @@ class Database:
         """Run a job in a savepoint. Raises where SQLite has given up the whole transaction, as on a full disk."""
         self._writer.execute("SAVEPOINT job")
         try:
-            with self._noting_damage():
+            with self._noting_damage(self._writer):
                 job.result = job.work(self._writer)
         except Exception as error:
             if not self._writer.in_transaction:
@@ -268,9 +283,25 @@ def migrations() -> list[str]:
     return [script.read_text("utf-8") for script in scripts]
 
 
-def _migrate(connection: apsw.Connection, path: Path, backups: Backups) -> None:
+@functools.cache
+def _known_schema() -> frozenset[str]:
+    db = apsw.Connection(":memory:")
+    for script in migrations():
+        db.execute(script)
+    return frozenset(str(sql) for (sql,) in db.execute("SELECT sql FROM sqlite_schema"))
+
+
+def has_known_schema(connection: apsw.Connection) -> bool:
+    """Tell whether the schema is that of the latest format; a damaged one may have become any text."""
+    try:
+        found = frozenset(str(sql) for (sql,) in connection.execute("SELECT sql FROM sqlite_schema"))
+    except (apsw.Error, UnicodeDecodeError):
+        return False
+    return found == _known_schema()
+
+
+def _migrate(connection: apsw.Connection, path: Path, backups: Backups, version: int) -> None:
     scripts = migrations()
-    version = _version(connection)
     if version > len(scripts):
         raise StoreError(
             f"{path} was written by a newer Éclair (format {version}, this one knows {len(scripts)}); "

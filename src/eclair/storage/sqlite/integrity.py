@@ -25,8 +25,11 @@ YIELD_S = 1.0
 """Pause of a check that was in the way of an erasure."""
 CHECKED_FILE = "checked"
 
+DAMAGE_ERRORS = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.SQLError)
+"""Raised by SQLite for damaged pages, and for a damaged schema, whose text may have become anything."""
+
 _SEARCH_TABLE = re.compile(r"(message|piece|entry|picture)_text(_\w+)?")
-_CONTENTS = {
+CONTENTS = {
     "api_key": "keys",
     "attached": "files",
     "chunk": "records of answers",
@@ -116,16 +119,17 @@ class SQLiteIntegrityStore(SQLiteStore):
     async def _run(self, executor: ThreadPoolExecutor, work: Callable[[apsw.Connection], T]) -> T | None:
         """Run `work` in the thread until it isn't interrupted; None where the database is too damaged for it."""
         while True:
-            with self.database.interruptible(_open_readonly(self.database.path)) as connection:
+            connection = _open_readonly(self.database.path)
+            with self.database.interruptible(connection) as interrupted:
                 future = asyncio.get_running_loop().run_in_executor(executor, work, connection)
                 try:
                     return await asyncio.shield(future)
                 except apsw.InterruptError:
                     pass
-                except (apsw.CorruptError, apsw.NotADBError):
+                except DAMAGE_ERRORS:
                     return None
                 except asyncio.CancelledError:
-                    connection.interrupt()
+                    interrupted.set()
                     await asyncio.wait([future])
                     future.exception()
                     raise
@@ -142,7 +146,7 @@ def is_sound(db: apsw.Connection, table: str) -> bool:
     """Check the pages and rows of a table and its indexes. Raises apsw.InterruptError."""
     try:
         return all(row[0] == "ok" for row in db.execute(f'PRAGMA quick_check("{table}")'))
-    except (apsw.CorruptError, apsw.IOError):
+    except DAMAGE_ERRORS:
         return False
 
 
@@ -150,14 +154,14 @@ def list_damaged_tables(db: apsw.Connection) -> list[str]:
     """Check all tables; return the damaged ones. Blocks."""
     try:
         tables = list_tables(db)
-    except apsw.CorruptError:
+    except DAMAGE_ERRORS:
         return ["sqlite_schema"]
     return [table for table in tables if not is_sound(db, table)]
 
 
 def describe_damage(path: Path, tables: Iterable[str]) -> str:
     """Say what is damaged by the names of tables, what can be saved, and how."""
-    names = {name: "search" if _SEARCH_TABLE.fullmatch(name) else _CONTENTS.get(name, "") for name in tables}
+    names = {name: "search" if _SEARCH_TABLE.fullmatch(name) else CONTENTS.get(name, "") for name in tables}
     contents = sorted({name for name in names.values() if name})
     what = f" ({', '.join(contents)})" if contents else ""
     if all(content == "search" or name in _DERIVED for name, content in names.items()):

@@ -10,12 +10,17 @@ import apsw
 import orjson
 from pydantic import TypeAdapter
 
-from eclair.errors import Conflict, NotFound
-from eclair.schema.messages import Message
+from eclair.errors import Conflict, DataDamaged, NotFound
+from eclair.schema.messages import Fault, Message, Part, Role
 from eclair.storage.sqlite.store import first_row
 
 MAX_QUERY_WORDS = 32
 """Further words of a query are ignored; each costs, and no one types more."""
+
+DAMAGED_MESSAGE = (
+    "This message is damaged on disk; what is shown of it could still be read. `eclair doctor --repair`, or a backup, "
+    "may have more of it."
+)
 
 _WORD = re.compile(r"\w+")
 
@@ -50,6 +55,16 @@ def list_messages(db: apsw.Connection, conversation: str) -> list[Message]:
     """List the messages of a conversation, oldest first."""
     rows = db.execute("SELECT body FROM message WHERE conversation = ? ORDER BY number", (conversation,))
     return [_message().validate_json(body) for (body,) in rows]
+
+
+def damaged_message(id: str, conversation: str, parent: str | None, role: Role, text: str) -> Message:
+    """Return a message in the place of a damaged one, with the words by which that is searched."""
+    parts = (Part("text", text),) if text else ()
+    if role != "assistant":
+        return Message(id, conversation, parent, role, parts, 0)
+    return Message(
+        id, conversation, parent, role, parts, 0, status="failed", fault=Fault(DataDamaged.code, DAMAGED_MESSAGE)
+    )
 
 
 def require_message(db: apsw.Connection, conversation: str, message: str) -> None:

@@ -83,7 +83,7 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
     path = folder / DATABASE_FILE
     if not path.exists():
         return []
-    with _readonly(path) as db:
+    with open_readonly(path) as db:
         exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("server",))
         return list_servers(db) if exists is not None else []
 
@@ -93,7 +93,7 @@ def has_api_keys(folder: Path) -> bool:
     path = folder / DATABASE_FILE
     if not path.exists():
         return False
-    with _readonly(path) as db:
+    with open_readonly(path) as db:
         return has_keys(db)
 
 
@@ -105,13 +105,13 @@ def has_database(folder: Path) -> bool:
 
 def copy_database(folder: Path, target: Path) -> None:
     """Copy the database to a new file, as it is at one moment, while others write. Raises StoreError."""
-    with _readonly(folder / DATABASE_FILE) as db:
+    with open_readonly(folder / DATABASE_FILE) as db:
         db.execute("VACUUM INTO ?", (str(target),))
 
 
 def list_named_blobs(folder: Path) -> set[str]:
     """List the blobs that a database names, as paths in the data folder. Raises StoreError."""
-    with _readonly(folder / DATABASE_FILE) as db:
+    with open_readonly(folder / DATABASE_FILE) as db:
         images = [name for row in db.execute("SELECT blob, thumbnail FROM picture") for name in row]
         files = [
             row[0]
@@ -128,16 +128,20 @@ def inspect_database(folder: Path) -> DatabaseReport | None:
     path = folder / DATABASE_FILE
     if not path.exists():
         return None
-    with _readonly(path) as db:
-        version = db.pragma("user_version")
-        tables = list_damaged_tables(db)
+    with open_readonly(path) as db:
+        try:
+            version = db.pragma("user_version")
+            tables = list_damaged_tables(db)
+        except apsw.SQLError as error:  # of a schema whose text is damaged
+            raise apsw.CorruptError(str(error)) from error
     assert isinstance(version, int)
     damage = describe_damage(path, tables) if tables else None
     return DatabaseReport(path.stat().st_size, version, len(migrations()), damage)
 
 
 @contextlib.contextmanager
-def _readonly(path: Path) -> Generator[apsw.Connection]:
+def open_readonly(path: Path) -> Generator[apsw.Connection]:
+    """Open a database for reading within the block. Raises StoreError."""
     with translated(path):
         uri = f"file:{quote(str(path))}?mode=ro"
         connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
