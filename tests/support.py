@@ -195,7 +195,7 @@ async def serving(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with open_app(settings, around) as app:
-            server = _Uvicorn(server_config(create_app(app, session)))
+            server = _Uvicorn(server_config(create_app(app, session), app.live_settings))
             async with _watched():
                 task = asyncio.create_task(server.serve(sockets=[listener]))
                 await server.ready.wait()

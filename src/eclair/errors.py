@@ -121,8 +121,14 @@ class UnreadableFile(UserError):
 
 
 class TooBusy(UserError):
+    """Too much is asked at the same time; `retry_after` says for how many seconds."""
+
     code = "too_busy"
     status = 429
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class SetupError(EclairError):

@@ -12,11 +12,13 @@ RELOADABLE = frozenset(
         "access_log",
         "allowed_hosts",
         "api_key",
+        "client_requests_per_minute",
         "fallbacks",
         "grid_g_per_kwh",
         "log_format",
         "log_level",
         "max_check_mb",
+        "max_client_connections",
         "max_file_mb",
         "max_message_kb",
         "max_tokens",
@@ -25,6 +27,7 @@ RELOADABLE = frozenset(
         "system_prompt",
         "tls_certificate",
         "tls_key",
+        "trusted_proxies",
     }
 )
 """Settings whose change needs no restart. Whatever uses one must read it from `LiveSettings`."""

@@ -7,6 +7,7 @@ config` and docs/configuration.md are generated from `describe`.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
@@ -47,6 +48,14 @@ def _strip_slash(address: str | None) -> str | None:
 
 
 HostPort = Annotated[str, Field(pattern=r"^(\[[0-9a-f:.]+\]|[^\s:/@]+):[1-9][0-9]{0,4}$")]
+
+
+def _check_network(address: str) -> str:
+    try:
+        ipaddress.ip_network(address, strict=False)
+    except ValueError:
+        raise ValueError("it is no address or network; write it as 10.0.0.5 or 10.0.0.0/24") from None
+    return address
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,21 @@ class Settings:
     )
     public_checks: bool = _setting(
         False, "Let strangers use the provenance check, without a key, where others can reach Éclair."
+    )
+    max_client_connections: int = _setting(
+        2048,
+        "Connections that one address may have open; raise it where more people share one. This machine has no limit.",
+        ge=1,
+    )
+    client_requests_per_minute: Annotated[int, Field(ge=0)] = _setting(
+        1200,
+        "Questions, images, checks and imports that one address or key may ask for in a minute; 0 sets no limit. This "
+        "machine has none.",
+    )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_check_network)], ...] = _setting(
+        (),
+        "Proxies on other machines, as addresses or networks such as `10.0.0.0/24`, whose `X-Forwarded-For` names the "
+        "client for limits and the log.",
     )
     feed_days: int = _setting(60, "Days to keep the entries of news feeds.", ge=1, le=3650)
     embedded: bool = _setting(True, "Run the embedded engine (llama.cpp) and its model.")
@@ -413,7 +437,13 @@ def _validate(name: str, value: Any, origin: SettingOrigin) -> Any:
     adapter = _adapter(name)
     if origin == "environment" and name in ("engines", "fallbacks", "search_keys", "opensearch"):
         return adapter.validate_json(value)
-    if origin == "environment" and name in ("allowed_hosts", "egress_hosts", "private_addresses", "web_search"):
+    if origin == "environment" and name in (
+        "allowed_hosts",
+        "egress_hosts",
+        "private_addresses",
+        "trusted_proxies",
+        "web_search",
+    ):
         value = tuple(one.strip() for one in str(value).split(",") if one.strip())
     parsed = adapter.validate_python(value)
     return parsed.expanduser().absolute() if isinstance(parsed, Path) else parsed

@@ -179,23 +179,28 @@ async def test_even_more_connections_are_closed_unheard(settings: Settings, monk
         held = [await stack.enter_async_context(connected(server)) for _ in range(5)]
         async with connected(server) as late:
             assert await late.is_closed()
+        await held[4].send(GET + b"\r\n")
+        assert refused(await held[4].reply(), 503), "which is said"
         await held[0].send(GET + b"\r\n")
-        assert (await held[0].reply())[0] == 503, "which is said"
+        assert (await held[0].reply())[0] == 200
 
 
-async def test_too_many_connections_are_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 3)
+async def test_further_connections_are_refused_and_known_ones_go_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 4)
     async with serving(settings) as server, contextlib.AsyncExitStack() as stack:
-        held = [await stack.enter_async_context(connected(server)) for _ in range(3)]
-        await held[0].send(GET + b"\r\n")
-        assert (await held[0].reply())[0] == 503
+        held = [await stack.enter_async_context(connected(server)) for _ in range(5)]
         async with connected(server) as late:
-            await late.send(GET + b"\r\n")
-            assert (await late.reply())[0] == 503
+            assert await late.is_closed()
+        for known in held[:4]:
+            await known.send(GET + b"\r\n")
+            assert (await known.reply())[0] == 200
+        assert "Refused connections: all 4 are taken, the limit." in caplog.messages
         held[2].writer.close()
         await asyncio.sleep(0.05)
-        await held[1].send(GET + b"\r\n")
-        assert (await held[1].reply())[0] == 200
+        await held[4].send(GET + b"\r\n")
+        assert (await held[4].reply())[0] == 200, "it has the place that became free"
 
 
 class Files:
@@ -213,12 +218,10 @@ class Files:
         self.limits = limits
 
 
-@pytest.mark.parametrize(("soft", "most"), [(1024, 512), (100_000, 2048), (resource.RLIM_INFINITY, 2048)])
+@pytest.mark.parametrize(("soft", "most"), [(1024, 512), (100_000, 8192), (resource.RLIM_INFINITY, 8192)])
 async def test_connections_leave_files_for_the_rest(monkeypatch: pytest.MonkeyPatch, soft: int, most: int) -> None:
-    async def app(*_: object) -> None: ...
-
     Files(monkeypatch, soft, soft)
-    assert http_server.server_config(app).limit_concurrency == most
+    assert http_server.max_connections() == most
 
 
 @pytest.mark.parametrize(

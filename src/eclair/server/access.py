@@ -12,11 +12,11 @@ from eclair.errors import Unauthorized
 from eclair.live_settings import LiveSettings
 from eclair.network.exposure import is_exposed
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
+from eclair.server.client_address import ClientAddresses
 from eclair.server.owner_session import OwnerSession
 from eclair.server.peer import PeerAccount, peer_account
 from eclair.server.refusals import Refusals
 from eclair.settings import Settings
-from eclair.util.loopback import is_loopback
 
 NEEDS_KEY = "This Éclair needs its key: send `Authorization: Bearer KEY`, or `x-api-key: KEY`."
 HOW_TO_GET_A_KEY: dict[PeerAccount, str] = {
@@ -50,6 +50,7 @@ class AccessControl:
         self._lets_all_in = settings.loopback_accounts == "all"
         self._key = settings.api_key
         self._is_exposed = is_exposed(settings)
+        self._addresses = ClientAddresses(settings.trusted_proxies)
 
     async def identify(self, scope: Scope, headers: Headers) -> Principal:
         """Return for whom a request acts. Raises Unauthorized, and TooBusy after many wrong keys."""
@@ -62,7 +63,7 @@ class AccessControl:
         for secret in given:
             if (principal := await self._keys.find_principal(secret)) is not None:
                 return principal
-        address = _caller_address(scope, headers)
+        address = self._addresses.find(scope, headers)
         is_watched = self._is_exposed or await peer_account(scope) != "own"  # who could read the key gains nothing
         if given and is_watched:
             await self._refusals.wait(address)
@@ -81,15 +82,3 @@ def _given_keys(headers: Headers) -> list[bytes]:
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     given = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))
     return [key.encode("latin-1") for key in given if key]
-
-
-def _caller_address(scope: Scope, headers: Headers) -> str:
-    """Return the address to hold refusals against: behind a proxy of this machine, the one that it adds last.
-
-    Only `Refusals` may believe it: any program of this machine can claim one.
-    """
-    client: str = scope["client"][0] if scope.get("client") else ""
-    forwarded = headers.getlist("x-forwarded-for")
-    if forwarded and is_loopback(client):
-        return forwarded[-1].rpartition(",")[2].strip()
-    return client

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -19,7 +20,16 @@ from starlette.types import Scope
 import eclair
 from eclair.accounts.api_keys import ApiKeys
 from eclair.app import App
-from eclair.errors import INTERNAL_ERROR, Conflict, EclairError, EngineBusy, InvalidInput, MethodNotAllowed, NotFound
+from eclair.errors import (
+    INTERNAL_ERROR,
+    Conflict,
+    EclairError,
+    EngineBusy,
+    InvalidInput,
+    MethodNotAllowed,
+    NotFound,
+    TooBusy,
+)
 from eclair.server import ui
 from eclair.server.anthropic import errors as anthropic
 from eclair.server.auth import AuthMiddleware
@@ -95,8 +105,8 @@ def _openapi_route(app: App) -> Callable[[], Awaitable[Response]]:
 def respond(scope: Scope, error: EclairError) -> JSONResponse:
     """Render an error in the format of the requested API: ours, or under /v1 OpenAI's or Anthropic's."""
     headers: dict[str, str] = {}
-    if isinstance(error, EngineBusy) and error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    if isinstance(error, EngineBusy | TooBusy) and error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if scope["path"].startswith(anthropic.PATH):
         return JSONResponse(anthropic.body(error), error.status, headers)
     if scope["path"].startswith("/v1"):

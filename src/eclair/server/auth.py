@@ -21,6 +21,7 @@ from eclair.network.exposure import is_exposed
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.access import AccessControl
+from eclair.server.client_limits import ClientLimits
 from eclair.server.owner_session import OwnerSession
 from eclair.server.public_address import PublicAddress
 from eclair.settings import Settings
@@ -80,6 +81,7 @@ class AuthMiddleware:
         self._respond = respond
         self._access = AccessControl(settings, keys, session)
         self._session = session
+        self._limits = ClientLimits(settings)
         settings.follow(self._apply)
 
     def _apply(self, settings: Settings) -> None:
@@ -112,13 +114,16 @@ class AuthMiddleware:
             if self._session is not None and (response := self._session.exchange(scope)) is not None:
                 await response(scope, receive, send)
                 return
+            client = self._limits.find_client(scope, headers)
             principal, is_public = await self._authenticate(scope, headers)
+            self._limits.charge(client, principal, scope)
             max_bytes, too_large = self._size_limit(scope)
             if int(headers.get("content-length") or 0) > max_bytes:
                 raise too_large
             scope.setdefault("state", {}).update({_PRINCIPAL: principal, _IS_PUBLIC: is_public})
             PRINCIPAL.set(principal)
-            await self._app(scope, _limit_body(receive, max_bytes, too_large), send)
+            with self._limits.holding(client):
+                await self._app(scope, _limit_body(receive, max_bytes, too_large), send)
         except EclairError as error:
             await self._respond(scope, error)(scope, receive, send)
 

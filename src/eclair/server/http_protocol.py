@@ -13,6 +13,7 @@ from typing import Any, Literal
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from eclair.server.connection_limit import ConnectionLimit
 from eclair.server.peer import PEER, Peer
 
 MAX_HEAD_BYTES = 64 << 10
@@ -24,13 +25,20 @@ BODY_CHECK_S = 15.0
 MIN_BODY_BYTES_PER_CHECK = 8 << 10
 """Over half a kilobyte a second; a slower sender is given a second chance, and no third."""
 
+CODES = {431: "too_large", 503: "too_busy"}
+
 _Phase = Literal["between", "head", "body"]
 
 log = logging.getLogger(__name__)
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """A connection that gives its requests the peer, and ends those that are too large or too slow to arrive."""
+    """A connection that gives its requests the peer, and ends those that are too large or too slow to arrive.
+
+    With a `limit`, connections over it are refused as soon as they ask for something.
+    """
+
+    limit: ConnectionLimit | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,17 +51,25 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._slow_checks = 0
         self._refusal: tuple[int, str] | None = None
+        self._client: str | None = None
+        """The client whose limit this connection counts for."""
+        self._is_admitted = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn's own
         super().connection_made(transport)
         self.app_state = {**self.app_state, PEER: Peer.from_transport(transport)}
-        if self.limit_concurrency is not None and len(self.connections) > OVERFLOW_RATIO * self.limit_concurrency:
+        if self.limit is not None and len(self.connections) > OVERFLOW_RATIO * self.limit.max_connections:
+            self.limit.note_full()
             transport.abort()
         else:
+            self._take_place()
             self._watch("head")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch(None)
+        if self.limit is not None and self._is_admitted:
+            self.limit.release(self._client)
+            self._is_admitted = False
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -77,6 +93,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        if (refusal := self._take_place()) is not None:
+            self._refusal = (503, refusal)
+            raise ValueError(refusal)
         may_be_large = self._chunk_bytes > MAX_HEAD_BYTES or self._held_bytes > 0
         if len(self.headers) > MAX_HEADERS or (may_be_large and self._head_bytes() > MAX_HEAD_BYTES):
             self._refusal = (431, "The request's headers are too large or too many; send fewer or shorter ones.")
@@ -94,6 +113,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._phase = "between"
         super().on_message_complete()
 
+    def _take_place(self) -> str | None:
+        """Take a place among the connections, unless this one has it; return the sentence that refuses it."""
+        if self.limit is None or self._is_admitted:
+            return None
+        if self.client is not None:
+            self._client = self.limit.find_client(self.client[0])
+        refusal = self.limit.admit(self._client)
+        self._is_admitted = refusal is None
+        return refusal
+
     def send_400_response(self, msg: str) -> None:
         status, sentence = self._refusal or (400, "This isn't HTTP as it should be; check what was sent.")
         self._refuse(status, sentence)
@@ -110,12 +139,15 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if not (self._is_answering() and self.cycle.response_started):
-            code = "too_large" if status == 431 else "invalid_request"
+            code = CODES.get(status, "invalid_request")
             body = orjson.dumps({"error": {"code": code, "message": sentence, "param": None}})
             length = str(len(body)).encode()
-            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: " + length + b"\r\n\r\n"
+            retry = b"retry-after: 30\r\n" if status == 503 else b""
+            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: " + length + b"\r\n"
+            head += retry + b"\r\n"
             self.transport.write(STATUS_LINE[status] + head + body)
-        log.info("Ended the connection of %s: %s", self.client, sentence)
+        if status != 503:
+            log.info("Ended the connection of %s: %s", self.client, sentence)
         self.transport.close()
 
     def _watch(self, phase: _Phase | None) -> None:

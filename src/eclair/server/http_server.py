@@ -8,33 +8,38 @@ import ssl
 import uvicorn
 from starlette.types import ASGIApp
 
+from eclair.live_settings import LiveSettings
+from eclair.server.connection_limit import ConnectionLimit
 from eclair.server.http_protocol import HttpProtocol
 
 SHUTDOWN_TIMEOUT_S = 3
 """The time that open connections have to end by themselves."""
-MAX_CONNECTIONS = 2048
-MAX_OPEN_FILES = 8192
+MAX_CONNECTIONS = 8192
+MAX_OPEN_FILES = 16_384
 
 
-def server_config(app: ASGIApp, tls: ssl.SSLContext | None = None) -> uvicorn.Config:
+def server_config(app: ASGIApp, settings: LiveSettings, tls: ssl.SSLContext | None = None) -> uvicorn.Config:
     """Configure uvicorn to serve `app`, over https if there is a TLS context."""
+
+    class LimitedProtocol(HttpProtocol):
+        limit = ConnectionLimit(max_connections(), settings)
+
     return uvicorn.Config(
         app,
-        http=HttpProtocol,
+        http=LimitedProtocol,
         ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=_max_connections(),
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         ssl_context_factory=None if tls is None else lambda config, default: tls,
     )
 
 
-def _max_connections() -> int:
-    """Leave half of the files that may be open for everything else."""
+def max_connections() -> int:
+    """Return the limit of connections, which leaves half of the files that may be open for everything else."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, files // 2)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eclair.errors import TooBusy
+from eclair.server.client_address import client_network
 from eclair.util.lru import LruCache
 
 FREE_REFUSALS = 5
@@ -21,8 +21,6 @@ MAX_WAITING = 8
 """Requests of one address that wait; further ones are refused unseen."""
 MAX_ADDRESSES = 4096
 FORGET_AFTER_S = 600.0
-PREFIX_BITS = 64
-"""One IPv6 customer has at least as many addresses."""
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +48,14 @@ class Refusals:
 
     async def wait(self, address: str) -> None:
         """Wait until a key from this address may be looked at. Raises TooBusy where too many wait already."""
-        record = self._find(_network(address))
+        record = self._find(client_network(address))
         if record is None or record.until <= self._clock():
             return
         if record.waiting >= MAX_WAITING:
-            raise TooBusy("Too many wrong keys came from this address; wait some seconds before the next.")
+            raise TooBusy(
+                "Too many wrong keys came from this address; wait some seconds before the next.",
+                retry_after=MAX_DELAY_S,
+            )
         record.waiting += 1
         try:
             while (left := record.until - self._clock()) > 0:
@@ -64,7 +65,7 @@ class Refusals:
 
     def note(self, address: str, *, had_key: bool) -> None:
         """Log a refusal, each doubling of their number once; a wrong key makes the address wait for the next."""
-        network = _network(address)
+        network = client_network(address)
         record = self._find(network) or _Record()
         now = record.latest = self._clock()
         if had_key:
@@ -86,16 +87,3 @@ class Refusals:
             self._records.remove(network)
             return None
         return record
-
-
-def _network(address: str) -> str:
-    """Return the address, or the network of an IPv6 one."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "an unknown address"
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, PREFIX_BITS), strict=False))

@@ -12,9 +12,9 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -22,6 +22,7 @@ from eclair.errors import SettingsError
 from eclair.llm.local.local_engine import LocalEngine
 from eclair.network.exposure import find_exposure, find_weak_key, is_exposed, is_unencrypted
 from eclair.network.tls import load_tls
+from eclair.server.descriptor_watch import watch_descriptors
 from eclair.server.hangup import handle_hangups
 from eclair.server.http_server import raise_file_limit, server_config
 from eclair.server.owner_session import OwnerSession
@@ -97,7 +98,7 @@ async def _serve(
             if await _needs_session(settings)
             else None
         )
-        config = server_config(create_app(app, session), tls)
+        config = server_config(create_app(app, session), app.live_settings, tls)
         gc.freeze()  # what is loaded by now stays, so the collector need not scan it again and again
         gc.enable()
         page = f"{settings.path_prefix}/" if session is not None or settings.path_prefix else ""
@@ -143,11 +144,16 @@ class _Server(uvicorn.Server):
             scheme = "https" if self.config.is_ssl else "http"
             address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
             await self._closing.enter_async_context(self._manager.running(address))
+            self._run_aside(watch_descriptors())
             if self._reload is not None:
-                reloading = asyncio.create_task(self._reload.run(self._app.live_settings, self._manager))
-                self._closing.push_async_callback(asyncio.wait, [reloading])
-                self._closing.callback(reloading.cancel)
+                self._run_aside(self._reload.run(self._app.live_settings, self._manager))
             self._ready(address)
+
+    def _run_aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine until the server shuts down."""
+        task = asyncio.create_task(work)
+        self._closing.push_async_callback(asyncio.wait, [task])
+        self._closing.callback(task.cancel)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams first: their connections then close by themselves."""
