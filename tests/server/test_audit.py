@@ -83,7 +83,7 @@ async def test_erased_the_run_leaves_the_proof_alone(away: Server) -> None:
     assert {call["host"] for call in calls} == {"rack.example"}
     everything = (await audit(away))["calls"]
     assert any(call["url"] is not None for call in everything)
-    assert (await away.call("DELETE", "/api/conversations?confirm=all&forever=true")).status == 200
+    assert (await away.call("DELETE", "/api/conversations?confirm=all&forever=true")).status == 202
     assert {call["url"] for call in (await audit(away))["calls"]} == {None}
 
 

@@ -9,17 +9,21 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import orjson
 import pytest
 
 from eclair.chat import conversations
+from eclair.errors import StoreError
 from eclair.schema.ids import new_id
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.server import sse
 from eclair.settings import Settings
 from eclair.storage import change_feed
+from eclair.storage.sqlite import bulk_erasure, store
+from eclair.storage.sqlite.conversations import SQLiteConversationStore
 from tests.support import JSON, Door, Process, Server, serving, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -151,7 +155,7 @@ async def test_everything_is_erased_only_when_it_is_meant(fresh: Server) -> None
         assert (reply.status, reply.error["param"]) == (400, "confirm")
     async with listening(fresh) as news:
         gone = await fresh.call("DELETE", "/api/conversations?confirm=all&forever=true")
-        assert (gone.status, gone.body["count"]) == (200, 3)
+        assert (gone.status, gone.body["count"]) == (202, 3)
         while await news.next() != EVERYTHING:
             pass
     for id in kept:
@@ -162,6 +166,51 @@ async def test_everything_is_erased_only_when_it_is_meant(fresh: Server) -> None
     made = fresh.engine.made
     await asyncio.sleep(0.1)
     assert fresh.engine.made == made
+
+
+async def test_erasing_everything_tells_how_far_it_is(fresh: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await fresh.get("/api/erasure")).body == {"running": False, "done": 0, "total": 0, "problem": None}
+    monkeypatch.setattr(bulk_erasure, "CONVERSATIONS_PER_BATCH", 5)
+    monkeypatch.setattr(store, "PAUSE_RATIO", 20.0)
+    for _ in range(60):
+        await fresh.begin()
+    gone = await fresh.call("DELETE", "/api/conversations?confirm=all&forever=true")
+    assert (gone.status, gone.body["count"]) == (202, 60)
+    seen = [(await fresh.get("/api/erasure")).body]
+    async with asyncio.timeout(10):
+        while seen[-1]["running"]:
+            assert (await fresh.post("/api/conversations", {})).status == 201, "others write meanwhile"
+            seen.append((await fresh.get("/api/erasure")).body)
+    assert seen[0]["running"]
+    assert {each["total"] for each in seen} == {60}
+    done = [each["done"] for each in seen]
+    assert done == sorted(done)
+    assert done[-1] == 60
+    assert len(set(done)) > 2, "it is told in between too"
+    assert (await fresh.get("/api/count")).body["conversations"] == len(seen) - 1, "what came since stays"
+
+
+async def test_erasing_waits_for_a_database_that_cannot_be_written(
+    fresh: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversations, "ERASE_INTERVAL_S", 0.1)
+    await fresh.begin()
+    deletes = SQLiteConversationStore.erase_deleted
+
+    async def fail(self: SQLiteConversationStore, before: int, report: Any = None) -> None:
+        raise StoreError("The disk is full; free some space and try again.")
+
+    monkeypatch.setattr(SQLiteConversationStore, "erase_deleted", fail)
+    await fresh.call("DELETE", "/api/conversations?confirm=all&forever=true")
+    async with asyncio.timeout(5):
+        while (problem := (await fresh.get("/api/erasure")).body["problem"]) is None:
+            await asyncio.sleep(0.02)
+    assert "disk is full" in problem
+    monkeypatch.setattr(SQLiteConversationStore, "erase_deleted", deletes)
+    async with asyncio.timeout(5):
+        while (status := (await fresh.get("/api/erasure")).body)["running"]:
+            await asyncio.sleep(0.02)
+    assert status == {"running": False, "done": 1, "total": 1, "problem": None}
 
 
 async def test_everything_is_deleted_and_brought_back_in_one_call(fresh: Server) -> None:

@@ -19,11 +19,14 @@ import aiohttp
 import apsw
 import pytest
 
+from eclair.schema.messages import Conversation, Message, Part
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from eclair.storage.open import open_storage
 from eclair.storage.sqlite import erasure
 from eclair.util import scratch
 from eclair.util.scratch import ScratchFolder
-from tests.support import Process, Server, serving
+from tests.support import Door, Process, Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -118,6 +121,98 @@ async def test_erased_text_is_in_no_file(
         assert holding(word, settings.data_dir), "the reader still sees it, so that it has to be tried again"
         assert (await server.post("/api/conversations", {})).status == 201, "others can write meanwhile"
     await gone(word, settings.data_dir, own_temporary_folder)
+
+
+def write_many(count: int, words: tuple[str, str]) -> list[tuple[Conversation, list[Message]]]:
+    """Make conversations of two messages; the words are in all of their titles and texts."""
+    made: list[tuple[Conversation, list[Message]]] = []
+    for number in range(count):
+        id, question = f"conv_{number:026d}", f"msg_{number:026d}"
+        texts = [f"{words[0]} and bread number {number}, {words[1]}", f"The answer is {words[1]} x{number}"]
+        messages = [
+            Message(question, id, None, "user", (Part("text", texts[0]),), 1),
+            Message(f"{question}a", id, question, "assistant", (Part("text", texts[1]),), 1),
+        ]
+        made.append((Conversation(id, "local", words[0], 1, 1, f"{question}a"), messages))
+    return made
+
+
+async def is_erasing(door: Door) -> bool:
+    return bool((await door.get("/api/erasure")).body["running"])
+
+
+async def test_many_conversations_are_erased_together_and_are_in_no_file(fresh: Server, settings: Settings) -> None:
+    words, kept = (marker(), marker()), marker()
+    for conversation, messages in write_many(120, words):
+        await fresh.app.storage.conversations.add_tree(LOCAL_PRINCIPAL, conversation, messages)
+    assert len((await fresh.get(f"/api/search?q={words[1]}&limit=50")).body["hits"]) == 50
+    assert (await fresh.call("DELETE", "/api/conversations?confirm=all&forever=true")).status == 202
+    path = await write_conversation(fresh, kept)
+    async with asyncio.timeout(20):
+        while await is_erasing(fresh):
+            await asyncio.sleep(0.02)
+    for word in words:
+        await gone(word, settings.data_dir)
+    assert (await fresh.get(f"/api/search?q={words[1]}")).body["hits"] == []
+    assert len((await fresh.get(f"/api/search?q={kept}")).body["hits"]) == 1
+    assert (await fresh.call("DELETE", path)).status == 204, "one alone is still erased at once"
+    await gone(kept, settings.data_dir)
+    with contextlib.closing(apsw.Connection(str(settings.data_dir / "eclair.db"))) as db:
+        db.execute("INSERT INTO message_text (message_text) VALUES ('integrity-check')")
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_erasing_that_was_ended_goes_on_after_a_restart(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    words, data = (marker(), marker()), tmp_path / "data"
+    storage = open_storage(data)
+    for conversation, messages in write_many(2000, words):
+        await storage.conversations.add_tree(LOCAL_PRINCIPAL, conversation, messages)
+    await storage.close()
+    server = await Process.start(data, http)
+    assert (await server.call("DELETE", "/api/conversations?confirm=all&forever=true")).status == 202
+    await server.close()
+    assert server.process.exitcode == 0
+    assert "Traceback" not in (data / "server.log").read_text()
+    assert 0 < count_conversations(data) < 2000
+    assert holding(words[0], data)
+    server = await Process.start(data, http)
+    try:
+        async with asyncio.timeout(30):
+            while count_conversations(data) or await is_erasing(server):
+                await asyncio.sleep(0.05)
+        for word in words:
+            await gone(word, data)
+    finally:
+        await server.close()
+
+
+async def test_the_file_shrinks_by_what_is_erased(settings: Settings) -> None:
+    database = settings.data_dir / "eclair.db"
+    storage = open_storage(settings.data_dir)
+    empty = database.stat().st_size
+    for conversation, messages in write_many(40, ("bread " * 20_000, "rye")):
+        await storage.conversations.add_tree(LOCAL_PRINCIPAL, conversation, messages)
+    await storage.close()
+    full = database.stat().st_size
+    assert full > empty + 4_000_000
+    async with serving(settings) as server:
+        stays = await server.begin(title="stays")
+        assert (await server.call("DELETE", "/api/conversations?confirm=all&forever=true")).status == 202
+        later = await server.begin(title="later")
+        async with asyncio.timeout(20):
+            while await is_erasing(server) or database.stat().st_size > empty + 1_000_000:
+                await asyncio.sleep(0.02)
+        assert (await server.get(f"/api/conversations/{stays}")).status == 404
+        assert (await server.tree(later))["conversation"]["title"] == "later"
+    with contextlib.closing(apsw.Connection(str(database))) as db:
+        assert list(db.execute("PRAGMA integrity_check")) == [("ok",)]
+
+
+def count_conversations(folder: Path) -> int:
+    with contextlib.closing(apsw.Connection(str(folder / "eclair.db"))) as db:
+        ((count,),) = list(db.execute("SELECT count(*) FROM conversation"))
+    assert isinstance(count, int)
+    return count
 
 
 async def test_overwritten_text_is_in_no_file(fresh: Server, settings: Settings) -> None:

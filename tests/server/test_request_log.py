@@ -103,7 +103,7 @@ async def test_administrative_acts_are_logged(fresh: Server, written: Written) -
     assert (await fresh.post("/api/engines", body)).status == 201
     assert (await fresh.call("PATCH", "/api/engines/rack", {"context": 4096})).status == 200
     assert (await fresh.call("DELETE", "/api/engines/rack")).status == 204
-    assert (await fresh.call("DELETE", "/api/conversations?confirm=all&forever=true")).status == 200
+    assert (await fresh.call("DELETE", "/api/conversations?confirm=all&forever=true")).status == 202
     acts = written.by(ADMIN_LOGGER)
     expected = ["engine.added", "engine.changed", "engine.removed", "conversations.deleted"]
     assert [line["act"] for line in acts] == expected

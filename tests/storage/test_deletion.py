@@ -36,6 +36,36 @@ async def test_erasing_takes_everything_and_nothing_else(storage: Storage) -> No
     assert await storage.runs.list_events(gone.id, 0) == []
 
 
+async def test_many_are_erased_in_steps_that_are_told(storage: Storage) -> None:
+    ids = Ids()
+    for number in range(60):
+        await conversation(storage, f"conv_{number}")
+        await turn(storage, ids, "apple", where=f"conv_{number}")
+    await storage.conversations.delete_all_conversations(LOCAL_PRINCIPAL, forever=True)
+    await conversation(storage, "conv_later")
+    await turn(storage, ids, "apple", where="conv_later")
+    told: list[tuple[int, int]] = []
+    await storage.conversations.erase_deleted(1, lambda done, total: told.append((done, total)))
+    assert told[-1] == (60, 60)
+    assert told == sorted(told)
+    hits = await storage.conversations.search_messages(LOCAL_PRINCIPAL, "apple", 99)
+    assert [hit.conversation for hit in hits] == ["conv_later"]
+    assert await storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL) == ["conv_later"]
+
+
+async def test_one_is_erased_at_once(storage: Storage) -> None:
+    await conversation(storage)
+    await conversation(storage, "conv_b")
+    await storage.conversations.erase_conversation("conv_a")
+    assert await storage.conversations.count_conversations(LOCAL_PRINCIPAL) == 2, "only what was deleted forever"
+    await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_b")
+    await storage.conversations.erase_conversation("conv_b")
+    assert (await storage.conversations.restore_conversation(LOCAL_PRINCIPAL, "conv_b", 1)).id == "conv_b"
+    await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_b", forever=True)
+    await storage.conversations.erase_conversation("conv_b")
+    assert (await conversation(storage, "conv_b")).id == "conv_b", "its id is free"
+
+
 async def test_what_was_deleted_is_brought_back_while_it_is_kept(opener: Opener) -> None:
     now = [1000.0]
     storage = opener(clock=lambda: now[0])

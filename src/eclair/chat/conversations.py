@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from eclair.chat.runs import Runs
@@ -28,6 +29,20 @@ ERASE_INTERVAL_S = 30.0
 
 T = TypeVar("T")
 
+
+@dataclass(frozen=True, slots=True)
+class ErasureStatus:
+    """Progress of erasing deleted conversations: whether it is under way, and how many of how many are done.
+
+    `problem` is why that cannot go on yet.
+    """
+
+    running: bool
+    done: int = 0
+    total: int = 0
+    problem: str | None = None
+
+
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +58,8 @@ class ConversationService:
         self._changes = changes
         self._clock = clock
         self._eraser: asyncio.Task[None] | None = None
+        self._is_erasure_due = asyncio.Event()
+        self.erasure = ErasureStatus(running=False)
 
     async def start(self) -> None:
         self._eraser = asyncio.create_task(self._erase_periodically(), name="erase what was deleted")
@@ -76,21 +93,24 @@ class ConversationService:
         )
         self._changes.publish(id, "removed")
         if forever:
-            await self._erase()
+            await self._storage.conversations.erase_conversation(id)
+            await self._gallery.delete_orphans()
 
     async def delete_all(self, principal: Principal, *, forever: bool = False) -> Deletion:
         """Delete every conversation of the owner, archived ones included; see `delete`.
 
-        With `forever` the URLs in the audit log are erased too: it then shows only which hosts were called.
+        With `forever` they are erased in the background, as `erasure` tells, and after a restart if need be. The URLs
+        in the audit log are erased too: it then shows only which hosts were called.
         """
         deleted = await self._write_after_stopping_runs(
             principal, lambda: self._storage.conversations.delete_all_conversations(principal, forever=forever)
         )
         self._changes.publish(None, "changed")
         if forever:
-            await self._erase()
+            self.erasure = ErasureStatus(running=True, total=deleted.count)
+            self._is_erasure_due.set()
             await self._storage.audit.erase_urls(principal)
-        how = "erased for good" if forever else "deleted"
+        how = "deleted for good" if forever else "deleted"
         log_admin_act("conversations.deleted", f"All conversations of {principal.id} were {how}.", owner=principal.id)
         return deleted
 
@@ -145,13 +165,25 @@ class ConversationService:
         return int((self._clock() - RESTORE_PERIOD_S) * 1000)
 
     async def _erase(self) -> None:
-        await self._storage.conversations.erase_deleted(self._restorable_since())
+        """Erase what was deleted, in steps that `erasure` tells of."""
+
+        def report(done: int, total: int) -> None:
+            self.erasure = ErasureStatus(running=True, done=done, total=total)
+
+        await self._storage.conversations.erase_deleted(self._restorable_since(), report)
         await self._gallery.delete_orphans()
+        if self.erasure.running and not self._is_erasure_due.is_set():
+            done = self.erasure.done
+            self.erasure = ErasureStatus(running=False, done=done, total=done)
+            log.info("%d deleted conversations were erased for good.", done)
 
     async def _erase_periodically(self) -> None:
         while True:
+            self._is_erasure_due.clear()
             try:
                 await self._erase()
             except StoreError as error:
                 log.error("deleted conversations cannot be erased yet: %s", error.message)
-            await asyncio.sleep(ERASE_INTERVAL_S)
+                self.erasure = replace(self.erasure, problem=error.message)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_erasure_due.wait(), ERASE_INTERVAL_S)

@@ -19,6 +19,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/search": ("api.conversations",),
     "api/tags": ("api.conversations",),
     "api/count": ("api.conversations",),
+    "api/erasure": ("api.deletion",),
     "api/prefill": ("api.prefill",),
     "api/runs": ("api.runs",),
     "api/answers": ("api.answers",),

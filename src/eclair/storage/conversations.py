@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -157,6 +157,14 @@ class ConversationStore(Protocol):
         """
         ...
 
-    async def erase_deleted(self, before: int) -> None:
-        """Erase conversations deleted forever, or before millisecond `before`, with messages, runs, logs and shares."""
+    async def erase_deleted(self, before: int, report: Callable[[int, int], None] | None = None) -> None:
+        """Erase conversations deleted forever, or before millisecond `before`, with messages, runs, logs and shares.
+
+        It takes small steps between which others write, and `report` is called with how many of how many are done.
+        What a cancelled call left is erased by the next one.
+        """
+        ...
+
+    async def erase_conversation(self, id: str) -> None:
+        """Erase a conversation, as `erase_deleted` does, if it was deleted forever."""
         ...

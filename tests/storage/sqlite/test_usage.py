@@ -25,7 +25,7 @@ DROP TABLE piece_word; DROP TABLE piece_text; DROP TABLE piece;
 DROP TABLE picture_text; DROP TABLE picture; DROP TABLE picture_gone;
 DROP TABLE api_key; DROP TABLE health_check; DROP INDEX conversation_tagged;
 DROP INDEX run_with_log; ALTER TABLE run DROP COLUMN ended; ALTER TABLE run DROP COLUMN events;
-ALTER TABLE run DROP COLUMN stop_requested;
+ALTER TABLE run DROP COLUMN stop_requested; DROP TABLE index_merge_due;
 """
 """Undoes what came after the sums."""
 

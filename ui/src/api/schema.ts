@@ -93,6 +93,15 @@ export interface paths {
                         readonly "application/json": components["schemas"]["Deletion"];
                     };
                 };
+                /** @description Accepted */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Deletion"];
+                    };
+                };
             };
         };
         readonly options?: never;
@@ -330,6 +339,41 @@ export interface paths {
                 };
             };
         };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/erasure": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ErasureStatus"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -3423,6 +3467,19 @@ export interface components {
             readonly place: components["schemas"]["LocationReport"];
             readonly note: string | null;
             readonly probe: components["schemas"]["Probe"] | null;
+        };
+        /**
+         * @description Whether deleted conversations are being erased, and how many of how many are done.
+         *
+         *     `problem` is why that cannot go on yet.
+         */
+        readonly ErasureStatus: {
+            readonly running: boolean;
+            /** @default 0 */
+            readonly done: number;
+            /** @default 0 */
+            readonly total: number;
+            readonly problem: string | null;
         };
         /**
          * @description Tokens per second.

@@ -52,6 +52,8 @@ class Backups:
         self._database = database
         self._folder = database.parent / FOLDER
         self._days = days
+        self._open: apsw.Connection | None = None
+        self._is_interrupted = False
 
     def make(self, connection: apsw.Connection, version: int) -> None:
         """Back up the open database: written beside its place, checked, then renamed.
@@ -98,10 +100,22 @@ class Backups:
         """Erase from every backup what the database no longer holds. One that cannot be changed is removed."""
         for path, _ in self._list():
             try:
-                _erase(path, self._database)
+                with contextlib.closing(apsw.Connection(_uri(path, "rw"), flags=_READ_WRITE)) as self._open:
+                    if self._is_interrupted:
+                        return
+                    _erase(self._open, self._database)
+            except apsw.InterruptError:
+                return
             except apsw.Error as error:
                 log.warning("%s was removed, since it holds erased data that cannot be erased there: %s", path, error)
                 _remove(path)
+
+    def interrupt(self) -> None:
+        """End an `erase` in another thread; what it has begun is undone."""
+        self._is_interrupted = True
+        if self._open is not None:
+            with contextlib.suppress(apsw.ConnectionClosedError):
+                self._open.interrupt()
 
     def _list(self) -> list[tuple[Path, datetime]]:
         """List the backups that were made here, with the time of each."""
@@ -133,28 +147,44 @@ def _remove(path: Path) -> None:
         log.error("%s cannot be removed: %s; remove it.", path, error.strerror)
 
 
-def _erase(path: Path, database: Path) -> None:
+def _erase(db: apsw.Connection, database: Path) -> None:
     """Erase from a backup the rows and texts that the database no longer holds. Raises apsw.Error."""
-    with contextlib.closing(apsw.Connection(_uri(path, "rw"), flags=_READ_WRITE)) as db:
-        db.execute("PRAGMA secure_delete = ON")
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("ATTACH ? AS live", (_uri(database, "ro"),))
-        tables = {name for (name,) in db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'")}
-        before = db.total_changes()
-        with db:
-            _erase_documents(db, tables)
-            for table, key in _ROWS:
-                if table in tables:
-                    db.execute(f"DELETE FROM main.{table} WHERE {key} NOT IN (SELECT {key} FROM live.{table})")
-            for table, key, column in _TEXTS:
-                if table in tables:
-                    db.execute(
-                        f"UPDATE main.{table} AS mine SET {column} = theirs.{column} FROM live.{table} AS theirs"
-                        f" WHERE theirs.{key} = mine.{key} AND theirs.{column} IS NOT mine.{column}"
-                    )
-        if db.total_changes() > before:
-            db.execute("DETACH live")
-            db.execute("VACUUM")  # pages keep traces of rows that were moved within them
+    db.execute("PRAGMA secure_delete = ON")
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("ATTACH ? AS live", (_uri(database, "ro"),))
+    tables = {name for (name,) in db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'")}
+    before = db.total_changes()
+    with db:
+        _erase_documents(db, tables)
+        for table, key in _ROWS:
+            if table not in tables:
+                continue
+            if table == "message":
+                _erase_messages(db)
+            else:
+                db.execute(f"DELETE FROM main.{table} WHERE {key} NOT IN (SELECT {key} FROM live.{table})")
+        for table, key, column in _TEXTS:
+            if table in tables:
+                db.execute(
+                    f"UPDATE main.{table} AS mine SET {column} = theirs.{column} FROM live.{table} AS theirs"
+                    f" WHERE theirs.{key} = mine.{key} AND theirs.{column} IS NOT mine.{column}"
+                )
+    if db.total_changes() > before:
+        db.execute("DETACH live")
+        db.execute("VACUUM")  # pages keep traces of rows that were moved within them
+
+
+def _erase_messages(db: apsw.Connection) -> None:
+    """Erase the messages that the database no longer holds; their words leave the index with one merge of it."""
+    gone = "id NOT IN (SELECT id FROM live.message)"
+    if next(iter(db.execute(f"SELECT 1 FROM main.message WHERE {gone} LIMIT 1")), None) is None:
+        return
+    secure = list(db.execute("SELECT v FROM main.message_text_config WHERE k = 'secure-delete'"))
+    db.execute("INSERT INTO main.message_text (message_text, rank) VALUES ('secure-delete', 0)")
+    db.execute(f"DELETE FROM main.message WHERE {gone}")
+    db.execute("INSERT INTO main.message_text (message_text) VALUES ('optimize')")
+    if secure:
+        db.execute("INSERT INTO main.message_text (message_text, rank) VALUES ('secure-delete', ?)", secure[0])
 
 
 def _erase_documents(db: apsw.Connection, tables: set[str]) -> None:

@@ -6,7 +6,7 @@ deleted together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apsw
@@ -16,6 +16,7 @@ from eclair.errors import Conflict, NotFound
 from eclair.schema.messages import Conversation, Hit, Message
 from eclair.schema.principal import Principal
 from eclair.storage.conversations import ConversationCursor, ConversationEdit, ConversationPage, Deletion
+from eclair.storage.sqlite import bulk_erasure
 from eclair.storage.sqlite.message_search import find_messages
 from eclair.storage.sqlite.messages import (
     find_newest_leaf,
@@ -24,7 +25,7 @@ from eclair.storage.sqlite.messages import (
     require_message,
 )
 from eclair.storage.sqlite.shared_messages import erase_messages
-from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, read, search, snapshot, write
+from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, paced, read, search, snapshot, write
 
 FOREVER = 0
 """The moment of a deletion that nobody can undo."""
@@ -198,20 +199,53 @@ class SQLiteConversationStore(SQLiteStore):
             raise NotFound("Nothing is left to restore; that is possible for ten minutes after deletion.")
         return db.changes()
 
-    async def erase_deleted(self, before: int) -> None:
+    async def erase_deleted(self, before: int, report: Callable[[int, int], None] | None = None) -> None:
         ids = await self._list_deleted(before)
-        for id in ids:  # each in a transaction of its own, so that others can write in between
-            await self._erase(id, before)
+        is_bulk = len(ids) > bulk_erasure.MAX_CONVERSATIONS_ONE_BY_ONE
+        size = bulk_erasure.CONVERSATIONS_PER_BATCH if is_bulk else 1
+        done = 0
+        for round in bulk_erasure.rounds(ids):
+            for batch in bulk_erasure.batches(round, size):
+                await paced(lambda batch=batch: self._erase(batch, before, is_bulk=is_bulk))
+                done += len(batch)
+                if report is not None:
+                    report(done, len(ids))
+            await self._merge_index()
+        await self._merge_index()  # another process, or this one before it was ended, may have left it
         if ids:
             await self.empty_log()
+
+    async def erase_conversation(self, id: str) -> None:
+        await self._erase([id], FOREVER + 1, is_bulk=False)
+        await self.empty_log()
+
+    async def _merge_index(self) -> None:
+        """Drop from the index what was erased in bulk, if anything was."""
+        while (erasures := await self._get_erasures()) is not None:
+            await paced(self._begin_merge)
+            while await paced(lambda erasures=erasures: self._go_on_merging(erasures)):
+                pass
 
     @read
     def _list_deleted(self, db: apsw.Connection, before: int) -> list[str]:
         return [id for (id,) in db.execute("SELECT id FROM conversation WHERE deleted < ?", (before,))]
 
+    @read
+    def _get_erasures(self, db: apsw.Connection) -> int | None:
+        return bulk_erasure.get_erasures(db)
+
     @write
-    def _erase(self, db: apsw.Connection, id: str, before: int) -> None:
-        db.execute("DELETE FROM conversation WHERE id = ? AND deleted < ?", (id, before))
+    def _erase(self, db: apsw.Connection, ids: Sequence[str], before: int, *, is_bulk: bool) -> None:
+        erase = bulk_erasure.erase_conversations_in_bulk if is_bulk else bulk_erasure.erase_conversations
+        erase(db, ids, before)
+
+    @write
+    def _begin_merge(self, db: apsw.Connection) -> None:
+        bulk_erasure.begin_merge(db)
+
+    @write
+    def _go_on_merging(self, db: apsw.Connection, erasures: int) -> bool:
+        return bulk_erasure.go_on_merging(db, erasures)
 
 
 def find(db: apsw.Connection, principal: Principal, id: str) -> Conversation:

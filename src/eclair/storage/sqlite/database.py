@@ -27,7 +27,7 @@ import apsw
 from eclair.errors import DataDamaged, EclairError, StoreError
 from eclair.storage.sqlite.backups import Backups
 from eclair.storage.sqlite.damage import DamageRecord
-from eclair.storage.sqlite.erasure import Eraser
+from eclair.storage.sqlite.erasure import Eraser, is_incremental
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
@@ -90,7 +90,7 @@ class Database:
         with translated(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                connection = _connect(path)
+                connection = _connect(path, writes=True)
                 version = _version(connection)
             except apsw.SQLError as error:  # of a schema whose text is damaged
                 raise apsw.CorruptError(str(error)) from error
@@ -266,9 +266,11 @@ def _deliver(batch: list[_Job]) -> None:
             job.future.set_result(job.result)
 
 
-def _connect(path: Path) -> apsw.Connection:
+def _connect(path: Path, *, writes: bool = False) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    if writes and not is_incremental(connection):
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new database, and of one that is rewritten
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")

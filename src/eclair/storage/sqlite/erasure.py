@@ -1,9 +1,12 @@
-"""Removes erased text from the write-ahead log, unused space and the backups, in a thread of its own.
+"""Removes erased text from the write-ahead log, unused space and the backups, and frees space, in a thread of its own.
 
 What is erased in the database stays in its write-ahead log until a checkpoint has truncated the log, which no reader of
 an older state may be in the way of. A checkpoint that was refused is tried again until it succeeds; the first one
 follows the start if the last process died before its own. Rows that once moved from one page to another may have left
 a copy in the unused space of the first; rewriting the database removes it, which is done while it is small.
+
+What erasing leaves unused is given back to the disk in small steps, so that the file shrinks. A database whose format
+can't do that yet is rewritten once, in a calm time.
 """
 
 from __future__ import annotations
@@ -33,7 +36,16 @@ MAX_COMPACTED_BYTES = 32 << 20
 """A larger database isn't rewritten, since nobody could write meanwhile."""
 BACKUP_INTERVAL_S = 30.0
 """Least time between two rewrites of the backups."""
+CLOSE_TIMEOUT_S = 10.0
+"""Longest wait of an end for backups; what is left of them, the next start does."""
+MIN_UNUSED_PAGES = 256
+"""Fewer are left to what is written next."""
+FREED_PAGES_PER_STEP = 128
+PAUSE_RATIO = 4.0
+"""A pause lasts this many times as long as the step before it."""
 
+INCREMENTAL = 2
+"""SQLite's number for the mode of `PRAGMA auto_vacuum`."""
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +77,8 @@ class Eraser:
         self._log_due = time.monotonic() + (START_DELAY_S if was_killed else CHECK_INTERVAL_S)
         self._are_backups_due = True
         self._backups_due = time.monotonic() + START_DELAY_S
+        self._freeing_due: float | None = time.monotonic() + START_DELAY_S
+        self._is_freeing = False
         self._thread = threading.Thread(target=self._run, name="eclair-erase", daemon=True)
         self._thread.start()
 
@@ -87,19 +101,22 @@ class Eraser:
     def close(self) -> None:
         """Make a last attempt if something was erased, and end the thread. Blocks."""
         self._requests.put(None)
-        self._thread.join()
+        self._thread.join(CLOSE_TIMEOUT_S)
+        if self._thread.is_alive():
+            self._backups.interrupt()
+            self._thread.join()
 
     def _run(self) -> None:
         while True:
-            due = min(self._log_due, self._backups_due) if self._are_backups_due else self._log_due
             try:
-                request = self._requests.get(timeout=max(0.0, due - time.monotonic()))
+                request = self._requests.get(timeout=max(0.0, self._next_due() - time.monotonic()))
             except queue.Empty:
                 self._work()
                 continue
             if request is None:
                 break
             self._has_erased = self._are_backups_due = True
+            self._freeing_due = self._freeing_due or time.monotonic() + GATHER_DELAY_S
             self._is_compaction_due = self._is_compaction_due or request.done is not None
             if request.done is None:
                 self._log_due = min(self._log_due, time.monotonic() + GATHER_DELAY_S)
@@ -113,18 +130,41 @@ class Eraser:
             if self._are_backups_due:
                 self._backups.erase()
 
+    def _next_due(self) -> float:
+        dues = [self._log_due]
+        if self._are_backups_due:
+            dues.append(self._backups_due)
+        if self._freeing_due is not None:
+            dues.append(self._freeing_due)
+        return min(dues)
+
     def _work(self) -> None:
         """Do what is due."""
+        if self._freeing_due is not None and self._freeing_due <= time.monotonic():
+            self._free_space()
         if self._log_due <= time.monotonic():
             if self._is_compaction_due and not self._has_erased:  # the hourly round, not another try
                 self._is_compaction_due = not self._keep_up(_compact)
             self._empty_log()
             self._are_backups_due = True
+            self._freeing_due = self._freeing_due or time.monotonic()
         if self._are_backups_due and self._backups_due <= time.monotonic():
             self._backups.remove_old()
             self._backups.erase()
             self._are_backups_due = False
             self._backups_due = time.monotonic() + BACKUP_INTERVAL_S
+
+    def _free_space(self) -> None:
+        """Do a step of giving unused space back to the disk, and set when to do the next, if any."""
+        began = time.monotonic()
+        if self._keep_up(_free_pages if self._is_freeing else _has_unused_space):
+            self._is_freeing = True
+            self._freeing_due = time.monotonic() + PAUSE_RATIO * (time.monotonic() - began)
+        else:
+            self._freeing_due = None
+            if self._is_freeing:
+                self._is_freeing = False
+                self._empty_log()  # with that, the file is cut
 
     def _empty_log(self) -> None:
         """Try to truncate the log, and set when to do so next."""
@@ -152,14 +192,37 @@ def _compact(connection: apsw.Connection) -> bool:
     """Rewrite the database, unless it is large; return False where another process is in the way."""
 
     def work() -> bool:
-        pages, size = connection.pragma("page_count"), connection.pragma("page_size")
-        assert isinstance(pages, int)
-        assert isinstance(size, int)
-        if pages * size <= MAX_COMPACTED_BYTES:
+        if _count(connection, "page_count") * _count(connection, "page_size") <= MAX_COMPACTED_BYTES:
             connection.execute("VACUUM")
         return True
 
     return _attempt(work)
+
+
+def _has_unused_space(connection: apsw.Connection) -> bool:
+    """Return whether there is so much unused space that it is worth freeing, and the database's format allows it."""
+    return _attempt(lambda: is_incremental(connection) and _count(connection, "freelist_count") > MIN_UNUSED_PAGES)
+
+
+def _free_pages(connection: apsw.Connection) -> bool:
+    """Free some unused pages; return whether there are more."""
+
+    def work() -> bool:
+        list(connection.execute(f"PRAGMA incremental_vacuum({FREED_PAGES_PER_STEP})"))
+        return _count(connection, "freelist_count") > 0
+
+    return _attempt(work)
+
+
+def is_incremental(connection: apsw.Connection) -> bool:
+    """Return whether unused pages of a database can be freed one by one."""
+    return _count(connection, "auto_vacuum") == INCREMENTAL
+
+
+def _count(connection: apsw.Connection, name: str) -> int:
+    count = connection.pragma(name)
+    assert isinstance(count, int)
+    return count
 
 
 def _attempt(work: Callable[[], bool]) -> bool:

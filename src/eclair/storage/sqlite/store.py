@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from types import CoroutineType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,6 +18,9 @@ from eclair.storage.sqlite.database import Database
 P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S", bound="SQLiteStore")
+
+PAUSE_RATIO = 0.3
+"""A pause of background work lasts this many times as long as the step before it."""
 
 
 class SQLiteStore:
@@ -115,6 +119,14 @@ def overwrite(
         return result
 
     return run
+
+
+async def paced(work: Callable[[], Awaitable[T]]) -> T:
+    """Do one of many steps of background work, then pause in proportion, so that others can write."""
+    began = time.perf_counter()
+    result = await work()
+    await asyncio.sleep(PAUSE_RATIO * (time.perf_counter() - began))
+    return result
 
 
 def _watch(db: apsw.Connection, work: Callable[[], T]) -> tuple[T, bool]:
