@@ -289,7 +289,7 @@ async def open_app(
         runs, gallery, conversations = await stack.enter_async_context(
             open_conversations(settings, storage, changes, idle)
         )
-        retention = RetentionService(settings, storage)
+        retention = RetentionService(live_settings, storage, conversations)
         retention.start()
         stack.push_async_callback(retention.close)
         imports = ImportService(storage, settings.data_dir / "imports", changes)

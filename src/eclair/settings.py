@@ -283,6 +283,13 @@ class Settings:
     egress_days: int = _setting(
         365, "Days for which the audit log keeps outgoing calls; 0 keeps them forever.", ge=0, le=36_500
     )
+    keep_days: int = _setting(
+        0,
+        "Days without a new message after which a conversation is erased for good, unless it is pinned; 0 keeps all. "
+        "`eclair retention DAYS` says how many that would be.",
+        ge=0,
+        le=36_500,
+    )
     run_log_days: int = _setting(
         7,
         "Days to keep the log of an answer, event by event, after its end; the answer stays. 0 keeps logs.",

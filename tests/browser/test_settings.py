@@ -259,6 +259,44 @@ def test_everything_is_deleted_everywhere_and_brought_back(
     assert page.request.get("/api/count").json() == {"conversations": 3}
 
 
+def test_everything_is_erased_for_good_and_the_page_shows_how_far_it_is(opening: Opening, mortal: Served) -> None:
+    page = opening(mortal).new_page()
+    asked(page, "Of bread")
+    asked(page, "Of rye")
+    state = {"running": True, "done": 40, "total": 100, "problem": None}
+    page.route("**/api/erasure", lambda route: route.fulfill(json=state))
+    page.goto("/settings#data")
+    bar = page.get_by_role("progressbar", name="Erasing for good")
+    expect(bar).to_have_attribute("value", "40")
+    expect(page.get_by_text("Erasing for good: 40 / 100")).to_be_visible()
+    state["done"] = 70
+    expect(bar).to_have_attribute("value", "70")
+    page.unroute("**/api/erasure")
+    expect(bar).to_have_count(0)
+    page.get_by_role("button", name="Delete all conversations").click()
+    question = page.get_by_role("group", name="Delete 2 conversations?")
+    page.get_by_role("checkbox", name="For good and at once; you can’t undo this.").check()
+    question.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("2 conversations deleted.")).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    assert page.request.get("/api/count").json() == {"conversations": 0}
+
+
+def test_what_a_limit_would_erase_is_shown_before_it_is_set(opening: Opening, mortal: Served) -> None:
+    page = opening(mortal).new_page()
+    page.goto("/settings#data")
+    expect(page.get_by_text("Conversations are kept until you delete them.")).to_be_visible()
+    days = page.get_by_role("spinbutton", name="Try a limit, in days")
+    days.fill("90")
+    expect(page.get_by_text("Nothing would be erased now.")).to_be_visible()
+    preview = {"days": 9, "conversations": 12, "oldest": 1_700_000_000_000, "newest": 1_710_000_000_000, "pinned": 0}
+    page.route("**/api/retention?days=9", lambda route: route.fulfill(json={"keep_days": 365, "preview": preview}))
+    days.fill("9")
+    expect(page.get_by_text("12 conversations would be erased now.")).to_be_visible()
+    expect(page.get_by_text("Last messages: Nov 14, 2023 to Mar 9, 2024")).to_be_visible()
+    expect(page.get_by_text("erased for good 365 days after their last message")).to_be_visible()
+
+
 def test_the_way_back_is_offered_for_ten_minutes(mortal: Served, opening: Opening) -> None:
     page = opening(mortal).new_page()
     page.clock.install()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import re
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -136,3 +139,24 @@ def test_a_question_is_left_with_ctrl_c(run: Eclair, tmp_path: Path) -> None:
     finally:
         screen.close()
     assert "Deleted 2 conversations." in run("delete", "--yes").stdout
+
+
+async def test_what_a_limit_would_erase_is_said(run: Eclair) -> None:
+    storage = open_storage(run.folder)
+    now = int(time.time() * 1000)
+    for name, days in (("conv_a", 400), ("conv_b", 100), ("conv_c", 1)):
+        await conversation(storage, name, at=now - days * 86_400_000)
+    await storage.close()
+    said = await asyncio.to_thread(run, "retention")
+    assert said.stdout == "Conversations are kept until they are deleted; keep_days sets a limit.\n"
+    said = await asyncio.to_thread(run, "retention", "90")
+    assert re.fullmatch(
+        r"With 90 days, 2 conversations would be erased now, with last messages from [\d-]{10} to [\d-]{10}\.",
+        said.stdout.splitlines()[1],
+    )
+    said = await asyncio.to_thread(run, "retention", "500")
+    assert said.stdout.splitlines()[1] == "With 500 days, nothing would be erased now."
+    said = await asyncio.to_thread(functools.partial(run, "retention", ECLAIR_KEEP_DAYS="200"))
+    set_, asked = said.stdout.splitlines()
+    assert set_ == "Conversations are erased 200 days after their last message (keep_days)."
+    assert asked.startswith("With 200 days, 1 conversation would be erased now")

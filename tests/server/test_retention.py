@@ -1,4 +1,4 @@
-"""What is kept for a number of days only: the logs of answers."""
+"""What is kept for a number of days only: the logs of answers, and conversations where a limit is set."""
 
 # ruff: noqa: ASYNC110 (what is waited for here happens where no event of ours can be set)
 
@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from eclair.chat import retention
 from eclair.schema.events import fold
 from eclair.settings import Settings
+from eclair.util.log_context import ADMIN_LOGGER
 from tests.support import JSON, Server, check_log, parse, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -92,3 +95,77 @@ async def test_logs_are_kept_while_a_setting_says_so(settings: Settings) -> None
         assert await server.stream(answer["run"]) == log
         await server.app.storage.runs.fold_logs(0, 9)
         assert await server.stream(answer["run"]) == log
+
+
+# Conversations
+
+
+async def write_old_ones(settings: Settings) -> dict[str, str]:
+    """Write conversations of which all but `new` are 100 days old or older; return their ids by name."""
+    ids: dict[str, str] = {}
+    async with serving(settings) as server:
+        for name in ("oldest", "old", "archived", "pinned", "deleted", "new"):
+            ids[name] = await server.begin(title=name)
+            await server.say(ids[name], f"{name}zq\nscript: words=3")
+        await server.call("PATCH", f"/api/conversations/{ids['archived']}", {"archived": True})
+        await server.call("PATCH", f"/api/conversations/{ids['pinned']}", {"pinned": True})
+        await server.call("DELETE", f"/api/conversations/{ids['deleted']}")
+    change(settings.data_dir, f"UPDATE conversation SET updated = updated - {100 * DAY_MS} WHERE title <> 'new'")
+    change(settings.data_dir, f"UPDATE conversation SET updated = updated - {100 * DAY_MS} WHERE title = 'oldest'")
+    return ids
+
+
+async def test_what_a_limit_would_erase_is_said_before_it_is_set(settings: Settings) -> None:
+    await write_old_ones(settings)
+    async with serving(settings) as server:
+        assert (await server.get("/api/retention")).body == {"keep_days": 0, "preview": None}
+        preview = (await server.get("/api/retention?days=90")).body["preview"]
+        assert (preview["days"], preview["conversations"], preview["pinned"]) == (90, 3, 1)
+        ages = [(time.time() * 1000 - preview[name]) / DAY_MS for name in ("oldest", "newest")]
+        assert ages == [pytest.approx(200, abs=0.1), pytest.approx(100, abs=0.1)]
+        assert (await server.get("/api/retention?days=150")).body["preview"]["conversations"] == 1
+        empty = {"days": 300, "conversations": 0, "oldest": None, "newest": None, "pinned": 0}
+        assert (await server.get("/api/retention?days=300")).body["preview"] == empty
+        for wrong in ("0", "-1", "x", "36501"):
+            assert (await server.get(f"/api/retention?days={wrong}")).error["param"] == "days"
+        assert (await server.get("/api/count")).body["conversations"] == 5, "it was only asked"
+
+
+async def test_conversations_over_the_limit_are_erased_for_good(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = await write_old_ones(settings)
+    limited = replace(settings, keep_days=90)
+    with caplog.at_level(logging.INFO, ADMIN_LOGGER):
+        async with serving(limited) as server:
+
+            async def is_done() -> bool:
+                return (await server.get("/api/count")).body["conversations"] == 2
+
+            await until(is_done)
+            assert (await server.get("/api/retention")).body["keep_days"] == 90
+            for name in ("oldest", "old", "archived"):
+                assert (await server.get(f"/api/conversations/{ids[name]}")).status == 404
+                assert (await server.post(f"/api/conversations/{ids[name]}/restore")).status == 404
+
+            async def is_erased() -> bool:
+                content = await asyncio.to_thread((settings.data_dir / "eclair.db").read_bytes)
+                return not any(f"{name}zq".encode() in content for name in ("oldest", "old", "archived"))
+
+            await until(is_erased)
+            for name in ("pinned", "new"):
+                assert len((await server.tree(ids[name]))["messages"]) == 2
+            assert (await server.post(f"/api/conversations/{ids['deleted']}/restore")).status == 200
+    (act,) = [record for record in caplog.records if record.name == ADMIN_LOGGER]
+    assert "3 conversations without a message for 90 days were deleted for good" in act.getMessage()
+
+
+async def test_a_conversation_that_answers_outlives_the_limit(settings: Settings) -> None:
+    async with serving(settings) as server:
+        id = await server.begin()
+        begun = await server.ask(id, "script: words=100000 rate=100")
+        store = server.app.storage.conversations
+        assert await store.expire_conversations(2**53) == 0
+        await server.post(f"/api/runs/{begun['run']}/stop")
+        assert await store.expire_conversations(2**53) == 1
+        assert (await server.get(f"/api/conversations/{id}")).status == 404

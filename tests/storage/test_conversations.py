@@ -14,7 +14,7 @@ from eclair.schema.ids import Clock
 from eclair.schema.messages import Conversation, Message, Part
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
-from eclair.storage.conversations import ConversationEdit, ConversationPage
+from eclair.storage.conversations import ConversationEdit, ConversationPage, InactiveConversations
 from tests.storage.helpers import SOMEONE, turn
 from tests.support import Ids, conversation, messages_of, new_turn
 
@@ -281,3 +281,19 @@ async def test_no_title_is_generated_for_a_conversation_that_is_not_there(storag
         assert not await storage.conversations.is_untitled(principal, id)
         assert not await storage.conversations.set_generated_title(principal, id, "Greetings")
     assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")).title == ""
+
+
+async def test_what_nothing_was_added_to_is_counted_and_expires(storage: Storage) -> None:
+    for name, at in (("conv_a", 10), ("conv_b", 20), ("conv_c", 30), ("conv_d", 5)):
+        await conversation(storage, name, at=at)
+    await conversation(storage, "conv_x", "someone", at=15)
+    await storage.conversations.edit_conversation(LOCAL_PRINCIPAL, "conv_d", ConversationEdit(pinned=True))
+    count = storage.conversations.count_inactive
+    assert await count(LOCAL_PRINCIPAL, 5) == InactiveConversations(0, None, None, 0)
+    assert await count(LOCAL_PRINCIPAL, 30) == InactiveConversations(2, 10, 20, 1)
+    assert await storage.conversations.expire_conversations(30) == 3
+    assert await count(LOCAL_PRINCIPAL, 30) == InactiveConversations(0, None, None, 1)
+    assert await storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL) == ["conv_d", "conv_c"]
+    with pytest.raises(NotFound):
+        await storage.conversations.restore_conversation(LOCAL_PRINCIPAL, "conv_a", 1)
+    assert await storage.conversations.count_inactive(LOCAL_PRINCIPAL, 31) == InactiveConversations(1, 30, 30, 1)

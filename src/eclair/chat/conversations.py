@@ -21,11 +21,12 @@ from eclair.schema.messages import Conversation
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.conversations import ConversationEdit, Deletion
+from eclair.storage.conversations import ConversationEdit, Deletion, InactiveConversations
 from eclair.util.log_context import log_admin_act
 
 RESTORE_PERIOD_S = 600
 ERASE_INTERVAL_S = 30.0
+DAY_S = 86_400
 
 T = TypeVar("T")
 
@@ -114,6 +115,19 @@ class ConversationService:
         log_admin_act("conversations.deleted", f"All conversations of {principal.id} were {how}.", owner=principal.id)
         return deleted
 
+    async def expire(self, days: int) -> None:
+        """Delete everyone's conversations for good that nothing was added to for so many days; pinned ones stay."""
+        count = await self._storage.conversations.expire_conversations(self._days_ago(days))
+        if count:
+            self._changes.publish(None, "changed")
+            self._is_erasure_due.set()
+            sentence = f"{count:,} conversations without a message for {days:,} days were deleted for good (keep_days)."
+            log_admin_act("conversations.expired", sentence, count=count, days=days)
+
+    async def preview_expiry(self, principal: Principal, days: int) -> InactiveConversations:
+        """Count what `expire` would delete now of the principal's conversations."""
+        return await self._storage.conversations.count_inactive(principal, self._days_ago(days))
+
     async def restore(self, principal: Principal, id: str) -> Conversation:
         """Restore a deleted conversation; does nothing if it wasn't deleted.
 
@@ -163,6 +177,9 @@ class ConversationService:
     def _restorable_since(self) -> int:
         """The oldest time of deletion that can still be undone, in milliseconds."""
         return int((self._clock() - RESTORE_PERIOD_S) * 1000)
+
+    def _days_ago(self, days: int) -> int:
+        return int((self._clock() - days * DAY_S) * 1000)
 
     async def _erase(self) -> None:
         """Erase what was deleted, in steps that `erasure` tells of."""

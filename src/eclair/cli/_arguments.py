@@ -183,6 +183,10 @@ def _add_transfer(command: _Command) -> None:
     how.add_argument("--undo", type=_integer, metavar="MOMENT", help="restore what was deleted at that moment")
     delete.set_defaults(module="delete")
 
+    retention = command("retention", "say for how long conversations are kept, and what a limit would erase now")
+    retention.add_argument("days", nargs="?", type=_positive, metavar="DAYS", help="days to try; keep_days by default")
+    retention.set_defaults(module="retention")
+
 
 _REPOSITORY_HELP = "folder of the backups; by default the setting backup_folder"
 _ENCRYPTION_HELP = "file with the passphrase that encrypts them; by default the setting backup_passphrase_file"

@@ -20,6 +20,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/tags": ("api.conversations",),
     "api/count": ("api.conversations",),
     "api/erasure": ("api.deletion",),
+    "api/retention": ("api.retention",),
     "api/prefill": ("api.prefill",),
     "api/runs": ("api.runs",),
     "api/answers": ("api.answers",),

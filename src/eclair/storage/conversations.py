@@ -52,6 +52,19 @@ class Deletion:
     moment: int
 
 
+@dataclass(frozen=True, slots=True)
+class InactiveConversations:
+    """A count of conversations without a new message since some moment: `conversations`, and `pinned` ones apart.
+
+    `oldest` and `newest` are the times of the last messages of the former, in milliseconds; None without any.
+    """
+
+    conversations: int
+    oldest: int | None
+    newest: int | None
+    pinned: int
+
+
 class ConversationStore(Protocol):
     async def add_conversation(self, principal: Principal, conversation: Conversation) -> Conversation:
         """Add a conversation, or return the principal's existing one of that id.
@@ -96,6 +109,17 @@ class ConversationStore(Protocol):
 
     async def count_conversations(self, principal: Principal) -> int:
         """Count the conversations, archived ones included."""
+        ...
+
+    async def count_inactive(self, principal: Principal, before: int) -> InactiveConversations:
+        """Count the conversations that nothing was added to since millisecond `before`, archived ones included."""
+        ...
+
+    async def expire_conversations(self, before: int) -> int:
+        """Delete everyone's conversations forever that nothing was added to since `before`; return how many.
+
+        Pinned ones stay, and those in which a run is at work. It takes small steps between which others write.
+        """
         ...
 
     async def count_tags(self, principal: Principal, *, archived: bool = False) -> dict[str, int]:

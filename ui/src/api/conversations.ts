@@ -19,6 +19,12 @@ export interface ConversationQuery {
 /** Conversations deleted together: how many, and the moment that identifies the deletion. */
 export type Deleted = Reply<"/api/conversations", "delete">;
 
+/** Progress of erasing deleted conversations. */
+export type ErasureStatus = Reply<"/api/erasure", "get">;
+
+/** For how long conversations are kept, and what a limit would erase now. */
+export type Retention = Reply<"/api/retention", "get">;
+
 export type TagCount = Reply<"/api/tags", "get">["tags"][number];
 
 /** A conversation with all its messages; `running` is its run in progress. */
@@ -99,8 +105,18 @@ export class ConversationCalls extends Resource {
     return (await this.client.call<Reply<"/api/count", "get">>("GET", "/api/count")).conversations;
   }
 
-  removeAll(): Promise<Deleted> {
-    return this.client.call("DELETE", "/api/conversations?confirm=all");
+  /** Delete everything; `forever` erases it in the background, without a way back. */
+  removeAll(forever = false): Promise<Deleted> {
+    return this.client.call("DELETE", `/api/conversations?confirm=all${forever ? "&forever=true" : ""}`);
+  }
+
+  erasure(): Promise<ErasureStatus> {
+    return this.client.call("GET", "/api/erasure");
+  }
+
+  /** With `days`, what such a limit would erase now. */
+  retention(days: number | null): Promise<Retention> {
+    return this.client.call("GET", days === null ? "/api/retention" : `/api/retention?days=${days}`);
   }
 
   /** Restore the conversations that were deleted together at this moment. */

@@ -748,6 +748,43 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/retention": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly days?: number | null;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Retention"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/prefill": {
         readonly parameters: {
             readonly query?: never;
@@ -3469,7 +3506,7 @@ export interface components {
             readonly probe: components["schemas"]["Probe"] | null;
         };
         /**
-         * @description Whether deleted conversations are being erased, and how many of how many are done.
+         * @description Progress of erasing deleted conversations: whether it is under way, and how many of how many are done.
          *
          *     `problem` is why that cannot go on yet.
          */
@@ -4331,6 +4368,23 @@ export interface components {
         };
         readonly RestoreBody: {
             readonly moment: number;
+        };
+        /** @description The setting in force, 0 for no limit, and a preview of the days that were asked for, or else of the setting. */
+        readonly Retention: {
+            readonly keep_days: number;
+            readonly preview: components["schemas"]["RetentionPreview"] | null;
+        };
+        /**
+         * @description What would be erased now if conversations were kept for `days` after their last message.
+         *
+         *     `oldest` and `newest` are the times of those messages in milliseconds; `pinned` ones that are as old stay.
+         */
+        readonly RetentionPreview: {
+            readonly days: number;
+            readonly conversations: number;
+            readonly oldest: number | null;
+            readonly newest: number | null;
+            readonly pinned: number;
         };
         readonly RunState: {
             readonly run: string;

@@ -165,8 +165,8 @@ export class App {
     if (this.current.id === id) this.begin();
   }
 
-  async removeAll(): Promise<Deleted> {
-    const deleted = await this.conversations.removeAll();
+  async removeAll(forever: boolean): Promise<Deleted> {
+    const deleted = await this.conversations.removeAll(forever);
     if (!this.current.temporary) this.#show(this.#newConversation());
     return deleted;
   }

@@ -148,10 +148,10 @@ export class Conversations {
     void this.readTags();
   }
 
-  /** Delete all conversations, archived ones included. */
-  async removeAll(): Promise<Deleted> {
+  /** Delete all conversations, archived ones included; `forever` rules out restoring. */
+  async removeAll(forever: boolean): Promise<Deleted> {
     this.#changes += 1;
-    const deleted = await this.#api.conversations.removeAll();
+    const deleted = await this.#api.conversations.removeAll(forever);
     this.#changes += 1;
     this.pinned = [];
     this.all = [];

@@ -28,6 +28,11 @@ export class DeletedBatches {
     this.#store(stored().filter((other) => other.moment !== moment));
   }
 
+  /** Forget all of them, once they are erased for good. */
+  clear(): void {
+    this.#store([]);
+  }
+
   /** Stop the timer. */
   close(): void {
     clearTimeout(this.#timer);

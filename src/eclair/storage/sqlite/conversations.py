@@ -15,7 +15,13 @@ import orjson
 from eclair.errors import Conflict, NotFound
 from eclair.schema.messages import Conversation, Hit, Message
 from eclair.schema.principal import Principal
-from eclair.storage.conversations import ConversationCursor, ConversationEdit, ConversationPage, Deletion
+from eclair.storage.conversations import (
+    ConversationCursor,
+    ConversationEdit,
+    ConversationPage,
+    Deletion,
+    InactiveConversations,
+)
 from eclair.storage.sqlite import bulk_erasure
 from eclair.storage.sqlite.message_search import find_messages
 from eclair.storage.sqlite.messages import (
@@ -30,8 +36,11 @@ from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite
 FOREVER = 0
 """The moment of a deletion that nobody can undo."""
 
+EXPIRED_PER_STEP = 500
+
 _COLUMNS = "id, owner, title, created, updated, leaf, pinned, archived, tags, model, mode, web"
 _UNTITLED = "id = ? AND owner = ? AND deleted IS NULL AND NOT named"
+_INACTIVE = "updated < ? AND deleted IS NULL AND NOT pinned"
 
 
 class SQLiteConversationStore(SQLiteStore):
@@ -93,6 +102,40 @@ class SQLiteConversationStore(SQLiteStore):
             db, "SELECT count(*) FROM conversation WHERE owner = ? AND shelf <> 'deleted'", (principal.id,)
         )
         return found
+
+    @read
+    def count_inactive(self, db: apsw.Connection, principal: Principal, before: int) -> InactiveConversations:
+        row = first_row(
+            db,
+            "SELECT count(*) FILTER (WHERE NOT pinned), min(updated) FILTER (WHERE NOT pinned),"
+            " max(updated) FILTER (WHERE NOT pinned), count(*) FILTER (WHERE pinned) FROM conversation"
+            " WHERE owner = ? AND shelf IN ('list', 'archive', 'pinned') AND updated < ?",
+            (principal.id, before),
+        )
+        return InactiveConversations(*row)
+
+    async def expire_conversations(self, before: int) -> int:
+        ids = await self._list_inactive(before)
+        return sum(
+            [
+                await paced(lambda batch=batch: self._expire(batch, before))
+                for batch in bulk_erasure.batches(ids, EXPIRED_PER_STEP)
+            ]
+        )
+
+    @read
+    def _list_inactive(self, db: apsw.Connection, before: int) -> list[str]:
+        return [id for (id,) in db.execute(f"SELECT id FROM conversation WHERE {_INACTIVE}", (before,))]
+
+    @write
+    def _expire(self, db: apsw.Connection, ids: Sequence[str], before: int) -> int:
+        changes = db.total_changes()
+        db.executemany(
+            f"UPDATE conversation SET deleted = {FOREVER} WHERE {_INACTIVE} AND id = ? AND NOT EXISTS"
+            " (SELECT 1 FROM run WHERE run.conversation = conversation.id AND status = 'running')",
+            [(before, id) for id in ids],
+        )
+        return db.total_changes() - changes
 
     @read
     def count_tags(self, db: apsw.Connection, principal: Principal, *, archived: bool = False) -> dict[str, int]:

@@ -522,6 +522,14 @@ export interface Placeholders {
   readonly removeAllHint: never;
   readonly removeAllAsk: "count";
   readonly removedAll: "count";
+  readonly removeForGood: never;
+  readonly erasing: never;
+  readonly keepForever: never;
+  readonly keepDays: "time";
+  readonly keepTry: never;
+  readonly keepWould: "count";
+  readonly keepNothing: never;
+  readonly keepRange: "from" | "to";
   readonly egress: never;
   readonly egressHint: never;
   readonly egressOffline: never;
@@ -773,6 +781,7 @@ export type PluralKey =
   | "lettersLeft"
   | "removeAllAsk"
   | "removedAll"
+  | "keepWould"
   | "steps"
   | "picturesDone"
   | "drawBefore";
