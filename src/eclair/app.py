@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.conversations import ConversationService
@@ -65,10 +66,14 @@ from eclair.web.open import REAL_ENVIRONMENT, Environment, open_web
 from eclair.web.providers.feed_entries import FeedProvider
 from eclair.web.retriever import WebService
 
+if TYPE_CHECKING:
+    from eclair.network.traces import Traces
+
 
 @dataclass(frozen=True, slots=True)
 class App:
     live_settings: LiveSettings
+    traces: Traces | None
     storage: Storage
     registry: Registry
     router: ModelRouter
@@ -203,6 +208,22 @@ async def open_network(
 
 
 @asynccontextmanager
+async def open_traces(settings: Settings, gate: OutboundGate) -> AsyncGenerator[Traces | None]:
+    """Open the traces, where a collector is set."""
+    if settings.otlp_endpoint is None:
+        yield None
+        return
+    from eclair.network.traces import Traces  # slow to import, and rarely needed
+
+    traces = Traces(settings, gate)
+    traces.start()
+    try:
+        yield traces
+    finally:
+        await traces.close()
+
+
+@asynccontextmanager
 async def open_conversations(
     settings: Settings, storage: Storage, changes: ChangeFeed, idle: IdleScheduler
 ) -> AsyncGenerator[tuple[Runs, Gallery, ConversationService]]:
@@ -327,6 +348,7 @@ async def open_app(
         stack.push_async_callback(downloads.close)
         yield App(
             live_settings=live_settings,
+            traces=await stack.enter_async_context(open_traces(settings, gate)),
             storage=storage,
             registry=registry,
             router=router,

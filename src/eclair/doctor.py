@@ -32,7 +32,7 @@ from eclair.models.huggingface import Hub
 from eclair.models.installed import verify
 from eclair.models.offers import list_offers
 from eclair.network.exposure import find_exposure, find_weak_key, is_unencrypted
-from eclair.network.policy import OutboundPolicy, strip_login
+from eclair.network.policy import OutboundPolicy, is_loopback_url, strip_login
 from eclair.network.tls import load_tls
 from eclair.provenance.certificates import EXPIRY_WARNING_MARGIN, Certificates
 from eclair.sandbox.walls import Walls
@@ -114,7 +114,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
 async def list_outgoing_data(settings: Settings) -> list[OutgoingData]:
     """List what would leave the machine with these settings."""
     answers = await asyncio.to_thread(_answers, settings)
-    return [*answers, *([await _fetching(), _pulling(settings)] if settings.embedded else [])]
+    return [*answers, *_traces(settings), *([await _fetching(), _pulling(settings)] if settings.embedded else [])]
 
 
 def _eclair() -> Check:
@@ -471,6 +471,14 @@ def _answers(settings: Settings) -> list[OutgoingData]:
         for server in _servers(settings)
         if server.location.kind != "machine"
     ]
+
+
+def _traces(settings: Settings) -> list[OutgoingData]:
+    """Describe what traces send, where a collector on another machine gets them."""
+    if settings.otlp_endpoint is None or is_loopback_url(settings.otlp_endpoint):
+        return []
+    hosts = (urlsplit(settings.otlp_endpoint).netloc,)
+    return [OutgoingData("While Éclair is used", "traces: durations, routes and model names, but no text", hosts)]
 
 
 async def _fetching() -> OutgoingData:

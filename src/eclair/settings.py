@@ -27,7 +27,7 @@ SettingOrigin = Literal["default", "file", "environment", "command line"]
 PREFIX = "ECLAIR_"
 _LOGIN = re.compile(r"//[^/@\s]*+@")
 FILE_VARIABLE = "ECLAIR_CONFIG"
-SECRETS = ("api_key", "engines", "search_keys")
+SECRETS = ("api_key", "engines", "otlp_key", "search_keys")
 """Settings with keys in them, which `ECLAIR_<NAME>_FILE` reads from a file."""
 CATALOG = "models.toml"
 
@@ -325,6 +325,14 @@ class Settings:
     tune: bool = _setting(True, "Tune each model once by itself, when the machine is idle after its first answer.")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Log level.")
     log_format: Literal["text", "json"] = _setting("text", "Log lines for people (`text`) or programs (`json`).")
+    otlp_endpoint: Annotated[
+        str | None, Field(pattern=r"^https?://[^/?#@\s]+[^?#@\s]*$"), AfterValidator(_strip_slash)
+    ] = _setting(
+        None,
+        "Address of an OpenTelemetry collector that gets traces (OTLP over HTTP), such as `http://10.0.0.9:4318`; "
+        "they hold no text; see docs/monitoring.md.",
+    )
+    otlp_key: str | None = _setting(None, "Bearer token for `otlp_endpoint`.", min_length=1)
     access_log: bool = _setting(False, "Log every request; without it, those that are refused are logged.")
 
     @property
@@ -394,7 +402,7 @@ def describe(loaded: LoadedSettings) -> list[SettingDescription]:
     rows: list[SettingDescription] = []
     for spec in fields(Settings):
         value = getattr(loaded.settings, spec.name)
-        if spec.name == "api_key" and value is not None:
+        if spec.name in ("api_key", "otlp_key") and value is not None:
             value = "(set)"
         if spec.name == "search_keys":
             value = dict.fromkeys(loaded.settings.search_keys, "(set)")

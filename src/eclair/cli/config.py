@@ -69,8 +69,9 @@ In environment variables, lists are separated by commas.
 
 ## Secrets from files
 
-`ECLAIR_API_KEY_FILE`, `ECLAIR_ENGINES_FILE` and `ECLAIR_SEARCH_KEYS_FILE` name files that hold what
-the variable without `_FILE` would, so that no secret is in the environment.
+`ECLAIR_API_KEY_FILE`, `ECLAIR_ENGINES_FILE`, `ECLAIR_OTLP_KEY_FILE` and `ECLAIR_SEARCH_KEYS_FILE`
+name files that hold what the variable without `_FILE` would,
+so that no secret is in the environment.
 With systemd:
 
 ```ini

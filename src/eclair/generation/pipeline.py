@@ -11,7 +11,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractContextManager, aclosing
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol, assert_never
 
@@ -44,6 +44,7 @@ from eclair.schema.messages import Message, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.util.background import IdleScheduler
+from eclair.util.tracing import CURRENT_SPAN, NO_SPAN, ending
 
 LOADING_NOTICE_AFTER_S = 0.4
 """After so long without a word, the person is told that the model is loading."""
@@ -144,6 +145,7 @@ class AnswerStream:
         self._tools: dict[str, Tool] = {}
         self._calls: dict[int, _Call] = {}
         self._has_begun = False
+        self._span = self._engine_span = NO_SPAN
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Make the answer. Closing the generator stops the engine.
@@ -152,6 +154,7 @@ class AnswerStream:
         """
         outcome: Outcome = "stopped"
         self._statistics.running += 1
+        self._span = CURRENT_SPAN.get().child("answer")
         try:
             with self._idle.answering():
                 async with aclosing(self._prepare()) as events:
@@ -159,7 +162,7 @@ class AnswerStream:
                         yield event
                 while not self._has_ended:
                     try:
-                        async with aclosing(self._engine.stream(self._engine_request())) as deltas:
+                        async with self._asking() as deltas:
                             async with aclosing(self._first_events(deltas)) as events:
                                 async for event in events:
                                     yield event
@@ -180,11 +183,14 @@ class AnswerStream:
                     async for event in events:
                         yield event
             outcome = "finished"
-        except Exception:
+        except Exception as error:
             outcome = "failed"
+            self._span.set("error.type", type(error).__name__)
             raise
         finally:
             self._statistics.running -= 1
+            self._span.set("eclair.outcome", outcome)
+            self._span.end()
             if self._request.meter is None:  # several answers share one
                 self._statistics.add(outcome, self._meter.usage())
             if self._checker is not None:
@@ -206,6 +212,22 @@ class AnswerStream:
             end or RunFinished(self.finish.reason if self.finish is not None else "stop"),
         ]
 
+    @asynccontextmanager
+    async def _asking(self) -> AsyncGenerator[AsyncGenerator[Delta, None]]:
+        """Ask the engine, in a span of its own; yield its deltas."""
+        with ending(self._span.child("chat")) as span:
+            self._engine_span = span
+            span.set("gen_ai.operation.name", "chat")
+            span.set("gen_ai.request.model", self._model.id)
+            span.set("eclair.location", self._model.location)
+            try:
+                async with aclosing(self._engine.stream(self._engine_request())) as deltas:
+                    yield deltas
+            finally:
+                counted = self.token_usage
+                span.set("gen_ai.usage.input_tokens", counted and counted.prompt_tokens)
+                span.set("gen_ai.usage.output_tokens", counted and counted.completion_tokens)
+
     @property
     def _has_ended(self) -> bool:
         return self.finish is not None
@@ -217,14 +239,16 @@ class AnswerStream:
             for event in self._resume(request.resumes):
                 yield event
         elif request.retriever is not None:
-            async with aclosing(request.retriever.retrieve(self._engine, self._model)) as findings:
-                async for finding in findings:
-                    if isinstance(finding, Note):
-                        self._notes = (*self._notes, finding.text)
-                        continue
-                    if isinstance(finding, SourceFound):
-                        self._found = (*self._found, finding.passage)
-                    yield finding
+            with ending(self._span.child("retrieve")) as span:
+                async with aclosing(request.retriever.retrieve(self._engine, self._model)) as findings:
+                    async for finding in findings:
+                        if isinstance(finding, Note):
+                            self._notes = (*self._notes, finding.text)
+                            continue
+                        if isinstance(finding, SourceFound):
+                            self._found = (*self._found, finding.passage)
+                        yield finding
+                span.set("eclair.passages", len(self._found))
             self._check_against(self._found)
             lead = await request.retriever.lead(self._model) if request.allows_lead else NO_LEAD
         self.turn = await self._build(self._engine, self._model)
@@ -318,6 +342,7 @@ class AnswerStream:
             await cancel_and_wait(first)
         if delta is not None:
             self._has_begun = True
+            self._engine_span.mark("first_token")
             for event in (*self._opening_notices(), *self._convert(delta)):
                 yield event
 

@@ -18,8 +18,11 @@ from eclair.settings import Settings
 from eclair.util import loopback
 
 PolicyMode = Literal["offline", "listed", "eu", "open"]
-Purpose = Literal["engine", "model", "search", "page", "feed", "robots"]
-"""Purposes of a call: an answer, a download, web search, a page, a feed, robots.txt."""
+Purpose = Literal["engine", "model", "search", "page", "feed", "robots", "trace"]
+"""Purposes of a call: an answer, a download, web search, a page, a feed, robots.txt, traces for a collector."""
+
+OWN_PURPOSES = ("engine", "trace")
+"""Purposes of calls to servers that the owner set up by address."""
 
 _LOCAL = (".local", ".lan", ".internal", ".home.arpa", ".intranet", ".localdomain")
 
@@ -74,12 +77,12 @@ class OutboundPolicy:
                     f"{host}:{port} to `private_addresses` if the service is yours."
                 )
             case "listed":
-                if purpose == "engine" or self._lists(host):
+                if purpose in OWN_PURPOSES or self._lists(host):
                     return None
                 return f"{host} may not be called: the policy is `listed`. To allow it, add {host} to `egress_hosts`."
             case "eu":
                 where = country_of_call(host, purpose, country)
-                own = purpose == "engine" and is_local_network(host)
+                own = purpose in OWN_PURPOSES and is_local_network(host)
                 if own or where in EU_EEA_COUNTRIES or self._lists(host):
                     return None
                 known = f"the host belongs to {where}" if where else "the country of the host isn't known"

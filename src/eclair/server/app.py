@@ -63,7 +63,7 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     api.add_middleware(LazyRoutes, routes=api, app=app)
     keys = ApiKeys(app.storage.api_keys)
     api.add_middleware(AuthMiddleware, settings=app.live_settings, keys=keys, session=session, respond=respond)
-    api.add_middleware(RequestLog, settings=app.live_settings)
+    api.add_middleware(RequestLog, settings=app.live_settings, traces=app.traces)
     if PublicAddress.from_settings(app.settings) != PublicAddress(None, ""):
         api.add_middleware(BasePath, base_path=prefix)
     api.add_exception_handler(EclairError, _on_error)

@@ -9,6 +9,7 @@ import logging
 import re
 import secrets
 import time
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +17,10 @@ from eclair.live_settings import LiveSettings
 from eclair.server.lazy_routes import ROUTE_MODULES, route_prefix
 from eclair.server.request_counts import COUNTS_KEY, RequestCounts
 from eclair.util.log_context import ACCESS_LOGGER, REQUEST_ID, log_fields
+from eclair.util.tracing import CURRENT_SPAN
+
+if TYPE_CHECKING:
+    from eclair.network.traces import OpenTelemetrySpan, Traces
 
 REQUEST_ID_HEADER = b"x-request-id"
 REFUSED_STATUSES = frozenset({401, 403, 429})
@@ -33,8 +38,9 @@ log = logging.getLogger(ACCESS_LOGGER)
 class RequestLog:
     """ASGI middleware, the outermost: gives each request an id, and logs what became of it."""
 
-    def __init__(self, inner: ASGIApp, settings: LiveSettings) -> None:
+    def __init__(self, inner: ASGIApp, settings: LiveSettings, traces: Traces | None) -> None:
         self._inner = inner
+        self._traces = traces
         self._settings = settings
         self._counts = RequestCounts()
         self._second = 0
@@ -49,6 +55,7 @@ class RequestLog:
         scope.setdefault("state", {})[COUNTS_KEY] = self._counts
         token = REQUEST_ID.set(id)
         began = time.perf_counter()
+        span = self._begin_span(scope, id)
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -62,11 +69,22 @@ class RequestLog:
             await self._inner(scope, receive, send_with_id)
         finally:
             self._log(scope, status, time.perf_counter() - began)
+            if span is not None:
+                _end_span(span, scope, status)
             REQUEST_ID.reset(token)
 
+    def _begin_span(self, scope: Scope, id: str) -> OpenTelemetrySpan | None:
+        """Begin the request's span, which what it causes belongs to; None without traces."""
+        if self._traces is None:
+            return None
+        parent = next((str(value, "latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
+        span = self._traces.begin_request(parent)
+        span.set("eclair.request_id", id)
+        CURRENT_SPAN.set(span)
+        return span
+
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
-        route = route_template(scope)
-        method = scope["method"] if scope["method"] in METHODS else "-"
+        route, method = route_template(scope), _method(scope)
         self._counts.counts[method, route, status] += 1
         self._counts.seconds.observe(seconds)
         is_refused = status in REFUSED_STATUSES
@@ -91,6 +109,19 @@ class RequestLog:
         self._refusals += 1
         self._left_out += self._refusals > MAX_REFUSALS_PER_SECOND
         return self._refusals <= MAX_REFUSALS_PER_SECOND
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in METHODS else "-"
+
+
+def _end_span(span: OpenTelemetrySpan, scope: Scope, status: int) -> None:
+    route, method = route_template(scope), _method(scope)
+    span.rename(f"{method} {route}")
+    span.set("http.request.method", method)
+    span.set("http.route", route)
+    span.set("http.response.status_code", status)
+    span.end(str(status) if status >= 500 else None)
 
 
 def route_template(scope: Scope) -> str:

@@ -3104,7 +3104,7 @@ export interface paths {
                     readonly run?: string | null;
                     readonly host?: string | null;
                     readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
-                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots") | null;
+                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace") | null;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -3145,7 +3145,7 @@ export interface paths {
                     readonly run?: string | null;
                     readonly host?: string | null;
                     readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
-                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots") | null;
+                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace") | null;
                 };
                 readonly header?: never;
                 readonly path?: never;

@@ -18,6 +18,7 @@ export const PURPOSE_LABELS: Readonly<Record<Purpose, PlainKey>> = {
   page: "egressPage",
   feed: "egressFeed",
   robots: "egressRobots",
+  trace: "egressTrace",
 };
 
 export const POLICY_LABELS: Readonly<Record<EgressPolicy, PlainKey>> = {

@@ -554,6 +554,7 @@ export interface Placeholders {
   readonly egressPage: never;
   readonly egressFeed: never;
   readonly egressRobots: never;
+  readonly egressTrace: never;
   readonly egressSent: never;
   readonly egressReceived: never;
   readonly egressTime: never;
@@ -622,6 +623,7 @@ export interface Placeholders {
   readonly leavingNothing: never;
   readonly leavingAnswers: "engine" | "hosts";
   readonly leavingFetch: "hosts";
+  readonly leavingTraces: "hosts";
   readonly taskDone: never;
   readonly taskOpen: never;
   readonly image: never;
