@@ -11,8 +11,9 @@ from eclair.cli._progress import ProgressCounter
 from eclair.cli._terminal import Terminal
 from eclair.errors import NotFound, StoreError
 from eclair.settings import Settings
-from eclair.storage.backup.backup import back_up, check
+from eclair.storage.backup.backup import BackupResult, back_up, check
 from eclair.storage.backup.repository import BackupRepository
+from eclair.util.cpu import lower_thread_priority
 from eclair.util.humanize import format_size
 
 
@@ -31,7 +32,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 async def _back_up(settings: Settings, repository: BackupRepository, keep: int | None, terminal: Terminal) -> None:
     counter = ProgressCounter(terminal, "Backing up")
-    done = await asyncio.to_thread(back_up, settings.data_dir, repository, counter.show)
+
+    def work() -> BackupResult:
+        lower_thread_priority()  # people may be at work
+        return back_up(settings.data_dir, repository, counter.show)
+
+    done = await asyncio.to_thread(work)
     snapshot = done.snapshot
     terminal.line(
         f"{snapshot.name}: {len(snapshot.entries):,} files, {format_size(snapshot.size)}, "

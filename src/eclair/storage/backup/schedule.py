@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from eclair.errors import EclairError, InvalidInput
 from eclair.settings import Settings
 from eclair.storage.backup.backup import back_up
 from eclair.storage.backup.repository import BackupRepository, BackupSnapshot, read_passphrase
+from eclair.util.cpu import lower_thread_priority
 from eclair.util.humanize import format_size
 from eclair.util.log_context import log_admin_act
 
@@ -48,6 +50,7 @@ class BackupSchedule:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._task: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="eclair-backup", initializer=lower_thread_priority)
         self._working = threading.Lock()
         self._requested: asyncio.Task[None] | None = None
         self._progress: float | None = None
@@ -65,6 +68,7 @@ class BackupSchedule:
         tasks = [task for task in (self._task, self._requested) if task is not None]
         if tasks:
             await asyncio.wait(tasks)
+        self._thread.shutdown()
 
     def run_now(self) -> None:
         """Begin a backup, unless one is being made. Raises InvalidInput where no folder is set."""
@@ -78,7 +82,7 @@ class BackupSchedule:
         return await asyncio.to_thread(self._status)
 
     async def _make(self) -> None:
-        await asyncio.to_thread(self._back_up)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._back_up)
 
     def _status(self) -> BackupStatus:
         folder, hours = self._settings.backup_folder, self._settings.backup_hours
@@ -109,7 +113,7 @@ class BackupSchedule:
     async def _run_forever(self) -> None:
         await asyncio.sleep(START_DELAY_S)
         while True:
-            work = asyncio.create_task(asyncio.to_thread(self.run_if_due), name="backup")
+            work = asyncio.get_running_loop().run_in_executor(self._thread, self.run_if_due)
             try:
                 wait_s = await asyncio.shield(work)
             except asyncio.CancelledError:
