@@ -89,9 +89,10 @@ async def begin(
     accept: str = "application/json",
     headers: str = "",
 ) -> Exchange:
-    """Send a request; the exchange goes on by itself."""
-    data = orjson.dumps(body) if body is not None else b""
-    kind = "Content-Type: application/json\r\n" if data else ""
+    """Send a request, bytes as plain text and anything else as JSON; the exchange goes on by itself."""
+    data = body if isinstance(body, bytes) else orjson.dumps(body) if body is not None else b""
+    media = "text/plain" if isinstance(body, bytes) else "application/json"
+    kind = f"Content-Type: {media}\r\n" if data else ""
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: {accept}\r\nConnection: close\r\n"
         f"{kind}Content-Length: {len(data)}\r\n{headers}\r\n"

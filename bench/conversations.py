@@ -48,9 +48,9 @@ def words() -> list[str]:
     return list(found)
 
 
-def fill(folder: Path, count: int = COUNT) -> None:
+async def fill(folder: Path, count: int = COUNT) -> None:
     """Add so many conversations to the database of a folder, which is made where there is none."""
-    asyncio.run(_create(folder))
+    await open_storage(folder).close()
     db = apsw.Connection(str(folder / DATABASE_FILE))
     db.execute("PRAGMA synchronous = OFF")
     db.execute("PRAGMA foreign_keys = OFF")
@@ -63,10 +63,6 @@ def fill(folder: Path, count: int = COUNT) -> None:
                     insert_message(db, message)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
-
-
-async def _create(folder: Path) -> None:
-    await open_storage(folder).close()
 
 
 def _conversations(count: int) -> Iterator[tuple[Conversation, list[Message]]]:
@@ -92,5 +88,5 @@ def _conversations(count: int) -> Iterator[tuple[Conversation, list[Message]]]:
 
 if __name__ == "__main__":
     began = time.perf_counter()
-    fill(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else COUNT)
+    asyncio.run(fill(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else COUNT))
     print(f"made in {time.perf_counter() - began:.0f} s")

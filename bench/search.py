@@ -82,7 +82,7 @@ async def main() -> None:
         folder: Path | None = given.data
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eclair-bench-")))
-            conversations.fill(folder, 10_000 if given.quick else conversations.COUNT)
+            await conversations.fill(folder, 10_000 if given.quick else conversations.COUNT)
         async with eclair(folder, scripted=True, ECLAIR_TITLES="false") as server:
             await list_and_ask(server, Times(), 2)
             alone, busy = Times(), Times()
