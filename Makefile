@@ -103,6 +103,9 @@ audit: $(RELEASE)/.ready $(BUILD)/.ready ## Ask the advisory databases about eve
 wheel: $(BUILD)/.ready ## Build the wheel into dist/
 	@$(BUILD)/bin/python -m hatchling build -t wheel
 
+image: wheel ## Build container images (as root; needs mmdebstrap and buildah)
+	@deploy/container/build.sh
+
 clean: ## Forget everything that was set up; conversations and models stay
 	@rm -rf $(VENV) $(BUILD) dist ui/node_modules drawings/node_modules src/eclair/server/static
 	@rm -f $(addprefix src/eclair/images/backends/clipart/,clipart.zip .sources)
@@ -162,4 +165,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers test quick map generate check types page format fuzz bench lock audit wheel clean models collected chromium compiler
+.PHONY: help run diffusers test quick map generate check types page format fuzz bench lock audit wheel image clean models collected chromium compiler
