@@ -3506,7 +3506,7 @@ export interface components {
             readonly probe: components["schemas"]["Probe"] | null;
         };
         /**
-         * @description Whether deleted conversations are being erased, and how many of how many are done.
+         * @description Progress of erasing deleted conversations: whether it is under way, and how many of how many are done.
          *
          *     `problem` is why that cannot go on yet.
          */
