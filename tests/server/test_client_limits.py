@@ -18,7 +18,7 @@ from starlette.datastructures import Headers
 from eclair.errors import TooBusy
 from eclair.live_settings import LiveSettings
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
-from eclair.server import client_address
+from eclair.server import client_address, http_server
 from eclair.server.client_address import ClientAddresses
 from eclair.server.client_limits import ClientLimits
 from eclair.server.connection_limit import ConnectionLimit
@@ -93,7 +93,7 @@ async def test_one_address_may_hold_so_many_connections(
         for _ in range(2):
             late = await stack.enter_async_context(connected(server))
             await late.send(GET + b"\r\n")
-            assert refused(await late.reply(), 503)
+            assert refused(await late.reply(), 429)
         await held[0].send(GET + b"\r\n")
         assert (await held[0].reply())[0] == 200
     assert [line for line in caplog.messages if "Refused connections" in line] == [
@@ -124,12 +124,34 @@ def test_an_allowance_fills_up_again_and_is_each_keys_own(settings: Settings) ->
     assert passes()
 
 
+async def test_silent_connections_of_one_address_shut_nobody_out(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 400)
+    addresses = ClientAddresses([])
+    named = iter(["192.0.2.7"] * 140 + ["192.0.2.8"])
+
+    def find_client(limit: ConnectionLimit, address: str) -> str:
+        assert addresses.is_proxy(address)
+        return next(named)
+
+    monkeypatch.setattr(ConnectionLimit, "find_client", find_client)
+    async with serving(replace(settings, max_client_connections=100)) as server, contextlib.AsyncExitStack() as stack:
+        held = [await stack.enter_async_context(connected(server)) for _ in range(140)]
+        assert await held[-1].is_closed(), "8 of them are closed unheard"
+        other = await stack.enter_async_context(connected(server))
+        await other.send(GET + b"\r\n")
+        assert (await other.reply())[0] == 200
+
+
 def test_no_client_takes_more_than_half_of_all_connections(settings: Settings) -> None:
     limit = ConnectionLimit(10, LiveSettings(settings))
     assert [limit.admit("192.0.2.7") for _ in range(5)] == [None] * 5
-    assert "5 connections" in str(limit.admit("192.0.2.7"))
+    status, sentence = limit.admit("192.0.2.7") or (0, "")
+    assert (status, "5 connections" in sentence) == (429, True)
     assert [limit.admit(None) for _ in range(5)] == [None] * 5
-    assert "as many open connections as it can hold" in str(limit.admit("192.0.2.8"))
+    status, sentence = limit.admit("192.0.2.8") or (0, "")
+    assert (status, "as many open connections as it can hold" in sentence) == (503, True)
     limit.release("192.0.2.7")
     assert limit.admit("192.0.2.7") is None
 

@@ -12,6 +12,10 @@ from eclair.util.rare_log import RareLog
 
 MAX_CLIENT_SHARE = 0.5
 """No client may have more of all connections, whatever the settings say."""
+MAX_SURPLUS_SHARE = 0.25
+"""So many more connections, by the limit of all, are kept until they ask for something and can be told."""
+MAX_CLIENT_SURPLUS = 32
+"""So many of them may be one client's."""
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +27,7 @@ class ConnectionLimit:
         self.max_connections = max_connections
         self._clients = Counter[str]()
         self._total = 0
+        self._surplus = Counter[str | None]()
         self._log = RareLog(log)
         settings.follow(self._apply)
 
@@ -34,16 +39,16 @@ class ConnectionLimit:
         """Return the client that a connection counts for; None for this machine and trusted proxies."""
         return None if self._addresses.is_proxy(address) else client_network(address)
 
-    def admit(self, client: str | None) -> str | None:
-        """Count a connection, or return the sentence that refuses it."""
+    def admit(self, client: str | None) -> tuple[int, str] | None:
+        """Count a connection, or return the status and the sentence that refuse it."""
         if self._total >= self.max_connections:
-            self.note_full()
-            return "Éclair has as many open connections as it can hold; try again in a minute."
+            self._log.warn("", f"Refused connections: all {self.max_connections:,} are taken, the limit.")
+            return 503, "Éclair has as many open connections as it can hold; try again in a minute."
         if client is not None:
             if self._clients[client] >= self._max_of_client:
                 most = f"{self._max_of_client:,}"
                 self._log.warn(client, f"Refused connections of {client}: it has {most} open, the limit.")
-                return (
+                return 429, (
                     f"Your address has {most} connections open, the limit; "
                     "close some pages (ECLAIR_MAX_CLIENT_CONNECTIONS)."
                 )
@@ -51,9 +56,20 @@ class ConnectionLimit:
         self._total += 1
         return None
 
-    def note_full(self) -> None:
-        """Log that a connection was refused because all are taken."""
-        self._log.warn("", f"Refused connections: all {self.max_connections:,} are taken, the limit.")
+    def keep_surplus(self, client: str | None) -> bool:
+        """Count a connection that wasn't admitted; return False for one that should be closed unheard."""
+        if self._surplus.total() >= int(self.max_connections * MAX_SURPLUS_SHARE):
+            return False
+        if client is not None and self._surplus[client] >= MAX_CLIENT_SURPLUS:
+            return False
+        self._surplus[client] += 1
+        return True
+
+    def drop_surplus(self, client: str | None) -> None:
+        """Forget a connection that was kept as surplus: it ended, or was admitted."""
+        self._surplus[client] -= 1
+        if not self._surplus[client]:
+            del self._surplus[client]
 
     def release(self, client: str | None) -> None:
         """Give back the place of a connection that was admitted."""

@@ -18,14 +18,12 @@ from eclair.server.peer import PEER, Peer
 
 MAX_HEAD_BYTES = 64 << 10
 MAX_HEADERS = 128
-OVERFLOW_RATIO = 1.25
-"""Connections over the limit get a 503; those over this multiple of it are closed unheard."""
 HEAD_TIMEOUT_S = 20.0
 BODY_CHECK_S = 15.0
 MIN_BODY_BYTES_PER_CHECK = 8 << 10
 """Over half a kilobyte a second; a slower sender is given a second chance, and no third."""
 
-CODES = {431: "too_large", 503: "too_busy"}
+CODES = {429: "too_busy", 431: "too_large", 503: "too_busy"}
 
 _Phase = Literal["between", "head", "body"]
 
@@ -35,7 +33,7 @@ log = logging.getLogger(__name__)
 class HttpProtocol(HttpToolsProtocol):
     """A connection that gives its requests the peer, and ends those that are too large or too slow to arrive.
 
-    With a `limit`, connections over it are refused as soon as they ask for something.
+    With a `limit`, connections over it are refused as soon as they ask for something, and too many of those unheard.
     """
 
     limit: ConnectionLimit | None = None
@@ -53,23 +51,27 @@ class HttpProtocol(HttpToolsProtocol):
         self._refusal: tuple[int, str] | None = None
         self._client: str | None = None
         """The client whose limit this connection counts for."""
-        self._is_admitted = False
+        self._is_admitted = self._is_surplus = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn's own
         super().connection_made(transport)
         self.app_state = {**self.app_state, PEER: Peer.from_transport(transport)}
-        if self.limit is not None and len(self.connections) > OVERFLOW_RATIO * self.limit.max_connections:
-            self.limit.note_full()
-            transport.abort()
-        else:
-            self._take_place()
-            self._watch("head")
+        if self.limit is not None and self.client is not None:
+            self._client = self.limit.find_client(self.client[0])
+        if self.limit is not None and self._take_place() is not None:
+            self._is_surplus = self.limit.keep_surplus(self._client)
+            if not self._is_surplus:
+                transport.abort()
+                return
+        self._watch("head")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch(None)
         if self.limit is not None and self._is_admitted:
             self.limit.release(self._client)
-            self._is_admitted = False
+        elif self.limit is not None and self._is_surplus:
+            self.limit.drop_surplus(self._client)
+        self._is_admitted = self._is_surplus = False
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -94,8 +96,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if (refusal := self._take_place()) is not None:
-            self._refusal = (503, refusal)
-            raise ValueError(refusal)
+            self._refusal = refusal
+            raise ValueError(refusal[1])
         may_be_large = self._chunk_bytes > MAX_HEAD_BYTES or self._held_bytes > 0
         if len(self.headers) > MAX_HEADERS or (may_be_large and self._head_bytes() > MAX_HEAD_BYTES):
             self._refusal = (431, "The request's headers are too large or too many; send fewer or shorter ones.")
@@ -113,14 +115,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._phase = "between"
         super().on_message_complete()
 
-    def _take_place(self) -> str | None:
-        """Take a place among the connections, unless this one has it; return the sentence that refuses it."""
+    def _take_place(self) -> tuple[int, str] | None:
+        """Take a place among the connections, unless this one has it; return status and sentence if there is none."""
         if self.limit is None or self._is_admitted:
             return None
-        if self.client is not None:
-            self._client = self.limit.find_client(self.client[0])
         refusal = self.limit.admit(self._client)
         self._is_admitted = refusal is None
+        if self._is_admitted and self._is_surplus:
+            self.limit.drop_surplus(self._client)
+            self._is_surplus = False
         return refusal
 
     def send_400_response(self, msg: str) -> None:
@@ -142,11 +145,11 @@ class HttpProtocol(HttpToolsProtocol):
             code = CODES.get(status, "invalid_request")
             body = orjson.dumps({"error": {"code": code, "message": sentence, "param": None}})
             length = str(len(body)).encode()
-            retry = b"retry-after: 30\r\n" if status == 503 else b""
+            retry = b"retry-after: 30\r\n" if CODES.get(status) == "too_busy" else b""
             head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: " + length + b"\r\n"
             head += retry + b"\r\n"
             self.transport.write(STATUS_LINE[status] + head + body)
-        if status != 503:
+        if CODES.get(status) != "too_busy":  # those are logged where they are counted
             log.info("Ended the connection of %s: %s", self.client, sentence)
         self.transport.close()
 
