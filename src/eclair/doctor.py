@@ -278,6 +278,9 @@ def _database(folder: Path) -> Check:
     if report.damage is not None:
         damage, _, remedy = report.damage.partition("; ")
         return Check("Database", "broken", f"{damage}.", remedy[:1].upper() + remedy[1:])
+    if report.needs_compaction:
+        detail = f"{format_size(report.size)}, of which {format_size(report.unused)} are unused; it can't shrink yet."
+        return Check("Database", "note", detail, "Stop Éclair once, and run `eclair doctor --compact`.")
     older = f", brought up to {report.latest} at the next start" if report.version < report.latest else ""
     return Check("Database", "ok", f"{format_size(report.size)}, format {report.version}{older}, sound")
 

@@ -203,4 +203,5 @@ class ConversationService:
                 log.error("deleted conversations cannot be erased yet: %s", error.message)
                 self.erasure = replace(self.erasure, problem=error.message)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._is_erasure_due.wait(), ERASE_INTERVAL_S)
+                async with asyncio.timeout(ERASE_INTERVAL_S):
+                    await self._is_erasure_due.wait()

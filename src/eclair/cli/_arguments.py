@@ -277,6 +277,11 @@ def _add_inspection(command: _Command) -> None:
         action="store_true",
         help="save what can be read of a damaged database into a new one; the damaged one is kept in lost/",
     )
+    doctor.add_argument(
+        "--compact",
+        action="store_true",
+        help="rewrite the database so that it takes no more room than it needs, while Éclair is stopped",
+    )
     config = command("config", "show every setting, its value and its origin")
     config.add_argument("--json", action="store_true", help="print the settings as JSON")
     config.add_argument("--markdown", action="store_true", help="print docs/configuration.md")

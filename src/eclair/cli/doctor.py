@@ -1,4 +1,4 @@
-"""`eclair doctor`: prints the results of the environment checks, or repairs the database."""
+"""`eclair doctor`: prints the results of the environment checks, or repairs or compacts the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._progress import ProgressCounter
 from eclair.cli._terminal import Terminal
 from eclair.doctor import DoctorReport, examine
-from eclair.storage.open import repair_database
+from eclair.storage.open import compact_database, repair_database
+from eclair.util.humanize import format_size
 
 SIGNS = {"ok": "✓", "note": "!", "broken": "✗"}
 
@@ -22,6 +23,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     loaded = load_settings(arguments)
     if arguments.repair:
         return _repair(loaded.settings.data_dir, terminal, as_json=arguments.json)
+    if arguments.compact:
+        before, after = compact_database(loaded.settings.data_dir)
+        terminal.line(f"The database had {format_size(before)}; it has {format_size(after)} now.")
+        return 0
     terminal.status("Looking…")
     report = asyncio.run(examine(loaded))
     if arguments.json:

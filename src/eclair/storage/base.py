@@ -62,12 +62,18 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseReport:
-    """Findings about a database: its size in bytes, its format, the latest known format, and its damage, if any."""
+    """Findings about a database: its size in bytes, its format, the latest known format, and its damage, if any.
+
+    `unused` is the space of what was erased, in bytes. `needs_compaction` says that it can't be given back to the disk
+    while Éclair runs, since the database must be rewritten for that once and is too large.
+    """
 
     size: int
     version: int
     latest: int
     damage: str | None
+    unused: int
+    needs_compaction: bool
 
 
 @dataclass(frozen=True, slots=True)

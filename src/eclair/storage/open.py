@@ -84,6 +84,14 @@ def inspect_database(folder: Path) -> DatabaseReport | None:
     return sqlite.inspect_database(folder)
 
 
+def compact_database(folder: Path) -> tuple[int, int]:
+    """Rewrite the database so that it takes no more room than it needs; return its bytes before and after. Blocks.
+
+    Raises Conflict while another process uses the folder, NotFound where there is no database, and StoreError.
+    """
+    return sqlite.compact_database(folder)
+
+
 def repair_database(folder: Path, progress: ReportSteps = lambda done, total: None) -> RepairReport:
     """Save what can be read of a damaged database into a new one, which takes its place; see `RepairReport`. Blocks.
 

@@ -4375,7 +4375,7 @@ export interface components {
             readonly preview: components["schemas"]["RetentionPreview"] | null;
         };
         /**
-         * @description What would be erased now if conversations were kept for `days` after their last message.
+         * @description The conversations that would be erased now if they were kept for `days` after their last message.
          *
          *     `oldest` and `newest` are the times of those messages in milliseconds; `pinned` ones that are as old stay.
          */

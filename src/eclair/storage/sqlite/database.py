@@ -15,6 +15,7 @@ import functools
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,9 +26,10 @@ from typing import Any, TypeVar
 import apsw
 
 from eclair.errors import DataDamaged, EclairError, StoreError
+from eclair.storage.sqlite import compaction
 from eclair.storage.sqlite.backups import Backups
 from eclair.storage.sqlite.damage import DamageRecord
-from eclair.storage.sqlite.erasure import Eraser, is_incremental
+from eclair.storage.sqlite.erasure import Eraser
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
@@ -35,6 +37,7 @@ Work = Callable[[apsw.Connection], T]
 BUSY_TIMEOUT_MS = 5000
 UPKEEP_TIMEOUT_MS = 50
 """Longest wait of upkeep for readers and other processes, during which nobody can write."""
+CALM_S = 300.0
 MAX_READERS = 4
 MAX_SEARCHERS = max(1, min(4, (os.cpu_count() or 1) // 2))
 """Searches keep one core busy each, and leave at least half of them to the rest."""
@@ -59,6 +62,7 @@ class _Upkeep:
 
     work: Callable[[apsw.Connection], bool]
     done: Future[bool]
+    in_calm: bool
 
 
 class Database:
@@ -75,9 +79,17 @@ class Database:
         self._opened: list[apsw.Connection] = [writer]
         self._interruptible: list[threading.Event] = []
         self.damage = DamageRecord()
+        self._written = time.monotonic()
+        is_shrinkable = compaction.is_shrinkable(writer)
         self._thread = threading.Thread(target=self._write_jobs, name="eclair-write", daemon=True)
         self._thread.start()
-        self.eraser = Eraser(self._keep_up, backups, self._interrupt, was_killed=was_killed)
+        self.eraser = Eraser(
+            self.keep_up,
+            backups,
+            self._interrupt,
+            was_killed=was_killed,
+            is_shrinkable=is_shrinkable,
+        )
 
     @classmethod
     def open(cls, path: Path, backup_days: int = 0, *, is_alone: bool = False) -> Database:
@@ -203,21 +215,32 @@ class Database:
                     loop.call_soon_threadsafe(_deliver, [done for done in batch if done.loop is loop])
 
     def _do_upkeep(self, job: _Upkeep) -> None:
+        is_calm = self._jobs.empty() and time.monotonic() - self._written >= CALM_S
+        if job.in_calm and not is_calm:
+            job.done.set_result(False)
+            return
         self._writer.set_busy_timeout(UPKEEP_TIMEOUT_MS)
+        if job.in_calm:
+            self._writer.set_progress_handler(lambda: not self._jobs.empty(), STEPS_PER_CHECK)
         try:
             job.done.set_result(job.work(self._writer))
         except Exception as error:
             job.done.set_exception(error)
         finally:
+            self._writer.set_progress_handler(None)
             self._writer.set_busy_timeout(BUSY_TIMEOUT_MS)
 
-    def _keep_up(self, work: Callable[[apsw.Connection], bool]) -> bool:
-        """Do such work after the writes that wait, on the connection whose own changes are no news. Blocks."""
+    def keep_up(self, work: Callable[[apsw.Connection], bool], *, in_calm: bool = False) -> bool:
+        """Do such work after the writes that wait, on the connection whose own changes are no news. Blocks.
+
+        With `in_calm` only if nobody has written for CALM_S, else return False; a write interrupts it.
+        """
         done: Future[bool] = Future()
-        self._jobs.put(_Upkeep(work, done))
+        self._jobs.put(_Upkeep(work, done, in_calm))
         return done.result()
 
     def _commit(self, batch: list[_Job]) -> None:
+        self._written = time.monotonic()
         level = "FULL" if any(job.is_synced for job in batch) else "NORMAL"
         try:
             with self._noting_damage(self._writer):
@@ -269,8 +292,8 @@ def _deliver(batch: list[_Job]) -> None:
 def _connect(path: Path, *, writes: bool = False) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-    if writes and not is_incremental(connection):
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new database, and of one that is rewritten
+    if writes:
+        compaction.prepare(connection)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -14,14 +14,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import queue
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import apsw
 
+from eclair.storage.sqlite import compaction
 from eclair.storage.sqlite.backups import Backups
 
 START_DELAY_S = 1.0
@@ -32,24 +35,26 @@ FIRST_RETRY_S = 0.1
 MAX_RETRY_S = 10.0
 CHECK_INTERVAL_S = 3600.0
 """Interval at which backups are aged out, and the log is emptied even if nothing was erased."""
-MAX_COMPACTED_BYTES = 32 << 20
-"""A larger database isn't rewritten, since nobody could write meanwhile."""
 BACKUP_INTERVAL_S = 30.0
 """Least time between two rewrites of the backups."""
 CLOSE_TIMEOUT_S = 10.0
 """Longest wait of an end for backups; what is left of them, the next start does."""
-MIN_UNUSED_PAGES = 256
-"""Fewer are left to what is written next."""
-FREED_PAGES_PER_STEP = 128
 PAUSE_RATIO = 4.0
 """A pause lasts this many times as long as the step before it."""
 
-INCREMENTAL = 2
-"""SQLite's number for the mode of `PRAGMA auto_vacuum`."""
+REWRITE_INTERVAL_S = 600.0
+"""Time between two attempts to rewrite a database that can't shrink yet."""
 
 log = logging.getLogger(__name__)
 
-KeepUp = Callable[[Callable[[apsw.Connection], bool]], bool]
+
+class KeepUp(Protocol):
+    """Does work on the writing connection, outside a transaction, and returns its result.
+
+    With `in_calm` only while nobody writes, else False; a write interrupts it.
+    """
+
+    def __call__(self, work: Callable[[apsw.Connection], bool], *, in_calm: bool = False) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +67,32 @@ class _Request:
 class Eraser:
     """Empties the log of a database after each erasure, from construction to `close`."""
 
-    def __init__(self, keep_up: KeepUp, backups: Backups, interrupt: Callable[[], None], *, was_killed: bool) -> None:
-        """`keep_up` does work on the writing connection, outside a transaction; `interrupt` ends long reads.
+    def __init__(
+        self,
+        keep_up: KeepUp,
+        backups: Backups,
+        interrupt: Callable[[], None],
+        *,
+        was_killed: bool,
+        is_shrinkable: bool,
+    ) -> None:
+        """`interrupt` ends long reads. `was_killed` says that the last process may have left erased text in the log.
 
-        `was_killed` says that the last process may have left erased text in the log.
+        `is_shrinkable` says that the database's format lets unused pages be freed one by one.
         """
         self._keep_up = keep_up
         self._backups = backups
         self._interrupt = interrupt
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._has_erased = False
-        self._is_compaction_due = False
+        self._is_compaction_due = not is_shrinkable
         self._retry_s = FIRST_RETRY_S
         self._log_due = time.monotonic() + (START_DELAY_S if was_killed else CHECK_INTERVAL_S)
         self._are_backups_due = True
         self._backups_due = time.monotonic() + START_DELAY_S
         self._freeing_due: float | None = time.monotonic() + START_DELAY_S
         self._is_freeing = False
+        self._rewrite_due = math.inf if is_shrinkable else time.monotonic() + REWRITE_INTERVAL_S
         self._thread = threading.Thread(target=self._run, name="eclair-erase", daemon=True)
         self._thread.start()
 
@@ -131,7 +145,7 @@ class Eraser:
                 self._backups.erase()
 
     def _next_due(self) -> float:
-        dues = [self._log_due]
+        dues = [self._log_due, self._rewrite_due]
         if self._are_backups_due:
             dues.append(self._backups_due)
         if self._freeing_due is not None:
@@ -148,6 +162,11 @@ class Eraser:
             self._empty_log()
             self._are_backups_due = True
             self._freeing_due = self._freeing_due or time.monotonic()
+        if self._rewrite_due <= time.monotonic():
+            is_done = self._keep_up(_rewrite, in_calm=True)
+            self._rewrite_due = math.inf if is_done else time.monotonic() + REWRITE_INTERVAL_S
+            if is_done:
+                self._empty_log()
         if self._are_backups_due and self._backups_due <= time.monotonic():
             self._backups.remove_old()
             self._backups.erase()
@@ -178,6 +197,22 @@ class Eraser:
             self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
 
 
+def _compact(connection: apsw.Connection) -> bool:
+    return _attempt(lambda: compaction.compact_small(connection))
+
+
+def _rewrite(connection: apsw.Connection) -> bool:
+    return _attempt(lambda: compaction.make_shrinkable(connection))
+
+
+def _has_unused_space(connection: apsw.Connection) -> bool:
+    return _attempt(lambda: compaction.has_unused_space(connection))
+
+
+def _free_pages(connection: apsw.Connection) -> bool:
+    return _attempt(lambda: compaction.free_pages(connection))
+
+
 def _truncate_log(connection: apsw.Connection) -> bool:
     """Empty the write-ahead log; return False where a reader or another process is in the way."""
 
@@ -188,47 +223,10 @@ def _truncate_log(connection: apsw.Connection) -> bool:
     return _attempt(work)
 
 
-def _compact(connection: apsw.Connection) -> bool:
-    """Rewrite the database, unless it is large; return False where another process is in the way."""
-
-    def work() -> bool:
-        if _count(connection, "page_count") * _count(connection, "page_size") <= MAX_COMPACTED_BYTES:
-            connection.execute("VACUUM")
-        return True
-
-    return _attempt(work)
-
-
-def _has_unused_space(connection: apsw.Connection) -> bool:
-    """Return whether there is so much unused space that it is worth freeing, and the database's format allows it."""
-    return _attempt(lambda: is_incremental(connection) and _count(connection, "freelist_count") > MIN_UNUSED_PAGES)
-
-
-def _free_pages(connection: apsw.Connection) -> bool:
-    """Free some unused pages; return whether there are more."""
-
-    def work() -> bool:
-        list(connection.execute(f"PRAGMA incremental_vacuum({FREED_PAGES_PER_STEP})"))
-        return _count(connection, "freelist_count") > 0
-
-    return _attempt(work)
-
-
-def is_incremental(connection: apsw.Connection) -> bool:
-    """Return whether unused pages of a database can be freed one by one."""
-    return _count(connection, "auto_vacuum") == INCREMENTAL
-
-
-def _count(connection: apsw.Connection, name: str) -> int:
-    count = connection.pragma(name)
-    assert isinstance(count, int)
-    return count
-
-
 def _attempt(work: Callable[[], bool]) -> bool:
     try:
         return work()
-    except (apsw.BusyError, apsw.LockedError):
+    except (apsw.BusyError, apsw.LockedError, apsw.InterruptError):
         return False
     except apsw.Error as error:
         log.error("erased text is still in the files of the database: %s", error)

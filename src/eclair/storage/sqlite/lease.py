@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Generator
 from pathlib import Path
 from typing import Self
 
+from eclair.errors import Conflict
 from eclair.schema.ids import new_id
 from eclair.util.file_lock import HeldLock, hold, is_locked
 
@@ -55,3 +58,13 @@ class Lease:
 def is_held(folder: Path, name: str) -> bool:
     """Return True while the process of that name lives."""
     return is_locked(folder / f"{name}.lease")
+
+
+@contextlib.contextmanager
+def hold_alone(leases: Path, purpose: str) -> Generator[None]:
+    """Keep other processes from opening the database within the block. Raises Conflict where one has it open."""
+    leases.mkdir(exist_ok=True)
+    with hold(leases / "lock"):
+        if any(is_locked(lease) for lease in leases.glob("*.lease")):
+            raise Conflict(f"Éclair is running on this folder; stop it, then {purpose} the database.")
+        yield

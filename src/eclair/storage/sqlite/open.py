@@ -12,6 +12,7 @@ import apsw
 from eclair.schema.ids import Clock
 from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.servers import StoredServer
+from eclair.storage.sqlite import compaction
 from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
 from eclair.storage.sqlite.audit import SQLiteAuditStore
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
@@ -132,11 +133,22 @@ def inspect_database(folder: Path) -> DatabaseReport | None:
         try:
             version = db.pragma("user_version")
             tables = list_damaged_tables(db)
+            space = compaction.unused_bytes(db), compaction.is_too_large(db)
         except apsw.SQLError as error:  # of a schema whose text is damaged
             raise apsw.CorruptError(str(error)) from error
     assert isinstance(version, int)
     damage = describe_damage(path, tables) if tables else None
-    return DatabaseReport(path.stat().st_size, version, len(migrations()), damage)
+    return DatabaseReport(path.stat().st_size, version, len(migrations()), damage, *space)
+
+
+def compact_database(folder: Path) -> tuple[int, int]:
+    """Rewrite the database while no process has it open; return its bytes before and after.
+
+    Raises as `compaction.compact_database` does, and StoreError.
+    """
+    path = folder / DATABASE_FILE
+    with translated(path):
+        return compaction.compact_database(path, folder / LEASES_FOLDER)
 
 
 @contextlib.contextmanager

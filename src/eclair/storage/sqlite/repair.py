@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import apsw
 
-from eclair.errors import Conflict, NotFound, StoreError
+from eclair.errors import NotFound, StoreError
 from eclair.storage.base import RepairReport, ReportSteps
 from eclair.storage.lost import DATABASE_FOLDER, LOST_FOLDER
 from eclair.storage.sqlite.database import translated
-from eclair.storage.sqlite.lease import UNCLEAN_FILE
+from eclair.storage.sqlite.lease import UNCLEAN_FILE, hold_alone
 from eclair.storage.sqlite.open import DATABASE_FILE, LEASES_FOLDER, open_readonly
 from eclair.storage.sqlite.salvage.salvage import salvage_database
 from eclair.util.disk_sync import sync_path
-from eclair.util.file_lock import hold, is_locked
 from eclair.util.humanize import format_size
 
 SUFFIXES = ("", "-wal", "-shm")
@@ -35,7 +33,7 @@ def repair_database(folder: Path, progress: ReportSteps) -> RepairReport:
     database, new = folder / DATABASE_FILE, folder / NEW_FILE
     if not database.is_file():
         raise NotFound(f"There is no database in {folder}.")
-    with translated(database), _locked(folder / LEASES_FOLDER):
+    with translated(database), hold_alone(folder / LEASES_FOLDER, "repair"):
         _require_room(folder, database)
         try:
             for suffix in ("", "-journal", "-wal", "-shm"):
@@ -59,16 +57,6 @@ def _is_sound(database: Path) -> bool:
             return db.pragma("integrity_check") == "ok"
     except (StoreError, apsw.SQLError):  # the text of a schema may be damaged
         return False
-
-
-@contextlib.contextmanager
-def _locked(leases: Path) -> Generator[None]:
-    """Keep other processes from opening the database within the block. Raises Conflict where one has it open."""
-    leases.mkdir(exist_ok=True)
-    with hold(leases / "lock"):
-        if any(is_locked(lease) for lease in leases.glob("*.lease")):
-            raise Conflict("Éclair is running on this folder; stop it, then repair the database.")
-        yield
 
 
 def _require_room(folder: Path, database: Path) -> None:
