@@ -22,8 +22,8 @@ INCREMENTAL = 2
 """SQLite's number for the mode of `PRAGMA auto_vacuum`."""
 MAX_COMPACTED_BYTES = 32 << 20
 """A larger database isn't rewritten as a matter of course, since nobody could write meanwhile."""
-MAX_REWRITTEN_BYTES = 512 << 20
-"""A larger one isn't rewritten while Éclair runs; to put one of this size in place takes some seconds."""
+MAX_REWRITTEN_BYTES = 256 << 20
+"""A larger one isn't rewritten while Éclair runs; to put one of this size in place takes a second or two."""
 MIN_UNUSED_PAGES = 256
 """Fewer are left to what is written next."""
 FREED_PAGES_PER_STEP = 128
