@@ -5,14 +5,17 @@ Most of them are for the web app. `model`, `instructions` and `draws` apply to e
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import orjson
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from eclair.schema.principal import Principal
 from eclair.storage.preferences import PreferenceStore
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,12 @@ class PreferenceService:
         version, body = await self._preferences.get_preferences(principal)
         stored: dict[str, Any] = orjson.loads(body)
         known = {name: value for name, value in stored.items() if name in _NAMES}  # a later Éclair may have had more
-        return self._remember(principal, _PREFERENCES.validate_python({**known, "version": version}))
+        try:
+            found = _PREFERENCES.validate_python({**known, "version": version})
+        except ValidationError:  # of a damaged row
+            log.error("the stored preferences are damaged; the defaults take their place")
+            found = Preferences(version=version)
+        return self._remember(principal, found)
 
     async def replace(self, principal: Principal, new: Preferences) -> Preferences:
         """Store new preferences. Raises Conflict if `new.version` is not the current version."""

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from eclair.chat.live_run import Batch, LiveRun, describe_loss
-from eclair.errors import INTERNAL_ERROR, Conflict, EclairError, StoreError
+from eclair.errors import INTERNAL_ERROR, Conflict, DataDamaged, EclairError, StoreError
 from eclair.network.gate import CURRENT_RUN
 from eclair.schema.events import (
     END,
@@ -227,7 +227,11 @@ class Runs:
         """Mark a run as interrupted if its process died; its text so far is kept."""
         if run.id in self._live or self._storage.processes.is_alive(run.process):
             return False
-        events = await self._stored_events(run)
+        try:
+            events = await self._stored_events(run)
+        except DataDamaged as error:
+            log.error("run %s: %s", run.id, error.message)
+            return False
         end = RunInterrupted(seq=len(events) + 1)
         await self._storage.runs.finish_run(run, fold([*events, end]), EventChunk(run.id, end.seq, encode(end)))
         self._changes.publish(run.conversation, "finished")
@@ -235,7 +239,10 @@ class Runs:
 
     async def _stored_events(self, run: RunRecord) -> list[Event]:
         chunks = await self._storage.runs.list_events(run.id, 0)
-        return [decode(line) for chunk in chunks for line in chunk.lines.split(b"\n")]
+        try:
+            return [decode(line) for chunk in chunks for line in chunk.lines.split(b"\n")]
+        except ValueError as error:
+            raise DataDamaged("The log of this answer is damaged; its text is in the conversation.") from error
 
     async def _follow_stored(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
         """Follow a run of another process, or one that has ended, through the storage."""

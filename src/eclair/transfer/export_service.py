@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import io
 import time
 import zipfile
@@ -13,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from eclair.chat.runs import Runs
-from eclair.errors import NotFound
+from eclair.errors import DataDamaged, NotFound, StoreError
 from eclair.images.gallery import Gallery
 from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import Principal
@@ -49,11 +48,11 @@ async def load_conversation(
 
 
 async def _embedded(gallery: Gallery, principal: Principal, id: str) -> tuple[str, str] | None:
-    """Return an image as a `data:` URL by its id; None if it was deleted."""
+    """Return an image as a `data:` URL by its id; None if it was deleted or is damaged."""
     try:
         picture = await gallery.get_image(principal, id)
         data = await gallery.read_bytes(picture)
-    except NotFound:
+    except (NotFound, StoreError):
         return None
     return id, f"data:{picture.media};base64,{base64.b64encode(data).decode()}"
 
@@ -75,14 +74,21 @@ async def export_all(
     principal: Principal,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> AsyncGenerator[bytes, None]:
-    """Stream a zip of all conversations and images. Those deleted meanwhile are left out."""
+    """Stream a zip of all conversations and images. Those deleted meanwhile are left out.
+
+    So are damaged ones, which `damaged.txt` in the zip lists.
+    """
     ids = await storage.conversations.list_conversation_ids(principal)
     out = _Pipe()
+    damaged: list[str] = []
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for done, id in enumerate(ids, 1):
             try:
                 exported = await load_conversation(storage, runs, principal, id)
             except NotFound:
+                continue
+            except DataDamaged as error:
+                damaged.append(f"{id}: {error.message}")
                 continue
             await asyncio.to_thread(_add, archive, exported)
             if chunk := out.drain():
@@ -92,12 +98,18 @@ async def export_all(
         while True:
             listed = await gallery.list_images(principal, IMAGES_PER_PAGE, before=before)
             for picture in listed.pictures:
-                with contextlib.suppress(NotFound):
+                try:
                     _add_picture(archive, picture, await gallery.read_bytes(picture))
+                except NotFound:
+                    pass
+                except StoreError as error:
+                    damaged.append(f"{picture.id}: {error.message}")
                 if chunk := out.drain():
                     yield chunk
             if (before := listed.next) is None:
                 break
+        if damaged:
+            archive.writestr("damaged.txt", "\n".join([*damaged, ""]))
     yield out.drain()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import apsw
 
 from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import Principal
 from eclair.storage.api_keys import StoredApiKey
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
 _COLUMNS = "id, owner, name, digest, created, used"
 
@@ -27,7 +30,7 @@ class SQLiteApiKeyStore(SQLiteStore):
     @read
     def list_keys(self, db: apsw.Connection, principal: Principal) -> list[StoredApiKey]:
         rows = db.execute(f"SELECT {_COLUMNS} FROM api_key WHERE owner = ? ORDER BY created, id", (principal.id,))
-        return [StoredApiKey(*row) for row in rows]
+        return decode_rows(rows, _key, self.database.damage.noting("keys"))
 
     @write
     def delete_key(self, db: apsw.Connection, principal: Principal, name: str) -> None:
@@ -38,11 +41,16 @@ class SQLiteApiKeyStore(SQLiteStore):
     @read
     def find_key(self, db: apsw.Connection, digest: bytes) -> StoredApiKey | None:
         row = first_row(db, f"SELECT {_COLUMNS} FROM api_key WHERE digest = ?", (digest,))
-        return None if row is None else StoredApiKey(*row)
+        return None if row is None else _key(row)
 
     @write
     def mark_used(self, db: apsw.Connection, id: str, day: str) -> None:
         db.execute("UPDATE api_key SET used = ? WHERE id = ?", (day, id))
+
+
+@row_decoder
+def _key(row: Any) -> StoredApiKey:
+    return StoredApiKey(*row)
 
 
 def has_keys(db: apsw.Connection) -> bool:

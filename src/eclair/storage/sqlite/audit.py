@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
-from typing import cast
+from dataclasses import dataclass, fields
+from typing import Any
 
 import apsw
 
@@ -13,6 +13,7 @@ from eclair.storage.audit import CallFilter, CallRecord, CallVerdict
 from eclair.storage.processes import ProcessStore
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
+from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
 _COLUMNS = tuple(field.name for field in fields(CallRecord) if field.name != "id")
 _RESULTS = ("address", "sent", "received", "status", "milliseconds", "verdict", "reason")
@@ -67,13 +68,16 @@ class SQLiteAuditStore(SQLiteStore):
             f"SELECT {', '.join(_COLUMNS)}, id FROM egress WHERE {where} ORDER BY id DESC LIMIT ?", (*values, limit)
         )
         names = (*_COLUMNS, "id")
-        return [CallRecord(**dict(zip(names, row, strict=True))) for row in rows]
+        return decode_rows(
+            rows, lambda row: _call(dict(zip(names, row, strict=True))), self.database.damage.noting("outgoing calls")
+        )
 
     @read
     def count_calls(self, db: apsw.Connection, principal: Principal, matching: CallFilter) -> dict[CallVerdict, int]:
         where, values = _where(principal, matching)
         rows = db.execute(f"SELECT verdict, count(*) FROM egress WHERE {where} GROUP BY verdict", values)
-        return {cast(CallVerdict, verdict): cast(int, number) for verdict, number in rows}
+        found = decode_rows(rows, _verdict_count, self.database.damage.noting("outgoing calls"))
+        return {each.verdict: each.count for each in found}
 
     @overwrite
     def erase_calls(self, db: apsw.Connection, before: int) -> None:
@@ -86,6 +90,22 @@ class SQLiteAuditStore(SQLiteStore):
     @write
     def _erase_urls(self, db: apsw.Connection, principal: Principal) -> None:
         db.execute("UPDATE egress SET url = NULL WHERE owner = ? AND url IS NOT NULL", (principal.id,))
+
+
+@dataclass(frozen=True, slots=True)
+class _VerdictCount:
+    verdict: CallVerdict
+    count: int
+
+
+@row_decoder
+def _verdict_count(row: Any) -> _VerdictCount:
+    return _VerdictCount(*row)
+
+
+@row_decoder
+def _call(values: dict[str, Any]) -> CallRecord:
+    return CallRecord(**values)
 
 
 def _insert(db: apsw.Connection, call: CallRecord, process: str | None) -> None:

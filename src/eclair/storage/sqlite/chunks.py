@@ -28,6 +28,7 @@ from eclair.storage.sqlite.document_rows import (
     require_number,
 )
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+from eclair.storage.sqlite.stored_rows import decode_list, row_decoder
 from eclair.text.search_terms import SearchTerm, index_forms, parse_query
 
 if TYPE_CHECKING:
@@ -238,9 +239,10 @@ def _list_chunks(db: apsw.Connection, ids: tuple[int, int]) -> list[Chunk]:
     return [_chunk(row) for row in rows]
 
 
+@row_decoder
 def _chunk(row: Sequence[Any]) -> Chunk:
     sha256, number, page, start, stop, heading, text = row
-    return Chunk(sha256, number, page, start, stop, tuple(orjson.loads(heading)), text)
+    return Chunk(sha256, number, page, start, stop, decode_list(heading), text)
 
 
 def _page_breaks(db: apsw.Connection, document: int, chunk: Chunk) -> tuple[PageBreak, ...]:

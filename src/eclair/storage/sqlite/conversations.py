@@ -6,7 +6,8 @@ deleted together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import apsw
@@ -32,6 +33,7 @@ from eclair.storage.sqlite.messages import (
 )
 from eclair.storage.sqlite.shared_messages import erase_messages
 from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, paced, read, search, snapshot, write
+from eclair.storage.sqlite.stored_rows import decode_list, decode_rows, row_decoder, skip_unreadable
 
 FOREVER = 0
 """The moment of a deletion that nobody can undo."""
@@ -69,7 +71,12 @@ class SQLiteConversationStore(SQLiteStore):
 
     @read
     def get_tree(self, db: apsw.Connection, principal: Principal, id: str) -> tuple[Conversation, list[Message]]:
-        return find(db, principal, id), list_messages(db, id)
+        conversation = find(db, principal, id)
+        messages = list_messages(db, id, self.database.damage.noting("messages"))
+        if conversation.leaf is not None and all(message.id != conversation.leaf for message in reversed(messages)):
+            self.database.damage.note_row("conversations")
+            conversation = replace(conversation, leaf=messages[-1].id if messages else None)
+        return conversation, messages
 
     @read
     def list_conversations(
@@ -83,18 +90,19 @@ class SQLiteConversationStore(SQLiteStore):
         before: ConversationCursor | None = None,
     ) -> ConversationPage:
         with snapshot(db):  # what is pinned meanwhile is in one of the two lists, not in both or none
-            pinned = _list_section(db, principal, "pinned", tag, None, -1) if before is None and not archived else []
-            found = _list_section(db, principal, "archive" if archived else "list", tag, before, limit + 1)
-        shown = found[:limit]
-        more = ConversationCursor(shown[-1].updated, shown[-1].id) if len(found) > limit else None
-        return ConversationPage(pinned, shown, more)
+            has_pinned = before is None and not archived
+            pinned, _ = self._list_section(db, principal, "pinned", tag, None, -1) if has_pinned else ([], False)
+            found, has_more = self._list_section(db, principal, "archive" if archived else "list", tag, before, limit)
+        more = ConversationCursor(found[-1].updated, found[-1].id) if found and has_more else None
+        return ConversationPage(pinned, found, more)
 
     @read
     def list_conversation_ids(self, db: apsw.Connection, principal: Principal) -> list[str]:
         rows = db.execute(
             "SELECT id FROM conversation WHERE owner = ? AND deleted IS NULL ORDER BY created, id", (principal.id,)
         )
-        return [id for (id,) in rows]
+        ids = skip_unreadable(rows, self.database.damage.noting("conversations"))
+        return [id for (id,) in ids if isinstance(id, str)]
 
     @read
     def count_conversations(self, db: apsw.Connection, principal: Principal) -> int:
@@ -141,14 +149,17 @@ class SQLiteConversationStore(SQLiteStore):
     def count_tags(self, db: apsw.Connection, principal: Principal, *, archived: bool = False) -> dict[str, int]:
         rows = db.execute(
             "SELECT value, count(*) FROM conversation, json_each(tags)"
-            " WHERE owner = ? AND deleted IS NULL AND archived = ? AND tags <> '[]' GROUP BY value",
+            " WHERE owner = ? AND deleted IS NULL AND archived = ? AND tags <> '[]' AND json_valid(tags)"
+            " GROUP BY value",
             (principal.id, archived),
         )
-        return dict(sorted(rows, key=lambda row: (row[0].casefold(), row[0])))
+        tags = skip_unreadable(rows, self.database.damage.noting("conversations"))
+        named = [row for row in tags if isinstance(row[0], str)]
+        return dict(sorted(named, key=lambda row: (row[0].casefold(), row[0])))
 
     @search
     def search_messages(self, db: apsw.Connection, principal: Principal, words: str, limit: int) -> list[Hit]:
-        return find_messages(db, principal, words, limit)
+        return find_messages(db, principal, words, limit, self.database.damage.noting("messages"))
 
     @overwrite
     def edit_conversation(
@@ -290,6 +301,64 @@ class SQLiteConversationStore(SQLiteStore):
     def _go_on_merging(self, db: apsw.Connection, erasures: int) -> bool:
         return bulk_erasure.go_on_merging(db, erasures)
 
+    def _list_section(
+        self,
+        db: apsw.Connection,
+        principal: Principal,
+        section: str,
+        tag: str | None,
+        before: ConversationCursor | None,
+        limit: int,
+    ) -> tuple[list[Conversation], bool]:
+        """List the conversations of one section ("pinned", "list" or "archive"), latest change first.
+
+        Returns up to `limit`, all for -1, without those that are damaged, and whether there are more.
+        """
+        values: list[Any] = [principal.id, section]
+        more = ""
+        if tag is not None:
+            more += " AND EXISTS (SELECT 1 FROM json_each(iif(json_valid(tags), tags, '[]')) WHERE value = ?)"
+            values.append(tag)
+        if before is not None:
+            more += " AND (updated, id) < (?, ?)"
+            values += [before.updated, before.id]
+        order = f"FROM conversation WHERE owner = ? AND shelf = ?{more} ORDER BY updated DESC, id DESC LIMIT ?"
+        values.append(limit + 1 if limit >= 0 else -1)
+        note = self.database.damage.noting("conversations")
+        seen = 0
+
+        def read_rows() -> Iterator[Any]:
+            nonlocal seen
+            try:
+                for row in skip_unreadable(db.execute(f"SELECT {_COLUMNS} {order}", values), note):
+                    seen += 1
+                    if seen <= limit or limit < 0:
+                        yield row
+            except apsw.CorruptError:
+                if tag is not None:  # the index doesn't have tags
+                    raise
+                seen = -1
+
+        found = decode_rows(read_rows(), _conversation, note)
+        if seen < 0:
+            return self._list_by_index(db, order, values, limit)
+        return found, 0 <= limit < seen
+
+    def _list_by_index(
+        self, db: apsw.Connection, order: str, values: Sequence[Any], limit: int
+    ) -> tuple[list[Conversation], bool]:
+        """List as `_list_section` does where a page of the table is damaged: row by row, from the index."""
+        note = self.database.damage.noting("conversations")
+        numbers = [number for (number,) in db.execute(f"SELECT rowid {order}", values)]
+        found: list[Conversation] = []
+        for number in numbers[:limit] if limit >= 0 else numbers:
+            try:
+                rows = db.execute(f"SELECT {_COLUMNS} FROM conversation WHERE rowid = ?", (number,))
+                found += decode_rows(rows, _conversation, note)
+            except apsw.CorruptError:
+                note()
+        return found, 0 <= limit < len(numbers)
+
 
 def find(db: apsw.Connection, principal: Principal, id: str) -> Conversation:
     """Return a conversation of the principal. Raises NotFound."""
@@ -339,38 +408,11 @@ def refuse_while_running(db: apsw.Connection, which: str, values: tuple[Any, ...
         raise Conflict("This conversation is still answering; stop that answer or wait for it.", run=busy[0])
 
 
-def _list_section(
-    db: apsw.Connection,
-    principal: Principal,
-    section: str,
-    tag: str | None,
-    before: ConversationCursor | None,
-    limit: int,
-) -> list[Conversation]:
-    """List the conversations of one section ("pinned", "list" or "archive"), latest change first.
-
-    A `limit` of -1 returns all.
-    """
-    values: list[Any] = [principal.id, section]
-    more = ""
-    if tag is not None:
-        more += " AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)"
-        values.append(tag)
-    if before is not None:
-        more += " AND (updated, id) < (?, ?)"
-        values += [before.updated, before.id]
-    rows = db.execute(
-        f"SELECT {_COLUMNS} FROM conversation WHERE owner = ? AND shelf = ?{more}"
-        " ORDER BY updated DESC, id DESC LIMIT ?",
-        (*values, limit),
-    )
-    return [_conversation(row) for row in rows]
-
-
+@row_decoder
 def _conversation(row: tuple[Any, ...]) -> Conversation:
     id, owner, title, created, updated, leaf, pinned, archived, tags, model, mode, web = row
     flags = bool(pinned), bool(archived)
-    return Conversation(id, owner, title, created, updated, leaf, *flags, tuple(orjson.loads(tags)), model, mode, web)
+    return Conversation(id, owner, title, created, updated, leaf, *flags, decode_list(tags), model, mode, web)
 
 
 def _free_moment(db: apsw.Connection, now: int) -> int:

@@ -30,6 +30,7 @@ from eclair.storage.sqlite import compaction
 from eclair.storage.sqlite.backups import Backups
 from eclair.storage.sqlite.damage import DamageRecord
 from eclair.storage.sqlite.erasure import Eraser
+from eclair.storage.sqlite.stored_rows import DECODING_ERRORS
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
@@ -78,7 +79,7 @@ class Database:
         self._searchers = ThreadPoolExecutor(MAX_SEARCHERS, thread_name_prefix="eclair-search")
         self._opened: list[apsw.Connection] = [writer]
         self._interruptible: list[threading.Event] = []
-        self.damage = DamageRecord()
+        self.damage = DamageRecord(path)
         self._written = time.monotonic()
         is_shrinkable = compaction.is_shrinkable(writer)
         self._thread = threading.Thread(target=self._write_jobs, name="eclair-write", daemon=True)
@@ -188,7 +189,7 @@ class Database:
                 try:
                     yield
                 except apsw.SQLError as error:
-                    if has_known_schema(connection):
+                    if "malformed JSON" not in str(error) and has_known_schema(connection):
                         raise
                     raise apsw.CorruptError(str(error)) from error
         except DataDamaged as error:
@@ -369,6 +370,11 @@ def translated(path: Path) -> Generator[None]:
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise DataDamaged(
             f"{path} is damaged or no database; stop Éclair and save what can be read with `eclair doctor --repair`, "
+            "or restore a backup (`eclair restore`)."
+        ) from error
+    except DECODING_ERRORS as error:
+        raise DataDamaged(
+            f"{path} has a damaged row; stop Éclair and have it mended with `eclair doctor --repair`, "
             "or restore a backup (`eclair restore`)."
         ) from error
     except (apsw.IOError, OSError) as error:

@@ -9,22 +9,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import apsw
-import orjson
 
 from eclair.errors import NotFound
 from eclair.schema.messages import Fault
 from eclair.storage.documents import DocumentState
 from eclair.storage.sqlite.store import first_row
+from eclair.storage.sqlite.stored_rows import decode_list, row_decoder
 
 DOCUMENT_COLUMNS = (
     "document.sha256, document.state, document.reader, document.pages, document.pages_read, document.characters,"
     " document.chunks, document.embedder, document.embedded, document.fault, document.remarks"
 )
 
+_fault = row_decoder(lambda row: Fault(*row))
+
 NUMBER_BITS = 24
 MAX_NUMBER = (1 << NUMBER_BITS) - 1
 
 
+@row_decoder
 def document_state(row: Sequence[Any]) -> DocumentState:
     """Return the state in a row of DOCUMENT_COLUMNS."""
     sha256, state, reader, pages, pages_read, characters, chunks, embedder, embedded, fault, remarks = row
@@ -38,8 +41,8 @@ def document_state(row: Sequence[Any]) -> DocumentState:
         chunks=chunks,
         embedder=embedder,
         embedded=embedded,
-        fault=None if fault is None else Fault(*orjson.loads(fault)),
-        remarks=tuple(orjson.loads(remarks)),
+        fault=None if fault is None else _fault(decode_list(fault)),
+        remarks=decode_list(remarks),
     )
 
 

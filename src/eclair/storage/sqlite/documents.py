@@ -33,6 +33,7 @@ from eclair.storage.sqlite.encoding import (
     unpacked_words,
 )
 from eclair.storage.sqlite.store import SQLiteStore, read, write
+from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
 MAX_ROWS_PER_ERASURE = 200
 """Rows that are erased in one transaction, so that no other write waits for long."""
@@ -57,7 +58,7 @@ class SQLiteDocumentStore(SQLiteStore):
             f"SELECT {DOCUMENT_COLUMNS} FROM document"
             " WHERE state IN ('queued', 'reading') AND sha256 IS NOT NULL ORDER BY number"
         )
-        return [document_state(row) for row in rows]
+        return decode_rows(rows, document_state, self.database.damage.noting("files"))
 
     @read
     def list_outdated(self, db: apsw.Connection, reader: int) -> list[str]:
@@ -210,6 +211,7 @@ def _add_page(db: apsw.Connection, number: int, start: int, page: Page) -> None:
     )
 
 
+@row_decoder
 def _page(row: tuple[Any, ...]) -> StoredPage:
     number, start, text, blocks, words, width, height, label, member, read = row
     page = Page(

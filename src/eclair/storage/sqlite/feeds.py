@@ -17,6 +17,7 @@ from eclair.schema.feeds import FeedEntry
 from eclair.schema.principal import Principal
 from eclair.storage.feeds import EntryHit, FeedSummary, StoredFeed
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
+from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 from eclair.text.search_terms import SearchTerm, extract_terms, index_forms, parse_query
 
 MAX_ROWS_PER_ERASURE = 200
@@ -64,7 +65,9 @@ class SQLiteFeedStore(SQLiteStore):
             " ORDER BY title COLLATE NOCASE, id",
             (principal.id,),
         )
-        return [FeedSummary(_feed(row[:-1]), row[-1]) for row in rows]
+        return decode_rows(
+            rows, lambda row: FeedSummary(_feed(row[:-1]), row[-1]), self.database.damage.noting("feeds")
+        )
 
     @write
     def set_active(self, db: apsw.Connection, principal: Principal, id: str, now: int, *, active: bool) -> StoredFeed:
@@ -185,7 +188,11 @@ class SQLiteFeedStore(SQLiteStore):
             " JOIN feed ON feed.id = entry.feed WHERE owner = ?2 AND active AND at >= ?3 ORDER BY best.key LIMIT ?4",
             (orjson.dumps(best[: OVERSAMPLING * limit]).decode(), principal.id, since or 0, limit),
         )
-        return [_hit(row, shares[number], _share_in_title(row[2], weights)) for number, *row in rows]
+        return decode_rows(
+            rows,
+            lambda row: _hit(row[1:], shares[row[0]], _share_in_title(str(row[3]), weights)),
+            self.database.damage.noting("feeds"),
+        )
 
     @read
     def list_newest_entries(
@@ -197,7 +204,7 @@ class SQLiteFeedStore(SQLiteStore):
             " AND ?3 IN ('', coalesce(entry.language, feed.language, '')) ORDER BY at DESC LIMIT ?4",
             (principal.id, since, language or "", limit),
         )
-        return [_hit(row) for row in rows]
+        return decode_rows(rows, _hit, self.database.damage.noting("feeds"))
 
     @read
     def find_entry(self, db: apsw.Connection, principal: Principal, url: str) -> EntryHit | None:
@@ -299,6 +306,7 @@ def _count_entries(db: apsw.Connection, feed: str) -> int:
     return count
 
 
+@row_decoder
 def _feed(row: Sequence[Any]) -> StoredFeed:
     values: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
     values |= {name: bool(values[name]) for name in ("active", "gone")}
@@ -306,8 +314,19 @@ def _feed(row: Sequence[Any]) -> StoredFeed:
 
 
 def _hit(row: Sequence[Any], share: float = 1.0, titled: float = 0.0) -> EntryHit:
-    key, url, title, summary, text, published, author, language, feed, at = row
-    found = FeedEntry(
+    *entry, feed, at = row
+    return _entry_hit((_entry(entry), feed, at, share, titled))
+
+
+@row_decoder
+def _entry_hit(row: Sequence[Any]) -> EntryHit:
+    return EntryHit(*row)
+
+
+@row_decoder
+def _entry(row: Sequence[Any]) -> FeedEntry:
+    key, url, title, summary, text, published, author, language = row
+    return FeedEntry(
         key=key,
         url=url,
         title=title,
@@ -317,4 +336,3 @@ def _hit(row: Sequence[Any], share: float = 1.0, titled: float = 0.0) -> EntryHi
         author=author,
         language=language,
     )
-    return EntryHit(found, feed, at, share, titled)

@@ -24,6 +24,7 @@ from eclair.storage.sqlite.document_rows import (
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
 from eclair.storage.sqlite.shared_messages import erase_file
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
+from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
 _FILE_COLUMNS = (
     "file.id, file.owner, file.name, file.size, document.sha256, file.media, file.created, file.library, file.path,"
@@ -95,14 +96,14 @@ class SQLiteFileStore(SQLiteStore):
             f"SELECT {_FILE_COLUMNS}, {DOCUMENT_COLUMNS} {_FROM} WHERE owner = ?{more} ORDER BY id DESC LIMIT ?",
             (*values, limit + 1),
         )
-        found = [_with_state(row) for row in rows]
+        found = decode_rows(rows, _with_state, self.database.damage.noting("files"))
         return FilePage(found[:limit], found[limit - 1].file.id if len(found) > limit else None)
 
     @read
     def list_watched_files(self, db: apsw.Connection, principal: Principal, library: str) -> list[StoredFile]:
         libraries.find(db, principal, library)
         rows = db.execute(f"SELECT {_FILE_COLUMNS} {_FROM} WHERE library = ? AND path IS NOT NULL", (library,))
-        return [_file(row) for row in rows]
+        return decode_rows(rows, _file, self.database.damage.noting("files"))
 
     @overwrite
     def edit_file(
@@ -152,7 +153,7 @@ class SQLiteFileStore(SQLiteStore):
         )
         files: dict[str, list[StoredFile]] = {}
         for message, *row in rows:
-            files.setdefault(message, []).append(_file(row))
+            files.setdefault(message, []).extend(decode_rows([row], _file, self.database.damage.noting("files")))
         return files
 
     @read
@@ -162,7 +163,7 @@ class SQLiteFileStore(SQLiteStore):
             " AND NOT EXISTS (SELECT 1 FROM attached WHERE attached.file = file.id) ORDER BY file.id",
             (before,),
         )
-        return [_file(row) for row in rows]
+        return decode_rows(rows, _file, self.database.damage.noting("files"))
 
 
 def attach_files(db: apsw.Connection, principal: Principal, message: str, files: Sequence[str]) -> None:
@@ -222,6 +223,7 @@ def _find(db: apsw.Connection, principal: Principal, id: str) -> FileState:
     return _with_state(row)
 
 
+@row_decoder
 def _file(row: Sequence[Any]) -> StoredFile:
     id, owner, name, size, sha256, media, created, library, path, mtime_ns = row
     return StoredFile(
@@ -238,6 +240,7 @@ def _file(row: Sequence[Any]) -> StoredFile:
     )
 
 
+@row_decoder
 def _with_state(row: tuple[Any, ...]) -> FileState:
     return FileState(_file(row[:_WIDTH]), document_state(row[_WIDTH:]))
 

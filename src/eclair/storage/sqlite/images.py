@@ -16,6 +16,7 @@ from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.messages import full_text_query, require_message
 from eclair.storage.sqlite.shared_messages import erase_image
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
 _NAMES = [field.name for field in fields(GeneratedImage)]
 _COLUMNS = ", ".join(f"picture.{name}" for name in _NAMES)
@@ -61,7 +62,7 @@ class SQLiteImageStore(SQLiteStore):
             more += " AND picture.id < ?"
             values.append(before)
         rows = db.execute(f"SELECT {_COLUMNS} {_VISIBLE}{more} ORDER BY picture.id DESC LIMIT ?", (*values, limit + 1))
-        found = [GeneratedImage(*row) for row in rows]
+        found = decode_rows(rows, _image, self.database.damage.noting("images"))
         return ImagePage(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
     async def delete_image(self, principal: Principal, id: str) -> None:
@@ -95,4 +96,9 @@ def _find(db: apsw.Connection, principal: Principal, id: str) -> GeneratedImage:
     row = first_row(db, f"SELECT {_COLUMNS} {_VISIBLE} AND picture.id = ?", (principal.id, id))
     if row is None:
         raise NotFound(f"There is no image {id!r}.")
+    return _image(row)
+
+
+@row_decoder
+def _image(row: Sequence[Any]) -> GeneratedImage:
     return GeneratedImage(*row)

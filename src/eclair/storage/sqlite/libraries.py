@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import apsw
 
@@ -15,6 +16,7 @@ from eclair.storage.sqlite.document_rows import release_document
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
 from eclair.storage.sqlite.shared_messages import erase_file
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, snapshot, write
+from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
 MAX_FILES_PER_DELETION = 20
 """Files that are deleted in one transaction, so that no other write waits for long."""
@@ -48,15 +50,13 @@ class SQLiteLibraryStore(SQLiteStore):
         row = first_row(db, f"SELECT {_COLUMNS} FROM library WHERE owner = ? AND name = ?", (principal.id, name))
         if row is None:
             raise NotFound(f"There is no library {name!r}.")
-        return Library(*row)
+        return _library(row)
 
     @read
     def list_libraries(self, db: apsw.Connection, principal: Principal) -> list[LibrarySummary]:
         with snapshot(db):
-            libraries = [
-                Library(*row)
-                for row in db.execute(f"SELECT {_COLUMNS} FROM library WHERE owner = ? ORDER BY name", (principal.id,))
-            ]
+            rows = db.execute(f"SELECT {_COLUMNS} FROM library WHERE owner = ? ORDER BY name", (principal.id,))
+            libraries = decode_rows(rows, _library, self.database.damage.noting("libraries"))
             rows = db.execute(
                 "SELECT file.library, document.state, count(*), sum(file.size), sum(document.chunks),"
                 " sum(document.embedded) FROM file JOIN library ON library.id = file.library"
@@ -67,6 +67,9 @@ class SQLiteLibraryStore(SQLiteStore):
             stages: dict[str, dict[DocumentStage, int]] = defaultdict(dict)
             sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
             for library, stage, count, *more in rows:
+                if any(type(number) is not int for number in more):
+                    self.database.damage.note_row("files")
+                    continue
                 stages[library][stage] = count
                 sums[library] = [one + other for one, other in zip(sums[library], more, strict=True)]
         return [
@@ -119,6 +122,11 @@ def find(db: apsw.Connection, principal: Principal, id: str) -> Library:
     row = first_row(db, f"SELECT {_COLUMNS} FROM library WHERE id = ? AND owner = ?", (id, principal.id))
     if row is None:
         raise NotFound(f"There is no library {id!r}.")
+    return _library(row)
+
+
+@row_decoder
+def _library(row: Any) -> Library:
     return Library(*row)
 
 

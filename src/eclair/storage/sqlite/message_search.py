@@ -6,6 +6,7 @@ such a word means something recent; so the newest MAX_RANKED_MATCHES are compare
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import apsw
@@ -15,6 +16,7 @@ from eclair.schema.messages import Hit
 from eclair.schema.principal import Principal
 from eclair.storage.sqlite.messages import full_text_query
 from eclair.storage.sqlite.store import snapshot
+from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
 MAX_RANKED_MATCHES = 1000
 
@@ -29,8 +31,10 @@ _VISIBLE = (
 )
 
 
-def find_messages(db: apsw.Connection, principal: Principal, words: str, limit: int) -> list[Hit]:
-    """Find messages as `ConversationStore.search_messages` says."""
+def find_messages(
+    db: apsw.Connection, principal: Principal, words: str, limit: int, note: Callable[[], None]
+) -> list[Hit]:
+    """Find messages as `ConversationStore.search_messages` says; call `note` for damaged ones, which are left out."""
     if not (query := full_text_query(words)):
         return []
     db.register_fts5_function("match_score", _score)
@@ -41,13 +45,24 @@ def find_messages(db: apsw.Connection, principal: Principal, words: str, limit: 
         )
         best = [number for number, _ in sorted(newest, key=lambda row: row[1], reverse=True)[:limit]]
         rows = db.execute(
-            "SELECT message_text.rowid, conversation.id, conversation.title, message.id, message.body ->> 'role',"
-            " message.body ->> 'created', snippet(message_text, 0, char(0xE000), char(0xE001), '…', 16)"
+            "SELECT message_text.rowid, conversation.id, conversation.title, message.id,"
+            " iif(json_valid(body), body ->> 'role', 'user'), iif(json_valid(body), body ->> 'created', 0),"
+            " snippet(message_text, 0, char(0xE000), char(0xE001), '…', 16)"
             f"{_VISIBLE} AND message_text.rowid >= ? AND +message_text.rowid IN (SELECT value FROM json_each(?))",
             (query, principal.id, min(best, default=0), orjson.dumps(best).decode()),
         )
-        hits = {number: Hit(*values) for number, *values in rows}
-    return [hits[number] for number in best]
+        hits = dict(decode_rows(rows, _hit, note))
+    return [hits[number] for number in best if number in hits]
+
+
+@row_decoder
+def _build_hit(values: Any) -> Hit:
+    return Hit(*values)
+
+
+def _hit(row: Any) -> tuple[int, Hit]:
+    number, *values = row
+    return number, _build_hit(values)
 
 
 def _score(matches: apsw.FTS5ExtensionApi, *_: Any) -> float:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Any
 
 import apsw
 import orjson
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from eclair.errors import Conflict, DataDamaged, NotFound
 from eclair.schema.messages import Fault, Message, Part, Role
 from eclair.storage.sqlite.store import first_row
+from eclair.storage.sqlite.stored_rows import skip_unreadable
 
 MAX_QUERY_WORDS = 32
 """Further words of a query are ignored; each costs, and no one types more."""
@@ -51,10 +54,65 @@ def get_message(db: apsw.Connection, id: str) -> Message:
     return _message().validate_json(body)
 
 
-def list_messages(db: apsw.Connection, conversation: str) -> list[Message]:
-    """List the messages of a conversation, oldest first."""
-    rows = db.execute("SELECT body FROM message WHERE conversation = ? ORDER BY number", (conversation,))
-    return [_message().validate_json(body) for (body,) in rows]
+def list_messages(db: apsw.Connection, conversation: str, note: Callable[[], None]) -> list[Message]:
+    """List the messages of a conversation, oldest first; call `note` for damaged ones.
+
+    In place of a damaged message stands one that says so. Parents of all messages are in the list.
+    """
+    found: list[Message] = []
+    roles: dict[str, Role] = {}
+    for number, id, parent, body in _read_messages(db, conversation, note):
+        message = _decode(body)
+        if type(parent) not in (str, type(None)):
+            parent = found[-1].id if found else None
+        if message is None or (message.id, message.conversation, message.parent) != (id, conversation, parent):
+            note()
+            role: Role = "assistant" if roles.get(parent or "") == "user" else "user"
+            message = damaged_message(id, conversation, parent, role, _read_text(db, number))
+        if message.parent is not None and message.parent not in roles:  # that one can't be read at all
+            note()
+            role = "user" if message.role == "assistant" else "assistant"
+            above = found[-1].id if found else None
+            found.append(damaged_message(message.parent, conversation, above, role, ""))
+            roles[message.parent] = role
+        found.append(message)
+        roles[id] = message.role
+    return found
+
+
+def _read_messages(
+    db: apsw.Connection, conversation: str, note: Callable[[], None]
+) -> Iterator[tuple[int, str, str | None, Any]]:
+    """Yield number, id, parent and body of the messages whose rows can be read; by the index where a page can't."""
+    columns = "number, id, parent, CAST(body AS BLOB)"
+    last = -1
+    try:
+        rows = db.execute(f"SELECT {columns} FROM message WHERE conversation = ? ORDER BY number", (conversation,))
+        for row in skip_unreadable(rows, note):
+            last = row[0]
+            yield row
+        return
+    except apsw.CorruptError:
+        note()
+    later = "SELECT rowid FROM message WHERE conversation = ? AND rowid > ? ORDER BY 1"
+    for (number,) in list(db.execute(later, (conversation, last))):
+        try:
+            yield from db.execute(f"SELECT {columns} FROM message WHERE number = ?", (number,))
+        except (apsw.CorruptError, UnicodeDecodeError):
+            note()
+
+
+def _read_text(db: apsw.Connection, number: int) -> str:
+    """Read the words by which a message is searched, as far as they can be read."""
+    (text,) = first_row(db, "SELECT CAST(text AS BLOB) FROM message WHERE number = ?", (number,))
+    return bytes(text).decode("utf-8", "replace")
+
+
+def _decode(body: Any) -> Message | None:
+    try:
+        return _message().validate_json(body)
+    except ValidationError:
+        return None
 
 
 def damaged_message(id: str, conversation: str, parent: str | None, role: Role, text: str) -> Message:

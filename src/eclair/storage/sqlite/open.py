@@ -86,7 +86,7 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
         return []
     with open_readonly(path) as db:
         exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("server",))
-        return list_servers(db) if exists is not None else []
+        return list_servers(db, lambda: None) if exists is not None else []
 
 
 def has_api_keys(folder: Path) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import apsw
+import orjson
 
 from eclair.errors import Conflict
 from eclair.schema.principal import Principal
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read
+from eclair.storage.sqlite.stored_rows import MalformedRow, require_json
 
 
 class SQLitePreferenceStore(SQLiteStore):
@@ -14,7 +18,14 @@ class SQLitePreferenceStore(SQLiteStore):
 
     @read
     def get_preferences(self, db: apsw.Connection, principal: Principal) -> tuple[int, str]:
-        return _find(db, principal)
+        try:
+            version, body = cast(tuple[object, str], _find(db, principal))
+            if not isinstance(version, int) or not isinstance(orjson.loads(require_json(body)), dict):
+                raise MalformedRow("no preferences")
+            return version, body
+        except (UnicodeDecodeError, MalformedRow):  # all else works without them
+            self.database.damage.note_row("preferences")
+            return 0, "{}"
 
     @overwrite
     def replace_preferences(self, db: apsw.Connection, principal: Principal, version: int, body: str) -> int:

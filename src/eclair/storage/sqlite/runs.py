@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import apsw
 
@@ -17,6 +18,7 @@ from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.files import attach_files
 from eclair.storage.sqlite.messages import get_message, insert_message, update_message
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write, write_synced
+from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 from eclair.storage.sqlite.usage import add_answer
 
 _COLUMNS = "run.id, run.conversation, run.message, run.process, run.status"
@@ -43,7 +45,7 @@ class SQLiteRunStore(SQLiteStore):
                 (turn.question.id, conversation.id),
             )
             if repeated is not None:
-                return RunRecord(*repeated)
+                return _run(repeated)
         conversations.refuse_while_running(db, "conversation = ?", (conversation.id,))
         if turn.question is not None:
             insert_message(db, turn.question)
@@ -101,12 +103,12 @@ class SQLiteRunStore(SQLiteStore):
         )
         if row is None:
             raise NotFound(f"There is no run {id!r}.")
-        return RunRecord(*row)
+        return _run(row)
 
     @read
     def list_events(self, db: apsw.Connection, run: str, after: int) -> list[EventChunk]:
         rows = db.execute("SELECT last, lines FROM chunk WHERE run = ? AND last > ? ORDER BY last", (run, after))
-        return [EventChunk(run, last, lines.encode()) for last, lines in rows]
+        return [_chunk((run, *row)) for row in rows]
 
     @read
     def find_folded(self, db: apsw.Connection, run: str) -> FoldedRun | None:
@@ -132,7 +134,18 @@ class SQLiteRunStore(SQLiteStore):
             f"SELECT {_COLUMNS} FROM run WHERE status = 'running' AND coalesce(conversation = ?, true)",
             (conversation,),
         )
-        return [RunRecord(*row) for row in rows]
+        return decode_rows(rows, _run, self.database.damage.noting("records of answers"))
+
+
+@row_decoder
+def _run(row: Sequence[Any]) -> RunRecord:
+    return RunRecord(*row)
+
+
+@row_decoder
+def _chunk(row: Sequence[Any]) -> EventChunk:
+    run, last, lines = row
+    return EventChunk(run, last, lines.encode())
 
 
 def _append(db: apsw.Connection, chunks: Sequence[EventChunk]) -> None:

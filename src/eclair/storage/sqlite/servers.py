@@ -12,6 +12,7 @@ import orjson
 from eclair.errors import Conflict, NotFound
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
+from eclair.storage.sqlite.stored_rows import decode_list, decode_rows, row_decoder, skip_unreadable
 
 _COLUMNS = "name, url, key, models, context, country, created"
 
@@ -21,7 +22,7 @@ class SQLiteServerStore(SQLiteStore):
 
     @read
     def list_servers(self, db: apsw.Connection) -> list[StoredServer]:
-        return list_servers(db)
+        return list_servers(db, self.database.damage.noting("engines"))
 
     @write
     def add_server(self, db: apsw.Connection, server: StoredServer) -> None:
@@ -49,15 +50,17 @@ class SQLiteServerStore(SQLiteStore):
 
     @read
     def list_probes(self, db: apsw.Connection) -> dict[str, str]:
-        return {row[0]: row[1] for row in db.execute("SELECT server, body FROM probe")}
+        rows = db.execute("SELECT server, body FROM probe WHERE json_valid(body)")  # the next probe replaces others
+        return dict(skip_unreadable(rows, self.database.damage.noting("engines")))
 
     @write
     def save_probe(self, db: apsw.Connection, name: str, body: str) -> None:
         db.execute("INSERT OR REPLACE INTO probe (server, body) VALUES (?, ?)", (name, body))
 
 
-def list_servers(db: apsw.Connection) -> list[StoredServer]:
-    return [_server(row) for row in db.execute(f"SELECT {_COLUMNS} FROM server ORDER BY created, name")]
+def list_servers(db: apsw.Connection, note: Callable[[], None]) -> list[StoredServer]:
+    """List the servers; call `note` for damaged ones, which are left out."""
+    return decode_rows(db.execute(f"SELECT {_COLUMNS} FROM server ORDER BY created, name"), _server, note)
 
 
 def _put(db: apsw.Connection, server: StoredServer) -> None:
@@ -68,9 +71,10 @@ def _put(db: apsw.Connection, server: StoredServer) -> None:
     )
 
 
+@row_decoder
 def _server(row: Any) -> StoredServer:
     name, url, key, models, *rest = row
-    return StoredServer(name, url, key, tuple(orjson.loads(models)), *rest)
+    return StoredServer(name, url, key, decode_list(models), *rest)
 
 
 def _missing(name: str) -> NotFound:

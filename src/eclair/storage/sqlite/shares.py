@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import apsw
 
 from eclair.errors import NotFound
@@ -9,6 +11,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.shares import Share
 from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, read, write
+from eclair.storage.sqlite.stored_rows import decode_rows, require_json, row_decoder
 
 _COLUMNS = "id, owner, conversation, title, created, expires, readings"
 _THERE = "EXISTS (SELECT 1 FROM conversation WHERE conversation.id = share.conversation AND deleted IS NULL)"
@@ -40,7 +43,7 @@ class SQLiteShareStore(SQLiteStore):
         if row is None:
             raise NotFound("There is nothing shared at this address; ask for a new link.")
         *values, body = row
-        return Share(*values), body
+        return _share(values), require_json(body)
 
     @write
     def count_reading(self, db: apsw.Connection, id: str) -> None:
@@ -51,10 +54,15 @@ class SQLiteShareStore(SQLiteStore):
         rows = db.execute(
             f"SELECT {_COLUMNS} FROM share WHERE owner = ? AND {_THERE} ORDER BY created DESC, id DESC", (principal.id,)
         )
-        return [Share(*row) for row in rows]
+        return decode_rows(rows, _share, self.database.damage.noting("shared links"))
 
     @erase
     def delete_share(self, db: apsw.Connection, principal: Principal, id: str) -> None:
         db.execute("DELETE FROM share WHERE id = ? AND owner = ?", (id, principal.id))
         if not db.changes():
             raise NotFound(f"There is no share {id!r}.")
+
+
+@row_decoder
+def _share(row: Any) -> Share:
+    return Share(*row)

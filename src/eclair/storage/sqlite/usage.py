@@ -54,7 +54,8 @@ class SQLiteUsageStore(SQLiteStore):
         by: UsageGrouping | None = None,
     ) -> list[UsageTotal]:
         rows = db.execute(
-            f"SELECT {_GROUPS[by]} AS name, currency, {', '.join(f'sum({name})' for name in _SUMMED)} FROM spent"
+            f"SELECT {_GROUPS[by]} AS name, currency, {', '.join(f'coalesce(sum({name}), 0)' for name in _SUMMED)}"
+            " FROM spent"
             " WHERE owner = ? AND day BETWEEN ? AND ? GROUP BY name, currency ORDER BY name, currency",
             (principal.id, (first or date.min).isoformat(), (last or date.max).isoformat()),
         )
@@ -64,7 +65,8 @@ class SQLiteUsageStore(SQLiteStore):
     def get_model_speeds(self, db: apsw.Connection) -> dict[str, float]:
         rows = db.execute(
             "SELECT model, avg(speed) FROM (SELECT body ->> '$.model' AS model, body ->> '$.usage.words' AS words,"
-            " body ->> '$.usage.words_per_second' AS speed FROM message ORDER BY number DESC LIMIT ?)"
+            " body ->> '$.usage.words_per_second' AS speed FROM message"
+            " WHERE json_valid(body) ORDER BY number DESC LIMIT ?)"
             " WHERE model IS NOT NULL AND speed IS NOT NULL AND words >= ? GROUP BY model",
             (MAX_SPEED_MESSAGES, MIN_SPEED_WORDS),
         )

@@ -14,6 +14,7 @@ from eclair.schema.web import WebPage
 from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.encoding import packed_pages, unpacked_pages
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+from eclair.storage.sqlite.stored_rows import row_decoder
 
 
 class SQLiteWebStore(SQLiteStore):
@@ -24,19 +25,7 @@ class SQLiteWebStore(SQLiteStore):
         await self._insert(principal, id, conversation, page, packed)
 
     async def get_page(self, principal: Principal, id: str) -> WebPage:
-        url, fetched, title, site, author, language, published, media, wall, packed = await self._select(principal, id)
-        return WebPage(
-            url=url,
-            fetched=fetched,
-            title=title,
-            site=site,
-            pages=await asyncio.to_thread(unpacked_pages, packed),
-            media=media,
-            author=author,
-            language=language,
-            published=date.fromisoformat(published) if published is not None else None,
-            wall=wall,
-        )
+        return await self._select(principal, id)
 
     @write
     def _insert(
@@ -63,7 +52,7 @@ class SQLiteWebStore(SQLiteStore):
         )
 
     @read
-    def _select(self, db: apsw.Connection, principal: Principal, id: str) -> tuple[Any, ...]:
+    def _select(self, db: apsw.Connection, principal: Principal, id: str) -> WebPage:
         row = first_row(
             db,
             "SELECT url, fetched, web_page.title, site, author, language, published, media, wall, pages FROM web_page"
@@ -73,4 +62,21 @@ class SQLiteWebStore(SQLiteStore):
         )
         if row is None:
             raise NotFound(f"There is no page {id!r}.")
-        return row
+        return _page(row)
+
+
+@row_decoder
+def _page(row: tuple[Any, ...]) -> WebPage:
+    url, fetched, title, site, author, language, published, media, wall, packed = row
+    return WebPage(
+        url=url,
+        fetched=fetched,
+        title=title,
+        site=site,
+        pages=unpacked_pages(packed),
+        media=media,
+        author=author,
+        language=language,
+        published=date.fromisoformat(published) if published is not None else None,
+        wall=wall,
+    )

@@ -36,6 +36,7 @@ def salvage_database(damaged: Path, target: Path, find_blob: LinkedBlob, progres
     pages = PageFile(damaged)
     db = apsw.Connection(str(target))
     try:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA foreign_keys = OFF")
