@@ -106,7 +106,6 @@ async def test_a_second_server_on_the_same_folder_follows_the_first(
         refused = await second.post(f"/api/conversations/{conversation}/turns", {"text": "Hello"})
         assert refused.status == 409
         assert refused.error["run"] == begun["run"]
-        assert (await second.post(f"/api/runs/{begun['run']}/stop")).status == 409
         followed = asyncio.create_task(second.stream(begun["run"]))
         await asyncio.sleep(0.3)
         await first.post(f"/api/runs/{begun['run']}/stop")
