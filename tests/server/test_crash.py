@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import re
+import resource
 import time
 from pathlib import Path
 
@@ -91,6 +93,25 @@ async def test_a_killed_server_loses_a_quarter_of_a_second_at_most(tmp_path: Pat
                 assert text_of(await server.message(more["run"])).startswith(kept)
     finally:
         await server.close()
+
+
+async def test_an_end_that_cannot_save_says_what_is_lost(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    server = await Process.start(tmp_path, http)
+    try:
+        conversation = await server.begin()
+        begun = await server.ask(conversation, "script: words=100000 rate=400")
+        async with asyncio.timeout(10):
+            while not text_of(await server.message(begun["run"])):
+                await asyncio.sleep(0.05)
+        assert server.process.pid is not None
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (16384, 16384))  # as on a full disk
+        await asyncio.sleep(1)
+    finally:
+        await server.close()
+    assert server.process.exitcode == 1
+    log = (tmp_path / "server.log").read_text()
+    assert re.search(rf"The answer of {begun['run']} in {conversation} ends without its last [\d,]+ characters", log)
+    assert "Éclair has stopped; not every answer could be saved to its end, as the log says." in log
 
 
 async def test_a_second_server_on_the_same_folder_follows_the_first(

@@ -76,6 +76,8 @@ class Runs:
         self._dirty = asyncio.Event()
         self._has_live = asyncio.Event()
         self._background: list[asyncio.Task[None]] = []
+        self.unsaved = 0
+        """Answers whose end could not be stored when this was closed."""
 
     async def start(self) -> None:
         """Mark runs of dead processes as interrupted, and start to write."""
@@ -99,6 +101,7 @@ class Runs:
                 task.cancel()
             for live in lives:
                 if live.task in late:
+                    self.unsaved += 1
                     log.error("%s", describe_loss(live))
         for task in self._background:
             task.cancel()

@@ -27,7 +27,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda number, frame: signal.raise_signal(signal.SIGINT))
     source = SettingsSource(lambda: load_settings(arguments).settings, log_to_stderr)
-    uvloop.run(serve(settings, lambda address: terminal.line(f"Éclair is at {address}"), source))
+    unsaved = uvloop.run(serve(settings, lambda address: terminal.line(f"Éclair is at {address}"), source))
+    if unsaved:
+        terminal.warn("Éclair has stopped; not every answer could be saved to its end, as the log says.")
+        return 1
     terminal.note("Éclair has stopped.")
     return 0
 

@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-async def serve(settings: Settings, ready: Callable[[str], None], source: SettingsSource | None = None) -> None:
+async def serve(settings: Settings, ready: Callable[[str], None], source: SettingsSource | None = None) -> int:
     """Serve until SIGINT or SIGTERM, on the main thread; call `ready` with the address once it answers.
+
+    Returns the number of answers whose end could not be saved; the log says how much of each is lost.
 
     SIGHUP has the settings read from `source` again, unless it says that the terminal has gone.
 
@@ -60,7 +62,7 @@ async def serve(settings: Settings, ready: Callable[[str], None], source: Settin
         local = LocalEngine.start(settings) if settings.embedded else None
         try:
             with handle_hangups(None if reload is None else reload.request):
-                await _serve(settings, local, listener, tls, ready, reload)
+                return await _serve(settings, local, listener, tls, ready, reload)
         finally:
             if local is not None:
                 await local.close()
@@ -85,7 +87,7 @@ async def _serve(
     tls: ssl.SSLContext | None,
     ready: Callable[[str], None],
     reload: SettingsReload | None,
-) -> None:
+) -> int:
     gc.disable()
     for module in ("eclair.app", "eclair.server.app"):
         await asyncio.to_thread(import_module, module)
@@ -104,6 +106,7 @@ async def _serve(
         page = f"{settings.path_prefix}/" if session is not None or settings.path_prefix else ""
         query = "" if session is None else f"?token={session.token}"
         await _Server(config, app, lambda address: ready(address + page + query), reload).serve(sockets=[listener])
+        return app.runs.unsaved
 
 
 async def _needs_session(settings: Settings) -> bool:
