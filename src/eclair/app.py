@@ -42,8 +42,10 @@ from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.llm.servers.service import ServerService
 from eclair.llm.tuning.auto import AutoTuner
+from eclair.models.catalog import load_entries
 from eclair.models.download_targets import TextModelCatalog
 from eclair.models.downloads import ModelDownloads
+from eclair.models.weights_check import WeightsCheck
 from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
@@ -92,6 +94,7 @@ class App:
     web_client: WebClient
     servers: ServerService
     backups: BackupSchedule
+    weights: WeightsCheck
     ingestor: Ingestor
     blobs: Blobs
     search: DocumentSearch
@@ -307,6 +310,11 @@ async def open_app(
         integrity = IntegrityWatch(storage.integrity, idle, lambda: changes.publish(None, "changed"))
         integrity.start()
         stack.push_async_callback(integrity.close)
+        weights = WeightsCheck(
+            settings.data_dir, load_entries(settings.catalog), idle, lambda: changes.publish(None, "changed")
+        )
+        weights.start()
+        stack.push_async_callback(weights.close)
         runs, gallery, conversations = await stack.enter_async_context(
             open_conversations(settings, storage, changes, idle)
         )
@@ -365,6 +373,7 @@ async def open_app(
             ledger=ledger,
             servers=ServerService(settings, storage, gate=gate),
             backups=backups,
+            weights=weights,
             audit_log=audit_log,
             web_client=web_client,
             ingestor=documents.ingestor,

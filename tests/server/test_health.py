@@ -53,7 +53,7 @@ async def refuse_writes(server: Server) -> None:
 async def test_what_is_well_is_ready(server: Server) -> None:
     reply = await server.get("/api/health/ready")
     assert (reply.status, reply.body["status"], reply.body["message"]) == (200, "ready", None)
-    assert set(reply.body["checks"]) == {"database", "integrity", "disk", "data_folder", "engines"}
+    assert set(reply.body["checks"]) == {"database", "integrity", "models", "disk", "data_folder", "engines"}
     assert all(check["ok"] and check["detail"].endswith(".") for check in reply.body["checks"].values())
     assert (await server.get("/api/health/live")).body == {"status": "live"}
     assert [path.name for path in server.app.settings.data_dir.glob(".*")] == []

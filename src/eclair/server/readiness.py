@@ -18,6 +18,7 @@ from pathlib import Path
 from eclair.errors import EclairError
 from eclair.llm.base import EngineState, best_state
 from eclair.llm.registry import Registry
+from eclair.models.weights_check import WeightsCheck
 from eclair.storage.base import Storage
 from eclair.util.humanize import format_size
 
@@ -42,12 +43,14 @@ class CheckResult:
 class Readiness:
     """The checks of one Éclair."""
 
-    def __init__(self, folder: Path, storage: Storage, registry: Registry) -> None:
+    def __init__(self, folder: Path, storage: Storage, registry: Registry, weights: WeightsCheck) -> None:
         self._storage = storage
         self._registry = registry
+        self._weights = weights
         self._own = {
             "database": _SharedCheck("The database", self._check_database),
             "integrity": _SharedCheck("The integrity", self._check_integrity),
+            "models": _SharedCheck("The models", self._check_models),
             "disk": _SharedCheck("The disk", lambda: asyncio.to_thread(_check_disk, folder)),
             "data_folder": _SharedCheck("The data folder", lambda: asyncio.to_thread(_check_folder, folder)),
         }
@@ -74,6 +77,10 @@ class Readiness:
     async def _check_database(self) -> CheckResult:
         await self._storage.processes.check()
         return CheckResult(True, "A row was written and read back.")
+
+    async def _check_models(self) -> CheckResult:
+        problem = self._weights.problem
+        return CheckResult(problem is None, problem or "No model file is known to be damaged.")
 
     async def _check_integrity(self) -> CheckResult:
         damage = self._storage.integrity.damage

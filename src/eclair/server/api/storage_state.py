@@ -1,4 +1,4 @@
-"""`/api/storage`: whether what is stored is whole."""
+"""`/api/storage`: whether what is stored is whole, the files of models too."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("")
     async def read_state(principal: Caller) -> StorageState:
-        damage = app.storage.integrity.damage
+        damage = app.storage.integrity.damage or app.weights.problem
         return StorageState(state="ok" if damage is None else "damaged", message=damage)
 
     return api
