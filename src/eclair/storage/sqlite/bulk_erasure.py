@@ -14,7 +14,7 @@ import apsw
 from eclair.storage.sqlite.store import first_row
 
 MAX_CONVERSATIONS_ONE_BY_ONE = 20
-CONVERSATIONS_PER_BATCH = 25
+CONVERSATIONS_PER_BATCH = 100
 MERGED_PAGES_PER_STEP = 32
 """Pages that one step of a merge writes."""
 MIN_ROUND = 1000

@@ -19,7 +19,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S", bound="SQLiteStore")
 
-PAUSE_RATIO = 0.3
+PAUSE_RATIO = 0.1
 """A pause of background work lasts this many times as long as the step before it."""
 
 
