@@ -19,7 +19,7 @@ from eclair.images.open import open_gallery
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.open import open_storage
+from eclair.storage.open import open_storage_for_reading
 from eclair.transfer.export_service import export_all, load_conversation, render_conversation, zip_name
 from eclair.transfer.exporters import ExportFormat
 
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _export(
     settings: Settings, id: str | None, format: ExportFormat | None, output: Path | None, terminal: Terminal
 ) -> int:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage_for_reading, settings.data_dir)
     try:
         runs, gallery = Runs(storage, ChangeFeed(storage.processes)), open_gallery(settings, storage)
         if id is None:

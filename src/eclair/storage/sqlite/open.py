@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import quote
@@ -33,6 +34,7 @@ from eclair.storage.sqlite.shares import SQLiteShareStore
 from eclair.storage.sqlite.store import first_row
 from eclair.storage.sqlite.usage import SQLiteUsageStore
 from eclair.storage.sqlite.web import SQLiteWebStore
+from eclair.util.file_lock import is_locked
 
 DATABASE_FILE = "eclair.db"
 LEASES_FOLDER = "leases"
@@ -102,6 +104,19 @@ def has_database(folder: Path) -> bool:
     """Tell whether a folder has a database that isn't empty."""
     path = folder / DATABASE_FILE
     return path.is_file() and path.stat().st_size > 0
+
+
+def is_in_use(folder: Path) -> bool:
+    """Tell whether a process has the storage open."""
+    return any(is_locked(lease) for lease in (folder / LEASES_FOLDER).glob("*.lease"))
+
+
+def copy_closed_database(folder: Path, target: Path) -> None:
+    """Copy the files of a database that nobody has open into another folder. Raises OSError."""
+    for suffix in ("", "-wal"):
+        path = folder / f"{DATABASE_FILE}{suffix}"
+        if path.exists():
+            shutil.copyfile(path, target / path.name)
 
 
 def copy_database(folder: Path, target: Path) -> None:
