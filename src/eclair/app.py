@@ -75,6 +75,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class App:
     live_settings: LiveSettings
+    read_only: str | None
+    """The sentence that says why nothing can be stored; None where it can."""
     traces: Traces | None
     storage: Storage
     registry: Registry
@@ -281,9 +283,15 @@ async def open_background(
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, environment: Environment = REAL_ENVIRONMENT, *, local: LocalEngine | None = None
+    settings: Settings,
+    environment: Environment = REAL_ENVIRONMENT,
+    *,
+    local: LocalEngine | None = None,
+    read_only: str | None = None,
 ) -> AsyncGenerator[App]:
     """Open all services, and close them at the end. `local` is an embedded engine already started.
+
+    `read_only` says why what is stored will be lost; see `App.read_only`.
 
     Raises SetupError. An engine that fails to start raises nothing; its health says why.
     """
@@ -356,6 +364,7 @@ async def open_app(
         stack.push_async_callback(downloads.close)
         yield App(
             live_settings=live_settings,
+            read_only=read_only,
             traces=await stack.enter_async_context(open_traces(settings, gate)),
             storage=storage,
             registry=registry,

@@ -37,6 +37,7 @@ from eclair.server.lazy_routes import ROUTE_MODULES, LazyRoutes, build_all_route
 from eclair.server.openai import errors as openai
 from eclair.server.owner_session import OwnerSession
 from eclair.server.public_address import BasePath, PublicAddress, check_base_path
+from eclair.server.read_only import ReadOnly
 from eclair.server.request_log import RequestLog, route_template
 
 _UNION_MEMBER = re.compile(r"str|(list|dict|literal)\[.*|\w+Body")
@@ -61,6 +62,8 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     if ui.STATIC.exists():
         api.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))
     api.add_middleware(LazyRoutes, routes=api, app=app)
+    if app.read_only is not None:
+        api.add_middleware(ReadOnly, reason=app.read_only, respond=respond)
     keys = ApiKeys(app.storage.api_keys)
     api.add_middleware(AuthMiddleware, settings=app.live_settings, keys=keys, session=session, respond=respond)
     api.add_middleware(RequestLog, settings=app.live_settings, traces=app.traces)

@@ -43,7 +43,11 @@ class CheckResult:
 class Readiness:
     """The checks of one Éclair."""
 
-    def __init__(self, folder: Path, storage: Storage, registry: Registry, weights: WeightsCheck) -> None:
+    def __init__(
+        self, folder: Path, storage: Storage, registry: Registry, weights: WeightsCheck, read_only: str | None = None
+    ) -> None:
+        """`read_only` says why nothing can be stored, None where it can."""
+        self._read_only = read_only
         self._storage = storage
         self._registry = registry
         self._weights = weights
@@ -75,6 +79,8 @@ class Readiness:
         self._failed = set(failed)
 
     async def _check_database(self) -> CheckResult:
+        if self._read_only is not None:
+            return CheckResult(False, self._read_only)
         await self._storage.processes.check()
         return CheckResult(True, "A row was written and read back.")
 

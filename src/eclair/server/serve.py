@@ -12,7 +12,8 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -91,12 +92,11 @@ async def _serve(
     gc.disable()
     for module in ("eclair.app", "eclair.server.app"):
         await asyncio.to_thread(import_module, module)
-    from eclair.app import open_app
     from eclair.server.app import create_app
 
-    async with open_app(settings, local=local) as app:
+    async with _open_app(settings, local) as app:
         session = (
-            OwnerSession.open(settings.data_dir, settings.path_prefix or "/")
+            OwnerSession.open(app.settings.data_dir, settings.path_prefix or "/")
             if await _needs_session(settings)
             else None
         )
@@ -107,6 +107,26 @@ async def _serve(
         query = "" if session is None else f"?token={session.token}"
         await _Server(config, app, lambda address: ready(address + page + query), reload).serve(sockets=[listener])
         return app.runs.unsaved
+
+
+@contextlib.asynccontextmanager
+async def _open_app(settings: Settings, local: LocalEngine | None) -> AsyncGenerator[App]:
+    """Open all services, for reading alone where the data folder takes no writes."""
+    from eclair.app import open_app
+    from eclair.storage.stand_in import stand_in
+
+    with stand_in(settings.data_dir) as copy:
+        reason = None
+        if copy is not None:
+            reason = (
+                f"Nothing can be stored in {settings.data_dir}, so that Éclair only shows what is there; free some "
+                "space on its disk or make it writable, then restart Éclair."
+            )
+            log.error("%s", reason)
+            # what left this machine could not be recorded, and what came would be lost
+            settings = replace(settings, data_dir=copy, egress="offline", backup_folder=None, tune=False, titles=False)
+        async with open_app(settings, local=local, read_only=reason) as app:
+            yield app
 
 
 async def _needs_session(settings: Settings) -> bool:

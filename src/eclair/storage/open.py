@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import shutil
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +16,9 @@ from eclair.storage.base import DatabaseReport, RepairReport, ReportSteps, Stora
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import open as sqlite
 from eclair.storage.sqlite.database import translated
+from eclair.storage.stand_in import stand_in
 from eclair.util.file_systems import network_file_system
 from eclair.util.private_files import make_private
-
-PROBE_BYTES = 256 << 10
-"""More than SQLite needs to open a database."""
 
 log = logging.getLogger(__name__)
 
@@ -56,18 +53,14 @@ def open_storage_for_reading(folder: Path) -> Storage:
     The copy is in the system's folder for temporary files until the storage is closed; what is written to it is lost.
     Blocks. Raises StoreError.
     """
-    try:
+    stack = contextlib.ExitStack()
+    copy = stack.enter_context(stand_in(folder))
+    if copy is None:
         return open_storage(folder)
-    except StoreError:
-        if not has_database(folder) or _takes_writes(folder) or sqlite.is_in_use(folder):
-            raise
-    copy = Path(tempfile.mkdtemp(prefix="eclair-reading-"))
     try:
-        with translated(copy):
-            sqlite.copy_closed_database(folder, copy)
         storage = open_storage(copy)
     except BaseException:
-        shutil.rmtree(copy)
+        stack.close()
         raise
     log.warning("%s takes no writes, so a copy of its database is read.", folder)
 
@@ -75,20 +68,9 @@ def open_storage_for_reading(folder: Path) -> Storage:
         try:
             await storage.close()
         finally:
-            await asyncio.to_thread(shutil.rmtree, copy)
+            await asyncio.to_thread(stack.close)
 
     return replace(storage, close=close)
-
-
-def _takes_writes(folder: Path) -> bool:
-    """Tell whether a file of some size can be written into the folder."""
-    try:
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(bytes(PROBE_BYTES))
-            probe.flush()
-    except OSError:
-        return False
-    return True
 
 
 def _close_to_others(folder: Path) -> None:

@@ -4522,7 +4522,7 @@ export interface components {
         /** @description `message` says what is wrong and what to do; null where all is well. */
         readonly StorageState: {
             /** @enum {string} */
-            readonly state: "ok" | "damaged";
+            readonly state: "ok" | "damaged" | "read_only";
             readonly message: string | null;
         };
         /** @description The last frame of a stream that failed. */

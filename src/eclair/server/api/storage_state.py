@@ -1,4 +1,4 @@
-"""`/api/storage`: whether what is stored is whole, the files of models too."""
+"""`/api/storage`: whether more can be stored, and what is stored is whole, the files of models too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eclair.server.principal import Caller
 class StorageState(BaseModel):
     """`message` says what is wrong and what to do; null where all is well."""
 
-    state: Literal["ok", "damaged"]
+    state: Literal["ok", "damaged", "read_only"]
     message: str | None
 
 
@@ -23,6 +23,8 @@ def router(app: App) -> APIRouter:
 
     @api.get("")
     async def read_state(principal: Caller) -> StorageState:
+        if app.read_only is not None:
+            return StorageState(state="read_only", message=app.read_only)
         damage = app.storage.integrity.damage or app.weights.problem
         return StorageState(state="ok" if damage is None else "damaged", message=damage)
 
