@@ -260,12 +260,22 @@ async def started_on(home: Home, *, is_full: bool) -> Outcome:
 
 
 async def database_damaged(home: Home) -> Outcome:
-    """One page in the middle of the database is overwritten with zeros."""
-    await home.fill()
+    """The server is killed, and a page with messages is zeroed, as by a failing disk."""
+    async with home.served() as server:
+        for _ in range(CONVERSATIONS):
+            await ask(server, 20)
+        server.popen.kill()
+        server.popen.wait()
     path = home.data / "eclair.db"
+    db = apsw.Connection(str(path))
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    content = path.read_bytes()
+    size = int.from_bytes(content[16:18], "big")
+    page = content.rindex(words(20).encode()) // size
     with path.open("r+b") as file:
-        file.seek(4096 * (path.stat().st_size // 4096 // 2))
-        file.write(bytes(4096))
+        file.seek(page * size)
+        file.write(bytes(size))
     said = ""
     async with home.served() as server:
 
@@ -274,7 +284,7 @@ async def database_damaged(home: Home) -> Outcome:
             said = await sentence(server, "GET", "/api/health/ready")
             return said.startswith("503")
 
-        noticed = await until(is_noticed, 90)
+        noticed = await until(is_noticed, 30)
     status, repaired = await home.command("doctor", "--repair")
     async with home.served() as server:
         after = await count_answers(server)
@@ -302,10 +312,15 @@ async def file_changed(home: Home) -> Outcome:
 
 
 async def silent_engine(home: Home) -> Outcome:
-    """An engine takes the question and says nothing."""
+    """An engine lists its model, takes the question and says nothing."""
 
-    async def hear(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await writer.wait_closed()
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        models = b'{"object":"list","data":[{"id":"mute","object":"model"}]}'
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(models)
+        while data := await reader.read(1 << 16):
+            if data.startswith(b"GET /v1/models"):
+                writer.write(head + models)
+        writer.close()
 
     silent = await asyncio.start_server(hear, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
