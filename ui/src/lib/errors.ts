@@ -27,7 +27,6 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   model_missing: "problemModel",
   store: "problemStore",
   damaged: "problemDamaged",
-  read_only: "problemStore",
   upstream: "problemBroken",
   engine_refused: "problemEngine",
   engine_busy: "problemBusy",
