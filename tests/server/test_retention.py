@@ -11,11 +11,15 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import apsw
 import pytest
 
 from eclair.chat import retention
+from eclair.chat.conversations import ConversationService
+from eclair.chat.retention import RetentionService
+from eclair.live_settings import LiveSettings
 from eclair.schema.events import fold
 from eclair.settings import Settings
 from eclair.util.log_context import ADMIN_LOGGER
@@ -30,6 +34,7 @@ RESET = b"event: reset\ndata: {}\n\n"
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "START_DELAY_S", 0.0)
+    monkeypatch.setattr(retention, "INTERVAL_S", 0.05)
 
 
 def change(folder: Path, statement: str) -> None:
@@ -156,8 +161,8 @@ async def test_conversations_over_the_limit_are_erased_for_good(
             for name in ("pinned", "new"):
                 assert len((await server.tree(ids[name]))["messages"]) == 2
             assert (await server.post(f"/api/conversations/{ids['deleted']}/restore")).status == 200
-    (act,) = [record for record in caplog.records if record.name == ADMIN_LOGGER]
-    assert "3 conversations without a message for 90 days were deleted for good" in act.getMessage()
+    acts = [record.getMessage() for record in caplog.records if record.name == ADMIN_LOGGER]
+    assert "3 conversations without a message for 90 days were deleted for good" in acts[0]
 
 
 async def test_a_conversation_that_answers_outlives_the_limit(settings: Settings) -> None:
@@ -169,3 +174,32 @@ async def test_a_conversation_that_answers_outlives_the_limit(settings: Settings
         await server.post(f"/api/runs/{begun['run']}/stop")
         assert await store.expire_conversations(2**53) == 1
         assert (await server.get(f"/api/conversations/{id}")).status == 404
+
+
+async def test_a_clock_that_leaps_ahead_erases_nothing_at_once(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    leap = 0.0
+
+    def clock() -> float:
+        return time.time() + leap
+
+    expired: list[int] = []
+
+    class Conversations:
+        async def expire(self, days: int) -> None:
+            expired.append(days)
+
+    async with serving(settings) as server:
+        live = LiveSettings(replace(settings, keep_days=30, run_log_days=0))
+        service = RetentionService(live, server.app.storage, cast(ConversationService, Conversations()), clock)
+        await service.run_once()
+        assert expired == [], "a clock that was wrong at the start is set right by the next round"
+        await service.run_once()
+        assert expired == [30]
+        leap = 400 * 86_400.0
+        await service.run_once()
+        assert expired == [30]
+        assert "400 days ahead" in caplog.text
+        await service.run_once()
+        assert expired == [30, 30]

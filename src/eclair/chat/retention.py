@@ -16,6 +16,8 @@ from eclair.storage.base import Storage
 START_DELAY_S = 60.0
 """A start isn't slowed down by what is due."""
 INTERVAL_S = 3600.0
+MAX_CLOCK_LEAP_S = DAY_S
+"""A clock that ran further ahead than the machine since the last round may be wrong, as one is after a boot."""
 MAX_LOGS_PER_STEP = 50
 PAUSE_RATIO = 4.0
 """A pause lasts this many times as long as the step before it."""
@@ -40,6 +42,8 @@ class RetentionService:
         self._storage = storage
         self._conversations = conversations
         self._clock = clock
+        self._last_round: tuple[float, float] | None = None
+        """Time of the clock and running time at the last round, in seconds."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -53,15 +57,39 @@ class RetentionService:
     async def _run_periodically(self) -> None:
         await asyncio.sleep(START_DELAY_S)
         while True:
-            settings = self._settings.current
-            try:
-                if settings.keep_days:
-                    await self._conversations.expire(settings.keep_days)
-                if settings.run_log_days:
-                    await self._fold_logs(settings.run_log_days)
-            except StoreError as error:
-                log.error("what is kept for a number of days cannot be removed yet: %s", error.message)
+            await self.run_once()
             await asyncio.sleep(INTERVAL_S)
+
+    async def run_once(self) -> None:
+        """Remove what is due. Failures are logged."""
+        settings = self._settings.current
+        is_steady = self._is_clock_steady()
+        try:
+            if settings.keep_days and is_steady:
+                await self._conversations.expire(settings.keep_days)
+            if settings.run_log_days:
+                await self._fold_logs(settings.run_log_days)
+        except StoreError as error:
+            log.error("what is kept for a number of days cannot be removed yet: %s", error.message)
+
+    def _is_clock_steady(self) -> bool:
+        """Tell whether the clock ran as long as the machine since the last round; False in the first one.
+
+        Nothing is erased by a clock that was wrong at the start, or leapt ahead, until it had an hour to be set right.
+        """
+        now, running = self._clock(), time.monotonic()
+        before, self._last_round = self._last_round, (now, running)
+        if before is None:
+            return False
+        leap_s = (now - before[0]) - (running - before[1])
+        if leap_s <= MAX_CLOCK_LEAP_S:
+            return True
+        log.warning(
+            "The clock is %.0f days ahead of where it should be; if it is right, old conversations are deleted in an "
+            "hour.",
+            leap_s / DAY_S,
+        )
+        return False
 
     async def _fold_logs(self, days: int) -> None:
         before = int((self._clock() - days * DAY_S) * 1000)
