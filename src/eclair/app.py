@@ -155,6 +155,24 @@ class DocumentComponents:
 
 
 @asynccontextmanager
+async def open_damage_checks(
+    settings: Settings, storage: Storage, changes: ChangeFeed, idle: IdleScheduler
+) -> AsyncGenerator[WeightsCheck]:
+    """Check the database and the models' files for damage while nothing else happens."""
+
+    def publish() -> None:
+        changes.publish(None, "changed")
+
+    integrity = IntegrityWatch(storage.integrity, idle, publish)
+    weights = WeightsCheck(settings.data_dir, load_entries(settings.catalog), idle, publish)
+    async with AsyncExitStack() as stack:
+        for check in (integrity, weights):
+            check.start()
+            stack.push_async_callback(check.close)
+        yield weights
+
+
+@asynccontextmanager
 async def open_documents(
     settings: Settings,
     storage: Storage,
@@ -315,14 +333,7 @@ async def open_app(
         changes = ChangeFeed(storage.processes)
         stack.push_async_callback(changes.close)
         idle = IdleScheduler()
-        integrity = IntegrityWatch(storage.integrity, idle, lambda: changes.publish(None, "changed"))
-        integrity.start()
-        stack.push_async_callback(integrity.close)
-        weights = WeightsCheck(
-            settings.data_dir, load_entries(settings.catalog), idle, lambda: changes.publish(None, "changed")
-        )
-        weights.start()
-        stack.push_async_callback(weights.close)
+        weights = await stack.enter_async_context(open_damage_checks(settings, storage, changes, idle))
         runs, gallery, conversations = await stack.enter_async_context(
             open_conversations(settings, storage, changes, idle)
         )
