@@ -105,7 +105,9 @@ async def test_an_end_that_cannot_save_says_what_is_lost(tmp_path: Path, http: a
                 await asyncio.sleep(0.05)
         assert server.process.pid is not None
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (16384, 16384))  # as on a full disk
-        await asyncio.sleep(1)
+        async with asyncio.timeout(10):
+            while "running answers cannot be saved yet" not in (tmp_path / "server.log").read_text():
+                await asyncio.sleep(0.05)
     finally:
         await server.close()
     assert server.process.exitcode == 1
