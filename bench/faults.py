@@ -1,4 +1,4 @@
-"""What goes wrong in a house, what Éclair says of it, and what is lost: each fault is made for real.
+"""Makes the faults that an owner or a disk can cause, and counts what each of them loses.
 
 Full and read-only disks are file systems of their own, in a mount namespace that ends with the bench. Answers come from
 `fast_upstream.py`, whose words are numbered, so that a lost one shows. `resume.py` has `kill -9` and lost connections.
@@ -36,7 +36,7 @@ _IN_NAMESPACE = "BENCH_NAMESPACE"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is said of a fault, and how many of the things that must survive it did not."""
+    """The message about a fault, and the number of things that should have survived it and did not."""
 
     said: str
     lost: int
@@ -115,7 +115,7 @@ async def count_answers(server: Process) -> int:
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> bool:
-    """Whether it came true in time."""
+    """Wait for a condition; return whether it came true in time."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
         if await condition():

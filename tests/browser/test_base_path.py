@@ -20,7 +20,7 @@ KEPT = "async () => (await (await caches.open('eclair/assistant-conversations'))
 
 @dataclass
 class Proxied:
-    """What a browser reaches: the proxy."""
+    """The address of the proxy, which browsers open."""
 
     address: str
     served: Served

@@ -28,7 +28,7 @@ ROUTES = (
 )
 
 KEYS = {"chunk": "last", "spent": "model"}
-"""What tells the rows of tables without rowids apart."""
+"""Columns that identify the rows of tables without rowids."""
 
 
 async def fill(server: Server) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What is kept for a number of days only: the logs of answers, and conversations where a limit is set."""
+"""Retention of the logs of answers, and of conversations where a limit is set."""
 
 # ruff: noqa: ASYNC110 (what is waited for here happens where no event of ours can be set)
 

@@ -19,7 +19,7 @@ from tests.support import Process
 
 @contextlib.contextmanager
 def listening() -> Generator[socket.socket]:
-    """What systemd listens to, as `notify` in the current folder."""
+    """A stand-in for systemd's notification socket, as `notify` in the current folder."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as found:
         found.bind("notify")
         found.setblocking(False)

@@ -383,7 +383,7 @@ class Runs:
 
 
 def _replay(folded: FoldedRun, seen: int) -> Batch | None:
-    """Make a run without its log anew of its message; None for a follower who has seen its end.
+    """Rebuild the events of a run from its message once its log is gone; None for a follower who has seen its end.
 
     Events that the death of a process took from the log may have had the last one's number.
     """

@@ -153,7 +153,7 @@ BODIES = ("preference", "share")
 
 
 def is_json(row: tuple[Any, ...]) -> bool:
-    """Whether one of the values is the JSON that the row is about."""
+    """Return whether one of the values is the JSON that the row is about."""
     for value in row:
         if isinstance(value, str) and value[:1] in "[{":
             try:

@@ -116,7 +116,7 @@ def _decode(body: Any) -> Message | None:
 
 
 def damaged_message(id: str, conversation: str, parent: str | None, role: Role, text: str) -> Message:
-    """Return a message in the place of a damaged one, with the words by which that is searched."""
+    """Return a stand-in for a damaged message, with the text that the search index was built from."""
     parts = (Part("text", text),) if text else ()
     if role != "assistant":
         return Message(id, conversation, parent, role, parts, 0)

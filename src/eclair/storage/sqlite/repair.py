@@ -1,4 +1,4 @@
-"""Puts a repaired database in the place of a damaged one, which is set aside in `lost/`."""
+"""Replaces a damaged database with a repaired one, and keeps the damaged one in `lost/`."""
 
 from __future__ import annotations
 
