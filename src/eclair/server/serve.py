@@ -119,7 +119,7 @@ async def _open_app(settings: Settings, local: LocalEngine | None) -> AsyncGener
         reason = None
         if copy is not None:
             reason = (
-                f"Nothing can be stored in {settings.data_dir}, so that Éclair only shows what is there; free some "
+                f"Nothing can be stored in {settings.data_dir}, so Éclair only shows what is there; free some "
                 "space on its disk or make it writable, then restart Éclair."
             )
             log.error("%s", reason)
