@@ -37,6 +37,25 @@ def test_what_a_header_says(file: Path) -> None:
 def test_the_embedded_model(model_file: Path) -> None:
     found = read_header(model_file)
     assert (found.architecture, found.context, found.kv_bytes_per_token) == ("llama", 8192, 23_040)
+    assert found.parameters == 0.135
+
+
+@pytest.mark.parametrize(
+    ("label", "parameters", "active"),
+    [
+        ("1.5B", 1.5, None),
+        ("135M", 0.135, None),
+        ("8x7B", 56.0, None),
+        ("30B-A3B", 30.0, 3.0),
+        ("big", None, None),
+        ("1.5", None, None),
+        ("", None, None),
+    ],
+)
+def test_the_size_label(file: Path, label: str, parameters: float | None, active: float | None) -> None:
+    file.write_bytes(header({"general.architecture": "x", "general.size_label": label}))
+    found = read_header(file)
+    assert (found.parameters, found.active) == (parameters, active)
 
 
 def test_heads_that_differ_by_layer(file: Path) -> None:

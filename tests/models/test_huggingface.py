@@ -186,7 +186,7 @@ async def test_what_a_model_of_the_catalog_sees_with_comes_along(shop: Shop, hom
     catalog.load_entries.cache_clear()
     await fetch(shop, home, "tiny")
     assert left(home) == {"tiny-Q4_K_M.gguf", "mmproj-tiny-Q4_K_M.gguf"}
-    engine = LocalEngine(home, catalog.embedded_entry())
+    engine = LocalEngine(home, catalog.starter_entry())
     try:
         assert {model.id: model.vision_pixels for model in await engine.models()}[
             "tiny"
@@ -547,6 +547,22 @@ async def test_a_file_of_this_machine_is_linked_or_copied_and_stays(
     assert (model.entry.id, model.entry.name, model.entry.license) == ("mine.q4_0", "Tiny", "apache-2.0")
     assert installed.delete_files(model.entry, home.data_dir) == (0 if whole else len(MODEL))
     assert source.exists()
+
+
+async def test_a_file_that_the_catalog_knows_by_its_content_gets_its_name(
+    home: Settings, tmp_path: Path, shop: Shop
+) -> None:
+    known = home.catalog.read_text().replace(
+        'quant = "Q8_0"\n', f'quant = "Q8_0"\nsize = {len(MODEL)}\nsha256 = "{sha(MODEL)}"\n'
+    )
+    settings = Settings(data_dir=home.data_dir, catalog=tmp_path / "known.toml")
+    settings.catalog.write_text(known)
+    (tmp_path / "download (1).gguf").write_bytes(MODEL)
+    plan = await planned(shop, settings, str(tmp_path / "download (1).gguf"))
+    assert (plan.entry.id, [file.name for file in plan.files]) == ("tiny", ["tiny-Q8_0.gguf"])
+    (tmp_path / "other.gguf").write_bytes(MODEL[:-1] + b"!")
+    plan = await planned(shop, settings, str(tmp_path / "other.gguf"))
+    assert (plan.entry.id, [file.name for file in plan.files]) == ("other", ["other.gguf"])
 
 
 async def test_what_is_no_model_of_this_machine(home: Settings, tmp_path: Path, shop: Shop) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from eclair.errors import Forbidden, InvalidInput, LicenseNotAccepted, ModelMissing, NotFound
 from eclair.models import catalog, installed
 from eclair.models.catalog import CatalogEntry, ModelFile
+from eclair.models.download import file_sha256
 from eclair.models.gguf import header as gguf_header
 from eclair.models.huggingface import Hub, PackagedFile, PlannedFile
 from eclair.models.quantization import QuantizationOption, choose_quantization
@@ -280,6 +281,8 @@ def _plan(
         if not _NAME.fullmatch(file.name):
             raise InvalidInput(f"{file.name!r} is not a file name that can be used here; rename it.", param="name")
     known = catalog.load_entries(settings.catalog)
+    if len(files) == 1 and (known_name := _known_name(files[0], known)) is not None:
+        files = [_rename(files[0], known_name)]
     name = files[0].name
     for entry in known.values():
         for file in entry.files:
@@ -290,6 +293,18 @@ def _plan(
         installed.id_for_file(name, known), name.removesuffix(".gguf"), maker, license, "open", files=(file,)
     )
     return DownloadPlan(entry, tuple(files), why, restricts)
+
+
+def _known_name(file: PlannedFile, known: Mapping[str, CatalogEntry]) -> str | None:
+    """Return the name under which the catalog knows this file's content; None if it doesn't."""
+    for entry in known.values():
+        for other in entry.files:
+            if other.sha256 is None or other.size is None or other.size != file.size:
+                continue
+            sha256 = file_sha256(file.source) if isinstance(file.source, Path) else file.sha256
+            if sha256 == other.sha256:
+                return other.name
+    return None
 
 
 def _merge_known(files: Sequence[PlannedFile], known: ModelFile, entry: CatalogEntry) -> tuple[PlannedFile, ...]:

@@ -196,12 +196,14 @@ def delete_files(entry: CatalogEntry, data_dir: Path) -> int:
 def _entry_for_file(path: Path, id: str, header: Header) -> CatalogEntry:
     return CatalogEntry(
         id=id,
-        name=header.name or path.stem,
+        name=(header.name or path.stem).removesuffix(" GGUF"),
         maker="",
         license=header.license or "",
         weights="open",
         context=header.context,
         languages=header.languages,
+        parameters=header.parameters or None,
+        active=header.active or None,
         files=(ModelFile(path.name, quantization_of(path.name), size=path.stat().st_size),),
     )
 

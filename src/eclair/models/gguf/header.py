@@ -6,6 +6,7 @@ file costs neither memory nor time.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,13 +26,19 @@ MAX_LIST_ITEMS = 4096
 
 _NUMBERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _TEXT, _LIST = 8, 9
+_BILLIONS = {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}
+_SIZE_LABEL = re.compile(
+    r"(?:(?P<experts>[1-9]\d{0,3})x)?(?P<size>\d{1,4}(?:\.\d{1,3})?)(?P<unit>[KMBT])"
+    r"(?:-A(?P<active>\d{1,4}(?:\.\d{1,3})?)(?P<active_unit>[KMBT]))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """A model's metadata; None where the file doesn't say.
 
-    `kv_bytes_per_token` are the bytes of a token's keys and values in f16, if every layer keeps all of them.
+    `parameters`, and `active` (those used per token), are billions, as its size label says. `kv_bytes_per_token` are
+    the bytes of a token's keys and values in f16, if every layer keeps all of them.
     """
 
     architecture: str
@@ -40,6 +47,8 @@ class Header:
     languages: tuple[str, ...] = ()
     context: int | None = None
     kv_bytes_per_token: int | None = None
+    parameters: float | None = None
+    active: float | None = None
 
 
 def read_header(path: Path) -> Header:
@@ -62,6 +71,7 @@ def read_header(path: Path) -> Header:
         tuple(word for word in languages if isinstance(word, str)) if isinstance(languages, list) else (),  # pyright: ignore[reportUnknownVariableType]
         _count(values.get(f"{architecture}.context_length")),
         _kv_bytes(values, architecture),
+        *_parameters(_text(values.get("general.size_label")) or ""),
     )
 
 
@@ -124,6 +134,16 @@ def _text(value: Any) -> str | None:
     """Return a text on one line, at most 200 characters."""
     words = " ".join(value.split())[:200] if isinstance(value, str) else ""
     return "".join(letter for letter in words if letter.isprintable()) or None
+
+
+def _parameters(label: str) -> tuple[float | None, float | None]:
+    """Return all and active parameters in billions, as in `1.5B`, `135M`, `8x7B` or `30B-A3B`."""
+    if (found := _SIZE_LABEL.fullmatch(label)) is None:
+        return None, None
+    size = float(found["size"]) * _BILLIONS[found["unit"]]
+    if found["experts"]:  # each expert is counted as a model of its own, so this errs on the large side
+        return size * int(found["experts"]), None
+    return size, float(found["active"]) * _BILLIONS[found["active_unit"]] if found["active"] else None
 
 
 def _count(value: Any) -> int | None:
