@@ -125,6 +125,14 @@ def test_what_cannot_do_the_task_is_left_out() -> None:
     assert able_to_read([real, narrow], 10, needs_vision=True) == [real, narrow]
 
 
+def test_a_model_that_lists_the_language_is_preferred() -> None:
+    english, european, silent = one("en", 2, languages=("en",)), one("eu", 3, languages=("de", "fr")), one("any", 8)
+    assert able_to_read([english, european, silent], 10, language="de") == [european, silent]
+    assert able_to_read([english, european], 10, language="en") == [english]
+    assert able_to_read([english], 10, language="de") == [english]
+    assert able_to_read([english, european], 10, language=None) == [english, european]
+
+
 @pytest.mark.parametrize(
     ("question", "why"),
     [

@@ -25,6 +25,7 @@ from eclair.schema.messages import MODES, Conversation, Message, Mode, NoticeCod
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.storage.usage import UsageStore
+from eclair.text.language import identify_language
 
 SPEEDS_TTL_S = 30.0
 
@@ -126,7 +127,10 @@ class ModelRouter:
         ]
         found.sort(key=lambda candidate: candidate.model.id != default.id)
         nearby = no_further_than(found, _location(engine))
-        return pick(mode, able_to_read(nearby, estimate_tokens(question), needs_vision)).model if nearby else default
+        if not nearby:
+            return default
+        tokens, language = estimate_tokens(question), identify_language(question)
+        return pick(mode, able_to_read(nearby, tokens, needs_vision, language)).model
 
     async def _words_per_second(self) -> dict[str, float]:
         if self._usage is not None and time.monotonic() - self._read_at >= SPEEDS_TTL_S:

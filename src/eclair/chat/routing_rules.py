@@ -17,6 +17,7 @@ from typing import Literal
 from eclair.llm.servers.jurisdiction import LocationKind
 from eclair.schema.messages import Mode, NoticeCode
 from eclair.schema.models import Model
+from eclair.text.language import lists_language
 
 ResolvedMode = Literal["flash", "think"]
 
@@ -70,10 +71,13 @@ def no_further_than(candidates: Sequence[Candidate], limit: LocationKind) -> lis
     return [candidate for candidate in candidates if DISTANCES[candidate.location] <= DISTANCES[limit]]
 
 
-def able_to_read(candidates: Sequence[Candidate], tokens: int, needs_vision: bool = False) -> list[Candidate]:
+def able_to_read(
+    candidates: Sequence[Candidate], tokens: int, needs_vision: bool = False, language: str | None = None
+) -> list[Candidate]:
     """Return the candidates that can read the task; all of them if none can.
 
-    They see images if it `needs_vision`, can be trusted with a task, and have room for `tokens` beside an answer.
+    They see images if it `needs_vision`, can be trusted with a task, and have room for `tokens` beside an answer. Of
+    these, those that list the task's `language` are preferred.
     """
     seeing = [
         candidate for candidate in candidates if needs_vision and candidate.model.vision_pixels is not None
@@ -81,7 +85,9 @@ def able_to_read(candidates: Sequence[Candidate], tokens: int, needs_vision: boo
     roomy = [
         candidate for candidate in seeing if candidate.model.context is None or candidate.model.context >= 2 * tokens
     ]
-    return [candidate for candidate in roomy if candidate.model.can_title] or roomy or seeing
+    able = [candidate for candidate in roomy if candidate.model.can_title] or roomy or seeing
+    speaking = [candidate for candidate in able if language and lists_language(candidate.model.languages, language)]
+    return speaking or able
 
 
 def pick(mode: ResolvedMode, candidates: Sequence[Candidate]) -> Candidate:
