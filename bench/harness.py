@@ -200,7 +200,7 @@ async def eclair(
 def link_models(data: Path) -> None:
     """Have the embedded model in `data` without a copy of it."""
     models = models_folder(Settings().data_dir)
-    if model_path(catalog.embedded_entry(), Settings().data_dir) is None:
+    if model_path(catalog.starter_entry(), Settings().data_dir) is None:
         raise SystemExit("The embedded model is not there; `eclair pull` fetches it.")
     (data / "models").symlink_to(models)
 

@@ -63,7 +63,7 @@ async def main() -> None:
             if not profile.is_compiled(data):
                 parser.error(f"what {arguments.compiled} has compiled is not for this machine and these kernels")
         settings = Settings(data_dir=data, catalog=data / "none.toml")
-        model = installed.installed_models(catalog.load_entries(settings.catalog), data)[catalog.EMBEDDED_MODEL]
+        model = installed.installed_models(catalog.load_entries(settings.catalog), data)[catalog.STARTER_MODEL]
         contents = tensors.read_tensors(model.path)
         _memory(bytes_per_token(contents, ORIGINAL_LAYOUT))
         if arguments.choice or quick:

@@ -43,7 +43,7 @@ LEAST = 80
 
 
 async def main(questions: int) -> None:
-    entry = catalog.embedded_entry()
+    entry = catalog.starter_entry()
     ways: dict[str, Any] = {
         "as recommended": {},
         "without the penalty": {"temperature": entry.temperature, "top_p": entry.top_p},
@@ -74,7 +74,7 @@ def looped(text: str) -> bool:
 
 async def _asked(port: int, question: str, **more: Any) -> tuple[str, str]:
     messages = [{"role": "user", "content": question}]
-    body = {"model": catalog.EMBEDDED_MODEL, "messages": messages, "max_tokens": LONGEST, **more}
+    body = {"model": catalog.STARTER_MODEL, "messages": messages, "max_tokens": LONGEST, **more}
     reply = await call(port, "POST", "/v1/chat/completions", body)
     choice = reply["choices"][0]
     return choice["message"]["content"], choice["finish_reason"]

@@ -48,7 +48,7 @@ Ask = Callable[[str, int], Awaitable[tuple[Reply, int]]]
 
 def direct(data: Path) -> Ask:
     """The engine's own door."""
-    shared = json.loads(endpoint_path(data, catalog.EMBEDDED_MODEL).read_text())
+    shared = json.loads(endpoint_path(data, catalog.STARTER_MODEL).read_text())
     port = int(shared["url"].rsplit(":", 1)[1])
     headers = f"Authorization: Bearer {shared['key']}\r\n"
 

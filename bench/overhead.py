@@ -168,7 +168,7 @@ async def main() -> None:
 async def _ready(server: Process, data: Path) -> Bench:
     while (await (await begin(server.port, "GET", "/api/health")).reply()).status != 200:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
-    shared = json.loads(endpoint_path(data, catalog.EMBEDDED_MODEL).read_text())
+    shared = json.loads(endpoint_path(data, catalog.STARTER_MODEL).read_text())
     bench = Bench(server, shared["url"], shared["key"], shared["model"])
     await quiet(bench.engine, bench.key)
     return bench

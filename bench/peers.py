@@ -609,8 +609,8 @@ async def _embedded(stack: AsyncExitStack) -> tuple[Embedded, list[Door]]:
         eclair(data, ECLAIR_EMBEDDED="true", ECLAIR_TITLES="false", ECLAIR_SPECULATION="off")
     )
     doors: list[Door] = [Native(ECLAIR_PAGE, server), Completions(ECLAIR_API, server)]
-    await doors[1].ask(0, Asked(catalog.EMBEDDED_MODEL, "Hello?", 4))
-    shared: dict[str, Any] = json.loads(endpoint_path(data, catalog.EMBEDDED_MODEL).read_bytes())
+    await doors[1].ask(0, Asked(catalog.STARTER_MODEL, "Hello?", 4))
+    shared: dict[str, Any] = json.loads(endpoint_path(data, catalog.STARTER_MODEL).read_bytes())
     engine = Engine(shared["url"], shared["key"], (shared["model"],))
     client = OpenAIEngine("bench", f"{engine.url}/v1", engine.key, dialect=DIALECTS[0])
     stack.push_async_callback(client.close)

@@ -202,8 +202,8 @@ async def contenders(
     """The bare servers and Éclair last, and Éclair's engine itself."""
     async with AsyncExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eclair-bench-")))
-        id = catalog.EMBEDDED_MODEL
-        path = model or model_path(catalog.embedded_entry(), Settings().data_dir)
+        id = catalog.STARTER_MODEL
+        path = model or model_path(catalog.starter_entry(), Settings().data_dir)
         if model is None:
             link_models(data)
         else:

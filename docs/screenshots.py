@@ -26,7 +26,7 @@ from tests.browser.internet import Outside, outside
 from tests.browser.served import Served
 from tests.browser.test_writing import attach, send_when_ready
 
-from eclair.models.catalog import embedded_entry
+from eclair.models.catalog import starter_entry
 from eclair.models.installed import verify
 from eclair.schema.messages import Conversation, Message, Part, Usage
 from eclair.settings import Settings
@@ -147,7 +147,7 @@ def answer(browser: Browser, folder: Path) -> None:
     """Take a real answer from a document, by the embedded model, with the passage that it cites."""
     models = folder / "data" / "models"
     models.mkdir(parents=True)
-    model = verify(embedded_entry(), Settings().data_dir)
+    model = verify(starter_entry(), Settings().data_dir)
     (models / model.name).symlink_to(model)
     served = Served(folder, ECLAIR_EMBEDDED="true", ECLAIR_SCRIPTED="false", ECLAIR_TUNE="false")
     served.start()

@@ -10,7 +10,7 @@ import aiohttp
 import hypothesis
 import pytest
 
-from eclair.models.catalog import embedded_entry
+from eclair.models.catalog import starter_entry
 from eclair.models.installed import verify
 from eclair.settings import Settings
 from eclair.storage.base import Storage
@@ -53,7 +53,7 @@ async def storage(tmp_path: Path) -> AsyncGenerator[Storage]:
 @pytest.fixture(scope="session")
 def model_file() -> Path:
     """The embedded model, which `make test` fetches before the tests begin."""
-    return verify(embedded_entry(), Settings().data_dir)
+    return verify(starter_entry(), Settings().data_dir)
 
 
 def pytest_collection_finish() -> None:

@@ -37,6 +37,7 @@ from eclair.images.open import open_gallery, open_image_service
 from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
 from eclair.llm.local.local_engine import LocalEngine
+from eclair.llm.local.model_upgrade import ModelUpgrade
 from eclair.llm.local.removal import remove_model
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
@@ -91,6 +92,7 @@ class App:
     imports: ImportService
     idle: IdleScheduler
     downloads: ModelDownloads
+    upgrade: ModelUpgrade
     ledger: UsageLedger
     audit_log: AuditLog
     web_client: WebClient
@@ -371,7 +373,10 @@ async def open_app(
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, live_settings)
         catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove_model))
-        downloads = ModelDownloads(settings, catalogs, changes, registry.release, registry.refresh, gate=gate)
+        upgrade = ModelUpgrade(settings, registry, changes)
+        upgrade.start()
+        stack.push_async_callback(upgrade.close)
+        downloads = ModelDownloads(settings, catalogs, changes, registry.release, upgrade.models_changed, gate=gate)
         stack.push_async_callback(downloads.close)
         yield App(
             live_settings=live_settings,
@@ -390,6 +395,7 @@ async def open_app(
             imports=imports,
             idle=idle,
             downloads=downloads,
+            upgrade=upgrade,
             ledger=ledger,
             servers=ServerService(settings, storage, gate=gate),
             backups=backups,

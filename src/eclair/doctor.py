@@ -27,7 +27,7 @@ from eclair.llm.servers.service import Server, configured_servers, read_servers
 from eclair.llm.tuning.bandwidth import measure_bandwidth
 from eclair.llm.tuning.expected import SpeedEstimator, describe_speed
 from eclair.models import pip_index
-from eclair.models.catalog import embedded_entry
+from eclair.models.catalog import starter_entry
 from eclair.models.huggingface import Hub
 from eclair.models.installed import verify
 from eclair.models.offers import list_offers
@@ -413,7 +413,7 @@ def _engine() -> Check:
 
 
 def _model(data_dir: Path) -> Check:
-    entry = embedded_entry()
+    entry = starter_entry()
     try:
         path = verify(entry, data_dir, thorough=True)
     except ModelMissing as error:
@@ -492,7 +492,7 @@ async def _fetching() -> OutgoingData:
     except ModelMissing:
         places = ()
     hosts = tuple(dict.fromkeys(urlsplit(strip_login(place)).netloc for place in places if urlsplit(place).netloc))
-    what = f"the name of its package, {embedded_entry().parts[0].package}"
+    what = f"the name of its package, {starter_entry().parts[0].package}"
     return OutgoingData("When you fetch the embedded model (`eclair pull`)", what, hosts, asked=True)
 
 

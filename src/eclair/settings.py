@@ -159,6 +159,11 @@ class Settings:
     )
     feed_days: int = _setting(60, "Days to keep the entries of news feeds.", ge=1, le=3650)
     embedded: bool = _setting(True, "Run the embedded engine (llama.cpp) and its model.")
+    fetch_model: bool = _setting(
+        True,
+        "With `serve --pull`, fetch a better model than the starter in the background (1.1 GB), if 4 GB of memory and "
+        "room on the disk are free.",
+    )
     embedded_context: int = _setting(8192, "Context window of the embedded engine, in tokens.", ge=1)
     embedded_parallel: int = _setting(16, "Requests that the embedded engine serves at the same time.", ge=1)
     embedded_threads: Annotated[int, Field(ge=0)] = _setting(

@@ -87,15 +87,15 @@ class Market:
 
 
 @contextmanager
-def opened(folder: Path, **settings: str) -> Generator[Market]:
-    """A market, and its server at work."""
+def opened(folder: Path, rows: str = "", **settings: str) -> Generator[Market]:
+    """A market, and its server at work. `rows` are more of the catalog."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     stands = [standing_in(), standing_in()]
     hub, store = (asyncio.run_coroutine_threadsafe(stand.__aenter__(), loop).result() for stand in stands)
     catalog = folder / "models.toml"
-    catalog.write_text(ROWS)
+    catalog.write_text(ROWS + rows)
     served = Served(folder, ECLAIR_EMBEDDED="true", ECLAIR_HUB=hub.url, ECLAIR_CATALOG=str(catalog), **settings)
     served.start()
     try:

@@ -11,10 +11,12 @@ from playwright.sync_api import Locator, Page, expect
 
 from eclair.llm.local import profile
 from eclair.llm.local.profile import FileStamp, Speed, Tuning, TuningChoice
+from eclair.models.catalog import RECOMMENDED_MODEL
 from tests.browser.axe import SIDEWAYS
 from tests.browser.conftest import Opening, Watch
 from tests.browser.hub import Market, opened
 from tests.browser.test_chat import composer, send
+from tests.models.test_huggingface import REPO
 
 Q4 = "tiny-Q4_K_M.gguf"
 
@@ -84,6 +86,40 @@ def test_a_model_is_fetched_shown_everywhere_and_asked(models: Page, market: Mar
     coming(models).get_by_role("button", name="Answer with Tiny").click()
     coming(models).get_by_role("button", name="Dismiss Tiny").click()
     expect(coming(models)).to_have_count(0)
+
+
+def test_a_better_model_is_offered_shown_on_its_way_and_takes_over(
+    tmp_path: Path, model_file: Path, browser: object, opening: Opening, watches: list[Watch]
+) -> None:
+    folder = tmp_path / "data" / "models"
+    folder.mkdir(parents=True)
+    (folder / model_file.name).symlink_to(model_file)
+    row = f"""
+[[model]]
+id = "{RECOMMENDED_MODEL}"
+name = "Better"
+part = []
+[[model.file]]
+repo = "{REPO}"
+file = "better-Q4_1.gguf"
+quant = "Q4_1"
+size = {model_file.stat().st_size}
+"""
+    with opened(tmp_path, row) as market:
+        market.shop.files["better-Q4_1.gguf"] = model_file.read_bytes()
+        market.shop.lay_out()
+        market.hold()
+        page = opening(market.served).new_page()
+        page.goto("/")
+        expect(page.get_by_text("Better answers far better than the small model that is here (98 MB).")).to_be_visible()
+        page.get_by_role("button", name="Get Better").click()
+        expect(page.get_by_text("Better, which answers far better, is downloading.")).to_be_visible()
+        expect(page.locator(".recommended")).to_contain_text("33%")
+        expect(page.locator(".recommended").get_by_role("button", name="Stop")).to_be_visible()
+        market.go_on()
+        expect(page.get_by_text("Better answers from now on.")).to_be_visible(timeout=60_000)
+        expect(page.locator(".recommended")).to_have_count(0)
+        page.close()
 
 
 def test_a_pull_is_stopped_survives_its_page_and_goes_on(models: Page, market: Market, opening: Opening) -> None:

@@ -30,7 +30,7 @@ import pytest
 import eclair.cli
 from eclair.cli._arguments import parse
 from eclair.cli._format import format_cost, format_energy
-from eclair.cli._printer import format_duration, format_speed
+from eclair.cli._printer import format_speed
 from eclair.cli._terminal import Terminal
 from eclair.cli.chat import COMMANDS
 from eclair.cli.config import markdown
@@ -42,7 +42,7 @@ from eclair.schema.events import Event, RunFailed, RunStopped, decode, fold
 from eclair.schema.messages import Cost, Energy, Message, Usage
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.open import open_storage
-from eclair.util.humanize import format_size
+from eclair.util.humanize import format_duration, format_size
 from tests import forked
 from tests.support import Server, check_log, environment, messages_of
 

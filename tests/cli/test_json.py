@@ -6,7 +6,7 @@ from eclair.cli._json import model_json, offer_json, server_json
 from eclair.llm.local.profile import FileStamp, Speed, Tuning, TuningChoice, tuning_json
 from eclair.llm.servers.jurisdiction import ServerLocation
 from eclair.llm.servers.service import Server
-from eclair.models.catalog import embedded_entry
+from eclair.models.catalog import starter_entry
 from eclair.models.offers import Offer
 from eclair.schema.models import Model
 
@@ -36,9 +36,9 @@ def test_a_model() -> None:
 
 
 def test_an_offer() -> None:
-    row = offer_json(Offer(embedded_entry(), "Q4_1", 1, 2, True, False, downloaded_bytes=3))
+    row = offer_json(Offer(starter_entry(), "Q4_1", 1, 2, True, False, downloaded_bytes=3))
     assert set(row) == {"entry", "quant", "size", "memory", "fits", "installed", "options", "reason", "part", "known"}
-    assert (row["part"], row["known"], row["entry"]["id"]) == (3, True, embedded_entry().id)
+    assert (row["part"], row["known"], row["entry"]["id"]) == (3, True, starter_entry().id)
 
 
 def test_a_server() -> None:

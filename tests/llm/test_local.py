@@ -17,7 +17,7 @@ import orjson
 import psutil
 import pytest
 
-from eclair.errors import Conflict, EngineMissing, EngineRefused, EngineUnavailable, ModelMissing, NotFound
+from eclair.errors import Conflict, EclairError, EngineMissing, EngineRefused, EngineUnavailable, ModelMissing, NotFound
 from eclair.llm.base import Delta, Finish, PromptMessage, Request, Text, TokenUsage
 from eclair.llm.local import llama_server, speculative
 from eclair.llm.local.endpoint_file import endpoint_path
@@ -25,12 +25,12 @@ from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.model_process import ModelProcess
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.openai_engine import OpenAIEngine
-from eclair.models.catalog import embedded_entry
+from eclair.models.catalog import starter_entry
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
 from tests.support import has_walls
 
-MODEL = embedded_entry().id
+MODEL = starter_entry().id
 SYSTEM = Settings().system_prompt
 
 
@@ -97,7 +97,7 @@ async def test_it_loads_by_itself_and_answers(engine: LocalEngine, home: Setting
         MODEL,
         2048,
         "Apache-2.0",
-        embedded_entry().files[0].size,
+        starter_entry().files[0].size,
     )
     assert await engine.count(MODEL, "Hello world, hello world.") == 6
     assert endpoint_path(home.data_dir, MODEL).stat().st_mode & 0o777 == 0o600
@@ -354,7 +354,7 @@ def two(home: Settings, model_file: Path) -> Settings:
     """The same weights once more, as a file that somebody put into the folder."""
     (home.data_dir / "models" / "Other-Q4_1.gguf").symlink_to(model_file)
     (home.data_dir / "models" / "noise.gguf").write_bytes(b"noise")
-    return replace(home, embedded_parallel=1)
+    return replace(home, embedded_parallel=1, model=MODEL)
 
 
 OTHER = "other-q4_1"
@@ -368,7 +368,7 @@ async def test_any_model_in_the_folder_is_loaded_when_it_is_asked(two: Settings)
     async with running(two) as engine:
         models = {model.id: model for model in await engine.models()}
         assert list(models) == [MODEL, OTHER]
-        assert (models[OTHER].context, models[OTHER].size) == (2048, embedded_entry().files[0].size)
+        assert (models[OTHER].context, models[OTHER].size) == (2048, starter_entry().files[0].size)
         assert engine.loaded == [MODEL]
         assert (await engine.health(OTHER)).state == "loading"
         assert said(await ask(engine, of(OTHER, asking("Hello?"))))
@@ -440,9 +440,12 @@ async def test_closing_in_the_moment_it_is_ready_leaves_nothing(
 ) -> None:
     tell = ModelProcess._set  # pyright: ignore[reportPrivateUsage]
 
-    async def tell_and_wait(resident: ModelProcess, client: OpenAIEngine | None) -> None:
-        await tell(resident, client)
-        await asyncio.Event().wait()
+    async def tell_and_wait(
+        resident: ModelProcess, client: OpenAIEngine | None, fault: EclairError | None = None, *, hopeless: bool = False
+    ) -> None:
+        await tell(resident, client, fault, hopeless=hopeless)
+        if client is not None:
+            await asyncio.Event().wait()
 
     monkeypatch.setattr(ModelProcess, "_set", tell_and_wait)
     async with running(home) as engine:

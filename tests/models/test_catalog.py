@@ -22,7 +22,7 @@ def own(tmp_path: Path) -> Path:
 
 def test_our_own_rows_are_sound() -> None:
     found = catalog.load_entries()
-    assert catalog.EMBEDDED_MODEL in found
+    assert catalog.STARTER_MODEL in found
     assert all(id == entry.id for id, entry in found.items())
     for entry in found.values():
         for file in entry.files:
@@ -31,12 +31,12 @@ def test_our_own_rows_are_sound() -> None:
 
 
 def test_a_file_of_ones_own_adds_and_overrides(own: Path) -> None:
-    own.write_text(f'{ROW}{FILE}\n[[model]]\nid = "{catalog.EMBEDDED_MODEL}"\ntemperature = 0.7\n')
+    own.write_text(f'{ROW}{FILE}\n[[model]]\nid = "{catalog.STARTER_MODEL}"\ntemperature = 0.7\n')
     found = catalog.load_entries(own)
     assert found["mine"].files[0].repo == "me/mine"
-    assert found[catalog.EMBEDDED_MODEL].temperature == 0.7
-    assert found[catalog.EMBEDDED_MODEL].files == catalog.embedded_entry().files
-    assert catalog.embedded_entry().temperature == 0.2
+    assert found[catalog.STARTER_MODEL].temperature == 0.7
+    assert found[catalog.STARTER_MODEL].files == catalog.starter_entry().files
+    assert catalog.starter_entry().temperature == 0.2
 
 
 def test_a_file_with_the_former_names_of_fields_is_read(own: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_model_in_parts() -> None:
 
 
 def test_what_memory_a_model_takes() -> None:
-    entry = catalog.embedded_entry()
+    entry = catalog.starter_entry()
     needed = memory.estimate(entry, entry.files[0], Settings())
     assert needed is not None
     assert 510_000_000 < needed < 1.3 * GB  # 510 MB were measured

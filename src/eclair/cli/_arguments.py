@@ -122,7 +122,12 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     serve = command("serve", "serve the web app and the API")
     serve.add_argument("--host", metavar="ADDRESS", help="address to listen on")
     serve.add_argument("--port", type=int, metavar="N", help="port to listen on; 0 takes any free one")
-    serve.add_argument("--pull", action="store_true", help="download the embedded model first if it is missing")
+    serve.add_argument(
+        "--pull",
+        action="store_true",
+        help="download the small starter model first if there is none, and a better one in the background",
+    )
+    serve.add_argument("--no-fetch", action="store_true", help="with --pull, don't download the better model")
     service = command("service", "install Éclair as a service of systemd")
     service.add_argument("action", choices=("install",), help="write the unit, and tell systemd of it")
     service.add_argument("--user", action="store_true", help="for this account alone; the default but for root")

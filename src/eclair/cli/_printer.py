@@ -32,6 +32,7 @@ from eclair.schema.events import (
     UsageCounted,
 )
 from eclair.schema.messages import Citation, Doubt, PartKind, Passage, Usage
+from eclair.util.humanize import format_duration
 
 _STEP_VERBS = {"ask": "Asking ", "fetch": "Reading "}
 """Verbs before the titles of steps."""
@@ -136,16 +137,6 @@ def format_speed(usage: Usage, model: str) -> str:
         model,
     ]
     return " · ".join(fact for fact in facts if fact)
-
-
-def format_duration(milliseconds: float) -> str:
-    """Format a duration, as in `55 ms`, `1.2 s` or `3 min 20 s`."""
-    if milliseconds < 999.5:
-        return f"{milliseconds:.0f} ms"
-    seconds = milliseconds / 1000
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
 def exit_code(code: str) -> int:

@@ -27,12 +27,17 @@ from eclair.generation.pipeline import AnswerPipeline, AnswerStream
 from eclair.live_settings import LiveSettings
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
+from eclair.models.catalog import CatalogEntry
+from eclair.models.default_model import is_declined, recommended_download
+from eclair.models.install import lock_file, try_lock
+from eclair.models.offers import list_offers
 from eclair.network.audit_log import open_gate
 from eclair.schema.events import Event, RunFailed, RunStarted, RunStopped, encode
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Message, Part
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from eclair.util.humanize import format_size
 
 if TYPE_CHECKING:
     from eclair.cli._sources import QuestionSources
@@ -88,7 +93,23 @@ async def _ask(settings: Settings, question: Question, show: Show, terminal: Ter
                 fault = await show_run(started, answer, show)
         finally:
             await registry.close()
+    if fault is None and terminal.is_interactive and registry.local is not None:
+        _mention_recommended(registry.local.default, chosen, terminal)
     return fault.exit_code if fault is not None else 0
+
+
+def _mention_recommended(default: CatalogEntry, settings: Settings, terminal: Terminal) -> None:
+    """Say that a better model is on its way, or can be downloaded."""
+    entry = recommended_download(default, settings)
+    if entry is None:
+        return
+    with try_lock(lock_file(settings.data_dir, entry.id)) as is_free:
+        offer = next(offer for offer in list_offers(settings) if offer.entry.id == entry.id)
+    if not is_free and offer.size:
+        terminal.note(f"{entry.name}, which answers better, is on its way: {offer.downloaded_bytes / offer.size:.0%}")
+    elif not is_declined(settings.data_dir):
+        size = f" ({format_size(offer.size)})" if offer.size else ""
+        terminal.note(f"`eclair pull {entry.id}` downloads a model that answers better{size}")
 
 
 def _sources(

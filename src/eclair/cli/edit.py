@@ -14,7 +14,6 @@ from pathlib import Path
 from eclair.chat.edit_text import TextEdit, check_edit, request_edit
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._printer import format_duration
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, TooLarge
@@ -23,6 +22,7 @@ from eclair.llm.servers.engines import UserEngines
 from eclair.network.audit_log import open_gate
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from eclair.util.humanize import format_duration
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:

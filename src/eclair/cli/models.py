@@ -137,8 +137,8 @@ def _embedded(settings: Settings) -> list[ModelRow]:
         ModelRow(found.entry.to_model("embedded", settings.embedded_context, found.size), "on this machine")
         for found in here.values()
     ]
-    if catalog.EMBEDDED_MODEL not in here:
-        model = catalog.embedded_entry().to_model("embedded", settings.embedded_context, None)
+    if not here:
+        model = catalog.starter_entry().to_model("embedded", settings.embedded_context, None)
         rows.insert(0, ModelRow(model, "not here: `eclair pull`"))
     return rows
 

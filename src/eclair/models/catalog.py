@@ -175,8 +175,11 @@ EUROPEAN_COUNTRIES = (
 DEFAULT_IMAGE_SIDE_PIXELS = 1540
 """The longer side of images for Mistral's models; it suits the others about as well."""
 
-EMBEDDED_MODEL = "smollm2-135m-instruct"
-"""The model that comes with Éclair."""
+STARTER_MODEL = "smollm2-135m-instruct"
+"""The model that answers first: small enough to be here a minute after the installation."""
+
+RECOMMENDED_MODEL = "qwen2.5-coder-1.5b"
+"""The model that is fetched in the background after that, since it answers far better."""
 
 
 @cache
@@ -193,8 +196,9 @@ def load_entries(own: Path | None = None) -> dict[str, CatalogEntry]:
     return {id: _entry(id, row, "catalog.toml" if own is None else str(own)) for id, row in known.items()}
 
 
-def embedded_entry() -> CatalogEntry:
-    return load_entries()[EMBEDDED_MODEL]
+def starter_entry() -> CatalogEntry:
+    """Return Éclair's own entry of the starter model."""
+    return load_entries()[STARTER_MODEL]
 
 
 def find_entry(known: Mapping[str, CatalogEntry], id: str) -> CatalogEntry:

@@ -35,7 +35,14 @@ FLOAT_BITS = {"F32": 32.0, "F16": 16.0, "BF16": 16.0}
 def physical() -> int:
     """Return the memory of this machine, or of the container around this process."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([total, *(limit for limit in map(_limit, _LIMITS) if limit is not None)])
+    return min([total, *(limit for file, _ in _LIMITS if (limit := _limit(file)) is not None)])
+
+
+def available() -> int:
+    """Return the free memory of this machine, caches included, or of the container around this process."""
+    free = _meminfo_available()
+    limits = [limit - (_limit(used) or 0) for limit_file, used in _LIMITS if (limit := _limit(limit_file)) is not None]
+    return max(0, min([physical() if free is None else free, *limits]))
 
 
 def budget(settings: Settings) -> int:
@@ -95,7 +102,23 @@ def kv_bytes_per_token(parameters: float | None, size: int, quant: str) -> float
     return 65_000 * billions**0.35
 
 
-_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_CGROUP = Path("/sys/fs/cgroup")
+_LIMITS = (
+    (_CGROUP / "memory.max", _CGROUP / "memory.current"),
+    (_CGROUP / "memory/memory.limit_in_bytes", _CGROUP / "memory/memory.usage_in_bytes"),
+)
+"""Files with the limit of a control group and what it uses, in bytes, of both versions."""
+
+_MEMINFO = Path("/proc/meminfo")
+
+
+def _meminfo_available() -> int | None:
+    """Return what Linux says can be had without swapping; None elsewhere."""
+    try:
+        found = re.search(r"^MemAvailable:\s+(\d+) kB$", _MEMINFO.read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) * 1024 if found else None
 
 
 def _limit(file: Path) -> int | None:

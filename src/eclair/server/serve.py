@@ -39,10 +39,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-async def serve(settings: Settings, ready: Callable[[str], None], source: SettingsSource | None = None) -> int:
+async def serve(
+    settings: Settings,
+    ready: Callable[[str], None],
+    source: SettingsSource | None = None,
+    *,
+    fetches_model: bool = False,
+) -> int:
     """Serve until SIGINT or SIGTERM, on the main thread; call `ready` with the address once it answers.
 
     Returns the number of answers whose end could not be saved; the log says how much of each is lost.
+
+    With `fetches_model` a better model than the starter is downloaded meanwhile; see `ModelUpgrade.fetch`.
 
     SIGHUP has the settings read from `source` again, unless it says that the terminal has gone.
 
@@ -63,7 +71,7 @@ async def serve(settings: Settings, ready: Callable[[str], None], source: Settin
         local = LocalEngine.start(settings) if settings.embedded else None
         try:
             with handle_hangups(None if reload is None else reload.request):
-                return await _serve(settings, local, listener, tls, ready, reload)
+                return await _serve(settings, local, listener, tls, ready, reload, fetches_model=fetches_model)
         finally:
             if local is not None:
                 await local.close()
@@ -88,6 +96,8 @@ async def _serve(
     tls: ssl.SSLContext | None,
     ready: Callable[[str], None],
     reload: SettingsReload | None,
+    *,
+    fetches_model: bool,
 ) -> int:
     gc.disable()
     for module in ("eclair.app", "eclair.server.app"):
@@ -105,7 +115,9 @@ async def _serve(
         gc.enable()
         page = f"{settings.path_prefix}/" if session is not None or settings.path_prefix else ""
         query = "" if session is None else f"?token={session.token}"
-        await _Server(config, app, lambda address: ready(address + page + query), reload).serve(sockets=[listener])
+        server = _Server(config, app, lambda address: ready(address + page + query), reload)
+        server.fetches_model = fetches_model and app.read_only is None
+        await server.serve(sockets=[listener])
         return app.runs.unsaved
 
 
@@ -143,6 +155,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._reload = reload
         self._app = app
+        self.fetches_model = False
         self._ready = ready
         self._manager = ServiceManager.from_environment()
         self._closing = contextlib.AsyncExitStack()
@@ -171,6 +184,8 @@ class _Server(uvicorn.Server):
             if self._reload is not None:
                 self._run_aside(self._reload.run(self._app.live_settings, self._manager))
             self._ready(address)
+            if self.fetches_model:
+                self._run_aside(self._app.upgrade.fetch(self._app.downloads))
 
     def _run_aside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine until the server shuts down."""

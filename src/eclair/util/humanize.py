@@ -1,4 +1,4 @@
-"""Formats sizes for people."""
+"""Formats sizes and durations for people."""
 
 from __future__ import annotations
 
@@ -11,3 +11,13 @@ def format_size(count: int) -> str:
             return f"{amount:.0f} {unit}" if amount >= 10 or unit == "bytes" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+def format_duration(milliseconds: float) -> str:
+    """Format a duration, as in `55 ms`, `1.2 s` or `3 min 20 s`."""
+    if milliseconds < 999.5:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"

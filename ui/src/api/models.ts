@@ -12,6 +12,9 @@ export type Model = ModelList["models"][number];
 /** The models that flash and think use. */
 export type ModePicks = NonNullable<ModelList["picks"]>;
 
+/** A model worth downloading in place of the default one. */
+export type RecommendedModel = NonNullable<ModelList["recommended"]>;
+
 /** A model of the catalog. Sizes and memory are bytes; what is unknown is null or empty. */
 export type CatalogModel = Catalog["models"][number];
 

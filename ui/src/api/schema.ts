@@ -3929,6 +3929,7 @@ export interface components {
             readonly models: readonly components["schemas"]["ModelReport"][];
             readonly default: string | null;
             readonly picks: components["schemas"]["ModePicks"] | null;
+            readonly recommended: components["schemas"]["RecommendedModel"] | null;
         };
         /**
          * @description A provider of models. `url` is its usual address.
@@ -4358,6 +4359,12 @@ export interface components {
             readonly checks: {
                 readonly [key: string]: components["schemas"]["HealthCheck"];
             };
+        };
+        /** @description A model worth downloading in place of the default one. `size` is bytes, None if unknown. */
+        readonly RecommendedModel: {
+            readonly id: string;
+            readonly name: string;
+            readonly size: number | null;
         };
         /** @description Number of feeds being fetched; the list has the state of each. */
         readonly RefreshedFeeds: {

@@ -4,7 +4,7 @@ import { tick } from "svelte";
 import { currentPath, toAddress } from "../api/address.ts";
 import { Api } from "../api/api.ts";
 import type { AnswerOptions, AnswerSettings, Deleted } from "../api/conversations.ts";
-import type { Model, ModePicks } from "../api/models.ts";
+import type { Model, ModePicks, RecommendedModel } from "../api/models.ts";
 import { t } from "../lib/i18n/translate.ts";
 import { ApiKeyPrompt } from "./apiKeyPrompt.svelte.ts";
 import { ServerChanges } from "./serverChanges.svelte.ts";
@@ -89,6 +89,8 @@ export class App {
 
   /** The server's default model. */
   serverDefault = $state<string | null>(null);
+  /** The model worth downloading in place of the default one. */
+  recommendedModel = $state.raw<RecommendedModel | null>(null);
   /** The models of flash and think, where the person chose none. */
   modePicks = $state.raw<ModePicks | null>(null);
   /** The model that the person chose, for this conversation or for all of them. */
@@ -435,10 +437,13 @@ export class App {
   /** Read which models can answer. */
   async readModels(): Promise<void> {
     try {
-      const { models, default: preferred, picks } = await this.api.models.list();
+      const { models, default: preferred, picks, recommended } = await this.api.models.list();
+      const successor = this.serverDefault !== null && preferred !== this.serverDefault ? models.find(({ id }) => id === preferred) : undefined;
       this.models = models;
       this.modePicks = picks;
       this.serverDefault = preferred;
+      this.recommendedModel = recommended;
+      if (successor !== undefined) this.toasts.show(t("betterAnswers", { name: successor.name }));
     } catch {
       this.models = [];
     }

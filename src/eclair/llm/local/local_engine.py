@@ -20,6 +20,7 @@ from eclair.llm.local.endpoint_file import EMBEDDED_ENGINE
 from eclair.llm.local.model_process import READY_TIMEOUT_S, ModelProcess
 from eclair.models import catalog, installed, memory
 from eclair.models.catalog import CatalogEntry
+from eclair.models.default_model import choose_default
 from eclair.models.gguf.control_tokens import read_control_tokens
 from eclair.models.installed import InstalledModel
 from eclair.schema.models import Model
@@ -53,14 +54,34 @@ class LocalEngine:
 
     @classmethod
     def start(cls, settings: Settings) -> LocalEngine:
-        """Start the engine: load the default model, or share the one of another Éclair.
+        """Start the engine: load the best installed model, or share the one of another Éclair.
 
         Raises SettingsError if the owner's catalog is invalid.
         """
         known = catalog.load_entries(settings.catalog)
         on_disk = installed.installed_models(known, settings.data_dir)
-        named = settings.model or ""
-        return cls(settings, on_disk[named].entry if named in on_disk else known[catalog.EMBEDDED_MODEL])
+        return cls(settings, choose_default(on_disk, settings))
+
+    @property
+    def default(self) -> CatalogEntry:
+        """The model that answers unless one is named."""
+        return self._default
+
+    async def update_default(self) -> CatalogEntry | None:
+        """Load the best installed model and make it the default; return it if it wasn't.
+
+        The former default answers until it is ready. Raises what keeps it from starting.
+        """
+        entry = choose_default(await self._installed(), self._settings)
+        if entry.id == self._default.id:
+            return None
+        async with self._load_lock:
+            if entry.id not in self._processes:
+                await self._load(entry.id)
+            process = self._processes[entry.id]
+        await process.warm()  # it isn't busy meanwhile, so that it can be removed
+        self._default = entry
+        return entry
 
     @property
     def pid(self) -> int | None:

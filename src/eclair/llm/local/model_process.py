@@ -146,13 +146,17 @@ class ModelProcess:
             await asyncio.wait([self._prefilling])
         await client.prefill(request)
 
+    async def warm(self) -> None:
+        """Wait until the model is loaded and has read the system prompt. Raises what keeps it from starting."""
+        await self._ready()
+        if self._prefilling is not None:
+            await asyncio.wait([self._prefilling])
+
     async def close(self) -> None:
         """End the engine if it is ours."""
         self._task.cancel()
         await asyncio.wait([self._task])
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        await self._set(None, EngineUnavailable(f"{self.entry.name} was unloaded."), hopeless=True)
 
     async def _ready(self) -> OpenAIEngine:
         """Return the engine once it answers. Raises what keeps it from starting."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from eclair.errors import Conflict, ModelMissing
 from eclair.llm.local import endpoint_file, profile
-from eclair.models import catalog, installed
+from eclair.models import catalog, default_model, installed
 from eclair.models.catalog import CatalogEntry
 from eclair.models.install import lock_file, try_lock
 from eclair.settings import Settings
@@ -39,6 +39,9 @@ def _remove(entry: CatalogEntry, data_dir: Path) -> int:
         with try_lock(lock_file(data_dir, entry.id)) as ours:
             if not ours:
                 raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
-            return installed.delete_files(entry, data_dir) + profile.delete_tuning(data_dir, entry.id)
+            freed = installed.delete_files(entry, data_dir) + profile.delete_tuning(data_dir, entry.id)
+            if entry.id == catalog.RECOMMENDED_MODEL:
+                default_model.decline(data_dir)  # or the next start would fetch it again
+            return freed
     except OSError as error:
         raise ModelMissing(f"{entry.name} cannot be removed from {folder}: {error.strerror}.") from error

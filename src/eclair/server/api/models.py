@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from eclair.app import App
+from eclair.models.catalog import CatalogEntry
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model, ReasoningSupport, Tier
 
@@ -65,10 +66,23 @@ class ModelReport(BaseModel):
         )
 
 
+class RecommendedModel(BaseModel):
+    """A model worth downloading in place of the default one. `size` is bytes, None if unknown."""
+
+    id: str
+    name: str
+    size: int | None
+
+    @classmethod
+    def from_entry(cls, entry: CatalogEntry) -> Self:
+        return cls(id=entry.id, name=entry.name, size=entry.files[0].size)
+
+
 class ModelList(BaseModel):
     models: list[ModelReport]
     default: str | None
     picks: ModePicks | None
+    recommended: RecommendedModel | None
 
 
 def router(app: App) -> APIRouter:
@@ -81,6 +95,12 @@ def router(app: App) -> APIRouter:
         default = preferred if preferred in {model.id for model in models} else None
         picks = await app.router.picks()
         modes = None if picks is None else ModePicks(flash=picks[0].id, think=picks[1].id)
-        return ModelList(models=[ModelReport.from_model(model) for model in models], default=default, picks=modes)
+        entry = await app.upgrade.find_recommended()
+        return ModelList(
+            models=[ModelReport.from_model(model) for model in models],
+            default=default,
+            picks=modes,
+            recommended=None if entry is None else RecommendedModel.from_entry(entry),
+        )
 
     return api

@@ -398,6 +398,9 @@ export interface Placeholders {
   readonly pullFinished: "name";
   readonly getIt: never;
   readonly getModel: "name";
+  readonly betterOffer: "name" | "size";
+  readonly betterComing: "name";
+  readonly betterAnswers: "name";
   readonly partHere: "size";
   readonly catalogue: never;
   readonly catalogueHint: "memory";
