@@ -173,11 +173,16 @@ class ClaimPatterns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebPagePatterns:
-    """Patterns on web pages: of a paywall, of a consent dialog, and of the words beside a page's date."""
+    """Patterns on web pages: of a paywall, of a consent dialog, and of the words beside a page's date.
+
+    Without case and accents: `orders` to a model that reads the page, and `addresses` to it, after which orders come.
+    """
 
     paywall: Patterns = ()
     consent: Patterns = ()
     dateline: Patterns = ()
+    orders: Patterns = ()
+    addresses: Patterns = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,42 +20,42 @@ from eclair.text.language import identify_language
 from eclair.web.pages.dates import find_date
 from eclair.web.pages.dom import Element, extract_content, parse_html, serialize
 from eclair.web.pages.json_ld import Node, article_nodes, find_nodes, person_names, text_value
+from eclair.web.pages.orders import mask_orders
 from eclair.web.pages.paywalls import detect_wall, find_signs
+from eclair.web.pages.visibility import remove_unseen
 
 MIN_FAST_CHARS = 600
 """With less text, the fast extraction isn't trusted and the thorough one is tried."""
 
 MAX_TITLE_CHARS = 300
-"""Also for the names of authors."""
+MAX_AUTHOR_CHARS = 120
+
+MIN_SEEN_WORDS = 0.7
+"""Share of the words of a title in the metadata that must stand on the page, in its first `MAX_SEEN_CHARS`."""
+
+MAX_SEEN_CHARS = 4000
 
 _DECLARED = re.compile(rb"""<meta[^>]{0,200}?charset\s*+=\s*+["']?\s*+([\w.:-]{1,40})""", re.IGNORECASE)
-_INVISIBLE = re.compile("[\u00ad\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
-"""Characters that no browser shows, where instructions to a model could hide."""
-
-_DROPPED = frozenset(("script", "style", "noscript", "template", "iframe", "object", "svg", "canvas", "dialog"))
-_HIDDEN = re.compile(
-    r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|opacity:0?(?:\.0+)?(?![.\d])|font-size:0(?![.\d])|"
-    r"(?:left|top|right|text-indent|margin-left|margin-top):-\d{3,}|clip:rect\(0|clip-path:inset\((?:100|50)%|"
-    r"transform:scale\(0\)|color:transparent|(?:max-)?height:0(?![.\d]).*overflow:hidden|"
-    r"overflow:hidden.*;(?:max-)?height:0(?![.\d]))"
+_INVISIBLE = re.compile(
+    "[\u00ad\u115f\u1160\u180e\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\u3164\ufe00-\ufe0f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
 )
-_COLOR = re.compile(r"(?:^|;)color:([^;!]+)")
-_BACKGROUND = re.compile(r"(?:^|;)background(?:-color)?:([^;!]+)")
-_NEVER_HIDDEN = frozenset(("html", "body", "main", "article", "h1"))
-"""Elements that are kept even if hidden, since a script would show them."""
+"""Characters that no browser shows, where instructions to a model could hide."""
 
 _BLOCKS = frozenset(("p", "head", "list", "table", "quote", "code", "div", "item", "main", "body"))
 
 
 def read_article(source: SourceFile, served: ServedPage) -> Iterator[About | Page]:
     """Yield the page's metadata, then its text. Raises Rejected."""
-    tree = parse_html(_decode(open_input(source.path).read(), served.charset))
+    with open_input(source.path) as file:
+        tree = parse_html(_decode(file.read(), served.charset))
     nodes = find_nodes(tree)
-    title, language = _title(tree, nodes), _language(tree)
+    language = _language(tree)
     day = find_date(tree, nodes, served.url, language, date.fromisoformat(served.day))
     author = _author(tree, nodes)
     signs = find_signs(tree, nodes, served.url)
-    _prune(tree)
+    remove_unseen(tree)
+    title = _title(tree, nodes)
     parts = list(_content(tree))
     text = "\n".join(part.text for part in parts if part.kind != "heading")
     yield About(title, author, language or identify_language(text), day, detect_wall(signs, text))
@@ -101,19 +101,29 @@ def _legacy_encoding(name: str | None) -> str | None:
 
 
 def _title(tree: Element, nodes: Sequence[Node]) -> str:
-    """Return the page's title without the name of its site."""
-    candidates = [_meta(tree, "og:title"), *(text_value(node.get("headline")) for node in article_nodes(nodes)[:1])]
+    """Return the title of a page of which only what is seen is left, without the name of its site.
+
+    A title from the metadata counts if a person sees most of its words on the page, too.
+    """
+    unseen = [_meta(tree, "og:title"), *(text_value(node.get("headline")) for node in article_nodes(nodes)[:1])]
     headings = [single_line(each.text_content()) for each in tree.iter("h1")]
     titles = [single_line(each.text_content()) for each in tree.iter("title")]
+    seen = set(re.findall(r"\w+", " ".join((*headings, *titles, tree.text_content()[:MAX_SEEN_CHARS])).casefold()))
+    candidates = [each for each in unseen if _share(set(re.findall(r"\w+", each.casefold())), seen) >= MIN_SEEN_WORDS]
     candidates += headings if len(headings) == 1 else []
     candidates += [re.split(r"(?<!\s)\s++[|–—·»]\s++", title)[0] for title in titles]
-    return _visible(next(filter(None, candidates), ""))
+    return next((title for each in candidates if (title := _visible(each)) and mask_orders(title) == title), "")
+
+
+def _share(words: set[str], seen: set[str]) -> float:
+    return len(words & seen) / len(words) if words else 0.0
 
 
 def _author(tree: Element, nodes: Sequence[Node]) -> str | None:
     own = [name for node in article_nodes(nodes)[:1] for name in person_names(node.get("author"))]
     names = ", ".join(own) or _meta(tree, "author") or _meta(tree, "article:author")
-    return _visible(names) or None if "://" not in names else None
+    name = _visible(names)[:MAX_AUTHOR_CHARS].strip()
+    return name if name and "://" not in name and mask_orders(name) == name else None
 
 
 def _language(tree: Element) -> str | None:
@@ -133,39 +143,6 @@ def _visible(text: str) -> str:
     return _INVISIBLE.sub("", single_line(text))[:MAX_TITLE_CHARS].strip()
 
 
-def _prune(tree: Element) -> None:
-    """Remove invisible elements."""
-    for element in [each for each in tree.iter() if _is_hidden(each)]:
-        if element.getparent() is not None:
-            element.drop_tree()
-
-
-def _is_hidden(element: Element) -> bool:
-    if not isinstance(element.tag, str) or element.tag in _DROPPED:
-        return True
-    style = element.get("style")
-    if style is None and element.get("hidden") is None:
-        return False
-    if element.tag in _NEVER_HIDDEN or any(True for _ in element.iter("h1", "article", "main")):
-        return False
-    plain = "".join((style or "").lower().split())
-    return element.get("hidden") is not None or bool(_HIDDEN.search(plain)) or _is_camouflaged(plain)
-
-
-def _is_camouflaged(style: str) -> bool:
-    color, background = _COLOR.search(style), _BACKGROUND.search(style)
-    return (
-        color is not None and background is not None and _normalize_color(color[1]) == _normalize_color(background[1])
-    )
-
-
-def _normalize_color(value: str) -> str:
-    """Return white and black in one notation each."""
-    short = re.fullmatch(r"#([0-9a-f])\1([0-9a-f])\2([0-9a-f])\3", value)
-    plain = "#" + "".join(short.groups()) if short else value.replace("rgb(", "").rstrip(")")
-    return {"white": "#fff", "255,255,255": "#fff", "black": "#000", "0,0,0": "#000"}.get(plain, plain)
-
-
 def _content(tree: Element) -> Iterator[ContentPart]:
     """Yield the page's content, or all visible text if no content is found."""
     page = serialize(tree)
@@ -175,7 +152,7 @@ def _content(tree: Element) -> Iterator[ContentPart]:
     if not parts:
         parts = list(html.visible_parts(iter([page])))
     for part in parts:
-        if words := _INVISIBLE.sub("", part.text).strip("\n"):
+        if words := mask_orders(_INVISIBLE.sub("", part.text)).strip("\n"):
             yield ContentPart(part.kind, words, part.level)
 
 

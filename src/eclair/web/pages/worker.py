@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from eclair.documents import worker
@@ -15,6 +16,7 @@ from eclair.sandbox.descriptors import open_input
 from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import About, Opened, Page, UnreadPart
 from eclair.web.pages import HTML_TYPES, article
+from eclair.web.pages.orders import mask_orders
 
 
 def main() -> None:
@@ -29,10 +31,16 @@ def read(request: ReadDocument) -> Iterator[Opened | Page | UnreadPart | About]:
     else:
         source = open_source(path, request.name, request.limits, request.after)
     if served is None or source.media != "text/html":
-        yield from read_document(source)
+        for piece in read_document(source):
+            yield _without_orders(piece) if isinstance(piece, Page) else piece
         return
     yield Opened("text/html", None)
     yield from article.read_article(source, served)
+
+
+def _without_orders(page: Page) -> Page:
+    """Return a page of a document without its orders to a model; all positions stay."""
+    return replace(page, text=mask_orders(page.text, keep_length=True))
 
 
 def _is_text(path: Path) -> bool:
