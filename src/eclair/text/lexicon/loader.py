@@ -186,6 +186,19 @@ class WebPagePatterns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactLabels:
+    """Labels of facts that a page states in its markup, such as a price; English where a language has none."""
+
+    price: str = "Price"
+    in_stock: str = "in stock"
+    sold_out: str = "sold out"
+    opening_hours: str = "Opening hours"
+    closed: str = "closed"
+    date: str = "Date"
+    place: str = "Place"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageNumbers:
     """Words of a printed page number: `page` before it, `of` before the count."""
 
@@ -228,6 +241,7 @@ class Lexicon:
     location: Patterns
     claims: ClaimPatterns
     web_pages: WebPagePatterns
+    fact_labels: FactLabels
     news: Words
     title_labels: Words
     page_numbers: PageNumbers
@@ -267,6 +281,7 @@ def load_lexicon(code: str) -> Lexicon | None:
         location=table["location"],
         claims=ClaimPatterns(**table["claims"]),
         web_pages=WebPagePatterns(**table["web_pages"]),
+        fact_labels=FactLabels(**table["fact_labels"]),
         news=table["news"],
         title_labels=table["title_labels"],
         page_numbers=PageNumbers(**table["page_numbers"]),

@@ -20,8 +20,10 @@ from eclair.text.language import identify_language
 from eclair.web.pages.dates import find_date
 from eclair.web.pages.dom import Element, extract_content, parse_html, serialize
 from eclair.web.pages.json_ld import Node, article_nodes, find_nodes, person_names, text_value
-from eclair.web.pages.orders import mask_orders
+from eclair.web.pages.markup_facts import MarkupFact, markup_facts, meta_product, microdata_nodes, parse_amount
+from eclair.web.pages.orders import mask_orders, may_hold_orders
 from eclair.web.pages.paywalls import detect_wall, find_signs
+from eclair.web.pages.short_lines import ShortLines, find_short_lines
 from eclair.web.pages.visibility import remove_unseen
 
 MIN_FAST_CHARS = 600
@@ -50,18 +52,39 @@ def read_article(source: SourceFile, served: ServedPage) -> Iterator[About | Pag
     with open_input(source.path) as file:
         tree = parse_html(_decode(file.read(), served.charset))
     nodes = find_nodes(tree)
+    described = [*nodes, *microdata_nodes(tree), *meta_product(tree)]
     language = _language(tree)
     day = find_date(tree, nodes, served.url, language, date.fromisoformat(served.day))
     author = _author(tree, nodes)
     signs = find_signs(tree, nodes, served.url)
     remove_unseen(tree)
     title = _title(tree, nodes)
+    shown = tree.text_content()
+    code = language or identify_language(shown[:MAX_SEEN_CHARS])
+    lines = find_short_lines(tree, code)
     parts = list(_content(tree))
     text = "\n".join(part.text for part in parts if part.kind != "heading")
     yield About(title, author, language or identify_language(text), day, detect_wall(signs, text))
     if title and parts and not any(part.kind == "heading" and part.level == 1 for part in parts):
         parts.insert(0, ContentPart("heading", title, level=1))
+    stated = markup_facts(described, title, shown, code, date.fromisoformat(served.day))
+    if facts := _missing_facts(lines, stated, text):
+        first = next((at for at, part in enumerate(parts) if part.kind == "heading"), -1) + 1
+        parts.insert(first, ContentPart("list", "\n".join(f"• {fact}" for fact in facts)))
     yield from paginate(parts)
+
+
+def _missing_facts(lines: ShortLines, stated: Sequence[MarkupFact], text: str) -> list[str]:
+    """Return the facts that the extracted text lacks: short lines first, then what only the markup states.
+
+    A price in the markup yields to one that is seen.
+    """
+    seen = [mask_orders(_INVISIBLE.sub("", line)) for line in lines.missing_in(text)]
+    shown = "\n".join((text, *seen))
+    amounts = {parse_amount(each) for each in lines.amounts}
+    said = {parse_amount(each) for each in re.findall(r"\d[\d.,]*+", shown)}
+    new = (fact for fact in stated if fact.amount is None or not (amounts or fact.amount in said))
+    return [*seen, *(fact.line for fact in new if fact.line not in shown)]
 
 
 def _decode(data: bytes, declared: str | None) -> str:
@@ -151,8 +174,10 @@ def _content(tree: Element) -> Iterator[ContentPart]:
         parts = max(parts, _as_parts(extract_content(parse_html(page), fast=False)), key=_text_length)
     if not parts:
         parts = list(html.visible_parts(iter([page])))
-    for part in parts:
-        if words := mask_orders(_INVISIBLE.sub("", part.text)).strip("\n"):
+    texts = [_INVISIBLE.sub("", part.text) for part in parts]
+    texts = [mask_orders(text) for text in texts] if may_hold_orders("\n".join(texts)) else texts
+    for part, text in zip(parts, texts, strict=True):
+        if words := text.strip("\n"):
             yield ContentPart(part.kind, words, part.level)
 
 

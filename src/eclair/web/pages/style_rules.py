@@ -30,6 +30,9 @@ _PIECE = re.compile(
     r"|(?P<pseudo>::?[\w-]++)(?:\((?P<argument>[^()]*+)\))?"
 )
 _ATTRIBUTE = re.compile(r"\s*+([\w-]++)\s*+(?:([~|^$*]?)=\s*+[\"']?([^\"']*+)[\"']?\s*+[iIsS]?)?\s*+")
+_NAME = re.compile(r"(?<!not\()[.#](-?[a-zA-Z_][\w-]*+)(?![^(\[]{0,60}[)\]])")
+"""An id or class in a selector, outside of brackets."""
+
 _NTH = re.compile(r"([+-]?\d*)n(?:\s*([+-]\s*\d+))?")
 _WIDTH = re.compile(r"\((min|max)-(?:device-)?width:\s*(\d+(?:\.\d+)?)(px|em|rem)\s*\)")
 _WIDTH_RANGE = re.compile(r"\(\s*width\s*([<>])=?\s*(\d+(?:\.\d+)?)(px|em|rem)\s*\)")
@@ -63,10 +66,10 @@ class ElementPlace:
     of_type: int = 0
     active: tuple[StyleRule, ...] = ()
 
-    @property
-    def keys(self) -> list[str]:
-        """The keys under which rules that may match it are kept."""
-        return [f"#{self.id}", *(f".{each}" for each in self.classes), self.tag, "*"]
+    keys: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.keys = (f"#{self.id}", *(f".{each}" for each in self.classes), self.tag, "*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +208,11 @@ def override(found: dict[str, tuple[str, bool]], later: Declarations) -> None:
             found[name] = (value, important)
 
 
-def parse_sheets(sheets: Iterable[str], relevant: frozenset[str]) -> StyleSheet:
-    """Parse style sheets; only `relevant` properties and variables are kept."""
+def parse_sheets(sheets: Iterable[str], relevant: frozenset[str], names: frozenset[str]) -> StyleSheet:
+    """Parse style sheets; only `relevant` properties and variables are kept.
+
+    `names` are the ids and classes on the page: rules that ask for another one match nothing.
+    """
     made = StyleSheet()
     order = 0
     for selectors, body in _blocks("\n".join(sheets)[:MAX_STYLE_CHARS]):
@@ -217,6 +223,8 @@ def parse_sheets(sheets: Iterable[str], relevant: frozenset[str]) -> StyleSheet:
             continue
         for selector in _split_list(selectors):
             order += 1
+            if "\\" not in selector and any(each not in names for each in _NAME.findall(selector)):
+                continue
             if (parts := _parse_selector(selector)) is not None:
                 around = tuple((parts[at - 1][0], compound) for at, (_, compound) in enumerate(parts) if at)
                 made.add(StyleRule(parts[0][1], around, kept, order))
@@ -410,4 +418,4 @@ def _has_attribute(at: ElementPlace, name: str, kind: str, wanted: str) -> bool:
 
 
 def _unescape(name: str) -> str:
-    return re.sub(r"\\(.)", r"\1", name)
+    return re.sub(r"\\(.)", r"\1", name) if "\\" in name else name

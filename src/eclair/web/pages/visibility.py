@@ -116,7 +116,8 @@ def remove_unseen(tree: Element) -> None:
     Hidden content, such as a `main` that a script shows, stays if the page has hardly any other text.
     """
     sheets = [each.text_content() for each in tree.iter("style") if _is_for_screen(each.get("media"))]
-    walk = _Walk(parse_sheets(sheets, _RELEVANT))
+    names = _names(tree) if sheets else frozenset[str]()
+    walk = _Walk(parse_sheets(sheets, _RELEVANT, names))
     around = _Kind("", False, _Look(), False, None)
     walk.run(tree, walk.kind_of_root(tree, around))
     if walk.seen_chars < MIN_SEEN_PROSE_CHARS:
@@ -126,6 +127,12 @@ def remove_unseen(tree: Element) -> None:
     for element in (*walk.hidden, *(element for element, _ in walk.deferred)):
         if element.getparent() is not None:
             element.drop_tree()
+
+
+def _names(tree: Element) -> frozenset[str]:
+    """Return the ids and classes on a page."""
+    attributes = {value for each in tree.iter() for name, value in each.items() if name in ("class", "id")}
+    return frozenset(name for value in attributes for name in value.split())
 
 
 def _is_for_screen(media: str | None) -> bool:
