@@ -24,7 +24,7 @@ RANK_BONUS = 0.15
 """Bonus for a sentence in the best passage; half and a third of it in the next ones."""
 MAX_SCORE_GAP = 0.4
 """A second sentence within this score of the best is quoted too: for one question in five the answer is there
-(bench/grounded.py)."""
+(bench/README.md)."""
 MAX_FRAGMENT_CHARS = 8
 """A quote this short needs two words: a lone number or name, as on a photo, says nothing."""
 
