@@ -156,7 +156,7 @@ async def test_what_only_shares_a_name_with_the_question_does_not_fit(
         await server.app.web.embedder.embed(["awake"], "query")
         for question in unknown:
             message = await say(server, question)
-            assert (remarks(message), message["passages"]) == (["nothing_found"], []), question
+            assert (remarks(message)[0], message["passages"]) == ("nothing_found", []), question
         for question in known:
             assert (await say(server, question))["passages"], question
 

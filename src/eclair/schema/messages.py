@@ -40,6 +40,8 @@ NoticeCode = Literal[
     "web_off",
     "web_late",
     "web_unreachable",
+    "web_unread",
+    "from_memory",
     "web_refused",
     "stale",
     "contradicted",

@@ -16,7 +16,7 @@ MIN_WORDS = 5
 class WebQuestion:
     """A question in a `run`. `before` are the previous ones, which a short question continues.
 
-    Without a `conversation` no copies of pages are stored.
+    Without a `conversation` no copies of pages are stored. `has_sources` says that an earlier answer had some.
     """
 
     principal: Principal
@@ -24,6 +24,7 @@ class WebQuestion:
     text: str
     before: tuple[str, ...] = ()
     conversation: str | None = None
+    has_sources: bool = False
 
     @classmethod
     def last_in(
@@ -31,7 +32,8 @@ class WebQuestion:
     ) -> WebQuestion:
         """Return the last question of a history."""
         *before, text = [message.text for message in history if message.role == "user"]
-        return cls(principal, run, text, tuple(before), conversation)
+        has_sources = any(message.passages for message in history)
+        return cls(principal, run, text, tuple(before), conversation, has_sources)
 
     @property
     def in_context(self) -> str:

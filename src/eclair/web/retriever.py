@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import date, timedelta
+from typing import Literal
 from urllib.parse import urlsplit
 
 from eclair.citations.checker import CitationChecker
@@ -27,9 +28,17 @@ from eclair.schema.messages import Passage, Web
 from eclair.schema.models import Model
 from eclair.schema.web import WebPage
 from eclair.storage.web import WebStore
-from eclair.text.intent.web import WebNeed, detect_time_need, detect_web_need, is_small_talk, strip_addresses
+from eclair.text.intent.web import (
+    WebNeed,
+    detect_time_need,
+    detect_web_need,
+    is_small_talk,
+    is_task,
+    strip_addresses,
+)
 from eclair.text.intent.whole_document import wants_whole_document
 from eclair.text.language import identify_language, lists_language
+from eclair.text.lexicon.loader import load_lexicon
 from eclair.web.bm25 import PageChunk, first_chunks, rank_chunks
 from eclair.web.contradictions import find_contradiction
 from eclair.web.question import WebQuestion
@@ -90,7 +99,7 @@ class WebService:
             found = None
         if self._is_shut or (found is None and (setting != "on" or is_small_talk(question.text))):
             return None
-        return WebRetriever(self, question, numbers, setting, found)
+        return WebRetriever(self, question, numbers, setting, found, has_documents=has_documents)
 
     def require_open(self) -> None:
         """Raise InvalidInput if no call may leave this machine."""
@@ -122,17 +131,29 @@ class WebService:
 
 
 class WebRetriever:
-    """Implements `Retriever` for one answer. `reason` is why the question needs the web, if it does."""
+    """Implements `Retriever` for one answer. `reason` is why the question needs the web, if it does.
+
+    With documents, or sources in an earlier answer, the model may answer although the web has nothing.
+    """
 
     def __init__(
-        self, web: WebService, question: WebQuestion, numbers: PassageNumbers, setting: Web, reason: WebNeed | None
+        self,
+        web: WebService,
+        question: WebQuestion,
+        numbers: PassageNumbers,
+        setting: Web,
+        reason: WebNeed | None,
+        *,
+        has_documents: bool = False,
     ) -> None:
         self._web = web
         self._question = question
         self._numbers = numbers
         self._setting = setting
         self._reason = reason
+        self._has_other_sources = has_documents or question.has_sources
         self._passages: list[Passage] = []
+        self._failure: Literal["nothing_found", "unread"] | None = None
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Search and read within the time budget; yield steps, then passages, best first, and notices."""
@@ -154,15 +175,20 @@ class WebRetriever:
         self._passages = self._numbers.assign(passages)
         for passage in self._passages:
             yield SourceFound(passage)
-        for notice in await self._notices(session):
+        for notice in await self._notices(session, model):
             yield notice
 
     async def lead(self, model: Model) -> Lead:
-        """Quote the sentence that answers best if the model is tiny; quotes replace an answer in a foreign language."""
-        if not model.only_quotes or not self._passages:
-            return NO_LEAD
+        """Quote the sentence that answers best if the model is tiny; quotes replace an answer in a foreign language.
+
+        Without a passage, a model that isn't trusted with facts says so in place of an answer.
+        """
         question = self._question.text
         language = identify_language(question)
+        if self._failure is not None and self._needs_sources and not model.can_plan:
+            return Lead((failure_reply(self._failure, language),), is_complete=True)
+        if not model.only_quotes or not self._passages:
+            return NO_LEAD
         is_foreign = language is not None and bool(model.languages) and not lists_language(model.languages, language)
         found = await choose_quotes(question, self._passages, self._web.embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
@@ -170,20 +196,37 @@ class WebRetriever:
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return CitationChecker(passages, self._web.embedder, self._question.text)
 
-    async def _notices(self, session: WebSession) -> list[Notice]:
+    @property
+    def _needs_sources(self) -> bool:
+        """Return whether an answer without sources would be a guess."""
+        return not (self._has_other_sources or is_task(self._question.text))
+
+    async def _notices(self, session: WebSession, model: Model) -> list[Notice]:
         notices: list[Notice] = []
         if session.late:
             notices.append(Notice("web_late", f"Left out, because it took too long: {_hosts(session.late)}."))
-        if not session.got_reply:
-            notices.append(Notice("web_unreachable", "No search service and no page could be reached."))
-        elif not self._passages:
-            notices.append(Notice("nothing_found", "Nothing was found on the web that fits the question."))
+        if not self._passages:
+            notices.append(self._failure_notice(session))
+            if self._needs_sources and model.can_plan:
+                notices.append(Notice("from_memory", "From the model's memory, not checked."))
         elif (stale := self._staleness_notice()) is not None:
             notices.append(stale)
         asked = strip_addresses(self._question.in_context)
         if (found := await find_contradiction(asked, self._passages)) is not None:
             notices.append(found)
         return notices
+
+    def _failure_notice(self, session: WebSession) -> Notice:
+        """Say why there are no passages: nothing fits, no page could be read, or nobody answered."""
+        self._failure = "unread"
+        if not session.got_reply and not session.late:
+            return Notice("web_unreachable", "No search service and no page could be reached.")
+        if session.has_unread_pages:
+            return Notice("web_unread", "Pages were found, but none could be read.")
+        if not session.got_reply:
+            return Notice("web_unreachable", "No search service answered in time.")
+        self._failure = "nothing_found"
+        return Notice("nothing_found", "Nothing was found on the web that fits the question.")
 
     def _staleness_notice(self) -> Notice | None:
         """Return a notice if the sources are older than what the question asks for."""
@@ -197,6 +240,15 @@ class WebRetriever:
             return None
         when = "has no date" if newest is None else f"is of {newest.isoformat()}"
         return Notice("stale", f"Nothing as new as the question asks for was found; the newest source {when}.")
+
+
+def failure_reply(failure: Literal["nothing_found", "unread"], language: str | None) -> str:
+    """Return the reply in place of an answer, in a language or else in English."""
+    for code in (language, "en"):
+        lexicon = load_lexicon(code) if code is not None else None
+        if lexicon is not None and lexicon.web_replies.unread:
+            return lexicon.web_replies.unread if failure == "unread" else lexicon.web_replies.nothing_found
+    raise AssertionError("English has replies")
 
 
 def _make_passage(chunk: Chunk, page: WebPage, file: str) -> Passage:

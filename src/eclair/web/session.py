@@ -34,6 +34,7 @@ BEST_PAGES_GRACE_S = 1.5
 EARLY_READS = (3, 5)
 """Pages of the first list of hits, and of each later one, that are read before all providers have answered."""
 PAGE_TIMEOUT_S = 4.0
+"""For a page that was searched for, so that another can still be read."""
 RESERVED_S = 0.3
 """Part of the budget that is reserved for choosing passages."""
 MAX_CHUNKS_PER_PAGE = 400
@@ -81,7 +82,7 @@ class WebSession:
 
     `named_urls` are the URLs in the question; with any, nothing is searched. `model` writes the queries. `name`
     prefixes the steps, as one run may have several sessions. `late` are titles of steps that took too long;
-    `got_reply` is true once a provider or page has answered.
+    `got_reply` is true once a provider or page has answered. A page that the question names may take all of the time.
     """
 
     def __init__(
@@ -107,6 +108,11 @@ class WebSession:
         self.chunks: list[PageChunk] = []
         self.late: list[str] = []
         self.got_reply = False
+
+    @property
+    def has_unread_pages(self) -> bool:
+        """Return whether pages were found or named, and none of them could be read."""
+        return bool(self.named_urls or self._hits) and not self.chunks
 
     async def findings(self) -> AsyncGenerator[StepStarted | StepFinished, None]:
         """Yield steps as they start and finish; afterwards `pages` and `chunks` hold what was read."""
@@ -170,7 +176,8 @@ class WebSession:
         if isinstance(step, StepStarted):
             self._open[step.step] = step.title
         else:
-            self._open.pop(step.step, None)
+            title = self._open.pop(step.step, None)
+            self.late += [title] if step.outcome == "late" and title is not None else []
             self.got_reply = self.got_reply or step.outcome in ("done", "nothing", "wall")
         return step
 
@@ -209,7 +216,9 @@ class WebSession:
         context = CallContext(self._question.principal, "page", self._question.run)
         outcome: StepOutcome
         try:
-            page = await self._access.reader.read(hit.url, context, timeout_s=min(PAGE_TIMEOUT_S, self._time_left()))
+            left = self._time_left()
+            timeout_s = left if hit.url in self.named_urls else min(PAGE_TIMEOUT_S, left)
+            page = await self._access.reader.read(hit.url, context, timeout_s=timeout_s)
             page = page if page.published is not None else replace(page, published=hit.published)
             found = await asyncio.to_thread(split_page, number, page)
             self._queue.put_nowait(_PageRead(number, page, tuple(found[:MAX_CHUNKS_PER_PAGE])))

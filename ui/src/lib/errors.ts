@@ -55,6 +55,8 @@ const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof 
   web_off: "webIsOff",
   web_late: "webLate",
   web_unreachable: "webUnreachable",
+  web_unread: "webUnread",
+  from_memory: "fromMemory",
   web_refused: "webRefused",
   stale: "webStale",
   contradicted: "webContradicted",

@@ -41,6 +41,7 @@ class WebNeed:
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'`\\^{}|]+", re.IGNORECASE)
 _BARE_ADDRESS = re.compile(r"(?<![\w@./-])www\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\\^{}|]*)?", re.IGNORECASE)
+_SUM = re.compile(r"(?<![\d./-])\d{1,12}(?:[.,]\d{1,6})? ?[+×÷*^] ?\d")
 _YEAR = re.compile(r"(?<![\d.,-])(1\d\d\d|20\d\d)(?![\d-]|[.,]\d)")
 
 
@@ -75,6 +76,11 @@ def is_small_talk(question: str) -> bool:
     """Tell whether nothing is asked, as in a greeting or thanks."""
     words = " ".join(re.findall(r"\w+", fold_text(question[:MAX_QUESTION_CHARS])))
     return not words or _small_talk().fullmatch(words) is not None
+
+
+def is_task(question: str) -> bool:
+    """Tell whether something is to be written, changed or computed rather than found out."""
+    return _task().match(_fold_question(question)) is not None or _SUM.search(question[:MAX_QUESTION_CHARS]) is not None
 
 
 def find_addresses(question: str) -> list[str]:
@@ -125,6 +131,13 @@ def _rules() -> tuple[tuple[WebReason, int | None, re.Pattern[str]], ...]:
 
 def _compile_words(rule: Callable[[Lexicon], Patterns]) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{merge_patterns(rule)})\b")
+
+
+@cache
+def _task() -> re.Pattern[str]:
+    courtesies = merge_patterns(lambda lexicon: lexicon.web_intent.courtesies)
+    tasks = merge_patterns(lambda lexicon: lexicon.web_intent.tasks)
+    return re.compile(rf"\W{{0,4}}(?:(?:{courtesies})\b,? ?){{0,2}}(?:{tasks})\b")
 
 
 @cache

@@ -127,7 +127,8 @@ class QueryWords:
 class WebIntent:
     """Patterns, without accents, of questions that depend on the day, and of `small_talk`, which asks nothing.
 
-    The day, the news, the present, a price, or who holds an office now (`who_is` before one of `offices`).
+    The day, the news, the present, a price, or who holds an office now (`who_is` before one of `offices`). `tasks`
+    begin a request that asks for no facts, such as `translate`, after any of the `courtesies`.
     """
 
     today: Patterns = ()
@@ -137,6 +138,8 @@ class WebIntent:
     offices: Patterns = ()
     who_is: Patterns = ()
     small_talk: Patterns = ()
+    tasks: Patterns = ()
+    courtesies: Patterns = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +202,14 @@ class FactLabels:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebReplies:
+    """Replies in place of an answer: nothing was found on the web, or no page that was found could be read."""
+
+    nothing_found: str = ""
+    unread: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageNumbers:
     """Words of a printed page number: `page` before it, `of` before the count."""
 
@@ -242,6 +253,7 @@ class Lexicon:
     claims: ClaimPatterns
     web_pages: WebPagePatterns
     fact_labels: FactLabels
+    web_replies: WebReplies
     news: Words
     title_labels: Words
     page_numbers: PageNumbers
@@ -282,6 +294,7 @@ def load_lexicon(code: str) -> Lexicon | None:
         claims=ClaimPatterns(**table["claims"]),
         web_pages=WebPagePatterns(**table["web_pages"]),
         fact_labels=FactLabels(**table["fact_labels"]),
+        web_replies=WebReplies(**table["web_replies"]),
         news=table["news"],
         title_labels=table["title_labels"],
         page_numbers=PageNumbers(**table["page_numbers"]),

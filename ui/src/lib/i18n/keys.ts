@@ -197,6 +197,8 @@ export interface Placeholders {
   readonly webIsOff: never;
   readonly webLate: never;
   readonly webUnreachable: never;
+  readonly webUnread: never;
+  readonly fromMemory: never;
   readonly webRefused: never;
   readonly webStale: never;
   readonly webContradicted: never;
