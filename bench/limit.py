@@ -1,7 +1,8 @@
 """How near the embedded engine comes to what the machine allows, and where the rest goes.
 
 The machine's limits: memory read at its bandwidth, and the engine's own matrix kernels without anything around them.
-Then the shipped model is tuned as `eclair tune` does it, and what was found is set against the shipped default.
+Each model here is run on the engine's own kernels and on those for this processor, by turns. Then the shipped model is
+tuned as `eclair tune` does it, and what was found is set against the shipped default.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import Goals, link_models, options, run, shown, table
-from kernels import Kernels, of_one_kind, products
+from kernels import Kernels as MatrixKernels
+from kernels import of_one_kind, products
 
 from eclair.llm.local import profile
+from eclair.llm.local.kernels import Kernels
 from eclair.llm.local.profile import FileStamp, Speed, Trial, Tuning, TuningChoice
 from eclair.llm.tuning.bandwidth import measure_bandwidth
 from eclair.llm.tuning.measure import SampleSize, median_speed, open_tuning_engine
@@ -51,6 +54,7 @@ async def main() -> None:
     parser = options(__doc__ or "")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds in which candidates take turns")
     parser.add_argument("--choice", metavar="LAYOUT,THREADS", help="measure this choice in place of tuning")
+    parser.add_argument("--kernels", action="store_true", help="compare the kernels alone")
     parser.add_argument("--compiled", type=Path, metavar="FOLDER", help="a data folder in which it was compiled")
     arguments = parser.parse_args()
     quick: bool = arguments.quick
@@ -63,7 +67,11 @@ async def main() -> None:
             if not profile.is_compiled(data):
                 parser.error(f"what {arguments.compiled} has compiled is not for this machine and these kernels")
         settings = Settings(data_dir=data, catalog=data / "none.toml")
-        model = installed.installed_models(catalog.load_entries(settings.catalog), data)[catalog.STARTER_MODEL]
+        models = installed.installed_models(catalog.load_entries(settings.catalog), data)
+        await _compare_kernels(models.values(), settings, 1 if quick else arguments.rounds)
+        if arguments.kernels:
+            return
+        model = models[catalog.STARTER_MODEL]
         contents = tensors.read_tensors(model.path)
         _memory(bytes_per_token(contents, ORIGINAL_LAYOUT))
         if arguments.choice or quick:
@@ -79,12 +87,34 @@ async def main() -> None:
             _tried(found)
         rows: list[list[str]] = []
         for name, choice, speed in (("shipped", TuningChoice(), found.before), ("best", found.choice, found.after)):
-            kernels = Kernels(profile.compiled_folder(data) if choice.is_compiled else None)
+            kernels = MatrixKernels(profile.compiled_folder(data) if choice.is_compiled else None)
             limits = await asyncio.to_thread(_limits, contents, choice, kernels, 0.2 if quick else 2.0)
             rows += _lost(name, limits, speed)
     print()
     table(("", "ms", "of the whole", "is"), rows)
     _judge(found)
+
+
+async def _compare_kernels(models: Iterable[InstalledModel], settings: Settings, rounds: int) -> None:
+    """Print each model's speed on either kernels, by turns."""
+    rows: list[list[str]] = []
+    for model in models:
+        names: set[str] = set()
+        size: SampleSize | None = None
+        speeds: dict[Kernels, list[Speed]] = {"generic": [], "native": []}
+        for number in range(rounds):
+            for kernels in list(speeds)[:: 1 if number % 2 else -1]:
+                async with open_tuning_engine(model.path, TuningChoice(kernels=kernels), settings) as engine:
+                    size = size or await SampleSize.fit(engine)
+                    await engine.time_exchange(32, 4)
+                    speeds[kernels].append(await engine.measure_speed(size))
+                    names |= {engine.kernels}
+        own, best = median_speed(speeds["generic"]), median_speed(speeds["native"])
+        rows.append([model.entry.name, *(shown(value) for value in (own.prefill, best.prefill))])
+        rows[-1] += [f"{best.prefill / own.prefill:.2f}", shown(own.decode), shown(best.decode)]
+        rows[-1] += [f"{best.decode / own.decode:.2f}", " ".join(names - {""}) or "none better"]
+    table(("model", "reads on its own kernels", "on this CPU's", "x", "writes", "on this CPU's", "x", "kernels"), rows)
+    print()
 
 
 async def _compared(
@@ -117,7 +147,7 @@ def _memory(size: int) -> None:
     print(f"Memory is read at {', '.join(rates)}.")
 
 
-def _limits(contents: GgufContents, choice: TuningChoice, kernels: Kernels, patience: float) -> Limits:
+def _limits(contents: GgufContents, choice: TuningChoice, kernels: MatrixKernels, patience: float) -> Limits:
     layout = choice.layout
     all_of_it: Sequence[Tensor] = (
         contents.tensors if layout == ORIGINAL_LAYOUT else apply_layout(contents, LAYOUTS[layout])

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import eclair
 from eclair.errors import EclairError, ModelMissing, PortInUse, SettingsError, StoreError
+from eclair.llm.local.kernels import ENGINE_PACKAGE, KERNEL_PACKAGE
 from eclair.llm.servers.service import Server, configured_servers, read_servers
 from eclair.llm.tuning.bandwidth import measure_bandwidth
 from eclair.llm.tuning.expected import SpeedEstimator, describe_speed
@@ -47,7 +48,6 @@ from eclair.util.socket_owner import can_find_owners
 
 State = Literal["ok", "note", "broken"]
 
-ENGINE_PACKAGE = "xllamacpp"
 BANDWIDTH_SAMPLE_BYTES = 256 << 20
 MAX_SUGGESTED_MODELS = 4
 """Models not installed whose speed is estimated."""
@@ -202,11 +202,11 @@ def _packages() -> Check:
 def required_packages() -> list[str]:
     """List Éclair's required packages on this platform, from its own metadata.
 
-    The embedded engine's package and extras are left out.
+    The embedded engine's packages and extras are left out.
     """
     required = [requirement for requirement in metadata.requires("eclair") or () if _is_for_here(requirement)]
     names = [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in required]
-    return [name for name in names if name != ENGINE_PACKAGE]
+    return [name for name in names if name not in (ENGINE_PACKAGE, KERNEL_PACKAGE)]
 
 
 def _is_for_here(requirement: str) -> bool:
@@ -399,7 +399,7 @@ def _engine() -> Check:
             f"{ENGINE_PACKAGE} is not installed.",
             "Install Éclair again; on a platform without it, set `embedded = false` and use `engines`.",
         )
-    command = [sys.executable, "-c", f"import {ENGINE_PACKAGE}"]  # in its own process: the wrong CPU would kill it
+    command = python_module("eclair.llm.local.kernels")  # in its own process: the wrong CPU would kill it
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=child_environment())
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
@@ -409,7 +409,9 @@ def _engine() -> Check:
             f"{ENGINE_PACKAGE} {version} cannot be loaded: {last}.",
             "Install Éclair again.",
         )
-    return Check("Embedded engine", "ok", f"{ENGINE_PACKAGE} {version} (llama.cpp)")
+    kernels = done.stdout.strip()
+    described = f"; large models run on kernels for this CPU ({kernels})" if kernels else ""
+    return Check("Embedded engine", "ok", f"{ENGINE_PACKAGE} {version} (llama.cpp){described}")
 
 
 def _model(data_dir: Path) -> Check:

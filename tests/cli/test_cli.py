@@ -44,6 +44,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.open import open_storage
 from eclair.util.humanize import format_duration, format_size
 from tests import forked
+from tests.llm.native_kernels import native_kernels
 from tests.support import Server, check_log, environment, messages_of
 
 ROOT = Path(__file__).parents[2]
@@ -850,6 +851,8 @@ class TestDoctor:
         )
         assert checks["Embedded model"]["detail"].startswith(missing)
         assert checks["Embedded engine"]["state"] == "ok"
+        named = re.search(r"kernels for this CPU \((.*)\)", checks["Embedded engine"]["detail"])
+        assert (named[1] if named else "") == native_kernels()
         assert report["leaving"] == [
             {
                 "when": "When you fetch the embedded model (`eclair pull`)",

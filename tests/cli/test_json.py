@@ -51,7 +51,17 @@ def test_a_server() -> None:
 def test_a_tuning() -> None:
     speed = Speed(1, 2, 3)
     row = tuning_json(Tuning("m", FileStamp("f", 1, 2), "2026-11-25", TuningChoice(), 1, 2, speed, speed))
-    assert set(row["choice"]) == {"layout", "writing", "reading", "kv", "flash", "guesses", "cost", "compiled"}
+    assert set(row["choice"]) == {
+        "layout",
+        "writing",
+        "reading",
+        "kv",
+        "flash",
+        "guesses",
+        "cost",
+        "compiled",
+        "kernels",
+    }
     assert set(row) == {
         "machine",
         "source",

@@ -122,6 +122,7 @@ async def test_a_record_keeps_the_names_that_files_have(home: Settings) -> None:
         "guesses": "short",
         "cost": 0.4,
         "compiled": False,
+        "kernels": "auto",
     }
     found = profile.find_tuning(home.data_dir, STARTER_MODEL, path(home))
     assert found is not None

@@ -24,8 +24,9 @@ from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.profile import TuningChoice
 from eclair.llm.tuning.auto import AutoTuner
 from eclair.llm.tuning.bandwidth import measure_bandwidth
+from eclair.llm.tuning.measure import draft_cost
 from eclair.llm.tuning.quality import ExamAnswers, compare, find_loss
-from eclair.llm.tuning.tune import TuningStep, draft_cost, tune
+from eclair.llm.tuning.tune import KERNEL_TRIALS, TuningStep, tune
 from eclair.models import catalog
 from eclair.models import installed as installed_models
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
@@ -35,6 +36,7 @@ from eclair.schema.messages import Sampling
 from eclair.settings import Settings
 from eclair.util.background import IdleScheduler
 from tests.cli.test_cli import Eclair, sentence
+from tests.llm.native_kernels import native_kernels
 from tests.models.gguf_files import talking
 from tests.support import Server, environment, serving
 
@@ -87,6 +89,7 @@ def test_it_measures_chooses_and_keeps(tuned_once: Done) -> None:
     home, found = tuned_once.home, tuned_once.found
     tried = {trial.what for trial in found.trials}
     assert {"layout Q4_0", "layout Q8_0", "flash attention off", "keys and values in q8_0"} <= tried
+    assert (KERNEL_TRIALS["native"] in tried) == bool(native_kernels())
     guessed = [trial for trial in found.trials if trial.what.startswith("drafts of ")]
     assert all(trial.speed is None and trial.gain > 0 for trial in guessed)
     ways = {"drafts of 12 tokens": "long", "drafts of 3 tokens": "short"}

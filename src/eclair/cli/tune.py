@@ -15,7 +15,7 @@ from eclair.errors import InvalidInput, ModelMissing
 from eclair.llm.local import profile
 from eclair.llm.local.profile import Quality, Speed, Tuning, TuningChoice, tuning_json
 from eclair.llm.tuning.build import MIN_FREE_BYTES, SOURCES, build_engine
-from eclair.llm.tuning.tune import COMPILED_ENGINE, MAX_DRIFT, TuningStep, tune
+from eclair.llm.tuning.tune import COMPILED_ENGINE, KERNEL_TRIALS, MAX_DRIFT, TuningStep, tune
 from eclair.models import catalog, installed, memory
 from eclair.models.default_model import choose_default
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
@@ -151,6 +151,7 @@ def describe_choice(choice: TuningChoice) -> str:
     threads = "one thread writes" if choice.decode_threads == 1 else f"{choice.decode_threads} threads write"
     parts = ["as it came" if choice.layout == ORIGINAL_LAYOUT else f"as {choice.layout}", threads]
     parts += ["on the engine compiled here"] if choice.is_compiled else []
+    parts += [KERNEL_TRIALS[choice.kernels]] if choice.kernels != "auto" else []
     parts += ["no flash attention"] if choice.flash_attention == "off" else []
     parts += [f"keys and values in {choice.kv_type}"] if choice.kv_type != "f16" else []
     parts += [f"{choice.prompt_threads} threads read"] if choice.prompt_threads else []

@@ -4638,7 +4638,8 @@ export interface components {
          *
          *     `prompt_threads` of 0 means every core. `kv_type` is the number format of keys and values, `drafting` how far ahead
          *     tokens are drafted, and `draft_cost` what a drafted token takes, as a share of a decoded one. `is_compiled` says
-         *     that the model runs on the engine that was compiled for this processor. Files and the API have the aliases.
+         *     that the model runs on the engine that was compiled for this processor; else it computes with `kernels`. Files and
+         *     the API have the aliases.
          */
         readonly TuningChoice: {
             /** @default as it came */
@@ -4665,6 +4666,11 @@ export interface components {
             readonly cost: number;
             /** @default false */
             readonly compiled: boolean;
+            /**
+             * @default auto
+             * @enum {string}
+             */
+            readonly kernels: "auto" | "native" | "generic";
         };
         /** @description Results for this machine; `bandwidth` is in bytes a second, null before anything was measured. */
         readonly TuningReport: {

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from eclair.llm.local.kernels import Kernels, load_native_kernels
 from eclair.sandbox import walls
 from eclair.util.frames import Codec
 from eclair.util.parent_connection import ParentConnection
@@ -31,7 +32,7 @@ class LlamaServerOptions:
     `context` limits each request, `shared_context` is the window shared by all of them, in tokens. `kv_type` is the
     number format of keys and values. `lookup_tokens` and `draft_tokens` configure drafting (see `speculative`); with
     `draft_tokens` 0 it is off. `projector` gives the model vision. `compiled_folder` contains an engine to run in
-    place of the installed one.
+    place of the installed one, with kernels of its own.
     """
 
     model: str
@@ -51,11 +52,15 @@ class LlamaServerOptions:
     draft_tokens: int = 0
     projector: str = ""
     compiled_folder: str = ""
+    kernels: Kernels = "generic"
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
+    """The server listens at `url`. `kernels` names those for this CPU, unless it runs on its own."""
+
     url: str
+    kernels: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +108,14 @@ def _serve(options: LlamaServerOptions) -> Serving | ServerFailed:
         xllamacpp: Any = importlib.import_module("xllamacpp")
     except ImportError as error:
         return ServerFailed("engine", _valid(error))
+    native = options.kernels == "native" and not options.compiled_folder
+    kernels = load_native_kernels(xllamacpp) if native else ""
     try:
         server = xllamacpp.Server(_parameters(xllamacpp, options))
     except Exception as error:  # its binding raises bare exceptions for whatever does not load
         return ServerFailed("model", _valid(error))
     _servers.append(server)
-    return Serving(server.listening_address)
+    return Serving(server.listening_address, kernels)
 
 
 def _parameters(xllamacpp: Any, options: LlamaServerOptions) -> Any:
@@ -131,6 +138,8 @@ def _parameters(xllamacpp: Any, options: LlamaServerOptions) -> Any:
     wanted.verbosity = 1
     wanted.cpuparams.n_threads = options.decode_threads
     wanted.cpuparams_batch.n_threads = options.prompt_threads
+    # Threads sleep between batches. Kernels without OpenMP would otherwise spin for 0.1 s after each.
+    wanted.cpuparams.poll = wanted.cpuparams_batch.poll = 0
     wanted.cache_type_k = wanted.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{options.kv_type.upper()}")
     flash = {"auto": "AUTO", "on": "ENABLED", "off": "DISABLED"}[options.flash_attention]
     wanted.flash_attn_type = getattr(xllamacpp.llama_flash_attn_type, f"LLAMA_FLASH_ATTN_TYPE_{flash}")

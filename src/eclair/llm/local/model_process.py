@@ -30,6 +30,7 @@ from eclair.llm.base import JSON, Delta, Health, Request, TokenUsage, estimate_t
 from eclair.llm.local import endpoint_file, profile
 from eclair.llm.local.endpoint_file import EngineEndpoint
 from eclair.llm.local.energy import EnergyMeter, EnergyReader
+from eclair.llm.local.kernels import choose_kernels
 from eclair.llm.local.llama_server import LlamaServerOptions, ServerFailed, Serving
 from eclair.llm.local.profile import TuningChoice
 from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftGate
@@ -77,6 +78,8 @@ class ModelProcess:
         self._client: OpenAIEngine | None = None
         self._child: LlamaSubprocess | None = None
         self._shared_process: int | None = None
+        self._kernels = ""
+        self._kernels_failed = False
         self._watchdog: Watchdog | None = None
         self._meter = EnergyMeter(EnergyReader(), lambda: self.process, settings.core_watts)
         self._prefilling: asyncio.Task[None] | None = None
@@ -131,7 +134,8 @@ class ModelProcess:
 
     async def health(self) -> Health:
         if self._client is not None:
-            whose = f"process {self.pid}" if self.pid is not None else "shared with another Éclair"
+            kernels = f", kernels for {self._kernels}" if self._kernels else ""
+            whose = f"process {self.pid}{kernels}" if self.pid is not None else "shared with another Éclair"
             if self._watchdog is not None and (silence := self._watchdog.silence_s):
                 return Health("down", f"llama.cpp ({whose}) has not responded for {silence:.0f} seconds.")
             return Health("ready", f"llama.cpp runs {self.entry.name} ({whose}).")
@@ -257,12 +261,15 @@ class ModelProcess:
             self._deaths = 0
         elif choice.is_compiled:
             await self._delete_compiled()
+        else:
+            self._kernels_failed = bool(self._kernels)
         raise EngineUnavailable(f"The embedded engine died ({self._last_words()}).")
 
     def _choice(self, path: Path) -> TuningChoice:
-        """Return how `eclair tune` found the model to run best; else the defaults."""
+        """Return how `eclair tune` found the model to run best; else the defaults. Kernels that failed are out."""
         found = profile.find_tuning(self._settings.data_dir, self.entry.id, path)
-        return found.choice if found is not None else TuningChoice()
+        choice = found.choice if found is not None else TuningChoice()
+        return replace(choice, kernels="generic") if self._kernels_failed else choice
 
     async def _wait_for_end(self, child: LlamaSubprocess, client: OpenAIEngine) -> bool:
         """Wait for the engine's end.
@@ -297,7 +304,8 @@ class ModelProcess:
     async def _wait_until_serving(self, child: LlamaSubprocess, choice: TuningChoice) -> EngineEndpoint:
         """Return where the process listens. Raises SetupError and EngineUnavailable."""
         match await child.reply():
-            case Serving(url):
+            case Serving(url, kernels):
+                self._kernels = kernels
                 context = _context(self.entry, self._settings)
                 return EngineEndpoint(url, child.key, self.entry.id, context, os.getpid(), child.pid)
             case _ if choice.is_compiled:
@@ -317,6 +325,7 @@ class ModelProcess:
                 raise EngineUnavailable(f"The embedded engine cannot load its model ({child.last_words()}).")
             case None:
                 await child.wait()
+                self._kernels_failed = True
                 raise EngineUnavailable(f"The embedded engine died while loading ({child.last_words()}).")
 
     async def _delete_compiled(self) -> None:
@@ -384,6 +393,7 @@ class ModelProcess:
             draft_tokens=drafting.draft_tokens,
             projector=str(installed.projector_of(path) or ""),
             compiled_folder=str(profile.compiled_folder(settings.data_dir)) if choice.is_compiled else "",
+            kernels=choose_kernels(choice.kernels, path),
         )
 
     async def _is_gone(self, client: OpenAIEngine) -> bool:

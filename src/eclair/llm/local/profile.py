@@ -23,7 +23,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from eclair.errors import Conflict, ModelMissing
-from eclair.llm.local import native
+from eclair.llm.local import kernels, native
+from eclair.llm.local.kernels import KernelChoice
 from eclair.llm.local.speculative import DEFAULT_DRAFT_COST, DraftMode
 from eclair.models import memory
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
@@ -42,7 +43,8 @@ class TuningChoice:
 
     `prompt_threads` of 0 means every core. `kv_type` is the number format of keys and values, `drafting` how far ahead
     tokens are drafted, and `draft_cost` what a drafted token takes, as a share of a decoded one. `is_compiled` says
-    that the model runs on the engine that was compiled for this processor. Files and the API have the aliases.
+    that the model runs on the engine that was compiled for this processor; else it computes with `kernels`. Files and
+    the API have the aliases.
     """
 
     layout: str = ORIGINAL_LAYOUT
@@ -55,6 +57,7 @@ class TuningChoice:
     drafting: Annotated[DraftMode, Field(alias="guesses")] = "long"
     draft_cost: Annotated[float, Field(alias="cost")] = DEFAULT_DRAFT_COST
     is_compiled: Annotated[bool, Field(alias="compiled")] = False
+    kernels: KernelChoice = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,7 @@ def compiled_folder(data_dir: Path) -> Path:
 @cache
 def _build() -> str:
     """Return the id of a compiled engine: this CPU, and a hash of the sources."""
-    sources = hashlib.sha256(machine_id().encode())
+    sources = hashlib.sha256(_engine_id().encode())
     for file in (*native.patches(), *native.sources()):
         sources.update(file.read_bytes())
     return f"{_here()}-{sources.hexdigest()[:12]}"
@@ -288,7 +291,11 @@ def delete_tuning(data_dir: Path, model: str) -> int:
 
 @cache
 def machine_id() -> str:
-    """Return what a measurement is valid for: CPU, cores, memory and the engine's version."""
+    """Return what a measurement is valid for: CPU, cores, memory, the engine's version and kernels."""
+    return f"{_engine_id()}{' with native kernels' if kernels.find_kernels() is not None else ''}"
+
+
+def _engine_id() -> str:
     try:
         engine = f"xllamacpp {metadata.version('xllamacpp')}"
     except metadata.PackageNotFoundError:

@@ -16,6 +16,7 @@ from statistics import median
 from eclair.errors import EngineUnavailable
 from eclair.llm.base import JSON
 from eclair.llm.local import profile
+from eclair.llm.local.kernels import choose_kernels
 from eclair.llm.local.llama_server import LlamaServerOptions, Serving
 from eclair.llm.local.profile import Speed, TuningChoice
 from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftMode
@@ -37,6 +38,9 @@ REPEATED_TOKENS = 24
 EXCHANGE_PROMPT_TOKENS, EXCHANGE_ANSWER_TOKENS = 400, 150
 """Tokens of a typical exchange, by which options are compared."""
 
+MIN_DRAFTED_TOKENS = 24
+"""Drafted tokens from which on their cost is known well enough."""
+
 WORDS = (
     "river",
     "stone",
@@ -55,9 +59,10 @@ WORDS = (
 
 @dataclass(frozen=True, slots=True)
 class TuningEngine:
-    """An engine that is ready."""
+    """An engine that is ready. `kernels` names those for this CPU, unless it runs on its own."""
 
     client: OpenAIEngine
+    kernels: str = ""
 
     async def complete(self, body: JSON) -> JSON:
         """Call llama.cpp's completion, greedy and without a cache. Raises UpstreamError."""
@@ -161,15 +166,16 @@ async def open_tuning_engine(
         lookup_tokens=draft.lookup_tokens,
         draft_tokens=draft.draft_tokens,
         compiled_folder=str(profile.compiled_folder(settings.data_dir)) if choice.is_compiled else "",
+        kernels=choose_kernels(choice.kernels, path),
     )
     async with LlamaSubprocess.started(order, settings.data_dir / "logs") as child:
         match await child.reply():
-            case Serving(url):
+            case Serving(url, kernels):
                 client = OpenAIEngine("tuning", f"{url}/v1", child.key, dialect=DIALECTS[0])
             case _:
                 raise EngineUnavailable(f"{path.name} cannot be loaded ({child.last_words()}).")
         try:
-            yield TuningEngine(client)
+            yield TuningEngine(client, kernels)
         finally:
             await client.close()
 
@@ -185,3 +191,14 @@ def median_speed(speeds: Sequence[Speed]) -> Speed:
         median(speed.decode for speed in speeds),
         median(speed.deep for speed in speeds),
     )
+
+
+def draft_cost(rows: Sequence[JSON], plain: Sequence[JSON]) -> float | None:
+    """Return the cost of a drafted token in decoded ones; None if too few were drafted."""
+    drafted = sum(row.get("draft_n", 0) for row in rows)
+    equivalent = sum(
+        row["predicted_ms"] * reference["predicted_n"] / reference["predicted_ms"]
+        for row, reference in zip(rows, plain, strict=True)
+    )
+    written = sum(row["predicted_n"] - row.get("draft_n_accepted", 0) for row in rows)
+    return max(0.0, (equivalent - written) / drafted) if drafted >= MIN_DRAFTED_TOKENS else None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -19,14 +18,17 @@ from typing import Any, TypeVar
 from eclair.errors import Conflict, EngineUnavailable
 from eclair.llm.base import JSON
 from eclair.llm.local import profile
+from eclair.llm.local.kernels import Kernels, choose_kernels, find_kernels
 from eclair.llm.local.profile import FileStamp, Quality, Speed, Trial, Tuning, TuningChoice
 from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftMode
 from eclair.llm.tuning import quality
 from eclair.llm.tuning.bandwidth import measure_bandwidth
+from eclair.llm.tuning.busy_program import busy_program
 from eclair.llm.tuning.measure import (
     CONTEXT_TOKENS,
     SampleSize,
     TuningEngine,
+    draft_cost,
     exchange_seconds,
     median_speed,
     open_tuning_engine,
@@ -39,7 +41,6 @@ from eclair.models.gguf.quantize import requantize
 from eclair.models.gguf.tensors import GgufContents, Tensor
 from eclair.models.installed import InstalledModel
 from eclair.settings import Settings
-from eclair.util.child_environment import child_environment
 from eclair.util.cpu import available_cores
 
 ROUNDS = 5
@@ -55,22 +56,15 @@ BUSY_SHARE = 0.1
 """The assumed share of time in which another program keeps a core busy."""
 
 BUSY_SPEED_SHARE = 0.5
-"""Speed share that one more thread leaves beside such a program, measured on two cores."""
-
-BUSY_PROGRAM = """
-import os, sys, threading
-threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-while True: pass
-"""
+"""Speed share that one more thread, or native kernels, leave beside such a program, measured on two cores."""
 
 CURRENT = "now"
 """The name of the option that candidates are measured against."""
 
-MIN_DRAFTED_TOKENS = 24
-"""Drafted tokens from which on their cost is known well enough."""
-
 COMPILED_ENGINE = "compiled for this processor"
 """The name of the compiled engine's trial."""
+
+KERNEL_TRIALS: Mapping[Kernels, str] = {"native": "kernels for this processor", "generic": "kernels for any processor"}
 
 NO_GAIN = "no gain beyond the noise"
 
@@ -78,6 +72,9 @@ K = TypeVar("K", bound=str)
 
 Speeds = dict[str, list[Speed]]
 """The samples of each candidate, one per round."""
+
+Gain = Callable[[Sequence[Speed], Sequence[Speed]], float]
+"""Compares two candidates: how many times as fast the first is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +140,7 @@ class _TuningRun:
         self._report(TuningStep("Reading memory", 0, 1))
         async with self._loaded(TuningChoice()) as engine:
             self._size = await SampleSize.fit(engine)
-        choice = await self._choose_layout(contents, await self._choose_engine())
+        choice = await self._choose_layout(contents, await self._choose_engine(thorough=thorough))
         choice = await self._choose_threads(choice, thorough=thorough)
         usual, self._size = self._size, self._size.with_long_prompt(self._model.entry.context or 0)
         if thorough:
@@ -166,18 +163,45 @@ class _TuningRun:
             twice=duplicated_bytes(contents) if profile.supports_kernels() else 0,
         )
 
-    async def _choose_engine(self) -> TuningChoice:
-        """Choose the compiled engine if it is faster and answers as well."""
-        if not profile.is_compiled(self._settings.data_dir):
+    async def _choose_engine(self, *, thorough: bool) -> TuningChoice:
+        """Choose other kernels or the compiled engine if that is faster and answers as well."""
+        options = await self._other_engines()
+        if not options:
             return TuningChoice()
-        name, choice = COMPILED_ENGINE, TuningChoice(is_compiled=True)
-        speeds = await self._measure_in_turns("Trying the compiled engine", {CURRENT: TuningChoice(), name: choice})
-        if name not in speeds:
-            return TuningChoice()
-        if not _is_faster(speeds[name], speeds[CURRENT]):
-            self._add_trial(name, speeds, name, NO_GAIN)
-            return TuningChoice()
-        return choice if await self._keeps_quality(name, speeds, name, choice) else TuningChoice()
+        speeds = await self._measure_in_turns("Trying the engine's kernels", {CURRENT: TuningChoice(), **options})
+        chosen = TuningChoice()
+        for name in _fastest_first(speeds):
+            if chosen != TuningChoice():
+                self._add_trial(name, speeds, name, "no faster than what is chosen")
+            elif not _is_faster(speeds[name], speeds[CURRENT]):
+                self._add_trial(name, speeds, name, NO_GAIN)
+            elif options[name].kernels == "native" and not await self._pays_beside_others(
+                name, speeds, options[name], thorough=thorough
+            ):
+                self._add_trial(name, speeds, name, "slower beside other programs")
+            elif await self._keeps_quality(name, speeds, name, options[name]):
+                chosen = options[name]
+        return chosen
+
+    async def _pays_beside_others(self, name: str, speeds: Speeds, choice: TuningChoice, *, thorough: bool) -> bool:
+        """Return whether native kernels gain though their threads wait for each other without sleeping."""
+        busy = {name: BUSY_SPEED_SHARE}
+        if thorough:
+            busy = await self._gains_beside_busy_program(TuningChoice(), {name: choice}, _gain)
+        gain = _gain(speeds[name], speeds[CURRENT])
+        return name in busy and (1 - BUSY_SHARE) / gain + BUSY_SHARE / busy[name] < 1 / MIN_GAIN
+
+    async def _other_engines(self) -> dict[str, TuningChoice]:
+        """Return the choices with other kernels than a model of this size has by itself."""
+        options: dict[str, TuningChoice] = {}
+        if find_kernels() is not None:
+            other: Kernels = "generic" if choose_kernels("auto", self._model.path) == "native" else "native"
+            async with self._loaded(TuningChoice(kernels="native")) as engine:
+                if engine.kernels:  # else this CPU has no better ones
+                    options[KERNEL_TRIALS[other]] = TuningChoice(kernels=other)
+        if profile.is_compiled(self._settings.data_dir):
+            options[COMPILED_ENGINE] = TuningChoice(is_compiled=True)
+        return options
 
     async def _choose_layout(self, contents: GgufContents, now: TuningChoice) -> TuningChoice:
         """Choose the fastest layout that answers as well as the original file."""
@@ -244,7 +268,7 @@ class _TuningRun:
         alone = await self._measure_in_turns("Trying threads", {CURRENT: choice, **options})
         alone_gains = {name: _decode_gain(alone[name], alone[CURRENT]) for name in options if name in alone}
         busy_gains = (
-            await self._gains_beside_busy_program(choice, options)
+            await self._gains_beside_busy_program(choice, options, _decode_gain)
             if thorough
             else dict.fromkeys(options, BUSY_SPEED_SHARE)
         )
@@ -264,14 +288,14 @@ class _TuningRun:
         return options[best] if times[best] < 1 / MIN_GAIN else choice
 
     async def _gains_beside_busy_program(
-        self, choice: TuningChoice, options: Mapping[str, TuningChoice]
+        self, choice: TuningChoice, options: Mapping[str, TuningChoice], gain: Gain
     ) -> dict[str, float]:
-        """Measure how much faster each option decodes than `choice` beside a busy program."""
+        """Measure how much faster each option is than `choice` beside a busy program."""
         drift = self._drift
-        async with _busy_program():
-            speeds = await self._measure_in_turns("Trying threads beside a busy program", {CURRENT: choice, **options})
+        async with busy_program():
+            speeds = await self._measure_in_turns("Trying it beside a busy program", {CURRENT: choice, **options})
         self._drift = drift
-        return {name: _decode_gain(speeds[name], speeds[CURRENT]) for name in options if name in speeds}
+        return {name: gain(speeds[name], speeds[CURRENT]) for name in options if name in speeds}
 
     async def _choose_drafting(self, choice: TuningChoice) -> TuningChoice:
         """Choose how far to draft: the fastest for typical answers at the measured cost."""
@@ -417,31 +441,7 @@ def _decode_gain(new: Sequence[Speed], old: Sequence[Speed]) -> float:
     return median(after.decode / before.decode for after, before in zip(new, old, strict=True))
 
 
-def draft_cost(rows: Sequence[JSON], plain: Sequence[JSON]) -> float | None:
-    """Return the cost of a drafted token in decoded ones; None if too few were drafted."""
-    drafted = sum(row.get("draft_n", 0) for row in rows)
-    equivalent = sum(
-        row["predicted_ms"] * reference["predicted_n"] / reference["predicted_ms"]
-        for row, reference in zip(rows, plain, strict=True)
-    )
-    written = sum(row["predicted_n"] - row.get("draft_n_accepted", 0) for row in rows)
-    return max(0.0, (equivalent - written) / drafted) if drafted >= MIN_DRAFTED_TOKENS else None
-
-
 def _is_faster(new: Sequence[Speed], old: Sequence[Speed]) -> bool:
     """Return whether it is faster beyond noise: in the median, and in all rounds but one."""
     better = sum(exchange_seconds(after) < exchange_seconds(before) for after, before in zip(new, old, strict=True))
     return _gain(new, old) >= MIN_GAIN and better >= len(new) - 1
-
-
-@contextlib.asynccontextmanager
-async def _busy_program() -> AsyncGenerator[None]:
-    """Run a program that keeps one core busy; it ends with the block or with this process."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", "-c", BUSY_PROGRAM), stdin=asyncio.subprocess.PIPE, env=child_environment()
-    )
-    try:
-        yield
-    finally:
-        process.kill()
-        await process.wait()
