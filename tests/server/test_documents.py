@@ -92,6 +92,43 @@ async def test_an_answer_cites_the_very_words(settings: Settings) -> None:
         assert [step["kind"] for step in message["steps"]][-1] == "search"
 
 
+RECEIPT = """\
+THE OLD MILL
+12.09.2026 19:42
+
+| Item | Price |
+| --- | --- |
+| Fish pie | 27.00 |
+| Garden salad | 6.50 |
+| Lemonade | 9.60 |
+"""
+
+
+async def test_a_sum_is_cited_with_its_computation(settings: Settings) -> None:
+    async with reading(settings) as (server, model):
+        file = await add(server, RECEIPT, "receipt.md")
+        model.says = (
+            "The salad cost £6.50. Salad and lemonade together cost £16.10. The receipt is of 12 September, 7.42 pm."
+        )
+        message = await server.say(await server.begin(), "What did I pay?", files=[file["id"]])
+        assert message["doubts"] == []
+        computed = {sentence(message, citation): citation["computation"] for citation in message["citations"]}
+        assert computed["The salad cost £6.50."] is None
+        assert computed["Salad and lemonade together cost £16.10."] == "6.50 + 9.60 = 16.10"
+        model.says = "Salad and lemonade together cost £17.10."
+        message = await server.say(await server.begin(), "What did I pay?", files=[file["id"]])
+        assert [doubt["about"] for doubt in message["doubts"]] == ["£17.10"]
+
+
+async def test_a_letter_made_from_a_document_is_not_doubted(settings: Settings) -> None:
+    async with reading(settings) as (server, model):
+        file = await add(server)
+        model.says = "Dear Ms Lacroix,\n\nWe would like to visit the tower on Friday.\n\nBest regards,\nThe class of 1b"
+        question = "Write an e-mail to the builder of the tower."
+        message = await server.say(await server.begin(), question, files=[file["id"]])
+        assert message["doubts"] == []
+
+
 RUNS_ON = (
     ["The harbour lies to the north of the town, where the", "river is wide. The tower stands beside it, and"],
     ["is the oldest one of the coast. The tower is 330 metres", "high. Ships have seen its light since 1903."],

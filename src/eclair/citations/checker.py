@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from eclair.citations.claims import makes_claim, normalize_words, strip_markdown
+from eclair.citations.drafts import asks_for_text, is_in_letter
 from eclair.citations.evidence import Doubtful, Verdict
 from eclair.citations.index import EvidenceIndex
 from eclair.errors import UpstreamError
@@ -51,6 +52,7 @@ class CitationChecker:
         self._embedder = embedder
         self._question = question[:MAX_QUESTION_CHARS]
         self._question_words = normalize_words(self._question)
+        self._is_draft = asks_for_text(self._question)
         self._index: asyncio.Task[EvidenceIndex] | None = None
         self._vectors: asyncio.Task[list[NDArray[float32]]] | None = None
 
@@ -69,8 +71,9 @@ class CitationChecker:
         sentence = sentence[:MAX_SENTENCE_CHARS]
         if not makes_claim(sentence) or normalize_words(sentence) in self._question_words:
             return None
+        is_draft = self._is_draft or is_in_letter(before, sentence)
         if not self._passages:
-            return Doubtful("", None)
+            return None if is_draft else Doubtful("", None)
         index = await self._indexed()
         context = f"{self._question[-MAX_CONTEXT_CHARS:]} {before[-MAX_CONTEXT_CHARS:]}"
         claim = index.weigh_claim(strip_markdown(sentence), strip_markdown(context))
@@ -84,7 +87,8 @@ class CitationChecker:
             else:
                 cosines = [cosine for batch in batches for cosine in (batch @ vector).tolist()]
                 spans = index.rank_by_meaning(claim, cosines)
-        return index.judge(claim, spans)
+        verdict = index.judge(claim, spans)
+        return None if is_draft and isinstance(verdict, Doubtful) else verdict
 
     async def _indexed(self) -> EvidenceIndex:
         self._index = self._index or asyncio.create_task(asyncio.to_thread(EvidenceIndex, self._passages))

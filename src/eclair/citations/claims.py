@@ -10,6 +10,7 @@ from eclair.text.lexicon.loader import merge_patterns
 from eclair.text.terms import fold_text, is_content_word
 
 _FENCE_OR_HEADING = re.compile(r"\s*(?:#{1,6}\s|```|~~~)")
+_CODE = re.compile(r"\s*`[^`]+`[.:]?\s*")
 _BOLD_ALONE = re.compile(r"\s*(\*\*|__)[^*_]+\1\s*:?\s*")
 _NON_WORD = re.compile(r"\W*")
 _QUESTION_OR_ANNOUNCEMENT = frozenset("?？؟;:：")
@@ -21,12 +22,14 @@ _MARKUP = re.compile(
 
 def makes_claim(sentence: str) -> bool:
     """Tell whether a sentence of Markdown claims anything that could be true or false."""
-    if _FENCE_OR_HEADING.match(sentence) or _BOLD_ALONE.fullmatch(sentence):
+    if _FENCE_OR_HEADING.match(sentence) or _BOLD_ALONE.fullmatch(sentence) or _CODE.fullmatch(sentence):
         return False
     text = strip_markdown(sentence)
     if not _QUESTION_OR_ANNOUNCEMENT.isdisjoint(_closing_marks(text)) or _no_claim().match(text):
         return False
-    return any(map(str.isdigit, text)) or any(map(is_content_word, extract_facts(text).terms))
+    if any(map(str.isdigit, text)):
+        return True
+    return _courtesy().match(text) is None and any(map(is_content_word, extract_facts(text).terms))
 
 
 def _closing_marks(text: str) -> str:
@@ -54,3 +57,17 @@ def _no_claim() -> re.Pattern[str]:
     return re.compile(
         rf"\W*+(?:(?:{greetings})\b\W*+(?:[^\W\d]++\W*+){{0,3}}+\Z|(?:{answers})\W*+\Z|{disclaimers})", re.IGNORECASE
     )
+
+
+@cache
+def _courtesy() -> re.Pattern[str]:
+    """Match an opinion, and what begins and ends an answer or a letter."""
+    patterns = merge_patterns(
+        lambda lexicon: (
+            *lexicon.claims.opinions,
+            *lexicon.claims.closings,
+            *lexicon.claims.salutations,
+            *lexicon.claims.farewells,
+        )
+    )
+    return re.compile(rf"\W*+(?:{patterns})", re.IGNORECASE)

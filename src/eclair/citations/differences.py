@@ -7,26 +7,34 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
+from eclair.citations.claims import normalize_words
+from eclair.citations.clauses import find_mixed_clause, is_partly_negated
 from eclair.citations.evidence import Claim, EvidenceSentence
+from eclair.citations.opposites import find_opposite, has_denied_opposite
+from eclair.citations.roles import find_swapped_role
 from eclair.text.facts import Facts, negation_scope
 from eclair.text.language import capitalizes_nouns
 from eclair.text.lexicon.loader import merge_words
-from eclair.text.terms import Term, is_content_word
+from eclair.text.terms import Term, fold_text, is_content_word
 from eclair.text.written_numbers import Number, is_certain
 
 REPEAT_OVERLAP = 0.85
 """From this share of its words on, a claim repeats a span rather than joins it with another."""
 
+FREE_OVERLAP = 0.5
+"""With a smaller share of its words in a span, a claim is in words of its own."""
+
 MAX_DAY = 31
+MIN_COMPOUND_END_CHARS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonContext:
     """Everything a claim is compared with: the sentences of a span, of its whole passage, and all there are.
 
-    `language` is the passage's; `title_stems` those of its name and headings. `capitalized_stems` are written with a
-    capital within sentences, `lowercase_stems` without. `is_translated` says that the claim is in another language than
-    the passage; `overlap` is the share of its words in the span.
+    `language` is the passage's; `title_stems` and `title_numbers` are those of its name and headings.
+    `capitalized_stems` are written with a capital within sentences, `lowercase_stems` without. `is_translated` says
+    that the claim is in another language than the passage; `overlap` is the share of its words in the span.
     """
 
     span: Sequence[EvidenceSentence]
@@ -34,29 +42,66 @@ class ComparisonContext:
     all_sentences: Sequence[EvidenceSentence]
     language: str | None
     title_stems: frozenset[str]
+    title_numbers: Sequence[Number]
     capitalized_stems: set[str]
     lowercase_stems: set[str]
     is_translated: bool
     overlap: float
 
-    def is_name(self, term: Term) -> bool:
-        if term.stem in self.lowercase_stems:
+    def is_name(self, term: Term, after: Term | None = None) -> bool:
+        """Tell whether a capitalized word is a name; `after` is the next, since first and last name go together."""
+        if term.stem in self.lowercase_stems or (term.starts_sentence and term.key in _first_words()):
             return False
         is_initialism = len(term.text) > 1 and term.text.isupper()
-        return not term.starts_sentence or term.stem in self.capitalized_stems or is_initialism
+        if not term.starts_sentence or term.stem in self.capitalized_stems or is_initialism:
+            return True
+        return after is not None and after.is_capitalized and not capitalizes_nouns(self.language)
 
 
-def find_difference(claim: Claim, context: ComparisonContext) -> str | None:
-    """Return the part of the claim that differs from the span; None if nothing does.
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The part of a claim that differs from a span; empty if there is no word of the claim to name.
 
-    Empty where the span has a negation that the claim lacks, since there is no word of the claim to name.
+    It isn't certain where a claim says the same in its own words: `nothing is paid` for `free`.
     """
-    return (
-        _find_differing_date(claim, context)
-        or _find_differing_number(claim, context)
-        or (None if context.is_translated else _find_differing_name(claim, context))
-        or _find_differing_negation(claim, context)
-    )
+
+    about: str
+    is_certain: bool
+
+
+def find_difference(claim: Claim, context: ComparisonContext) -> Difference | None:
+    """Return how the claim differs from the span; None if it doesn't."""
+    is_free = context.overlap < FREE_OVERLAP
+    if (date := _find_differing_date(claim, context)) is not None:
+        return Difference(date, True)
+    if (number := _find_differing_number(claim, context)) is not None:
+        units = {other.unit for sentence in context.span for other in sentence.numbers if other.unit is not None}
+        return Difference(number.text, not (number.is_spelled_out and number.unit not in units and is_free))
+    if context.is_translated:
+        negation = _find_differing_negation(claim, context)
+        return None if negation is None else Difference(negation, True)
+    if _is_repeated(claim, context.span):
+        return None
+    if (name := _find_differing_name(claim, context)) is not None:
+        return Difference(name, not (is_free and capitalizes_nouns(context.language)))
+    if (opposite := find_opposite(claim, context.span)) is not None:
+        return Difference(opposite.text, True)
+    if has_denied_opposite(claim, context.span):
+        return None
+    if not is_partly_negated(claim, context.span, context.language):
+        negation = _find_differing_negation(claim, context)
+        if negation is not None:
+            return Difference(negation, not is_free)
+    about = find_mixed_clause(claim, context.span, context.language)
+    if about is None:
+        about = find_swapped_role(claim, context.span, context.language)
+    return None if about is None else Difference(about, not is_free)
+
+
+def _is_repeated(claim: Claim, span: Sequence[EvidenceSentence]) -> bool:
+    """Tell whether the span has the claim's words and digits, all of them and in their order."""
+    stated = " ".join(sentence.text for sentence in span)
+    return f" {normalize_words(claim.text)} " in f" {normalize_words(stated)} "
 
 
 def is_stated(number: Number, stated: Sequence[Number], date_numbers: set[float]) -> bool:
@@ -89,7 +134,7 @@ def _find_differing_date(claim: Claim, context: ComparisonContext) -> str | None
     return None
 
 
-def _find_differing_number(claim: Claim, context: ComparisonContext) -> str | None:
+def _find_differing_number(claim: Claim, context: ComparisonContext) -> Number | None:
     stated = [number for sentence in context.span for number in sentence.numbers]
     date_numbers = numbers_in_dates(context.span)
     unused, unmatched = list(stated), list[Number]()
@@ -104,14 +149,35 @@ def _find_differing_number(claim: Claim, context: ComparisonContext) -> str | No
     )
     in_passage = [number for sentence in context.passage for number in sentence.numbers]
     for number in unmatched:
+        if _names_same(claim, number, context) or is_stated(number, context.title_numbers, set()):
+            continue
         if number.is_spelled_out and not any(is_certain(other) for other in stated):
             continue
         if not has_other_number and is_stated(number, in_passage, numbers_in_dates(context.passage)):
             continue
         if not context.is_translated and context.overlap < REPEAT_OVERLAP and _joins_another(claim, number, context):
             continue
-        return number.text
+        return number
     return None
+
+
+def _names_same(claim: Claim, number: Number, context: ComparisonContext) -> bool:
+    """Tell whether a number only names something, which the passage calls so too: `line 7` of `tramline 7`."""
+    word = _word_before(claim.facts, number)
+    return word is not None and any(
+        other.matches(number)
+        and (named := _word_before(sentence.facts, other)) is not None
+        and (named.stem == word.stem or named.key.endswith(word.key))
+        for sentence in context.passage
+        for other in sentence.numbers
+    )
+
+
+def _word_before(facts: Facts, number: Number) -> Term | None:
+    """The content word right before a number that has no unit."""
+    if number.unit is not None or number.is_spelled_out:
+        return None
+    return next((term for term in facts.terms if term.end == number.start - 1 and is_content_word(term)), None)
 
 
 def _joins_another(claim: Claim, number: Number, context: ComparisonContext) -> bool:
@@ -136,13 +202,17 @@ def _find_differing_name(claim: Claim, context: ComparisonContext) -> str | None
     )
     terms = claim.facts.terms
     for position, term in enumerate(terms):
-        if not term.is_capitalized or not is_content_word(term):
+        if (
+            not term.is_capitalized
+            or not is_content_word(term)
+            or (term.starts_sentence and term.key in _first_words())
+        ):
             continue
         if _is_swapped_name(terms, position, context.span):
             return term.text
-        if term.stem in here or _has_inflection(term, here) or not context.is_name(term):
+        if term.stem in here or _has_inflection(term, here) or not context.is_name(term, _term_at(terms, position + 1)):
             continue
-        if _is_acronym(term, context.passage):
+        if _is_acronym(term, context.passage) or _ends_compound(term, context.passage):
             continue
         if capitalizes_nouns(context.language) and not _is_name_by_position(terms, position):
             continue
@@ -161,7 +231,7 @@ def _has_inflection(term: Term, stems: frozenset[str]) -> bool:
 def _is_swapped_name(terms: Sequence[Term], position: int, sentences: Sequence[EvidenceSentence]) -> bool:
     """Tell whether the sentences have another capitalized word between the same neighbors.
 
-    False where they have the name itself beside one of those neighbors.
+    False where they have the name itself.
     """
     name, before, after = terms[position], _stem_at(terms, position - 1), _stem_at(terms, position + 1)
     is_swapped = False
@@ -170,9 +240,8 @@ def _is_swapped_name(terms: Sequence[Term], position: int, sentences: Sequence[E
         for at, other in enumerate(others):
             same_before, same_after = _stem_at(others, at - 1) == before, _stem_at(others, at + 1) == after
             if other.stem == name.stem:
-                if same_before or same_after:
-                    return False
-            elif same_before and same_after and other.is_capitalized:
+                return False
+            if same_before and same_after and other.is_capitalized:
                 is_swapped |= not _has_inflection(other, frozenset((name.stem,)))
     return is_swapped
 
@@ -187,6 +256,13 @@ def _is_acronym(term: Term, sentences: Sequence[EvidenceSentence]) -> bool:
     )
 
 
+def _ends_compound(term: Term, sentences: Sequence[EvidenceSentence]) -> bool:
+    """Tell whether a compound ends with the word, as `Straßenbahnlinie` does with `Linie`."""
+    return len(term.key) >= MIN_COMPOUND_END_CHARS and any(
+        other.key.endswith(term.key) for sentence in sentences for other in sentence.facts.terms
+    )
+
+
 def _is_name_by_position(terms: Sequence[Term], position: int) -> bool:
     """Guess whether a capitalized word is a name where every noun is capitalized.
 
@@ -196,8 +272,27 @@ def _is_name_by_position(terms: Sequence[Term], position: int) -> bool:
 
 
 @cache
+def _first_words() -> frozenset[str]:
+    """Words that begin a sentence without being names."""
+    listed = merge_words(
+        lambda lexicon: (
+            *lexicon.grammar.first_words,
+            *lexicon.grammar.stop_words,
+            *lexicon.sentences.openers,
+            *lexicon.identification.words,
+            *lexicon.negation.words,
+        )
+    )
+    return frozenset(map(fold_text, listed))
+
+
+@cache
 def _words_before_names() -> frozenset[str]:
     return merge_words(lambda lexicon: lexicon.grammar.words_before_names)
+
+
+def _term_at(terms: Sequence[Term], position: int) -> Term | None:
+    return terms[position] if 0 <= position < len(terms) else None
 
 
 def _stem_at(terms: Sequence[Term], position: int) -> str:

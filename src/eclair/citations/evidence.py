@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from eclair.schema.messages import Passage
@@ -9,13 +10,19 @@ from eclair.text.facts import Facts
 from eclair.text.sentences import Span, split_sentences
 from eclair.text.written_numbers import Number
 
+_BLOCK = re.compile(r"\S(?:.|\n(?![ \t]*\n))*")
+"""A stretch without blank lines."""
+
+_LINE = re.compile(r"[^\s|](?:.*[^\s|])?")
+
 
 @dataclass(frozen=True, slots=True)
 class Supported:
     """A passage supports the claim.
 
     `quote` is characters `start` to `end` of the document of passage number `passage`. `support` is the likelihood that
-    this is right, from 0 to 1; `page` and `label` are where the quote begins, as in a `Citation`.
+    this is right, from 0 to 1; `page` and `label` are where the quote begins, and `computation` is what was computed
+    from the quote, as in a `Citation`.
     """
 
     passage: int
@@ -25,6 +32,7 @@ class Supported:
     support: float
     page: int | None
     label: str | None
+    computation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +78,31 @@ class EvidenceSpan:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A sentence of the answer with its facts, the stems of its content words by weight, and those that are names."""
+    """A sentence of the answer with its facts, the stems of its content words by weight, and those that are names.
+
+    `is_about_source` if it says only where something stands, in the title or on the day of a passage. `is_bare` if its
+    figures and dates are all that it says: `The receipt is of 3 May.`
+    """
 
     text: str
     facts: Facts
     language: str | None
     weights: dict[str, float]
     names: frozenset[str]
+    is_about_source: bool = False
+    is_bare: bool = False
 
 
 def split_passage(passage: Passage) -> list[Span]:
-    """Split a passage into sentences, as offsets in its text; headings never run into the text below them."""
+    """Split a passage into sentences, as offsets in its text; headings never run into the text below them.
+
+    In a table, and in the lines beside it, every line is one.
+    """
     body = passage.body
-    below = [(body + start, body + end) for start, end in split_sentences(passage.text[body:])]
-    return [*split_sentences(passage.text[:body]), *below]
+    spans = split_sentences(passage.text[:body])
+    for block in _BLOCK.finditer(passage.text, body):
+        pieces = _LINE.finditer(passage.text, *block.span()) if "|" in block[0] else (block,)
+        for piece in pieces:
+            found = split_sentences(piece[0]) if piece is block else [(0, len(piece[0]))]
+            spans += [(piece.start() + start, piece.start() + end) for start, end in found]
+    return spans

@@ -11,7 +11,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from heapq import nlargest
 
-from eclair.citations.differences import ComparisonContext, date_parts, find_difference, is_stated, numbers_in_dates
+from eclair.citations.differences import (
+    ComparisonContext,
+    Difference,
+    date_parts,
+    find_difference,
+    is_stated,
+    numbers_in_dates,
+)
 from eclair.citations.evidence import (
     Claim,
     Doubtful,
@@ -21,23 +28,26 @@ from eclair.citations.evidence import (
     Verdict,
     split_passage,
 )
+from eclair.citations.nearness import Nearness, count_figures, logistic
+from eclair.citations.source_facts import SourceFacts, read_source, says_only_where, source_words, without_attribution
+from eclair.citations.tables import TableFinding, check_table, keys_of, read_tables
 from eclair.schema.messages import Passage
 from eclair.text.facts import extract_facts
-from eclair.text.language import identify_language
+from eclair.text.language import capitalizes_nouns, identify_language, is_foreign_word
 from eclair.text.terms import is_content_word
 from eclair.text.written_numbers import is_certain, roman_numerals
 
 MIN_SUPPORT = 0.5
+UNDECIDED_SUPPORT = 0.25
+"""From here on meaning and words are so near that a claim which differs in no fact isn't doubted, though not cited."""
+
+TABLE_SUPPORT = 0.95
+STATED_SUPPORT = 0.9
 
 MAX_SUPPORT_GAP = 0.12
 """A span this much below the best is still considered when the best differs in a fact."""
 
-TYPICAL_COSINE = 0.79
-TYPICAL_COSINE_WEIGHT = 12
-"""Cosine of unrelated sentences, and how many of them it stands for beside those at hand: in a single short passage,
-all sentences may be near."""
-
-MIN_SAME_LANGUAGE_OVERLAP = 0.5
+MIN_SAME_LANGUAGE_OVERLAP = 0.7
 """Below this the claim may be in another language than the passage, where the languages aren't known."""
 
 MIN_CONTENT_WORDS = 3
@@ -65,11 +75,15 @@ class EvidenceIndex:
         self._languages = [identify_language(passage.text) for passage in passages]
         self._sentences_by_stem: dict[str, list[int]] = defaultdict(list)
         self._titles: list[frozenset[str]] = []
+        self._sources: list[SourceFacts] = []
+        self._tables = [read_tables(passage.text) for passage in passages]
+        self._keys = set[str]()
         self._capitalized_stems = set[str]()
         self._lowercase_stems = set[str]()
         for number, passage in enumerate(passages):
-            title = extract_facts(" . ".join((passage.name, *passage.heading)))
-            self._titles.append(frozenset(term.stem for term in title.terms))
+            source = read_source(passage)
+            self._sources.append(source)
+            self._titles.append(source.stems | source.site_stems)
             for start, end in split_passage(passage):
                 self._add_sentence(number, start, end, passage.text[start:end])
         passages_after = [sentence.passage for sentence in self.sentences[1:]]
@@ -81,9 +95,10 @@ class EvidenceIndex:
         facts = extract_facts(text, self._languages[passage])
         stems = frozenset(term.stem for term in facts.terms if is_content_word(term))
         numbers = (*facts.numbers, *roman_numerals(text))
-        values = {value for number in numbers for value in number.values} | date_parts(facts)
+        values = {value for number in numbers for value in number.values | number.base_values} | date_parts(facts)
         for stem in stems | {_number_stem(value) for value in values}:
             self._sentences_by_stem[stem].append(len(self.sentences))
+        self._keys.update(term.key for term in facts.terms)
         for term in facts.terms:
             if term.is_capitalized and not term.starts_sentence:
                 self._capitalized_stems.add(term.stem)
@@ -94,12 +109,22 @@ class EvidenceIndex:
     def weigh_claim(self, text: str, context: str) -> Claim:
         """Weigh the words of a sentence, rare ones most; `context` fills in one that says little, as "In 1943."."""
         language = identify_language(text)
-        facts = extract_facts(text, language)
-        stems = list(dict.fromkeys(term.stem for term in facts.terms if is_content_word(term)))
-        weights = dict.fromkeys(stems, 1.0)
+        facts, dropped, is_about_source = extract_facts(text, language), frozenset[str](), False
+        for source in self._sources:
+            facts, named = without_attribution(text, facts, source)
+            dropped |= named
+            is_about_source = is_about_source or says_only_where(facts, dropped, source)
+        words = [term for term in facts.terms if is_content_word(term)]
+        figures = (*facts.dates, *facts.numbers)
+        is_bare = bool(figures) and all(
+            term.key in source_words() or any(figure.start <= term.start < figure.end for figure in figures)
+            for term in words
+        )
+        weights = dict.fromkeys((term.stem for term in words), 1.0)
+        stems = list(weights)
         if len(stems) < MIN_CONTENT_WORDS:
             for number in facts.numbers:
-                keys = (_number_stem(value) for value in number.values)
+                keys = (_number_stem(value) for value in (*number.values, *number.base_values))
                 known = next((key for key in keys if key in self._sentences_by_stem), None)
                 weights[known or _number_stem(min(number.values))] = NUMBER_WEIGHT
             for date in facts.dates:
@@ -114,7 +139,7 @@ class EvidenceIndex:
             frequency = len(self._sentences_by_stem.get(stem, ())) + 0.5
             weights[stem] = weight * min(3.0, math.log(1 + len(self.sentences) / frequency))
         names = frozenset(term.stem for term in facts.terms if term.is_capitalized)
-        return Claim(text, facts, language, weights, names)
+        return Claim(text, facts, language, weights, names, is_about_source, is_bare)
 
     def rank_by_words(self, claim: Claim) -> list[EvidenceSpan]:
         """Return the spans that have most of the claim's words, best first."""
@@ -125,18 +150,67 @@ class EvidenceIndex:
 
         `cosines` has one value for each sentence of the index.
         """
-        typical = 0.0
-        if cosines:
-            total = sorted(cosines)[len(cosines) // 2] * len(cosines) + TYPICAL_COSINE * TYPICAL_COSINE_WEIGHT
-            typical = total / (len(cosines) + TYPICAL_COSINE_WEIGHT)
-        return self._rank_spans(claim, [cosine - typical for cosine in cosines])
+        return self._rank_spans(claim, Nearness(cosines))
 
-    def judge(self, claim: Claim, spans: list[EvidenceSpan]) -> Verdict:
-        """Return the best span that differs in no fact; if none, what differs from the best."""
+    def judge(self, claim: Claim, spans: list[EvidenceSpan]) -> Verdict | None:
+        """Return the best evidence: of the tables, or of the spans; None for what only the source's name bears out."""
+        from_tables = self._judge_tables(claim)
+        if isinstance(from_tables, Supported):
+            return from_tables
+        verdict = self._judge_spans(claim, spans)
+        if verdict is None:
+            return from_tables
+        if isinstance(verdict, Doubtful):
+            if claim.is_about_source:
+                return None
+            if claim.is_bare and (stating := self._find_stating(claim)) is not None:
+                return self._cite(stating)
+        is_row = isinstance(verdict, Supported) and "|" in verdict.quote
+        return from_tables if from_tables is not None and (is_row or isinstance(verdict, Doubtful)) else verdict
+
+    def _judge_tables(self, claim: Claim) -> Verdict | None:
+        """Return what the passages' tables say of the claim; None if it isn't about them."""
+        keys = keys_of(claim.text) if any(self._tables) else frozenset[str]()
+        doubt: Doubtful | None = None
+        for passage, tables in zip(self.passages, self._tables, strict=True):
+            findings = [finding for table in tables if (finding := check_table(claim, keys, table)) is not None]
+            supporting = next((finding for finding in findings if finding.differs is None), None)
+            if supporting is not None and self._knows_names(claim):
+                return self._cite_table(passage, supporting)
+            if findings and supporting is None and doubt is None:
+                doubt = Doubtful(findings[0].differs or "", passage.number)
+        return doubt
+
+    def _knows_names(self, claim: Claim) -> bool:
+        """Tell whether the passages state the names and dates of a claim."""
+        dates = [date for sentence in self.sentences for date in sentence.facts.dates]
+        if not all(any(date.matches(other) for other in dates) for date in claim.facts.dates):
+            return False
+        if capitalizes_nouns(claim.language) or claim.language is None:
+            return True
+        names = [term for term in claim.facts.terms if term.is_capitalized and is_content_word(term)]
+        titles = frozenset[str]().union(*self._titles)
+        return all(
+            term.starts_sentence or term.stem in self._sentences_by_stem or term.stem in titles for term in names
+        )
+
+    def _cite_table(self, passage: Passage, finding: TableFinding) -> Supported:
+        begin, quote = passage.start + finding.start, passage.text[finding.start : finding.end]
+        page, label = passage.named_at(begin)
+        end = passage.start + finding.end
+        return Supported(passage.number, begin, end, quote, TABLE_SUPPORT, page, label, finding.computation)
+
+    def _judge_spans(self, claim: Claim, spans: list[EvidenceSpan]) -> Verdict | None:
+        """Return the best span that differs in no fact; if none, what differs from the best; None if undecided."""
+        if spans and UNDECIDED_SUPPORT <= spans[0].support < MIN_SUPPORT:
+            difference = self._find_difference(claim, spans[0])
+            if difference is None or not difference.is_certain:
+                return None
+            return Doubtful(difference.about, self._passage_number(spans[0]))
         if not spans or spans[0].support < MIN_SUPPORT:
             return Doubtful(self._find_unstated_fact(claim), self._passage_number(spans[0]) if spans else None)
         best = spans[0]
-        differences: list[str] = []
+        differences: list[Difference] = []
         for span in spans:
             if span is not best and not _is_rival(span, best):
                 continue
@@ -144,7 +218,19 @@ class EvidenceIndex:
             if difference is None:
                 return self._cite(span)
             differences.append(difference)
-        return Doubtful(differences[0], self._passage_number(best))
+        if not all(difference.is_certain for difference in differences):
+            return None
+        return Doubtful(differences[0].about, self._passage_number(best))
+
+    def _find_stating(self, claim: Claim) -> EvidenceSpan | None:
+        """The first sentence that states all dates and numbers of a claim."""
+        for index, sentence in enumerate(self.sentences):
+            parts = date_parts(sentence.facts)
+            if all(is_stated(number, sentence.numbers, parts) for number in claim.facts.numbers) and all(
+                any(date.matches(other) for other in sentence.facts.dates) for date in claim.facts.dates
+            ):
+                return EvidenceSpan(index, index, 1.0, STATED_SUPPORT)
+        return None
 
     def _overlaps(self, claim: Claim) -> tuple[list[float], list[float]]:
         """The weighted share of the claim's words in each sentence, and in each with the next of its passage."""
@@ -172,12 +258,12 @@ class EvidenceIndex:
         passages |= {number for number, title in enumerate(self._titles) if stem in title}
         return [index for index, sentence in enumerate(self.sentences) if sentence.passage in passages]
 
-    def _rank_spans(self, claim: Claim, nearness: Sequence[float] | None) -> list[EvidenceSpan]:
+    def _rank_spans(self, claim: Claim, nearness: Nearness | None) -> list[EvidenceSpan]:
         alone, pairs = self._overlaps(claim)
         every = range(len(self.sentences))
         candidates = set(nlargest(MAX_CANDIDATES, every, alone.__getitem__))
         if nearness is not None:
-            candidates.update(nlargest(MAX_CANDIDATES, every, nearness.__getitem__))
+            candidates.update(nlargest(MAX_CANDIDATES, every, nearness.cosines.__getitem__))
         spans: dict[tuple[int, int], EvidenceSpan] = {}
         for index in candidates:
             first, last, overlap = index, index, alone[index]
@@ -186,7 +272,13 @@ class EvidenceIndex:
                     first, last, overlap = begin, begin + 1, pairs[begin]
             if first < last and max(alone[first], alone[last]) > overlap - MIN_PAIR_GAIN:
                 continue  # the other sentence says it alone
-            support = _estimate_support(overlap, None if nearness is None else nearness[index])
+            if nearness is None:
+                support = logistic(14 * overlap - 8)
+            else:
+                stated = self.sentences[first : last + 1]
+                support = nearness.estimate_support(
+                    first, last, overlap, count_figures(claim.facts, stated, self._sources[stated[0].passage].numbers)
+                )
             span = EvidenceSpan(first, last, overlap, support)
             spans[first, last] = max(span, spans.get((first, last), span), key=_support_order)
         return sorted(spans.values(), key=_support_order, reverse=True)
@@ -214,27 +306,35 @@ class EvidenceIndex:
                 return number.text
         return ""
 
-    def _find_difference(self, claim: Claim, span: EvidenceSpan) -> str | None:
-        """The part of the claim that differs from the span; see `find_difference`."""
+    def _find_difference(self, claim: Claim, span: EvidenceSpan) -> Difference | None:
         sentences = self.sentences[span.first : span.last + 1]
         passage = sentences[0].passage
         language = self._languages[passage]
-        if claim.language is None or language is None:
-            is_translated = span.overlap < MIN_SAME_LANGUAGE_OVERLAP
+        if language is None:
+            is_translated = False
+        elif claim.language is None:
+            is_translated = span.overlap < MIN_SAME_LANGUAGE_OVERLAP and self._has_foreign_words(claim, language)
         else:
             is_translated = claim.language != language
         context = ComparisonContext(
             span=sentences,
             passage=[sentence for sentence in self.sentences if sentence.passage == passage],
             all_sentences=self.sentences,
-            language=language,
+            language=language or claim.language,
             title_stems=self._titles[passage],
+            title_numbers=self._sources[passage].numbers,
             capitalized_stems=self._capitalized_stems,
             lowercase_stems=self._lowercase_stems,
             is_translated=is_translated,
             overlap=span.overlap,
         )
         return find_difference(claim, context)
+
+    def _has_foreign_words(self, claim: Claim, language: str) -> bool:
+        """Tell whether a claim has small words that neither the language nor a passage has."""
+        return any(
+            is_foreign_word(term.text.lower(), language) and term.key not in self._keys for term in claim.facts.terms
+        )
 
 
 def _is_rival(span: EvidenceSpan, best: EvidenceSpan) -> bool:
@@ -254,16 +354,3 @@ def _support_order(span: EvidenceSpan) -> tuple[float, float]:
 def _number_stem(value: float) -> str:
     """The stem that stands for a number."""
     return f"#{value:g}"
-
-
-def _estimate_support(overlap: float, nearness: float | None) -> float:
-    """Estimate the likelihood that a span supports a claim, from the words and the meaning they share.
-
-    `nearness` is how far their cosine is above the typical one. The weights were fitted to the half of `bench/cite.py`
-    that it doesn't report.
-    """
-    return _logistic(14 * overlap - 8 if nearness is None else 4.9 * overlap + 69 * nearness - 8.6)
-
-
-def _logistic(value: float) -> float:
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))

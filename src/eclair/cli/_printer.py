@@ -116,7 +116,8 @@ class Printer:
         for citation in sorted(quoted.values(), key=lambda citation: (citation.passage, citation.quote_start)):
             passage = self._passages[citation.passage]
             location = describe_location(passage, citation.quote_start)
-            self._terminal.aside(f"[{passage.number}] {location}: “{' '.join(citation.quote.split())}”")
+            computed = f" (computed: {citation.computation})" if citation.computation else ""
+            self._terminal.aside(f"[{passage.number}] {location}: “{' '.join(citation.quote.split())}”{computed}")
         for doubt in self._doubts:
             sentence = "".join(self._texts[doubt.index])[doubt.start : doubt.end]
             why = f" ({doubt.about})" if doubt.about else ""

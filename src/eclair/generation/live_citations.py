@@ -86,6 +86,7 @@ class StreamingCitationChecker:
                         verdict.support,
                         verdict.page,
                         verdict.label,
+                        verdict.computation,
                     )
                 )
             case Doubtful(about=about, passage=passage):

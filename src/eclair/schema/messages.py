@@ -225,7 +225,8 @@ class Citation:
     """Characters `start` to `end` of an answer's part `index` rest on the `quote` from passage `passage`.
 
     The quote is characters `quote_start` to `quote_end` of the document, word for word. It begins on `page`, labeled
-    `label`; both are None if the text has no pages. `support` from 0 to 1 says how well it supports them.
+    `label`; both are None if the text has no pages. `support` from 0 to 1 says how well it supports them. `computation`
+    is how the program computed the figure from the quote, such as `2.60 + 3.85 = 6.45`; None if the quote states it.
     """
 
     index: int
@@ -238,6 +239,7 @@ class Citation:
     support: float
     page: int | None = None
     label: str | None = None
+    computation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

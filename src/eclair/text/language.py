@@ -71,6 +71,12 @@ def is_small_word(word: str, code: str) -> bool:
     return code in _word_languages().get(word.lower(), ())
 
 
+def is_foreign_word(word: str, code: str) -> bool:
+    """Tell whether a word is a small word of other languages only."""
+    languages = _word_languages().get(word.lower(), ())
+    return bool(languages) and code not in languages
+
+
 def lists_language(languages: Iterable[str], code: str) -> bool:
     """Tell whether a model that lists these BCP 47 tags knows the language, in whatever region; without a list, yes."""
     known = {_base_code(tag) for tag in languages}

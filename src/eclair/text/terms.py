@@ -67,6 +67,13 @@ def _starts_sentence(text: str, start: int) -> bool:
     return start <= STOP_LOOKBACK_CHARS
 
 
+@lru_cache(maxsize=50_000)
+def strip_ending(key: str) -> str:
+    """Return a folded word without its inflectional ending; longer than its stem, which compounds may share."""
+    bare = _endings().sub("", key)
+    return bare if len(bare) >= MIN_STEM_CHARS else key
+
+
 def is_content_word(term: Term) -> bool:
     """Tell whether a word says something by itself, as stop words and negations don't."""
     return (len(term.key) > 1 or term.is_capitalized) and term.key not in _stop_words()

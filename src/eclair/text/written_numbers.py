@@ -1,7 +1,12 @@
-"""Find numbers with units in any language: `12,5 %`, `two million`."""
+"""Find numbers with units and times of day in any language: `12,5 %`, `two million`, `11.10 pm`.
+
+A time of day is the number that its digits make on the 24-hour clock: `23:10`, `23h10`, `11.10 pm` and `23.10` are
+the same.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +22,31 @@ _SYMBOLS = {
 } | {"eur": "€", "usd": "$", "gbp": "£", "°c": "°C", "°f": "°F"}
 """Units that are written so in any language."""
 
+_MULTIPLES = {
+    "mm": ("m", 0.001),
+    "cm": ("m", 0.01),
+    "m": ("m", 1.0),
+    "km": ("m", 1000.0),
+    "ft": ("m", 0.3048),
+    "mi": ("m", 1609.344),
+    "mg": ("g", 0.001),
+    "g": ("g", 1.0),
+    "kg": ("g", 1000.0),
+    "t": ("g", 1_000_000.0),
+    "s": ("s", 1.0),
+    "min": ("s", 60.0),
+    "h": ("s", 3600.0),
+    "d": ("s", 86_400.0),
+    "wk": ("s", 604_800.0),
+    "mo": ("mo", 1.0),
+    "yr": ("mo", 12.0),
+}
+"""The base of each unit that is a multiple of another, and how many of the base it is."""
+
+_IMPERIAL = ("ft", "mi")
+_EXACT, _ROUGH = 1e-9, 0.03
+"""Relative tolerances: of units in steps of ten, and of a conversion between systems, which people round."""
+
 _CENTURIES = (1800, 1900, 2000)
 """A decade such as `the 20s` may belong to any of these."""
 
@@ -26,6 +56,13 @@ _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50}
 _FOOTNOTE_MARK = re.compile(r"[\[【]\^?\d{1,3}(?:[,;–-] ?\d{1,3})*[\]】]")
 _GROUP_SPACE = re.compile(r"[ \u00a0\u202f'’]")
 _DECIMAL_MARK = re.compile(r"([.,])")
+_CLOCK = re.compile(
+    r"(?<![\w.,:])(?:"
+    r"(?P<hour12>1[0-2]|0?[1-9])(?:[:.](?P<minute12>[0-5]\d))?\s?(?P<half>[ap])(?:\.\s?m\b\.?|m\b)"
+    r"|(?P<hour>[01]?\d|2[0-4])(?:\s?h\s?|:|\s?Uhr\s)(?P<minute>[0-5]\d)(?!\d)(?::[0-5]\d)?"
+    r")",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +78,27 @@ class Number:
 
     def matches(self, other: Number) -> bool:
         """Tell whether both may mean the same; a unit that only one states makes no difference."""
-        same_unit = self.unit is None or other.unit is None or self.unit == other.unit
-        return same_unit and not self.values.isdisjoint(other.values)
+        if self.unit is None or other.unit is None or self.unit == other.unit:
+            return not self.values.isdisjoint(other.values)
+        (base, factor), (other_base, other_factor) = self._multiple, other._multiple
+        if base != other_base:
+            return False
+        is_converted = (self.unit in _IMPERIAL) != (other.unit in _IMPERIAL)
+        return any(
+            math.isclose(mine * factor, theirs * other_factor, rel_tol=_ROUGH if is_converted else _EXACT)
+            for mine in self.values
+            for theirs in other.values
+        )
+
+    @property
+    def base_values(self) -> frozenset[float]:
+        """The values in the base unit, such as metres for kilometres."""
+        factor = self._multiple[1]
+        return frozenset(value * factor for value in self.values)
+
+    @property
+    def _multiple(self) -> tuple[str | None, float]:
+        return _MULTIPLES.get(self.unit or "", (self.unit, 1.0))
 
 
 def extract_numbers(text: str, excluded: Iterable[tuple[int, int]] = ()) -> tuple[Number, ...]:
@@ -51,6 +107,10 @@ def extract_numbers(text: str, excluded: Iterable[tuple[int, int]] = ()) -> tupl
     for start, end in [*excluded, *(match.span() for match in _FOOTNOTE_MARK.finditer(text))]:
         taken[start:end] = b"1" * (end - start)
     numbers: list[Number] = []
+    for match in _CLOCK.finditer(text):
+        if not taken[match.start()]:
+            numbers.append(Number(match[0], frozenset((_read_clock(match),)), None, match.start(), match.end()))
+            taken[match.start() : match.end()] = b"1" * (match.end() - match.start())
     rules = _number_rules()
     for match in rules.figure.finditer(text):
         if not taken[match.start()]:
@@ -64,7 +124,12 @@ def extract_numbers(text: str, excluded: Iterable[tuple[int, int]] = ()) -> tupl
             factors = rules.scales.get(after[1].casefold()) if after else None
             end = after.end(1) if after and factors else match.end()
             values = frozenset(value * factor for factor in factors or (1.0,))
-            numbers.append(Number(text[match.start() : end], values, None, match.start(), end, is_spelled_out=True))
+            after = rules.after.match(text, end)
+            if after and (unit := _unit_of(after)):
+                end = after.end()
+            else:
+                unit = None
+            numbers.append(Number(text[match.start() : end], values, unit, match.start(), end, is_spelled_out=True))
             taken[match.start() : end] = b"1" * (end - match.start())
     return tuple(numbers)
 
@@ -91,6 +156,15 @@ def roman_numerals(text: str) -> tuple[Number, ...]:
         value = sum(-one if one < after else one for one, after in zip(values, [*values[1:], 0], strict=True))
         numbers.append(Number(match[0], frozenset((float(value),)), None, match.start(), match.end()))
     return tuple(numbers)
+
+
+def _read_clock(match: re.Match[str]) -> float:
+    """Return a time of day as hours, with the minutes as hundredths."""
+    if match["half"] is None:
+        hours, minutes = int(match["hour"]), match["minute"]
+    else:
+        hours, minutes = int(match["hour12"]) % 12 + (12 if match["half"] in "pP" else 0), match["minute12"] or "0"
+    return float(f"{hours}.{minutes}")
 
 
 def _read_figure(text: str, match: re.Match[str]) -> Number:

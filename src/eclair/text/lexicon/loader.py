@@ -38,6 +38,7 @@ class Grammar:
     """Words that say little by themselves, inflectional `endings`, and elided articles such as `l` or `dell`.
 
     Elided articles stand before an apostrophe. Where every noun is capitalized, `words_before_names` tell a name.
+    `first_words` such as `mostly` often begin a sentence, and are no names for their capital letter.
     """
 
     stop_words: Words = _NO_WORDS
@@ -45,6 +46,7 @@ class Grammar:
     elisions: Words = _NO_WORDS
     capitalizes_nouns: bool = False
     words_before_names: Words = _NO_WORDS
+    first_words: Words = _NO_WORDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,17 +163,48 @@ class WholeDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimPatterns:
-    """Patterns of sentences that make no claim which a passage could support.
+class Comparison:
+    """Words by which two sentences are compared.
 
-    Greetings, bare answers (`yes`), and disclaimers: about the writer, about what follows, or that the passages
-    don't
-    tell.
+    `agents` stand before who does it in the passive, whose auxiliaries are `passives`; `prepositions` before other
+    roles; `contractions` such as `al:a` join one with an article. `conjunctions` and `contrasts` begin a clause,
+    `contrast_adverbs` stand in one, and `fillers` say nothing in it. Each of `opposites` lists words, and after a colon
+    their contraries. `totals` ask for a sum. `attributions` name a source within a sentence; `source_words` say nothing
+    but that it is one.
+    """
+
+    agents: Words = _NO_WORDS
+    passives: Words = _NO_WORDS
+    prepositions: Words = _NO_WORDS
+    contractions: Words = _NO_WORDS
+    conjunctions: Words = _NO_WORDS
+    contrasts: Words = _NO_WORDS
+    contrast_adverbs: Words = _NO_WORDS
+    fillers: Words = _NO_WORDS
+    opposites: Words = _NO_WORDS
+    totals: Words = _NO_WORDS
+    attributions: Words = _NO_WORDS
+    source_words: Words = _NO_WORDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimPatterns:
+    """Patterns of sentences that make no claim which a passage could support, and of requests for such.
+
+    Greetings, bare answers (`yes`), opinions, closings, and disclaimers: about the writer, about what follows, or that
+    the passages don't tell. A letter begins with one of `salutations` and ends with one of `farewells`. A question that
+    has one of `drafting` or `translating` asks for a text rather than for facts.
     """
 
     greetings: Patterns = ()
     answers: Patterns = ()
     disclaimers: Patterns = ()
+    opinions: Patterns = ()
+    closings: Patterns = ()
+    salutations: Patterns = ()
+    farewells: Patterns = ()
+    drafting: Patterns = ()
+    translating: Patterns = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +283,7 @@ class Lexicon:
     web_intent: WebIntent
     whole_document: WholeDocument
     location: Patterns
+    comparison: Comparison
     claims: ClaimPatterns
     web_pages: WebPagePatterns
     fact_labels: FactLabels
@@ -291,6 +325,7 @@ def load_lexicon(code: str) -> Lexicon | None:
         web_intent=WebIntent(**table["web_intent"]),
         whole_document=WholeDocument(**table["whole_document"]),
         location=table["location"],
+        comparison=Comparison(**table["comparison"]),
         claims=ClaimPatterns(**table["claims"]),
         web_pages=WebPagePatterns(**table["web_pages"]),
         fact_labels=FactLabels(**table["fact_labels"]),
@@ -307,6 +342,13 @@ def load_lexicon(code: str) -> Lexicon | None:
 def load_lexicons() -> tuple[Lexicon, ...]:
     """Return the rules of all languages, by code."""
     return tuple(lexicon for code in sorted(lexicon_codes()) if (lexicon := load_lexicon(code)) is not None)
+
+
+def words_in(language: str | None, rule: Callable[[Lexicon], Iterable[str]]) -> frozenset[str]:
+    """Return the words that a language lists under a rule; without a list of its own, the longer ones of all."""
+    lexicon = load_lexicon(language) if language is not None else None
+    own = frozenset(rule(lexicon)) if lexicon is not None else frozenset[str]()
+    return own or frozenset(word for word in merge_words(rule) if len(word) > 2)
 
 
 def merge_words(rule: Callable[[Lexicon], Iterable[str]]) -> frozenset[str]:

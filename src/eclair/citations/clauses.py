@@ -1,0 +1,316 @@
+"""Find a claim that joins what different clauses of a span say, such as the name of one with the figure of another."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+
+from eclair.citations.evidence import Claim, EvidenceSentence
+from eclair.citations.opposites import are_opposites
+from eclair.text.facts import Facts, extract_facts
+from eclair.text.lexicon.loader import merge_words, words_in
+from eclair.text.terms import Term, fold_text, is_content_word, strip_ending
+from eclair.text.written_dates import Date
+from eclair.text.written_numbers import Number
+
+MAX_SHORT_ITEMS = 4
+"""A clause with no more to itself says one thing, so that half of it isn't what it says."""
+
+MAX_ELLIPTIC_ITEMS = 3
+MAX_DENIED_ITEMS = 2
+YEARS = range(1500, 2101)
+
+_DENIALS = frozenset(("non", "no", "nein", "nee", "nie", "nu"))
+"""Words that deny a clause which ends with them."""
+
+_TIME_UNITS = frozenset(("s", "min", "h", "d", "wk", "mo", "yr"))
+_CLAUSE_END = re.compile(r"[;:—–]|,(?!\d)| - ")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """The words, figures and negation between two marks or conjunctions, and what sets it against another clause.
+
+    `counted` is the word right after a number, by the number's place.
+    """
+
+    words: dict[str, Term]
+    numbers: list[Number]
+    dates: list[Date]
+    counted: dict[int, str]
+    is_negated: bool
+    contrasts: tuple[Term, ...]
+
+    @property
+    def is_contrast(self) -> bool:
+        return bool(self.contrasts)
+
+    @property
+    def size(self) -> int:
+        return len(self.words) + len(self.numbers) + len(self.dates)
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """The words and figures of a clause that the compared one lacks: those a claim takes, and those it omits."""
+
+    clause: Clause
+    taken: dict[str, Term]
+    omitted: dict[str, Term]
+    taken_figures: list[Number | Date]
+    omitted_figures: list[Number | Date]
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.omitted_figures and all(term.key in _fillers() for term in self.omitted.values())
+
+    @property
+    def takes_first(self) -> bool:
+        """Tell whether the claim has the first word or figure of what only this clause has."""
+        said = [*self.taken.values(), *self.taken_figures]
+        return min((item.start for item in said), default=math.inf) < min(
+            (item.start for item in (*self.omitted.values(), *self.omitted_figures)), default=math.inf
+        )
+
+    @property
+    def size(self) -> int:
+        return len(self.taken) + len(self.omitted) + len(self.taken_figures) + len(self.omitted_figures)
+
+
+def find_mixed_clause(claim: Claim, span: Sequence[EvidenceSentence], language: str | None) -> str | None:
+    """Return the part of the claim that belongs to another clause than the rest; None if nothing does.
+
+    Empty where it lacks a negation, since there is no word of the claim to name.
+    """
+    clauses = [clause for sentence in span for clause in split_clauses(sentence, language)]
+    for one, other in combinations(clauses, 2):
+        found = _find_mixture(claim, one, other, clauses)
+        if found is not None:
+            return _as_claimed(found, claim.facts)
+    return None
+
+
+def is_partly_negated(claim: Claim, span: Sequence[EvidenceSentence], language: str | None) -> bool:
+    """Tell whether a span denies in one clause and not in another, on which a claim rests at least in part.
+
+    So it does in `dogs are allowed, but cats are not`; `find_mixed_clause` compares the negation then.
+    """
+    clauses = [clause for sentence in span for clause in split_clauses(sentence, language)]
+    is_set_apart = any(
+        clause.is_contrast or (clause.is_negated and clause.size <= MAX_DENIED_ITEMS) for clause in clauses
+    )
+    if not is_set_apart or len(clauses) < 2:
+        return False
+    shares = [_share(claim, clause, [other for other in clauses if other is not clause]) for clause in clauses]
+    resting = [share for share in shares if _takes(share)]
+    if all(share.is_complete for share in shares):
+        return False
+    if any(share.is_complete and not share.clause.is_negated for share in resting):
+        return True
+    return len({share.clause.is_negated for share in resting}) == 2
+
+
+def split_clauses(sentence: EvidenceSentence, language: str | None) -> list[Clause]:
+    """Split a sentence at marks and before conjunctions, into clauses that have something to say."""
+    marks = {found.end() for found in _CLAUSE_END.finditer(sentence.text)}
+    beginnings = {term.start for term in sentence.facts.terms if term.key in _conjunctions(language)}
+    clauses: list[Clause] = []
+    start = 0
+    for end in [*sorted(marks | beginnings), len(sentence.text)]:
+        clause = _clause(sentence.facts, start, end, language)
+        is_opening = sentence.text[end - 1 : end] == "," and clause.size == 1
+        if is_opening and not clause.is_negated and not clause.is_contrast:
+            continue  # goes with what it opens: `In 1998, the lake froze`
+        start = end
+        if clause.size or clause.is_negated:
+            clauses.append(clause)
+    return clauses
+
+
+def _clause(facts: Facts, start: int, end: int, language: str | None) -> Clause:
+    figures = [*facts.numbers, *facts.dates]
+    terms = [term for term in facts.terms if start <= term.start < end]
+    negations = {facts.terms[at].start for at in facts.negations}
+    return Clause(
+        words={
+            strip_ending(term.key): term
+            for term in terms
+            if (is_content_word(term) or (term.is_capitalized and not term.starts_sentence))
+            and term.key not in _contrasts(language)
+            and term.key not in _DENIALS
+            and not any(figure.start <= term.start < figure.end for figure in figures)
+        },
+        numbers=[number for number in facts.numbers if start <= number.start < end],
+        dates=[date for date in facts.dates if start <= date.start < end],
+        counted={
+            figure.start: strip_ending(term.key)
+            for figure in figures
+            for term in terms
+            if term.start == figure.end + 1 and is_content_word(term)
+        },
+        is_negated=any(start <= at < end for at in negations) or (len(terms) > 1 and terms[-1].key in _DENIALS),
+        contrasts=tuple(term for term in terms if term.key in _contrasts(language)),
+    )
+
+
+def _as_claimed(text: str, facts: Facts) -> str:
+    """Return what a span says as the claim writes it, which may inflect a word or write a number otherwise."""
+    stated = extract_facts(text)
+    figure = next((figure.text for figure in (*facts.numbers, *facts.dates) if _is_claimed(figure, stated)), None)
+    word = strip_ending(fold_text(text))
+    return figure or next((term.text for term in facts.terms if strip_ending(term.key) == word), text)
+
+
+def _find_mixture(claim: Claim, one: Clause, other: Clause, clauses: Sequence[Clause]) -> str | None:
+    mine, theirs = _share(claim, one, [other]), _share(claim, other, [one])
+    if not _takes(mine) or not _takes(theirs):
+        return _find_foreign_negation(claim, mine, theirs)
+    if (contrary := _find_contrary(mine, theirs) or _find_contrary(theirs, mine)) is not None:
+        return contrary
+    if mine.is_complete or theirs.is_complete:
+        return _find_foreign_negation(claim, mine, theirs)
+    if one.is_negated != other.is_negated:
+        negated = mine if one.is_negated else theirs
+        if not claim.facts.negations and (len(negated.taken) == 1 or negated.clause.is_contrast):
+            return ""
+    return _find_crossing(mine, theirs)
+
+
+def _takes(share: _Share) -> bool:
+    return bool(share.taken or share.taken_figures)
+
+
+def _share(claim: Claim, clause: Clause, others: Sequence[Clause]) -> _Share:
+    """Split what only this clause has into what the claim says and what it doesn't."""
+    claimed = {strip_ending(term.key) for term in claim.facts.terms}
+    elsewhere = set[str]().union(*(other.words for other in others))
+    own = {word: term for word, term in clause.words.items() if word not in elsewhere}
+    figures: list[Number | Date] = [
+        number
+        for number in clause.numbers
+        if not any(number.matches(same) for other in others for same in other.numbers)
+    ]
+    figures += [
+        date for date in clause.dates if not any(date.matches(same) for other in others for same in other.dates)
+    ]
+    taken = [figure for figure in figures if _is_claimed(figure, claim.facts)]
+    return _Share(
+        clause,
+        {word: term for word, term in own.items() if word in claimed},
+        {word: term for word, term in own.items() if word not in claimed},
+        taken,
+        [figure for figure in figures if figure not in taken],
+    )
+
+
+def _is_claimed(figure: Number | Date, facts: Facts) -> bool:
+    if isinstance(figure, Number):
+        in_dates = {float(value) for date in facts.dates for reading in date.readings for value in reading if value}
+        return any(figure.matches(number) for number in facts.numbers) or not figure.values.isdisjoint(in_dates)
+    years = {float(reading[0]) for reading in figure.readings if reading[0] is not None}
+    return any(figure.matches(date) for date in facts.dates) or any(
+        not number.values.isdisjoint(years) for number in facts.numbers
+    )
+
+
+def _find_foreign_negation(claim: Claim, mine: _Share, theirs: _Share) -> str | None:
+    """Compare the claim's negation with that of the clause it rests on, where the other denies something else."""
+    one, other = mine.clause, theirs.clause
+    is_contrast = one.is_contrast or other.is_contrast or bool(one.words.keys() & other.words.keys())
+    if one.is_negated == other.is_negated:
+        return None
+    negated, plain = (mine, theirs) if one.is_negated else (theirs, mine)
+    if not is_contrast and (_takes(negated) or not claim.facts.negations):
+        return None
+    if not claim.facts.negations:
+        return "" if _takes(negated) and negated.is_complete and not plain.is_complete else None
+    rests_on_plain = (plain.is_complete or not _takes(negated)) and not (_takes(negated) and negated.is_complete)
+    if not rests_on_plain or not _takes(plain):
+        return None
+    return claim.facts.terms[claim.facts.negations[0]].text
+
+
+def _find_contrary(one: _Share, other: _Share) -> str | None:
+    """Return a word of a clause of which the claim says half, where the other clause has its contrary."""
+    if one.is_complete:
+        return None
+    left_out = [*other.omitted.values(), *other.clause.contrasts]
+    return next((term.text for term in one.taken.values() if any(are_opposites(term, word) for word in left_out)), None)
+
+
+def _find_crossing(mine: _Share, theirs: _Share) -> str | None:
+    """Return what the claim takes from one clause in the place of what it leaves out of the other."""
+    is_parallel = (
+        mine.clause.is_contrast
+        or theirs.clause.is_contrast
+        or min(mine.size, theirs.size) <= MAX_ELLIPTIC_ITEMS
+        or bool(mine.clause.words.keys() & theirs.clause.words.keys())
+    )
+    for one, other in ((mine, theirs), (theirs, mine)):
+        for figure in one.taken_figures:
+            counted = one.clause.counted.get(figure.start)
+            for omitted in other.omitted_figures if is_parallel else ():
+                other_counted = other.clause.counted.get(omitted.start, counted)
+                if _is_same_kind(figure, omitted) and (counted is None or counted == other_counted):
+                    return figure.text
+    for one, other in ((mine, theirs), (theirs, mine)):
+        if is_other_name(one, other):
+            return next(term.text for term in one.taken.values() if term.is_capitalized)
+    is_short = max(mine.size, theirs.size) <= MAX_SHORT_ITEMS
+    is_turned = min(mine.size, theirs.size) <= MAX_ELLIPTIC_ITEMS and mine.takes_first != theirs.takes_first
+    if (is_short or is_turned) and mine.taken and theirs.taken:
+        return next(iter(mine.taken.values())).text
+    return None
+
+
+def is_other_name(one: _Share, other: _Share) -> bool:
+    """Tell whether a claim takes only the names of `one`, and says of them what `other` says of its own."""
+    names, other_names = _names(one.taken), _names(other.omitted)
+    said, other_said = len(one.taken) - len(names), len(other.taken) - len(_names(other.taken))
+    return bool(
+        names and other_names and not _names(other.taken) and said == 0 and other_said + len(other.taken_figures) > 0
+    )
+
+
+def _names(words: dict[str, Term]) -> list[Term]:
+    return [term for term in words.values() if term.is_capitalized and not term.starts_sentence]
+
+
+def _is_same_kind(figure: Number | Date, other: Number | Date) -> bool:
+    """Tell whether two figures could stand in each other's place: both years, or numbers of the same unit."""
+    if isinstance(figure, Date) or isinstance(other, Date):
+        return _is_year(figure) and _is_year(other)
+    if _is_year(figure) or _is_year(other):
+        return _is_year(figure) and _is_year(other)
+    units = {_kind(figure), _kind(other)}
+    return len(units) == 1 or (None in units and "%" not in units)
+
+
+def _kind(number: Number) -> str | None:
+    return "time" if number.unit in _TIME_UNITS else number.unit
+
+
+def _is_year(figure: Number | Date) -> bool:
+    return isinstance(figure, Date) or (figure.unit is None and all(value in YEARS for value in figure.values))
+
+
+@cache
+def _contrasts(language: str | None) -> frozenset[str]:
+    listed = words_in(language, lambda lexicon: (*lexicon.comparison.contrasts, *lexicon.comparison.contrast_adverbs))
+    return frozenset(map(fold_text, listed))
+
+
+@cache
+def _conjunctions(language: str | None) -> frozenset[str]:
+    """Words that begin a clause."""
+    listed = words_in(language, lambda lexicon: (*lexicon.comparison.conjunctions, *lexicon.comparison.contrasts))
+    return frozenset(map(fold_text, listed))
+
+
+@cache
+def _fillers() -> frozenset[str]:
+    return frozenset(map(fold_text, merge_words(lambda lexicon: lexicon.comparison.fillers)))

@@ -1,0 +1,172 @@
+"""Sentences that say the same otherwise, and sentences that only look as if they did."""
+
+from __future__ import annotations
+
+import pytest
+
+from eclair.citations.checker import CitationChecker
+from eclair.citations.evidence import Doubtful, Supported, Verdict
+from eclair.schema.messages import Passage
+
+
+def passage(
+    text: str,
+    name: str = "notes.txt",
+    heading: tuple[str, ...] = (),
+    url: str | None = None,
+    published: str | None = None,
+) -> Passage:
+    return Passage(1, name, name, 1, None, heading, 0, len(text), text, url=url, published=published)
+
+
+NEWS = passage(
+    "The council approved the night ferry on Tuesday. The last boat leaves at 23.10. The crossing is 6.8 km long. "
+    "Dogs are allowed on deck, but bicycles are not. Helen Brandt defeated Tom Moll in 2025. Orlo stands at 2,410 "
+    "metres, Tessin at 1,870 metres. In 2019 Orlo counted 14,000 visitors, in 2020 only 3,200.",
+    "Council votes for night ferry",
+    url="https://www.langdale-echo.example/ferry",
+    published="2026-11-25",
+)
+STADT = passage(
+    "Der Stadtrat hat am Dienstag die Straßenbahnlinie 7 beschlossen. Die Haftung ist auf 50.000 Euro begrenzt. "
+    "Mündliche Nebenabreden sind unwirksam. Reisekosten werden nicht erstattet, Materialkosten schon. "
+    "Die Firma Rheinbau verkauft der Stadt zwölf Wagen. "
+    "Der Auftraggeber zahlt dem Auftragnehmer 95 Euro je Stunde. Die Meister prüfen die Bahn."
+)
+REFUGE = passage(
+    "Le refuge de la Baume est fermé du 1er novembre 2026 au 15 mars 2027. La commune loue le refuge à Cimes."
+)
+LEASE = passage("§ 4 Notice\nThe deposit is 1,800 euros.", "lease.pdf", ("Lease agreement", "§ 4 Notice"))
+RECEIPT = passage(
+    "THE OLD MILL\n12.09.2026 19:42\n2 Fish pie | 27.00\n1 Garden salad | 6.50\n3 Lemonade | 9.60\n"
+    "Subtotal | 43.10\nService 10% | 4.31\nTotal | 47.41"
+)
+SALES = passage("Region | 2023 | 2024\nNorth | 1,240 | 1,310\nSouth | 980 | 1,020\nEast | 1,510 | 1,480", "sales.csv")
+
+
+async def check(against: Passage, sentence: str, question: str = "", before: str = "") -> Verdict | None:
+    return await CitationChecker([against], None, question).check(sentence, before)
+
+
+@pytest.mark.parametrize(
+    ("against", "sentence"),
+    [
+        (NEWS, "The last boat leaves at 23:10."),
+        (NEWS, "The last boat leaves at 11.10 pm."),
+        (NEWS, "The last boat leaves at 23h10."),
+        (NEWS, "The crossing is 6800 m long."),
+        (NEWS, "Bicycles are not allowed on deck."),
+        (NEWS, "Tom Moll was defeated by Helen Brandt in 2025."),
+        (NEWS, "Tessin stands at 1,870 metres."),
+        (NEWS, "In 2020 Orlo counted only 3,200 visitors."),
+        (NEWS, "According to the Langdale Echo of 25 November 2026, the council approved the night ferry."),
+        (STADT, "Meist beschlossen: Der Stadtrat hat am Dienstag die Straßenbahnlinie 7 beschlossen."),
+        (STADT, "Materialkosten werden erstattet."),
+        (STADT, "Zwölf Wagen verkauft die Firma Rheinbau der Stadt."),
+        (REFUGE, "Non : le refuge de la Baume est fermé du 1er novembre 2026 au 15 mars 2027."),
+        (RECEIPT, "The service charge was £4.31."),
+        (RECEIPT, "The receipt is of 12 September 2026, 7.42 pm."),
+        (SALES, "In 2024 the North sold 1,310."),
+    ],
+)
+async def test_the_same_in_another_form_is_cited(against: Passage, sentence: str) -> None:
+    verdict = await check(against, sentence)
+    assert isinstance(verdict, Supported), verdict
+    assert against.text[verdict.start : verdict.end] == verdict.quote
+
+
+@pytest.mark.parametrize(
+    ("against", "sentence", "about"),
+    [
+        (NEWS, "The last boat leaves at 11.10 am.", "11.10 am"),
+        (NEWS, "The crossing is 6.8 miles long.", "6.8 miles"),
+        (NEWS, "The council rejected the night ferry on Tuesday.", "rejected"),
+        (NEWS, "Dogs are not allowed on deck.", "not"),
+        (NEWS, "Bicycles are allowed on deck.", ""),
+        (NEWS, "Tom Moll defeated Helen Brandt in 2025.", "Tom"),
+        (NEWS, "Helen Brandt was defeated by Tom Moll in 2025.", "Helen"),
+        (NEWS, "Tessin stands at 2,410 metres.", "2,410 metres"),
+        (NEWS, "In 2020 Orlo counted 14,000 visitors.", "14,000"),
+        (NEWS, "Paul Brandt defeated Tom Moll in 2025.", "Paul"),
+        (STADT, "Der Stadtrat hat am Dienstag die Straßenbahnlinie 7 eingestellt.", "eingestellt"),
+        (STADT, "Mündliche Nebenabreden sind wirksam.", "wirksam"),
+        (STADT, "Reisekosten werden erstattet.", ""),
+        (STADT, "Der Auftragnehmer zahlt dem Auftraggeber 95 Euro je Stunde.", "Auftragnehmer"),
+        (REFUGE, "Le refuge de la Baume est ouvert du 1er novembre 2026 au 15 mars 2027.", "ouvert"),
+        (REFUGE, "Cimes loue le refuge à la commune.", "Cimes"),
+        (RECEIPT, "The total is £43.10.", "£43.10"),
+        (SALES, "In 2023 the North sold 1,310.", "1,310"),
+        (SALES, "All regions together sold 3,910 in 2024.", "3,910"),
+    ],
+)
+async def test_what_only_looks_alike_is_doubted(against: Passage, sentence: str, about: str) -> None:
+    verdict = await check(against, sentence)
+    assert isinstance(verdict, Doubtful), verdict
+    assert verdict.about == about
+
+
+@pytest.mark.parametrize(
+    ("against", "sentence", "computation"),
+    [
+        (RECEIPT, "The food without the drinks came to £33.50.", "27.00 + 6.50 = 33.50"),
+        (RECEIPT, "One lemonade cost £3.20.", "9.60 / 3 = 3.20"),
+        (SALES, "All regions together sold 3,810 in 2024.", "1,310 + 1,020 + 1,480 = 3810"),
+        (SALES, "The North grew by 70 from 2023 to 2024.", "1,310 - 1,240 = 70"),
+        (SALES, "In 2024 the North sold 1,310.", None),
+    ],
+)
+async def test_sums_and_differences_are_computed(against: Passage, sentence: str, computation: str | None) -> None:
+    verdict = await check(against, sentence)
+    assert isinstance(verdict, Supported), verdict
+    assert verdict.computation == computation
+
+
+@pytest.mark.parametrize(
+    ("against", "sentence"),
+    [
+        (NEWS, "The article is dated 25 November 2026."),
+        (LEASE, "Section 4 of the lease agreement deals with notice."),
+    ],
+)
+async def test_what_title_heading_and_day_say_is_not_doubted(against: Passage, sentence: str) -> None:
+    assert not isinstance(await check(against, sentence), Doubtful)
+
+
+async def test_another_day_than_the_pages_is_doubted() -> None:
+    assert await check(NEWS, "The article is dated 26 November 2026.") == Doubtful("26 November 2026", 1)
+    assert isinstance(await check(NEWS, "The ferry starts on 25 November 2026."), Doubtful)
+
+
+LETTER = "Dear Mr Harper,\n\nI am writing to end the lease.\n\n"
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "before"),
+    [
+        ("Write an e-mail that ends the lease.", "I am moving out of the flat in May.", ""),
+        ("Traduis ce paragraphe en anglais.", "The committee meets on Thursday.", ""),
+        ("Formuliere eine Kündigung an den Vermieter.", "Die Schlüssel übergebe ich am 31. Mai.", ""),
+        ("Redacta una carta de queja.", "Les ruego que me devuelvan el dinero.", ""),
+        ("What is the notice period?", "I will hand over the keys in May.", LETTER),
+        ("What is the notice period?", "Jane Miller", f"{LETTER}Best regards,\n"),
+        ("What is the notice period?", "In my opinion, that is too long.", ""),
+        ("What is the notice period?", "Best regards,", ""),
+        ("Wie lang ist die Frist?", "Ich hoffe, das hilft weiter.", ""),
+        ("Quel est le délai ?", "Bon courage !", ""),
+        ("¿Cuál es el plazo?", "Avísame si quieres más detalles.", ""),
+    ],
+)
+async def test_what_claims_nothing_about_the_sources_is_not_doubted(question: str, sentence: str, before: str) -> None:
+    assert await check(LEASE, sentence, question, before) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "before"),
+    [
+        ("Write an e-mail to my landlord and tell me how much the deposit is.", "The deposit is 1,900 euros.", ""),
+        ("What is the deposit?", "I think the deposit is 1,900 euros.", ""),
+        ("What is the deposit?", "The deposit is 1,900 euros.", f"{LETTER}Best regards,\nJane Miller\n\n"),
+    ],
+)
+async def test_what_is_claimed_beside_a_draft_is_doubted(question: str, sentence: str, before: str) -> None:
+    assert isinstance(await check(LEASE, sentence, question, before), Doubtful)
