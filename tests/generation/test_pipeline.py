@@ -23,6 +23,7 @@ from eclair.llm.base import (
     Finish,
     Health,
     PromptMessage,
+    PromptProgress,
     Reasoning,
     Request,
     Text,
@@ -39,6 +40,7 @@ from eclair.schema.events import (
     RunFailed,
     RunFinished,
     StepFinished,
+    StepProgressed,
     StepStarted,
     UsageCounted,
 )
@@ -49,11 +51,11 @@ MODEL = Model("m", "Muse", "fake", context=1000)
 
 
 class Fake:
-    """Says the pieces that it is given; waits at None until `go`."""
+    """Says the pieces that it is given; waits for events among them, and at None until `go`."""
 
     name = "fake"
 
-    def __init__(self, *pieces: Delta | Exception | None) -> None:
+    def __init__(self, *pieces: Delta | Exception | asyncio.Event | None) -> None:
         self.pieces = pieces
         self.asked: list[Request] = []
         self.go = asyncio.Event()
@@ -66,8 +68,8 @@ class Fake:
         self.begun.set()
         try:
             for piece in self.pieces:
-                if piece is None:
-                    await self.go.wait()
+                if piece is None or isinstance(piece, asyncio.Event):
+                    await (piece or self.go).wait()
                 elif isinstance(piece, Exception):
                     raise piece
                 else:
@@ -163,6 +165,29 @@ async def test_thought_words_and_calls_are_parts_in_a_row() -> None:
         PartFinished(3),
         RunFinished("tool_calls"),
     ]
+
+
+async def test_reading_a_long_prompt_is_a_step_with_progress() -> None:
+    seen = [asyncio.Event(), asyncio.Event()]
+    engine = Fake(PromptProgress(0, 900), seen[0], PromptProgress(512, 900), seen[1], Text("Hi"), Finish("stop"))
+    work = answer(engine)
+    events: list[Event] = []
+    async with aclosing(work.events()) as stream:
+        async for event in stream:
+            events.append(event)
+            if isinstance(event, StepProgressed):
+                seen[event.done > 0].set()
+    steps = [event for event in events if isinstance(event, StepStarted | StepProgressed | StepFinished)]
+    assert isinstance(steps[0], StepStarted)
+    assert (steps[0].kind, steps[0].title) == ("prompt", "Reading the text")
+    assert [(event.done, event.of) for event in steps if isinstance(event, StepProgressed)] == [(0, 900), (512, 900)]
+    assert isinstance(steps[-1], StepFinished)
+    assert events.index(steps[-1]) < events.index(PartStarted(0, "text"))
+
+
+async def test_reading_a_short_prompt_is_no_step() -> None:
+    events = await heard(answer(Fake(PromptProgress(0, 90), PromptProgress(90, 90), Text("Hi"), Finish("stop"))))
+    assert not [event for event in events if isinstance(event, StepStarted)]
 
 
 async def test_an_answer_without_words_has_no_parts() -> None:

@@ -14,7 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
-from eclair.llm.base import Delta, Finish, PromptMessage, Reasoning, Request, Text, TokenUsage, ToolCall
+from eclair.llm.base import (
+    Delta,
+    Finish,
+    PromptMessage,
+    PromptProgress,
+    Reasoning,
+    Request,
+    Text,
+    TokenUsage,
+    ToolCall,
+)
 from eclair.llm.openai import silence
 from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body
 from eclair.llm.openai.openai_engine import UNPACED_STREAMS, OpenAIEngine
@@ -145,6 +155,22 @@ async def test_comments_carriage_returns_and_no_space(engine: OpenAIEngine, stan
 async def test_no_usage_and_no_done(engine: OpenAIEngine, standin: StandIn) -> None:
     standin.answers = [streaming(chunk({"content": "ok"}), chunk({}, "eos"))]
     assert (await ask(engine))[-1] == Finish("stop")
+
+
+async def test_llama_cpp_says_how_far_it_has_read(engine: OpenAIEngine, standin: StandIn) -> None:
+    progress = [{"total": 500, "cache": 100, "processed": done, "time_ms": 1} for done in (100, 356, 500)]
+    timings = {"cache_n": 100, "prompt_n": 400, "prompt_ms": 2000.0, "predicted_n": 3}
+    standin.answers = [
+        streaming(
+            *(chunk({}, prompt_progress=each) for each in progress),
+            chunk({"content": "ok"}),
+            chunk({}, "stop", timings=timings),
+            DONE,
+        )
+    ]
+    pieces = [piece async for piece in engine.stream(ASK)]
+    assert pieces[:3] == [PromptProgress(0, 400), PromptProgress(256, 400), PromptProgress(400, 400)]
+    assert next(piece.reading_seconds for piece in pieces if isinstance(piece, TokenUsage)) == 2.0
 
 
 async def test_llama_cpp_timings_count_too(engine: OpenAIEngine, standin: StandIn) -> None:

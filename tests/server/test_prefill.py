@@ -139,3 +139,12 @@ async def test_a_document_that_is_shown_whole_is_read_before_the_question(rack: 
     await server.say(await server.begin(), "How high is it?", files=[file["id"]])
     asked = answer[-1].json["messages"][-1]["content"]
     assert asked.startswith(ahead.removesuffix("."))
+
+
+async def test_a_document_that_is_still_being_read_is_waited_for(rack: Rack) -> None:
+    server = rack.server
+    sent = {"Content-Type": "application/octet-stream"}
+    file = (await server.post("/api/files?name=bridge.txt", data=b"The bridge is 76 m wide.\n", headers=sent)).body
+    assert file["state"] != "ready"
+    _, ahead = await rack.prefill(model="m", files=[file["id"]])
+    assert "76 m wide" in ahead

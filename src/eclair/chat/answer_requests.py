@@ -104,7 +104,7 @@ class AnswerRequests:
     async def prefill(self, question: ChatQuestion) -> tuple[Engine, Request]:
         """Return the engine and the part of the prompt known while the question is written.
 
-        Raises what `make` raises.
+        Waits for files that are being read. Raises what `make` raises.
         """
         route, prompt = await self._route(question)
         documents = self._documents.make_retriever(question.principal, question.history) if self._documents else None

@@ -185,7 +185,10 @@ class Turns:
         )
         answer = AnswerRef(turn.run, stored.id, turn.answer)
         question = ChatQuestion(principal, turn.run, turn.position.history, options, 0.0, stored, answer)
-        self._prefill.begin(conversation or "", *await self._requests.prefill(question))
+        build = partial(self._requests.prefill, question)
+        if not files:
+            await build()  # raises what is wrong with the question; files may still have to be read
+        self._prefill.begin(conversation or "", build)
 
     async def _locate(self, principal: Principal, conversation: str | Conversation, action: TurnAction) -> _Turn:
         if isinstance(conversation, Conversation):

@@ -1,13 +1,29 @@
-"""Limits on the text that a model is given to read."""
+"""Limits on the text that a model is given to read, so that its first word comes soon."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from eclair.schema.models import Model
 
 MANY_PASSAGES_MIN_BILLIONS = 10.0
 """Models of this size are shown more passages: hardware that runs them reads them in no time."""
+
+PASSAGES_READING_S = 6.0
+"""Time for reading passages, which a question has to wait for."""
+
+DOCUMENT_READING_S = 12.0
+"""Time for reading a document in full: that begins while the question is being written, and is done once."""
+
+CHARS_PER_TOKEN = 3.0
+"""Of European languages, on the small side: English has four, Polish 2.5."""
+
+PASSAGE_CHARS = 600
+"""Typical length of a passage, with its heading."""
+
+MIN_PASSAGES, MIN_DOCUMENT_CHARS = 3, 2_000
+"""What even a slow model is shown; with less, the answer is too often not among it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +35,17 @@ class ReadingBudget:
 
 
 def reading_budget(model: Model) -> ReadingBudget:
-    """Choose the budget by the model's tier and size, within about half of its context window."""
+    """Choose the budget by the model's tier, size and speed, within about half of its context window."""
     window = 4 * (model.context or 32_000)
     if model.only_quotes:
         return ReadingBudget(4, min(3_600, window // 4))
     used = model.active or model.parameters
     passages = 12 if used is not None and used >= MANY_PASSAGES_MIN_BILLIONS else 8
     characters = 48_000 if model.can_plan else 6_000
-    return ReadingBudget(min(passages, max(2, window // 2 // 1000)), min(window // 3, characters))
+    chars_per_s = CHARS_PER_TOKEN * model.reading_rate if model.reading_rate is not None else math.inf
+    fast_passages = max(MIN_PASSAGES, PASSAGES_READING_S * chars_per_s / PASSAGE_CHARS)
+    fast_characters = max(MIN_DOCUMENT_CHARS, DOCUMENT_READING_S * chars_per_s)
+    return ReadingBudget(
+        int(min(passages, fast_passages, max(2, window // 2 // 1000))),
+        int(min(window // 3, characters, fast_characters)),
+    )

@@ -130,8 +130,11 @@ class DocumentRetriever:
             yield notice
 
     async def certain_passages(self, model: Model) -> list[Passage]:
-        """Return the passages that are shown whatever the question: those of files shown in full."""
+        """Return the passages that are shown whatever the question: those of files shown in full, once read."""
         files = await self._list_files()
+        if waiting := {each.document.sha256 for each in files if is_pending(each.document)}:
+            await self._ingestor.wait_until_searchable(waiting, READ_TIMEOUT_S)
+            files = await self._list_files()
         whole = await self._full_passages(files, reading_budget(model)) or ()
         return self._numbers.assign(
             filter_photo_locations(whole, _question(self._history), local=model.location == "machine")

@@ -120,11 +120,20 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptProgress:
+    """How many of the prompt's uncached tokens are read; comes before the answer, from engines that say so."""
+
+    done: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class TokenUsage:
     """The engine's own token counts; comes at most once.
 
-    `reasoning_tokens` are among the completion's. `drafted_tokens` were proposed by speculative decoding or a
-    prediction, and `accepted_tokens` of them were right; None if the engine doesn't say.
+    `reading_seconds` is the time in which the uncached tokens of the prompt were read. `reasoning_tokens` are among
+    the completion's. `drafted_tokens` were proposed by speculative decoding or a prediction, and `accepted_tokens` of
+    them were right; None if the engine doesn't say.
     """
 
     prompt_tokens: int
@@ -133,6 +142,7 @@ class TokenUsage:
     reasoning_tokens: int | None = None
     drafted_tokens: int | None = None
     accepted_tokens: int | None = None
+    reading_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +156,7 @@ class Finish:
     stop: str | None = None
 
 
-Delta = Text | Reasoning | ToolCall | TokenUsage | Finish
+Delta = PromptProgress | Text | Reasoning | ToolCall | TokenUsage | Finish
 
 
 @dataclass(frozen=True, slots=True)

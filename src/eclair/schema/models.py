@@ -43,6 +43,7 @@ class Model:
     whether to reason; None if unknown. `location` is where it answers: `machine` (this one), `network`, the ISO code of
     a country, or `unknown`. `vision_pixels` is how many pixels of an image's longer side it uses; None if it has no
     vision. `can_call_tools` says whether it is known to call tools. `stated_tier` is the tier that the catalog states.
+    `reading_rate` is the tokens of a prompt that it reads per second; None if unknown.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Model:
     vision_pixels: int | None = None
     can_call_tools: bool = False
     stated_tier: Tier | None = None
+    reading_rate: float | None = None
 
     @property
     def tier(self) -> Tier | None:

@@ -139,7 +139,7 @@ export class ConversationCalls extends Resource {
   }
 
   /** Tell the engine that a message is being written, so that it can read the prompt ahead. */
-  prefill(writing: AnswerOptions & { readonly conversation?: string }): Promise<void> {
+  prefill(writing: AnswerOptions & { readonly conversation?: string; readonly files?: readonly string[] }): Promise<void> {
     return this.client.call("POST", "/api/prefill", writing);
   }
 

@@ -4512,7 +4512,7 @@ export interface components {
         readonly Step: {
             readonly step: string;
             /** @enum {string} */
-            readonly kind: "load" | "read" | "search" | "ask" | "fetch" | "draw" | "wait";
+            readonly kind: "load" | "read" | "search" | "ask" | "fetch" | "draw" | "wait" | "prompt";
             readonly title: string;
             readonly milliseconds: number | null;
             readonly outcome: ("done" | "nothing" | "late" | "refused" | "failed" | "wall") | null;

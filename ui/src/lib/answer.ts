@@ -102,7 +102,8 @@ export function answerStats(message: Message, models: ReadonlyMap<string, string
 }
 
 /** Describe a step. The server says it in English, with the object after the verb. */
-export function stepText({ kind, title }: Pick<Step, "kind" | "title">): string {
+export function stepText({ kind, title, done, of }: Pick<Step, "kind" | "title" | "done" | "of">): string {
+  if (kind === "prompt") return [t("stepPrompt"), of ? formatNumber((done ?? 0) / of, { style: "percent" }) : ""].join(" ").trim();
   const [, what] = /^(?:Reading|Searching|Waiting for) (.+)$/s.exec(title) ?? [];
   if (what === undefined || kind === "load") return title;
   if (kind === "wait") return t("stepWait", { what });

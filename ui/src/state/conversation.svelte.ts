@@ -197,6 +197,7 @@ export class Conversation {
 
   attach(file: Attachment): void {
     this.#composer.attach(file);
+    if (!this.running) void this.#prefill();
   }
 
   /** True where the file can be erased, since no message that was sent can need it. */
@@ -377,12 +378,14 @@ export class Conversation {
     return (await this.#turns.sendMessage(research === undefined ? outgoing : { ...outgoing, research })) === "accepted";
   }
 
-  /** The person begins to write: let the engine read ahead. That only saves time, so a failure isn't shown. */
+  /** The person begins to write, or attaches a file: let the engine read ahead. That only saves time, so a failure
+   * isn't shown. */
   async #prefill(): Promise<void> {
     const { model, mode, web } = this;
     const options = this.#context.answerOptions({ model: this.nextModel ?? model, mode, web });
     try {
-      await this.#context.api.prefill({ ...(this.stored && { conversation: this.id }), ...options });
+      const files = this.#composer.files.map(({ id }) => id);
+      await this.#context.api.prefill({ ...(this.stored && { conversation: this.id }), ...options, ...(files.length > 0 && { files }) });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }

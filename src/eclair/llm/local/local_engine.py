@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from eclair.errors import Conflict, EngineBusy, EngineRefused, EngineUnavailable, ModelMissing, NotFound
@@ -18,6 +19,7 @@ from eclair.llm.base import Delta, Embeddings, Health, Request, estimate_tokens
 from eclair.llm.local import profile
 from eclair.llm.local.endpoint_file import EMBEDDED_ENGINE
 from eclair.llm.local.model_process import READY_TIMEOUT_S, ModelProcess
+from eclair.llm.local.reading_rate import reading_rate
 from eclair.models import catalog, installed, memory
 from eclair.models.catalog import CatalogEntry
 from eclair.models.default_model import choose_default
@@ -105,7 +107,12 @@ class LocalEngine:
             model.entry.to_model(self.name, context, model.size, seeing=model.projector is not None)
             for model in on_disk.values()
         )
-        return [default, *others]
+        return [self._with_reading_rate(model) for model in (default, *others)]
+
+    def _with_reading_rate(self, model: Model) -> Model:
+        process = self._processes.get(model.id)
+        reading = process.reading if process is not None else reading_rate(self._settings, model)
+        return replace(model, reading_rate=reading.tokens_per_second)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Ask; see `Engine.stream`.

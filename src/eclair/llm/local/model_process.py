@@ -33,6 +33,7 @@ from eclair.llm.local.energy import EnergyMeter, EnergyReader
 from eclair.llm.local.kernels import choose_kernels
 from eclair.llm.local.llama_server import LlamaServerOptions, ServerFailed, Serving
 from eclair.llm.local.profile import TuningChoice
+from eclair.llm.local.reading_rate import reading_rate
 from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftGate
 from eclair.llm.local.subprocess import LlamaSubprocess
 from eclair.llm.local.watchdog import Watchdog, is_answering
@@ -72,6 +73,7 @@ class ModelProcess:
         drafts = settings.data_dir / "drafting" / f"{entry.id}.json"
         wanted = settings.speculation == "auto" and entry.speculation != "none"
         self._drafting = DraftGate(drafts, wanted=wanted)
+        self.reading = reading_rate(settings, entry)
         self._without_drafts = asyncio.Event()
         self._requests = 0
         self._restart_pending = False
@@ -110,14 +112,17 @@ class ModelProcess:
             request,
             sampling=_recommended(request.sampling, self.entry),
             reasoning=self.entry.reasoning_support,
+            extra={"return_progress": True, **request.extra} if request.purpose == "answer" else request.extra,
         )
         self._requests += 1
         try:
             with self._meter.measure(request.energy):
                 async with contextlib.aclosing(client.stream(request)) as deltas:
                     async for delta in deltas:
-                        if isinstance(delta, TokenUsage) and self._drafting.record(delta):
-                            self._without_drafts.set()
+                        if isinstance(delta, TokenUsage):
+                            self.reading.record(delta)
+                            if self._drafting.record(delta):
+                                self._without_drafts.set()
                         yield delta
         except (EngineBroken, EngineUnavailable) as error:
             if await self._is_gone(client):

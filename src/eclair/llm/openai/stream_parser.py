@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import orjson
 
 from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
-from eclair.llm.base import JSON, Delta, Embeddings, Finish, Reasoning, Text, TokenUsage, ToolCall
+from eclair.llm.base import JSON, Delta, Embeddings, Finish, PromptProgress, Reasoning, Text, TokenUsage, ToolCall
 from eclair.schema.messages import FinishReason
 
 MAX_LINE_BYTES = 16 << 20
@@ -181,6 +181,8 @@ class StreamParser:
             self._timings = data["timings"]
         if data.get("metrics"):
             self._metrics = data["metrics"]
+        if data.get("prompt_progress"):
+            self._pieces.append(_prompt_progress(data["prompt_progress"]))
 
     def _choice(self, choice: JSON) -> None:
         delta: JSON | None = choice.get("delta")
@@ -336,11 +338,12 @@ def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> 
     timings = timings or {}
     cached = _optional_count(timings.get("cache_n"))
     drafted, accepted = _drafted_tokens(usage or {}, timings, metrics or {})
+    seconds = float(timings["prompt_ms"]) / 1000 if timings.get("prompt_ms") else None
     if usage is None:
         if "predicted_n" not in timings:
             return None
         prompt = _count(timings.get("prompt_n")) + (cached or 0)
-        return TokenUsage(prompt, _count(timings["predicted_n"]), cached, None, drafted, accepted)
+        return TokenUsage(prompt, _count(timings["predicted_n"]), cached, None, drafted, accepted, seconds)
     details: JSON = usage.get("prompt_tokens_details") or {}
     found = _optional_count(details.get("cached_tokens"))
     made: JSON = usage.get("completion_tokens_details") or {}
@@ -351,6 +354,15 @@ def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> 
         _optional_count(made.get("reasoning_tokens")),
         drafted,
         accepted,
+        seconds,
+    )
+
+
+def _prompt_progress(progress: JSON) -> PromptProgress:
+    """Return llama.cpp's progress, of which cached tokens are no part."""
+    cached = _count(progress.get("cache"))
+    return PromptProgress(
+        max(0, _count(progress.get("processed")) - cached), max(0, _count(progress.get("total")) - cached)
     )
 
 

@@ -328,6 +328,7 @@ export interface Placeholders {
   readonly stepRead: "what";
   readonly stepSearch: "what";
   readonly stepWait: "what";
+  readonly stepPrompt: never;
   readonly keyTitle: never;
   readonly keyText: never;
   readonly key: never;

@@ -1,0 +1,49 @@
+"""A model is shown as much as it reads in a few seconds."""
+
+from __future__ import annotations
+
+import pytest
+
+from eclair.documents.reading_budget import MIN_DOCUMENT_CHARS, MIN_PASSAGES, ReadingBudget, reading_budget
+from eclair.llm.base import TokenUsage
+from eclair.llm.local.reading_rate import ReadingRate, reading_rate
+from eclair.schema.models import Model, Tier
+from eclair.settings import Settings
+
+
+def budget(tier: Tier, rate: float | None, parameters: float = 1.5) -> ReadingBudget:
+    return reading_budget(
+        Model("m", "M", "e", context=32_768, parameters=parameters, stated_tier=tier, reading_rate=rate)
+    )
+
+
+@pytest.mark.parametrize(
+    ("tier", "rate", "expected"),
+    [
+        ("tiny", None, ReadingBudget(4, 3600)),
+        ("tiny", 10.0, ReadingBudget(4, 3600)),
+        ("small", None, ReadingBudget(8, 6000)),
+        ("small", 1.0, ReadingBudget(MIN_PASSAGES, MIN_DOCUMENT_CHARS)),
+        ("small", 140.0, ReadingBudget(4, 5040)),
+        ("small", 5000.0, ReadingBudget(8, 6000)),
+        ("capable", 1000.0, ReadingBudget(8, 36_000)),
+        ("capable", None, ReadingBudget(8, 43_690)),
+    ],
+)
+def test_the_budget_follows_tier_and_speed(tier: Tier, rate: float | None, expected: ReadingBudget) -> None:
+    assert budget(tier, rate) == expected
+
+
+def test_the_rate_is_estimated_until_it_is_measured() -> None:
+    estimate = reading_rate(Settings(embedded_threads=2), Model("m", "M", "e", parameters=1.4))
+    assert estimate.tokens_per_second == pytest.approx(100.0)
+    assert reading_rate(Settings(), Model("m", "M", "e")).tokens_per_second is None
+    rate = ReadingRate(100.0)
+    rate.record(TokenUsage(20, 5, 0, reading_seconds=1.0))
+    assert rate.tokens_per_second == 100.0, "too short to tell"
+    rate.record(TokenUsage(500, 5, 100, reading_seconds=2.0))
+    assert rate.tokens_per_second == 200.0
+    rate.record(TokenUsage(300, 5, None, reading_seconds=1.0))
+    assert rate.tokens_per_second == pytest.approx(230.0)
+    rate.record(TokenUsage(300, 5, None))
+    assert rate.tokens_per_second == pytest.approx(230.0)
