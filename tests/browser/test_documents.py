@@ -142,7 +142,9 @@ def test_a_cell_is_shown_in_its_row_and_a_doubt_says_what_differs(desk: Page) ->
     expect(pane.get_by_text("This is the closest passage.")).to_be_visible()
     press(desk, "Close")
     expect(doubt).to_be_focused()
-    answer(desk).get_by_text("Sentences without a source: 1").click()
+    expect(answer(desk).get_by_text("marks a sentence that isn’t in the sources")).to_be_visible()
+    answer(desk).get_by_text("Sentences without a source", exact=True).click()
+    expect(answer(desk).get_by_text("Sentences without a source: 1")).to_be_visible()
     expect(answer(desk).get_by_text("Not found in the sources: 1905")).to_be_visible()
 
 

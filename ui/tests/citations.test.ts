@@ -27,7 +27,7 @@ function span(text: string, sentence: string): { start: number; end: number } {
 }
 
 function cites(text: string, sentence: string, number: number): Citation {
-  return { index: 0, ...span(text, sentence), passage: number, quote: "It  was\nso.", quote_start: 0, quote_end: 9, support: 1, page: 4, label: null };
+  return { index: 0, ...span(text, sentence), passage: number, quote: "It  was\nso.", quote_start: 0, quote_end: 9, support: 1, page: 4, label: null, computation: null };
 }
 
 function answer(text: string, citations: readonly Citation[], doubts: readonly Doubt[] = []): Message {

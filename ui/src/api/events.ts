@@ -169,7 +169,8 @@ export interface Passage {
 /** Characters `start` to `end` of an answer's part `index` rest on the `quote` from passage `passage`.
  *
  * The quote is characters `quote_start` to `quote_end` of the document, word for word. It begins on `page`, labeled
- * `label`; both are None if the text has no pages. `support` from 0 to 1 says how well it supports them.
+ * `label`; both are None if the text has no pages. `support` from 0 to 1 says how well it supports them. `computation`
+ * is how the program computed the figure from the quote, such as `2.60 + 3.85 = 6.45`; None if the quote states it.
  */
 export interface Citation {
   readonly index: number;
@@ -182,6 +183,7 @@ export interface Citation {
   readonly support: number;
   readonly page: number | null;
   readonly label: string | null;
+  readonly computation: string | null;
 }
 
 /** No passage supports characters `start` to `end` of an answer's part `index`.

@@ -12,13 +12,15 @@ export interface Source {
   readonly marked: { readonly start: number; readonly end: number; readonly quote: string } | null;
   /** The part of a sentence that no source supports; null where the source isn't that of a doubt. */
   readonly doubt: string | null;
+  /** How the program computed the figure from the quote; null where the quote states it. */
+  readonly computation: string | null;
 }
 
-export function citationSource({ passages }: Message, { passage: number, quote, quote_start, quote_end }: Citation): Source | null {
+export function citationSource({ passages }: Message, { passage: number, quote, quote_start, quote_end, computation }: Citation): Source | null {
   const passage = passages.find((one) => one.number === number);
   if (passage === undefined) return null;
   const page = passage.breaks?.findLast(({ start }) => start <= quote_start)?.page ?? passage.page;
-  return { ...passageSource(passage), page, marked: { start: quote_start, end: quote_end, quote } };
+  return { ...passageSource(passage), page, marked: { start: quote_start, end: quote_end, quote }, computation: computation ?? null };
 }
 
 /** The passage nearest to an unsupported sentence; null where none is near. */
@@ -29,9 +31,9 @@ export function doubtSource({ passages }: Message, { passage: number, about }: D
 
 export function passageSource(passage: Passage): Source {
   const { file, name, page, start, end } = passage;
-  return { file, name, page, passage, marked: { start, end, quote: "" }, doubt: null };
+  return { file, name, page, passage, marked: { start, end, quote: "" }, doubt: null, computation: null };
 }
 
 export function fileSource({ id, name }: { readonly id: string; readonly name: string }): Source {
-  return { file: id, name, page: 1, passage: null, marked: null, doubt: null };
+  return { file: id, name, page: 1, passage: null, marked: null, doubt: null, computation: null };
 }

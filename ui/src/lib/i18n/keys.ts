@@ -258,6 +258,9 @@ export interface Placeholders {
   readonly doubtAbout: "about";
   readonly doubtNear: never;
   readonly doubts: "count";
+  readonly unsourced: never;
+  readonly doubtHint: never;
+  readonly computed: "computation";
   readonly passages: "count";
   readonly passageUnused: never;
   readonly asText: never;
