@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.text.intent.web import MAX_ADDRESSES, detect_web_need, find_addresses, strip_addresses
+from tests.text import web_questions
 
 TODAY = date(2026, 11, 25)
 
@@ -98,3 +100,30 @@ def test_any_text_has_few_addresses_and_none_is_left(text: str) -> None:
     assert len(find_addresses(text)) <= MAX_ADDRESSES
     assert find_addresses(strip_addresses(text)) == []
     detect_web_need(text, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("dated", "misleading", "most_missed", "most_wrong"),
+    [
+        (web_questions.TUNED, web_questions.TUNED_MISLEADING, 0, 0),
+        (web_questions.HELD_OUT, web_questions.HELD_OUT_MISLEADING, 2, 2),
+    ],
+    ids=["tuned", "held out"],
+)
+def test_few_questions_are_misjudged(
+    dated: Sequence[str], misleading: Sequence[str], most_missed: int, most_wrong: int
+) -> None:
+    missed = [question for question in dated if detect_web_need(question, TODAY) is None]
+    wrong = [question for question in misleading if detect_web_need(question, TODAY) is not None]
+    assert len(missed) <= most_missed, missed
+    assert len(wrong) <= most_wrong, wrong
+
+
+def test_words_count_in_their_language_alone() -> None:
+    assert detect_web_need("Wie komme ich hier wieder heraus, und wohin?", TODAY) is None  # hier is yesterday in French
+    assert detect_web_need("Que s'est-il passé hier à Lyon ?", TODAY) is not None
+
+
+def test_news_are_wanted_by_tasks_too() -> None:
+    assert detect_web_need("Write a summary of the latest news", TODAY) is not None
+    assert detect_web_need("Schreibe eine Zusammenfassung der neuesten Nachrichten", TODAY) is not None

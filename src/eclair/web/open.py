@@ -21,6 +21,7 @@ from eclair.web.queries import QueryWriter
 from eclair.web.retriever import WebService
 from eclair.web.search import MetaSearch
 from eclair.web.session import WebAccess
+from eclair.web.web_need import NeedDecider
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ async def open_web(
         search = MetaSearch.from_settings(settings, client, [*environment.search_providers(client), *local_providers])
         reader = PageReader(client, page_parser(), now=environment.clock)
         stack.push_async_callback(reader.close)
-        access = WebAccess(search, reader, QueryWriter(ask), environment.today)
+        access = WebAccess(search, reader, QueryWriter(ask), environment.today, NeedDecider(ask))
         is_shut = settings.egress == "offline" and not settings.private_addresses
         web = WebService(access, store, embedder, settings.web_seconds, is_shut=is_shut)
         stack.push_async_callback(web.close)

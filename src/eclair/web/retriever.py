@@ -43,6 +43,7 @@ from eclair.web.bm25 import PageChunk, first_chunks, rank_chunks
 from eclair.web.contradictions import find_contradiction
 from eclair.web.question import WebQuestion
 from eclair.web.session import WebAccess, WebSession
+from eclair.web.web_need import is_worth_asking
 from eclair.web.web_relevance import RelevanceCheck
 
 MAX_FRESHNESS_BONUS = 0.5
@@ -92,12 +93,14 @@ class WebService:
         """Make the retriever of one answer; None if it doesn't need the web.
 
         Questions about attached documents only use the web for URLs. If the web is off but needed, the retriever only
-        yields a notice.
+        yields a notice; where the rule sees no need, it may ask a capable model first.
         """
         found = detect_web_need(question.text, self.access.today())
         if has_documents and found is not None and found.reason != "address":
             found = None
-        if self._is_shut or (found is None and (setting != "on" or is_small_talk(question.text))):
+        may_ask = setting == "auto" and not has_documents and is_worth_asking(question.text)
+        is_wanted = found is not None or may_ask or (setting == "on" and not is_small_talk(question.text))
+        if self._is_shut or not is_wanted:
             return None
         return WebRetriever(self, question, numbers, setting, found, has_documents=has_documents)
 
@@ -161,8 +164,11 @@ class WebRetriever:
         if self._setting == "off":
             yield Notice("web_off", "Web search is off, so what the model knows may be out of date.")
             return
-        if self._setting == "auto" and self._reason is not None:
-            yield Notice("web_auto", f"Searched the web, because {REASON_TEXTS[self._reason.reason]}.")
+        if self._setting == "auto":
+            if self._reason is None and not await self._is_needed(engine, model):
+                return
+            reason = REASON_TEXTS[self._reason.reason] if self._reason is not None else "the model asked for it"
+            yield Notice("web_auto", f"Searched the web, because {reason}.")
         session = WebSession(web.access, question, engine, model, web.timeout_s)
         relevance = RelevanceCheck(question.text, web.embedder)
         try:
@@ -195,6 +201,13 @@ class WebRetriever:
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return CitationChecker(passages, self._web.embedder, self._question.text)
+
+    async def _is_needed(self, engine: Engine, model: Model) -> bool:
+        """Return whether the model finds that the question needs the web."""
+        access = self._web.access
+        return access.decider is not None and await access.decider.needs_web(
+            self._question, engine, model, access.today()
+        )
 
     @property
     def _needs_sources(self) -> bool:

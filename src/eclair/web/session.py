@@ -58,14 +58,21 @@ class QueryMaker(Protocol):
     ) -> tuple[WebQuery, ...]: ...
 
 
+class WebNeedDecider(Protocol):
+    """Decides whether a question needs the web, where the rule doesn't see it."""
+
+    async def needs_web(self, question: WebQuestion, engine: Engine, model: Model, today: date) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class WebAccess:
-    """Ways to search and read the web, shared by all sessions."""
+    """Ways to search and read the web, shared by all sessions. Without `decider` the rule alone decides."""
 
     search: MetaSearch
     reader: PageSource
     queries: QueryMaker
     today: Callable[[], date] = field(default=date.today)
+    decider: WebNeedDecider | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from eclair.text.intent import MAX_QUESTION_CHARS
-from eclair.text.lexicon.loader import Lexicon, Patterns, merge_patterns
+from eclair.text.language import identify_language
+from eclair.text.lexicon.loader import Patterns, WebIntent, load_lexicons, merge_patterns
 from eclair.text.terms import fold_text
 
 MAX_ADDRESSES = 3
@@ -41,6 +42,13 @@ class WebNeed:
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'`\\^{}|]+", re.IGNORECASE)
 _BARE_ADDRESS = re.compile(r"(?<![\w@./-])www\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\\^{}|]*)?", re.IGNORECASE)
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*+`", re.DOTALL)
+_QUOTED = re.compile(
+    r"„[^“”„]{1,200}[“”]|“[^“”]{1,200}”|\"[^\"\n]{1,200}\"|«[^«»]{1,200}»|(?<!\w)['‘][^'‘’\n]{1,200}['’](?!\w)"
+)
+_IN_WORK = re.compile(r'\b(?:in|im|dans|nel|nella|nello|en|w|em|no|na) ""')
+"""A quoted title of a work that the question is about."""
+
 _SUM = re.compile(r"(?<![\d./-])\d{1,12}(?:[.,]\d{1,6})? ?[+×÷*^] ?\d")
 _YEAR = re.compile(r"(?<![\d.,-])(1\d\d\d|20\d\d)(?![\d-]|[.,]\d)")
 
@@ -53,22 +61,37 @@ def detect_web_need(question: str, today: date) -> WebNeed | None:
 
 
 def detect_time_need(question: str, today: date) -> WebNeed | None:
-    """Return the question's need of recent facts, leaving addresses aside."""
+    """Return the question's need of recent facts, leaving addresses aside.
+
+    Of a task, such as a translation, only a wish for news counts. What stands in quotation marks is not looked at.
+    """
     text = _fold_question(question)
+    unquoted = _CODE.sub(" ", strip_addresses(question[:MAX_QUESTION_CHARS]))
+    unquoted = " ".join(fold_text(_QUOTED.sub(' "" ', unquoted)).split())
+    language = identify_language(question)
+    rules = _rules(language if language in _languages() else None)
+    if is_task(question):
+        return WebNeed("news", NEWS_MAX_AGE_DAYS) if rules.news.search(unquoted.partition(":")[0]) else None
     latest = max((int(year) for year in _YEAR.findall(text)), default=None)
     if latest is not None and latest <= today.year - KNOWLEDGE_LAG_YEARS:
         return None
-    for reason, max_age_days, pattern in _rules():
-        if pattern.search(text):
-            return WebNeed(reason, max_age_days)
-    return WebNeed("recent") if latest is not None and latest <= today.year + 1 else None
+    for rule in rules.words:
+        if rule.pattern.search(unquoted):
+            return WebNeed(rule.reason, rule.max_age_days)
+    if latest is not None:
+        return WebNeed("recent") if latest <= today.year + 1 else None
+    if not rules.timeless.search(unquoted) and not _IN_WORK.search(unquoted):
+        for rule in rules.forms:
+            if rule.pattern.search(unquoted):
+                return WebNeed(rule.reason, rule.max_age_days)
+    return None
 
 
 def extract_topic(question: str) -> str:
     """Return the folded question without addresses and without words that only say it is about what is new."""
     text = _fold_question(question)
-    for _, _, pattern in _rules():
-        text = pattern.sub(" ", text)
+    for rule in (*_rules(None).words, *_rules(None).topicless):
+        text = rule.pattern.sub(" ", text)
     return " ".join(text.split())
 
 
@@ -115,22 +138,67 @@ def _has_host(url: str) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A pattern of questions, with the reason to look and the age that a source may have."""
+
+    reason: WebReason
+    max_age_days: int | None
+    pattern: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Rules of a language, the most demanding first.
+
+    `words` always count, `forms` unless the question is `timeless`. `topicless` are forms without the question's topic.
+    """
+
+    words: tuple[_Rule, ...]
+    topicless: tuple[_Rule, ...]
+    forms: tuple[_Rule, ...]
+    news: re.Pattern[str]
+    timeless: re.Pattern[str]
+
+
 @cache
-def _rules() -> tuple[tuple[WebReason, int | None, re.Pattern[str]], ...]:
-    """Patterns of questions with the age that a source may have, the most demanding first."""
-    who_is = merge_patterns(lambda lexicon: lexicon.web_intent.who_is)
-    offices = merge_patterns(lambda lexicon: lexicon.web_intent.offices)
-    return (
-        ("news", TODAY_MAX_AGE_DAYS, _compile_words(lambda lexicon: lexicon.web_intent.today)),
-        ("news", NEWS_MAX_AGE_DAYS, _compile_words(lambda lexicon: lexicon.web_intent.news)),
-        ("price", CURRENT_MAX_AGE_DAYS, _compile_words(lambda lexicon: lexicon.web_intent.price)),
-        ("current", CURRENT_MAX_AGE_DAYS, _compile_words(lambda lexicon: lexicon.web_intent.current)),
-        ("office", OFFICE_MAX_AGE_DAYS, re.compile(rf"\b(?:{who_is})\b.{{0,40}}\b(?:{offices})\b")),
+def _languages() -> frozenset[str]:
+    """The languages that have rules."""
+    return frozenset(lexicon.code for lexicon in load_lexicons() if lexicon.web_intent.news)
+
+
+@cache
+def _rules(language: str | None) -> _Rules:
+    """Return the rules of a language and of English, or of all languages."""
+
+    def compile_words(rule: Callable[[WebIntent], Patterns]) -> re.Pattern[str]:
+        codes = (language, "en") if language is not None else None
+        lexicons = (each for each in load_lexicons() if codes is None or each.code in codes)
+        patterns = dict.fromkeys(pattern for each in lexicons for pattern in rule(each.web_intent))
+        return re.compile(rf"\b(?:{'|'.join(patterns)})(?!\w)")
+
+    who_is, offices = compile_words(lambda intent: intent.who_is), compile_words(lambda intent: intent.offices)
+    news = compile_words(lambda intent: intent.news)
+    price = _Rule("price", CURRENT_MAX_AGE_DAYS, compile_words(lambda intent: intent.price))
+    office = _Rule("office", OFFICE_MAX_AGE_DAYS, re.compile(rf"{who_is.pattern}.{{0,40}}{offices.pattern}"))
+    return _Rules(
+        words=(
+            _Rule("news", TODAY_MAX_AGE_DAYS, compile_words(lambda intent: intent.today)),
+            _Rule("news", NEWS_MAX_AGE_DAYS, news),
+            _Rule("current", CURRENT_MAX_AGE_DAYS, compile_words(lambda intent: intent.current)),
+        ),
+        topicless=(price, office),
+        forms=(
+            _Rule("news", TODAY_MAX_AGE_DAYS, compile_words(lambda intent: intent.weather_forms)),
+            _Rule("news", NEWS_MAX_AGE_DAYS, compile_words(lambda intent: intent.result_forms)),
+            price,
+            _Rule("price", CURRENT_MAX_AGE_DAYS, compile_words(lambda intent: intent.price_forms)),
+            _Rule("current", CURRENT_MAX_AGE_DAYS, compile_words(lambda intent: intent.current_forms)),
+            office,
+        ),
+        news=news,
+        timeless=compile_words(lambda intent: intent.timeless),
     )
-
-
-def _compile_words(rule: Callable[[Lexicon], Patterns]) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{merge_patterns(rule)})\b")
 
 
 @cache

@@ -129,8 +129,9 @@ class QueryWords:
 class WebIntent:
     """Patterns, without accents, of questions that depend on the day, and of `small_talk`, which asks nothing.
 
-    The day, the news, the present, a price, or who holds an office now (`who_is` before one of `offices`). `tasks`
-    begin a request that asks for no facts, such as `translate`, after any of the `courtesies`.
+    The day, the news, the present, a price, or who holds an office now (`who_is` before one of `offices`). `forms`
+    are whole questions: on the weather, a result, what holds now, a price. `timeless` ones only look like these.
+    `tasks` begin a request that asks for no facts, such as `translate`, after any of the `courtesies`.
     """
 
     today: Patterns = ()
@@ -140,6 +141,11 @@ class WebIntent:
     offices: Patterns = ()
     who_is: Patterns = ()
     small_talk: Patterns = ()
+    weather_forms: Patterns = ()
+    result_forms: Patterns = ()
+    current_forms: Patterns = ()
+    price_forms: Patterns = ()
+    timeless: Patterns = ()
     tasks: Patterns = ()
     courtesies: Patterns = ()
 
