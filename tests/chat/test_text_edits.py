@@ -74,6 +74,9 @@ def test_long_lines_are_cut_at_their_sentences() -> None:
 
 def test_the_text_is_shown_with_numbers_and_the_instruction_first() -> None:
     system, user = EditTask("One.\n\nTwo.\n", "Shout.").messages
+    modest, _ = EditTask("One.\n\nTwo.\n", "Shout.", may_decline=False).messages
+    assert "If nothing changes" in str(system.content)
+    assert "If nothing changes" not in str(modest.content)
     assert user.content == "Shout.\n\n[1] One.\n[3] Two."
     assert isinstance(system.content, str)
     assert "answer [0]" in system.content

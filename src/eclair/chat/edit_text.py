@@ -48,7 +48,7 @@ async def request_edit(
     `accepted` is when the request arrived, on `time.perf_counter`. Raises EngineBroken if the answer is not a list of
     changes or was cut off, and what `Engine.stream` raises.
     """
-    task = EditTask(text, instruction)
+    task = EditTask(text, instruction, may_decline=model.can_plan)
     limit = max(max_tokens, 2 * await engine.count(model.id, text))  # a full rewrite has the piece numbers besides
     request = Request(model.id, task.messages, sampling=Sampling(temperature=0.0, max_tokens=limit))
     meter = Meter(accepted)

@@ -28,8 +28,10 @@ You edit texts. Each piece of the text is shown with its number in brackets. Ans
 change on a line of its own: the number of its piece in brackets, the words that change as they stand there, {arrow} \
 and the new words, such as {example}. Name so many words that they stand in the piece only once; a piece may have \
 several such lines. Where most of a piece changes: its number and the whole new piece, which may become several \
-lines. A piece that is to go is its number alone. What you do not name stays as it is. If nothing changes, answer \
-{none}."""
+lines. A piece that is to go is its number alone. What you do not name stays as it is."""
+
+_DECLINING_RULE = " If nothing changes, answer {none}."
+"""Small models take this for the easy way out: with it, a model of 1.5 billion ignored four of five instructions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,11 @@ class _PieceEdit:
 
 
 class EditTask:
-    """A text to be edited as `instruction` says."""
+    """A text to be edited as `instruction` says. The model is only told how to change nothing if it `may_decline`."""
 
-    def __init__(self, text: str, instruction: str) -> None:
+    def __init__(self, text: str, instruction: str, *, may_decline: bool = True) -> None:
         self._instruction = instruction
+        self._may_decline = may_decline
         self._pieces = split_pieces(text)
         self._newline = "\r\n" if "\r\n" in text else "\n"
         self._open, self._close = _unused_brackets(text)
@@ -113,7 +116,8 @@ class EditTask:
 
     def _rules(self) -> str:
         example = f"{self._number_mark(3)} two cat {self._arrow} two cats"
-        return _RULES.format(arrow=self._arrow, example=example, none=self._number_mark(_NOTHING))
+        rules = _RULES + (_DECLINING_RULE if self._may_decline else "")
+        return rules.format(arrow=self._arrow, example=example, none=self._number_mark(_NOTHING))
 
     def _parse(self, reply: str) -> dict[int, _PieceEdit]:
         """Parse the reply into changes, by the number of their piece."""
