@@ -28,7 +28,7 @@ CALM_S = 120.0
 MAX_OTHER_LOAD = 0.3
 """The share of the machine that other programs may use then."""
 
-MAX_FILE_BYTES = 1 << 30
+MAX_FILE_BYTES = 1_250_000_000
 """Larger models are left to their owner: tuning takes long, and as much disk again."""
 
 MAX_ATTEMPTS = 3
