@@ -16,6 +16,7 @@ from eclair.generation.fallback import Fallback
 from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, AnswerStream
 from eclair.generation.prompt import PreparedTurn
 from eclair.generation.route import Route
+from eclair.generation.sources import Note
 from eclair.llm.base import (
     Delta,
     Embeddings,
@@ -101,7 +102,7 @@ class Prompts:
     dropped: int
 
     async def build(
-        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
+        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
     ) -> PreparedTurn:
         request = Request(model.id, (PromptMessage("user", "Hello"),), sampling=Sampling(max_tokens=9))
         return PreparedTurn(engine, model, request, self.dropped)

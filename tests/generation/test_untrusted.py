@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eclair.generation.prompt import with_passages
+from eclair.generation.sources import Note
 from eclair.generation.untrusted import break_control_tokens, neutralize, neutralize_line
 from eclair.schema.messages import Passage
 from tests.generation.test_injections import FACT, INJECTIONS, QUESTION, Injection, check
@@ -29,7 +30,7 @@ def test_a_web_page_does_nothing_either(injection: Injection) -> None:
         url="https://news.example/",
     )
     check(
-        with_passages(QUESTION, [page], [injection.payload]).replace("<notes>", "", 1).replace("</notes>", "", 1),
+        with_passages(QUESTION, [page], [Note(injection.payload)]).replace("<notes>", "", 1).replace("</notes>", "", 1),
         injection,
     )
 

@@ -30,10 +30,12 @@ JSON = dict[str, Any]
 
 
 @asynccontextmanager
-async def reading(settings: Settings, name: str = "reader", **changed: Any) -> AsyncGenerator[tuple[Server, Speaking]]:
+async def reading(
+    settings: Settings, name: str = "reader", kind: type[Speaking] = Speaking, **changed: Any
+) -> AsyncGenerator[tuple[Server, Speaking]]:
     """Éclair before a model that says what it is told to; passages are found by their words alone."""
     async with standing_in() as stand:
-        model = Speaking(stand)
+        model = kind(stand)
         model.lists = model.has = [name]
         engines = {"one": EngineSettings(model.url, context=8192)}
         wanted = replace(settings, engines=engines, model=name, **{"embedder": "off", **changed})

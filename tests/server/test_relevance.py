@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from eclair.settings import Settings
 from eclair.text.lexicon.loader import load_lexicons
 from tests.llm.servers import Speaking
+from tests.llm.standin import Call
 from tests.server.test_documents import TOWER, add, asked, reading, ready
 from tests.support import Server, text_of
 
@@ -112,6 +115,51 @@ async def test_a_larger_model_is_asked_all_the_same(settings: Settings) -> None:
         told = "Write a poem on vitamins, oranges, lemons, bread, cheese and a bridge"
         message = await server.say(await server.begin(), told, libraries=["handbook"])
         assert codes(message) == [], "what is told to do need have none of the words"
+
+
+class Judging(Speaking):
+    """A model that says yes, with this probability, to whether a text answers a question."""
+
+    yes = 0.5
+
+    async def chat(self, call: Call) -> None:
+        if call.json["max_tokens"] != 1:
+            await super().chat(call)
+            return
+        chances = [{"token": "Yes", "logprob": math.log(self.yes)}, {"token": "no", "logprob": math.log(1 - self.yes)}]
+        logprobs = {"content": [{"token": "Yes", "logprob": math.log(self.yes), "top_logprobs": chances}]}
+        choice = {"index": 0, "delta": {"content": "Yes"}, "logprobs": logprobs, "finish_reason": "length"}
+        await call.stream(b"data: " + orjson.dumps({"choices": [choice]}) + b"\n\n", b"data: [DONE]\n\n")
+
+    @property
+    def judged(self) -> int:
+        """How often it was asked that."""
+        return sum("chat" in call.path and call.json["max_tokens"] == 1 for call in self.standin.calls)
+
+
+async def test_a_small_model_is_shown_the_closest_sentences_and_judges_when_none_is_close(settings: Settings) -> None:
+    async with reading(settings, "small-1.5b", Judging, embedder="auto") as (server, model):
+        assert isinstance(model, Judging)
+        file = await add(server)
+        await embedded(server, file)
+        conversation = await server.begin()
+        message = await server.say(conversation, "How high is the tower of Ettelbruck?", files=[file["id"]])
+        assert text_of(message) == "OK"
+        shown = asked(model)
+        assert shown.index("</passages>") < shown.index("<closest>\n[1] ") < shown.index("How high is")
+        assert "330 metres high" in shown[shown.index("<closest>") :]
+        assert model.judged == 0, "a sentence is close"
+        far = "Who sells the tickets on Sundays?"
+        message = await server.say(conversation, far)
+        assert (text_of(message), codes(message)) == (SAYS["en"], ["nothing_found"])
+        assert model.judged == 1
+        model.yes = 0.9
+        message = await server.say(conversation, far)
+        assert (text_of(message), codes(message)) == ("OK", [])
+        assert model.judged == 2
+        message = await server.say(conversation, "Write a letter about tickets on Sundays")
+        assert text_of(message) == "OK"
+        assert model.judged == 2, "that is no question"
 
 
 def test_that_nothing_answers_is_said_in_every_language_of_the_page() -> None:

@@ -32,7 +32,9 @@ _WORDS = re.compile(r"\w\W+\w")
 
 
 @dataclass(frozen=True, slots=True)
-class _Sentence:
+class RankedSentence:
+    """A sentence of a passage, at characters `start` to `end` of its text, and its score; more is better."""
+
     passage: Passage
     start: int
     end: int
@@ -47,7 +49,7 @@ async def choose_quotes(
 
     If one is wanted and the second is about as good, both are returned. Raises what the embedder raises.
     """
-    sentences = await asyncio.to_thread(_rank_by_words, question, passages[:MAX_PASSAGES])
+    sentences = await asyncio.to_thread(rank_by_words, question, passages[:MAX_PASSAGES])
     if embedder is not None and len(sentences) > limit:
         sentences = await _rank_by_meaning(question, sentences[:MAX_EMBEDDED_SENTENCES], embedder)
     if limit == 1 and len(sentences) > 1 and sentences[0].score - sentences[1].score < MAX_SCORE_GAP:
@@ -56,15 +58,15 @@ async def choose_quotes(
     return [make_quote(sentence.passage, sentence.start, sentence.end) for sentence in chosen]
 
 
-def _rank_by_words(question: str, passages: Sequence[Passage]) -> list[_Sentence]:
-    """Rank sentences by their share of the question's words; rarer words count more."""
+def rank_by_words(question: str, passages: Sequence[Passage]) -> list[RankedSentence]:
+    """Rank sentences by their share of the question's words, rarer ones counting more, and by their passage's rank."""
     asked = {term.stem for term in extract_facts(question).terms if is_content_word(term)}
     spans = [(rank, passage, span) for rank, passage in enumerate(passages, 1) for span in split_passage(passage)]
     stems = [{term.stem for term in extract_facts(passage.text[start:end]).terms} for _, passage, (start, end) in spans]
     common = Counter(stem for sentence in stems for stem in sentence & asked)
     total = sum(1 / common[stem] for stem in asked if common[stem]) or 1.0
     sentences = [
-        _Sentence(
+        RankedSentence(
             passage,
             start,
             end,
@@ -81,7 +83,9 @@ def _is_quotable(text: str, start: int, end: int) -> bool:
     return end - start > MAX_FRAGMENT_CHARS or _WORDS.search(text, start, end) is not None
 
 
-async def _rank_by_meaning(question: str, sentences: Sequence[_Sentence], embedder: Embedder) -> list[_Sentence]:
+async def _rank_by_meaning(
+    question: str, sentences: Sequence[RankedSentence], embedder: Embedder
+) -> list[RankedSentence]:
     """Rank sentences by cosine to the question and shared words together."""
     import numpy as np  # takes 0.1 s, which most starts don't need
 

@@ -16,6 +16,13 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from eclair.citations.checker import CitationChecker
+from eclair.documents.closest_sentences import (
+    CLEARLY_CLOSE_COSINE,
+    MAX_PASSAGES,
+    describe_closest,
+    find_closest_sentences,
+    states_answer,
+)
 from eclair.documents.document_relevance import CALIBRATED_EMBEDDER, may_answer, nothing_found_text, passage_cosines
 from eclair.documents.document_search import DocumentSearch, FoundChunk
 from eclair.documents.embeddings import Embedder
@@ -116,14 +123,18 @@ class DocumentRetriever:
                     yield finding
             files = read or files
         if not self._passages:
-            began = self._clock()
+            began, closest = self._clock(), None
             yield StepStarted("search", "search", f"Searching {self._describe_scope(files)}")
             found = filter_photo_locations(
                 await self._find_passages(files, budget), _question(self._history), local=model.location == "machine"
             )
             self._passages = self._numbers.assign(found)
             self._is_answerable = bool(self._passages) and await self._may_answer(files, model)
+            if self._is_answerable and model.tier == "small":
+                closest = await self._find_closest(engine, model)
             yield StepFinished("search", self._elapsed_ms(began))
+            if closest is not None:
+                yield closest
         for passage in self._passages:
             yield SourceFound(passage)
         for notice in self._file_notices(files):
@@ -144,16 +155,16 @@ class DocumentRetriever:
         """Quote the sentences that answer best if the model is tiny, or say that nothing answers.
 
         A tiny model isn't asked at all if sections are quoted, if nothing answers, or if it doesn't know the language:
-        it would only repeat, guess or babble.
+        it would only repeat, guess or babble. Neither is a small one if nothing answers: it would guess.
         """
         if self._quotes:
             return Lead(tuple(self._quotes), is_complete=True)
-        if not model.only_quotes:
-            return NO_LEAD
         question = _question(self._history)
         language = identify_language(question)
-        if not self._is_answerable:
+        if not self._is_answerable and model.tier in ("tiny", "small"):
             return Lead((nothing_found_text(language),), is_complete=True)
+        if not model.only_quotes:
+            return NO_LEAD
         is_foreign = language is not None and bool(model.languages) and not lists_language(model.languages, language)
         found = await choose_quotes(question, self._passages, self._embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
@@ -208,6 +219,41 @@ class DocumentRetriever:
                 self._found_chunks or await self._search.find(self._scope, query, reading_budget(model).passages)
             )
         return await asyncio.to_thread(may_answer, query, self._passages, cosines or None)
+
+    async def _find_closest(self, engine: Engine, model: Model) -> Note | None:
+        """Return the sentences closest to the question, or None if it isn't one; see if they answer it."""
+        question = _question(self._history)
+        if self._embedder is None or not _QUESTION_MARK.search(question) or wants_whole_document(question):
+            return None
+        try:
+            ranked = await self._rank_passages()
+            closest = await find_closest_sentences(_query(self._history), ranked, self._embedder)
+            if not closest:
+                return None
+            if (
+                closest[0].score < CLEARLY_CLOSE_COSINE
+                and self._embedder.name.startswith(CALIBRATED_EMBEDDER)
+                and identify_language(question) == identify_language(closest[0].text)
+            ):
+                self._is_answerable = await states_answer(
+                    question, closest, self._ask, self._scope.principal, engine, model
+                )
+        except UpstreamError as error:
+            log.warning("the sentences closest to a question are not known: %s", error.message)
+            return None
+        return Note(describe_closest(closest), "closest")
+
+    async def _rank_passages(self) -> list[Passage]:
+        """Return the passages best first; those of a document shown in full come in its order."""
+        if self._found_chunks is not None:
+            return self._passages
+        found = await self._search.find(self._scope, _query(self._history), MAX_PASSAGES)
+
+        def rank(passage: Passage) -> int:
+            starts = enumerate(each.chunk.start if each.file == passage.file else -1 for each in found)
+            return next((at for at, start in starts if passage.start <= start < passage.end), len(found))
+
+        return sorted(self._passages, key=rank)
 
     async def _is_fully_embedded(self, files: Sequence[FileState]) -> bool:
         """Return whether all documents of the scope are embedded."""

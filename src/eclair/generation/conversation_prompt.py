@@ -18,6 +18,7 @@ from eclair.generation.prompt import (
 )
 from eclair.generation.route import Route
 from eclair.generation.sampling import resolve_sampling
+from eclair.generation.sources import Note
 from eclair.llm.base import JSON, Engine, Request, control_tokens
 from eclair.llm.reasoning import FLASH_EFFORT, THINK_EFFORT
 from eclair.llm.registry import Registry
@@ -53,7 +54,7 @@ class ConversationPrompt:
     photos: ImageSource | None = None
 
     async def build(
-        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
+        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
     ) -> PreparedTurn:
         """See `PromptBuilder.build`."""
         prepared = await self._prepare_images(model)

@@ -154,7 +154,7 @@ class AnswerStream:
         self._meter = request.meter or Meter(request.accepted)
         self._parts = Parts()
         self._found: tuple[Passage, ...] = ()
-        self._notes: tuple[str, ...] = ()
+        self._notes: tuple[Note, ...] = ()
         self._passages: tuple[Passage, ...] = ()
         self._checker: StreamingCitationChecker | None = None
         self._filter: QuoteMarkFilter | None = None
@@ -261,7 +261,7 @@ class AnswerStream:
                 async with aclosing(request.retriever.retrieve(self._engine, self._model)) as findings:
                     async for finding in findings:
                         if isinstance(finding, Note):
-                            self._notes = (*self._notes, finding.text)
+                            self._notes = (*self._notes, finding)
                             continue
                         if isinstance(finding, SourceFound):
                             self._found = (*self._found, finding.passage)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from eclair.errors import TooLarge
 from eclair.generation.cost import UNSTATED, Rates
+from eclair.generation.sources import Note
 from eclair.generation.untrusted import break_control_tokens, neutralize, neutralize_line
 from eclair.llm.base import Engine, PromptImage, PromptMessage, Request
 from eclair.schema.events import Notice
@@ -59,7 +60,7 @@ class PromptBuilder(Protocol):
     """Builds the prompt of one question, again for other passages or another model."""
 
     async def build(
-        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
+        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
     ) -> PreparedTurn:
         """Build the prompt for a model. Raises TooLarge if the question alone doesn't fit."""
         ...
@@ -96,7 +97,7 @@ async def build_prompt(
     system: str,
     history: Sequence[Message],
     passages: Sequence[Passage] = (),
-    notes: Sequence[str] = (),
+    notes: Sequence[Note] = (),
     *,
     window: int | None,
     reserve: int,
@@ -167,7 +168,7 @@ def _check_room(needed: int, room: int) -> None:
 def with_passages(
     question: str,
     passages: Sequence[Passage],
-    notes: Sequence[str] = (),
+    notes: Sequence[Note] = (),
     asked: datetime | None = None,
     *,
     with_images: bool = False,
@@ -180,16 +181,23 @@ def with_passages(
     """
     if not passages and not notes:
         return question
+    sections = [note.text for note in notes if note.kind == "section"]
+    closest = [note.text for note in notes if note.kind == "closest"]
     shown = "\n\n".join(quote_passage(passage, control_tokens) for passage in passages)
     has_web = asked is not None and any(passage.url is not None for passage in passages)
     instruction = WEB_PASSAGES_INSTRUCTION.format(day=f"{asked:%A, %-d %B %Y}") if has_web else PASSAGES_INSTRUCTION
     if with_images:
         instruction = instruction.replace("from these", "from the pictures and these", 1)
-    if notes:
+    if sections:
         instruction = f"{instruction} {NOTES_INSTRUCTION}"
-    escaped = "\n\n".join(neutralize(note, control_tokens) for note in notes)
-    noted = f"<notes>\n{escaped}\n</notes>\n\n" if notes else ""
+    noted = _block("notes", sections, control_tokens) + _block("closest", closest, control_tokens)
     return f"{instruction}\n\n<passages>\n{shown}\n</passages>\n\n{noted}{question}"
+
+
+def _block(tag: str, texts: Sequence[str], control_tokens: tuple[str, ...]) -> str:
+    """Return foreign texts between tags, with what follows; nothing without texts."""
+    escaped = "\n\n".join(neutralize(text, control_tokens) for text in texts)
+    return f"<{tag}>\n{escaped}\n</{tag}>\n\n" if texts else ""
 
 
 def quote_passage(passage: Passage, control_tokens: tuple[str, ...]) -> str:
@@ -246,7 +254,7 @@ def _images_of(message: Message, images: Mapping[str, PromptImage]) -> tuple[Pro
 def _message_texts(
     history: Sequence[Message],
     passages: Sequence[Passage],
-    notes: Sequence[str],
+    notes: Sequence[Note],
     images: Mapping[str, PromptImage],
     control_tokens: tuple[str, ...],
 ) -> list[str]:

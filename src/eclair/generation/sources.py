@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from eclair.citations.checker import CitationChecker
 from eclair.llm.base import Engine
@@ -17,9 +17,13 @@ from eclair.schema.models import Model
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A model's note on sources too long to be shown, citing passages by their numbers."""
+    """What a model is told about the passages, citing them by their numbers.
+
+    That is a model's note on a `section` too long to be shown, or the sentences that are `closest` to the question.
+    """
 
     text: str
+    kind: Literal["section", "closest"] = "section"
 
 
 Finding = StepStarted | StepFinished | SourceFound | Notice | Note

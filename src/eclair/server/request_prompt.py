@@ -12,7 +12,7 @@ from eclair.generation.cost import find_rates
 from eclair.generation.pipeline import AnswerRequest, AnswerStream
 from eclair.generation.prompt import PreparedTurn, with_passages
 from eclair.generation.route import Route
-from eclair.generation.sources import Retriever
+from eclair.generation.sources import Note, Retriever
 from eclair.llm.base import JSON, Engine, Request, control_tokens
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
@@ -31,7 +31,7 @@ class RequestPrompt:
     build_request: Callable[[Model], Request]
 
     async def build(
-        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
+        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
     ) -> PreparedTurn:
         """See `PromptBuilder.build`."""
         tokens = await control_tokens(engine, model)
@@ -58,7 +58,7 @@ def start_answer(
 
 
 def _with_passages(
-    request: Request, passages: Sequence[Passage], notes: Sequence[str], tokens: tuple[str, ...]
+    request: Request, passages: Sequence[Passage], notes: Sequence[Note], tokens: tuple[str, ...]
 ) -> Request:
     """Insert the passages, and notes on what was too long to show, above the question."""
     if not passages:
@@ -72,7 +72,7 @@ def _with_passages(
 def _above_last_text(
     content: str | list[JSON] | None,
     passages: Sequence[Passage],
-    notes: Sequence[str],
+    notes: Sequence[Note],
     tokens: tuple[str, ...],
 ) -> str | list[JSON]:
     if not isinstance(content, list):

@@ -23,7 +23,7 @@ from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
 from eclair.generation.pipeline import AnswerPipeline, AnswerRequest
 from eclair.generation.prompt import PreparedTurn, PromptBuilder, describe_location, quote_passage
-from eclair.generation.sources import NO_LEAD, Finding, Lead, PassageNumbers
+from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers
 from eclair.llm.base import Engine, PromptMessage, Reasoning, Text, control_tokens
 from eclair.schema.events import (
     Cited,
@@ -77,7 +77,7 @@ class SectionPrompt:
     day: str
 
     async def build(
-        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
+        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
     ) -> PreparedTurn:
         """See `PromptBuilder.build`."""
         turn = await self.report.build(engine, model)
