@@ -2,7 +2,8 @@
 
 The photos are those of scikit-image's and scikit-learn's wheels, brought by `pip download` into a temporary folder,
 or those of a folder that is given. What is said of them is printed, for whether it is true a person must judge.
-Receipts and screens in three languages are drawn here, so that their right words are known.
+Receipts and screens in three languages are drawn here, so that their right words are known; some also turned, tilted,
+dark, blurred, from the side and small, for how many of their rows are kept. These aren't the ones of the tests.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ from eclair.documents.photos.open import open_page
 from eclair.documents.readers import open_source
 from eclair.schema.documents import DESCRIPTION, Page
 from eclair.settings import Settings
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tests.documents.drawings import CHANGES, Sheet, draw_sheet, rows_kept
 
 WHEELS = ("scikit-image", "scikit-learn")
 ROUNDS = 5
@@ -125,6 +130,88 @@ DRAWN = (
 )
 
 
+SHEETS = (
+    Sheet(
+        "receipt",
+        (
+            ("Blumenhaus Kern",),
+            ("Am Markt 3, 99084 Erfurt",),
+            ("3", "Rosen rot", "8,70"),
+            ("1", "Topf Lavendel groß", "6,95"),
+            ("2", "Grußkarte", "5,00"),
+            ("1", "Vase Glas 20 cm", "14,50"),
+            ("Zwischensumme", "35,15"),
+            ("Rabatt 10%", "-3,52"),
+            ("Summe EUR", "31,63"),
+            ("Bar", "40,00"),
+            ("Rückgeld", "8,37"),
+            ("Es bediente Sie Frau Vogt",),
+        ),
+    ),
+    Sheet(
+        "receipt",
+        (
+            ("Pharmacie de la Gare",),
+            ("12 avenue Foch, 57000 Metz",),
+            ("Paracétamol 1g", "2,18"),
+            ("Crème solaire SPF50", "15,90"),
+            ("Pansements x20", "4,35"),
+            ("Vitamine C 500", "6,70"),
+            ("Total TTC", "29,13"),
+            ("TVA 10%", "0,82"),
+            ("CB", "29,13"),
+            ("Conservez ce ticket",),
+        ),
+    ),
+    Sheet(
+        "receipt",
+        (
+            ("Harbour Books",),
+            ("2 Quay Street, Galway",),
+            ("Field guide to birds", "18.99"),
+            ("Notebook A5 ruled", "6.50"),
+            ("Pencil HB 3 @ 0.80", "2.40"),
+            ("Gift wrap", "1.50"),
+            ("Subtotal", "29.39"),
+            ("Member discount", "-2.94"),
+            ("Total EUR", "26.45"),
+            ("Thank you",),
+        ),
+    ),
+    Sheet(
+        "screen",
+        (
+            ("Réservations",),
+            ("Salle", "Jour", "Heure", "Par"),
+            ("Jaune", "lundi", "09:00", "Claire"),
+            ("Verte", "mardi", "14:30", "Hugo"),
+            ("Bleue", "jeudi", "11:15", "Inès"),
+            ("Rouge", "vendredi", "16:00", "Paul"),
+        ),
+    ),
+    Sheet(
+        "screen",
+        (
+            ("Hosting plans",),
+            ("Plan", "Storage", "Sites", "Price per month"),
+            ("Start", "20 GB", "1", "€3.90"),
+            ("Team", "100 GB", "10", "€12.50"),
+            ("Large", "1 TB", "50", "€39.00"),
+        ),
+    ),
+    Sheet(
+        "screen",
+        (
+            ("Messwerte",),
+            ("Station", "Temperatur", "Wind", "Regen"),
+            ("Brocken", "4,1 °C", "62 km/h", "3,2 mm"),
+            ("Jena", "11,8 °C", "14 km/h", "0,0 mm"),
+            ("Kiel", "9,6 °C", "31 km/h", "1,1 mm"),
+        ),
+    ),
+)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path)
@@ -135,6 +222,7 @@ def main() -> None:
         timed(Path(place), [path for path in photos if path.stem in TIMED] or photos[:1])
         asyncio.run(told(photos))
         asyncio.run(read(Path(place)))
+        asyncio.run(rows(Path(place)))
 
 
 def fetch(folder: Path) -> Path:
@@ -201,6 +289,25 @@ async def read(folder: Path) -> None:
     finally:
         await parser.close()
     print(f"  {wrong / characters:.2%} of characters wrong; {right} of {len(DRAWN)} totals right")
+
+
+async def rows(folder: Path) -> None:
+    """How many rows of receipts and screens stand on a line of their own, by what was done to the picture."""
+    parser = Parser()
+    kept = count = 0
+    try:
+        for name, change in CHANGES.items():
+            here = 0
+            for sheet in SHEETS:
+                path = folder / "sheet.jpg"
+                change(draw_sheet(sheet)).save(path, quality=40 if name == "small" else 88)
+                pages = [piece async for piece in parser.read(path, "sheet.jpg") if isinstance(piece, Page)]
+                here += rows_kept(pages[0].text, sheet)
+            print(f"  {name}: {here} of {sum(len(sheet.rows) for sheet in SHEETS)} rows kept")
+            kept, count = kept + here, count + sum(len(sheet.rows) for sheet in SHEETS)
+    finally:
+        await parser.close()
+    print(f"  {kept} of {count} rows kept ({kept / count:.1%})")
 
 
 def _draw(drawn: Drawn) -> Image.Image:

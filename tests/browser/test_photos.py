@@ -70,7 +70,7 @@ def test_a_photo_is_small_in_the_message_and_told_beside_it(desk: Page) -> None:
     expect(small).to_be_visible()
     desk.get_by_role("button", name="Simple description").click()
     pane = desk.get_by_role("complementary", name="garden.heic")
-    expect(pane.get_by_text("garden.heic is a picture of 128 × 128 pixels (HEIC).", exact=False)).to_be_visible()
+    expect(pane.get_by_text("This is a picture of 128 × 128 pixels (HEIC).", exact=False)).to_be_visible()
     expect(pane.get_by_role("status")).to_contain_text("Simple description")
     desk.keyboard.press("Escape")
     expect(desk.get_by_role("button", name="Simple description")).to_be_focused()

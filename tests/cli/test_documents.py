@@ -80,7 +80,7 @@ def test_what_can_be_told_of_a_photo_is_printed(run: Eclair, folder: Path) -> No
     photo.write_bytes(photos.every(photos.exif(place=(48.8584, 2.2945)))["photo.heic"])
     done = run("ask", "-f", str(photo), ASKED, **OFF)
     assert (done.returncode, done.stdout) == (0, f"{TOLD}\n")
-    assert "photo.heic is a picture of 128 × 128 pixels (HEIC)." in done.stderr
+    assert "This is a picture of 128 × 128 pixels (HEIC)." in done.stderr
     assert "17 May 2024" in done.stderr
     assert "scripted does not see images" in done.stderr.lower()
     assert "48.85" not in done.stderr

@@ -60,7 +60,24 @@ def test_the_network_runs(tmp_path: Path) -> None:
     assert shares.shape == (1, 1000)
     assert shares.sum() == pytest.approx(1, abs=1e-4)
     photo = Image.effect_noise((400, 300), 90).convert("RGB")
-    assert labels.label_photo(photo, path) == []  # it is sure of nothing
+    assert labels.label_photo(photo, path) is None  # it is sure of nothing
+
+
+def test_a_scene_of_several_things_has_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network stands in that takes red for a cat and green for a cup, and sees the larger one in a whole."""
+
+    def classify(pixels: NDArray[np.uint8], network: Path) -> dict[str, float]:
+        red = float((pixels[:, :, 0] > pixels[:, :, 1]).mean())
+        return {"cat": red, "cup": 1 - red, "": 0.0}
+
+    monkeypatch.setattr(labels, "_classify", classify)
+    noise = np.random.default_rng(1).integers(0, 100, (400, 600, 3), np.uint8)
+    one, two = noise.copy(), noise.copy()
+    one[:, :, 0] += 120
+    two[:, :400, 0] += 120
+    two[:, 400:, 1] += 120
+    assert labels.label_photo(Image.fromarray(one), tmp_path) == "cat"
+    assert labels.label_photo(Image.fromarray(two), tmp_path) is None
 
 
 def test_weights_of_another_network() -> None:

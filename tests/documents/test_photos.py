@@ -17,7 +17,7 @@ from eclair.documents.document_parser import Parser
 from eclair.documents.limits import Limits
 from eclair.errors import TooLarge, UnreadableFile, UserError
 from eclair.schema.documents import DESCRIPTION, PLACE, Prepared
-from tests.documents import files, photos
+from tests.documents import drawings, files, photos
 from tests.documents.conftest import Told, read
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -221,8 +221,9 @@ async def test_what_can_be_told_of_a_photo(parser: Parser, tmp_path: Path) -> No
     noted = photos.exif(place=(-33.8568, 151.2153), serial="SN-4711-0815", owner="Ada Example")
     told = await described(parser, tmp_path, photos.every(noted)["photo.heic"], "photo.heic")
     assert told.pages[1].text == (
-        "photo.heic is a picture of 128 × 128 pixels (HEIC).\n"
+        "This is a picture of 128 × 128 pixels (HEIC).\n"
         "Its file says that it was taken on 17 May 2024 at 14:03 with a camera that calls itself Fuji X-T5.\n"
+        "What it shows isn't known; the name of the file is no evidence of it.\n"
         "Its main colors are blue (25%), green (25%) and red (25%).\n"
         "No text was found in it."
     )
@@ -250,9 +251,35 @@ async def test_codes_are_read(parser: Parser, tmp_path: Path) -> None:
 async def test_text_keeps_its_place(parser: Parser, tmp_path: Path) -> None:
     rows = ["Bakery Rossi", "Bread            4.20", "Butter           2.35", "Total            6.55"]
     told = await described(parser, tmp_path, photos.encoded(files.picture_of_text(rows), "PNG"), "receipt.png")
-    assert "Total" in told.pages[0].text
-    assert "6.55" in told.pages[0].text
+    assert told.pages[0].text.split("\n") == ["Bakery Rossi", "Bread | 4.20", "Butter | 2.35", "Total | 6.55"]
     assert "It has 4 lines of text." in told.pages[1].text
+
+
+@pytest.mark.parametrize("change", list(drawings.CHANGES))
+async def test_rows_of_receipts_and_screens_are_kept(parser: Parser, tmp_path: Path, change: str) -> None:
+    for name in ("reçu", "Rechnungen"):
+        sheet = drawings.SHEETS[name]
+        image = drawings.CHANGES[change](drawings.draw_sheet(sheet))
+        told = await described(parser, tmp_path, photos.encoded(image, "PNG"), "IMG_1.png")
+        assert drawings.rows_kept(told.pages[0].text, sheet) >= len(sheet.rows) - 1, told.pages[0].text
+
+
+async def test_values_of_a_chart_stand_beside_their_labels(parser: Parser, tmp_path: Path) -> None:
+    columns = {"Januar": 210, "Februar": 175, "März": 143, "April": 188, "Mai": 200}
+    image = drawings.draw_chart("Besucher 2023", columns)
+    told = await described(parser, tmp_path, photos.encoded(image, "PNG"), "chart.png")
+    rows = told.pages[0].text.split("\n")
+    assert [row for row in rows if "|" in row] == [f"{label} | {value}" for label, value in columns.items()]
+
+
+async def test_prose_in_a_photo_stays_whole(parser: Parser, tmp_path: Path) -> None:
+    lines = (
+        "The canal was dug in four years by men who had never seen a lock",
+        "before, and it carried coal until the railway came. Nobody in the",
+        "village believed that boats could climb a hill.",
+    )
+    told = await described(parser, tmp_path, photos.encoded(drawings.draw_prose(lines), "PNG"), "page.png")
+    assert told.pages[0].text == " ".join(lines)
 
 
 async def test_pages_of_a_tiff_are_pages(parser: Parser, tmp_path: Path) -> None:

@@ -220,7 +220,7 @@ async def test_pictures_in_foreign_dialects_are_told(settings: Settings, dialect
         reply = await server.post(path, {"model": "reader", **body})
         assert reply.status == 200, reply
         told = shown(model)[-1]["content"]
-        assert "Image 1 is a picture of 128 × 128 pixels (JPEG)." in told
+        assert "This is a picture of 128 × 128 pixels (JPEG)." in told
         assert "48.85" not in told
         assert told.endswith("What is this?")
         assert not await asyncio.to_thread(lambda: list(settings.data_dir.rglob("*.seen-*")))

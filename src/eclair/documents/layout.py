@@ -21,6 +21,15 @@ _ENDED = re.compile(r"[.!?:;…»”\"')\]]$")
 _CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 """Chinese and Japanese characters. Each is a word here, as these scripts have no spaces between words."""
 
+_AMOUNT = re.compile(
+    r"(?:[-−+]\s?)?(?:[€$£]\s?|(?:EUR|CHF|USD|GBP)\s)?[-−]?\d{1,3}(?:[.,'’ ]?\d{3})*[.,]\d{2}"
+    r"(?:\s?(?:[€$£%]|EUR|CHF|USD|GBP|zł|Kč|kr))?(?:\s?[A-Z*]{1,2})?"
+)
+"""An amount of money, with a receipt's mark of its tax rate."""
+
+MAX_ROW_HEIGHT = 4.5
+"""Greatest distance of two rows of one table, in sizes of their text."""
+
 _LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 
@@ -100,7 +109,9 @@ class _Composer:
                 self._line(lines[at])
                 self._end("furniture")
                 at += 1
-            elif rows := self._find_table(lines, at):
+            elif (end := self._find_rows(lines, at)) > at + len(rows := self._find_table(lines, at)):
+                at = self._add_rows(lines[at:end], end)
+            elif rows:
                 at = self._add_table(rows, at)
             else:
                 at = self._add_prose(lines, at)
@@ -226,13 +237,23 @@ class _Composer:
         for at, line in enumerate(lines):
             before = lines[at - 1] if at else None
             if before is not None:
-                if items and LIST_MARKER.match(line.tokens[0].text):
+                if (items and LIST_MARKER.match(line.tokens[0].text)) or self._breaks(before, line, lines):
                     self._append("\n")
                 elif before.hyphen:
                     self._append(self.joiner(before.tokens[-1].text, line.tokens[0].text))
                 elif not (_CJK.match(before.tokens[-1].text[-1]) and _CJK.match(line.tokens[0].text)):
                     self._append(" ")
             self._line(line)
+
+    def _breaks(self, before: TextLine, line: TextLine, lines: Sequence[TextLine]) -> bool:
+        """Return whether a photo's line ends where it does on purpose: it is a row, or the next word had fit there."""
+        if self.source.read != "ocr" or before.hyphen:
+            return False
+        if len(split_row(before)) > 1 or len(split_row(line)) > 1:
+            return True
+        margin = max(other.right for other in lines if other.left < before.right and other.right > before.left)
+        first = line.tokens[0]
+        return before.right + line.size * 0.5 + first.right - first.left < margin
 
     def _code(self, lines: Sequence[TextLine]) -> None:
         """Add lines verbatim; their positions tell their indentation."""
@@ -246,6 +267,31 @@ class _Composer:
             self._line(line)
 
     # tables
+
+    def _find_rows(self, lines: Sequence[TextLine], at: int) -> int:
+        """Return where rows end that begin at a line of a photo: at least two. Their cells needn't be aligned."""
+        end = at
+        while (
+            self.source.read == "ocr"
+            and end < len(lines)
+            and len(split_row(lines[end])) > 1
+            and not lines[end].furniture
+            and (end == at or -0.5 <= (lines[end].bottom - lines[end - 1].bottom) / lines[end].size <= MAX_ROW_HEIGHT)
+        ):
+            end += 1
+        return end if end > at + 1 else at
+
+    def _add_rows(self, rows: Sequence[TextLine], end: int) -> int:
+        self._begin()
+        for number, row in enumerate(rows):
+            if number:
+                self._append("\n")
+            for place, tokens in enumerate(split_row(row)):
+                if place:
+                    self._append(" | ")
+                self._tokens(tokens)
+        self._end("table")
+        return end
 
     def _find_table(self, lines: Sequence[TextLine], at: int) -> list[list[_Cell | None]]:
         """Return the rows of a table that begins at a line: at least three with cells below each other.
@@ -333,6 +379,16 @@ def _cells(line: TextLine) -> list[_Cell]:
         else:
             cells.append(_Cell([token], token.left, token.right))
     return cells
+
+
+def split_row(line: TextLine) -> list[list[PlacedWord]]:
+    """Return the cells of a row: cut at wide gaps, and before an amount at its end. One cell is no row."""
+    if line.label_words:
+        return [line.tokens[: line.label_words], line.tokens[line.label_words :]]
+    cells = [cell.tokens for cell in _cells(line)]
+    last = cells[-1]
+    amount = next((at for at in range(1, len(last)) if _AMOUNT.fullmatch(" ".join(t.text for t in last[at:]))), None)
+    return cells if amount is None else [*cells[:-1], last[:amount], last[amount:]]
 
 
 def _match_columns(line: TextLine, edges: Sequence[tuple[float, float]]) -> list[_Cell | None] | None:

@@ -20,6 +20,7 @@ import rapidocr
 from numpy.typing import NDArray
 from rapidocr.ch_ppocr_cls import TextClsOutput
 
+from eclair.documents.charts import find_chart_columns
 from eclair.documents.page_lines import PlacedWord, TextLine
 from eclair.documents.readers.base import clean
 
@@ -36,6 +37,9 @@ MAX_LINES_READ_TWICE = 4
 
 MIN_CONFIDENCE = 0.5
 """Lines below this confidence are dropped."""
+
+_DEGREES = {"℃": "°C", "℉": "°F"}
+"""Letters for a degree with its unit. The network often reads a degree sign before one too."""
 
 BgrImage = NDArray[np.uint8]
 Corners = NDArray[np.float64]
@@ -102,18 +106,44 @@ def read_lines(picture: BgrImage, scale: float) -> tuple[list[TextLine], int]:
         corners = np.asarray(box, np.float64)
         if words := _words(clean(text), corners, pieces):
             strips.append(_strip(words, corners, angle))
+    values, rest = _chart_values(strips)
     lines: list[TextLine] = []
-    for row in _reading_order(strips):
-        size = float(np.median([strip.bottom - strip.top for strip in row])) * scale * 0.8
-        tokens = [
-            PlacedWord(text, *(_box(corners) * scale).round(2).tolist())
-            for strip in row
-            for text, corners in strip.words
-        ]
-        lines.append(TextLine(tokens, max(1.0, round(size, 1))))
+    for row in _reading_order(rest):
+        labels = [strip for strip in row if id(strip) in values]
+        if others := [strip for strip in row if id(strip) not in values]:
+            lines.append(_line(others, scale))
+        lines += [_line([label, values[id(label)]], scale, len(label.words)) for label in labels]
     for line, following in pairwise(lines):
         _strip_hyphen(line, following)
     return lines, quarter
+
+
+def _chart_values(strips: list[_Strip]) -> tuple[dict[int, _Strip], list[_Strip]]:
+    """Return the value of each label of a column chart, by the label's id, and the strips that are no such values."""
+    texts = [
+        PlacedWord(" ".join(text for text, _ in strip.words), strip.left, strip.top, strip.right, strip.bottom)
+        for strip in strips
+    ]
+    found = {label: value for label, value in find_chart_columns(texts) if value is not None}
+    values = {id(strips[label]): strips[value] for label, value in found.items()}
+    return values, [strip for at, strip in enumerate(strips) if at not in found.values()]
+
+
+def _line(strips: list[_Strip], scale: float, label_words: int = 0) -> TextLine:
+    """Return strips beside each other as a line."""
+    size = float(np.median([strip.bottom - strip.top for strip in strips])) * scale * 0.8
+    tokens = [
+        PlacedWord(_spell_degrees(text), *(_box(corners) * scale).round(2).tolist())
+        for strip in strips
+        for text, corners in strip.words
+    ]
+    return TextLine(tokens, max(1.0, round(size, 1)), label_words=label_words)
+
+
+def _spell_degrees(text: str) -> str:
+    for letter, spelled in _DEGREES.items():
+        text = text.replace(f"°{letter}", spelled).replace(letter, spelled)
+    return text
 
 
 def _strip_hyphen(line: TextLine, following: TextLine) -> None:

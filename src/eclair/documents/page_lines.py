@@ -24,7 +24,11 @@ class PlacedWord(NamedTuple):
 
 @dataclass(slots=True)
 class TextLine:
-    """Words on one line. `size` is the font size in points; with `hyphen` the last word continues on the next line."""
+    """Words on one line.
+
+    `size` is the font size in points; with `hyphen` the last word continues on the next line. `label_words` are the
+    first words that label the others, where that is known.
+    """
 
     tokens: list[PlacedWord]
     size: float
@@ -32,6 +36,7 @@ class TextLine:
     mono: bool = False
     hyphen: bool = False
     furniture: bool = False
+    label_words: int = 0
     left: float = field(init=False)
     right: float = field(init=False)
     top: float = field(init=False)

@@ -21,6 +21,9 @@ from eclair.schema.documents import DESCRIPTION, PLACE, Page
 SAMPLE_SIDE_PX = 1200
 """Longer side at which a photo is examined, or up to twice as much."""
 
+MIN_TELLING_LINES = 3
+"""Lines of text that tell what a picture is, such as a receipt."""
+
 FORMAT_NAMES = {
     "image/jpeg": "JPEG",
     "image/png": "PNG",
@@ -56,15 +59,17 @@ def _describe(
     wide, high = image.size
     kind = FORMAT_NAMES[source.media]
     size = "an SVG" if kind == "SVG" else f"a picture of {wide:,} × {high:,} pixels ({kind})"
-    yield f"{source.name} is {size}."
+    yield f"This is {size}."
     if metadata.taken is not None or metadata.camera:
         when = f" on {_moment(metadata.taken)}" if metadata.taken is not None else ""
         camera = f" with a camera that calls itself {metadata.camera}" if metadata.camera else ""
         yield f"Its file says that it was taken{when}{camera}."
     small = image.reduce(max(1, max(image.size) // SAMPLE_SIDE_PX))
-    shown = label_photo(small, network) if network is not None and network.exists() else []
-    if shown:
-        yield f"As a whole it looks most like this: {' or '.join(shown)}."
+    shown = label_photo(small, network) if network is not None and network.exists() else None
+    if shown is not None:
+        yield f"It looks most like this: {shown}."
+    elif lines < MIN_TELLING_LINES:
+        yield "What it shows isn't known; the name of the file is no evidence of it."
     if named := main_colors(small):
         shares = [f"{name} ({share:.0%})" for name, share in named]
         yield f"Its main {'colors are' if len(shares) > 1 else 'color is'} {_join_words(shares)}."

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import platform
 import secrets
 import shutil
 import time
@@ -35,7 +34,7 @@ from eclair.llm.local.llama_server import LlamaServerOptions, ServerFailed, Serv
 from eclair.llm.local.profile import TuningChoice
 from eclair.llm.local.reading_rate import reading_rate
 from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftGate
-from eclair.llm.local.subprocess import LlamaSubprocess
+from eclair.llm.local.subprocess import LlamaSubprocess, describe_missing_engine
 from eclair.llm.local.watchdog import Watchdog, is_answering
 from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.models import installed
@@ -320,7 +319,7 @@ class ModelProcess:
                     "it runs as it came."
                 )
             case ServerFailed("engine", detail):
-                raise EngineMissing(_missing_engine(detail))
+                raise EngineMissing(describe_missing_engine(detail))
             case ServerFailed() if choice.layout != ORIGINAL_LAYOUT:
                 self._layout_path(choice).unlink(missing_ok=True)  # the file as it came is tried next
                 raise EngineUnavailable(f"{self.entry.name} cannot be loaded as {choice.layout}; it runs as it came.")
@@ -448,11 +447,3 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
-
-
-def _missing_engine(detail: str) -> str:
-    where = f"{platform.system()} on {platform.machine()}, Python {platform.python_version()}"
-    return (
-        f"The embedded engine is not there for this platform ({where}; {detail}); install the package xllamacpp, or "
-        "name another engine in the settings and set `embedded` to false."
-    )

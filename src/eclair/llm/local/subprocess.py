@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import platform
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -68,3 +69,12 @@ class LlamaSubprocess:
     def last_words(self) -> str:
         """Return why it ended, by its exit status and log, as part of a sentence."""
         return self._process.last_words()
+
+
+def describe_missing_engine(detail: str) -> str:
+    """Return the sentence for a platform without the engine's package."""
+    where = f"{platform.system()} on {platform.machine()}, Python {platform.python_version()}"
+    return (
+        f"The embedded engine is not there for this platform ({where}; {detail}); install the package xllamacpp, or "
+        "name another engine in the settings and set `embedded` to false."
+    )
