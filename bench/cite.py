@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from claims import measure
+from claims import Judge, measure
 from harness import Goals, options, quantile, run, table
 from numpy.typing import NDArray
 
@@ -36,6 +36,9 @@ from eclair.citations.checker import CitationChecker
 from eclair.citations.evidence import Doubtful, Supported
 from eclair.documents.e5 import find_weights
 from eclair.documents.e5.encoder import Encoder
+from eclair.generation.citation_review import is_supported
+from eclair.llm.openai.dialects import DIALECTS
+from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.schema.messages import Passage
 from eclair.text.sentences import split_sentences
 
@@ -329,14 +332,23 @@ def calibration(outcomes: Sequence[Outcome]) -> list[list[str]]:
     ]
 
 
+async def judge_at(url: str) -> Judge:
+    """The first model of an OpenAI-compatible server as the judge of open doubts."""
+    engine = OpenAIEngine("judge", url, dialect=DIALECTS[0])
+    model = (await engine.models())[0]
+    return lambda doubt: is_supported(doubt, engine, model)
+
+
 async def main(given: Any) -> None:
     goals = Goals()
+    judge = await judge_at(given.judge) if given.judge else None
     for vectors in (None, *([] if given.words else [Vectors()])):
         counts = vectors is not None or given.words
         if given.data is not None:
             await xquad(given, vectors, goals, counts=counts)
         print(f"\nBy {'words and meaning' if vectors else 'words alone'}, sentences of answers:")
-        await measure("tune" if given.tune else "report", vectors, goals if counts else None, show=given.show)
+        name, asked = "tune" if given.tune else "report", judge if vectors else None
+        await measure(name, vectors, goals if counts else None, show=given.show, judge=asked)
     goals.print()
 
 
@@ -372,6 +384,7 @@ if __name__ == "__main__":
     parser.add_argument("--languages", nargs="+", choices=LANGUAGES, default=list(LANGUAGES))
     parser.add_argument("--most", type=int, default=100, help="pairs of each kind in each language")
     parser.add_argument("--tune", action="store_true", help="the half that the weights were chosen on")
+    parser.add_argument("--judge", help="address of a server whose model looks at open doubts again")
     parser.add_argument("--show", action="store_true", help="the sentences written by hand that are judged wrongly")
     parser.add_argument("--words", action="store_true", help="without the embedder")
     options_given = parser.parse_args()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import tomllib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from harness import Goals, quantile, table
 
 from eclair.citations.checker import CitationChecker, SentenceEmbedder
 from eclair.citations.evidence import Doubtful, Supported
-from eclair.schema.messages import Passage
+from eclair.generation.citation_review import OpenDoubt
+from eclair.schema.messages import Doubt, Passage
 
 FOLDER = Path(__file__).parent / "claims"
 LANGUAGES = ("en", "de", "fr", "es")
@@ -100,8 +101,22 @@ def _passage(number: int, page: dict[str, Any]) -> Passage:
     )
 
 
-async def measure(name: str, embedder: SentenceEmbedder | None, goals: Goals | None, *, show: bool = False) -> None:
-    """Print the table of one file; with `show`, the sentences judged wrongly too."""
+Judge = Callable[[OpenDoubt], Awaitable[bool]]
+
+
+async def measure(
+    name: str,
+    embedder: SentenceEmbedder | None,
+    goals: Goals | None,
+    *,
+    show: bool = False,
+    judge: Judge | None = None,
+) -> None:
+    """Print the table of one file; with `show`, the sentences judged wrongly too.
+
+    With a `judge` the doubts that name no difference are looked at again, as after an answer.
+    """
+    reviews: list[float] = []
     tallies: dict[tuple[bool, str], Tally] = {}
     seconds: list[float] = []
     for claim in load_claims(name):
@@ -112,6 +127,11 @@ async def measure(name: str, embedder: SentenceEmbedder | None, goals: Goals | N
         started = time.perf_counter()
         verdict = await checker.check(claim.sentence, claim.before)
         seconds.append(time.perf_counter() - started)
+        if judge is not None and isinstance(verdict, Doubtful) and verdict.nearest and not verdict.about:
+            started = time.perf_counter()
+            doubt = OpenDoubt(Doubt(0, 0, 0, ""), claim.sentence, verdict.nearest)
+            verdict = None if await judge(doubt) else verdict
+            reviews.append(time.perf_counter() - started)
         tally = tallies.setdefault((claim.is_true, claim.kind), Tally())
         tally.counts[claim.language] += 1
         tally.cited += isinstance(verdict, Supported)
@@ -124,6 +144,10 @@ async def measure(name: str, embedder: SentenceEmbedder | None, goals: Goals | N
         f"\nA sentence, its own vector apart: p50 {quantile(seconds, 0.5) * 1000:.2f} ms, "
         f"p95 {quantile(seconds, 0.95) * 1000:.2f} ms"
     )
+    if reviews:
+        print(
+            f"Looked at again: {len(reviews)}, p50 {quantile(reviews, 0.5):.1f} s, p95 {quantile(reviews, 0.95):.1f} s"
+        )
 
 
 def _short(verdict: Supported | Doubtful | None) -> str:

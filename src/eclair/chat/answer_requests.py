@@ -99,6 +99,7 @@ class AnswerRequests:
             await self._tools(question),
             question.resumes,
             principal=question.principal if question.conversation is None else None,
+            reviews_doubts=True,
         )
 
     async def prefill(self, question: ChatQuestion) -> tuple[Engine, Request]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eclair.schema.messages import Passage
 from eclair.text.facts import Facts
@@ -40,10 +40,12 @@ class Doubtful:
     """No passage supports the claim.
 
     `about` is the part of it that differs from the nearest passage, whose number is `passage`; empty if there is none.
+    Then `nearest` is what the passages say that comes nearest, should somebody look again.
     """
 
     about: str
     passage: int | None
+    nearest: str = field(default="", compare=False)
 
 
 Verdict = Supported | Doubtful

@@ -62,6 +62,7 @@ IMPLIED_NAME_WEIGHT = 0.5
 MAX_CANDIDATES = 4
 """Sentences considered by words, and again by meaning."""
 
+MAX_QUOTED_SPANS = 2
 MIN_PAIR_GAIN = 0.06
 """Overlap that a second sentence must add to be quoted too."""
 
@@ -208,7 +209,8 @@ class EvidenceIndex:
                 return None
             return Doubtful(difference.about, self._passage_number(spans[0]))
         if not spans or spans[0].support < MIN_SUPPORT:
-            return Doubtful(self._find_unstated_fact(claim), self._passage_number(spans[0]) if spans else None)
+            number = self._passage_number(spans[0]) if spans else None
+            return Doubtful(self._find_unstated_fact(claim), number, self._quote_nearest(spans))
         best = spans[0]
         differences: list[Difference] = []
         for span in spans:
@@ -292,6 +294,11 @@ class EvidenceIndex:
         begin, quote = passage.start + first.start, passage.text[first.start : last.end]
         support = round(span.support, 3)
         return Supported(passage.number, begin, passage.start + last.end, quote, support, *passage.named_at(begin))
+
+    def _quote_nearest(self, spans: Sequence[EvidenceSpan]) -> str:
+        """The sentences of the best spans, in their order."""
+        places = sorted({at for span in spans[:MAX_QUOTED_SPANS] for at in range(span.first, span.last + 1)})
+        return " ".join(self.sentences[at].text for at in places)
 
     def _find_unstated_fact(self, claim: Claim) -> str:
         """The first date or number of a claim that no passage states at all; empty if each is stated."""

@@ -10,6 +10,7 @@ from collections import deque
 
 from eclair.citations.checker import CitationChecker
 from eclair.citations.evidence import Doubtful, Supported
+from eclair.generation.citation_review import OpenDoubt
 from eclair.schema.events import Cited
 from eclair.schema.events import Doubted as DoubtedEvent
 from eclair.schema.messages import Citation, Doubt
@@ -20,10 +21,15 @@ MAX_CONCURRENT_CHECKS = 4
 
 
 class StreamingCitationChecker:
-    """Checks the sentences of one answer. `close` cancels the checks under way."""
+    """Checks the sentences of one answer. `close` cancels the checks under way.
 
-    def __init__(self, checker: CitationChecker) -> None:
+    With `holds_open` the doubts that name no difference are held back, to be looked at again in `open_doubts`.
+    """
+
+    def __init__(self, checker: CitationChecker, *, holds_open: bool = False) -> None:
         self._checker = checker
+        self._holds_open = holds_open
+        self.open_doubts: list[OpenDoubt] = []
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
         self._texts: dict[int, str] = {}
         self._sentences: dict[int, SentenceSplitter] = {}
@@ -89,7 +95,11 @@ class StreamingCitationChecker:
                         verdict.computation,
                     )
                 )
-            case Doubtful(about=about, passage=passage):
-                return DoubtedEvent(Doubt(index, start, end, about, passage))
+            case Doubtful(about=about, passage=passage, nearest=nearest):
+                doubt = Doubt(index, start, end, about, passage)
+                if self._holds_open and not about and nearest:
+                    self.open_doubts.append(OpenDoubt(doubt, text[start:end], nearest))
+                    return None
+                return DoubtedEvent(doubt)
             case None:
                 return None

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, assert_never
 
 from eclair.errors import EngineBroken, TooLarge, UpstreamError
+from eclair.generation.citation_review import can_review, review_doubts
 from eclair.generation.fallback import FALLBACK_ERRORS, cancel_and_wait
 from eclair.generation.live_citations import StreamingCitationChecker
 from eclair.generation.meter import Meter
@@ -90,7 +91,8 @@ class AnswerRequest:
     """Everything an answer is made from.
 
     `accepted` is when the question arrived, on `time.perf_counter`. `resumes` is an unfinished answer to continue,
-    without retrieving again. The usage counts to `principal`; None if the stored message carries it. Without
+    without retrieving again. With `reviews_doubts` the model itself looks again at what no passage supports by its
+    words, if it can. The usage counts to `principal`; None if the stored message carries it. Without
     `allows_lead` the answer begins with the model's own words, in whatever format the request demands. Without
     `shows_steps` no loading step is reported. A `meter` measures several answers as one.
     """
@@ -104,6 +106,7 @@ class AnswerRequest:
     principal: Principal | None = None
     allows_lead: bool = True
     shows_steps: bool = True
+    reviews_doubts: bool = False
     meter: Meter | None = None
 
 
@@ -195,7 +198,7 @@ class AnswerStream:
                         self._ask_next(too_slow.next)
                     except FALLBACK_ERRORS as error:
                         await self._switch_model(error)
-                for verdict in await self._checker.finish() if self._checker is not None else ():
+                for verdict in await self._finish_checks():
                     yield verdict
                 async with aclosing(self._call_tools()) as events:
                     async for event in events:
@@ -281,7 +284,21 @@ class AnswerStream:
         """Have the answer checked against these passages."""
         self._passages = passages
         if self._request.retriever is not None and passages:
-            self._checker = StreamingCitationChecker(self._request.retriever.checker(passages))
+            holds_open = self._request.reviews_doubts and can_review(self._model)
+            self._checker = StreamingCitationChecker(self._request.retriever.checker(passages), holds_open=holds_open)
+
+    async def _finish_checks(self) -> list[Cited | Doubted]:
+        """Return the last verdicts; the model may look again at open doubts while nobody else waits for an answer."""
+        if self._checker is None:
+            return []
+        verdicts = await self._checker.finish()
+        doubts = self._checker.open_doubts
+        if not doubts:
+            return verdicts
+        left = [each.doubt for each in doubts]
+        if can_review(self._model) and self._statistics.running == 1:
+            left = await review_doubts(doubts, self._engine, self._model, self._idle.next_answer)
+        return [*verdicts, *map(Doubted, left)]
 
     def _resume(self, answer: Message) -> list[Event]:
         """Replay an unfinished answer; its last text stays open for more."""

@@ -23,6 +23,7 @@ class IdleScheduler:
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._running = set[asyncio.Future[Any]]()
+        self._watching = set[asyncio.Future[None]]()
 
     @contextmanager
     def answering(self) -> Generator[None]:
@@ -31,6 +32,9 @@ class IdleScheduler:
         self._is_idle.clear()
         for task in self._running:
             task.cancel()
+        for watching in self._watching:
+            if not watching.done():
+                watching.set_result(None)
         try:
             yield
         finally:
@@ -38,6 +42,15 @@ class IdleScheduler:
             if self._active == 0:
                 self._last_ended = time.monotonic()
                 self._is_idle.set()
+
+    async def next_answer(self) -> None:
+        """Return once another answer begins, or is about to."""
+        begun = asyncio.get_running_loop().create_future()
+        self._watching.add(begun)
+        try:
+            await begun
+        finally:
+            self._watching.discard(begun)
 
     def idle_seconds(self) -> float:
         """Return the seconds since the last answer ended; 0 while one is running."""
