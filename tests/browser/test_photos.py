@@ -78,6 +78,21 @@ def test_a_photo_is_small_in_the_message_and_told_beside_it(desk: Page) -> None:
     expect(desk.get_by_role("img", name="garden.heic, page 1")).to_be_visible()
 
 
+def test_its_description_is_in_the_language_of_the_page(opening: Opening, reading: Served) -> None:
+    page = opening(reading, locale="de-DE").new_page()
+    page.goto("/")
+    attach(page, PHOTO)
+    expect(page.get_by_role("button", name="Senden", exact=True)).to_be_enabled()
+    page.get_by_role("textbox").first.press("Enter")
+    page.get_by_role("button", name="Einfache Beschreibung").click()
+    pane = page.get_by_role("complementary", name="garden.heic")
+    expect(pane).to_contain_text("Ein Bild von 128 × 128 Pixeln (HEIC).")
+    expect(pane).to_contain_text("Aufgenommen am 17. Mai 2024 um 14:03, wie seine Datei sagt. Kamera")
+    expect(pane).to_contain_text("Hauptfarben: Blau (25 %), Grün (25 %), Rot (25 %).")
+    expect(pane).to_contain_text("Es wurde kein Text darin gefunden.")
+    expect(pane).not_to_contain_text("picture")
+
+
 def test_a_phone_takes_a_photo(opening: Opening, reading: Served) -> None:
     context = opening(reading, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 800})
     page = context.new_page()

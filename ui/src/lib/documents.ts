@@ -30,8 +30,11 @@ const IMAGE = /\.(png|jpe?g|gif|webp|tiff?|bmp|hei[cf]|avif|svg)$/i;
 /** The page of a photo that describes it in words. */
 export const PHOTO_DESCRIPTION_PAGE = 2;
 
+/** The server's name of that page. */
+export const PHOTO_DESCRIPTION = "simple description";
+
 /** The server's names of the pages that follow a photo. */
-const OF_PHOTOS = { "simple description": "pageDescription", "where it was taken": "pageTaken" } as const;
+const OF_PHOTOS = { [PHOTO_DESCRIPTION]: "pageDescription", "where it was taken": "pageTaken" } as const;
 
 /** True for the file name of an image. */
 export function isImageFile(name: string): boolean {

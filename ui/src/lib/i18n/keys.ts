@@ -327,6 +327,15 @@ export interface Placeholders {
   readonly photoUnseen: never;
   readonly photoCleaned: never;
   readonly pageDescription: never;
+  readonly photoSize: "format" | "size";
+  readonly photoTaken: "when";
+  readonly photoCamera: "camera";
+  readonly photoLooks: "thing";
+  readonly photoUnknown: never;
+  readonly photoColors: "colors";
+  readonly photoColorNames: never;
+  readonly photoLines: "lines";
+  readonly photoNoText: never;
   readonly pageTaken: never;
   readonly stepRead: "what";
   readonly stepSearch: "what";
