@@ -29,12 +29,17 @@ MAX_EMBEDDED_SENTENCES = 8
 
 MAX_CLOSEST = 3
 
-CLEARLY_CLOSE_COSINE = 0.835
-"""From here on the sentence is about the question: of 24 questions in three languages that a text answers or doesn't,
-one that is answered was below, and none that isn't was above."""
+CLEARLY_CLOSE_COSINE = 0.85
+"""From here on the sentence is about the question: of 24 questions in three languages, one of 18 that a text answers
+was below, and all of 6 that it doesn't."""
 
 MIN_ANSWERED_PROBABILITY = 0.7
-"""The probability of yes from which on a small model's judgment counts: it says yes too easily."""
+"""The probability of yes from which on a small model's judgment counts, since it says yes too easily.
+
+Of those six questions it lets one through, and of the 18 it refuses one."""
+
+MIN_JUDGED_WORDS = 4
+"""A shorter question rests on the one before."""
 
 _QUESTION = """\
 Text: {text}

@@ -19,6 +19,7 @@ from eclair.citations.checker import CitationChecker
 from eclair.documents.closest_sentences import (
     CLEARLY_CLOSE_COSINE,
     MAX_PASSAGES,
+    MIN_JUDGED_WORDS,
     describe_closest,
     find_closest_sentences,
     states_answer,
@@ -227,11 +228,14 @@ class DocumentRetriever:
             return None
         try:
             ranked = await self._rank_passages()
-            closest = await find_closest_sentences(_query(self._history), ranked, self._embedder)
+            is_whole = len(question.split()) >= MIN_JUDGED_WORDS
+            asked = question if is_whole else _query(self._history)
+            closest = await find_closest_sentences(asked, ranked, self._embedder)
             if not closest:
                 return None
             if (
-                closest[0].score < CLEARLY_CLOSE_COSINE
+                is_whole
+                and closest[0].score < CLEARLY_CLOSE_COSINE
                 and self._embedder.name.startswith(CALIBRATED_EMBEDDER)
                 and identify_language(question) == identify_language(closest[0].text)
             ):
