@@ -95,6 +95,7 @@ async def test_the_same_in_another_form_is_cited(against: Passage, sentence: str
         (REFUGE, "Le refuge de la Baume est ouvert du 1er novembre 2026 au 15 mars 2027.", "ouvert"),
         (REFUGE, "Cimes loue le refuge à la commune.", "Cimes"),
         (RECEIPT, "The total is £43.10.", "£43.10"),
+        (RECEIPT, "The lemonade cost £33.50.", "£33.50"),
         (SALES, "In 2023 the North sold 1,310.", "1,310"),
         (SALES, "All regions together sold 3,910 in 2024.", "3,910"),
     ],

@@ -116,13 +116,23 @@ def check_table(claim: Claim, keys: frozenset[str], table: Table) -> TableFindin
 
 
 def keys_of(text: str) -> frozenset[str]:
-    """Return the stems, years and words such as `Q1` by which a text names rows and columns; `#total` asks for all."""
+    """Return the stems, years and words such as `Q1` by which a text names rows and columns.
+
+    `#total` asks for all of them, `#without` for the rest.
+    """
     terms = split_terms(text)
     keys = {term.stem for term in terms if is_content_word(term)}
     keys |= {fold_text(word) for word in _ALPHANUMERIC.findall(text)} | set(_YEAR.findall(text))
     if any(term.key in _totals() for term in terms):
         keys.add("#total")
+    if any(term.key in _exclusions() for term in terms):
+        keys.add("#without")
     return frozenset(keys)
+
+
+@cache
+def _exclusions() -> frozenset[str]:
+    return frozenset(map(fold_text, merge_words(lambda lexicon: lexicon.comparison.exclusions)))
 
 
 @cache
@@ -269,7 +279,7 @@ def _compute(
         total = math.fsum(cell.value for cell in cells)
         if _is_value(number, total):
             return _finding(table, cells, f"{' + '.join(cell.text for cell in cells)} = {_shown(total, cells)}")
-    for one, other in _differences(table, rows, columns):
+    for one, other in _differences(table, rows, columns, keys):
         difference = abs(one.value - other.value)
         if _is_value(number, difference):
             high, low = (one, other) if one.value >= other.value else (other, one)
@@ -290,16 +300,16 @@ def _rounds_to(value: float, exact: float) -> bool:
 
 
 def _sums(table: Table, rows: Sequence[int], columns: Sequence[int], keys: frozenset[str]) -> Iterator[list[TableCell]]:
-    """The cells that a claim may have added up: those it names, a whole column or row, neighbors in a list."""
+    """The cells that a claim may have added up: a whole column or row, neighbors in a list, and those it names."""
     if table.is_list:
         cells = list(table.cells)
         if len(rows) > 1:
             yield [cell for cell in cells if cell.row in rows]
-        if len(cells) <= MAX_LIST_ROWS:
-            for first in range(len(cells)):
-                for last in range(first + 2, len(cells) + 1):
-                    if not any("#total" in table.lines[cell.row].keys for cell in cells[first:last]):
-                        yield cells[first:last]
+        for first, last in combinations(range(len(cells) + 1), 2) if len(cells) <= MAX_LIST_ROWS else ():
+            piece = cells[first:last]
+            has_total = any("#total" in table.lines[cell.row].keys for cell in piece)
+            if len(piece) > 1 and not has_total and {*rows} <= {cell.row for cell in piece}:
+                yield piece
         return
     for column in columns or range(len(table.heads)):
         yield [cell for cell in table.cells if cell.column == column and (len(rows) < 2 or cell.row in rows)]
@@ -309,13 +319,16 @@ def _sums(table: Table, rows: Sequence[int], columns: Sequence[int], keys: froze
             yield [cell for cell in cells if cell.unit == unit]
 
 
-def _differences(table: Table, rows: Sequence[int], columns: Sequence[int]) -> Iterator[tuple[TableCell, TableCell]]:
+def _differences(
+    table: Table, rows: Sequence[int], columns: Sequence[int], keys: frozenset[str]
+) -> Iterator[tuple[TableCell, TableCell]]:
     """The pairs of cells that a claim may have compared: of one row, or of one column."""
     for one, other in combinations(table.cells, 2):
         if one.unit != other.unit:
             continue
         if table.is_list:
-            if len(table.cells) <= MAX_LIST_ROWS and (len(rows) < 2 or one.row in rows or other.row in rows):
+            are_named = (one.row in rows) + (other.row in rows) + ("#without" in keys)
+            if len(table.cells) <= MAX_LIST_ROWS and (not rows or are_named >= 2):
                 yield one, other
         elif {one.row, other.row} <= {*rows} and (one.row == other.row) != (one.column == other.column):
             is_named = {one.column, other.column} <= {*columns}

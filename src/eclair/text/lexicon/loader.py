@@ -174,9 +174,9 @@ class Comparison:
 
     `agents` stand before who does it in the passive, whose auxiliaries are `passives`; `prepositions` before other
     roles; `contractions` such as `al:a` join one with an article. `conjunctions` and `contrasts` begin a clause,
-    `contrast_adverbs` stand in one, and `fillers` say nothing in it. Each of `opposites` lists words, and after a colon
-    their contraries. `totals` ask for a sum. `attributions` name a source within a sentence; `source_words` say nothing
-    but that it is one.
+    `contrast_adverbs` stand in one, and `fillers` say nothing in it. Each of `opposites` lists words, and after a
+    colon their contraries. `totals` ask for a sum, `exclusions` for what is left without something. `attributions`
+    name a source within a sentence; `source_words` say nothing but that it is one.
     """
 
     agents: Words = _NO_WORDS
@@ -189,6 +189,7 @@ class Comparison:
     fillers: Words = _NO_WORDS
     opposites: Words = _NO_WORDS
     totals: Words = _NO_WORDS
+    exclusions: Words = _NO_WORDS
     attributions: Words = _NO_WORDS
     source_words: Words = _NO_WORDS
 
