@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping, Sequence
 
 from eclair.citations.evidence import split_passage
@@ -26,8 +27,15 @@ LOW_COVERAGE, MIN_SCORE_LOW_COVERAGE = 0.41, 0.89
 """The minimum if the passages together have less than this share of the question's words: then mostly names match."""
 MAX_SENTENCES = 6
 """Sentences compared."""
+MAX_VALUE_CHARS = 100
+"""A line with a figure or a label of at most this length states a value of what its page is about."""
+MAX_VALUE_WORDS = 6
+"""With a full stop at its end and more words, such a line is a sentence, which is read by itself."""
+MIN_VALUE_SHARE = 0.25
 TIMEOUT_S = 1.0
 """Time for the comparison once all passages are there."""
+
+_VALUE = re.compile(r"\d|[^\W\d]\s?:\s")
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +56,7 @@ class RelevanceCheck:
             return True
         import numpy as np  # takes 0.1 s, which most starts don't need
 
-        sentences = _sentence_stems(passages)
+        sentences = _sentence_stems(self._words, passages)
         shares = _best_shares(self._words, sentences)
         language = identify_language(self._question)
         if (
@@ -71,10 +79,36 @@ class RelevanceCheck:
             await cancel_and_wait(self._asked)
 
 
-def _sentence_stems(passages: Sequence[Passage]) -> Mapping[str, frozenset[str]]:
-    """Return the sentences, each with the stems of its words."""
-    texts = (passage.text[start:end] for passage in passages for start, end in split_passage(passage))
-    return {text: frozenset(content_stems(text)) for text in texts}
+def _sentence_stems(question: frozenset[str], passages: Sequence[Passage]) -> Mapping[str, frozenset[str]]:
+    """Return the sentences, each with the stems of its words.
+
+    A short line with a figure or a label, such as `Price: £249.95`, is read with the title or heading that it is about,
+    if both together have enough of the question's words.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for passage in passages:
+        subject = _subject(passage)
+        for start, end in split_passage(passage):
+            text = passage.text[start:end]
+            stems = frozenset(content_stems(text))
+            if start >= passage.body and subject and _states_value(text):
+                together = stems | frozenset(content_stems(subject))
+                if len(together & question) >= MIN_VALUE_SHARE * len(question):
+                    found[f"{subject}: {' '.join(text.split())}"] = together
+            found.setdefault(text, stems)
+    return found
+
+
+def _states_value(text: str) -> bool:
+    """Return whether a text is a short line with a figure or a label, and no whole sentence."""
+    is_sentence = text.rstrip().endswith((".", "!", "?")) and len(text.split()) > MAX_VALUE_WORDS
+    return len(text) <= MAX_VALUE_CHARS and not is_sentence and _VALUE.search(text) is not None
+
+
+def _subject(passage: Passage) -> str:
+    """Return the title of a passage's page, or the last heading that says more."""
+    title, heading = set(content_stems(passage.name)), passage.heading[-1] if passage.heading else ""
+    return heading if title <= set(content_stems(heading)) else passage.name
 
 
 def _coverage(question: frozenset[str], sentences: Mapping[str, frozenset[str]]) -> float:

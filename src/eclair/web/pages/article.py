@@ -68,7 +68,7 @@ def read_article(source: SourceFile, served: ServedPage) -> Iterator[About | Pag
     if title and parts and not any(part.kind == "heading" and part.level == 1 for part in parts):
         parts.insert(0, ContentPart("heading", title, level=1))
     stated = markup_facts(described, title, shown, code, date.fromisoformat(served.day))
-    if facts := _missing_facts(lines, stated, text):
+    if facts := _missing_facts(lines, stated, "\n".join(part.text for part in parts)):
         first = next((at for at, part in enumerate(parts) if part.kind == "heading"), -1) + 1
         parts.insert(first, ContentPart("list", "\n".join(f"• {fact}" for fact in facts)))
     yield from paginate(parts)
