@@ -7,7 +7,7 @@ from eclair.schema.documents import Page as Sheet
 from eclair.schema.messages import Passage
 from eclair.schema.web import WebPage
 from eclair.web.bm25 import first_chunks, rank_chunks, split_page
-from eclair.web.contradictions import find_contradiction
+from eclair.web.contradictions import Differences, difference_notices, find_contradiction
 
 
 def page(site: str, *paragraphs: str, title: str = "News") -> WebPage:
@@ -51,8 +51,9 @@ async def test_two_sites_that_differ_in_what_was_asked_are_named() -> None:
     ]
     found = await find_contradiction("What did the new lock at Ehrang cost?", said)
     assert found is not None
-    assert found.code == "contradicted"
-    assert all(words in found.message for words in ("[1]", "[2]", "41 million"))
+    (notice,) = difference_notices(Differences((), found), said)
+    assert notice.code == "contradicted"
+    assert all(words in notice.message for words in ("[1]", "[2]", "41 million"))
 
 
 async def test_what_agrees_or_is_about_something_else_is_no_contradiction() -> None:

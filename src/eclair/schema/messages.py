@@ -45,6 +45,7 @@ NoticeCode = Literal[
     "web_refused",
     "stale",
     "contradicted",
+    "superseded",
 ]
 ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files", "feeds"]
 EnergyKind = Literal["measured", "estimated"]

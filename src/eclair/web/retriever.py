@@ -40,7 +40,7 @@ from eclair.text.intent.whole_document import wants_whole_document
 from eclair.text.language import identify_language, lists_language
 from eclair.text.lexicon.loader import load_lexicon
 from eclair.web.bm25 import PageChunk, first_chunks, rank_chunks
-from eclair.web.contradictions import find_contradiction
+from eclair.web.contradictions import difference_notices, find_differences
 from eclair.web.question import WebQuestion
 from eclair.web.session import WebAccess, WebSession
 from eclair.web.web_need import is_worth_asking
@@ -178,10 +178,13 @@ class WebRetriever:
             passages = await web.choose_passages(question, session, reading_budget(model).passages, relevance)
         finally:
             await relevance.close()
+        differences = await find_differences(strip_addresses(question.in_context), passages)
+        if not model.can_plan:  # it would mix old and new
+            passages = [each for each in passages if each.file not in differences.superseded_files]
         self._passages = self._numbers.assign(passages)
         for passage in self._passages:
             yield SourceFound(passage)
-        for notice in await self._notices(session, model):
+        for notice in (*self._notices(session, model), *difference_notices(differences, self._passages)):
             yield notice
 
     async def lead(self, model: Model) -> Lead:
@@ -214,7 +217,7 @@ class WebRetriever:
         """Return whether an answer without sources would be a guess."""
         return not (self._has_other_sources or is_task(self._question.text))
 
-    async def _notices(self, session: WebSession, model: Model) -> list[Notice]:
+    def _notices(self, session: WebSession, model: Model) -> list[Notice]:
         notices: list[Notice] = []
         if session.late:
             notices.append(Notice("web_late", f"Left out, because it took too long: {_hosts(session.late)}."))
@@ -224,9 +227,6 @@ class WebRetriever:
                 notices.append(Notice("from_memory", "From the model's memory, not checked."))
         elif (stale := self._staleness_notice()) is not None:
             notices.append(stale)
-        asked = strip_addresses(self._question.in_context)
-        if (found := await find_contradiction(asked, self._passages)) is not None:
-            notices.append(found)
         return notices
 
     def _failure_notice(self, session: WebSession) -> Notice:

@@ -120,7 +120,7 @@ export function stepsSummary(steps: readonly Step[]): string {
 
 /** A warning about the sources, shown above the answer: they are old, or contradict one another. */
 export function isSourceWarning({ code }: AnswerNotice): boolean {
-  return code === "stale" || code === "contradicted";
+  return code === "stale" || code === "contradicted" || code === "superseded";
 }
 
 /** The passages whose numbers a notice names, such as `[2]`. */

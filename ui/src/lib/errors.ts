@@ -60,6 +60,7 @@ const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof 
   web_refused: "webRefused",
   stale: "webStale",
   contradicted: "webContradicted",
+  superseded: "webSuperseded",
 };
 
 /** Describe a failed call. */

@@ -146,6 +146,7 @@ class WebIntent:
     current_forms: Patterns = ()
     price_forms: Patterns = ()
     timeless: Patterns = ()
+    who: Patterns = ()
     tasks: Patterns = ()
     courtesies: Patterns = ()
 
@@ -218,7 +219,9 @@ class ClaimPatterns:
 class WebPagePatterns:
     """Patterns on web pages: of a paywall, of a consent dialog, and of the words beside a page's date.
 
-    Without case and accents: `orders` to a model that reads the page, and `addresses` to it, after which orders come.
+    Without case and accents: `orders` to a model that reads the page, and `addresses` to it, after which orders come;
+    what costs nothing is `free`, and who wins has one of the `outcomes`. `states` are words of which a contrary can't
+    hold too, such as `open`.
     """
 
     paywall: Patterns = ()
@@ -226,6 +229,9 @@ class WebPagePatterns:
     dateline: Patterns = ()
     orders: Patterns = ()
     addresses: Patterns = ()
+    states: Words = _NO_WORDS
+    free: Patterns = ()
+    outcomes: Patterns = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

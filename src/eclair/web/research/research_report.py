@@ -44,7 +44,7 @@ from eclair.schema.models import Model
 from eclair.text.language import identify_language
 from eclair.text.lexicon.loader import ReportWords, load_lexicon
 from eclair.util.slug import heading_anchor
-from eclair.web.contradictions import find_contradiction
+from eclair.web.contradictions import difference_notices, find_differences
 from eclair.web.question import WebQuestion
 from eclair.web.retriever import WebService
 from eclair.web.session import WebSession
@@ -234,8 +234,8 @@ class ResearchReport:
             if passage.number not in self._shown_numbers:  # another question may have led to it too
                 self._shown_numbers.add(passage.number)
                 yield SourceFound(passage)
-        if (found := await find_contradiction(question, passages)) is not None:
-            yield found
+        for notice in difference_notices(await find_differences(question, passages), passages):
+            yield notice
         for event in self._append(f"## {number + 1}. {_one_line(question)}\n\n"):
             yield event
         if not passages:

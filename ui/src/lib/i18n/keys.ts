@@ -199,6 +199,7 @@ export interface Placeholders {
   readonly webUnreachable: never;
   readonly webUnread: never;
   readonly fromMemory: never;
+  readonly webSuperseded: never;
   readonly webRefused: never;
   readonly webStale: never;
   readonly webContradicted: never;
