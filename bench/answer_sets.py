@@ -64,8 +64,8 @@ _TELLS = {
     "de": r"erwahn|genannt|nenn|angegeben|angabe|enthalt|enthal|information|hervor|gefunden|find|steht|sag|beantwort",
     "fr": r"mention|indiqu|precis|contien|information|fourni|trouv|document|disent|dit|repon|figur|specif",
     "es": r"mencion|indic|especific|contien|informacion|proporcion|encuentr|documento|dice|respon|aparec|figur|consta",
-    "it": r"menzion|indic|specific|contien|contengono|informazion|forni|trov|document|dic|rispo|riport|precis|present",
-    "pl": r"wspomin|wspomnian|poda|okresl|zawiera|informacj|znajd|dokument|mow|odpow|wskaz|tekst|wynika|ma",
+    "it": r"menzion|indic|specific|contien|contengono|informazion|forni|trov|document|dicono|dice|rispo|riport|precis",
+    "pl": r"wspomin|wspomnian|poda|okresl|zawiera|informacj|znajd|dokument|mow|odpow|wskaz|tekst|wynika",
 }
 
 
