@@ -325,7 +325,7 @@ def told(model: str, answer: Answer) -> str:
         f"{verdict}: {answer.text}",
         *marks,
         *doubts,
-        f"naive, {beside}: {answer.naive}",
+        *([f"naive, {beside}: {answer.naive}"] if answer.naive else []),
     ]
     return "\n".join(lines) + "\n\n"
 
