@@ -23,7 +23,7 @@ PASSAGE_CHARS = 600
 """Typical length of a passage, with its heading."""
 
 MIN_PASSAGES, MIN_DOCUMENT_CHARS = 3, 2_000
-"""What even a slow model is shown; with less, the answer is too often not among it."""
+"""Even a slow model is shown so much; with less, the answer is too often not among it."""
 
 
 @dataclass(frozen=True, slots=True)

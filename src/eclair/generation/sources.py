@@ -17,7 +17,7 @@ from eclair.schema.models import Model
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a model is told about the passages, citing them by their numbers.
+    """A text that tells a model about the passages, citing them by their numbers.
 
     That is a model's note on a `section` too long to be shown, or the sentences that are `closest` to the question.
     """

@@ -121,7 +121,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class PromptProgress:
-    """How many of the prompt's uncached tokens are read; comes before the answer, from engines that say so."""
+    """Uncached tokens of the prompt that are read; comes before the answer, from engines that say so."""
 
     done: int
     of: int
