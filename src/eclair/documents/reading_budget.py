@@ -22,8 +22,10 @@ CHARS_PER_TOKEN = 3.0
 PASSAGE_CHARS = 600
 """Typical length of a passage, with its heading."""
 
-MIN_PASSAGES, MIN_DOCUMENT_CHARS = 3, 2_000
-"""Even a slow model is shown so much; with less, the answer is too often not among it."""
+MIN_PASSAGES, MIN_DOCUMENT_CHARS = 3, 4_000
+"""Even a slow model is shown so much.
+
+With fewer passages the answer is too often not among them. A short document is read once, for all questions on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from eclair.llm.base import TokenUsage
 from eclair.models.catalog import CatalogEntry
 from eclair.schema.models import Model
@@ -14,30 +16,30 @@ BILLIONS_PER_CORE_SECOND = 70.0
 MIN_MEASURED_TOKENS = 64
 """A shorter prompt tells little: most of its time is not spent on reading."""
 
-NEWEST_SHARE = 0.3
-"""Weight of the newest measurement."""
+MEASUREMENTS = 8
+"""Newest measurements that count."""
 
 
 class ReadingRate:
-    """Tokens per second: `estimate` until measured, then a running average; None if unknown."""
+    """Tokens per second: `estimate` until measured, then the best of the last measurements; None if unknown.
+
+    The best, since other programs slow the reading down for a while, and what is shown to a model should stay the same.
+    """
 
     def __init__(self, estimate: float | None) -> None:
-        self._rate = estimate
-        self._is_measured = False
+        self._estimate = estimate
+        self._measured = deque[float](maxlen=MEASUREMENTS)
 
     @property
     def tokens_per_second(self) -> float | None:
-        return self._rate
+        return max(self._measured, default=self._estimate)
 
     def record(self, usage: TokenUsage) -> None:
         """Learn from one answer."""
         tokens = usage.prompt_tokens - (usage.cached_tokens or 0)
         if tokens < MIN_MEASURED_TOKENS or not usage.reading_seconds:
             return
-        rate = tokens / usage.reading_seconds
-        known = self._rate if self._is_measured else None
-        self._rate = rate if known is None else known + NEWEST_SHARE * (rate - known)
-        self._is_measured = True
+        self._measured.append(tokens / usage.reading_seconds)
 
 
 def reading_rate(settings: Settings, model: CatalogEntry | Model) -> ReadingRate:
