@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from eclair.errors import EngineBroken, EngineUnavailable
-from eclair.generation import pipeline
+from eclair.generation import first_delta
 from eclair.generation.fallback import Fallback
 from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, AnswerStream
 from eclair.generation.prompt import PreparedTurn
@@ -231,7 +231,7 @@ async def test_an_engine_that_fails_at_once_is_heard() -> None:
 
 
 async def test_what_is_waited_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "LOADING_NOTICE_AFTER_S", 0.01)
+    monkeypatch.setattr(first_delta, "LOADING_NOTICE_AFTER_S", 0.01)
     engine = Fake(None, Text("Hi"), Finish("stop"))
     engine.state = Health("loading", "It loads.")
     async with aclosing(answer(engine).events()) as events:
@@ -245,7 +245,7 @@ async def test_what_is_waited_for_is_said(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_closing_it_while_the_engine_is_silent_closes_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "LOADING_NOTICE_AFTER_S", 0.01)
+    monkeypatch.setattr(first_delta, "LOADING_NOTICE_AFTER_S", 0.01)
     engine = Fake(None)
     engine.state = Health("loading", "It loads.")
     events = answer(engine).events()

@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 import pytest
 
-from eclair.generation import pipeline
+from eclair.generation import first_delta
 from eclair.schema.events import RunFinished, RunStarted
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Hit
@@ -322,7 +322,7 @@ async def test_loading_is_a_step(server: Server) -> None:
 
 
 async def test_a_long_wait_for_the_first_word_is_a_step(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "WAITING_NOTICE_AFTER_S", 0.3)
+    monkeypatch.setattr(first_delta, "WAITING_NOTICE_AFTER_S", 0.3)
     answer = await server.say(await server.begin(), "script: words=3 pause=1@0")
     (step,) = answer["steps"]
     assert (step["kind"], step["title"]) == ("wait", "Waiting for Scripted")

@@ -7,17 +7,15 @@ prints them.
 
 from __future__ import annotations
 
-import asyncio
-import math
-import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol, assert_never
 
 from eclair.errors import EngineBroken, TooLarge, UpstreamError
 from eclair.generation.citation_review import can_review, review_doubts
-from eclair.generation.fallback import FALLBACK_ERRORS, cancel_and_wait
+from eclair.generation.fallback import FALLBACK_ERRORS
+from eclair.generation.first_delta import FirstDelta
 from eclair.generation.live_citations import StreamingCitationChecker
 from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
@@ -49,9 +47,6 @@ from eclair.schema.events import (
     RunFailed,
     RunFinished,
     SourceFound,
-    StepFinished,
-    StepProgressed,
-    StepStarted,
     UsageCounted,
 )
 from eclair.schema.messages import Message, Passage
@@ -59,15 +54,6 @@ from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.util.background import IdleScheduler
 from eclair.util.tracing import CURRENT_SPAN, NO_SPAN, ending
-
-LOADING_NOTICE_AFTER_S = 0.4
-"""After so long without a word, the person is told that the model is loading."""
-
-WAITING_NOTICE_AFTER_S = 6.0
-"""After so long without a word from a loaded model, the person is told whom the answer waits for."""
-
-MIN_SHOWN_PROMPT_TOKENS = 256
-"""Reading fewer tokens is no step of its own."""
 
 MAX_TOOL_CALLS = 4
 
@@ -163,8 +149,6 @@ class AnswerStream:
         self._filter: QuoteMarkFilter | None = None
         self._tools: dict[str, Tool] = {}
         self._calls: dict[int, _Call] = {}
-        self._progress: PromptProgress | None = None
-        self._has_progressed = asyncio.Event()
         self._has_begun = False
         self._span = self._engine_span = NO_SPAN
 
@@ -363,100 +347,24 @@ class AnswerStream:
 
     async def _first_events(self, deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[Event, None]:
         """Wait for the first delta, reporting what the engine is busy with. Raises _TooSlow."""
-        first = asyncio.ensure_future(self._first_delta(deltas))
+        first = FirstDelta(deltas, self._engine, self._model)
         try:
-            async with aclosing(self._wait(first, self._fallback.timeout_s)) as steps:
+            waiting = first.wait(self._fallback.timeout_s, shows_steps=self._request.shows_steps)
+            async with aclosing(waiting) as steps:
                 async for step in steps:
                     yield step
-            if not first.done():
+            if not first.has_come:
                 turn = await self._next(self._fallback.timed_out(self._model))
                 if turn is not None:
                     raise _TooSlow(turn)
-            delta = await first
+            delta = await first.get()
         finally:
-            await cancel_and_wait(first)
+            await first.close()
         if delta is not None:
             self._has_begun = True
             self._engine_span.mark("first_token")
             for event in (*self._opening_notices(), *self._convert(delta)):
                 yield event
-
-    async def _first_delta(self, deltas: AsyncGenerator[Delta, None]) -> Delta | None:
-        """Return the first delta of the answer; note how far the engine has read until then."""
-        self._progress = None
-        async for delta in deltas:
-            if not isinstance(delta, PromptProgress):
-                return delta
-            self._progress = delta
-            self._has_progressed.set()
-        return None
-
-    async def _wait(
-        self, first: asyncio.Future[Delta | None], timeout_s: float | None
-    ) -> AsyncGenerator[StepStarted | StepProgressed | StepFinished, None]:
-        """Wait for the first delta until the timeout; loading the model is a step, and so is what follows."""
-        deadline = math.inf if timeout_s is None else time.perf_counter() + timeout_s
-
-        def seconds_left(limit: float = math.inf) -> float | None:
-            """Seconds that may still be waited, None without an end."""
-            seconds = min(limit, max(0.0, deadline - time.perf_counter()))
-            return None if seconds == math.inf else seconds
-
-        if self._request.shows_steps:
-            await asyncio.wait([first], timeout=seconds_left(LOADING_NOTICE_AFTER_S))
-            if await self._is_loading(first, seconds_left()):
-                since = time.perf_counter()
-                yield StepStarted("load", "load", f"Loading {self._model.name}")
-                while await self._is_loading(first, seconds_left()):
-                    await asyncio.wait([first], timeout=seconds_left(0.1))
-                yield StepFinished("load", _milliseconds_since(since))
-            async with aclosing(self._reading_steps(first, seconds_left)) as steps:
-                async for step in steps:
-                    yield step
-        await asyncio.wait([first], timeout=seconds_left())
-
-    async def _reading_steps(
-        self, first: asyncio.Future[Delta | None], seconds_left: Callable[[float], float | None]
-    ) -> AsyncGenerator[StepStarted | StepProgressed | StepFinished, None]:
-        """Report that a long prompt is being read, and how far, or that the answer waits for its turn."""
-        began = time.perf_counter()
-        step: StepStarted | None = None
-        since = began
-        while not first.done():
-            waited = time.perf_counter() - began
-            progressed = asyncio.ensure_future(self._has_progressed.wait())
-            try:
-                limit = max(0.0, WAITING_NOTICE_AFTER_S - waited) if step is None else math.inf
-                timeout = seconds_left(limit)
-                await asyncio.wait([first, progressed], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                await cancel_and_wait(progressed)
-            if first.done() or seconds_left(math.inf) == 0:
-                break
-            self._has_progressed.clear()
-            reading = self._progress is not None and self._progress.of >= MIN_SHOWN_PROMPT_TOKENS
-            if reading and (step is None or step.kind == "wait"):
-                if step is not None:
-                    yield StepFinished(step.step, _milliseconds_since(since))
-                since, step = time.perf_counter(), StepStarted(f"prompt-{self._model.id}", "prompt", "Reading the text")
-                yield step
-            elif step is None and time.perf_counter() - began >= WAITING_NOTICE_AFTER_S:
-                since = time.perf_counter()
-                step = StepStarted(f"wait-{self._model.id}", "wait", f"Waiting for {self._model.name}")
-                yield step
-            if step is not None and step.kind == "prompt" and self._progress is not None:
-                yield StepProgressed(step.step, self._progress.done, self._progress.of)
-        if step is not None:
-            yield StepFinished(step.step, _milliseconds_since(since))
-
-    async def _is_loading(self, first: asyncio.Future[Delta | None], timeout_s: float | None) -> bool:
-        """Return whether the engine says that the model is still loading."""
-        health = asyncio.ensure_future(self._engine.health(self._model.id))
-        try:
-            await asyncio.wait([first, health], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            return not first.done() and health.done() and health.result().state == "loading"
-        finally:
-            await cancel_and_wait(health)
 
     def _opening_notices(self) -> list[ModelChanged | Notice]:
         """Return the notices to show once it is certain which model answers."""
@@ -525,10 +433,6 @@ def offer_tools(tools: Sequence[Tool], turn: PreparedTurn, passages: Sequence[Pa
     """Return the tools that the turn's model may call, each with its definition."""
     defined = ((tool, tool.definition(turn.model, turn.request.messages, passages)) for tool in tools)
     return [(tool, definition) for tool, definition in defined if definition is not None]
-
-
-def _milliseconds_since(moment: float) -> float:
-    return round((time.perf_counter() - moment) * 1000, 1)
 
 
 def _trimmed(turn: PreparedTurn) -> Notice:
