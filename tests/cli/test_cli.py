@@ -35,7 +35,7 @@ from eclair.cli._terminal import Terminal
 from eclair.cli.chat import COMMANDS
 from eclair.cli.config import markdown
 from eclair.cli.pull import DownloadMeter
-from eclair.doctor import ENGINE_PACKAGE, required_packages
+from eclair.doctor import ENGINE_PACKAGE, KERNEL_PACKAGE, required_packages
 from eclair.errors import InvalidInput
 from eclair.models.install import DownloadProgress
 from eclair.schema.events import Event, RunFailed, RunStopped, decode, fold
@@ -836,7 +836,7 @@ class TestDoctor:
     def test_it_knows_every_dependency(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
         names = [re.split(r"[>=<;\[ ]", line)[0] for line in project["dependencies"]]
-        assert sorted(names) == sorted([*required_packages(), ENGINE_PACKAGE])
+        assert sorted(names) == sorted([*required_packages(), ENGINE_PACKAGE, KERNEL_PACKAGE])
 
     def test_a_missing_model_is_broken_and_says_what_to_do(self, run: Eclair) -> None:
         report, checks, code = self.checks(

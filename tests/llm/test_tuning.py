@@ -211,7 +211,7 @@ def test_the_table_explains_what_was_chosen(tuned_once: Done) -> None:
     ("arguments", "said", "code"),
     [
         (("none",), "The model none is not on this machine. Available: babbler-q4_1.", 3),
-        ((), "The model smollm2-135m-instruct is not on this machine", 3),
+        (("smollm2-135m-instruct",), "The model smollm2-135m-instruct is not on this machine", 3),
         (("--rounds", "3"), "unrecognized arguments: --rounds", 2),
     ],
 )

@@ -41,8 +41,9 @@ async def seeing(settings: Settings, *names: str) -> AsyncGenerator[tuple[Server
 
 
 def shown(model: Speaking) -> list[JSON]:
-    """The messages that the model was shown last."""
-    call = next(call for call in reversed(model.standin.calls) if "chat" in call.path)
+    """The messages that the model was shown for the last answer, leaving out its look at doubts."""
+    asked = (call for call in reversed(model.standin.calls) if "chat" in call.path)
+    call = next(call for call in asked if "response_format" not in call.json)
     return list(call.json["messages"])
 
 

@@ -238,9 +238,9 @@ async def test_backups_are_made_when_they_are_due(tmp_path: Path, caplog: pytest
     assert len(repository.list_snapshots()) == 1
     assert not older.exists()
     failing = BackupSchedule(replace(configured(data), backup_folder=tmp_path / "data"))
-    with caplog.at_level(logging.ERROR):
-        assert failing.run_if_due() == 3600
-    assert "holds something else; choose an empty folder for backups." in caplog.messages[0]
+    assert failing.run_if_due() == 3600
+    (fault,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert "holds something else; choose an empty folder for backups." in fault
 
 
 async def finished(server: Server) -> dict[str, Any]:

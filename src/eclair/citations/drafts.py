@@ -54,7 +54,7 @@ def _requests() -> re.Pattern[str]:
 @cache
 def _salutation() -> re.Pattern[str]:
     patterns = merge_patterns(lambda lexicon: lexicon.claims.salutations)
-    return re.compile(rf"\W*(?:{patterns})", re.IGNORECASE)
+    return re.compile(rf"\W*+(?:{patterns})", re.IGNORECASE)
 
 
 @cache

@@ -24,7 +24,9 @@ _SERVER = {"has_key": "keyed", "location": "place"}
 
 def model_json(model: Model) -> dict[str, Any]:
     """A model, as `eclair models --json` has it."""
-    return _renamed({**asdict(model), "stated_tier": model.tier}, _MODEL)
+    row = asdict(model)
+    del row["reading_rate"]  # it is measured anew while Éclair runs
+    return _renamed({**row, "stated_tier": model.tier}, _MODEL)
 
 
 def offer_json(offer: Offer) -> dict[str, Any]:
