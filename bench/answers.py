@@ -59,7 +59,7 @@ class Claim:
 
 @dataclass(slots=True)
 class Answer:
-    """What Éclair said to a question and, in `naive`, the model alone. `is_next` follows another on the same file."""
+    """Éclair's answer to a question, and in `naive` the bare model's. `is_next` follows another on the same file."""
 
     question: Question
     way: Way

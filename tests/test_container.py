@@ -17,7 +17,7 @@ COMPOSE = (FOLDER / "compose.yaml").read_text("utf-8")
 
 
 def service(name: str) -> str:
-    """What the compose file says of a service."""
+    """Return a service of the compose file."""
     found = re.search(rf"^  {name}:\n((?:    .*\n)+)", COMPOSE, re.MULTILINE)
     assert found is not None
     return found[1]

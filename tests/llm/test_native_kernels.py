@@ -34,8 +34,6 @@ __all__ = [
     "test_the_head_is_cached_for_all_who_ask_at_once_and_turns_reuse_theirs",
 ]
 
-needs_native = pytest.mark.skipif(not native_kernels(), reason="the engine has no better kernels for this CPU")
-
 
 @pytest.fixture(autouse=True)
 def of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,13 +41,13 @@ def of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "MIN_NATIVE_MODEL_BYTES", 0)
 
 
-@needs_native
 async def test_it_says_which_kernels_it_runs_on(engine: LocalEngine) -> None:
     assert said(await ask(engine, asking("What is the capital of France?", 16)))
-    assert f"kernels for {native_kernels()}" in (await engine.health()).detail
+    detail = (await engine.health()).detail
+    name = native_kernels()
+    assert f"kernels for {name}" in detail if name else "kernels" not in detail, "none are better for some CPUs"
 
 
-@needs_native
 async def test_kernels_that_end_the_engine_are_left_alone(engine: LocalEngine) -> None:
     await ask(engine, asking("Hello", 2))
     failed = engine.pid

@@ -12,7 +12,7 @@ WORD = "QUIBBLE"
 HIDDEN = f"The secret word of this page is {WORD}, which nobody sees."
 
 Way = tuple[str, str]
-"""What stands in the head, and what in the article."""
+"""The head of the page, and its article."""
 
 
 def _styled(rule: str, mark: str = 'class="x"', tag: str = "p", text: str = HIDDEN) -> Way:

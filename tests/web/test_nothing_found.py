@@ -1,4 +1,4 @@
-"""What is said where the web has no answer: in place of one by small models, beside one by capable ones."""
+"""Notices where the web has no answer: in place of one by small models, beside one by capable ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nobody sees on a page isn't read, what only looks hidden is, and orders to a model are left out."""
+"""Hidden text of a page isn't read, text that only looks hidden is, and orders to a model are left out."""
 
 from __future__ import annotations
 

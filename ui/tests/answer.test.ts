@@ -1,4 +1,4 @@
-// What an answer says about its steps.
+// The steps of an answer, in words.
 
 import assert from "node:assert/strict";
 import { test } from "vitest";

@@ -243,7 +243,7 @@ def _find_contrary(one: _Share, other: _Share) -> str | None:
 
 
 def _find_crossing(mine: _Share, theirs: _Share) -> str | None:
-    """Return what the claim takes from one clause in the place of what it leaves out of the other."""
+    """Return the words that the claim takes from one clause in place of those that the other has there."""
     is_parallel = (
         mine.clause.is_contrast
         or theirs.clause.is_contrast

@@ -25,7 +25,7 @@ _SERVER = {"has_key": "keyed", "location": "place"}
 def model_json(model: Model) -> dict[str, Any]:
     """A model, as `eclair models --json` has it."""
     row = asdict(model)
-    del row["reading_rate"]  # it is measured anew while Éclair runs
+    del row["reading_rate"]  # it changes from answer to answer
     return _renamed({**row, "stated_tier": model.tier}, _MODEL)
 
 

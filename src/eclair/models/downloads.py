@@ -108,9 +108,10 @@ class ModelDownloads:
 
     async def wait(self, id: str, timeout_s: float) -> bool:
         """Wait for a download's end, at most `timeout_s`; return whether it has ended. Raises NotFound."""
-        if (task := self._tasks.get(self.get(id).id)) is not None:
+        download, task = self.get(id), self._tasks.get(id)
+        if task is not None:
             await asyncio.wait([task], timeout=timeout_s)
-        return self.get(id).state != "running"
+        return download.state != "running"  # by now it may be forgotten
 
     async def cancel(self, id: str) -> None:
         """Stop a download, keeping its partial files; forget one that has ended. Raises NotFound."""
