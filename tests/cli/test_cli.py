@@ -37,7 +37,8 @@ from eclair.cli.config import markdown
 from eclair.cli.pull import DownloadMeter
 from eclair.doctor import ENGINE_PACKAGE, KERNEL_PACKAGE, required_packages
 from eclair.errors import InvalidInput
-from eclair.models.install import DownloadProgress
+from eclair.models.catalog import RECOMMENDED_MODEL
+from eclair.models.install import DownloadProgress, lock_file, try_lock
 from eclair.schema.events import Event, RunFailed, RunStopped, decode, fold
 from eclair.schema.messages import Cost, Energy, Message, Usage
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -332,6 +333,17 @@ class TestAsk:
         assert (said.returncode, said.stderr) == (0, "")
         assert said.stdout.strip()
         assert [log.name for log in (run.folder / "logs").iterdir()] == ["other-q4_1.log"]
+
+    def test_the_starter_says_that_a_better_model_is_to_be_had_or_on_its_way(
+        self, screen: Callable[..., Screen], tmp_path: Path, model_file: Path
+    ) -> None:
+        (tmp_path / "models").mkdir()
+        (tmp_path / "models" / model_file.name).symlink_to(model_file)
+        asking = ("ask", "--max-tokens", "4", "Hello?")
+        screen(*asking, ECLAIR_EMBEDDED="true").until("downloads a model that answers better (1.1 GB)")
+        with try_lock(lock_file(tmp_path, RECOMMENDED_MODEL)) as is_held:
+            assert is_held
+            screen(*asking, ECLAIR_EMBEDDED="true").until("which answers better, is on its way: 0%")
 
     def test_choices_reach_the_engine(self, run: Eclair) -> None:
         came = events(run("ask", "--json", "--max-tokens", "7", "--model", "scripted", "hello").stdout)
