@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from eclair.documents.document_search import FoundChunk
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import PageBreak, Passage
+from eclair.storage.base import Storage
 from eclair.storage.documents import StoredPage
-from eclair.storage.files import StoredFile
+from eclair.storage.files import FileState, StoredFile
+
+MAX_CHUNKS = 10_000
+"""Chunks read for one answer: about two thousand pages."""
 
 
 def found_passage(found: FoundChunk) -> Passage:
@@ -28,6 +32,14 @@ def found_passage(found: FoundChunk) -> Passage:
         member=found.member,
         breaks=found.breaks,
     )
+
+
+async def load_passages(storage: Storage, file: FileState, limit: int = MAX_CHUNKS) -> list[Passage]:
+    """Return a file's first `limit` passages in order, unnumbered."""
+    sha256 = file.document.sha256
+    chunks = await storage.chunks.list_chunks(sha256, 0, limit - 1)
+    pages = await storage.documents.list_pages(sha256, chunks[0].page) if chunks else []
+    return file_passages(file.file, chunks, pages)
 
 
 def file_passages(file: StoredFile, chunks: Sequence[Chunk], pages: Sequence[StoredPage]) -> list[Passage]:

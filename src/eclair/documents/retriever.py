@@ -28,18 +28,10 @@ from eclair.documents.document_relevance import CALIBRATED_EMBEDDER, may_answer,
 from eclair.documents.document_search import DocumentSearch, FoundChunk
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Ingestor, is_pending
-from eclair.documents.notes import NoteTaker
-from eclair.documents.passages import file_passages, found_passage
-from eclair.documents.quotes import choose_quotes, make_quote
+from eclair.documents.passages import found_passage, load_passages
+from eclair.documents.quotes import choose_quotes
 from eclair.documents.reading_budget import ReadingBudget, reading_budget
-from eclair.documents.sections import (
-    PASSAGE_OVERHEAD_CHARS,
-    KeySentence,
-    Section,
-    choose_key_sentences,
-    fit_sentences,
-    split_sections,
-)
+from eclair.documents.whole_documents import WholeDocumentReader
 from eclair.errors import NotFound, UpstreamError
 from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers, Quote
 from eclair.generation.usage import AskModel
@@ -58,19 +50,8 @@ READ_TIMEOUT_S = 20.0
 """The time that an answer waits for the first pages of a document."""
 MIN_QUERY_WORDS = 5
 """A shorter question is searched for together with the one before."""
-MAX_CHUNKS = 10_000
-"""Chunks read for one answer: about two thousand pages."""
-MAX_SECTIONS = 64
-MAX_LIBRARY_FILES = 20
-"""A larger library is never read as a whole."""
-MIN_SECTION_CHARS = 800
-"""Each quote stands for at least this much text."""
 MIN_ROW_CHARS = 100
 """Passages of a table are rarely shorter."""
-MAX_QUOTES = 12
-"""Sentences quoted in place of an answer about a whole document."""
-NOTE_SENTENCE_CHARS = 150
-"""Typical length of a sentence in a note."""
 
 _QUESTION_MARK = re.compile(r"[?？؟;]")
 
@@ -118,10 +99,14 @@ class DocumentRetriever:
             files = await self._list_files()
         budget = reading_budget(model)
         if wants_whole_document(_question(self._history)) and await self._full_passages(files, budget) is None:
-            read = await self._list_all_files(files, MAX_SECTIONS * budget.document_chars)
-            async with aclosing(self._read_sections(read, engine, model)) as findings:
+            reader = WholeDocumentReader(
+                self._storage, self._ask, self._scope, _question(self._history), self._numbers, self._clock
+            )
+            read = await reader.list_files(files, budget.document_chars)
+            async with aclosing(reader.read(read, self._describe_scope(files), engine, model)) as findings:
                 async for finding in findings:
                     yield finding
+            self._passages, self._quotes = reader.passages, reader.quotes
             files = read or files
         if not self._passages:
             began, closest = self._clock(), None
@@ -287,116 +272,12 @@ class DocumentRetriever:
             return [found_passage(replace(found, chunk=each)) for each in chunks if start <= each.start < end]
         return [found_passage(found)]
 
-    async def _list_all_files(self, files: Sequence[FileState], max_chars: int) -> list[FileState]:
-        """List all files of the scope; none if its libraries are too large to be read for one answer."""
-        found = list(files)
-        for library in self._scope.libraries:
-            listed = await self._storage.files.list_files(self._scope.principal, MAX_LIBRARY_FILES, library=library)
-            found += sorted(listed.files, key=lambda each: each.file.name)
-            if listed.next is not None or sum(each.document.characters for each in found) > max_chars:
-                return []
-        return list({each.file.id: each for each in found}.values())
-
-    async def _read_sections(
-        self, files: Sequence[FileState], engine: Engine, model: Model
-    ) -> AsyncGenerator[Finding, None]:
-        """Yield quotes or notes of every section in order; nothing if only the location of a photo was asked for."""
-        question = _question(self._history)
-        whole = [
-            filter_photo_locations(
-                await self._file_passages(each, MAX_CHUNKS // len(files)), question, local=model.location == "machine"
-            )
-            for each in files
-        ]
-        texts = [passages for passages in whole if passages]
-        if not texts:
-            return
-        cut = sum(map(len, texts)) < sum(each.document.chunks for each in files)
-        small = model.only_quotes
-        room = reading_budget(model).document_chars
-        parts = (
-            await asyncio.to_thread(_split_for_quotes, texts)
-            if small
-            else await asyncio.to_thread(split_sections, texts, room)
-        )
-        read = parts[: MAX_QUOTES if small else MAX_SECTIONS]
-        findings = (
-            self._quote_sections(read, room, self._describe_scope(files))
-            if small
-            else self._take_notes(read, room, engine, model)
-        )
-        async with aclosing(findings):
-            async for finding in findings:
-                yield finding
-        if cut or len(read) < len(parts):
-            yield Notice(
-                "partly_read",
-                f"{self._describe_scope(files)} is too long for one answer, which rests on the first {len(read)} "
-                f"parts, up to {read[-1].title}; ask about the rest separately.",
-            )
-
-    async def _quote_sections(
-        self, sections: Sequence[Section], max_chars: int, what: str
-    ) -> AsyncGenerator[Finding, None]:
-        """Quote the key sentence of each section."""
-        began = self._clock()
-        yield StepStarted("parts", "read", f"Looking through {what}")
-        excerpts = fit_sentences(
-            await asyncio.to_thread(choose_key_sentences, _question(self._history), sections), max_chars
-        )
-        self._passages = self._numbers.assign(excerpts.passages)
-        above = ""
-        for section, stated in zip(sections, excerpts.stated, strict=True):
-            for sentence in stated:
-                passage = self._source_passage(sentence)
-                title, above = section.title if section.title != above else "", section.title
-                self._quotes.append(
-                    make_quote(passage, sentence.start - passage.start, sentence.end - passage.start, title)
-                )
-        yield StepFinished("parts", self._elapsed_ms(began))
-
-    async def _take_notes(
-        self, sections: Sequence[Section], max_chars: int, engine: Engine, model: Model
-    ) -> AsyncGenerator[Finding, None]:
-        """Have the model take notes on each section."""
-        notes = NoteTaker(self._ask, self._scope.principal, engine, model, _question(self._history), self._clock)
-        try:
-            async with aclosing(
-                notes.take_notes(sections, max_chars // (2 * NOTE_SENTENCE_CHARS + PASSAGE_OVERHEAD_CHARS))
-            ) as steps:
-                async for step in steps:
-                    yield step
-        except UpstreamError as error:
-            log.warning("no notes could be taken: %s", error.message)
-            return
-        excerpts = fit_sentences(notes.stated, max_chars)
-        self._passages = self._numbers.assign(excerpts.passages)
-        for title, stated in zip(notes.titles, excerpts.stated, strict=True):
-            lines = [f"- {sentence.text} [{self._source_passage(sentence).number}]" for sentence in stated]
-            if lines:
-                yield Note("\n".join([title, *lines]))
-
-    def _source_passage(self, stated: KeySentence) -> Passage:
-        """Return the numbered passage that a sentence is from."""
-        return next(
-            passage
-            for passage in self._passages
-            if passage.file == stated.passage.file and passage.start <= stated.start and stated.end <= passage.end
-        )
-
     async def _full_passages(self, files: Sequence[FileState], budget: ReadingBudget) -> list[Passage] | None:
         """Return all passages of the files if the model may be shown them in full, otherwise None."""
         characters = sum(each.document.characters for each in files)
         if not files or self._scope.libraries or characters > budget.document_chars or not all(map(_is_ready, files)):
             return None
-        return [passage for each in files for passage in await self._file_passages(each)]
-
-    async def _file_passages(self, file: FileState, limit: int = MAX_CHUNKS) -> list[Passage]:
-        """Return a file's first `limit` passages in order."""
-        sha256 = file.document.sha256
-        chunks = await self._storage.chunks.list_chunks(sha256, 0, limit - 1)
-        pages = await self._storage.documents.list_pages(sha256, chunks[0].page) if chunks else []
-        return file_passages(file.file, chunks, pages)
+        return [passage for each in files for passage in await load_passages(self._storage, each)]
 
     def _file_notices(self, files: Sequence[FileState]) -> list[Notice]:
         """Return notices about files that are unreadable or only partly read."""
@@ -414,16 +295,6 @@ class DocumentRetriever:
 
     def _elapsed_ms(self, began: float) -> float:
         return round((self._clock() - began) * 1000, 1)
-
-
-def _split_for_quotes(texts: Sequence[Sequence[Passage]]) -> list[Section]:
-    """Split into at most `MAX_QUOTES` sections, or one per file if there are more files."""
-    most = max(MIN_SECTION_CHARS, sum(len(passage.text) for text in texts for passage in text) // MAX_QUOTES)
-    parts = split_sections(texts, most)
-    while len(parts) > max(MAX_QUOTES, len(texts)):
-        most += most // 4
-        parts = split_sections(texts, most)
-    return parts
 
 
 def _query(history: Sequence[Message]) -> str:
