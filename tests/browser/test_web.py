@@ -217,11 +217,47 @@ def test_the_switch_is_off_says_who_is_asked_and_is_remembered(page: Page) -> No
     assert tree["conversation"]["web"] == "on"
     page.goto("/")
     expect(switch(page)).to_have_value("on")
-    page.goto("/temporary")
-    expect(switch(page)).to_have_value("on")
     send(page, "Three?")
     finished(page)
     assert turns[-1]["web"] == "on"
+
+
+def test_every_conversation_that_begins_with_the_web_on_says_so(page: Page) -> None:
+    page.route("**/api/web/services", lambda route: route.fulfill(json=SERVICES))
+    told = page.get_by_text("Searching with: Wikipedia (US), Marginalia (SE)")
+    switch(page).select_option("on")
+    expect(told).to_be_visible()
+    send(page, "One?")
+    finished(page)
+    expect(told).to_be_hidden()
+    for _ in range(2):
+        page.keyboard.press("Control+Shift+O")
+        expect(told).to_be_visible()
+        send(page, "And now?")
+        finished(page)
+        expect(told).to_be_hidden()
+    page.goto("/settings")
+    page.get_by_role("button", name="Back to the conversation").click()
+    expect(told).to_be_visible()
+
+
+def test_a_temporary_chat_begins_without_the_web_and_teaches_no_other(page: Page) -> None:
+    page.route("**/api/web/services", lambda route: route.fulfill(json=SERVICES))
+    turns = asked(page)
+    told = page.get_by_text("Searching with: Wikipedia (US), Marginalia (SE)")
+    switch(page).select_option("on")
+    page.goto("/temporary")
+    expect(switch(page)).to_have_value("off")
+    send(page, "What is new?")
+    finished(page)
+    assert turns[-1].get("web", "off") == "off"
+    switch(page).select_option("auto")
+    expect(told).to_be_visible()
+    send(page, "And now?")
+    finished(page)
+    assert turns[-1]["web"] == "auto"
+    page.get_by_role("button", name="New chat", exact=True).click()
+    expect(switch(page)).to_have_value("on")
 
 
 def test_keys_and_the_palette_switch_it_aloud(page: Page) -> None:

@@ -188,10 +188,11 @@ export class App {
     void this.current.changeSettings({ mode: mode === "auto" && !this.isRouted ? null : mode });
   }
 
-  /** Choose the web mode for this conversation and for new ones. `announce` where no control shows the change. */
+  /** Choose the web mode for this conversation and, unless it is temporary, for new ones. `announce` where no control
+   * shows the change. */
   setWeb(web: Web, announce = false): void {
     void this.current.changeSettings({ web });
-    void this.webSearch.choose(web, announce);
+    void this.webSearch.choose(this.current, web, announce);
   }
 
   /** Plan a research on a topic, or on the composer's text. A plan that was left is resumed. */
@@ -416,7 +417,6 @@ export class App {
       const context: ConversationContext = {
         api: new TemporaryBackend(this.api.conversations),
         temporary: true,
-        web: this.webSearch.last,
         answerOptions: (settings) => this.#answerOptions(settings),
         existing: async () => ({ files: [], libraries: [] }),
         onChange: () => {},

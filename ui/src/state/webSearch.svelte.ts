@@ -1,4 +1,4 @@
-// The web mode: the last choice, and the notice that is shown the first time.
+// The web mode: the last choice, and the notices about what searching sends.
 
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
@@ -7,30 +7,51 @@ import { serviceNames } from "../lib/web.ts";
 import type { Web } from "../api/events.ts";
 
 const STORED_MODE = "eclair.web";
-const STORED_NOTICE = "eclair.web.told";
 const STATES: readonly Web[] = ["off", "auto", "on"];
 
+/** A notice for the composer of a conversation. `services` are the names of those in use, empty where unknown; null
+ * where only the choice is announced. */
+export interface WebNotice {
+  readonly conversation: string;
+  readonly web: Web;
+  readonly services: string | null;
+}
+
+/** The conversation whose web mode is chosen. */
+interface Chooser {
+  readonly id: string;
+  readonly temporary: boolean;
+  readonly web: Web | null;
+}
+
 export class WebSearch {
-  /** The notice to show about a choice, null where there is none; the first time with the services in use, which are
-   * empty where unknown. */
-  notice = $state.raw<{ readonly web: Web; readonly services: string | null } | null>(null);
+  notice = $state.raw<WebNotice | null>(null);
   readonly #api: Api;
+  /** The conversations whose notice was shown. */
+  readonly #told = new Set<string>();
 
   constructor(api: Api) {
     this.#api = api;
   }
 
-  /** The last choice in this browser. */
+  /** The last choice in this browser, which new conversations take over. */
   get last(): Web | null {
     return STATES.find((state) => state === readStored(STORED_MODE)) ?? null;
   }
 
-  /** `announce` where no control shows the choice, as with a shortcut. */
-  async choose(web: Web, announce: boolean): Promise<void> {
-    writeStored(STORED_MODE, web);
-    const first = web !== "off" && readStored(STORED_NOTICE) === null;
-    if (first) writeStored(STORED_NOTICE, "yes");
-    if (first || announce) this.notice = { web, services: first ? await this.#serviceNames() : null };
+  /** Note the choice for a conversation; that for a temporary chat is not kept. `announce` where no control shows it. */
+  async choose({ id, temporary }: Chooser, web: Web, announce: boolean): Promise<void> {
+    if (!temporary) writeStored(STORED_MODE, web);
+    const first = web !== "off" && !this.#told.has(id);
+    if (first) this.#told.add(id);
+    if (first || announce) this.notice = { conversation: id, web, services: first ? await this.#serviceNames() : null };
+  }
+
+  /** Show the notice for a conversation that begins with the web on, if it does. */
+  async tell({ id, web }: Chooser): Promise<void> {
+    if (web === null || web === "off") return;
+    this.#told.add(id);
+    this.notice = { conversation: id, web, services: await this.#serviceNames() };
   }
 
   /** The names of the services in use; empty where the server can't say. */
