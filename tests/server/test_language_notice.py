@@ -70,6 +70,16 @@ async def test_what_fits_is_named_and_where_nothing_does_the_list(
     assert remark.message.endswith("so this answer may be poor; `eclair models --all` shows others.")
 
 
+@pytest.mark.parametrize(("cores", "id"), [(1, "ministral-3-3b"), (2, "ministral-3-3b"), (4, "ministral-3-8b")])
+async def test_the_model_named_is_as_large_as_the_cores_carry(
+    machine: pytest.MonkeyPatch, settings: Settings, cores: int, id: str
+) -> None:
+    (settings.data_dir / "models").mkdir(parents=True)
+    offer = (await advise("de", [], replace(settings, embedded_threads=cores))).offer
+    assert offer is not None
+    assert offer.entry.id == id
+
+
 async def test_a_model_that_is_here_is_named_first(machine: pytest.MonkeyPatch, settings: Settings) -> None:
     other = replace(ENGLISH, id="other", name="Other", languages=("de-AT",))
     unknown = replace(ENGLISH, id="unknown", languages=())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eclair.errors import SettingsError
+from eclair.llm.local.reading_rate import BILLIONS_PER_CORE_SECOND
 from eclair.models import memory, throughput
 from eclair.models.offers import Offer, list_offers
 from eclair.schema.events import Notice
@@ -14,10 +15,14 @@ from eclair.schema.messages import Message
 from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.text.language import identify_language, language_names, lists_language
+from eclair.util.cpu import available_cores
 from eclair.util.humanize import format_size
 
-MAX_LIGHT_ACTIVE_B = 10
-"""Billions of active parameters above which a model is slow without a GPU."""
+MAX_LIGHT_ACTIVE_B = 10.0
+"""Billions of active parameters above which a model is slow without a GPU, however many cores there are."""
+
+MIN_READING_TOKENS_PER_S = 30.0
+"""A slower model keeps a question on a document waiting for half a minute and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,9 @@ class Advice:
 async def advise(language: str, models: Sequence[Model], settings: Settings) -> Advice:
     """Find models for a language. Reads the disk, in a thread. Raises SettingsError."""
     here = tuple(model for model in models if model.languages and lists_language(model.languages, language))
-    offer = _best(await asyncio.to_thread(list_offers, settings), language, memory.budget(settings))
+    offer = _best(
+        await asyncio.to_thread(list_offers, settings), language, memory.budget(settings), _max_light_active(settings)
+    )
     rate = await asyncio.to_thread(throughput.saved_line_rate, settings.data_dir)
     bytes = offer.size - offer.downloaded_bytes if offer is not None and offer.size is not None else None
     return Advice(language, here, offer, bytes / rate if bytes is not None and rate is not None else None)
@@ -71,11 +78,17 @@ def _was_warned(history: Sequence[Message], model: Model, language: str) -> bool
     )
 
 
-def _best(offers: Sequence[Offer], language: str, budget: int) -> Offer | None:
+def _max_light_active(settings: Settings) -> float:
+    """Return the billions of active parameters up to which a model is fast enough on this machine's cores."""
+    cores = settings.embedded_threads or available_cores()
+    return min(MAX_LIGHT_ACTIVE_B, BILLIONS_PER_CORE_SECOND * cores / MIN_READING_TOKENS_PER_S)
+
+
+def _best(offers: Sequence[Offer], language: str, budget: int, max_active: float) -> Offer | None:
     """Choose the European model to suggest for a language.
 
     The largest light one, unrestricted licenses first, then the catalog's order. If none is light, the lightest
-    that fits.
+    that fits, rather one that doesn't reason first.
     """
     suitable = [
         offer
@@ -86,9 +99,13 @@ def _best(offers: Sequence[Offer], language: str, budget: int) -> Offer | None:
         and offer.fits
         and not offer.installed
     ]
-    light = [offer for offer in suitable if (offer.memory or 0) <= budget and _active(offer) <= MAX_LIGHT_ACTIVE_B]
+    light = [offer for offer in suitable if (offer.memory or 0) <= budget and _active(offer) <= max_active]
     if not light:
-        return min(suitable, key=lambda offer: (bool(offer.entry.restricts), offer.memory or 0), default=None)
+        return min(
+            suitable,
+            key=lambda offer: (bool(offer.entry.restricts), "reasoning" in offer.entry.can, offer.memory or 0),
+            default=None,
+        )
     return max(light, key=lambda offer: (not offer.entry.restricts, round(_active(offer))))
 
 
