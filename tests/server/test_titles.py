@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
 
 from eclair.chat.titles import parse_title
+from eclair.llm.base import Delta, Request
 from eclair.settings import Settings
 from eclair.util import background
 from tests.support import Server, serving
@@ -43,6 +45,30 @@ async def test_the_engine_names_a_conversation_after_its_first_answer(server: Se
     await server.say(id, "And now?\nscript: words=3 title=Another")
     await asyncio.sleep(0.3)
     assert await title(server, id) == "Bread and rivers"
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("Wie lange muss ein Ei kochen, bis es hart ist?", "title in German for"),
+        ("Combien de temps faut-il cuire un œuf ?", "title in French for"),
+        ("42 + 17 = ?", "title in the language of the question for"),
+    ],
+)
+async def test_a_title_is_asked_for_in_the_language_of_the_question(
+    fresh: Server, monkeypatch: pytest.MonkeyPatch, question: str, wanted: str
+) -> None:
+    asked = asyncio.Queue[str]()
+    stream = fresh.engine.stream
+
+    def record(request: Request) -> AsyncGenerator[Delta, None]:
+        if request.purpose == "title":
+            asked.put_nowait(str(request.messages[-1].content))
+        return stream(request)
+
+    monkeypatch.setattr(fresh.engine, "stream", record)
+    await fresh.say(await fresh.begin(), f"{question}\nscript: words=3 title=Eggs")
+    assert wanted in await asyncio.wait_for(asked.get(), 5)
 
 
 async def test_a_title_of_the_persons_own_stays(server: Server) -> None:

@@ -25,6 +25,7 @@ from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.conversations import ConversationStore
+from eclair.text.language import identify_language, language_names
 from eclair.text.lexicon.loader import merge_patterns
 from eclair.util.background import IdleScheduler
 
@@ -35,14 +36,14 @@ MAX_PENDING_TITLES = 100
 TITLE_TIMEOUT_S = 60.0
 
 _PROMPT = """\
-Write a title for the conversation below: two to six words, in the language of the conversation, that say what it is \
-about. Answer with the title alone.
-
 Question:
 {question}
 
 Answer:
-{answer}"""
+{answer}
+
+Write a short title in {language} for this conversation: two to six words that name its subject, as in a table of \
+contents. Answer with the title alone."""
 _ORNAMENT = " \t*_#`\"'“”„«»‹›‘’"
 
 log = logging.getLogger(__name__)
@@ -122,7 +123,9 @@ class TitleGenerator:
 
     async def _ask_model(self, job: _TitleJob, engine: Engine, model: Model) -> str:
         """Ask the model, and return what it says up to the end of its first line."""
-        prompt = _PROMPT.format(question=job.question, answer=job.answer)
+        code = identify_language(job.question)
+        language = language_names()[code] if code is not None else "the language of the question"
+        prompt = _PROMPT.format(question=job.question, answer=job.answer, language=language)
         sampling = replace(model.sampling, temperature=0.2, max_tokens=256, stop=())
         request = Request(model.id, (PromptMessage("user", prompt),), sampling=sampling, purpose="title")
         reply = ""
