@@ -142,6 +142,41 @@ def test_a_search_leads_into_the_middle_and_marks_the_words(opening: Opening, fu
     assert {"Answer", "500", "speaks"} <= set(words)
 
 
+def test_a_search_finds_titles_tags_files_and_libraries_in_the_sidebar_and_the_palette(page: Page) -> None:
+    assert page.request.post("/api/libraries", data={"name": "kilimanjaro-maps"}).ok
+    page.locator("main input[type=file]").first.set_input_files(
+        {"name": "kilimanjaro.txt", "mimeType": "text/plain", "buffer": b"It is 5,895 m high."}
+    )
+    expect(page.get_by_role("list", name="Attached files").get_by_text("kilimanjaro.txt")).to_be_visible()
+    send(page, "script: say=**Bold** steps up the mountain")
+    finished(page)
+    made = page.url.rsplit("/", 1)[1]
+    assert page.request.patch(f"/api/conversations/{made}", data={"title": "Walks", "tags": ["kilimanjaro"]}).ok
+    other = {"title": "Tours of Kilimanjaro", "turn": {"text": "Hi"}}
+    assert page.request.post("/api/conversations", data=other).ok
+    page.get_by_role("searchbox", name="Search conversations").fill("Kilimanjaro")
+    found = listed(page).get_by_role("link").filter(has=page.locator("strong"))
+    expect(found).to_have_text(
+        [
+            "Walks\n#kilimanjaro",
+            "kilimanjaro.txt\nWalks",
+            "kilimanjaro-maps\nLibrary",
+            "Tours of Kilimanjaro",
+        ],
+        use_inner_text=True,
+    )
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Command palette").fill("kilimanjaro")
+    palette = page.get_by_role("dialog").get_by_role("option")
+    for text in ("Tours of Kilimanjaro", "#kilimanjaro", "kilimanjaro.txt", "kilimanjaro-maps"):
+        expect(palette.filter(has_text=text).first).to_be_visible()
+    palette.filter(has_text="kilimanjaro.txt").click()
+    expect(page).to_have_url(re.compile(f"/c/{made}#msg_"))
+    page.get_by_role("searchbox", name="Search conversations").fill("bold steps up")
+    hit = listed(page).get_by_role("link").filter(has=page.locator("mark"))
+    expect(hit.last).to_contain_text("Bold steps up the mountain")
+
+
 def test_the_browsers_own_search_finds_what_is_far_away(opening: Opening, full: Served) -> None:
     page = opening(full).new_page()
     page.goto(f"/c/{LONG}")
@@ -324,7 +359,7 @@ def test_a_temporary_chat_is_stored_nowhere(page: Page) -> None:
     assert "between us" not in kept
     assert "secret" not in kept
     found = page.request.get("/api/search?q=between+us").json()
-    assert found == {"hits": []}
+    assert found == {"names": [], "hits": []}
     page.get_by_role("button", name="New chat").first.click()
     expect(composer(page)).to_have_value("")
     page.go_back()

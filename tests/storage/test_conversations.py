@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from eclair.errors import Conflict, NotFound
 from eclair.schema.ids import Clock
-from eclair.schema.messages import Conversation, Message, Part
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.messages import Conversation, Message, NameHit, Part
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
 from eclair.storage.conversations import ConversationEdit, ConversationPage, InactiveConversations
-from tests.storage.helpers import SOMEONE, turn
+from eclair.storage.libraries import Library
+from tests.storage.helpers import SOMEONE, file, turn
 from tests.support import Ids, conversation, messages_of, new_turn
 
 
@@ -297,3 +298,61 @@ async def test_what_nothing_was_added_to_is_counted_and_expires(storage: Storage
     with pytest.raises(NotFound):
         await storage.conversations.restore_conversation(LOCAL_PRINCIPAL, "conv_a", 1)
     assert await storage.conversations.count_inactive(LOCAL_PRINCIPAL, 31) == InactiveConversations(1, 30, 30, 1)
+
+
+async def names(storage: Storage, words: str, principal: Principal = LOCAL_PRINCIPAL) -> list[tuple[str, str]]:
+    found = await storage.conversations.search_names(principal, words, 9)
+    return [(hit.kind, hit.name) for hit in found]
+
+
+async def test_names_are_found_best_first(storage: Storage) -> None:
+    edit = storage.conversations.edit_conversation
+    titles = ["Zebrastreifen", "Über die Streifen", "Streifen", "Streifenhörnchen", "Nothing"]
+    for at, title in enumerate(titles):
+        await conversation(storage, f"conv_{at}", at=at)
+        await edit(LOCAL_PRINCIPAL, f"conv_{at}", ConversationEdit(title=title))
+    await edit(LOCAL_PRINCIPAL, "conv_4", ConversationEdit(tags=("Straßenbau", "streifen"), archived=True))
+    assert await names(storage, "STREIFEN") == [
+        ("tag", "streifen"),
+        ("title", "Streifen"),
+        ("title", "Streifenhörnchen"),
+        ("title", "Über die Streifen"),
+        ("title", "Zebrastreifen"),
+    ]
+    assert await names(storage, "uber strei") == [("title", "Über die Streifen")]
+    assert await names(storage, "strassenbau") == [("tag", "Straßenbau")]
+    assert await names(storage, "nothing straßenbau") == [("title", "Nothing")]
+    assert await names(storage, "ei") == await names(storage, "") == await names(storage, "% _") == []
+    assert await names(storage, "streifen", SOMEONE) == []
+    await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_2")
+    assert ("title", "Streifen") not in await names(storage, "streifen")
+
+
+async def test_files_and_libraries_are_found_by_name(storage: Storage) -> None:
+    await storage.libraries.add_library(LOCAL_PRINCIPAL, Library("lib_a", "local", "Contracts", 1))
+    await conversation(storage)
+    await storage.conversations.edit_conversation(LOCAL_PRINCIPAL, "conv_a", ConversationEdit(title="The lease"))
+    await turn(storage, Ids())
+    message = (await messages_of(storage, "conv_a"))[0].id
+    for id, library, name in (
+        ("1", "lib_a", "contract-2024.pdf"),
+        ("2", None, "Old contract.pdf"),
+        ("3", None, "contract.txt"),
+    ):
+        stored = replace(file(f"file_{id}", id * 64, "local", library), name=name)
+        await storage.files.add_file(LOCAL_PRINCIPAL, stored, 1)
+    await storage.files.attach_files(LOCAL_PRINCIPAL, message, ["file_2"])
+    found = await storage.conversations.search_names(LOCAL_PRINCIPAL, "contract", 9)
+    assert found == [
+        NameHit("file", "contract-2024.pdf", None, "Contracts", None, "lib_a"),
+        NameHit("library", "Contracts", None, "", None, "lib_a"),
+        NameHit("file", "Old contract.pdf", "conv_a", "The lease", message, None),
+    ]  # a file that neither a library nor a message has is not listed
+    assert await names(storage, "contract pdf 2024") == [("file", "contract-2024.pdf")]
+    assert await names(storage, "contract", SOMEONE) == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@given(words=st.text())
+async def test_no_words_of_names_are_an_error(library: Storage, words: str) -> None:
+    await library.conversations.search_names(LOCAL_PRINCIPAL, words, 9)

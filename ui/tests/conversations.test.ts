@@ -31,7 +31,7 @@ const server: Answering = (request) => {
   asked.push(request);
   const { method, path, query, body } = request;
   if (path === "/api/tags") return { tags: [...new Set(stored.flatMap(({ tags }) => tags))].map((tag) => ({ tag, count: 1 })) };
-  if (path === "/api/search") return { hits: hits(Number(query.get("limit")), query.get("q") ?? "") };
+  if (path === "/api/search") return { names: [], hits: hits(Number(query.get("limit")), query.get("q") ?? "") };
   if (path === "/api/conversations") return page(query);
   const id = path.split("/")[3];
   const found = stored.find((one) => one.id === id);
@@ -204,13 +204,13 @@ test("a search begins when the typing pauses, and an older reply never replaces 
   await advanceTime(200);
   assert.deepEqual(asked.map(({ query }) => query.get("q")), ["slow"]);
   shown.search("quick");
-  await until(() => shown.hits !== null);
+  await until(() => shown.found !== null);
   slow.resolve();
   await advanceTime(100);
-  assert.deepEqual([shown.hits?.[0]?.excerpt, shown.hits?.length, shown.moreHits], ["quick", 20, true]);
+  assert.deepEqual([shown.found?.hits[0]?.excerpt, shown.found?.hits.length, shown.moreHits], ["quick", 20, true]);
   await shown.searchMore();
-  assert.deepEqual([shown.hits?.length, shown.moreHits], [100, false]);
+  assert.deepEqual([shown.found?.hits.length, shown.moreHits], [100, false]);
   shown.search("  ");
   await advanceTime(1000);
-  assert.equal(shown.hits, null);
+  assert.equal(shown.found, null);
 });

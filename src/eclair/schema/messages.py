@@ -47,6 +47,7 @@ NoticeCode = Literal[
     "contradicted",
     "superseded",
 ]
+NameKind = Literal["title", "tag", "file", "library"]
 ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files", "feeds"]
 EnergyKind = Literal["measured", "estimated"]
 Mode = Literal["flash", "auto", "think"]
@@ -331,6 +332,22 @@ class Hit:
     role: Role
     created: int
     excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class NameHit:
+    """A name found by a search: a conversation's title or tag, a file or a library.
+
+    A title or tag has `conversation` and its `title`; a library has `library`, its id. A file has the `library` that
+    holds it, with that one's name as `title`, or else the `conversation` and `message` that it is attached to.
+    """
+
+    kind: NameKind
+    name: str
+    conversation: str | None
+    title: str
+    message: str | None
+    library: str | None
 
 
 @dataclass(frozen=True, slots=True)

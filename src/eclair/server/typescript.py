@@ -47,6 +47,7 @@ EXPORTED_TYPES = (
     messages.Message,
     messages.Conversation,
     messages.Hit,
+    messages.NameHit,
     messages.Change,
 )
 LITERAL_TYPES = (
@@ -58,6 +59,7 @@ LITERAL_TYPES = (
     "StepOutcome",
     "NoticeCode",
     "ChangeKind",
+    "NameKind",
     "Mode",
     "Web",
     "EnergyKind",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from eclair.schema.messages import Conversation, Hit, Message, Mode, Web
+from eclair.schema.messages import Conversation, Hit, Message, Mode, NameHit, Web
 from eclair.schema.principal import Principal
 
 
@@ -130,6 +130,13 @@ class ConversationStore(Protocol):
         """Find messages that contain every word, or a word beginning with it, best first.
 
         Of very many only the newest are compared. Cancelling this ends the search.
+        """
+        ...
+
+    async def search_names(self, principal: Principal, words: str, limit: int) -> list[NameHit]:
+        """Find titles, tags, files and libraries whose names have every word, also inside a longer one, best first.
+
+        Archived conversations are included, files only where a library or a message has them.
         """
         ...
 

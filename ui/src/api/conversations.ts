@@ -1,7 +1,7 @@
 // Conversations, their messages, and the runs that write answers.
 
 import { toAddress } from "./address.ts";
-import type { Conversation, Hit, Message } from "./events.ts";
+import type { Conversation, Message } from "./events.ts";
 import { Resource } from "./resource.ts";
 import type { Body, Reply } from "./wire.ts";
 
@@ -45,6 +45,9 @@ type TurnBody = Body<"/api/conversations/{id}/turns", "post">;
 export type ImageOptions = { readonly [K in keyof ImageRequest]?: NonNullable<ImageRequest[K]> };
 
 type ImageRequest = Extract<TurnBody["draw"], object>;
+
+/** What a search found: names of conversations, files and libraries, and messages. */
+export type Found = Reply<"/api/search", "get">;
 
 /** A message with its files and libraries by id; `research` holds the questions of a report. */
 type NewMessage = { readonly id: string; readonly text: string; readonly parent: string | null } & {
@@ -124,9 +127,10 @@ export class ConversationCalls extends Resource {
     return this.client.call("POST", "/api/conversations/restore", { moment });
   }
 
-  async search(words: string, limit: number, signal: AbortSignal): Promise<readonly Hit[]> {
+  /** Search names, and at most `limit` messages. */
+  search(words: string, limit: number, signal: AbortSignal): Promise<Found> {
     const query = new URLSearchParams({ q: words, limit: String(limit) });
-    return (await this.client.call<Reply<"/api/search", "get">>("GET", `/api/search?${query}`, undefined, signal)).hits;
+    return this.client.call("GET", `/api/search?${query}`, undefined, signal);
   }
 
   turn(conversation: string, turn: Turn): Promise<AcceptedTurn> {

@@ -8,6 +8,7 @@ export type StepKind = "load" | "read" | "search" | "ask" | "fetch" | "draw" | "
 export type StepOutcome = "done" | "nothing" | "late" | "refused" | "failed" | "wall";
 export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded";
 export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds";
+export type NameKind = "title" | "tag" | "file" | "library";
 export type Mode = "flash" | "auto" | "think";
 export type Web = "off" | "auto" | "on";
 export type EnergyKind = "measured" | "estimated";
@@ -275,6 +276,20 @@ export interface Hit {
   readonly role: Role;
   readonly created: number;
   readonly excerpt: string;
+}
+
+/** A name found by a search: a conversation's title or tag, a file or a library.
+ *
+ * A title or tag has `conversation` and its `title`; a library has `library`, its id. A file has the `library` that
+ * holds it, with that one's name as `title`, or else the `conversation` and `message` that it is attached to.
+ */
+export interface NameHit {
+  readonly kind: NameKind;
+  readonly name: string;
+  readonly conversation: string | null;
+  readonly title: string;
+  readonly message: string | null;
+  readonly library: string | null;
 }
 
 /** A change of a conversation: it was changed or removed, or an answer in it began or ended.

@@ -3967,6 +3967,21 @@ export interface components {
             readonly calls: boolean;
         };
         /**
+         * @description A name found by a search: a conversation's title or tag, a file or a library.
+         *
+         *     A title or tag has `conversation` and its `title`; a library has `library`, its id. A file has the `library` that
+         *     holds it, with that one's name as `title`, or else the `conversation` and `message` that it is attached to.
+         */
+        readonly NameHit: {
+            /** @enum {string} */
+            readonly kind: "title" | "tag" | "file" | "library";
+            readonly name: string;
+            readonly conversation: string | null;
+            readonly title: string;
+            readonly message: string | null;
+            readonly library: string | null;
+        };
+        /**
          * @description A new conversation; with a `turn`, both are created or neither.
          *
          *     `model`, `mode` and `web` are stored with the conversation; those of the turn are for that turn only.
@@ -4433,7 +4448,9 @@ export interface components {
             readonly language?: string | null;
             readonly days?: number | null;
         };
+        /** @description Names of conversations, files and libraries, and messages; each list is ordered best first. */
         readonly SearchResults: {
+            readonly names: readonly components["schemas"]["NameHit"][];
             readonly hits: readonly components["schemas"]["Hit"][];
         };
         /** @description A search provider; `jurisdiction` is a country (ISO 3166) or `machine`, `network`, `unknown`. */

@@ -3,9 +3,9 @@
 import { SvelteSet } from "svelte/reactivity";
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
-import type { ConversationChanges, Deleted, TagCount } from "../api/conversations.ts";
+import type { ConversationChanges, Deleted, Found, TagCount } from "../api/conversations.ts";
 import { locale, t } from "../lib/i18n/translate.ts";
-import type { Change, Conversation, Hit } from "../api/events.ts";
+import type { Change, Conversation } from "../api/events.ts";
 
 const PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 200;
@@ -40,7 +40,8 @@ export class Conversations {
   filter = $state.raw<Filter>({ archived: false, tag: null });
   tags = $state.raw<readonly TagCount[]>([]);
   words = $state("");
-  hits = $state.raw<readonly Hit[] | null>(null);
+  /** What the search found; null without one. */
+  found = $state.raw<Found | null>(null);
   moreHits = $state(false);
   /** Conversations with an answer in progress. */
   readonly running = new SvelteSet<string>();
@@ -193,7 +194,7 @@ export class Conversations {
     this.words = words;
     clearTimeout(this.#timer);
     this.#searching?.abort();
-    if (words.trim() === "") this.hits = null;
+    if (words.trim() === "") this.found = null;
     else this.#timer = setTimeout(() => void this.#search(words.trim(), HITS_PER_PAGE), SEARCH_DELAY_MS);
   }
 
@@ -205,10 +206,10 @@ export class Conversations {
     const searching = new AbortController();
     this.#searching = searching;
     try {
-      const hits = await this.#api.conversations.search(words, limit, searching.signal);
+      const found = await this.#api.conversations.search(words, limit, searching.signal);
       if (searching.signal.aborted) return;
-      this.hits = hits;
-      this.moreHits = hits.length === limit && limit < MAX_HITS;
+      this.found = found;
+      this.moreHits = found.hits.length === limit && limit < MAX_HITS;
     } catch (error) {
       if (!searching.signal.aborted && !(error instanceof ApiError)) throw error;
     }
@@ -259,7 +260,9 @@ export class Conversations {
     this.all = this.all.filter(others);
     if (!deleted) return;
     this.running.delete(id);
-    this.hits = this.hits?.filter((hit) => hit.conversation !== id) ?? null;
+    if (this.found === null) return;
+    const elsewhere = (hit: { readonly conversation: string | null }) => hit.conversation !== id;
+    this.found = { names: this.found.names.filter(elsewhere), hits: this.found.hits.filter(elsewhere) };
   }
 }
 

@@ -11,12 +11,15 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from eclair.app import App
 from eclair.errors import InvalidInput
-from eclair.schema.messages import MAX_TAG_CHARS, MAX_TAGS, Conversation, Hit, Message, Mode, Web
+from eclair.schema.messages import MAX_TAG_CHARS, MAX_TAGS, Conversation, Hit, Message, Mode, NameHit, Web
 from eclair.server.api.turns import ModelName
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.server.streaming import unless_disconnected
 from eclair.storage.conversations import ConversationCursor, ConversationEdit
+
+MAX_NAMES = 12
+"""Names that one search returns, which stand above the messages."""
 
 
 def _tag(text: str) -> str:
@@ -91,6 +94,9 @@ class ConversationTree(BaseModel):
 
 
 class SearchResults(BaseModel):
+    """Names of conversations, files and libraries, and messages; each list is ordered best first."""
+
+    names: list[NameHit]
     hits: list[Hit]
 
 
@@ -140,8 +146,12 @@ def router(app: App) -> APIRouter:
     async def search(
         request: Request, principal: Caller, q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20
     ) -> SearchResults:
-        found = await unless_disconnected(request, app.storage.conversations.search_messages(principal, q, limit))
-        return SearchResults(hits=found or [])
+        async def find() -> SearchResults:
+            store = app.storage.conversations
+            names = await store.search_names(principal, q, MAX_NAMES)
+            return SearchResults(names=names, hits=await store.search_messages(principal, q, limit))
+
+        return await unless_disconnected(request, find()) or SearchResults(names=[], hits=[])
 
     return api
 

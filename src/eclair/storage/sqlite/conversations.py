@@ -14,7 +14,7 @@ import apsw
 import orjson
 
 from eclair.errors import Conflict, NotFound
-from eclair.schema.messages import Conversation, Hit, Message
+from eclair.schema.messages import Conversation, Hit, Message, NameHit
 from eclair.schema.principal import Principal
 from eclair.storage.conversations import (
     ConversationCursor,
@@ -31,6 +31,7 @@ from eclair.storage.sqlite.messages import (
     list_messages,
     require_message,
 )
+from eclair.storage.sqlite.name_search import find_names
 from eclair.storage.sqlite.shared_messages import erase_messages
 from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, paced, read, search, snapshot, write
 from eclair.storage.sqlite.stored_rows import decode_list, decode_rows, row_decoder, skip_unreadable
@@ -160,6 +161,10 @@ class SQLiteConversationStore(SQLiteStore):
     @search
     def search_messages(self, db: apsw.Connection, principal: Principal, words: str, limit: int) -> list[Hit]:
         return find_messages(db, principal, words, limit, self.database.damage.noting("messages"))
+
+    @search
+    def search_names(self, db: apsw.Connection, principal: Principal, words: str, limit: int) -> list[NameHit]:
+        return find_names(db, principal, words, limit, self.database.damage.noting("conversations"))
 
     @overwrite
     def edit_conversation(

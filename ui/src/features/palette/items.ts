@@ -1,9 +1,11 @@
 // The entries of the command palette: actions, settings, models and conversations, best matches first.
 
-import type { Hit } from "../../api/events.ts";
+import type { Found } from "../../api/conversations.ts";
+import type { Hit, NameHit } from "../../api/events.ts";
 import { type PlainKey, t } from "../../lib/i18n/translate.ts";
 import { ACTIONS, keysFor } from "../../state/actions.ts";
 import type { App } from "../../state/app.svelte.ts";
+import { nameContext, openName } from "../../state/nameHits.ts";
 import { SECTIONS } from "../../state/settingsSections.ts";
 import { match, type Match } from "./fuzzy.ts";
 
@@ -17,6 +19,8 @@ export interface Item {
   readonly keys: string;
   /** An excerpt of a message, with its matches marked. */
   readonly excerpt: string;
+  /** What it belongs to. */
+  readonly detail: string;
   /** It is the current choice. */
   readonly current: boolean;
   run(): void | Promise<unknown>;
@@ -27,10 +31,10 @@ export interface Group {
   readonly items: readonly Item[];
 }
 
-type Entry = Omit<Item, "ranges" | "keys" | "excerpt" | "current"> & Partial<Pick<Item, "keys" | "current">>;
+type Entry = Omit<Item, "ranges" | "keys" | "excerpt" | "detail" | "current"> & Partial<Pick<Item, "keys" | "current">>;
 
-/** The groups that aren't empty; `hits` are messages that the server found. */
-export function groups(app: App, query: string, hits: readonly Hit[], onlyModels: boolean): Group[] {
+/** The groups that aren't empty; `searched` is what the server found. */
+export function groups(app: App, query: string, searched: Found, onlyModels: boolean): Group[] {
   if (onlyModels) return nonEmpty([bestMatches("models", models(app), query)]);
   const found = [
     bestMatches("actions", actions(app), query),
@@ -39,7 +43,15 @@ export function groups(app: App, query: string, hits: readonly Hit[], onlyModels
     bestMatches("models", models(app), query),
   ];
   if (query !== "") found.sort((a, b) => b.score - a.score);
-  return nonEmpty([...found, messages(app, hits)]);
+  const known = new Set(app.conversations.all.map(({ id }) => id));
+  const others = searched.names.filter(({ kind, conversation }) => kind !== "title" || !known.has(conversation ?? ""));
+  const conversationHits = others.filter(({ kind }) => kind === "title" || kind === "tag");
+  return nonEmpty([
+    ...found.map((group) => (group.label === "conversations" ? { ...group, items: [...group.items, ...names(app, conversationHits)] } : group)),
+    { label: "libraries", items: names(app, others.filter(({ kind }) => kind === "library")) },
+    { label: "files", items: names(app, others.filter(({ kind }) => kind === "file")) },
+    messages(app, searched.hits),
+  ]);
 }
 
 function nonEmpty(all: readonly Group[]): Group[] {
@@ -53,7 +65,7 @@ function bestMatches(label: PlainKey, entries: readonly Entry[], query: string, 
   });
   if (query !== "") found.sort((a, b) => b.matched.score - a.matched.score);
   const items = found.slice(0, limit).map(({ entry, matched }) => ({
-    ...{ keys: "", current: false, excerpt: "" },
+    ...{ keys: "", current: false, excerpt: "", detail: "" },
     ...entry,
     ranges: matched.ranges,
   }));
@@ -97,12 +109,22 @@ function conversations(app: App): Entry[] {
   }));
 }
 
+function names(app: App, hits: readonly NameHit[]): Item[] {
+  return hits.map((hit) => ({
+    id: `name-${hit.kind}-${hit.library ?? hit.conversation}-${hit.name}`,
+    text: hit.kind === "tag" ? hit.title || t("untitled") : hit.name,
+    detail: nameContext(hit),
+    ...{ ranges: [], keys: "", excerpt: "", current: false },
+    run: () => openName(app, hit),
+  }));
+}
+
 function messages(app: App, hits: readonly Hit[]): Group {
   const items = hits.map((hit) => ({
     id: `message-${hit.message}`,
     text: hit.title || t("untitled"),
     excerpt: hit.excerpt,
-    ...{ ranges: [], keys: "", current: false },
+    ...{ ranges: [], keys: "", detail: "", current: false },
     run: () => app.open(hit.conversation, hit.message),
   }));
   return { label: "messages", items };
