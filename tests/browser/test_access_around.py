@@ -44,7 +44,7 @@ def test_settings_palette_models_and_shortcuts(look: Callable[..., Page], width:
         expect(page.get_by_role("dialog", include_hidden=True)).to_have_count(0)
     composer(page).press_sequentially("/model")
     page.get_by_role("option", name="/model").click()
-    expect(page.get_by_role("dialog").get_by_role("option")).to_have_count(3)
+    expect(page.get_by_role("dialog", name="Choose a model").get_by_role("listitem")).to_have_count(3)
     check(page)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog", include_hidden=True)).to_have_count(0)

@@ -38,6 +38,16 @@ def choose(page: Page, conversation: str, what: str) -> None:
     page.get_by_role("menuitem", name=what).click()
 
 
+def model_button(page: Page) -> Locator:
+    """The button beside "Send" that says which model answers, in English or German."""
+    return page.get_by_role("button", name=re.compile("^Model+: "))
+
+
+def choose_model(page: Page, name: str) -> None:
+    model_button(page).click()
+    page.get_by_role("dialog").locator("button.choose", has_text=name).first.click()
+
+
 def finished(page: Page, text: str | re.Pattern[str] = "") -> None:
     """Wait until nothing is on its way any more and the last answer is complete, and holds `text`."""
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_hidden()

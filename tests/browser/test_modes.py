@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from tests.browser import axe
 from tests.browser.conftest import Opening
 from tests.browser.model_server import BIG, SMALL, Rack, racked
 from tests.browser.served import Served
-from tests.browser.test_chat import answers, composer, finished, send
+from tests.browser.test_chat import answers, choose_model, composer, finished, model_button, send
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +38,14 @@ def several(rack: Rack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 def both(opening: Opening, several: Served) -> Page:
     page = opening(several).new_page()
     page.goto("/")
+    version = page.request.get("/api/preferences").json()["version"]
+    assert page.request.put("/api/preferences", data={"version": version}).status == 200  # what was chosen before
+    page.reload()
     return page
 
 
 def mode(page: Page) -> Locator:
     return page.get_by_role("combobox", name="Answer fast, or think first")
-
-
-def model(page: Page) -> Locator:
-    return page.get_by_role("combobox", name="Model")
 
 
 def told(rack: Rack) -> object:
@@ -56,7 +56,7 @@ def told(rack: Rack) -> object:
 
 def test_auto_chooses_says_why_and_is_overruled_with_one_button(both: Page, rack: Rack) -> None:
     expect(mode(both)).to_have_value("auto")
-    expect(model(both)).to_have_value("")
+    expect(model_button(both)).to_have_text("Automatic")
     send(both, "Is it so?")
     finished(both, f"{SMALL} says yes.")
     assert told(rack) == (SMALL, None) or told(rack) == (SMALL, False)
@@ -115,8 +115,8 @@ def test_the_model_is_remembered_with_the_conversation_and_a_second_tab_follows(
     second = both.context.new_page()
     second.goto(both.url)
     expect(answers(second)).to_have_count(1)
-    model(both).select_option(BIG)
-    expect(model(second)).to_have_value(BIG)
+    choose_model(both, BIG)
+    expect(model_button(second)).to_have_text(BIG)
     mode(second).select_option("flash")
     expect(mode(both)).to_have_value("flash")
     send(second, "And now?")
@@ -126,28 +126,30 @@ def test_the_model_is_remembered_with_the_conversation_and_a_second_tab_follows(
     composer(both).press("Tab")
     composer(both).press("Enter")
     finished(both, f"{SMALL} says yes.")
-    expect(model(both)).to_have_value(BIG)
+    expect(model_button(both)).to_have_text(BIG)
     send(both, "And then?")
     expect(answers(both).last).to_contain_text(f"{BIG} says yes.")
     both.get_by_role("button", name="New chat").first.click()
-    expect(model(both)).to_have_value("")
+    expect(model_button(both)).to_have_text(BIG)
+    choose_model(both, "Automatic")
+    expect(model_button(both)).to_have_text("Automatic")
 
 
 def test_a_new_chat_is_begun_with_what_was_chosen(both: Page, rack: Rack) -> None:
-    model(both).select_option(BIG)
+    choose_model(both, BIG)
     mode(both).select_option("think")
     send(both, "Is it so?")
     finished(both, f"{BIG} says yes.")
     assert told(rack) == (BIG, True)
     both.reload()
-    expect(model(both)).to_have_value(BIG)
+    expect(model_button(both)).to_have_text(BIG)
     expect(mode(both)).to_have_value("think")
 
 
 def test_a_model_that_cannot_be_told_says_so(both: Page) -> None:
     both.route("**/api/models", lambda route: route.fulfill(json=listing(route.fetch().json())))
     both.reload()
-    model(both).select_option(SMALL)
+    choose_model(both, SMALL)
     expect(mode(both)).to_have_count(0)
     switch = both.get_by_role("button", name="Answer fast, or think first")
     expect(switch).to_have_attribute("aria-disabled", "true")
@@ -179,7 +181,7 @@ def test_with_one_model_auto_says_nothing_and_the_switch_turns_thinking_off(page
 
 def test_a_temporary_chat_has_its_own(both: Page, rack: Rack) -> None:
     both.goto("/temporary")
-    model(both).select_option(BIG)
+    choose_model(both, BIG)
     mode(both).select_option("think")
     send(both, "Is it so?")
     finished(both, f"{BIG} says yes.")
@@ -197,3 +199,43 @@ def test_everybody_can_use_it(opening: Opening, several: Served, width: int) -> 
     finished(page, SMALL)
     expect(page.get_by_role("button", name="Think instead")).to_be_visible()
     axe.check(page)
+
+
+def test_the_picker_finds_pins_and_is_used_by_keyboard(both: Page) -> None:
+    model_button(both).click()
+    dialog = both.get_by_role("dialog", name="Choose a model")
+    search = dialog.get_by_role("searchbox", name="Search models")
+    expect(search).to_be_focused()
+    rows = dialog.locator("button.choose")
+    expect(rows).to_have_count(3)
+    expect(rows.first).to_have_text(re.compile("^Automatic"))
+    expect(rows.first).to_have_attribute("aria-current", "true")
+    both.keyboard.press("ArrowDown")
+    both.keyboard.press("ArrowDown")
+    expect(rows.nth(1)).to_be_focused()
+    last = dialog.get_by_role("listitem").last
+    name = last.locator("strong").inner_text()
+    pin = last.get_by_role("button", name=f"Pin {name}")
+    pin.focus()
+    both.keyboard.press("Enter")
+    expect(rows.nth(1)).to_contain_text(name)
+    both.reload()
+    model_button(both).click()
+    expect(rows.nth(1)).to_contain_text(name)
+    search.fill(BIG[-6:])
+    expect(rows).to_have_count(1)
+    both.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(model_button(both)).to_be_focused()
+    expect(model_button(both)).to_have_text(BIG)
+    model_button(both).click()
+    search.fill("no such model")
+    expect(dialog).to_contain_text("Nothing found for “no such model”.")
+
+
+def test_a_temporary_chat_remembers_no_model_for_others(both: Page) -> None:
+    both.goto("/temporary")
+    choose_model(both, BIG)
+    expect(model_button(both)).to_have_text(BIG)
+    both.get_by_role("button", name="New chat").first.click()
+    expect(model_button(both)).to_have_text("Automatic")

@@ -9,7 +9,7 @@ from playwright.sync_api import Dialog, Locator, Page, Route, expect
 
 from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
-from tests.browser.test_chat import SLOW, answers, composer, finished, send, until_longer
+from tests.browser.test_chat import SLOW, answers, composer, finished, model_button, send, until_longer
 
 LONG = "script: words=2000 rate=30"
 NOTHING_DRAWS: dict[str, Any] = {"models": [], "styles": []}
@@ -508,7 +508,7 @@ def test_on_a_phone_one_row_of_buttons_does(opening: Opening, shared: Served) ->
     page.route("**/api/pictures/models", lambda route: route.fulfill(json=NOTHING_DRAWS))
     page.goto("/")
     form = page.locator("form", has=composer(page))
-    model, send = form.get_by_role("combobox", name="Model"), form.get_by_role("button", name="Send")
+    model, send = model_button(page), form.get_by_role("button", name="Send")
     middles = [box["y"] + box["height"] / 2 for box in (model.bounding_box(), send.bounding_box()) if box is not None]
     more = form.get_by_role("button", name="More")
     box = more.bounding_box()

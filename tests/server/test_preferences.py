@@ -19,6 +19,7 @@ WHOLE: dict[str, Any] = {
     "motion": "less",
     "send_key": "ctrl-enter",
     "model": "scripted",
+    "pinned_models": ["scripted", "other"],
     "instructions": "Be brief.",
     "draws": False,
     "prompts": [{"name": "email", "text": "Write an email to {{who}}."}],

@@ -30,8 +30,8 @@ class SavedPrompt:
 class Preferences:
     """Preferences as of `version`, which counts changes. None means the default.
 
-    `draws` allows models that call tools to generate images. `shortcuts` maps actions to keys that differ from the
-    default; an empty string means no key.
+    `pinned_models` come first where a model is chosen. `draws` allows models that call tools to generate images.
+    `shortcuts` maps actions to keys that differ from the default; an empty string means no key.
     """
 
     version: int = 0
@@ -42,6 +42,7 @@ class Preferences:
     motion: Literal["system", "less"] = "system"
     send_key: Literal["enter", "ctrl-enter"] = "enter"
     model: str | None = None
+    pinned_models: tuple[str, ...] = ()
     instructions: str = ""
     draws: bool = True
     prompts: tuple[SavedPrompt, ...] = ()

@@ -117,7 +117,7 @@ class ModelRouter:
 
     async def _pick(self, mode: ResolvedMode, question: str, *, needs_vision: bool = False) -> Model:
         engine, default = await self._registry.resolve(None)
-        speeds = await self._words_per_second()
+        speeds = await self.words_per_second()
         found = [
             Candidate(model, _location(engine), speeds.get(model.id))
             for engine, model in await self._registry.ready()
@@ -132,7 +132,8 @@ class ModelRouter:
         tokens, language = estimate_tokens(question), identify_language(question)
         return pick(mode, able_to_read(nearby, tokens, needs_vision, language)).model
 
-    async def _words_per_second(self) -> dict[str, float]:
+    async def words_per_second(self) -> dict[str, float]:
+        """Return the speed of each model's last answers here; without those that gave no long one."""
         if self._usage is not None and time.monotonic() - self._read_at >= SPEEDS_TTL_S:
             self._speeds = await self._usage.get_model_speeds()
             self._read_at = time.monotonic()

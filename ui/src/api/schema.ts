@@ -3945,7 +3945,11 @@ export interface components {
             readonly hosts: readonly string[];
             readonly country: string | null;
         };
-        /** @description A model that can be asked; see `schema.models.Model`. */
+        /**
+         * @description A model that can be asked; see `schema.models.Model`.
+         *
+         *     `words_per_second` is the mean of its last answers here, None before the first long one.
+         */
         readonly ModelReport: {
             readonly id: string;
             readonly name: string;
@@ -3965,6 +3969,7 @@ export interface components {
             readonly place: string;
             readonly sees: number | null;
             readonly calls: boolean;
+            readonly words_per_second: number | null;
         };
         /**
          * @description A name found by a search: a conversation's title or tag, a file or a library.
@@ -4189,6 +4194,8 @@ export interface components {
              */
             readonly send_key: "enter" | "ctrl-enter";
             readonly model: string | null;
+            /** @default [] */
+            readonly pinned_models: readonly string[];
             /** @default  */
             readonly instructions: string;
             /** @default true */
@@ -4226,6 +4233,7 @@ export interface components {
              */
             readonly send_key?: "enter" | "ctrl-enter";
             readonly model?: string | null;
+            readonly pinned_models?: readonly string[];
             /** @default  */
             readonly instructions?: string;
             /** @default true */

@@ -183,6 +183,12 @@ export class App {
     void this.current.changeSettings({ model });
   }
 
+  /** Choose the model for this conversation and, unless it is temporary, for new ones. */
+  rememberModel(model: string | null): void {
+    this.chooseModel(model);
+    if (!this.current.temporary) this.preferences.change({ model });
+  }
+
   /** Choose flash, auto or think for this conversation. With one model, auto is that model's default. */
   setMode(mode: Mode): void {
     void this.current.changeSettings({ mode: mode === "auto" && !this.isRouted ? null : mode });

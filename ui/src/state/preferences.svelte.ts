@@ -21,6 +21,7 @@ const DEFAULTS: StoredPreferences = {
   motion: "system",
   send_key: "enter",
   model: null,
+  pinned_models: [],
   instructions: "",
   draws: true,
   prompts: [],

@@ -21,7 +21,10 @@ class ModePicks(BaseModel):
 
 
 class ModelReport(BaseModel):
-    """A model that can be asked; see `schema.models.Model`."""
+    """A model that can be asked; see `schema.models.Model`.
+
+    `words_per_second` is the mean of its last answers here, None before the first long one.
+    """
 
     id: str
     name: str
@@ -41,9 +44,10 @@ class ModelReport(BaseModel):
     place: str
     sees: int | None
     calls: bool
+    words_per_second: float | None
 
     @classmethod
-    def from_model(cls, model: Model) -> Self:
+    def from_model(cls, model: Model, words_per_second: float | None) -> Self:
         return cls(
             id=model.id,
             name=model.name,
@@ -63,6 +67,7 @@ class ModelReport(BaseModel):
             place=model.location,
             sees=model.vision_pixels,
             calls=model.can_call_tools,
+            words_per_second=words_per_second,
         )
 
 
@@ -95,9 +100,10 @@ def router(app: App) -> APIRouter:
         default = preferred if preferred in {model.id for model in models} else None
         picks = await app.router.picks()
         modes = None if picks is None else ModePicks(flash=picks[0].id, think=picks[1].id)
+        speeds = await app.router.words_per_second()
         entry = await app.upgrade.find_recommended()
         return ModelList(
-            models=[ModelReport.from_model(model) for model in models],
+            models=[ModelReport.from_model(model, speeds.get(model.id)) for model in models],
             default=default,
             picks=modes,
             recommended=None if entry is None else RecommendedModel.from_entry(entry),

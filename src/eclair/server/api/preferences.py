@@ -55,6 +55,9 @@ class PreferencesBody(RequestBody):
     motion: Literal["system", "less"] = "system"
     send_key: Literal["enter", "ctrl-enter"] = "enter"
     model: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    pinned_models: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=100)] = Field(
+        default_factory=list
+    )
     instructions: Annotated[PreferenceText, Field(max_length=MAX_INSTRUCTIONS_CHARS)] = ""
     draws: bool = True
     prompts: Annotated[list[PromptBody], Field(max_length=100), AfterValidator(_require_unique_names)] = Field(
@@ -65,8 +68,10 @@ class PreferencesBody(RequestBody):
     ] = Field(default_factory=dict)
 
     def value(self) -> Preferences:
-        plain = {name: getattr(self, name) for name in type(self).model_fields if name != "prompts"}
-        return Preferences(**plain, prompts=tuple(SavedPrompt(prompt.name, prompt.text) for prompt in self.prompts))
+        plain = {name: getattr(self, name) for name in type(self).model_fields}
+        plain["pinned_models"] = tuple(dict.fromkeys(self.pinned_models))
+        plain["prompts"] = tuple(SavedPrompt(prompt.name, prompt.text) for prompt in self.prompts)
+        return Preferences(**plain)
 
 
 def router(app: App) -> APIRouter:

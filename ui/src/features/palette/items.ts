@@ -34,8 +34,7 @@ export interface Group {
 type Entry = Omit<Item, "ranges" | "keys" | "excerpt" | "detail" | "current"> & Partial<Pick<Item, "keys" | "current">>;
 
 /** The groups that aren't empty; `searched` is what the server found. */
-export function groups(app: App, query: string, searched: Found, onlyModels: boolean): Group[] {
-  if (onlyModels) return nonEmpty([bestMatches("models", models(app), query)]);
+export function groups(app: App, query: string, searched: Found): Group[] {
   const found = [
     bestMatches("actions", actions(app), query),
     bestMatches("conversations", conversations(app), query, query === "" ? RECENT_CONVERSATIONS : MAX_ITEMS_PER_GROUP),

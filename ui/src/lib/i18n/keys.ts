@@ -179,6 +179,7 @@ export interface Placeholders {
   readonly modeNever: "model";
   readonly modeAlways: "model";
   readonly modelAutomatic: never;
+  readonly modelAutomaticHint: never;
   readonly thinkInstead: never;
   readonly flashInstead: never;
   readonly webOff: never;
