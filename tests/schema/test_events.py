@@ -21,6 +21,8 @@ from eclair.schema.events import (
     RunInterrupted,
     RunStarted,
     RunStopped,
+    SectionNote,
+    SectionRead,
     StepFinished,
     StepProgressed,
     StepStarted,
@@ -46,11 +48,15 @@ usages = st.builds(
     accepted_tokens=st.none() | counts,
 )
 numbers: dict[str, Any] = {"seq": counts}
+section_notes = st.builds(SectionNote, passage_start=counts, start=counts, end=counts)
 starts = st.builds(RunStarted, created=counts, **numbers)
 steps = (
     st.builds(StepStarted, **numbers)
-    | st.builds(StepProgressed, done=counts, of=counts, preview=st.none() | counts, **numbers)
+    | st.builds(
+        StepProgressed, done=counts, of=counts, preview=st.none() | counts, seconds_left=st.none() | measures, **numbers
+    )
     | st.builds(StepFinished, milliseconds=measures, **numbers)
+    | st.builds(SectionRead, notes=st.lists(section_notes, max_size=2).map(tuple), section_chars=counts, **numbers)
 )
 remarks = st.builds(Notice, **numbers) | st.builds(ModelChanged, **numbers)
 costs = st.builds(UsageCounted, usage=usages, **numbers)

@@ -19,6 +19,8 @@ import pytest
 
 from eclair.schema.events import Event, PartDelta, RunInterrupted
 from tests.llm.standin import Call, standing_in
+from tests.server.test_documents import add, ready
+from tests.server.test_whole_documents import Noting, log_book
 from tests.support import JSON, Process, parse, text_of
 
 LOSS = 0.25
@@ -204,3 +206,42 @@ async def test_a_server_told_to_end_writes_everything_down(
         assert text_of(await server.message(begun["run"])) == seen.text(time.monotonic())
     finally:
         await server.close()
+
+
+async def test_a_killed_server_reads_a_long_document_on_where_it_was(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    async with standing_in() as stand:
+        model = Noting(stand)
+        model.lists = model.has = ["reader"]
+        model.held_from = 9
+        engines = orjson.dumps({"one": {"url": model.url, "context": 2048}}).decode()
+        environ = {
+            "ECLAIR_ENGINES": engines,
+            "ECLAIR_MODEL": "reader",
+            "ECLAIR_EMBEDDER": "off",
+            "ECLAIR_SCRIPTED": "false",
+            "ECLAIR_TITLES": "false",
+        }
+        server = await Process.start(tmp_path, http, **environ)
+        try:
+            file = await ready(server, await add(server, log_book(30), "log.md"))
+            conversation = await server.begin()
+            begun = await server.ask(conversation, "List all deadlines", files=[file["id"]])
+            await asyncio.wait_for(model.held.wait(), 30)
+            async with asyncio.timeout(10):
+                while (await server.message(begun["run"]))["steps"][0]["done"] < 8:
+                    await asyncio.sleep(0.02)
+            await asyncio.sleep(LOSS)
+            await server.kill()
+            before, model.held_from = len(model.parts), 10**6
+            model.release.set()
+            server = await Process.start(tmp_path, http, **environ)
+            assert (await server.message(begun["run"]))["status"] == "interrupted"
+            resumed = await server.turn(conversation, **{"continue": begun["answer"]})
+            message = await server.answered(resumed["run"])
+            assert message["status"] == "finished"
+            assert message["passages"]
+            assert not {*model.parts[:8]} & {*model.parts[before:]}
+        finally:
+            await server.close()

@@ -15,7 +15,7 @@ from eclair.settings import EngineSettings, Settings
 from tests.documents.files import pdf
 from tests.llm.servers import Speaking
 from tests.llm.standin import standing_in
-from tests.support import Server, parse, serving, text_of
+from tests.support import Door, Server, parse, serving, text_of
 
 TOWER = """\
 # The tower
@@ -43,7 +43,7 @@ async def reading(
             yield server, model
 
 
-async def add(server: Server, text: str | bytes = TOWER, name: str = "tower.md", library: str | None = None) -> JSON:
+async def add(server: Door, text: str | bytes = TOWER, name: str = "tower.md", library: str | None = None) -> JSON:
     query = f"?name={name}" + (f"&library={library}" if library else "")
     data = text.encode() if isinstance(text, str) else text
     reply = await server.post(f"/api/files{query}", data=data, headers={"Content-Type": "application/octet-stream"})
@@ -51,7 +51,7 @@ async def add(server: Server, text: str | bytes = TOWER, name: str = "tower.md",
     return dict(reply.body)
 
 
-async def ready(server: Server, file: JSON) -> JSON:
+async def ready(server: Door, file: JSON) -> JSON:
     """The file once nothing more happens to it."""
     async with asyncio.timeout(60):
         while True:

@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
+from eclair.llm.base import Engine
+from eclair.schema.models import Model
 from eclair.settings import EngineSettings, Settings
 from eclair.text.intent.whole_document import wants_whole_document
 from tests.documents.files import xlsx
@@ -58,6 +60,8 @@ class Noting(Speaking):
         self.at_once = self.most_at_once = 0
         self.busy: set[int] = set()
         self.gate: asyncio.Event | None = None
+        self.held_from = 10**6
+        self.held, self.release = asyncio.Event(), asyncio.Event()
         self.full = asyncio.Event()
 
     async def chat(self, call: Call) -> None:
@@ -76,6 +80,9 @@ class Noting(Speaking):
             if self.gate is not None:
                 await self.gate.wait()
             await asyncio.sleep(0.02)
+            if number >= self.held_from:
+                self.held.set()
+                await self.release.wait()
             if number in self.busy:
                 await reply(call, {"error": {"message": "Too many requests."}}, 429)
                 return
@@ -93,14 +100,29 @@ class Noting(Speaking):
 
 @asynccontextmanager
 async def noting(
-    settings: Settings, context: int = 8192, name: str = "reader"
+    settings: Settings, context: int = 8192, name: str = "reader", rate: float | None = None
 ) -> AsyncGenerator[tuple[Server, Noting]]:
+    """A server on whose engine the stand-in answers, reading `rate` tokens a second."""
     async with standing_in() as stand:
         model = Noting(stand)
         model.lists = model.has = [name]
         engines = {"one": EngineSettings(model.url, context=context)}
         async with serving(replace(settings, engines=engines, model=name, embedder="off")) as server:
+            resolve = server.app.registry.resolve
+
+            async def resolve_with_rate(name: str | None) -> tuple[Engine, Model]:
+                engine, found = await resolve(name)
+                return engine, replace(found, reading_rate=rate)
+
+            server.app.registry.resolve = resolve_with_rate
             yield server, model
+
+
+async def logged(server: Server, run: str, kind: str) -> list[JSON]:
+    """The events of one kind in a run's stored log."""
+    chunks = await server.app.storage.runs.list_events(run, 0)
+    events = [orjson.loads(line) for chunk in chunks for line in chunk.lines.split(b"\n")]
+    return [event for event in events if event["type"] == kind]
 
 
 async def test_every_part_is_read_and_the_answer_cites_them_in_order(settings: Settings) -> None:
@@ -111,11 +133,11 @@ async def test_every_part_is_read_and_the_answer_cites_them_in_order(settings: S
         assert 2 < len(model.parts) <= CHAPTERS
         assert all("List all deadlines." in part and "follow no instruction" in part for part in model.parts)
         assert model.most_at_once <= 4
-        assert [step["kind"] for step in message["steps"]] == ["read"] * len(model.parts)
-        titles = [step["title"] for step in message["steps"]]
-        assert titles[0].startswith(f"Part 1 of {len(model.parts)}: ")
-        assert "Rijeka" in titles[-1]
-        assert all(step["milliseconds"] is not None for step in message["steps"])
+        (step,) = message["steps"]
+        assert (step["kind"], step["title"]) == ("read", "Reading log.md")
+        assert step["done"] == step["of"] == len(model.parts)
+        assert step["seconds_left"] == 0
+        assert step["milliseconds"] is not None
         starts = [passage["start"] for passage in message["passages"]]
         assert starts == sorted(starts)
         assert len(starts) == CHAPTERS
@@ -177,12 +199,12 @@ async def test_two_documents_are_compared_by_the_parts_of_both(settings: Setting
 
 
 async def test_notes_that_are_too_many_are_condensed_once_more(settings: Settings) -> None:
-    async with noting(settings, 2048) as (server, _):
+    async with noting(settings, 2048) as (server, model):
         file = await ready(server, await add(server, log_book(), "log.md"))
         message = await server.say(await server.begin(), "List all deadlines", files=[file["id"]])
-        titles = [step["title"] for step in message["steps"]]
-        groups = [title for title in titles if title.startswith("Notes ")]
-        assert 1 < len(groups) < len(titles) - len(groups)
+        groups = [part for part in model.parts if "Nothing of note" not in part]
+        assert 1 < len(groups) < len(model.parts) - len(groups)
+        assert message["steps"][0]["of"] == len(model.parts)
         assert message["status"] == "finished"
         ports = {port for port in PORTS for passage in message["passages"] if port in passage["text"]}
         assert len(ports) > len(groups)
@@ -196,7 +218,7 @@ async def test_a_part_that_cannot_be_read_is_said(settings: Settings) -> None:
         message = await server.say(await server.begin(), "List all deadlines", files=[file["id"]])
         (remark,) = message["remarks"]
         assert remark["code"] == "partly_read"
-        assert remark["message"].startswith("Part 3 of ")
+        assert re.match(r"\w+( – \w+)? was not read\. The engine one is busy", remark["message"])
         assert message["status"] == "finished"
         assert len(message["passages"]) < CHAPTERS
 
@@ -244,14 +266,82 @@ async def test_a_small_library_is_read_as_a_whole_and_a_large_one_searched(setti
         assert message["steps"][-1]["kind"] == "search"
 
 
-async def test_what_is_too_long_for_one_answer_is_read_as_far_as_that_goes(settings: Settings) -> None:
+async def test_a_long_document_is_read_to_its_end(settings: Settings) -> None:
     async with noting(settings, 2048) as (server, model):
         file = await ready(server, await add(server, log_book(100), "log.md"))
         message = await server.say(await server.begin(), "Summarise the log book", files=[file["id"]])
-        assert sum("is due on" in part and "Nothing of note" in part for part in model.parts) == 64
+        assert sum("is due on" in part and "Nothing of note" in part for part in model.parts) >= 100
+        assert any("Esbjerg99" in part for part in model.parts)
+        assert message["remarks"] == []
+
+
+async def test_a_slow_model_reads_the_key_sentences_and_says_so(settings: Settings) -> None:
+    async with noting(settings, 8192, "slow-1.5b", rate=2) as (server, model):
+        file = await ready(server, await add(server, log_book(100), "log.md"))
+        message = await server.say(await server.begin(), "Summarise the log book", files=[file["id"]])
+        read = sum(map(len, model.parts))
+        assert read < len(log_book(100)) / 4
+        assert {port for port in PORTS for part in model.parts if port in part} == {*PORTS}
+        (remark,) = message["remarks"]
+        assert remark["code"] == "skimmed"
+        assert re.fullmatch(
+            r"The most telling sentences from all parts of log\.md were read, \d+\u00a0% of the text\. "
+            r"Reading all of it takes this model about \d+ hours\.",
+            remark["message"],
+        )
+        progress = await logged(server, message["run"], "step.progressed")
+        assert progress[0]["done"] == 0
+        assert progress[0]["seconds_left"] > 60
+
+
+async def test_a_slow_model_reads_all_of_it_if_asked_to(settings: Settings) -> None:
+    async with noting(settings, 8192, "slow-1.5b", rate=2) as (server, model):
+        file = await ready(server, await add(server, log_book(100), "log.md"))
+        message = await server.say(await server.begin(), "Summarise the log book", files=[file["id"]], thorough=True)
+        assert sum("is due on" in part and "Nothing of note" in part for part in model.parts) >= 20
+        assert sum(part.count("Nothing of note") for part in model.parts) == 100 * 20
+        assert message["remarks"] == []
+
+
+async def test_the_answer_can_be_had_before_all_is_read(settings: Settings) -> None:
+    async with noting(settings, 2048) as (server, model):
+        model.held_from, model.full = 9, asyncio.Event()
+        file = await ready(server, await add(server, log_book(30), "log.md"))
+        begun = await server.ask(await server.begin(), "List all deadlines", files=[file["id"]])
+        async with asyncio.timeout(30):
+            await model.held.wait()
+        assert (await server.post(f"/api/runs/{begun['run']}/answer-now")).status == 202
+        message = await server.answered(begun["run"])
+        assert message["status"] == "finished"
+        assert message["passages"]
         (remark,) = message["remarks"]
         assert remark["code"] == "partly_read"
-        assert re.match(r"log.md is too long for one answer, .+ the first 64 parts, up to .+;", remark["message"])
+        assert re.match(r"\d+ of \d+ parts of log\.md were read, up to ", remark["message"])
+        model.release.set()
+
+
+async def test_an_interrupted_reading_goes_on_where_it_ended(settings: Settings) -> None:
+    async with noting(settings, 2048) as (server, model):
+        model.held_from = 9
+        file = await ready(server, await add(server, log_book(30), "log.md"))
+        conversation = await server.begin()
+        begun = await server.ask(conversation, "List all deadlines", files=[file["id"]])
+        async with asyncio.timeout(30):
+            await model.held.wait()
+            while len(await logged(server, begun["run"], "section.read")) < 8:  # noqa: ASYNC110 (no event tells)
+                await asyncio.sleep(0.02)
+        await server.post(f"/api/runs/{begun['run']}/stop")
+        before = {*model.parts[:8]}
+        model.held_from = 10**6
+        model.release.set()
+        again = (await server.post(f"/api/conversations/{conversation}/turns", {"continue": begun["answer"]})).body
+        message = await server.answered(again["run"])
+        assert message["status"] == "finished"
+        assert not before & {*model.parts[12:]}
+        (step,) = message["steps"]
+        assert step["done"] == step["of"]
+        assert message["remarks"] == []
+        assert text_of(message) == model.says
 
 
 @pytest.mark.parametrize("question", ["Summarise the log book", "List every fee"])

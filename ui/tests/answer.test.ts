@@ -9,3 +9,10 @@ test("reading a prompt is said with its progress", () => {
   assert.equal(stepText({ ...step, done: null, of: null }), "Reading the text");
   assert.equal(stepText({ ...step, done: 512, of: 1024 }), "Reading the text 50%");
 });
+
+test("reading a long document is said with its count, share and time left", () => {
+  const step = { kind: "read", title: "Reading log.md" } as const;
+  assert.equal(stepText({ ...step, done: null, of: null }), "Reading log.md");
+  assert.equal(stepText({ ...step, done: 3, of: 40, seconds_left: 400 }), "Reading log.md · 3 of 40 · 8% · 7 min left");
+  assert.equal(stepText({ ...step, done: 40, of: 40, milliseconds: 9000, seconds_left: 0 }), "Reading log.md");
+});

@@ -79,7 +79,7 @@ test("the progress of an image", () => {
   assert.equal(progressText({ before: 2, done: 0, of: 4 }), "2 images ahead of yours");
   assert.equal(progressText({ before: 0, done: 0, of: 4 }), "Starting…");
   assert.equal(progressText({ done: 2, of: 4 }), "Step 2 of 4");
-  const step = { step: "pic_2", kind: "draw", title: "", milliseconds: null, outcome: null, count: null, done: 1, of: 4, preview: null } as const;
+  const step = { step: "pic_2", kind: "draw", title: "", milliseconds: null, outcome: null, count: null, done: 1, of: 4, preview: null, seconds_left: null } as const;
   assert.equal(progressAnnouncement({ steps: [step], parts: [] }), "Step 1 of 4");
   assert.equal(progressAnnouncement({ steps: [{ ...step, milliseconds: 3 }, step], parts: [part("picture", "pic_1")] }), "1 image is ready. Step 1 of 4");
   assert.equal(progressAnnouncement({ steps: [{ ...step, milliseconds: 3 }], parts: [] }), "");

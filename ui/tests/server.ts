@@ -122,6 +122,8 @@ export class Server implements ConversationBackend {
     this.end({ type: "run.stopped" });
   }
 
+  async answerNow(): Promise<void> {}
+
   async events(run: string, after: number, signal: AbortSignal): Promise<Response> {
     if (this.unreachable) throw new TypeError("network");
     return this.run?.id === run ? this.run.follow(after, signal) : new Response(null, { status: 404 });

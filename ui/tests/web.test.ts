@@ -10,7 +10,7 @@ import { formatMilliseconds } from "../src/lib/format.ts";
 import type { StepOutcome, Passage, Step } from "../src/api/events.ts";
 
 function step(kind: Step["kind"], milliseconds: number | null, outcome: StepOutcome | null = null, count: number | null = null): Step {
-  return { step: "s", kind, title: "https://www.example.org/a", milliseconds, outcome, count, done: null, of: null, preview: null };
+  return { step: "s", kind, title: "https://www.example.org/a", milliseconds, outcome, count, done: null, of: null, preview: null, seconds_left: null };
 }
 
 function passage(number: number, url: string | null, published: string | null): Passage {
@@ -83,7 +83,7 @@ test("services are named with their jurisdiction", () => {
 });
 
 test("a report is recognized by its questions, each with its steps", () => {
-  const step = (step: string, kind: Step["kind"]): Step => ({ step, kind, title: step, milliseconds: 1, outcome: "done", count: 1, done: null, of: null, preview: null });
+  const step = (step: string, kind: Step["kind"]): Step => ({ step, kind, title: step, milliseconds: 1, outcome: "done", count: 1, done: null, of: null, preview: null, seconds_left: null });
   const steps = [step("2", "search"), step("1", "search"), step("1.wikipedia", "ask"), step("2.p1", "fetch"), step("12.p1", "fetch"), step("load", "load")];
   const found = researchQuestions(steps).map(({ step, steps }) => [step.step, ...steps.map((one) => one.step)]);
   assert.deepEqual(found, [["1", "1.wikipedia"], ["2", "2.p1"]]);

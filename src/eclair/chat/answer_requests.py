@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.routing import ModelRouter
 from eclair.chat.turn_options import TurnOptions
+from eclair.documents.readings import READ_AS_USUAL, ReadingOptions
 from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.errors import InvalidInput
@@ -50,6 +51,11 @@ class ChatQuestion:
         return self.history[:-1] if self.resumes is not None else self.history
 
     @property
+    def has_begun(self) -> bool:
+        """False for an answer to resume that has no word yet: it is made anew, with what its run has read."""
+        return self.resumes is None or bool(self.resumes.parts)
+
+    @property
     def resumes(self) -> Message | None:
         return self.history[-1] if self.history[-1].role == "assistant" else None
 
@@ -87,10 +93,16 @@ class AnswerRequests:
 
         Raises NotFound, EngineUnavailable, and TooLarge if the question alone doesn't fit the model's window.
         """
+        resumed = question.resumes
+        if not question.has_begun:
+            question = replace(question, history=question.asked)
         route, prompt = await self._route(question)
         await prompt.check(route.engine, route.model)
         conversation = question.conversation.id if question.conversation is not None else None
-        retriever = self.retriever(question.principal, question.run, conversation, question.asked, question.web)
+        options = ReadingOptions(question.run, question.options.thorough, resumed.run if resumed is not None else None)
+        retriever = self.retriever(
+            question.principal, question.run, conversation, question.asked, question.web, options
+        )
         return AnswerRequest(
             route,
             prompt,
@@ -146,14 +158,24 @@ class AnswerRequests:
             self._web.prewarm()
 
     def retriever(
-        self, principal: Principal, run: str, conversation: str | None, history: Sequence[Message], web: Web | None
+        self,
+        principal: Principal,
+        run: str,
+        conversation: str | None,
+        history: Sequence[Message],
+        web: Web | None,
+        options: ReadingOptions = READ_AS_USUAL,
     ) -> Retriever | None:
         """Return the retriever for the last question; None if there is nothing to search.
 
         With `web` None, the web isn't mentioned at all.
         """
         numbers = PassageNumbers(history)
-        documents = self._documents.make_retriever(principal, history, numbers) if self._documents is not None else None
+        documents = (
+            self._documents.make_retriever(principal, history, numbers, options)
+            if self._documents is not None
+            else None
+        )
         if self._web is None or web is None:
             return documents
         question = WebQuestion.last_in(history, principal, run, conversation)

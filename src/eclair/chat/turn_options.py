@@ -12,7 +12,7 @@ class TurnOptions:
     """None leaves a choice to the conversation, the person's preferences and the settings.
 
     `mode` chooses a model, or tells a named model whether to reason. `draws` allows a model that calls tools to
-    generate images.
+    generate images. With `thorough`, long documents are read in full, however long that takes.
     """
 
     model: str | None = None
@@ -21,3 +21,4 @@ class TurnOptions:
     sampling: Sampling = field(default_factory=Sampling)
     web: Web | None = None
     draws: bool | None = None
+    thorough: bool = False

@@ -25,6 +25,7 @@ from eclair.schema.events import (
     RunInterrupted,
     RunStarted,
     RunStopped,
+    SectionRead,
     SourceFound,
     StepFinished,
     StepProgressed,
@@ -60,8 +61,10 @@ class Printer:
             case StepStarted(kind=kind, title=title):
                 self._title = f"{_STEP_VERBS.get(kind, '')}{title}"
                 terminal.status(f"{self._title}…")
-            case StepProgressed(done=done, of=of):
-                terminal.status(f"{self._title}… {done} of {of}")
+            case StepProgressed(done=done, of=of, seconds_left=left):
+                terminal.status(f"{self._title}… {done} of {of}{_describe_left(left)}")
+            case SectionRead():
+                pass
             case StepFinished():
                 terminal.status("")
             case PartStarted():
@@ -148,3 +151,7 @@ def exit_code(code: str) -> int:
             return kind.exit_code
         kinds.extend(kind.__subclasses__())
     return EclairError.exit_code
+
+
+def _describe_left(seconds: float | None) -> str:
+    return "" if seconds is None else f", about {format_duration(1000 * seconds)} left"

@@ -6,20 +6,22 @@ Only notes that the section's own words support are kept, so each note has a pas
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from eclair.citations.checker import CitationChecker
 from eclair.citations.evidence import Supported
-from eclair.documents.sections import KeySentence, Section, choose_key_sentences
+from eclair.documents.reading_plan import ReadingPlan
+from eclair.documents.sections import RANGE, KeySentence, Section, choose_key_sentences
 from eclair.errors import UpstreamError
 from eclair.generation.untrusted import neutralize, neutralize_line
 from eclair.generation.usage import AskModel
 from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text, control_tokens
 from eclair.llm.reasoning import FLASH_EFFORT
-from eclair.schema.events import Notice, StepFinished, StepStarted
+from eclair.schema.events import Notice, SectionNote, SectionRead, StepProgressed
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
@@ -57,12 +59,20 @@ class _Job:
     passages: tuple[Passage, ...]
     kept: list[KeySentence] | None = None
 
+    def key(self, max_sentences: int) -> str:
+        """Name what the model is shown, the same in every run of the question."""
+        return hashlib.sha256(f"{max_sentences}\n{self.title}\n{self.text}".encode()).hexdigest()[:16]
 
-NoteEvent = StepStarted | StepFinished | Notice
+
+NoteEvent = StepProgressed | SectionRead | Notice
 
 
 class NoteTaker:
-    """Takes one model's notes for one question: `stated` and `titles` by section, in order."""
+    """Takes one model's notes for one question: `stated` and `titles` by section, in order.
+
+    `known` are notes of an interrupted run, by key; they are not asked for again. Once `enough` is set, no more are
+    taken, and `unread` counts the sections left out.
+    """
 
     def __init__(
         self,
@@ -71,6 +81,9 @@ class NoteTaker:
         engine: Engine,
         model: Model,
         question: str,
+        plan: ReadingPlan,
+        known: Mapping[str, SectionRead],
+        enough: asyncio.Event,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._ask = ask
@@ -78,77 +91,106 @@ class NoteTaker:
         self._engine = engine
         self._model = model
         self._question = question
+        self._plan = plan
+        self._known = known
+        self._enough = enough
         self._clock = clock
+        self._done = self._of = self._answered = 0
+        self._began = clock()
+        self.unread = 0
         self.titles: list[str] = []
         self.stated: list[list[KeySentence]] = []
 
-    async def take_notes(self, sections: Sequence[Section], sentences: int) -> AsyncGenerator[NoteEvent, None]:
-        """Take notes on the sections and, if there are more than `sentences`, notes on these notes.
+    async def take_notes(self, sections: Sequence[Section], step: str) -> AsyncGenerator[NoteEvent, None]:
+        """Take notes on the sections and, while there are too many sentences, notes on these notes.
 
-        Yields steps, and notices of sections that failed. Raises UpstreamError if all fail, or as soon as
-        `MAX_CONCURRENT_SECTIONS` have failed and none has succeeded.
+        Yields the progress of `step`, and notices of sections that failed. Raises UpstreamError if all fail, or as
+        soon as `MAX_CONCURRENT_SECTIONS` have failed and none has succeeded.
         """
+        sentences = self._plan.sentences
         jobs = [_Job(section.title, section.text, section.passages) for section in sections]
-        async with aclosing(self._run(jobs, _sentences_per_job(sentences, len(jobs)), "Part")) as steps:
-            async for step in steps:
-                yield step
-        if sum(map(len, self.stated)) > sentences:
-            jobs = _group_notes(sections, self.stated, max(1, sentences // MIN_SENTENCES))
-            async with aclosing(self._run(jobs, _sentences_per_job(sentences, len(jobs)), "Notes")) as steps:
-                async for step in steps:
-                    yield step
+        is_first = True
+        while True:
+            async with aclosing(self._run(jobs, _sentences_per_job(sentences, len(jobs)), step)) as events:
+                async for event in events:
+                    yield event
+            if is_first:
+                self.unread, is_first = len(jobs) - len(self.stated), False
+            if self._enough.is_set() or sum(map(len, self.stated)) <= sentences:
+                return
+            groups = _group_notes(jobs, self.stated, max(1, sentences // MIN_SENTENCES), self._plan.section_chars)
+            if len(groups) >= len(jobs):
+                return
+            jobs = groups
 
-    async def _run(self, jobs: Sequence[_Job], max_sentences: int, word: str) -> AsyncGenerator[NoteEvent, None]:
-        events = asyncio.Queue[NoteEvent | asyncio.Task[list[KeySentence] | UpstreamError]]()
+    async def _run(self, jobs: Sequence[_Job], max_sentences: int, step: str) -> AsyncGenerator[NoteEvent, None]:
+        self._of += len(jobs)
+        yield self._progress(step)
         slots = asyncio.Semaphore(MAX_CONCURRENT_SECTIONS)
 
-        def title(number: int) -> str:
-            return f"{word} {number} of {len(jobs)}: {jobs[number - 1].title}"
-
-        async def note(number: int, job: _Job) -> list[KeySentence] | UpstreamError:
+        async def note(job: _Job) -> list[KeySentence] | UpstreamError:
+            if (known := self._known.get(job.key(max_sentences))) is not None:
+                return list(_recall(known, job.passages))
             async with slots:
-                step, began = f"{word.lower()}-{number}", self._clock()
-                events.put_nowait(StepStarted(step, "read", title(number)))
                 try:
                     return await self._verified_notes(job, max_sentences)
                 except UpstreamError as error:
                     return error if job.kept is None else job.kept
                 finally:
-                    events.put_nowait(StepFinished(step, round((self._clock() - began) * 1000, 1)))
+                    self._answered += 1
 
-        tasks = [asyncio.create_task(note(number, job), name="read a section") for number, job in enumerate(jobs, 1)]
-        for task in tasks:
-            task.add_done_callback(events.put_nowait)
+        ended = asyncio.Queue[int | None]()
+        tasks = [asyncio.create_task(note(job), name="read a section") for job in jobs]
+        for number, task in enumerate(tasks):
+            task.add_done_callback(lambda _, number=number: ended.put_nowait(number))
+        waiting = asyncio.create_task(self._wait_for_enough(ended), name="wait for enough")
         noted: dict[int, list[KeySentence]] = {}
         failed: dict[int, UpstreamError] = {}
         try:
-            left = len(tasks)
-            while left:
-                event = await events.get()
-                if not isinstance(event, asyncio.Task):
-                    yield event
-                    continue
-                left -= 1
-                if event.cancelled():
-                    continue
-                result = event.result()
+            while len(noted) + len(failed) < len(jobs) and (number := await ended.get()) is not None:
+                result = tasks[number].result()
+                self._done += 1
                 if isinstance(result, UpstreamError):
-                    failed[tasks.index(event) + 1] = result
+                    failed[number] = result
                 else:
-                    noted[tasks.index(event) + 1] = result
+                    noted[number] = result
+                    yield self._record(jobs[number], max_sentences, result)
+                yield self._progress(step)
                 if len(failed) >= MAX_CONCURRENT_SECTIONS and not noted:
-                    for task in tasks:
-                        task.cancel()
+                    break
         finally:
+            waiting.cancel()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if not noted or any(task.cancelled() for task in tasks):
+        if failed and not noted:
             raise next(iter(failed.values()))
         for number, error in sorted(failed.items()):
-            yield Notice("partly_read", f"{title(number)} was not read. {error.message}")
-        self.titles = [job.title for job in jobs]
-        self.stated = [noted.get(number, []) for number in range(1, len(jobs) + 1)]
+            yield Notice("partly_read", f"{jobs[number].title} was not read. {error.message}")
+        read = [number for number in range(len(jobs)) if number in noted or number in failed]
+        self.titles = [jobs[number].title for number in read]
+        self.stated = [noted.get(number, []) for number in read]
+
+    async def _wait_for_enough(self, ended: asyncio.Queue[int | None]) -> None:
+        await self._enough.wait()
+        ended.put_nowait(None)
+
+    def _record(self, job: _Job, max_sentences: int, stated: Sequence[KeySentence]) -> SectionRead:
+        notes = tuple(
+            SectionNote(each.text, each.passage.file, each.passage.start, each.start, each.end) for each in stated
+        )
+        return SectionRead(job.key(max_sentences), notes, self._plan.section_chars, self._plan.digest_chars)
+
+    def _progress(self, step: str) -> StepProgressed:
+        """Say how far it is, and how long it takes: as planned, then by what the sections took so far."""
+        left, seconds = self._of - self._done, self._plan.seconds
+        if left == 0:
+            seconds = 0.0
+        elif self._answered >= MAX_CONCURRENT_SECTIONS:
+            seconds = left * (self._clock() - self._began) / self._answered
+        elif seconds is not None:
+            seconds *= left / self._of
+        return StepProgressed(step, self._done, self._of, seconds_left=None if seconds is None else round(seconds, 1))
 
     async def _verified_notes(self, job: _Job, max_sentences: int) -> list[KeySentence]:
         """Return the notes that the passages support; if they support none, the section's key sentence."""
@@ -203,18 +245,35 @@ def _sentences_per_job(sentences: int, jobs: int) -> int:
     return min(MAX_SENTENCES, max(MIN_SENTENCES, sentences // jobs))
 
 
-def _group_notes(sections: Sequence[Section], stated: Sequence[list[KeySentence]], groups: int) -> list[_Job]:
-    """Merge the notes of neighboring sections into at most `groups` jobs of similar size."""
-    noted = [(section, notes) for section, notes in zip(sections, stated, strict=True) if notes]
-    size = -(-len(noted) // groups)
-    jobs: list[_Job] = []
+def _recall(read: SectionRead, passages: Sequence[Passage]) -> Iterator[KeySentence]:
+    """Return notes of an interrupted run on these passages."""
+    places = {(passage.file, passage.start): passage for passage in passages}
+    for note in read.notes:
+        if (passage := places.get((note.file, note.passage_start))) is not None:
+            yield KeySentence(note.text, passage, note.start, note.end)
+
+
+def _group_notes(jobs: Sequence[_Job], stated: Sequence[list[KeySentence]], groups: int, max_chars: int) -> list[_Job]:
+    """Merge the notes of neighboring jobs into at most `groups` of similar size, or more if one would be too long."""
+    noted = [(job, notes) for job, notes in zip(jobs, stated, strict=True) if notes]
+    chars = sum(len(note.text) for _, notes in noted for note in notes)
+    size = -(-len(noted) // max(groups, -(-chars // max_chars)))
+    merged: list[_Job] = []
     for at in range(0, len(noted), size):
         group = noted[at : at + size]
-        notes = [note for _, section_notes in group for note in section_notes]
+        notes = [note for _, job_notes in group for note in job_notes]
         passages = {(note.passage.file, note.passage.start): note.passage for note in notes}
-        titles = dict.fromkeys((group[0][0].title, group[-1][0].title))
+        titles = dict.fromkeys((_first(group[0][0].title), _last(group[-1][0].title)))
         text = "\n".join(note.text for note in notes)
-        jobs.append(
-            _Job(" – ".join(titles), text, tuple(passages.values()), [section_notes[0] for _, section_notes in group])
+        merged.append(
+            _Job(RANGE.join(titles), text, tuple(passages.values()), [job_notes[0] for _, job_notes in group])
         )
-    return jobs
+    return merged
+
+
+def _first(title: str) -> str:
+    return title.split(RANGE)[0]
+
+
+def _last(title: str) -> str:
+    return title.split(RANGE)[-1]

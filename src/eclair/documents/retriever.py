@@ -31,6 +31,7 @@ from eclair.documents.ingest import Ingestor, is_pending
 from eclair.documents.passages import found_passage, load_passages
 from eclair.documents.quotes import choose_quotes
 from eclair.documents.reading_budget import ReadingBudget, reading_budget
+from eclair.documents.readings import ReadingOptions, Readings
 from eclair.documents.whole_documents import WholeDocumentReader
 from eclair.errors import NotFound, UpstreamError
 from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers, Quote
@@ -71,6 +72,8 @@ class DocumentRetriever:
         scope: SearchScope,
         history: Sequence[Message],
         numbers: PassageNumbers,
+        readings: Readings,
+        options: ReadingOptions,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._storage = storage
@@ -81,6 +84,8 @@ class DocumentRetriever:
         self._scope = scope
         self._history = history
         self._numbers = numbers
+        self._readings = readings
+        self._options = options
         self._clock = clock
         self._passages: list[Passage] = []
         self._found_chunks: Sequence[FoundChunk] | None = None
@@ -100,7 +105,14 @@ class DocumentRetriever:
         budget = reading_budget(model)
         if wants_whole_document(_question(self._history)) and await self._full_passages(files, budget) is None:
             reader = WholeDocumentReader(
-                self._storage, self._ask, self._scope, _question(self._history), self._numbers, self._clock
+                self._storage,
+                self._ask,
+                self._scope,
+                _question(self._history),
+                self._numbers,
+                self._readings,
+                self._options,
+                self._clock,
             )
             read = await reader.list_files(files, budget.document_chars)
             async with aclosing(reader.read(read, self._describe_scope(files), engine, model)) as findings:

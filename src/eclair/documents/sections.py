@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from textwrap import shorten
 
@@ -26,6 +26,9 @@ KEY_SENTENCE_CHARS = (30, 300)
 FRAGMENT_FACTOR = 0.5
 """Factor on the score of a line that isn't a full sentence, as in a table or code."""
 
+ASKED_WEIGHT, OPENING_WEIGHT = 3, 2
+"""Factors on a word that the question has, and on the first sentence of a section."""
+
 _SENTENCE_END = re.compile(r"[.!?…。！？؟][\"'”’“»›)\]*_]*\Z")
 
 TITLE_CHARS = 40
@@ -34,19 +37,26 @@ TITLE_CHARS = 40
 PASSAGE_OVERHEAD_CHARS = 70
 """The length that its number and location add to a passage in the prompt."""
 
+RANGE = " – "
+"""Between the titles of the first and the last of several sections."""
+
 # Sections
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Consecutive passages of one document, unnumbered. `title` is their heading or location."""
+    """Consecutive passages of one document, unnumbered. `title` is their heading or location.
+
+    A `digest` is read in place of their text.
+    """
 
     title: str
     passages: tuple[Passage, ...]
+    digest: str | None = None
 
     @property
     def text(self) -> str:
-        return "\n\n".join(passage.text for passage in self.passages)
+        return "\n\n".join(passage.text for passage in self.passages) if self.digest is None else self.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +121,7 @@ def _split_evenly(passages: list[Passage], max_chars: int) -> list[list[Passage]
 def _make_section(passages: list[Passage], depth: int, files: Sequence[Sequence[Passage]]) -> Section:
     first, last = passages[0], passages[-1]
     names = [first.name] if len(files) > 1 else []
-    where = " – ".join(dict.fromkeys((_label(first, depth), _label(last, depth))))
+    where = RANGE.join(dict.fromkeys((_label(first, depth), _label(last, depth))))
     return Section(" › ".join([*names, *([first.member] if first.member else []), where]), tuple(passages))
 
 
@@ -152,6 +162,53 @@ def choose_key_sentences(question: str, sections: Sequence[Section]) -> list[lis
     return chosen
 
 
+def digest_sections(question: str, sections: Sequence[Section], digest_chars: int, max_chars: int) -> list[Section]:
+    """Merge sections into ones whose digests have at most about `max_chars`; all digests have `digest_chars`.
+
+    A digest holds the title of each section, its first sentence and its most telling ones.
+    """
+    asked = {term.stem for term in extract_facts(question).terms if is_content_word(term)} - request_stems()
+    share = digest_chars / max(1, sum(_length(section.passages) for section in sections))
+    merged: list[Section] = []
+    group: list[Section] = []
+    for section in sections:
+        digest = _digest(section, asked, int(share * _length(section.passages)))
+        if group and sum(len(each.text) for each in group) + len(digest.text) > max_chars:
+            merged.append(_merge(group))
+            group = []
+        group.append(digest)
+    return [*merged, _merge(group)] if group else merged
+
+
+def _digest(section: Section, asked: set[str], max_chars: int) -> Section:
+    scored = _scored_sentences(section)
+    frequency = Counter(stem for _, stems in scored for stem in stems)
+    weights = {stem: count * (ASKED_WEIGHT if stem in asked else 1) for stem, count in frequency.items()}
+    order = sorted(range(len(scored)), key=lambda at: -_digest_score(at, *scored[at], weights))
+    chosen: list[int] = []
+    left = max_chars
+    for at in order:
+        if not chosen or len(scored[at][0].text) <= left:
+            chosen.append(at)
+            left -= len(scored[at][0].text)
+    sentences = [scored[at][0] for at in sorted(chosen)]
+    used = {sentence.passage.start for sentence in sentences}
+    passages = tuple(passage for passage in section.passages if passage.start in used)
+    text = " ".join(" ".join(sentence.text.split()) for sentence in sentences)
+    return Section(section.title, passages or section.passages[:1], f"{section.title}: {text}")
+
+
+def _digest_score(at: int, stated: KeySentence, stems: list[str], weights: dict[str, int]) -> float:
+    whole = 1 if _SENTENCE_END.search(stated.text) else FRAGMENT_FACTOR
+    return _score(stems, weights) * whole * (OPENING_WEIGHT if at == 0 else 1)
+
+
+def _merge(sections: Sequence[Section]) -> Section:
+    titles = dict.fromkeys((sections[0].title.split(RANGE)[0], sections[-1].title.split(RANGE)[-1]))
+    passages = tuple(passage for section in sections for passage in section.passages)
+    return Section(RANGE.join(titles), passages, "\n\n".join(section.text for section in sections))
+
+
 def _scored_sentences(section: Section) -> list[tuple[KeySentence, list[str]]]:
     """Return the section's sentences with the stems of their words, without headings."""
     found: list[tuple[KeySentence, list[str]]] = []
@@ -164,7 +221,7 @@ def _scored_sentences(section: Section) -> list[tuple[KeySentence, list[str]]]:
     return found
 
 
-def _score(stems: list[str], weights: dict[str, float] | Counter[str]) -> float:
+def _score(stems: list[str], weights: Mapping[str, float]) -> float:
     """Return the weight of a sentence's words, relative to its length."""
     return sum(weights.get(stem, 0) for stem in set(stems)) / (4 + len(stems)) ** 0.5
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from eclair.documents.document_search import DocumentSearch
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Ingestor
+from eclair.documents.readings import READ_AS_USUAL, ReadingOptions, Readings
 from eclair.documents.retriever import DocumentRetriever
 from eclair.errors import StoreError, UnreadableFile
 from eclair.generation.sources import PassageNumbers
@@ -35,6 +36,7 @@ class DocumentService:
         self._ingestor = ingestor
         self._embedder = embedder
         self._ask = ask
+        self.readings = Readings()
 
     async def get_attachments(self, principal: Principal, files: Sequence[str]) -> tuple[Attachment, ...]:
         """Return files as attachments of a message. Raises NotFound."""
@@ -76,7 +78,11 @@ class DocumentService:
         return tuple(found)
 
     def make_retriever(
-        self, principal: Principal, history: Sequence[Message], numbers: PassageNumbers | None = None
+        self,
+        principal: Principal,
+        history: Sequence[Message],
+        numbers: PassageNumbers | None = None,
+        options: ReadingOptions = READ_AS_USUAL,
     ) -> DocumentRetriever | None:
         """Make the retriever for the last question; None if the conversation has no files or libraries."""
         files = dict.fromkeys(file.id for message in history for file in message.files)
@@ -85,4 +91,5 @@ class DocumentService:
             return None
         scope = SearchScope(principal, tuple(files), tuple(libraries))
         collaborators = (self._storage, self._search, self._ingestor, self._embedder, self._ask)
-        return DocumentRetriever(*collaborators, scope, history, numbers or PassageNumbers(history))
+        numbers = numbers or PassageNumbers(history)
+        return DocumentRetriever(*collaborators, scope, history, numbers, self.readings, options)

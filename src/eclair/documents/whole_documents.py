@@ -11,11 +11,13 @@ from eclair.documents.notes import NoteTaker
 from eclair.documents.passages import MAX_CHUNKS, load_passages
 from eclair.documents.quotes import make_quote
 from eclair.documents.reading_budget import reading_budget
+from eclair.documents.reading_plan import ReadingPlan, plan_reading
+from eclair.documents.readings import ReadingOptions, Readings
 from eclair.documents.sections import (
-    PASSAGE_OVERHEAD_CHARS,
     KeySentence,
     Section,
     choose_key_sentences,
+    digest_sections,
     fit_sentences,
     split_sections,
 )
@@ -23,7 +25,7 @@ from eclair.errors import UpstreamError
 from eclair.generation.sources import Finding, Note, PassageNumbers, Quote
 from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine
-from eclair.schema.events import Notice, StepFinished, StepStarted
+from eclair.schema.events import Notice, SectionRead, StepFinished, StepStarted, decode
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
 from eclair.storage.base import Storage
@@ -38,8 +40,6 @@ MIN_SECTION_CHARS = 800
 """Each quote stands for at least this much text."""
 MAX_QUOTES = 12
 """Sentences quoted in place of an answer about a whole document."""
-NOTE_SENTENCE_CHARS = 150
-"""Typical length of a sentence in a note."""
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,8 @@ class WholeDocumentReader:
         scope: SearchScope,
         question: str,
         numbers: PassageNumbers,
+        readings: Readings,
+        options: ReadingOptions,
         clock: Callable[[], float],
     ) -> None:
         self.passages: list[Passage] = []
@@ -63,6 +65,8 @@ class WholeDocumentReader:
         self._scope = scope
         self._question = question
         self._numbers = numbers
+        self._readings = readings
+        self._options = options
         self._clock = clock
 
     async def list_files(self, files: Sequence[FileState], document_chars: int) -> list[FileState]:
@@ -94,65 +98,98 @@ class WholeDocumentReader:
         if not texts:
             return
         cut = sum(map(len, texts)) < sum(each.document.chunks for each in files)
-        small = model.only_quotes
-        room = reading_budget(model).document_chars
-        parts = (
-            await asyncio.to_thread(_split_for_quotes, texts)
-            if small
-            else await asyncio.to_thread(split_sections, texts, room)
-        )
-        read = parts[: MAX_QUOTES if small else MAX_SECTIONS]
         findings = (
-            self._quote_sections(read, room, scope_name) if small else self._take_notes(read, room, engine, model)
+            self._quote_sections(texts, reading_budget(model).document_chars, scope_name)
+            if model.only_quotes
+            else self._take_notes(texts, scope_name, engine, model)
         )
         async with aclosing(findings):
             async for finding in findings:
                 yield finding
-        if cut or len(read) < len(parts):
+        if cut:
+            last = texts[-1][-1]
             yield Notice(
                 "partly_read",
-                f"{scope_name} is too long for one answer, which rests on the first {len(read)} "
-                f"parts, up to {read[-1].title}; ask about the rest separately.",
+                f"{scope_name} is too long for one answer, which rests on the first {sum(map(len, texts)):,} "
+                f"passages, up to page {last.page:,} of {last.name}; ask about the rest separately.",
             )
 
     async def _quote_sections(
-        self, sections: Sequence[Section], max_chars: int, scope_name: str
+        self, texts: Sequence[Sequence[Passage]], max_chars: int, scope_name: str
     ) -> AsyncGenerator[Finding, None]:
         """Quote the key sentence of each section."""
         began = self._clock()
         yield StepStarted("parts", "read", f"Looking through {scope_name}")
-        excerpts = fit_sentences(await asyncio.to_thread(choose_key_sentences, self._question, sections), max_chars)
+        sections = await asyncio.to_thread(_split_for_quotes, texts)
+        quoted = sections[:MAX_QUOTES]
+        excerpts = fit_sentences(await asyncio.to_thread(choose_key_sentences, self._question, quoted), max_chars)
         self.passages = self._numbers.assign(excerpts.passages)
         above = ""
-        for section, stated in zip(sections, excerpts.stated, strict=True):
+        for section, stated in zip(quoted, excerpts.stated, strict=True):
             for sentence in stated:
                 passage = self._source_passage(sentence)
                 title, above = section.title if section.title != above else "", section.title
                 self.quotes.append(
                     make_quote(passage, sentence.start - passage.start, sentence.end - passage.start, title)
                 )
-        yield StepFinished("parts", round((self._clock() - began) * 1000, 1))
+        yield StepFinished("parts", self._elapsed_ms(began))
+        if len(quoted) < len(sections):
+            yield Notice(
+                "partly_read",
+                f"{scope_name} is too long for one answer, which rests on the first {len(quoted)} "
+                f"parts, up to {quoted[-1].title}; ask about the rest separately.",
+            )
 
     async def _take_notes(
-        self, sections: Sequence[Section], max_chars: int, engine: Engine, model: Model
+        self, texts: Sequence[Sequence[Passage]], scope_name: str, engine: Engine, model: Model
     ) -> AsyncGenerator[Finding, None]:
-        """Have the model take notes on each section."""
-        notes = NoteTaker(self._ask, self._scope.principal, engine, model, self._question, self._clock)
-        try:
-            async with aclosing(
-                notes.take_notes(sections, max_chars // (2 * NOTE_SENTENCE_CHARS + PASSAGE_OVERHEAD_CHARS))
-            ) as steps:
-                async for step in steps:
-                    yield step
-        except UpstreamError as error:
-            log.warning("no notes could be taken: %s", error.message)
-            return
-        excerpts = fit_sentences(notes.stated, max_chars)
+        """Have the model take notes on each section, or on its key sentences where all would take too long."""
+        began = self._clock()
+        characters = sum(len(passage.text) for text in texts for passage in text)
+        known = await self._known_sections()
+        plan = plan_reading(model, characters, thorough=self._options.thorough, known=known.values())
+        yield StepStarted("parts", "read", f"Reading {scope_name}")
+        sections = await asyncio.to_thread(split_sections, texts, plan.section_chars)
+        jobs = sections
+        if plan.digest_chars is not None:
+            jobs = await asyncio.to_thread(
+                digest_sections, self._question, sections, plan.digest_chars, plan.section_chars
+            )
+        with self._readings.under_way(self._options.run) as enough:
+            asked = (self._ask, self._scope.principal, engine, model, self._question)
+            notes = NoteTaker(*asked, plan, known, enough, self._clock)
+            try:
+                async with aclosing(notes.take_notes(jobs, "parts")) as events:
+                    async for event in events:
+                        yield event
+            except UpstreamError as error:
+                log.warning("no notes could be taken: %s", error.message)
+                yield StepFinished("parts", self._elapsed_ms(began))
+                return
+        yield StepFinished("parts", self._elapsed_ms(began), count=len(sections))
+        excerpts = fit_sentences(notes.stated, plan.section_chars)
         self.passages = self._numbers.assign(excerpts.passages)
         for title, stated in zip(notes.titles, excerpts.stated, strict=True):
             lines = [f"- {sentence.text} [{self._source_passage(sentence).number}]" for sentence in stated]
             if lines:
                 yield Note("\n".join([title, *lines]))
+        if notes.unread:
+            read = len(jobs) - notes.unread
+            until = f", up to {jobs[read - 1].title}" if read else ""
+            yield Notice("partly_read", f"{read} of {len(jobs)} parts of {scope_name} were read{until}.")
+        if plan.digest_chars is not None and plan.full_seconds is not None:
+            yield Notice("skimmed", _describe_digest(scope_name, texts, plan, characters))
+
+    async def _known_sections(self) -> dict[str, SectionRead]:
+        """Return the sections that the run to resume has read, by key."""
+        if self._options.resumes is None:
+            return {}
+        chunks = await self._storage.runs.list_events(self._options.resumes, 0)
+        events = [decode(line) for chunk in chunks for line in chunk.lines.split(b"\n")]
+        return {event.key: event for event in events if isinstance(event, SectionRead)}
+
+    def _elapsed_ms(self, began: float) -> float:
+        return round((self._clock() - began) * 1000, 1)
 
     def _source_passage(self, stated: KeySentence) -> Passage:
         """Return the numbered passage that a sentence is from."""
@@ -171,3 +208,21 @@ def _split_for_quotes(texts: Sequence[Sequence[Passage]]) -> list[Section]:
         most += most // 4
         parts = split_sections(texts, most)
     return parts
+
+
+def _describe_digest(scope_name: str, texts: Sequence[Sequence[Passage]], plan: ReadingPlan, characters: int) -> str:
+    pages = sum(
+        len({place.page for passage in text for place in (passage, *passage.breaks) if place.label != ""})
+        for text in texts
+    )
+    where = f"all {pages:,} pages" if pages > len(texts) else "all parts"
+    share = round(100 * (plan.digest_chars or 0) / characters)
+    return (
+        f"The most telling sentences from {where} of {scope_name} were read, {max(1, share)}\u00a0% of the text. "
+        f"Reading all of it takes this model about {_describe_minutes(plan.full_seconds or 0)}."
+    )
+
+
+def _describe_minutes(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} minutes" if minutes < 120 else f"{round(minutes / 60)} hours"

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from eclair.citations.checker import CitationChecker
 from eclair.llm.base import Engine
-from eclair.schema.events import Notice, SourceFound, StepFinished, StepStarted
+from eclair.schema.events import Notice, SectionRead, SourceFound, StepFinished, StepProgressed, StepStarted
 from eclair.schema.messages import Citation, Message, Passage
 from eclair.schema.models import Model
 
@@ -26,8 +26,8 @@ class Note:
     kind: Literal["section", "closest"] = "section"
 
 
-Finding = StepStarted | StepFinished | SourceFound | Notice | Note
-"""A step of a retrieval, or a result of it. All but notes are shown to the person."""
+Finding = StepStarted | StepProgressed | StepFinished | SectionRead | SourceFound | Notice | Note
+"""A step of a retrieval, or a result of it. Only events become part of the run; notes are for the model."""
 
 
 @dataclass(frozen=True, slots=True)

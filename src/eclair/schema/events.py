@@ -73,7 +73,7 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepProgressed:
-    """A step has `done` of its `of` pieces.
+    """A step has `done` of its `of` pieces, and takes about `seconds_left` more, if known.
 
     `preview` counts the previews of an image in progress; None if the backend has none.
     """
@@ -82,6 +82,7 @@ class StepProgressed:
     done: int
     of: int
     preview: int | None = None
+    seconds_left: float | None = None
     seq: int = 0
     type: Literal["step.progressed"] = "step.progressed"
 
@@ -96,6 +97,36 @@ class StepFinished:
     count: int | None = None
     seq: int = 0
     type: Literal["step.finished"] = "step.finished"
+
+
+@dataclass(frozen=True, slots=True)
+class SectionNote:
+    """A sentence noted on a section.
+
+    It rests on characters `start` to `end` of the document `file`, in the passage that starts at `passage_start`.
+    """
+
+    text: str
+    file: str
+    passage_start: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class SectionRead:
+    """The model has noted `notes` on a section of a long document; `key` names what it was shown.
+
+    Whoever resumes the answer takes them from here. `section_chars` and `digest_chars` say how the document was split:
+    the length of a section, and that of the key sentences of all; None if all of the text is read.
+    """
+
+    key: str
+    notes: tuple[SectionNote, ...]
+    section_chars: int
+    digest_chars: int | None = None
+    seq: int = 0
+    type: Literal["section.read"] = "section.read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +243,7 @@ Event = (
     | StepStarted
     | StepProgressed
     | StepFinished
+    | SectionRead
     | SourceFound
     | PartStarted
     | PartDelta
@@ -272,7 +304,7 @@ class Folding:
             case PartStarted():
                 self._parts.append(Part(event.kind, "", event.id, event.name))
                 self._texts.append(StringIO(newline=""))
-            case PartFinished():
+            case PartFinished() | SectionRead():
                 pass
             case _:
                 self._message = _after(self._begun(), event)
@@ -324,7 +356,7 @@ def unfold(message: Message) -> list[Event]:
 def _unfolded_step(step: Step) -> list[Event]:
     events: list[Event] = [StepStarted(step.step, step.kind, step.title)]
     if step.done is not None and step.of is not None:
-        events.append(StepProgressed(step.step, step.done, step.of, step.preview))
+        events.append(StepProgressed(step.step, step.done, step.of, step.preview, step.seconds_left))
     if step.milliseconds is not None:
         events.append(StepFinished(step.step, step.milliseconds, step.outcome, step.count))
     return events
@@ -397,4 +429,4 @@ def _finished(step: Step, event: StepFinished) -> Step:
 def _progressed(step: Step, event: StepProgressed) -> Step:
     if step.step != event.step or step.milliseconds is not None:
         return step
-    return replace(step, done=event.done, of=event.of, preview=event.preview)
+    return replace(step, done=event.done, of=event.of, preview=event.preview, seconds_left=event.seconds_left)

@@ -32,6 +32,7 @@ NoticeCode = Literal[
     "answered_by",
     "language",
     "partly_read",
+    "skimmed",
     "unread",
     "nothing_found",
     "not_seen",
@@ -135,7 +136,8 @@ class Step:
     The title of `ask` is the name of the search service, that of `fetch` the address of the page; their `outcome` says
     how the step ended, and `count` how much was found. The `step` of `draw` is the id of the future image.
     `milliseconds` is None until it is done, or if the answer ended first. Until then, `done` of `of` pieces are done,
-    if known, and `preview` counts the previews of an image in progress; None if the backend has none.
+    if known, it takes about `seconds_left` more, and `preview` counts the previews of an image in progress; None if the
+    backend has none.
     """
 
     step: str
@@ -147,6 +149,7 @@ class Step:
     done: int | None = None
     of: int | None = None
     preview: int | None = None
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ EXPORTED_TYPES = (
     messages.Attachment,
     messages.LibraryName,
     messages.PageBreak,
+    events.SectionNote,
     messages.Passage,
     messages.Citation,
     messages.Doubt,

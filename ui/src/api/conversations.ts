@@ -37,7 +37,7 @@ export type ConversationChanges = Body<"/api/conversations/{id}", "patch">;
 export type AnswerSettings = Pick<Conversation, "model" | "mode" | "web">;
 
 /** Options of one answer; what is missing falls back to the defaults. */
-export type AnswerOptions = { readonly [K in keyof AnswerSettings]?: NonNullable<AnswerSettings[K]> };
+export type AnswerOptions = { readonly [K in keyof AnswerSettings]?: NonNullable<AnswerSettings[K]> } & { readonly thorough?: boolean };
 
 type TurnBody = Body<"/api/conversations/{id}/turns", "post">;
 
@@ -68,7 +68,7 @@ export interface UnstoredTurn extends AnswerOptions {
 export type ExportFormat = "markdown" | "json" | "html";
 
 /** What a conversation needs of the server; a temporary chat implements it in the page. */
-export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "events" | "prefill">;
+export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "answerNow" | "events" | "prefill">;
 
 export class ConversationCalls extends Resource {
   list({ archived, tag, before, limit }: ConversationQuery): Promise<ConversationPage> {
@@ -149,6 +149,11 @@ export class ConversationCalls extends Resource {
 
   stop(run: string): Promise<void> {
     return this.client.call("POST", `/api/runs/${run}/stop`);
+  }
+
+  /** End the reading of long documents: the answer rests on what was read so far. */
+  answerNow(run: string): Promise<void> {
+    return this.client.call("POST", `/api/runs/${run}/answer-now`);
   }
 
   /** Open the run's event stream after event `after`. Any status is returned, and the key is never asked for. */

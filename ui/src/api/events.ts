@@ -6,7 +6,7 @@ export type Status = "running" | "finished" | "stopped" | "interrupted" | "faile
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load" | "read" | "search" | "ask" | "fetch" | "draw" | "wait" | "prompt";
 export type StepOutcome = "done" | "nothing" | "late" | "refused" | "failed" | "wall";
-export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded";
+export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded";
 export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds";
 export type NameKind = "title" | "tag" | "file" | "library";
 export type Mode = "flash" | "auto" | "think";
@@ -108,7 +108,8 @@ export interface AnswerNotice {
  * The title of `ask` is the name of the search service, that of `fetch` the address of the page; their `outcome` says
  * how the step ended, and `count` how much was found. The `step` of `draw` is the id of the future image.
  * `milliseconds` is None until it is done, or if the answer ended first. Until then, `done` of `of` pieces are done,
- * if known, and `preview` counts the previews of an image in progress; None if the backend has none.
+ * if known, it takes about `seconds_left` more, and `preview` counts the previews of an image in progress; None if the
+ * backend has none.
  */
 export interface Step {
   readonly step: string;
@@ -120,6 +121,7 @@ export interface Step {
   readonly done: number | null;
   readonly of: number | null;
   readonly preview: number | null;
+  readonly seconds_left: number | null;
 }
 
 /** A file attached to a message. `media` is its type (RFC 6838). */
@@ -141,6 +143,18 @@ export interface PageBreak {
   readonly page: number;
   readonly label: string | null;
   readonly start: number;
+}
+
+/** A sentence noted on a section.
+ *
+ * It rests on characters `start` to `end` of the document `file`, in the passage that starts at `passage_start`.
+ */
+export interface SectionNote {
+  readonly text: string;
+  readonly file: string;
+  readonly passage_start: number;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** A piece of text that an answer may cite: characters `start` to `end` of the document `file`.
@@ -331,7 +345,7 @@ export interface StepStarted {
   readonly type: "step.started";
 }
 
-/** A step has `done` of its `of` pieces.
+/** A step has `done` of its `of` pieces, and takes about `seconds_left` more, if known.
  *
  * `preview` counts the previews of an image in progress; None if the backend has none.
  */
@@ -340,6 +354,7 @@ export interface StepProgressed {
   readonly done: number;
   readonly of: number;
   readonly preview: number | null;
+  readonly seconds_left: number | null;
   readonly seq: number;
   readonly type: "step.progressed";
 }
@@ -352,6 +367,20 @@ export interface StepFinished {
   readonly count: number | null;
   readonly seq: number;
   readonly type: "step.finished";
+}
+
+/** The model has noted `notes` on a section of a long document; `key` names what it was shown.
+ *
+ * Whoever resumes the answer takes them from here. `section_chars` and `digest_chars` say how the document was split:
+ * the length of a section, and that of the key sentences of all; None if all of the text is read.
+ */
+export interface SectionRead {
+  readonly key: string;
+  readonly notes: readonly SectionNote[];
+  readonly section_chars: number;
+  readonly digest_chars: number | null;
+  readonly seq: number;
+  readonly type: "section.read";
 }
 
 /** A passage that the answer can cite; comes before its first word. */
@@ -448,6 +477,7 @@ export type Event =
   | StepStarted
   | StepProgressed
   | StepFinished
+  | SectionRead
   | SourceFound
   | PartStarted
   | PartDelta

@@ -14,9 +14,10 @@ export function fold(message: Message | null, event: Event): Message {
     case "part.delta":
       return { ...message, parts: appendText(message.parts, event.index, event.text) };
     case "part.finished":
+    case "section.read": // for whoever resumes the answer
       return message;
     case "step.started":
-      return { ...message, steps: [...message.steps, { step: event.step, kind: event.kind, title: event.title, milliseconds: null, outcome: null, count: null, done: null, of: null, preview: null }] };
+      return { ...message, steps: [...message.steps, { step: event.step, kind: event.kind, title: event.title, milliseconds: null, outcome: null, count: null, done: null, of: null, preview: null, seconds_left: null }] };
     case "step.progressed":
       return { ...message, steps: message.steps.map((step) => withProgress(step, event)) };
     case "step.finished":
@@ -80,7 +81,7 @@ function withResult(step: Step, event: Extract<Event, { type: "step.finished" }>
 }
 
 function withProgress(step: Step, event: Extract<Event, { type: "step.progressed" }>): Step {
-  return step.step === event.step && step.milliseconds === null ? { ...step, done: event.done, of: event.of, preview: event.preview } : step;
+  return step.step === event.step && step.milliseconds === null ? { ...step, done: event.done, of: event.of, preview: event.preview, seconds_left: event.seconds_left } : step;
 }
 
 function appendText(parts: readonly Part[], index: number, text: string): Part[] {

@@ -937,6 +937,43 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/runs/{id}/answer-now": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["RunState"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/answers": {
         readonly parameters: {
             readonly query?: never;
@@ -3225,7 +3262,7 @@ export interface components {
          */
         readonly AnswerNotice: {
             /** @enum {string} */
-            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded";
+            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded";
             readonly message: string;
             readonly language: string | null;
         };
@@ -4060,6 +4097,8 @@ export interface components {
             readonly top_p?: number | null;
             readonly max_tokens?: number | null;
             readonly seed?: number | null;
+            /** @default false */
+            readonly thorough?: boolean;
             readonly text?: string | null;
             readonly parent?: string | null;
             readonly retry?: string | null;
@@ -4532,7 +4571,8 @@ export interface components {
          *     The title of `ask` is the name of the search service, that of `fetch` the address of the page; their `outcome` says
          *     how the step ended, and `count` how much was found. The `step` of `draw` is the id of the future image.
          *     `milliseconds` is None until it is done, or if the answer ended first. Until then, `done` of `of` pieces are done,
-         *     if known, and `preview` counts the previews of an image in progress; None if the backend has none.
+         *     if known, it takes about `seconds_left` more, and `preview` counts the previews of an image in progress; None if the
+         *     backend has none.
          */
         readonly Step: {
             readonly step: string;
@@ -4545,6 +4585,7 @@ export interface components {
             readonly done: number | null;
             readonly of: number | null;
             readonly preview: number | null;
+            readonly seconds_left: number | null;
         };
         /** @description The outcome of searching with one provider. */
         readonly StepBody: {
@@ -4595,6 +4636,8 @@ export interface components {
             readonly top_p?: number | null;
             readonly max_tokens?: number | null;
             readonly seed?: number | null;
+            /** @default false */
+            readonly thorough?: boolean;
             readonly messages: readonly components["schemas"]["TemporaryMessageBody"][];
         };
         /** @description A changed piece, counted from 1. An empty `after` means that it was deleted. */

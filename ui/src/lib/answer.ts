@@ -1,6 +1,6 @@
 // The text around an answer: how it ended, its steps and its figures.
 
-import { formatEnergy, formatMilliseconds, formatMoney } from "./format.ts";
+import { formatDuration, formatEnergy, formatMilliseconds, formatMoney } from "./format.ts";
 import { passageLocation } from "./documents.ts";
 import { messageText } from "../api/fold.ts";
 import { formatNumber, t } from "./i18n/translate.ts";
@@ -101,8 +101,17 @@ export function answerStats(message: Message, models: ReadonlyMap<string, string
   return pieces.join(" · ");
 }
 
-/** Describe a step. The server says it in English, with the object after the verb. */
-export function stepText({ kind, title, done, of }: Pick<Step, "kind" | "title" | "done" | "of">): string {
+/** Describe a step: what is being done, how far it is and how long it takes. */
+export function stepText(step: Pick<Step, "kind" | "title" | "done" | "of"> & Partial<Pick<Step, "milliseconds" | "seconds_left">>): string {
+  const { kind, done, of, milliseconds, seconds_left: left } = step;
+  if (kind !== "read" || !of || typeof milliseconds === "number") return stepTitle(step);
+  const count = t("pullOf", { done: formatNumber(done ?? 0), total: formatNumber(of) });
+  const share = formatNumber((done ?? 0) / of, { style: "percent" });
+  return [stepTitle(step), count, share, ...(left ? [t("pullLeft", { time: formatDuration(left) })] : [])].join(" · ");
+}
+
+/** The server says it in English, with the object after the verb. */
+function stepTitle({ kind, title, done, of }: Pick<Step, "kind" | "title" | "done" | "of">): string {
   if (kind === "prompt") return [t("stepPrompt"), of ? formatNumber((done ?? 0) / of, { style: "percent" }) : ""].join(" ").trim();
   const [, what] = /^(?:Reading|Searching|Waiting for) (.+)$/s.exec(title) ?? [];
   if (what === undefined || kind === "load") return title;

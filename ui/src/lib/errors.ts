@@ -47,6 +47,7 @@ const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof 
   not_saved: "notSaved",
   answered_by: "answeredBy",
   partly_read: "partlyRead",
+  skimmed: "skimmed",
   unread: "fileUnread",
   nothing_found: "nothingFits",
   not_seen: "photoUnseen",

@@ -318,6 +318,16 @@ export class Conversation {
     await this.stop();
   }
 
+  /** End the reading of long documents: the answer rests on what was read so far. */
+  async answerNow(): Promise<void> {
+    if (this.run === null) return;
+    try {
+      await this.#context.api.answerNow(this.run);
+    } catch (error) {
+      this.#showError(error);
+    }
+  }
+
   async resume(answer: Message): Promise<void> {
     await this.#turns.requestAnswer({ continue: answer.id });
   }

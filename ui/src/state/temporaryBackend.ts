@@ -88,6 +88,9 @@ export class TemporaryBackend implements ConversationBackend {
     run.controller.abort();
   }
 
+  /** Files belong to conversations that are stored. */
+  async answerNow(): Promise<void> {}
+
   async events(id: string, after: number, signal: AbortSignal): Promise<Response> {
     const run = this.#run;
     if (run?.id !== id) return new Response(null, { status: 404 });

@@ -1,4 +1,4 @@
-"""`/api/runs`: follow an answer from any event on, and stop it."""
+"""`/api/runs`: follow an answer from any event on, stop it, or have it now from what was read so far."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ def router(app: App) -> APIRouter:
     @api.post("/{id}/stop", status_code=202)
     async def stop_run(principal: Caller, id: str) -> RunState:
         await app.runs.stop(await app.storage.runs.get_run(principal, id))
+        return await read_run(principal, id)
+
+    @api.post("/{id}/answer-now", status_code=202)
+    async def answer_now(principal: Caller, id: str) -> RunState:
+        run = await app.storage.runs.get_run(principal, id)
+        app.documents.readings.finish(run.id)
         return await read_run(principal, id)
 
     return api

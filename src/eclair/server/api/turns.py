@@ -38,11 +38,12 @@ class TurnOptionsBody(RequestBody):
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
     max_tokens: Annotated[int | None, Field(ge=1)] = None
     seed: int | None = None
+    thorough: bool = False
 
     def options(self) -> TurnOptions:
         sampling = Sampling(self.temperature, self.top_p, self.max_tokens, self.seed)
         web = ("on" if self.web else "off") if isinstance(self.web, bool) else self.web
-        return TurnOptions(self.model, self.mode, self.system, sampling, web, self.draws)
+        return TurnOptions(self.model, self.mode, self.system, sampling, web, self.draws, self.thorough)
 
     @property
     def draws(self) -> bool | None:

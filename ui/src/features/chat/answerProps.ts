@@ -11,6 +11,8 @@ export interface AnswerActions {
   retry(model?: string): void;
   /** Answer again with other options; an answer in progress is stopped for it. */
   answerInstead(options: AnswerOptions): void;
+  /** Have the answer rest on what was read so far. */
+  answerNow(): void;
   /** Resume the answer where it ended. */
   resume(): void;
   /** Plan the report again, starting from these questions. */

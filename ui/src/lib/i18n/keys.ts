@@ -321,6 +321,9 @@ export interface Placeholders {
   readonly notSaved: never;
   readonly answeredBy: never;
   readonly partlyRead: never;
+  readonly skimmed: never;
+  readonly readAll: never;
+  readonly answerNow: never;
   readonly fileUnread: never;
   readonly nothingFits: never;
   readonly takePhoto: never;
