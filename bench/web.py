@@ -23,7 +23,7 @@ from urllib.parse import urljoin
 
 from harness import ROOT, Goals, link_models, options, quantile, run, shown, table
 
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 
 sys.path.insert(0, str(ROOT))
 
@@ -64,6 +64,10 @@ class Finder:
     needs_key: bool = False
     terms: str = "https://finder.example/terms"
     is_ready: bool = True
+    is_local: bool = False
+
+    async def serves(self, principal: Principal) -> bool:
+        return True
 
     async def search(self, query: WebQuery, limit: int, context: CallContext, timeout_s: float) -> list[WebHit]:
         if self.latency is not None:

@@ -36,7 +36,7 @@ class Outside:
 
 
 @contextmanager
-def outside(folder: Path, days: int = 0) -> Generator[Outside]:
+def outside(folder: Path, days: int = 0, *, finds: bool = True) -> Generator[Outside]:
     """The small internet takes today for today, and Éclair a day so many days later."""
     ready: Future[tuple[Outside, asyncio.AbstractEventLoop]] = Future()
     end = asyncio.Event()
@@ -44,7 +44,14 @@ def outside(folder: Path, days: int = 0) -> Generator[Outside]:
     async def serve() -> None:
         settings = Settings(data_dir=folder / "data", embedded=False, port=0)
         try:
-            async with internet(today=date.today()) as world, looking(settings, world, days) as (server, model, finder):
+            async with (
+                internet(today=date.today()) as world,
+                looking(settings, world, days, finds=finds) as (
+                    server,
+                    model,
+                    finder,
+                ),
+            ):
                 ready.set_result((Outside(server.address, world, model, finder), asyncio.get_running_loop()))
                 await end.wait()
         except BaseException as error:

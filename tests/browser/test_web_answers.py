@@ -132,6 +132,19 @@ def test_nothing_found_is_said(desk: Page) -> None:
     expect(answer(desk).get_by_text("Nothing was found on the web that fits the question.")).to_be_visible()
 
 
+def test_a_web_that_cannot_be_reached_is_said(opening: Opening, tmp_path: Path) -> None:
+    with outside(tmp_path, finds=False) as unplugged:
+        page = opening(unplugged).new_page()
+        page.goto("/")
+        switch(page).select_option("on")
+        expect(page.get_by_text("Searching with: Wikipedia (US)")).to_be_visible()
+        send(page, "Who leads the council of Harrowmere?")
+        finished(page)
+        expect(answer(page).get_by_text("No search service and no page could be reached.")).to_be_visible()
+        expect(answer(page)).not_to_contain_text("Nothing was found")
+        page.close()
+
+
 @pytest.mark.parametrize("width", [1400, 390])
 def test_everyone_can_use_it(opening: Opening, beyond: Outside, plain: Question, width: int) -> None:
     beyond.model.says = beyond.told(plain)

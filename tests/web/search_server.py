@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eclair.network.gate import CallContext
+from eclair.schema.principal import Principal
 from eclair.schema.web import WebHit, WebQuery
 from eclair.settings import EngineSettings, Settings
 from eclair.web.open import Environment
@@ -29,6 +30,10 @@ class Finder:
     needs_key: bool = False
     terms: str = "https://finder.example/terms"
     is_ready: bool = True
+    is_local: bool = False
+
+    async def serves(self, principal: Principal) -> bool:
+        return True
 
     async def search(self, query: WebQuery, limit: int, context: CallContext, timeout_s: float) -> list[WebHit]:
         self.asked.append(query)
@@ -40,12 +45,19 @@ class Finder:
 
 @asynccontextmanager
 async def looking(
-    settings: Settings, world: Internet, days: int = 0, name: str = "reader", **changed: Any
+    settings: Settings,
+    world: Internet,
+    days: int = 0,
+    name: str = "reader",
+    *,
+    finds: bool = True,
+    **changed: Any,
 ) -> AsyncGenerator[tuple[Server, Speaking, Finder]]:
     """Éclair before a model that says what it is told to, so many days after the one that the small internet takes for
-    today. It waits for pages however busy the machine is."""
+    today. It waits for pages however busy the machine is. Unless it `finds`, it has its usual services, and no network.
+    """
     finder = Finder(world)
-    around = Environment(names, lambda browser: [finder], lambda: world.now() + days * 86_400)
+    around = Environment(names, lambda browser: [finder] if finds else [], lambda: world.now() + days * 86_400)
     async with standing_in() as stand:
         model = Speaking(stand)
         model.lists = model.has = [name]
@@ -53,7 +65,7 @@ async def looking(
             settings,
             engines={"one": EngineSettings(model.url, context=8192)},
             model=name,
-            web_search=(finder.name,),
+            web_search=(finder.name,) if finds else (),
             private_addresses=world.private,
             **{"embedder": "off", "web_seconds": 30.0, **changed},
         )

@@ -141,6 +141,20 @@ async def test_nothing_found_is_said(settings: Settings, world: Internet) -> Non
         assert "nothing_found" in remarks(message)
 
 
+async def test_a_web_that_cannot_be_reached_is_told_as_such(settings: Settings, world: Internet) -> None:
+    async with looking(settings, world, finds=False) as (server, _, _):
+        services = {each["name"]: each for each in (await server.get("/api/web/services")).body}
+        assert (services["newsroom"]["asked"], services["wikipedia"]["asked"]) == (False, True)
+        message = await say(server, "Who leads the council of Harrowmere?")
+        assert "web_unreachable" in remarks(message)
+        assert [(step["title"], step["outcome"]) for step in message["steps"]] == [("Wikipedia", "failed")]
+        plan = ["Who leads the council of Harrowmere?", "Who led it before?"]
+        report = dict(await server.say(await server.begin(), "The council", research=plan))
+        assert remarks(report) == ["web_unreachable"]
+        assert text_of(report).count("I couldn't read any page about that") == 2
+        assert [step["outcome"] for step in report["steps"] if step["kind"] == "search"] == ["failed", "failed"]
+
+
 async def test_what_only_shares_a_name_with_the_question_does_not_fit(
     settings: Settings, world: Internet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

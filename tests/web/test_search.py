@@ -13,7 +13,7 @@ import pytest
 
 from eclair.network.client import CallContext
 from eclair.schema.events import StepFinished, StepStarted
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.schema.web import WebHit, WebQuery
 from eclair.web.providers.base import ProviderError
 from eclair.web.search import COOLDOWN_S, HITS_PER_QUERY, MAX_FAILURES, MetaSearch, RankedHits
@@ -38,10 +38,14 @@ class Scripted:
     asked: list[WebQuery] = field(default_factory=list[WebQuery])
     cancelled: int = 0
     is_ready: bool = True
+    is_local: bool = False
 
     @property
     def title(self) -> str:
         return self.name.title()
+
+    async def serves(self, principal: Principal) -> bool:
+        return True
 
     async def search(self, query: WebQuery, limit: int, context: CallContext, timeout_s: float) -> list[WebHit]:
         assert limit == HITS_PER_QUERY

@@ -49,6 +49,8 @@ from eclair.web.web_relevance import RelevanceCheck
 MAX_FRESHNESS_BONUS = 0.5
 """Added weight of the newest page's passages over the oldest one's, if the question asks for recent information."""
 
+UNREACHABLE_TEXT = "No search service and no page could be reached."
+
 REASON_TEXTS = {
     "address": "there is an address in the question",
     "news": "the question asks for what is new",
@@ -233,7 +235,7 @@ class WebRetriever:
         """Say why there are no passages: nothing fits, no page could be read, or nobody answered."""
         self._failure = "unread"
         if not session.got_reply and not session.late:
-            return Notice("web_unreachable", "No search service and no page could be reached.")
+            return Notice("web_unreachable", UNREACHABLE_TEXT)
         if session.has_unread_pages:
             return Notice("web_unread", "Pages were found, but none could be read.")
         if not session.got_reply:

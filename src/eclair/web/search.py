@@ -131,6 +131,11 @@ class MetaSearch:
         awake = [provider for provider in ready if self._health[provider.name].rests_until <= self._clock()]
         return awake or ready
 
+    @property
+    def local_titles(self) -> frozenset[str]:
+        """The titles of the providers that search what this machine has."""
+        return frozenset(provider.title for provider in self._providers if provider.is_local)
+
     def last_error(self, name: str) -> str | None:
         """Return a provider's last error, unless it has answered since."""
         health = self._health.get(name)
@@ -147,7 +152,8 @@ class MetaSearch:
         deadline = self._clock() + timeout_s
         if not queries:
             return
-        jobs = [_Job(provider, new_id("step"), self._clock()) for provider in self.active_providers()]
+        providers = [each for each in self.active_providers() if await each.serves(context.principal)]
+        jobs = [_Job(provider, new_id("step"), self._clock()) for provider in providers]
         tasks = {asyncio.create_task(self._run(job, queries, context, deadline)): job for job in jobs}
         days = min((query.days for query in queries if query.days is not None), default=None)
         shown: tuple[WebHit, ...] = ()

@@ -89,7 +89,8 @@ class WebSession:
 
     `named_urls` are the URLs in the question; with any, nothing is searched. `model` writes the queries. `name`
     prefixes the steps, as one run may have several sessions. `late` are titles of steps that took too long;
-    `got_reply` is true once a provider or page has answered. A page that the question names may take all of the time.
+    `got_reply` is true once a provider or page has answered; a local provider only counts where no other is asked. A
+    page that the question names may take all of the time.
     """
 
     def __init__(
@@ -114,7 +115,15 @@ class WebSession:
         self.pages: dict[int, WebPage] = {}
         self.chunks: list[PageChunk] = []
         self.late: list[str] = []
-        self.got_reply = False
+        self._local_titles = access.search.local_titles
+        self._asked_here = False
+        self._asked_elsewhere = False
+        self._replied_here = False
+        self._replied_elsewhere = False
+
+    @property
+    def got_reply(self) -> bool:
+        return self._replied_elsewhere or not (self._asked_elsewhere or (self._asked_here and not self._replied_here))
 
     @property
     def has_unread_pages(self) -> bool:
@@ -182,10 +191,14 @@ class WebSession:
         step = replace(step, step=f"{self._name}{step.step}")
         if isinstance(step, StepStarted):
             self._open[step.step] = step.title
+            self._asked_here |= step.title in self._local_titles
+            self._asked_elsewhere |= step.title not in self._local_titles
         else:
             title = self._open.pop(step.step, None)
             self.late += [title] if step.outcome == "late" and title is not None else []
-            self.got_reply = self.got_reply or step.outcome in ("done", "nothing", "wall")
+            if step.outcome in ("done", "nothing", "wall"):
+                self._replied_here |= title in self._local_titles
+                self._replied_elsewhere |= title not in self._local_titles
         return step
 
     def _store_page(self, read: _PageRead) -> None:

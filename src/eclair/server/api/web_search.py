@@ -74,8 +74,13 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/web", tags=["web"])
 
     @api.get("/services")
-    async def list_services() -> list[ServiceBody]:
-        return [ServiceBody.model_validate(listed.as_dict()) for listed in app.web.access.search.list_providers()]
+    async def list_services(principal: Caller) -> list[ServiceBody]:
+        services: list[ServiceBody] = []
+        for listed in app.web.access.search.list_providers():
+            service = ServiceBody.model_validate(listed.as_dict())
+            service.asked = service.asked and await listed.provider.serves(principal)
+            services.append(service)
+        return services
 
     @api.post("/search")  # no GET, which a link could make a browser send: it calls out
     async def search_web(principal: Caller, body: SearchRequest) -> SearchBody:

@@ -29,6 +29,7 @@ from eclair.network.client import (
     WebClient,
 )
 from eclair.schema.messages import StepOutcome
+from eclair.schema.principal import Principal
 from eclair.schema.web import WebHit, WebQuery
 
 MAX_REPLY_BYTES = 1 << 20
@@ -57,6 +58,7 @@ class SearchProvider(Protocol):
     """A search service. `jurisdiction` is a country code, or where it runs (as in `jurisdiction.Place`).
 
     `terms` is the URL of its terms of use. One that is not ready lacks something, such as its key, and isn't asked.
+    One that `is_local` searches what this machine has, so that its answer doesn't show that the web can be reached.
     """
 
     @property
@@ -71,6 +73,12 @@ class SearchProvider(Protocol):
     def terms(self) -> str: ...
     @property
     def is_ready(self) -> bool: ...
+    @property
+    def is_local(self) -> bool: ...
+
+    async def serves(self, principal: Principal) -> bool:
+        """Return whether there is anything to search for this person."""
+        ...
 
     async def search(self, query: WebQuery, limit: int, context: CallContext, timeout_s: float) -> list[WebHit]:
         """Return at most `limit` hits, best first. Raises ProviderError."""
@@ -97,6 +105,7 @@ class HttpProvider(ABC):
     title: str
     jurisdiction: str
     needs_key: bool = False
+    is_local: bool = False
     terms: str
     base: str
     max_redirects: int = 0
@@ -123,6 +132,9 @@ class HttpProvider(ABC):
     @property
     def today(self) -> date:
         return self._today()
+
+    async def serves(self, principal: Principal) -> bool:
+        return True
 
     async def search(self, query: WebQuery, limit: int, context: CallContext, timeout_s: float) -> list[WebHit]:
         return self.read_hits(await self.fetch(self.build_request(query, limit), context, timeout_s), query)[:limit]

@@ -39,14 +39,14 @@ from eclair.schema.events import (
     StepStarted,
     UsageCounted,
 )
-from eclair.schema.messages import Message, Passage
+from eclair.schema.messages import Message, Passage, StepOutcome
 from eclair.schema.models import Model
 from eclair.text.language import identify_language
 from eclair.text.lexicon.loader import ReportWords, load_lexicon
 from eclair.util.slug import heading_anchor
 from eclair.web.contradictions import difference_notices, find_differences
 from eclair.web.question import WebQuestion
-from eclair.web.retriever import WebService
+from eclair.web.retriever import UNREACHABLE_TEXT, WebService, failure_reply
 from eclair.web.session import WebSession
 
 MAX_CONCURRENT_QUESTIONS = 3
@@ -110,10 +110,14 @@ class GivenPassages:
 
 @dataclass(frozen=True, slots=True)
 class _QuestionPassages:
-    """The passages for question `number`, counted from 0; they are not numbered yet."""
+    """The passages for question `number`, counted from 0; they are not numbered yet.
+
+    `is_unreachable` means that no service and no page answered.
+    """
 
     number: int
     passages: tuple[Passage, ...]
+    is_unreachable: bool = False
 
 
 _Update = StepStarted | StepFinished | Notice | _QuestionPassages
@@ -139,7 +143,10 @@ class ResearchReport:
         self._request = request
         self._question = question
         self._plan = tuple(plan)
-        self._words = report_words(identify_language(question.text) or identify_language(" ".join(plan)))
+        language = identify_language(question.text) or identify_language(" ".join(plan))
+        self._words = report_words(language)
+        self._unread_reply = failure_reply("unread", language)
+        self._said_unreachable = False
         self._route = request.route
         self._numbers = PassageNumbers(history)
         self._meter = Meter(request.accepted)
@@ -195,8 +202,9 @@ class ResearchReport:
                     self._queue.put_nowait(finding)
             passages = await self._web.choose_passages(question, session, reading_budget(model).passages)
             took = round((time.monotonic() - began) * 1000, 1)
-            self._queue.put_nowait(StepFinished(step, took, "done" if passages else "nothing", len(session.pages)))
-        self._queue.put_nowait(_QuestionPassages(number, tuple(passages)))
+            outcome: StepOutcome = "done" if passages else "nothing" if session.got_reply else "failed"
+            self._queue.put_nowait(StepFinished(step, took, outcome, len(session.pages)))
+        self._queue.put_nowait(_QuestionPassages(number, tuple(passages), is_unreachable=outcome == "failed"))
 
     async def _next_update(self, tasks: Sequence[asyncio.Task[None]]) -> _Update:
         """Wait for the next update of any search. Raises the exception of one that failed."""
@@ -239,7 +247,11 @@ class ResearchReport:
         for event in self._append(f"## {number + 1}. {_one_line(question)}\n\n"):
             yield event
         if not passages:
-            for event in self._append(f"*{self._words.nothing}*\n\n"):
+            if self._found[number].is_unreachable and not self._said_unreachable:
+                self._said_unreachable = True
+                yield Notice("web_unreachable", UNREACHABLE_TEXT)
+            nothing = self._unread_reply if self._found[number].is_unreachable else self._words.nothing
+            for event in self._append(f"*{nothing}*\n\n"):
                 yield event
             return
         writing = self._digest if self._route.model.only_quotes else self._write_section
