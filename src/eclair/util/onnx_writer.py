@@ -15,7 +15,7 @@ IR_VERSION = 8
 OPSET_VERSION = 17
 ONNXRUNTIME_DOMAIN = "com.microsoft"
 """The domain of onnxruntime's own operators."""
-ELEMENT_TYPES = {"float32": 1, "uint8": 2}
+ELEMENT_TYPES = {"float32": 1, "uint8": 2, "int8": 3}
 """The format's codes of element types."""
 
 Value = int | float | str | Sequence[int]
@@ -30,7 +30,7 @@ class OnnxGraph:
     nodes: list[bytes] = field(default_factory=list[bytes])
     tensors: list[bytes] = field(default_factory=list[bytes])
 
-    def add_tensor(self, name: str, values: NDArray[np.float32] | NDArray[np.uint8]) -> str:
+    def add_tensor(self, name: str, values: NDArray[np.float32] | NDArray[np.uint8] | NDArray[np.int8]) -> str:
         shape = b"".join(_number(1, length) for length in values.shape)
         raw = values.astype(values.dtype.newbyteorder("<")).tobytes()
         kind = _number(2, ELEMENT_TYPES[values.dtype.name])

@@ -22,7 +22,7 @@ from eclair.util.parent_connection import ParentConnection
 if TYPE_CHECKING:
     from eclair.documents.e5.encoder import Encoder
 
-NICENESS = 15
+NICENESS = 10
 """For texts that are not urgent. It only works within one session: between sessions Linux shares the cores evenly
 (autogroups), which is why Éclair never starts a session of its own.
 """
