@@ -23,11 +23,11 @@ from harness import Goals, options, quantile, run, shown, table
 from numpy import float32
 from numpy.typing import NDArray
 
+from eclair.documents.background_embedding import embedding_text
 from eclair.documents.chunking import Chunker
 from eclair.documents.document_relevance import may_answer, passage_cosines
 from eclair.documents.document_search import DocumentSearch
-from eclair.documents.embeddings import E5Embedder
-from eclair.documents.ingest import embedding_text
+from eclair.documents.embeddings import E5Embedder, Turn
 from eclair.documents.passages import found_passage
 from eclair.schema.documents import Chunk, Page
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -130,7 +130,7 @@ class Remembering:
         self.seconds: list[float] = []
 
     async def embed(
-        self, texts: Sequence[str], kind: Literal["query", "passage"], *, soon: bool = True
+        self, texts: Sequence[str], kind: Literal["query", "passage"], *, soon: bool = True, turn: Turn | None = None
     ) -> NDArray[float32]:
         new = [text for text in texts if (kind, text) not in self._known]
         began = time.perf_counter()

@@ -9,7 +9,7 @@ from numpy import float32
 from numpy.typing import NDArray
 
 from eclair.documents.document_search import DocumentSearch, FoundChunk, is_table_of_contents
-from eclair.documents.embeddings import E5Embedder, Embedder
+from eclair.documents.embeddings import E5Embedder, Embedder, Turn
 from eclair.errors import EngineUnavailable
 from eclair.schema.documents import Chunk, Page
 from eclair.storage.base import Storage
@@ -117,7 +117,7 @@ class Broken:
     name = "broken"
 
     async def embed(
-        self, texts: Sequence[str], kind: Literal["query", "passage"], *, soon: bool = True
+        self, texts: Sequence[str], kind: Literal["query", "passage"], *, soon: bool = True, turn: Turn | None = None
     ) -> NDArray[float32]:
         raise EngineUnavailable("It is down.")
 

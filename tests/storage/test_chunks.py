@@ -101,6 +101,20 @@ async def test_vectors_are_made_in_order_and_once(storage: Storage) -> None:
     assert await storage.chunks.search_vectors(scope, "e5", vectors[7], 1) == []
 
 
+async def test_documents_that_are_asked_come_first_then_attached_ones_and_the_newest(storage: Storage) -> None:
+    await storage.libraries.add_library(ME, Library("lib_a", "me", "handbook", 1))
+    await storage.libraries.add_library(ME, Library("lib_b", "me", "other", 1))
+    for id, library in (("a", "lib_a"), ("b", None), ("c", "lib_b"), ("d", None), ("e", "lib_b")):
+        await storage.files.add_file(ME, file(f"file_{id}", 64 * id, library=library), 1)
+        await storage.documents.add_pages(64 * id, paged([id]), cut([id], 64 * id), finished=True)
+    asked, order = SearchScope(ME, libraries=("lib_a",)), ""
+    assert (await storage.chunks.list_unembedded("e5", 9, replace(asked, principal=SOMEONE)))[0].text == "d"
+    while chunks := await storage.chunks.list_unembedded("e5", 9, asked):
+        order += chunks[0].text
+        await storage.chunks.add_vectors("e5", chunks, directions(1))
+    assert order == "adbec"
+
+
 async def test_vectors_of_a_text_that_was_read_anew_are_not_kept(storage: Storage) -> None:
     await read(storage, ["apple"])
     chunks = await storage.chunks.list_unembedded("e5", 9)

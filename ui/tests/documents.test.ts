@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import type { DocumentPage, PageBlock } from "../src/api/files.ts";
-import { characterCount, pageName, utf16Offset } from "../src/lib/documents.ts";
+import { characterCount, pageName, readingProgress, utf16Offset } from "../src/lib/documents.ts";
 import { fileIcon } from "../src/components/fileIcon.ts";
 import { textSegments } from "../src/features/sources/textSegments.ts";
 
@@ -51,4 +51,11 @@ test("offsets count characters, pages have names and files icons", () => {
   assert.deepEqual([utf16Offset("a🧀b", 2), utf16Offset("ab", 9), characterCount("a🧀b")], [3, 2, 3]);
   assert.deepEqual([pageName(4, null), pageName(4, "xii"), pageName(1, "Sales 2024")], ["page 4", "page xii", "Sales 2024"]);
   assert.deepEqual(["a.PDF", "b.xlsx", "c.eml", "d"].map(fileIcon), ["page", "sheet", "mail", "page"]);
+});
+
+test("a file that is read says how much of it can be searched by meaning", () => {
+  const file = { id: "a", name: "a", size: 1, media: "", created: 0, library: null, pages: 9, pages_read: 9, chunks: 300, embedded: 0, fault: null, remarks: [], state: "ready" } as const;
+  assert.equal(readingProgress(file), "ready");
+  assert.equal(readingProgress({ ...file, embedded: 299 }), "can be asked already; search by meaning: 99%");
+  assert.equal(readingProgress({ ...file, embedded: 300 }), "ready");
 });

@@ -117,7 +117,7 @@ async def _ingested(
 def describe_progress(name: str, document: DocumentState) -> str:
     """Describe a file's progress, as in `Reading report.pdf, page 120 of 300…`."""
     if document.state == "ready":
-        return f"Embedding {name}, {document.embedded:,} of {document.chunks:,} passages…"
+        return f"Preparing {name} for search by meaning, {document.embedded:,} of {document.chunks:,} passages…"
     if document.pages:
         return f"Reading {name}, page {document.pages_read:,} of {document.pages:,}…"
     return f"Reading {name}, page {document.pages_read:,}…" if document.pages_read else f"Reading {name}…"

@@ -203,9 +203,9 @@ class LibrarySync:
 
     async def _embedded(self) -> None:
         """Wait until all chunks are embedded, or embedding has failed."""
-        counting = ProgressCounter(self._terminal, "Embedding")
-        while self._ingestor.has_embedder and (listed := await self._summary()).embedded < listed.chunks:
-            if (why := self._ingestor.embed_error) is not None:
+        counting = ProgressCounter(self._terminal, "Preparing search by meaning")
+        while self._ingestor.embedding.is_enabled and (listed := await self._summary()).embedded < listed.chunks:
+            if (why := self._ingestor.embedding.error) is not None:
                 self._terminal.warn(f"For now these files are found by their words alone: {why}")
                 return
             counting.show(listed.embedded, listed.chunks)

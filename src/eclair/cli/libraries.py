@@ -146,7 +146,7 @@ def _library_cells(each: LibrarySummary) -> tuple[str, ...]:
     states = [
         f"{each.waiting:,} to be read" if each.waiting else "",
         f"{failed:,} unreadable" if failed else "",
-        f"{each.embedded / each.chunks:.0%} embedded" if each.embedded < each.chunks else "",
+        f"search by meaning {each.embedded / each.chunks:.0%}" if each.embedded < each.chunks else "",
     ]
     return each.library.name, f"{each.files:,}", format_size(each.bytes), ", ".join(filter(None, states)) or "ready"
 

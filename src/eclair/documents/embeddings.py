@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EmbeddingKind = Literal["query", "passage"]
+Turn = Callable[[], Awaitable[None]]
 
 TEXTS_PER_REQUEST = 4
-"""A cancelled embedding stops after this many texts in each lane."""
+"""A cancelled embedding stops after this many texts in each lane, and after one that is not urgent."""
 
 IDLE_TIMEOUT_S = 300.0
 """An idle process is ended, so that its memory is free."""
@@ -50,10 +51,12 @@ class Embedder(Protocol):
         """Vectors of embedders with different names are never compared."""
         ...
 
-    async def embed(self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True) -> NDArray[float32]:
+    async def embed(
+        self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True, turn: Turn | None = None
+    ) -> NDArray[float32]:
         """Return a matrix with a unit vector for each text. Without `soon` it delays no other request.
 
-        Raises UpstreamError.
+        `turn` is awaited before each piece of the work. Raises UpstreamError.
         """
         ...
 
@@ -82,7 +85,11 @@ class EngineEmbedder:
         found = next((prefixes for part, *prefixes in MODEL_PREFIXES if part in model.lower()), ("", ""))
         self._prefixes: dict[EmbeddingKind, str] = {"query": found[0], "passage": found[1]}
 
-    async def embed(self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True) -> NDArray[float32]:
+    async def embed(
+        self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True, turn: Turn | None = None
+    ) -> NDArray[float32]:
+        if turn is not None:
+            await turn()
         engine, model = await self._registry.resolve(self.name)
         found = await engine.embed(model.id, [self._prefixes[kind] + text for text in texts], None)
         return await asyncio.to_thread(_normalize, found.vectors)
@@ -115,14 +122,20 @@ class E5Embedder:
         self._ending: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def embed(self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True) -> NDArray[float32]:
+    async def embed(
+        self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True, turn: Turn | None = None
+    ) -> NDArray[float32]:
         import numpy as np  # takes 0.1 s, which most starts don't need
+
+        size = TEXTS_PER_REQUEST if soon else 1
 
         async def embed_batch(at: int) -> NDArray[float32]:
             async with contextlib.nullcontext() if soon else self._lanes:
-                return await self._embed_request(texts[at : at + TEXTS_PER_REQUEST], kind, soon)
+                if turn is not None:
+                    await turn()
+                return await self._embed_request(texts[at : at + size], kind, soon)
 
-        works = [asyncio.create_task(embed_batch(at)) for at in range(0, len(texts), TEXTS_PER_REQUEST)]
+        works = [asyncio.create_task(embed_batch(at)) for at in range(0, len(texts), size)]
         try:
             parts = await asyncio.gather(*works)
         finally:

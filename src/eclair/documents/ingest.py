@@ -1,24 +1,24 @@
-"""Ingests files: stores them, then reads, chunks and embeds in the background.
+"""Ingests files: stores them, then reads and chunks in the background.
 
 Answers can already use the pages that have been read. Work that a process left unfinished is resumed by the next. Files
-of messages come before those of libraries. `parser` reads a file, `chunking` cuts it, `search` finds its chunks.
+of messages come before those of libraries. `document_parser` reads a file, `chunking` cuts it, `background_embedding`
+embeds its chunks and `document_search` finds them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
+from eclair.documents.background_embedding import BackgroundEmbedder
 from eclair.documents.chunking import Chunker
 from eclair.documents.document_parser import READER_VERSION, Parser
-from eclair.documents.e5 import lane_count
-from eclair.documents.embeddings import TEXTS_PER_REQUEST, Embedder
-from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge, UpstreamError, UserError
+from eclair.documents.embeddings import Embedder
+from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge, UserError
 from eclair.schema.documents import Chunk, Opened, Page, UnreadPart
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import Fault
@@ -35,9 +35,6 @@ SAVE_INTERVAL_S = 0.25
 """The interval at which pages are saved and progress is announced while a document is read."""
 MAX_BATCH_PAGES = 64
 """More pages are saved at once."""
-EMBED_BATCH_CHUNKS = TEXTS_PER_REQUEST * lane_count()
-MAX_IDLE_WAIT_S = 30.0
-"""The longest time that embedding yields to answers."""
 RETRY_DELAY_S = 5.0
 """After a failure, such as a full disk."""
 UNATTACHED_TTL_S = 24 * 3600
@@ -47,9 +44,6 @@ MAX_CHECKED_DOCUMENTS = 50
 """If none of this many waiting documents is being read, no process is at work on them."""
 RESUME_INTERVAL_S = 5.0
 """Between two checks for documents that another process has abandoned."""
-
-OWN_HEADING_CHARS = 200
-"""Headings within this many characters of a chunk's beginning count as its own."""
 
 log = logging.getLogger(__name__)
 
@@ -90,28 +84,18 @@ class Ingestor:
         self._storage = storage
         self._blobs = blobs
         self._parser = parser
-        self._embedder = embedder
         self._changes = changes
-        self._idle = idle
         self._clock = clock
         self._ids = ids
         self._tasks: list[asyncio.Task[None]] = []
         self._readers: dict[str, asyncio.Task[None]] = {}
         self._queues = {"message": asyncio.Queue[str](), "library": asyncio.Queue[str]()}
-        self._chunks = asyncio.Event()
         self._read = asyncio.Condition()
         self._deleting = asyncio.Lock()
-        self._waking: asyncio.Task[None] | None = None
         self._notified = 0.0
+        self.embedding = BackgroundEmbedder(storage, blobs, embedder, idle, lambda ended: self._notify(now=ended))
         self.read_error: str | None = None
         """The reason why nothing can be read at the moment."""
-        self.embed_error: str | None = None
-        """The reason why nothing can be embedded at the moment."""
-
-    @property
-    def has_embedder(self) -> bool:
-        """True if documents can be searched by meaning once they are embedded."""
-        return self._embedder is not None
 
     @property
     def waiting(self) -> int:
@@ -126,21 +110,20 @@ class Ingestor:
             await self._storage.documents.requeue(sha256, READER_VERSION)
         for state in await self._storage.documents.list_unfinished():
             self._queues["library"].put_nowait(state.sha256)
-        self._chunks.set()
+        self.embedding.resume()
         works = [
             self._read_queue("message"),
             self._read_queue("library"),
             self._resume_abandoned(),
             self._sweep_forever(),
+            *([self.embedding.run()] if self.embedding.is_enabled else []),
         ]
-        if self._embedder is not None:
-            works.append(self._embed_forever(self._embedder))
         self._tasks = [asyncio.create_task(work, name="documents") for work in works]
         for task in self._tasks:
             task.add_done_callback(_log_failure)
 
     async def close(self) -> None:
-        tasks = [*self._tasks, *self._readers.values(), *([self._waking] if self._waking is not None else [])]
+        tasks = [*self._tasks, *self._readers.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -299,7 +282,7 @@ class Ingestor:
 
     async def _read_pages(self, state: DocumentState) -> None:
         sha256 = state.sha256
-        self._wake_embedder()
+        self.embedding.wake()
         chunker = Chunker(sha256)
         batch = _PageBatch()
         for stored in await self._storage.documents.list_pages(sha256):
@@ -328,7 +311,7 @@ class Ingestor:
 
     async def _announce_progress(self, *, ended: bool = False) -> None:
         """Wake whoever waits for pages or chunks."""
-        self._chunks.set()
+        self.embedding.resume()
         async with self._read:
             self._read.notify_all()
         self._notify(now=ended)
@@ -337,7 +320,7 @@ class Ingestor:
         """Queue documents that another process has abandoned; those of a process that runs are left to it."""
         while True:
             await asyncio.sleep(RESUME_INTERVAL_S)
-            self._chunks.set()
+            self.embedding.resume()
             if self._readers or not all(queue.empty() for queue in self._queues.values()):
                 continue
             try:
@@ -348,51 +331,6 @@ class Ingestor:
             if not any(map(self._blobs.is_being_read, waiting[:MAX_CHECKED_DOCUMENTS])):
                 for sha256 in waiting:
                     self._queues["library"].put_nowait(sha256)
-
-    def _wake_embedder(self) -> None:
-        """Start the embedder while a document is read, as its chunks will need it soon."""
-
-        async def wake(embedder: Embedder) -> None:
-            with contextlib.suppress(UpstreamError):  # embedding will report it
-                await embedder.wake()
-
-        if self._embedder is not None and (self._waking is None or self._waking.done()):
-            self._waking = asyncio.create_task(wake(self._embedder), name="start the embedder")
-
-    async def _embed_forever(self, embedder: Embedder) -> None:
-        """Embed chunks as they come, in batches between answers."""
-        while True:
-            await self._chunks.wait()
-            self._chunks.clear()
-            try:
-                await self._embed_pending(embedder)
-            except EclairError as error:
-                self.embed_error = error.message
-                log.warning("documents are searched by words alone for now: %s", error.message)
-                asyncio.get_running_loop().call_later(RETRY_DELAY_S, self._chunks.set)
-
-    async def _embed_pending(self, embedder: Embedder) -> None:
-        """Embed all chunks without a vector, unless another process does."""
-        with self._blobs.try_lock_embedding() as ours:
-            while ours and (chunks := await self._storage.chunks.list_unembedded(embedder.name, EMBED_BATCH_CHUNKS)):
-                await self._wait_until_idle()
-                vectors = await embedder.embed([embedding_text(chunk) for chunk in chunks], "passage", soon=False)
-                await self._storage.chunks.add_vectors(embedder.name, chunks, vectors)
-                self.embed_error = None
-                self._notify(now=len(chunks) < EMBED_BATCH_CHUNKS)
-
-    async def _wait_until_idle(self) -> None:
-        """Wait until no answer is being made, for `MAX_IDLE_WAIT_S` at most."""
-
-        async def nothing() -> bool:
-            return True
-
-        try:
-            async with asyncio.timeout(MAX_IDLE_WAIT_S):
-                while await self._idle.run_once(nothing, delay_s=0) is None:
-                    pass
-        except TimeoutError:
-            return
 
     async def _sweep_forever(self) -> None:
         """Delete files that are in no message and no library, again and again."""
@@ -433,9 +371,3 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 def is_pending(state: DocumentState) -> bool:
     """Return whether a document can't be searched yet, but will be."""
     return not state.chunks and state.state in ("queued", "reading")
-
-
-def embedding_text(chunk: Chunk) -> str:
-    """Return the text to embed for a chunk: its headings, unless it begins with them, and its text."""
-    above = [heading for heading in chunk.heading if heading not in chunk.text[: len(heading) + OWN_HEADING_CHARS]]
-    return "\n".join([*([" › ".join(above)] if above else []), chunk.text])

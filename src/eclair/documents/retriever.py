@@ -94,6 +94,7 @@ class DocumentRetriever:
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Wait for files to be read, search, and yield passages, best first or a document in order, and notices."""
+        self._ingestor.embedding.prefer(self._scope)
         files = await self._list_files()
         waiting = {each.document.sha256: each.file.name for each in files if is_pending(each.document)}
         if waiting:

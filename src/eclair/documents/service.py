@@ -20,8 +20,10 @@ from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.files import FileState
 
-EMBED_TIMEOUT_S = 15.0
+EMBED_TIMEOUT_S = 10.0
 """The time that `wait_until_read` waits for embeddings once the text is read."""
+MAX_AWAITED_CHUNKS = 100
+"""It doesn't wait for more: two slow cores embed so many in that time."""
 POLL_INTERVAL_S = 0.1
 
 
@@ -59,8 +61,14 @@ class DocumentService:
                 raise StoreError(self._ingestor.read_error)
             if not waiting:
                 until = until or time.monotonic() + EMBED_TIMEOUT_S
-                if time.monotonic() < until and self._ingestor.has_embedder and self._ingestor.embed_error is None:
-                    waiting = [each for each in states if each.document.embedded < each.document.chunks]
+                if (
+                    time.monotonic() < until
+                    and self._ingestor.embedding.is_enabled
+                    and self._ingestor.embedding.error is None
+                ):
+                    missing = sum(each.document.chunks - each.document.embedded for each in states)
+                    if missing <= MAX_AWAITED_CHUNKS:
+                        waiting = [each for each in states if each.document.embedded < each.document.chunks]
             if not waiting:
                 return
             yield waiting[0]

@@ -58,8 +58,11 @@ class ChunkStore(Protocol):
         """List chunks `first` to `last` of a document, or to the end. Raises NotFound."""
         ...
 
-    async def list_unembedded(self, embedder: str, limit: int) -> list[Chunk]:
-        """List the next chunks of one document that lack vectors of this embedder; empty where none do."""
+    async def list_unembedded(self, embedder: str, limit: int, asked: SearchScope | None = None) -> list[Chunk]:
+        """List the next chunks of one document that lack vectors of this embedder; empty where none do.
+
+        Documents of the scope `asked` come first, then files of messages before those of libraries, the newest first.
+        """
         ...
 
     async def add_vectors(self, embedder: str, chunks: Sequence[Chunk], vectors: NDArray[float32]) -> bool:

@@ -7,7 +7,7 @@ import type { FileState } from "../api/files.ts";
 
 export const MAX_ATTACHMENTS = 50;
 
-/** A file's reading progress in words. `file` is null where it was deleted, undefined where that is unknown. */
+/** A file's reading progress in words, and how much of it can be searched by meaning. `file` is null where it was deleted, undefined where that is unknown. */
 export function readingProgress(file: FileState | null | undefined): string {
   if (file === undefined) return "";
   if (file === null) return t("fileGone");
@@ -19,7 +19,9 @@ export function readingProgress(file: FileState | null | undefined): string {
         ? t("fileReading", { page: file.pages_read })
         : t("fileReadingOf", { page: Math.min(file.pages_read + 1, file.pages), pages: file.pages });
     case "ready":
-      return t("fileReady");
+      return file.embedded > 0 && file.embedded < file.chunks
+        ? t("fileEmbedding", { share: formatNumber(Math.floor((100 * file.embedded) / file.chunks) / 100, { style: "percent" }) })
+        : t("fileReady");
     case "failed":
       return t("fileFailed");
   }

@@ -75,5 +75,5 @@ export class FileStatuses {
 }
 
 function isSettled(file: FileState | null | undefined): boolean {
-  return file === null || file?.state === "ready" || file?.state === "failed";
+  return file === null || file?.state === "failed" || (file?.state === "ready" && file.embedded === file.chunks);
 }

@@ -17,6 +17,7 @@ import orjson
 
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import PageBreak
+from eclair.schema.principal import Principal
 from eclair.storage.chunks import ChunkHit, LocatedChunk, SearchScope
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.document_rows import (
@@ -74,13 +75,17 @@ class SQLiteChunkStore(SQLiteStore):
         return _list_chunks(db, id_range(require_number(db, sha256), first, last))
 
     @read
-    def list_unembedded(self, db: apsw.Connection, embedder: str, limit: int) -> list[Chunk]:
+    def list_unembedded(
+        self, db: apsw.Connection, embedder: str, limit: int, asked: SearchScope | None = None
+    ) -> list[Chunk]:
+        scope = asked or SearchScope(Principal(""))
         row = first_row(
-            db,  # files attached to messages come before those in libraries: someone is waiting for them
-            "SELECT number, iif(embedder IS ?1, embedded, 0) AS done FROM document"
-            " WHERE sha256 IS NOT NULL AND done < chunks ORDER BY EXISTS (SELECT 1 FROM file"
-            " WHERE file.document = document.number AND file.library IS NULL) DESC, number LIMIT 1",
-            (embedder,),
+            db,  # someone may be waiting for files attached to messages
+            f"{_INSIDE} SELECT number, iif(embedder IS ?4, embedded, 0) AS done FROM document"
+            " WHERE sha256 IS NOT NULL AND done < chunks"
+            " ORDER BY number IN (SELECT document FROM inside) DESC, EXISTS (SELECT 1 FROM file"
+            " WHERE file.document = document.number AND file.library IS NULL) DESC, number DESC LIMIT 1",
+            (*_scope_values(scope), embedder),
         )
         if row is None:
             return []

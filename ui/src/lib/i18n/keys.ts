@@ -499,7 +499,7 @@ export interface Placeholders {
   readonly filesSending: "count";
   readonly addFolder: never;
   readonly fileErased: "name";
-  readonly fileEmbedding: "done" | "of";
+  readonly fileEmbedding: "share";
   readonly fileReread: "name";
   readonly problemLicense: never;
   readonly lettersLeft: "count";

@@ -1,0 +1,138 @@
+"""Embeds the chunks of documents in the background, so that they are found by meaning too.
+
+It waits while answers are made. Documents that a question was just asked of come first, then those attached to messages
+and the newest. Searching by words waits for none of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+
+from eclair.documents.e5 import lane_count
+from eclair.documents.embeddings import Embedder
+from eclair.errors import EclairError, UpstreamError
+from eclair.schema.documents import Chunk
+from eclair.storage.base import Storage
+from eclair.storage.blobs import Blobs
+from eclair.storage.chunks import SearchScope
+from eclair.util.background import IdleScheduler
+
+BATCH_CHUNKS = 16 * lane_count()
+"""Chunks whose vectors are saved together: two seconds of work."""
+
+MAX_IDLE_WAIT_S = 30.0
+"""The longest time that embedding yields to answers."""
+
+MIN_WORK_S = 1.0
+"""Then it works for so long beside them."""
+
+RETRY_DELAY_S = 5.0
+"""After a failure."""
+
+OWN_HEADING_CHARS = 200
+"""Headings within this many characters of a chunk's beginning count as its own."""
+
+log = logging.getLogger(__name__)
+
+
+class BackgroundEmbedder:
+    """Embeds what has no vector yet; without an embedder it does nothing.
+
+    `notify` is called when documents have more vectors, with True if that was the last batch for now.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        blobs: Blobs,
+        embedder: Embedder | None,
+        idle: IdleScheduler,
+        notify: Callable[[bool], None],
+    ) -> None:
+        self._storage = storage
+        self._blobs = blobs
+        self._embedder = embedder
+        self._idle = idle
+        self._notify = notify
+        self._chunks = asyncio.Event()
+        self._asked: SearchScope | None = None
+        self._works_until = 0.0
+        self._waking: asyncio.Task[None] | None = None
+        self.error: str | None = None
+        """The reason why nothing can be embedded at the moment."""
+
+    @property
+    def is_enabled(self) -> bool:
+        """True if documents can be searched by meaning once they are embedded."""
+        return self._embedder is not None
+
+    def resume(self) -> None:
+        """Look for chunks without a vector."""
+        self._chunks.set()
+
+    def prefer(self, scope: SearchScope) -> None:
+        """Embed the documents of a scope first, as questions are asked of them."""
+        self._asked = scope
+
+    def wake(self) -> None:
+        """Start the embedder while a document is read, as its chunks will need it soon."""
+
+        async def wake(embedder: Embedder) -> None:
+            with contextlib.suppress(UpstreamError):  # embedding will report it
+                await embedder.wake()
+
+        if self._embedder is not None and (self._waking is None or self._waking.done()):
+            self._waking = asyncio.create_task(wake(self._embedder), name="start the embedder")
+
+    async def run(self) -> None:
+        """Embed chunks as they come, until cancelled."""
+        try:
+            while self._embedder is not None:
+                await self._chunks.wait()
+                self._chunks.clear()
+                try:
+                    await self._embed_pending(self._embedder)
+                except EclairError as error:
+                    self.error = error.message
+                    log.warning("documents are searched by words alone for now: %s", error.message)
+                    asyncio.get_running_loop().call_later(RETRY_DELAY_S, self._chunks.set)
+        finally:
+            if self._waking is not None:
+                self._waking.cancel()
+                await asyncio.gather(self._waking, return_exceptions=True)
+
+    async def _embed_pending(self, embedder: Embedder) -> None:
+        """Embed all chunks without a vector, unless another process does."""
+        chunks = self._storage.chunks
+        with self._blobs.try_lock_embedding() as ours:
+            while ours and (some := await chunks.list_unembedded(embedder.name, BATCH_CHUNKS, self._asked)):
+                texts = [embedding_text(chunk) for chunk in some]
+                vectors = await embedder.embed(texts, "passage", soon=False, turn=self._wait_until_idle)
+                await chunks.add_vectors(embedder.name, some, vectors)
+                self.error = None
+                self._notify(len(some) < BATCH_CHUNKS)
+
+    async def _wait_until_idle(self) -> None:
+        """Wait until no answer is being made, for `MAX_IDLE_WAIT_S` at most."""
+        if time.monotonic() < self._works_until:
+            return
+
+        async def nothing() -> bool:
+            return True
+
+        try:
+            async with asyncio.timeout(MAX_IDLE_WAIT_S):
+                while await self._idle.run_once(nothing, delay_s=0) is None:
+                    pass
+        except TimeoutError:
+            self._works_until = time.monotonic() + MIN_WORK_S
+
+
+def embedding_text(chunk: Chunk) -> str:
+    """Return the text to embed for a chunk: its headings, unless it begins with them, and its text."""
+    above = [heading for heading in chunk.heading if heading not in chunk.text[: len(heading) + OWN_HEADING_CHARS]]
+    return "\n".join([*([" › ".join(above)] if above else []), chunk.text])

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy import float32
+from numpy.typing import NDArray
+
+import eclair.documents.background_embedding as background
+from eclair.documents.background_embedding import BackgroundEmbedder
+from eclair.documents.embeddings import EmbeddingKind, Turn
+from eclair.errors import EngineUnavailable
+from eclair.storage.base import Storage
+from eclair.storage.blobs import Blobs
+from eclair.storage.chunks import SearchScope
+from eclair.util.background import IdleScheduler
+from tests.storage.helpers import ME, OTHER, SHA, read
+
+
+class OneByOne:
+    """Embeds a text a turn, and keeps the order."""
+
+    name = "one-by-one"
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.texts: list[str] = []
+        self.fails = fails
+
+    async def embed(
+        self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True, turn: Turn | None = None
+    ) -> NDArray[float32]:
+        assert (kind, soon) == ("passage", False)
+        for text in texts:
+            if turn is not None:
+                await turn()
+            if self.fails:
+                raise EngineUnavailable("It is down.")
+            self.texts.append(text)
+        return np.ones((len(texts), 1), np.float32)
+
+    async def wake(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Background:
+    """A background embedder over a store, and its last word on how far it is."""
+
+    def __init__(self, storage: Storage, folder: Path, *, fails: bool = False) -> None:
+        self.idle, self.embedder, self.ended = IdleScheduler(), OneByOne(fails=fails), asyncio.Event()
+        self.work = BackgroundEmbedder(storage, Blobs(folder), self.embedder, self.idle, self._notify)
+
+    def _notify(self, ended: bool) -> None:
+        if ended:
+            self.ended.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        task = asyncio.create_task(self.work.run())
+        self.work.resume()
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+@pytest.fixture
+async def made(storage: Storage, tmp_path: Path) -> Background:
+    await read(storage, ["one", "two"])
+    await read(storage, ["three"], "file_b", OTHER)
+    return Background(storage, tmp_path / "blobs")
+
+
+async def test_it_waits_while_an_answer_is_made(storage: Storage, made: Background) -> None:
+    with made.idle.answering():
+        async with made.running():
+            await asyncio.sleep(0.05)
+            assert made.embedder.texts == []
+    async with made.running(), asyncio.timeout(30):
+        await made.ended.wait()
+        while (await storage.documents.get_state(SHA)).embedded < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert made.embedder.texts == ["Head\nthree", "Head\none", "Head\ntwo"]
+
+
+async def test_answers_without_end_do_not_hold_it_up_for_ever(
+    storage: Storage, made: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "MAX_IDLE_WAIT_S", 0.01)
+    with made.idle.answering():
+        async with made.running(), asyncio.timeout(30):
+            while (await storage.documents.get_state(SHA)).embedded < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+async def test_what_is_asked_comes_first(storage: Storage, made: Background) -> None:
+    made.work.prefer(SearchScope(ME, files=("file_a",)))
+    async with made.running(), asyncio.timeout(30):
+        while (await storage.documents.get_state(OTHER)).embedded < 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert made.embedder.texts == ["Head\none", "Head\ntwo", "Head\nthree"]
+
+
+async def test_it_says_why_it_fails(storage: Storage, tmp_path: Path) -> None:
+    await read(storage, ["one"])
+    failing = Background(storage, tmp_path / "blobs", fails=True)
+    async with failing.running(), asyncio.timeout(30):
+        while failing.work.error is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert failing.work.error == "It is down."
