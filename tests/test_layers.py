@@ -15,6 +15,7 @@ LAYERS = (
     "server",
     "app",
     "doctor",
+    "outgoing_data",
     "transfer",
     "chat",
     "tools",
@@ -39,7 +40,7 @@ LAYERS = (
 )
 """Top to bottom: a module may import its own package and those that stand below it."""
 
-ROOT_MODULES = {"__init__", "app", "doctor", "live_settings", "settings", "errors"}
+ROOT_MODULES = {"__init__", "app", "doctor", "live_settings", "outgoing_data", "settings", "errors"}
 
 PACKAGE = Path(eclair.__file__).parent
 

@@ -19,22 +19,20 @@ from datetime import UTC, datetime
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 import eclair
 from eclair.errors import EclairError, ModelMissing, PortInUse, SettingsError, StoreError
 from eclair.llm.local.kernels import ENGINE_PACKAGE, KERNEL_PACKAGE
-from eclair.llm.servers.service import Server, configured_servers, read_servers
+from eclair.llm.servers.service import Server
 from eclair.llm.tuning.bandwidth import measure_bandwidth
 from eclair.llm.tuning.expected import SpeedEstimator, describe_speed
-from eclair.models import pip_index
 from eclair.models.catalog import starter_entry
-from eclair.models.huggingface import Hub
 from eclair.models.installed import verify
 from eclair.models.offers import list_offers
 from eclair.network.exposure import find_exposure, find_weak_key, is_unencrypted
-from eclair.network.policy import OutboundPolicy, is_loopback_url, strip_login
+from eclair.network.policy import OutboundPolicy
 from eclair.network.tls import load_tls
+from eclair.outgoing_data import OutgoingData, list_outgoing_data, list_servers
 from eclair.provenance.certificates import EXPIRY_WARNING_MARGIN, Certificates
 from eclair.sandbox.walls import Walls
 from eclair.settings import LoadedSettings, Settings
@@ -69,22 +67,6 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class OutgoingData:
-    """Data that would leave the machine: when, what, and to which hosts.
-
-    `asked` marks what only an explicit command sends; `engine` names the engine that receives it; `country` is the ISO
-    code of the hosts' jurisdiction.
-    """
-
-    when: str
-    what: str
-    hosts: tuple[str, ...]
-    asked: bool = False
-    engine: str | None = None
-    country: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class DoctorReport:
     checks: tuple[Check, ...]
     leaving: tuple[OutgoingData, ...]
@@ -104,17 +86,11 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     checks += [_marks(settings), await asyncio.to_thread(_walls)]
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
-    servers = _servers(settings)
+    servers = list_servers(settings)
     checks += [_server(server) for server in servers]
     if not (settings.embedded or servers or settings.scripted):
         checks.append(Check("Engines", "broken", "No engine is configured.", "Set `embedded`, or add a server."))
     return DoctorReport(tuple(checks), tuple(await list_outgoing_data(settings)))
-
-
-async def list_outgoing_data(settings: Settings) -> list[OutgoingData]:
-    """List what would leave the machine with these settings."""
-    answers = await asyncio.to_thread(_answers, settings)
-    return [*answers, *_traces(settings), *([await _fetching(), _pulling(settings)] if settings.embedded else [])]
 
 
 def _eclair() -> Check:
@@ -440,17 +416,6 @@ def _speed(settings: Settings) -> Check:
     return Check("Speed", "ok", f"{rate / 1e9:.0f} GB/s from memory, measured now. It would write: {writes}.", remedy)
 
 
-def _servers(settings: Settings) -> list[Server]:
-    """List the configured servers; only those from settings if the database can't be read.
-
-    The database has a check of its own.
-    """
-    try:
-        return read_servers(settings)
-    except StoreError:
-        return configured_servers(settings)
-
-
 def _server(server: Server) -> Check:
     title = f"Engine {server.name}"
     detail = f"{server.url}; {server.location.text}"
@@ -460,47 +425,3 @@ def _server(server: Server) -> Check:
     if server.note is not None:
         return Check(title, "note", f"{detail}; questions travel unencrypted.", "Use https.")
     return Check(title, "ok", detail)
-
-
-def _answers(settings: Settings) -> list[OutgoingData]:
-    """List what a question sends, engine by engine; nothing for loopback addresses."""
-    what = "the question, the conversation before it and the system prompt"
-    return [
-        OutgoingData(
-            f"When a model of engine {server.name} answers",
-            f"{what}, with its key" if server.has_key else what,
-            (urlsplit(server.url).netloc,),
-            engine=server.name,
-            country=server.location.country,
-        )
-        for server in _servers(settings)
-        if server.location.kind != "machine"
-    ]
-
-
-def _traces(settings: Settings) -> list[OutgoingData]:
-    """Describe what traces send, where a collector on another machine gets them."""
-    if settings.otlp_endpoint is None or is_loopback_url(settings.otlp_endpoint):
-        return []
-    hosts = (urlsplit(settings.otlp_endpoint).netloc,)
-    return [OutgoingData("While Éclair is used", "traces: durations, routes and model names, but no text", hosts)]
-
-
-async def _fetching() -> OutgoingData:
-    """Describe what downloading the embedded model sends, and to which package index."""
-    try:
-        index = await pip_index.read_pip_index()
-        places = (*index.indexes, *(link for link in index.links if "://" in link))
-    except ModelMissing:
-        places = ()
-    hosts = tuple(dict.fromkeys(urlsplit(strip_login(place)).netloc for place in places if urlsplit(place).netloc))
-    what = f"the name of its package, {starter_entry().parts[0].package}"
-    return OutgoingData("When you fetch the embedded model (`eclair pull`)", what, hosts, asked=True)
-
-
-def _pulling(settings: Settings) -> OutgoingData:
-    """Describe what downloading another model sends to the hub."""
-    hub = Hub.configured(settings, os.environ)
-    what = "its name" + (", with your HF_TOKEN" if hub.token else "")
-    hosts = (urlsplit(strip_login(hub.url)).netloc,)
-    return OutgoingData("When you fetch another model (`eclair pull NAME`)", what, hosts, asked=True)

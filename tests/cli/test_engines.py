@@ -128,7 +128,7 @@ def test_where_a_server_belongs_is_said(run: Eclair) -> None:
     assert details["Engine lan"] == ("note", "http://10.255.255.1/v1; this network; questions travel unencrypted.")
     assert details["Engine far"] == ("ok", "https://api.mistral.ai/v1; FR (Mistral)")
     assert details["Engine owned"] == ("ok", "https://ai.example.org/v1; DE (as stated)")
-    leaving = {one["engine"]: (one["hosts"], one["country"]) for one in report["leaving"]}
+    leaving = {one["engine"]: (one["hosts"], one["country"]) for one in report["leaving"] if one["engine"]}
     assert leaving == {
         "lan": (["10.255.255.1"], None),
         "far": (["api.mistral.ai"], "FR"),

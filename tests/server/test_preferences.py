@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from tests.storage.test_feeds import feed
 from tests.support import Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -117,4 +121,29 @@ async def test_the_preferred_model_answers_while_it_is_there(fresh: Server) -> N
 async def test_about_says_the_version_and_what_leaves(fresh: Server) -> None:
     about = (await fresh.get("/api/about")).body
     assert set(about) == {"version", "leaving"}
-    assert about["leaving"] == []
+    told = [(each["kind"], each["hosts"], each["country"], each["asked"]) for each in about["leaving"]]
+    assert told == [("search", ["wikipedia.org"], "US", True), ("pages", [], None, True)]
+    later = int(time.time() * 1000) + 86_400_000
+    feeds = [
+        feed(name, "local", later, f"{host}.example") for name, host in (("a", "news"), ("b", "news"), ("c", "other"))
+    ]
+    await fresh.app.storage.feeds.add_feeds(LOCAL_PRINCIPAL, feeds)
+    about = (await fresh.get("/api/about")).body
+    assert about["leaving"][-1]["hosts"] == ["news.example", "other.example"]
+    assert (about["leaving"][-1]["kind"], about["leaving"][-1]["asked"]) == ("feeds", False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"egress": "offline"}, []),
+        ({"egress": "eu"}, ["pages"]),
+        ({"egress": "listed", "egress_hosts": ("wikipedia.org",)}, ["search", "pages"]),
+        ({"searxng": "http://127.0.0.1:8888"}, ["search", "pages"]),
+        ({"search_keys": {"mojeek": "k"}}, ["search", "search", "pages"]),
+    ],
+)
+async def test_about_says_what_the_web_is_sent(settings: Settings, changed: dict[str, Any], told: list[str]) -> None:
+    async with serving(replace(settings, **changed)) as server:
+        about = (await server.get("/api/about")).body
+        assert [each["kind"] for each in about["leaving"]] == told

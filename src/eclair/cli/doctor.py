@@ -72,6 +72,7 @@ def _show(report: DoctorReport, terminal: Terminal) -> None:
         terminal.line("  Nothing by itself.")
     for leaving in report.leaving:
         where = f" ({leaving.country})" if leaving.country else ""
-        hosts = " and ".join(leaving.hosts) or "nowhere: pip has no index configured"
+        nowhere = "whoever has them" if leaving.kind == "pages" else "nowhere: pip has no index configured"
+        hosts = " and ".join(leaving.hosts) or nowhere
         for number, line in enumerate(terminal.wrap(f"{leaving.when}: {leaving.what}, to {hosts}{where}.", 4)):
             terminal.line(f"{'  - ' if number == 0 else '    '}{line}")

@@ -89,6 +89,11 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
     return sqlite.read_added_servers(folder)
 
 
+def read_feed_urls(folder: Path) -> list[str]:
+    """Read the URLs of all active feeds without creating, locking or migrating anything. Raises StoreError."""
+    return sqlite.read_feed_urls(folder)
+
+
 def has_api_keys(folder: Path) -> bool:
     """Tell whether a data folder has API keys, without creating, locking or migrating anything. Raises StoreError."""
     return sqlite.has_api_keys(folder)

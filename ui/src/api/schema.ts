@@ -4115,8 +4115,9 @@ export interface components {
         /**
          * @description Data that would leave the machine: when, what, and to which hosts.
          *
-         *     `asked` marks what only an explicit command sends; `engine` names the engine that receives it; `country` is the ISO
-         *     code of the hosts' jurisdiction.
+         *     `asked` marks what only an explicit command sends, such as a download or a question with the web switch on;
+         *     `engine` names the engine that receives it; `country` is the ISO code of the hosts' jurisdiction. Without hosts it
+         *     goes to any that is found.
          */
         readonly OutgoingData: {
             readonly when: string;
@@ -4126,6 +4127,11 @@ export interface components {
             readonly asked: boolean;
             readonly engine: string | null;
             readonly country: string | null;
+            /**
+             * @default answers
+             * @enum {string}
+             */
+            readonly kind: "answers" | "traces" | "search" | "pages" | "feeds" | "download";
         };
         /**
          * @description A page as text.
@@ -4203,8 +4209,8 @@ export interface components {
         /**
          * @description Preferences as of `version`, which counts changes. None means the default.
          *
-         *     `draws` allows models that call tools to generate images. `shortcuts` maps actions to keys that differ from the
-         *     default; an empty string means no key.
+         *     `pinned_models` come first where a model is chosen. `draws` allows models that call tools to generate images.
+         *     `shortcuts` maps actions to keys that differ from the default; an empty string means no key.
          */
         readonly Preferences: {
             /** @default 0 */

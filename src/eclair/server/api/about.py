@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 import eclair
 from eclair.app import App
-from eclair.doctor import OutgoingData, list_outgoing_data
+from eclair.outgoing_data import OutgoingData, list_outgoing_data
 
 
 class AboutReport(BaseModel):

@@ -32,6 +32,7 @@ from eclair.storage.sqlite.runs import SQLiteRunStore
 from eclair.storage.sqlite.servers import SQLiteServerStore, list_servers
 from eclair.storage.sqlite.shares import SQLiteShareStore
 from eclair.storage.sqlite.store import first_row
+from eclair.storage.sqlite.stored_rows import skip_unreadable
 from eclair.storage.sqlite.usage import SQLiteUsageStore
 from eclair.storage.sqlite.web import SQLiteWebStore
 from eclair.util.file_lock import is_locked
@@ -89,6 +90,19 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
     with open_readonly(path) as db:
         exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("server",))
         return list_servers(db, lambda: None) if exists is not None else []
+
+
+def read_feed_urls(folder: Path) -> list[str]:
+    """Read the URLs of all active feeds without creating, locking or migrating anything. Raises StoreError."""
+    path = folder / DATABASE_FILE
+    if not path.exists():
+        return []
+    with open_readonly(path) as db:
+        exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("feed",))
+        if exists is None:
+            return []
+        rows = db.execute("SELECT url FROM feed WHERE active AND NOT gone ORDER BY host")
+        return [url for (url,) in skip_unreadable(rows, lambda: None) if isinstance(url, str)]
 
 
 def has_api_keys(folder: Path) -> bool:

@@ -646,6 +646,9 @@ export interface Placeholders {
   readonly leavingNothing: never;
   readonly leavingAnswers: "engine" | "hosts";
   readonly leavingFetch: "hosts";
+  readonly leavingSearch: "hosts";
+  readonly leavingPages: never;
+  readonly leavingFeeds: "hosts";
   readonly leavingTraces: "hosts";
   readonly taskDone: never;
   readonly taskOpen: never;
