@@ -6,12 +6,14 @@ from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eclair.schema.messages import Message, Part
-from eclair.transfer.importers import IMPORTERS
-from eclair.transfer.json_fields import as_milliseconds, as_object
+from eclair.transfer.importers import IMPORTERS, RECORD_IMPORTERS
+from eclair.transfer.json_fields import JSON, as_milliseconds, as_object
 from eclair.transfer.normalize import ImportedConversation, sort_by_parent
-from tests.transfer.support import NOW, sample, staged, told
+from tests.transfer.support import NOW, sample, staged, told, zipped
 
 
 def test_chatgpt(tmp_path: Path) -> None:
@@ -210,3 +212,113 @@ def test_eclair_keeps_its_ids_and_what_it_knows() -> None:
 )
 def test_times_are_understood_in_every_unit(given: object, meant: int | None) -> None:
     assert as_milliseconds(given) == meant
+
+
+def test_lechat(tmp_path: Path) -> None:
+    preview, (paris,) = staged(tmp_path, zipped({"chat-c1.json": sample("lechat"), "chat-c1-files/map.png": b"x"}))
+    assert (preview.kind, preview.conversations, preview.titles) == ("lechat", 1, ("How many people live in Paris?",))
+    question, first, second, then, last = paris.messages
+    assert [each.text for each in paris.messages] == [
+        "How many people live in Paris?",
+        "Two million.",
+        "Paris has about two million inhabitants.",
+        "And in Lyon?",
+        "Half a million.",
+    ]
+    assert first.parent == second.parent == question.id
+    assert (then.parent, last.parent, paris.conversation.leaf) == (second.id, then.id, last.id)
+    assert question.created == 1_758_298_699_236
+    for thing in ("tool calls", "marks of sources", "attached files", "canvases"):
+        assert f"Left out: {thing} (1 in 1 conversation)." in preview.problems
+
+
+def test_gemini(tmp_path: Path) -> None:
+    preview, (sums, rice) = staged(tmp_path, sample("gemini"))
+    assert (preview.kind, preview.conversations, preview.messages) == ("gemini", 2, 6)
+    assert told(sums.messages) == [
+        ("user", "What is 6 times 7?"),
+        ("assistant", "It is **42**:\n\n- 6 + 6\n- and so on"),
+        ("user", "And as code?"),
+        ("assistant", "So:\n\n```python\nprint(6 * 7)\n```"),
+    ]
+    assert told(rice.messages) == [("user", "Wie koche ich Reis?"), ("assistant", "Mit **doppelt** so viel Wasser.")]
+    assert sums.conversation.created == 1_785_046_077_773
+    assert set(preview.problems) == {
+        "Conversations without a message that can be read, left out: 1.",
+        "Entries that are not conversations, left out: 1.",
+        "Left out: activities that are no prompts (1 in 1 conversation).",
+        "Left out: attached files (1 in 1 conversation).",
+    }
+
+
+COPILOT = (
+    '\ufeffConversation,Time,Author,Message\r\n"Git, explained",2026-07-26T23:20:56,AI,"**Short:** no tag.\n\n'
+    'It ""skips"" it."\r\n"Git, explained",2026-07-26T23:20:56,Human,"what does --no-git-tag-version do?"\r\n'
+    "Bread,2026-07-25T10:00:00,AI,Flour.\r\nBread,2026-07-25T10:00:00,Human,What is in bread?\r\n"
+)
+
+
+@pytest.mark.parametrize("name", ["copilot-activity-history.csv", "export.txt"])
+def test_copilot(tmp_path: Path, name: str) -> None:
+    preview, (bread, git) = staged(tmp_path, COPILOT.encode(), name)
+    assert (preview.kind, preview.titles, preview.problems) == ("copilot", ("Bread", "Git, explained"), ())
+    assert told(bread.messages) == [("user", "What is in bread?"), ("assistant", "Flour.")]
+    assert told(git.messages) == [
+        ("user", "what does --no-git-tag-version do?"),
+        ("assistant", '**Short:** no tag.\n\nIt "skips" it.'),
+    ]
+    assert git.messages[0].created == 1_785_108_056_000
+
+
+def test_a_csv_in_a_zip_is_read_only_if_it_holds_messages(tmp_path: Path) -> None:
+    files = {"notes.csv": b"a,b\n1,2\n", "copilot-activity-history.csv": COPILOT.encode()}
+    preview, conversations = staged(tmp_path, zipped(files))
+    assert len(conversations) == 2
+    assert preview.problems == ("Other files in it, such as 'notes.csv', left out: 1.",)
+
+
+def test_a_csv_that_breaks_off_gives_what_came_whole(tmp_path: Path) -> None:
+    _, conversations = staged(tmp_path, COPILOT.encode()[:-40], "copilot.csv")
+    assert [each.conversation.title for each in conversations] == ["Bread", "Git, explained"]
+
+
+@given(
+    st.recursive(
+        st.text(max_size=20) | st.none() | st.integers(),
+        lambda some: (
+            st.lists(some)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "chatId",
+                        "role",
+                        "createdAt",
+                        "contentChunks",
+                        "content",
+                        "header",
+                        "title",
+                        "time",
+                        "products",
+                        "safeHtmlItem",
+                        "html",
+                        "type",
+                        "text",
+                        "Conversation",
+                        "Time",
+                        "Author",
+                        "Message",
+                    ]
+                ),
+                some,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_records_of_any_shape_raise_nothing(value: object) -> None:
+    shape = {"chatId": "c", "role": "user", "createdAt": 1, "header": "Gemini", "title": "x", "time": 1}
+    record: JSON = {**shape, **as_object(value)}
+    for importer in RECORD_IMPORTERS:
+        importer.matches(record)
+        for imported in importer.read([record, record], NOW):
+            assert imported.conversation.id

@@ -173,7 +173,9 @@ def _add_transfer(command: _Command) -> None:
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="file or folder to write to")
     export.set_defaults(module="export")
 
-    import_ = command("import", "import an export of ChatGPT, Claude, Open WebUI, LibreChat or Éclair")
+    import_ = command(
+        "import", "import an export of ChatGPT, Claude, Le Chat, Gemini, Copilot, Open WebUI, LibreChat or Éclair"
+    )
     import_.add_argument("file", type=Path, metavar="FILE", help="the JSON or zip file as downloaded")
     import_.add_argument("--check", action="store_true", help="only show what it contains")
     import_.set_defaults(module="import_")

@@ -26,6 +26,9 @@ PROGRAMS: dict[ImportKind, str] = {
     "claude": "Claude",
     "openwebui": "Open WebUI",
     "librechat": "LibreChat",
+    "lechat": "Le Chat",
+    "gemini": "Gemini",
+    "copilot": "Copilot",
     "eclair": "Éclair",
 }
 

@@ -23,9 +23,17 @@ from eclair.transfer.import_protocol import (
     ReadConversation,
     ReadExport,
 )
-from eclair.transfer.importers import IMPORTERS
-from eclair.transfer.input_files import MAX_UNPACKED_BYTES, open_json_files, parse_json, split_values
-from eclair.transfer.json_fields import as_object
+from eclair.transfer.importers import IMPORTERS, RECORD_IMPORTERS, RecordImporter
+from eclair.transfer.importers.copilot import HEADER
+from eclair.transfer.input_files import (
+    MAX_UNPACKED_BYTES,
+    ExportFile,
+    open_export_files,
+    parse_json,
+    read_rows,
+    split_values,
+)
+from eclair.transfer.json_fields import JSON, as_object
 from eclair.transfer.normalize import ImportedConversation, ImportKind
 
 MAX_PREVIEW_TITLES = 20
@@ -94,26 +102,27 @@ class _Export:
         self._messages = 0
         self._titles: list[str] = []
         self._seen: set[str] = set()
+        self._records: list[tuple[RecordImporter, JSON]] = []
         self._twice = self._empty = self._strange = self._others = 0
         self._other = ""
 
     def read(self, file: BinaryIO) -> Iterator[ReadConversation | ImportPreview]:
         broken: UserError | None = None
-        for member in open_json_files(file, self._name, self._folder, self._other_file):
+        for member in open_export_files(file, self._name, self._folder, self._other_file):
             before = self._strange, len(self._seen)
             try:
-                for data in split_values(member.file, member.name):
-                    yield from self._read_value(data, member.name)
+                yield from self._read_file(member)
             except (InvalidInput, TooLarge) as error:
                 broken = broken or error
                 self._report.add_problem(error.message)
+            yield from self._read_records()
             if member.file is not file and before[1] == len(self._seen) and before[0] != self._strange:
                 self._strange = before[0]
                 self._report.add_problem(f"{member.name} holds no conversations and was left out.")
         if not self._kinds:
             raise broken or InvalidInput(
                 f"{self._name} holds no conversations that Éclair can read; it takes the exports of ChatGPT, Claude, "
-                "Open WebUI, LibreChat and Éclair."
+                "Le Chat, Gemini (as JSON, not HTML), Copilot, Open WebUI, LibreChat and Éclair."
             )
         yield ImportPreview(
             self._kinds.most_common(1)[0][0],
@@ -122,6 +131,16 @@ class _Export:
             tuple(self._titles),
             (*self._counted(), *self._report.sentences()),
         )
+
+    def _read_file(self, member: ExportFile) -> Iterator[ReadConversation]:
+        if (rows := read_rows(member.file, HEADER)) is not None:
+            for row in rows:
+                yield from self._read_object(row)
+        elif member.name.endswith(".csv"):
+            self._other_file(member.name)
+        else:
+            for data in split_values(member.file, member.name):
+                yield from self._read_value(data, member.name)
 
     def _read_value(self, data: bytes | TooLarge, name: str) -> Iterator[ReadConversation]:
         if isinstance(data, TooLarge):
@@ -132,11 +151,26 @@ class _Export:
         except ValueError as error:
             self._report.add_problem(f"Something in {name} is not JSON and was left out ({_reason(error)}).")
             return
+        yield from self._read_object(value)
+
+    def _read_object(self, value: JSON) -> Iterator[ReadConversation]:
         for reader in IMPORTERS:
             if reader.matches(value):
                 yield from self._converted(reader.kind, reader.read(value, self._now))
                 return
+        for reader in RECORD_IMPORTERS:
+            if reader.matches(value):
+                self._records.append((reader, value))
+                return
         self._strange += 1
+
+    def _read_records(self) -> Iterator[ReadConversation]:
+        """Convert the records of the file that was read; they are in memory, which the sandbox limits."""
+        for reader in RECORD_IMPORTERS:
+            records = [record for each, record in self._records if each is reader]
+            for imported in reader.read(records, self._now) if records else ():
+                yield from self._converted(reader.kind, imported)
+        self._records.clear()
 
     def _converted(self, kind: ImportKind, imported: ImportedConversation) -> Iterator[ReadConversation]:
         self._report.add_omissions(imported.left_out)

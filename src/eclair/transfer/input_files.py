@@ -1,11 +1,13 @@
-"""Open an export, JSON or zip, and splits it without loading it whole.
+"""Open an export, JSON, CSV or zip, and split it without loading it whole.
 
 Declared sizes are not trusted: unpacked bytes are counted as they come.
 """
 
 from __future__ import annotations
 
+import csv
 import errno
+import io
 import json
 import mmap
 import re
@@ -38,21 +40,21 @@ Data = bytes | mmap.mmap
 
 
 @dataclass(frozen=True, slots=True)
-class JsonFile:
-    """A JSON file, standalone or inside a zip."""
+class ExportFile:
+    """A JSON or CSV file, standalone or inside a zip."""
 
     name: str
     file: BinaryIO
 
 
-def open_json_files(file: BinaryIO, name: str, folder: Path, others: Callable[[str], None]) -> Iterator[JsonFile]:
-    """Yield the file itself, or each JSON file in a zip, unpacked into `folder` while in use.
+def open_export_files(file: BinaryIO, name: str, folder: Path, others: Callable[[str], None]) -> Iterator[ExportFile]:
+    """Yield the file itself, or each JSON or CSV file in a zip, unpacked into `folder` while in use.
 
     `others` is called with the names of the rest. Raises InvalidInput and TooLarge.
     """
     file.seek(0)
     if not file.read(4).startswith(b"PK"):
-        yield JsonFile(name, file)
+        yield ExportFile(name, file)
         return
     try:
         if read_directory_bytes(file) > MAX_ZIP_DIRECTORY_BYTES:
@@ -62,7 +64,7 @@ def open_json_files(file: BinaryIO, name: str, folder: Path, others: Callable[[s
             for info in archive.infolist():
                 if info.filename[-1:] in ("", "/"):  # a folder, or a file without a name
                     continue
-                if not info.filename.endswith(".json"):
+                if not info.filename.endswith((".json", ".csv")):
                     others(info.filename)
                     continue
                 if info.flag_bits & 1:
@@ -78,7 +80,7 @@ def open_json_files(file: BinaryIO, name: str, folder: Path, others: Callable[[s
                                 "JSON files in it one by one."
                             )
                         unpacked.write(piece)
-                    yield JsonFile(info.filename, unpacked)
+                    yield ExportFile(info.filename, unpacked)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError) as error:
         raise _damaged(name) from error
     except OSError as error:
@@ -89,6 +91,35 @@ def open_json_files(file: BinaryIO, name: str, folder: Path, others: Callable[[s
 
 def _damaged(name: str) -> InvalidInput:
     return InvalidInput(f"{name} is a damaged zip file; download the export again.")
+
+
+def read_rows(file: BinaryIO, header: tuple[str, ...]) -> Iterator[dict[str, object]] | None:
+    """Return the rows of a CSV file with this header, read as they are asked for; None for any other file.
+
+    Surplus cells are dropped, missing ones are empty.
+    """
+    file.seek(0)
+    first = file.read(3 + len(",".join(header)) + 2).removeprefix(b"\xef\xbb\xbf")
+    if not re.match(rb"%b\r?(?:\n|\Z)" % ",".join(header).encode(), first):
+        return None
+    file.seek(0)
+    lines = io.TextIOWrapper(file, "utf-8-sig", "replace", newline="")
+    csv.field_size_limit(MAX_CONVERSATION_BYTES)
+    rows = csv.reader(lines)
+    next(rows)
+    return _as_objects(rows, header, lines)
+
+
+def _as_objects(
+    rows: Iterator[list[str]], header: tuple[str, ...], lines: io.TextIOWrapper
+) -> Iterator[dict[str, object]]:
+    try:
+        for row in rows:
+            yield dict(zip(header, [*row, *[""] * len(header)], strict=False))
+    except csv.Error as error:
+        raise InvalidInput(f"A row of the CSV file cannot be read ({error}); download the export again.") from error
+    finally:
+        lines.detach()  # the caller closes the file
 
 
 def split_values(file: BinaryIO, name: str) -> Iterator[bytes | TooLarge]:

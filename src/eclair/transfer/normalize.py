@@ -14,7 +14,7 @@ from eclair.schema.ids import derived_id
 from eclair.schema.messages import MAX_TAG_CHARS, MAX_TAGS, Conversation, Message, Part, PartKind
 from eclair.transfer.json_fields import as_text
 
-ImportKind = Literal["chatgpt", "claude", "openwebui", "librechat", "eclair"]
+ImportKind = Literal["chatgpt", "claude", "openwebui", "librechat", "lechat", "gemini", "copilot", "eclair"]
 
 MAX_TITLE_CHARS = 200
 MAX_LABEL_CHARS = 60

@@ -3844,7 +3844,7 @@ export interface components {
         readonly ImportPreviewBody: {
             readonly id: string;
             /** @enum {string} */
-            readonly kind: "chatgpt" | "claude" | "openwebui" | "librechat" | "eclair";
+            readonly kind: "chatgpt" | "claude" | "openwebui" | "librechat" | "lechat" | "gemini" | "copilot" | "eclair";
             readonly conversations: number;
             readonly messages: number;
             readonly titles: readonly string[];
