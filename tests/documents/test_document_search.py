@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eclair.documents.document_search import DocumentSearch, FoundChunk, is_table_of_contents
 from eclair.documents.embeddings import E5Embedder, Embedder, Turn
+from eclair.documents.neighbors import with_neighbors
 from eclair.errors import EngineUnavailable
 from eclair.schema.documents import Chunk, Page
 from eclair.storage.base import Storage
@@ -159,3 +160,28 @@ def test_a_table_of_contents_comes_last_and_a_table_of_figures_does_not() -> Non
         is_table_of_contents(Chunk("", 0, 1, 0, 1, (), text)) for text in (rows, figures, "Set up . . . . . . 3\n" * 3)
     ]
     assert kinds == [True, False, True]
+
+
+async def test_the_best_passage_is_shown_with_what_follows_it_in_its_section(storage: Storage) -> None:
+    await storage.files.add_file(
+        ME, StoredFile(id="file_a", owner="me", name="a", size=1, sha256=SHA, media="", created=1), 1
+    )
+    texts = [f"Of bread of the kind number {i}, and more words on it." for i in range(20)]
+    texts[5] = "Bread is cut thus:"
+    texts[4] = texts[6] = "A knife, and a steady hand."
+    sections = [("Kinds",) if i < 5 else ("Cutting",) for i in range(20)]
+    chunks = [
+        Chunk(SHA, i, i + 1, 200 * i, 200 * i + len(text), section, text)
+        for i, (text, section) in enumerate(zip(texts, sections, strict=True))
+    ]
+    await storage.documents.add_pages(
+        SHA, [Page(i, text, label=f"p{i}") for i, text in enumerate(texts, 1)], chunks, finished=True
+    )
+    search = DocumentSearch(storage.chunks, None)
+    found = await search.find(SCOPE, "How is bread cut?", 8)
+    shown = await with_neighbors(search, SCOPE, found)
+    assert numbers(shown)[:2] == [numbers(found)[0], 6] == [5, 6]
+    assert numbers(shown)[2:] == numbers(found)[1:7], "in place of the worst"
+    assert shown[1].label == "p7"
+    few = await search.find(SCOPE, "How is bread cut?", 4)
+    assert await with_neighbors(search, SCOPE, few) == few

@@ -26,12 +26,19 @@ def budget(tier: Tier, rate: float | None, parameters: float = 1.5) -> ReadingBu
         ("small", 1.0, ReadingBudget(MIN_PASSAGES, MIN_DOCUMENT_CHARS)),
         ("small", 140.0, ReadingBudget(4, 5040)),
         ("small", 5000.0, ReadingBudget(8, 6000)),
-        ("capable", 1000.0, ReadingBudget(8, 36_000)),
+        ("capable", 400.0, ReadingBudget(8, 14_400)),
+        ("capable", 1000.0, ReadingBudget(15, 36_000)),
+        ("capable", 5000.0, ReadingBudget(20, 43_690)),
         ("capable", None, ReadingBudget(8, 43_690)),
     ],
 )
 def test_the_budget_follows_tier_and_speed(tier: Tier, rate: float | None, expected: ReadingBudget) -> None:
     assert budget(tier, rate) == expected
+
+
+@pytest.mark.parametrize(("context", "passages"), [(None, 20), (131_072, 20), (16_384, 12), (8_192, 12)])
+def test_a_large_model_with_a_large_window_is_shown_many_passages(context: int | None, passages: int) -> None:
+    assert reading_budget(Model("m", "M", "e", context=context, parameters=14.0)).passages == passages
 
 
 def test_the_rate_is_estimated_until_it_is_measured() -> None:

@@ -50,9 +50,11 @@ log = logging.getLogger(__name__)
 class FoundChunk:
     """A found chunk and its file. `label` and `member` are those of its first page; `breaks` is where others begin.
 
-    `score` is its cosine to the query or, if it was only found by words, its weighted share of the query's words.
+    `score` is its cosine to the query or, if it was only found by words, its weighted share of the query's words. `key`
+    is the storage's own for its document.
     """
 
+    key: int
     chunk: Chunk
     file: str
     name: str
@@ -85,7 +87,17 @@ class DocumentSearch:
         by_meaning = {(hit.key, hit.number): hit.score for hit in near}
         keys = [key for hit in ranked if (key := (hit.key, hit.number)) in located]
         keys.sort(key=lambda key: is_table_of_contents(located[key].chunk))
-        return [_as_found(located[key], by_words.get(key), by_meaning.get(key)) for key in keys[:limit]]
+        return [_as_found(located[key], key[0], by_words.get(key), by_meaning.get(key)) for key in keys[:limit]]
+
+    async def find_neighbors(self, scope: SearchScope, found: FoundChunk) -> list[FoundChunk]:
+        """Return the chunks before and after a found one, as far as they are of its section. Raises StoreError."""
+        number = found.chunk.number
+        hits = [ChunkHit(found.key, near, 0.0) for near in (number - 1, number + 1) if near >= 0]
+        located = await self._chunks.locate_chunks(scope, hits)
+        near = [
+            _as_found(located[key], found.key, None, None) for hit in hits if (key := (hit.key, hit.number)) in located
+        ]
+        return [each for each in near if each.chunk.heading == found.chunk.heading]
 
     async def _search_vectors(self, scope: SearchScope, query: str, limit: int) -> list[ChunkHit]:
         if self._embedder is None:
@@ -115,9 +127,9 @@ def _fuse(words: Sequence[ChunkHit], near: Sequence[ChunkHit], weight: float) ->
     return sorted((ChunkHit(*key, score) for key, score in scores.items()), key=lambda hit: -hit.score)
 
 
-def _as_found(located: LocatedChunk, words: float | None, meaning: float | None) -> FoundChunk:
+def _as_found(located: LocatedChunk, key: int, words: float | None, meaning: float | None) -> FoundChunk:
     match: MatchKind = "both" if words and meaning else "meaning" if meaning else "words"
     score = max(meaning if meaning is not None else words or 0.0, 0.0)
     return FoundChunk(
-        located.chunk, located.file, located.name, score, match, located.label, located.member, located.breaks
+        key, located.chunk, located.file, located.name, score, match, located.label, located.member, located.breaks
     )

@@ -13,6 +13,11 @@ MANY_PASSAGES_MIN_BILLIONS = 10.0
 PASSAGES_READING_S = 6.0
 """Time for reading passages, which a question has to wait for."""
 
+PASSAGES, MANY_PASSAGES, MANY_PASSAGES_READING_S = 8, 20, 3.0
+"""A capable model is shown up to the larger number where it reads them in that time, and has a large window."""
+
+LARGE_WINDOW_TOKENS = 32_000
+
 DOCUMENT_READING_S = 12.0
 """Time for reading a document in full: that begins while the question is being written, and is done once."""
 
@@ -42,9 +47,12 @@ def reading_budget(model: Model) -> ReadingBudget:
     if model.only_quotes:
         return ReadingBudget(4, min(3_600, window // 4))
     used = model.active or model.parameters
-    passages = 12 if used is not None and used >= MANY_PASSAGES_MIN_BILLIONS else 8
+    is_large = used is not None and used >= MANY_PASSAGES_MIN_BILLIONS
     characters = 48_000 if model.can_plan else 6_000
     chars_per_s = CHARS_PER_TOKEN * model.reading_rate if model.reading_rate is not None else math.inf
+    passages = 12 if is_large else PASSAGES
+    if (is_large or (model.can_plan and model.reading_rate is not None)) and window >= 4 * LARGE_WINDOW_TOKENS:
+        passages = max(passages, int(min(MANY_PASSAGES, MANY_PASSAGES_READING_S * chars_per_s / PASSAGE_CHARS)))
     fast_passages = max(MIN_PASSAGES, PASSAGES_READING_S * chars_per_s / PASSAGE_CHARS)
     fast_characters = max(MIN_DOCUMENT_CHARS, DOCUMENT_READING_S * chars_per_s)
     return ReadingBudget(

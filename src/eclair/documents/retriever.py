@@ -28,6 +28,7 @@ from eclair.documents.document_relevance import CALIBRATED_EMBEDDER, may_answer,
 from eclair.documents.document_search import DocumentSearch, FoundChunk
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Ingestor, is_pending
+from eclair.documents.neighbors import with_neighbors
 from eclair.documents.passages import found_passage, load_passages
 from eclair.documents.quotes import choose_quotes
 from eclair.documents.reading_budget import ReadingBudget, reading_budget
@@ -191,9 +192,9 @@ class DocumentRetriever:
         if (whole := await self._full_passages(files, budget)) is not None:
             return whole
         found = self._found_chunks = await self._search.find(self._scope, _query(self._history), budget.passages)
-        passages = [found_passage(each) for each in found]
         if not found:
             return []
+        passages = [found_passage(each) for each in await with_neighbors(self._search, self._scope, found)]
         sheet = await self._table_passages(found[0], budget.document_chars // 2)
         places = {(passage.file, passage.start) for passage in sheet}
         return [*sheet, *(each for each in passages if (each.file, each.start) not in places)]
@@ -247,9 +248,9 @@ class DocumentRetriever:
 
     async def _rank_passages(self) -> list[Passage]:
         """Return the passages best first; those of a document shown in full come in its order."""
-        if self._found_chunks is not None:
-            return self._passages
-        found = await self._search.find(self._scope, _query(self._history), MAX_PASSAGES)
+        found = self._found_chunks
+        if found is None:
+            found = await self._search.find(self._scope, _query(self._history), MAX_PASSAGES)
 
         def rank(passage: Passage) -> int:
             starts = enumerate(each.chunk.start if each.file == passage.file else -1 for each in found)
