@@ -15,7 +15,7 @@ import { random } from "./random.ts";
 const MARK = /<sup class="source"><button[^>]*data-source="([cd]\d+)"[^>]*>([^<]*)<\/button><\/sup>/g;
 
 function passage(number: number): Passage {
-  return { number, file: `file_${number}`, name: "report.pdf", page: 4, label: null, heading: [], start: 0, end: 9, text: "It was so.", member: null, url: null, published: null, breaks: [] };
+  return { number, file: `file_${number}`, name: "report.pdf", page: 4, label: null, heading: [], start: 0, end: 9, text: "It was so.", member: null, url: null, published: null, breaks: [], computation: null };
 }
 
 /** Offsets as the server counts them: in characters. */

@@ -14,7 +14,7 @@ function step(kind: Step["kind"], milliseconds: number | null, outcome: StepOutc
 }
 
 function passage(number: number, url: string | null, published: string | null): Passage {
-  const place = { page: 1, label: null, heading: [], start: 0, end: 1, text: "x", member: null, breaks: [] };
+  const place = { page: 1, label: null, heading: [], start: 0, end: 1, text: "x", member: null, breaks: [], computation: null };
   return { number, file: "page_1", name: "Title", ...place, url, published };
 }
 

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from eclair.citations.claims import makes_claim, normalize_words, strip_markdown
+from eclair.citations.computations import states_result
 from eclair.citations.drafts import asks_for_text, is_in_letter
-from eclair.citations.evidence import Doubtful, Verdict
-from eclair.citations.index import EvidenceIndex
+from eclair.citations.evidence import Doubtful, Supported, Verdict
+from eclair.citations.index import TABLE_SUPPORT, EvidenceIndex
 from eclair.errors import UpstreamError
 from eclair.schema.messages import Passage
 from eclair.text.intent import MAX_QUESTION_CHARS
@@ -87,8 +88,22 @@ class CitationChecker:
             else:
                 cosines = [cosine for batch in batches for cosine in (batch @ vector).tolist()]
                 spans = index.rank_by_meaning(claim, cosines)
-        verdict = index.judge(claim, spans)
+        verdict = self._cite_computation(claim.text, index.judge(claim, spans))
         return None if is_draft and isinstance(verdict, Doubtful) else verdict
+
+    def _cite_computation(self, claim: str, verdict: Verdict | None) -> Verdict | None:
+        """Cite what was computed by what it was computed from."""
+        computed = [passage for passage in self._passages if passage.computation is not None]
+        if isinstance(verdict, Supported):
+            found = next((passage for passage in computed if passage.number == verdict.passage), None)
+            quote = verdict.quote
+        else:
+            found = next((each for each in computed if states_result(claim, each.text, self._question)), None)
+            quote = found.text if found is not None else ""
+        if found is None:
+            return verdict
+        page, label = found.named_at(found.start)
+        return Supported(found.number, found.start, found.end, quote, TABLE_SUPPORT, page, label, found.computation)
 
     async def _indexed(self) -> EvidenceIndex:
         self._index = self._index or asyncio.create_task(asyncio.to_thread(EvidenceIndex, self._passages))

@@ -29,6 +29,9 @@ from eclair.text.sentences import SentenceSplitter
 
 MAX_CONCURRENT_SECTIONS = 4
 
+MAX_CONCURRENT_EMBEDDED = 2
+"""The embedded engine is hardly faster with more, and whoever ends the reading early would have less of it."""
+
 MIN_SENTENCES, MAX_SENTENCES = 2, 8
 """Sentences of the notes on one section."""
 
@@ -95,7 +98,7 @@ class NoteTaker:
         self._known = known
         self._enough = enough
         self._clock = clock
-        self._done = self._of = self._answered = 0
+        self._done = self._of = self._started = self._answered = 0
         self._began = clock()
         self.unread = 0
         self.titles: list[str] = []
@@ -126,12 +129,14 @@ class NoteTaker:
     async def _run(self, jobs: Sequence[_Job], max_sentences: int, step: str) -> AsyncGenerator[NoteEvent, None]:
         self._of += len(jobs)
         yield self._progress(step)
-        slots = asyncio.Semaphore(MAX_CONCURRENT_SECTIONS)
+        is_embedded = self._model.reading_rate is not None
+        slots = asyncio.Semaphore(MAX_CONCURRENT_EMBEDDED if is_embedded else MAX_CONCURRENT_SECTIONS)
 
         async def note(job: _Job) -> list[KeySentence] | UpstreamError:
             if (known := self._known.get(job.key(max_sentences))) is not None:
                 return list(_recall(known, job.passages))
             async with slots:
+                self._started += 1
                 try:
                     return await self._verified_notes(job, max_sentences)
                 except UpstreamError as error:
@@ -186,8 +191,9 @@ class NoteTaker:
         left, seconds = self._of - self._done, self._plan.seconds
         if left == 0:
             seconds = 0.0
-        elif self._answered >= MAX_CONCURRENT_SECTIONS:
-            seconds = left * (self._clock() - self._began) / self._answered
+        elif self._answered:
+            finished = self._answered + (self._started - self._answered) / 2
+            seconds = left * (self._clock() - self._began) / finished
         elif seconds is not None:
             seconds *= left / self._of
         return StepProgressed(step, self._done, self._of, seconds_left=None if seconds is None else round(seconds, 1))

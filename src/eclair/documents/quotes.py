@@ -105,6 +105,9 @@ def make_quote(passage: Passage, start: int, end: int, title: str = "") -> Quote
     words = " ".join(text.split())
     above = f"**{title}**\n\n> " if title else "> "
     place = (len(above), len(above) + len(words))
-    begin = passage.start + start
-    citation = Citation(0, *place, passage.number, text, begin, passage.start + end, 1.0, *passage.named_at(begin))
+    begin, until = passage.start + start, passage.start + end
+    if passage.computation is not None:
+        begin, until = passage.start, passage.end
+    where = passage.named_at(begin)
+    citation = Citation(0, *place, passage.number, text, begin, until, 1.0, *where, passage.computation)
     return Quote(f"{above}{words} [{passage.number}]\n\n", citation)

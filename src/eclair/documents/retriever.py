@@ -33,6 +33,7 @@ from eclair.documents.passages import found_passage, load_passages
 from eclair.documents.quotes import choose_quotes
 from eclair.documents.reading_budget import ReadingBudget, reading_budget
 from eclair.documents.readings import ReadingOptions, Readings
+from eclair.documents.table_answers import TableCalculator
 from eclair.documents.whole_documents import WholeDocumentReader
 from eclair.errors import NotFound, UpstreamError
 from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers, Quote
@@ -105,7 +106,14 @@ class DocumentRetriever:
             yield StepFinished("read", self._elapsed_ms(began))
             files = await self._list_files()
         budget = reading_budget(model)
-        if wants_whole_document(_question(self._history)) and await self._full_passages(files, budget) is None:
+        async with aclosing(self._calculate(files, engine, model)) as steps:
+            async for step in steps:
+                yield step
+        if (
+            not self._passages
+            and wants_whole_document(_question(self._history))
+            and await self._full_passages(files, budget) is None
+        ):
             reader = WholeDocumentReader(
                 self._storage,
                 self._ask,
@@ -139,6 +147,18 @@ class DocumentRetriever:
             yield SourceFound(passage)
         for notice in self._file_notices(files):
             yield notice
+
+    async def _calculate(
+        self, files: Sequence[FileState], engine: Engine, model: Model
+    ) -> AsyncGenerator[Finding, None]:
+        """Compute the answer from a table, if it is computed from one."""
+        calculator = TableCalculator(self._storage, self._ask, self._scope.principal, self._clock)
+        question = _question(self._history)
+        async with aclosing(calculator.calculate(question, files, engine, model)) as steps:
+            async for step in steps:
+                yield step
+        if calculator.passage is not None:
+            self._passages = self._numbers.assign([calculator.passage])
 
     async def certain_passages(self, model: Model) -> list[Passage]:
         """Return the passages that are shown whatever the question: those of files shown in full, once read."""

@@ -79,13 +79,13 @@ class PassageNumbers:
 
     def __init__(self, history: Sequence[Message]) -> None:
         passages = [passage for message in history for passage in message.passages]
-        self._known = {(old.file, old.start, old.end): old.number for old in passages}
+        self._known = {(old.file, old.start, old.end, old.computation): old.number for old in passages}
 
     def assign(self, passages: Sequence[Passage]) -> list[Passage]:
         """Return the passages with their numbers."""
         numbered: list[Passage] = []
         for passage in passages:
-            key = (passage.file, passage.start, passage.end)
+            key = (passage.file, passage.start, passage.end, passage.computation)
             if key not in self._known:
                 self._known[key] = max(self._known.values(), default=0) + 1
             numbered.append(replace(passage, number=self._known[key]))

@@ -187,7 +187,7 @@ class Passage:
     own name (`xii`, a sheet's name), None for its number, and empty if the text has no pages. Further pages begin in it
     at `breaks`. `heading` is the path of headings above it, and `member` the file of an archive that it is in. For a
     web page, `file` is the stored copy, `name` its title, `url` its address and `published` its day (ISO 8601), if
-    known.
+    known. With a `computation`, its text is what the program computed in that way from those characters.
     """
 
     number: int
@@ -203,6 +203,7 @@ class Passage:
     url: str | None = None
     published: str | None = None
     breaks: tuple[PageBreak, ...] = ()
+    computation: str | None = None
 
     def page_at(self, place: int) -> PageBreak:
         """The page on which character `place` of the document stands."""

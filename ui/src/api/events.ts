@@ -163,7 +163,7 @@ export interface SectionNote {
  * own name (`xii`, a sheet's name), None for its number, and empty if the text has no pages. Further pages begin in it
  * at `breaks`. `heading` is the path of headings above it, and `member` the file of an archive that it is in. For a
  * web page, `file` is the stored copy, `name` its title, `url` its address and `published` its day (ISO 8601), if
- * known.
+ * known. With a `computation`, its text is what the program computed in that way from those characters.
  */
 export interface Passage {
   readonly number: number;
@@ -179,6 +179,7 @@ export interface Passage {
   readonly url: string | null;
   readonly published: string | null;
   readonly breaks: readonly PageBreak[];
+  readonly computation: string | null;
 }
 
 /** Characters `start` to `end` of an answer's part `index` rest on the `quote` from passage `passage`.

@@ -4176,7 +4176,7 @@ export interface components {
          *     own name (`xii`, a sheet's name), None for its number, and empty if the text has no pages. Further pages begin in it
          *     at `breaks`. `heading` is the path of headings above it, and `member` the file of an archive that it is in. For a
          *     web page, `file` is the stored copy, `name` its title, `url` its address and `published` its day (ISO 8601), if
-         *     known.
+         *     known. With a `computation`, its text is what the program computed in that way from those characters.
          */
         readonly Passage: {
             readonly number: number;
@@ -4193,6 +4193,7 @@ export interface components {
             readonly published: string | null;
             /** @default [] */
             readonly breaks: readonly components["schemas"]["PageBreak"][];
+            readonly computation: string | null;
         };
         /** @description The questions; `by` says if a model or a rule made them. */
         readonly PlanBody: {

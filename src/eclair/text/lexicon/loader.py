@@ -170,6 +170,34 @@ class WholeDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ComputationWords:
+    """Patterns, without accents, of questions that are computed from a table.
+
+    `most` and `fewest` ask for the group with the largest or smallest sum, `largest` and `smallest` for one value.
+    `per` stands before what is grouped by, `more_than`, `less_than`, `since` and `until` before a bound. `rows` name
+    the rows themselves; `years`, `quarters` and `months` parts of a date to group by.
+    """
+
+    sum: Patterns = ()
+    average: Patterns = ()
+    smallest: Patterns = ()
+    largest: Patterns = ()
+    most: Patterns = ()
+    fewest: Patterns = ()
+    count: Patterns = ()
+    different: Patterns = ()
+    per: Patterns = ()
+    more_than: Patterns = ()
+    less_than: Patterns = ()
+    since: Patterns = ()
+    until: Patterns = ()
+    rows: Patterns = ()
+    years: Patterns = ()
+    quarters: Patterns = ()
+    months: Patterns = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Words by which two sentences are compared.
 
@@ -295,6 +323,7 @@ class Lexicon:
     queries: QueryWords | None
     web_intent: WebIntent
     whole_document: WholeDocument
+    computation: ComputationWords
     location: Patterns
     comparison: Comparison
     claims: ClaimPatterns
@@ -337,6 +366,7 @@ def load_lexicon(code: str) -> Lexicon | None:
         queries=QueryWords(**table["queries"]) if table["queries"] else None,
         web_intent=WebIntent(**table["web_intent"]),
         whole_document=WholeDocument(**table["whole_document"]),
+        computation=ComputationWords(**table["computation"]),
         location=table["location"],
         comparison=Comparison(**table["comparison"]),
         claims=ClaimPatterns(**table["claims"]),

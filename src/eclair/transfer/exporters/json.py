@@ -17,9 +17,9 @@ def render(exported: ExportedConversation) -> bytes:
     messages = [asdict(message) for message in exported.messages]
     for message in messages:
         del message["conversation"], message["run"]
-        for citation in message["citations"]:
-            if citation["computation"] is None:
-                del citation["computation"]  # most have none, and older exports know no such field
+        for rested in (*message["passages"], *message["citations"]):
+            if rested["computation"] is None:
+                del rested["computation"]  # most have none, and older exports know no such field
     document = {
         "eclair": VERSION,
         "notice": ai_notice(exported.messages),

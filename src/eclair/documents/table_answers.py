@@ -1,0 +1,125 @@
+"""Computes the answer to a question from the tables of files, over all rows, as a passage that can be cited."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+from eclair.documents.data_table import DataTable, read_data_tables
+from eclair.documents.table_choice import choose_query
+from eclair.documents.table_query import TableQuery, TableResult, compute, describe_query, describe_result
+from eclair.documents.table_question import TableQuestion, TableReading, read_query, read_question
+from eclair.errors import UpstreamError
+from eclair.generation.usage import AskModel
+from eclair.llm.base import Engine
+from eclair.schema.events import StepFinished, StepStarted
+from eclair.schema.messages import Passage
+from eclair.schema.models import Model
+from eclair.schema.principal import Principal
+from eclair.storage.base import Storage
+from eclair.storage.files import FileState
+
+MAX_FILES = 20
+MIN_MODEL_ROWS = 3
+"""A smaller table is shown to the model, which is not asked how to compute."""
+
+MAX_PAGES = 50
+"""Longer documents are not looked through for tables, unless they are sheets."""
+
+_DELIMITED = ("text/csv", "text/tab-separated-values")
+
+MIN_COMPUTED_ROWS = 2
+
+log = logging.getLogger(__name__)
+
+
+class TableCalculator:
+    """Computes the answer to one question. `passage`, unnumbered, is the result; None if nothing is computed."""
+
+    def __init__(
+        self, storage: Storage, ask: AskModel, principal: Principal, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.passage: Passage | None = None
+        self._storage = storage
+        self._ask = ask
+        self._principal = principal
+        self._clock = clock
+
+    async def calculate(
+        self, text: str, files: Sequence[FileState], engine: Engine, model: Model
+    ) -> AsyncGenerator[StepStarted | StepFinished, None]:
+        """Compute the answer from the best table of the files, if it is computed from one; yield the step."""
+        question = read_question(text)
+        if question is None or not files or len(files) > MAX_FILES:
+            return
+        began = self._clock()
+        tables = [table for file in files for table in await self._tables(file)]
+        if not tables:
+            return
+        chosen = await self._choose(question, tables, engine, model)
+        if chosen is None:
+            return
+        table, query = chosen
+        result = await asyncio.to_thread(compute, table, query)
+        if len(result.rows) < MIN_COMPUTED_ROWS and query.operation not in ("count", "distinct"):
+            return  # the row itself says more
+        self.passage = result_passage(table, result)
+        yield StepStarted("compute", "read", describe_query(table, result))
+        yield StepFinished("compute", round((self._clock() - began) * 1000, 1), count=len(result.rows))
+
+    async def _tables(self, file: FileState) -> list[DataTable]:
+        """Return the tables of a file."""
+        media = file.file.media
+        is_sheet = media in _DELIMITED or "sheet" in media or "excel" in media
+        if not is_sheet and file.document.pages_read > MAX_PAGES:
+            return []
+        pages = await self._storage.documents.list_pages(file.document.sha256)
+        is_workbook = is_sheet and media not in _DELIMITED
+        return await asyncio.to_thread(
+            read_data_tables, file.file.id, file.file.name, pages, has_plain_numbers=is_workbook
+        )
+
+    async def _choose(
+        self, question: TableQuestion, tables: Sequence[DataTable], engine: Engine, model: Model
+    ) -> tuple[DataTable, TableQuery] | None:
+        """Return the best table and what is computed: by the rule, or where that leaves something open by the model."""
+        readings = await asyncio.to_thread(_read_all, question, tables)
+        best = max(readings, key=lambda reading: (reading.score, len(reading.table.rows)), default=None)
+        if best is not None and best.is_complete:
+            return best.table, best.query
+        if model.only_quotes:
+            return None
+        sheets = [table for table in tables if table.is_sheet and len(table.rows) >= MIN_MODEL_ROWS]
+        if best is None and not sheets:
+            return None
+        table = best.table if best is not None else max(sheets, key=lambda each: len(each.rows))
+        known = best.query if best is not None else None
+        try:
+            query = await choose_query(question, table, known, self._ask, self._principal, engine, model)
+        except UpstreamError as error:
+            log.warning("the model did not choose a computation: %s", error.message)
+            return None
+        return (table, query) if query is not None else None
+
+
+def result_passage(table: DataTable, result: TableResult) -> Passage:
+    """Return the result as a passage of the table, from its first used row to the last on the same page."""
+    used = [table.rows[at] for at in result.rows] or list(table.rows)
+    return Passage(
+        number=0,
+        file=table.file,
+        name=table.name,
+        page=table.page,
+        label=table.label,
+        heading=(),
+        start=used[0].start,
+        end=used[-1].end,
+        text=describe_result(table, result),
+        computation=describe_query(table, result),
+    )
+
+
+def _read_all(question: TableQuestion, tables: Sequence[DataTable]) -> list[TableReading]:
+    return [reading for table in tables if (reading := read_query(question, table)) is not None]
