@@ -6,6 +6,7 @@ import { Api } from "../api/api.ts";
 import type { AnswerOptions, AnswerSettings, Deleted } from "../api/conversations.ts";
 import type { Model, ModePicks, RecommendedModel } from "../api/models.ts";
 import { t } from "../lib/i18n/translate.ts";
+import { AnswerNotifications } from "./answerNotifications.svelte.ts";
 import { ApiKeyPrompt } from "./apiKeyPrompt.svelte.ts";
 import { ServerChanges } from "./serverChanges.svelte.ts";
 import { newConversationId } from "./drafts.ts";
@@ -58,6 +59,7 @@ export class App {
   readonly #background = new Map<string, Conversation>();
   readonly preferences = new Preferences(this.api);
   readonly installedModels = new InstalledModels(this);
+  readonly notifications = new AnswerNotifications();
   readonly files = new FileStatuses(this.api);
   readonly libraries = new Libraries(this.api);
   readonly feeds = new Feeds(this.api);

@@ -388,6 +388,10 @@ export interface Placeholders {
   readonly less: never;
   readonly writing: never;
   readonly sendKey: never;
+  readonly notify: never;
+  readonly notifyOff: never;
+  readonly notifyOn: never;
+  readonly notifyBlocked: never;
   readonly defaultModel: never;
   readonly standardModel: "name";
   readonly instructions: never;
