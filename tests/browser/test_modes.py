@@ -54,6 +54,13 @@ def told(rack: Rack) -> object:
     return asked["model"], asked.get("chat_template_kwargs", {}).get("enable_thinking")
 
 
+def test_the_settings_and_the_composer_name_the_same_models(both: Page) -> None:
+    expect(model_button(both)).to_have_text("Automatic")
+    both.goto("/settings#model")
+    chosen = both.get_by_role("combobox", name="Default model")
+    expect(chosen.locator("option:checked")).to_have_text(f"Automatic ({SMALL}, {BIG})")
+
+
 def test_auto_chooses_says_why_and_is_overruled_with_one_button(both: Page, rack: Rack) -> None:
     expect(mode(both)).to_have_value("auto")
     expect(model_button(both)).to_have_text("Automatic")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import orjson
@@ -16,15 +16,16 @@ from tests.support import JSON, Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+PLAIN = "Qwen/Qwen2.5-Coder-1.5B-Instruct"
 SMALL, BIG, EMBEDDINGS = "acme/small-1b", "Qwen/Qwen3-32B", "bge-m3"
 
 
 class Rack(StandIn):
     """A server with a small model and a large one that thinks."""
 
-    def __init__(self, standin: StandIn) -> None:
+    def __init__(self, standin: StandIn, models: Sequence[str] = (SMALL, BIG, EMBEDDINGS)) -> None:
         super().__init__(standin.url)
-        rows = [{"id": id, "owned_by": "vllm", "max_model_len": 32768} for id in (SMALL, BIG, EMBEDDINGS)]
+        rows = [{"id": id, "owned_by": "vllm", "max_model_len": 32768} for id in models]
         standin.routes["/v1/models"] = lambda call: call.reply(200, orjson.dumps({"data": rows}))
         standin.routes["/v1/chat/completions"] = self._answer
         self.asked: list[JSON] = []
@@ -84,6 +85,22 @@ async def test_auto_says_why(server: Server, rack: Rack) -> None:
     sums = await server.say(id, "What is 17 * 23?", mode="auto")
     assert sums["model"] == BIG
     assert [remark["code"] for remark in sums["remarks"]] == ["routed_numbers"]
+    easy = await server.say(id, "What is 2+2?", mode="auto")
+    assert easy["model"] == SMALL
+    proof = await server.say(id, "Plan a trip step by step, and prove which way is cheaper", mode="auto")
+    assert proof["model"] == BIG
+    assert proof["remarks"][0]["message"] == f"Think, with {BIG}: a question to think through."
+
+
+async def test_auto_says_nothing_where_both_modes_are_the_same(tmp_path: Path) -> None:
+    """One model that cannot think is asked the same way in either mode."""
+    async with standing_in() as standin:
+        engines = {"rack": EngineSettings(f"{Rack(standin, [PLAIN]).url}/v1")}
+        async with serving(settings_of(tmp_path, engines=engines)) as server:
+            id = await server.begin()
+            for question in ("Hello?", "What is 17 * 23?"):
+                answer = await server.say(id, question, mode="auto")
+                assert (answer["model"], answer["remarks"]) == (PLAIN, [])
 
 
 async def test_a_named_model_is_only_told_whether_to_think(server: Server, rack: Rack) -> None:

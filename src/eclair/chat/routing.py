@@ -34,6 +34,7 @@ REASONS: dict[NoticeCode, str] = {
     "routed_long": "a long question",
     "routed_code": "a question with code or a file in it",
     "routed_numbers": "a question with numbers to work out",
+    "routed_hard": "a question to think through",
 }
 
 
@@ -89,10 +90,17 @@ class ModelRouter:
         if mode is None:
             return await resolve_route(self._settings.current, self._registry, named)
         settled, why = resolve_mode(mode, question)
-        name = named if named is not None else (await self._pick(settled, question, needs_vision=needs_vision)).id
-        route = await resolve_route(self._settings.current, self._registry, name)
+        other = None
+        if named is None:
+            picked = await self._pick(settled, question, needs_vision=needs_vision)
+            if why is not None:
+                rival: ResolvedMode = "think" if settled == "flash" else "flash"
+                other = (await self._pick(rival, question, needs_vision=needs_vision)).id
+            named = picked.id
+        route = await resolve_route(self._settings.current, self._registry, named)
+        differs = other not in (None, named) or route.model.reasoning not in ("always", "never")
         notice = None
-        if why is not None and (named is None or route.model.reasoning not in ("always", "never")):
+        if why is not None and differs:
             notice = Notice(why, f"{settled.capitalize()}, with {route.model.name}: {REASONS[why]}.")
         return replace(route, effort=FLASH_EFFORT if settled == "flash" else THINK_EFFORT, notice=notice)
 

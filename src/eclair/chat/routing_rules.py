@@ -17,6 +17,7 @@ from typing import Literal
 from eclair.llm.servers.jurisdiction import LocationKind
 from eclair.schema.messages import Mode, NoticeCode
 from eclair.schema.models import Model
+from eclair.text.intent.deliberation import asks_to_deliberate
 from eclair.text.language import lists_language
 
 ResolvedMode = Literal["flash", "think"]
@@ -25,6 +26,10 @@ DISTANCES: dict[LocationKind, int] = {"machine": 0, "network": 1, "country": 2, 
 
 LONG_QUESTION_WORDS = 80
 """Words from which on a question counts as long."""
+
+MAX_MENTAL_SUMMAND = 99
+MAX_MENTAL_FACTOR = 10
+"""Up to these numbers, a sum or a product needs no thought."""
 
 DEFAULT_PARAMETERS_B = 8.0
 """Parameters assumed for a model of unknown size, in billions."""
@@ -37,6 +42,7 @@ ALWAYS_REASONING_SLOWDOWN = 10.0
 
 _CODE = re.compile(r"^ {0,3}(```|~~~)|[{};]\s*$|\b(def|class|function|import|SELECT)\b.*[(:{*]", re.MULTILINE)
 _SUM = re.compile(r"\d\s*[-+*/×·÷^=%<>]\s*\(?-?\d|\$[^$\n]*\\\w+|\\(frac|sum|int|sqrt)\b|[∑∫√≤≥≠]")
+_TWO_NUMBERS = re.compile(r"(?<![\d.,])(\d+)\s*([-+*/×·÷])\s*(\d+)(?![\d.,]*\d)")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -50,12 +56,23 @@ class Candidate:
 
 
 def classify_question(question: str) -> NoticeCode:
-    """Classify a question for auto: code, a calculation or three numbers, long, or short."""
+    """Classify a question for auto: code, a calculation or three numbers, to be thought through, long, or short."""
     if _CODE.search(question):
         return "routed_code"
-    if _SUM.search(question) or len(_NUMBER.findall(question)) >= 3:
+    if (_SUM.search(question) and not _is_mental_sum(question)) or len(_NUMBER.findall(question)) >= 3:
         return "routed_numbers"
+    if asks_to_deliberate(question):
+        return "routed_hard"
     return "routed_long" if len(question.split()) >= LONG_QUESTION_WORDS else "routed_short"
+
+
+def _is_mental_sum(question: str) -> bool:
+    """Tell whether the only calculation is one that people do in their heads, such as 2+2."""
+    found = _TWO_NUMBERS.search(question)
+    if found is None or len(_NUMBER.findall(question)) != 2:
+        return False
+    first, operator, second = int(found[1]), found[2], int(found[3])
+    return max(first, second) <= (MAX_MENTAL_SUMMAND if operator in "+-" else MAX_MENTAL_FACTOR)
 
 
 def resolve_mode(mode: Mode, question: str) -> tuple[ResolvedMode, NoticeCode | None]:

@@ -27,6 +27,7 @@ NoticeCode = Literal[
     "routed_long",
     "routed_code",
     "routed_numbers",
+    "routed_hard",
     "not_saved",
     "saved",
     "answered_by",

@@ -40,6 +40,7 @@ const ROUTED = {
   routed_long: "routedLong",
   routed_code: "routedCode",
   routed_numbers: "routedNumbers",
+  routed_hard: "routedHard",
 } as const satisfies Partial<Record<NoticeCode, Key>>;
 
 const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof typeof ROUTED>, PlainKey>> = {

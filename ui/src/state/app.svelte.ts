@@ -303,7 +303,7 @@ export class App {
 
   #modeDecides(chosen: string | null): boolean {
     const picks = this.modePicks;
-    return chosen === null && picks !== null && new Set([picks.flash, picks.think, this.serverDefault ?? picks.flash]).size > 1;
+    return chosen === null && picks !== null && picks.flash !== picks.think;
   }
 
   #answerOptions({ model, mode: chosen, web }: AnswerSettings): AnswerOptions {

@@ -308,8 +308,9 @@ class Lexicon:
     """Rules of one language.
 
     `code` is its ISO 639-1 code. `name` is its English name; empty for a language that is known only so that it isn't
-    taken for another. `location` has patterns of words that ask for a place; `news` the words of a query for nothing
-    but news; `title_labels` what models write before a title; `nothing_found` the reply where no document answers.
+    taken for another. `deliberation` has patterns, of text without case and accents, for what asks to think a question
+    through; `location` has patterns of words that ask for a place; `news` the words of a query for nothing but news;
+    `title_labels` what models write before a title; `nothing_found` the reply where no document answers.
     """
 
     code: str
@@ -322,6 +323,7 @@ class Lexicon:
     dates: DateWords
     queries: QueryWords | None
     web_intent: WebIntent
+    deliberation: Patterns
     whole_document: WholeDocument
     computation: ComputationWords
     location: Patterns
@@ -365,6 +367,7 @@ def load_lexicon(code: str) -> Lexicon | None:
         dates=DateWords(**table["dates"]),
         queries=QueryWords(**table["queries"]) if table["queries"] else None,
         web_intent=WebIntent(**table["web_intent"]),
+        deliberation=table["deliberation"],
         whole_document=WholeDocument(**table["whole_document"]),
         computation=ComputationWords(**table["computation"]),
         location=table["location"],

@@ -318,6 +318,7 @@ export interface Placeholders {
   readonly routedLong: "model";
   readonly routedCode: "model";
   readonly routedNumbers: "model";
+  readonly routedHard: "model";
   readonly notSaved: never;
   readonly answeredBy: never;
   readonly partlyRead: never;
