@@ -158,7 +158,8 @@ def test_prompts_are_added_changed_deleted_and_brought_back(opening: Opening, mo
 
 def test_what_may_leave_the_machine_is_said(page: Page) -> None:
     page.goto("/settings#about")
-    expect(page.get_by_text("Nothing. Everything is answered on this machine.")).to_be_visible()
+    expect(page.get_by_text("search terms are sent to wikipedia.org (United States)")).to_be_visible()
+    expect(page.get_by_text("The pages that are found are then opened from this computer")).to_be_visible()
     expect(page.get_by_role("row", name=re.compile("Scripted.*Apache-2.0"))).to_be_visible()
 
 
@@ -342,9 +343,3 @@ def test_without_a_folder_for_backups_it_says_who_can_set_one(page: Page) -> Non
     page.goto("/settings")
     expect(page.get_by_text("No folder for backups is set. Whoever runs Éclair can set one")).to_be_visible()
     expect(page.get_by_role("button", name="Back up now")).to_have_count(0)
-
-
-def test_about_names_the_web_among_what_may_leave(page: Page) -> None:
-    page.goto("/settings#about")
-    expect(page.get_by_text("search terms are sent to wikipedia.org (United States)")).to_be_visible()
-    expect(page.get_by_text("The pages that are found are then opened from this computer")).to_be_visible()
