@@ -3,6 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { stepText } from "../src/lib/answer.ts";
+import de from "../src/lib/i18n/de.json";
+import en from "../src/lib/i18n/en.json";
+import { setLanguage } from "../src/lib/i18n/translate.ts";
 
 test("reading a prompt is said with its progress", () => {
   const step = { kind: "prompt", title: "Reading the text" } as const;
@@ -15,4 +18,11 @@ test("reading a long document is said with its count, share and time left", () =
   assert.equal(stepText({ ...step, done: null, of: null }), "Reading log.md");
   assert.equal(stepText({ ...step, done: 3, of: 40, seconds_left: 400 }), "Reading log.md · 3 of 40 · 8% · 7 min left");
   assert.equal(stepText({ ...step, done: 40, of: 40, milliseconds: 9000, seconds_left: 0 }), "Reading log.md");
+});
+
+test("a second search is said with its words", () => {
+  setLanguage("de", de);
+  const step = { kind: "search", done: null, of: null } as const;
+  assert.equal(stepText({ ...step, title: "Searching again for hostname; computer name" }), "Sucht noch einmal: hostname; computer name");
+  setLanguage("en", en);
 });

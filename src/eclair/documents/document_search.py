@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 from eclair.documents.embeddings import Embedder
@@ -115,6 +116,15 @@ def is_table_of_contents(chunk: Chunk) -> bool:
     pages = [int(page) for page in _CONTENTS_ROW.findall(chunk.text)]
     is_ordered = 2 * len(pages) > chunk.text.count("\n") and pages == sorted(pages)
     return len(_LEADER.findall(chunk.text)) >= MIN_LEADERS or (is_ordered and len(pages) >= MIN_LEADERS)
+
+
+def merge_rankings(rankings: Sequence[Sequence[FoundChunk]]) -> list[FoundChunk]:
+    """Merge the results of several queries, the best of each first. A chunk has its best score."""
+    best: dict[tuple[str, int], FoundChunk] = {}
+    for each in (each for rank in zip_longest(*rankings) for each in rank if each is not None):
+        place = (each.file, each.chunk.number)
+        best[place] = max(best.get(place, each), each, key=lambda found: found.score)
+    return list(best.values())
 
 
 def _fuse(words: Sequence[ChunkHit], near: Sequence[ChunkHit], weight: float) -> list[ChunkHit]:

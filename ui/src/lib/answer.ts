@@ -113,6 +113,8 @@ export function stepText(step: Pick<Step, "kind" | "title" | "done" | "of"> & Pa
 /** The server says it in English, with the object after the verb. */
 function stepTitle({ kind, title, done, of }: Pick<Step, "kind" | "title" | "done" | "of">): string {
   if (kind === "prompt") return [t("stepPrompt"), of ? formatNumber((done ?? 0) / of, { style: "percent" }) : ""].join(" ").trim();
+  const [, again] = /^Searching again for (.+)$/s.exec(title) ?? [];
+  if (again !== undefined) return t("stepSearchAgain", { what: again });
   const [, what] = /^(?:Reading|Searching|Waiting for) (.+)$/s.exec(title) ?? [];
   if (what === undefined || kind === "load") return title;
   if (kind === "wait") return t("stepWait", { what });

@@ -345,6 +345,7 @@ export interface Placeholders {
   readonly pageTaken: never;
   readonly stepRead: "what";
   readonly stepSearch: "what";
+  readonly stepSearchAgain: "what";
   readonly stepWait: "what";
   readonly stepPrompt: never;
   readonly keyTitle: never;
