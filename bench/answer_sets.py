@@ -122,13 +122,21 @@ class Page:
 
 def documents(set_name: str, language: str) -> list[Document]:
     path = FOLDER / set_name / f"{language}.toml"
+    more = _more_unanswered(set_name).get(language, {})
     found: list[Document] = []
     for entry in tomllib.loads(path.read_text("utf-8"))["documents"]:
         name = entry["name"]
         asked = tuple(_question(each, language, name) for each in entry["questions"])
-        unanswered = tuple(Question(text, language, None) for text in entry["unanswered"])
+        nobody = (*entry["unanswered"], *more.get(name, ()))
+        unanswered = tuple(Question(text, language, None) for text in nobody)
         found.append(Document(name, language, entry["text"].strip() + "\n", asked, unanswered))
     return found
+
+
+def _more_unanswered(set_name: str) -> dict[str, dict[str, list[str]]]:
+    """Further questions that no document answers, by language and document."""
+    path = FOLDER / set_name / "unanswered.toml"
+    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 def pages(set_name: str) -> list[Page]:

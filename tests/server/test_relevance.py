@@ -137,7 +137,9 @@ class Judging(Speaking):
         return sum("chat" in call.path and call.json["max_tokens"] == 1 for call in self.standin.calls)
 
 
-async def test_a_small_model_is_shown_the_closest_sentences_and_judges_when_none_is_close(settings: Settings) -> None:
+async def test_a_small_model_is_shown_the_closest_sentences_and_judges_where_words_do_not_decide(
+    settings: Settings,
+) -> None:
     async with reading(settings, "small-1.5b", Judging, embedder="auto") as (server, model):
         assert isinstance(model, Judging)
         file = await add(server)
@@ -149,12 +151,21 @@ async def test_a_small_model_is_shown_the_closest_sentences_and_judges_when_none
         assert shown.index("</passages>") < shown.index("<closest>\n[1] ") < shown.index("How high is")
         assert "330 metres high" in shown[shown.index("<closest>") :]
         assert model.judged == 0, "a sentence is close"
-        far = "Who sells the tickets on Sundays?"
-        message = await server.say(conversation, far)
+        for missing in (
+            "Who sells the tickets on Sundays?",
+            "How much does a ticket to the tower of Ettelbruck cost?",
+            "How many visitors does the tower of Ettelbruck have?",
+            "Is there a lift in the tower of Ettelbruck?",
+        ):
+            message = await server.say(conversation, missing)
+            assert (text_of(message), codes(message)) == (SAYS["en"], ["nothing_found"])
+        assert model.judged == 0, "words decide"
+        unclear = "What is the tower made of?"
+        message = await server.say(conversation, unclear)
         assert (text_of(message), codes(message)) == (SAYS["en"], ["nothing_found"])
         assert model.judged == 1
         model.yes = 0.9
-        message = await server.say(conversation, far)
+        message = await server.say(conversation, unclear)
         assert (text_of(message), codes(message)) == ("OK", [])
         assert model.judged == 2
         message = await server.say(conversation, "Write a letter about tickets on Sundays")

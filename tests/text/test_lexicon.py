@@ -73,7 +73,7 @@ def test_nothing_is_listed_twice_or_empty(code: str) -> None:
 @pytest.mark.parametrize("code", sorted(lexicon_codes()))
 def test_each_pattern_compiles_by_itself(code: str) -> None:
     rules = table(code)
-    for section in ("web_intent", "whole_document", "computation", "location", "claims", "web_pages"):
+    for section in ("web_intent", "whole_document", "computation", "asked_facts", "location", "claims", "web_pages"):
         for patterns in lists_in(rules[section]):
             for pattern in patterns:
                 assert re.compile(pattern.replace("{these}", "")).match("") is None, pattern
@@ -85,6 +85,7 @@ def test_patterns_for_folded_text_have_no_accents(code: str) -> None:
     for patterns in (
         *lists_in(rules["web_intent"]),
         *lists_in(rules["computation"]),
+        *lists_in(without_words(rules["asked_facts"])),
         *lists_in(without_words(rules["whole_document"])),
     ):
         assert [unaccented(pattern) for pattern in patterns] == patterns
@@ -115,6 +116,9 @@ def unaccented(pattern: str) -> str:
         ("web_intent.news", EIGHT),
         ("whole_document.patterns", EIGHT),
         ("computation.count", EIGHT),
+        ("asked_facts.money", EIGHT),
+        ("asked_facts.year", EIGHT),
+        ("asked_facts.clock", EIGHT),
         ("dates.months", (*EIGHT, "ro")),
         ("negation.words", (*EIGHT, "ro")),
     ],

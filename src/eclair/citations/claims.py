@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Literal
 
 from eclair.text.facts import extract_facts
-from eclair.text.lexicon.loader import merge_patterns
+from eclair.text.lexicon.loader import merge_patterns, merge_words
 from eclair.text.terms import fold_text, is_content_word
+
+DENIALS = frozenset(("non", "no", "nein", "nee", "nie", "nu", "não"))
+"""Answers of no."""
 
 _FENCE_OR_HEADING = re.compile(r"\s*(?:#{1,6}\s|```|~~~)")
 _CODE = re.compile(r"\s*`[^`]+`[.:]?\s*")
@@ -43,6 +47,14 @@ def strip_markdown(markdown: str) -> str:
     return " ".join(_MARKUP.sub(lambda found: found[1] or " ", markdown).split())
 
 
+def strip_answer_word(sentence: str) -> tuple[str, Literal["yes", "no"] | None]:
+    """Take yes or no from the beginning of a sentence; return what is left, and which it was."""
+    for word, pattern in _answer_words().items():
+        if found := pattern.match(sentence):
+            return sentence[found.end() :], word
+    return sentence, None
+
+
 def normalize_words(text: str) -> str:
     """Return the words alone, folded, to be compared."""
     return " ".join(re.findall(r"\w+", fold_text(text)))
@@ -57,6 +69,18 @@ def _no_claim() -> re.Pattern[str]:
     return re.compile(
         rf"\W*+(?:(?:{greetings})\b\W*+(?:[^\W\d]++\W*+){{0,3}}+\Z|(?:{answers})\W*+\Z|{disclaimers})", re.IGNORECASE
     )
+
+
+@cache
+def _answer_words() -> dict[Literal["yes", "no"], re.Pattern[str]]:
+    """Match yes or no before a comma or the end."""
+    words = sorted(merge_words(lambda lexicon: lexicon.claims.answers))
+    yes, no = ("|".join(word for word in words if (word in DENIALS) == denies) for denies in (False, True))
+    after = r"\b\s*(?:[,;:!–—]\s*|\W*\Z)"
+    return {
+        "yes": re.compile(rf"\W*(?:{yes}){after}", re.IGNORECASE),
+        "no": re.compile(rf"\W*(?:{no}){after}", re.IGNORECASE),
+    }
 
 
 @cache

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 
+from eclair.citations.claims import DENIALS
 from eclair.citations.evidence import Claim, EvidenceSentence
 from eclair.citations.opposites import are_opposites
 from eclair.text.facts import Facts, extract_facts
@@ -23,9 +24,6 @@ MAX_SHORT_ITEMS = 4
 MAX_ELLIPTIC_ITEMS = 3
 MAX_DENIED_ITEMS = 2
 YEARS = range(1500, 2101)
-
-_DENIALS = frozenset(("non", "no", "nein", "nee", "nie", "nu"))
-"""Words that deny a clause which ends with them."""
 
 _TIME_UNITS = frozenset(("s", "min", "h", "d", "wk", "mo", "yr"))
 _CLAUSE_END = re.compile(r"[;:—–]|,(?!\d)| - ")
@@ -141,7 +139,7 @@ def _clause(facts: Facts, start: int, end: int, language: str | None) -> Clause:
             for term in terms
             if (is_content_word(term) or (term.is_capitalized and not term.starts_sentence))
             and term.key not in _contrasts(language)
-            and term.key not in _DENIALS
+            and term.key not in DENIALS
             and not any(figure.start <= term.start < figure.end for figure in figures)
         },
         numbers=[number for number in facts.numbers if start <= number.start < end],
@@ -152,7 +150,7 @@ def _clause(facts: Facts, start: int, end: int, language: str | None) -> Clause:
             for term in terms
             if term.start == figure.end + 1 and is_content_word(term)
         },
-        is_negated=any(start <= at < end for at in negations) or (len(terms) > 1 and terms[-1].key in _DENIALS),
+        is_negated=any(start <= at < end for at in negations) or (len(terms) > 1 and terms[-1].key in DENIALS),
         contrasts=tuple(term for term in terms if term.key in _contrasts(language)),
     )
 

@@ -34,7 +34,7 @@ from eclair.citations.tables import TableFinding, check_table, keys_of, read_tab
 from eclair.schema.messages import Passage
 from eclair.text.facts import extract_facts
 from eclair.text.language import capitalizes_nouns, identify_language, is_foreign_word
-from eclair.text.terms import is_content_word
+from eclair.text.terms import Term, is_content_word, split_terms
 from eclair.text.written_numbers import is_certain, roman_numerals
 
 MIN_SUPPORT = 0.5
@@ -78,6 +78,8 @@ class EvidenceIndex:
         self._titles: list[frozenset[str]] = []
         self._sources: list[SourceFacts] = []
         self._tables = [read_tables(passage.text) for passage in passages]
+        self.headings: list[tuple[Term, ...]] = []
+        """The words of the headings above each sentence."""
         self._keys = set[str]()
         self._capitalized_stems = set[str]()
         self._lowercase_stems = set[str]()
@@ -85,8 +87,10 @@ class EvidenceIndex:
             source = read_source(passage)
             self._sources.append(source)
             self._titles.append(source.stems | source.site_stems)
+            heading = split_terms(" . ".join(passage.heading))
             for start, end in split_passage(passage):
                 self._add_sentence(number, start, end, passage.text[start:end])
+                self.headings.append(heading)
         passages_after = [sentence.passage for sentence in self.sentences[1:]]
         self._is_followed = [
             sentence.passage == after for sentence, after in zip(self.sentences, [*passages_after, None], strict=False)
@@ -153,6 +157,18 @@ class EvidenceIndex:
         """
         return self._rank_spans(claim, Nearness(cosines))
 
+    @property
+    def title_stems(self) -> frozenset[str]:
+        """The stems by which an answer may name a passage."""
+        return frozenset[str]().union(*self._titles)
+
+    def language_of(self, sentence: int) -> str | None:
+        return self._languages[self.sentences[sentence].passage]
+
+    def nearest(self, claim: Claim) -> str:
+        """Return what the passages say that has most of a claim's words."""
+        return self._quote_nearest(self.rank_by_words(claim))
+
     def judge(self, claim: Claim, spans: list[EvidenceSpan]) -> Verdict | None:
         """Return the best evidence: of the tables, or of the spans; None for what only the source's name bears out."""
         from_tables = self._judge_tables(claim)
@@ -165,7 +181,7 @@ class EvidenceIndex:
             if claim.is_about_source:
                 return None
             if claim.is_bare and (stating := self._find_stating(claim)) is not None:
-                return self._cite(stating)
+                return self.cite(stating)
         is_row = isinstance(verdict, Supported) and "|" in verdict.quote
         return from_tables if from_tables is not None and (is_row or isinstance(verdict, Doubtful)) else verdict
 
@@ -190,7 +206,7 @@ class EvidenceIndex:
         if capitalizes_nouns(claim.language) or claim.language is None:
             return True
         names = [term for term in claim.facts.terms if term.is_capitalized and is_content_word(term)]
-        titles = frozenset[str]().union(*self._titles)
+        titles = self.title_stems
         return all(
             term.starts_sentence or term.stem in self._sentences_by_stem or term.stem in titles for term in names
         )
@@ -218,7 +234,7 @@ class EvidenceIndex:
                 continue
             difference = self._find_difference(claim, span)
             if difference is None:
-                return self._cite(span)
+                return self.cite(span)
             differences.append(difference)
         if not all(difference.is_certain for difference in differences):
             return None
@@ -288,7 +304,8 @@ class EvidenceIndex:
     def _passage_number(self, span: EvidenceSpan) -> int:
         return self.passages[self.sentences[span.first].passage].number
 
-    def _cite(self, span: EvidenceSpan) -> Supported:
+    def cite(self, span: EvidenceSpan) -> Supported:
+        """Return the span as support of a claim."""
         first, last = self.sentences[span.first], self.sentences[span.last]
         passage = self.passages[first.passage]
         begin, quote = passage.start + first.start, passage.text[first.start : last.end]

@@ -1,7 +1,7 @@
-"""Finds the sentences that are closest to a question, and judges by them if the sources answer it.
+"""Finds the sentences that are closest to a question, and asks a model if they answer it.
 
-A small model overlooks what stands among much else, and answers what nothing answers. So it is shown the closest
-sentences once more, right above the question. If none is close, it is asked first if they answer at all.
+A small model overlooks what stands among much else. So it is shown the closest sentences once more, right above the
+question.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from eclair.llm.base import Engine, PromptMessage, Request, Text
 from eclair.schema.messages import Passage, Sampling
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
+from eclair.text.intent.asked_fact import asked_kind, states_kind
 
 MAX_PASSAGES = 3
 """Sentences of the best passages are compared."""
@@ -29,14 +30,8 @@ MAX_EMBEDDED_SENTENCES = 8
 
 MAX_CLOSEST = 3
 
-CLEARLY_CLOSE_COSINE = 0.85
-"""From here on the sentence is about the question: of 24 questions in three languages, one of 18 that a text answers
-was below, and all of 6 that it doesn't."""
-
-MIN_ANSWERED_PROBABILITY = 0.7
-"""The probability of yes from which on a small model's judgment counts, since it says yes too easily.
-
-Of those six questions it lets one through, and of the 18 it refuses one."""
+MAX_SENTENCES_OF_KIND = 6
+"""Sentences with a fact of the kind asked for, such as a price, that are compared besides."""
 
 MIN_JUDGED_WORDS = 4
 """A shorter question rests on the one before."""
@@ -52,14 +47,14 @@ Is the answer to the question stated in the text? Answer yes or no."""
 async def find_closest_sentences(
     question: str, passages: Sequence[Passage], embedder: Embedder
 ) -> list[RankedSentence]:
-    """Return the closest sentences of the best passages, closest first; their score is the cosine.
+    """Return sentences of the passages, closest first; their score is the cosine.
 
-    `passages` come best first. Raises what the embedder raises.
+    They are of the best passages, which come first, but those with a fact of the kind asked for are of all passages.
+    Raises what the embedder raises.
     """
     import numpy as np  # takes 0.1 s, which most starts don't need
 
-    found = await asyncio.to_thread(rank_by_words, question, passages[:MAX_PASSAGES])
-    found = found[:MAX_EMBEDDED_SENTENCES]
+    found = await asyncio.to_thread(_choose_sentences, question, passages)
     if not found:
         return []
     (asked,), vectors = await asyncio.gather(
@@ -67,24 +62,35 @@ async def find_closest_sentences(
     )
     cosines = np.asarray(vectors) @ np.asarray(asked)
     ranked = [replace(each, score=float(cosine)) for each, cosine in zip(found, cosines, strict=True)]
-    return sorted(ranked, key=lambda sentence: -sentence.score)[:MAX_CLOSEST]
+    return sorted(ranked, key=lambda sentence: -sentence.score)
+
+
+def _choose_sentences(question: str, passages: Sequence[Passage]) -> list[RankedSentence]:
+    found = rank_by_words(question, passages[:MAX_PASSAGES])[:MAX_EMBEDDED_SENTENCES]
+    kind = asked_kind(question)
+    if kind is None:
+        return found
+    of_kind = [each for each in rank_by_words(question, passages) if states_kind(kind, each.text)]
+    places = {(each.passage.number, each.start) for each in found}
+    return [*found, *(e for e in of_kind[:MAX_SENTENCES_OF_KIND] if (e.passage.number, e.start) not in places)]
 
 
 def describe_closest(sentences: Sequence[RankedSentence]) -> str:
-    """Return the sentences as a model is shown them, each with the number of its passage."""
-    return "\n".join(f"[{each.passage.number}] {' '.join(_with_heading(each).split())}" for each in sentences)
+    """Return the closest sentences as a model is shown them, each with the number of its passage."""
+    shown = sentences[:MAX_CLOSEST]
+    return "\n".join(f"[{each.passage.number}] {' '.join(_with_heading(each).split())}" for each in shown)
 
 
-async def states_answer(
+async def answer_probability(
     question: str,
-    sentences: Sequence[RankedSentence],
+    closest: Sequence[RankedSentence],
     ask: AskModel,
     principal: Principal,
     engine: Engine,
     model: Model,
-) -> bool:
-    """Ask the model if the sentences answer the question; True if it doesn't say. Raises UpstreamError."""
-    text = neutralize_line(" ".join(each.text for each in sentences))
+) -> float | None:
+    """Ask the model if the closest sentences answer the question; None if it doesn't say. Raises UpstreamError."""
+    text = neutralize_line(" ".join(each.text for each in closest[:MAX_CLOSEST]))
     request = Request(
         model.id,
         (PromptMessage("user", _QUESTION.format(text=text, question=neutralize_line(question))),),
@@ -95,8 +101,8 @@ async def states_answer(
     async with aclosing(ask(principal, engine, model, request)) as deltas:
         async for delta in deltas:
             if isinstance(delta, Text) and (probability := _probability_of_yes(delta)) is not None:
-                return probability >= MIN_ANSWERED_PROBABILITY
-    return True
+                return probability
+    return None
 
 
 def _with_heading(sentence: RankedSentence) -> str:

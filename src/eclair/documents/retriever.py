@@ -14,15 +14,16 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 from eclair.citations.checker import CitationChecker
+from eclair.documents.answerability import is_answered
 from eclair.documents.closest_sentences import (
-    CLEARLY_CLOSE_COSINE,
     MAX_PASSAGES,
     MIN_JUDGED_WORDS,
+    answer_probability,
     describe_closest,
     find_closest_sentences,
-    states_answer,
 )
 from eclair.documents.document_relevance import CALIBRATED_EMBEDDER, may_answer, nothing_found_text, passage_cosines
 from eclair.documents.document_search import DocumentSearch, FoundChunk, merge_rankings
@@ -332,15 +333,9 @@ class DocumentRetriever:
             closest = await find_closest_sentences(asked, ranked, self._embedder)
             if not closest:
                 return None
-            if (
-                is_whole
-                and closest[0].score < CLEARLY_CLOSE_COSINE
-                and self._embedder.name.startswith(CALIBRATED_EMBEDDER)
-                and identify_language(question) == identify_language(closest[0].text)
-            ):
-                self._is_answerable = await states_answer(
-                    question, closest, self._ask, self._scope.principal, engine, model
-                )
+            if is_whole and self._embedder.name.startswith(CALIBRATED_EMBEDDER):
+                judge = partial(answer_probability, question, closest, self._ask, self._scope.principal, engine, model)
+                self._is_answerable = await is_answered(question, self._passages, closest, judge)
         except UpstreamError as error:
             log.warning("the sentences closest to a question are not known: %s", error.message)
             return None

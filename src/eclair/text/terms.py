@@ -11,6 +11,12 @@ from eclair.text.lexicon.loader import merge_literals, merge_words
 
 MIN_STEM_CHARS = 4
 MAX_STEM_CHARS = 7
+MIN_COMPOUND_PART_CHARS = 5
+"""A word of so many letters counts where a longer one contains it."""
+
+MIN_SHARED_SHARE = 0.55
+"""Two words that begin alike are taken for one if the shorter has this share of the other's letters."""
+
 STOP_LOOKBACK_CHARS = 6
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -72,6 +78,20 @@ def strip_ending(key: str) -> str:
     """Return a folded word without its inflectional ending; longer than its stem, which compounds may share."""
     bare = _endings().sub("", key)
     return bare if len(bare) >= MIN_STEM_CHARS else key
+
+
+def share_word(one: Term, other: Term) -> bool:
+    """Tell whether two words are forms of the same, or one is a compound with the other."""
+    if one.stem == other.stem:
+        return True
+    mine, theirs = strip_ending(one.key), strip_ending(other.key)
+    if len(mine) >= MIN_COMPOUND_PART_CHARS and mine in other.key:
+        return True
+    if len(theirs) >= MIN_COMPOUND_PART_CHARS and theirs in one.key:
+        return True
+    short, long = sorted((len(mine), len(theirs)))
+    begins = 4 if short < 6 else 5
+    return short >= 4 and mine[:begins] == theirs[:begins] and short >= MIN_SHARED_SHARE * long
 
 
 def is_content_word(term: Term) -> bool:

@@ -198,6 +198,25 @@ class ComputationWords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedFacts:
+    """Patterns, without accents, of questions for a fact of one kind.
+
+    An amount of `money`, a `year`, a time of day (`clock`), or a number of the things in the group (`count`); at the
+    start of a question, who has an office (`person`), or if there is something at all (`existence`). `currencies` are
+    patterns of money's names besides those of `NumberWords.units`. `words` only ask, so that no source needs them.
+    """
+
+    money: Patterns = ()
+    year: Patterns = ()
+    clock: Patterns = ()
+    count: Patterns = ()
+    person: Patterns = ()
+    existence: Patterns = ()
+    currencies: Patterns = ()
+    words: Words = _NO_WORDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Words by which two sentences are compared.
 
@@ -326,6 +345,7 @@ class Lexicon:
     deliberation: Patterns
     whole_document: WholeDocument
     computation: ComputationWords
+    asked_facts: AskedFacts
     location: Patterns
     comparison: Comparison
     claims: ClaimPatterns
@@ -370,6 +390,7 @@ def load_lexicon(code: str) -> Lexicon | None:
         deliberation=table["deliberation"],
         whole_document=WholeDocument(**table["whole_document"]),
         computation=ComputationWords(**table["computation"]),
+        asked_facts=AskedFacts(**table["asked_facts"]),
         location=table["location"],
         comparison=Comparison(**table["comparison"]),
         claims=ClaimPatterns(**table["claims"]),
