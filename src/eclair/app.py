@@ -25,6 +25,7 @@ from eclair.documents.document_search import DocumentSearch
 from eclair.documents.embeddings import Embedder, choose_embedder
 from eclair.documents.ingest import Ingestor
 from eclair.documents.photos.classifier import classifier_file
+from eclair.documents.reranker import choose_reranker
 from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.generation.pipeline import AnswerPipeline
@@ -198,7 +199,7 @@ async def open_documents(
         ingestor = Ingestor(storage, blobs, parser, embedder, changes, idle)
         stack.push_async_callback(ingestor.close)
         await ingestor.start()
-        search = DocumentSearch(storage.chunks, embedder)
+        search = DocumentSearch(storage.chunks, embedder, choose_reranker(settings, registry))
         documents = DocumentService(storage, search, ingestor, embedder, ask)
         yield DocumentComponents(ingestor, blobs, search, documents, VisionService(storage, blobs, parser), embedder)
 

@@ -181,6 +181,11 @@ class Settings:
         "Model for semantic search: `auto` (multilingual-e5-small, local), an embedding model of an engine, or `off`.",
         min_length=1,
     )
+    reranker: str = _setting(
+        "off",
+        "Model of a server that reorders passages found in documents by how well they answer (`/v1/rerank`), or `off`.",
+        min_length=1,
+    )
     hub: Annotated[str | None, Field(pattern="^https?://[^/]")] = _setting(
         None, "Hugging-Face-compatible hub to download models from; HF_ENDPOINT if set, else huggingface.co."
     )

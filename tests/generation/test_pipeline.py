@@ -84,6 +84,9 @@ class Fake:
     async def count(self, model: str, text: str) -> int:
         return len(text)
 
+    async def rerank(self, model: str, query: str, texts: Sequence[str]) -> list[float]:
+        raise AssertionError("nobody asks it to rerank")
+
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         raise AssertionError("nobody asks it for vectors")
 

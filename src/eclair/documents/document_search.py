@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
+from eclair.documents.background_embedding import embedding_text
 from eclair.documents.embeddings import Embedder
+from eclair.documents.reranker import Reranker
 from eclair.errors import UpstreamError
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import PageBreak
@@ -22,6 +24,9 @@ from eclair.storage.chunks import ChunkHit, ChunkStore, LocatedChunk, SearchScop
 
 MAX_QUERY_CHARS = 2000
 """Half from the beginning and half from the end, where a question with a pasted text usually is."""
+
+MAX_RERANKED = 30
+"""Best chunks that a reranker puts into order: it reads each of them with the question."""
 
 MAX_CANDIDATES = 100
 """Best chunks by words, and by meaning, that are ranked."""
@@ -69,9 +74,10 @@ class FoundChunk:
 class DocumentSearch:
     """Searches stored documents; by words alone without an embedder or while it fails."""
 
-    def __init__(self, chunks: ChunkStore, embedder: Embedder | None) -> None:
+    def __init__(self, chunks: ChunkStore, embedder: Embedder | None, reranker: Reranker | None = None) -> None:
         self._chunks = chunks
         self._embedder = embedder
+        self._reranker = reranker
 
     async def find(self, scope: SearchScope, query: str, limit: int) -> list[FoundChunk]:
         """Return the best chunks, best first. Raises StoreError."""
@@ -82,11 +88,14 @@ class DocumentSearch:
         )
         ranked = _fuse(
             words, near, WORD_WEIGHT if len(query.split()) > MAX_SHORT_QUERY_WORDS else SHORT_QUERY_WORD_WEIGHT
-        )[: 2 * limit]
+        )[: max(2 * limit, MAX_RERANKED if self._reranker is not None else 0)]
         located = await self._chunks.locate_chunks(scope, ranked)
         by_words = {(hit.key, hit.number): hit.score for hit in words}
         by_meaning = {(hit.key, hit.number): hit.score for hit in near}
         keys = [key for hit in ranked if (key := (hit.key, hit.number)) in located]
+        if self._reranker is not None:
+            texts = [embedding_text(located[key].chunk) for key in keys]
+            keys = [keys[place] for place in await self._reranker.rank(query, texts)]
         keys.sort(key=lambda key: is_table_of_contents(located[key].chunk))
         return [_as_found(located[key], key[0], by_words.get(key), by_meaning.get(key)) for key in keys[:limit]]
 

@@ -228,6 +228,13 @@ class Engine(Protocol):
         """
         ...
 
+    async def rerank(self, model: str, query: str, texts: Sequence[str]) -> list[float]:
+        """Return how well each text answers a query; the scale is the model's own.
+
+        Raises EngineRefused if the engine or the model doesn't do this.
+        """
+        ...
+
     async def health(self, model: str | None = None) -> Health:
         """Return the health of the engine, or of one of its models."""
         ...

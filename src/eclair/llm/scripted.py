@@ -33,7 +33,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
-from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
+from eclair.errors import EngineBusy, EngineRefused, EngineUnavailable, InvalidInput
 from eclair.llm.base import Delta, Embeddings, Finish, Health, Reasoning, Request, Text, TokenUsage, ToolCall
 from eclair.llm.reasoning import OFF_EFFORTS
 from eclair.schema.messages import FinishReason
@@ -170,6 +170,9 @@ class ScriptedEngine:
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         vectors = [_vector(text, dimensions or DIMENSIONS) for text in texts]
         return Embeddings(vectors, sum(len(text.split()) for text in texts))
+
+    async def rerank(self, model: str, query: str, texts: Sequence[str]) -> list[float]:
+        raise EngineRefused("The scripted engine reranks nothing.")
 
     async def health(self, model: str | None = None) -> Health:
         return Health("loading", "It pretends to load.") if self._loading else Health("ready", "It is ready.")

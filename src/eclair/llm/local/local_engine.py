@@ -154,6 +154,13 @@ class LocalEngine:
             "`llama-server --embeddings`, and add that server under `engines` in the settings."
         )
 
+    async def rerank(self, model: str, query: str, texts: Sequence[str]) -> list[float]:
+        """Refuse: llama.cpp reranks only if it was started for nothing else."""
+        raise EngineRefused(
+            f"{model} writes and reranks nothing; name the model of a server that does, such as "
+            "`llama-server --reranking`, and add that server under `engines` in the settings."
+        )
+
     async def health(self, model: str | None = None) -> Health:
         process = self._processes.get(model or self._default.id)
         if process is not None:

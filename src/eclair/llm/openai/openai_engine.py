@@ -27,6 +27,7 @@ from eclair.llm.openai.stream_parser import (
     StreamParser,
     listed_vision,
     parse_embeddings,
+    parse_ranking,
 )
 from eclair.llm.servers.jurisdiction import ServerLocation, locate
 from eclair.models.catalog import DEFAULT_IMAGE_SIDE_PIXELS, CatalogEntry
@@ -211,6 +212,11 @@ class OpenAIEngine:
             vectors += found.vectors
             tokens += found.tokens
         return Embeddings(vectors, tokens)
+
+    async def rerank(self, model: str, query: str, texts: Sequence[str]) -> list[float]:
+        """Call the server's `/rerank`; see `Engine.rerank`."""
+        wanted: JSON = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
+        return parse_ranking(self.name, await self.fetch(f"{self.url}/rerank", wanted), len(texts))
 
     async def health(self, model: str | None = None) -> Health:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
@@ -84,6 +85,18 @@ def parse_embeddings(name: str, data: JSON, count: int) -> Embeddings:
     if len(vectors) != count or not all(vectors):
         raise EngineBroken(f"The engine {name} did not send a vector for each text; try again.")
     return Embeddings(vectors, tokens)
+
+
+def parse_ranking(name: str, data: JSON, count: int) -> list[float]:
+    """Parse the reply to a request to rerank `count` texts, in their order. Raises EngineBroken if invalid."""
+    try:
+        rows: list[JSON] = data["results"]
+        scores = {int(row["index"]): float(row["relevance_score"]) for row in rows}
+    except (ValueError, *ILL_TYPED) as error:
+        raise EngineBroken(f"The engine {name} sent an invalid ranking: {as_sentence(repr(error))}") from error
+    if scores.keys() != set(range(count)) or not all(map(math.isfinite, scores.values())):
+        raise EngineBroken(f"The engine {name} did not rank each text; try again.")
+    return [scores[at] for at in range(count)]
 
 
 class SseFrames:
