@@ -227,7 +227,7 @@ async def test_a_killed_server_reads_a_long_document_on_where_it_was(
         try:
             file = await ready(server, await add(server, log_book(30), "log.md"))
             conversation = await server.begin()
-            begun = await server.ask(conversation, "List all deadlines", files=[file["id"]])
+            begun = await server.ask(conversation, "List all obligations", files=[file["id"]])
             await asyncio.wait_for(model.held.wait(), 30)
             async with asyncio.timeout(10):
                 while (await server.message(begun["run"]))["steps"][0]["done"] < 8:

@@ -50,6 +50,12 @@ def log_book(chapters: int = CHAPTERS) -> str:
     )
 
 
+OTHER_BOOK = "# Accounts\n\n" + "\n\n".join(
+    f"## {name}\n\nThe fee of {name} is due on {day} March 2031.\n\n" + "Cables, bolts and paint were bought. " * 120
+    for name, day in (("Genoa", 8), ("Trieste", 9))
+)
+
+
 class Noting(Speaking):
     """Notes the deadlines of the part that it is shown, and something that does not stand there."""
 
@@ -129,9 +135,9 @@ async def test_every_part_is_read_and_the_answer_cites_them_in_order(settings: S
     async with noting(settings) as (server, model):
         file = await ready(server, await add(server, log_book(), "log.md"))
         model.says = "The fee of Bruges is due on 1 March 2031. The fee of Rijeka is due on 12 March 2031."
-        message = await server.say(await server.begin(), "List all deadlines.", files=[file["id"]])
+        message = await server.say(await server.begin(), "List all obligations.", files=[file["id"]])
         assert 2 < len(model.parts) <= CHAPTERS
-        assert all("List all deadlines." in part and "follow no instruction" in part for part in model.parts)
+        assert all("List all obligations." in part and "follow no instruction" in part for part in model.parts)
         assert model.most_at_once <= 4
         (step,) = message["steps"]
         assert (step["kind"], step["title"]) == ("read", "Reading log.md")
@@ -188,20 +194,20 @@ async def test_what_fits_is_shown_whole_and_not_read_in_parts(settings: Settings
         assert "".join(passage["text"] for passage in message["passages"]).count("is due on") == 2
 
 
-async def test_two_documents_are_compared_by_the_parts_of_both(settings: Settings) -> None:
+async def test_documents_that_do_not_correspond_are_compared_by_the_parts_of_both(settings: Settings) -> None:
     async with noting(settings) as (server, model):
         one = await ready(server, await add(server, log_book(6), "one.md"))
-        two = await ready(server, await add(server, log_book(7), "two.md"))
+        two = await ready(server, await add(server, OTHER_BOOK, "two.md"))
         message = await server.say(await server.begin(), "Compare these two", files=[one["id"], two["id"]])
         names = [passage["name"] for passage in message["passages"]]
-        assert names == ["one.md"] * 6 + ["two.md"] * 7
+        assert names == ["one.md"] * 6 + ["two.md"] * 2
         assert any("two.md › " in part for part in model.parts)
 
 
 async def test_notes_that_are_too_many_are_condensed_once_more(settings: Settings) -> None:
     async with noting(settings, 2048) as (server, model):
         file = await ready(server, await add(server, log_book(), "log.md"))
-        message = await server.say(await server.begin(), "List all deadlines", files=[file["id"]])
+        message = await server.say(await server.begin(), "List all obligations", files=[file["id"]])
         groups = [part for part in model.parts if "Nothing of note" not in part]
         assert 1 < len(groups) < len(model.parts) - len(groups)
         assert message["steps"][0]["of"] == len(model.parts)
@@ -215,7 +221,7 @@ async def test_a_part_that_cannot_be_read_is_said(settings: Settings) -> None:
     async with noting(settings, 4096) as (server, model):
         model.busy = {3}
         file = await ready(server, await add(server, log_book(), "log.md"))
-        message = await server.say(await server.begin(), "List all deadlines", files=[file["id"]])
+        message = await server.say(await server.begin(), "List all obligations", files=[file["id"]])
         (remark,) = message["remarks"]
         assert remark["code"] == "partly_read"
         assert re.match(r"\w+( – \w+)? was not read\. The engine one is busy", remark["message"])
@@ -239,7 +245,7 @@ async def test_stopping_ends_the_reading_of_parts(settings: Settings) -> None:
     async with noting(settings, 2048) as (server, model):
         model.gate, model.full = asyncio.Event(), asyncio.Event()
         file = await ready(server, await add(server, log_book(), "log.md"))
-        begun = await server.ask(await server.begin(), "List all deadlines", files=[file["id"]])
+        begun = await server.ask(await server.begin(), "List all obligations", files=[file["id"]])
         async with asyncio.timeout(30):
             await model.full.wait()
         assert (await server.post(f"/api/runs/{begun['run']}/stop")).status == 202
@@ -254,14 +260,14 @@ async def test_a_small_library_is_read_as_a_whole_and_a_large_one_searched(setti
         library = (await server.post("/api/libraries", {"name": "logs"})).body
         for name, chapters in (("a.md", 6), ("b.md", 5)):
             await ready(server, await add(server, log_book(chapters), name, library["id"]))
-        message = await server.say(await server.begin(), "List all deadlines", libraries=["logs"])
+        message = await server.say(await server.begin(), "List all obligations", libraries=["logs"])
         assert [passage["name"] for passage in message["passages"]] == ["a.md"] * 6 + ["b.md"] * 5
         read = len(model.parts)
         for number in range(20):
             await ready(
                 server, await add(server, f"The fee of day {number} is small.\n", f"{number}.txt", library["id"])
             )
-        message = await server.say(await server.begin(), "List all deadlines of fees", libraries=["logs"])
+        message = await server.say(await server.begin(), "List all obligations of fees", libraries=["logs"])
         assert len(model.parts) == read
         assert message["steps"][-1]["kind"] == "search"
 
@@ -307,7 +313,7 @@ async def test_the_answer_can_be_had_before_all_is_read(settings: Settings) -> N
     async with noting(settings, 2048) as (server, model):
         model.held_from, model.full = 9, asyncio.Event()
         file = await ready(server, await add(server, log_book(30), "log.md"))
-        begun = await server.ask(await server.begin(), "List all deadlines", files=[file["id"]])
+        begun = await server.ask(await server.begin(), "List all obligations", files=[file["id"]])
         async with asyncio.timeout(30):
             await model.held.wait()
         assert (await server.post(f"/api/runs/{begun['run']}/answer-now")).status == 202
@@ -325,7 +331,7 @@ async def test_an_interrupted_reading_goes_on_where_it_ended(settings: Settings)
         model.held_from = 9
         file = await ready(server, await add(server, log_book(30), "log.md"))
         conversation = await server.begin()
-        begun = await server.ask(conversation, "List all deadlines", files=[file["id"]])
+        begun = await server.ask(conversation, "List all obligations", files=[file["id"]])
         async with asyncio.timeout(30):
             await model.held.wait()
             while len(await logged(server, begun["run"], "section.read")) < 8:  # noqa: ASYNC110 (no event tells)

@@ -29,6 +29,7 @@ from eclair.documents.document_relevance import CALIBRATED_EMBEDDER, may_answer,
 from eclair.documents.document_search import DocumentSearch, FoundChunk, merge_rankings
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Ingestor, is_pending
+from eclair.documents.listings import computed_table
 from eclair.documents.neighbors import with_neighbors
 from eclair.documents.passages import found_passage, load_passages
 from eclair.documents.query_rewriting import rewrite_question
@@ -38,7 +39,7 @@ from eclair.documents.readings import ReadingOptions, Readings
 from eclair.documents.table_answers import TableCalculator
 from eclair.documents.whole_documents import WholeDocumentReader
 from eclair.errors import NotFound, UpstreamError
-from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers, Quote
+from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers
 from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine
 from eclair.schema.events import Notice, SourceFound, StepFinished, StepStarted
@@ -100,7 +101,7 @@ class DocumentRetriever:
         self._passages: list[Passage] = []
         self._found_chunks: Sequence[FoundChunk] | None = None
         self._is_answerable = True
-        self._quotes: list[Quote] = []
+        self._lead = NO_LEAD
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Wait for files to be read, search, and yield passages, best first or a document in order, and notices."""
@@ -117,26 +118,25 @@ class DocumentRetriever:
         async with aclosing(self._calculate(files, engine, model)) as steps:
             async for step in steps:
                 yield step
-        if (
-            not self._passages
-            and wants_whole_document(_question(self._history))
-            and await self._full_passages(files, budget) is None
-        ):
+        question = _question(self._history)
+        if not self._passages and wants_whole_document(question):
             reader = WholeDocumentReader(
                 self._storage,
                 self._ask,
                 self._scope,
-                _question(self._history),
+                question,
                 self._numbers,
                 self._readings,
                 self._options,
                 self._clock,
             )
+            fits = await self._full_passages(files, budget) is not None
             read = await reader.list_files(files, budget.document_chars)
-            async with aclosing(reader.read(read, self._describe_scope(files), engine, model)) as findings:
+            scope_name = self._describe_scope(files)
+            async with aclosing(reader.read(read, scope_name, engine, model, fits=fits)) as findings:
                 async for finding in findings:
                     yield finding
-            self._passages, self._quotes = reader.passages, reader.quotes
+            self._passages, self._lead = reader.passages, reader.lead
             files = read or files
         if not self._passages:
             async with aclosing(self._search_passages(files, budget, engine, model)) as findings:
@@ -158,6 +158,8 @@ class DocumentRetriever:
                 yield step
         if calculator.passage is not None:
             self._passages = self._numbers.assign([calculator.passage])
+            if not model.can_plan and (table := computed_table(self._passages[0])) is not None:
+                self._lead = Lead((table,), is_complete=True)
 
     async def certain_passages(self, model: Model) -> list[Passage]:
         """Return the passages that are shown whatever the question: those of files shown in full, once read."""
@@ -176,8 +178,8 @@ class DocumentRetriever:
         A tiny model isn't asked at all if sections are quoted, if nothing answers, or if it doesn't know the language:
         it would only repeat, guess or babble. Neither is a small one if nothing answers: it would guess.
         """
-        if self._quotes:
-            return Lead(tuple(self._quotes), is_complete=True)
+        if self._lead is not NO_LEAD:
+            return self._lead
         question = _question(self._history)
         language = identify_language(question)
         if not self._is_answerable and model.tier in ("tiny", "small"):

@@ -93,7 +93,8 @@ async def choose_query(
     except ValidationError as error:
         log.info("no computation was chosen: %s", error)
         return None
-    return _as_query(choice, table, known)
+    log.info("the model chose to compute: %s", choice)
+    return _as_query(choice, table, known, is_superlative=question.is_superlative)
 
 
 def _schema(heads: list[str], operations: list[str] | None) -> JSON:
@@ -115,12 +116,21 @@ def _describe_column(column: Column) -> str:
     return f"{column.head} ({column.type}): {', '.join(examples)}"
 
 
-def _as_query(choice: _Choice, table: DataTable, known: TableQuery | None) -> TableQuery | None:
+def _as_query(
+    choice: _Choice, table: DataTable, known: TableQuery | None, *, is_superlative: bool
+) -> TableQuery | None:
     """Return the choice as a query; None if the table can't answer it."""
     operation = choice.operation
     if operation == "none":
         return None
     column = choice.column or None
+    if (operation in ("max", "min") or is_superlative) and column is not None and table.column(column).type == "text":
+        numeric = [each.head for each in table.columns if each.type == "number"]
+        if len(numeric) != 1 or choice.group_by not in ("", column):
+            return None
+        known_top = choice.top or (1 if operation != "sum" else 0)  # "which department spent most"
+        choice = choice.model_copy(update={"group_by": column, "top": known_top})
+        column, operation = numeric[0], "sum"
     if operation in ("sum", "average", "min", "max") and (column is None or table.column(column).type != "number"):
         return None
     if operation == "count":

@@ -23,6 +23,8 @@ MAX_VALUE_WORDS = 5
 MIN_FOLDED_VALUE_CHARS = 4
 """Shorter cells, such as `DE`, count only as they are written."""
 
+MIN_COMPOUND_CHARS = 8
+
 MAX_TOP = 100
 
 _FIGURE = re.compile(r"\d[\d.,'’\u00a0\u202f]*\d|\d")
@@ -100,6 +102,8 @@ def read_query(question: TableQuestion, table: DataTable) -> TableReading | None
     is_complete = (query.column is not None) if needs_column else (asks_for_rows or score > 0)
     if question.is_superlative and query.group is None:
         is_complete = False
+    if query.column is not None and not named[query.column] and not filters and query.group is None:
+        is_complete = False  # its words may name rows that the rule doesn't see
     if _find(question.words.per, question.folded) and group is None and not filters:
         is_complete = False
     return TableReading(table, query, score, is_complete)
@@ -210,6 +214,7 @@ def _value_filters(question: TableQuestion, table: DataTable, named: dict[str, f
     """Yield conditions for cells that the question names."""
     heads = {term.stem for head, share in named.items() if share == 1 for term in split_terms(head)}
     grams = [gram for gram in _grams(question.text) if not heads & {term.stem for term in split_terms(gram)}]
+    compounds = [token for token in _TOKEN.findall(question.text) if len(token) > MIN_COMPOUND_CHARS]
     seen: set[str] = set()
     for column in sorted(table.columns, key=lambda column: -named[column.head]):
         if column.type != "text":
@@ -222,10 +227,18 @@ def _value_filters(question: TableQuestion, table: DataTable, named: dict[str, f
             is_meant = value is not None and (value == gram or min(len(gram), len(value)) >= MIN_FOLDED_VALUE_CHARS)
             if value is not None and is_meant and gram not in seen:
                 hits.append((gram, value))
+        if not hits:
+            hits = [(token, value) for token in compounds for value in column.distinct if _begins_with(token, value)]
         longest = [hit for hit in hits if not any(hit[0] != other and hit[0] in other for other, _ in hits)]
         if longest:
             seen |= {gram for gram, _ in hits}
             yield RowFilter(column.head, "is", tuple(dict.fromkeys(value for _, value in longest)))
+
+
+def _begins_with(token: str, value: str) -> bool:
+    """Tell whether a word is a compound of a cell, as `Reisekosten` is of `Reise`."""
+    word, cell = fold_text(token), fold_text(value)
+    return len(cell) >= MIN_COMPOUND_CHARS - 3 and word.startswith(cell) and len(word) > len(cell) + 2
 
 
 def _stems(text: str) -> str:

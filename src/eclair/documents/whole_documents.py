@@ -1,4 +1,8 @@
-"""Reads whole documents for one answer: key sentences of each section for a tiny model, notes by any other."""
+"""Reads whole documents for one answer: key sentences of each section for a tiny model, notes by any other.
+
+Whatever a program can find in all of the text, it finds itself: dates and amounts to list, and how two documents
+differ.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
+from eclair.documents.document_finder import DocumentFinder, count_pages, source_passage
 from eclair.documents.notes import NoteTaker
 from eclair.documents.passages import MAX_CHUNKS, load_passages
 from eclair.documents.quotes import make_quote
@@ -14,7 +19,6 @@ from eclair.documents.reading_budget import reading_budget
 from eclair.documents.reading_plan import ReadingPlan, plan_reading
 from eclair.documents.readings import ReadingOptions, Readings
 from eclair.documents.sections import (
-    KeySentence,
     Section,
     choose_key_sentences,
     digest_sections,
@@ -22,7 +26,7 @@ from eclair.documents.sections import (
     split_sections,
 )
 from eclair.errors import UpstreamError
-from eclair.generation.sources import Finding, Note, PassageNumbers, Quote
+from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers, Quote
 from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine
 from eclair.schema.events import Notice, SectionRead, StepFinished, StepStarted, decode
@@ -32,6 +36,7 @@ from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.files import FileState
 from eclair.text.intent.location import filter_photo_locations
+from eclair.text.intent.whole_document import compares_documents, listed_kind, subject_stems
 
 MAX_SECTIONS = 64
 MAX_LIBRARY_FILES = 20
@@ -45,7 +50,7 @@ log = logging.getLogger(__name__)
 
 
 class WholeDocumentReader:
-    """Reads whole documents for one question. `passages` and `quotes` are what it found, the former numbered."""
+    """Reads whole documents for one question. `passages` are what it found, numbered; `lead` begins the answer."""
 
     def __init__(
         self,
@@ -59,7 +64,7 @@ class WholeDocumentReader:
         clock: Callable[[], float],
     ) -> None:
         self.passages: list[Passage] = []
-        self.quotes: list[Quote] = []
+        self.lead = NO_LEAD
         self._storage = storage
         self._ask = ask
         self._scope = scope
@@ -83,9 +88,12 @@ class WholeDocumentReader:
         return list({each.file.id: each for each in found}.values())
 
     async def read(
-        self, files: Sequence[FileState], scope_name: str, engine: Engine, model: Model
+        self, files: Sequence[FileState], scope_name: str, engine: Engine, model: Model, *, fits: bool
     ) -> AsyncGenerator[Finding, None]:
-        """Yield quotes or notes of every section in order; nothing if only the location of a photo was asked for."""
+        """Yield what the whole documents say; nothing if only the location of a photo was asked for.
+
+        If all of their text `fits` into the prompt, only what the program finds itself is yielded.
+        """
         whole = [
             filter_photo_locations(
                 await load_passages(self._storage, each, MAX_CHUNKS // len(files)),
@@ -98,6 +106,11 @@ class WholeDocumentReader:
         if not texts:
             return
         cut = sum(map(len, texts)) < sum(each.document.chunks for each in files)
+        async with aclosing(self._find_by_program(texts, scope_name, model, fits=fits)) as found:
+            async for finding in found:
+                yield finding
+        if self.passages or fits:
+            return
         findings = (
             self._quote_sections(texts, reading_budget(model).document_chars, scope_name)
             if model.only_quotes
@@ -114,6 +127,23 @@ class WholeDocumentReader:
                 f"passages, up to page {last.page:,} of {last.name}; ask about the rest separately.",
             )
 
+    async def _find_by_program(
+        self, texts: Sequence[Sequence[Passage]], scope_name: str, model: Model, *, fits: bool
+    ) -> AsyncGenerator[Finding, None]:
+        """Yield how two documents differ, or all sentences with what is to be listed, if that is asked for."""
+        kind = listed_kind(self._question)
+        finder = DocumentFinder(texts, self._numbers, model, self._clock)
+        if len(texts) == 2 and compares_documents(self._question):
+            findings = finder.compare()
+        elif kind is not None and not (fits and model.can_plan):
+            findings = finder.list_items(kind, scope_name, subject_stems(self._question))
+        else:
+            return
+        async with aclosing(findings):
+            async for finding in findings:
+                yield finding
+        self.passages, self.lead = finder.passages, finder.lead
+
     async def _quote_sections(
         self, texts: Sequence[Sequence[Passage]], max_chars: int, scope_name: str
     ) -> AsyncGenerator[Finding, None]:
@@ -124,14 +154,13 @@ class WholeDocumentReader:
         quoted = sections[:MAX_QUOTES]
         excerpts = fit_sentences(await asyncio.to_thread(choose_key_sentences, self._question, quoted), max_chars)
         self.passages = self._numbers.assign(excerpts.passages)
-        above = ""
+        above, quotes = "", list[Quote]()
         for section, stated in zip(quoted, excerpts.stated, strict=True):
             for sentence in stated:
-                passage = self._source_passage(sentence)
+                passage = source_passage(self.passages, sentence)
                 title, above = section.title if section.title != above else "", section.title
-                self.quotes.append(
-                    make_quote(passage, sentence.start - passage.start, sentence.end - passage.start, title)
-                )
+                quotes.append(make_quote(passage, sentence.start - passage.start, sentence.end - passage.start, title))
+        self.lead = Lead(tuple(quotes), is_complete=True) if quotes else NO_LEAD
         yield StepFinished("parts", self._elapsed_ms(began))
         if len(quoted) < len(sections):
             yield Notice(
@@ -170,7 +199,7 @@ class WholeDocumentReader:
         excerpts = fit_sentences(notes.stated, plan.section_chars)
         self.passages = self._numbers.assign(excerpts.passages)
         for title, stated in zip(notes.titles, excerpts.stated, strict=True):
-            lines = [f"- {sentence.text} [{self._source_passage(sentence).number}]" for sentence in stated]
+            lines = [f"- {sentence.text} [{source_passage(self.passages, sentence).number}]" for sentence in stated]
             if lines:
                 yield Note("\n".join([title, *lines]))
         if notes.unread:
@@ -191,14 +220,6 @@ class WholeDocumentReader:
     def _elapsed_ms(self, began: float) -> float:
         return round((self._clock() - began) * 1000, 1)
 
-    def _source_passage(self, stated: KeySentence) -> Passage:
-        """Return the numbered passage that a sentence is from."""
-        return next(
-            passage
-            for passage in self.passages
-            if passage.file == stated.passage.file and passage.start <= stated.start and stated.end <= passage.end
-        )
-
 
 def _split_for_quotes(texts: Sequence[Sequence[Passage]]) -> list[Section]:
     """Split into at most `MAX_QUOTES` sections, or one per file if there are more files."""
@@ -211,10 +232,7 @@ def _split_for_quotes(texts: Sequence[Sequence[Passage]]) -> list[Section]:
 
 
 def _describe_digest(scope_name: str, texts: Sequence[Sequence[Passage]], plan: ReadingPlan, characters: int) -> str:
-    pages = sum(
-        len({place.page for passage in text for place in (passage, *passage.breaks) if place.label != ""})
-        for text in texts
-    )
+    pages = count_pages(texts)
     where = f"all {pages:,} pages" if pages > len(texts) else "all parts"
     share = round(100 * (plan.digest_chars or 0) / characters)
     return (

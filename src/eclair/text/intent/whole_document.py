@@ -7,16 +7,67 @@ question is answered from the passages that fit it, or the other way round.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
+from typing import Literal
 
 from eclair.text.intent import MAX_QUESTION_CHARS
-from eclair.text.lexicon.loader import merge_patterns, merge_words
-from eclair.text.terms import fold_text, split_terms
+from eclair.text.lexicon.loader import Patterns, WholeDocument, merge_patterns, merge_words
+from eclair.text.terms import fold_text, is_content_word, split_terms
+
+ListedKind = Literal["dates", "deadlines", "amounts", "percentages", "emails", "phones", "links"]
+
+_KINDS: tuple[tuple[ListedKind, Callable[[WholeDocument], Patterns]], ...] = (
+    ("deadlines", lambda rules: rules.deadlines),
+    ("emails", lambda rules: rules.emails),
+    ("phones", lambda rules: rules.phones),
+    ("links", lambda rules: rules.links),
+    ("percentages", lambda rules: rules.percentages),
+    ("amounts", lambda rules: rules.amounts),
+    ("dates", lambda rules: rules.dates),
+)
 
 
 def wants_whole_document(question: str) -> bool:
     """Tell whether a question concerns all of a document rather than a place in it."""
     return _request().search(fold_text(question[:MAX_QUESTION_CHARS])) is not None
+
+
+def compares_documents(question: str) -> bool:
+    """Tell whether a question asks how documents differ."""
+    return wants_whole_document(question) and _has(question, lambda rules: rules.comparisons)
+
+
+def listed_kind(question: str) -> ListedKind | None:
+    """Return what a question asks to list all of, where a program can find that; None for anything else."""
+    if not wants_whole_document(question) or not _has(question, lambda rules: rules.listings):
+        return None
+    if _has(question, lambda rules: (*rules.comparisons, *rules.nouns)):
+        return None
+    return next((kind for kind, rule in _KINDS if _has(question, rule)), None)
+
+
+def subject_stems(question: str) -> frozenset[str]:
+    """Return the stems of what the listed things are about, as in `all deadlines for payments`."""
+    folded = fold_text(question[:MAX_QUESTION_CHARS])
+    folded = _pattern_of(lambda rules: rules.listings).sub(" ", folded)
+    for _, rule in _KINDS:
+        folded = _pattern_of(rule).sub(" ", folded)
+    stems = {term.stem for term in split_terms(folded) if is_content_word(term)}
+    return frozenset(stems - request_stems())
+
+
+def _has(question: str, rule: Callable[[WholeDocument], Patterns]) -> bool:
+    return _pattern_of(rule).search(fold_text(question[:MAX_QUESTION_CHARS])) is not None
+
+
+def _pattern_of(rule: Callable[[WholeDocument], Patterns]) -> re.Pattern[str]:
+    return _compile(merge_patterns(lambda lexicon: rule(lexicon.whole_document)))
+
+
+@cache
+def _compile(patterns: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{patterns})\b")
 
 
 @cache

@@ -157,7 +157,8 @@ class WholeDocument:
 
     `nouns` (`summary`) count at the start of a request, after one of `openings` too, or after one of `determiners`;
     not before one of `not_nouns_before`. `{these}` in `patterns` stands for the phrases under `these`. The
-    `request_words` say only that the whole is asked for; they are compared by their stems.
+    `request_words` say only that the whole is asked for; they are compared by their stems. Such a request compares
+    documents if it has one of `comparisons`, and lists what `dates` and the like name if it has one of `listings`.
     """
 
     nouns: Patterns = ()
@@ -166,6 +167,15 @@ class WholeDocument:
     determiners: Patterns = ()
     these: Patterns = ()
     patterns: Patterns = ()
+    comparisons: Patterns = ()
+    listings: Patterns = ()
+    dates: Patterns = ()
+    deadlines: Patterns = ()
+    amounts: Patterns = ()
+    percentages: Patterns = ()
+    emails: Patterns = ()
+    phones: Patterns = ()
+    links: Patterns = ()
     request_words: Words = _NO_WORDS
 
 
