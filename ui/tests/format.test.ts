@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { formatCO2, formatEnergy, formatMoney } from "../src/lib/format.ts";
+import { formatCO2, formatEnergy, formatMessageTime, formatMoney } from "../src/lib/format.ts";
 import { answerStats } from "../src/lib/answer.ts";
 import type { Message, Usage } from "../src/api/events.ts";
 
@@ -32,4 +32,13 @@ test("an answer from before energy and cost existed has its line without them", 
   const old = { prompt_tokens: 1, cached_tokens: 0, completion_tokens: 2, first_word_ms: 100, words: 2, words_per_second: null } as Usage;
   const message = { usage: old, model: "muse" } as Message;
   assert.equal(answerStats(message, new Map()), "0.10 s to first word · 2 words · muse");
+});
+
+test("a message's time has its day unless that is today, and its year unless that is this one", () => {
+  const now = new Date(2026, 10, 28, 18, 0).getTime();
+  const at = (...when: [number, number, number, number, number]) => formatMessageTime(new Date(...when).getTime(), now);
+  assert.match(at(2026, 10, 28, 9, 5), /^0?9:05/);
+  assert.match(at(2026, 10, 27, 9, 5), /27.*9:05|9:05.*27/);
+  assert.doesNotMatch(at(2026, 10, 27, 9, 5), /2026/);
+  assert.match(at(2025, 10, 28, 9, 5), /2025/);
 });

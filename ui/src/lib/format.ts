@@ -1,7 +1,7 @@
 // Formats sizes, times, energy and money for people, in the page's language.
 
 import type { Cost } from "../api/events.ts";
-import { formatNumber, t } from "./i18n/translate.ts";
+import { formatNumber, locale, t } from "./i18n/translate.ts";
 
 const KWH = 3_600_000;
 
@@ -57,4 +57,13 @@ export function formatDuration(seconds: number): string {
 export function formatMilliseconds(milliseconds: number): string {
   if (milliseconds < 1000) return formatNumber(milliseconds, { style: "unit", unit: "millisecond", maximumFractionDigits: 0 });
   return t("seconds", { seconds: formatNumber(milliseconds / 1000, { minimumFractionDigits: 1, maximumFractionDigits: 1 }) });
+}
+
+/** The time of a message: with its day unless that is today, and with its year unless that is this one. */
+export function formatMessageTime(moment: number, now: number): string {
+  const [then, today] = [new Date(moment), new Date(now)];
+  const options: Intl.DateTimeFormatOptions = { hour: "numeric", minute: "2-digit" };
+  if (then.toDateString() !== today.toDateString()) Object.assign(options, { day: "numeric", month: "short" });
+  if (then.getFullYear() !== today.getFullYear()) options.year = "numeric";
+  return new Intl.DateTimeFormat(locale(), options).format(then);
 }
