@@ -16,22 +16,19 @@ import tempfile
 import urllib.parse
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
 import aiohttp
 import orjson
+from answer_log import Answer, AnswerLog, Way, claims_of, told
 from answer_sets import LANGUAGES, SETS, Document, Question, documents, web_questions, xquad
 from client import DELTA, SSE, begin, call, native_events, quiet
 from harness import ROOT, Goals, Process, link_models, options, quantile, run, running, settings, shown, table
 
-from eclair.citations.claims import makes_claim
 from eclair.llm.local.endpoint_file import endpoint_path
 from eclair.models import catalog
-from eclair.text.sentences import split_sentences
 
 MAX_TOKENS = 200
 ATTACHED = 3
@@ -45,93 +42,25 @@ CHAT = (
     "Dammi un consiglio per dormire meglio.",
     "Jak podziękować sąsiadce za pomoc?",
 )
-Way = Literal["file", "library", "web", "chat"]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A sentence of an answer that claims something."""
-
-    text: str
-    cited: bool
-    doubted: bool
-
-
-@dataclass(slots=True)
-class Answer:
-    """Éclair's answer to a question, and in `naive` the bare model's. `is_next` follows another on the same file."""
-
-    question: Question
-    way: Way
-    is_next: bool
-    message: dict[str, Any]
-    first_word_s: float | None
-    naive: str = ""
-    claims: list[Claim] = field(default_factory=list[Claim])
-
-    @property
-    def text(self) -> str:
-        return "".join(part["text"] for part in self.message["parts"] if part["kind"] == "text")
-
-    @property
-    def is_answerable(self) -> bool:
-        return self.question.source is not None
-
-    @property
-    def is_right(self) -> bool:
-        """Tell whether it has the answer, or says that there is none where there is none."""
-        if not self.is_answerable:
-            return self.question.is_refused_by(self.text) or (self.is_marked and not self.claims)
-        return self.question.is_right(self.text)
-
-    @property
-    def is_naive_right(self) -> bool:
-        if not self.is_answerable:
-            return self.question.is_refused_by(self.naive)
-        return self.question.is_right(self.naive)
-
-    @property
-    def is_marked(self) -> bool:
-        return any(remark["code"] == "nothing_found" for remark in self.message["remarks"])
-
-    @property
-    def cites_source(self) -> bool:
-        cited = {citation["passage"] for citation in self.message["citations"]}
-        return any(passage["number"] in cited and self._is_source(passage) for passage in self.message["passages"])
-
-    @property
-    def has_source(self) -> bool:
-        """Tell whether a passage that the model was shown holds the answer."""
-        return any(
-            self._is_source(passage) and self.question.is_held_by(passage["text"])
-            for passage in self.message["passages"]
-        )
-
-    @property
-    def is_falsely_supported(self) -> bool:
-        """Tell whether it is wrong, cited, and not doubted anywhere."""
-        return not self.is_right and bool(self.message["citations"]) and not self.message["doubts"]
-
-    @property
-    def is_invented(self) -> bool:
-        """Tell whether it is wrong and neither says so nor is marked."""
-        refuses = self.question.is_refused_by(self.text) or not self.claims
-        return not (self.is_right or refuses or self.is_marked or self.message["doubts"])
-
-    def _is_source(self, passage: dict[str, Any]) -> bool:
-        if passage["url"] is None:
-            return passage["name"] == self.question.source
-        url = urlsplit(str(passage["url"]))
-        return f"{url.hostname}{url.path}" in (self.question.source or "").split()
 
 
 class Asker:
     """Asks one served Éclair, and its engine."""
 
-    def __init__(self, server: Process, model: str, http: aiohttp.ClientSession, typing_s: float, alone: bool) -> None:
+    def __init__(
+        self,
+        server: Process,
+        model: str,
+        http: aiohttp.ClientSession,
+        log: AnswerLog,
+        *,
+        typing_s: float,
+        alone: bool,
+    ) -> None:
         self._server = server
         self._model = model
         self._http = http
+        self._log = log
         self._typing_s = typing_s
         self._alone = alone
 
@@ -169,13 +98,14 @@ class Asker:
         message = (await call(self._server.port, "GET", f"/api/runs/{started['run']}"))["message"]
         first = None if reply.first is None else reply.first - reply.began
         answer = Answer(question, way, is_next, message, first)
-        answer.claims = list(_claims(message))
+        answer.claims = list(claims_of(message))
+        self._log.add(answer)
         print(f"  {way}, {first or 0:.1f} s: {question.text} {answer.text[:200]!r}", file=sys.stderr)
         return answer
 
     async def ask_naively(self, answer: Answer, document: Document | None) -> None:
         """Ask the engine itself, with the attached document or the same passages before the question."""
-        if self._alone:
+        if self._alone or answer.naive:
             return
         texts = [document.text] if document else [passage["text"] for passage in answer.message["passages"]]
         asked = "\n\n".join((*texts, answer.question.text))
@@ -185,6 +115,7 @@ class Asker:
         async with self._http.post(f"{url}/v1/chat/completions", json=body, headers=headers) as reply:
             reply.raise_for_status()
             answer.naive = (await reply.json())["choices"][0]["message"]["content"]
+        self._log.add(answer)
 
     async def _settle(self) -> None:
         """Wait for what the model does after an answer."""
@@ -196,27 +127,36 @@ class Asker:
 
     async def ask_all(self, shelf: Sequence[Document], count: int) -> AsyncGenerator[Answer]:
         """Ask so many questions on the documents of one language."""
-        library = await call(self._server.port, "POST", "/api/libraries", {"name": shelf[0].language})
         asked = plan(shelf, count)
-        for document in shelf:
-            await self.upload(document, library["id"])
-        answers: list[Answer] = []
-        for document in shelf:
-            conversation: str | None = None
-            for of, question, way in asked:
-                if of is document and way == "library":
-                    answers.append(await self.ask(question, way, libraries=[library["id"]]))
-                elif of is document:
-                    files = [] if conversation else [await self.upload(document, None)]
-                    answers.append(await self.ask(question, way, conversation, is_next=bool(conversation), files=files))
-                    conversation = answers[-1].message["conversation"]
+        answers = [each for _, question, way in asked if (each := self._log.find(question, way)) is not None]
+        known = {answer.question.text for answer in answers}
+        missing = [each for each in asked if each[1].text not in known]
+        if missing:
+            library = await call(self._server.port, "POST", "/api/libraries", {"name": shelf[0].language})
+            for document in shelf:
+                await self.upload(document, library["id"])
+            for document in shelf:
+                conversation: str | None = None
+                for of, question, way in missing:
+                    if of is document and way == "library":
+                        answers.append(await self.ask(question, way, libraries=[library["id"]]))
+                    elif of is document:
+                        files = [] if conversation else [await self.upload(document, None)]
+                        answers.append(
+                            await self.ask(question, way, conversation, is_next=bool(conversation), files=files)
+                        )
+                        conversation = answers[-1].message["conversation"]
         attached = {question.text: document for document, question, way in asked if way == "file"}
         for answer in answers:
             await self.ask_naively(answer, attached.get(answer.question.text))
             yield answer
 
     async def ask_web(self, questions: Sequence[Question]) -> AsyncGenerator[Answer]:
-        answers = [await self.ask(question, "web", web="on") for question in questions]
+        known = [self._log.find(question, "web") for question in questions]
+        answers = [
+            before or await self.ask(question, "web", web="on")
+            for question, before in zip(questions, known, strict=True)
+        ]
         for answer in answers:
             await self.ask_naively(answer, None)
             yield answer
@@ -224,21 +164,6 @@ class Asker:
     async def ask_chat(self) -> AsyncGenerator[Answer]:
         for language, text in zip(LANGUAGES, CHAT, strict=True):
             yield await self.ask(Question(text, language, None), "chat")
-
-
-def _claims(message: dict[str, Any]) -> Iterator[Claim]:
-    for index, part in enumerate(message["parts"]):
-        if part["kind"] != "text":
-            continue
-        for start, end in split_sentences(part["text"]):
-            if makes_claim(part["text"][start:end]):
-                marks = [
-                    any(
-                        mark["index"] == index and start < mark["end"] and mark["start"] < end for mark in message[kind]
-                    )
-                    for kind in ("citations", "doubts")
-                ]
-                yield Claim(part["text"][start:end], *marks)
 
 
 def plan(shelf: Sequence[Document], count: int) -> list[tuple[Document, Question, Way]]:
@@ -260,7 +185,9 @@ def plan(shelf: Sequence[Document], count: int) -> list[tuple[Document, Question
 
 
 @asynccontextmanager
-async def asker(model: str, sets: Sequence[str], *, typing_s: float, alone: bool) -> AsyncGenerator[Asker]:
+async def asker(
+    model: str, sets: Sequence[str], log: AnswerLog, *, typing_s: float, alone: bool
+) -> AsyncGenerator[Asker]:
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
         data = Path(folder)
         link_models(data)
@@ -269,7 +196,7 @@ async def asker(model: str, sets: Sequence[str], *, typing_s: float, alone: bool
             running([str(ROOT / "bench" / "answer_server.py"), *sets], data, **environ) as server,
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(600)) as http,
         ):
-            one = Asker(server, model, http, typing_s, alone)
+            one = Asker(server, model, http, log, typing_s=typing_s, alone=alone)
             await one.ask(Question("Hello?", "en", None), "chat", max_tokens=1)  # loads the model
             yield one
 
@@ -293,7 +220,8 @@ async def answered(model: str, chosen: argparse.Namespace) -> list[Answer]:
                     file.write(told(model, answer))
 
     sets = () if chosen.xquad else chosen.sets
-    async with asker(model, sets, typing_s=chosen.typing, alone=chosen.alone) as one:
+    log = AnswerLog(chosen.resume, model)
+    async with asker(model, sets, log, typing_s=chosen.typing, alone=chosen.alone) as one:
         if "chat" in chosen.parts:
             await keep(one.ask_chat())
         if "documents" in chosen.parts:
@@ -304,30 +232,6 @@ async def answered(model: str, chosen: argparse.Namespace) -> list[Answer]:
             step = max(1, len(asked) // chosen.questions)
             await keep(one.ask_web(asked[::step][: chosen.questions]))
     return answers
-
-
-def told(model: str, answer: Answer) -> str:
-    """An answer for people to read, each claim with its mark."""
-    verdict = "right" if answer.is_right else "WRONG"
-    beside = "right" if answer.is_naive_right else "WRONG"
-    word = "-" if answer.first_word_s is None else f"{answer.first_word_s:.1f} s"
-    marks = [
-        f"  {'cited' if claim.cited else '     '} {'DOUBTED' if claim.doubted else '       '} {claim.text!r}"
-        for claim in answer.claims
-    ]
-    doubts = [f"  doubt about {doubt['about']!r}" for doubt in answer.message["doubts"]]
-    passages = sorted({passage["name"] for passage in answer.message["passages"]})
-    remarks = [remark["code"] for remark in answer.message["remarks"]]
-    lines = [
-        f"## {answer.question.language} {answer.way}: {answer.question.text}",
-        f"{model}, first word after {word}; source {answer.question.source}, wanted {list(answer.question.right)}",
-        f"passages: {passages}; remarks: {remarks}",
-        f"{verdict}: {answer.text}",
-        *marks,
-        *doubts,
-        *([f"naive, {beside}: {answer.naive}"] if answer.naive else []),
-    ]
-    return "\n".join(lines) + "\n\n"
 
 
 def share(flags: Sequence[bool]) -> float:
@@ -422,6 +326,9 @@ async def main() -> None:
     parser.add_argument("--typing", type=float, default=5, help="seconds for which a question on a file is written")
     parser.add_argument("--alone", action="store_true", help="leave the bare model out")
     parser.add_argument("--answers", type=Path, metavar="FILE", help="append every answer, for reading")
+    parser.add_argument(
+        "--resume", type=Path, metavar="FILE", help="keep the answers here, and don't ask again what it has"
+    )
     parser.add_argument("--xquad", type=Path, metavar="FILE", help="xquad.en.json in place of the documents")
     chosen = parser.parse_args()
     if chosen.quick:
