@@ -6,7 +6,8 @@ import re
 import zipfile
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
@@ -343,3 +344,37 @@ def test_without_a_folder_for_backups_it_says_who_can_set_one(page: Page) -> Non
     page.goto("/settings")
     expect(page.get_by_text("No folder for backups is set. Whoever runs Éclair can set one")).to_be_visible()
     expect(page.get_by_role("button", name="Back up now")).to_have_count(0)
+
+
+@pytest.mark.parametrize("section", ["data", "egress", "usage", "about"])
+def test_a_link_lands_at_its_section_however_late_the_lists_above_load(page: Page, section: str) -> None:
+    waiting: list[Route] = []
+    for late in ("**/api/catalog*", "**/api/libraries", "**/api/feeds", "**/api/engines", "**/api/egress*"):
+        page.route(late, lambda route: waiting.append(route))
+    page.goto(f"/settings#{section}")
+    heading = page.locator(f"#{section} h2")
+    expect(heading).to_be_focused()
+    heights = page.evaluate("document.querySelector('.sections').offsetHeight")
+    for each in waiting:
+        each.continue_()
+    expect(page.get_by_text("Available models")).to_be_visible()
+    page.wait_for_function("height => document.querySelector('.sections').offsetHeight > height", arg=heights)
+    page.wait_for_function(
+        """id => {
+          const top = document.querySelector(`#${id} h2`).getBoundingClientRect().top;
+          const pane = document.querySelector(".settings");
+          const ended = pane.scrollTop + pane.clientHeight >= pane.scrollHeight - 2;
+          return top > -2 && (top < 120 || ended);
+        }""",
+        arg=section,
+    )
+    expect(heading).to_be_in_viewport()
+    heading.hover()
+    page.mouse.wheel(0, -2000)
+    expect(heading).not_to_be_in_viewport()
+
+
+def test_offline_nothing_may_leave(starting: Starting, opening: Opening) -> None:
+    page = opening(starting(ECLAIR_EGRESS="offline")).new_page()
+    page.goto("/settings#about")
+    expect(page.get_by_text("Nothing. Everything is answered on this machine.")).to_be_visible()
