@@ -199,7 +199,10 @@ async def open_documents(
         ingestor = Ingestor(storage, blobs, parser, embedder, changes, idle)
         stack.push_async_callback(ingestor.close)
         await ingestor.start()
-        search = DocumentSearch(storage.chunks, embedder, choose_reranker(settings, registry))
+        reranker = choose_reranker(settings, registry)
+        if reranker is not None:
+            stack.push_async_callback(reranker.close)
+        search = DocumentSearch(storage.chunks, embedder, reranker)
         documents = DocumentService(storage, search, ingestor, embedder, ask)
         yield DocumentComponents(ingestor, blobs, search, documents, VisionService(storage, blobs, parser), embedder)
 

@@ -182,8 +182,9 @@ class Settings:
         min_length=1,
     )
     reranker: str = _setting(
-        "off",
-        "Model of a server that reorders passages found in documents by how well they answer (`/v1/rerank`), or `off`.",
+        "auto",
+        "Model that reorders passages found in documents: `auto` (a reranker in the models folder, if there is one), a "
+        "model of a server with `/v1/rerank`, or `off`.",
         min_length=1,
     )
     hub: Annotated[str | None, Field(pattern="^https?://[^/]")] = _setting(

@@ -12,7 +12,11 @@ Value = str | int | float | bool | list[str] | list[int] | list[float]
 
 
 def header(values: Mapping[str, Value], version: int = 3) -> bytes:
-    return b"GGUF" + struct.pack("<IQQ", version, 0, len(values)) + b"".join(map(_pair, values.items()))
+    return b"GGUF" + struct.pack("<IQQ", version, 0, len(values)) + header_values(values)
+
+
+def header_values(values: Mapping[str, Value]) -> bytes:
+    return b"".join(map(_pair, values.items()))
 
 
 def gguf(name: str = "Tiny", *, architecture: str = "llama", context: int = 4096, weights: bytes = b"") -> bytes:
@@ -33,7 +37,7 @@ def gguf(name: str = "Tiny", *, architecture: str = "llama", context: int = 4096
 
 
 def _pair(pair: tuple[str, Value]) -> bytes:
-    return _text(pair[0]) + _typed(pair[1])
+    return text(pair[0]) + _typed(pair[1])
 
 
 def _typed(value: Value) -> bytes:
@@ -45,17 +49,17 @@ def _typed(value: Value) -> bytes:
         case float():
             return struct.pack("<If", 6, value)
         case str():
-            return struct.pack("<I", 8) + _text(value)
+            return struct.pack("<I", 8) + text(value)
         case [float(), *_]:
             return struct.pack(f"<IIQ{len(value)}f", 9, 6, len(value), *value)
         case list():
             kind = 8 if value and isinstance(value[0], str) else 5
-            items = [_text(item) if isinstance(item, str) else struct.pack("<I", item) for item in value]
+            items = [text(item) if isinstance(item, str) else struct.pack("<I", item) for item in value]
             return struct.pack("<IIQ", 9, kind, len(value)) + b"".join(items)
 
 
-def _text(text: str) -> bytes:
-    return struct.pack("<Q", len(text.encode())) + text.encode()
+def text(value: str) -> bytes:
+    return struct.pack("<Q", len(value.encode())) + value.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def whole(values: Mapping[str, Value], tensors: Mapping[str, Weights]) -> bytes:
     """A file with weights."""
     table, data = b"", b""
     for name, tensor in tensors.items():
-        table += _text(name) + struct.pack("<I", len(tensor.shape))
+        table += text(name) + struct.pack("<I", len(tensor.shape))
         table += struct.pack(f"<{len(tensor.shape)}QIQ", *tensor.shape, tensor.kind, len(data))
         data += tensor.data + bytes(-len(tensor.data) % 32)
     head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(values)) + b"".join(map(_pair, values.items())) + table

@@ -83,19 +83,20 @@ class DocumentSearch:
         """Return the best chunks, best first. Raises StoreError."""
         if len(query) > MAX_QUERY_CHARS:
             query = f"{query[: MAX_QUERY_CHARS // 2]}\n{query[-MAX_QUERY_CHARS // 2 :]}"
+        reranker = self._reranker if self._reranker is not None and self._reranker.is_enabled else None
         words, near = await asyncio.gather(
             self._chunks.search_words(scope, query, MAX_CANDIDATES), self._search_vectors(scope, query, MAX_CANDIDATES)
         )
         ranked = _fuse(
             words, near, WORD_WEIGHT if len(query.split()) > MAX_SHORT_QUERY_WORDS else SHORT_QUERY_WORD_WEIGHT
-        )[: max(2 * limit, MAX_RERANKED if self._reranker is not None else 0)]
+        )[: max(2 * limit, MAX_RERANKED if reranker is not None else 0)]
         located = await self._chunks.locate_chunks(scope, ranked)
         by_words = {(hit.key, hit.number): hit.score for hit in words}
         by_meaning = {(hit.key, hit.number): hit.score for hit in near}
         keys = [key for hit in ranked if (key := (hit.key, hit.number)) in located]
-        if self._reranker is not None:
+        if reranker is not None:
             texts = [embedding_text(located[key].chunk) for key in keys]
-            keys = [keys[place] for place in await self._reranker.rank(query, texts)]
+            keys = [keys[place] for place in await reranker.rank(query, texts)]
         keys.sort(key=lambda key: is_table_of_contents(located[key].chunk))
         return [_as_found(located[key], key[0], by_words.get(key), by_meaning.get(key)) for key in keys[:limit]]
 

@@ -23,6 +23,8 @@ QUANTIZATION_PATTERN = re.compile(
 )
 PROJECTOR_PREFIX = "mmproj-"
 """The prefix of projector files, which give a model vision."""
+RERANKER_MARK = "rerank"
+"""In the names of models that only put texts into order."""
 SHARD_PATTERN = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)")
 
 
@@ -119,7 +121,7 @@ def is_sound(path: Path, size: int | None, sha256: str | None) -> bool:
 def installed_models(known: Mapping[str, CatalogEntry], data_dir: Path) -> dict[str, InstalledModel]:
     """Return every model here by its id: the catalog's in its order, then the others.
 
-    Files that aren't GGUF are skipped.
+    Files that aren't GGUF are skipped, as are rerankers, which answer nothing.
     """
     found: dict[str, InstalledModel] = {}
     for entry in known.values():
@@ -135,6 +137,7 @@ def installed_models(known: Mapping[str, CatalogEntry], data_dir: Path) -> dict[
         if (
             path.name in names
             or path.name.startswith(PROJECTOR_PREFIX)
+            or RERANKER_MARK in path.name.lower()
             or not path.is_file()
             or (shard is not None and int(shard[1]) != 1)
         ):
@@ -149,6 +152,12 @@ def installed_models(known: Mapping[str, CatalogEntry], data_dir: Path) -> dict[
             entry = entry if projector is None else replace(entry, can=("vision",))
             found[id] = InstalledModel(entry, path, _size(path), header.kv_bytes_per_token, False, projector)
     return found
+
+
+def find_reranker(data_dir: Path) -> Path | None:
+    """Return the reranking model of the models folder, the last by name; None if there is none."""
+    found = (path for path in models_folder(data_dir).glob("*.gguf") if RERANKER_MARK in path.name.lower())
+    return max(found, default=None)
 
 
 def partial_downloads(data_dir: Path) -> list[tuple[str, int]]:

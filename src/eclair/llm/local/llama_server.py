@@ -32,7 +32,7 @@ class LlamaServerOptions:
     `context` limits each request, `shared_context` is the window shared by all of them, in tokens. `kv_type` is the
     number format of keys and values. `lookup_tokens` and `draft_tokens` configure drafting (see `speculative`); with
     `draft_tokens` 0 it is off. `projector` gives the model vision. `compiled_folder` contains an engine to run in
-    place of the installed one, with kernels of its own.
+    place of the installed one, with kernels of its own. With `reranks` it scores texts and writes none.
     """
 
     model: str
@@ -53,6 +53,7 @@ class LlamaServerOptions:
     projector: str = ""
     compiled_folder: str = ""
     kernels: Kernels = "generic"
+    reranks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,10 @@ def _parameters(xllamacpp: Any, options: LlamaServerOptions) -> Any:
     # question takes over any chat's slot, since all share the system message, and that chat's next turn is read again
     # (272 tokens: 1.1 s instead of 0.1 s); at 0.5 a turn that brings more passages than were read before loses all.
     wanted.slot_prompt_similarity = 0.25
+    if options.reranks:
+        wanted.embedding = True
+        wanted.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
+        wanted.n_batch = wanted.n_ubatch = options.context  # each text is read at once
     if options.projector:
         wanted.mmproj.path = options.projector
         wanted.n_batch = wanted.n_ubatch = 512  # some models must read all of a picture's 256 tokens at once
