@@ -67,6 +67,7 @@ class Noting(Speaking):
         self.busy: set[int] = set()
         self.gate: asyncio.Event | None = None
         self.held_from = 10**6
+        self.year = "2031"
         self.held, self.release = asyncio.Event(), asyncio.Event()
         self.full = asyncio.Event()
 
@@ -92,7 +93,7 @@ class Noting(Speaking):
             if number in self.busy:
                 await reply(call, {"error": {"message": "Too many requests."}}, 429)
                 return
-            due = re.findall(r"The fee of \w+ is due on \d+ March 2031\.", said)
+            due = re.findall(rf"The fee of \w+ is due on \d+ March {self.year}\.", said)
             noted = "\n".join([*(f"- {line}" for line in due), "- The moon is 40 metres wide."])
             choice = {"index": 0, "delta": {"content": noted}, "finish_reason": "stop"}
             frames: tuple[JSON, ...] = (
@@ -255,21 +256,61 @@ async def test_stopping_ends_the_reading_of_parts(settings: Settings) -> None:
         model.gate.set()
 
 
-async def test_a_small_library_is_read_as_a_whole_and_a_large_one_searched(settings: Settings) -> None:
+async def test_a_library_of_many_files_is_read_as_a_whole_each_file_by_name(settings: Settings) -> None:
     async with noting(settings) as (server, model):
         library = (await server.post("/api/libraries", {"name": "logs"})).body
         for name, chapters in (("a.md", 6), ("b.md", 5)):
             await ready(server, await add(server, log_book(chapters), name, library["id"]))
         message = await server.say(await server.begin(), "List all obligations", libraries=["logs"])
         assert [passage["name"] for passage in message["passages"]] == ["a.md"] * 6 + ["b.md"] * 5
-        read = len(model.parts)
-        for number in range(20):
-            await ready(
-                server, await add(server, f"The fee of day {number} is small.\n", f"{number}.txt", library["id"])
-            )
-        message = await server.say(await server.begin(), "List all obligations of fees", libraries=["logs"])
-        assert len(model.parts) == read
-        assert message["steps"][-1]["kind"] == "search"
+        for number in range(24):
+            text = f"The fee of Day{number} is due on {number + 1} March 2031.\n"
+            await ready(server, await add(server, text, f"{number:02}.txt", library["id"]))
+        message = await server.say(await server.begin(), "Summarise all documents", libraries=["logs"])
+        shown = model.asked[-1]["messages"][-1]["content"]
+        assert {passage["name"] for passage in message["passages"]} == {"a.md", "b.md"} | {
+            f"{number:02}.txt" for number in range(24)
+        }
+        assert all(f"{number:02}.txt" in shown for number in range(24))
+
+
+async def test_for_a_small_model_the_notes_are_listed_by_file(settings: Settings) -> None:
+    async with noting(settings, name="small-1.5b") as (server, model):
+        files = [
+            (await ready(server, await add(server, log_book(3).replace("2031", str(2031 + n)), f"{n}.md")))["id"]
+            for n in range(4)
+        ]
+        model.year = r"\d+"
+        message = await server.say(await server.begin(), "Summarise these documents", files=files)
+        assert model.asked == []
+        assert re.findall(r"\*\*(.+)\*\*", text_of(message)) == ["0.md", "1.md", "2.md", "3.md"]
+        assert len(message["citations"]) >= 8
+
+
+async def test_each_of_many_files_is_asked(settings: Settings) -> None:
+    async with noting(settings, 8192) as (server, model):
+        files = [
+            (
+                await ready(
+                    server,
+                    await add(
+                        server,
+                        f"# Contract {n}\n\n{FILLING * 30}\n\nIt ends on {n + 1} May 2027.\n",
+                        f"contract-{n}.md",
+                    ),
+                )
+            )["id"]
+            for n in range(22)
+        ]
+        model.says = "It ends on 1 May 2027."
+        message = await server.say(await server.begin(), "Which of these contracts ends first?", files=files)
+        assert model.parts == []
+        names = [passage["name"] for passage in message["passages"]]
+        assert {*names} == {f"contract-{n}.md" for n in range(22)}
+        ends = " ".join(passage["text"] for passage in message["passages"])
+        assert all(f"It ends on {n + 1} May 2027." in ends for n in range(22))
+        assert (message["steps"][0]["title"], message["steps"][0]["count"]) == ("Searching each of 22 files", 22)
+        assert [sentence(message, each) for each in message["citations"]] == [model.says]
 
 
 async def test_a_long_document_is_read_to_its_end(settings: Settings) -> None:

@@ -12,11 +12,11 @@ from eclair.schema.messages import Citation, Passage
 MISSING = "–"
 
 
-def item_list(items: Sequence[tuple[KeySentence, Passage]]) -> Iterator[Quote]:
+def item_list(items: Sequence[tuple[KeySentence, Passage]], *, by_heading: bool = True) -> Iterator[Quote]:
     """Yield the items, each with the numbered passage it is from, below the titles of their files and headings."""
     above = ""
     for item, passage in items:
-        title = " › ".join((passage.name, *passage.heading[-1:]))
+        title = " › ".join((passage.name, *(passage.heading[-1:] if by_heading else ())))
         gap = "\n" if above else ""
         head = f"{gap}**{_cell(title)}**\n\n" if title != above else ""
         above = title

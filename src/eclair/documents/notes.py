@@ -104,8 +104,10 @@ class NoteTaker:
         self.titles: list[str] = []
         self.stated: list[list[KeySentence]] = []
 
-    async def take_notes(self, sections: Sequence[Section], step: str) -> AsyncGenerator[NoteEvent, None]:
-        """Take notes on the sections and, while there are too many sentences, notes on these notes.
+    async def take_notes(
+        self, sections: Sequence[Section], step: str, *, condenses: bool = True
+    ) -> AsyncGenerator[NoteEvent, None]:
+        """Take notes on the sections and, while there are too many sentences and it `condenses`, on these notes.
 
         Yields the progress of `step`, and notices of sections that failed. Raises UpstreamError if all fail, or as
         soon as `MAX_CONCURRENT_SECTIONS` have failed and none has succeeded.
@@ -119,7 +121,7 @@ class NoteTaker:
                     yield event
             if is_first:
                 self.unread, is_first = len(jobs) - len(self.stated), False
-            if self._enough.is_set() or sum(map(len, self.stated)) <= sentences:
+            if self._enough.is_set() or not condenses or sum(map(len, self.stated)) <= sentences:
                 return
             groups = _group_notes(jobs, self.stated, max(1, sentences // MIN_SENTENCES), self._plan.section_chars)
             if len(groups) >= len(jobs):

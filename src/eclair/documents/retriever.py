@@ -37,7 +37,7 @@ from eclair.documents.quotes import choose_quotes
 from eclair.documents.reading_budget import ReadingBudget, reading_budget
 from eclair.documents.readings import ReadingOptions, Readings
 from eclair.documents.table_answers import TableCalculator
-from eclair.documents.whole_documents import WholeDocumentReader
+from eclair.documents.whole_documents import MANY_FILES, WholeDocumentReader
 from eclair.errors import NotFound, UpstreamError
 from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers
 from eclair.generation.usage import AskModel
@@ -49,7 +49,7 @@ from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.files import FileState
 from eclair.text.intent.location import filter_photo_locations
-from eclair.text.intent.whole_document import wants_whole_document
+from eclair.text.intent.whole_document import asks_each_file, wants_whole_document
 from eclair.text.language import identify_language, lists_language
 
 READ_TIMEOUT_S = 20.0
@@ -102,6 +102,7 @@ class DocumentRetriever:
         self._found_chunks: Sequence[FoundChunk] | None = None
         self._is_answerable = True
         self._lead = NO_LEAD
+        self._files_read: Sequence[FileState] = ()
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Wait for files to be read, search, and yield passages, best first or a document in order, and notices."""
@@ -119,25 +120,11 @@ class DocumentRetriever:
             async for step in steps:
                 yield step
         question = _question(self._history)
-        if not self._passages and wants_whole_document(question):
-            reader = WholeDocumentReader(
-                self._storage,
-                self._ask,
-                self._scope,
-                question,
-                self._numbers,
-                self._readings,
-                self._options,
-                self._clock,
-            )
-            fits = await self._full_passages(files, budget) is not None
-            read = await reader.list_files(files, budget.document_chars)
-            scope_name = self._describe_scope(files)
-            async with aclosing(reader.read(read, scope_name, engine, model, fits=fits)) as findings:
+        if not self._passages and (wants_whole_document(question) or asks_each_file(question)):
+            async with aclosing(self._read_whole(question, files, engine, model)) as findings:
                 async for finding in findings:
                     yield finding
-            self._passages, self._lead = reader.passages, reader.lead
-            files = read or files
+            files = self._files_read or files
         if not self._passages:
             async with aclosing(self._search_passages(files, budget, engine, model)) as findings:
                 async for finding in findings:
@@ -146,6 +133,33 @@ class DocumentRetriever:
             yield SourceFound(passage)
         for notice in self._file_notices(files):
             yield notice
+
+    async def _read_whole(
+        self, question: str, files: Sequence[FileState], engine: Engine, model: Model
+    ) -> AsyncGenerator[Finding, None]:
+        """Read whole documents, or ask each of many files, if the question is about that."""
+        reader = WholeDocumentReader(
+            self._storage,
+            self._ask,
+            self._scope,
+            question,
+            self._numbers,
+            self._readings,
+            self._options,
+            self._clock,
+        )
+        fits = await self._full_passages(files, reading_budget(model)) is not None
+        read = await reader.list_files(files)
+        if wants_whole_document(question):
+            findings = reader.read(read, self._describe_scope(files), engine, model, fits=fits)
+        elif len(read) >= MANY_FILES and not fits:
+            findings = reader.ask_each_file(read, self._search, _query(self._history), engine, model)
+        else:
+            return
+        async with aclosing(findings):
+            async for finding in findings:
+                yield finding
+        self._passages, self._lead, self._files_read = reader.passages, reader.lead, read
 
     async def _calculate(
         self, files: Sequence[FileState], engine: Engine, model: Model

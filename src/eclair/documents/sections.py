@@ -23,6 +23,9 @@ MAX_HEADING_DEPTH = 3
 KEY_SENTENCE_CHARS = (30, 300)
 """Length of a key sentence: a shorter one says little, a longer one is not a summary."""
 
+MIN_FITTING_CHARS = 12
+"""Of a sentence that fits a question, which may be short."""
+
 FRAGMENT_FACTOR = 0.5
 """Factor on the score of a line that isn't a full sentence, as in a table or code."""
 
@@ -180,17 +183,56 @@ def digest_sections(question: str, sections: Sequence[Section], digest_chars: in
     return [*merged, _merge(group)] if group else merged
 
 
+def narrow_section(question: str, section: Section, max_chars: int) -> Section:
+    """Narrow the passages of a section to the sentences that fit a question best, about `max_chars` of them."""
+    asked = {term.stem for term in extract_facts(question).terms if is_content_word(term)}
+    scored = _scored_sentences(section, MIN_FITTING_CHARS)
+    common = Counter(stem for _, stems in scored for stem in set(stems) & asked)
+    weights = {stem: 1 / count for stem, count in common.items()}
+    order = sorted(range(len(scored)), key=lambda at: (-_score(scored[at][1], weights), at))
+    chosen: list[KeySentence] = []
+    for at in order:
+        if not chosen or sum(len(each.text) for each in chosen) + len(scored[at][0].text) <= max_chars:
+            chosen.append(scored[at][0])
+    if not chosen:
+        return section
+    by_passage: dict[int, list[KeySentence]] = {}
+    for sentence in chosen:
+        by_passage.setdefault(sentence.passage.start, []).append(sentence)
+    passages = [
+        _narrow(group[0].passage, min(each.start for each in group), max(each.end for each in group))
+        for _, group in sorted(by_passage.items())
+    ]
+    return Section(section.title, tuple(passages))
+
+
+def merge_sections(sections: Sequence[Section], max_chars: int) -> list[Section]:
+    """Merge neighboring sections into ones of at most about `max_chars`; each is told from the others by its title."""
+    titled = [Section(each.title, each.passages, f"{each.title}: {each.text}") for each in sections]
+    merged: list[Section] = []
+    group: list[Section] = []
+    for section in titled:
+        if group and sum(len(each.text) for each in group) + len(section.text) > max_chars:
+            merged.append(_merge(group))
+            group = []
+        group.append(section)
+    return [*merged, _merge(group)] if group else merged
+
+
 def _digest(section: Section, asked: set[str], max_chars: int) -> Section:
     scored = _scored_sentences(section)
     frequency = Counter(stem for _, stems in scored for stem in stems)
     weights = {stem: count * (ASKED_WEIGHT if stem in asked else 1) for stem, count in frequency.items()}
     order = sorted(range(len(scored)), key=lambda at: -_digest_score(at, *scored[at], weights))
     chosen: list[int] = []
+    seen: set[str] = set()
     left = max_chars
     for at in order:
-        if not chosen or len(scored[at][0].text) <= left:
+        text = scored[at][0].text
+        if text not in seen and (not chosen or len(text) <= left):
             chosen.append(at)
-            left -= len(scored[at][0].text)
+            seen.add(text)
+            left -= len(text)
     sentences = [scored[at][0] for at in sorted(chosen)]
     used = {sentence.passage.start for sentence in sentences}
     passages = tuple(passage for passage in section.passages if passage.start in used)
@@ -209,12 +251,12 @@ def _merge(sections: Sequence[Section]) -> Section:
     return Section(RANGE.join(titles), passages, "\n\n".join(section.text for section in sections))
 
 
-def _scored_sentences(section: Section) -> list[tuple[KeySentence, list[str]]]:
+def _scored_sentences(section: Section, min_chars: int = KEY_SENTENCE_CHARS[0]) -> list[tuple[KeySentence, list[str]]]:
     """Return the section's sentences with the stems of their words, without headings."""
     found: list[tuple[KeySentence, list[str]]] = []
     for passage in section.passages:
         for start, end in split_passage(passage):
-            if start >= passage.body and KEY_SENTENCE_CHARS[0] <= end - start <= KEY_SENTENCE_CHARS[1]:
+            if start >= passage.body and min_chars <= end - start <= KEY_SENTENCE_CHARS[1]:
                 text = passage.text[start:end]
                 stems = [term.stem for term in extract_facts(text).terms if is_content_word(term)]
                 found.append((KeySentence(text, passage, passage.start + start, passage.start + end), stems))

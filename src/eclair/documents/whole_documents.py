@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 
 from eclair.documents.document_finder import DocumentFinder, count_pages, source_passage
+from eclair.documents.document_search import DocumentSearch
+from eclair.documents.listings import item_list
 from eclair.documents.notes import NoteTaker
-from eclair.documents.passages import MAX_CHUNKS, load_passages
+from eclair.documents.passages import MAX_CHUNKS, found_passage, load_passages
 from eclair.documents.quotes import make_quote
 from eclair.documents.reading_budget import reading_budget
 from eclair.documents.reading_plan import ReadingPlan, plan_reading
 from eclair.documents.readings import ReadingOptions, Readings
 from eclair.documents.sections import (
+    PASSAGE_OVERHEAD_CHARS,
     Section,
     choose_key_sentences,
     digest_sections,
     fit_sentences,
+    merge_sections,
+    narrow_section,
     split_sections,
 )
 from eclair.errors import UpstreamError
@@ -32,15 +37,24 @@ from eclair.llm.base import Engine
 from eclair.schema.events import Notice, SectionRead, StepFinished, StepStarted, decode
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.files import FileState
 from eclair.text.intent.location import filter_photo_locations
 from eclair.text.intent.whole_document import compares_documents, listed_kind, subject_stems
 
-MAX_SECTIONS = 64
-MAX_LIBRARY_FILES = 20
+MAX_LIBRARY_FILES = 300
 """A larger library is never read as a whole."""
+
+MANY_FILES = 3
+"""From here on notes are taken and listed by file."""
+
+PASSAGES_PER_FILE = 2
+MIN_FILE_CHARS = 240
+"""The least share of a file: a sentence or two."""
+
+MAX_LISTED_CHARS = 400_000
 MIN_SECTION_CHARS = 800
 """Each quote stands for at least this much text."""
 MAX_QUOTES = 12
@@ -74,16 +88,13 @@ class WholeDocumentReader:
         self._options = options
         self._clock = clock
 
-    async def list_files(self, files: Sequence[FileState], document_chars: int) -> list[FileState]:
-        """List all files of the scope; none if its libraries are too large to be read for one answer."""
+    async def list_files(self, files: Sequence[FileState]) -> list[FileState]:
+        """List all files of the scope; none if its libraries have too many to be read for one answer."""
         found = list(files)
         for library in self._scope.libraries:
             listed = await self._storage.files.list_files(self._scope.principal, MAX_LIBRARY_FILES, library=library)
             found += sorted(listed.files, key=lambda each: each.file.name)
-            if (
-                listed.next is not None
-                or sum(each.document.characters for each in found) > MAX_SECTIONS * document_chars
-            ):
+            if listed.next is not None or sum(each.document.chunks for each in found) > MAX_CHUNKS:
                 return []
         return list({each.file.id: each for each in found}.values())
 
@@ -151,7 +162,7 @@ class WholeDocumentReader:
         began = self._clock()
         yield StepStarted("parts", "read", f"Looking through {scope_name}")
         sections = await asyncio.to_thread(_split_for_quotes, texts)
-        quoted = sections[:MAX_QUOTES]
+        quoted = sections[: max(MAX_QUOTES, len(texts))]
         excerpts = fit_sentences(await asyncio.to_thread(choose_key_sentences, self._question, quoted), max_chars)
         self.passages = self._numbers.assign(excerpts.passages)
         above, quotes = "", list[Quote]()
@@ -173,22 +184,41 @@ class WholeDocumentReader:
         self, texts: Sequence[Sequence[Passage]], scope_name: str, engine: Engine, model: Model
     ) -> AsyncGenerator[Finding, None]:
         """Have the model take notes on each section, or on its key sentences where all would take too long."""
-        began = self._clock()
         characters = sum(len(passage.text) for text in texts for passage in text)
         known = await self._known_sections()
         plan = plan_reading(model, characters, thorough=self._options.thorough, known=known.values())
-        yield StepStarted("parts", "read", f"Reading {scope_name}")
         sections = await asyncio.to_thread(split_sections, texts, plan.section_chars)
-        jobs = sections
-        if plan.digest_chars is not None:
-            jobs = await asyncio.to_thread(
+        by_file = len(texts) >= MANY_FILES
+        if by_file and not self._options.thorough:
+            sections = await asyncio.to_thread(_file_sections, self._question, texts, plan)
+        elif plan.digest_chars is not None:
+            sections = await asyncio.to_thread(
                 digest_sections, self._question, sections, plan.digest_chars, plan.section_chars
             )
+        asked = (self._ask, self._scope.principal, engine, model, self._question)
+        async with aclosing(self._note(asked, sections, plan, known, scope_name, by_file=by_file)) as findings:
+            async for finding in findings:
+                yield finding
+        if self.passages and plan.digest_chars is not None and plan.full_seconds is not None:
+            yield Notice("skimmed", _describe_digest(scope_name, texts, plan, characters))
+
+    async def _note(
+        self,
+        asked: tuple[AskModel, Principal, Engine, Model, str],
+        sections: Sequence[Section],
+        plan: ReadingPlan,
+        known: Mapping[str, SectionRead],
+        scope_name: str,
+        *,
+        by_file: bool,
+    ) -> AsyncGenerator[Finding, None]:
+        """Have the model take notes; where they are `by_file`, none is condensed with another's."""
+        began, model = self._clock(), asked[3]
+        yield StepStarted("parts", "read", f"Reading {scope_name}")
         with self._readings.under_way(self._options.run) as enough:
-            asked = (self._ask, self._scope.principal, engine, model, self._question)
             notes = NoteTaker(*asked, plan, known, enough, self._clock)
             try:
-                async with aclosing(notes.take_notes(jobs, "parts")) as events:
+                async with aclosing(notes.take_notes(sections, "parts", condenses=not by_file)) as events:
                     async for event in events:
                         yield event
             except UpstreamError as error:
@@ -196,18 +226,52 @@ class WholeDocumentReader:
                 yield StepFinished("parts", self._elapsed_ms(began))
                 return
         yield StepFinished("parts", self._elapsed_ms(began), count=len(sections))
-        excerpts = fit_sentences(notes.stated, plan.section_chars)
+        shows_list = by_file and not model.can_plan
+        excerpts = fit_sentences(notes.stated, MAX_LISTED_CHARS if shows_list else plan.section_chars)
         self.passages = self._numbers.assign(excerpts.passages)
-        for title, stated in zip(notes.titles, excerpts.stated, strict=True):
-            lines = [f"- {sentence.text} [{source_passage(self.passages, sentence).number}]" for sentence in stated]
-            if lines:
-                yield Note("\n".join([title, *lines]))
+        if shows_list:
+            items = [(each, source_passage(self.passages, each)) for stated in excerpts.stated for each in stated]
+            self.lead = Lead(tuple(item_list(items, by_heading=False)), is_complete=True) if items else NO_LEAD
+        else:
+            for title, stated in zip(notes.titles, excerpts.stated, strict=True):
+                lines = [f"- {each.text} [{source_passage(self.passages, each).number}]" for each in stated]
+                if lines:
+                    yield Note("\n".join([title, *lines]))
         if notes.unread:
-            read = len(jobs) - notes.unread
-            until = f", up to {jobs[read - 1].title}" if read else ""
-            yield Notice("partly_read", f"{read} of {len(jobs)} parts of {scope_name} were read{until}.")
-        if plan.digest_chars is not None and plan.full_seconds is not None:
-            yield Notice("skimmed", _describe_digest(scope_name, texts, plan, characters))
+            read = len(sections) - notes.unread
+            until = f", up to {sections[read - 1].title}" if read else ""
+            yield Notice("partly_read", f"{read} of {len(sections)} parts of {scope_name} were read{until}.")
+
+    async def ask_each_file(
+        self, files: Sequence[FileState], search: DocumentSearch, query: str, engine: Engine, model: Model
+    ) -> AsyncGenerator[Finding, None]:
+        """Yield what each file says on the question: the passages that fit it best, in a fair share of the budget.
+
+        If they are too many to be shown, the model takes notes on them.
+        """
+        began = self._clock()
+        yield StepStarted("each", "search", f"Searching each of {len(files):,} files")
+        sections: list[Section] = []
+        for file in files:
+            scope = SearchScope(self._scope.principal, (file.file.id,))
+            found = [found_passage(each) for each in await search.find(scope, query, PASSAGES_PER_FILE)]
+            if found:
+                sections.append(Section(file.file.name, tuple(sorted(found, key=lambda each: each.start))))
+        yield StepFinished("each", self._elapsed_ms(began), count=len(sections))
+        if not sections:
+            return
+        plan = plan_reading(model, sum(len(each.text) for each in sections), thorough=True)
+        share = max(MIN_FILE_CHARS, plan.section_chars // len(sections))
+        narrowed = await asyncio.to_thread(lambda: [narrow_section(query, each, share) for each in sections])
+        chars = sum(len(each.text) + PASSAGE_OVERHEAD_CHARS for each in narrowed)
+        if model.only_quotes or chars <= plan.section_chars + PASSAGE_OVERHEAD_CHARS * len(sections):
+            self.passages = self._numbers.assign([passage for each in narrowed for passage in each.passages])
+            return
+        asked = (self._ask, self._scope.principal, engine, model, self._question)
+        jobs = merge_sections(narrowed, plan.section_chars)
+        async with aclosing(self._note(asked, jobs, plan, {}, f"{len(files):,} files", by_file=False)) as findings:
+            async for finding in findings:
+                yield finding
 
     async def _known_sections(self) -> dict[str, SectionRead]:
         """Return the sections that the run to resume has read, by key."""
@@ -219,6 +283,20 @@ class WholeDocumentReader:
 
     def _elapsed_ms(self, began: float) -> float:
         return round((self._clock() - began) * 1000, 1)
+
+
+def _file_sections(question: str, texts: Sequence[Sequence[Passage]], plan: ReadingPlan) -> list[Section]:
+    """Return a section for each file; of a long one its digest, in a fair share of what can be read."""
+    share = plan.section_chars if plan.digest_chars is None else max(MIN_FILE_CHARS, plan.digest_chars // len(texts))
+    made: list[Section] = []
+    for text in texts:
+        whole = Section(text[0].name, tuple(text))
+        if len(whole.text) > share:
+            parts = split_sections([text], max(MIN_SECTION_CHARS, plan.section_chars // 8))
+            (whole,) = digest_sections(question, parts, share, 2 * len(whole.text))
+            whole = Section(text[0].name, whole.passages, whole.digest)
+        made.append(whole)
+    return made
 
 
 def _split_for_quotes(texts: Sequence[Sequence[Passage]]) -> list[Section]:

@@ -38,6 +38,11 @@ def compares_documents(question: str) -> bool:
     return wants_whole_document(question) and _has(question, lambda rules: rules.comparisons)
 
 
+def asks_each_file(question: str) -> bool:
+    """Tell whether a question asks the same of each of several files, as `which of these contracts ends first?`."""
+    return _has(question, lambda rules: rules.across_files)
+
+
 def listed_kind(question: str) -> ListedKind | None:
     """Return what a question asks to list all of, where a program can find that; None for anything else."""
     if not wants_whole_document(question) or not _has(question, lambda rules: rules.listings):

@@ -159,6 +159,7 @@ class WholeDocument:
     not before one of `not_nouns_before`. `{these}` in `patterns` stands for the phrases under `these`. The
     `request_words` say only that the whole is asked for; they are compared by their stems. Such a request compares
     documents if it has one of `comparisons`, and lists what `dates` and the like name if it has one of `listings`.
+    `across_files` ask the same of each of several files.
     """
 
     nouns: Patterns = ()
@@ -176,6 +177,7 @@ class WholeDocument:
     emails: Patterns = ()
     phones: Patterns = ()
     links: Patterns = ()
+    across_files: Patterns = ()
     request_words: Words = _NO_WORDS
 
 
