@@ -188,6 +188,25 @@ async def test_a_right_answer_is_cited_and_a_wrong_one_doubted(
     assert isinstance(verdict, Supported if is_true else Doubtful), verdict
 
 
+LEASE = """\
+# Tenancy agreement
+The landlord lets the flat on the second floor of 18 Mill Lane, Ashcombe: three rooms and a kitchen.
+
+## Rent
+The rent is 945 pounds a month. On top of it come 110 pounds for heating and water, settled by Holloway once a year.
+"""
+
+
+async def test_a_name_that_the_question_gave_is_not_doubted() -> None:
+    question = "How much is the monthly rent of the flat in Mill Lane without heating and water?"
+    checker = CitationChecker(passages(LEASE), None, question)
+    verdict = await checker.check("The monthly rent of the flat in Mill Lane without heating and water is 945 pounds.")
+    assert isinstance(verdict, Supported)
+    assert verdict.quote == "The rent is 945 pounds a month."
+    wrong = await checker.check("The monthly rent of the flat in Mill Lane without heating and water is 495 pounds.")
+    assert isinstance(wrong, Doubtful)
+
+
 async def test_it_is_the_row_and_the_clause_asked_for_that_is_quoted() -> None:
     verdict = await CitationChecker(passages(GERMAN), None, "Was kostet eine Stunde des Meisters?").check("68 Euro")
     assert isinstance(verdict, Supported)

@@ -105,10 +105,27 @@ def judge_answer(
     ):
         about = (said.numbers or said.dates)[0].text
         return Doubtful(about, index.passages[index.sentences[best if rival is None else rival].passage].number)
-    is_open = verdict is None or (said.is_elliptic and isinstance(verdict, Doubtful) and not verdict.about)
-    if is_open and fits[best] >= max(fits) - MAX_FIT_GAP:
+    if _is_open(index, asked, said, verdict) and fits[best] >= max(fits) - MAX_FIT_GAP:
         return index.cite(EvidenceSpan(best, best, 1.0, STATED_SUPPORT))
     return verdict
+
+
+def _is_open(index: EvidenceIndex, asked: Sequence[Term], said: Said, verdict: Verdict | None) -> bool:
+    """Tell whether nothing speaks against an answer, or only a name that its question gave.
+
+    The passages must know the name, and state no other figure of it.
+    """
+    if not isinstance(verdict, Doubtful):
+        return verdict is None
+    if not verdict.about:
+        return said.is_elliptic
+    about = split_terms(verdict.about)
+    if not about or not all(any(share_word(term, other) for other in asked) for term in about):
+        return False
+    stems = {term.stem for term in about}
+    holders = [sentence for sentence in index.sentences if stems & sentence.stems]
+    is_known = bool(holders) or stems <= index.title_stems
+    return is_known and not any("|" in each.text or _has_other_figure(said, each) for each in holders)
 
 
 def judge_yes(index: EvidenceIndex, claim: Claim, verdict: Verdict | None) -> Verdict | None:
