@@ -133,7 +133,11 @@ class Settings:
     )
     model: str | None = _setting(None, "Default model; the embedded one unless set.")
     system_prompt: str = _setting(SYSTEM_PROMPT, "System prompt of every conversation.")
-    max_tokens: int = _setting(1024, "Maximum length of an answer, in tokens, unless the request sets one.", ge=1)
+    max_tokens: int | None = _setting(
+        None,
+        "Maximum length of an answer, in tokens, unless the request sets one; by default the model's window.",
+        ge=1,
+    )
     max_message_kb: int = _setting(1024, "Largest message accepted, in KiB.", ge=1)
     max_file_mb: int = _setting(200, "Largest file accepted, in MB.", ge=1)
     max_check_mb: int = _setting(

@@ -33,7 +33,7 @@ class Rack:
         self.answering.set()
 
     async def answer(self, call: Call) -> None:
-        if call.json["max_tokens"] == 1:
+        if call.json.get("max_tokens") == 1:
             self.heard.put_nowait([message["content"] for message in call.json["messages"]])
             if self.reading and await call.gone():
                 self.closed.set()

@@ -123,7 +123,7 @@ class Judging(Speaking):
     yes = 0.5
 
     async def chat(self, call: Call) -> None:
-        if call.json["max_tokens"] != 1:
+        if call.json.get("max_tokens") != 1:
             await super().chat(call)
             return
         chances = [{"token": "Yes", "logprob": math.log(self.yes)}, {"token": "no", "logprob": math.log(1 - self.yes)}]
@@ -134,7 +134,7 @@ class Judging(Speaking):
     @property
     def judged(self) -> int:
         """How often it was asked that."""
-        return sum("chat" in call.path and call.json["max_tokens"] == 1 for call in self.standin.calls)
+        return sum("chat" in call.path and call.json.get("max_tokens") == 1 for call in self.standin.calls)
 
 
 async def test_a_small_model_is_shown_the_closest_sentences_and_judges_where_words_do_not_decide(

@@ -32,7 +32,7 @@ class Rack(StandIn):
 
     async def _answer(self, call: Call) -> None:
         self.asked.append(call.json)
-        reason = "length" if call.json["max_tokens"] == 1 else "stop"
+        reason = "length" if call.json.get("max_tokens") == 1 else "stop"
         row = {"choices": [{"index": 0, "delta": {"content": call.json["model"]}, "finish_reason": reason}]}
         await call.stream(b"data: " + orjson.dumps(row) + b"\n\n", b"data: [DONE]\n\n")
 
@@ -50,7 +50,7 @@ def settings_of(folder: Path, **more: object) -> Settings:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(rack: Rack, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
     engines = {"rack": EngineSettings(f"{rack.url}/v1")}
-    async with serving(settings_of(tmp_path_factory.mktemp("modes"), engines=engines)) as server:
+    async with serving(settings_of(tmp_path_factory.mktemp("modes"), engines=engines, max_tokens=500)) as server:
         yield server
 
 
@@ -95,12 +95,16 @@ async def test_auto_says_why(server: Server, rack: Rack) -> None:
 async def test_auto_says_nothing_where_both_modes_are_the_same(tmp_path: Path) -> None:
     """One model that cannot think is asked the same way in either mode."""
     async with standing_in() as standin:
-        engines = {"rack": EngineSettings(f"{Rack(standin, [PLAIN]).url}/v1")}
+        rack = Rack(standin, [PLAIN])
+        engines = {"rack": EngineSettings(f"{rack.url}/v1")}
         async with serving(settings_of(tmp_path, engines=engines)) as server:
             id = await server.begin()
             for question in ("Hello?", "What is 17 * 23?"):
                 answer = await server.say(id, question, mode="auto")
                 assert (answer["model"], answer["remarks"]) == (PLAIN, [])
+            assert [asked.get("max_tokens") for asked in rack.asked] == [None, None], "the window is the limit"
+            await server.say(id, "Hello?", max_tokens=7)
+            assert rack.asked[-1]["max_tokens"] == 7
 
 
 async def test_a_named_model_is_only_told_whether_to_think(server: Server, rack: Rack) -> None:

@@ -26,6 +26,10 @@ class TextEdit:
     usage: Usage | None
 
 
+MIN_EDIT_TOKENS = 1024
+"""Room for the changes to a short text, where the settings limit no answer."""
+
+
 def check_edit(text: str, instruction: str, max_kb: int) -> None:
     """Raise InvalidInput or TooLarge for a text or instruction that can't be used."""
     if not instruction.strip():
@@ -39,7 +43,7 @@ async def request_edit(
     model: Model,
     text: str,
     instruction: str,
-    max_tokens: int,
+    max_tokens: int | None,
     accepted: float,
     ask: AskModel = ask_uncounted,
 ) -> TextEdit:
@@ -49,7 +53,9 @@ async def request_edit(
     changes or was cut off, and what `Engine.stream` raises.
     """
     task = EditTask(text, instruction, may_decline=model.can_plan)
-    limit = max(max_tokens, 2 * await engine.count(model.id, text))  # a full rewrite has the piece numbers besides
+    limit = max(
+        max_tokens or MIN_EDIT_TOKENS, 2 * await engine.count(model.id, text)
+    )  # a full rewrite has the piece numbers besides
     request = Request(model.id, task.messages, sampling=Sampling(temperature=0.0, max_tokens=limit))
     meter = Meter(accepted)
     reply: list[str] = []

@@ -30,6 +30,12 @@ from eclair.settings import Settings
 MAX_TOKENS_BELOW_QUOTES = 128
 """For tiny models, which would only repeat the quotes above their answer."""
 
+MAX_TOKENS_OF_TINY_MODELS = 1024
+"""They may not find an end by themselves."""
+
+RESERVED_ANSWER_TOKENS = 1024
+"""Part of the window that is kept free for an answer whose length nobody limits."""
+
 REASONING_LENGTH_FACTOR = 4
 """The factor by which an answer may be longer if the model reasons first."""
 
@@ -65,7 +71,7 @@ class ConversationPrompt:
             passages,
             notes,
             window=model.context,
-            reserve=sampling.max_tokens or 0,
+            reserve=sampling.max_tokens or self._reserve(model),
             count=_counter(engine, model),
             images=prepared.images,
             control_tokens=await control_tokens(engine, model),
@@ -84,7 +90,7 @@ class ConversationPrompt:
             self._system,
             self.history,
             window=model.context,
-            reserve=self._sampling_for(model, quoted=False).max_tokens or 0,
+            reserve=self._sampling_for(model, quoted=False).max_tokens or self._reserve(model),
             count=_counter(engine, model),
             images=prepared.images,
         )
@@ -115,11 +121,18 @@ class ConversationPrompt:
 
     def _sampling_for(self, model: Model, *, quoted: bool) -> Sampling:
         """Resolve the sampling; a reasoning model gets more room than the longest answer."""
-        factor = REASONING_LENGTH_FACTOR if self._effort == THINK_EFFORT and model.reasoning != "never" else 1
-        limit = self.settings.max_tokens * factor
-        if quoted and model.only_quotes:
-            limit = min(self.settings.max_tokens, MAX_TOKENS_BELOW_QUOTES)
+        limit = self.settings.max_tokens or (MAX_TOKENS_OF_TINY_MODELS if model.only_quotes else None)
+        if quoted and model.only_quotes and limit is not None:
+            limit = min(limit, MAX_TOKENS_BELOW_QUOTES)
+        elif limit is not None:
+            limit *= self._length_factor(model)
         return resolve_sampling(self.sampling, model.sampling, limit)
+
+    def _reserve(self, model: Model) -> int:
+        return RESERVED_ANSWER_TOKENS * self._length_factor(model)
+
+    def _length_factor(self, model: Model) -> int:
+        return REASONING_LENGTH_FACTOR if self._effort == THINK_EFFORT and model.reasoning != "never" else 1
 
 
 def _counter(engine: Engine, model: Model) -> Count:

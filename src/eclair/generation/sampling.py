@@ -7,8 +7,8 @@ from dataclasses import replace
 from eclair.schema.messages import Sampling
 
 
-def resolve_sampling(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampling:
-    """Fill in what `asked` leaves open.
+def resolve_sampling(asked: Sampling, recommended: Sampling, max_tokens: int | None) -> Sampling:
+    """Fill in what `asked` leaves open. Without `max_tokens` the model's window is the limit.
 
     A request that states a temperature gets no repeat penalty, even if the makers recommend one.
     """

@@ -150,7 +150,7 @@ class ChatRequest(_CompletionBase):
     def prompt_messages(self) -> list[PromptMessage]:
         return [message.to_prompt() for message in self.messages]
 
-    def request(self, model: Model, max_tokens: int) -> EngineRequest:
+    def request(self, model: Model, max_tokens: int | None) -> EngineRequest:
         sampling = self.sampling(self.max_completion_tokens or self.max_tokens)
         return EngineRequest(
             model=model.id,
@@ -189,7 +189,7 @@ class CompletionRequest(_CompletionBase):
     def prompt_messages(self) -> list[PromptMessage]:
         return []
 
-    def request(self, model: Model, max_tokens: int) -> EngineRequest:
+    def request(self, model: Model, max_tokens: int | None) -> EngineRequest:
         return EngineRequest(
             model=model.id,
             prompt=self.question,

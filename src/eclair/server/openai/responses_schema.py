@@ -278,7 +278,7 @@ class ResponsesRequest(RequestBody):
     def files(self) -> list[InputFile]:
         return [file for item in self.input if isinstance(item, MessageItem) for file in item.files]
 
-    def request(self, model: Model, max_tokens: int) -> EngineRequest:
+    def request(self, model: Model, max_tokens: int | None) -> EngineRequest:
         """Build the engine's request. Raises InvalidInput if there is nothing to answer."""
         messages = merge_messages(self.prompt_messages())
         if not messages:

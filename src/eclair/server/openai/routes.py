@@ -85,7 +85,7 @@ def router(app: App) -> APIRouter:
     return api
 
 
-def _request(body: ChatRequest | CompletionRequest, max_tokens: int, choice: int, model: Model) -> EngineRequest:
+def _request(body: ChatRequest | CompletionRequest, max_tokens: int | None, choice: int, model: Model) -> EngineRequest:
     """Build the request for one of several choices; a seed is changed for each, so that they differ."""
     request = body.request(model, max_tokens)
     seed = request.sampling.seed
