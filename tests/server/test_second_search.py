@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import orjson
+import pytest
 
 from eclair.settings import Settings
 from tests.llm.servers import Speaking
@@ -95,15 +96,29 @@ async def test_a_follow_up_is_searched_as_a_question_of_its_own(settings: Settin
         assert searches(message) == ["Searching handbook"]
 
 
-async def test_other_words_of_the_same_language_undo_no_refusal(settings: Settings) -> None:
-    async with rewriting(settings, "small-1.5b") as (server, model):
+@pytest.mark.parametrize(("name", "prompts", "text"), [("small-1.5b", 0, SAYS["en"]), ("reader", 1, "OK")])
+async def test_other_words_of_the_same_language_undo_no_refusal(
+    settings: Settings, name: str, prompts: int, text: str
+) -> None:
+    async with rewriting(settings, name) as (server, model):
         assert isinstance(model, Rewriting)
         await add_library(server, HOSTNAME, MUSEUM)
         model.queries = ("What do students pay in the museum of Wiltz?",)
         question = "Which vitamins do oranges, lemons, apples, pears and cherries near a museum contain?"
         message = await server.say(await server.begin(), question, libraries=["handbook"])
-        assert len(model.prompts) == 1
-        assert (text_of(message), codes(message)) == (SAYS["en"], ["nothing_found"])
+        assert len(model.prompts) == prompts, "a small one is not kept waiting for what proves nothing"
+        assert (text_of(message), codes(message)) == (text, ["nothing_found"])
+
+
+async def test_a_small_model_translates_before_it_refuses(settings: Settings) -> None:
+    async with rewriting(settings, "small-1.5b") as (server, model):
+        assert isinstance(model, Rewriting)
+        await add_library(server, HOSTNAME, MUSEUM)
+        model.queries = ("How do I change the hostname of this computer?",)
+        question = "Wie ändere ich den Rechnernamen auf diesem System?"
+        message = await server.say(await server.begin(), question, libraries=["handbook"])
+        assert "one search query" in model.prompts[0]
+        assert (text_of(message), codes(message)) == ("OK", [])
 
 
 async def test_a_model_that_writes_no_queries_changes_nothing(settings: Settings) -> None:

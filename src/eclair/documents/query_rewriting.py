@@ -30,7 +30,7 @@ MAX_REPLY_TOKENS = 60
 MAX_QUESTIONS = 3
 """The question and the ones before it."""
 MAX_QUESTION_CHARS = 600
-REWRITE_TIMEOUT_S = 10.0
+REWRITE_TIMEOUT_S = 8.0
 
 _PROMPT = """\
 {questions}

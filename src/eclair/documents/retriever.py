@@ -270,18 +270,25 @@ class DocumentRetriever:
 
     def _needs_other_words(self, model: Model) -> bool:
         """Return whether a second search may help. A small model is slow to ask, so only where all else fails."""
-        may_search = self._found_chunks is not None and not model.only_quotes
-        return may_search and (not self._is_answerable or (model.can_plan and self._is_unclear()))
+        if self._found_chunks is None or model.only_quotes:
+            return False
+        if model.can_plan:
+            return not self._is_answerable or (self._is_unclear() and self._is_foreign())
+        return not self._is_answerable and (self._is_foreign() or self._may_depend_on_history())
 
     def _may_depend_on_history(self) -> bool:
         asked = [message.text for message in self._history if message.role == "user"]
         return len(asked) > 1 and len(asked[-1].split()) <= MAX_DEPENDENT_WORDS
 
     def _is_unclear(self) -> bool:
-        """Return whether the question is in another language than the passages, of which none is clearly the best."""
+        """Return whether no passage is clearly the best."""
         scores = sorted((each.score for each in self._found_chunks or () if each.match != "words"), reverse=True)
-        if len(scores) < 2 or scores[0] - scores[1] >= MIN_CLEAR_MARGIN:
-            return False
+        return len(scores) > 1 and scores[0] - scores[1] < MIN_CLEAR_MARGIN
+
+    def _is_foreign(self) -> bool:
+        """Return whether the question is in another language than the passages, or there are none."""
+        if not self._passages:
+            return True
         language, other = identify_language(self._query), identify_language(self._passages[0].text)
         return None not in (language, other) and language != other
 
