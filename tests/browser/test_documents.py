@@ -129,6 +129,18 @@ def test_a_mark_leads_to_the_very_words_on_their_page(desk: Page) -> None:
     expect(marks(desk).first).to_be_focused()
 
 
+def test_a_long_document_says_how_far_it_is_read_and_answers_early(desk: Page) -> None:
+    """The last part takes forever; what was read until then is enough."""
+    parts = [f"# Part {n}\n\n{WORDS[1]}\n\n" + "The masons wrote of stone and mortar. " * 1000 for n in range(6)]
+    text = "\n\n".join([*parts, "# Part 7\n\nThe masons wait. " + "They wait for stone and mortar. " * 1000])
+    attach(desk, {"name": "masons.md", "mimeType": "text/markdown", "buffer": text.encode()})
+    send_when_ready(desk, "Summarise this document")
+    expect(answer(desk)).to_contain_text(re.compile(r"Reading masons\.md · \d+ of \d+ · [89]\d%"), timeout=60_000)
+    press(desk, "Answer now")
+    finished(desk, "The tower is 330 metres high.")
+    expect(answer(desk)).to_contain_text(re.compile(r"\d+ of \d+ parts of masons\.md were read, up to "))
+
+
 def test_a_cell_is_shown_in_its_row_and_a_doubt_says_what_differs(desk: Page) -> None:
     ask(desk, REPORT, TOWNS)
     marks(desk).last.click()

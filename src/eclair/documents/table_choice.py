@@ -72,6 +72,8 @@ async def choose_query(
         question=neutralize_line(question.text),
     )
     operations = [question.operation, "none"] if question.operation in ("average", "distinct") else None
+    if question.is_superlative:
+        operations = ["sum", "count"]  # of which group there is most: a small model says too easily that there is none
     request = Request(
         model.id,
         (PromptMessage("user", text),),
@@ -142,11 +144,11 @@ def _as_query(
     if group is not None and table.column(group).type == "date":
         part = choice.date_part or "month"
     filters = known.filters if known is not None else ()
-    if not filters and choice.filter_column and choice.value:
+    if choice.filter_column and choice.value and all(each.column != choice.filter_column for each in filters):
         condition = _condition(table.column(choice.filter_column), choice)
         if condition is None:
             return None
-        filters = (condition,)
+        filters = (*filters, condition)
     group = (
         None if any(each.column == group and len(each.values) == 1 and each.part is None for each in filters) else group
     )

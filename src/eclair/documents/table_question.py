@@ -25,6 +25,9 @@ MIN_FOLDED_VALUE_CHARS = 4
 
 MIN_COMPOUND_CHARS = 8
 
+MIN_UNREAD_WORDS = 2
+"""So many words that are not the table's are left to the model; one may be a verb."""
+
 MAX_TOP = 100
 
 _FIGURE = re.compile(r"\d[\d.,'’\u00a0\u202f]*\d|\d")
@@ -102,8 +105,10 @@ def read_query(question: TableQuestion, table: DataTable) -> TableReading | None
     is_complete = (query.column is not None) if needs_column else (asks_for_rows or score > 0)
     if question.is_superlative and query.group is None:
         is_complete = False
-    if query.column is not None and not named[query.column] and not filters and query.group is None:
-        is_complete = False  # its words may name rows that the rule doesn't see
+    if query.column is not None and not named[query.column] and query.group is None:
+        unread = _unread_stems(question, table, filters)
+        if len(unread) >= MIN_UNREAD_WORDS or (unread and not filters):
+            is_complete = False  # they may name rows that the rule doesn't see
     if _find(question.words.per, question.folded) and group is None and not filters:
         is_complete = False
     return TableReading(table, query, score, is_complete)
@@ -136,6 +141,23 @@ def _query(
     if question.is_superlative or (top and group):
         return TableQuery(operation, column, group, part, filters, top or 1, question.is_ascending)
     return TableQuery(operation, column, group, part, filters)
+
+
+def _unread_stems(question: TableQuestion, table: DataTable, filters: Sequence[RowFilter]) -> set[str]:
+    """Return the stems of the words that are neither of the table nor of the operation."""
+    rest = question.folded
+    for name in ComputationWords.__dataclass_fields__:
+        rest = _compiled(tuple(getattr(question.words, name) or ("(?!)",))).sub(" ", rest)
+    known = {term.stem for term in split_terms(" ".join((*table.heads, *(v for each in filters for v in each.values))))}
+    values = [fold_text(value) for each in filters for value in each.values]
+    return {
+        term.stem
+        for term in split_terms(rest)
+        if is_content_word(term)
+        and term.stem not in known
+        and term.key not in _months()
+        and not any(term.key.startswith(value) for value in values)
+    }
 
 
 def _target(question: TableQuestion, table: DataTable, named: dict[str, float], group: str | None) -> str | None:
