@@ -25,8 +25,8 @@ MAX_ROWS = 500_000
 _PAIR = re.compile(r"(?:^|; )([^;]+?): ")
 _REF = re.compile(r"[A-Z]+\d+:([A-Z]+)\d+\Z")
 _FIGURE = re.compile(
-    r"(?P<open>\()?(?P<sign>[-+−])?\s*(?P<before>[€$£¥]|[A-Z]{3}\b)?\s*(?P<sign2>[-−])?"
-    r"(?P<digits>\d[\d.,'’ \u00a0\u202f]*)\s*(?P<after>%|[€$£¥]|[A-Z]{3}\b|[a-z]{1,3}\b)?\s*(?P<close>\))?"
+    r"(?P<open>\()?(?P<sign>[-+−])?\s*+(?:(?P<before>[€$£¥]|[A-Z]{3}\b)\s*+)?(?P<sign2>[-−])?"
+    r"(?P<digits>\d[\d.,'’ \u00a0\u202f]*+)(?:(?P<after>%|[€$£¥]|[A-Z]{3}\b|[a-z]{1,3}\b)\s*+)?(?P<close>\))?"
 )
 _SPACES = re.compile(r"['’ \u00a0\u202f]")
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})\b")

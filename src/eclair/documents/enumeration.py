@@ -17,7 +17,7 @@ DURATION_UNITS = frozenset(("d", "wk", "mo", "yr"))
 MONEY_UNITS = frozenset("€$£")
 
 _DIGIT = re.compile(r"\d")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+")
 _LINK = re.compile(r"https?://\S+|\bwww\.\S+")
 _PHONE = re.compile(r"(?<![\w/.,-])(?:\+|00|\(?0)\d?[\d ()/.-]{6,18}\d(?![\w/-])")
 _CURRENCY = re.compile(r"\b(?:EUR|USD|GBP|CHF|PLN|SEK|NOK|DKK|CZK|HUF|RON|BGN|euros?|zł|Kč)\b", re.IGNORECASE)
