@@ -197,6 +197,12 @@ The rent is 945 pounds a month. On top of it come 110 pounds for heating and wat
 """
 
 
+async def test_an_answer_with_a_subject_of_its_own_is_judged_by_itself() -> None:
+    """It may speak of another row than the question does."""
+    checker = CitationChecker(passages(GERMAN), None, "Was kostet die Arbeitszeit des Gesellen?")
+    assert isinstance(await checker.check("Das Eichenholz kostet 220,00 €."), Supported)
+
+
 async def test_a_name_that_the_question_gave_is_not_doubted() -> None:
     question = "How much is the monthly rent of the flat in Mill Lane without heating and water?"
     checker = CitationChecker(passages(LEASE), None, question)

@@ -23,7 +23,7 @@ from eclair.text.written_numbers import Number, is_certain
 
 STATED_SUPPORT = 0.9
 MAX_ELLIPTIC_WORDS = 2
-"""An answer with figures and no more words isn't a statement by itself."""
+"""An answer of a figure with no more words after it isn't a statement by itself."""
 
 MAX_NAME_WORDS = 4
 
@@ -66,7 +66,9 @@ def read_said(question: str, claim: Claim) -> Said | None:
     said = _said(question, claim)
     words = [term for term in claim.facts.terms if is_content_word(term)]
     if said.has_figures:
-        return replace(said, is_elliptic=not said.words or len(words) <= MAX_ELLIPTIC_WORDS)
+        first = min(figure.start for figure in (*said.numbers, *said.dates))
+        has_subject = len(words) > MAX_ELLIPTIC_WORDS or any(word.start < first for word in said.words)
+        return replace(said, is_elliptic=not said.words or not has_subject)
     is_name = 0 < len(said.words) <= MAX_NAME_WORDS and all(term.is_capitalized for term in words)
     return said if is_name and not claim.facts.negations else None
 
