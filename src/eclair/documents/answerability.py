@@ -18,8 +18,9 @@ from eclair.text.language import identify_language
 from eclair.text.terms import share_word, split_terms
 from eclair.text.written_numbers import extract_numbers
 
-MIN_KIND_COSINE = 0.83
-"""A sentence with a fact of the kind asked for is about something else below this cosine to the question."""
+MIN_KIND_COSINE, MAX_KIND_GAP = 0.83, 0.03
+"""A sentence with a fact of the kind asked for is about something else below this cosine to the question, if it is
+that much further from it than the closest sentence: to some questions nothing is close."""
 
 CLOSE_COSINE = 0.85
 
@@ -81,7 +82,7 @@ def unanswered_score(asked: AskedFact, passages: Sequence[Passage], closest: Seq
         of_kind = max((each.score for each in closest if states_kind(asked.kind, each.text)), default=None)
         if of_kind is None and not states_kind(asked.kind, text):
             return CERTAIN_SCORE
-        if of_kind is not None and of_kind < MIN_KIND_COSINE:
+        if of_kind is not None and of_kind < min(MIN_KIND_COSINE, closest[0].score - MAX_KIND_GAP):
             return CERTAIN_SCORE
         far = max(0.0, CLOSE_COSINE - of_kind) if of_kind is not None else 0.0
     if any(code not in text for code in asked.codes) or _lacks_count(asked, passages):
