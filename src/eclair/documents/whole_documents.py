@@ -54,6 +54,9 @@ PASSAGES_PER_FILE = 2
 MIN_FILE_CHARS = 240
 """The least share of a file: a sentence or two."""
 
+SURVEY_FACTOR = 2
+"""So many times the usual budget is read at once before notes are taken, which cost more and lose more."""
+
 MAX_LISTED_CHARS = 400_000
 MIN_SECTION_CHARS = 800
 """Each quote stands for at least this much text."""
@@ -264,7 +267,7 @@ class WholeDocumentReader:
         share = max(MIN_FILE_CHARS, plan.section_chars // len(sections))
         narrowed = await asyncio.to_thread(lambda: [narrow_section(query, each, share) for each in sections])
         chars = sum(len(each.text) + PASSAGE_OVERHEAD_CHARS for each in narrowed)
-        if model.only_quotes or chars <= plan.section_chars + PASSAGE_OVERHEAD_CHARS * len(sections):
+        if model.only_quotes or chars <= SURVEY_FACTOR * plan.section_chars:
             self.passages = self._numbers.assign([passage for each in narrowed for passage in each.passages])
             return
         asked = (self._ask, self._scope.principal, engine, model, self._question)
