@@ -200,7 +200,7 @@ def test_a_library_is_filled_searched_with_an_at_renamed_and_erased(desk: Page, 
     watches[-1].forgive("400 (Bad Request)")
     desk.goto("/settings#libraries")
     section = desk.get_by_role("region", name="Libraries")
-    section.get_by_label("New library").fill("two words")
+    section.get_by_label("New library").fill("two/words")
     desk.keyboard.press("Enter")
     expect(section.get_by_role("alert")).to_be_visible()
     section.get_by_label("New library").fill("handbook")

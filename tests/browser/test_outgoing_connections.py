@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -51,6 +52,14 @@ def test_a_row_for_each_call_and_for_each_that_was_refused(ledger: Page, beyond:
     expect(rows(ledger).first).to_contain_text("Blocked")
     expect(rows(ledger).first).to_contain_text("/robots.txt")
     expect(rows(ledger).first).to_contain_text("isn't on the open web")
+
+
+@pytest.mark.parametrize("width", [1366, 390])
+def test_when_a_call_was_made_is_seen_without_scrolling(ledger: Page, width: int) -> None:
+    ledger.set_viewport_size({"width": width, "height": 800})
+    time = rows(ledger).first.get_by_role("cell").first
+    expect(time).to_have_text(re.compile(r"^\d\d/\d\d/\d{4}, \d\d:\d\d:\d\d$"))
+    expect(time).to_be_in_viewport(ratio=1)
 
 
 def test_rows_are_filtered_and_taken_out_as_filtered(ledger: Page) -> None:

@@ -149,7 +149,7 @@ def test_a_search_finds_titles_tags_files_and_libraries_in_the_sidebar_and_the_p
     )
     expect(page.get_by_role("list", name="Attached files").get_by_text("kilimanjaro.txt")).to_be_visible()
     send(page, "script: say=**Bold** steps up the mountain")
-    finished(page)
+    expect(page).to_have_url(re.compile("/c/conv_"), timeout=60_000)
     made = page.url.rsplit("/", 1)[1]
     assert page.request.patch(f"/api/conversations/{made}", data={"title": "Walks", "tags": ["kilimanjaro"]}).ok
     other = {"title": "Tours of Kilimanjaro", "turn": {"text": "Hi"}}
@@ -377,6 +377,14 @@ def test_one_conversation_is_exported(page: Page) -> None:
     assert waited.value.suggested_filename.endswith(".md")
     assert "To take away" in Path(waited.value.path()).read_text(encoding="utf-8")
     expect(dialog).to_have_count(0)
+
+
+def test_a_link_that_only_this_machine_can_open_says_so(page: Page) -> None:
+    ask(page, "For nobody else")
+    choose(page, "For nobody else", "Share…")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Create link").click()
+    expect(dialog.get_by_text("Only this computer can open these links")).to_be_visible()
 
 
 def test_a_link_is_made_read_without_a_key_and_revoked(opening: Opening, shared: Served, watches: list[Watch]) -> None:

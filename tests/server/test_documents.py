@@ -225,6 +225,18 @@ async def test_a_library_is_searched_by_its_name(settings: Settings) -> None:
         assert (listed["files"], listed["waiting"], listed["failed"]) == (2, 0, 0)
 
 
+async def test_a_librarys_name_may_have_spaces_and_faults_are_told_in_words(settings: Settings) -> None:
+    async with serving(settings) as server:
+        library = (await server.post("/api/libraries", {"name": "  My house papers "})).body
+        assert library["name"] == "My-house-papers"
+        for name in ("", "!", "-papers", "a" * 81, "a/b"):
+            refused = await server.post("/api/libraries", {"name": name})
+            assert refused.status == 400
+            assert (
+                "a library's name is 1 to 80 letters, digits, dots, hyphens and underscores" in refused.error["message"]
+            )
+
+
 async def test_a_library_is_renamed_and_erased_with_its_files(settings: Settings) -> None:
     async with reading(settings) as (server, _):
         library = (await server.post("/api/libraries", {"name": "handbook"})).body

@@ -1,7 +1,7 @@
 // Formats sizes, times, energy and money for people, in the page's language.
 
 import type { Cost } from "../api/events.ts";
-import { formatNumber, locale, t } from "./i18n/translate.ts";
+import { dateLocale, formatNumber, t } from "./i18n/translate.ts";
 
 const KWH = 3_600_000;
 
@@ -65,5 +65,5 @@ export function formatMessageTime(moment: number, now: number): string {
   const options: Intl.DateTimeFormatOptions = { hour: "numeric", minute: "2-digit" };
   if (then.toDateString() !== today.toDateString()) Object.assign(options, { day: "numeric", month: "short" });
   if (then.getFullYear() !== today.getFullYear()) options.year = "numeric";
-  return new Intl.DateTimeFormat(locale(), options).format(then);
+  return new Intl.DateTimeFormat(dateLocale(), options).format(then);
 }

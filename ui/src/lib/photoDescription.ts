@@ -1,7 +1,7 @@
 // The description of a photo in the page's language. The server writes it in English, as data for models; each of its
 // sentences has one form, so that it can be told in another language. A sentence that isn't known stays as it is.
 
-import { formatNumber, locale, t } from "./i18n/translate.ts";
+import { dateLocale, formatNumber, t } from "./i18n/translate.ts";
 
 /** The server's names of colors, in the order of `photoColorNames`. */
 const COLORS = ["red", "orange", "yellow", "green", "turquoise", "blue", "purple", "pink", "brown", "grey", "white", "black"];
@@ -41,6 +41,5 @@ function localNumber(english: string): string {
 
 /** A moment such as `17 May 2024 14:03` in the page's language; the camera's clock has no time zone. */
 function localMoment(english: string): string {
-  const tag = locale();
-  return new Intl.DateTimeFormat(tag === "en" ? "en-GB" : tag, { dateStyle: "long", timeStyle: "short" }).format(new Date(english));
+  return new Intl.DateTimeFormat(dateLocale(), { dateStyle: "long", timeStyle: "short" }).format(new Date(english));
 }

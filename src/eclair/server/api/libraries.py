@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel
 
 from eclair.app import App
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.storage.libraries import Library, LibrarySummary
 
-NewLibraryName = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w][\w.-]*$")]
+MAX_NAME_CHARS = 80
+
+
+def _library_name(text: str) -> str:
+    """Make one word of a name, with hyphens for its spaces, so that `@name` can be written."""
+    name = "-".join(text.split())
+    if len(name) > MAX_NAME_CHARS or not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(
+            f"a library's name is 1 to {MAX_NAME_CHARS} letters, digits, dots, hyphens and underscores, "
+            "and begins with a letter or digit"
+        )
+    return name
+
+
+NewLibraryName = Annotated[str, AfterValidator(_library_name)]
 
 
 class LibraryBody(BaseModel):

@@ -69,6 +69,7 @@ export interface Placeholders {
   readonly makeLink: never;
   readonly links: never;
   readonly link: never;
+  readonly linkLocal: never;
   readonly copyLink: never;
   readonly revoke: never;
   readonly until: "date";

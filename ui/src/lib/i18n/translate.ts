@@ -59,10 +59,15 @@ export function locale(): string {
   return localeOf(currentLanguage());
 }
 
+/** The tag for dates and times: in English day before month, and 24 hours. */
+export function dateLocale(): string {
+  const tag = locale();
+  return tag === "en" ? "en-GB" : tag;
+}
+
 /** `24 November 2026`: the date of a time in milliseconds, in the local or the given time zone. */
 export function formatDay(moment: number, timeZone?: string): string {
-  const tag = locale();
-  return new Intl.DateTimeFormat(tag === "en" ? "en-GB" : tag, { dateStyle: "long", ...(timeZone !== undefined && { timeZone }) }).format(moment);
+  return new Intl.DateTimeFormat(dateLocale(), { dateStyle: "long", ...(timeZone !== undefined && { timeZone }) }).format(moment);
 }
 
 function localeOf(code: string): string {
