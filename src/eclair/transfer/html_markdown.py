@@ -29,7 +29,7 @@ class _Converter(HTMLParser):
         self._lists: list[int | None] = []
         """The number of the next item of each open list; None without numbers."""
         self._quotes: list[int] = []
-        """Where each open quote begins in the output."""
+        """The place in the output where each open quote begins."""
         self._links: list[tuple[int, str]] = []
         self._hidden = 0
         self._code: list[str] | None = None

@@ -15,7 +15,7 @@ from eclair.transfer.normalize import ForeignConversation, ForeignMessage, Impor
 MAX_PAUSE_MS = 30 * 60 * 1000
 
 _PROMPT = re.compile(r"(?:Prompted with:|Asked (?:Gemini|Bard):|Prompted|Asked|Said|Branched|Answered)\s+")
-"""What an English account puts before the prompt; others have their own words, which stay."""
+"""Words of an English account before the prompt; others have their own, which stay."""
 _NO_PROMPT = re.compile(
     r"(?:Created|Used|Added|Gave|Selected|Shared|Deleted|Viewed|Visited|Searched|Edited|Pinned|Renamed|Exported|Updated)"
     r"\s"
