@@ -20,7 +20,9 @@ from eclair.text.written_numbers import extract_numbers
 
 MIN_KIND_COSINE, MAX_KIND_GAP = 0.83, 0.03
 """A sentence with a fact of the kind asked for is about something else below this cosine to the question, if it is
-that much further from it than the closest sentence: to some questions nothing is close."""
+that much further from it than the closest sentence: to some questions nothing is close.
+
+That can't be told of a table's rows, which say too little by themselves."""
 
 CLOSE_COSINE = 0.85
 
@@ -79,12 +81,14 @@ def unanswered_score(asked: AskedFact, passages: Sequence[Passage], closest: Seq
     text = "\n".join(" ".join((passage.name, *passage.heading, passage.text)) for passage in passages)
     far = 0.0
     if asked.kind is not None:
-        of_kind = max((each.score for each in closest if states_kind(asked.kind, each.text)), default=None)
-        if of_kind is None and not states_kind(asked.kind, text):
+        stating = [each for each in closest if states_kind(asked.kind, each.text)]
+        if not stating and not states_kind(asked.kind, text):
             return CERTAIN_SCORE
-        if of_kind is not None and of_kind < min(MIN_KIND_COSINE, closest[0].score - MAX_KIND_GAP):
-            return CERTAIN_SCORE
-        far = max(0.0, CLOSE_COSINE - of_kind) if of_kind is not None else 0.0
+        if stating and not any("|" in each.text for each in stating):
+            of_kind = max(each.score for each in stating)
+            if of_kind < min(MIN_KIND_COSINE, closest[0].score - MAX_KIND_GAP):
+                return CERTAIN_SCORE
+            far = max(0.0, CLOSE_COSINE - of_kind)
     if any(code not in text for code in asked.codes) or _lacks_count(asked, passages):
         return CERTAIN_SCORE
     near = " ".join(" ".join((*each.passage.heading, each.text)) for each in closest[:MAX_NEAR])
