@@ -24,6 +24,7 @@ from eclair.transfer.html_markdown import html_to_markdown
             "| A | B |\n| --- | --- |\n| 1 | x\\|y |",
         ),
         ('<pre><code class="language-js">a &lt; b\n</code></pre>', "```js\na < b\n```"),
+        ("<p>a</p><pre>one\n\n\n  two\n</pre><p>b</p>", "a\n\n```\none\n\n\n  two\n```\n\nb"),
         ("<script>alert(1)</script><p>Text</p>", "Text"),
         ("a &amp; b", "a & b"),
     ],

@@ -76,10 +76,10 @@ def _answer_words() -> dict[Literal["yes", "no"], re.Pattern[str]]:
     """Match yes or no before a comma or the end."""
     words = sorted(merge_words(lambda lexicon: lexicon.claims.answers))
     yes, no = ("|".join(word for word in words if (word in DENIALS) == denies) for denies in (False, True))
-    after = r"\b\s*(?:[,;:!–—]\s*|\W*\Z)"
+    after = r"\b(?:\s*+[,;:!–—]\s*+|\W*+\Z)"
     return {
-        "yes": re.compile(rf"\W*(?:{yes}){after}", re.IGNORECASE),
-        "no": re.compile(rf"\W*(?:{no}){after}", re.IGNORECASE),
+        "yes": re.compile(rf"(?<!\W)\W*+(?:{yes}){after}", re.IGNORECASE),
+        "no": re.compile(rf"(?<!\W)\W*+(?:{no}){after}", re.IGNORECASE),
     }
 
 

@@ -10,7 +10,10 @@ from eclair.transfer.normalize import code_block
 _BLOCKS = {"p", "div", "section", "article", "header", "footer", "figure", "dl", "dt", "dd", "table"}
 _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*", "del": "~~", "s": "~~"}
 _HIDDEN = {"script", "style", "template", "head"}
-_BLANK_LINES = re.compile(r"\n[ \t]*\n\s*\n")
+_BLANK_LINES = re.compile(r"\n{3,}")
+_ITEM_MARK = re.compile(r"\n?+ *+(?:-|\d++\.) ")
+_CODE = re.compile(r"\0(\d+)\0")
+"""Stands for a code block, whose lines stay as they are."""
 _SPACES = re.compile(r"\s+")
 
 
@@ -19,7 +22,7 @@ def html_to_markdown(html: str) -> str:
     converter = _Converter()
     converter.feed(html)
     converter.close()
-    return _BLANK_LINES.sub("\n\n", converter.markdown()).strip()
+    return converter.markdown()
 
 
 class _Converter(HTMLParser):
@@ -32,6 +35,7 @@ class _Converter(HTMLParser):
         """The place in the output where each open quote begins."""
         self._links: list[tuple[int, str]] = []
         self._hidden = 0
+        self._blocks: list[str] = []
         self._code: list[str] | None = None
         self._language = ""
         self._cells: list[str] | None = None
@@ -39,7 +43,8 @@ class _Converter(HTMLParser):
         self._has_head_row = False
 
     def markdown(self) -> str:
-        return "".join(self._out)
+        text = _without_blank_lines("".join(self._out))
+        return _CODE.sub(lambda found: self._blocks[int(found[1])], text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -79,7 +84,8 @@ class _Converter(HTMLParser):
             self._hidden = max(0, self._hidden - 1)
         elif tag == "pre" and self._code is not None:
             code, self._code = "".join(self._code).strip("\n"), None
-            self._out.append(f"\n\n{code_block(code, self._language)}\n\n")
+            self._out.append(f"\n\n\0{len(self._blocks)}\0\n\n")
+            self._blocks.append(code_block(code, self._language))
         elif tag == "code" and self._code is None:
             self._out.append("`")
         elif tag in ("ul", "ol") and self._lists:
@@ -107,12 +113,12 @@ class _Converter(HTMLParser):
         if self._code is not None:
             self._code.append(data)
         else:
-            self._out.append(_SPACES.sub(" ", data))
+            self._out.append(_SPACES.sub(" ", data.replace("\0", "\ufffd")))
 
     def _start_block(self, tag: str) -> None:
         if tag == "table":
             self._has_head_row = False
-        at_item = bool(self._lists) and bool(self._out) and re.search(r"(?:-|\d+\.) $", self._out[-1])
+        at_item = bool(self._lists) and bool(self._out) and _ITEM_MARK.fullmatch(self._out[-1]) is not None
         self._out.append("" if at_item else "\n\n")
 
     def _start_code(self, css_class: str) -> None:
@@ -130,7 +136,7 @@ class _Converter(HTMLParser):
         self._out.append(f"{lead}{'   ' * (len(self._lists) - 1)}{mark}")
 
     def _end_quote(self, start: int) -> None:
-        lines = _BLANK_LINES.sub("\n\n", "".join(self._out[start:])).strip().splitlines()
+        lines = _without_blank_lines("".join(self._out[start:])).split("\n")
         self._out[start:] = ["\n".join(f"> {line}".rstrip() for line in lines), "\n\n"]
 
     def _end_row(self, cells: list[str]) -> None:
@@ -139,3 +145,8 @@ class _Converter(HTMLParser):
             self._out.append("\n|" + " --- |" * len(cells))
             self._has_head_row = True
         self._cells = None
+
+
+def _without_blank_lines(text: str) -> str:
+    """Leave one blank line between paragraphs, and none at the ends."""
+    return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip()

@@ -27,7 +27,7 @@ _PRICE_CELL = re.compile(r"\|\s*\d{1,6}[.,]\d\d\s*(?:\||$)", re.MULTILINE)
 
 _TIME_OF_DAY = re.compile(
     r"(?<![\d.,])(?:[01]?\d|2[0-4])(?:\s?[h:.]\s?[0-5]\d(?!\d)|\s?(?:uhr|h|o'clock|[ap]\.?\s?m)\b)"
-    r"|[^\W\d]+\s(?:[01]?\d|2[0-4])\b(?![.,:]?\d)"
+    r"|(?<![^\W\d])[^\W\d]++\s(?:[01]?\d|2[0-4])\b(?![.,:]?\d)"
 )
 """A full hour may be written like any number, after a word such as `at`."""
 

@@ -20,7 +20,7 @@ _NO_PROMPT = re.compile(
     r"(?:Created|Used|Added|Gave|Selected|Shared|Deleted|Viewed|Visited|Searched|Edited|Pinned|Renamed|Exported|Updated)"
     r"\s"
 )
-_ATTACHED = re.compile(r"\s*Attached \d+ files?\.?\s*$")
+_ATTACHED = re.compile(r"(?<!\s)\s*+Attached \d++ files?\.?\s*+\Z")
 
 
 def matches(data: JSON) -> bool:
