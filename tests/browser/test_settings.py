@@ -295,7 +295,7 @@ def test_what_a_limit_would_erase_is_shown_before_it_is_set(opening: Opening, mo
     page.route("**/api/retention?days=9", lambda route: route.fulfill(json={"keep_days": 365, "preview": preview}))
     days.fill("9")
     expect(page.get_by_text("12 conversations would be erased now.")).to_be_visible()
-    expect(page.get_by_text("Last messages: Nov 14, 2023 to Mar 9, 2024")).to_be_visible()
+    expect(page.get_by_text("Last messages: 14 Nov 2023 to 9 Mar 2024")).to_be_visible()
     expect(page.get_by_text("erased for good 365 days after their last message")).to_be_visible()
 
 

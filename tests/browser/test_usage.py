@@ -53,8 +53,9 @@ def test_an_answer_says_what_it_took_in_a_line_that_opens_by_keyboard(priced: Se
     expect(term).to_have_count(0)
     line.focus()
     page.keyboard.press("Enter")
-    expect(term).to_have_text(["Tokens read", "Tokens from the cache", "Tokens written", "Energy, estimated", "Cost"])
-    values = answer(page).get_by_role("definition").all_inner_texts()
+    tokens = ["Tokens read", "Tokens from the cache", "Tokens written"]
+    expect(term).to_have_text(["Time", *tokens, "Energy, estimated", "Cost"])
+    _, *values = answer(page).get_by_role("definition").all_inner_texts()
     read, remembered, written = map(int, values[:3])
     assert (remembered, written) == (0, 40)
     assert values[3].split() == ["≈", f"{(read + 40) / 2:g}", "J"]
@@ -112,7 +113,7 @@ def test_receipt_and_sums_are_accessible_and_fit(priced: Served, opening: Openin
     page.goto("/")
     asked(page, 30)
     answer(page).get_by_text(LINE).click()
-    expect(answer(page).get_by_role("term")).to_have_count(5)
+    expect(answer(page).get_by_role("term")).to_have_count(6)
     check(page)
     page.goto("/settings#usage")
     expect(page.get_by_role("table", name="By model")).to_be_visible()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
 import orjson
 
@@ -17,9 +19,9 @@ def render(exported: ExportedConversation) -> bytes:
     messages = [asdict(message) for message in exported.messages]
     for message in messages:
         del message["conversation"], message["run"]
-        for rested in (*message["passages"], *message["citations"]):
-            if rested["computation"] is None:
-                del rested["computation"]  # most have none, and older exports know no such field
+        _leave_out_none(message["passages"], "computation")
+        _leave_out_none(message["citations"], "computation")
+        _leave_out_none(message["steps"], "seconds_left")
     document = {
         "eclair": VERSION,
         "notice": ai_notice(exported.messages),
@@ -28,3 +30,10 @@ def render(exported: ExportedConversation) -> bytes:
         "messages": messages,
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _leave_out_none(parts: Iterable[dict[str, Any]], name: str) -> None:
+    """Leave out a field that most parts don't have and older exports don't know."""
+    for part in parts:
+        if part[name] is None:
+            del part[name]
