@@ -1,4 +1,4 @@
-"""What a text cannot answer is told from words and vectors, whatever the level of the cosines."""
+"""Words and vectors show that a text cannot answer a question, whatever the level of the cosines."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def answer(question: str, rows: Rows) -> dict[str, Decimal | None] | None:
 
 
 def expected(kind: str, rows: Rows) -> dict[str, Decimal | None]:
-    """What plain Python computes."""
+    """The result that plain Python computes."""
     name, _, arguments = kind.partition(" ")
     column, *conditions = arguments.split("|")
     kept = [

@@ -1,4 +1,4 @@
-"""What a question asks for, in each language with rules, and if a text has a fact of that kind."""
+"""The kind of fact that a question asks for, by the rules of its language, and whether a text states one."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class ChatQuestion:
 
     @property
     def has_begun(self) -> bool:
-        """False for an answer to resume that has no word yet: it is made anew, with what its run has read."""
+        """False for an answer to resume that has no word yet: such an answer starts over, with what its run read."""
         return self.resumes is None or bool(self.resumes.parts)
 
     @property

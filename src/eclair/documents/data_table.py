@@ -230,7 +230,7 @@ def read_number(cell: str, mark: str | None) -> Decimal | None:
 
 
 def _decimal_mark(cells: Iterable[str]) -> str | None:
-    """Tell the decimal mark from figures that leave no doubt; None if none does."""
+    """Infer the decimal mark from unambiguous figures; None if there are none."""
     votes = Counter[str]()
     for cell in cells:
         match = _FIGURE.fullmatch(cell.strip())

@@ -1,4 +1,4 @@
-"""Compares two documents clause by clause: what changed, what only one of them says. A computation, no model's word."""
+"""Compares two documents clause by clause: what changed, what only one of them says. No model is asked."""
 
 from __future__ import annotations
 

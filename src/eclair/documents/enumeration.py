@@ -1,4 +1,4 @@
-"""Finds every sentence of documents that has a date, an amount or an address: a list that nothing is missing from."""
+"""Finds every sentence of documents that has a date, an amount or an address, so that a list is complete."""
 
 from __future__ import annotations
 

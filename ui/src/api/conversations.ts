@@ -46,7 +46,7 @@ export type ImageOptions = { readonly [K in keyof ImageRequest]?: NonNullable<Im
 
 type ImageRequest = Extract<TurnBody["draw"], object>;
 
-/** What a search found: names of conversations, files and libraries, and messages. */
+/** The results of a search: names of conversations, files and libraries, and messages. */
 export type Found = Reply<"/api/search", "get">;
 
 /** A message with its files and libraries by id; `research` holds the questions of a report. */

@@ -40,7 +40,7 @@ export class Conversations {
   filter = $state.raw<Filter>({ archived: false, tag: null });
   tags = $state.raw<readonly TagCount[]>([]);
   words = $state("");
-  /** What the search found; null without one. */
+  /** The results of the search; null without one. */
   found = $state.raw<Found | null>(null);
   moreHits = $state(false);
   /** Conversations with an answer in progress. */

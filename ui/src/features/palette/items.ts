@@ -19,7 +19,7 @@ export interface Item {
   readonly keys: string;
   /** An excerpt of a message, with its matches marked. */
   readonly excerpt: string;
-  /** What it belongs to. */
+  /** The conversation or library that it belongs to. */
   readonly detail: string;
   /** It is the current choice. */
   readonly current: boolean;
