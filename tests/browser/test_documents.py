@@ -182,6 +182,35 @@ def test_the_sources_stand_below_and_go_along_when_it_is_copied(desk: Page) -> N
     assert f"[^{number[1]}]: report.pdf, page 2: “" in copied
 
 
+def test_sources_are_numbered_in_the_order_in_which_they_are_cited(
+    desk: Page, opening: Opening, reading: Served
+) -> None:
+    """The second answer rests on passages that the first one numbered otherwise."""
+    desk.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ask(desk, TOWNS, REPORT)
+    send_when_ready(desk, "And how much bread has Lyon? How high is the tower?")
+    expect(desk.get_by_role("article", name="Éclair")).to_have_count(2)
+    finished(desk, "Lyon has 12 bread")
+    expect(marks(desk)).to_have_text(["1", "?", "2"])
+    sources = answer(desk).get_by_role("region", name="Sources")
+    expect(sources.locator("ol .number")).to_have_text(["1", "2"])
+    expect(sources.get_by_role("button", name="Source 1: report.pdf, page 2")).to_be_visible()
+    marks(desk).first.click()
+    expect(beside(desk).get_by_role("heading", name="report.pdf")).to_be_focused()
+    desk.keyboard.press("Escape")
+    answer(desk).get_by_role("button", name="Copy this answer").click()
+    copied: str = desk.evaluate("() => navigator.clipboard.readText()")
+    assert "330 metres high.[^1]" in copied
+    assert "30 cheese.[^2]" in copied
+    choose(desk, QUESTION, "Share…")
+    desk.get_by_role("dialog").get_by_role("button", name="Create link").click()
+    reader = opening(reading).new_page()
+    reader.goto(desk.get_by_role("dialog").get_by_role("textbox", name="Link").input_value())
+    expect(reader.get_by_role("article", name="Éclair").last.locator("sup button")).to_have_text(["1", "?", "2"])
+    reader.get_by_role("article", name="Éclair").last.locator("sup button").last.click()
+    expect(reader.locator("div.source:focus")).to_contain_text("towns.xlsx")
+
+
 def test_of_a_deleted_file_the_quote_remains(desk: Page, watches: list[Watch]) -> None:
     watches[-1].forgive("404 (Not Found)")
     ask(desk, REPORT)

@@ -245,10 +245,10 @@ def test_json_brings_sources_back(rested: ExportedConversation, tmp_path: Path) 
 def test_markdown_has_sources_as_footnotes(rested: ExportedConversation) -> None:
     text = EXPORTERS["markdown"].render(rested).decode()
     assert "*With <report>.pdf, @handbook*" in text
-    assert "**It rose[^2-3].** It 🧀 fell.[^2-2]\n\n- Lyon has 12. (?) See https://example.org/a [^2-2]\n" in text
-    assert "- `a[3]` is there.[^2-3]\n\n```\nx [3]\n```\n" in text
+    assert "**It rose[^2-1].** It 🧀 fell.[^2-2]\n\n- Lyon has 12. (?) See https://example.org/a [^2-2]\n" in text
+    assert "- `a[3]` is there.[^2-1]\n\n```\nx [3]\n```\n" in text
     assert r"[^2-2]: \<report>.pdf, Sales: “It \<rose> so.”" in text
-    assert r"[^2-3]: \<report>.pdf, page 4: “It \<rose> so.”" in text
+    assert r"[^2-1]: \<report>.pdf, page 4: “It \<rose> so.”" in text
     assert "> (?) Lyon has 12. — *No source says so: 12.*" in text
 
 
@@ -265,17 +265,17 @@ def test_a_source_is_placed_where_its_quote_begins(rested: ExportedConversation)
     exported = replace(rested, messages=(*rested.messages[:-1], message))
     text = EXPORTERS["markdown"].render(exported).decode()
     assert r"[^2-2]: \<report>.pdf, page iv: “" in text
-    assert "[^2-3]: notes.md, Fees: “" in text
+    assert "[^2-1]: notes.md, Fees: “" in text
     assert "<strong>notes.md, Fees</strong>" in EXPORTERS["html"].render(exported).decode()
 
 
 def test_html_links_to_sources(rested: ExportedConversation) -> None:
     html = EXPORTERS["html"].render(rested).decode()
-    three = '<sup class="source"><a href="#s2-3">3</a></sup>'
-    assert f"<strong>It rose{three}.</strong> It 🧀 fell." in html
-    assert f"<code>a[3]</code> is there.{three}" in html
+    first = '<sup class="source"><a href="#s2-1">1</a></sup>'
+    assert f"<strong>It rose{first}.</strong> It 🧀 fell." in html
+    assert f"<code>a[3]</code> is there.{first}" in html
     assert "<pre><code>x [3]\n</code></pre>" in html
-    assert '<li id="s2-3"><span>3</span> <strong>&lt;report&gt;.pdf, page 4</strong>' in html
+    assert '<li id="s2-1"><span>1</span> <strong>&lt;report&gt;.pdf, page 4</strong>' in html
     assert "With &lt;report&gt;.pdf, @handbook" in html
     assert "Lyon has 12.</q> No source says so: 12." in html
     assert "\u2e4e" not in html
@@ -306,7 +306,7 @@ def test_html_leads_from_contents_to_headings(rested: ExportedConversation) -> N
 def test_markdown_has_title_date_and_address_of_what_is_from_the_web(browsed: ExportedConversation) -> None:
     text = EXPORTERS["markdown"].render(browsed).decode()
     address = "<https://www.example.org/%C3%A4%20b?q=%3C1%3E>"
-    assert rf"[^2-3]: Bridge \<open>, example.org, 24 November 2026, {address}: “It \<rose> so.”" in text
+    assert rf"[^2-1]: Bridge \<open>, example.org, 24 November 2026, {address}: “It \<rose> so.”" in text
     assert r"[^2-2]: !\[A\](http://evil.example/b.png), javascript:alert(1), lately: “" in text
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from eclair.schema.images import GeneratedImage
 from eclair.schema.messages import Conversation, Message, Part, branch
+from eclair.transfer.source_numbers import number_sources
 
 UNTITLED = "Conversation"
 MAX_FILE_NAME_CHARS = 60
@@ -34,8 +35,9 @@ class ExportedConversation:
 
     @property
     def branch(self) -> list[Message]:
-        """Messages of the displayed branch, from the first on."""
-        return branch({message.id: message for message in self.messages}, self.conversation.leaf)
+        """Messages of the displayed branch, from the first on, with their sources numbered for people."""
+        shown = branch({message.id: message for message in self.messages}, self.conversation.leaf)
+        return [number_sources(message) for message in shown]
 
     @property
     def name(self) -> str:
