@@ -45,7 +45,12 @@ def both(opening: Opening, several: Served) -> Page:
 
 
 def mode(page: Page) -> Locator:
-    return page.get_by_role("combobox", name="Answer fast, or think first")
+    return page.get_by_role("button", name=re.compile("^(Think: (Auto|On)|Flash)$"))
+
+
+def choose_mode(page: Page, name: str) -> None:
+    mode(page).click()
+    page.get_by_role("menuitemradio", name=re.compile(f"^{name} ")).click()
 
 
 def told(rack: Rack) -> object:
@@ -62,7 +67,7 @@ def test_the_settings_and_the_composer_name_the_same_models(both: Page) -> None:
 
 
 def test_auto_chooses_says_why_and_is_overruled_with_one_button(both: Page, rack: Rack) -> None:
-    expect(mode(both)).to_have_value("auto")
+    expect(mode(both)).to_have_accessible_name("Think: Auto")
     expect(model_button(both)).to_have_text("Automatic")
     send(both, "Is it so?")
     finished(both, f"{SMALL} says yes.")
@@ -88,16 +93,20 @@ def test_the_switch_is_worked_by_keyboard_and_outlives_a_reload(both: Page, rack
         if mode(both).evaluate("element => element === document.activeElement"):
             break
     expect(mode(both)).to_be_focused()
+    both.keyboard.press("Enter")
+    expect(both.get_by_role("menuitemradio", checked=True)).to_be_focused()
     both.keyboard.press("ArrowDown")
-    expect(mode(both)).to_have_value("think")
+    both.keyboard.press("Enter")
+    expect(mode(both)).to_be_focused()
+    expect(mode(both)).to_have_accessible_name("Think: On")
     send(both, "Is it so?")
     finished(both, f"{BIG} says yes.")
     assert told(rack) == (BIG, True)
     both.reload()
-    expect(mode(both)).to_have_value("think")
+    expect(mode(both)).to_have_accessible_name("Think: On")
     composer(both).press_sequentially("/flash")
     both.keyboard.press("Enter")
-    expect(mode(both)).to_have_value("flash")
+    expect(mode(both)).to_have_accessible_name("Flash")
     send(both, "And now?")
     finished(both, f"{SMALL} says yes.")
 
@@ -124,8 +133,8 @@ def test_the_model_is_remembered_with_the_conversation_and_a_second_tab_follows(
     expect(answers(second)).to_have_count(1)
     choose_model(both, BIG)
     expect(model_button(second)).to_have_text(BIG)
-    mode(second).select_option("flash")
-    expect(mode(both)).to_have_value("flash")
+    choose_mode(second, "Flash")
+    expect(mode(both)).to_have_accessible_name("Flash")
     send(second, "And now?")
     finished(second, f"{BIG} says yes.")
     assert told(rack) == (BIG, False)
@@ -144,13 +153,13 @@ def test_the_model_is_remembered_with_the_conversation_and_a_second_tab_follows(
 
 def test_a_new_chat_is_begun_with_what_was_chosen(both: Page, rack: Rack) -> None:
     choose_model(both, BIG)
-    mode(both).select_option("think")
+    choose_mode(both, "Think")
     send(both, "Is it so?")
     finished(both, f"{BIG} says yes.")
     assert told(rack) == (BIG, True)
     both.reload()
     expect(model_button(both)).to_have_text(BIG)
-    expect(mode(both)).to_have_value("think")
+    expect(mode(both)).to_have_accessible_name("Think: On")
 
 
 def test_a_model_that_cannot_be_told_says_so(both: Page) -> None:
@@ -158,7 +167,7 @@ def test_a_model_that_cannot_be_told_says_so(both: Page) -> None:
     both.reload()
     choose_model(both, SMALL)
     expect(mode(both)).to_have_count(0)
-    switch = both.get_by_role("button", name="Answer fast, or think first")
+    switch = both.get_by_role("button", name="Think", exact=True)
     expect(switch).to_have_attribute("aria-disabled", "true")
     expect(switch).to_have_accessible_description(
         f"{SMALL} answers without thinking first. Choose another model for that."
@@ -174,12 +183,12 @@ def listing(data: dict[str, object]) -> dict[str, object]:
 
 
 def test_with_one_model_auto_says_nothing_and_the_switch_turns_thinking_off(page: Page) -> None:
-    expect(mode(page)).to_have_value("auto")
+    expect(mode(page)).to_have_accessible_name("Think: Auto")
     send(page, "script: words=2 reasoning=3")
     finished(page)
     expect(answers(page).get_by_text("Reasoning", exact=True)).to_be_visible()
     expect(answers(page).locator("[data-code]")).to_have_count(0)
-    mode(page).select_option("flash")
+    choose_mode(page, "Flash")
     send(page, "script: words=2 reasoning=3")
     expect(answers(page)).to_have_count(2)
     finished(page)
@@ -189,11 +198,11 @@ def test_with_one_model_auto_says_nothing_and_the_switch_turns_thinking_off(page
 def test_a_temporary_chat_has_its_own(both: Page, rack: Rack) -> None:
     both.goto("/temporary")
     choose_model(both, BIG)
-    mode(both).select_option("think")
+    choose_mode(both, "Think")
     send(both, "Is it so?")
     finished(both, f"{BIG} says yes.")
     assert told(rack) == (BIG, True)
-    expect(mode(both)).to_have_value("think")
+    expect(mode(both)).to_have_accessible_name("Think: On")
 
 
 @pytest.mark.parametrize("width", [1200, 390])

@@ -97,9 +97,9 @@ def test_a_phone_takes_a_photo(opening: Opening, reading: Served) -> None:
     context = opening(reading, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 800})
     page = context.new_page()
     page.goto("/")
-    page.get_by_role("button", name="More", exact=True).click()
+    page.get_by_role("button", name="Files and tools").click()
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("menuitem", name="Take a photo").click()
+        page.get_by_role("button", name="Take a photo").click()
     assert chooser.value.element.get_attribute("capture") == "environment"
     assert chooser.value.element.get_attribute("accept") == "image/*"
     chooser.value.set_files([RECEIPT])  # pyright: ignore[reportArgumentType]

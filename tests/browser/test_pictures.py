@@ -77,7 +77,7 @@ def desk(opening: Opening, studio: Served, watches: list[Watch]) -> Page:
 
 
 def switch(page: Page) -> Locator:
-    return page.get_by_role("button", name="Make an image", exact=True)
+    return page.get_by_role("button", name="Image", exact=True)
 
 
 def options(page: Page) -> Locator:
@@ -244,8 +244,8 @@ def test_a_part_alone_is_changed_chosen_by_mouse_or_by_keys(
     desk.goto("/")
     turns = asked(desk)
     if width < 500:
-        desk.locator("form").get_by_role("button", name="More", exact=True).click()
-        desk.get_by_role("menuitem", name="Make an image").click()
+        desk.get_by_role("button", name="Files and tools").click()
+        desk.get_by_role("dialog").get_by_role("button", name="Make an image").click()
     else:
         switch(desk).click()
     composer(desk).fill("an apple")
@@ -555,8 +555,8 @@ def test_everybody_can_use_it(opening: Opening, studio: Served, width: int, watc
     watches[-1].forgive("404")
     page.goto("/")
     if width < 500:
-        page.locator("form").get_by_role("button", name="More", exact=True).click()
-        page.get_by_role("menuitem", name="Make an image").click()
+        page.get_by_role("button", name="Files and tools").click()
+        page.get_by_role("dialog").get_by_role("button", name="Make an image").click()
     else:
         switch(page).click()
     options(page).get_by_role("button", name="More").click()

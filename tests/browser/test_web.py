@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -171,7 +172,12 @@ def desk(opening: Opening, shared: Served) -> Page:
 
 
 def switch(page: Page) -> Locator:
-    return page.get_by_role("combobox", name="Search the web")
+    return page.get_by_role("button", name=re.compile("^Web: "))
+
+
+def choose_web(page: Page, state: str) -> None:
+    switch(page).click()
+    page.get_by_role("menuitemradio", name=state, exact=True).click()
 
 
 def beside(page: Page) -> Locator:
@@ -199,24 +205,24 @@ def asked(page: Page) -> list[dict[str, Any]]:
 def test_the_switch_is_off_says_who_is_asked_and_is_remembered(page: Page) -> None:
     page.route("**/api/web/services", lambda route: route.fulfill(json=SERVICES))
     turns = asked(page)
-    expect(switch(page)).to_have_value("off")
-    switch(page).select_option("auto")
+    expect(switch(page)).to_have_accessible_name("Web: Off")
+    choose_web(page, "When needed")
     told = page.get_by_text("Searching with: Wikipedia (US), Marginalia (SE)")
     expect(told).to_be_visible()
     send(page, "One?")
     finished(page)
     assert turns[-1]["web"] == "auto"
-    switch(page).select_option("on")
+    choose_web(page, "On")
     expect(told).to_be_hidden()
     send(page, "Two?")
     finished(page)
     assert turns[-1]["web"] == "on"
     page.reload()
-    expect(switch(page)).to_have_value("on")
+    expect(switch(page)).to_have_accessible_name("Web: On")
     tree = page.request.get(f"/api/conversations/{page.url.rsplit('/', 1)[1]}").json()
     assert tree["conversation"]["web"] == "on"
     page.goto("/")
-    expect(switch(page)).to_have_value("on")
+    expect(switch(page)).to_have_accessible_name("Web: On")
     send(page, "Three?")
     finished(page)
     assert turns[-1]["web"] == "on"
@@ -225,7 +231,7 @@ def test_the_switch_is_off_says_who_is_asked_and_is_remembered(page: Page) -> No
 def test_every_conversation_that_begins_with_the_web_on_says_so(page: Page) -> None:
     page.route("**/api/web/services", lambda route: route.fulfill(json=SERVICES))
     told = page.get_by_text("Searching with: Wikipedia (US), Marginalia (SE)")
-    switch(page).select_option("on")
+    choose_web(page, "On")
     expect(told).to_be_visible()
     send(page, "One?")
     finished(page)
@@ -245,19 +251,19 @@ def test_a_temporary_chat_begins_without_the_web_and_teaches_no_other(page: Page
     page.route("**/api/web/services", lambda route: route.fulfill(json=SERVICES))
     turns = asked(page)
     told = page.get_by_text("Searching with: Wikipedia (US), Marginalia (SE)")
-    switch(page).select_option("on")
+    choose_web(page, "On")
     page.goto("/temporary")
-    expect(switch(page)).to_have_value("off")
+    expect(switch(page)).to_have_accessible_name("Web: Off")
     send(page, "What is new?")
     finished(page)
     assert turns[-1].get("web", "off") == "off"
-    switch(page).select_option("auto")
+    choose_web(page, "When needed")
     expect(told).to_be_visible()
     send(page, "And now?")
     finished(page)
     assert turns[-1]["web"] == "auto"
     page.get_by_role("button", name="New chat", exact=True).click()
-    expect(switch(page)).to_have_value("on")
+    expect(switch(page)).to_have_accessible_name("Web: On")
 
 
 def test_keys_and_the_palette_switch_it_aloud(page: Page) -> None:
@@ -268,24 +274,26 @@ def test_keys_and_the_palette_switch_it_aloud(page: Page) -> None:
         page.get_by_role("status").get_by_text("Web search is on: search terms from your question leave this machine")
     ).to_be_visible()
     page.keyboard.press("Control+/")
-    expect(switch(page)).to_have_value("on")
+    expect(switch(page)).to_have_accessible_name("Web: On")
     expect(page.get_by_role("status").get_by_text("Search the web: On")).to_be_visible()
     page.keyboard.press("Control+k")
     page.get_by_role("combobox", name="Command palette").fill("search the web")
     page.keyboard.press("Enter")
-    expect(switch(page)).to_have_value("off")
+    expect(switch(page)).to_have_accessible_name("Web: Off")
 
 
-def test_on_a_phone_it_is_in_the_menu_and_seen_while_it_is_on(opening: Opening, shared: Served) -> None:
+def test_on_a_phone_it_is_in_the_sheet_and_seen_while_it_is_on(opening: Opening, shared: Served) -> None:
     page = listening(opening(shared, viewport={"width": 390, "height": 844}).new_page())
     expect(switch(page)).to_be_hidden()
-    page.locator("form").get_by_role("button", name="More").click()
-    page.get_by_role("menuitem", name="Search the web: On").click()
-    seen = page.get_by_role("button", name="Search the web: On")
-    expect(seen).to_have_attribute("aria-pressed", "true")
-    page.locator("form").get_by_role("button", name="More").click()
-    page.get_by_role("menuitem", name="Search the web: Off").click()
-    expect(seen).to_be_hidden()
+    page.get_by_role("button", name="Files and tools").click()
+    sheet = page.get_by_role("dialog", name="Files and tools")
+    sheet.get_by_role("group", name="Search the web").get_by_role("radio", name="On").check()
+    sheet.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("button", name="Files and tools")).to_be_focused()
+    expect(switch(page)).to_have_accessible_name("Web: On")
+    expect(switch(page)).to_have_attribute("aria-pressed", "true")
+    switch(page).click()
+    expect(switch(page)).to_be_hidden()
 
 
 def test_the_work_is_seen_while_it_goes_on_and_folded_then(desk: Page) -> None:

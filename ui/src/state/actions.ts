@@ -22,7 +22,7 @@ export interface Action {
 export const MODE_LABELS: Readonly<Record<Mode, PlainKey>> = { flash: "modeFlash", auto: "modeAuto", think: "modeThink" };
 
 /** The labels of the web modes. */
-export const WEB_LABELS: Readonly<Record<Web, PlainKey>> = { off: "webOff", auto: "modeAuto", on: "webOn" };
+export const WEB_LABELS: Readonly<Record<Web, PlainKey>> = { off: "webOff", auto: "webAuto", on: "webOn" };
 
 const always = () => true;
 const isKept = (app: App) => app.page === "chat" && app.conversations.known(app.current.id) !== undefined;

@@ -134,6 +134,7 @@ export interface Placeholders {
   readonly attachDrop: never;
   readonly attachRemove: "name";
   readonly attachCancel: "name";
+  readonly tools: never;
   readonly attachReading: "name";
   readonly fileSending: "name";
   readonly fileAgain: "name";
@@ -169,14 +170,19 @@ export interface Placeholders {
   readonly mentions: never;
   readonly librariesManage: never;
   readonly useWeb: never;
+  readonly toolWeb: never;
   readonly useDocuments: never;
   readonly useImage: never;
+  readonly toolImage: never;
   readonly useImageNot: never;
   readonly useThinkingNot: never;
   readonly mode: never;
   readonly modeFlash: never;
   readonly modeAuto: never;
   readonly modeThink: never;
+  readonly modeFlashHint: never;
+  readonly modeAutoHint: never;
+  readonly modeThinkHint: never;
   readonly modeNever: "model";
   readonly modeAlways: "model";
   readonly modelAutomatic: never;
@@ -184,6 +190,7 @@ export interface Placeholders {
   readonly thinkInstead: never;
   readonly flashInstead: never;
   readonly webOff: never;
+  readonly webAuto: never;
   readonly webOn: never;
   readonly webTold: never;
   readonly webAsked: "services";
@@ -215,6 +222,7 @@ export interface Placeholders {
   readonly wallScript: never;
   readonly copyNone: never;
   readonly research: never;
+  readonly researchTip: never;
   readonly researchHint: never;
   readonly researchAbout: never;
   readonly researchMake: never;
