@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
+import { englishTexts } from "./englishTexts.ts";
 
 /** Every browser that runs the page reads woff2; the fonts of formulas are bundled in no other format. */
 const woff2: Plugin = {
@@ -98,7 +99,7 @@ const listed: Plugin = {
 // Security-Policy holds: no inline script, no inline style, no data: script.
 export default defineConfig({
   base: "./",
-  plugins: [svelte(), woff2, apart, collected(), shell, packed, listed],
+  plugins: [svelte(), englishTexts(), woff2, apart, collected(), shell, packed, listed],
   worker: { format: "es", plugins: () => [collected()] },
   build: {
     outDir: "../src/eclair/server/static",

@@ -1,8 +1,7 @@
 // The suggestions of a new chat, by what the model is capable of.
 
 import type { Model } from "../../api/models.ts";
-import en from "../../lib/i18n/en.json";
-import type { PlainKey } from "../../lib/i18n/translate.ts";
+import { englishTexts, type PlainKey } from "../../lib/i18n/translate.ts";
 
 export interface Suggestion {
   readonly name: PlainKey;
@@ -41,7 +40,7 @@ export function isForeign<M extends ModelFacts>(model: M | null, language: strin
 
 /** The text of a suggestion in English, which nearly every model knows. */
 export function englishText(text: PlainKey): string {
-  return en[text];
+  return englishTexts()[text];
 }
 
 function isCapable(model: ModelFacts | null): boolean {

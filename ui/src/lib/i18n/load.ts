@@ -1,8 +1,7 @@
 // Loads the page's language. English is built in; every other language is a file, loaded when needed.
 
-import en from "./en.json";
 import { firstAvailable, LANGUAGES } from "./languages.ts";
-import { currentLanguage, setLanguage, type Translation } from "./translate.ts";
+import { currentLanguage, englishTexts, setLanguage, type Translation } from "./translate.ts";
 
 const files = import.meta.glob<Translation>(["./??.json", "!./en.json"], { import: "default" });
 
@@ -27,7 +26,7 @@ export async function loadLanguage(language: string): Promise<boolean> {
 
 async function loadTexts(language: string): Promise<Translation | null> {
   const file = files[fileOf(language)];
-  if (file === undefined) return en;
+  if (file === undefined) return englishTexts();
   return file().catch(() => null); // the server can't be reached, or has been updated since
 }
 

@@ -1,4 +1,5 @@
-// The page's texts in its language. English is built in; other languages are loaded when needed. `{name}` is a
+// The page's texts in its language. English is built in, the texts of parts that are loaded when needed come with
+// those; other languages are loaded when needed. `{name}` is a
 // placeholder; a text with `{count}` has a form for each plural category of the language.
 
 import { createSubscriber } from "svelte/reactivity";
@@ -21,7 +22,8 @@ export type PlainKey = { [K in Key]: [Placeholders[K]] extends [never] ? K : nev
 /** Locales for numbers, dates and plurals where the language alone would mean another country's. */
 const LOCALES: Readonly<Record<string, string>> = { pt: "pt-PT" };
 
-let texts: Translation = en;
+let english: Translation = en;
+let texts = english;
 let language = "en";
 let plural = new Intl.PluralRules(language);
 const listeners = new Set<() => void>();
@@ -68,6 +70,18 @@ export function dateLocale(): string {
 /** `24 November 2026`: the date of a time in milliseconds, in the local or the given time zone. */
 export function formatDay(moment: number, timeZone?: string): string {
   return new Intl.DateTimeFormat(dateLocale(), { dateStyle: "long", ...(timeZone !== undefined && { timeZone }) }).format(moment);
+}
+
+/** Add English texts to those that are known. */
+export function addEnglish(more: Partial<Translation>): void {
+  const shown = texts === english;
+  english = { ...english, ...more };
+  if (shown) texts = english;
+}
+
+/** All English texts that are known by now. */
+export function englishTexts(): Translation {
+  return english;
 }
 
 function localeOf(code: string): string {
