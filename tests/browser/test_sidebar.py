@@ -147,7 +147,7 @@ def test_a_search_finds_titles_tags_files_and_libraries_in_the_sidebar_and_the_p
     page.locator("main input[type=file]").first.set_input_files(
         {"name": "kilimanjaro.txt", "mimeType": "text/plain", "buffer": b"It is 5,895 m high."}
     )
-    expect(page.get_by_role("list", name="Attached files").get_by_text("kilimanjaro.txt")).to_be_visible()
+    expect(page.get_by_role("list", name="Attached files").get_by_role("status")).to_have_text("ready")
     send(page, "script: say=**Bold** steps up the mountain")
     expect(page).to_have_url(re.compile("/c/conv_"), timeout=60_000)
     made = page.url.rsplit("/", 1)[1]
