@@ -26,6 +26,6 @@ def test_damage_is_said_in_the_language_of_the_page(tmp_path: Path, mortal: Serv
     assert page.request.get("/api/export").ok
     page.goto("/settings")
     banner = page.locator("[data-state=damaged]")
-    expect(banner).to_contain_text("Ein Teil dessen, was Éclair gespeichert hat, ist beschädigt.")
+    expect(banner).to_contain_text("Ein Teil der von Éclair gespeicherten Daten ist beschädigt.")
     expect(banner).to_contain_text("has damaged rows (messages)")
     expect(banner).to_contain_text("eclair doctor --repair")

@@ -109,7 +109,7 @@ def test_a_wrong_one_says_so_and_leaves_its_text(page: Page) -> None:
     expect(said.get_by_role("status")).to_have_text(re.compile("This diagram can’t be drawn: Parse error on line 3"))
     expect(said.locator("pre code")).to_be_visible()
     said = show(page, "flowchart LR\n" + "".join(f"  A{i}[{'x' * 90}]\n" for i in range(520)))
-    expect(said.get_by_role("status")).to_contain_text("That is too large for Éclair.")
+    expect(said.get_by_role("status")).to_contain_text("That’s too large for Éclair.")
 
 
 def test_without_the_drawing_frame_the_text_stays(page: Page, watches: list[Watch]) -> None:

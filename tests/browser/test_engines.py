@@ -134,8 +134,8 @@ def test_an_engine_is_changed_and_keeps_its_key(page: Page, rack: Speaking) -> N
     body = {"name": "rack", "url": rack.url, "key": KEY, "models": ["extra"]}
     page.request.post("/api/engines", data=body)
     page.reload()
-    card(page).get_by_role("button", name="Change “rack”").click()
-    form = page.get_by_role("form", name="Change “rack”")
+    card(page).get_by_role("button", name="Edit “rack”").click()
+    form = page.get_by_role("form", name="Edit “rack”")
     expect(form.get_by_label("Address")).to_be_focused()
     expect(form.get_by_label("Models it doesn’t list")).to_have_value("extra")
     expect(form.get_by_label("Key")).to_have_value("")
@@ -169,7 +169,7 @@ def test_an_engine_of_the_settings_file_is_only_shown(served_with: Served, openi
     expect(shown).to_contain_text("Not available")
     expect(shown).to_contain_text("Connection refused")
     expect(shown.get_by_role("button", name="Test “house”")).to_be_visible()
-    expect(shown.get_by_role("button", name="Change “house”")).to_have_count(0)
+    expect(shown.get_by_role("button", name="Edit “house”")).to_have_count(0)
     expect(shown.get_by_role("button", name="Delete “house”")).to_have_count(0)
 
 
@@ -200,7 +200,7 @@ def test_everyone_can_use_it(look: Callable[..., Page], rack: Speaking, width: i
         card(page).get_by_role("button", name="Delete “rack”").click()
         check(page)
         card(page).get_by_role("button", name="Cancel").click()
-        card(page).get_by_role("button", name="Change “rack”").click()
+        card(page).get_by_role("button", name="Edit “rack”").click()
         expect(page.get_by_role("form").get_by_label("Address")).to_be_focused()
         check(page)
     finally:

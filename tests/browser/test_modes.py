@@ -170,7 +170,7 @@ def test_a_model_that_cannot_be_told_says_so(both: Page) -> None:
     switch = both.get_by_role("button", name="Think", exact=True)
     expect(switch).to_have_attribute("aria-disabled", "true")
     expect(switch).to_have_accessible_description(
-        f"{SMALL} answers without thinking first. Choose another model for that."
+        f"{SMALL} answers without thinking first. To think first, choose another model."
     )
     switch.click(force=True)
     expect(both.get_by_role("status").get_by_text(f"{SMALL} answers without thinking first")).to_be_visible()

@@ -60,4 +60,4 @@ def test_a_browser_that_refuses_is_explained(opening: Opening, shared: Served) -
     group = page.get_by_role("group", name="When a long answer is done")
     group.get_by_role("radio", name="Notify me").click()
     expect(page.get_by_role("alert")).to_contain_text("Your browser blocks notifications from this page.")
-    expect(group.get_by_role("radio", name="Stay quiet")).to_be_checked()
+    expect(group.get_by_role("radio", name="Don’t notify")).to_be_checked()

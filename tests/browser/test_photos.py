@@ -86,10 +86,10 @@ def test_its_description_is_in_the_language_of_the_page(opening: Opening, readin
     page.get_by_role("textbox").first.press("Enter")
     page.get_by_role("button", name="Einfache Beschreibung").click()
     pane = page.get_by_role("complementary", name="garden.heic")
-    expect(pane).to_contain_text("Ein Bild von 128 × 128 Pixeln (HEIC).")
-    expect(pane).to_contain_text("Aufgenommen am 17. Mai 2024 um 14:03, wie seine Datei sagt. Kamera")
+    expect(pane).to_contain_text("Ein Bild mit 128 × 128 Pixeln (HEIC).")
+    expect(pane).to_contain_text("Aufgenommen am 17. Mai 2024 um 14:03, laut Datei. Kamera")
     expect(pane).to_contain_text("Hauptfarben: Blau (25 %), Grün (25 %), Rot (25 %).")
-    expect(pane).to_contain_text("Es wurde kein Text darin gefunden.")
+    expect(pane).to_contain_text("Es enthält keinen lesbaren Text.")
     expect(pane).not_to_contain_text("picture")
 
 

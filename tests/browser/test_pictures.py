@@ -453,7 +453,7 @@ def test_all_pictures_are_looked_through_searched_and_deleted(desk: Page) -> Non
     tiles(desk).first.press("Enter")
     detail = desk.get_by_role("dialog", name="a tulip")
     expect(detail.get_by_role("img", name="Made with AI: a tulip")).to_be_visible()
-    for fact in ("Scripted picture", "512 × 512", "Seed", "Made on"):
+    for fact in ("Scripted picture", "512 × 512", "Seed", "Created on"):
         expect(detail).to_contain_text(fact)
     desk.keyboard.press("ArrowRight")
     detail = desk.get_by_role("dialog", name="a daisy")

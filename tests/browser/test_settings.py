@@ -113,19 +113,19 @@ def test_the_palette_gives_the_focus_back(page: Page) -> None:
 def test_keys_are_changed_refused_and_reset(opening: Opening, mortal: Served) -> None:
     page = opening(mortal).new_page()
     page.goto("/settings#keyboard")
-    page.get_by_role("button", name="Ctrl+Shift+O: change the keys for “New chat”").click()
+    page.get_by_role("button", name="Ctrl+Shift+O: change the shortcut for “New chat”").click()
     page.keyboard.press("Control+k")
-    expect(page.get_by_role("alert")).to_have_text("Ctrl+K is already used for “Command palette”. Choose other keys.")
+    expect(page.get_by_role("alert")).to_have_text("Ctrl+K is already used for “Command palette”. Choose another shortcut.")
     page.keyboard.press("Control+v")
     expect(page.get_by_role("alert")).to_contain_text("Ctrl+V is used by the browser")
     page.keyboard.press("Alt+n")
-    page.get_by_role("button", name="Alt+N: change the keys for “New chat”").click()
+    page.get_by_role("button", name="Alt+N: change the shortcut for “New chat”").click()
     page.keyboard.press("Escape")
     page.keyboard.press("Alt+n")
     expect(composer(page)).to_be_focused()
     page.goto("/settings#keyboard")
-    page.get_by_role("button", name="Reset all keys").click()
-    expect(page.get_by_role("button", name="Ctrl+Shift+O: change the keys for “New chat”")).to_be_visible()
+    page.get_by_role("button", name="Reset all shortcuts").click()
+    expect(page.get_by_role("button", name="Ctrl+Shift+O: change the shortcut for “New chat”")).to_be_visible()
 
 
 def test_a_question_mark_shows_the_shortcuts_but_not_while_writing(page: Page) -> None:
@@ -268,16 +268,16 @@ def test_everything_is_erased_for_good_and_the_page_shows_how_far_it_is(opening:
     state = {"running": True, "done": 40, "total": 100, "problem": None}
     page.route("**/api/erasure", lambda route: route.fulfill(json=state))
     page.goto("/settings#data")
-    bar = page.get_by_role("progressbar", name="Erasing for good")
+    bar = page.get_by_role("progressbar", name="Deleting permanently")
     expect(bar).to_have_attribute("value", "40")
-    expect(page.get_by_text("Erasing for good: 40 / 100")).to_be_visible()
+    expect(page.get_by_text("Deleting permanently: 40 / 100")).to_be_visible()
     state["done"] = 70
     expect(bar).to_have_attribute("value", "70")
     page.unroute("**/api/erasure")
     expect(bar).to_have_count(0)
     page.get_by_role("button", name="Delete all conversations").click()
     question = page.get_by_role("group", name="Delete 2 conversations?")
-    page.get_by_role("checkbox", name="For good and at once; you can’t undo this.").check()
+    page.get_by_role("checkbox", name="Delete permanently now. This can’t be undone.").check()
     question.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text("2 conversations deleted.")).to_be_visible()
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
@@ -290,13 +290,13 @@ def test_what_a_limit_would_erase_is_shown_before_it_is_set(opening: Opening, mo
     expect(page.get_by_text("Conversations are kept until you delete them.")).to_be_visible()
     days = page.get_by_role("spinbutton", name="Try a limit, in days")
     days.fill("90")
-    expect(page.get_by_text("Nothing would be erased now.")).to_be_visible()
+    expect(page.get_by_text("Nothing would be deleted now.")).to_be_visible()
     preview = {"days": 9, "conversations": 12, "oldest": 1_700_000_000_000, "newest": 1_710_000_000_000, "pinned": 0}
     page.route("**/api/retention?days=9", lambda route: route.fulfill(json={"keep_days": 365, "preview": preview}))
     days.fill("9")
-    expect(page.get_by_text("12 conversations would be erased now.")).to_be_visible()
+    expect(page.get_by_text("12 conversations would be deleted now.")).to_be_visible()
     expect(page.get_by_text("Last messages: 14 Nov 2023 to 9 Mar 2024")).to_be_visible()
-    expect(page.get_by_text("erased for good 365 days after their last message")).to_be_visible()
+    expect(page.get_by_text("permanently deleted 365 days after their last message")).to_be_visible()
 
 
 def test_the_way_back_is_offered_for_ten_minutes(mortal: Served, opening: Opening) -> None:
@@ -334,15 +334,15 @@ def test_everything_is_backed_up_on_request(starting: Starting, opening: Opening
     send(page, "What is a croissant?")
     finished(page)
     page.goto("/settings")
-    expect(page.get_by_text("There is no backup yet.")).to_be_visible()
+    expect(page.get_by_text("No backups yet.")).to_be_visible()
     page.get_by_role("button", name="Back up now").click()
-    expect(page.get_by_role("status").filter(has_text="Newest backup: ")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Latest backup: ")).to_be_visible()
     assert len(list((folder / "snapshots").iterdir())) == 1
 
 
 def test_without_a_folder_for_backups_it_says_who_can_set_one(page: Page) -> None:
     page.goto("/settings")
-    expect(page.get_by_text("No folder for backups is set. Whoever runs Éclair can set one")).to_be_visible()
+    expect(page.get_by_text("No backup folder is set. Whoever runs Éclair can set one")).to_be_visible()
     expect(page.get_by_role("button", name="Back up now")).to_have_count(0)
 
 

@@ -384,7 +384,7 @@ def test_a_link_that_only_this_machine_can_open_says_so(page: Page) -> None:
     choose(page, "For nobody else", "Share…")
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Create link").click()
-    expect(dialog.get_by_text("Only this computer can open these links")).to_be_visible()
+    expect(dialog.get_by_text("These links open only on this computer")).to_be_visible()
 
 
 def test_a_link_is_made_read_without_a_key_and_revoked(opening: Opening, shared: Served, watches: list[Watch]) -> None:

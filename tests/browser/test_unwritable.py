@@ -63,5 +63,5 @@ def test_the_page_reads_and_says_why_it_stores_nothing(
     expect(page.get_by_text("Of bread").last).to_be_visible()
     page.get_by_role("textbox").last.fill("And now?")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("kann im Moment nichts speichern")
+    expect(page.get_by_role("alert")).to_contain_text("kann zurzeit nichts speichern")
     expect(page.get_by_role("textbox").last).to_have_value("And now?")

@@ -53,7 +53,7 @@ def test_an_answer_says_what_it_took_in_a_line_that_opens_by_keyboard(priced: Se
     expect(term).to_have_count(0)
     line.focus()
     page.keyboard.press("Enter")
-    tokens = ["Tokens read", "Tokens from the cache", "Tokens written"]
+    tokens = ["Input tokens", "Cached tokens", "Output tokens"]
     expect(term).to_have_text(["Time", *tokens, "Energy, estimated", "Cost"])
     _, *values = answer(page).get_by_role("definition").all_inner_texts()
     read, remembered, written = map(int, values[:3])
@@ -79,9 +79,9 @@ def test_the_settings_have_the_sums(priced: Served, opening: Opening) -> None:
         "Period",
         "Answers",
         "Words",
-        "Tokens read",
-        "Tokens from the cache",
-        "Tokens written",
+        "Input tokens",
+        "Cached tokens",
+        "Output tokens",
         "Energy",
         "CO₂",
         "Cost",

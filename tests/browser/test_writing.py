@@ -127,7 +127,7 @@ def test_after_a_stop_what_waits_goes_on_waiting(page: Page) -> None:
     send(page, "script: say=later")
     page.get_by_role("button", name="Stop", exact=True).click()
     finished(page, "You stopped this answer.")
-    expect(page.get_by_text("On hold: the last answer wasn’t completed.")).to_be_visible()
+    expect(page.get_by_text("On hold: the last answer is incomplete.")).to_be_visible()
     page.wait_for_timeout(300)
     expect(questions(page)).to_have_count(1)
     press(page, "Send now: “script: say=later”")

@@ -23,6 +23,6 @@ test("reading a long document is said with its count, share and time left", () =
 test("a second search is said with its words", () => {
   setLanguage("de", de);
   const step = { kind: "search", done: null, of: null } as const;
-  assert.equal(stepText({ ...step, title: "Searching again for hostname; computer name" }), "Sucht noch einmal: hostname; computer name");
+  assert.equal(stepText({ ...step, title: "Searching again for hostname; computer name" }), "Erneute Suche nach hostname; computer name");
   setLanguage("en", en);
 });

@@ -56,6 +56,6 @@ test("offsets count characters, pages have names and files icons", () => {
 test("a file that is read says how much of it can be searched by meaning", () => {
   const file = { id: "a", name: "a", size: 1, media: "", created: 0, library: null, pages: 9, pages_read: 9, chunks: 300, embedded: 0, fault: null, remarks: [], state: "ready" } as const;
   assert.equal(readingProgress(file), "ready");
-  assert.equal(readingProgress({ ...file, embedded: 299 }), "can be asked already; search by meaning: 99%");
+  assert.equal(readingProgress({ ...file, embedded: 299 }), "ready to search; by meaning: 99%");
   assert.equal(readingProgress({ ...file, embedded: 300 }), "ready");
 });

@@ -26,9 +26,9 @@ test("a photo is described in the page's language", () => {
   assert.equal(
     translated(ENGLISH),
     [
-      "Ein Bild von 4.000 × 3.000 Pixeln (HEIC).",
-      "Aufgenommen am 17. Mai 2024 um 14:03, wie seine Datei sagt. Kamera, wie seine Datei sagt: Fuji X-T5.",
-      "Am ehesten sieht es so aus: cup of coffee.",
+      "Ein Bild mit 4.000 × 3.000 Pixeln (HEIC).",
+      "Aufgenommen am 17. Mai 2024 um 14:03, laut Datei. Kamera laut Datei: Fuji X-T5.",
+      "Am ähnlichsten: cup of coffee.",
       "Hauptfarben: Blau (40 %), Grau (30 %), Rot (25 %).",
       "A QR code in it says: https://example.org/menu",
       "Textzeilen: 1.",
@@ -41,7 +41,7 @@ test("what isn't known and what has no text", () => {
   const text = "What it shows isn't known; the name of the file is no evidence of it.\nIts main color is white (90%).\nNo text was found in it.";
   assert.equal(
     translated(text),
-    "Was darauf zu sehen ist, ist nicht bekannt; der Name der Datei ist kein Beleg dafür.\nHauptfarben: Weiß (90 %).\nEs wurde kein Text darin gefunden.",
+    "Was darauf zu sehen ist, ist nicht bekannt. Der Dateiname ist kein Beleg.\nHauptfarben: Weiß (90 %).\nEs enthält keinen lesbaren Text.",
   );
 });
 
