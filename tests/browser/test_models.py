@@ -111,7 +111,9 @@ size = {model_file.stat().st_size}
         market.hold()
         page = opening(market.served).new_page()
         page.goto("/")
-        expect(page.get_by_text("Better (98 MB) gives far better answers than the small model installed now.")).to_be_visible()
+        expect(
+            page.get_by_text("Better (98 MB) gives far better answers than the small model installed now.")
+        ).to_be_visible()
         page.get_by_role("button", name="Get Better").click()
         expect(page.get_by_text("Downloading Better, which gives far better answers.")).to_be_visible()
         expect(page.locator(".recommended")).to_contain_text("33%")

@@ -115,7 +115,9 @@ def test_keys_are_changed_refused_and_reset(opening: Opening, mortal: Served) ->
     page.goto("/settings#keyboard")
     page.get_by_role("button", name="Ctrl+Shift+O: change the shortcut for “New chat”").click()
     page.keyboard.press("Control+k")
-    expect(page.get_by_role("alert")).to_have_text("Ctrl+K is already used for “Command palette”. Choose another shortcut.")
+    expect(page.get_by_role("alert")).to_have_text(
+        "Ctrl+K is already used for “Command palette”. Choose another shortcut."
+    )
     page.keyboard.press("Control+v")
     expect(page.get_by_role("alert")).to_contain_text("Ctrl+V is used by the browser")
     page.keyboard.press("Alt+n")
