@@ -107,7 +107,7 @@ image: wheel ## Build container images (as root; needs mmdebstrap and buildah)
 	@deploy/container/build.sh
 
 clean: ## Forget everything that was set up; conversations and models stay
-	@rm -rf $(VENV) $(BUILD) dist ui/node_modules drawings/node_modules src/eclair/server/static
+	@rm -rf $(VENV) $(BUILD) dist ui/node_modules drawings/node_modules src/eclair/server/static src/eclair/transfer/viewer
 	@rm -f $(addprefix src/eclair/images/backends/clipart/,clipart.zip .sources)
 
 models: $(VENV)/.app

@@ -55,16 +55,18 @@ class UiBuildHook(BuildHookInterface[Any]):
 
 
 def build(root: Path) -> None:
-    """Bring src/eclair/server/static up to date with ui/."""
+    """Bring src/eclair/server/static, and the scripts of exported files, up to date with ui/."""
     ui, static = root / "ui", root / "src" / "eclair" / "server" / "static"
+    viewer = root / "src" / "eclair" / "transfer" / "viewer" / "viewer.js"
     stamp = static / STAMP
     sources = digest(ui)
-    if stamp.is_file() and stamp.read_text() == sources and (static / "index.html").is_file():
+    if stamp.is_file() and stamp.read_text() == sources and (static / "index.html").is_file() and viewer.is_file():
         print("The page is up to date.", flush=True)
         return
     install(ui)
     print("Building the page…", flush=True)
     _node(ui, ui / "node_modules" / "vite" / "bin" / "vite.js", "build", "--logLevel", "warn")
+    _node(ui, ui / "build-viewer.ts")
     stamp.write_text(sources)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -98,20 +100,43 @@ def rendered(exported: ExportedConversation, format: ExportFormat) -> str:
     return EXPORTERS[format].render(exported).decode()
 
 
-def test_html_runs_and_fetches_nothing(exported: ExportedConversation) -> None:
+def test_html_runs_its_own_scripts_and_fetches_nothing(exported: ExportedConversation) -> None:
     text = rendered(exported, "html")
     page = Page(text)
     names = {tag for tag, _ in page.tags}
-    assert not names & {"script", "iframe", "link", "object", "form", "base"}
+    assert not names & {"iframe", "link", "object", "form", "base"}
     for tag, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on") or name == "style"]
         assert (attributes.get("src") or "data:image/").startswith("data:image/"), tag
         assert not re.match(r"(?i)\s*(javascript|data|vbscript):", attributes.get("href") or "")
-    assert "url(" not in text
-    assert "@import" not in text
+    styles = "".join(re.findall(r"<style[^>]*>(.*?)</style>", text, re.DOTALL))
+    assert not re.search(r"url\((?!data:)", styles)
+    assert "@import" not in styles
     policy = next(a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None
-    assert policy.startswith("default-src 'none'")
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    allowed = policy.partition("script-src ")[2].partition(";")[0].split()
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    assert allowed == [f"'sha256-{digest}'" for digest in hashes]
+
+
+def test_html_holds_only_the_scripts_that_its_conversation_needs(exported: ExportedConversation) -> None:
+    asked = replace(exported.conversation, leaf=exported.messages[0].id)
+    assert len(rendered(replace(exported, conversation=asked), "html")) < 300_000
+    assert len(rendered(exported, "html")) > 400_000
+
+
+def test_html_keeps_formulas_whole(exported: ExportedConversation) -> None:
+    answer = message(
+        2, "assistant", r"Cold: $308\,\mathrm{K}$ and" "\n\n$$\na\n+ b \\\\\n$$\n\nsee https://example.org/x.", 1
+    )
+    conversation = replace(exported.conversation, leaf=answer.id)
+    text = rendered(replace(exported, conversation=conversation, messages=(exported.messages[0], answer)), "html")
+    plain = text[: text.index("</main>")]
+    assert r'<code class="math">$308\,\mathrm{K}$</code>' in plain
+    assert "$$\na\n+ b \\\\\n$$</code></pre>" in plain
+    assert '<a href="https://example.org/x">https://example.org/x</a>.' in plain
 
 
 def test_html_shows_the_branch_as_it_was_meant(exported: ExportedConversation) -> None:

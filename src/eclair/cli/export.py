@@ -21,7 +21,7 @@ from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage_for_reading
 from eclair.transfer.export_service import export_all, load_conversation, render_conversation, zip_name
-from eclair.transfer.exporters import ExportFormat
+from eclair.transfer.exporters import EXPORTERS, ExportFormat
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -42,10 +42,10 @@ async def _export(
             counting = ProgressCounter(terminal, "Exporting")
             name, pieces = zip_name(), export_all(storage, runs, gallery, LOCAL_PRINCIPAL, counting.show)
         else:
-            exported = await load_conversation(
-                storage, runs, LOCAL_PRINCIPAL, id, gallery if format == "html" else None
-            )
-            name, data = await render_conversation(exported, format or "markdown")
+            format = format or "markdown"
+            embedded = gallery if EXPORTERS[format].embeds_images else None
+            exported = await load_conversation(storage, runs, LOCAL_PRINCIPAL, id, embedded)
+            name, data = await render_conversation(exported, format)
             pieces = _single_chunk(data)
         path = _output_path(output, name)
         async with aclosing(pieces):

@@ -22,12 +22,14 @@ class ExportedConversation:
     """A conversation with its whole tree, oldest message first.
 
     `at` is the time of export in milliseconds. `pictures` maps image ids to `data:` URLs, for formats that embed them.
+    `language` is that of the texts around the conversation, in formats that have them in more than English.
     """
 
     conversation: Conversation
     messages: tuple[Message, ...]
     at: int
     pictures: Mapping[str, str] = field(default_factory=dict[str, str])
+    language: str = "en"
 
     @property
     def title(self) -> str:

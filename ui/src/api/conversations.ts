@@ -175,8 +175,8 @@ export class ConversationCalls extends Resource {
     return this.client.request("POST", "/api/answers", turn, signal);
   }
 
-  export(id: string, format: ExportFormat): Promise<Response> {
-    return this.client.request("GET", `/api/conversations/${id}/export?format=${format}`);
+  export(id: string, format: ExportFormat, language: string): Promise<Response> {
+    return this.client.request("GET", `/api/conversations/${id}/export?format=${format}&language=${language}`);
   }
 
   /** Export everything as one zip file. */

@@ -505,6 +505,7 @@ export interface paths {
             readonly parameters: {
                 readonly query?: {
                     readonly format?: "markdown" | "json" | "html";
+                    readonly language?: string;
                 };
                 readonly header?: never;
                 readonly path: {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from starlette.responses import StreamingResponse
 
 from eclair.app import App
@@ -17,11 +19,15 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["exports"])
 
     @api.get("/conversations/{id}/export", response_class=Response)
-    async def export_conversation(principal: Caller, id: str, format: ExportFormat = "markdown") -> Response:
-        gallery = app.gallery if format == "html" else None
-        name, data = await render_conversation(
-            await load_conversation(app.storage, app.runs, principal, id, gallery), format
-        )
+    async def export_conversation(
+        principal: Caller,
+        id: str,
+        format: ExportFormat = "markdown",
+        language: Annotated[str, Query(pattern="^[a-z]{2}$")] = "en",
+    ) -> Response:
+        gallery = app.gallery if EXPORTERS[format].embeds_images else None
+        exported = await load_conversation(app.storage, app.runs, principal, id, gallery)
+        name, data = await render_conversation(replace(exported, language=language), format)
         return Response(data, media_type=EXPORTERS[format].media_type, headers=_download_headers(name))
 
     @api.get("/export", response_class=StreamingResponse)

@@ -19,10 +19,11 @@ class Exporter:
     suffix: str
     media_type: str
     render: Callable[[ExportedConversation], bytes]
+    embeds_images: bool = False
 
 
 EXPORTERS: dict[ExportFormat, Exporter] = {
     "markdown": Exporter("md", "text/markdown; charset=utf-8", markdown.render),
     "json": Exporter("json", "application/json", json.render),
-    "html": Exporter("html", "text/html; charset=utf-8", html.render),
+    "html": Exporter("html", "text/html; charset=utf-8", html.render, embeds_images=True),
 }

@@ -1,7 +1,8 @@
-"""Self-contained HTML: readable on any screen, printable, with nothing that runs.
+"""Self-contained HTML, which looks as the shared page does, prints well, and contacts nobody.
 
-Answers are Markdown. Raw HTML in them is shown as text and remote images become links, so that opening the file
-contacts nobody. AI authorship is stated for people and, in schema.org terms, for programs.
+The viewer's scripts typeset the conversation. Where scripts don't run, the same text is there in plain HTML: raw HTML
+in answers is shown as text, remote images become links, and formulas stay as written. AI authorship is stated for
+people and, in schema.org terms, for programs.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from eclair.transfer.export_view import (
     speaker_label,
     to_datetime,
 )
+from eclair.transfer.exporters.viewer import make_viewer
 from eclair.transfer.footnotes import (
     MARK_SENTINEL,
     FootnoteMark,
@@ -39,10 +41,10 @@ from eclair.transfer.footnotes import (
     insert_marks,
     safe_url,
 )
+from eclair.transfer.markdown_tokens import EMBEDDED_PICTURES, make_parser
 from eclair.util.slug import heading_anchor
 
 MADE_BY_AI = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 def render(exported: ExportedConversation) -> bytes:
@@ -50,21 +52,31 @@ def render(exported: ExportedConversation) -> bytes:
 
 
 def _page(exported: ExportedConversation) -> Iterator[str]:
-    messages = exported.branch
+    viewer = make_viewer(exported)
     title = escape(exported.title)
     yield "<!doctype html>"
     yield '<html lang="en">'
     yield "<head>"
     yield '<meta charset="utf-8">'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{viewer.policy}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield '<meta name="referrer" content="no-referrer">'
     yield '<meta name="color-scheme" content="light dark">'
     yield f'<meta name="generator" content="Éclair {eclair.__version__}">'
     yield f"<title>{title}</title>"
-    yield f"<style>\n{_style()}</style>"
+    yield f'<style id="plain">\n{_style()}</style>'
+    yield from (f'<style class="viewer" media="not all">{style}</style>' for style in viewer.styles)
     yield "</head>"
     yield "<body>"
+    yield from _plain_text(exported, title)
+    yield from viewer.elements()
+    yield "</body>"
+    yield "</html>"
+    yield ""
+
+
+def _plain_text(exported: ExportedConversation, title: str) -> Iterator[str]:
+    messages = exported.branch
     yield '<main itemscope itemtype="https://schema.org/Conversation">'
     yield "<header>"
     yield f'<h1 itemprop="name" dir="auto" lang="">{title}</h1>'
@@ -75,9 +87,6 @@ def _page(exported: ExportedConversation) -> Iterator[str]:
         answers += message.role == "assistant"
         yield from _message(message, answers, exported.pictures)
     yield "</main>"
-    yield "</body>"
-    yield "</html>"
-    yield ""
 
 
 def _message(message: Message, answer: int, pictures: Mapping[str, str]) -> Iterator[str]:
@@ -169,19 +178,7 @@ def _style() -> str:
 
 @cache
 def _markdown() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_Renderer).enable(
-        ["table", "strikethrough"]
-    )
-    parser.validateLink = _is_linkable
-    return parser
-
-
-def _is_linkable(url: str) -> bool:
-    scheme = url.strip().lower().partition(":")[0]
-    return ":" not in url or scheme in ("http", "https", "mailto") or url.lower().startswith(_PICTURES)
-
-
-_PICTURES = ("data:image/png;", "data:image/jpeg;", "data:image/gif;", "data:image/webp;")
+    return make_parser(_Renderer)
 
 
 class _Renderer(RendererHTML):
@@ -208,6 +205,12 @@ class _Renderer(RendererHTML):
         token = tokens[idx]
         source = str(token.attrGet("src") or "")
         label = escape(self.renderInlineAsText(token.children, options, env) or source)
-        if source.lower().startswith(_PICTURES):
+        if source.lower().startswith(EMBEDDED_PICTURES):
             return f'<img src="{escape(source)}" alt="{label}">'
         return f'<a href="{escape(source)}" rel="noreferrer">{label}</a>'
+
+    def math(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
+        return f'<code class="math">{escape(tokens[idx].markup)}</code>'
+
+    def math_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
+        return f'<pre class="math"><code>{escape(tokens[idx].markup)}</code></pre>\n'

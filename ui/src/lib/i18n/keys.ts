@@ -76,6 +76,7 @@ export interface Placeholders {
   readonly readings: "count";
   readonly shared: never;
   readonly sharedOn: "date";
+  readonly exportedOn: "date";
   readonly importing: never;
   readonly importingText: never;
   readonly chooseFile: never;

@@ -3,7 +3,7 @@
 // when the page's appearance changes.
 
 import "./diagrams.css";
-import { toAddress } from "../../api/address.ts";
+import { fillDrawingBoard } from "./drawingBoard.ts";
 import type { DiagramTheme, DrawDiagram, DrawnDiagram } from "./diagramFrame.ts";
 import { t } from "../i18n/translate.ts";
 
@@ -54,7 +54,7 @@ function openFrame(): Promise<DrawDiagram | null> {
   element.className = "drawing-board";
   element.tabIndex = -1;
   element.ariaHidden = "true";
-  element.src = toAddress("/diagram");
+  fillDrawingBoard(element);
   document.body.append(element);
   return new Promise((resolve) => {
     element.onload = () => {

@@ -98,7 +98,7 @@ const observer = new IntersectionObserver(
       else void highlight(target);
     }
   },
-  { rootMargin: "600px" },
+  { rootMargin: import.meta.env.MODE === "viewer" ? "10000000px" : "600px" }, // an exported file is ready for printing
 );
 
 function prepare(fresh: Element): void {
