@@ -105,22 +105,26 @@ file = "better-Q4_1.gguf"
 quant = "Q4_1"
 size = {model_file.stat().st_size}
 """
-    with opened(tmp_path, row) as market:
+    with opened(tmp_path, row, ECLAIR_SCRIPTED="false") as market:
         market.shop.files["better-Q4_1.gguf"] = model_file.read_bytes()
         market.shop.lay_out()
         market.hold()
         page = opening(market.served).new_page()
         page.goto("/")
-        expect(
-            page.get_by_text("Better (98 MB) gives far better answers than the small model installed now.")
-        ).to_be_visible()
-        page.get_by_role("button", name="Get Better").click()
-        expect(page.get_by_text("Downloading Better, which gives far better answers.")).to_be_visible()
-        expect(page.locator(".recommended")).to_contain_text("33%")
-        expect(page.locator(".recommended").get_by_role("button", name="Stop")).to_be_visible()
+        card = page.get_by_role("region", name="Suggested for this machine")
+        expect(card).to_contain_text("Works at once: SmolLM2 135M Instruct, small, English")
+        better = card.get_by_role("listitem").filter(has_text="Better")
+        expect(better).to_contain_text(
+            re.compile(r"98 MB · .*needs about .* · about .* words/s \(estimated\) · English")
+        )
+        better.get_by_role("button", name="Get Better").click()
+        expect(better).to_contain_text("33%")
+        better.get_by_role("button", name="Stop Better").click()
+        better.get_by_role("button", name="Continue Better").click()
+        expect(better.get_by_role("progressbar")).to_be_visible()
         market.go_on()
         expect(page.get_by_text("Better answers from now on.")).to_be_visible(timeout=60_000)
-        expect(page.locator(".recommended")).to_have_count(0)
+        expect(card).to_have_count(0)
         page.close()
 
 
@@ -253,7 +257,7 @@ def test_a_question_in_a_language_that_is_not_listed_is_helped(
     choose_model(page, "SmolLM2 135M Instruct")
     send(page, "Warum ist der Himmel blau?")
     answer = page.get_by_role("article", name="Éclair")
-    expect(answer).to_contain_text("SmolLM2 135M Instruct doesn’t officially support German")
+    expect(answer).to_contain_text("SmolLM2 135M Instruct doesn’t list German among its languages")
     offer = answer.get_by_role("button", name=re.compile("^Get "))
     expect(offer).to_be_visible()
     page.request.post("/api/models/pulls", data={"name": "tiny", "accept_license": True})

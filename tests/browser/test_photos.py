@@ -66,6 +66,8 @@ def test_a_photo_is_small_in_the_message_and_told_beside_it(desk: Page) -> None:
     finished(desk, "OK")
     expect(desk.get_by_role("article", name="You")).to_contain_text("What does this show?")
     expect(desk.get_by_text("does not see images", exact=False)).to_be_visible()
+    expect(desk.get_by_text("Ministral 3 3B sees images (", exact=False)).to_be_visible()
+    expect(desk.get_by_role("button", name="Get Ministral 3 3B")).to_be_visible()
     small = desk.get_by_role("img", name="Photo garden.heic")
     expect(small).to_be_visible()
     desk.get_by_role("button", name="Simple description").click()

@@ -412,11 +412,23 @@ def test_a_temporary_chat_says_why_it_draws_nothing(desk: Page) -> None:
 
 
 def test_where_only_drawings_are_built_in_they_are_called_that(desk: Page) -> None:
-    desk.route("**/api/pictures/models", lambda route: route.fulfill(json={"models": [DRAWINGS], "styles": []}))
+    models = [DRAWINGS]
+    desk.route("**/api/pictures/models", lambda route: route.fulfill(json={"models": models, "styles": []}))
     desk.goto("/")
     switch(desk).click()
     expect(options(desk)).to_contain_text("Only clip art is available here, for simple images.")
-    expect(options(desk).locator("code")).to_have_text("eclair pull flux-1-schnell")
+    expect(options(desk)).to_contain_text("This machine can’t run a model for images like photos.")
+    flux = {
+        **DRAWINGS,
+        "id": "flux-1-schnell",
+        "name": "FLUX.1 [schnell]",
+        "maker": "Black Forest Labs",
+        "country": "DE",
+    }
+    models.append({**flux, "drawn": False, "state": "absent", "installable": True, "bytes": 33_600_000_000})
+    desk.reload()
+    expect(options(desk)).to_contain_text("makes images like photos (Black Forest Labs, Germany, 34 GB).")
+    expect(options(desk).get_by_role("button", name="Get FLUX.1 [schnell]")).to_be_visible()
 
 
 def test_a_drawing_is_not_called_the_work_of_ai(desk: Page) -> None:

@@ -12,7 +12,7 @@ const MODEL: ImageModel = {
   ...{ id: "flux", name: "FLUX", maker: "Black Forest Labs", country: "DE", license: "Apache-2.0" },
   ...{ width: 1024, height: 1024, least: 256, most: 2048, multiple: 16, steps: 4, guidance: null },
   ...{ generator: "flux", license_url: null, restricted: false, previews: true, languages: [] },
-  ...{ edits: true, masks: true, negative: false, jurisdiction: null, drawn: false, state: "ready", why: null, default: true },
+  ...{ edits: true, masks: true, negative: false, jurisdiction: null, drawn: false, state: "ready", why: null, installable: false, bytes: null, default: true },
 };
 const SMALL: ImageModel = { ...MODEL, id: "small", width: 256, height: 256, least: 128, most: 256, multiple: 128, edits: false, masks: false };
 const PICTURE: GeneratedImage = {

@@ -23,6 +23,7 @@ from eclair.llm.base import Engine, Request
 from eclair.llm.registry import Registry
 from eclair.schema.messages import Conversation, Message, Web
 from eclair.schema.principal import Principal
+from eclair.text.intent.picture_request import asks_for_picture
 from eclair.web.question import WebQuestion
 from eclair.web.research.research_report import ResearchReport
 from eclair.web.retriever import WebService
@@ -196,7 +197,14 @@ class AnswerRequests:
             options.system,
             preferences.instructions if preferences is not None else "",
             self._vision,
+            self._wants_picture(question),
+            may_draw=bool(await self._tools(question)),
         )
+
+    def _wants_picture(self, question: ChatQuestion) -> bool:
+        """Return whether the question asks for a picture, and one can be stored with its answer."""
+        asked = question.asked[-1]
+        return self._images is not None and question.answer is not None and asks_for_picture(asked.text)
 
     async def _tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
         if self._images is None or question.answer is None:

@@ -22,6 +22,7 @@ from eclair.generation.sources import Note
 from eclair.llm.base import JSON, Engine, Request, control_tokens
 from eclair.llm.reasoning import FLASH_EFFORT, THINK_EFFORT
 from eclair.llm.registry import Registry
+from eclair.schema.events import Notice
 from eclair.schema.messages import Message, Passage, Sampling
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
@@ -39,6 +40,8 @@ RESERVED_ANSWER_TOKENS = 1024
 REASONING_LENGTH_FACTOR = 4
 """The factor by which an answer may be longer if the model reasons first."""
 
+PICTURE_OFFER = Notice("picture_offer", "This model only writes text, but Éclair can make an image from your words.")
+
 
 @dataclass(frozen=True, slots=True)
 class ConversationPrompt:
@@ -46,7 +49,8 @@ class ConversationPrompt:
 
     `history` ends with the question, or with the answer to resume. `system` replaces the system prompt of the
     settings; a person's `instructions` come below it, so that the engine's prefix cache still hits. `photos` prepares
-    the images of `principal`; None where no files can be attached.
+    the images of `principal`; None where no files can be attached. `wants_picture` if the question asks for
+    one; `may_draw` if a model that calls tools makes it by itself.
     """
 
     settings: Settings
@@ -58,6 +62,8 @@ class ConversationPrompt:
     system: str | None = None
     instructions: str = ""
     photos: ImageSource | None = None
+    wants_picture: bool = False
+    may_draw: bool = False
 
     async def build(
         self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
@@ -80,7 +86,9 @@ class ConversationPrompt:
         request = Request(model.id, prompt.messages, sampling=sampling, extra=extra)
         language_warning = await language_notice(self._asked, model, await self.registry.models(), self.settings)
         reason = self.route.notice if model is self.route.model and not self._resumes else None
-        notices = tuple(notice for notice in (reason, *prepared.notices, language_warning) if notice is not None)
+        draws = self.may_draw and model.can_call_tools
+        offer = PICTURE_OFFER if self.wants_picture and not draws and not self._resumes else None
+        notices = tuple(notice for notice in (reason, *prepared.notices, language_warning, offer) if notice is not None)
         return PreparedTurn(engine, model, request, prompt.dropped, find_rates(self.settings, model), notices)
 
     async def check(self, engine: Engine, model: Model) -> None:

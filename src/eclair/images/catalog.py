@@ -37,6 +37,9 @@ WeightRole = Literal["diffusion", "vae", "clip_l", "t5xxl", "llm"]
 SidePixels = Annotated[int, Field(ge=16, le=8192)]
 WeightPath = Annotated[str, Field(pattern=r"^([\w+-][\w.+-]*/)*[\w+-][\w.+-]*\.(gguf|safetensors)$")]
 
+PART_BITS_PER_WEIGHT = 4.8
+"""Bits per weight of a model in parts, which are in four bits."""
+
 _STRICT = ConfigDict(extra="forbid")
 TABLE = "picture"
 
@@ -106,7 +109,14 @@ class ImageModelEntry:
             return None
         return round((self.parameters + self.encoders) * 2e9)
 
-    def to_model(self, why: str | None) -> ImageModel:
+    @property
+    def memory(self) -> int | None:
+        """Bytes of memory that its weights take, at four bits and a scale for a model in parts of unknown size."""
+        if self.size is not None or self.parameters is None or self.encoders is None:
+            return self.size
+        return round((self.parameters + self.encoders) * 1e9 * PART_BITS_PER_WEIGHT / 8)
+
+    def to_model(self, why: str | None, *, installable: bool = False) -> ImageModel:
         """Return the model as it is listed; `why` says what is missing on this machine."""
         return ImageModel(
             id=self.id,
@@ -131,6 +141,8 @@ class ImageModelEntry:
             languages=self.languages,
             state="ready" if why is None else "absent",
             why=why,
+            installable=installable,
+            bytes=self.memory if installable else None,
         )
 
 

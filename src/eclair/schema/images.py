@@ -44,7 +44,8 @@ class ImageModel:
     `most`. `steps` and `guidance` are its makers' defaults, None where it has no such setting. `edits` says that it
     takes images too, `masks` that it takes a mask, `negative` that it heeds a negative prompt, `previews` that it
     reports previews. `generator` names its backend, `jurisdiction` the country where it runs, None for this machine.
-    `drawn` is for a program without a trained model. `why` says what is missing where it is not ready.
+    `drawn` is for a program without a trained model. `why` says what is missing where it is not ready; `installable`
+    that nothing but its download is, which has about `bytes`.
     """
 
     id: str
@@ -71,6 +72,8 @@ class ImageModel:
     languages: tuple[str, ...] = ()
     state: ImageModelState = "ready"
     why: str | None = None
+    installable: bool = False
+    bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

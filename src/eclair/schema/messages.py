@@ -37,6 +37,7 @@ NoticeCode = Literal[
     "unread",
     "nothing_found",
     "not_seen",
+    "picture_offer",
     "left_out",
     "web_auto",
     "web_off",

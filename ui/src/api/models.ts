@@ -28,6 +28,9 @@ export type Download = Reply<"/api/models/pulls", "get">["pulls"][number];
 /** Models that support a language: those that can answer here, and the best European one to download. */
 export type LanguageSpeakers = Reply<"/api/catalog/speakers", "get">;
 
+/** A model to suggest here: the fastest, the best, or one between. */
+export type ModelChoice = Reply<"/api/catalog/choices", "get">["choices"][number];
+
 export class ModelCalls extends Resource {
   list(): Promise<ModelList> {
     return this.client.call("GET", "/api/models");
@@ -39,6 +42,12 @@ export class ModelCalls extends Resource {
 
   speakers(language: string): Promise<LanguageSpeakers> {
     return this.client.call("GET", `/api/catalog/speakers?${new URLSearchParams({ language })}`);
+  }
+
+  /** Models to suggest here that support a language, and an ability if one is named. */
+  async choices(language: string, can?: Capability): Promise<readonly ModelChoice[]> {
+    const query = new URLSearchParams({ language, ...(can !== undefined && { can }) });
+    return (await this.client.call<Reply<"/api/catalog/choices", "get">>("GET", `/api/catalog/choices?${query}`)).choices;
   }
 
   async downloads(): Promise<readonly Download[]> {

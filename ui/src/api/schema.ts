@@ -1548,6 +1548,44 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/catalog/choices": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly language?: string;
+                    readonly can?: ("tools" | "vision" | "reasoning" | "audio") | null;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ModelChoiceList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/engines": {
         readonly parameters: {
             readonly query?: never;
@@ -3263,7 +3301,7 @@ export interface components {
          */
         readonly AnswerNotice: {
             /** @enum {string} */
-            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded";
+            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded";
             readonly message: string;
             readonly language: string | null;
         };
@@ -3758,6 +3796,9 @@ export interface components {
             readonly state: "ready" | "absent" | "locked";
             readonly why: string | null;
             /** @default false */
+            readonly installable: boolean;
+            readonly bytes: number | null;
+            /** @default false */
             readonly default: boolean;
         };
         /** @description The image models and styles. */
@@ -3964,6 +4005,24 @@ export interface components {
         readonly ModePicks: {
             readonly flash: string;
             readonly think: string;
+        };
+        /**
+         * @description A model to suggest here: the fastest, the best, or one between.
+         *
+         *     `words_per_second` is `measured` here or else estimated; `seconds` is how long its download takes at the rate of the
+         *     last one, null if unknown.
+         */
+        readonly ModelChoiceBody: {
+            /** @enum {string} */
+            readonly role: "fast" | "balanced" | "best";
+            readonly model: components["schemas"]["CatalogModel"];
+            readonly words_per_second: number;
+            readonly measured: boolean;
+            readonly seconds: number | null;
+        };
+        /** @description Up to three models to suggest here, the fastest first; none if no model for the language fits. */
+        readonly ModelChoiceList: {
+            readonly choices: readonly components["schemas"]["ModelChoiceBody"][];
         };
         readonly ModelList: {
             readonly models: readonly components["schemas"]["ModelReport"][];

@@ -1,8 +1,16 @@
 // The catalog of models: filters, and the facts about a model.
 
-import type { Capability, CatalogModel } from "../api/models.ts";
+import type { Capability, CatalogModel, Download, ModelChoice } from "../api/models.ts";
+import { formatBytes, formatDuration } from "./format.ts";
 import { countryNames, languageName } from "./i18n/names.ts";
-import { formatNumber, locale, t } from "./i18n/translate.ts";
+import { currentLanguage, formatNumber, locale, type PlainKey, t } from "./i18n/translate.ts";
+
+/** Languages that are named before the rest is counted. */
+const MAX_NAMED_LANGUAGES = 3;
+const CHOICE_ABILITIES: readonly (readonly [Capability, PlainKey])[] = [
+  ["vision", "canSee"],
+  ["tools", "canTools"],
+];
 
 export interface CatalogFilter {
   readonly words: string;
@@ -28,6 +36,47 @@ export function filterCatalog(models: readonly CatalogModel[], { words, fits, ca
 export function expectedSpeed({ expected }: CatalogModel): string {
   if (expected === null || expected.basis === "limit") return "";
   return t("speedExpected", { rate: formatNumber(expected.rate, { maximumSignificantDigits: 2 }) });
+}
+
+/** The facts about a suggested model: download, memory, speed, languages and abilities. */
+export function choiceFacts({ model, words_per_second, measured, seconds }: ModelChoice): string[] {
+  const rate = formatNumber(Math.max(1, Math.round(words_per_second)));
+  return [
+    model.installed || model.size === null ? "" : formatBytes(model.size - model.part),
+    seconds === null ? "" : t("pullLine", { time: formatDuration(seconds) }),
+    model.memory === null ? "" : t("needsMemory", { memory: formatBytes(model.memory) }),
+    measured ? t("speed", { rate }) : t("choiceSpeed", { rate }),
+    describeLanguages(model.languages),
+    ...CHOICE_ABILITIES.filter(([ability]) => model.can.includes(ability)).map(([, label]) => t(label)),
+  ].filter((text) => text !== "");
+}
+
+/** The languages by name, that of the page first; of many, the first few and how many more there are. */
+export function describeLanguages(tags: readonly string[]): string {
+  const codes = [...new Set(tags.map(codeOf))];
+  const own = codeOf(currentLanguage());
+  codes.sort((a, b) => Number(b === own) - Number(a === own));
+  const named = codes.slice(0, MAX_NAMED_LANGUAGES).map(languageName).join(", ");
+  return codes.length <= MAX_NAMED_LANGUAGES ? named : `${named} +${formatNumber(codes.length - MAX_NAMED_LANGUAGES)}`;
+}
+
+/** The progress of a download in a few words: `62 % · 2 min left`. */
+export function downloadProgress({ stage, done, total, left }: Download): string {
+  switch (stage) {
+    case "wait":
+      return t("pullWait");
+    case "find":
+      return t("pullFind");
+    case "pause":
+      return t("pullPause");
+    case "download": {
+      const figures = [total > 0 ? formatNumber(done / total, { style: "percent" }) : formatBytes(done)];
+      if (left !== null && total > 0) figures.push(t("pullLeft", { time: formatDuration(left) }));
+      return figures.join(" · ");
+    }
+    default:
+      return t("pullCheck");
+  }
 }
 
 /** A model that fits in place of one that doesn't: the largest of the same maker, else the largest European one. */

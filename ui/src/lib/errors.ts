@@ -52,6 +52,7 @@ const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof 
   unread: "fileUnread",
   nothing_found: "nothingFits",
   not_seen: "photoUnseen",
+  picture_offer: "drawOffer",
   left_out: "photoCleaned",
   web_auto: "webByItself",
   web_off: "webIsOff",

@@ -4,7 +4,7 @@ import { tick } from "svelte";
 import { currentPath, toAddress } from "../api/address.ts";
 import { Api } from "../api/api.ts";
 import type { AnswerOptions, AnswerSettings, Deleted } from "../api/conversations.ts";
-import type { Model, ModePicks, RecommendedModel } from "../api/models.ts";
+import type { Model, ModePicks } from "../api/models.ts";
 import { t } from "../lib/i18n/translate.ts";
 import { AnswerNotifications } from "./answerNotifications.svelte.ts";
 import { ApiKeyPrompt } from "./apiKeyPrompt.svelte.ts";
@@ -85,14 +85,14 @@ export class App {
   /** The words in it that a search found. */
   matches: readonly string[] = [];
   models = $state.raw<readonly Model[]>([]);
+  /** No model is installed, and no server is connected. */
+  lacksModel = $state(false);
   /** The models were requested, with or without a reply. */
   modelsRead = $state(false);
   drawer = $state(false);
 
   /** The server's default model. */
   serverDefault = $state<string | null>(null);
-  /** The model worth downloading in place of the default one. */
-  recommendedModel = $state.raw<RecommendedModel | null>(null);
   /** The models of flash and think, where the person chose none. */
   modePicks = $state.raw<ModePicks | null>(null);
   /** The model that the person chose, for this conversation or for all of them. */
@@ -281,6 +281,7 @@ export class App {
       api: this.api.conversations,
       web: this.webSearch.last,
       answerOptions: (settings) => this.#answerOptions(settings),
+      refusal: () => (this.lacksModel ? t("firstNone") : null),
       existing: (message) => this.#existing(message),
       onChange: (conversation) => this.#onOwnChange(conversation),
     };
@@ -426,6 +427,7 @@ export class App {
         api: new TemporaryBackend(this.api.conversations),
         temporary: true,
         answerOptions: (settings) => this.#answerOptions(settings),
+      refusal: () => (this.lacksModel ? t("firstNone") : null),
         existing: async () => ({ files: [], libraries: [] }),
         onChange: () => {},
       };
@@ -445,12 +447,13 @@ export class App {
   /** Read which models can answer. */
   async readModels(): Promise<void> {
     try {
-      const { models, default: preferred, picks, recommended } = await this.api.models.list();
+      const { models, default: preferred, picks } = await this.api.models.list();
       const successor = this.serverDefault !== null && preferred !== this.serverDefault ? models.find(({ id }) => id === preferred) : undefined;
       this.models = models;
       this.modePicks = picks;
       this.serverDefault = preferred;
-      this.recommendedModel = recommended;
+      this.lacksModel = models.every(isPlaceholder);
+      if (!this.lacksModel && this.current.error === t("firstNone")) this.current.error = null;
       if (successor !== undefined) this.toasts.show(t("betterAnswers", { name: successor.name }));
     } catch {
       this.models = [];
@@ -465,3 +468,7 @@ export class App {
   }
 }
 
+/** The starter model is listed before it is installed. */
+function isPlaceholder({ engine, size }: Model): boolean {
+  return engine === "embedded" && size === null;
+}

@@ -239,6 +239,11 @@ export class Conversation {
     const { text, ...rest } = this.#composer.content;
     const content = { ...rest, text: text === "" && rest.files.length > 0 ? fallbackText : text };
     if (content.text === "") return false;
+    const refusal = content.draw === undefined ? (this.#context.refusal?.() ?? null) : null;
+    if (refusal !== null) {
+      this.error = refusal;
+      return false;
+    }
     if (this.running) {
       this.queue.add({ ...content, id: newId("msg") });
       this.#composer.clear();
@@ -391,6 +396,7 @@ export class Conversation {
   /** The person begins to write, or attaches a file: let the engine read ahead. That only saves time, so a failure
    * isn't shown. */
   async #prefill(): Promise<void> {
+    if (this.#context.refusal?.() != null) return;
     const { model, mode, web } = this;
     const options = this.#context.answerOptions({ model: this.nextModel ?? model, mode, web });
     try {

@@ -11,6 +11,8 @@ export interface ConversationContext {
   readonly web?: Web | null;
   /** The options for answering a message of a conversation with these settings. */
   answerOptions(settings: AnswerSettings): AnswerOptions;
+  /** Why no message can be answered now; null where it can. */
+  refusal?(): string | null;
   /** The files and libraries of a message that still exist. */
   existing(message: Message): Promise<Pick<Message, "files" | "libraries">>;
   /** Called when this page has changed the conversation on the server. */

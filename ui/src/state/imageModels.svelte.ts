@@ -3,7 +3,7 @@
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
 import type { ImageOptions } from "../api/conversations.ts";
-import { fitToModel, styleName, switchModel, withoutEmpty } from "../lib/images.ts";
+import { fitToModel, RECOMMENDED_MODEL, styleName, switchModel, withoutEmpty } from "../lib/images.ts";
 import { type GeneratedImage, ImageCalls, type ImageModel, type ImageStyle } from "../api/images.ts";
 import { readStoredJson, writeStored } from "../lib/storage.ts";
 
@@ -24,6 +24,11 @@ export class ImageModels {
   readonly defaultModel = $derived(this.ready.find((model) => model.default) ?? this.ready[0] ?? null);
   /** Only clip art is available. */
   readonly onlyClipArt = $derived(this.ready.length > 0 && this.ready.every(({ drawn }) => drawn));
+  /** The model to download for images like photos; null where none would run here, or one is here. */
+  readonly offer = $derived.by(() => {
+    const installable = this.models.filter((model) => model.installable && !model.restricted);
+    return installable.find(({ id }) => id === RECOMMENDED_MODEL) ?? installable[0] ?? null;
+  });
   readonly #pictures = new Map<string, GeneratedImage>();
 
   constructor(api: Api) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Query
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from eclair.app import App
 from eclair.generation.language_notice import advise
+from eclair.llm.model_choices import ChoiceRole, ModelChoice, choose_models
 from eclair.llm.tuning.expected import ExpectedSpeed, SpeedEstimator
 from eclair.models import memory
 from eclair.models.catalog import Ability, Runner, Speculation, WeightAccess
@@ -116,6 +117,36 @@ class LanguageModels(BaseModel):
     seconds: float | None
 
 
+class ModelChoiceBody(BaseModel):
+    """A model to suggest here: the fastest, the best, or one between.
+
+    `words_per_second` is `measured` here or else estimated; `seconds` is how long its download takes at the rate of the
+    last one, null if unknown.
+    """
+
+    role: ChoiceRole
+    model: CatalogModel
+    words_per_second: float
+    measured: bool
+    seconds: float | None
+
+    @classmethod
+    def from_choice(cls, choice: ModelChoice, speeds: SpeedEstimator) -> Self:
+        return cls(
+            role=choice.role,
+            model=CatalogModel.from_offer(choice.offer, speeds),
+            words_per_second=choice.words_per_second,
+            measured=choice.is_measured,
+            seconds=choice.seconds,
+        )
+
+
+class ModelChoiceList(BaseModel):
+    """Up to three models to suggest here, the fastest first; none if no model for the language fits."""
+
+    choices: list[ModelChoiceBody]
+
+
 class CatalogReport(BaseModel):
     memory: int
     models: list[CatalogModel]
@@ -140,7 +171,20 @@ def router(app: App) -> APIRouter:
             language=language, here=[model.id for model in advice.here], offer=offer, seconds=advice.seconds
         )
 
+    @api.get("/choices")
+    async def list_choices(
+        language: Annotated[str, Query(pattern=r"^[a-z]{2,3}$")] = "en", can: Ability | None = None
+    ) -> ModelChoiceList:
+        measured = await app.router.words_per_second()
+        return await asyncio.to_thread(_choices, app, language, measured, can)
+
     return api
+
+
+def _choices(app: App, language: str, measured: Mapping[str, float], can: Ability | None) -> ModelChoiceList:
+    speeds = SpeedEstimator.from_profiles(app.settings)
+    choices = choose_models(app.settings, language, measured, can)
+    return ModelChoiceList(choices=[ModelChoiceBody.from_choice(choice, speeds) for choice in choices])
 
 
 def _report(app: App, loaded: Collection[str]) -> CatalogReport:

@@ -323,6 +323,19 @@ class PageNumbers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PictureRequests:
+    """Patterns, of text without case and accents, of a request for a picture.
+
+    `draw` asks for one by itself, `make` only with one of `pictures` after it, and with `diagrams` nothing does.
+    """
+
+    draw: Patterns = ()
+    make: Patterns = ()
+    pictures: Patterns = ()
+    diagrams: Patterns = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportWords:
     """Fixed words of a research report."""
 
@@ -355,6 +368,7 @@ class Lexicon:
     queries: QueryWords | None
     web_intent: WebIntent
     deliberation: Patterns
+    picture_requests: PictureRequests
     whole_document: WholeDocument
     computation: ComputationWords
     asked_facts: AskedFacts
@@ -400,6 +414,7 @@ def load_lexicon(code: str) -> Lexicon | None:
         queries=QueryWords(**table["queries"]) if table["queries"] else None,
         web_intent=WebIntent(**table["web_intent"]),
         deliberation=table["deliberation"],
+        picture_requests=PictureRequests(**table["picture_requests"]),
         whole_document=WholeDocument(**table["whole_document"]),
         computation=ComputationWords(**table["computation"]),
         asked_facts=AskedFacts(**table["asked_facts"]),

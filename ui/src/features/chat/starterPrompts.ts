@@ -1,7 +1,7 @@
 // The suggestions of a new chat, by what the model is capable of.
 
 import type { Model } from "../../api/models.ts";
-import { englishTexts, type PlainKey } from "../../lib/i18n/translate.ts";
+import type { PlainKey } from "../../lib/i18n/translate.ts";
 
 export interface Suggestion {
   readonly name: PlainKey;
@@ -36,11 +36,6 @@ export function suggestionsFor(model: ModelFacts | null): readonly Suggestion[] 
 /** True where the model is known not to speak the page's language. */
 export function isForeign<M extends ModelFacts>(model: M | null, language: string): model is M {
   return !knows(model, language);
-}
-
-/** The text of a suggestion in English, which nearly every model knows. */
-export function englishText(text: PlainKey): string {
-  return englishTexts()[text];
 }
 
 function isCapable(model: ModelFacts | null): boolean {

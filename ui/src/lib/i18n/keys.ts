@@ -111,6 +111,7 @@ export interface Placeholders {
   readonly modelSpeaks: "languages" | "name";
   readonly languageNot: "language" | "name";
   readonly languageOffer: "facts" | "language" | "name";
+  readonly visionOffer: "facts" | "name";
   readonly composer: never;
   readonly placeholder: never;
   readonly send: never;
@@ -434,8 +435,16 @@ export interface Placeholders {
   readonly pullFinished: "name";
   readonly getIt: never;
   readonly getModel: "name";
-  readonly betterOffer: "name" | "size";
-  readonly betterComing: "name";
+  readonly choicesTitle: never;
+  readonly choiceFast: never;
+  readonly choiceBalanced: never;
+  readonly choiceBest: never;
+  readonly choiceSmall: never;
+  readonly choiceSpeed: "rate";
+  readonly firstNow: never;
+  readonly firstComing: never;
+  readonly firstNone: never;
+  readonly choicesMore: never;
   readonly betterAnswers: "name";
   readonly partHere: "size";
   readonly catalogue: never;
@@ -702,6 +711,8 @@ export interface Placeholders {
   readonly drawWhat: never;
   readonly drawChange: never;
   readonly drawIt: never;
+  readonly drawOffer: never;
+  readonly drawThis: never;
   readonly drawAgain: never;
   readonly drawing: "prompt";
   readonly drawBegins: never;
@@ -711,7 +722,9 @@ export interface Placeholders {
   readonly drawTemporary: never;
   readonly drawMarked: never;
   readonly drawOptions: never;
-  readonly drawOnlyClipArt: never;
+  readonly photoOffer: "facts" | "name";
+  readonly photoCannot: never;
+  readonly clipArtOnly: never;
   readonly drawNoEdit: never;
   readonly drawEdits: never;
   readonly drawEditNot: never;

@@ -24,6 +24,7 @@ from eclair.images.backends.diffusers.pipeline_protocol import (
 )
 from eclair.images.catalog import ImageModelEntry, LocalBackendName
 from eclair.images.job import ImageJob
+from eclair.models import memory
 from eclair.schema.images import BackendProgress, ImageModel, UnmarkedImage
 from eclair.settings import Settings
 
@@ -56,7 +57,8 @@ class LocalImageBackend:
         for id, entry in entries.items():
             why = [] if id in here else [installed_image_models.missing_reason(entry)]
             why += [lacking] if lacking else []
-            found.append(entry.to_model(" ".join(why) or None))
+            installable = id not in here and lacking is None and memory.fits(entry.memory or 0)
+            found.append(entry.to_model(" ".join(why) or None, installable=installable))
         return found
 
     async def generate(self, job: ImageJob) -> AsyncGenerator[BackendProgress | UnmarkedImage, None]:
