@@ -161,8 +161,9 @@ def locked(tmp_path: Path) -> Iterator[Served]:
     served.close()
 
 
-def test_a_key_is_asked_for_once_in_a_tab(locked: Served, opening: Opening, watches: list[Watch]) -> None:
-    page = opening(locked).new_page()
+def test_a_key_is_asked_for_once_in_a_browser(locked: Served, opening: Opening, watches: list[Watch]) -> None:
+    context = opening(locked)
+    page = context.new_page()
     page.goto("/")
     watches[0].forgive("401")
     dialog = page.get_by_role("dialog")
@@ -177,6 +178,17 @@ def test_a_key_is_asked_for_once_in_a_tab(locked: Served, opening: Opening, watc
     page.reload()
     finished(page, "inside")
     expect(dialog).to_be_hidden()
+    other = context.new_page()
+    other.goto(page.url)
+    finished(other, "inside")
+    expect(other.get_by_role("dialog")).to_have_count(0)
+    stored = other.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+    assert "open-sesame" not in stored, "no script can read the key"
+    other.goto("/settings#data")
+    other.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_role("dialog").get_by_label("Key", exact=True)).to_be_visible()
+    page.reload()
+    expect(dialog.get_by_label("Key", exact=True)).to_be_visible()
 
 
 def test_the_api_reference_lists_the_calls(opening: Opening, shared: Served) -> None:

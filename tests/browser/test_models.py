@@ -257,7 +257,7 @@ def test_a_question_in_a_language_that_is_not_listed_is_helped(
     choose_model(page, "SmolLM2 135M Instruct")
     send(page, "Warum ist der Himmel blau?")
     answer = page.get_by_role("article", name="Éclair")
-    expect(answer).to_contain_text("SmolLM2 135M Instruct doesn’t list German among its languages")
+    expect(answer).to_contain_text("SmolLM2 135M Instruct doesn’t officially support German")
     offer = answer.get_by_role("button", name=re.compile("^Get "))
     expect(offer).to_be_visible()
     page.request.post("/api/models/pulls", data={"name": "tiny", "accept_license": True})

@@ -72,7 +72,11 @@ class ApiKeys:
         """Return for whom a caller with this key acts, None for a key that isn't one. Notes the day of its use."""
         if not secret.startswith(KEY_PREFIX.encode()):
             return None
-        key = await self._find(_hash(secret))
+        return await self.find_by_digest(_hash(secret))
+
+    async def find_by_digest(self, digest: bytes) -> Principal | None:
+        """Return for whom a caller with the key of this SHA-256 acts, None where there is none."""
+        key = await self._find(digest)
         return None if key is None else Principal(key.owner, key.id)
 
     async def _find(self, digest: bytes) -> StoredApiKey | None:

@@ -1,4 +1,4 @@
-"""Access: for whom a request acts, by the account it comes from, a key, or the owner's cookie."""
+"""Access: for whom a request acts, by the account it comes from, a key, or a cookie."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from eclair.live_settings import LiveSettings
 from eclair.network.exposure import is_exposed
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.client_address import ClientAddresses
+from eclair.server.key_session import KeySession
 from eclair.server.owner_session import OwnerSession
 from eclair.server.peer import PeerAccount, peer_account
 from eclair.server.refusals import Refusals
@@ -42,6 +43,7 @@ class AccessControl:
     def __init__(self, settings: LiveSettings, keys: ApiKeys, session: OwnerSession | None) -> None:
         self._keys = keys
         self._session = session
+        self._key_session = KeySession.from_settings(settings.current)
         self._refusals = Refusals()
         settings.follow(self._apply)
 
@@ -59,7 +61,9 @@ class AccessControl:
             account = "own" if self._lets_all_in else await peer_account(scope)
             if account == "own" or (self._session is not None and self._session.has_cookie(scope, headers)):
                 return LOCAL_PRINCIPAL
-        given = _given_keys(headers)
+        if (principal := await self._find_session(scope, headers)) is not None:
+            return principal
+        given = given_keys(headers)
         for secret in given:
             if (principal := await self._keys.find_principal(secret)) is not None:
                 return principal
@@ -73,11 +77,20 @@ class AccessControl:
             self._refusals.note(address, had_key=bool(given))
         raise Unauthorized(HOW_TO_GET_A_KEY[account])
 
+    async def _find_session(self, scope: Scope, headers: Headers) -> Principal | None:
+        """Return for whom a browser acts that has shown a key; None where it has not, or the key is none any more."""
+        digest = self._key_session.find_digest(scope, headers)
+        if digest is None:
+            return None
+        if self._key is not None and hmac.compare_digest(digest, self._key_session.digest(self._key.encode())):
+            return LOCAL_PRINCIPAL
+        return await self._keys.find_by_digest(digest)
+
     def _has_set_key(self, given: list[bytes]) -> bool:
         return self._key is not None and any(hmac.compare_digest(key, self._key.encode()) for key in given)
 
 
-def _given_keys(headers: Headers) -> list[bytes]:
+def given_keys(headers: Headers) -> list[bytes]:
     """Return the keys that a request has, as OpenAI's clients send them and as Anthropic's do."""
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     given = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))

@@ -48,6 +48,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/usage": ("api.usage",),
     "api/egress": ("api.audit",),
     "api/about": ("api.about",),
+    "api/session": ("api.session",),
     "metrics": ("api.metrics",),
     "v1/chat": ("openai.routes",),
     "v1/completions": ("openai.routes",),

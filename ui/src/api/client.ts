@@ -29,6 +29,14 @@ export class ApiError extends Error {
   }
 }
 
+/** In place of a key: the browser has a cookie, which no script can read. */
+export const SESSION = "\u0000session";
+
+/** The header that says who calls. */
+export function authorization(key: string | null): Record<string, string> {
+  return key === null ? {} : { Authorization: key === SESSION ? "Session" : `Bearer ${key}` };
+}
+
 export interface ClientOptions {
   readonly key: string | null;
   /** Asks the person for the key; resolves to null when none is given. */
@@ -51,7 +59,19 @@ export class Client {
   }
 
   get headers(): Record<string, string> {
-    return this.key === null ? {} : { Authorization: `Bearer ${this.key}` };
+    return authorization(this.key);
+  }
+
+  /** Exchange a key for a session of this browser. */
+  async beginSession(key: string): Promise<"begun" | "wrong" | "failed"> {
+    const { status, ok } = await fetch(toAddress("/api/session"), { method: "POST", headers: authorization(key) });
+    return ok ? "begun" : status === 401 ? "wrong" : "failed";
+  }
+
+  /** Forget the session or the key. */
+  async signOut(): Promise<void> {
+    await this.call("DELETE", "/api/session");
+    this.key = null;
   }
 
   /** Send a request and return the reply's JSON; undefined where it is empty. */
@@ -68,7 +88,7 @@ export class Client {
       const response = await this.#send(method, path, body, signal);
       if (response.status === 401) {
         if (this.key !== used) continue;
-        const key = await this.#options.askKey(this.key !== null);
+        const key = await this.#options.askKey(this.key !== null && this.key !== SESSION);
         if (key !== null) {
           this.key = key;
           continue;

@@ -47,8 +47,12 @@ export type Dialog =
   | { readonly kind: "license"; readonly name: string; readonly text: string };
 
 export class App {
-  readonly apiKeyPrompt = new ApiKeyPrompt(() => this.#refreshVisible());
-  readonly api = new Api({ key: this.apiKeyPrompt.stored, askKey: (wrong) => this.apiKeyPrompt.ask(wrong), explain });
+  readonly apiKeyPrompt: ApiKeyPrompt = new ApiKeyPrompt((key) => this.api.client.beginSession(key), () => this.#refreshVisible());
+  readonly api = new Api({
+    key: this.apiKeyPrompt.stored,
+    askKey: (wrong) => this.apiKeyPrompt.ask(wrong),
+    explain,
+  });
   readonly changes = new ServerChanges((signal) => this.api.conversations.changes(signal), (change) => this.#apply(change));
   readonly offline = new Offline();
   readonly storage = new StorageProblem(this.api);
@@ -136,6 +140,18 @@ export class App {
     this.#refreshVisible();
     void this.readModels();
     void this.imageModels.read();
+  }
+
+  /** True where the server let this browser in for a key. */
+  get hasKey(): boolean {
+    return this.api.client.key !== null;
+  }
+
+  /** Forget the key in this browser, and ask for it again. */
+  async signOut(): Promise<void> {
+    await this.api.client.signOut();
+    this.apiKeyPrompt.forget();
+    location.reload();
   }
 
   /** Begin a new chat; `push` adds a step to the browser's history. */

@@ -363,6 +363,8 @@ export interface Placeholders {
   readonly keyText: never;
   readonly key: never;
   readonly keyWrong: never;
+  readonly signedIn: never;
+  readonly signOut: never;
   readonly unlock: never;
   readonly answerFinished: never;
   readonly answerStopped: never;
