@@ -96,7 +96,7 @@ def test_what_is_done_with_all_that_is_kept(look: Callable[..., Page], width: in
     page.goto("/")
     send(page, "script: say=kept")
     finished(page, "kept")
-    page.goto("/settings#data")
+    page.goto("/settings/data")
     remove = page.get_by_role("button", name="Delete all conversations")
     expect(remove).to_be_enabled()
     check(page)

@@ -227,7 +227,7 @@ def test_of_a_deleted_file_the_quote_remains(desk: Page, watches: list[Watch]) -
 
 def test_a_library_is_filled_searched_with_an_at_renamed_and_erased(desk: Page, watches: list[Watch]) -> None:
     watches[-1].forgive("400 (Bad Request)")
-    desk.goto("/settings#libraries")
+    desk.goto("/libraries")
     section = desk.get_by_role("region", name="Libraries")
     section.get_by_label("New library").fill("two/words")
     desk.keyboard.press("Enter")
@@ -261,7 +261,7 @@ def test_a_library_is_filled_searched_with_an_at_renamed_and_erased(desk: Page, 
     marks(desk).first.click()
     expect(beside(desk).get_by_role("img", name="report.pdf, page 2")).to_be_visible()
 
-    desk.goto("/settings#libraries")
+    desk.goto("/libraries")
     press(desk, "Rename “handbook”")
     desk.get_by_role("textbox", name="Name", exact=True).fill("manual")
     desk.keyboard.press("Enter")
@@ -339,7 +339,7 @@ def test_everybody_can_use_it(seen: Callable[[int], Page], width: int, watches: 
     marks(page).last.click()
     expect(beside(page).get_by_role("table")).to_be_visible()
     check(page)
-    page.goto("/settings#libraries")
+    page.goto("/libraries")
     page.get_by_label("New library").fill(f"for-everybody-whatever-they-see-{width}")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Add a folder")).to_be_visible()

@@ -25,7 +25,7 @@ KEY = "sk-quite-secret"
 @pytest.fixture
 def page(opening: Opening, mortal: Served) -> Page:
     page = opening(mortal).new_page()
-    page.goto("/settings#engines")
+    page.goto("/settings/servers")
     expect(page.get_by_role("heading", name="Servers", exact=True)).to_be_focused()
     return page
 
@@ -59,7 +59,7 @@ def fill(page: Page, **fields: str) -> Locator:
 def test_where_the_settings_name_the_servers_nobody_adds_one(starting: Starting, opening: Opening) -> None:
     engines = {"house": {"url": "http://127.0.0.1:9/v1", "models": ["down"]}}
     page = opening(starting(ECLAIR_ENGINES=json.dumps(engines), ECLAIR_ENGINES_FROM="file")).new_page()
-    page.goto("/settings#engines")
+    page.goto("/settings/servers")
     expect(section(page).get_by_text("named in this Éclair’s settings file")).to_be_visible()
     expect(card(page, "house")).to_be_visible()
     expect(page.get_by_role("button", name="Add a server")).to_have_count(0)
@@ -92,7 +92,7 @@ def test_a_server_is_added_tested_asked_and_removed(page: Page, rack: Speaking) 
     send(page, "Hello?")
     finished(page)
     expect(page.get_by_role("article", name="Éclair")).to_contain_text("OK")
-    page.goto("/settings#engines")
+    page.goto("/settings/servers")
     shown.get_by_role("button", name="Delete “rack”").click()
     question = shown.get_by_role("group", name="Delete the server “rack”?")
     expect(question.get_by_role("button", name="Cancel")).to_be_focused()
@@ -155,7 +155,7 @@ def test_where_a_model_answers_stands_beside_it(page: Page) -> None:
     page.keyboard.press("Escape")
     composer(page).fill("@dist")
     expect(page.get_by_role("option", name=re.compile("distant.*France")).first).to_be_visible()
-    page.goto("/settings#about")
+    page.goto("/settings/about")
     about = page.get_by_role("region", name="About")
     expect(about.get_by_role("row", name=re.compile("distant"))).to_contain_text("far (France)")
     expect(about.get_by_role("listitem").filter(has_text="“far”")).to_contain_text("127.0.0.1.nip.invalid (France)")
@@ -163,7 +163,7 @@ def test_where_a_model_answers_stands_beside_it(page: Page) -> None:
 
 def test_an_engine_of_the_settings_file_is_only_shown(served_with: Served, opening: Opening) -> None:
     page = opening(served_with).new_page()
-    page.goto("/settings#engines")
+    page.goto("/settings/servers")
     shown = card(page, "house")
     expect(shown).to_contain_text("Set in the settings file")
     expect(shown).to_contain_text("Not available")
@@ -194,7 +194,7 @@ def test_everyone_can_use_it(look: Callable[..., Page], rack: Speaking, width: i
     page.request.post("/api/engines", data={"name": "rack", "url": rack.url})
     page.request.post("/api/engines/rack/probe")
     try:
-        page.goto("/settings#engines")
+        page.goto("/settings/servers")
         expect(card(page).get_by_role("listitem").filter(has_text="Calls tools: no")).to_be_visible()
         check(page)
         card(page).get_by_role("button", name="Delete “rack”").click()

@@ -17,7 +17,7 @@ from tests.browser.internet import Outside
 @pytest.fixture
 def room(opening: Opening, beyond: Outside) -> Iterator[Page]:
     page = opening(beyond).new_page()
-    page.goto("/settings#feeds")
+    page.goto("/news")
     expect(page.get_by_label("Address of a feed or website")).to_be_visible()
     yield page
     for feed in page.request.get("/api/feeds").json():
@@ -92,7 +92,7 @@ def test_everyone_can_use_it(opening: Opening, room: Page, beyond: Outside, pape
     context = opening(beyond, viewport={"width": width, "height": 844})
     context.add_init_script(path=AXE)
     page = context.new_page()
-    page.goto("/settings#feeds")
+    page.goto("/news")
     expect(feeds(page)).to_contain_text("Entries: 20")
     page.get_by_text("Suggested European feeds").click()
     feeds(page).get_by_role("button", name="Delete").click()

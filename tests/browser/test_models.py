@@ -32,12 +32,12 @@ def models(market: Market, opening: Opening, watches: list[Watch]) -> Page:
     """The settings at their models."""
     page = opening(market.served).new_page()
     watches[-1].forgive("409", "403", "400", "503", "404")
-    page.goto("/settings#models")
+    page.goto("/settings/models")
     return page
 
 
 def section(page: Page) -> Locator:
-    return page.get_by_role("region", name="Models and downloads")
+    return page.get_by_role("region", name="Models", exact=True)
 
 
 def offer(page: Page, name: str) -> Locator:
@@ -134,7 +134,7 @@ def test_a_pull_is_stopped_survives_its_page_and_goes_on(models: Page, market: M
     expect(coming(models)).to_contain_text("1 MB of 3 MB")
     models.close()
     page = opening(market.served).new_page()
-    page.goto("/settings#models")
+    page.goto("/settings/models")
     expect(coming(page)).to_contain_text("1 MB of 3 MB")
     coming(page).get_by_role("button", name="Stop Tiny").click()
     expect(coming(page)).to_contain_text("Stopped. What was downloaded is kept.")
@@ -229,7 +229,7 @@ def test_the_catalog_is_filtered_and_says_what_does_not_fit(models: Page) -> Non
 def test_on_a_phone_nothing_is_wider_than_the_page(market: Market, opening: Opening, watches: list[Watch]) -> None:
     page = opening(market.served, viewport={"width": 320, "height": 640}).new_page()
     watches[-1].forgive("409")
-    page.goto("/settings#models")
+    page.goto("/settings/models")
     get(page)
     found(page, "")
     section(page).get_by_role("button", name=re.compile("Show all")).click()
@@ -243,7 +243,7 @@ def test_the_model_picker_leads_to_more(market: Market, opening: Opening) -> Non
     page.goto("/")
     model_button(page).click()
     page.get_by_role("dialog", name="Choose a model").get_by_role("button", name="More models…").click()
-    expect(page.get_by_role("heading", name="Models and downloads")).to_be_focused()
+    expect(page.get_by_role("heading", name="Models", exact=True)).to_be_focused()
     page.get_by_role("button", name="Back to the conversation").click()
     expect(composer(page)).to_be_visible()
 

@@ -61,7 +61,7 @@ def told(rack: Rack) -> object:
 
 def test_the_settings_and_the_composer_name_the_same_models(both: Page) -> None:
     expect(model_button(both)).to_have_text("Automatic")
-    both.goto("/settings#model")
+    both.goto("/settings/models")
     chosen = both.get_by_role("combobox", name="Default model")
     expect(chosen.locator("option:checked")).to_have_text(f"Automatic ({SMALL}, {BIG})")
 

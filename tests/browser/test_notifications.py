@@ -29,7 +29,7 @@ def prepared(opening: Opening, shared: Served, answer: str) -> Page:
     context = opening(shared)
     context.add_init_script(RECORDING.replace("ANSWER", f'"{answer}"'))
     page = context.new_page()
-    page.goto("/settings#writing")
+    page.goto("/settings/general")
     page.get_by_role("group", name="When a long answer is done").get_by_role("radio", name="Notify me").check()
     return page
 
@@ -56,7 +56,7 @@ def test_a_browser_that_refuses_is_explained(opening: Opening, shared: Served) -
     context = opening(shared)
     context.add_init_script(RECORDING.replace("ANSWER", '"denied"'))
     page = context.new_page()
-    page.goto("/settings#writing")
+    page.goto("/settings/general")
     group = page.get_by_role("group", name="When a long answer is done")
     group.get_by_role("radio", name="Notify me").click()
     expect(page.get_by_role("alert")).to_contain_text("Your browser blocks notifications from this page.")

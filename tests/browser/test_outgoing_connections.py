@@ -29,7 +29,7 @@ def ledger(opening: Opening, beyond: Outside) -> Page:
     for address in (beyond.question("plain").pages[0], f"http://{CLOSED}/"):
         send(page, f"What does {address} say?")
         finished(page)
-    page.goto("/settings#egress")
+    page.goto("/connections")
     expect(rows(page).first).to_be_visible()
     return page
 
@@ -86,6 +86,6 @@ def test_everyone_can_use_it(opening: Opening, ledger: Page, beyond: Outside, wi
     context = opening(beyond, viewport={"width": width, "height": 844})
     context.add_init_script(path=AXE)
     page = context.new_page()
-    page.goto("/settings#egress")
+    page.goto("/connections")
     expect(rows(page).first).to_be_visible()
     axe.check(page)

@@ -26,7 +26,7 @@ def test_a_theme_holds_at_once_after_a_reload_and_elsewhere(
     opening: Opening, mortal: Served, watches: list[Watch]
 ) -> None:
     page = opening(mortal, color_scheme="light").new_page()
-    page.goto("/settings")
+    page.goto("/settings/appearance")
     watches[0].forgive("ERR_FAILED")
     light = page.evaluate(GROUND)
     page.get_by_role("radio", name="Dark").check()
@@ -40,7 +40,7 @@ def test_a_theme_holds_at_once_after_a_reload_and_elsewhere(
     page.wait_for_function("() => document.body !== null && document.styleSheets.length > 0")
     assert page.evaluate(GROUND) == dark  # before any module of the page has run
     other = opening(mortal, color_scheme="light").new_page()
-    other.goto("/settings")
+    other.goto("/settings/appearance")
     expect(other.get_by_role("radio", name="Dark")).to_be_checked()
     assert other.evaluate("getComputedStyle(document.documentElement).fontSize") == "20px"
 
@@ -49,7 +49,7 @@ def test_a_change_without_a_server_is_kept_and_sent_later(
     opening: Opening, mortal: Served, watches: list[Watch]
 ) -> None:
     page = opening(mortal).new_page()
-    page.goto("/settings")
+    page.goto("/settings/instructions")
     watches[0].forgive("ERR_")
     field = page.get_by_role("textbox", name="Custom instructions")
     page.route("**/api/preferences", lambda route: route.abort())
@@ -64,7 +64,7 @@ def test_a_change_without_a_server_is_kept_and_sent_later(
 
 def test_models_are_told_never_to_have_pictures_drawn(opening: Opening, mortal: Served) -> None:
     page = opening(mortal).new_page()
-    page.goto("/settings#model")
+    page.goto("/settings/models")
     group = page.get_by_role("group", name="Let models make images")
     expect(group.get_by_role("radio", name="When you ask for one")).to_be_checked()
     group.get_by_role("radio", name="Never").check()
@@ -88,7 +88,7 @@ def test_the_palette_reaches_conversations_settings_and_actions(page: Page) -> N
     page.keyboard.type("settings keyb")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Keyboard", exact=True)).to_be_focused()
-    expect(page).to_have_url(re.compile("/settings#keyboard$"))
+    expect(page).to_have_url(re.compile("/settings/keyboard$"))
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox", name="Command palette")).to_be_focused()
     page.keyboard.type("new chat")
@@ -112,7 +112,7 @@ def test_the_palette_gives_the_focus_back(page: Page) -> None:
 
 def test_keys_are_changed_refused_and_reset(opening: Opening, mortal: Served) -> None:
     page = opening(mortal).new_page()
-    page.goto("/settings#keyboard")
+    page.goto("/settings/keyboard")
     page.get_by_role("button", name="Ctrl+Shift+O: change the shortcut for “New chat”").click()
     page.keyboard.press("Control+k")
     expect(page.get_by_role("alert")).to_have_text(
@@ -125,7 +125,7 @@ def test_keys_are_changed_refused_and_reset(opening: Opening, mortal: Served) ->
     page.keyboard.press("Escape")
     page.keyboard.press("Alt+n")
     expect(composer(page)).to_be_focused()
-    page.goto("/settings#keyboard")
+    page.goto("/settings/keyboard")
     page.get_by_role("button", name="Reset all shortcuts").click()
     expect(page.get_by_role("button", name="Ctrl+Shift+O: change the shortcut for “New chat”")).to_be_visible()
 
@@ -142,7 +142,7 @@ def test_a_question_mark_shows_the_shortcuts_but_not_while_writing(page: Page) -
 
 def test_prompts_are_added_changed_deleted_and_brought_back(opening: Opening, mortal: Served) -> None:
     page = opening(mortal).new_page()
-    page.goto("/settings#prompts")
+    page.goto("/settings/prompts")
     page.get_by_role("button", name="Add a prompt").click()
     name = page.get_by_role("textbox", name="Name")
     expect(name).to_be_focused()
@@ -160,7 +160,7 @@ def test_prompts_are_added_changed_deleted_and_brought_back(opening: Opening, mo
 
 
 def test_what_may_leave_the_machine_is_said(page: Page) -> None:
-    page.goto("/settings#about")
+    page.goto("/settings/about")
     expect(page.get_by_text("search terms are sent to wikipedia.org (United States)")).to_be_visible()
     expect(page.get_by_text("The pages that are found are then opened from this computer")).to_be_visible()
     expect(page.get_by_role("row", name=re.compile("Scripted.*Apache-2.0"))).to_be_visible()
@@ -203,15 +203,15 @@ def test_on_a_phone_the_drawer_leads_to_settings_and_palette(opening: Opening, s
     nav.get_by_role("link", name="Settings").tap()
     expect(page.get_by_role("heading", name="Settings", level=1)).to_be_focused()
     expect(nav).to_be_hidden()
-    page.get_by_role("link", name="Models and downloads").tap()
-    expect(page.get_by_role("heading", name="Models and downloads")).to_be_focused()
+    page.get_by_role("link", name="Models").tap()
+    expect(page.get_by_role("heading", name="Models", exact=True)).to_be_focused()
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "the list alone scrolls"
 
 
 def test_everything_is_taken_along_and_brought_in(mortal: Served, opening: Opening) -> None:
     page = opening(mortal).new_page()
     asked(page, "Of bread")
-    page.goto("/settings#data")
+    page.goto("/settings/data")
     with page.expect_download() as download:
         page.get_by_role("button", name="Export everything").click()
     expect(page.get_by_role("progressbar", name="Export everything")).to_have_count(0)
@@ -235,7 +235,7 @@ def test_everything_is_deleted_everywhere_and_brought_back(
     other.goto("/")
     send(other, "script: words=100000 rate=60")
     until_longer(other, 40)
-    page.goto("/settings#data")
+    page.goto("/settings/data")
     remove = page.get_by_role("button", name="Delete all conversations")
     remove.click()
     question = page.get_by_role("group", name="Delete 3 conversations?")
@@ -269,7 +269,7 @@ def test_everything_is_erased_for_good_and_the_page_shows_how_far_it_is(opening:
     asked(page, "Of rye")
     state = {"running": True, "done": 40, "total": 100, "problem": None}
     page.route("**/api/erasure", lambda route: route.fulfill(json=state))
-    page.goto("/settings#data")
+    page.goto("/settings/data")
     bar = page.get_by_role("progressbar", name="Deleting permanently")
     expect(bar).to_have_attribute("value", "40")
     expect(page.get_by_text("Deleting permanently: 40 / 100")).to_be_visible()
@@ -288,7 +288,7 @@ def test_everything_is_erased_for_good_and_the_page_shows_how_far_it_is(opening:
 
 def test_what_a_limit_would_erase_is_shown_before_it_is_set(opening: Opening, mortal: Served) -> None:
     page = opening(mortal).new_page()
-    page.goto("/settings#data")
+    page.goto("/settings/data")
     expect(page.get_by_text("Conversations are kept until you delete them.")).to_be_visible()
     days = page.get_by_role("spinbutton", name="Try a limit, in days")
     days.fill("90")
@@ -305,7 +305,7 @@ def test_the_way_back_is_offered_for_ten_minutes(mortal: Served, opening: Openin
     page = opening(mortal).new_page()
     page.clock.install()
     asked(page, "Of bread")
-    page.goto("/settings#data")
+    page.goto("/settings/data")
     page.get_by_role("button", name="Delete all conversations").click()
     page.get_by_role("group").get_by_role("button", name="Delete", exact=True).click()
     undo = page.get_by_role("button", name="Undo")
@@ -322,7 +322,7 @@ def test_the_way_back_is_offered_for_ten_minutes(mortal: Served, opening: Openin
 def test_what_may_leave_is_listed(opening: Opening, starting: Starting) -> None:
     served = starting(ECLAIR_EMBEDDED="true")
     page = opening(served).new_page()
-    page.goto("/settings#about")
+    page.goto("/settings/about")
     about = page.get_by_role("region", name="About")
     expect(about.get_by_role("listitem").filter(has_text="When you download a model, its name")).to_have_count(1)
     expect(about.get_by_role("row").filter(has_text="SmolLM2")).to_be_visible()
@@ -335,7 +335,7 @@ def test_everything_is_backed_up_on_request(starting: Starting, opening: Opening
     page.goto("/")
     send(page, "What is a croissant?")
     finished(page)
-    page.goto("/settings")
+    page.goto("/settings/data")
     expect(page.get_by_text("No backups yet.")).to_be_visible()
     page.get_by_role("button", name="Back up now").click()
     expect(page.get_by_role("status").filter(has_text="Latest backup: ")).to_be_visible()
@@ -343,40 +343,12 @@ def test_everything_is_backed_up_on_request(starting: Starting, opening: Opening
 
 
 def test_without_a_folder_for_backups_it_says_who_can_set_one(page: Page) -> None:
-    page.goto("/settings")
+    page.goto("/settings/data")
     expect(page.get_by_text("No backup folder is set. Whoever runs Éclair can set one")).to_be_visible()
     expect(page.get_by_role("button", name="Back up now")).to_have_count(0)
 
 
-@pytest.mark.parametrize("section", ["data", "egress", "usage", "about"])
-def test_a_link_lands_at_its_section_however_late_the_lists_above_load(page: Page, section: str) -> None:
-    waiting: list[Route] = []
-    for late in ("**/api/catalog*", "**/api/libraries", "**/api/feeds", "**/api/engines", "**/api/egress*"):
-        page.route(late, lambda route: waiting.append(route))
-    page.goto(f"/settings#{section}")
-    heading = page.locator(f"#{section} h2")
-    expect(heading).to_be_focused()
-    heights = page.evaluate("document.querySelector('.sections').offsetHeight")
-    for each in waiting:
-        each.continue_()
-    expect(page.get_by_text("Available models")).to_be_visible()
-    page.wait_for_function("height => document.querySelector('.sections').offsetHeight > height", arg=heights)
-    page.wait_for_function(
-        """id => {
-          const top = document.querySelector(`#${id} h2`).getBoundingClientRect().top;
-          const pane = document.querySelector(".settings");
-          const ended = pane.scrollTop + pane.clientHeight >= pane.scrollHeight - 2;
-          return top > -2 && (top < 120 || ended);
-        }""",
-        arg=section,
-    )
-    expect(heading).to_be_in_viewport()
-    heading.hover()
-    page.mouse.wheel(0, -2000)
-    expect(heading).not_to_be_in_viewport()
-
-
 def test_offline_nothing_may_leave(starting: Starting, opening: Opening) -> None:
     page = opening(starting(ECLAIR_EGRESS="offline")).new_page()
-    page.goto("/settings#about")
+    page.goto("/settings/about")
     expect(page.get_by_text("Nothing. Everything is answered on this machine.")).to_be_visible()

@@ -66,14 +66,14 @@ def test_an_answer_says_what_it_took_in_a_line_that_opens_by_keyboard(priced: Se
 
 def test_the_settings_have_the_sums(priced: Served, opening: Opening) -> None:
     page = opening(priced).new_page()
-    page.goto("/settings#usage")
+    page.goto("/usage")
     expect(page.get_by_text("No answers yet.")).to_be_visible()
     page.goto("/")
     asked(page, 30)
     page.get_by_role("button", name="New chat").click()
     expect(composer(page)).to_be_focused()
     asked(page, 12)
-    page.goto("/settings#usage")
+    page.goto("/usage")
     sums = page.get_by_role("table", name="Period")
     heads = [
         "Period",
@@ -115,7 +115,7 @@ def test_receipt_and_sums_are_accessible_and_fit(priced: Served, opening: Openin
     answer(page).get_by_text(LINE).click()
     expect(answer(page).get_by_role("term")).to_have_count(6)
     check(page)
-    page.goto("/settings#usage")
+    page.goto("/usage")
     expect(page.get_by_role("table", name="By model")).to_be_visible()
     page.get_by_text("Show as a table").click()
     check(page)

@@ -27,6 +27,7 @@ import { Feeds } from "./feeds.svelte.ts";
 import type { Gallery } from "./gallery.svelte.ts";
 import { Libraries } from "./libraries.svelte.ts";
 import { Toasts } from "./toasts.svelte.ts";
+import { addressOf, isSettingsName, type Place, placeAt, PLACES, SETTINGS, type SettingsName } from "./places.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
 import type { Source } from "./source.ts";
@@ -35,7 +36,7 @@ import { explain } from "../lib/errors.ts";
 
 const TEMPORARY_PATH = "/temporary";
 
-type Page = "chat" | "settings" | "pictures";
+type Page = "chat" | Place;
 
 /** A list of commands or shortcuts over the page. */
 export type Overlay = "palette" | "models" | "shortcuts";
@@ -72,7 +73,7 @@ export class App {
   /** The gallery; null until it is opened. */
   gallery: Gallery | null = null;
   page = $state<Page>("chat");
-  /** The section of the settings, or the picture, that is shown. */
+  /** The page of the settings, or the picture, that is shown. */
   section = $state("");
   overlay = $state<Overlay | null>(null);
   dialog = $state.raw<Dialog | null>(null);
@@ -243,26 +244,26 @@ export class App {
     this.preferences.change({ model });
   }
 
-  /** Open the settings, at a section if one is named. */
-  openSettings(section = ""): void {
-    this.#openPage("settings", section);
+  /** Open the settings, at a page if one is named. */
+  openSettings(page: SettingsName | "" = ""): void {
+    this.openPlace("settings", page);
   }
 
   /** Open the gallery, at a picture if one is named. */
   openPictures(picture = ""): void {
-    this.#openPage("pictures", picture);
+    this.openPlace("pictures", picture);
   }
 
-  #openPage(page: "settings" | "pictures", section: string): void {
+  openPlace(place: Place, section = ""): void {
     this.drawer = false;
-    this.page = page;
+    this.page = place;
     this.section = section;
-    const address = section === "" ? `/${page}` : `/${page}#${section}`;
+    const address = addressOf({ place, section });
     if (currentPath() + location.hash !== address) history.pushState(null, "", toAddress(address));
   }
 
   /** Go back to the conversation. */
-  closeSettings(): void {
+  leavePlace(): void {
     this.page = "chat";
     history.pushState(null, "", toAddress(this.current.stored ? `/c/${this.current.id}` : "/"));
   }
@@ -413,10 +414,12 @@ export class App {
   }
 
   #route(): void {
-    const page = (["settings", "pictures"] as const).find((name) => currentPath() === `/${name}`);
-    this.page = page ?? "chat";
-    if (page !== undefined) {
-      this.section = location.hash.slice(1);
+    const found = placeAt(currentPath(), location.hash);
+    this.page = found?.place ?? "chat";
+    if (found !== null) {
+      this.section = found.section;
+      const address = addressOf(found);
+      if (currentPath() + location.hash !== address) history.replaceState(null, "", toAddress(address));
       return;
     }
     const id = /^\/c\/([\w-]+)$/.exec(currentPath())?.[1];
@@ -477,8 +480,15 @@ export class App {
     this.modelsRead = true;
   }
 
+  /** The name of the page beside the conversation, or of the conversation. */
+  get heading(): string {
+    if (this.page === "settings" && isSettingsName(this.section)) return t(SETTINGS[this.section]);
+    if (this.page !== "chat") return t(PLACES[this.page]);
+    return this.current.temporary ? t("temporary") : this.current.title || "Éclair";
+  }
+
   get title(): string {
-    if (this.page !== "chat") return `${t(this.page)} · Éclair`;
+    if (this.page !== "chat") return `${this.heading} · Éclair`;
     if (this.current.temporary) return `${t("temporary")} · Éclair`;
     return this.current.title === "" ? "Éclair" : `${this.current.title} · Éclair`;
   }

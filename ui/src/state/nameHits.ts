@@ -6,12 +6,12 @@ import { t } from "../lib/i18n/translate.ts";
 import type { App } from "./app.svelte.ts";
 
 export function nameAddress({ conversation, message }: NameHit): string {
-  if (conversation === null) return toAddress("/settings#libraries");
+  if (conversation === null) return toAddress("/libraries");
   return toAddress(`/c/${conversation}${message === null ? "" : `#${message}`}`);
 }
 
 export function openName(app: App, { conversation, message }: NameHit): void {
-  if (conversation === null) app.openSettings("libraries");
+  if (conversation === null) app.openPlace("libraries");
   else app.open(conversation, message);
 }
 

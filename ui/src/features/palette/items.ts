@@ -6,7 +6,7 @@ import { type PlainKey, t } from "../../lib/i18n/translate.ts";
 import { ACTIONS, keysFor } from "../../state/actions.ts";
 import type { App } from "../../state/app.svelte.ts";
 import { nameContext, openName } from "../../state/nameHits.ts";
-import { SECTIONS } from "../../state/settingsSections.ts";
+import { SETTINGS, type SettingsName } from "../../state/places.ts";
 import { match, type Match } from "./fuzzy.ts";
 
 const RECENT_CONVERSATIONS = 6;
@@ -82,10 +82,10 @@ function actions(app: App): Entry[] {
 }
 
 function sections(app: App): Entry[] {
-  return SECTIONS.map(({ id, label }) => ({
-    id: `section-${id}`,
-    text: `${t("settings")}: ${t(label)}`,
-    run: () => app.openSettings(id),
+  return (Object.keys(SETTINGS) as SettingsName[]).map((page) => ({
+    id: `section-${page}`,
+    text: `${t("settings")}: ${t(SETTINGS[page])}`,
+    run: () => app.openSettings(page),
   }));
 }
 

@@ -382,6 +382,7 @@ export interface Placeholders {
   readonly changeShortcuts: never;
   readonly close: never;
   readonly settings: never;
+  readonly general: never;
   readonly back: never;
   readonly saving: never;
   readonly saved: never;
@@ -401,7 +402,6 @@ export interface Placeholders {
   readonly textSize: never;
   readonly motion: never;
   readonly less: never;
-  readonly writing: never;
   readonly sendKey: never;
   readonly notify: never;
   readonly notifyOff: never;
@@ -414,7 +414,6 @@ export interface Placeholders {
   readonly modelDraws: never;
   readonly modelDrawsAsked: never;
   readonly modelDrawsNever: never;
-  readonly downloads: never;
   readonly moreModels: never;
   readonly modelsHere: never;
   readonly isDefault: never;
@@ -481,6 +480,7 @@ export interface Placeholders {
   readonly licenseTitle: never;
   readonly licenseAccept: never;
   readonly feeds: never;
+  readonly news: never;
   readonly feedsHint: never;
   readonly feedsNone: never;
   readonly feedAddress: never;
@@ -641,15 +641,17 @@ export interface Placeholders {
   readonly engineKeyHint: never;
   readonly engineKeyKept: never;
   readonly engineModels: never;
-  readonly engineCountryHint: never;
+  readonly countryDetected: never;
   readonly engineFromFile: never;
   readonly engineReady: never;
   readonly engineDown: never;
   readonly keySet: never;
   readonly keyNotSet: never;
+  readonly test: never;
   readonly testEngine: "name";
   readonly testing: "done" | "of";
   readonly testedOn: "date";
+  readonly change: never;
   readonly changeEngine: "name";
   readonly removeEngine: "name";
   readonly useAddress: "address";
