@@ -17,7 +17,7 @@ from tests.browser.internet import Outside
 @pytest.fixture
 def room(opening: Opening, beyond: Outside) -> Iterator[Page]:
     page = opening(beyond).new_page()
-    page.goto("/news")
+    page.goto("/news#feeds")
     expect(page.get_by_label("Address of a feed or website")).to_be_visible()
     yield page
     for feed in page.request.get("/api/feeds").json():
@@ -92,8 +92,44 @@ def test_everyone_can_use_it(opening: Opening, room: Page, beyond: Outside, pape
     context = opening(beyond, viewport={"width": width, "height": 844})
     context.add_init_script(path=AXE)
     page = context.new_page()
-    page.goto("/news")
+    page.goto("/news#feeds")
     expect(feeds(page)).to_contain_text("Entries: 20")
     page.get_by_text("Suggested European feeds").click()
     feeds(page).get_by_role("button", name="Delete").click()
     axe.check(page)
+
+
+def test_what_the_feeds_bring_is_read_newest_first(room: Page, beyond: Outside, papers: list[str]) -> None:
+    room.goto("/news")
+    expect(room.get_by_text("What your feeds bring will appear here.")).to_be_visible()
+    room.get_by_role("link", name="Add feeds").click()
+    for paper in papers[:2]:
+        add(room, paper)
+        expect(room.get_by_role("status").get_by_text(f"“{beyond.world.pages[paper].title}” added.")).to_be_visible()
+    room.get_by_role("navigation", name="News").get_by_role("link", name="Read").click()
+    entries = room.get_by_role("main").get_by_role("listitem")
+    expect(entries).to_have_count(40)
+    times = entries.locator("time").evaluate_all("all => all.map(e => Date.parse(e.dateTime))")
+    assert times == sorted(times, reverse=True)
+    first = beyond.world.pages[papers[0]].title
+    room.get_by_role("combobox", name="News from").select_option(label=first)
+    expect(entries).to_have_count(20)
+    expect(entries.filter(has_text=first)).to_have_count(20)
+    link = entries.first.get_by_role("link")
+    expect(link).to_have_attribute("target", "_blank")
+    expect(link).to_have_attribute("rel", "noreferrer noopener")
+    room.evaluate(AXE.read_text())
+    axe.check(room)
+
+
+def test_more_news_is_shown_on_request(room: Page, beyond: Outside, papers: list[str]) -> None:
+    for paper in papers[:3]:
+        add(room, paper)
+        expect(room.get_by_role("status").get_by_text(f"“{beyond.world.pages[paper].title}” added.")).to_be_visible()
+    room.goto("/news")
+    entries = room.get_by_role("main").get_by_role("listitem")
+    expect(entries).to_have_count(50)
+    room.get_by_role("button", name="Show older").click()
+    expect(entries).to_have_count(60)
+    expect(entries.nth(50).get_by_role("link")).to_be_focused()
+    expect(room.get_by_role("button", name="Show older")).to_have_count(0)

@@ -100,6 +100,24 @@ async def test_feeds_are_refreshed_and_say_what_is_wrong(room: Server, press: Pr
     assert (await room.post("/api/feeds/opml", data=written.raw)).body == {"added": 2, "known": 0}
 
 
+async def test_entries_are_read_newest_first(room: Server, press: Press) -> None:
+    press.answers["/one"] = rss(*((f"Nummer {number}", "Der Hafen ist offen.") for number in range(5)))
+    press.answers["/two"] = rss(("Bahn", "Die Bahn kommt."))
+    one, two = [(await room.post("/api/feeds", {"url": press.url(path)})).body["id"] for path in ("/one", "/two")]
+    first = (await room.get("/api/feeds/entries?limit=4")).body
+    rest = (await room.get(f"/api/feeds/entries?limit=4&before={first['next']}")).body
+    found = first["entries"] + rest["entries"]
+    assert rest["next"] is None
+    assert sorted(each["title"] for each in found) == ["Bahn", *(f"Nummer {number}" for number in range(5))]
+    assert [each["at"] for each in found] == sorted((each["at"] for each in found), reverse=True)
+    assert {each["source"] for each in found} == {"Stadtanzeiger"}
+    (bahn,) = (await room.get(f"/api/feeds/entries?feed={two}")).body["entries"]
+    assert (bahn["title"], bahn["summary"], bahn["feed"]) == ("Bahn", "Die Bahn kommt.", two)
+    assert one != two
+    assert (await room.get("/api/feeds/entries?feed=feed_x")).status == 404
+    assert (await room.get("/api/feeds/entries?before=yesterday")).status == 400
+
+
 async def test_followers_hear_of_feeds(room: Server, press: Press) -> None:
     press.answers["/feed"] = rss(("Hafen", "Offen"))
     async with room.open("/api/changes") as stream:

@@ -61,6 +61,19 @@ async def test_an_address_is_added_once_for_each_owner(storage: Storage) -> None
     assert await storage.feeds.get_feed(ME, full.id) == full
 
 
+async def test_entries_are_read_newest_first_page_by_page(storage: Storage) -> None:
+    await save(storage, feed("a"), entry("1", published=30), entry("2"), entry("3"), now=20)
+    await save(storage, feed("b"), entry("4", published=25), now=20)
+    await save(storage, feed("c", "someone"), entry("5", published=40))
+    first = await storage.feeds.list_entries(ME, 2)
+    assert [(each.entry.key, each.source, each.at) for each in first] == [("1", "a", 30), ("4", "b", 25)]
+    rest = await storage.feeds.list_entries(ME, 9, (first[-1].at, first[-1].number))
+    assert [(each.entry.key, each.feed) for each in rest] == [("3", feed("a").id), ("2", feed("a").id)]
+    assert await storage.feeds.list_entries(ME, 9, (rest[-1].at, rest[-1].number)) == []
+    assert [each.entry.key for each in await storage.feeds.list_entries(ME, 9, feed=feed("b").id)] == ["4"]
+    assert await storage.feeds.list_entries(ME, 9, feed=feed("c", "someone").id) == []
+
+
 async def test_feeds_are_listed_by_title_with_the_number_of_their_entries(storage: Storage) -> None:
     await save(storage, feed("b"), entry("1"), entry("2"))
     await storage.feeds.add_feeds(ME, [feed("C"), feed("a")])

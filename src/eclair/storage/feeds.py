@@ -66,6 +66,20 @@ class EntryHit:
     titled: float
 
 
+@dataclass(frozen=True, slots=True)
+class ListedEntry:
+    """An entry in the order of reading. `feed` is the id of its feed, `source` the feed's title, `at` as in `EntryHit`.
+
+    `number` is its place among entries of the same moment.
+    """
+
+    entry: FeedEntry
+    feed: str
+    source: str
+    at: int
+    number: int
+
+
 class FeedStore(Protocol):
     async def add_feeds(self, principal: Principal, feeds: Sequence[StoredFeed]) -> list[StoredFeed]:
         """Add feeds whose address the principal does not have yet; return those."""
@@ -130,6 +144,12 @@ class FeedStore(Protocol):
         self, principal: Principal, limit: int, language: str | None, since: int
     ) -> list[EntryHit]:
         """List the newest entries of active feeds from `since` on, in one language if given; their share is 1."""
+        ...
+
+    async def list_entries(
+        self, principal: Principal, limit: int, before: tuple[int, int] | None = None, feed: str | None = None
+    ) -> list[ListedEntry]:
+        """List entries of all feeds, or of one, newest first, from after the `at` and `number` of `before` on."""
         ...
 
     async def find_entry(self, principal: Principal, url: str) -> EntryHit | None:

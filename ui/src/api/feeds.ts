@@ -12,9 +12,20 @@ export type SuggestedFeed = Reply<"/api/feeds/starter", "get">[number];
 /** How many feeds of a list were added, and how many existed already. */
 export type AddedFeeds = Reply<"/api/feeds/starter", "post", 201>;
 
+/** Entries of the feeds, newest first; `next` leads on. */
+export type FeedEntries = Reply<"/api/feeds/entries", "get">;
+
+export type FeedEntry = FeedEntries["entries"][number];
+
 export class FeedCalls extends Resource {
   list(): Promise<readonly Feed[]> {
     return this.client.call("GET", "/api/feeds");
+  }
+
+  /** The newest entries, of all feeds or of one, or those after `before`. */
+  entries(feed: string | null, before: string | null, limit: number): Promise<FeedEntries> {
+    const query = { limit: String(limit), ...(feed !== null && { feed }), ...(before !== null && { before }) };
+    return this.client.call("GET", `/api/feeds/entries?${new URLSearchParams(query)}`);
   }
 
   /** Add the feed at an address, or the one that the page at this address links to. */

@@ -2554,6 +2554,45 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/feeds/entries": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly feed?: string | null;
+                    readonly before?: string | null;
+                    readonly limit?: number;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["EntryList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/feeds/starter": {
         readonly parameters: {
             readonly query?: never;
@@ -3632,6 +3671,27 @@ export interface components {
             readonly place: components["schemas"]["LocationReport"];
             readonly note: string | null;
             readonly probe: components["schemas"]["Probe"] | null;
+        };
+        /**
+         * @description An entry of a feed: `source` is the feed's title, `at` when it was published, or else first seen.
+         *
+         *     `summary` is its beginning where the feed has no summary.
+         */
+        readonly EntryBody: {
+            readonly id: string;
+            readonly feed: string;
+            readonly source: string;
+            readonly url: string;
+            readonly title: string;
+            readonly summary: string;
+            readonly author: string | null;
+            readonly language: string | null;
+            readonly at: number;
+        };
+        /** @description A page of entries, newest first. Pass `next` as `before` to get the next page. */
+        readonly EntryList: {
+            readonly entries: readonly components["schemas"]["EntryBody"][];
+            readonly next: string | null;
         };
         /**
          * @description Progress of erasing deleted conversations: whether it is under way, and how many of how many are done.

@@ -36,7 +36,7 @@ const MOVED: Readonly<Record<string, string>> = {
   model: "/settings/models",
   engines: "/settings/servers",
   libraries: "/libraries",
-  feeds: "/news",
+  feeds: "/news#feeds",
   usage: "/usage",
   egress: "/connections",
 };
@@ -68,6 +68,6 @@ export function placeAt(path: string, hash: string): PlaceAddress | null {
   if (!isPlace(name)) return null;
   if (name !== "settings") return { place: name, section };
   if (section === "") return { place: name, section: isSettingsName(page) ? page : "" };
-  const [, place = "", moved = ""] = (MOVED[section] ?? `/settings/${section}`).split("/");
-  return placeAt(`/${place}/${moved}`, "");
+  const [moved = "", within = ""] = (MOVED[section] ?? `/settings/${section}`).split("#");
+  return placeAt(moved, `#${within}`);
 }

@@ -16,9 +16,11 @@ from eclair.schema.feeds import FeedOutline
 from eclair.schema.principal import Principal
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
-from eclair.storage.feeds import FeedSummary, StoredFeed
+from eclair.storage.feeds import FeedSummary, ListedEntry, StoredFeed
 from eclair.web.feeds.feed_parser import MAX_FEED_BYTES, StarterFeed, starter_feeds, write_opml
 from eclair.web.feeds.service import FeedState, feed_state
+
+MAX_SUMMARY_CHARS = 500
 
 _OPML: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"text/x-opml": {"schema": {"type": "string", "format": "binary"}}}}
@@ -107,6 +109,45 @@ class RefreshedFeeds(BaseModel):
     feeds: int
 
 
+class EntryBody(BaseModel):
+    """An entry of a feed: `source` is the feed's title, `at` when it was published, or else first seen.
+
+    `summary` is its beginning where the feed has no summary.
+    """
+
+    id: str
+    feed: str
+    source: str
+    url: str
+    title: str
+    summary: str
+    author: str | None
+    language: str | None
+    at: int
+
+    @classmethod
+    def from_entry(cls, listed: ListedEntry) -> EntryBody:
+        entry = listed.entry
+        return cls(
+            id=f"{listed.at}-{listed.number}",
+            feed=listed.feed,
+            source=listed.source,
+            url=entry.url,
+            title=entry.title,
+            summary=(entry.summary or entry.text)[:MAX_SUMMARY_CHARS],
+            author=entry.author,
+            language=entry.language,
+            at=listed.at,
+        )
+
+
+class EntryList(BaseModel):
+    """A page of entries, newest first. Pass `next` as `before` to get the next page."""
+
+    entries: list[EntryBody]
+    next: str | None
+
+
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/feeds", tags=["feeds"])
     feeds = app.feeds
@@ -127,6 +168,19 @@ def router(app: App) -> APIRouter:
     @api.post("/refresh", status_code=202)
     async def refresh_feeds(principal: Caller, id: Annotated[str | None, Query()] = None) -> RefreshedFeeds:
         return RefreshedFeeds(feeds=await feeds.refresh_soon(principal, id))
+
+    @api.get("/entries")
+    async def list_entries(
+        principal: Caller,
+        feed: Annotated[str | None, Query(max_length=100)] = None,
+        before: Annotated[str | None, Query(pattern=r"^\d{1,18}-\d{1,18}$")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> EntryList:
+        moment, _, number = (before or "").partition("-")
+        cursor = (int(moment), int(number)) if before else None
+        found = await feeds.list_entries(principal, limit + 1, cursor, feed)
+        entries = [EntryBody.from_entry(each) for each in found[:limit]]
+        return EntryList(entries=entries, next=entries[-1].id if len(found) > limit else None)
 
     @api.get("/starter")
     async def list_starters(principal: Caller) -> list[StarterBody]:

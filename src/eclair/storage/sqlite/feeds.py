@@ -15,7 +15,7 @@ import orjson
 from eclair.errors import NotFound
 from eclair.schema.feeds import FeedEntry
 from eclair.schema.principal import Principal
-from eclair.storage.feeds import EntryHit, FeedSummary, StoredFeed
+from eclair.storage.feeds import EntryHit, FeedSummary, ListedEntry, StoredFeed
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 from eclair.text.search_terms import SearchTerm, extract_terms, index_forms, parse_query
@@ -30,6 +30,8 @@ MAX_INDEX_HITS = 4000
 
 OVERSAMPLING = 10
 """Candidates for each hit that is wanted, since some are another owner's, switched off, or too old."""
+
+MAX_INTEGER = (1 << 63) - 1
 
 _NAMES = [field.name for field in fields(StoredFeed)]
 _COLUMNS = ", ".join(_NAMES)
@@ -207,6 +209,26 @@ class SQLiteFeedStore(SQLiteStore):
         return decode_rows(rows, _hit, self.database.damage.noting("feeds"))
 
     @read
+    def list_entries(
+        self,
+        db: apsw.Connection,
+        principal: Principal,
+        limit: int,
+        before: tuple[int, int] | None = None,
+        feed: str | None = None,
+    ) -> list[ListedEntry]:
+        at, number = before or (MAX_INTEGER, MAX_INTEGER)
+        rows = db.execute(
+            "WITH chosen AS (SELECT number FROM feed CROSS JOIN entry ON entry.feed = feed.id"
+            " WHERE owner = ?1 AND ?2 IN (feed.id, '') AND (at, number) < (?3, ?4)"
+            " ORDER BY at DESC, number DESC LIMIT ?5)"
+            f" SELECT number, feed.id, {_ENTRY_COLUMNS} FROM chosen JOIN entry USING (number)"
+            " JOIN feed ON feed.id = entry.feed ORDER BY at DESC, number DESC",
+            (principal.id, feed or "", at, number, limit),
+        )
+        return decode_rows(rows, _listed_entry, self.database.damage.noting("feeds"))
+
+    @read
     def find_entry(self, db: apsw.Connection, principal: Principal, url: str) -> EntryHit | None:
         row = first_row(
             db,
@@ -311,6 +333,12 @@ def _feed(row: Sequence[Any]) -> StoredFeed:
     values: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
     values |= {name: bool(values[name]) for name in ("active", "gone")}
     return StoredFeed(**values)
+
+
+@row_decoder
+def _listed_entry(row: Sequence[Any]) -> ListedEntry:
+    number, feed, *entry, source, at = row
+    return ListedEntry(_entry(entry), feed, source, at, number)
 
 
 def _hit(row: Sequence[Any], share: float = 1.0, titled: float = 0.0) -> EntryHit:

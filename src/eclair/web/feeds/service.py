@@ -24,7 +24,7 @@ from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
 from eclair.schema.web import WebHit, WebPage, WebQuery
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.feeds import EntryHit, FeedStore, FeedSummary, StoredFeed
+from eclair.storage.feeds import EntryHit, FeedStore, FeedSummary, ListedEntry, StoredFeed
 from eclair.web.feeds.feed_client import FeedError, FeedVersion, FetchedFeed, discover_feed, fetch_feed
 from eclair.web.feeds.feed_parser import UnreadableFeed, read_opml
 from eclair.web.feeds.feed_search import as_hits, asks_for_news
@@ -172,6 +172,14 @@ class FeedService:
         """Delete a feed with its entries. Raises NotFound."""
         await self._store.delete_feed(principal, id)
         self._notify()
+
+    async def list_entries(
+        self, principal: Principal, limit: int, before: tuple[int, int] | None = None, feed: str | None = None
+    ) -> list[ListedEntry]:
+        """List entries of all feeds, or of one, newest first, after the one at `before`. Raises NotFound."""
+        if feed is not None:
+            await self._store.get_feed(principal, feed)
+        return await self._store.list_entries(principal, limit, before, feed)
 
     # Fetching
 

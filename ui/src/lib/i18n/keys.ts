@@ -4,6 +4,8 @@ export interface Placeholders {
   readonly skip: never;
   readonly menu: never;
   readonly closeMenu: never;
+  readonly hideSidebar: never;
+  readonly showSidebar: never;
   readonly newChat: never;
   readonly conversations: never;
   readonly search: never;
@@ -376,6 +378,7 @@ export interface Placeholders {
   readonly messages: never;
   readonly useModel: "name";
   readonly toComposer: never;
+  readonly toggleSidebar: never;
   readonly chooseModel: never;
   readonly switchTheme: never;
   readonly shortcuts: never;
@@ -481,6 +484,12 @@ export interface Placeholders {
   readonly licenseAccept: never;
   readonly feeds: never;
   readonly news: never;
+  readonly newsRead: never;
+  readonly newsFrom: never;
+  readonly newsAll: never;
+  readonly newsNone: never;
+  readonly newsAdd: never;
+  readonly newsNothing: never;
   readonly feedsHint: never;
   readonly feedsNone: never;
   readonly feedAddress: never;
