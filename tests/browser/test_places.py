@@ -39,7 +39,7 @@ MOVED = {
     "engines": "/settings/servers",
     "about": "/settings/about",
     "libraries": "/libraries",
-    "feeds": "/news",
+    "feeds": "/news#feeds",
     "usage": "/usage",
     "egress": "/connections",
 }
@@ -165,3 +165,38 @@ def test_every_page_is_accessible(look: Callable[..., Page], width: int) -> None
         expect(page.get_by_role("main").get_by_role("button").or_(page.get_by_role("link")).first).to_be_visible()
         check(page)
         assert page.evaluate("[...document.querySelectorAll('main > div')].every(e => e.scrollWidth <= e.clientWidth)")
+
+
+def test_the_sidebar_is_hidden_remembered_and_brought_back(page: Page) -> None:
+    expect(sidebar(page)).to_be_visible()
+    page.get_by_role("button", name="Hide the sidebar").click()
+    expect(sidebar(page)).to_be_hidden()
+    show = page.get_by_role("button", name="Show the sidebar")
+    expect(show).to_be_focused()
+    page.reload()
+    expect(show).to_be_visible()
+    expect(sidebar(page)).to_be_hidden()
+    page.get_by_role("button", name="New chat").click()
+    expect(composer(page)).to_be_focused()
+    page.keyboard.press("Control+Shift+s")
+    expect(sidebar(page)).to_be_visible()
+    expect(composer(page)).to_be_focused()
+    page.keyboard.press("Control+Shift+s")
+    expect(sidebar(page)).to_be_hidden()
+    page.keyboard.press("Control+Shift+f")
+    expect(page.get_by_role("searchbox", name="Search conversations")).to_be_focused()
+    page.keyboard.press("Control+Shift+s")
+    expect(show).to_be_focused()
+    show.click()
+    expect(page.get_by_role("button", name="Hide the sidebar")).to_be_focused()
+
+
+def test_a_hidden_sidebar_is_still_a_drawer_on_a_small_screen(look: Callable[..., Page]) -> None:
+    page = look(1200)
+    page.goto("/")
+    page.get_by_role("button", name="Hide the sidebar").click()
+    check(page)
+    page.set_viewport_size({"width": 390, "height": 780})
+    expect(page.get_by_role("button", name="Show the sidebar")).to_be_hidden()
+    page.get_by_role("button", name="Conversations").click()
+    expect(sidebar(page)).to_be_visible()

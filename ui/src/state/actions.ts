@@ -32,6 +32,7 @@ export const ACTIONS: readonly Action[] = [
   { id: "palette", label: "palette", keys: "Mod+K", run: (app) => void (app.overlay = "palette"), enabled: always },
   { id: "new", label: "newChat", keys: "Mod+Shift+O", slash: true, run: (app) => app.begin(), enabled: always },
   { id: "search", label: "search", keys: "Mod+Shift+F", run: (app) => app.focusSearch(), enabled: always },
+  { id: "sidebar", label: "toggleSidebar", keys: "Mod+Shift+S", run: (app) => app.toggleSidebar(), enabled: always },
   {
     id: "write",
     label: "toComposer",

@@ -30,6 +30,7 @@ import { Toasts } from "./toasts.svelte.ts";
 import { addressOf, isSettingsName, type Place, placeAt, PLACES, SETTINGS, type SettingsName } from "./places.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
+import { Sidebar } from "./sidebar.svelte.ts";
 import type { Source } from "./source.ts";
 import { StorageProblem } from "./storageProblem.svelte.ts";
 import { explain } from "../lib/errors.ts";
@@ -46,6 +47,11 @@ export type Dialog =
   | { readonly kind: "export" | "share" | "tags"; readonly conversation: StoredConversation }
   | { readonly kind: "import" }
   | { readonly kind: "license"; readonly name: string; readonly text: string };
+
+/** True where the sidebar is a drawer. */
+function isNarrow(): boolean {
+  return matchMedia("(max-width: 48rem)").matches;
+}
 
 export class App {
   readonly apiKeyPrompt: ApiKeyPrompt = new ApiKeyPrompt((key) => this.api.client.beginSession(key), () => this.#refreshVisible());
@@ -72,6 +78,7 @@ export class App {
   readonly imageModels = new ImageModels(this.api);
   /** The gallery; null until it is opened. */
   gallery: Gallery | null = null;
+  readonly sidebar = new Sidebar();
   page = $state<Page>("chat");
   /** The page of the settings, or the picture, that is shown. */
   section = $state("");
@@ -281,9 +288,16 @@ export class App {
 
   /** Focus the search field, which is in the drawer on a small screen. */
   async focusSearch(): Promise<void> {
-    this.drawer = matchMedia("(max-width: 48rem)").matches;
+    this.drawer = isNarrow();
+    if (this.sidebar.hidden && !this.drawer) await this.sidebar.toggle();
     await tick();
     document.getElementById("search")?.focus();
+  }
+
+  /** Show or hide the sidebar, which is a drawer on a small screen. */
+  async toggleSidebar(): Promise<void> {
+    if (isNarrow()) this.drawer = !this.drawer;
+    else await this.sidebar.toggle();
   }
 
   #newConversation(): Conversation {
