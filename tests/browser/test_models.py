@@ -277,5 +277,5 @@ def test_a_model_that_is_missing_leads_to_where_it_can_be_had(market: Market, op
     answer = page.get_by_role("article", name="Éclair")
     expect(answer).to_contain_text("Das Modell ist nicht oder nicht vollständig auf diesem Rechner.")
     expect(answer).to_contain_text("`eclair pull smollm2-135m-instruct` fetches it")
-    answer.get_by_role("button", name="Modelle und Downloads").click()
-    expect(page.get_by_role("heading", name="Modelle und Downloads")).to_be_focused()
+    answer.get_by_role("button", name="Modelle").click()
+    expect(page.get_by_role("heading", name="Modelle")).to_be_focused()
