@@ -35,7 +35,15 @@ def test_a_language_is_spoken_and_fits(opening: Opening, shared: Served, languag
     composer.press("Control+Enter")
     expect(page.get_by_role("button", name=texts["copy"], exact=True)).to_be_visible()
     assert page.evaluate(SIDEWAYS) == []
-    for place in ("settings", "settings/models", "settings/data", "settings/keyboard", "news", "libraries", "connections"):
+    for place in (
+        "settings",
+        "settings/models",
+        "settings/data",
+        "settings/keyboard",
+        "news",
+        "libraries",
+        "connections",
+    ):
         page.goto(f"/{place}")
         expect(page.get_by_role("main").get_by_role("heading").last).to_be_visible()
         assert page.evaluate(SIDEWAYS) == [], place

@@ -111,9 +111,9 @@ def test_a_place_is_reached_from_the_sidebar_and_the_palette(page: Page, place: 
 def test_a_place_gets_a_shortcut(opening: Opening, mortal: Served) -> None:
     page = opening(mortal).new_page()
     page.goto("/settings/keyboard")
-    page.get_by_role("button", name="change the keys for “News”").click()
+    page.get_by_role("button", name="change the shortcut for “News”").click()
     page.keyboard.press("Alt+w")
-    page.get_by_role("button", name="Alt+W: change the keys for “News”").click()
+    page.get_by_role("button", name="Alt+W: change the shortcut for “News”").click()
     page.keyboard.press("Escape")
     page.goto("/")
     expect(composer(page)).to_be_focused()

@@ -6,8 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served

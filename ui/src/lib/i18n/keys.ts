@@ -651,6 +651,7 @@ export interface Placeholders {
   readonly engineKeyKept: never;
   readonly engineModels: never;
   readonly countryDetected: never;
+  readonly engineCountryHint: never;
   readonly engineFromFile: never;
   readonly engineReady: never;
   readonly engineDown: never;
