@@ -651,7 +651,6 @@ export interface Placeholders {
   readonly engineKeyKept: never;
   readonly engineModels: never;
   readonly countryDetected: never;
-  readonly engineCountryHint: never;
   readonly engineFromFile: never;
   readonly engineReady: never;
   readonly engineDown: never;
