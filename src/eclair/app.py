@@ -62,6 +62,7 @@ from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.integrity_watch import IntegrityWatch
 from eclair.storage.open import open_storage
+from eclair.transfer.archive_importer import ArchiveImporter
 from eclair.transfer.import_service import ImportService
 from eclair.util.background import IdleScheduler
 from eclair.util.scratch import sweep_scratch_folders
@@ -346,8 +347,6 @@ async def open_app(
         retention = RetentionService(live_settings, storage, conversations)
         retention.start()
         stack.push_async_callback(retention.close)
-        imports = ImportService(storage, settings.data_dir / "imports", changes)
-        stack.callback(imports.close)
         ledger = UsageLedger(settings, storage.usage)
         titles = await stack.enter_async_context(
             open_background(settings, storage, registry, changes, idle, ledger.ask)
@@ -359,6 +358,10 @@ async def open_app(
         documents = await stack.enter_async_context(
             open_documents(settings, storage, registry, changes, idle, ledger.ask)
         )
+        servers = ServerService(settings, storage, gate=gate)
+        archives = ArchiveImporter(storage, documents.ingestor, gallery, preferences, servers)
+        imports = ImportService(storage, archives, settings.data_dir / "imports", changes)
+        stack.callback(imports.close)
         feeds = await stack.enter_async_context(open_feeds(settings, storage, changes, web_client))
         feeds.start()
         services = [FeedProvider(feeds)]
@@ -401,7 +404,7 @@ async def open_app(
             downloads=downloads,
             upgrade=upgrade,
             ledger=ledger,
-            servers=ServerService(settings, storage, gate=gate),
+            servers=servers,
             backups=backups,
             weights=weights,
             audit_log=audit_log,

@@ -216,7 +216,7 @@ def test_everything_is_taken_along_and_brought_in(mortal: Served, opening: Openi
     expect(page.get_by_role("progressbar", name="Export everything")).to_have_count(0)
     with zipfile.ZipFile(download.value.path()) as archive:
         assert archive.testzip() is None
-        (name,) = (name for name in archive.namelist() if name.endswith(".json"))
+        (name,) = (name for name in archive.namelist() if name.startswith("json/"))
         assert b"Of bread" in archive.read(name)
     page.get_by_role("button", name="Import conversations").last.click()
     expect(page.get_by_role("dialog", name="Import conversations")).to_be_visible()

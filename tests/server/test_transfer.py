@@ -78,6 +78,7 @@ async def test_an_import_is_shown_and_then_kept_once(
         "messages": messages,
         "skipped": 0,
         "problems": read.body["problems"],
+        "items": [],
     }
     before = await listed(fresh)
     assert set(before) == set(read.body["titles"])
@@ -118,7 +119,8 @@ async def test_everything_goes_out_and_comes_back(fresh: Server) -> None:
     with zipfile.ZipFile(io.BytesIO(reply.raw)) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
-        assert len(names) == 4
+        assert len(names) == 5
+        assert "everything.json" in names
         assert f"json/Mine-ä-b-{id[-8:]}.json" in names
         assert b"made by AI" in archive.read(f"markdown/Mine-ä-b-{id[-8:]}.md")
     assert (await imported(fresh, reply.raw))["skipped"] == 2

@@ -6,6 +6,7 @@ Most of them are for the web app. `model`, `instructions` and `draws` apply to e
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -53,6 +54,15 @@ _PREFERENCES = TypeAdapter(Preferences)
 _NAMES = {spec.name for spec in fields(Preferences)} - {"version"}
 
 
+def parse_preferences(values: Mapping[str, Any]) -> Preferences | None:
+    """Read preferences that were stored or exported; None for what no Éclair writes."""
+    known = {name: value for name, value in values.items() if name in _NAMES}  # a later Éclair may have had more
+    try:
+        return _PREFERENCES.validate_python(known)
+    except ValidationError:
+        return None
+
+
 class PreferenceService:
     """Reads and writes preferences, with a cache for each principal.
 
@@ -71,13 +81,11 @@ class PreferenceService:
         """Read the preferences from the store."""
         version, body = await self._preferences.get_preferences(principal)
         stored: dict[str, Any] = orjson.loads(body)
-        known = {name: value for name, value in stored.items() if name in _NAMES}  # a later Éclair may have had more
-        try:
-            found = _PREFERENCES.validate_python({**known, "version": version})
-        except ValidationError:  # of a damaged row
+        found = parse_preferences(stored)
+        if found is None:
             log.error("the stored preferences are damaged; the defaults take their place")
-            found = Preferences(version=version)
-        return self._remember(principal, found)
+            found = Preferences()
+        return self._remember(principal, replace(found, version=version))
 
     async def replace(self, principal: Principal, new: Preferences) -> Preferences:
         """Store new preferences. Raises Conflict if `new.version` is not the current version."""

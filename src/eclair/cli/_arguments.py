@@ -167,8 +167,8 @@ def _add_web(command: _Command) -> None:
 
 def _add_transfer(command: _Command) -> None:
     """Add the commands that export, import and delete conversations."""
-    export = command("export", "write one conversation, or all of them, to a file")
-    export.add_argument("conversation", nargs="?", metavar="ID", help="which one; all go into a zip by default")
+    export = command("export", "write one conversation, or everything, to a file")
+    export.add_argument("conversation", nargs="?", metavar="ID", help="which one; by default everything, as a zip")
     export.add_argument("--format", choices=("markdown", "json", "html"), help="format; markdown by default")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="file or folder to write to")
     export.set_defaults(module="export")
@@ -178,6 +178,9 @@ def _add_transfer(command: _Command) -> None:
     )
     import_.add_argument("file", type=Path, metavar="FILE", help="the JSON or zip file as downloaded")
     import_.add_argument("--check", action="store_true", help="only show what it contains")
+    import_.add_argument(
+        "--replace-settings", action="store_true", help="replace the settings here by those of an Éclair export"
+    )
     import_.set_defaults(module="import_")
 
     _add_backup_options(command("backup", "back up the data folder, also while Éclair runs"))

@@ -1,4 +1,4 @@
-"""`eclair export`: one conversation as a file, or all of them as a zip."""
+"""`eclair export`: one conversation as a file, or everything as a zip."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ from eclair.errors import InvalidInput
 from eclair.images.open import open_gallery
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage_for_reading
-from eclair.transfer.export_service import export_all, load_conversation, render_conversation, zip_name
+from eclair.transfer.archive_writer import ArchiveWriter, archive_name
+from eclair.transfer.export_service import load_conversation, render_conversation
 from eclair.transfer.exporters import EXPORTERS, ExportFormat
+from eclair.util.humanize import format_size
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
     if arguments.conversation is None and arguments.format is not None:
-        raise InvalidInput("All conversations go into a zip; name one to choose its format: `eclair export ID`.")
+        raise InvalidInput(
+            "Everything goes into a zip; export one conversation to choose its format: `eclair export ID`."
+        )
     return run_async(_export(settings, arguments.conversation, arguments.format, arguments.output, terminal))
 
 
@@ -40,7 +45,10 @@ async def _export(
         runs, gallery = Runs(storage, ChangeFeed(storage.processes)), open_gallery(settings, storage)
         if id is None:
             counting = ProgressCounter(terminal, "Exporting")
-            name, pieces = zip_name(), export_all(storage, runs, gallery, LOCAL_PRINCIPAL, counting.show)
+            archives = ArchiveWriter(storage, runs, gallery, Blobs(settings.data_dir / "files"))
+            size = await archives.measure(LOCAL_PRINCIPAL)
+            terminal.status(f"Exporting {format_size(size.bytes)} of files and images…")
+            name, pieces = archive_name(), archives.write(LOCAL_PRINCIPAL, counting.show)
         else:
             format = format or "markdown"
             embedded = gallery if EXPORTERS[format].embeds_images else None
@@ -52,7 +60,7 @@ async def _export(
             await _write(path, pieces)
     finally:
         await storage.close()
-    terminal.line(f"Exported to {path}")
+    terminal.line(f"Exported to {path} ({format_size(path.stat().st_size)})")
     return 0
 
 

@@ -8,16 +8,21 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from eclair.chat.preferences import PreferenceService
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._progress import ProgressCounter
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
+from eclair.cli.add import open_documents_storage
 from eclair.errors import InvalidInput
+from eclair.images.open import open_gallery
+from eclair.llm.servers.service import ServerService
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.open import open_storage
-from eclair.transfer.import_service import open_staging_folder, store_conversations
+from eclair.storage.base import Storage
+from eclair.transfer.archive_importer import ArchiveImporter, ItemKind
+from eclair.transfer.import_service import compare_import, open_staging_folder, store_import
 from eclair.transfer.normalize import ImportKind
 from eclair.transfer.staging import StagedImport, stage
 
@@ -36,10 +41,30 @@ PROGRAMS: dict[ImportKind, str] = {
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
-    return run_async(_import(settings, arguments.file, arguments.check, terminal))
+    return run_async(
+        _import(
+            settings,
+            arguments.file,
+            terminal,
+            check=arguments.check,
+            replace_settings=arguments.replace_settings,
+        )
+    )
 
 
-async def _import(settings: Settings, path: Path, check: bool, terminal: Terminal) -> int:
+ITEMS: dict[ItemKind, str] = {
+    "conversations": "conversations",
+    "libraries": "libraries",
+    "files": "files",
+    "images": "images",
+    "prompts": "prompts",
+    "settings": "settings",
+    "feeds": "feeds",
+    "servers": "servers, without keys",
+}
+
+
+async def _import(settings: Settings, path: Path, terminal: Terminal, *, check: bool, replace_settings: bool) -> int:
     with closing(await _read(settings, path, terminal)) as staged:
         preview = staged.preview
         terminal.line(
@@ -48,8 +73,19 @@ async def _import(settings: Settings, path: Path, check: bool, terminal: Termina
         )
         for problem in preview.problems:
             terminal.warn(problem)
-        if not check:
-            await _store(settings, staged, terminal)
+        if check and not len(staged.index):
+            return 0
+        async with open_documents_storage(settings) as (storage, documents):
+            gallery = open_gallery(settings, storage)
+            await gallery.start()
+            preferences, servers = PreferenceService(storage.preferences), ServerService(settings, storage)
+            archives = ArchiveImporter(storage, documents.ingestor, gallery, preferences, servers)
+            if len(staged.index):
+                for items in await compare_import(storage, archives, LOCAL_PRINCIPAL, staged):
+                    here = f", of which {items.here:,} are here already" if items.here else ""
+                    terminal.line(f"  {items.count:,} {ITEMS[items.kind]}{here}")
+            if not check:
+                await _store(storage, archives, staged, terminal, replace_settings=replace_settings)
     return 0
 
 
@@ -64,18 +100,25 @@ async def _read(settings: Settings, path: Path, terminal: Terminal) -> StagedImp
         return await stage(file, path.name, folder, int(time.time() * 1000), counter.show)
 
 
-async def _store(settings: Settings, staged: StagedImport, terminal: Terminal) -> None:
+async def _store(
+    storage: Storage,
+    archives: ArchiveImporter,
+    staged: StagedImport,
+    terminal: Terminal,
+    *,
+    replace_settings: bool,
+) -> None:
     counting = ProgressCounter(terminal, "Importing")
-    added = messages = skipped = 0
-    problems: tuple[str, ...] = ()
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
-    try:
-        async for step in store_conversations(storage, LOCAL_PRINCIPAL, staged):
-            added, messages, skipped = step.added, step.messages, step.skipped
-            problems = step.problems[len(staged.preview.problems) :]
-            counting.show(step.done, step.total)
-    finally:
-        await storage.close()
-    for problem in problems:
+    last = None
+    async for step in store_import(storage, archives, LOCAL_PRINCIPAL, staged, replace_settings=replace_settings):
+        last = step
+        counting.show(step.done, step.total)
+    if last is None:
+        return
+    for problem in last.problems[len(staged.preview.problems) :]:
         terminal.warn(problem)
-    terminal.line(f"New here: {added:,} conversations, {messages:,} messages. Here already: {skipped:,}.")
+    terminal.line(
+        f"New here: {last.added:,} conversations, {last.messages:,} messages. Here already: {last.skipped:,}."
+    )
+    for items in last.items:
+        terminal.line(f"  {items.count - items.here:,} of {items.count:,} {ITEMS[items.kind]} are new")

@@ -140,21 +140,24 @@ class Ingestor:
         mtime_ns: int | None = None,
         replaces: str | None = None,
         is_urgent: bool = False,
+        id: str | None = None,
+        created: int | None = None,
     ) -> FileState:
         """Store a file, optionally in place of the one that it `replaces`, and queue it to be read.
 
-        Urgent files, and those outside of libraries, are read first. Raises what `source` raises, NotFound for a
-        library, Conflict for a path that another file has there, and StoreError.
+        It keeps its `id` and the time when it was `created` where it comes from an archive. Urgent files, and those
+        outside of libraries, are read first. Raises what `source` raises, NotFound for a library, Conflict for a path
+        that another file has there or an id that is taken, and StoreError.
         """
         kept = await self._blobs.put_stream(source)
         file = StoredFile(
-            id=self._ids("file"),
+            id=id or self._ids("file"),
             owner=principal.id,
             name=name,
             size=kept.size,
             sha256=kept.name,
             media=media,
-            created=int(self._clock() * 1000),
+            created=int(self._clock() * 1000) if created is None else created,
             library=library,
             path=path,
             mtime_ns=mtime_ns,
@@ -175,6 +178,13 @@ class Ingestor:
             self._queues["message" if is_urgent or library is None else "library"].put_nowait(kept.name)
         self._notify(now=True)
         return FileState(file, state)
+
+    async def read_bytes(self, sha256: str) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a stored file in pieces. Raises StoreError."""
+        path = await self._blobs.checked_path(sha256)
+        with await asyncio.to_thread(path.open, "rb") as file:
+            while piece := await asyncio.to_thread(file.read, 1 << 20):
+                yield piece
 
     async def add_library(self, principal: Principal, name: str) -> Library:
         """Add a library. Raises Conflict if the name is taken."""

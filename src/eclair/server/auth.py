@@ -29,7 +29,7 @@ from eclair.util.loopback import is_loopback
 
 MAX_BODY_BYTES = 32 << 20
 """The size of a message has a limit of its own, in the settings."""
-MAX_IMPORT_BYTES = 256 << 20
+MAX_IMPORT_BYTES = 32 << 30
 IMPORT_ROUTE = ("POST", "/api/imports")
 UPLOAD_ROUTES = (("POST", "/api/files"), ("POST", "/v1/files"), ("POST", "/v1/images/edits"))
 """Uploads may be larger, since they are streamed to a file."""
@@ -149,7 +149,7 @@ class AuthMiddleware:
             sentence = f"The file is larger than {max_mb:,} MB, the limit (ECLAIR_MAX_{setting}_MB)."
             return max_mb * 1_000_000 + MAX_FORM_OVERHEAD_BYTES, TooLarge(sentence)
         max_bytes = MAX_IMPORT_BYTES if where == IMPORT_ROUTE else MAX_BODY_BYTES
-        return max_bytes, TooLarge(f"The request is larger than {max_bytes >> 20} MiB; send less at once.")
+        return max_bytes, TooLarge(f"The request is larger than {max_bytes >> 20:,} MiB; send less at once.")
 
     def _check_host(self, headers: Headers) -> None:
         name = _host_name(headers.get("host", ""))

@@ -32,6 +32,31 @@ class ReadConversation:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadRecord:
+    """An `ArchiveRecord` of Éclair's own archive as JSON, on one line."""
+
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMembers:
+    """Read the bytes of members of the zip at `path`, which people call `name`: their names with their sizes."""
+
+    path: str
+    name: str
+    members: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberBytes:
+    """A piece of a member, in order; the `last` one may be empty."""
+
+    member: str
+    data: bytes
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ImportPreview:
     """Preview of an import: up to twenty `titles`, and `problems` as sentences."""
 
@@ -42,9 +67,9 @@ class ImportPreview:
     problems: tuple[str, ...]
 
 
-PROTOCOL = SandboxProtocol[ReadExport, ReadConversation | ImportPreview](
+PROTOCOL = SandboxProtocol[ReadExport | ReadMembers, ReadConversation | ReadRecord | MemberBytes | ImportPreview](
     "eclair.transfer.import_worker",
-    Codec(ReadExport),
-    (ReadConversation, ImportPreview),
+    Codec(ReadExport, ReadMembers),
+    (ReadConversation, ReadRecord, MemberBytes, ImportPreview),
     input_paths=lambda request: (request.path,),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,6 +15,7 @@ from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
+from eclair.transfer.archive_importer import ArchiveImporter, ImportItems, ImportStep
 from eclair.transfer.normalize import ImportedConversation
 
 if TYPE_CHECKING:
@@ -27,9 +29,10 @@ WAITING_TTL_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """Progress of an import: conversations `done` of a total.
+    """Progress of an import: conversations, and other things of an archive, `done` of a total.
 
-    `added` of them, with `messages`, are new; `skipped` were here before.
+    `added` of the conversations, with `messages`, are new; `skipped` were here before. `items` counts what else was
+    looked at by kind, and how much of it is not new.
     """
 
     done: int
@@ -38,6 +41,7 @@ class ImportProgress:
     messages: int
     skipped: int
     problems: tuple[str, ...]
+    items: tuple[ImportItems, ...] = ()
 
     @property
     def is_finished(self) -> bool:
@@ -54,8 +58,11 @@ class _Waiting:
 class ImportService:
     """Keeps staged exports until they are imported, dropped or expired, in unnamed files in `folder`."""
 
-    def __init__(self, storage: Storage, folder: Path, changes: ChangeFeed, clock: Clock = time.time) -> None:
+    def __init__(
+        self, storage: Storage, archives: ArchiveImporter, folder: Path, changes: ChangeFeed, clock: Clock = time.time
+    ) -> None:
         self._storage = storage
+        self._archives = archives
         self._folder = folder
         self._changes = changes
         self._clock = clock
@@ -86,14 +93,25 @@ class ImportService:
         if self._waiting[id].is_busy:
             raise Conflict("This import is already running; wait until it has finished.")
 
-    async def run(self, id: str, principal: Principal) -> AsyncGenerator[ImportProgress, None]:
-        """Import a staged export. If closed early it stops between conversations and can be resumed."""
+    async def compare(self, principal: Principal, id: str) -> tuple[ImportItems, ...]:
+        """Count what a staged export holds, by kind, and how much of it is here already. Raises as `check` does."""
+        self.check(id)
+        return await compare_import(self._storage, self._archives, principal, self._waiting[id].staged)
+
+    async def run(
+        self, id: str, principal: Principal, *, replace_settings: bool = False
+    ) -> AsyncGenerator[ImportProgress, None]:
+        """Import a staged export. If closed early it stops between two things and can be resumed."""
         self.check(id)
         waiting = self._waiting[id]
         waiting.is_busy = True
         try:
-            async for progress in store_conversations(self._storage, principal, waiting.staged):
-                yield progress
+            steps = store_import(
+                self._storage, self._archives, principal, waiting.staged, replace_settings=replace_settings
+            )
+            async with aclosing(steps):
+                async for progress in steps:
+                    yield progress
         except BaseException:
             waiting.is_busy = False
             raise
@@ -129,24 +147,65 @@ def open_staging_folder(folder: Path) -> Path:
     return folder
 
 
-async def store_conversations(
-    storage: Storage, principal: Principal, staged: StagedImport
+async def compare_import(
+    storage: Storage, archives: ArchiveImporter, principal: Principal, staged: StagedImport
+) -> tuple[ImportItems, ...]:
+    """Count what a staged export holds, by kind, and how much of it is here already."""
+    ids = await asyncio.to_thread(staged.conversation_ids)
+    known = set(await storage.conversations.list_conversation_ids(principal))
+    conversations = ImportItems("conversations", len(ids), sum(id in known for id in ids))
+    return (*([conversations] if ids else []), *(await archives.compare(principal, staged)))
+
+
+async def store_import(
+    storage: Storage,
+    archives: ArchiveImporter,
+    principal: Principal,
+    staged: StagedImport,
+    *,
+    replace_settings: bool = False,
 ) -> AsyncGenerator[ImportProgress, None]:
-    """Store each conversation that is not here yet, one transaction each. Raises StoreError."""
-    of = staged.preview.conversations
-    progress = ImportProgress(0, of, 0, 0, 0, staged.preview.problems)
+    """Store what is not here yet, each thing whole or not at all. Raises StoreError."""
+    progress = ImportProgress(0, staged.preview.conversations + len(staged.index), 0, 0, 0, staged.preview.problems)
+    async with aclosing(archives.store_files(principal, staged)) as steps:
+        async for step in steps:
+            progress = _after(progress, step)
+            yield progress
     conversations = staged.conversations()
+    places: dict[str, tuple[str, str]] = {}
     while (imported := await _next(conversations)) is not None:
         added, problem = await _add(storage, principal, imported)
+        if not problem:
+            await archives.attach(principal, imported.messages)
+            for message in imported.messages:
+                places |= {part.id: (message.conversation, message.id) for part in message.parts if part.id}
         progress = replace(
             progress,
-            done=progress.done + 1,
+            done=min(progress.done + 1, progress.total - 1),
             added=progress.added + added,
             messages=progress.messages + (len(imported.messages) if added else 0),
             skipped=progress.skipped + (not added),
             problems=(*progress.problems, *problem),
         )
         yield progress
+    async with aclosing(archives.store_rest(principal, staged, places, replace_settings=replace_settings)) as steps:
+        async for step in steps:
+            progress = _after(progress, step)
+            yield progress
+    yield replace(progress, done=progress.total)
+
+
+def _after(progress: ImportProgress, step: ImportStep) -> ImportProgress:
+    """Count a step. The total is only reached when all is done."""
+    known = {items.kind: items for items in progress.items}
+    items = known.get(step.kind, ImportItems(step.kind, 0, 0))
+    known[step.kind] = ImportItems(step.kind, items.count + 1, items.here + (not step.added and not step.problem))
+    return replace(
+        progress,
+        done=min(progress.done + 1, progress.total - 1),
+        problems=(*progress.problems, *([step.problem] if step.problem else [])),
+        items=tuple(known.values()),
+    )
 
 
 async def _add(storage: Storage, principal: Principal, imported: ImportedConversation) -> tuple[bool, tuple[str, ...]]:

@@ -15,13 +15,17 @@ from eclair.errors import InvalidInput, TooLarge, UserError
 from eclair.sandbox.descriptors import open_input
 from eclair.sandbox.protocol import ProcessLimits, Rejected
 from eclair.sandbox.worker import serve
+from eclair.transfer.archive import INDEX_NAME, dump_record, is_archive_member, load_record
 from eclair.transfer.import_protocol import (
     CPU_LIMIT_S,
     MEMORY_LIMIT_BYTES,
     PROTOCOL,
     ImportPreview,
+    MemberBytes,
     ReadConversation,
     ReadExport,
+    ReadMembers,
+    ReadRecord,
 )
 from eclair.transfer.importers import IMPORTERS, RECORD_IMPORTERS, RecordImporter
 from eclair.transfer.importers.copilot import HEADER
@@ -30,6 +34,7 @@ from eclair.transfer.input_files import (
     ExportFile,
     open_export_files,
     parse_json,
+    read_member,
     read_rows,
     split_values,
 )
@@ -47,15 +52,33 @@ def main() -> None:
     serve(PROTOCOL, handle, lambda _: limits)
 
 
-def handle(request: ReadExport) -> Iterator[ReadConversation | ImportPreview]:
-    """Yield each conversation, then the preview. Raises Rejected with a whole sentence."""
+def handle(
+    request: ReadExport | ReadMembers,
+) -> Iterator[ReadConversation | ReadRecord | MemberBytes | ImportPreview]:
+    """Yield each conversation and record, then the preview; or members. Raises Rejected with a whole sentence."""
     try:
         with open_input(Path(request.path)) as file:
+            if isinstance(request, ReadMembers):
+                yield from _read_members(file, request)
+                return
             yield from _Export(request.name, Path(tempfile.gettempdir()), request.now).read(file)
     except TooLarge as error:
         raise Rejected(error.message, "too_large") from error
     except InvalidInput as error:
         raise Rejected(error.message) from error
+
+
+def _read_members(file: BinaryIO, request: ReadMembers) -> Iterator[MemberBytes]:
+    for member, size in request.members:
+        left = size
+        for data in read_member(file, request.name, member):
+            left -= len(data)
+            if left < 0:
+                break
+            yield MemberBytes(member, data, last=False)
+        if left != 0:
+            raise InvalidInput(f"{member} in {request.name} is not as long as the file says; export it again.")
+        yield MemberBytes(member, b"", last=True)
 
 
 @dataclass(slots=True)
@@ -103,10 +126,10 @@ class _Export:
         self._titles: list[str] = []
         self._seen: set[str] = set()
         self._records: list[tuple[RecordImporter, JSON]] = []
-        self._twice = self._empty = self._strange = self._others = 0
-        self._other = ""
+        self._twice = self._empty = self._strange = self._others = self._members = self._archived = 0
+        self._other = self._member = ""
 
-    def read(self, file: BinaryIO) -> Iterator[ReadConversation | ImportPreview]:
+    def read(self, file: BinaryIO) -> Iterator[ReadConversation | ReadRecord | ImportPreview]:
         broken: UserError | None = None
         for member in open_export_files(file, self._name, self._folder, self._other_file):
             before = self._strange, len(self._seen)
@@ -116,23 +139,24 @@ class _Export:
                 broken = broken or error
                 self._report.add_problem(error.message)
             yield from self._read_records()
-            if member.file is not file and before[1] == len(self._seen) and before[0] != self._strange:
+            is_strange = member.name != INDEX_NAME and before[1] == len(self._seen)
+            if member.file is not file and is_strange and before[0] != self._strange:
                 self._strange = before[0]
                 self._report.add_problem(f"{member.name} holds no conversations and was left out.")
-        if not self._kinds:
+        if not self._kinds and not self._archived:
             raise broken or InvalidInput(
                 f"{self._name} holds no conversations that Éclair can read; it takes the exports of ChatGPT, Claude, "
                 "Le Chat, Gemini (as JSON, not HTML), Copilot, Open WebUI, LibreChat and Éclair."
             )
         yield ImportPreview(
-            self._kinds.most_common(1)[0][0],
+            self._kinds.most_common(1)[0][0] if self._kinds else "eclair",
             self._kinds.total(),
             self._messages,
             tuple(self._titles),
             (*self._counted(), *self._report.sentences()),
         )
 
-    def _read_file(self, member: ExportFile) -> Iterator[ReadConversation]:
+    def _read_file(self, member: ExportFile) -> Iterator[ReadConversation | ReadRecord]:
         if (rows := read_rows(member.file, HEADER)) is not None:
             for row in rows:
                 yield from self._read_object(row)
@@ -142,7 +166,7 @@ class _Export:
             for data in split_values(member.file, member.name):
                 yield from self._read_value(data, member.name)
 
-    def _read_value(self, data: bytes | TooLarge, name: str) -> Iterator[ReadConversation]:
+    def _read_value(self, data: bytes | TooLarge, name: str) -> Iterator[ReadConversation | ReadRecord]:
         if isinstance(data, TooLarge):
             self._report.add_problem(data.message)
             return
@@ -153,7 +177,15 @@ class _Export:
             return
         yield from self._read_object(value)
 
-    def _read_object(self, value: JSON) -> Iterator[ReadConversation]:
+    def _read_object(self, value: JSON) -> Iterator[ReadConversation | ReadRecord]:
+        if "eclair_record" in value:
+            record = load_record(value)
+            if record is None:
+                self._strange += 1
+                return
+            self._archived += 1
+            yield ReadRecord(dump_record(record))
+            return
         for reader in IMPORTERS:
             if reader.matches(value):
                 yield from self._converted(reader.kind, reader.read(value, self._now))
@@ -188,7 +220,10 @@ class _Export:
         yield ReadConversation(orjson.dumps(imported))
 
     def _other_file(self, name: str) -> None:
-        if PurePosixPath(name).suffix.lower() not in _READABLE_COPIES:
+        if is_archive_member(name):
+            self._members += 1
+            self._member = self._member or name
+        elif PurePosixPath(name).suffix.lower() not in _READABLE_COPIES:
             self._others += 1
             self._other = self._other or name
 
@@ -199,8 +234,9 @@ class _Export:
             yield f"Conversations that are in the file more than once, imported once: {self._twice:,}."
         if self._strange:
             yield f"Entries that are not conversations, left out: {self._strange:,}."
-        if self._others:
-            yield f"Other files in it, such as {self._other!r}, left out: {self._others:,}."
+        others = self._others + (0 if self._archived else self._members)
+        if others:
+            yield f"Other files in it, such as {self._other or self._member!r}, left out: {others:,}."
 
 
 def _reason(error: ValueError) -> str:

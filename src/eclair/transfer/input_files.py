@@ -27,7 +27,7 @@ from eclair.util.zip_directory import read_directory_bytes
 
 MAX_CONVERSATION_BYTES = 32 << 20
 MAX_UNPACKED_BYTES = 1 << 30
-MAX_ZIP_DIRECTORY_BYTES = 4 << 20
+MAX_ZIP_DIRECTORY_BYTES = 32 << 20
 """A zip's file list takes ten times its size once parsed."""
 READ_CHUNK_BYTES = 1 << 20
 
@@ -35,6 +35,8 @@ _MARK = re.compile(rb'["\[\]{}]')
 _SPACE = re.compile(rb"\s*")
 _COMMAS = b", \t\r\n"
 _READABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError)
 
 Data = bytes | mmap.mmap
 
@@ -81,11 +83,25 @@ def open_export_files(file: BinaryIO, name: str, folder: Path, others: Callable[
                             )
                         unpacked.write(piece)
                     yield ExportFile(info.filename, unpacked)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError) as error:
+    except _DAMAGE as error:
         raise _damaged(name) from error
     except OSError as error:
         if error.errno != errno.EINVAL:  # raised for an offset before the start of the file
             raise
+        raise _damaged(name) from error
+
+
+def read_member(file: BinaryIO, name: str, member: str) -> Iterator[bytes]:
+    """Yield the bytes of a zip's member, piece by piece. Raises InvalidInput."""
+    try:
+        if read_directory_bytes(file) > MAX_ZIP_DIRECTORY_BYTES:
+            raise TooLarge(f"{name} holds too many files to be read here.")
+        with zipfile.ZipFile(file) as archive, archive.open(member) as packed:
+            while piece := packed.read(READ_CHUNK_BYTES):
+                yield piece
+    except KeyError:
+        raise InvalidInput(f"{member} is missing in {name}; export it again.") from None
+    except (*_DAMAGE, RuntimeError) as error:  # a RuntimeError where a password is missing
         raise _damaged(name) from error
 
 

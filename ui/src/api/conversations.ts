@@ -25,6 +25,8 @@ export type ErasureStatus = Reply<"/api/erasure", "get">;
 /** For how long conversations are kept, and what a limit would erase now. */
 export type Retention = Reply<"/api/retention", "get">;
 
+export type ExportSize = Reply<"/api/export/size", "get">;
+
 export type TagCount = Reply<"/api/tags", "get">["tags"][number];
 
 /** A conversation with all its messages; `running` is its run in progress. */
@@ -180,6 +182,10 @@ export class ConversationCalls extends Resource {
   }
 
   /** Export everything as one zip file. */
+  exportSize(): Promise<ExportSize> {
+    return this.client.call("GET", "/api/export/size");
+  }
+
   exportAll(): Promise<Response> {
     return this.client.request("GET", "/api/export");
   }

@@ -17,9 +17,9 @@ export class ImportCalls extends Resource {
     return this.client.upload(`/api/imports?${new URLSearchParams({ name: file.name })}`, file, progress, signal);
   }
 
-  /** Import the conversations of the export; the response streams the progress. */
-  run(id: string, signal: AbortSignal): Promise<Response> {
-    return this.client.request("POST", `/api/imports/${id}`, undefined, signal);
+  /** Import what the export holds, and its settings in place of those here; the response streams the progress. */
+  run(id: string, replacesSettings: boolean, signal: AbortSignal): Promise<Response> {
+    return this.client.request("POST", `/api/imports/${id}?replace_settings=${replacesSettings}`, undefined, signal);
   }
 
   drop(id: string): Promise<void> {

@@ -565,6 +565,41 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/export/size": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ExportSize"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/conversations/{id}/shares": {
         readonly parameters: {
             readonly query?: never;
@@ -1140,7 +1175,9 @@ export interface paths {
         readonly put?: never;
         readonly post: {
             readonly parameters: {
-                readonly query?: never;
+                readonly query?: {
+                    readonly replace_settings?: boolean;
+                };
                 readonly header?: never;
                 readonly path: {
                     readonly id: string;
@@ -3717,6 +3754,13 @@ export interface components {
             /** @enum {string} */
             readonly basis: "measured" | "reckoned" | "limit";
         };
+        /** @description Contents of an export of everything; `bytes` is the size of its files and images. */
+        readonly ExportSize: {
+            readonly conversations: number;
+            readonly files: number;
+            readonly images: number;
+            readonly bytes: number;
+        };
         /** @description Why an answer failed: a code for programs, a sentence for people. */
         readonly Fault: {
             readonly code: string;
@@ -3992,6 +4036,13 @@ export interface components {
         readonly ImportFinishedFrame: {
             readonly finished: components["schemas"]["ImportResult"];
         };
+        /** @description Things of one kind in an export; `here` of them are here already. */
+        readonly ImportItemsBody: {
+            /** @enum {string} */
+            readonly kind: "conversations" | "libraries" | "files" | "images" | "prompts" | "settings" | "feeds" | "servers";
+            readonly count: number;
+            readonly here: number;
+        };
         /** @description The content of an export; nothing is stored yet. */
         readonly ImportPreviewBody: {
             readonly id: string;
@@ -4001,18 +4052,24 @@ export interface components {
             readonly messages: number;
             readonly titles: readonly string[];
             readonly problems: readonly string[];
+            readonly items: readonly components["schemas"]["ImportItemsBody"][];
         };
-        /** @description Conversations `done` of a total. */
+        /** @description Conversations, and other things of an archive, `done` of a total. */
         readonly ImportProgressFrame: {
             readonly done: number;
             readonly of: number;
         };
-        /** @description Conversations and messages that are new; `skipped` conversations were here before. */
+        /**
+         * @description Conversations and messages that are new; `skipped` conversations were here before.
+         *
+         *     `items` are the other things of an archive, of which those that are not `here` are new.
+         */
         readonly ImportResult: {
             readonly conversations: number;
             readonly messages: number;
             readonly skipped: number;
             readonly problems: readonly string[];
+            readonly items: readonly components["schemas"]["ImportItemsBody"][];
         };
         /** @description IPTC metadata in XMP, which anyone can write and remove. `source` is a Digital Source Type. */
         readonly IptcMetadata: {

@@ -7,16 +7,28 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from eclair.app import App
 from eclair.server.principal import Caller
-from eclair.transfer.export_service import export_all, load_conversation, render_conversation, zip_name
+from eclair.transfer.archive_writer import ArchiveWriter, archive_name
+from eclair.transfer.export_service import load_conversation, render_conversation
 from eclair.transfer.exporters import EXPORTERS, ExportFormat
+
+
+class ExportSize(BaseModel):
+    """Contents of an export of everything; `bytes` is the size of its files and images."""
+
+    conversations: int
+    files: int
+    images: int
+    bytes: int
 
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["exports"])
+    archives = ArchiveWriter(app.storage, app.runs, app.gallery, app.blobs)
 
     @api.get("/conversations/{id}/export", response_class=Response)
     async def export_conversation(
@@ -32,8 +44,13 @@ def router(app: App) -> APIRouter:
 
     @api.get("/export", response_class=StreamingResponse)
     async def export_everything(principal: Caller) -> StreamingResponse:
-        chunks = export_all(app.storage, app.runs, app.gallery, principal)
-        return StreamingResponse(chunks, media_type="application/zip", headers=_download_headers(zip_name()))
+        headers = _download_headers(archive_name())
+        return StreamingResponse(archives.write(principal), media_type="application/zip", headers=headers)
+
+    @api.get("/export/size")
+    async def measure_export(principal: Caller) -> ExportSize:
+        size = await archives.measure(principal)
+        return ExportSize(conversations=size.conversations, files=size.files, images=size.images, bytes=size.bytes)
 
     return api
 

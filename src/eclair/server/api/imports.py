@@ -17,6 +17,7 @@ from eclair.app import App
 from eclair.errors import EclairError, InvalidInput, StoreError
 from eclair.server.principal import Caller
 from eclair.server.sse import EventStream, StreamError, StreamFault, encode_frame
+from eclair.transfer.archive_importer import ImportItems, ItemKind
 from eclair.transfer.import_service import ImportProgress
 from eclair.transfer.normalize import ImportKind
 
@@ -31,6 +32,18 @@ _BODY: dict[str, Any] = {
 }
 
 
+class ImportItemsBody(BaseModel):
+    """Things of one kind in an export; `here` of them are here already."""
+
+    kind: ItemKind
+    count: int
+    here: int
+
+    @classmethod
+    def from_items(cls, items: ImportItems) -> ImportItemsBody:
+        return cls(kind=items.kind, count=items.count, here=items.here)
+
+
 class ImportPreviewBody(BaseModel):
     """The content of an export; nothing is stored yet."""
 
@@ -40,22 +53,27 @@ class ImportPreviewBody(BaseModel):
     messages: int
     titles: list[str]
     problems: list[str]
+    items: list[ImportItemsBody]
 
 
 class ImportProgressFrame(BaseModel):
-    """Conversations `done` of a total."""
+    """Conversations, and other things of an archive, `done` of a total."""
 
     done: int
     of: int
 
 
 class ImportResult(BaseModel):
-    """Conversations and messages that are new; `skipped` conversations were here before."""
+    """Conversations and messages that are new; `skipped` conversations were here before.
+
+    `items` are the other things of an archive, of which those that are not `here` are new.
+    """
 
     conversations: int
     messages: int
     skipped: int
     problems: list[str]
+    items: list[ImportItemsBody]
 
 
 class ImportFinishedFrame(BaseModel):
@@ -71,7 +89,7 @@ def router(app: App) -> APIRouter:
 
     @api.post("", status_code=201, openapi_extra=_BODY)
     async def read_export(
-        request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "The file"
+        principal: Caller, request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "The file"
     ) -> ImportPreviewBody:
         folder = await asyncio.to_thread(app.imports.open_folder)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -80,6 +98,7 @@ def router(app: App) -> APIRouter:
             except OSError as error:
                 raise StoreError(f"{name} cannot be stored in {folder}: {error.strerror}.") from error
             id, preview = await app.imports.stage(file, name)
+        items = await app.imports.compare(principal, id)
         return ImportPreviewBody(
             id=id,
             kind=preview.kind,
@@ -87,12 +106,13 @@ def router(app: App) -> APIRouter:
             messages=preview.messages,
             titles=list(preview.titles),
             problems=list(preview.problems),
+            items=[ImportItemsBody.from_items(each) for each in items],
         )
 
     @api.post("/{id}", response_class=EventStream, responses={200: {"model": ImportFrame}})
-    async def carry_out_import(principal: Caller, id: str) -> EventStream:
+    async def carry_out_import(principal: Caller, id: str, replace_settings: bool = False) -> EventStream:
         app.imports.check(id)
-        return EventStream(_progress_events(app.imports.run(id, principal)))
+        return EventStream(_progress_events(app.imports.run(id, principal, replace_settings=replace_settings)))
 
     @api.delete("/{id}", status_code=204)
     async def drop_import(id: str) -> None:
@@ -132,6 +152,10 @@ async def _progress_events(steps: AsyncGenerator[ImportProgress, None]) -> Async
 
 def _finished(step: ImportProgress) -> ImportFinishedFrame:
     result = ImportResult(
-        conversations=step.added, messages=step.messages, skipped=step.skipped, problems=list(step.problems)
+        conversations=step.added,
+        messages=step.messages,
+        skipped=step.skipped,
+        problems=list(step.problems),
+        items=[ImportItemsBody.from_items(each) for each in step.items],
     )
     return ImportFinishedFrame(finished=result)

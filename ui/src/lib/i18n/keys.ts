@@ -90,6 +90,8 @@ export interface Placeholders {
   readonly andMore: "count";
   readonly importIt: never;
   readonly keepingFile: "done" | "of";
+  readonly importingItems: "done" | "of";
+  readonly importSettings: never;
   readonly importedNow: "count";
   readonly importSkipped: "count";
   readonly importCut: never;

@@ -1,0 +1,183 @@
+"""The archive of everything a person has: a zip of conversations, and records of what else there is.
+
+`everything.json` in it lists the records; their bytes are beside it, each file once, by its hash.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from eclair.schema.images import GeneratedImage
+
+INDEX_NAME = "everything.json"
+MAX_NAME_CHARS = 255
+_MEMBER = re.compile(r"files/[0-9a-f]{64}|(?:pictures|thumbnails)/pic_[0-9a-z]{26}(?:\.[a-z]{3,4})?")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_ID = re.compile(r"(?:file|lib|pic)_[0-9a-z]{26}")
+_NAME = re.compile(r"[^/\\\x00-\x1f]+")
+_IMAGE_MEDIA = {"image/png", "image/webp", "image/jpeg"}
+
+RecordKind = Literal["library", "file", "image", "preferences", "feed", "server"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedLibrary:
+    id: str
+    name: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedFile:
+    """A file whose bytes are in the archive; `library` is the id of its library, if it is in one."""
+
+    id: str
+    name: str
+    size: int
+    sha256: str
+    media: str
+    created: int
+    library: str | None = None
+
+    @property
+    def member(self) -> str:
+        return f"files/{self.sha256}"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedImage:
+    """A generated image, without its owner and the names of its bytes here; `thumbnail_size` is in bytes."""
+
+    image: GeneratedImage
+    thumbnail_size: int
+
+    @property
+    def member(self) -> str:
+        return f"pictures/{self.image.id}.{self.image.media.rpartition('/')[2]}"
+
+    @property
+    def thumbnail(self) -> str:
+        return f"thumbnails/{self.image.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedFeed:
+    url: str
+    title: str
+    site: str | None
+    language: str | None
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedServer:
+    """A model server without its key."""
+
+    name: str
+    url: str
+    models: tuple[str, ...]
+    context: int | None
+    country: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedPreferences:
+    """Preferences, by name."""
+
+    values: Mapping[str, Any]
+
+
+ArchiveRecord = ArchivedLibrary | ArchivedFile | ArchivedImage | ArchivedPreferences | ArchivedFeed | ArchivedServer
+
+_KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
+    "library": ArchivedLibrary,
+    "file": ArchivedFile,
+    "image": ArchivedImage,
+    "preferences": ArchivedPreferences,
+    "feed": ArchivedFeed,
+    "server": ArchivedServer,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+_ADAPTERS = {name: TypeAdapter[ArchiveRecord](kind) for name, kind in _KINDS.items()}
+
+
+@dataclass(slots=True)
+class ArchiveIndex:
+    """The records of an archive, by kind."""
+
+    libraries: list[ArchivedLibrary] = field(default_factory=list[ArchivedLibrary])
+    files: list[ArchivedFile] = field(default_factory=list[ArchivedFile])
+    images: list[ArchivedImage] = field(default_factory=list[ArchivedImage])
+    preferences: ArchivedPreferences | None = None
+    feeds: list[ArchivedFeed] = field(default_factory=list[ArchivedFeed])
+    servers: list[ArchivedServer] = field(default_factory=list[ArchivedServer])
+
+    def add(self, record: ArchiveRecord) -> None:
+        match record:
+            case ArchivedLibrary():
+                self.libraries.append(record)
+            case ArchivedFile():
+                self.files.append(record)
+            case ArchivedImage():
+                self.images.append(record)
+            case ArchivedPreferences():
+                self.preferences = record
+            case ArchivedFeed():
+                self.feeds.append(record)
+            case ArchivedServer():
+                self.servers.append(record)
+
+    @property
+    def records(self) -> Sequence[ArchiveRecord]:
+        own = [self.preferences] if self.preferences is not None else []
+        return [*self.libraries, *self.files, *self.images, *own, *self.feeds, *self.servers]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+def dump_record(record: ArchiveRecord) -> bytes:
+    """Write a record as JSON on one line."""
+    return orjson.dumps({"eclair_record": _NAMES[type(record)], "value": record})
+
+
+def load_record(value: Mapping[str, object]) -> ArchiveRecord | None:
+    """Read a record; None for one that no Éclair writes."""
+    kind = value.get("eclair_record")
+    adapter = _ADAPTERS.get(kind) if isinstance(kind, str) else None  # pyright: ignore[reportArgumentType, reportCallIssue]
+    if adapter is None:
+        return None
+    try:
+        record = adapter.validate_python(value.get("value"))
+    except (ValidationError, UnicodeError):
+        return None
+    return record if _is_sound(record) else None
+
+
+def is_archive_member(name: str) -> bool:
+    """Return True for the name of bytes that a record describes."""
+    return _MEMBER.fullmatch(name) is not None
+
+
+def without_place(image: GeneratedImage) -> GeneratedImage:
+    """Return an image without its owner and the names of its bytes."""
+    return replace(image, owner="", blob="", thumbnail="")
+
+
+def _is_sound(record: ArchiveRecord) -> bool:
+    match record:
+        case ArchivedLibrary():
+            return bool(_ID.fullmatch(record.id)) and bool(_NAME.fullmatch(record.name[: MAX_NAME_CHARS + 1]))
+        case ArchivedFile():
+            ids = _ID.fullmatch(record.id) and _SHA256.fullmatch(record.sha256) and _NAME.fullmatch(record.name)
+            return bool(ids) and len(record.name) <= MAX_NAME_CHARS and record.size >= 0
+        case ArchivedImage():
+            return bool(_ID.fullmatch(record.image.id)) and record.image.media in _IMAGE_MEDIA
+        case _:
+            return True

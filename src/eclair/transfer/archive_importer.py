@@ -1,0 +1,295 @@
+"""Imports what Éclair's own archive holds besides conversations. What is here already stays as it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Literal
+from urllib.parse import urlsplit
+
+from eclair.chat.preferences import Preferences, PreferenceService, parse_preferences
+from eclair.documents.ingest import Ingestor
+from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
+from eclair.images.gallery import Gallery
+from eclair.llm.servers.service import ServerChange, ServerService
+from eclair.schema.ids import new_id
+from eclair.schema.messages import Message
+from eclair.schema.principal import Principal
+from eclair.storage.base import Storage
+from eclair.storage.feeds import StoredFeed
+from eclair.storage.libraries import Library
+from eclair.transfer.archive import ArchivedFeed, ArchivedFile, ArchivedImage, ArchivedLibrary, ArchivedServer
+from eclair.transfer.import_protocol import MemberBytes
+from eclair.transfer.staging import StagedImport
+from eclair.web.feeds.service import check_feed_url
+
+ItemKind = Literal["conversations", "libraries", "files", "images", "prompts", "settings", "feeds", "servers"]
+MEMBERS_PER_READING = 200
+MAX_PROMPTS = 100
+MAX_IMAGE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ImportItems:
+    """Things of one kind in an export: how many, and how many of them are here already."""
+
+    kind: ItemKind
+    count: int
+    here: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportStep:
+    """One thing that was looked at: `added`, or here already, with the problem if it could be neither."""
+
+    kind: ItemKind
+    added: bool
+    problem: str | None = None
+
+
+class ArchiveImporter:
+    """Compares an archive with what is here, and stores the rest."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        ingestor: Ingestor,
+        gallery: Gallery,
+        preferences: PreferenceService,
+        servers: ServerService,
+    ) -> None:
+        self._storage = storage
+        self._ingestor = ingestor
+        self._gallery = gallery
+        self._preferences = preferences
+        self._servers = servers
+
+    async def compare(self, principal: Principal, staged: StagedImport) -> tuple[ImportItems, ...]:
+        """Count what an archive holds besides conversations, and what of it is here; kinds without any are left out."""
+        index = staged.index
+        libraries = await self._libraries(principal)
+        names = {library.name for library in libraries.values()}
+        files = [await self._has_file(principal, file.id) for file in index.files]
+        images = [await self._has_image(principal, each.image.id) for each in index.images]
+        feeds = {listed.feed.url for listed in await self._storage.feeds.list_feeds(principal)}
+        servers = {server.name for server in await self._servers.all()}
+        own, archived = await self._preferences.read(principal), self._archived_preferences(staged)
+        prompts = {prompt.name for prompt in own.prompts}
+        there = archived.prompts if archived is not None else ()
+        found = (
+            ImportItems(
+                "libraries", len(index.libraries), sum(e.id in libraries or e.name in names for e in index.libraries)
+            ),
+            ImportItems("files", len(files), sum(files)),
+            ImportItems("images", len(images), sum(images)),
+            ImportItems("prompts", len(there), sum(prompt.name in prompts for prompt in there)),
+            ImportItems("settings", int(archived is not None), int(own.version > 0)),
+            ImportItems("feeds", len(index.feeds), sum(feed.url in feeds for feed in index.feeds)),
+            ImportItems("servers", len(index.servers), sum(server.name in servers for server in index.servers)),
+        )
+        return tuple(items for items in found if items.count)
+
+    async def store_files(self, principal: Principal, staged: StagedImport) -> AsyncGenerator[ImportStep, None]:
+        """Store libraries and files, which conversations refer to."""
+        places: dict[str, str] = {}
+        for library in staged.index.libraries:
+            yield await self._add_library(principal, library, places)
+        new: list[ArchivedFile] = []
+        for file in staged.index.files:
+            if await self._has_file(principal, file.id):
+                yield ImportStep("files", added=False)
+            else:
+                new.append(file)
+        by_member: dict[str, list[ArchivedFile]] = {}
+        for file in new:
+            by_member.setdefault(file.member, []).append(file)
+        members = [(name, files[0].size) for name, files in by_member.items()]
+        async with aclosing(_members(staged, members)) as read:
+            async for name, pieces in read:
+                first, *copies = by_member[name]
+                step = await self._add_file(principal, first, places, pieces)
+                yield step
+                for copy in copies:
+                    yield await self._add_copy(principal, copy, places) if step.added else replace(step, problem=None)
+
+    async def attach(self, principal: Principal, messages: Sequence[Message]) -> None:
+        """Attach the files of messages to them again, as far as they are here."""
+        for message in messages:
+            here = [file.id for file in message.files if await self._has_file(principal, file.id)]
+            if here:
+                await self._storage.files.attach_files(principal, message.id, here)
+
+    async def store_rest(
+        self, principal: Principal, staged: StagedImport, places: dict[str, tuple[str, str]], *, replace_settings: bool
+    ) -> AsyncGenerator[ImportStep, None]:
+        """Store images, which `places` maps to conversation and message, then prompts, settings, feeds and servers."""
+        new = [each for each in staged.index.images if not await self._has_image(principal, each.image.id)]
+        for _ in range(len(staged.index.images) - len(new)):
+            yield ImportStep("images", added=False)
+        for each in new:
+            yield await self._add_image(principal, staged, each, places.get(each.image.id))
+        archived = self._archived_preferences(staged)
+        if archived is not None:
+            for step in await self._merge_preferences(principal, archived, replace_settings):
+                yield step
+        for feed in staged.index.feeds:
+            yield await self._add_feed(principal, feed)
+        for server in staged.index.servers:
+            yield await self._add_server(server)
+
+    async def _add_library(self, principal: Principal, library: ArchivedLibrary, places: dict[str, str]) -> ImportStep:
+        known = await self._libraries(principal)
+        same = known.get(library.id) or next((each for each in known.values() if each.name == library.name), None)
+        if same is not None:
+            places[library.id] = same.id
+            return ImportStep("libraries", added=False)
+        new = Library(library.id, principal.id, library.name, library.created)
+        try:
+            await self._storage.libraries.add_library(principal, new)
+        except Conflict:  # the id is another person's
+            new = await self._ingestor.add_library(principal, library.name)
+        places[library.id] = new.id
+        return ImportStep("libraries", added=True)
+
+    async def _add_file(
+        self, principal: Principal, file: ArchivedFile, places: dict[str, str], pieces: AsyncIterator[bytes]
+    ) -> ImportStep:
+        library = places.get(file.library or "")
+        try:
+            state = await self._ingestor.ingest(
+                principal, file.name, file.media, pieces, library=library, id=file.id, created=file.created
+            )
+        except (Conflict, InvalidInput, NotFound) as error:
+            return ImportStep("files", added=False, problem=f"{file.name!r} was left out: {error.message}")
+        if state.file.sha256 != file.sha256:
+            await self._ingestor.delete(principal, file.id)
+            return ImportStep("files", added=False, problem=f"{file.name!r} is damaged in the export and was left out.")
+        return ImportStep("files", added=True)
+
+    async def _add_copy(self, principal: Principal, file: ArchivedFile, places: dict[str, str]) -> ImportStep:
+        """Add a file with the same bytes as one that was just added."""
+        return await self._add_file(principal, file, places, self._ingestor.read_bytes(file.sha256))
+
+    async def _add_image(
+        self, principal: Principal, staged: StagedImport, each: ArchivedImage, place: tuple[str, str] | None
+    ) -> ImportStep:
+        if each.image.size > MAX_IMAGE_BYTES or each.thumbnail_size > MAX_IMAGE_BYTES:
+            return ImportStep("images", added=False, problem=f"The image {each.image.id} is too large.")
+        conversation, message = place or (await self._conversation(principal, each.image.conversation), None)
+        try:
+            found = {each.member: b"", each.thumbnail: b""}
+            members = [(each.member, each.image.size), (each.thumbnail, each.thumbnail_size)]
+            async for piece in staged.read_members(members):
+                found[piece.member] += piece.data
+            image = replace(each.image, owner=principal.id, conversation=conversation)
+            await self._gallery.add(principal, image, found[each.member], found[each.thumbnail], message)
+        except (Conflict, InvalidInput, NotFound) as error:
+            return ImportStep("images", added=False, problem=f"The image {each.image.id} was left out: {error.message}")
+        return ImportStep("images", added=True)
+
+    async def _merge_preferences(
+        self, principal: Principal, archived: Preferences, replace_settings: bool
+    ) -> list[ImportStep]:
+        """Add prompts by name; take the settings where there are none here, or where they are to be replaced."""
+        own = await self._preferences.read(principal)
+        names = {prompt.name for prompt in own.prompts}
+        new = [prompt for prompt in archived.prompts if prompt.name not in names][: MAX_PROMPTS - len(names)]
+        takes_settings = own.version == 0 or replace_settings
+        if new or takes_settings:
+            base = archived if takes_settings else own
+            merged = replace(base, version=own.version, prompts=(*own.prompts, *new))
+            await self._preferences.replace(principal, merged)
+        added = {prompt.name for prompt in new}
+        return [
+            *(ImportStep("prompts", added=prompt.name in added) for prompt in archived.prompts),
+            ImportStep("settings", added=takes_settings),
+        ]
+
+    async def _add_feed(self, principal: Principal, feed: ArchivedFeed) -> ImportStep:
+        try:
+            url, now = check_feed_url(feed.url), int(time.time() * 1000)
+            new = StoredFeed(
+                id=new_id("feed", time.time),
+                owner=principal.id,
+                url=url,
+                host=urlsplit(url).hostname or "",
+                title=feed.title,
+                site=feed.site,
+                language=feed.language,
+                active=feed.active,
+                created=now,
+                due=now,
+            )
+            return ImportStep("feeds", added=bool(await self._storage.feeds.add_feeds(principal, [new])))
+        except InvalidInput as error:
+            return ImportStep("feeds", added=False, problem=error.message)
+
+    async def _add_server(self, server: ArchivedServer) -> ImportStep:
+        if server.name in {known.name for known in await self._servers.all()}:
+            return ImportStep("servers", added=False)
+        change = ServerChange(url=server.url, models=server.models, context=server.context, country=server.country)
+        try:
+            await self._servers.add(server.name, change)
+        except EclairError as error:
+            return ImportStep("servers", added=False, problem=f"The server {server.name!r}: {error.message}")
+        return ImportStep("servers", added=True)
+
+    async def _libraries(self, principal: Principal) -> dict[str, Library]:
+        return {each.library.id: each.library for each in await self._storage.libraries.list_libraries(principal)}
+
+    async def _conversation(self, principal: Principal, id: str | None) -> str | None:
+        """Return the id of a conversation that is here; None for any other."""
+        try:
+            return None if id is None else (await self._storage.conversations.get_conversation(principal, id)).id
+        except NotFound:
+            return None
+
+    async def _has_file(self, principal: Principal, id: str) -> bool:
+        try:
+            await self._storage.files.get_file(principal, id)
+        except NotFound:
+            return False
+        return True
+
+    async def _has_image(self, principal: Principal, id: str) -> bool:
+        try:
+            await self._gallery.get_image(principal, id)
+        except NotFound:
+            return False
+        return True
+
+    def _archived_preferences(self, staged: StagedImport) -> Preferences | None:
+        found = staged.index.preferences
+        return None if found is None else parse_preferences(found.values)
+
+
+async def _members(
+    staged: StagedImport, members: Sequence[tuple[str, int]]
+) -> AsyncGenerator[tuple[str, AsyncIterator[bytes]], None]:
+    """Yield members with their bytes, which are read before the next one is asked for. After a damaged one, go on."""
+    at = 0
+    while at < len(members):
+        some = members[at : at + MEMBERS_PER_READING]
+        damaged: list[str] = []
+        async with aclosing(staged.read_members(some)) as read:
+            for name, _ in some:
+                at += 1
+                yield name, _pieces(read, name, damaged)
+                if damaged:
+                    break
+
+
+async def _pieces(read: AsyncIterator[MemberBytes], name: str, damaged: list[str]) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of one member, past what is left of those before it."""
+    try:
+        async for piece in read:
+            if piece.member != name:
+                continue
+            yield piece.data
+            if piece.last:
+                return
+    except InvalidInput:
+        damaged.append(name)
+        raise

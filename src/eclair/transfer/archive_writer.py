@@ -1,0 +1,236 @@
+"""Writes the archive of everything a person has, as a stream: a zip that never is in memory as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from eclair.chat.runs import Runs
+from eclair.errors import DataDamaged, NotFound, StoreError
+from eclair.images.gallery import Gallery
+from eclair.network.policy import strip_login
+from eclair.schema.images import GeneratedImage
+from eclair.schema.principal import Principal
+from eclair.storage.base import Storage
+from eclair.storage.blobs import Blobs
+from eclair.storage.files import StoredFile
+from eclair.transfer.archive import (
+    INDEX_NAME,
+    ArchivedFeed,
+    ArchivedFile,
+    ArchivedImage,
+    ArchivedLibrary,
+    ArchivedPreferences,
+    ArchivedServer,
+    ArchiveRecord,
+    dump_record,
+    without_place,
+)
+from eclair.transfer.export_service import load_conversation
+from eclair.transfer.export_view import ExportedConversation
+from eclair.transfer.exporters import EXPORTERS, ExportFormat
+
+PAGE_ITEMS = 100
+READ_CHUNK_BYTES = 1 << 20
+
+IN_ARCHIVE: tuple[ExportFormat, ...] = ("json", "markdown")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSize:
+    """Contents of an archive; `bytes` is the size of the files and images, without the text of conversations."""
+
+    conversations: int
+    files: int
+    images: int
+    bytes: int
+
+    @property
+    def items(self) -> int:
+        return self.conversations + self.files + self.images
+
+
+def archive_name() -> str:
+    return f"eclair-{datetime.now(UTC):%Y-%m-%d}.zip"
+
+
+class ArchiveWriter:
+    """Writes archives; `files` are the bytes of files in libraries and messages."""
+
+    def __init__(self, storage: Storage, runs: Runs, gallery: Gallery, files: Blobs) -> None:
+        self._storage = storage
+        self._runs = runs
+        self._gallery = gallery
+        self._files = files
+
+    async def measure(self, principal: Principal) -> ArchiveSize:
+        """Count what an archive would hold now."""
+        files, sizes = 0, dict[str, int]()
+        async for file in self._list_files(principal):
+            files += 1
+            sizes[file.sha256] = file.size
+        images, image_bytes = 0, 0
+        async for image in self._list_images(principal):
+            images += 1
+            image_bytes += image.size
+        conversations = await self._storage.conversations.count_conversations(principal)
+        return ArchiveSize(conversations, files, images, sum(sizes.values()) + image_bytes)
+
+    async def write(
+        self, principal: Principal, progress: Callable[[int, int], None] = lambda done, of: None
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the archive. What is deleted meanwhile is left out, and what is damaged, which `damaged.txt` lists."""
+        size = await self.measure(principal)
+        out = _Pipe()
+        damaged: list[str] = []
+        records: list[ArchiveRecord] = []
+        done = 0
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            for id in await self._storage.conversations.list_conversation_ids(principal):
+                try:
+                    exported = await load_conversation(self._storage, self._runs, principal, id)
+                    await asyncio.to_thread(_add_conversation, archive, exported)
+                except NotFound:
+                    pass
+                except DataDamaged as error:
+                    damaged.append(f"{id}: {error.message}")
+                done += 1
+                progress(done, size.items)
+                if chunk := out.drain():
+                    yield chunk
+            async for step in self._add_bytes(principal, archive, records, damaged):
+                done += step
+                progress(min(done, size.items), size.items)
+                if chunk := out.drain():
+                    yield chunk
+            records += await self._other_records(principal)
+            await asyncio.to_thread(_add_index, archive, records)
+            if damaged:
+                archive.writestr("damaged.txt", "\n".join([*damaged, ""]))
+        yield out.drain()
+
+    async def _add_bytes(
+        self, principal: Principal, archive: zipfile.ZipFile, records: list[ArchiveRecord], damaged: list[str]
+    ) -> AsyncGenerator[int, None]:
+        """Add files and images; yield 0 after each piece, and 1 after each of them."""
+        added = set[str]()
+        async for file in self._list_files(principal):
+            record = ArchivedFile(file.id, file.name, file.size, file.sha256, file.media, file.created, file.library)
+            try:
+                if file.sha256 not in added:
+                    path = await self._files.checked_path(file.sha256)
+                    async for _ in _add_file(archive, record.member, path, file.created):
+                        yield 0
+                    added.add(file.sha256)
+                records.append(record)
+            except NotFound:
+                pass
+            except (StoreError, OSError) as error:
+                damaged.append(f"{file.name}: {error}")
+            yield 1
+        async for image in self._list_images(principal):
+            try:
+                data = await self._gallery.read_bytes(image)
+                path = await self._gallery.checked_path(image, thumbnail=True)
+                thumbnail = await asyncio.to_thread(path.read_bytes)
+                record = ArchivedImage(without_place(image), len(thumbnail))
+                for name, content in ((record.member, data), (record.thumbnail, thumbnail)):
+                    archive.writestr(zipfile.ZipInfo(name, _zip_time(image.created)), content)
+                records.append(record)
+            except NotFound:
+                pass
+            except (StoreError, OSError) as error:
+                damaged.append(f"{image.id}: {error}")
+            yield 1
+
+    async def _other_records(self, principal: Principal) -> list[ArchiveRecord]:
+        libraries = await self._storage.libraries.list_libraries(principal)
+        feeds = [listed.feed for listed in await self._storage.feeds.list_feeds(principal)]
+        servers = await self._storage.servers.list_servers()
+        version, body = await self._storage.preferences.get_preferences(principal)
+        return [
+            *(ArchivedLibrary(each.library.id, each.library.name, each.library.created) for each in libraries),
+            *([ArchivedPreferences(orjson.loads(body))] if version else []),
+            *(ArchivedFeed(feed.url, feed.title, feed.site, feed.language, feed.active) for feed in feeds),
+            *(
+                ArchivedServer(each.name, strip_login(each.url), each.models, each.context, each.country)
+                for each in servers
+            ),
+        ]
+
+    async def _list_files(self, principal: Principal) -> AsyncGenerator[StoredFile, None]:
+        before: str | None = None
+        while True:
+            page = await self._storage.files.list_files(principal, PAGE_ITEMS, before=before)
+            for state in page.files:
+                yield state.file
+            if (before := page.next) is None:
+                return
+
+    async def _list_images(self, principal: Principal) -> AsyncGenerator[GeneratedImage, None]:
+        before: str | None = None
+        while True:
+            page = await self._gallery.list_images(principal, PAGE_ITEMS, before=before)
+            for image in page.pictures:
+                yield image
+            if (before := page.next) is None:
+                return
+
+
+def _add_conversation(archive: zipfile.ZipFile, exported: ExportedConversation) -> None:
+    for format in IN_ARCHIVE:
+        renderer = EXPORTERS[format]
+        name = f"{format}/{exported.name}-{exported.conversation.id[-8:]}.{renderer.suffix}"
+        info = zipfile.ZipInfo(name, _zip_time(exported.conversation.updated))
+        info.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(info, renderer.render(exported))
+
+
+async def _add_file(archive: zipfile.ZipFile, name: str, path: Path, created: int) -> AsyncGenerator[None, None]:
+    """Add a file piece by piece, uncompressed: most are compressed already."""
+    info = zipfile.ZipInfo(name, _zip_time(created))
+    with await asyncio.to_thread(path.open, "rb") as file, archive.open(info, "w", force_zip64=True) as member:
+        while piece := await asyncio.to_thread(file.read, READ_CHUNK_BYTES):
+            member.write(piece)
+            yield
+
+
+def _add_index(archive: zipfile.ZipFile, records: list[ArchiveRecord]) -> None:
+    with archive.open(INDEX_NAME, "w") as file:
+        file.write(b"[\n")
+        for number, record in enumerate(records):
+            file.write((b",\n" if number else b"") + dump_record(record))
+        file.write(b"\n]\n")
+
+
+def _zip_time(milliseconds: int) -> tuple[int, int, int, int, int, int]:
+    """Convert a time to a zip timestamp; zip time starts in 1980."""
+    moment = datetime.fromtimestamp(max(milliseconds / 1000, 315_532_800), UTC)
+    return (min(moment.year, 2107), moment.month, moment.day, moment.hour, moment.minute, moment.second)
+
+
+class _Pipe(io.RawIOBase):
+    """Write-only file whose content is drained as it grows."""
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        chunk = bytes(data)  # pyright: ignore[reportArgumentType]
+        self._chunks.append(chunk)
+        return len(chunk)
+
+    def drain(self) -> bytes:
+        drained = b"".join(self._chunks)
+        self._chunks.clear()
+        return drained

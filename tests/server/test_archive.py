@@ -1,0 +1,195 @@
+"""Everything a person has goes out in one file, and comes into an empty Éclair by the door."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from eclair.schema.images import GeneratedImage
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.settings import Settings
+from eclair.transfer.archive import ArchivedFile, dump_record
+from tests.server.test_transfer import carry_out, upload
+from tests.support import JSON, Server, serving
+from tests.transfer.support import zipped
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FEED = "https://feeds.example.org/news.xml"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An archive, and all that there was when it was made."""
+
+    archive: bytes
+    size: JSON
+    described: dict[str, Any]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def taken(settings: Settings, tmp_path: Path) -> Taken:
+    """Everything of another Éclair."""
+    async with serving(replace(settings, data_dir=tmp_path / "other")) as server:
+        await filled(server)
+        size = (await server.get("/api/export/size")).body
+        return Taken((await server.get("/api/export")).raw, size, await described(server))
+
+
+async def filled(server: Server) -> None:
+    """Give a person some of everything."""
+    library = (await server.post("/api/libraries", {"name": "handbook"})).body["id"]
+    for place in (f"&library={library}", ""):
+        reply = await server.call("POST", f"/api/files?name=rules.txt{place}", data=b"Bikes are allowed inside.")
+        assert reply.status in (200, 201, 202), reply
+    attached = reply.body["id"]
+    id = await server.begin(title="Bikes")
+    await server.say(id, "script: say=Inside.", files=[attached])
+    await server.call("PATCH", f"/api/conversations/{id}", {"archived": True, "tags": ["town"]})
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(buffer, "PNG")
+    picture = GeneratedImage(
+        id="pic_" + "0" * 26, owner="", conversation=id, created=1_700_000_000_000, prompt="A bike", model="m",
+        media="image/png", width=8, height=8, size=0, blob="", thumbnail="",
+    )  # fmt: skip
+    message = (await server.tree(id))["messages"][-1]["id"]
+    await server.app.gallery.add(LOCAL_PRINCIPAL, picture, buffer.getvalue(), buffer.getvalue(), message)
+    preferences = {"version": 0, "theme": "dark", "prompts": [{"name": "polite", "text": "Be polite to {{who}}."}]}
+    assert (await server.call("PUT", "/api/preferences", preferences)).status == 200
+    opml = f'<opml version="2.0"><body><outline type="rss" text="News" xmlUrl="{FEED}"/></body></opml>'
+    assert (await server.call("POST", "/api/feeds/opml", data=opml.encode())).status in (200, 201)
+    added = {"name": "lab", "url": "https://lab.example.org/v1", "key": "s3cret"}
+    assert (await server.post("/api/engines", added)).status == 201
+
+
+async def described(server: Server) -> dict[str, Any]:
+    """Everything that the API shows of a person's own, without what belongs to the installation."""
+    listed: list[JSON] = []
+    for query in ("", "?archived=true"):
+        page = (await server.get(f"/api/conversations{query}")).body
+        listed += [*page["pinned"], *page["conversations"]]
+    trees = [await server.tree(each["id"]) for each in listed]
+    for tree in trees:
+        for message in tree["messages"]:
+            message["run"] = None
+    files = (await server.get("/api/files")).body["files"]
+    preferences = (await server.get("/api/preferences")).body
+    engines = (await server.get("/api/engines")).body["engines"]
+    return {
+        "conversations": trees,
+        "files": [
+            {name: file[name] for name in ("id", "name", "size", "media", "created", "library")} for file in files
+        ],
+        "bytes": [(await server.get(f"/api/files/{file['id']}/content")).raw for file in files],
+        "libraries": [(each["id"], each["name"]) for each in (await server.get("/api/libraries")).body],
+        "pictures": (await server.get("/api/pictures")).body["pictures"],
+        "preferences": {**preferences, "version": 1},
+        "feeds": [(feed["url"], feed["title"]) for feed in (await server.get("/api/feeds")).body],
+        "engines": [(each["name"], each["url"]) for each in engines if each["origin"] == "added"],
+    }
+
+
+async def test_everything_goes_out_and_into_an_empty_eclair_and_only_once(taken: Taken, fresh: Server) -> None:
+    assert (taken.size["conversations"], taken.size["files"], taken.size["images"]) == (1, 2, 1)
+    assert b"s3cret" not in taken.archive
+    read = await upload(fresh, taken.archive, "eclair.zip")
+    assert read.status == 201, read
+    assert read.body["problems"] == []
+    items = {each["kind"]: (each["count"], each["here"]) for each in read.body["items"]}
+    assert items == {
+        "conversations": (1, 0),
+        "libraries": (1, 0),
+        "files": (2, 0),
+        "images": (1, 0),
+        "prompts": (1, 0),
+        "settings": (1, 0),
+        "feeds": (1, 0),
+        "servers": (1, 0),
+    }
+    finished = (await carry_out(fresh, read.body["id"]))[-1]["finished"]
+    assert finished["problems"] == []
+    assert [each for each in finished["items"] if each["here"]] == []
+    there = await described(fresh)
+    assert there == taken.described
+    engine = next(each for each in (await fresh.get("/api/engines")).body["engines"] if each["name"] == "lab")
+    assert not engine["keyed"]
+    again = await upload(fresh, taken.archive, "eclair.zip")
+    assert all(each["count"] == each["here"] for each in again.body["items"])
+    finished = (await carry_out(fresh, again.body["id"]))[-1]["finished"]
+    assert all(each["count"] == each["here"] for each in finished["items"])
+    assert finished["problems"] == []
+    assert await described(fresh) == there
+
+
+async def test_newer_settings_stay_unless_they_are_to_be_replaced(taken: Taken, fresh: Server) -> None:
+    mine = {"version": 0, "theme": "light", "prompts": [{"name": "brief", "text": "Be brief."}]}
+    await fresh.call("PUT", "/api/preferences", mine)
+    await carry_out(fresh, (await upload(fresh, taken.archive, "eclair.zip")).body["id"])
+    kept = (await fresh.get("/api/preferences")).body
+    assert (kept["theme"], [prompt["name"] for prompt in kept["prompts"]]) == ("light", ["brief", "polite"])
+    id = (await upload(fresh, taken.archive, "eclair.zip")).body["id"]
+    assert (await fresh.post(f"/api/imports/{id}?replace_settings=true")).status == 200
+    assert (await fresh.get("/api/preferences")).body["theme"] == "dark"
+
+
+def archived(**changes: Any) -> bytes:
+    """A zip whose index says one thing of a file."""
+    data = b"words"
+    file = ArchivedFile("file_" + "0" * 26, "a.txt", len(data), hashlib.sha256(data).hexdigest(), "text/plain", 1)
+    record = orjson.loads(dump_record(file))
+    record["value"] |= changes
+    return zipped({"everything.json": orjson.dumps([record]), f"files/{file.sha256}": data})
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"size": 4}, "not as long as the file says"),
+        ({"size": 1 << 40}, "not as long as the file says"),
+        ({"sha256": "0" * 64}, "is missing in"),
+    ],
+)
+async def test_an_archive_that_lies_is_told_in_one_sentence(
+    fresh: Server, changes: dict[str, Any], sentence: str
+) -> None:
+    read = await upload(fresh, archived(**changes), "eclair.zip")
+    assert read.status == 201, read
+    finished = (await carry_out(fresh, read.body["id"]))[-1]["finished"]
+    (problem,) = finished["problems"]
+    assert sentence in problem
+    assert (await fresh.get("/api/files")).body["files"] == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"name": "../../etc/passwd"}, {"id": "../file"}, {"sha256": "../../x"}, {"created": "soon"}, {"size": -1}],
+)
+async def test_a_record_that_no_eclair_writes_is_left_out(fresh: Server, changes: dict[str, Any]) -> None:
+    refused = await upload(fresh, archived(**changes), "eclair.zip")
+    assert refused.status == 400
+    assert "holds no conversations" in refused.error["message"]
+
+
+async def test_a_damaged_file_is_left_out_and_the_rest_comes(fresh: Server) -> None:
+    good, bad = b"good", b"bad"
+    files = [
+        ArchivedFile("file_" + str(n) * 26, f"{n}.txt", len(data), hashlib.sha256(data).hexdigest(), "text/plain", 1)
+        for n, data in ((1, bad), (2, good))
+    ]
+    index = orjson.dumps([orjson.loads(dump_record(file)) for file in files])
+    archive = zipped({"everything.json": index, files[0].member: b"dab", files[1].member: good})
+    read = await upload(fresh, archive, "eclair.zip")
+    finished = (await carry_out(fresh, read.body["id"]))[-1]["finished"]
+    assert finished["problems"] == ["'1.txt' is damaged in the export and was left out."]
+    assert [file["name"] for file in (await fresh.get("/api/files")).body["files"]] == ["2.txt"]
+    with zipfile.ZipFile(io.BytesIO((await fresh.get("/api/export")).raw)) as whole:
+        assert whole.read(files[1].member) == good
