@@ -417,7 +417,7 @@ def test_where_only_drawings_are_built_in_they_are_called_that(desk: Page) -> No
     desk.goto("/")
     switch(desk).click()
     expect(options(desk)).to_contain_text("Only clip art is available here, for simple images.")
-    expect(options(desk)).to_contain_text("This machine can’t run a model for images like photos.")
+    expect(options(desk)).to_contain_text("This machine can’t run a model that makes realistic images.")
     flux = {
         **DRAWINGS,
         "id": "flux-1-schnell",
@@ -427,7 +427,7 @@ def test_where_only_drawings_are_built_in_they_are_called_that(desk: Page) -> No
     }
     models.append({**flux, "drawn": False, "state": "absent", "installable": True, "bytes": 33_600_000_000})
     desk.reload()
-    expect(options(desk)).to_contain_text("makes images like photos (Black Forest Labs, Germany, 34 GB).")
+    expect(options(desk)).to_contain_text("makes realistic images (Black Forest Labs, Germany, 34 GB).")
     expect(options(desk).get_by_role("button", name="Get FLUX.1 [schnell]")).to_be_visible()
 
 
