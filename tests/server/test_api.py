@@ -16,6 +16,7 @@ from eclair.generation import first_delta
 from eclair.schema.events import RunFinished, RunStarted
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Hit
+from eclair.schema.models import Model
 from eclair.server import sse
 from eclair.settings import Settings
 from eclair.storage.sqlite.conversations import SQLiteConversationStore
@@ -349,6 +350,59 @@ async def test_what_was_chosen_reaches_the_engine(server: Server, monkeypatch: p
     await server.say(id, "script: words=1")
     assert asked[2].messages[0].content == server.app.settings.system_prompt
     assert asked[2].sampling.max_tokens == server.app.settings.max_tokens
+
+
+async def test_a_conversation_keeps_how_it_is_answered(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    stream = server.engine.stream
+
+    def spy(request: Any) -> Any:
+        if request.purpose == "answer":
+            asked.append(request)
+        return stream(request)
+
+    monkeypatch.setattr(server.engine, "stream", spy)
+    made = await server.post("/api/conversations", {"temperature": 0.4, "max_tokens": 6, "system": "Be brief."})
+    id = made.body["id"]
+    await server.say(id, "script: words=1")
+    first = asked[-1]
+    assert (first.sampling.temperature, first.sampling.max_tokens) == (0.4, 6)
+    assert first.messages[0].content == "Be brief."
+    await server.say(id, "script: words=1", temperature=0.0, max_tokens=9, system="Be long.")
+    assert (asked[-1].sampling.temperature, asked[-1].sampling.max_tokens) == (0.0, 9)
+    assert asked[-1].messages[0].content == "Be long."
+    changed = await server.call("PATCH", f"/api/conversations/{id}", {"temperature": None, "system": None})
+    assert (changed.body["temperature"], changed.body["max_tokens"], changed.body["system"]) == (None, 6, None)
+    await server.say(id, "script: words=1")
+    assert asked[-1].sampling.temperature is None
+    assert asked[-1].messages[0].content == server.app.settings.system_prompt
+
+
+@pytest.mark.parametrize(
+    "settings", [{"temperature": 2.1}, {"temperature": -0.1}, {"max_tokens": 0}, {"system": "x" * 20_001}]
+)
+async def test_settings_that_no_answer_can_have_are_refused(server: Server, settings: JSON) -> None:
+    id = await server.begin()
+    for refused in (
+        await server.call("PATCH", f"/api/conversations/{id}", settings),
+        await server.post("/api/conversations", settings),
+    ):
+        assert refused.status == 400
+        assert refused.body["error"]["param"] == next(iter(settings))
+
+
+async def test_an_answer_is_no_longer_than_the_window(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = [replace(model, context=4096) for model in await server.app.registry.models()]
+
+    async def listed() -> list[Model]:
+        return models
+
+    monkeypatch.setattr(server.app.registry, "models", listed)
+    id = await server.begin()
+    refused = await server.call("PATCH", f"/api/conversations/{id}", {"max_tokens": 4097})
+    assert refused.status == 400
+    assert "can write 4,096 tokens at most" in refused.body["error"]["message"]
+    assert (await server.call("PATCH", f"/api/conversations/{id}", {"max_tokens": 4096})).status == 200
 
 
 async def test_a_long_conversation_forgets_its_oldest_turns_and_says_so(server: Server) -> None:

@@ -254,9 +254,18 @@ async def test_a_conversation_remembers_its_model_and_mode_until_told_otherwise(
     )
     assert (changed.model, changed.mode) == ("small", "think")
     changed = await storage.conversations.edit_conversation(
-        LOCAL_PRINCIPAL, "conv_m", ConversationEdit(model="", mode="")
+        LOCAL_PRINCIPAL, "conv_m", ConversationEdit(cleared=frozenset({"model", "mode"}))
     )
     assert (changed.model, changed.mode, changed.title) == (None, None, "Bread")
+
+
+async def test_a_conversation_remembers_how_it_is_answered(storage: Storage) -> None:
+    made = Conversation("conv_s", "local", "", 1, 1, temperature=0.2, max_tokens=300, system="Be brief.")
+    assert await storage.conversations.add_conversation(LOCAL_PRINCIPAL, made) == made
+    assert await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_s") == made
+    edit = ConversationEdit(temperature=2.0, cleared=frozenset({"max_tokens", "system"}))
+    changed = await storage.conversations.edit_conversation(LOCAL_PRINCIPAL, "conv_s", edit)
+    assert (changed.temperature, changed.max_tokens, changed.system) == (2.0, None, None)
 
 
 async def test_a_generated_title_never_replaces_a_persons_own(storage: Storage) -> None:

@@ -185,6 +185,13 @@ def test_json_comes_back_in_as_it_was(exported: ExportedConversation, tmp_path: 
     assert orjson.loads(text)["eclair"] == 1
 
 
+def test_json_brings_back_how_a_conversation_is_answered(exported: ExportedConversation, tmp_path: Path) -> None:
+    chosen = replace(exported.conversation, temperature=0.3, max_tokens=500, system="Be brief.")
+    _, (found,) = staged(tmp_path, rendered(replace(exported, conversation=chosen), "json").encode())
+    settings = found.conversation
+    assert (settings.temperature, settings.max_tokens, settings.system) == (0.3, 500, "Be brief.")
+
+
 @pytest.mark.parametrize("format", list(EXPORTERS))
 def test_an_empty_conversation_has_a_file_too(format: ExportFormat) -> None:
     empty = ExportedConversation(Conversation(CONVERSATION, "local", "", 1, 1), (), NOW)

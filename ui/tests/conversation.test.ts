@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
 import { ApiError } from "../src/api/client.ts";
-import type { AnswerSettings } from "../src/api/conversations.ts";
+import { type AnswerSettings, NO_SETTINGS } from "../src/api/conversations.ts";
 import { messageText } from "../src/api/fold.ts";
 import { storedNames } from "../src/lib/storage.ts";
 import { userMessage } from "../src/lib/userMessage.ts";
@@ -285,7 +285,7 @@ test("settings are stored on the server, or sent with the first message", async 
   const one = page();
   await one.changeSettings({ model: "big", mode: "think" });
   await converse(one, "Hello");
-  assert.deepEqual(server.settings, { model: "big", mode: "think", web: null });
+  assert.deepEqual(server.settings, { ...NO_SETTINGS, model: "big", mode: "think" });
   const other = page(true);
   await other.load();
   assert.deepEqual([other.model, other.mode], ["big", "think"]);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
 import { Api } from "../src/api/api.ts";
 import type { Conversation, Hit } from "../src/api/events.ts";
+import { NO_SETTINGS } from "../src/api/conversations.ts";
 import { Conversations } from "../src/state/conversations.svelte.ts";
 import { random } from "./random.ts";
 import { useFakeTime, advanceTime, until } from "./time.ts";
@@ -61,7 +62,7 @@ function hits(count: number, words: string): Hit[] {
 }
 
 function one(id: string, updated: number, more: Partial<Conversation> = {}): Conversation {
-  return { id, owner: "", title: id, created: 0, updated, leaf: null, pinned: false, archived: false, tags: [], model: null, mode: null, web: null, ...more };
+  return { id, owner: "", title: id, created: 0, updated, leaf: null, pinned: false, archived: false, tags: [], ...NO_SETTINGS, ...more };
 }
 
 function many(count: number): void {

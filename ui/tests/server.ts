@@ -1,5 +1,6 @@
 // An in-memory server for one conversation, which writes an answer when the test says so.
 
+import { NO_SETTINGS } from "../src/api/conversations.ts";
 import type { AcceptedTurn, AnswerSettings, ConversationBackend, ConversationChanges, MessageTree, Turn } from "../src/api/conversations.ts";
 import { ApiError } from "../src/api/client.ts";
 import { userMessage } from "../src/lib/userMessage.ts";
@@ -57,7 +58,7 @@ export class Server implements ConversationBackend {
   /** The conversations in which a message was begun; null is a new one. */
   readonly prefilled: (string | null)[] = [];
   leaf: string | null = null;
-  settings: AnswerSettings = { model: null, mode: null, web: null };
+  settings: AnswerSettings = NO_SETTINGS;
   /** The connection is down: nothing arrives. */
   unreachable = false;
   /** How many replies will be lost. */

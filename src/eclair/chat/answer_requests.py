@@ -21,7 +21,7 @@ from eclair.images.tool import AnswerRef, ImageTool
 from eclair.live_settings import LiveSettings
 from eclair.llm.base import Engine, Request
 from eclair.llm.registry import Registry
-from eclair.schema.messages import Conversation, Message, Web
+from eclair.schema.messages import Conversation, Message, Sampling, Web
 from eclair.schema.principal import Principal
 from eclair.text.intent.picture_request import asks_for_picture
 from eclair.web.question import WebQuestion
@@ -64,6 +64,23 @@ class ChatQuestion:
     def web(self) -> Web:
         stored = self.conversation.web if self.conversation is not None else None
         return self.options.web or stored or "off"
+
+    @property
+    def sampling(self) -> Sampling:
+        asked, stored = self.options.sampling, self.conversation
+        if stored is None:
+            return asked
+        return replace(
+            asked,
+            temperature=stored.temperature if asked.temperature is None else asked.temperature,
+            max_tokens=asked.max_tokens or stored.max_tokens,
+        )
+
+    @property
+    def system(self) -> str | None:
+        """The system prompt; None for that of the settings."""
+        stored = self.conversation.system if self.conversation is not None else None
+        return stored if self.options.system is None else self.options.system
 
 
 class AnswerRequests:
@@ -193,8 +210,8 @@ class AnswerRequests:
             route,
             history,
             principal,
-            options.sampling,
-            options.system,
+            question.sampling,
+            question.system,
             preferences.instructions if preferences is not None else "",
             self._vision,
             self._wants_picture(question),

@@ -22,3 +22,6 @@ class TurnOptions:
     web: Web | None = None
     draws: bool | None = None
     thorough: bool = False
+
+
+NO_CHOICES = TurnOptions()

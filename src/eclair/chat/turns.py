@@ -23,7 +23,7 @@ from eclair.chat.tree import (
     last_question,
     locate_turn,
 )
-from eclair.chat.turn_options import TurnOptions
+from eclair.chat.turn_options import NO_CHOICES, TurnOptions
 from eclair.errors import InvalidInput
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.images.run import ImageRun
@@ -32,7 +32,7 @@ from eclair.images.tool import AnswerRef
 from eclair.live_settings import LiveSettings
 from eclair.schema.events import RunStarted
 from eclair.schema.ids import Clock, new_id
-from eclair.schema.messages import Conversation, Message, Mode, Part, Role, Web
+from eclair.schema.messages import Conversation, Message, Part, Role
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
@@ -96,13 +96,23 @@ class Turns:
         principal: Principal,
         id: str | None = None,
         title: str = "",
-        model: str | None = None,
-        mode: Mode | None = None,
-        web: Web | None = None,
+        choices: TurnOptions = NO_CHOICES,
     ) -> Conversation:
-        """Make a conversation that isn't stored yet."""
+        """Make a conversation that isn't stored yet, with `choices` for all its answers."""
         now = self._now()
-        return Conversation(id or self._ids("conv"), principal.id, title, now, now, model=model, mode=mode, web=web)
+        return Conversation(
+            id or self._ids("conv"),
+            principal.id,
+            title,
+            now,
+            now,
+            model=choices.model,
+            mode=choices.mode,
+            web=choices.web,
+            temperature=choices.sampling.temperature,
+            max_tokens=choices.sampling.max_tokens,
+            system=choices.system,
+        )
 
     async def ask(
         self,

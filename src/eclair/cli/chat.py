@@ -176,9 +176,7 @@ class Chat:
         where = (
             self._conversation.id
             if self._conversation is not None
-            else turns.new_conversation(
-                LOCAL_PRINCIPAL, model=self._options.model, mode=self._options.mode, web=self._options.web
-            )
+            else turns.new_conversation(LOCAL_PRINCIPAL, choices=self._options)
         )
         asked = await turns.ask(LOCAL_PRINCIPAL, where, what, self._options, accepted)
         self._conversation = self._conversation or await self._app.storage.conversations.get_conversation(

@@ -72,7 +72,7 @@ async def _write_report(
     app: App, request: str, questions: Sequence[str], options: TurnOptions, output: Path | None, terminal: Terminal
 ) -> int:
     """Ask for the report, print it as it comes, and write it to `output`."""
-    begun = app.turns.new_conversation(LOCAL_PRINCIPAL, model=options.model, mode=options.mode)
+    begun = app.turns.new_conversation(LOCAL_PRINCIPAL, choices=options)
     what = NewMessage(request, research=tuple(questions))
     asked = await app.turns.ask(LOCAL_PRINCIPAL, begun, what, options, time.perf_counter())
     printer, failed = Printer(terminal), 0

@@ -21,6 +21,9 @@ Web = Literal["off", "auto", "on"]
 MAX_TAGS = 12
 MAX_TAG_CHARS = 40
 WEBS: tuple[Web, ...] = get_args(Web)
+MAX_TEMPERATURE = 2
+MAX_ANSWER_TOKENS = 10_000_000
+MAX_SYSTEM_PROMPT_CHARS = 20_000
 NoticeCode = Literal[
     "history_trimmed",
     "routed_short",
@@ -310,8 +313,8 @@ class Message:
 class Conversation:
     """A conversation without its messages.
 
-    `leaf` is the last message of the displayed branch. `model`, `mode` and `web` are the person's choices for it, None
-    for the defaults.
+    `leaf` is the last message of the displayed branch. The fields from `model` on are the person's choices for its
+    answers, None for the defaults; `system` replaces the system prompt.
     """
 
     id: str
@@ -326,6 +329,9 @@ class Conversation:
     model: str | None = None
     mode: Mode | None = None
     web: Web | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    system: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from typing import Literal, Protocol
 from eclair.schema.messages import Conversation, Hit, Message, Mode, NameHit, Web
 from eclair.schema.principal import Principal
 
+ClearableField = Literal["model", "mode", "web", "temperature", "max_tokens", "system"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationEdit:
-    """Changes to a conversation; None leaves a field as it is, an empty `model`, `mode` or `web` clears it.
+    """Changes to a conversation; None leaves a field as it is, and those named in `cleared` become None.
 
     A title that is set here is the person's own and is never replaced by a generated one.
     """
@@ -23,8 +25,12 @@ class ConversationEdit:
     archived: bool | None = None
     tags: tuple[str, ...] | None = None
     model: str | None = None
-    mode: Mode | Literal[""] | None = None
-    web: Web | Literal[""] | None = None
+    mode: Mode | None = None
+    web: Web | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    system: str | None = None
+    cleared: frozenset[ClearableField] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

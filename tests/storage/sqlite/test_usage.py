@@ -16,7 +16,9 @@ from tests.storage.test_usage import USAGE, Calendar, answered
 
 NEWER = """
 ALTER TABLE conversation DROP COLUMN model; ALTER TABLE conversation DROP COLUMN mode;
-ALTER TABLE conversation DROP COLUMN web; DROP TABLE web_page; ALTER TABLE share DROP COLUMN readings;
+ALTER TABLE conversation DROP COLUMN web; ALTER TABLE conversation DROP COLUMN temperature;
+ALTER TABLE conversation DROP COLUMN max_tokens; ALTER TABLE conversation DROP COLUMN system;
+DROP TABLE web_page; ALTER TABLE share DROP COLUMN readings;
 DROP TABLE entry_word; DROP TABLE entry_text; DROP TABLE entry; DROP TABLE feed;
 DROP TABLE egress; DROP TRIGGER egress_forgets;
 DROP TABLE server; DROP TABLE probe;

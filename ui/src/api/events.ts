@@ -265,8 +265,8 @@ export interface Message {
 
 /** A conversation without its messages.
  *
- * `leaf` is the last message of the displayed branch. `model`, `mode` and `web` are the person's choices for it, None
- * for the defaults.
+ * `leaf` is the last message of the displayed branch. The fields from `model` on are the person's choices for its
+ * answers, None for the defaults; `system` replaces the system prompt.
  */
 export interface Conversation {
   readonly id: string;
@@ -281,6 +281,9 @@ export interface Conversation {
   readonly model: string | null;
   readonly mode: Mode | null;
   readonly web: Web | null;
+  readonly temperature: number | null;
+  readonly max_tokens: number | null;
+  readonly system: string | null;
 }
 
 /** A message found by a search. In `excerpt`, matches stand between U+E000 and U+E001. */

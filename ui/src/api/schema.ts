@@ -3596,8 +3596,8 @@ export interface components {
         /**
          * @description A conversation without its messages.
          *
-         *     `leaf` is the last message of the displayed branch. `model`, `mode` and `web` are the person's choices for it, None
-         *     for the defaults.
+         *     `leaf` is the last message of the displayed branch. The fields from `model` on are the person's choices for its
+         *     answers, None for the defaults; `system` replaces the system prompt.
          */
         readonly Conversation: {
             readonly id: string;
@@ -3615,6 +3615,9 @@ export interface components {
             readonly model: string | null;
             readonly mode: ("flash" | "auto" | "think") | null;
             readonly web: ("off" | "auto" | "on") | null;
+            readonly temperature: number | null;
+            readonly max_tokens: number | null;
+            readonly system: string | null;
         };
         readonly ConversationCount: {
             readonly conversations: number;
@@ -3628,6 +3631,9 @@ export interface components {
             readonly model?: string | null;
             readonly mode?: ("flash" | "auto" | "think") | null;
             readonly web?: ("off" | "auto" | "on") | null;
+            readonly temperature?: number | null;
+            readonly max_tokens?: number | null;
+            readonly system?: string | null;
         };
         /** @description A page of the list; pass `next` as `before` to get the next page. Pinned ones are on the first page. */
         readonly ConversationList: {
@@ -4253,7 +4259,7 @@ export interface components {
         /**
          * @description A new conversation; with a `turn`, both are created or neither.
          *
-         *     `model`, `mode` and `web` are stored with the conversation; those of the turn are for that turn only.
+         *     The choices from `model` on are stored with the conversation; those of the turn are for that turn only.
          */
         readonly NewConversation: {
             readonly id?: string | null;
@@ -4262,6 +4268,9 @@ export interface components {
             readonly model?: string | null;
             readonly mode?: ("flash" | "auto" | "think") | null;
             readonly web?: ("off" | "auto" | "on") | null;
+            readonly temperature?: number | null;
+            readonly max_tokens?: number | null;
+            readonly system?: string | null;
             readonly turn?: components["schemas"]["NewTurnBody"] | null;
         };
         readonly NewEngine: {

@@ -69,6 +69,13 @@ export const ACTIONS: readonly Action[] = [
     run: (app) => void (app.overlay = "models"),
     enabled: always,
   },
+  {
+    id: "answers",
+    label: "answerSettings",
+    slash: true,
+    run: (app) => void (app.dialog = { kind: "answers" }),
+    enabled: (app) => app.page === "chat",
+  },
   ...(["flash", "auto", "think"] as const).map((mode) => ({
     id: mode,
     label: MODE_LABELS[mode],

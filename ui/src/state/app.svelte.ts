@@ -40,12 +40,12 @@ const TEMPORARY_PATH = "/temporary";
 type Page = "chat" | Place;
 
 /** A list of commands or shortcuts over the page. */
-export type Overlay = "palette" | "models" | "shortcuts";
+export type Overlay = "palette" | "models" | "shortcuts" | { readonly retry: Message };
 
 /** A dialog over the page, and what it is about. */
 export type Dialog =
   | { readonly kind: "export" | "share" | "tags"; readonly conversation: StoredConversation }
-  | { readonly kind: "import" }
+  | { readonly kind: "import" | "answers" }
   | { readonly kind: "license"; readonly name: string; readonly text: string };
 
 /** True where the sidebar is a drawer. */
@@ -82,7 +82,7 @@ export class App {
   page = $state<Page>("chat");
   /** The page of the settings, or the picture, that is shown. */
   section = $state("");
-  overlay = $state<Overlay | null>(null);
+  overlay = $state.raw<Overlay | null>(null);
   dialog = $state.raw<Dialog | null>(null);
   /** The research being planned. */
   research = $state.raw<Research | null>(null);
@@ -233,7 +233,7 @@ export class App {
     const request = topic ?? parseResearchCommand(current.draft) ?? current.draft.trim();
     const left = this.#planned;
     if (left === null || left.conversation !== current || left.request.trim() !== request || repeated !== null) {
-      const options = () => this.#answerOptions({ model: current.nextModel ?? current.model, mode: current.mode, web: null });
+      const options = () => this.#answerOptions({ ...current.settings, model: current.nextModel ?? current.model, web: null });
       this.#planned = new Research(this.api, current, options, request, repeated);
     }
     this.research = this.#planned;
@@ -338,10 +338,12 @@ export class App {
     return chosen === null && picks !== null && picks.flash !== picks.think;
   }
 
-  #answerOptions({ model, mode: chosen, web }: AnswerSettings): AnswerOptions {
+  #answerOptions(settings: AnswerSettings): AnswerOptions {
+    const { model } = settings;
     const available = this.models.some(({ id }) => id === model);
-    const mode = chosen ?? (this.#modeDecides(this.#knownModel(model)) ? "auto" : null);
-    return { ...(model !== null && available && { model }), ...(mode !== null && { mode }), ...(web !== null && { web }) };
+    const mode = settings.mode ?? (this.#modeDecides(this.#knownModel(model)) ? "auto" : null);
+    const options = { ...settings, model: available ? model : null, mode };
+    return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null));
   }
 
   /** This page has changed a conversation on the server. */

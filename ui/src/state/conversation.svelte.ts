@@ -31,6 +31,9 @@ export class Conversation {
   model = $state<string | null>(null);
   mode = $state<Mode | null>(null);
   web = $state<Web | null>(null);
+  temperature = $state<number | null>(null);
+  max_tokens = $state<number | null>(null);
+  system = $state<string | null>(null);
   messages = $state.raw<Messages>(new Map());
   leaf = $state<string | null>(null);
   connected = $state(true);
@@ -92,6 +95,10 @@ export class Conversation {
     });
   }
 
+  get settings(): AnswerSettings {
+    return settingsOf(this);
+  }
+
   /** The run that writes the answer in progress. */
   get run(): string | null {
     return this.#follower.run;
@@ -149,9 +156,7 @@ export class Conversation {
       if (this.outgoing !== null || changes !== this.#changes) return;
       this.missing = false;
       this.title = tree.conversation.title;
-      this.model = tree.conversation.model;
-      this.mode = tree.conversation.mode;
-      this.web = tree.conversation.web;
+      Object.assign(this, settingsOf(tree.conversation));
       this.messages = new Map(tree.messages.map((message) => [message.id, message]));
       if (this.#editors === 0 || !this.messages.has(this.leaf ?? "")) this.leaf = tree.conversation.leaf;
       else this.#leafWithheld = this.leaf !== tree.conversation.leaf;
@@ -220,16 +225,20 @@ export class Conversation {
     this.#composer.setImageOptions(options);
   }
 
-  /** Change the settings of this conversation, wherever it is open. */
-  async changeSettings(settings: Partial<AnswerSettings>): Promise<void> {
+  /** Change the settings of this conversation, wherever it is open. False where the server refused them. */
+  async changeSettings(settings: Partial<AnswerSettings>): Promise<boolean> {
+    const before = this.settings;
     this.#changes += 1;
     Object.assign(this, settings);
-    if (!this.stored) return;
+    if (!this.stored) return true;
     try {
       await this.#context.api.change(this.id, settings);
       this.#context.onChange(this.id);
+      return true;
     } catch (error) {
+      if (error instanceof ApiError && error.status === 400) Object.assign(this, before);
       this.#showError(error);
+      return false;
     }
   }
 
@@ -397,8 +406,8 @@ export class Conversation {
    * isn't shown. */
   async #prefill(): Promise<void> {
     if (this.#context.refusal?.() != null) return;
-    const { model, mode, web } = this;
-    const options = this.#context.answerOptions({ model: this.nextModel ?? model, mode, web });
+    const settings = this.settings;
+    const { temperature: _, max_tokens: __, ...options } = this.#context.answerOptions({ ...settings, model: this.nextModel ?? settings.model });
     try {
       const files = this.#composer.files.map(({ id }) => id);
       await this.#context.api.prefill({ ...(this.stored && { conversation: this.id }), ...options, ...(files.length > 0 && { files }) });
@@ -445,4 +454,8 @@ export class Conversation {
     if (!(error instanceof ApiError)) throw error;
     this.error = error.message;
   }
+}
+
+function settingsOf({ model, mode, web, temperature, max_tokens, system }: AnswerSettings): AnswerSettings {
+  return { model, mode, web, temperature, max_tokens, system };
 }

@@ -3,6 +3,7 @@
 
 import type { AcceptedTurn, AnswerSettings, ConversationBackend, ConversationCalls, ConversationChanges, MessageTree, Turn, UnstoredTurn } from "../api/conversations.ts";
 import { ApiError } from "../api/client.ts";
+import { NO_SETTINGS } from "../api/conversations.ts";
 import { fold, messageText } from "../api/fold.ts";
 import { t } from "../lib/i18n/translate.ts";
 import { userMessage } from "../lib/userMessage.ts";
@@ -24,7 +25,7 @@ export class TemporaryBackend implements ConversationBackend {
   readonly #calls: Pick<ConversationCalls, "answer">;
   readonly #messages = new Map<string, Message>();
   #leaf: string | null = null;
-  #settings: AnswerSettings = { model: null, mode: null, web: null };
+  #settings = NO_SETTINGS;
   #run: Run | null = null;
 
   constructor(calls: Pick<ConversationCalls, "answer">) {
@@ -67,8 +68,8 @@ export class TemporaryBackend implements ConversationBackend {
     const path = branchTo(new Map(this.#messages).set(question.id, question), question.id);
     const messages = path.map((message) => ({ role: message.role, text: messageText(message) })).filter(({ text }) => text !== "");
     const controller = new AbortController();
-    const { model, mode, web } = turn;
-    const body = { messages, ...(model !== undefined && { model }), ...(mode !== undefined && { mode }), ...(web !== undefined && { web }) } as UnstoredTurn;
+    const options = Object.keys(NO_SETTINGS).flatMap((name) => (name in turn ? [[name, turn[name as keyof AnswerSettings]]] : []));
+    const body = { messages, ...Object.fromEntries(options) } as UnstoredTurn;
     const events = read(await this.#calls.answer(body, controller.signal));
     const { value: first } = await events.next();
     if (first?.type !== "run.started") throw new ApiError(0, "unreachable", t("temporaryLost"));

@@ -1,8 +1,8 @@
 // Sends the turns of a conversation. A new message is shown at once, and sent again while only the connection fails.
 
 import { ApiError } from "../api/client.ts";
-import type { AcceptedTurn, ImageOptions, Turn } from "../api/conversations.ts";
-import type { Attachment, LibraryName, Message, Mode, Web } from "../api/events.ts";
+import type { AcceptedTurn, AnswerSettings, ImageOptions, Turn } from "../api/conversations.ts";
+import type { Attachment, LibraryName, Message, Mode } from "../api/events.ts";
 import type { Messages } from "../lib/messageTree.ts";
 import type { DraftContent } from "./composerDraft.svelte.ts";
 import type { ConversationContext } from "./conversationContext.ts";
@@ -28,9 +28,7 @@ export interface OutgoingMessage {
 export interface TurnHost {
   readonly id: string;
   readonly stored: boolean;
-  readonly model: string | null;
-  readonly mode: Mode | null;
-  readonly web: Web | null;
+  readonly settings: AnswerSettings;
   readonly messages: Messages;
   readonly running: boolean;
   error: string | null;
@@ -66,7 +64,7 @@ export class TurnSender {
 
   /** The mode in which an answer was requested, as far as this page knows. */
   modeOf({ id }: Message): Mode | null {
-    return this.#latest?.answer === id ? this.#latest.mode : this.#host.mode;
+    return this.#latest?.answer === id ? this.#latest.mode : this.#host.settings.mode;
   }
 
   /** Stop the answer as soon as the turn on its way is accepted. */
@@ -108,11 +106,11 @@ export class TurnSender {
   }
 
   async #send(turn: Turn, outgoing: OutgoingMessage | null): Promise<void> {
-    const { id, stored, model, mode, web, messages } = this.#host;
+    const { id, stored, settings, messages } = this.#host;
     const { api } = this.#context;
     const drawn = "draw" in turn || ("retry" in turn && messages.get(turn.retry)?.wish != null);
-    const request: Turn = drawn ? turn : { ...this.#context.answerOptions({ model, mode, web }), ...turn };
-    const accepted = await (stored ? api.turn(id, request) : api.begin(id, request, { model, mode, web }));
+    const request: Turn = drawn ? turn : { ...this.#context.answerOptions(settings), ...turn };
+    const accepted = await (stored ? api.turn(id, request) : api.begin(id, request, settings));
     this.#latest = { answer: accepted.answer, mode: request.mode ?? null };
     this.outgoing = null;
     this.#callbacks.onAccepted(accepted, outgoing);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Annotated
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, BaseModel, Field
@@ -12,11 +12,13 @@ from pydantic import AfterValidator, BaseModel, Field
 from eclair.app import App
 from eclair.errors import InvalidInput
 from eclair.schema.messages import MAX_TAG_CHARS, MAX_TAGS, Conversation, Hit, Message, Mode, NameHit, Web
-from eclair.server.api.turns import ModelName
+from eclair.server.api.turns import MaxTokens, ModelName, SystemPrompt, Temperature, check_length
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.server.streaming import unless_disconnected
-from eclair.storage.conversations import ConversationCursor, ConversationEdit
+from eclair.storage.conversations import ClearableField, ConversationCursor, ConversationEdit
+
+CLEARABLE_FIELDS: tuple[ClearableField, ...] = get_args(ClearableField)
 
 MAX_NAMES = 12
 """Names that one search returns, which stand above the messages."""
@@ -51,18 +53,27 @@ class ConversationEditBody(RequestBody):
     model: ModelName | None = None
     mode: Mode | None = None
     web: Web | None = None
+    temperature: Temperature | None = None
+    max_tokens: MaxTokens | None = None
+    system: SystemPrompt | None = None
 
     def edit(self) -> ConversationEdit:
-        """Build the edit. Null clears `model`, `mode` or `web`; for other fields it means no change."""
+        """Build the edit. Null clears a choice for answers; for other fields it means no change."""
         return ConversationEdit(
             title=self.title,
             leaf=self.leaf,
             pinned=self.pinned,
             archived=self.archived,
             tags=self.tags,
-            model="" if self.model is None and "model" in self.model_fields_set else self.model,
-            mode="" if self.mode is None and "mode" in self.model_fields_set else self.mode,
-            web="" if self.web is None and "web" in self.model_fields_set else self.web,
+            model=self.model,
+            mode=self.mode,
+            web=self.web,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            system=self.system,
+            cleared=frozenset(
+                name for name in CLEARABLE_FIELDS if name in self.model_fields_set and getattr(self, name) is None
+            ),
         )
 
 
@@ -140,6 +151,11 @@ def router(app: App) -> APIRouter:
     async def change_conversation(principal: Caller, id: str, body: ConversationEditBody) -> Conversation:
         if body.model is not None:
             await app.registry.resolve(body.model)
+        if body.max_tokens is not None:
+            stored = await app.storage.conversations.get_conversation(principal, id)
+            known = {model.id for model in await app.registry.models()}
+            model = body.model or (stored.model if stored.model in known else None)
+            await check_length(app.registry, body.max_tokens, model)
         return await app.conversations.edit(principal, id, body.edit())
 
     @api.get("/search")

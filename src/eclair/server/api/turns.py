@@ -13,7 +13,16 @@ from eclair.app import App
 from eclair.chat.tree import DrawOptions, NewMessage, Regenerate, Resume
 from eclair.chat.turn_options import TurnOptions
 from eclair.errors import InvalidInput
-from eclair.schema.messages import Conversation, Mode, Sampling, Web
+from eclair.llm.registry import Registry
+from eclair.schema.messages import (
+    MAX_ANSWER_TOKENS,
+    MAX_SYSTEM_PROMPT_CHARS,
+    MAX_TEMPERATURE,
+    Conversation,
+    Mode,
+    Sampling,
+    Web,
+)
 from eclair.schema.principal import Principal
 from eclair.server.api.images import ImageRequestBody
 from eclair.server.principal import Caller
@@ -24,6 +33,9 @@ from eclair.web.research.plan import MAX_QUESTION_CHARS, MAX_QUESTIONS
 ID_PATTERN = r"[0-9a-hjkmnp-tv-z]{26}$"
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 Title = Annotated[str, Field(max_length=200)]
+Temperature = Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)]
+MaxTokens = Annotated[int, Field(ge=1, le=MAX_ANSWER_TOKENS)]
+SystemPrompt = Annotated[str, Field(max_length=MAX_SYSTEM_PROMPT_CHARS)]
 ResearchQuestion = Annotated[str, Field(pattern=r"\S", max_length=MAX_QUESTION_CHARS)]
 
 
@@ -34,9 +46,9 @@ class TurnOptionsBody(RequestBody):
     mode: Mode | None = None
     web: Web | bool | None = None
     system: str | None = None
-    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    temperature: Temperature | None = None
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
-    max_tokens: Annotated[int | None, Field(ge=1)] = None
+    max_tokens: MaxTokens | None = None
     seed: int | None = None
     thorough: bool = False
 
@@ -102,7 +114,7 @@ class NewTurnBody(TurnOptionsBody):
 class NewConversation(RequestBody):
     """A new conversation; with a `turn`, both are created or neither.
 
-    `model`, `mode` and `web` are stored with the conversation; those of the turn are for that turn only.
+    The choices from `model` on are stored with the conversation; those of the turn are for that turn only.
     """
 
     id: Annotated[str | None, Field(pattern="^conv_" + ID_PATTERN)] = None
@@ -110,7 +122,14 @@ class NewConversation(RequestBody):
     model: ModelName | None = None
     mode: Mode | None = None
     web: Web | None = None
+    temperature: Temperature | None = None
+    max_tokens: MaxTokens | None = None
+    system: SystemPrompt | None = None
     turn: NewTurnBody | None = None
+
+    def choices(self) -> TurnOptions:
+        sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
+        return TurnOptions(self.model, self.mode, self.system, sampling, self.web)
 
 
 class StartedTurn(BaseModel):
@@ -121,6 +140,19 @@ class StartedTurn(BaseModel):
     message: str | None
     answer: str
     model: str
+
+
+async def check_length(registry: Registry, max_tokens: int | None, model: str | None) -> None:
+    """Raise InvalidInput if no answer can have `max_tokens`: by the named model, or without one by any."""
+    if max_tokens is None:
+        return
+    models = await registry.models() if model is None else [(await registry.resolve(model))[1]]
+    windows = [each.context for each in models if each.context is not None]
+    if windows and len(windows) == len(models) and max_tokens > max(windows):
+        who = models[0].name if len(models) == 1 else "A model here"
+        raise InvalidInput(
+            f"{who} can write {max(windows):,} tokens at most; choose a smaller max_tokens.", param="max_tokens"
+        )
 
 
 def router(app: App) -> APIRouter:
@@ -148,7 +180,8 @@ def router(app: App) -> APIRouter:
         accepted = time.perf_counter()
         if body.model is not None:
             await app.registry.resolve(body.model)
-        new = app.turns.new_conversation(principal, body.id, body.title, body.model, body.mode, body.web)
+        await check_length(app.registry, body.max_tokens, body.model)
+        new = app.turns.new_conversation(principal, body.id, body.title, body.choices())
         if body.turn is not None:
             answer = await start_turn(principal, new, body.turn, accepted, accept)
             return answer if isinstance(answer, EventStream) else JSONResponse(answer.model_dump(), 202)

@@ -7,7 +7,7 @@ deleted together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import apsw
@@ -41,7 +41,8 @@ FOREVER = 0
 
 EXPIRED_PER_STEP = 500
 
-_COLUMNS = "id, owner, title, created, updated, leaf, pinned, archived, tags, model, mode, web"
+_CHOICES = "model, mode, web, temperature, max_tokens, system"
+_COLUMNS = f"id, owner, title, created, updated, leaf, pinned, archived, tags, {_CHOICES}"
 _UNTITLED = "id = ? AND owner = ? AND deleted IS NULL AND NOT named"
 _INACTIVE = "updated < ? AND deleted IS NULL AND NOT pinned"
 
@@ -173,14 +174,15 @@ class SQLiteConversationStore(SQLiteStore):
         find(db, principal, id)
         if edit.leaf is not None:
             require_message(db, id, edit.leaf)
-        tags = None if edit.tags is None else orjson.dumps(edit.tags).decode()
-        db.execute(
-            "UPDATE conversation SET title = coalesce(?1, title), named = named OR ?1 IS NOT NULL,"
-            " leaf = coalesce(?2, leaf), pinned = coalesce(?3, pinned), archived = coalesce(?4, archived),"
-            " tags = coalesce(?5, tags), model = nullif(coalesce(?6, model), ''),"
-            " mode = nullif(coalesce(?7, mode), ''), web = nullif(coalesce(?8, web), '') WHERE id = ?9",
-            (edit.title, edit.leaf, edit.pinned, edit.archived, tags, edit.model, edit.mode, edit.web, id),
-        )
+        changed = {field.name: value for field in fields(edit) if (value := getattr(edit, field.name)) is not None}
+        changed |= dict.fromkeys(changed.pop("cleared"))
+        if edit.title is not None:
+            changed["named"] = True
+        if edit.tags is not None:
+            changed["tags"] = orjson.dumps(edit.tags).decode()
+        if changed:
+            columns = ", ".join(f"{name} = ?" for name in changed)
+            db.execute(f"UPDATE conversation SET {columns} WHERE id = ?", (*changed.values(), id))
         return find(db, principal, id)
 
     @read
@@ -380,7 +382,8 @@ def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) ->
     row = first_row(db, f"SELECT deleted, {_COLUMNS} FROM conversation WHERE id = ?", (new.id,))
     if row is None:
         db.execute(
-            f"INSERT INTO conversation ({_COLUMNS}, named) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
+            f"INSERT INTO conversation ({_COLUMNS}, named)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
             (
                 new.id,
                 principal.id,
@@ -394,6 +397,9 @@ def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) ->
                 new.model,
                 new.mode,
                 new.web,
+                new.temperature,
+                new.max_tokens,
+                new.system,
             ),
         )
         return new
@@ -415,9 +421,9 @@ def refuse_while_running(db: apsw.Connection, which: str, values: tuple[Any, ...
 
 @row_decoder
 def _conversation(row: tuple[Any, ...]) -> Conversation:
-    id, owner, title, created, updated, leaf, pinned, archived, tags, model, mode, web = row
+    id, owner, title, created, updated, leaf, pinned, archived, tags, *choices = row
     flags = bool(pinned), bool(archived)
-    return Conversation(id, owner, title, created, updated, leaf, *flags, decode_list(tags), model, mode, web)
+    return Conversation(id, owner, title, created, updated, leaf, *flags, decode_list(tags), *choices)
 
 
 def _free_moment(db: apsw.Connection, now: int) -> int:

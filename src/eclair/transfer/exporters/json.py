@@ -16,6 +16,8 @@ VERSION = 1
 def render(exported: ExportedConversation) -> bytes:
     conversation = asdict(exported.conversation)
     del conversation["owner"]
+    for name in ("temperature", "max_tokens", "system"):
+        _leave_out_none([conversation], name)
     messages = [asdict(message) for message in exported.messages]
     for message in messages:
         del message["conversation"], message["run"]

@@ -9,7 +9,14 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from eclair.schema.ids import derived_id
-from eclair.schema.messages import MODES, Conversation, Message
+from eclair.schema.messages import (
+    MAX_ANSWER_TOKENS,
+    MAX_SYSTEM_PROMPT_CHARS,
+    MAX_TEMPERATURE,
+    MODES,
+    Conversation,
+    Message,
+)
 from eclair.transfer.json_fields import JSON, MAX_TIME_MS, as_list, as_object, as_text
 from eclair.transfer.normalize import MAX_TITLE_CHARS, ImportedConversation, make_title, sort_by_parent, valid_tags
 
@@ -52,6 +59,9 @@ def read(data: JSON, now: int) -> ImportedConversation:
             tags=valid_tags(as_list(given.get("tags"))),
             model=as_text(given.get("model"))[:MAX_TITLE_CHARS] or None,
             mode=next((mode for mode in MODES if mode == given.get("mode")), None),
+            temperature=_temperature(given.get("temperature")),
+            max_tokens=_max_tokens(given.get("max_tokens")),
+            system=as_text(given.get("system"))[:MAX_SYSTEM_PROMPT_CHARS] or None,
         ),
         messages,
         tuple(left_out),
@@ -82,6 +92,14 @@ def _message(value: JSON, conversation: str) -> Message | None:
 def _time(value: object) -> int | None:
     """Return a time in milliseconds, as Éclair exports it; None for anything else."""
     return value if isinstance(value, int) and 0 < value <= MAX_TIME_MS else None
+
+
+def _temperature(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and 0 <= value <= MAX_TEMPERATURE else None
+
+
+def _max_tokens(value: object) -> int | None:
+    return value if isinstance(value, int) and 1 <= value <= MAX_ANSWER_TOKENS else None
 
 
 def _own(prefix: str, id: str, *within: str) -> str:

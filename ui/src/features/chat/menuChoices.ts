@@ -6,6 +6,8 @@ import { answerMarkdown } from "../../lib/answer.ts";
 import { copyToClipboard } from "../../lib/clipboard.ts";
 import { t } from "../../lib/i18n/translate.ts";
 
+const MAX_LISTED_MODELS = 3;
+
 export function copyChoices(message: Message): readonly Choice[] {
   return [
     { label: t("copyMarkdown"), run: () => void copyToClipboard(answerMarkdown(message)) },
@@ -14,14 +16,16 @@ export function copyChoices(message: Message): readonly Choice[] {
   ];
 }
 
-/** Answer again with another model, by id and name. */
+/** Answer again with another model, by id and name; of many, one is picked. */
 export function retryChoices(
   { model }: Message,
   models: readonly (readonly [id: string, name: string])[],
   busy: boolean,
   retry: (model: string) => void,
+  pick?: () => void,
 ): readonly Choice[] {
   if (busy) return [];
+  if (pick !== undefined && models.length > MAX_LISTED_MODELS) return [{ label: `${t("retryOther")}…`, run: pick }];
   return models.filter(([id]) => id !== model).map(([id, name]) => ({ label: t("retryWith", { model: name }), run: () => retry(id) }));
 }
 

@@ -193,6 +193,15 @@ export interface Placeholders {
   readonly modeAlways: "model";
   readonly modelAutomatic: never;
   readonly modelAutomaticHint: never;
+  readonly answerSettings: never;
+  readonly temperature: never;
+  readonly temperatureHint: never;
+  readonly modelsOwn: never;
+  readonly maxTokens: never;
+  readonly maxTokensHint: never;
+  readonly systemPrompt: never;
+  readonly systemPromptHint: never;
+  readonly resetDefault: never;
   readonly thinkInstead: never;
   readonly flashInstead: never;
   readonly webOff: never;
@@ -712,6 +721,7 @@ export interface Placeholders {
   readonly copyPlain: never;
   readonly copyRich: never;
   readonly retryWith: "model";
+  readonly retryOther: never;
   readonly removeAnswer: never;
   readonly removeQuestion: never;
   readonly removeMessage: never;
