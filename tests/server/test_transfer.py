@@ -16,6 +16,7 @@ import pytest
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.server import auth
 from eclair.storage.shares import Share
+from eclair.transfer.exporters import DOCX_MEDIA_TYPE
 from tests.support import JSON, Reply, Server, text_of
 from tests.transfer.support import sample, zipped
 
@@ -152,6 +153,16 @@ async def test_one_conversation_goes_out(server: Server, format: str, suffix: st
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert "Oui." in reply.raw.decode()
     assert "made by AI" in reply.raw.decode()
+
+
+async def test_one_conversation_goes_out_as_a_document(server: Server) -> None:
+    id = await server.begin(title="Été")
+    await server.say(id, "script: say=Oui.")
+    reply = await server.get(f"/api/conversations/{id}/export?format=docx")
+    assert (reply.status, reply.headers["Content-Type"]) == (200, DOCX_MEDIA_TYPE)
+    assert reply.headers["Content-Disposition"].endswith("filename*=UTF-8''%C3%89t%C3%A9.docx")
+    with zipfile.ZipFile(io.BytesIO(reply.raw)) as document:
+        assert "Oui." in document.read("word/document.xml").decode()
 
 
 async def test_an_answer_on_its_way_goes_out_with_what_there_is(server: Server) -> None:

@@ -29,6 +29,7 @@ from eclair.transfer.exporters import EXPORTERS, ExportFormat
 from tests.transfer.support import NOW, staged
 
 CONVERSATION = "conv_" + "0" * 26
+TEXT_FORMATS: tuple[ExportFormat, ...] = ("markdown", "json", "html")
 NASTY = """# Heading
 
 <script>alert(1)</script> and <img src=x onerror=alert(1)>
@@ -154,7 +155,7 @@ def test_html_shows_the_branch_as_it_was_meant(exported: ExportedConversation) -
 
 
 def test_every_format_says_that_the_answers_are_by_ai(exported: ExportedConversation) -> None:
-    for format in EXPORTERS:
+    for format in TEXT_FORMATS:
         assert "The answers were made by AI" in rendered(exported, format)
     page = Page(rendered(exported, "html"))
     assert any(a.get("name") == "generator" and "Éclair" in (a["content"] or "") for _, a in page.tags)
@@ -192,7 +193,7 @@ def test_json_brings_back_how_a_conversation_is_answered(exported: ExportedConve
     assert (settings.temperature, settings.max_tokens, settings.system) == (0.3, 500, "Be brief.")
 
 
-@pytest.mark.parametrize("format", list(EXPORTERS))
+@pytest.mark.parametrize("format", TEXT_FORMATS)
 def test_an_empty_conversation_has_a_file_too(format: ExportFormat) -> None:
     empty = ExportedConversation(Conversation(CONVERSATION, "local", "", 1, 1), (), NOW)
     assert "Conversation" in rendered(empty, format) or format == "json"

@@ -69,7 +69,7 @@ export interface UnstoredTurn extends AnswerOptions {
   readonly messages: Body<"/api/answers", "post">["messages"];
 }
 
-export type ExportFormat = "markdown" | "json" | "html";
+export type ExportFormat = "markdown" | "json" | "html" | "docx";
 
 /** What a conversation needs of the server; a temporary chat implements it in the page. */
 export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "answerNow" | "events" | "prefill">;

@@ -504,7 +504,7 @@ export interface paths {
         readonly get: {
             readonly parameters: {
                 readonly query?: {
-                    readonly format?: "markdown" | "json" | "html";
+                    readonly format?: "markdown" | "json" | "html" | "docx";
                     readonly language?: string;
                 };
                 readonly header?: never;

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eclair.transfer.export_view import ExportedConversation
-from eclair.transfer.exporters import html, json, markdown
+from eclair.transfer.exporters import docx, html, json, markdown
 
-ExportFormat = Literal["markdown", "json", "html"]
+ExportFormat = Literal["markdown", "json", "html", "docx"]
+
+
+DOCX_MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +29,5 @@ EXPORTERS: dict[ExportFormat, Exporter] = {
     "markdown": Exporter("md", "text/markdown; charset=utf-8", markdown.render),
     "json": Exporter("json", "application/json", json.render),
     "html": Exporter("html", "text/html; charset=utf-8", html.render, embeds_images=True),
+    "docx": Exporter("docx", DOCX_MEDIA_TYPE, docx.render, embeds_images=True),
 }

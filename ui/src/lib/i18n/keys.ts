@@ -52,6 +52,8 @@ export interface Placeholders {
   readonly format: never;
   readonly asHtml: never;
   readonly asHtmlText: never;
+  readonly asDocx: never;
+  readonly asDocxText: never;
   readonly asMarkdown: never;
   readonly asMarkdownText: never;
   readonly asJson: never;
