@@ -499,6 +499,21 @@ class TestAsk:
         assert "Loading Scripted…" in shown.raw
         assert shown.raw.index("\r\x1b[K") < shown.raw.index("The quiet people.")
 
+    def test_reading_and_loading_are_shown_with_their_share_and_waiting_with_its_seconds(
+        self, screen: Callable[..., Screen]
+    ) -> None:
+        shown = screen("ask", "script: words=3 load=2 read=2000")
+        assert shown.end() == 0
+        assert re.search(r"Loading Scripted… [1-9]\d%", shown.raw)
+        assert re.search(r"Reading 2,000 tokens… [1-9]\d%, about \d", shown.raw)
+        assert shown.raw.rindex("Reading 2,000 tokens") < shown.raw.index("The quiet people.")
+
+    def test_a_silent_engine_is_waited_for_with_the_seconds(self, screen: Callable[..., Screen]) -> None:
+        shown = screen("ask", "script: words=3 pause=5@0")
+        assert shown.end() == 0
+        assert "Waiting for scripted…" in shown.raw
+        assert re.search(r"Waiting for Scripted… [45] s", shown.raw)
+
     def test_a_model_cannot_steer_the_terminal(self, screen: Callable[..., Screen], run: Eclair) -> None:
         question = "script: say=a\x1b[31mred\x07\x9b2J"
         shown = screen("ask", question, NO_COLOR="1")

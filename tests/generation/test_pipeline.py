@@ -13,10 +13,12 @@ import pytest
 from eclair.errors import EngineBroken, EngineUnavailable
 from eclair.generation import first_delta
 from eclair.generation.fallback import Fallback
+from eclair.generation.first_delta import FirstDelta
 from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, AnswerStream
 from eclair.generation.prompt import PreparedTurn
 from eclair.generation.route import Route
 from eclair.generation.sources import Note
+from eclair.generation.statistics import AnswerStatistics
 from eclair.llm.base import (
     Delta,
     Embeddings,
@@ -187,6 +189,44 @@ async def test_reading_a_long_prompt_is_a_step_with_progress() -> None:
     assert [(event.done, event.of) for event in steps if isinstance(event, StepProgressed)] == [(0, 900), (512, 900)]
     assert isinstance(steps[-1], StepFinished)
     assert events.index(steps[-1]) < events.index(PartStarted(0, "text"))
+
+
+async def test_the_time_left_is_told_once_reading_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_delta, "MIN_MEASURED_S", 0.0)
+    seen = [asyncio.Event(), asyncio.Event()]
+    engine = Fake(PromptProgress(0, 900), seen[0], PromptProgress(600, 900), seen[1], Text("Hi"), Finish("stop"))
+    left: list[float | None] = []
+    async with aclosing(answer(engine).events()) as stream:
+        async for event in stream:
+            if isinstance(event, StepProgressed):
+                left.append(event.seconds_left)
+                seen[event.done > 0].set()
+    assert left[0] is None
+    assert left[1] is not None
+
+
+async def test_an_answer_that_waits_tells_how_many_are_made_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_delta, "WAITING_NOTICE_AFTER_S", 0.01)
+    monkeypatch.setattr(first_delta, "QUEUE_INTERVAL_S", 0.01)
+    statistics = AnswerStatistics()
+    for each in ("first", "second"):
+        statistics.begin(each, "muse")
+    statistics.begin("of another model", "other")
+    statistics.begin("this", "muse")
+    go_on = asyncio.Event()
+    engine = Fake(go_on, Text("Hi"), Finish("stop"))
+    first = FirstDelta(engine.stream(Request("m", ())), engine, MODEL, lambda: statistics.count_ahead("this"))
+    told: list[tuple[int, int]] = []
+    async with aclosing(first.wait(None, shows_steps=True)) as steps:
+        async for step in steps:
+            if isinstance(step, StepProgressed):
+                told.append((step.done, step.of))
+                if step.done == 0:
+                    statistics.end("first")
+                else:
+                    go_on.set()
+    await first.close()
+    assert told == [(0, 2), (1, 2)]
 
 
 async def test_reading_a_short_prompt_is_no_step() -> None:

@@ -13,7 +13,7 @@ import apsw
 import pytest
 
 from eclair.generation import first_delta
-from eclair.schema.events import RunFinished, RunStarted
+from eclair.schema.events import RunFinished, RunStarted, StepProgressed
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Hit
 from eclair.schema.models import Model
@@ -318,7 +318,12 @@ async def test_a_tool_call_is_a_part(server: Server) -> None:
 async def test_loading_is_a_step(server: Server) -> None:
     begun = await server.ask(await server.begin(), "script: words=3 load=2")
     assert (await server.get("/api/health")).body["status"] == "loading"
-    kinds = [event.type for _, event in parse(await server.stream(begun["run"]))]
+    events = [event for _, event in parse(await server.stream(begun["run"]))]
+    progress = [event for event in events if isinstance(event, StepProgressed)]
+    assert [event.of for event in progress] == [100] * len(progress)
+    assert [event.done for event in progress] == sorted({event.done for event in progress})
+    assert 50 < progress[-1].done < 100
+    kinds = [event.type for event in events if event not in progress]
     assert kinds[:4] == ["run.started", "step.started", "step.finished", "part.started"]
 
 

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from eclair.cli._format import format_cost, format_energy
 from eclair.cli._terminal import Terminal
+from eclair.cli._waiting import WaitingLine
 from eclair.errors import EclairError
 from eclair.generation.prompt import describe_location
 from eclair.schema.events import (
@@ -35,9 +36,6 @@ from eclair.schema.events import (
 from eclair.schema.messages import Citation, Doubt, PartKind, Passage, Usage
 from eclair.util.humanize import format_duration
 
-_STEP_VERBS = {"ask": "Asking ", "fetch": "Reading "}
-"""Verbs before the titles of steps."""
-
 
 class Printer:
     """Prints one run: text and status lines as they come, then the sources and a line on speed."""
@@ -45,8 +43,8 @@ class Printer:
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._kinds: dict[int, PartKind] = {}
+        self._waiting = WaitingLine(terminal)
         self._model = ""
-        self._title = ""
         self._usage: Usage | None = None
         self._texts: dict[int, list[str]] = {}
         self._passages: dict[int, Passage] = {}
@@ -58,15 +56,11 @@ class Printer:
         match event:
             case RunStarted(model=model) | ModelChanged(model=model):
                 self._model = model
-            case StepStarted(kind=kind, title=title):
-                self._title = f"{_STEP_VERBS.get(kind, '')}{title}"
-                terminal.status(f"{self._title}…")
-            case StepProgressed(done=done, of=of, seconds_left=left):
-                terminal.status(f"{self._title}… {done} of {of}{_describe_left(left)}")
+                self._waiting.begin(model)
+            case StepStarted() | StepProgressed() | StepFinished():
+                self._waiting.show(event)
             case SectionRead():
                 pass
-            case StepFinished():
-                terminal.status("")
             case PartStarted():
                 self._open(event)
             case SourceFound(passage=passage):
@@ -96,7 +90,12 @@ class Printer:
             case _:
                 assert_never(event)
 
+    def close(self) -> None:
+        """Stop counting the seconds of an answer whose end doesn't come."""
+        self._waiting.end()
+
     def _open(self, event: PartStarted) -> None:
+        self._waiting.end()
         self._terminal.end_line()
         self._kinds[event.index] = event.kind
         self._texts[event.index] = []
@@ -106,6 +105,7 @@ class Printer:
             self._terminal.write_dim(f"Image {event.id} by {event.name}: ")
 
     def _end(self, note: str | None) -> None:
+        self._waiting.end()
         self._terminal.end_line()
         if note:
             self._terminal.note(note)
@@ -151,7 +151,3 @@ def exit_code(code: str) -> int:
             return kind.exit_code
         kinds.extend(kind.__subclasses__())
     return EclairError.exit_code
-
-
-def _describe_left(seconds: float | None) -> str:
-    return "" if seconds is None else f", about {format_duration(1000 * seconds)} left"

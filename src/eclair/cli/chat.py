@@ -194,6 +194,7 @@ class Chat:
                     if isinstance(event, RunFailed):
                         self._failed = exit_code(event.code)
         finally:
+            printer.close()
             self._run = None
 
     async def _branch(self) -> list[Message]:

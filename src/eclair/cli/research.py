@@ -85,6 +85,8 @@ async def _write_report(
     except asyncio.CancelledError:
         await app.runs.stop(asked.run)
         raise
+    finally:
+        printer.close()
     if output is not None and not failed:
         _, messages = await app.storage.conversations.get_tree(LOCAL_PRINCIPAL, asked.run.conversation)
         report = next(message.text for message in messages if message.id == asked.run.message)

@@ -5,21 +5,30 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from eclair.generation.fallback import cancel_and_wait
-from eclair.llm.base import Delta, Engine, PromptProgress
+from eclair.llm.base import Delta, Engine, Health, PromptProgress
 from eclair.schema.events import StepFinished, StepProgressed, StepStarted
 from eclair.schema.models import Model
 
 LOADING_NOTICE_AFTER_S = 0.4
 """After so long without a word, the person is told that the model is loading."""
 
-WAITING_NOTICE_AFTER_S = 6.0
+WAITING_NOTICE_AFTER_S = 3.0
 """After so long without a word from a loaded model, the person is told whom the answer waits for."""
+
+QUEUE_INTERVAL_S = 1.0
+"""The answers before this one are counted so often."""
 
 MIN_SHOWN_PROMPT_TOKENS = 256
 """Reading fewer tokens is no step of its own."""
+
+MIN_SHOWN_PERCENT = 5
+"""Loading tells of its progress in steps of so much."""
+
+MIN_MEASURED_S = 1.0
+"""The time left is told once reading was measured for so long."""
 
 BusySteps = AsyncGenerator[StepStarted | StepProgressed | StepFinished, None]
 
@@ -27,13 +36,18 @@ BusySteps = AsyncGenerator[StepStarted | StepProgressed | StepFinished, None]
 class FirstDelta:
     """The first delta of a stream, from `engine` asked for `model`.
 
-    Begins to wait at once. `close` ends that, and has to be called.
+    `count_ahead` counts the answers that the model makes before this one. Begins to wait at once; `close` ends that,
+    and has to be called.
     """
 
-    def __init__(self, deltas: AsyncGenerator[Delta, None], engine: Engine, model: Model) -> None:
+    def __init__(
+        self, deltas: AsyncGenerator[Delta, None], engine: Engine, model: Model, count_ahead: Callable[[], int]
+    ) -> None:
         self._engine = engine
         self._model = model
+        self._count_ahead = count_ahead
         self._progress: PromptProgress | None = None
+        self._first_progress: tuple[float, int] | None = None
         self._has_progressed = asyncio.Event()
         self._delta = asyncio.ensure_future(self._receive(deltas))
 
@@ -54,12 +68,8 @@ class FirstDelta:
         deadline = _Deadline(timeout_s)
         if shows_steps:
             await asyncio.wait([self._delta], timeout=deadline.left(LOADING_NOTICE_AFTER_S))
-            if await self._is_loading(deadline):
-                since = time.perf_counter()
-                yield StepStarted("load", "load", f"Loading {self._model.name}")
-                while await self._is_loading(deadline):
-                    await asyncio.wait([self._delta], timeout=deadline.left(0.1))
-                yield StepFinished("load", _milliseconds_since(since))
+            async for step in self._loading_steps(deadline):
+                yield step
             async for step in self._reading_steps(deadline):
                 yield step
         await asyncio.wait([self._delta], timeout=deadline.left())
@@ -70,16 +80,33 @@ class FirstDelta:
             if not isinstance(delta, PromptProgress):
                 return delta
             self._progress = delta
+            self._first_progress = self._first_progress or (time.perf_counter(), delta.done)
             self._has_progressed.set()
         return None
+
+    async def _loading_steps(self, deadline: _Deadline) -> BusySteps:
+        """Report that the model is being loaded, and how far."""
+        health = await self._loading_health(deadline)
+        if health is None:
+            return
+        since, shown = time.perf_counter(), 0
+        yield StepStarted("load", "load", f"Loading {self._model.name}")
+        while health is not None:
+            percent = 0 if health.loaded is None else min(99, int(100 * health.loaded))
+            if percent >= shown + MIN_SHOWN_PERCENT:
+                shown = percent
+                yield StepProgressed("load", shown, 100)
+            await asyncio.wait([self._delta], timeout=deadline.left(0.1))
+            health = await self._loading_health(deadline)
+        yield StepFinished("load", _milliseconds_since(since))
 
     async def _reading_steps(self, deadline: _Deadline) -> BusySteps:
         """Report that a long prompt is being read, and how far, or that the answer waits for its turn."""
         began = since = time.perf_counter()
         step: StepStarted | None = None
+        queue = _Queue(self._count_ahead)
         while not self.has_come:
-            limit = math.inf if step is not None else max(0.0, began + WAITING_NOTICE_AFTER_S - time.perf_counter())
-            await self._until_progress(deadline.left(limit))
+            await self._until_progress(deadline.left(_seconds_to_look(step, began)))
             if self.has_come or deadline.left() == 0:
                 break
             if self._is_reading and (step is None or step.kind == "wait"):
@@ -92,9 +119,23 @@ class FirstDelta:
                 step = StepStarted(f"wait-{self._model.id}", "wait", f"Waiting for {self._model.name}")
                 yield step
             if step is not None and step.kind == "prompt" and self._progress is not None:
-                yield StepProgressed(step.step, self._progress.done, self._progress.of)
+                yield StepProgressed(
+                    step.step, self._progress.done, self._progress.of, seconds_left=self._seconds_left()
+                )
+            elif step is not None and queue.has_moved():
+                yield StepProgressed(step.step, queue.done, queue.length)
         if step is not None:
             yield StepFinished(step.step, _milliseconds_since(since))
+
+    def _seconds_left(self) -> float | None:
+        """Return how long it takes to read the rest, at the speed so far; None if that is unknown."""
+        if self._progress is None or self._first_progress is None:
+            return None
+        began, first = self._first_progress
+        seconds, tokens = time.perf_counter() - began, self._progress.done - first
+        if seconds < MIN_MEASURED_S or tokens <= 0:
+            return None
+        return round(seconds / tokens * (self._progress.of - self._progress.done), 1)
 
     @property
     def _is_reading(self) -> bool:
@@ -109,14 +150,33 @@ class FirstDelta:
             await cancel_and_wait(progressed)
         self._has_progressed.clear()
 
-    async def _is_loading(self, deadline: _Deadline) -> bool:
-        """Return whether the engine says that the model is still loading."""
+    async def _loading_health(self, deadline: _Deadline) -> Health | None:
+        """Return the health of a model that is still loading; None once it isn't."""
         health = asyncio.ensure_future(self._engine.health(self._model.id))
         try:
             await asyncio.wait([self._delta, health], timeout=deadline.left(), return_when=asyncio.FIRST_COMPLETED)
-            return not self.has_come and health.done() and health.result().state == "loading"
+            is_loading = not self.has_come and health.done() and health.result().state == "loading"
+            return health.result() if is_loading else None
         finally:
             await cancel_and_wait(health)
+
+
+class _Queue:
+    """The answers before this one: `done` of `length` have ended since the first look."""
+
+    def __init__(self, count_ahead: Callable[[], int]) -> None:
+        self._count_ahead = count_ahead
+        self.length = self.done = 0
+
+    def has_moved(self) -> bool:
+        """Look again; return whether there is something new to tell."""
+        ahead = self._count_ahead()
+        if self.length == 0:
+            self.length = ahead
+            return ahead > 0
+        done = max(self.done, self.length - ahead)
+        has_moved, self.done = done > self.done, done
+        return has_moved
 
 
 class _Deadline:
@@ -127,6 +187,13 @@ class _Deadline:
         """Return the seconds that may still be waited, at most `limit_s`; None without an end."""
         seconds = min(limit_s, max(0.0, self._end - time.perf_counter()))
         return None if seconds == math.inf else seconds
+
+
+def _seconds_to_look(step: StepStarted | None, began: float) -> float:
+    """Return after how long to look again, even if nothing has come."""
+    if step is None:
+        return max(0.0, began + WAITING_NOTICE_AFTER_S - time.perf_counter())
+    return QUEUE_INTERVAL_S if step.kind == "wait" else math.inf
 
 
 def _milliseconds_since(moment: float) -> float:

@@ -158,7 +158,7 @@ class AnswerStream:
         Raises an EclairError that keeps the answer from being made.
         """
         outcome: Outcome = "stopped"
-        self._statistics.running += 1
+        self._statistics.begin(self, self._model.id)
         self._span = CURRENT_SPAN.get().child("answer")
         try:
             with self._idle.answering():
@@ -193,7 +193,7 @@ class AnswerStream:
             self._span.set("error.type", type(error).__name__)
             raise
         finally:
-            self._statistics.running -= 1
+            self._statistics.end(self)
             self._span.set("eclair.outcome", outcome)
             self._span.end()
             if self._request.meter is None:  # several answers share one
@@ -347,7 +347,7 @@ class AnswerStream:
 
     async def _first_events(self, deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[Event, None]:
         """Wait for the first delta, reporting what the engine is busy with. Raises _TooSlow."""
-        first = FirstDelta(deltas, self._engine, self._model)
+        first = FirstDelta(deltas, self._engine, self._model, lambda: self._statistics.count_ahead(self))
         try:
             waiting = first.wait(self._fallback.timeout_s, shows_steps=self._request.shows_steps)
             async with aclosing(waiting) as steps:

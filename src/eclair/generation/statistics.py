@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import Literal
 
@@ -19,11 +20,28 @@ class AnswerStatistics:
     """Sums over all answers since the start."""
 
     def __init__(self) -> None:
-        self.running = 0
+        self._running: dict[object, str] = {}
         self.outcomes = Counter[Outcome]({"finished": 0, "stopped": 0, "failed": 0})
         self.words = self.prompt_tokens = self.completion_tokens = 0
         self.first_word_s = Histogram(FIRST_WORD_BOUNDS_S)
         self.words_per_second = Histogram(SPEED_BOUNDS)
+
+    @property
+    def running(self) -> int:
+        """The number of answers that are being made."""
+        return len(self._running)
+
+    def begin(self, answer: object, model: str) -> None:
+        """Count an answer that a model is asked for, until its `end`."""
+        self._running[answer] = model
+
+    def end(self, answer: object) -> None:
+        del self._running[answer]
+
+    def count_ahead(self, answer: object) -> int:
+        """Count the answers of the same model that began earlier and are still being made."""
+        earlier = itertools.takewhile(lambda each: each is not answer, self._running)
+        return sum(self._running[each] == self._running[answer] for each in earlier)
 
     def add(self, outcome: Outcome, usage: Usage | None) -> None:
         """Add an answer that has ended."""

@@ -172,10 +172,14 @@ EngineState = Literal["ready", "loading", "down"]
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The health of an engine; `detail` is a sentence for people."""
+    """The health of an engine; `detail` is a sentence for people.
+
+    `loaded` is the share of a loading model that is in memory, from 0 to 1; None if unknown.
+    """
 
     state: EngineState
     detail: str
+    loaded: float | None = None
 
 
 def best_state(states: Collection[EngineState]) -> EngineState:

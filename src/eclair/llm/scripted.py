@@ -15,6 +15,7 @@ It answers with made-up prose. A line of the last message that begins with `scri
 | `reasoning=N` | N words of reasoning first, unless reasoning is off |
 | `tool=NAME{"a":1}` | a call of that tool in place of words; no spaces |
 | `load=S` | a model that takes S seconds to load |
+| `read=N` | N tokens of a prompt that are read first, 1,000 a second |
 | `busy=S` | a busy error with a Retry-After of S seconds |
 | `say=TEXT` | these words, to the end of the line |
 | `title=A_B` | the title for the conversation, `_` for a space; none by default |
@@ -34,7 +35,18 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
 from eclair.errors import EngineBusy, EngineRefused, EngineUnavailable, InvalidInput
-from eclair.llm.base import Delta, Embeddings, Finish, Health, Reasoning, Request, Text, TokenUsage, ToolCall
+from eclair.llm.base import (
+    Delta,
+    Embeddings,
+    Finish,
+    Health,
+    PromptProgress,
+    Reasoning,
+    Request,
+    Text,
+    TokenUsage,
+    ToolCall,
+)
 from eclair.llm.reasoning import OFF_EFFORTS
 from eclair.schema.messages import FinishReason
 from eclair.schema.models import Model
@@ -44,6 +56,8 @@ CONTEXT = 32768
 DIMENSIONS = 64
 TICK_S = 0.002
 BURST_WORDS = 64
+READ_BATCH_TOKENS = 128
+READ_TOKENS_PER_S = 1000
 
 _LEXICON = tuple(
     "the light of morning falls on a quiet square where bread is sold and people talk about rivers "  # noqa: SIM905
@@ -70,6 +84,7 @@ class Script:
     say: str | None = None
     below: str | None = None
     load: float = 0.0
+    read: int = 0
     busy: float | None = None
     title: str = ""
 
@@ -97,6 +112,7 @@ def parse_script(message: str) -> Script:
             say=say or None,
             below="".join(lines[place + 1 :]) if int(values.pop("below", 0)) else None,
             load=float(values.pop("load", 0)),
+            read=int(values.pop("read", 0)),
             busy=float(values.pop("busy")) if "busy" in values else None,
             title=values.pop("title", "").replace("_", " "),
         )
@@ -125,6 +141,8 @@ class ScriptedEngine:
     def __init__(self) -> None:
         self.made = 0
         self._loading = 0
+        self._load_began = 0.0
+        self._load_s = 1.0
 
     async def models(self) -> list[Model]:
         return [
@@ -150,6 +168,8 @@ class ScriptedEngine:
         if script.busy is not None:
             raise EngineBusy("The scripted engine is busy; try again later.", retry_after=script.busy)
         await self._load(script.load)
+        async for progress in self._read(script.read):
+            yield progress
         thoughts = 0 if request.extra.get("reasoning_effort") in OFF_EFFORTS else script.reasoning
         async for text in self._pace(list(prose(thoughts)), script.rate):
             yield Reasoning(text)
@@ -175,7 +195,9 @@ class ScriptedEngine:
         raise EngineRefused("The scripted engine reranks nothing.")
 
     async def health(self, model: str | None = None) -> Health:
-        return Health("loading", "It pretends to load.") if self._loading else Health("ready", "It is ready.")
+        if not self._loading:
+            return Health("ready", "It is ready.")
+        return Health("loading", "It pretends to load.", (time.perf_counter() - self._load_began) / self._load_s)
 
     async def prefill(self, request: Request) -> None:
         """Do nothing: there is no cache."""
@@ -187,10 +209,16 @@ class ScriptedEngine:
         if not seconds:
             return
         self._loading += 1
+        self._load_began, self._load_s = time.perf_counter(), seconds
         try:
             await asyncio.sleep(seconds)
         finally:
             self._loading -= 1
+
+    async def _read(self, tokens: int) -> AsyncGenerator[PromptProgress, None]:
+        for done in range(0, tokens, READ_BATCH_TOKENS):
+            yield PromptProgress(done, tokens)
+            await asyncio.sleep(READ_BATCH_TOKENS / READ_TOKENS_PER_S)
 
     async def _speak(self, words: list[str], script: Script) -> AsyncGenerator[str, None]:
         """Yield the words, with the script's pause and failure."""

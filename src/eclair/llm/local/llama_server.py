@@ -90,12 +90,17 @@ def main() -> None:
 
 
 def _readable_files(options: LlamaServerOptions) -> list[Path]:
-    """List the files that the server opens, among them the other parts of a model in parts."""
-    paths = [Path(path) for path in (options.model, options.projector, options.compiled_folder) if path]
-    if part := _PART.search(options.model):
-        model = Path(options.model)
-        paths += model.parent.glob(f"{glob.escape(model.name[: -len(part[0])])}-*-of-*.gguf")
-    return [path.resolve() for path in paths]
+    """List the files that the server opens."""
+    paths = [Path(path) for path in (options.projector, options.compiled_folder) if path]
+    return [path.resolve() for path in (*model_files(Path(options.model)), *paths)]
+
+
+def model_files(model: Path) -> list[Path]:
+    """List a model's file, and the other parts of a model in parts."""
+    part = _PART.search(model.name)
+    if part is None:
+        return [model]
+    return [model, *model.parent.glob(f"{glob.escape(model.name[: -len(part[0])])}-*-of-*.gguf")]
 
 
 _servers: list[Any] = []

@@ -31,6 +31,7 @@ from eclair.llm.local.endpoint_file import EngineEndpoint
 from eclair.llm.local.energy import EnergyMeter, EnergyReader
 from eclair.llm.local.kernels import choose_kernels
 from eclair.llm.local.llama_server import LlamaServerOptions, ServerFailed, Serving
+from eclair.llm.local.loading import loaded_share
 from eclair.llm.local.profile import TuningChoice
 from eclair.llm.local.reading_rate import reading_rate
 from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftGate
@@ -79,6 +80,7 @@ class ModelProcess:
         self._client: OpenAIEngine | None = None
         self._child: LlamaSubprocess | None = None
         self._shared_process: int | None = None
+        self._path: Path | None = None
         self._kernels = ""
         self._kernels_failed = False
         self._watchdog: Watchdog | None = None
@@ -145,7 +147,8 @@ class ModelProcess:
             return Health("ready", f"llama.cpp runs {self.entry.name} ({whose}).")
         if self._fault is not None:
             return Health("down" if self._hopeless else "loading", self._fault.message)
-        return Health("loading", f"{self.entry.name} is loading.")
+        share = loaded_share(self.pid, self._path) if self.pid is not None and self._path is not None else None
+        return Health("loading", f"{self.entry.name} is loading.", share)
 
     async def prefill(self, request: Request) -> None:
         """Read the messages into the cache, after the system prompt was read."""
@@ -232,7 +235,7 @@ class ModelProcess:
     async def _run(self, *, publish: bool) -> None:
         """Run our own engine until it dies. Raises SetupError and UpstreamError, at its death too."""
         self._seen = self._stamp()
-        path = await asyncio.to_thread(verify, self.entry, self._settings.data_dir)
+        self._path = path = await asyncio.to_thread(verify, self.entry, self._settings.data_dir)
         choice = await asyncio.to_thread(self._choice, path)
         self._drafting.cost = choice.draft_cost
         began = time.monotonic()
