@@ -74,7 +74,14 @@ def test_words_arrive_one_after_another_and_end_with_their_figures(page: Page) -
     until_longer(page, len(early) + 40)
     assert body(page).startswith(early.rstrip(".")[:10])
     finished(page)
-    expect(answer(page)).to_contain_text(re.compile(r"\d\.\d\d s to first word · 200 words · \d+ words/s · Scripted"))
+    line = answer(page).get_by_text(re.compile(r"^Scripted · \d+ words/s$"))
+    line.click()
+    figures = dict(
+        zip(*(answer(page).get_by_role(role).all_inner_texts() for role in ("term", "definition")), strict=True)
+    )
+    assert figures["Words"] == "200"
+    assert re.fullmatch(r"\d+ ms|\d+\.\d s", figures["First word after"])
+    assert re.fullmatch(r"\d+\.\d s", figures["Time taken"])
     expect(page).to_have_url(re.compile(r"/c/conv_[0-9a-z]{26}$"))
     expect(page).to_have_title("Tell me of bread. · Éclair")
     expect(page.get_by_role("link", name="Tell me of bread.")).to_have_attribute("aria-current", "page")
@@ -83,7 +90,60 @@ def test_words_arrive_one_after_another_and_end_with_their_figures(page: Page) -
 def test_the_figures_say_what_was_guessed_ahead(page: Page) -> None:
     send(page, "script: words=20 guessed=31/36")
     finished(page)
-    expect(answer(page)).to_contain_text(re.compile(r" · 31 of 36 drafted tokens kept · Scripted"))
+    expect(answer(page)).not_to_contain_text("31 of 36")
+    answer(page).get_by_text(re.compile(r"^Scripted · ")).click()
+    kept = answer(page).get_by_role("term").filter(has_text="Drafted tokens kept").locator("xpath=..")
+    expect(kept.get_by_role("definition")).to_have_text("31 of 36")
+
+
+def test_an_answer_is_nearer_to_its_question_than_to_the_next(page: Page) -> None:
+    for text in ("One?", "Two?"):
+        send(page, text)
+        finished(page)
+
+    def edges(name: str, nth: int) -> tuple[float, float]:
+        box = page.get_by_role("article", name=name).nth(nth).locator("p").first.bounding_box()
+        assert box is not None
+        return box["y"], box["y"] + box["height"]
+
+    (_, question), (following, _) = edges("You", 0), edges("You", 1)
+    first = page.get_by_role("article", name="Éclair").first
+    begins, ends = first.locator(".prose").bounding_box(), first.locator("summary").bounding_box()
+    assert begins is not None
+    assert ends is not None
+    assert begins["y"] - question + 10 < following - ends["y"] - ends["height"]
+
+
+def test_what_an_answer_waits_for_is_said_from_the_start(page: Page) -> None:
+    send(page, "script: load=4 read=3000 say=here")
+    expect(answer(page).get_by_text(re.compile(r"^Loading Scripted, [1-9]\d%$"))).to_be_visible()
+    expect(page.get_by_role("log").get_by_text("Loading Scripted", exact=True)).to_be_attached()
+    expect(answer(page).get_by_text(re.compile(r"^Reading 3,000 tokens, [1-9]\d%, \d sec left$"))).to_be_visible()
+    expect(page.get_by_role("log").get_by_text("Reading 3,000 tokens", exact=True)).to_be_attached()
+    finished(page, "here")
+
+
+def test_an_engine_that_says_nothing_is_waited_for_with_the_seconds(page: Page) -> None:
+    send(page, "script: pause=5@0 say=here")
+    expect(answer(page).get_by_text("Waiting for Scripted…")).to_be_visible()
+    expect(page.get_by_role("log").get_by_text("Waiting for Scripted", exact=True)).to_be_attached()
+    expect(answer(page).get_by_text("Waiting for Scripted, 4 sec")).to_be_visible()
+    finished(page, "here")
+    expect(answer(page).get_by_text("Waiting for Scripted")).to_be_hidden()
+
+
+def test_an_answer_that_waits_for_another_says_so(page: Page) -> None:
+    send(page, "script: words=5000 rate=20")
+    until_longer(page, 10)
+    other = page.context.new_page()
+    other.goto("/")
+    send(other, "script: pause=8@0 say=here")
+    expect(
+        answer(other).get_by_text(re.compile(r"^Waiting for Scripted, 1 other answer first, \d sec$"))
+    ).to_be_visible()
+    other.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop").click()
+    finished(page, "You stopped this answer.")
 
 
 def test_stop_keeps_what_was_said_and_continue_takes_it_up(page: Page) -> None:
@@ -178,6 +238,30 @@ def _last_run(page: Page) -> dict[str, Any]:
     tree = page.request.get(f"/api/conversations/{conversation}").json()
     leaf = next(m for m in tree["messages"] if m["id"] == tree["conversation"]["leaf"])
     return page.request.get(f"/api/runs/{leaf['run']}").json()
+
+
+def test_after_a_search_nothing_leads_to_an_end_that_is_in_view(page: Page) -> None:
+    send(page, "script: say=the okapi sleeps")
+    finished(page, "okapi")
+    page.get_by_role("button", name="New chat", exact=True).click()
+    page.get_by_role("searchbox", name="Search conversations").fill("okapi")
+    page.get_by_role("navigation").get_by_role("link").filter(has=page.locator("mark")).first.click()
+    expect(page.locator("article.found")).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Jump to the latest message")).to_have_count(0)
+
+
+def test_notices_leave_the_foot_of_the_sidebar_free(page: Page) -> None:
+    send(page, "script: say=so")
+    finished(page, "so")
+    page.keyboard.press("Control+/")
+    notice = page.get_by_role("status").get_by_text(re.compile("Search the web|Web search is on"))
+    foot = page.get_by_role("navigation", name="Conversations").get_by_role("link", name="Settings")
+    boxes = [notice.bounding_box(), foot.bounding_box()]
+    assert all(boxes)
+    notice_box, foot_box = boxes
+    assert notice_box is not None
+    assert foot_box is not None
+    assert notice_box["x"] > foot_box["x"] + foot_box["width"]
 
 
 def test_search_finds_marks_and_jumps(page: Page) -> None:

@@ -189,15 +189,22 @@ def test_an_answer_and_a_message_are_deleted(page: Page) -> None:
     expect(page.get_by_role("article", name="Éclair")).to_have_text(re.compile("first answer"))
 
 
-def test_what_was_waited_for_is_told_afterwards(page: Page) -> None:
-    send(page, "script: load=1.2 say=loaded now")
-    expect(answer(page).get_by_text("Loading Scripted…")).to_be_visible()
+def test_what_was_waited_for_long_is_told_afterwards_above_the_answer(page: Page) -> None:
+    send(page, "script: load=3 say=loaded now")
+    expect(answer(page).get_by_text("Loading Scripted")).to_be_visible()
     finished(page, "loaded now")
     page.reload()
     finished(page, "loaded now")
-    expect(answer(page).get_by_text("Loading Scripted")).to_be_hidden()
-    answer(page).get_by_text(re.compile(r"1 step · (\d\.\d s|\d+ ms)")).click()
-    expect(answer(page).get_by_text("Loading Scripted")).to_be_visible()
+    expect(answer(page).get_by_text(re.compile(r"^Loading Scripted · \d\.\d s$"))).to_be_visible()
+
+
+def test_what_took_no_time_is_told_with_the_figures(page: Page) -> None:
+    send(page, "script: load=1 say=loaded now")
+    finished(page, "loaded now")
+    step = answer(page).get_by_text("Loading Scripted")
+    expect(step).to_be_hidden()
+    answer(page).get_by_text(re.compile("^Scripted · ")).click()
+    expect(step).to_be_visible()
 
 
 VOICES = """(() => {

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { formatCO2, formatEnergy, formatMessageTime, formatMoney } from "../src/lib/format.ts";
-import { answerStats } from "../src/lib/answer.ts";
-import type { Message, Usage } from "../src/api/events.ts";
+import { answerSummary } from "../src/lib/answer.ts";
+import type { Usage } from "../src/api/events.ts";
 
 const plain = (text: string) => text.replaceAll("\u00a0", " ");
 
@@ -28,10 +28,14 @@ test("money is to the cent, and small amounts to two digits", () => {
   assert.equal(formatMoney({ micros: 12_400_000, currency: "EUR" }), "€12.40");
 });
 
-test("an answer from before energy and cost existed has its line without them", () => {
+test("the line below an answer says model and speed, or its time where there was no speed", () => {
   const old = { prompt_tokens: 1, cached_tokens: 0, completion_tokens: 2, first_word_ms: 100, words: 2, words_per_second: null } as Usage;
-  const message = { usage: old, model: "muse" } as Message;
-  assert.equal(answerStats(message, new Map()), "0.10 s to first word · 2 words · muse");
+  const names = new Map([["muse", "Muse 3"]]);
+  assert.equal(answerSummary({ usage: { ...old, words_per_second: 98.4 }, model: "muse" }, names), "Muse 3 · 98 words/s");
+  assert.equal(answerSummary({ usage: { ...old, words_per_second: 3.44 }, model: "muse" }, names), "Muse 3 · 3.4 words/s");
+  assert.equal(answerSummary({ usage: { ...old, seconds: 4.2 }, model: "muse" }, names), "Muse 3 · 4.2 s");
+  assert.equal(answerSummary({ usage: old, model: "other" }, names), "other");
+  assert.equal(answerSummary({ usage: null, model: null }, names), "");
 });
 
 test("a message's time has its day unless that is today, and its year unless that is this one", () => {

@@ -38,13 +38,13 @@ for (const [path, texts] of Object.entries(languages)) {
 }
 
 test("numbers and plurals follow the language", () => {
-  assert.equal(t("words", { count: 1 }), "1 word");
-  assert.equal(t("words", { count: 1234 }), "1,234 words");
-  setLanguage("pl", { ...en, words: { one: "{count} słowo", few: "{count} słowa", many: "{count} słów", other: "{count} słowa" } });
-  assert.equal(t("words", { count: 3 }), "3 słowa");
-  assert.equal(t("words", { count: 5 }), "5 słów");
+  assert.equal(t("steps", { count: 1 }), "1 step");
+  assert.equal(t("steps", { count: 1234 }), "1,234 steps");
+  setLanguage("pl", { ...en, steps: { one: "{count} krok", few: "{count} kroki", many: "{count} kroków", other: "{count} kroku" } });
+  assert.equal(t("steps", { count: 3 }), "3 kroki");
+  assert.equal(t("steps", { count: 5 }), "5 kroków");
   setLanguage("pt", en);
-  assert.equal(t("words", { count: 1234567 }), "1\u00a0234\u00a0567 words");
-  assert.equal(t("words", { count: 0 }), "0 words");
+  assert.equal(t("steps", { count: 1234567 }), "1\u00a0234\u00a0567 steps");
+  assert.equal(t("steps", { count: 0 }), "0 steps");
   setLanguage("en", en);
 });

@@ -1,6 +1,6 @@
 // The text around an answer: how it ended, its steps and its figures.
 
-import { formatDuration, formatEnergy, formatMilliseconds, formatMoney } from "./format.ts";
+import { formatDuration, formatMilliseconds } from "./format.ts";
 import { passageLocation } from "./documents.ts";
 import { messageText } from "../api/fold.ts";
 import { formatNumber, t } from "./i18n/translate.ts";
@@ -48,6 +48,15 @@ export function visibleSteps({ status, steps }: Pick<Message, "status" | "steps"
   return status === "running" && !live ? work.filter(({ milliseconds }) => milliseconds !== null) : work;
 }
 
+/** Steps of a finished answer that took less are none that a person wants to see above it. */
+const MIN_NOTABLE_MS = 2000;
+
+/** True where steps deserve a line above the answer: the web was searched, something failed, or they took long. */
+export function areNotable(steps: readonly Step[]): boolean {
+  const failed = steps.some(({ outcome }) => outcome === "failed" || outcome === "late" || outcome === "refused");
+  return failed || steps.some(isWebStep) || totalMilliseconds(steps) >= MIN_NOTABLE_MS;
+}
+
 /** The step that the engine is busy with, if it isn't listed. */
 export function currentStep({ status, steps }: Pick<Message, "status" | "steps">): Step | undefined {
   if (status !== "running") return undefined;
@@ -79,53 +88,64 @@ export function otherMode({ status, parts, remarks }: Message, mode: Mode | null
   return thought ? "flash" : "think";
 }
 
-const SECONDS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
-const WHOLE = { maximumFractionDigits: 0 };
-
-/** One line such as `0.12 s to first word · 143 words · 98 words/s · 31 of 36 drafted tokens kept · ≈ 3.2 J · €0.0013 ·
- * SmolLM2`. */
-export function answerStats(message: Message, models: ReadonlyMap<string, string>): string {
-  const { usage, model } = message;
-  const pieces: string[] = [];
-  if (usage !== null) {
-    if (usage.first_word_ms !== null) pieces.push(t("firstWord", { seconds: formatNumber(usage.first_word_ms / 1000, SECONDS) }));
-    pieces.push(t("words", { count: usage.words }));
-    if (usage.words_per_second !== null) pieces.push(t("speed", { rate: formatNumber(usage.words_per_second, WHOLE) }));
-    const drafted = usage.drafted_tokens ?? 0;
-    if (drafted > 0) pieces.push(t("draftedTokens", { right: usage.accepted_tokens ?? 0, count: drafted }));
-    // answers from before energy and cost existed have neither
-    if (usage.energy) pieces.push(formatEnergy(usage.energy.joules, usage.energy.kind === "estimated"));
-    if (usage.cost) pieces.push(formatMoney(usage.cost));
-  }
-  if (model !== null) pieces.push(models.get(model) ?? model);
-  return pieces.join(" · ");
+/** `SmolLM2 · 98 words/s`: the model and its speed, or the time it took where that says more. */
+export function answerSummary({ usage, model }: Pick<Message, "usage" | "model">, models: ReadonlyMap<string, string>): string {
+  const name = model === null ? "" : (models.get(model) ?? model);
+  const { words_per_second: rate = null, seconds = null } = usage ?? {};
+  const speed = rate !== null ? t("speed", { rate: formatNumber(rate, { maximumFractionDigits: rate < 10 ? 1 : 0 }) }) : seconds ? formatMilliseconds(1000 * seconds) : "";
+  return [name, speed].filter((part) => part !== "").join(" · ");
 }
 
 /** Describe a step: what is being done, how far it is and how long it takes. */
 export function stepText(step: Pick<Step, "kind" | "title" | "done" | "of"> & Partial<Pick<Step, "milliseconds" | "seconds_left">>): string {
   const { kind, done, of, milliseconds, seconds_left: left } = step;
-  if (kind !== "read" || !of || typeof milliseconds === "number") return stepTitle(step);
-  const count = t("pullOf", { done: formatNumber(done ?? 0), total: formatNumber(of) });
+  const title = stepTitle(step);
+  if (!of || typeof milliseconds === "number") return title;
   const share = formatNumber((done ?? 0) / of, { style: "percent" });
-  return [stepTitle(step), count, share, ...(left ? [t("pullLeft", { time: formatDuration(left) })] : [])].join(" · ");
+  const leftText = left ? [t("pullLeft", { time: formatDuration(left) })] : [];
+  switch (kind) {
+    case "read":
+      return [title, t("pullOf", { done: formatNumber(done ?? 0), total: formatNumber(of) }), share, ...leftText].join(" · ");
+    case "prompt":
+    case "load":
+      return [title, share, ...leftText].join(", ");
+    case "wait":
+      return [title, t("answersAhead", { count: of - (done ?? 0) })].join(", ");
+    default:
+      return title;
+  }
 }
 
 /** The server says it in English, with the object after the verb. */
-function stepTitle({ kind, title, done, of }: Pick<Step, "kind" | "title" | "done" | "of">): string {
-  if (kind === "prompt") return [t("stepPrompt"), of ? formatNumber((done ?? 0) / of, { style: "percent" }) : ""].join(" ").trim();
+export function stepTitle({ kind, title, of }: Pick<Step, "kind" | "title" | "of">): string {
+  if (kind === "prompt") return of ? t("stepTokens", { count: of }) : t("stepPrompt");
   const [, again] = /^Searching again for (.+)$/s.exec(title) ?? [];
   if (again !== undefined) return t("stepSearchAgain", { what: again });
-  const [, what] = /^(?:Reading|Searching|Waiting for) (.+)$/s.exec(title) ?? [];
-  if (what === undefined || kind === "load") return title;
+  const [, what] = /^(?:Loading|Reading|Searching|Waiting for) (.+)$/s.exec(title) ?? [];
+  if (what === undefined) return title;
+  if (kind === "load") return t("stepLoad", { what });
   if (kind === "wait") return t("stepWait", { what });
   return t(kind === "read" ? "stepRead" : "stepSearch", { what });
 }
 
-/** Summarize all steps in one line: `3 services, 5 of 6 pages read · 2.1 s`. */
+/** Waiting is told with the seconds that have passed from here on, where nothing better is known. */
+const SHOW_SECONDS_FROM_S = 3;
+
+/** What an answer without words waits for: `Reading 588 tokens, 40%`, or `Waiting for SmolLM2, 5 sec`. */
+export function waitingText(step: Step | undefined, model: string, seconds: number): string {
+  const text = step !== undefined ? stepText(step) : model === "" ? "" : t("stepWait", { what: model });
+  const isMeasured = step !== undefined && Boolean(step.of) && step.kind !== "wait";
+  if (!isMeasured && seconds >= SHOW_SECONDS_FROM_S) return [text, formatDuration(seconds)].filter((part) => part !== "").join(", ");
+  return text === "" || isMeasured ? text : `${text}…`;
+}
+
+/** Summarize all steps in one line: `3 services, 5 of 6 pages read · 2.1 s`, or a single one in its own words. */
 export function stepsSummary(steps: readonly Step[]): string {
   const web = webSummary(steps.filter(isWebStep));
-  const others = steps.filter((step) => !isWebStep(step)).length;
-  const what = [web, others > 0 ? t("steps", { count: others }) : ""].filter((part) => part !== "");
+  const others = steps.filter((step) => !isWebStep(step));
+  const [only] = others;
+  const rest = only === undefined ? "" : others.length === 1 ? stepText(only) : t("steps", { count: others.length });
+  const what = [web, rest].filter((part) => part !== "");
   return [...what, formatMilliseconds(totalMilliseconds(steps))].join(" · ");
 }
 

@@ -297,10 +297,9 @@ export interface Placeholders {
   readonly pageNext: never;
   readonly pageContent: never;
   readonly saveFile: "name";
-  readonly firstWord: "seconds";
-  readonly words: "count";
+  readonly firstWordAfter: never;
+  readonly draftedKept: never;
   readonly speed: "rate";
-  readonly draftedTokens: "count" | "right";
   readonly read: never;
   readonly remembered: never;
   readonly written: never;
@@ -373,7 +372,10 @@ export interface Placeholders {
   readonly stepSearch: "what";
   readonly stepSearchAgain: "what";
   readonly stepWait: "what";
+  readonly answersAhead: "count";
   readonly stepPrompt: never;
+  readonly stepTokens: "count";
+  readonly stepLoad: "what";
   readonly keyTitle: never;
   readonly keyText: never;
   readonly key: never;
@@ -861,7 +863,8 @@ export type PluralKey =
   | "stepServices"
   | "stepPages"
   | "questions"
-  | "words"
+  | "answersAhead"
+  | "stepTokens"
   | "lettersLeft"
   | "removeAllAsk"
   | "removedAll"
