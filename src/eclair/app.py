@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.conversations import ConversationService
+from eclair.chat.follow_ups import FollowUpGenerator
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.prefill import Prefill
 from eclair.chat.retention import RetentionService
@@ -93,6 +94,7 @@ class App:
     conversations: ConversationService
     imports: ImportService
     idle: IdleScheduler
+    follow_ups: FollowUpGenerator
     downloads: ModelDownloads
     upgrade: ModelUpgrade
     ledger: UsageLedger
@@ -401,6 +403,7 @@ async def open_app(
             conversations=conversations,
             imports=imports,
             idle=idle,
+            follow_ups=FollowUpGenerator(registry, storage.conversations, idle, ledger.ask),
             downloads=downloads,
             upgrade=upgrade,
             ledger=ledger,

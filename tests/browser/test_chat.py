@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import Opening, Watch
+from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
 
 SLOW = "script: words=200 rate=40"
@@ -238,6 +238,42 @@ def _last_run(page: Page) -> dict[str, Any]:
     tree = page.request.get(f"/api/conversations/{conversation}").json()
     leaf = next(m for m in tree["messages"] if m["id"] == tree["conversation"]["leaf"])
     return page.request.get(f"/api/runs/{leaf['run']}").json()
+
+
+def test_follow_up_questions_are_off_and_go_into_the_composer_where_they_are_on(
+    opening: Opening, starting: Starting
+) -> None:
+    page = opening(starting()).new_page()
+    page.goto("/")
+    script = "script: words=3 next=Why_so?,Since_when?"
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    send(page, script)
+    finished(page)
+    page.goto("/settings#writing")
+    group = page.get_by_role("group", name="Follow-up questions")
+    expect(group.get_by_role("radio", name="Off")).to_be_checked()
+    group.get_by_role("radio", name="On").check(force=True)
+    expect(page.get_by_text("Not in temporary chats.")).to_be_visible()
+    assert not [url for url in asked if url.endswith("/follow-ups")]
+    page.goto("/")
+    send(page, script)
+    finished(page)
+    follow_ups = answer(page).get_by_role("group", name="Follow-up questions")
+    expect(follow_ups.get_by_role("button")).to_have_text(["Why so?", "Since when?"])
+    follow_ups.get_by_role("button", name="Since when?").click()
+    expect(composer(page)).to_have_value("Since when?")
+    expect(composer(page)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article", name="Éclair")).to_have_count(2)
+    expect(follow_ups).to_have_count(0)
+    page.reload()
+    finished(page)
+    expect(page.get_by_role("group", name="Follow-up questions")).to_have_count(0)
+    page.goto("/temporary")
+    send(page, script)
+    finished(page)
+    expect(page.get_by_role("group", name="Follow-up questions")).to_have_count(0)
 
 
 def test_after_a_search_nothing_leads_to_an_end_that_is_in_view(page: Page) -> None:

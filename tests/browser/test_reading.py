@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.axe import AXE, check
 from tests.browser.conftest import Opening
 from tests.browser.served import Served
 from tests.browser.test_accessibility import FAINT
@@ -196,6 +197,54 @@ def test_what_was_waited_for_long_is_told_afterwards_above_the_answer(page: Page
     page.reload()
     finished(page, "loaded now")
     expect(answer(page).get_by_text(re.compile(r"^Loading Scripted · \d\.\d s$"))).to_be_visible()
+
+
+def test_an_answer_is_rated_with_a_comment_and_freed_of_its_rating(page: Page) -> None:
+    said = show(page, "A claim.")
+    thumb = said.get_by_role("button", name="Bad answer")
+    thumb.click()
+    form = said.get_by_role("form", name="Rate this answer")
+    expect(form.get_by_role("textbox", name="Comment (optional)")).to_be_focused()
+    expect(form.get_by_text("are sent to nobody")).to_be_visible()
+    page.keyboard.type("Too short")
+    form.get_by_role("button", name="Done").click()
+    expect(form).to_be_hidden()
+    expect(thumb).to_be_focused()
+    expect(thumb).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    finished(page, "A claim.")
+    expect(thumb).to_have_attribute("aria-pressed", "true")
+    (rated,) = page.request.get("/api/ratings").json()["ratings"]
+    assert (rated["rating"]["value"], rated["rating"]["comment"]) == ("down", "Too short")
+    thumb.click()
+    expect(form.get_by_role("textbox")).to_have_value("Too short")
+    form.get_by_role("button", name="Remove rating").click()
+    expect(thumb).to_have_attribute("aria-pressed", "false")
+    assert page.request.get("/api/ratings").json()["ratings"] == []
+
+
+@pytest.mark.parametrize("width", [1200, 320])
+def test_rating_is_accessible_and_fits(opening: Opening, shared: Served, width: int) -> None:
+    context = opening(shared, viewport={"width": width, "height": 800})
+    context.add_init_script(path=AXE)
+    page = context.new_page()
+    page.goto("/")
+    said = show(page, "A claim.")
+    said.get_by_role("button", name="Good answer").click()
+    expect(said.get_by_role("form", name="Rate this answer")).to_be_in_viewport()
+    check(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.keyboard.press("Escape")
+    expect(said.get_by_role("button", name="Good answer")).to_be_focused()
+    said.get_by_role("button", name="Good answer").click()
+    said.get_by_role("button", name="Remove rating").click()
+
+
+def test_a_temporary_answer_is_not_rated(page: Page) -> None:
+    page.goto("/temporary")
+    said = show(page, "A claim.")
+    expect(said.get_by_role("button", name="Answer again")).to_be_visible()
+    expect(said.get_by_role("button", name="Good answer")).to_have_count(0)
 
 
 def test_what_took_no_time_is_told_with_the_figures(page: Page) -> None:

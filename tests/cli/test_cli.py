@@ -40,7 +40,7 @@ from eclair.errors import InvalidInput
 from eclair.models.catalog import RECOMMENDED_MODEL
 from eclair.models.install import DownloadProgress, lock_file, try_lock
 from eclair.schema.events import Event, RunFailed, RunStopped, decode, fold
-from eclair.schema.messages import Cost, Energy, Message, Usage
+from eclair.schema.messages import Cost, Energy, Message, Rating, Usage
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.open import open_storage
 from eclair.util.humanize import format_duration, format_size
@@ -1031,3 +1031,20 @@ class TestPage:
             if option not in ("module", "question"):
                 assert f"--{option.replace('_', '-')}" in page
         assert all(f"`{name}" in page for name in COMMANDS)
+
+
+async def test_ratings_are_listed_and_removed(run: Eclair) -> None:
+    assert run("ratings").stdout == "No answer was rated.\n"
+    assert run("chat", stdin="script: say=so").returncode == 0
+    ((_, answer),) = await kept(run.folder)
+    storage = open_storage(run.folder)
+    await storage.ratings.rate_answer(LOCAL_PRINCIPAL, answer.id, Rating("down", "Too\nshort", 1_800_000_000_000))
+    await storage.close()
+    row = run("ratings").stdout.splitlines()[1]
+    assert re.fullmatch(rf"2027-01-1\d +bad +scripted +Too short +{answer.id}", row)
+    (found,) = orjson.loads(run("ratings", "--json").stdout)
+    assert set(found) == {"conversation", "title", "message", "model", "rating", "beginning"}
+    assert "add --yes" in run("ratings", "remove", answer.id).stderr
+    assert run("ratings", "remove", answer.id, "--yes").returncode == 0
+    assert run("ratings").stdout == "No answer was rated.\n"
+    assert run("ratings", "remove", "msg_none", "--yes").returncode == 2

@@ -31,7 +31,8 @@ class SavedPrompt:
 class Preferences:
     """Preferences as of `version`, which counts changes. None means the default.
 
-    `pinned_models` come first where a model is chosen. `draws` allows models that call tools to generate images.
+    `pinned_models` come first where a model is chosen. `draws` allows models that call tools to generate images,
+    and `follow_ups` has the web app suggest questions below an answer.
     `shortcuts` maps actions to keys that differ from the default; an empty string means no key.
     """
 
@@ -46,6 +47,7 @@ class Preferences:
     pinned_models: tuple[str, ...] = ()
     instructions: str = ""
     draws: bool = True
+    follow_ups: bool = False
     prompts: tuple[SavedPrompt, ...] = ()
     shortcuts: dict[str, str] = field(default_factory=dict[str, str])
 

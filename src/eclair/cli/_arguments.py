@@ -300,6 +300,11 @@ def _add_inspection(command: _Command) -> None:
     usage.add_argument("--by", choices=("day", "model"), default="model", help="group by this; model by default")
     usage.add_argument("--json", action="store_true", help="print the sums as JSON")
 
+    ratings = command("ratings", "list the ratings of answers, or remove one")
+    _add_listing_options(ratings, "MESSAGE", "remove the rating of an answer")
+    ratings.add_argument("--limit", type=_positive, default=100, metavar="N", help="only the latest N; 100 by default")
+    ratings.set_defaults(module="ratings")
+
     check_mark = command("check-mark", "check files for marks that AI made them")
     check_mark.add_argument("files", nargs="+", type=Path, metavar="FILE", help="an image, or any other file")
     check_mark.add_argument("--json", action="store_true", help="print the result as JSON")

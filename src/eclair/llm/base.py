@@ -90,7 +90,7 @@ class Request:
     prediction: str | None = None
     extra: JSON = field(default_factory=dict[str, Any])
     reasoning: ReasoningSupport | None = None
-    purpose: Literal["answer", "title", "notes", "queries", "prefill", "review"] = "answer"
+    purpose: Literal["answer", "title", "notes", "queries", "prefill", "review", "follow_ups"] = "answer"
     energy: EnergyUse = field(default_factory=EnergyUse, compare=False)
 
 

@@ -19,6 +19,7 @@ It answers with made-up prose. A line of the last message that begins with `scri
 | `busy=S` | a busy error with a Retry-After of S seconds |
 | `say=TEXT` | these words, to the end of the line |
 | `title=A_B` | the title for the conversation, `_` for a space; none by default |
+| `next=A_B?,C?` | the questions that follow, `_` for a space; none by default |
 | `below=1` | the lines of the message below this one, word by word |
 """
 
@@ -87,6 +88,7 @@ class Script:
     read: int = 0
     busy: float | None = None
     title: str = ""
+    next: tuple[str, ...] = ()
 
 
 def parse_script(message: str) -> Script:
@@ -115,6 +117,7 @@ def parse_script(message: str) -> Script:
             read=int(values.pop("read", 0)),
             busy=float(values.pop("busy")) if "busy" in values else None,
             title=values.pop("title", "").replace("_", " "),
+            next=tuple(values.pop("next", "").replace("_", " ").split(",")),
         )
     except ValueError as error:
         raise InvalidInput(f"The script has a value of the wrong type: {error}.") from None
@@ -163,6 +166,10 @@ class ScriptedEngine:
         if request.purpose == "title":
             async for text in self._pace(_WORD.findall(script.title), script.rate):
                 yield Text(text)
+            yield Finish("stop")
+            return
+        if request.purpose == "follow_ups":
+            yield Text("\n".join(script.next))
             yield Finish("stop")
             return
         if script.busy is not None:

@@ -20,6 +20,7 @@ StepOutcome = Literal["done", "nothing", "late", "refused", "failed", "wall"]
 Web = Literal["off", "auto", "on"]
 MAX_TAGS = 12
 MAX_TAG_CHARS = 40
+MAX_COMMENT_CHARS = 1000
 WEBS: tuple[Web, ...] = get_args(Web)
 MAX_TEMPERATURE = 2
 MAX_ANSWER_TOKENS = 10_000_000
@@ -56,6 +57,7 @@ NoticeCode = Literal[
 NameKind = Literal["title", "tag", "file", "library"]
 ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files", "feeds"]
 EnergyKind = Literal["measured", "estimated"]
+RatingValue = Literal["up", "down"]
 Mode = Literal["flash", "auto", "think"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -268,12 +270,21 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class Rating:
+    """A person's verdict on an answer, given at millisecond `created`; `comment` may be empty."""
+
+    value: RatingValue
+    comment: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation. Times are milliseconds since 1970, UTC.
 
     An assistant's message is the fold of its run's events. Only it has `run`, `model` and the fields after them, except
     `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
-    those that the answer could rest on.
+    those that the answer could rest on. A finished answer may have a `rating`.
     """
 
     id: str
@@ -296,6 +307,7 @@ class Message:
     citations: tuple[Citation, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     wish: ImageRequest | None = None
+    rating: Rating | None = None
 
     @property
     def text(self) -> str:

@@ -15,7 +15,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from eclair.app import App
 
 ROUTE_MODULES: dict[str, tuple[str, ...]] = {
-    "api/conversations": ("api.conversations", "api.turns", "api.deletion", "api.exports", "api.shares"),
+    "api/conversations": (
+        "api.conversations",
+        "api.follow_ups",
+        "api.turns",
+        "api.deletion",
+        "api.exports",
+        "api.shares",
+    ),
     "api/search": ("api.conversations",),
     "api/tags": ("api.conversations",),
     "api/count": ("api.conversations",),
@@ -46,6 +53,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/backups": ("api.backups",),
     "api/storage": ("api.storage_state",),
     "api/usage": ("api.usage",),
+    "api/ratings": ("api.ratings",),
     "api/egress": ("api.audit",),
     "api/about": ("api.about",),
     "api/session": ("api.session",),

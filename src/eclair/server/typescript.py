@@ -35,6 +35,7 @@ EXPORTED_TYPES = (
     messages.Cost,
     messages.Usage,
     messages.Fault,
+    messages.Rating,
     messages.AnswerNotice,
     messages.Step,
     messages.Attachment,

@@ -26,6 +26,7 @@ from eclair.storage.integrity import IntegrityStore
 from eclair.storage.libraries import LibraryStore
 from eclair.storage.preferences import PreferenceStore
 from eclair.storage.processes import ProcessStore
+from eclair.storage.ratings import RatingStore
 from eclair.storage.runs import RunStore
 from eclair.storage.servers import ServerStore
 from eclair.storage.shares import ShareStore
@@ -52,6 +53,7 @@ class Storage:
     libraries: LibraryStore
     preferences: PreferenceStore
     processes: ProcessStore
+    ratings: RatingStore
     runs: RunStore
     servers: ServerStore
     shares: ShareStore

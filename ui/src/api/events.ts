@@ -93,6 +93,13 @@ export interface Fault {
   readonly message: string;
 }
 
+/** A person's verdict on an answer, given at millisecond `created`; `comment` may be empty. */
+export interface Rating {
+  readonly value: "up" | "down";
+  readonly comment: string;
+  readonly created: number;
+}
+
 /** Something the person should know about an answer, such as that old turns were left out.
  *
  * `language` is the code of the language it is about, if any.
@@ -238,7 +245,7 @@ export interface ImageRequest {
  *
  * An assistant's message is the fold of its run's events. Only it has `run`, `model` and the fields after them, except
  * `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
- * those that the answer could rest on.
+ * those that the answer could rest on. A finished answer may have a `rating`.
  */
 export interface Message {
   readonly id: string;
@@ -261,6 +268,7 @@ export interface Message {
   readonly citations: readonly Citation[];
   readonly doubts: readonly Doubt[];
   readonly wish: ImageRequest | null;
+  readonly rating: Rating | null;
 }
 
 /** A conversation without its messages.

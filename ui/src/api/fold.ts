@@ -73,6 +73,7 @@ function startMessage(event: Extract<Event, { type: "run.started" }>, parts: rea
     citations: [],
     doubts: [],
     wish: null,
+    rating: null,
   };
 }
 

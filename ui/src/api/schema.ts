@@ -302,6 +302,44 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/conversations/{id}/messages/{message}/follow-ups": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly message: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["FollowUps"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/conversations/{id}/turns": {
         readonly parameters: {
             readonly query?: never;
@@ -3241,6 +3279,101 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/ratings": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly limit?: number;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["RatingList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/ratings/{message}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly message: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["RatingBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly message: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/egress": {
         readonly parameters: {
             readonly query?: never;
@@ -3831,11 +3964,19 @@ export interface components {
         readonly FindingFrame: {
             readonly found: components["schemas"]["ProbeFinding"];
         };
-        /** @description The health of an engine; `detail` is a sentence for people. */
+        readonly FollowUps: {
+            readonly questions: readonly string[];
+        };
+        /**
+         * @description The health of an engine; `detail` is a sentence for people.
+         *
+         *     `loaded` is the share of a loading model that is in memory, from 0 to 1; None if unknown.
+         */
         readonly Health: {
             /** @enum {string} */
             readonly state: "ready" | "loading" | "down";
             readonly detail: string;
+            readonly loaded: number | null;
         };
         readonly HealthCheck: {
             readonly ok: boolean;
@@ -4138,7 +4279,7 @@ export interface components {
          *
          *     An assistant's message is the fold of its run's events. Only it has `run`, `model` and the fields after them, except
          *     `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
-         *     those that the answer could rest on.
+         *     those that the answer could rest on. A finished answer may have a `rating`.
          */
         readonly Message: {
             readonly id: string;
@@ -4173,6 +4314,7 @@ export interface components {
             /** @default [] */
             readonly doubts: readonly components["schemas"]["Doubt"][];
             readonly wish: components["schemas"]["ImageRequest"] | null;
+            readonly rating: components["schemas"]["Rating"] | null;
         };
         /** @description Models that the modes choose if none is named. */
         readonly ModePicks: {
@@ -4446,7 +4588,8 @@ export interface components {
         /**
          * @description Preferences as of `version`, which counts changes. None means the default.
          *
-         *     `pinned_models` come first where a model is chosen. `draws` allows models that call tools to generate images.
+         *     `pinned_models` come first where a model is chosen. `draws` allows models that call tools to generate images,
+         *     and `follow_ups` has the web app suggest questions below an answer.
          *     `shortcuts` maps actions to keys that differ from the default; an empty string means no key.
          */
         readonly Preferences: {
@@ -4482,6 +4625,8 @@ export interface components {
             readonly instructions: string;
             /** @default true */
             readonly draws: boolean;
+            /** @default false */
+            readonly follow_ups: boolean;
             /** @default [] */
             readonly prompts: readonly components["schemas"]["SavedPrompt"][];
             readonly shortcuts: {
@@ -4520,6 +4665,8 @@ export interface components {
             readonly instructions?: string;
             /** @default true */
             readonly draws?: boolean;
+            /** @default false */
+            readonly follow_ups?: boolean;
             readonly prompts?: readonly components["schemas"]["PromptBody"][];
             readonly shortcuts?: {
                 readonly [key: string]: string;
@@ -4656,6 +4803,32 @@ export interface components {
             readonly text: string;
             readonly language: string | null;
             readonly days: number | null;
+        };
+        /** @description A rated answer: where it stands, the model that gave it, and how it begins. */
+        readonly RatedAnswer: {
+            readonly conversation: string;
+            readonly title: string;
+            readonly message: string;
+            readonly model: string | null;
+            readonly rating: components["schemas"]["Rating"];
+            readonly beginning: string;
+        };
+        /** @description A person's verdict on an answer, given at millisecond `created`; `comment` may be empty. */
+        readonly Rating: {
+            /** @enum {string} */
+            readonly value: "up" | "down";
+            readonly comment: string;
+            readonly created: number;
+        };
+        /** @description A rating; the comment may be empty. */
+        readonly RatingBody: {
+            /** @enum {string} */
+            readonly value: "up" | "down";
+            /** @default  */
+            readonly comment?: string;
+        };
+        readonly RatingList: {
+            readonly ratings: readonly components["schemas"]["RatedAnswer"][];
         };
         /** @description The results of all checks. `message` is the first failed one's sentence. */
         readonly ReadinessReport: {

@@ -24,6 +24,7 @@ const DEFAULTS: StoredPreferences = {
   pinned_models: [],
   instructions: "",
   draws: true,
+  follow_ups: false,
   prompts: [],
   shortcuts: {},
 };

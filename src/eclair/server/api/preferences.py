@@ -60,6 +60,7 @@ class PreferencesBody(RequestBody):
     )
     instructions: Annotated[PreferenceText, Field(max_length=MAX_INSTRUCTIONS_CHARS)] = ""
     draws: bool = True
+    follow_ups: bool = False
     prompts: Annotated[list[PromptBody], Field(max_length=100), AfterValidator(_require_unique_names)] = Field(
         default_factory=list
     )

@@ -40,13 +40,16 @@ def insert_message(db: apsw.Connection, message: Message) -> None:
     if message.parent is not None:
         require_message(db, message.conversation, message.parent)
     db.execute(
-        "INSERT INTO message (id, conversation, parent, text, body) VALUES (?, ?, ?, ?, ?)",
-        (message.id, message.conversation, message.parent, message.text, _json(message)),
+        "INSERT INTO message (id, conversation, parent, text, body, rated) VALUES (?, ?, ?, ?, ?, ?)",
+        (message.id, message.conversation, message.parent, message.text, _json(message), _rated(message)),
     )
 
 
 def update_message(db: apsw.Connection, message: Message) -> None:
-    db.execute("UPDATE message SET text = ?, body = ? WHERE id = ?", (message.text, _json(message), message.id))
+    db.execute(
+        "UPDATE message SET text = ?, body = ?, rated = ? WHERE id = ?",
+        (message.text, _json(message), _rated(message), message.id),
+    )
 
 
 def get_message(db: apsw.Connection, id: str) -> Message:
@@ -62,7 +65,7 @@ def list_messages(db: apsw.Connection, conversation: str, note: Callable[[], Non
     found: list[Message] = []
     roles: dict[str, Role] = {}
     for number, id, parent, body in _read_messages(db, conversation, note):
-        message = _decode(body)
+        message = decode_message(body)
         if type(parent) not in (str, type(None)):
             parent = found[-1].id if found else None
         if message is None or (message.id, message.conversation, message.parent) != (id, conversation, parent):
@@ -108,7 +111,8 @@ def _read_text(db: apsw.Connection, number: int) -> str:
     return bytes(text).decode("utf-8", "replace")
 
 
-def _decode(body: Any) -> Message | None:
+def decode_message(body: Any) -> Message | None:
+    """Decode a stored message; None if it is damaged."""
     try:
         return _message().validate_json(body)
     except ValidationError:
@@ -160,3 +164,8 @@ def _is_single_letter(word: str) -> bool:
 
 def _json(message: Message) -> str:
     return orjson.dumps(message).decode()
+
+
+def _rated(message: Message) -> int | None:
+    """Return when a message was rated."""
+    return message.rating.created if message.rating is not None else None

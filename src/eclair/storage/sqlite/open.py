@@ -28,6 +28,7 @@ from eclair.storage.sqlite.lease import Lease
 from eclair.storage.sqlite.libraries import SQLiteLibraryStore
 from eclair.storage.sqlite.preferences import SQLitePreferenceStore
 from eclair.storage.sqlite.processes import SQLiteProcessStore
+from eclair.storage.sqlite.ratings import SQLiteRatingStore
 from eclair.storage.sqlite.runs import SQLiteRunStore
 from eclair.storage.sqlite.servers import SQLiteServerStore, list_servers
 from eclair.storage.sqlite.shares import SQLiteShareStore
@@ -73,6 +74,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         libraries=SQLiteLibraryStore(database, documents),
         preferences=SQLitePreferenceStore(database),
         processes=processes,
+        ratings=SQLiteRatingStore(database),
         runs=SQLiteRunStore(database, lease.name, clock),
         servers=SQLiteServerStore(database),
         shares=SQLiteShareStore(database),

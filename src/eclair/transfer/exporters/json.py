@@ -21,6 +21,7 @@ def render(exported: ExportedConversation) -> bytes:
     messages = [asdict(message) for message in exported.messages]
     for message in messages:
         del message["conversation"], message["run"]
+        _leave_out_none([message], "rating")
         _leave_out_none(message["passages"], "computation")
         _leave_out_none(message["citations"], "computation")
         _leave_out_none(message["steps"], "seconds_left")

@@ -11,11 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 from eclair.schema.ids import derived_id
 from eclair.schema.messages import (
     MAX_ANSWER_TOKENS,
+    MAX_COMMENT_CHARS,
     MAX_SYSTEM_PROMPT_CHARS,
     MAX_TEMPERATURE,
     MODES,
     Conversation,
     Message,
+    Rating,
 )
 from eclair.transfer.json_fields import JSON, MAX_TIME_MS, as_list, as_object, as_text
 from eclair.transfer.normalize import MAX_TITLE_CHARS, ImportedConversation, make_title, sort_by_parent, valid_tags
@@ -81,12 +83,19 @@ def _message(value: JSON, conversation: str) -> Message | None:
         parent=None if message.parent is None else _own("msg", message.parent, conversation),
         parts=tuple(replace(part, text=as_text(part.text)) for part in message.parts),
         status="interrupted" if message.status == "running" else message.status,
+        rating=_rating(message.rating),
     )
     try:
         orjson.dumps(message)
     except TypeError:  # a number past 64 bits
         return None
     return message
+
+
+def _rating(rating: Rating | None) -> Rating | None:
+    if rating is None or _time(rating.created) is None:
+        return None
+    return replace(rating, comment=as_text(rating.comment)[:MAX_COMMENT_CHARS])
 
 
 def _time(value: object) -> int | None:

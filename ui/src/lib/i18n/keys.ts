@@ -730,6 +730,14 @@ export interface Placeholders {
   readonly removeQuestion: never;
   readonly removeMessage: never;
   readonly speak: never;
+  readonly rateAnswer: never;
+  readonly rateUp: never;
+  readonly rateDown: never;
+  readonly rateComment: never;
+  readonly rateStays: never;
+  readonly rateRemove: never;
+  readonly followUps: never;
+  readonly followUpsHint: never;
   readonly silence: never;
   readonly steps: "count";
   readonly seconds: "seconds";

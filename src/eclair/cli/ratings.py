@@ -1,0 +1,70 @@
+"""`eclair ratings`: lists the ratings of answers, or removes one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeVar
+
+import orjson
+
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._terminal import Terminal
+from eclair.cli.models import print_table
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.settings import Settings
+from eclair.storage.open import open_storage
+from eclair.storage.ratings import RatedAnswer, RatingStore
+
+COLUMNS = ("DATE", "RATING", "MODEL", "COMMENT", "MESSAGE")
+
+T = TypeVar("T")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    if arguments.action == "remove":
+        return _remove(settings, arguments, terminal)
+    found = asyncio.run(_with_ratings(settings, lambda store: store.list_ratings(LOCAL_PRINCIPAL, arguments.limit)))
+    if arguments.json:
+        terminal.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+    elif found:
+        print_table([COLUMNS, *map(_cells, found)], terminal)
+    else:
+        terminal.line("No answer was rated.")
+    return 0
+
+
+def _remove(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    message: str = arguments.which
+    question = f"Remove the rating of {message}?"
+    if not arguments.yes and not terminal.confirm(question, "There is no terminal to confirm this; add --yes."):
+        terminal.line("Nothing was removed.")
+        return 0
+    asyncio.run(_with_ratings(settings, lambda store: store.rate_answer(LOCAL_PRINCIPAL, message, None)))
+    terminal.line("The rating was removed.")
+    return 0
+
+
+async def _with_ratings(settings: Settings, work: Callable[[RatingStore], Awaitable[T]]) -> T:
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    try:
+        return await work(storage.ratings)
+    finally:
+        await storage.close()
+
+
+def _cells(answer: RatedAnswer) -> tuple[str, ...]:
+    rating = answer.rating
+    day = datetime.fromtimestamp(rating.created / 1000).date().isoformat()
+    return (
+        day,
+        "good" if rating.value == "up" else "bad",
+        answer.model or "",
+        " ".join(rating.comment.split()),
+        answer.message,
+    )

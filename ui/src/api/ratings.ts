@@ -1,0 +1,16 @@
+// Ratings of answers.
+
+import { Resource } from "./resource.ts";
+import type { Body } from "./wire.ts";
+
+export type RatingDraft = Body<"/api/ratings/{message}", "put">;
+
+export class RatingCalls extends Resource {
+  rate(message: string, rating: RatingDraft): Promise<void> {
+    return this.client.call("PUT", `/api/ratings/${message}`, rating);
+  }
+
+  remove(message: string): Promise<void> {
+    return this.client.call("DELETE", `/api/ratings/${message}`);
+  }
+}
