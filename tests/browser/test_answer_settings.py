@@ -13,7 +13,7 @@ from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import answer, composer, finished, model_button, send
 
-TITLE = "Settings of this conversation"
+TITLE = "Conversation settings"
 
 
 def dialog(page: Page) -> Locator:
@@ -38,9 +38,9 @@ def stored(page: Page) -> dict[str, Any]:
 
 def fill(form: Locator) -> None:
     slider = form.get_by_role("slider", name="Temperature")
-    expect(slider).to_have_attribute("aria-valuetext", "As the model sets it")
+    expect(slider).to_have_attribute("aria-valuetext", "Model’s default")
     slider.fill("0.2")
-    form.get_by_role("spinbutton", name="Longest answer (tokens)").fill("300")
+    form.get_by_role("spinbutton", name="Maximum length (tokens)").fill("300")
     form.get_by_role("textbox", name="System prompt").fill("Answer in rhymes.")
     form.get_by_role("button", name="Save").click()
 
@@ -49,7 +49,7 @@ def test_settings_are_kept_with_the_conversation_and_reset(page: Page) -> None:
     expect(adjusted(page)).to_have_count(0)
     fill(open_settings(page))
     expect(dialog(page)).to_have_count(0)
-    label = f"{TITLE}: Temperature 0.2, Longest answer (tokens) 300, System prompt"
+    label = f"{TITLE}: Temperature 0.2, Maximum length (tokens) 300, System prompt"
     expect(adjusted(page)).to_have_accessible_name(label)
     send(page, "Hello")
     finished(page)

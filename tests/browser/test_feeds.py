@@ -101,7 +101,7 @@ def test_everyone_can_use_it(opening: Opening, room: Page, beyond: Outside, pape
 
 def test_what_the_feeds_bring_is_read_newest_first(room: Page, beyond: Outside, papers: list[str]) -> None:
     room.goto("/news")
-    expect(room.get_by_text("What your feeds bring will appear here.")).to_be_visible()
+    expect(room.get_by_text("Entries from your feeds will appear here.")).to_be_visible()
     room.get_by_role("link", name="Add feeds").click()
     for paper in papers[:2]:
         add(room, paper)
