@@ -16,8 +16,8 @@ from typing import TypeVar
 from eclair.chat.runs import Runs
 from eclair.errors import Conflict, NotFound, StoreError
 from eclair.images.gallery import Gallery
-from eclair.schema.ids import Clock
-from eclair.schema.messages import Conversation
+from eclair.schema.ids import Clock, new_id
+from eclair.schema.messages import Conversation, branch
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
@@ -76,6 +76,45 @@ class ConversationService:
         if stored is conversation:
             self._changes.publish(stored.id, "changed")
         return stored
+
+    async def branch(self, principal: Principal, id: str, message: str, title: str | None = None) -> Conversation:
+        """Copy the thread that ends with a message into a new conversation, with files and sources.
+
+        Without a `title` it has that of the original. Raises NotFound, and Conflict for an answer still in progress.
+        """
+        origin, tree = await self._storage.conversations.get_tree(principal, id)
+        by_id = {each.id: each for each in tree}
+        if message not in by_id:
+            raise NotFound(f"There is no message {message!r} in this conversation.")
+        thread = branch(by_id, message)
+        if any(each.status == "running" for each in thread):
+            raise Conflict("This conversation is still answering; stop that answer or wait for it.")
+        names = {each.id: new_id("msg", self._clock) for each in thread}
+        now, copy = int(self._clock() * 1000), new_id("conv", self._clock)
+        messages = [
+            replace(
+                each, id=names[each.id], conversation=copy, parent=names.get(each.parent or ""), run=None, rating=None
+            )
+            for each in thread
+        ]
+        conversation = replace(
+            origin,
+            id=copy,
+            title=(title or f"{origin.title} (branch)")[:200],
+            created=now,
+            updated=now,
+            leaf=messages[-1].id,
+            pinned=False,
+            archived=False,
+            branched_from=origin.id,
+        )
+        await self._storage.conversations.add_tree(principal, conversation, messages)
+        attached = await self._storage.files.list_attached_files(principal, id)
+        for old, new in names.items():
+            if files := attached.get(old):
+                await self._storage.files.attach_files(principal, new, [file.id for file in files])
+        self._changes.publish(copy, "changed")
+        return conversation
 
     async def edit(self, principal: Principal, id: str, edit: ConversationEdit) -> Conversation:
         """Edit a conversation; raises what `ConversationStore.edit_conversation` raises."""

@@ -325,8 +325,9 @@ class Message:
 class Conversation:
     """A conversation without its messages.
 
-    `leaf` is the last message of the displayed branch. The fields from `model` on are the person's choices for its
-    answers, None for the defaults; `system` replaces the system prompt.
+    `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
+    its answers, None for the defaults; `system` replaces the system prompt.
+    `branched_from` is the id of the conversation whose thread it was begun with, if any.
     """
 
     id: str
@@ -344,6 +345,7 @@ class Conversation:
     temperature: float | None = None
     max_tokens: int | None = None
     system: str | None = None
+    branched_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

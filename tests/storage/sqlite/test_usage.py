@@ -29,6 +29,7 @@ DROP TABLE api_key; DROP TABLE health_check; DROP INDEX conversation_tagged;
 DROP INDEX run_with_log; ALTER TABLE run DROP COLUMN ended; ALTER TABLE run DROP COLUMN events;
 ALTER TABLE run DROP COLUMN stop_requested; DROP TABLE index_merge_due;
 DROP INDEX message_rated; ALTER TABLE message DROP COLUMN rated;
+ALTER TABLE conversation DROP COLUMN branched_from;
 """
 """Undoes what came after the sums."""
 

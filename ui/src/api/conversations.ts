@@ -94,6 +94,11 @@ export class ConversationCalls extends Resource {
     return this.client.call("PATCH", `/api/conversations/${id}`, changes);
   }
 
+  /** Copy the thread that ends with a message into a new conversation. */
+  branch(conversation: string, message: string, title: string): Promise<Conversation> {
+    return this.client.call("POST", `/api/conversations/${conversation}/branch`, { message, title });
+  }
+
   /** Delete the message with everything below it. */
   removeMessage(conversation: string, message: string): Promise<Conversation> {
     return this.client.call("DELETE", `/api/conversations/${conversation}/messages/${message}`);

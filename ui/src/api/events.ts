@@ -273,8 +273,9 @@ export interface Message {
 
 /** A conversation without its messages.
  *
- * `leaf` is the last message of the displayed branch. The fields from `model` on are the person's choices for its
- * answers, None for the defaults; `system` replaces the system prompt.
+ * `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
+ * its answers, None for the defaults; `system` replaces the system prompt.
+ * `branched_from` is the id of the conversation whose thread it was begun with, if any.
  */
 export interface Conversation {
   readonly id: string;
@@ -292,6 +293,7 @@ export interface Conversation {
   readonly temperature: number | null;
   readonly max_tokens: number | null;
   readonly system: string | null;
+  readonly branched_from: string | null;
 }
 
 /** A message found by a search. In `excerpt`, matches stand between U+E000 and U+E001. */

@@ -264,6 +264,47 @@ export interface paths {
         };
         readonly trace?: never;
     };
+    readonly "/api/conversations/{id}/branch": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["NewBranch"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Conversation"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/search": {
         readonly parameters: {
             readonly query?: never;
@@ -3729,8 +3770,9 @@ export interface components {
         /**
          * @description A conversation without its messages.
          *
-         *     `leaf` is the last message of the displayed branch. The fields from `model` on are the person's choices for its
-         *     answers, None for the defaults; `system` replaces the system prompt.
+         *     `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
+         *     its answers, None for the defaults; `system` replaces the system prompt.
+         *     `branched_from` is the id of the conversation whose thread it was begun with, if any.
          */
         readonly Conversation: {
             readonly id: string;
@@ -3751,6 +3793,7 @@ export interface components {
             readonly temperature: number | null;
             readonly max_tokens: number | null;
             readonly system: string | null;
+            readonly branched_from: string | null;
         };
         readonly ConversationCount: {
             readonly conversations: number;
@@ -4397,6 +4440,11 @@ export interface components {
             readonly title: string;
             readonly message: string | null;
             readonly library: string | null;
+        };
+        /** @description A new conversation with the thread that ends with `message`. */
+        readonly NewBranch: {
+            readonly message: string;
+            readonly title?: string | null;
         };
         /**
          * @description A new conversation; with a `turn`, both are created or neither.

@@ -180,6 +180,13 @@ export class App {
     this.#enter(id, message);
   }
 
+  /** Go on from a message of the open conversation in a new one, which begins with a copy of the thread up to it. */
+  async branch(message: string): Promise<void> {
+    const { id, title } = this.current;
+    const made = await this.api.conversations.branch(id, message, t("branchTitle", { title: title || t("untitled") }));
+    this.open(made.id);
+  }
+
   /** Begin a chat that isn't stored. */
   beginTemporary(): void {
     this.drawer = false;

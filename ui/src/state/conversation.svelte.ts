@@ -27,6 +27,8 @@ export class Conversation {
   missing = $state(false);
   loaded = $state(false);
   title = $state("");
+  /** The conversation that this one was branched from; null for one begun anew. */
+  branchedFrom = $state<string | null>(null);
   /** The settings of this conversation; null means the default. */
   model = $state<string | null>(null);
   mode = $state<Mode | null>(null);
@@ -157,6 +159,7 @@ export class Conversation {
       this.missing = false;
       this.title = tree.conversation.title;
       Object.assign(this, settingsOf(tree.conversation));
+      this.branchedFrom = tree.conversation.branched_from;
       this.messages = new Map(tree.messages.map((message) => [message.id, message]));
       if (this.#editors === 0 || !this.messages.has(this.leaf ?? "")) this.leaf = tree.conversation.leaf;
       else this.#leafWithheld = this.leaf !== tree.conversation.leaf;

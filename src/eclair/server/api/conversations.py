@@ -77,6 +77,13 @@ class ConversationEditBody(RequestBody):
         )
 
 
+class NewBranch(RequestBody):
+    """A new conversation with the thread that ends with `message`."""
+
+    message: str
+    title: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+
+
 class ConversationList(BaseModel):
     """A page of the list; pass `next` as `before` to get the next page. Pinned ones are on the first page."""
 
@@ -157,6 +164,10 @@ def router(app: App) -> APIRouter:
             model = body.model or (stored.model if stored.model in known else None)
             await check_length(app.registry, body.max_tokens, model)
         return await app.conversations.edit(principal, id, body.edit())
+
+    @api.post("/conversations/{id}/branch", status_code=201)
+    async def branch_conversation(principal: Caller, id: str, body: NewBranch) -> Conversation:
+        return await app.conversations.branch(principal, id, body.message, body.title)
 
     @api.get("/search")
     async def search(

@@ -42,7 +42,7 @@ FOREVER = 0
 EXPIRED_PER_STEP = 500
 
 _CHOICES = "model, mode, web, temperature, max_tokens, system"
-_COLUMNS = f"id, owner, title, created, updated, leaf, pinned, archived, tags, {_CHOICES}"
+_COLUMNS = f"id, owner, title, created, updated, leaf, pinned, archived, tags, {_CHOICES}, branched_from"
 _UNTITLED = "id = ? AND owner = ? AND deleted IS NULL AND NOT named"
 _INACTIVE = "updated < ? AND deleted IS NULL AND NOT pinned"
 
@@ -383,7 +383,7 @@ def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) ->
     if row is None:
         db.execute(
             f"INSERT INTO conversation ({_COLUMNS}, named)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
             (
                 new.id,
                 principal.id,
@@ -400,6 +400,7 @@ def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) ->
                 new.temperature,
                 new.max_tokens,
                 new.system,
+                new.branched_from,
             ),
         )
         return new

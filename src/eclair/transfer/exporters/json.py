@@ -16,7 +16,7 @@ VERSION = 1
 def render(exported: ExportedConversation) -> bytes:
     conversation = asdict(exported.conversation)
     del conversation["owner"]
-    for name in ("temperature", "max_tokens", "system"):
+    for name in ("temperature", "max_tokens", "system", "branched_from"):
         _leave_out_none([conversation], name)
     messages = [asdict(message) for message in exported.messages]
     for message in messages:

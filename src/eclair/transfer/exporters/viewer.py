@@ -106,6 +106,7 @@ def _shown(message: Message) -> Message:
         remarks=(),
         steps=(),
         wish=None,
+        rating=None,
         files=tuple(Attachment("", file.name, 0, "") for file in message.files),
         passages=tuple(
             replace(passage, file="", text="", url=safe_url(passage))

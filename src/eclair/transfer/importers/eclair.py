@@ -64,6 +64,7 @@ def read(data: JSON, now: int) -> ImportedConversation:
             temperature=_temperature(given.get("temperature")),
             max_tokens=_max_tokens(given.get("max_tokens")),
             system=as_text(given.get("system"))[:MAX_SYSTEM_PROMPT_CHARS] or None,
+            branched_from=origin if (origin := as_text(given.get("branched_from"))) and _ID.fullmatch(origin) else None,
         ),
         messages,
         tuple(left_out),

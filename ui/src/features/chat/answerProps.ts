@@ -18,6 +18,8 @@ export interface AnswerActions {
   /** Plan the report again, starting from these questions. */
   planAgain(questions: readonly string[]): void;
   remove(): void;
+  /** Go on from here in a new conversation; null in a chat that isn't stored. */
+  readonly branch: (() => void) | null;
 }
 
 export interface AnswerProps {

@@ -725,6 +725,9 @@ export interface Placeholders {
   readonly copyPlain: never;
   readonly copyRich: never;
   readonly retryWith: "model";
+  readonly branchIt: never;
+  readonly branchTitle: "title";
+  readonly branchedFrom: never;
   readonly retryOther: never;
   readonly removeAnswer: never;
   readonly removeQuestion: never;
