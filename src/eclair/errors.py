@@ -3,10 +3,12 @@
     EclairError
     ├── UserError                 the request is at fault: change it and try again
     │   ├── InvalidInput          400  malformed, empty, of the wrong type
+    │   │   └── NoClipArt         400  clip art of that doesn't exist
     │   ├── Unauthorized          401  no key, or a wrong one
     │   ├── Forbidden             403  a foreign Host or Origin; a model whose terms nobody here has accepted
     │   │   └── Refused           403  an outgoing call that the policy or the SSRF guard blocks
     │   ├── NotFound              404  no such conversation, run, model
+    │   │   └── NoModel           404  nothing is there to answer
     │   ├── MethodNotAllowed      405  a path that exists, with a method it doesn't support
     │   ├── Conflict              409  the conversation is still answering
     │   ├── LicenseNotAccepted           409  a license with restrictions has not been accepted
@@ -19,10 +21,15 @@
     │   ├── PortInUse                  another process holds the address
     │   ├── EngineMissing              no engine for this platform, or its package is absent
     │   ├── ModelMissing               the model file is absent, broken or cannot be stored
+    │   │   ├── ImageModelMissing      no image model is here, or not this one
+    │   │   ├── DownloadInterrupted    what has come is kept
+    │   │   └── DownloadWrong          another file came than the one that was asked for
     │   └── StoreError            503  the database is locked, read-only, full or newer than this program
     │       └── DataDamaged       503  the database, or a row of it, is damaged
     └── UpstreamError             an engine or a server we call is at fault
         ├── EngineRefused         400  the engine rejects the request
+        │   ├── KeyRefused        400  it wants a key, or another one
+        │   └── ModelTooLarge     400  the model needs more memory than there is
         ├── EngineBusy            429  it asks us to retry later
         ├── EngineUnavailable     503  it can't be reached, is loading, or has died
         └── EngineBroken          502  its answer breaks off or can't be parsed
@@ -63,6 +70,10 @@ class InvalidInput(UserError):
     code = "invalid_input"
 
 
+class NoClipArt(InvalidInput):
+    code = "no_clip_art"
+
+
 class Unauthorized(UserError):
     code = "unauthorized"
     status = 401
@@ -80,6 +91,10 @@ class Refused(Forbidden):
 class NotFound(UserError):
     code = "not_found"
     status = 404
+
+
+class NoModel(NotFound):
+    code = "no_model"
 
 
 class MethodNotAllowed(UserError):
@@ -153,6 +168,18 @@ class ModelMissing(SetupError):
     code = "model_missing"
 
 
+class ImageModelMissing(ModelMissing):
+    code = "image_model_missing"
+
+
+class DownloadInterrupted(ModelMissing):
+    code = "download_interrupted"
+
+
+class DownloadWrong(ModelMissing):
+    code = "download_wrong"
+
+
 class StoreError(SetupError):
     code = "store"
 
@@ -170,6 +197,14 @@ class UpstreamError(EclairError):
 class EngineRefused(UpstreamError):
     code = "engine_refused"
     status = 400
+
+
+class KeyRefused(EngineRefused):
+    code = "key_refused"
+
+
+class ModelTooLarge(EngineRefused):
+    code = "model_too_large"
 
 
 class EngineBusy(UpstreamError):

@@ -148,6 +148,23 @@ def test_an_engine_is_changed_and_keeps_its_key(page: Page, rack: Speaking) -> N
     assert (kept["models"], kept["keyed"]) == ([], True)
 
 
+def test_a_refused_key_is_told_in_the_language_of_the_page_and_leads_to_where_it_is_changed(
+    opening: Opening, mortal: Served, rack: Speaking
+) -> None:
+    rack.key = KEY
+    page = opening(mortal, locale="de-DE").new_page()
+    body = {"name": "rack", "url": rack.url, "key": "sk-outdated", "models": ["extra"]}
+    assert page.request.post("/api/engines", data=body).ok
+    id = page.request.post("/api/conversations", data={}).json()["id"]
+    page.request.post(f"/api/conversations/{id}/turns", data={"text": "Hello", "model": "extra"})
+    page.goto(f"/c/{id}")
+    answer = page.get_by_role("article", name="Éclair")
+    expect(answer.get_by_text("Der Server nimmt den Schlüssel nicht an")).to_be_visible()
+    expect(answer.get_by_text("eclair engines change")).to_be_hidden()
+    answer.get_by_role("button", name="Schlüssel ändern").click()
+    expect(page.get_by_role("heading", name="Server", exact=True)).to_be_focused()
+
+
 def test_where_a_model_answers_stands_beside_it(page: Page) -> None:
     body = {"name": "far", "url": "http://127.0.0.1.nip.invalid/v1", "models": ["distant"], "country": "FR"}
     assert page.request.post("/api/engines", data=body).status == 201

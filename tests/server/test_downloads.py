@@ -96,7 +96,7 @@ async def test_what_fails_says_why(shop: Shop, market: Server) -> None:
     shop.served = {"tiny-Q4_K_M.gguf": MODEL[:-1] + b"!"}
     begun = await market.post("/api/models/pulls", {"name": f"hf:{REPO}", "accept_license": True})
     pull = await ended(market, begun.body["id"])
-    assert (pull["state"], pull["error"]["code"]) == ("failed", "model_missing")
+    assert (pull["state"], pull["error"]["code"]) == ("failed", "download_wrong")
     assert "its hash differs" in pull["error"]["message"]
 
 

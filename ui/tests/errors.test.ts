@@ -1,12 +1,13 @@
 // Errors are shown in the page's language, and the server's own text is never lost.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { afterEach, test, vi } from "vitest";
 import { answerEnding } from "../src/lib/answer.ts";
 import { Api } from "../src/api/api.ts";
 import { ApiError } from "../src/api/client.ts";
 import { setLanguage, type Translation } from "../src/lib/i18n/translate.ts";
-import { describeError, describeNotice, explain } from "../src/lib/errors.ts";
+import { describeError, describeNotice, describeReport, errorAction, explain } from "../src/lib/errors.ts";
 import type { Message, NoticeCode } from "../src/api/events.ts";
 import en from "../src/lib/i18n/en.json";
 
@@ -38,6 +39,23 @@ test("in another language the page's own sentence comes first", () => {
   assert.equal(describeError("engine_busy", "x"), "Die Maschine ist beschäftigt. Auf Englisch: x");
   assert.equal(describeError("unauthorized", "x"), "Dieses Éclair fragt nach seinem Schlüssel Auf Englisch: x");
   assert.equal(describeNotice({ code: "history_trimmed", message: "x", language: null }), "Die ältesten Nachrichten fehlen. Auf Englisch: x");
+});
+
+test("a command line is a detail, in English too, and a button takes its place", () => {
+  const report = { code: "model_missing", message: "It is not here; `eclair pull x` fetches it." };
+  assert.deepEqual(describeReport(report), { sentence: en.problemModel, details: report.message });
+  assert.equal(errorAction("model_missing")?.section, "models");
+  assert.deepEqual(describeReport({ code: "conflict", message: ENGLISH }), { sentence: ENGLISH, details: "" });
+  setLanguage("de", german);
+  assert.deepEqual(describeReport({ code: "conflict", message: ENGLISH }), { sentence: "Dort ist noch etwas im Gang.", details: ENGLISH });
+});
+
+test("every code of the server has a text of its own", () => {
+  const codes = [...readFileSync("src/api/events.ts", "utf8").matchAll(/^  \| "(\w+)"/gm)].map(([, code]) => code ?? "");
+  assert.ok(codes.includes("key_refused") && codes.length > 30);
+  setLanguage("de", { ...en, problemInternal: "unknown" } as Translation);
+  const unknown = codes.filter((code) => describeReport({ code, message: "x" }).sentence === "unknown");
+  assert.deepEqual(unknown, ["error"]);
 });
 
 test("unknown codes fall back to the status, or to the server's text", () => {

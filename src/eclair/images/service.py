@@ -13,7 +13,15 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from eclair.errors import EngineBroken, EngineUnavailable, Forbidden, ModelMissing, NotFound, UnreadableFile
+from eclair.errors import (
+    EngineBroken,
+    EngineUnavailable,
+    Forbidden,
+    ImageModelMissing,
+    ModelMissing,
+    NotFound,
+    UnreadableFile,
+)
 from eclair.images.base import ImageBackend, PromptChecker
 from eclair.images.gallery import Gallery
 from eclair.images.inputs import NO_UPLOADS, ImageInputs, ImageUploads
@@ -127,7 +135,7 @@ class ImageService:
         if found is None:
             raise self._unknown_model(name or self._model, models)
         if found.state == "absent":
-            raise ModelMissing(found.why or f"{found.name} isn't downloaded; run `eclair pull {found.id}`.")
+            raise ImageModelMissing(found.why or f"{found.name} isn't downloaded; run `eclair pull {found.id}`.")
         if found.state == "locked":
             raise Forbidden(found.why or f"{found.name} may not be used here; see docs/images.md.", param="model")
         return next(pair for pair in pairs if pair[1] is found)
@@ -215,7 +223,7 @@ class ImageService:
 
     def _unknown_model(self, name: str | None, models: Sequence[ImageModel]) -> NotFound | ModelMissing:
         if name is None:
-            return ModelMissing("No image model is ready; `eclair pull flux-1-schnell` fetches one.")
+            return ImageModelMissing("No image model is ready; `eclair pull flux-1-schnell` fetches one.")
         near = difflib.get_close_matches(name, [model.id for model in models], n=3, cutoff=0.0)
         available = f" Available: {', '.join(near)}." if near else ""
         return NotFound(f"There is no image model {name!r}.{available}", param="model")

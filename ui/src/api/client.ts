@@ -15,9 +15,12 @@ export class ApiError extends Error {
   readonly code: string;
   /** The run that holds the conversation, where one does. */
   readonly run: string | null;
+  /** The server's own sentence, in English; empty where there was none. */
+  readonly detail: string;
 
-  constructor(status: number, code: string, message: string, run: string | null = null) {
+  constructor(status: number, code: string, message: string, run: string | null = null, detail = "") {
     super(message);
+    this.detail = detail;
     this.status = status;
     this.code = code;
     this.run = run;
@@ -128,7 +131,7 @@ export class Client {
     const { status } = response;
     try {
       const { error } = (await response.json()) as { error: { code: string; message: string; run?: string | null } };
-      return new ApiError(status, error.code, this.#options.explain({ kind: "refused", status, ...error }), error.run ?? null);
+      return new ApiError(status, error.code, this.#options.explain({ kind: "refused", status, ...error }), error.run ?? null, error.message);
     } catch {
       return new ApiError(status, "error", this.#options.explain({ kind: "unreadable", status }));
     }

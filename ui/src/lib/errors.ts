@@ -3,10 +3,17 @@
 
 import type { ErrorCode, AnswerNotice, NoticeCode } from "../api/events.ts";
 import { currentLanguage, type Key, type PlainKey, t } from "./i18n/translate.ts";
-import type { Failure } from "../api/client.ts";
+import { ApiError, type Failure } from "../api/client.ts";
 
 const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   error: "problemInternal",
+  no_clip_art: "problemClipArt",
+  no_model: "firstNone",
+  image_model_missing: "useImageNot",
+  download_interrupted: "problemDownload",
+  download_wrong: "problemDownloadWrong",
+  key_refused: "problemKey",
+  model_too_large: "problemMemory",
   invalid_request: "problemInput",
   invalid_input: "problemInput",
   unauthorized: "keyTitle",
@@ -66,6 +73,48 @@ const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof 
   superseded: "webSuperseded",
 };
 
+/** An error as the server describes it. */
+export interface ErrorReport {
+  readonly code: string;
+  /** The server's sentence, in English. */
+  readonly message: string;
+  readonly status?: number;
+}
+
+/** The page of the settings that helps against an error, and what the button that leads there says. */
+export interface ErrorAction {
+  readonly label: PlainKey;
+  readonly section: "models" | "servers";
+}
+
+const MODELS_ACTION: ErrorAction = { label: "models", section: "models" };
+const ACTIONS: { readonly [code in ErrorCode]?: ErrorAction } = {
+  no_clip_art: MODELS_ACTION,
+  no_model: MODELS_ACTION,
+  model_missing: MODELS_ACTION,
+  image_model_missing: MODELS_ACTION,
+  model_too_large: MODELS_ACTION,
+  key_refused: { label: "changeKey", section: "servers" },
+};
+
+/** An error in the page's language. The server's sentence comes first where it is English and names no command, and is
+ * a detail otherwise. */
+export function describeReport({ code, message, status = 500 }: ErrorReport): { readonly sentence: string; readonly details: string } {
+  if (currentLanguage() === "en" && !message.includes("`eclair ")) return { sentence: message, details: "" };
+  return { sentence: t(known(PROBLEMS, code) ?? byStatus(status)), details: message };
+}
+
+/** The action that helps against an error; null where the page has none. */
+export function errorAction(code: string): ErrorAction | null {
+  return (ACTIONS as Readonly<Record<string, ErrorAction>>)[code] ?? null;
+}
+
+/** What ErrorText shows of a failure: the server's report, or the page's own sentence. */
+export function toReport(error: unknown): string | ErrorReport {
+  if (error instanceof ApiError && error.detail !== "") return { code: error.code, message: error.detail, status: error.status };
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Describe a failed call. */
 export function explain(failure: Failure): string {
   switch (failure.kind) {
@@ -101,7 +150,9 @@ function known(sentences: Readonly<Record<string, PlainKey>>, code: string): Pla
 }
 
 function inLanguage(key: PlainKey | undefined, english: string): string {
-  return key === undefined || currentLanguage() === "en" ? english : `${t(key)} ${t("problemDetail", { text: english })}`;
+  if (key === undefined) return english;
+  if (currentLanguage() === "en") return english.includes("`eclair ") ? t(key) : english;
+  return `${t(key)} ${t("problemDetail", { text: english })}`;
 }
 
 function byStatus(status: number): PlainKey {

@@ -1,5 +1,6 @@
 // One conversation as the page shows it: its tree of messages, the answer in progress, the draft and the queue.
 
+import { type ErrorReport, toReport } from "../lib/errors.ts";
 import type { AcceptedTurn, AnswerOptions, AnswerSettings, ImageOptions, Turn } from "../api/conversations.ts";
 import { ApiError } from "../api/client.ts";
 import { t } from "../lib/i18n/translate.ts";
@@ -40,6 +41,8 @@ export class Conversation {
   leaf = $state<string | null>(null);
   connected = $state(true);
   error = $state<string | null>(null);
+  /** What the server said of the error that has this message. */
+  #reported = $state.raw<{ readonly message: string; readonly report: string | ErrorReport } | null>(null);
   /** Messages that wait until the answer in progress ends. */
   readonly queue: MessageQueue;
   /** The id of the message to open for editing. */
@@ -173,7 +176,7 @@ export class Conversation {
       else if (error instanceof ApiError && error.status === 0) {
         this.connected = false;
         this.#loadLater();
-      } else this.#showError(error);
+      } else this.showError(error);
     }
   }
 
@@ -240,7 +243,7 @@ export class Conversation {
       return true;
     } catch (error) {
       if (error instanceof ApiError && error.status === 400) Object.assign(this, before);
-      this.#showError(error);
+      this.showError(error);
       return false;
     }
   }
@@ -341,7 +344,7 @@ export class Conversation {
     try {
       await this.#context.api.answerNow(this.run);
     } catch (error) {
-      this.#showError(error);
+      this.showError(error);
     }
   }
 
@@ -358,7 +361,7 @@ export class Conversation {
       await this.load();
       this.#context.onChange(this.id);
     } catch (error) {
-      this.#showError(error);
+      this.showError(error);
     }
   }
 
@@ -367,7 +370,7 @@ export class Conversation {
     try {
       await this.#context.api.stop(this.run);
     } catch (error) {
-      this.#showError(error);
+      this.showError(error);
     }
   }
 
@@ -381,7 +384,7 @@ export class Conversation {
       await this.#context.api.change(this.id, { leaf });
       this.#context.onChange(this.id);
     } catch (error) {
-      this.#showError(error);
+      this.showError(error);
     }
   }
 
@@ -453,9 +456,16 @@ export class Conversation {
     if (this.messages.get(this.leaf ?? "")?.status === "running") await this.load();
   }
 
-  #showError(error: unknown): void {
+  /** Show why a call failed. */
+  showError(error: unknown): void {
     if (!(error instanceof ApiError)) throw error;
     this.error = error.message;
+    this.#reported = { message: error.message, report: toReport(error) };
+  }
+
+  /** The error as ErrorText shows it. */
+  get shownError(): string | ErrorReport | null {
+    return this.#reported !== null && this.#reported.message === this.error ? this.#reported.report : this.error;
   }
 }
 

@@ -4,7 +4,7 @@ import { ApiError } from "../api/client.ts";
 import type { Catalog, Download, ModelCalls } from "../api/models.ts";
 import { t } from "../lib/i18n/translate.ts";
 import type { Toasts } from "./toasts.svelte.ts";
-import { serverText } from "../lib/errors.ts";
+import { describeReport } from "../lib/errors.ts";
 
 const POLL_INTERVAL_MS = 700;
 
@@ -92,7 +92,7 @@ export class InstalledModels {
   #announce({ state, name, error }: Download): void {
     const { toasts } = this.#host;
     if (state === "finished") toasts.show(t("pullFinished", { name }));
-    else if (state === "failed") toasts.show(`${t("pullFailed", { name })} ${serverText(error?.message ?? "")}`);
+    else if (state === "failed") toasts.show(`${t("pullFailed", { name })}${error === null ? "" : ` ${describeReport(error).sentence}`}`);
   }
 }
 

@@ -32,6 +32,8 @@ export interface TurnHost {
   readonly messages: Messages;
   readonly running: boolean;
   error: string | null;
+  /** Show why a call failed. */
+  showError(error: unknown): void;
   load(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -120,11 +122,10 @@ export class TurnSender {
   /** Show why a turn failed. If another run holds the conversation, show that run too. */
   async #fail(error: unknown): Promise<void> {
     this.outgoing = null;
-    if (!(error instanceof ApiError)) throw error;
-    this.#host.error = error.message;
-    if (error.run === null) return;
+    this.#host.showError(error);
+    if (!(error instanceof ApiError) || error.run === null) return;
     await this.#host.load();
-    this.#host.error = error.message;
+    this.#host.showError(error);
   }
 }
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
+from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, KeyRefused, UpstreamError
 from eclair.llm.openai.stream_parser import as_sentence, error_text, redact_key
 from eclair.network.client import BrokenReply, Reply, ReplyTooLarge, TimedOut, Unreachable
 from eclair.network.retry_after import parse_retry_after
@@ -54,7 +54,7 @@ def refusal_error(name: str, key: str | None, reply: Reply, content: bytes) -> U
     status, said = reply.status, server_message(key, content) or f"status {reply.status}"
     if status in (401, 403):
         wrong = "does not accept the key" if key else "asks for a key"
-        return EngineRefused(f"The engine {name} {wrong}; set another in the settings of its engine.")
+        return KeyRefused(f"The engine {name} {wrong}; set another in the settings of its engine.")
     if status == 402 or "quota" in said.lower() or "billing" in said.lower():
         return EngineRefused(f"The engine {name} has no credit left: {as_sentence(said)}")
     if status == 429:

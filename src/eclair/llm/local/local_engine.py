@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from eclair.errors import Conflict, EngineBusy, EngineRefused, EngineUnavailable, ModelMissing, NotFound
+from eclair.errors import Conflict, EngineBusy, EngineRefused, EngineUnavailable, ModelMissing, ModelTooLarge, NotFound
 from eclair.llm.base import Delta, Embeddings, Health, Request, estimate_tokens
 from eclair.llm.local import profile
 from eclair.llm.local.endpoint_file import EMBEDDED_ENGINE
@@ -228,7 +228,7 @@ class LocalEngine:
             entry = on_disk[model].entry
             needed = await asyncio.to_thread(profile.needed_memory, on_disk[model], self._settings)
             if not memory.fits(needed):
-                raise EngineRefused(
+                raise ModelTooLarge(
                     f"{entry.name} needs about {format_size(needed)} of memory and this machine has "
                     f"{format_size(memory.physical())}; `eclair models --all` shows what fits."
                 )

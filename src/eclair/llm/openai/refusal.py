@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import orjson
 
-from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
+from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, KeyRefused, UpstreamError
 from eclair.llm.openai.stream_parser import as_sentence, error_text, redact_key
 from eclair.network.retry_after import parse_retry_after
 
@@ -28,7 +28,7 @@ def refuse(
     said = redact_key(key, _message(content)) or f"status {status}"
     after = parse_retry_after(headers.get("Retry-After"))
     if status in (401, 403):
-        raise EngineRefused(f"The engine {name} does not accept the key; set {setting}.")
+        raise KeyRefused(f"The engine {name} does not accept the key; set {setting}.")
     if status == 429:
         raise EngineBusy(f"The engine {name} is busy: {as_sentence(said)}", retry_after=after)
     if status == 503 and after is not None:

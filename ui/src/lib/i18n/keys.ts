@@ -330,7 +330,13 @@ export interface Placeholders {
   readonly problemDamaged: never;
   readonly problemSetup: never;
   readonly problemModel: never;
+  readonly problemMemory: never;
+  readonly problemDownload: never;
+  readonly problemDownloadWrong: never;
+  readonly problemClipArt: never;
   readonly problemEngine: never;
+  readonly problemKey: never;
+  readonly changeKey: never;
   readonly problemBusy: never;
   readonly problemDown: never;
   readonly problemBroken: never;
@@ -338,6 +344,7 @@ export interface Placeholders {
   readonly problemGone: never;
   readonly problemRefused: never;
   readonly problemDetail: "text";
+  readonly errorDetails: never;
   readonly leftOut: never;
   readonly routedShort: "model";
   readonly routedLong: "model";

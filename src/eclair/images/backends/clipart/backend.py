@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from eclair.errors import InvalidInput
+from eclair.errors import NoClipArt
 from eclair.images.backends.clipart.arrange import to_svg
 from eclair.images.backends.clipart.book import book
 from eclair.images.backends.clipart.prompt_reader import read
@@ -33,7 +33,7 @@ class ClipArtBackend:
         return [replace(MODEL, languages=tuple((await asyncio.to_thread(book)).languages))]
 
     async def check(self, job: ImageJob) -> None:
-        """Raise InvalidInput where less than two thirds of the things are known, or images are to be edited."""
+        """Raise NoClipArt where less than two thirds of the things are known, or images are to be edited."""
         await self._scene(job)
 
     async def generate(self, job: ImageJob) -> AsyncGenerator[BackendProgress | UnmarkedImage, None]:
@@ -50,7 +50,7 @@ class ClipArtBackend:
     async def _scene(self, job: ImageJob) -> ClipArtScene:
         other = "pull a model that draws anything with `eclair pull flux-1-schnell`"
         if job.sources or job.mask is not None:
-            raise InvalidInput(f"Clip art is made from words alone and edits nothing; {other}.", param="sources")
+            raise NoClipArt(f"Clip art is made from words alone and edits nothing; {other}.", param="sources")
         scene = await asyncio.to_thread(read, job.prompt)
         if self._plan is not None and (scene.unknown or scene.undrawn):
             scene = await self._plan(job.prompt, job.principal) or scene
@@ -59,5 +59,5 @@ class ClipArtBackend:
         if not scene.is_known:
             words = ", ".join(f"“{each}”" for each in dict.fromkeys((scene.unknown or scene.undrawn)[:5]))
             what = f"There is no clip art of {words or 'these words'}"
-            raise InvalidInput(f"{what}; name other things, or {other}.", param="prompt")
+            raise NoClipArt(f"{what}; name other things, or {other}.", param="prompt")
         return scene
