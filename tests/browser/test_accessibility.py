@@ -58,7 +58,7 @@ def test_a_conversation_by_keyboard_alone(page: Page) -> None:
     finished(page, "by hand")
     expect(composer(page)).to_be_focused()
     again = answer(page).get_by_role("button", name="Answer again")
-    for _ in range(3):
+    for _ in range(6):
         page.keyboard.press("Shift+Tab")
         if again.evaluate("e => e === document.activeElement"):
             break

@@ -231,7 +231,12 @@ def test_rating_is_accessible_and_fits(opening: Opening, shared: Served, width: 
     page.goto("/")
     said = show(page, "A claim.")
     said.get_by_role("button", name="Good answer").click()
-    expect(said.get_by_role("form", name="Rate this answer")).to_be_in_viewport()
+    form = said.get_by_role("form", name="Rate this answer")
+    expect(form).to_be_in_viewport(ratio=1)
+    below, above = form.bounding_box(), said.get_by_role("button", name="Good answer").bounding_box()
+    assert below is not None
+    assert above is not None
+    assert 0 <= below["y"] - above["y"] - above["height"] < 12
     check(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.keyboard.press("Escape")
