@@ -205,7 +205,7 @@ def test_an_answer_is_rated_with_a_comment_and_freed_of_its_rating(page: Page) -
     thumb.click()
     form = said.get_by_role("form", name="Rate this answer")
     expect(form.get_by_role("textbox", name="Comment (optional)")).to_be_focused()
-    expect(form.get_by_text("are sent to nobody")).to_be_visible()
+    expect(form.get_by_text("sent to no one")).to_be_visible()
     page.keyboard.type("Too short")
     form.get_by_role("button", name="Done").click()
     expect(form).to_be_hidden()

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "vitest";
 import en from "../src/lib/i18n/en.json";
-import { type Plural, setLanguage, t, type Translation } from "../src/lib/i18n/translate.ts";
+import { type Plural, setLanguage, t, type Translation, withEllipsis } from "../src/lib/i18n/translate.ts";
 
 const SOURCES = join(import.meta.dirname, "../src");
 const languages = import.meta.glob<Translation>("../src/lib/i18n/[a-z][a-z].json", { eager: true, import: "default" });
@@ -46,5 +46,12 @@ test("numbers and plurals follow the language", () => {
   setLanguage("pt", en);
   assert.equal(t("steps", { count: 1234567 }), "1\u00a0234\u00a0567 steps");
   assert.equal(t("steps", { count: 0 }), "0 steps");
+  setLanguage("en", en);
+});
+
+test("an ellipsis is spaced as the language does", () => {
+  assert.equal(withEllipsis("Thinking"), "Thinking…");
+  setLanguage("de", en);
+  assert.equal(withEllipsis("Denkt nach"), "Denkt nach …");
   setLanguage("en", en);
 });

@@ -3,7 +3,7 @@
 import { formatDuration, formatMilliseconds } from "./format.ts";
 import { passageLocation } from "./documents.ts";
 import { messageText } from "../api/fold.ts";
-import { formatNumber, t } from "./i18n/translate.ts";
+import { formatNumber, t, withEllipsis } from "./i18n/translate.ts";
 import { isImageStep } from "./images.ts";
 import { describeError, isRoutingNotice } from "./errors.ts";
 import { isWebStep, totalMilliseconds, webAddress, webSummary } from "./web.ts";
@@ -136,7 +136,7 @@ export function waitingText(step: Step | undefined, model: string, seconds: numb
   const text = step !== undefined ? stepText(step) : model === "" ? "" : t("stepWait", { what: model });
   const isMeasured = step !== undefined && Boolean(step.of) && step.kind !== "wait";
   if (!isMeasured && seconds >= SHOW_SECONDS_FROM_S) return [text, formatDuration(seconds)].filter((part) => part !== "").join(", ");
-  return text === "" || isMeasured ? text : `${text}…`;
+  return text === "" || isMeasured ? text : withEllipsis(text);
 }
 
 /** Summarize all steps in one line: `3 services, 5 of 6 pages read · 2.1 s`, or a single one in its own words. */

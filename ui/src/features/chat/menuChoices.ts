@@ -4,7 +4,7 @@ import type { Message } from "../../api/events.ts";
 import type { Choice } from "../../components/Menu.svelte";
 import { answerMarkdown } from "../../lib/answer.ts";
 import { copyToClipboard } from "../../lib/clipboard.ts";
-import { t } from "../../lib/i18n/translate.ts";
+import { t, withEllipsis } from "../../lib/i18n/translate.ts";
 
 const MAX_LISTED_MODELS = 3;
 
@@ -25,7 +25,7 @@ export function retryChoices(
   pick?: () => void,
 ): readonly Choice[] {
   if (busy) return [];
-  if (pick !== undefined && models.length > MAX_LISTED_MODELS) return [{ label: `${t("retryOther")}…`, run: pick }];
+  if (pick !== undefined && models.length > MAX_LISTED_MODELS) return [{ label: withEllipsis(t("retryOther")), run: pick }];
   return models.filter(([id]) => id !== model).map(([id, name]) => ({ label: t("retryWith", { model: name }), run: () => retry(id) }));
 }
 

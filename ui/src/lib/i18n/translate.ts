@@ -22,6 +22,9 @@ export type PlainKey = { [K in Key]: [Placeholders[K]] extends [never] ? K : nev
 /** Locales for numbers, dates and plurals where the language alone would mean another country's. */
 const LOCALES: Readonly<Record<string, string>> = { pt: "pt-PT" };
 
+/** Languages that set a space before the ellipsis of left-out words. */
+const SPACED_ELLIPSIS: ReadonlySet<string> = new Set(["de", "sl"]);
+
 let english: Translation = en;
 let texts = english;
 let language = "en";
@@ -86,6 +89,11 @@ export function englishTexts(): Translation {
 
 function localeOf(code: string): string {
   return LOCALES[code] ?? code;
+}
+
+/** `text` with an ellipsis as the language spaces it: something goes on, or more opens. */
+export function withEllipsis(text: string): string {
+  return SPACED_ELLIPSIS.has(currentLanguage()) ? `${text} …` : `${text}…`;
 }
 
 /** Switch to another language. */
