@@ -141,6 +141,15 @@ async def test_newer_settings_stay_unless_they_are_to_be_replaced(taken: Taken, 
     assert (await fresh.get("/api/preferences")).body["theme"] == "dark"
 
 
+async def test_a_file_of_a_message_is_attached_to_it_and_not_swept(taken: Taken, fresh: Server) -> None:
+    await carry_out(fresh, (await upload(fresh, taken.archive, "eclair.zip")).body["id"])
+    (tree,) = taken.described["conversations"]
+    attached = await fresh.app.storage.files.list_attached_files(LOCAL_PRINCIPAL, tree["conversation"]["id"])
+    (file,) = tree["messages"][0]["files"]
+    assert [each.id for each in attached[tree["messages"][0]["id"]]] == [file["id"]]
+    assert await fresh.app.storage.files.list_unattached_files(1 << 53) == []
+
+
 def archived(**changes: Any) -> bytes:
     """A zip whose index says one thing of a file."""
     data = b"words"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,7 +16,6 @@ from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
 from eclair.images.gallery import Gallery
 from eclair.llm.servers.service import ServerChange, ServerService
 from eclair.schema.ids import new_id
-from eclair.schema.messages import Message
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.feeds import StoredFeed
@@ -91,14 +91,17 @@ class ArchiveImporter:
         )
         return tuple(items for items in found if items.count)
 
-    async def store_files(self, principal: Principal, staged: StagedImport) -> AsyncGenerator[ImportStep, None]:
-        """Store libraries and files, which conversations refer to."""
+    async def store_files(
+        self, principal: Principal, staged: StagedImport, attachments: Mapping[str, Sequence[str]]
+    ) -> AsyncGenerator[ImportStep, None]:
+        """Store libraries and files. Each file is attached at once to its messages, as what is on none is swept."""
         places: dict[str, str] = {}
         for library in staged.index.libraries:
             yield await self._add_library(principal, library, places)
         new: list[ArchivedFile] = []
         for file in staged.index.files:
             if await self._has_file(principal, file.id):
+                await self._attach(principal, file.id, attachments)
                 yield ImportStep("files", added=False)
             else:
                 new.append(file)
@@ -110,16 +113,20 @@ class ArchiveImporter:
             async for name, pieces in read:
                 first, *copies = by_member[name]
                 step = await self._add_file(principal, first, places, pieces)
+                if step.added:
+                    await self._attach(principal, first.id, attachments)
                 yield step
                 for copy in copies:
-                    yield await self._add_copy(principal, copy, places) if step.added else replace(step, problem=None)
+                    if step.added:
+                        yield await self._add_copy(principal, copy, places)
+                        await self._attach(principal, copy.id, attachments)
+                    else:
+                        yield replace(step, problem=None)
 
-    async def attach(self, principal: Principal, messages: Sequence[Message]) -> None:
-        """Attach the files of messages to them again, as far as they are here."""
-        for message in messages:
-            here = [file.id for file in message.files if await self._has_file(principal, file.id)]
-            if here:
-                await self._storage.files.attach_files(principal, message.id, here)
+    async def _attach(self, principal: Principal, file: str, attachments: Mapping[str, Sequence[str]]) -> None:
+        for message in attachments.get(file, ()):
+            with contextlib.suppress(NotFound):  # the message was erased here
+                await self._storage.files.attach_files(principal, message, [file])
 
     async def store_rest(
         self, principal: Principal, staged: StagedImport, places: dict[str, tuple[str, str]], *, replace_settings: bool

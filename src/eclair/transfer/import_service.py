@@ -167,17 +167,15 @@ async def store_import(
 ) -> AsyncGenerator[ImportProgress, None]:
     """Store what is not here yet, each thing whole or not at all. Raises StoreError."""
     progress = ImportProgress(0, staged.preview.conversations + len(staged.index), 0, 0, 0, staged.preview.problems)
-    async with aclosing(archives.store_files(principal, staged)) as steps:
-        async for step in steps:
-            progress = _after(progress, step)
-            yield progress
     conversations = staged.conversations()
     places: dict[str, tuple[str, str]] = {}
+    attachments: dict[str, list[str]] = {}
     while (imported := await _next(conversations)) is not None:
         added, problem = await _add(storage, principal, imported)
         if not problem:
-            await archives.attach(principal, imported.messages)
             for message in imported.messages:
+                for file in message.files:
+                    attachments.setdefault(file.id, []).append(message.id)
                 places |= {part.id: (message.conversation, message.id) for part in message.parts if part.id}
         progress = replace(
             progress,
@@ -188,6 +186,10 @@ async def store_import(
             problems=(*progress.problems, *problem),
         )
         yield progress
+    async with aclosing(archives.store_files(principal, staged, attachments)) as steps:
+        async for step in steps:
+            progress = _after(progress, step)
+            yield progress
     async with aclosing(archives.store_rest(principal, staged, places, replace_settings=replace_settings)) as steps:
         async for step in steps:
             progress = _after(progress, step)
