@@ -433,7 +433,10 @@ def test_where_only_drawings_are_built_in_they_are_called_that(desk: Page) -> No
 
 def test_a_drawing_is_not_called_the_work_of_ai(desk: Page) -> None:
     switch(desk).click()
+    expect(desk.get_by_text("Images are marked as made by AI.")).to_be_visible()
     options(desk).get_by_role("combobox", name="Model for images").select_option("scripted-drawing")
+    expect(desk.get_by_text("Clip art is drawn by a program, without AI.")).to_be_visible()
+    expect(desk.get_by_text("Images are marked as made by AI.")).to_have_count(0)
     composer(desk).fill("a tree")
     composer(desk).press("Enter")
     drawn(desk)

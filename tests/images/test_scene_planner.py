@@ -91,6 +91,13 @@ async def test_a_capable_model_lays_out_what_the_words_do_not_tell(drawing: Serv
     assert PROMPT in asked["messages"][-1]["content"]
 
 
+async def test_what_no_picture_shows_is_named_though_the_plan_leaves_it_out(drawing: Server, planner: Planner) -> None:
+    items = [{"name": name, "count": 1, "color": None, "size": "medium", "row": 0} for name in ("dog", "guitar")]
+    planner.said = orjson.dumps({"items": items, "missing": []}).decode()
+    said = await caption(drawing, "Ein Hund spielt Gitarre für einen Zwerg")
+    assert said == "Drawn: dog, guitar. Not drawn: spielt."
+
+
 async def test_several_pictures_have_one_plan(drawing: Server, planner: Planner) -> None:
     assert await caption(drawing, count=3) == "Drawn: large sailboat, 2 blue cats. Not drawn: le soir."
     assert len(planner.asked) == 1

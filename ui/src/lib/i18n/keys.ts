@@ -768,6 +768,7 @@ export interface Placeholders {
   readonly drawWaits: never;
   readonly drawTemporary: never;
   readonly drawMarked: never;
+  readonly drawMarkedClipArt: never;
   readonly drawOptions: never;
   readonly photoOffer: "facts" | "name";
   readonly photoCannot: never;

@@ -9,6 +9,7 @@ from dataclasses import replace
 from eclair.errors import NoClipArt
 from eclair.images.backends.clipart.arrange import to_svg
 from eclair.images.backends.clipart.book import book
+from eclair.images.backends.clipart.folding import fold_words
 from eclair.images.backends.clipart.prompt_reader import read
 from eclair.images.backends.clipart.scene import ClipArtScene
 from eclair.images.job import ImageJob
@@ -53,7 +54,8 @@ class ClipArtBackend:
             raise NoClipArt(f"Clip art is made from words alone and edits nothing; {other}.", param="sources")
         scene = await asyncio.to_thread(read, job.prompt)
         if self._plan is not None and (scene.unknown or scene.undrawn):
-            scene = await self._plan(job.prompt, job.principal) or scene
+            planned = await self._plan(job.prompt, job.principal)
+            scene = scene if planned is None else await asyncio.to_thread(_with_undrawn, planned, scene)
         unwanted = {item.picture for item in (await asyncio.to_thread(read, job.negative)).items}
         scene = replace(scene, items=tuple(item for item in scene.items if item.picture not in unwanted))
         if not scene.is_known:
@@ -61,3 +63,10 @@ class ClipArtBackend:
             what = f"There is no clip art of {words or 'these words'}"
             raise NoClipArt(f"{what}; name other things, or {other}.", param="prompt")
         return scene
+
+
+def _with_undrawn(planned: ClipArtScene, scene: ClipArtScene) -> ClipArtScene:
+    """Name in a planned scene what the words say and no picture can show, such as what somebody does."""
+    words = book().vocabulary(scene.language)
+    others = (word for word in scene.undrawn if words.picture(fold_words(word)) is None)
+    return replace(planned, undrawn=tuple(dict.fromkeys((*planned.undrawn, *others))))
