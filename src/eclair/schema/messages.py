@@ -55,7 +55,7 @@ NoticeCode = Literal[
     "superseded",
 ]
 NameKind = Literal["title", "tag", "file", "library"]
-ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files", "feeds"]
+ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files", "feeds", "folders"]
 EnergyKind = Literal["measured", "estimated"]
 RatingValue = Literal["up", "down"]
 Mode = Literal["flash", "auto", "think"]
@@ -328,6 +328,7 @@ class Conversation:
     `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
     its answers, None for the defaults; `system` replaces the system prompt.
     `branched_from` is the id of the conversation whose thread it was begun with, if any.
+    `folder` is the id of the folder that it is in.
     """
 
     id: str
@@ -346,6 +347,7 @@ class Conversation:
     max_tokens: int | None = None
     system: str | None = None
     branched_from: str | None = None
+    folder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/tuning": ("api.tuning",),
     "api/preferences": ("api.preferences",),
     "api/files": ("api.files",),
+    "api/folders": ("api.folders",),
     "api/libraries": ("api.libraries",),
     "api/research": ("api.research",),
     "api/web": ("api.web_search", "api.web"),

@@ -21,6 +21,7 @@ from eclair.storage.conversations import ConversationStore
 from eclair.storage.documents import DocumentStore
 from eclair.storage.feeds import FeedStore
 from eclair.storage.files import FileStore
+from eclair.storage.folders import FolderStore
 from eclair.storage.images import ImageStore
 from eclair.storage.integrity import IntegrityStore
 from eclair.storage.libraries import LibraryStore
@@ -48,6 +49,7 @@ class Storage:
     documents: DocumentStore
     feeds: FeedStore
     files: FileStore
+    folders: FolderStore
     images: ImageStore
     integrity: IntegrityStore
     libraries: LibraryStore

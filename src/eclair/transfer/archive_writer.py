@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import zipfile
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,6 +115,18 @@ class ArchiveWriter:
             await asyncio.to_thread(_add_index, archive, records)
             if damaged:
                 archive.writestr("damaged.txt", "\n".join([*damaged, ""]))
+        yield out.drain()
+
+    async def write_conversations(self, principal: Principal, ids: Sequence[str]) -> AsyncGenerator[bytes, None]:
+        """Yield a zip of these conversations alone; one that is gone or damaged is left out."""
+        out = _Pipe()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            for id in ids:
+                with contextlib.suppress(NotFound, DataDamaged):
+                    exported = await load_conversation(self._storage, self._runs, principal, id)
+                    await asyncio.to_thread(_add_conversation, archive, exported)
+                if chunk := out.drain():
+                    yield chunk
         yield out.drain()
 
     async def _add_bytes(

@@ -6,6 +6,7 @@ import { EgressCalls } from "./egress.ts";
 import { EngineCalls } from "./engines.ts";
 import { FeedCalls } from "./feeds.ts";
 import { FileCalls } from "./files.ts";
+import { FolderCalls } from "./folders.ts";
 import { ImageCalls } from "./images.ts";
 import { ImportCalls } from "./imports.ts";
 import { LibraryCalls } from "./libraries.ts";
@@ -22,6 +23,7 @@ export class Api {
   readonly engines: EngineCalls;
   readonly feeds: FeedCalls;
   readonly files: FileCalls;
+  readonly folders: FolderCalls;
   readonly images: ImageCalls;
   readonly imports: ImportCalls;
   readonly libraries: LibraryCalls;
@@ -39,6 +41,7 @@ export class Api {
     this.engines = new EngineCalls(client);
     this.feeds = new FeedCalls(client);
     this.files = new FileCalls(client);
+    this.folders = new FolderCalls(client);
     this.images = new ImageCalls(client);
     this.imports = new ImportCalls(client);
     this.libraries = new LibraryCalls(client);

@@ -12,6 +12,7 @@ export type ConversationPage = Reply<"/api/conversations", "get">;
 export interface ConversationQuery {
   readonly archived: boolean;
   readonly tag: string | null;
+  readonly folder?: string;
   readonly before?: string;
   readonly limit: number;
 }
@@ -75,9 +76,10 @@ export type ExportFormat = "markdown" | "json" | "html" | "docx";
 export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "answerNow" | "events" | "prefill">;
 
 export class ConversationCalls extends Resource {
-  list({ archived, tag, before, limit }: ConversationQuery): Promise<ConversationPage> {
+  list({ archived, tag, folder, before, limit }: ConversationQuery): Promise<ConversationPage> {
     const query = new URLSearchParams({ archived: String(archived), limit: String(limit) });
     if (tag !== null) query.set("tag", tag);
+    if (folder !== undefined) query.set("folder", folder);
     if (before !== undefined) query.set("before", before);
     return this.client.call("GET", `/api/conversations?${query}`);
   }
@@ -186,6 +188,11 @@ export class ConversationCalls extends Resource {
 
   export(id: string, format: ExportFormat, language: string): Promise<Response> {
     return this.client.request("GET", `/api/conversations/${id}/export?format=${format}&language=${language}`);
+  }
+
+  /** Export several conversations as one zip file. */
+  exportSome(ids: readonly string[]): Promise<Response> {
+    return this.client.request("GET", `/api/export?${new URLSearchParams({ ids: ids.join(",") })}`);
   }
 
   /** Export everything as one zip file. */

@@ -7,7 +7,7 @@ export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load" | "read" | "search" | "ask" | "fetch" | "draw" | "wait" | "prompt";
 export type StepOutcome = "done" | "nothing" | "late" | "refused" | "failed" | "wall";
 export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded";
-export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds";
+export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds" | "folders";
 export type NameKind = "title" | "tag" | "file" | "library";
 export type Mode = "flash" | "auto" | "think";
 export type Web = "off" | "auto" | "on";
@@ -283,6 +283,8 @@ export interface Message {
  * `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
  * its answers, None for the defaults; `system` replaces the system prompt.
  * `branched_from` is the id of the conversation whose thread it was begun with, if any.
+ * `leaf` is the last message of the displayed branch. `model` to `system` are the person's choices for its answers,
+ * None for the defaults; `system` replaces the system prompt. `folder` is the id of the folder that it is in.
  */
 export interface Conversation {
   readonly id: string;
@@ -301,6 +303,7 @@ export interface Conversation {
   readonly max_tokens: number | null;
   readonly system: string | null;
   readonly branched_from: string | null;
+  readonly folder: string | null;
 }
 
 /** A message found by a search. In `excerpt`, matches stand between U+E000 and U+E001. */

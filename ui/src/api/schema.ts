@@ -16,6 +16,7 @@ export interface paths {
                 readonly query?: {
                     readonly archived?: boolean;
                     readonly tag?: string | null;
+                    readonly folder?: string | null;
                     readonly before?: string | null;
                     readonly limit?: number;
                 };
@@ -620,7 +621,9 @@ export interface paths {
         };
         readonly get: {
             readonly parameters: {
-                readonly query?: never;
+                readonly query?: {
+                    readonly ids?: string | null;
+                };
                 readonly header?: never;
                 readonly path?: never;
                 readonly cookie?: never;
@@ -2307,6 +2310,124 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/folders": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": readonly components["schemas"]["FolderBody"][];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["FolderName"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["FolderBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/folders/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["FolderName"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["FolderBody"];
+                    };
+                };
+            };
+        };
+        readonly trace?: never;
+    };
     readonly "/api/libraries": {
         readonly parameters: {
             readonly query?: never;
@@ -3773,6 +3894,8 @@ export interface components {
          *     `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
          *     its answers, None for the defaults; `system` replaces the system prompt.
          *     `branched_from` is the id of the conversation whose thread it was begun with, if any.
+         *     `leaf` is the last message of the displayed branch. `model` to `system` are the person's choices for its answers,
+         *     None for the defaults; `system` replaces the system prompt. `folder` is the id of the folder that it is in.
          */
         readonly Conversation: {
             readonly id: string;
@@ -3794,6 +3917,7 @@ export interface components {
             readonly max_tokens: number | null;
             readonly system: string | null;
             readonly branched_from: string | null;
+            readonly folder: string | null;
         };
         readonly ConversationCount: {
             readonly conversations: number;
@@ -3810,6 +3934,7 @@ export interface components {
             readonly temperature?: number | null;
             readonly max_tokens?: number | null;
             readonly system?: string | null;
+            readonly folder?: string | null;
         };
         /** @description A page of the list; pass `next` as `before` to get the next page. Pinned ones are on the first page. */
         readonly ConversationList: {

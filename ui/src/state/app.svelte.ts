@@ -4,6 +4,7 @@ import { tick } from "svelte";
 import { currentPath, toAddress } from "../api/address.ts";
 import { Api } from "../api/api.ts";
 import type { AnswerOptions, AnswerSettings, Deleted } from "../api/conversations.ts";
+import type { Folder } from "../api/folders.ts";
 import type { Model, ModePicks } from "../api/models.ts";
 import { t } from "../lib/i18n/translate.ts";
 import { AnswerNotifications } from "./answerNotifications.svelte.ts";
@@ -46,6 +47,8 @@ export type Overlay = "palette" | "models" | "shortcuts" | { readonly retry: Mes
 export type Dialog =
   | { readonly kind: "export" | "share" | "tags"; readonly conversation: StoredConversation }
   | { readonly kind: "import" | "answers" }
+  | { readonly kind: "folder"; readonly folder: Folder | null }
+  | { readonly kind: "move"; readonly conversations: readonly StoredConversation[] }
   | { readonly kind: "license"; readonly name: string; readonly text: string };
 
 /** True where the sidebar is a drawer. */
@@ -63,7 +66,10 @@ export class App {
   readonly changes = new ServerChanges((signal) => this.api.conversations.changes(signal), (change) => this.#apply(change));
   readonly offline = new Offline();
   readonly storage = new StorageProblem(this.api);
-  readonly conversations = new Conversations(this.api, () => this.#updateTitle());
+  readonly conversations = new Conversations(this.api, () => {
+    this.#updateTitle();
+    void this.conversations.folders.refresh();
+  });
   readonly toasts = new Toasts();
   readonly conversationActions = new ConversationActions(this);
   /** Conversations that were left with a queue, which they go on sending. */
@@ -374,6 +380,10 @@ export class App {
     if (kind === "models") {
       void this.installedModels.refresh();
       void this.imageModels.read();
+      return;
+    }
+    if (kind === "folders") {
+      void this.conversations.folders.refresh();
       return;
     }
     if (kind === "feeds") {

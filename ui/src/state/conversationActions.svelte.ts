@@ -1,13 +1,14 @@
 // Pins, archives and deletes conversations, with undo.
 
 import type { Conversation } from "../api/events.ts";
+import type { Folder } from "../api/folders.ts";
 import { t } from "../lib/i18n/translate.ts";
 import type { Conversations } from "./conversations.svelte.ts";
 import type { Toasts } from "./toasts.svelte.ts";
 
 /** What the actions need of the app. */
 export interface ConversationHost {
-  readonly conversations: Pick<Conversations, "change" | "restore">;
+  readonly conversations: Pick<Conversations, "change" | "folders" | "refresh" | "restore">;
   readonly toasts: Pick<Toasts, "show">;
   readonly current: { readonly id: string };
   open(id: string): void;
@@ -32,6 +33,55 @@ export class ConversationActions {
       await conversations.change(id, { archived: !archived });
       const undo = async () => void (await conversations.change(id, { archived }));
       toasts.show(archived ? t("unarchived", { title: name }) : t("archivedNow", { title: name }), undo);
+    });
+  }
+
+  /** Move conversations to a folder, or with null out of theirs, and offer to undo it. */
+  async move(conversations: readonly Conversation[], folder: string | null): Promise<void> {
+    const { conversations: list, toasts } = this.#host;
+    await this.#attempt(async () => {
+      for (const { id } of conversations) await list.change(id, { folder });
+      const name = list.folders.all.find(({ id }) => id === folder)?.name;
+      toasts.show(name === undefined ? t("movedOut") : t("movedTo", { name }), async () => {
+        for (const { id, folder: before } of conversations) await list.change(id, { folder: before });
+      });
+    });
+  }
+
+  /** Delete a folder, keep its conversations, and offer to undo it. */
+  async removeFolder({ id, name }: Folder): Promise<void> {
+    const { conversations: list, toasts } = this.#host;
+    await this.#attempt(async () => {
+      const kept = await list.folders.conversationsIn(id);
+      await list.folders.remove(id);
+      await list.refresh(true);
+      toasts.show(t("folderRemoved", { name }), async () => {
+        const again = await list.folders.add(name);
+        for (const conversation of kept) await list.change(conversation.id, { folder: again.id });
+      });
+    });
+  }
+
+  /** Archive several conversations, and offer to undo it. */
+  async archiveAll(conversations: readonly Conversation[]): Promise<void> {
+    const { conversations: list, toasts } = this.#host;
+    await this.#attempt(async () => {
+      for (const { id, archived } of conversations) await list.change(id, { archived: !archived });
+      const key = conversations[0]?.archived === true ? "unarchivedCount" : "archivedCount";
+      toasts.show(t(key, { count: conversations.length }), async () => {
+        for (const { id, archived } of conversations) await list.change(id, { archived });
+      });
+    });
+  }
+
+  /** Delete several conversations, and offer to undo it. */
+  async removeAll(conversations: readonly Conversation[]): Promise<void> {
+    const host = this.#host;
+    await this.#attempt(async () => {
+      for (const { id } of conversations) await host.remove(id);
+      host.toasts.show(t("removedCount", { count: conversations.length }), async () => {
+        for (const { id } of conversations) await host.conversations.restore(id);
+      });
     });
   }
 

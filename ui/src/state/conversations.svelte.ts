@@ -6,6 +6,8 @@ import { ApiError } from "../api/client.ts";
 import type { ConversationChanges, Deleted, Found, TagCount } from "../api/conversations.ts";
 import { locale, t } from "../lib/i18n/translate.ts";
 import type { Change, Conversation } from "../api/events.ts";
+import type { Folder } from "../api/folders.ts";
+import { Folders } from "./folders.svelte.ts";
 
 const PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 200;
@@ -17,10 +19,13 @@ const HITS_PER_PAGE = 20;
 const MAX_HITS = 100;
 
 export interface Section {
+  /** Unlike any other section's. */
+  readonly key: string;
   readonly name: string;
   readonly conversations: readonly Conversation[];
   /** False where more conversations belong to it. */
   readonly complete: boolean;
+  readonly folder?: Folder;
 }
 
 /** The list's filter: archived or not, and a tag. */
@@ -47,7 +52,19 @@ export class Conversations {
   readonly running = new SvelteSet<string>();
   /** The conversation whose title is being edited. */
   renaming = $state<string | null>(null);
-  readonly sections = $derived(bySection(this.pinned, this.all, this.next === null, new Date()));
+  /** Conversations are being selected, to do something with all of them. */
+  selecting = $state(false);
+  readonly selected = new SvelteSet<string>();
+  readonly folders: Folders;
+  readonly sections = $derived.by(() => {
+    if (this.filter.archived || this.filter.tag !== null) return bySection(this.pinned, this.all, this.next === null, new Date());
+    const { all, contents } = this.folders;
+    const ids = new Set(all.map(({ id }) => id));
+    const unfiled = this.all.filter(({ folder }) => folder === null || !ids.has(folder));
+    const folders = all.map((folder) => ({ key: folder.id, name: folder.name, conversations: this.#unpinned(contents.get(folder.id)), complete: true, folder }));
+    const sections = bySection(this.pinned, unfiled, this.next === null, new Date());
+    return this.pinned.length === 0 ? [...folders, ...sections] : [...sections.slice(0, 1), ...folders, ...sections.slice(1)];
+  });
 
   readonly #api: Api;
   /** Counts this page's changes, so that an older reply of the server doesn't undo them. */
@@ -63,12 +80,24 @@ export class Conversations {
   /** `onRead` is called whenever the list has been read. */
   constructor(api: Api, onRead: () => void) {
     this.#api = api;
+    this.folders = new Folders(api);
     this.#onRead = onRead;
   }
 
   known(id: string): Conversation | undefined {
     const same = (conversation: Conversation) => conversation.id === id;
-    return this.pinned.find(same) ?? this.all.find(same);
+    return this.pinned.find(same) ?? this.all.find(same) ?? this.folders.find(id);
+  }
+
+  /** Begin to select conversations, with this one. */
+  select(id: string): void {
+    this.selecting = true;
+    this.selected.add(id);
+  }
+
+  endSelecting(): void {
+    this.selecting = false;
+    this.selected.clear();
   }
 
   /** Read the newest conversations again. Older ones already loaded stay, unless `everything` is to be read again. */
@@ -132,6 +161,7 @@ export class Conversations {
     this.#changes += 1;
     this.#insert(changed);
     if (changes.tags !== undefined) void this.readTags();
+    if (changes.folder !== undefined || this.folders.find(id) !== undefined) await this.folders.refresh();
     return changed;
   }
 
@@ -225,6 +255,11 @@ export class Conversations {
     await this.readTags();
   }
 
+  /** Those that are not in the section of pinned ones. */
+  #unpinned(conversations: readonly Conversation[] = []): readonly Conversation[] {
+    return conversations.filter(({ pinned }) => !pinned);
+  }
+
   /** Update a conversation far down the list, which reading the newest ones doesn't reach. */
   async #reloadOne(id: string): Promise<void> {
     const near = this.pinned.some((pinned) => pinned.id === id) || this.all.slice(0, PAGE_SIZE).some((near) => near.id === id);
@@ -259,6 +294,7 @@ export class Conversations {
     this.pinned = this.pinned.filter(others);
     this.all = this.all.filter(others);
     if (!deleted) return;
+    this.selected.delete(id);
     this.running.delete(id);
     if (this.found === null) return;
     const elsewhere = (hit: { readonly conversation: string | null }) => hit.conversation !== id;
@@ -281,19 +317,19 @@ function bySection(pinned: readonly Conversation[], all: readonly Conversation[]
     if (updated >= midnight - day) return t("yesterday");
     return updated >= midnight - 6 * day ? t("week") : month.format(updated);
   };
-  const sections: { name: string; conversations: Conversation[]; complete: boolean }[] = [];
+  const sections: { key: string; name: string; conversations: Conversation[]; complete: boolean }[] = [];
   let from = Number.POSITIVE_INFINITY;
   for (const conversation of all) {
     const last = sections.at(-1);
     if (last !== undefined && conversation.updated >= from) last.conversations.push(conversation);
     else {
       from = sectionStart(conversation.updated, midnight);
-      sections.push({ name: name(conversation.updated), conversations: [conversation], complete: true });
+      sections.push({ key: name(conversation.updated), name: name(conversation.updated), conversations: [conversation], complete: true });
     }
   }
   const last = sections.at(-1);
   if (last !== undefined) last.complete = complete;
-  return pinned.length === 0 ? sections : [{ name: t("pinned"), conversations: [...pinned], complete: true }, ...sections];
+  return pinned.length === 0 ? sections : [{ key: "pinned", name: t("pinned"), conversations: [...pinned], complete: true }, ...sections];
 }
 
 /** The first millisecond of the section that a time belongs to. */

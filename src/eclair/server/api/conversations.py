@@ -56,9 +56,10 @@ class ConversationEditBody(RequestBody):
     temperature: Temperature | None = None
     max_tokens: MaxTokens | None = None
     system: SystemPrompt | None = None
+    folder: str | None = None
 
     def edit(self) -> ConversationEdit:
-        """Build the edit. Null clears a choice for answers; for other fields it means no change."""
+        """Build the edit. Null clears the folder or a choice for answers; for other fields it means no change."""
         return ConversationEdit(
             title=self.title,
             leaf=self.leaf,
@@ -71,6 +72,7 @@ class ConversationEditBody(RequestBody):
             temperature=self.temperature,
             max_tokens=self.max_tokens,
             system=self.system,
+            folder=self.folder,
             cleared=frozenset(
                 name for name in CLEARABLE_FIELDS if name in self.model_fields_set and getattr(self, name) is None
             ),
@@ -126,12 +128,13 @@ def router(app: App) -> APIRouter:
         principal: Caller,
         archived: bool = False,
         tag: str | None = None,
+        folder: str | None = None,
         before: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> ConversationList:
         cursor = None if before is None else _parse_cursor(before)
         listed = await app.storage.conversations.list_conversations(
-            principal, limit, archived=archived, tag=tag, before=cursor
+            principal, limit, archived=archived, tag=tag, folder=folder, before=cursor
         )
         return ConversationList(
             pinned=listed.pinned,

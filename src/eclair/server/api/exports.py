@@ -26,6 +26,10 @@ class ExportSize(BaseModel):
     bytes: int
 
 
+MAX_IDS_CHARS = 50_000
+"""Of the conversations that one request names."""
+
+
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["exports"])
     archives = ArchiveWriter(app.storage, app.runs, app.gallery, app.blobs)
@@ -43,9 +47,12 @@ def router(app: App) -> APIRouter:
         return Response(data, media_type=EXPORTERS[format].media_type, headers=_download_headers(name))
 
     @api.get("/export", response_class=StreamingResponse)
-    async def export_everything(principal: Caller) -> StreamingResponse:
+    async def export_everything(
+        principal: Caller, ids: Annotated[str | None, Query(max_length=MAX_IDS_CHARS)] = None
+    ) -> StreamingResponse:
         headers = _download_headers(archive_name())
-        return StreamingResponse(archives.write(principal), media_type="application/zip", headers=headers)
+        chunks = archives.write(principal) if ids is None else archives.write_conversations(principal, ids.split(","))
+        return StreamingResponse(chunks, media_type="application/zip", headers=headers)
 
     @api.get("/export/size")
     async def measure_export(principal: Caller) -> ExportSize:

@@ -24,6 +24,7 @@ from eclair.storage.conversations import (
     InactiveConversations,
 )
 from eclair.storage.sqlite import bulk_erasure
+from eclair.storage.sqlite.folders import require_folder
 from eclair.storage.sqlite.message_search import find_messages
 from eclair.storage.sqlite.messages import (
     find_newest_leaf,
@@ -42,7 +43,7 @@ FOREVER = 0
 EXPIRED_PER_STEP = 500
 
 _CHOICES = "model, mode, web, temperature, max_tokens, system"
-_COLUMNS = f"id, owner, title, created, updated, leaf, pinned, archived, tags, {_CHOICES}, branched_from"
+_COLUMNS = f"id, owner, title, created, updated, leaf, pinned, archived, tags, {_CHOICES}, branched_from, folder"
 _UNTITLED = "id = ? AND owner = ? AND deleted IS NULL AND NOT named"
 _INACTIVE = "updated < ? AND deleted IS NULL AND NOT pinned"
 
@@ -89,12 +90,16 @@ class SQLiteConversationStore(SQLiteStore):
         *,
         archived: bool = False,
         tag: str | None = None,
+        folder: str | None = None,
         before: ConversationCursor | None = None,
     ) -> ConversationPage:
         with snapshot(db):  # what is pinned meanwhile is in one of the two lists, not in both or none
-            has_pinned = before is None and not archived
-            pinned, _ = self._list_section(db, principal, "pinned", tag, None, -1) if has_pinned else ([], False)
-            found, has_more = self._list_section(db, principal, "archive" if archived else "list", tag, before, limit)
+            shelves = ("archive",) if archived else ("list",) if folder is None else ("list", "pinned")
+            has_pinned = before is None and shelves == ("list",)
+            pinned, _ = (
+                self._list_section(db, principal, ("pinned",), tag, None, None, -1) if has_pinned else ([], False)
+            )
+            found, has_more = self._list_section(db, principal, shelves, tag, folder, before, limit)
         more = ConversationCursor(found[-1].updated, found[-1].id) if found and has_more else None
         return ConversationPage(pinned, found, more)
 
@@ -174,6 +179,8 @@ class SQLiteConversationStore(SQLiteStore):
         find(db, principal, id)
         if edit.leaf is not None:
             require_message(db, id, edit.leaf)
+        if edit.folder is not None:
+            require_folder(db, principal, edit.folder)
         changed = {field.name: value for field in fields(edit) if (value := getattr(edit, field.name)) is not None}
         changed |= dict.fromkeys(changed.pop("cleared"))
         if edit.title is not None:
@@ -312,24 +319,29 @@ class SQLiteConversationStore(SQLiteStore):
         self,
         db: apsw.Connection,
         principal: Principal,
-        section: str,
+        shelves: Sequence[str],
         tag: str | None,
+        folder: str | None,
         before: ConversationCursor | None,
         limit: int,
     ) -> tuple[list[Conversation], bool]:
-        """List the conversations of one section ("pinned", "list" or "archive"), latest change first.
+        """List the conversations on `shelves` ("pinned", "list", "archive"), latest change first.
 
         Returns up to `limit`, all for -1, without those that are damaged, and whether there are more.
         """
-        values: list[Any] = [principal.id, section]
+        values: list[Any] = [principal.id, *shelves]
         more = ""
+        if folder is not None:
+            more += " AND folder = ?"
+            values.append(folder)
         if tag is not None:
             more += " AND EXISTS (SELECT 1 FROM json_each(iif(json_valid(tags), tags, '[]')) WHERE value = ?)"
             values.append(tag)
         if before is not None:
             more += " AND (updated, id) < (?, ?)"
             values += [before.updated, before.id]
-        order = f"FROM conversation WHERE owner = ? AND shelf = ?{more} ORDER BY updated DESC, id DESC LIMIT ?"
+        on = "shelf = ?" if len(shelves) == 1 else f"shelf IN ({', '.join('?' * len(shelves))})"
+        order = f"FROM conversation WHERE owner = ? AND {on}{more} ORDER BY updated DESC, id DESC LIMIT ?"
         values.append(limit + 1 if limit >= 0 else -1)
         note = self.database.damage.noting("conversations")
         seen = 0
@@ -342,7 +354,7 @@ class SQLiteConversationStore(SQLiteStore):
                     if seen <= limit or limit < 0:
                         yield row
             except apsw.CorruptError:
-                if tag is not None:  # the index doesn't have tags
+                if tag is not None or folder is not None:  # the index doesn't have them
                     raise
                 seen = -1
 
@@ -383,7 +395,7 @@ def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) ->
     if row is None:
         db.execute(
             f"INSERT INTO conversation ({_COLUMNS}, named)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
             (
                 new.id,
                 principal.id,
@@ -401,6 +413,7 @@ def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) ->
                 new.max_tokens,
                 new.system,
                 new.branched_from,
+                new.folder,
             ),
         )
         return new

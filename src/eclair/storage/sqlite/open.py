@@ -22,6 +22,7 @@ from eclair.storage.sqlite.database import Database, migrations, translated
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
 from eclair.storage.sqlite.feeds import SQLiteFeedStore
 from eclair.storage.sqlite.files import SQLiteFileStore
+from eclair.storage.sqlite.folders import SQLiteFolderStore
 from eclair.storage.sqlite.images import SQLiteImageStore
 from eclair.storage.sqlite.integrity import SQLiteIntegrityStore, describe_damage, list_damaged_tables
 from eclair.storage.sqlite.lease import Lease
@@ -71,6 +72,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         files=SQLiteFileStore(database, documents),
         images=SQLiteImageStore(database),
         integrity=SQLiteIntegrityStore(database, leases),
+        folders=SQLiteFolderStore(database),
         libraries=SQLiteLibraryStore(database, documents),
         preferences=SQLitePreferenceStore(database),
         processes=processes,

@@ -15,7 +15,7 @@ VERSION = 1
 
 def render(exported: ExportedConversation) -> bytes:
     conversation = asdict(exported.conversation)
-    del conversation["owner"]
+    del conversation["owner"], conversation["folder"]
     for name in ("temperature", "max_tokens", "system", "branched_from"):
         _leave_out_none([conversation], name)
     messages = [asdict(message) for message in exported.messages]

@@ -207,6 +207,7 @@ class Mender:
             self._db.execute("UPDATE file SET document = ? WHERE id = ?", (document, id))
             self.mended["file"] += 1
         self._db.execute("UPDATE file SET library = NULL WHERE library NOT IN (SELECT id FROM library)")
+        self._db.execute("UPDATE conversation SET folder = NULL WHERE folder NOT IN (SELECT id FROM folder)")
 
     def _reread_documents(self) -> None:
         """Queue each document whose contents are incomplete; they are made again from the file."""
