@@ -55,6 +55,8 @@ async def filled(server: Server) -> None:
     id = await server.begin(title="Bikes")
     await server.say(id, "script: say=Inside.", files=[attached])
     await server.call("PATCH", f"/api/conversations/{id}", {"archived": True, "tags": ["town"]})
+    folder = (await server.post("/api/folders", {"name": "Town"})).body["id"]
+    assert (await server.call("PATCH", f"/api/conversations/{id}", {"folder": folder})).status == 200
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(buffer, "PNG")
     picture = GeneratedImage(

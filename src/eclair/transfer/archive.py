@@ -19,11 +19,11 @@ INDEX_NAME = "everything.json"
 MAX_NAME_CHARS = 255
 _MEMBER = re.compile(r"files/[0-9a-f]{64}|(?:pictures|thumbnails)/pic_[0-9a-z]{26}(?:\.[a-z]{3,4})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ID = re.compile(r"(?:file|lib|pic)_[0-9a-z]{26}")
+_ID = re.compile(r"(?:file|fold|lib|pic)_[0-9a-z]{26}")
 _NAME = re.compile(r"[^/\\\x00-\x1f]+")
 _IMAGE_MEDIA = {"image/png", "image/webp", "image/jpeg"}
 
-RecordKind = Literal["library", "file", "image", "preferences", "feed", "server"]
+RecordKind = Literal["library", "file", "image", "preferences", "feed", "server", "folder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,31 @@ class ArchivedServer:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchivedFolder:
+    """A folder with the ids of the conversations in it, archived ones included."""
+
+    id: str
+    name: str
+    created: int
+    conversations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ArchivedPreferences:
     """Preferences, by name."""
 
     values: Mapping[str, Any]
 
 
-ArchiveRecord = ArchivedLibrary | ArchivedFile | ArchivedImage | ArchivedPreferences | ArchivedFeed | ArchivedServer
+ArchiveRecord = (
+    ArchivedLibrary
+    | ArchivedFile
+    | ArchivedImage
+    | ArchivedPreferences
+    | ArchivedFeed
+    | ArchivedServer
+    | ArchivedFolder
+)
 
 _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
     "library": ArchivedLibrary,
@@ -102,6 +120,7 @@ _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
     "preferences": ArchivedPreferences,
     "feed": ArchivedFeed,
     "server": ArchivedServer,
+    "folder": ArchivedFolder,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _ADAPTERS = {name: TypeAdapter[ArchiveRecord](kind) for name, kind in _KINDS.items()}
@@ -117,6 +136,7 @@ class ArchiveIndex:
     preferences: ArchivedPreferences | None = None
     feeds: list[ArchivedFeed] = field(default_factory=list[ArchivedFeed])
     servers: list[ArchivedServer] = field(default_factory=list[ArchivedServer])
+    folders: list[ArchivedFolder] = field(default_factory=list[ArchivedFolder])
 
     def add(self, record: ArchiveRecord) -> None:
         match record:
@@ -132,11 +152,13 @@ class ArchiveIndex:
                 self.feeds.append(record)
             case ArchivedServer():
                 self.servers.append(record)
+            case ArchivedFolder():
+                self.folders.append(record)
 
     @property
     def records(self) -> Sequence[ArchiveRecord]:
         own = [self.preferences] if self.preferences is not None else []
-        return [*self.libraries, *self.files, *self.images, *own, *self.feeds, *self.servers]
+        return [*self.libraries, *self.files, *self.images, *own, *self.feeds, *self.servers, *self.folders]
 
     def __len__(self) -> int:
         return len(self.records)
@@ -172,7 +194,7 @@ def without_place(image: GeneratedImage) -> GeneratedImage:
 
 def _is_sound(record: ArchiveRecord) -> bool:
     match record:
-        case ArchivedLibrary():
+        case ArchivedLibrary() | ArchivedFolder():
             return bool(_ID.fullmatch(record.id)) and bool(_NAME.fullmatch(record.name[: MAX_NAME_CHARS + 1]))
         case ArchivedFile():
             ids = _ID.fullmatch(record.id) and _SHA256.fullmatch(record.sha256) and _NAME.fullmatch(record.name)

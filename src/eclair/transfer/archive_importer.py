@@ -18,9 +18,18 @@ from eclair.llm.servers.service import ServerChange, ServerService
 from eclair.schema.ids import new_id
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
+from eclair.storage.conversations import ConversationEdit
 from eclair.storage.feeds import StoredFeed
+from eclair.storage.folders import Folder
 from eclair.storage.libraries import Library
-from eclair.transfer.archive import ArchivedFeed, ArchivedFile, ArchivedImage, ArchivedLibrary, ArchivedServer
+from eclair.transfer.archive import (
+    ArchivedFeed,
+    ArchivedFile,
+    ArchivedFolder,
+    ArchivedImage,
+    ArchivedLibrary,
+    ArchivedServer,
+)
 from eclair.transfer.import_protocol import MemberBytes
 from eclair.transfer.staging import StagedImport
 from eclair.web.feeds.service import check_feed_url
@@ -131,7 +140,12 @@ class ArchiveImporter:
     async def store_rest(
         self, principal: Principal, staged: StagedImport, places: dict[str, tuple[str, str]], *, replace_settings: bool
     ) -> AsyncGenerator[ImportStep, None]:
-        """Store images, which `places` maps to conversation and message, then prompts, settings, feeds and servers."""
+        """Store images, which `places` maps to conversation and message, then prompts, settings, feeds and servers.
+
+        Folders take the imported conversations that are in none.
+        """
+        for folder in staged.index.folders:
+            await self._add_folder(principal, folder)
         new = [each for each in staged.index.images if not await self._has_image(principal, each.image.id)]
         for _ in range(len(staged.index.images) - len(new)):
             yield ImportStep("images", added=False)
@@ -159,6 +173,22 @@ class ArchiveImporter:
             new = await self._ingestor.add_library(principal, library.name)
         places[library.id] = new.id
         return ImportStep("libraries", added=True)
+
+    async def _add_folder(self, principal: Principal, folder: ArchivedFolder) -> None:
+        known = [each.folder for each in await self._storage.folders.list_folders(principal)]
+        here = next((each for each in known if each.id == folder.id or each.name == folder.name), None)
+        if here is None:
+            here = Folder(folder.id, principal.id, folder.name, folder.created)
+            try:
+                await self._storage.folders.add_folder(principal, here)
+            except Conflict:  # the id is another person's
+                here = replace(here, id=new_id("fold", time.time))
+                await self._storage.folders.add_folder(principal, here)
+        conversations = self._storage.conversations
+        for id in folder.conversations:
+            with contextlib.suppress(NotFound):
+                if (await conversations.get_conversation(principal, id)).folder is None:
+                    await conversations.edit_conversation(principal, id, ConversationEdit(folder=here.id))
 
     async def _add_file(
         self, principal: Principal, file: ArchivedFile, places: dict[str, str], pieces: AsyncIterator[bytes]

@@ -21,11 +21,13 @@ from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
+from eclair.storage.conversations import ConversationCursor
 from eclair.storage.files import StoredFile
 from eclair.transfer.archive import (
     INDEX_NAME,
     ArchivedFeed,
     ArchivedFile,
+    ArchivedFolder,
     ArchivedImage,
     ArchivedLibrary,
     ArchivedPreferences,
@@ -176,7 +178,28 @@ class ArchiveWriter:
                 ArchivedServer(each.name, strip_login(each.url), each.models, each.context, each.country)
                 for each in servers
             ),
+            *[
+                ArchivedFolder(
+                    each.folder.id,
+                    each.folder.name,
+                    each.folder.created,
+                    tuple([id async for id in self._list_folder(principal, each.folder.id)]),
+                )
+                for each in await self._storage.folders.list_folders(principal)
+            ],
         ]
+
+    async def _list_folder(self, principal: Principal, folder: str) -> AsyncGenerator[str, None]:
+        for archived in (False, True):
+            before: ConversationCursor | None = None
+            while True:
+                page = await self._storage.conversations.list_conversations(
+                    principal, PAGE_ITEMS, archived=archived, folder=folder, before=before
+                )
+                for conversation in page.conversations:
+                    yield conversation.id
+                if (before := page.next) is None:
+                    break
 
     async def _list_files(self, principal: Principal) -> AsyncGenerator[StoredFile, None]:
         before: str | None = None

@@ -283,8 +283,7 @@ export interface Message {
  * `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
  * its answers, None for the defaults; `system` replaces the system prompt.
  * `branched_from` is the id of the conversation whose thread it was begun with, if any.
- * `leaf` is the last message of the displayed branch. `model` to `system` are the person's choices for its answers,
- * None for the defaults; `system` replaces the system prompt. `folder` is the id of the folder that it is in.
+ * `folder` is the id of the folder that it is in.
  */
 export interface Conversation {
   readonly id: string;

@@ -3894,8 +3894,7 @@ export interface components {
          *     `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
          *     its answers, None for the defaults; `system` replaces the system prompt.
          *     `branched_from` is the id of the conversation whose thread it was begun with, if any.
-         *     `leaf` is the last message of the displayed branch. `model` to `system` are the person's choices for its answers,
-         *     None for the defaults; `system` replaces the system prompt. `folder` is the id of the folder that it is in.
+         *     `folder` is the id of the folder that it is in.
          */
         readonly Conversation: {
             readonly id: string;
@@ -4131,6 +4130,16 @@ export interface components {
         };
         readonly FindingFrame: {
             readonly found: components["schemas"]["ProbeFinding"];
+        };
+        /** @description A folder with the number of conversations in it, without archived ones. */
+        readonly FolderBody: {
+            readonly id: string;
+            readonly name: string;
+            readonly created: number;
+            readonly conversations: number;
+        };
+        readonly FolderName: {
+            readonly name: string;
         };
         readonly FollowUps: {
             readonly questions: readonly string[];
