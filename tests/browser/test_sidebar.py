@@ -367,6 +367,24 @@ def test_a_temporary_chat_is_stored_nowhere(page: Page) -> None:
     expect(composer(page)).to_have_value("a secret half typed")
 
 
+@pytest.mark.parametrize("place", ["/temporary", "/settings"])
+def test_a_temporary_chat_is_not_lost_without_a_question(page: Page, place: str) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Temporary chat").click()
+    send(page, "script: say=between us")
+    finished(page, "between us")
+    if place == "/settings":
+        page.get_by_role("link", name="Settings").click()
+        expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    with page.expect_event("dialog") as waited:
+        page.close(run_before_unload=True)
+    assert waited.value.type == "beforeunload"
+    waited.value.dismiss()
+    if place == "/settings":
+        page.go_back()
+    expect(answers(page)).to_have_count(1)
+
+
 def test_one_conversation_is_exported(page: Page) -> None:
     ask(page, "To take away")
     choose(page, "To take away", "Export…")

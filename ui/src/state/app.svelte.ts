@@ -146,6 +146,9 @@ export class App {
     this.offline.start();
     addEventListener("storage", () => this.current.queue.refresh());
     addEventListener("popstate", () => this.#route());
+    addEventListener("beforeunload", (event) => {
+      if ((this.#temporary?.path.length ?? 0) > 0) event.preventDefault(); // it is in this tab's memory alone
+    });
     document.addEventListener("visibilitychange", () => this.#refreshVisible());
     this.#route();
     void this.preferences.refresh();
@@ -479,7 +482,7 @@ export class App {
         api: new TemporaryBackend(this.api.conversations),
         temporary: true,
         answerOptions: (settings) => this.#answerOptions(settings),
-      refusal: () => (this.lacksModel ? t("firstNone") : null),
+        refusal: () => (this.lacksModel ? t("firstNone") : null),
         existing: async () => ({ files: [], libraries: [] }),
         onChange: () => {},
       };
