@@ -26,6 +26,7 @@ WHOLE: dict[str, Any] = {
     "pinned_models": ["scripted", "other"],
     "instructions": "Be brief.",
     "draws": False,
+    "follow_ups": True,
     "prompts": [{"name": "email", "text": "Write an email to {{who}}."}],
     "shortcuts": {"new": "Mod+Shift+N"},
 }
