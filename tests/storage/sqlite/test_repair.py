@@ -274,7 +274,7 @@ async def test_what_refers_to_lost_rows_is_found_again(whole: Path, tmp_path: Pa
         trees = [await server.tree(each["id"]) for each in listed]
         texts = {message["id"]: message for tree in trees for message in tree["messages"]}
         assert all(any(part["text"] for part in message["parts"]) for message in texts.values())
-        for _, id, _, _, text, _ in before.values():
+        for _, id, _, _, text, *_ in before.values():
             assert "".join(part["text"] for part in texts[id]["parts"] if part["kind"] == "text") == text
         for tree in trees:
             ids = {message["id"] for message in tree["messages"]}
