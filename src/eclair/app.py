@@ -63,6 +63,7 @@ from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.integrity_watch import IntegrityWatch
 from eclair.storage.open import open_storage
+from eclair.storage.secrets import Vault
 from eclair.transfer.archive_importer import ArchiveImporter
 from eclair.transfer.import_service import ImportService
 from eclair.util.background import IdleScheduler
@@ -71,6 +72,7 @@ from eclair.web.feeds.service import FeedService
 from eclair.web.open import REAL_ENVIRONMENT, Environment, open_web
 from eclair.web.providers.feed_entries import FeedProvider
 from eclair.web.retriever import WebService
+from eclair.web.web_settings import WebSettingsService, overlay_of
 
 if TYPE_CHECKING:
     from eclair.network.traces import Traces
@@ -110,6 +112,7 @@ class App:
     vision: VisionService
     feeds: FeedService
     web: WebService
+    web_settings: WebSettingsService
     provenance: Provenance
     gallery: Gallery
     images: ImageService
@@ -212,11 +215,15 @@ async def open_documents(
 
 @asynccontextmanager
 async def open_feeds(
-    settings: Settings, storage: Storage, changes: ChangeFeed, web_client: WebClient
+    live_settings: LiveSettings, storage: Storage, changes: ChangeFeed, web_client: WebClient
 ) -> AsyncGenerator[FeedService]:
     """Open the feed service; it fetches nothing before it is started."""
     feeds = FeedService(
-        storage.feeds, web_client, changes, offline=settings.egress == "offline", days=settings.feed_days
+        storage.feeds,
+        web_client,
+        changes,
+        is_offline=lambda: live_settings.current.egress == "offline",
+        days=live_settings.current.feed_days,
     )
     try:
         yield feeds
@@ -226,14 +233,22 @@ async def open_feeds(
 
 @asynccontextmanager
 async def open_network(
-    settings: Settings, storage: Storage, environment: Environment
+    live_settings: LiveSettings, storage: Storage, environment: Environment
 ) -> AsyncGenerator[tuple[AuditLog, OutboundGate, WebClient]]:
-    """Open the audit log, the outbound gate and the web client. Raises SettingsError."""
+    """Open the audit log, the outbound gate, whose policy follows the settings, and the web client.
+
+    Raises SettingsError.
+    """
     async with AsyncExitStack() as stack:
-        audit_log = AuditLog(storage.audit, settings.egress_days)
+        audit_log = AuditLog(storage.audit, live_settings.current.egress_days)
         await audit_log.start()
         stack.push_async_callback(audit_log.close)
-        gate = OutboundGate(OutboundPolicy.from_settings(settings), audit_log)
+        gate = OutboundGate(recorder=audit_log)
+
+        def apply(settings: Settings) -> None:
+            gate.policy = OutboundPolicy.from_settings(settings)
+
+        live_settings.follow(apply)
         web_client = WebClient(gate, resolver=environment.resolver)
         stack.push_async_callback(web_client.close)
         yield audit_log, gate, web_client
@@ -328,10 +343,13 @@ async def open_app(
         stack.push_async_callback(asyncio.wait, [sweeping])
         storage = await asyncio.to_thread(open_storage, settings.data_dir, backup_days=settings.backup_days)
         stack.push_async_callback(storage.close)
+        vault = Vault.configured(settings)
+        live_settings.overlay(overlay_of(settings, await storage.web_settings.get_web_settings(), vault))
+        settings = live_settings.current
         backups = BackupSchedule(settings)
         backups.start()
         stack.push_async_callback(backups.close)
-        audit_log, gate, web_client = await stack.enter_async_context(open_network(settings, storage, environment))
+        audit_log, gate, web_client = await stack.enter_async_context(open_network(live_settings, storage, environment))
         registry = build_registry(
             settings,
             UserEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
@@ -364,11 +382,11 @@ async def open_app(
         archives = ArchiveImporter(storage, documents.ingestor, gallery, preferences, servers)
         imports = ImportService(storage, archives, settings.data_dir / "imports", changes)
         stack.callback(imports.close)
-        feeds = await stack.enter_async_context(open_feeds(settings, storage, changes, web_client))
+        feeds = await stack.enter_async_context(open_feeds(live_settings, storage, changes, web_client))
         feeds.start()
         services = [FeedProvider(feeds)]
         web = await stack.enter_async_context(
-            open_web(settings, web_client, storage.web, documents.embedder, ledger.ask, environment, services)
+            open_web(live_settings, web_client, storage.web, documents.embedder, ledger.ask, environment, services)
         )
         provenance, images = await stack.enter_async_context(
             open_image_generation(
@@ -418,6 +436,7 @@ async def open_app(
             documents=documents.documents,
             vision=documents.vision,
             web=web,
+            web_settings=WebSettingsService(live_settings, storage.web_settings, vault, web.access.search),
             feeds=feeds,
             provenance=provenance,
             gallery=gallery,

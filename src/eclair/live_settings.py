@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from eclair.settings import Settings
 
@@ -48,12 +49,19 @@ class LiveSettings:
     """The settings in force. Who needs another one than the current value at each use follows them."""
 
     def __init__(self, settings: Settings) -> None:
+        self._configured = settings
+        self._overlay: Mapping[str, Any] = {}
         self._current = settings
         self._followers: list[Callable[[Settings], None]] = []
 
     @property
     def current(self) -> Settings:
         return self._current
+
+    @property
+    def configured(self) -> Settings:
+        """The settings without what was chosen in the app."""
+        return self._configured
 
     def follow(self, apply: Callable[[Settings], None]) -> None:
         """Call `apply` with the settings now, and again after each change."""
@@ -63,15 +71,24 @@ class LiveSettings:
     def plan_change(self, wanted: Settings) -> SettingsChange:
         """Return what taking over `wanted` would change, without doing it."""
         names = (spec.name for spec in fields(Settings))
-        different = [name for name in names if getattr(wanted, name) != getattr(self._current, name)]
+        different = [name for name in names if getattr(wanted, name) != getattr(self._configured, name)]
         changed = tuple(name for name in different if name in RELOADABLE)
         pending = tuple(name for name in different if name not in RELOADABLE)
         return SettingsChange(
-            replace(self._current, **{name: getattr(wanted, name) for name in changed}), changed, pending
+            replace(self._configured, **{name: getattr(wanted, name) for name in changed}), changed, pending
         )
 
     def apply(self, change: SettingsChange) -> None:
         """Put a change in force."""
-        self._current = change.settings
+        self._configured = change.settings
+        self._publish()
+
+    def overlay(self, values: Mapping[str, Any]) -> None:
+        """Put settings that were chosen in the app in force, in place of those chosen before."""
+        self._overlay = values
+        self._publish()
+
+    def _publish(self) -> None:
+        self._current = replace(self._configured, **self._overlay)
         for follower in self._followers:
             follower(self._current)

@@ -6,6 +6,7 @@ Nothing is created or opened for that: the database is read as it is, and pip's 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from eclair.settings import Settings
 from eclair.storage.open import read_feed_urls
 from eclair.web.providers import available_providers, select_providers
 from eclair.web.providers.base import HttpProvider
+from eclair.web.web_settings import with_web_settings
 
 OutgoingKind = Literal["answers", "traces", "search", "pages", "feeds", "download"]
 
@@ -116,6 +118,8 @@ def _pulling(settings: Settings) -> OutgoingData:
 
 def _web(settings: Settings) -> list[OutgoingData]:
     """List what the web switch and news feeds send, as far as the policy lets it leave."""
+    with contextlib.suppress(StoreError):  # which has a check of its own
+        settings = with_web_settings(settings)
     try:
         policy = OutboundPolicy.from_settings(settings)
         client = WebClient(OutboundGate(policy))

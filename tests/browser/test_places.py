@@ -20,6 +20,7 @@ PAGES = {
     "instructions": "Custom instructions",
     "prompts": "Prompts",
     "servers": "Servers",
+    "web": "Web search",
     "keyboard": "Keyboard",
     "data": "Your data",
     "about": "About",

@@ -51,7 +51,9 @@ def clock() -> Time:
 @contextlib.asynccontextmanager
 async def opened(storage: Storage, press: Press, clock: Time, *, offline: bool = False) -> AsyncGenerator[FeedService]:
     browser = WebClient(OutboundGate(OutboundPolicy(private=frozenset({("127.0.0.1", press.port)}))))
-    newsroom = FeedService(storage.feeds, browser, ChangeFeed(storage.processes), offline=offline, pause=0, clock=clock)
+    newsroom = FeedService(
+        storage.feeds, browser, ChangeFeed(storage.processes), is_offline=lambda: offline, pause=0, clock=clock
+    )
     try:
         yield newsroom
     finally:

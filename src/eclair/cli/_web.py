@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from eclair.documents.embeddings import choose_embedder
 from eclair.generation.usage import ask_uncounted
+from eclair.live_settings import LiveSettings
 from eclair.llm.registry import Registry
 from eclair.network.client import WebClient
 from eclair.network.gate import OutboundGate
@@ -25,7 +26,7 @@ async def open_web_access(settings: Settings, registry: Registry, gate: Outbound
         if embedder is not None:
             stack.push_async_callback(embedder.close)
         web = await stack.enter_async_context(
-            open_web(settings, browser, None, embedder, ask_uncounted, REAL_ENVIRONMENT)
+            open_web(LiveSettings(settings), browser, None, embedder, ask_uncounted, REAL_ENVIRONMENT)
         )
         web.require_open()
         yield web

@@ -38,6 +38,7 @@ from eclair.schema.messages import Message, Part
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.util.humanize import format_size
+from eclair.web.web_settings import with_web_settings
 
 if TYPE_CHECKING:
     from eclair.cli._sources import QuestionSources
@@ -62,7 +63,7 @@ class Question:
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    settings = load_settings(arguments).settings
+    settings = with_web_settings(load_settings(arguments).settings)
     log_if_debugging(settings)
     text = _text(arguments.question, settings.max_message_kb)
     options = TurnOptions(

@@ -22,6 +22,7 @@ from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.errors import EclairError, InvalidInput, NotFound, UserError
+from eclair.live_settings import LiveSettings
 from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
@@ -33,6 +34,7 @@ from eclair.storage.feeds import FeedSummary
 from eclair.storage.open import open_storage
 from eclair.web.feeds.feed_parser import starter_feeds, write_opml
 from eclair.web.feeds.service import FeedService, ImportedFeeds, feed_state
+from eclair.web.web_settings import with_web_settings
 
 FEED_COLUMNS = ("ID", "TITLE", "LANGUAGE", "ENTRIES", "LAST", "STATE")
 STARTER_COLUMNS = ("LANGUAGE", "NAME", "COUNTRY", "ADDRESS", "LISTED")
@@ -61,11 +63,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[FeedService]:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    settings = with_web_settings(settings)
     try:
         calls = AuditLog(storage.audit)
         browser = WebClient(OutboundGate(OutboundPolicy.from_settings(settings), calls))
         try:
-            async with open_feeds(settings, storage, ChangeFeed(storage.processes), browser) as feeds:
+            async with open_feeds(LiveSettings(settings), storage, ChangeFeed(storage.processes), browser) as feeds:
                 yield feeds
         finally:
             await browser.close()

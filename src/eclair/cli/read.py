@@ -21,6 +21,7 @@ from eclair.schema.web import WebPage
 from eclair.settings import Settings
 from eclair.web.pages.fetch import PageUnreadable
 from eclair.web.pages.reader import PageReader, page_parser
+from eclair.web.web_settings import with_web_settings
 
 READ_TIMEOUT_S = 30.0
 
@@ -32,7 +33,7 @@ WALL_TEXTS: dict[Wall, str] = {
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    settings = load_settings(arguments).settings
+    settings = with_web_settings(load_settings(arguments).settings)
     log_if_debugging(settings)
     url = arguments.url if re.match(r"[a-z][a-z0-9+.-]*:(?!\d)", arguments.url, re.I) else f"https://{arguments.url}"
     return run_async(_show(settings, url, terminal, as_json=arguments.json))

@@ -24,6 +24,7 @@ from eclair.settings import Settings
 from eclair.web.providers import providers_table
 from eclair.web.queries import parse_search
 from eclair.web.search import SEARCH_TIMEOUT_S, MetaSearch, ProviderStatus, SearchOutcome, run_search
+from eclair.web.web_settings import with_web_settings
 
 COLUMNS = ("NAME", "SERVICE", "WHERE", "STATE", "TERMS")
 EXIT_ALL_FAILED = 4
@@ -31,7 +32,7 @@ MAX_SNIPPET_CHARS = 200
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    settings = load_settings(arguments).settings
+    settings = with_web_settings(load_settings(arguments).settings)
     log_if_debugging(settings)
     if arguments.services or arguments.markdown:
         return run_async(_list(settings, arguments, terminal))

@@ -71,9 +71,9 @@ class OutboundCall:
     begun: asyncio.Future[int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OutboundGate:
-    """Applies the policy to every call and records it. By default nothing leaves this machine."""
+    """Applies the policy, which may change, to every call and records it. By default nothing leaves this machine."""
 
     policy: OutboundPolicy = field(default_factory=OutboundPolicy)
     recorder: CallRecorder | None = None

@@ -47,7 +47,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/folders": ("api.folders",),
     "api/libraries": ("api.libraries",),
     "api/research": ("api.research",),
-    "api/web": ("api.web_search", "api.web"),
+    "api/web": ("api.web_search", "api.web_settings", "api.web"),
     "api/feeds": ("api.feeds",),
     "api/marks": ("api.provenance",),
     "api/pictures": ("api.images",),

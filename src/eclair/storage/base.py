@@ -33,6 +33,7 @@ from eclair.storage.servers import ServerStore
 from eclair.storage.shares import ShareStore
 from eclair.storage.usage import UsageStore
 from eclair.storage.web import WebStore
+from eclair.storage.web_settings import WebSettingsStore
 
 ReportSteps = Callable[[int, int], None]
 """Takes the number of steps that are done, and of all."""
@@ -61,6 +62,7 @@ class Storage:
     shares: ShareStore
     usage: UsageStore
     web: WebStore
+    web_settings: WebSettingsStore
     close: Callable[[], Coroutine[Any, Any, None]]
 
 

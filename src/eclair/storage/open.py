@@ -17,6 +17,7 @@ from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import open as sqlite
 from eclair.storage.sqlite.database import translated
 from eclair.storage.stand_in import stand_in
+from eclair.storage.web_settings import StoredWebSettings
 from eclair.util.file_systems import network_file_system
 from eclair.util.private_files import make_private
 
@@ -87,6 +88,11 @@ def _close_to_others(folder: Path) -> None:
 def read_added_servers(folder: Path) -> list[StoredServer]:
     """Read the added servers of a data folder without creating, locking or migrating anything. Raises StoreError."""
     return sqlite.read_added_servers(folder)
+
+
+def read_web_settings(folder: Path) -> StoredWebSettings:
+    """Read the web settings of a data folder without creating, locking or migrating anything. Raises StoreError."""
+    return sqlite.read_stored_web_settings(folder)
 
 
 def read_feed_urls(folder: Path) -> list[str]:

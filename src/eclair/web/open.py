@@ -11,11 +11,13 @@ from datetime import date
 from eclair.documents.embeddings import Embedder
 from eclair.generation.usage import AskModel
 from eclair.images.base import ImageBackend
+from eclair.live_settings import LiveSettings
 from eclair.network.client import Resolver, WebClient
 from eclair.network.gate import OutboundGate
 from eclair.settings import Settings
 from eclair.storage.web import WebStore
 from eclair.web.pages.reader import PageReader, page_parser
+from eclair.web.providers import available_providers, select_providers
 from eclair.web.providers.base import SearchProvider
 from eclair.web.queries import QueryWriter
 from eclair.web.retriever import WebService
@@ -45,7 +47,7 @@ REAL_ENVIRONMENT = Environment()
 
 @asynccontextmanager
 async def open_web(
-    settings: Settings,
+    live_settings: LiveSettings,
     client: WebClient,
     store: WebStore | None,
     embedder: Embedder | None,
@@ -53,16 +55,25 @@ async def open_web(
     environment: Environment,
     local_providers: Sequence[SearchProvider] = (),
 ) -> AsyncGenerator[WebService]:
-    """Open the web service. Without `store` no copies of pages are stored.
+    """Open the web service, which follows the settings. Without `store` no copies of pages are stored.
 
     `local_providers` search on this machine. Raises SettingsError for a setting that names no provider.
     """
     async with AsyncExitStack() as stack:
-        search = MetaSearch.from_settings(settings, client, [*environment.search_providers(client), *local_providers])
+        settings = live_settings.current
+        local = [*environment.search_providers(client), *local_providers]
+        search = MetaSearch.from_settings(settings, client, local)
         reader = PageReader(client, page_parser(), now=environment.clock)
         stack.push_async_callback(reader.close)
         access = WebAccess(search, reader, QueryWriter(ask), environment.today, NeedDecider(ask))
-        is_shut = settings.egress == "offline" and not settings.private_addresses
-        web = WebService(access, store, embedder, settings.web_seconds, is_shut=is_shut)
+        web = WebService(access, store, embedder, settings.web_seconds)
         stack.push_async_callback(web.close)
+
+        def apply(current: Settings) -> None:
+            providers = available_providers(current, client, local)
+            used = select_providers(current, providers)
+            search.use(used, [provider for provider in providers if provider not in used])
+            web.is_shut = current.egress == "offline" and not current.private_addresses
+
+        live_settings.follow(apply)
         yield web

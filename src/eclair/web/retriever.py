@@ -62,7 +62,7 @@ REASON_TEXTS = {
 
 
 class WebService:
-    """Makes web retrievers for answers; none if it `is_shut`, since no call may leave this machine."""
+    """Makes web retrievers for answers; none while it `is_shut`, since no call may leave this machine."""
 
     def __init__(
         self,
@@ -77,12 +77,12 @@ class WebService:
         self.embedder = embedder
         self.timeout_s = timeout_s
         self._store = store
-        self._is_shut = is_shut
+        self.is_shut = is_shut
         self._warming: asyncio.Task[None] | None = None
 
     def prewarm(self) -> None:
         """Start the process that reads pages, while a question is still being written."""
-        if not self._is_shut and (self._warming is None or self._warming.done()):
+        if not self.is_shut and (self._warming is None or self._warming.done()):
             self._warming = asyncio.create_task(self.access.reader.warm(), name="start the page reader")
 
     async def close(self) -> None:
@@ -102,13 +102,13 @@ class WebService:
             found = None
         may_ask = setting == "auto" and not has_documents and is_worth_asking(question.text)
         is_wanted = found is not None or may_ask or (setting == "on" and not is_small_talk(question.text))
-        if self._is_shut or not is_wanted:
+        if self.is_shut or not is_wanted:
             return None
         return WebRetriever(self, question, numbers, setting, found, has_documents=has_documents)
 
     def require_open(self) -> None:
         """Raise InvalidInput if no call may leave this machine."""
-        if self._is_shut:
+        if self.is_shut:
             raise InvalidInput(
                 "Nothing may leave this machine (`egress` is offline), so that nothing can be looked up."
             )

@@ -31,6 +31,8 @@ FEW_HITS = 3
 MAX_FAILURES = 3
 COOLDOWN_S = 300.0
 """The time that a provider rests after MAX_FAILURES failures in a row."""
+TEST_QUERY = WebQuery("Europe", "en")
+"""Finds something everywhere, and tells nobody anything."""
 HEDGE_DELAY_S = 1.5
 """Silence after which a free provider is asked a second time; the first reply counts."""
 
@@ -46,10 +48,14 @@ class RankedHits:
 
 @dataclass(frozen=True, slots=True)
 class ProviderStatus:
-    """A provider, and whether it is used. `error` is its last one, unless it has answered since."""
+    """A provider, whether it is used, and whether it would be once it is ready.
+
+    `error` is its last one, unless it has answered since.
+    """
 
     provider: SearchProvider
     is_used: bool
+    is_selected: bool
     error: str | None
 
     def as_dict(self) -> dict[str, str | bool | None]:
@@ -65,6 +71,16 @@ class ProviderStatus:
             "terms": provider.terms,
             "fault": self.error,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTest:
+    """Result of asking a provider for TEST_QUERY; `error` is a sentence where it gave no hits."""
+
+    outcome: StepOutcome
+    hits: int
+    milliseconds: float
+    error: str | None
 
 
 @dataclass(slots=True)
@@ -104,12 +120,18 @@ class MetaSearch:
         clock: Callable[[], float] = time.monotonic,
         hedge_delay_s: float = HEDGE_DELAY_S,
     ) -> None:
-        self._providers = tuple(providers)
-        self._others = tuple(others)
+        self._health: dict[str, _Health] = {}
+        self.use(providers, others)
         self._today = today
         self._clock = clock
         self._hedge_delay_s = hedge_delay_s
-        self._health = {provider.name: _Health() for provider in providers}
+
+    def use(self, providers: Sequence[SearchProvider], others: Sequence[SearchProvider] = ()) -> None:
+        """Search with these providers from now on; searches under way go on with those before."""
+        self._providers = tuple(providers)
+        self._others = tuple(others)
+        for provider in providers:
+            self._health.setdefault(provider.name, _Health())
 
     @classmethod
     def from_settings(cls, settings: Settings, client: WebClient, local: Sequence[SearchProvider] = ()) -> MetaSearch:
@@ -121,9 +143,29 @@ class MetaSearch:
     def list_providers(self) -> list[ProviderStatus]:
         """List all providers, those in use first."""
         return [
-            ProviderStatus(provider, provider.is_ready and provider in self._providers, self.last_error(provider.name))
-            for provider in (*self._providers, *self._others)
+            ProviderStatus(provider, provider.is_ready and is_selected, is_selected, self.last_error(provider.name))
+            for is_selected, providers in ((True, self._providers), (False, self._others))
+            for provider in providers
         ]
+
+    async def test_provider(self, name: str, context: CallContext) -> ProviderTest:
+        """Ask a provider for TEST_QUERY, whether it is used or not. Raises KeyError for an unknown one."""
+        provider = {each.name: each for each in (*self._others, *self._providers)}[name]
+        began = self._clock()
+        outcome: StepOutcome
+        found, error = 0, None
+        try:
+            if not provider.is_ready:
+                remedy = "its key" if provider.needs_key else "its address"
+                raise ProviderError("failed", f"{provider.title} isn't set up; enter {remedy} first.")
+            if not await provider.serves(context.principal):
+                raise ProviderError("nothing", f"{provider.title}: there is nothing to search yet.")
+            found = len(await provider.search(TEST_QUERY, HITS_PER_QUERY, context, SEARCH_TIMEOUT_S))
+            outcome = "done" if found else "nothing"
+            self._health[name] = _Health()
+        except ProviderError as failure:
+            outcome, error = failure.outcome, failure.message
+        return ProviderTest(outcome, found, round((self._clock() - began) * 1000, 1), error)
 
     def active_providers(self) -> list[SearchProvider]:
         """List the providers to ask now: all that are ready, without those that rest unless all do."""

@@ -2659,6 +2659,101 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/web/settings": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["WebSettingsReport"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["WebSettingsBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["WebSettingsReport"];
+                    };
+                };
+            };
+        };
+        readonly trace?: never;
+    };
+    readonly "/api/web/services/{name}/test": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly name: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ServiceTest"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/web/pages/{id}": {
         readonly parameters: {
             readonly query?: never;
@@ -5109,6 +5204,27 @@ export interface components {
             readonly terms: string;
             readonly fault: string | null;
         };
+        /** @description A search service; `used` where it is asked once it is `ready`. A key is never sent back. */
+        readonly ServiceSettings: {
+            readonly name: string;
+            readonly title: string;
+            readonly jurisdiction: string;
+            readonly used: boolean;
+            readonly ready: boolean;
+            readonly needs_key: boolean;
+            /** @enum {string} */
+            readonly key: "none" | "set" | "file";
+            readonly terms: string;
+            readonly fault: string | null;
+        };
+        /** @description Result of asking a service for one word; `fault` is a sentence where it gave nothing. */
+        readonly ServiceTest: {
+            /** @enum {string} */
+            readonly outcome: "done" | "nothing" | "late" | "refused" | "failed" | "wall";
+            readonly hits: number;
+            readonly milliseconds: number;
+            readonly fault: string | null;
+        };
         /**
          * @description A share as its owner sees it; `readings` counts how often it was opened.
          *
@@ -5417,6 +5533,30 @@ export interface components {
             readonly author: string | null;
             readonly wall: ("pay" | "consent" | "script") | null;
             readonly pages: readonly components["schemas"]["PageBody"][];
+        };
+        /** @description Changes to the web settings; what is left out stays. An empty address or key removes it. */
+        readonly WebSettingsBody: {
+            readonly services?: readonly string[] | null;
+            readonly searxng?: string | null;
+            readonly keys?: {
+                readonly [key: string]: string;
+            };
+            readonly policy?: ("offline" | "listed" | "eu" | "open") | null;
+            readonly hosts?: readonly string[] | null;
+        };
+        /**
+         * @description The web settings in force. `fixed` names what the settings file says, which can't be changed here.
+         *
+         *     `hosts` are those chosen here, `fixed_hosts` those of the settings file.
+         */
+        readonly WebSettingsReport: {
+            readonly services: readonly components["schemas"]["ServiceSettings"][];
+            readonly searxng: string | null;
+            /** @enum {string} */
+            readonly policy: "offline" | "listed" | "eu" | "open";
+            readonly hosts: readonly string[];
+            readonly fixed_hosts: readonly string[];
+            readonly fixed: readonly string[];
         };
     };
     responses: never;

@@ -6,6 +6,18 @@ import type { Body, Reply } from "./wire.ts";
 /** A search service; `asked` where it is in use. `jurisdiction` is an ISO code, `machine`, `network` or `unknown`. */
 export type SearchService = Reply<"/api/web/services", "get">[number];
 
+/** The web settings; `fixed` names what the settings file says. */
+export type WebSettings = Reply<"/api/web/settings", "get">;
+
+export type WebSettingsChange = Body<"/api/web/settings", "patch">;
+
+export type ServiceSettings = WebSettings["services"][number];
+
+export type Policy = WebSettings["policy"];
+
+/** What asking a service for one word came to. */
+export type ServiceTest = Reply<"/api/web/services/{name}/test", "post">;
+
 /** The stored copy of a web page. `published` is a day (ISO 8601), `fetched` milliseconds since 1970. */
 export type WebCopy = Reply<"/api/web/pages/{id}", "get">;
 
@@ -19,6 +31,19 @@ export class WebCalls extends Resource {
 
   services(): Promise<readonly SearchService[]> {
     return this.client.call("GET", "/api/web/services");
+  }
+
+  settings(): Promise<WebSettings> {
+    return this.client.call("GET", "/api/web/settings");
+  }
+
+  changeSettings(change: WebSettingsChange): Promise<WebSettings> {
+    return this.client.call("PATCH", "/api/web/settings", change);
+  }
+
+  /** Really ask a service. */
+  testService(name: string): Promise<ServiceTest> {
+    return this.client.call("POST", `/api/web/services/${encodeURIComponent(name)}/test`);
   }
 
   /** Plan the questions of a report. */

@@ -22,6 +22,7 @@ export const SETTINGS = {
   instructions: "instructions",
   prompts: "prompts",
   servers: "engines",
+  web: "webSearch",
   keyboard: "keyboard",
   data: "data",
   about: "about",

@@ -52,6 +52,7 @@ CONTENTS = {
     "spent": "usage",
     "vector": "texts of files",
     "web_page": "web pages",
+    "web_settings": "web settings",
 }
 """Names of what tables hold, for people."""
 _DERIVED = {"health_check", "picture_gone", "probe"}

@@ -37,6 +37,8 @@ from eclair.storage.sqlite.store import first_row
 from eclair.storage.sqlite.stored_rows import skip_unreadable
 from eclair.storage.sqlite.usage import SQLiteUsageStore
 from eclair.storage.sqlite.web import SQLiteWebStore
+from eclair.storage.sqlite.web_settings import SQLiteWebSettingsStore, read_web_settings
+from eclair.storage.web_settings import StoredWebSettings
 from eclair.util.file_lock import is_locked
 
 DATABASE_FILE = "eclair.db"
@@ -82,6 +84,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         shares=SQLiteShareStore(database),
         usage=SQLiteUsageStore(database, clock),
         web=SQLiteWebStore(database),
+        web_settings=SQLiteWebSettingsStore(database),
         close=close,
     )
 
@@ -94,6 +97,16 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
     with open_readonly(path) as db:
         exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("server",))
         return list_servers(db, lambda: None) if exists is not None else []
+
+
+def read_stored_web_settings(folder: Path) -> StoredWebSettings:
+    """Read the web settings without creating, locking or migrating anything. Raises StoreError."""
+    path = folder / DATABASE_FILE
+    if not path.exists():
+        return StoredWebSettings()
+    with open_readonly(path) as db:
+        exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("web_settings",))
+        return read_web_settings(db, lambda: None) if exists is not None else StoredWebSettings()
 
 
 def read_feed_urls(folder: Path) -> list[str]:

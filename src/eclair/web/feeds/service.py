@@ -12,7 +12,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
@@ -76,7 +76,7 @@ class ImportedFeeds:
 
 
 class FeedService:
-    """A person's feeds. They are fetched between `start` and `close` unless `offline`, and can always be searched.
+    """A person's feeds. They are fetched between `start` and `close` while not offline, and can always be searched.
 
     Entries are kept for `days`.
     """
@@ -87,7 +87,7 @@ class FeedService:
         client: WebClient,
         changes: ChangeFeed,
         *,
-        offline: bool = False,
+        is_offline: Callable[[], bool] = lambda: False,
         days: int = 60,
         pause: float = HOST_PAUSE_S,
         clock: Clock = time.time,
@@ -95,7 +95,7 @@ class FeedService:
         self._store = store
         self._client = client
         self._changes = changes
-        self._offline = offline
+        self._is_offline = is_offline
         self._days = days
         self._pause = pause
         self._clock = clock
@@ -106,7 +106,7 @@ class FeedService:
         self._schedule: asyncio.Task[None] | None = None
 
     def start(self, after: float = START_DELAY_S) -> None:
-        if self._schedule is None and not self._offline:
+        if self._schedule is None:
             self._schedule = asyncio.create_task(self._run(after), name="fetch feeds")
 
     async def close(self) -> None:
@@ -218,7 +218,10 @@ class FeedService:
                 if self._clock() - swept > SWEEP_INTERVAL_S:
                     swept = self._clock()
                     await self._store.erase_entries(self._oldest_kept_ms())
-                await self._fetch_due()
+                if self._is_offline():
+                    await asyncio.sleep(POLL_INTERVAL_S)
+                else:
+                    await self._fetch_due()
             except StoreError as error:
                 log.warning("feeds cannot be fetched now: %s", error.message)
                 await asyncio.sleep(POLL_INTERVAL_S)
@@ -379,7 +382,7 @@ class FeedService:
         self._changes.publish(None, "feeds")
 
     def _refuse_offline(self) -> None:
-        if self._offline:
+        if self._is_offline():
             raise Forbidden("Éclair is offline, so it doesn't fetch feeds; choose another policy with `egress`.")
 
 

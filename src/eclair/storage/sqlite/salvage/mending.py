@@ -22,7 +22,7 @@ MAX_TITLE_CHARS = 60
 
 _JSON_LISTS = (("conversation", "tags"), ("document", "remarks"), ("server", "models"), ("piece", "heading"))
 """Columns that hold lists, which are emptied where they are damaged."""
-_JSON_OBJECTS = (("preference", dict), ("probe", dict), ("share", list))
+_JSON_OBJECTS = (("preference", dict), ("probe", dict), ("share", list), ("web_settings", dict))
 """Tables whose `body` is all there is to a row, and its type."""
 _OF_CONVERSATIONS = ("message", "run", "share", "web_page", "picture")
 

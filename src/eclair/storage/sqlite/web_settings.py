@@ -1,0 +1,62 @@
+"""Web settings on SQLite: one row."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+import apsw
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read
+from eclair.storage.web_settings import StoredWebSettings
+
+
+class _Body(BaseModel):
+    """The row's JSON; `keys` are encrypted and in base64."""
+
+    services: tuple[str, ...] | None = None
+    searxng: str | None = None
+    keys: dict[str, str] = {}
+    policy: str | None = None
+    hosts: tuple[str, ...] = ()
+
+
+class SQLiteWebSettingsStore(SQLiteStore):
+    """Implements `WebSettingsStore`."""
+
+    @read
+    def get_web_settings(self, db: apsw.Connection) -> StoredWebSettings:
+        return read_web_settings(db, self.database.damage.noting("web settings"))
+
+    @overwrite
+    def edit_web_settings(
+        self, db: apsw.Connection, edit: Callable[[StoredWebSettings], StoredWebSettings]
+    ) -> StoredWebSettings:
+        edited = edit(read_web_settings(db, self.database.damage.noting("web settings")))
+        body = {
+            "services": edited.services,
+            "searxng": edited.searxng,
+            "keys": {name: base64.b64encode(key).decode() for name, key in edited.keys.items()},
+            "policy": edited.policy,
+            "hosts": edited.hosts,
+        }
+        db.execute("INSERT OR REPLACE INTO web_settings (id, body) VALUES (1, ?)", (orjson.dumps(body).decode(),))
+        return edited
+
+
+def read_web_settings(db: apsw.Connection, note: Callable[[], None]) -> StoredWebSettings:
+    """Read the web settings; call `note` for a damaged row, which counts as none."""
+    try:
+        row = first_row(db, "SELECT body FROM web_settings", ())
+        if row is None:
+            return StoredWebSettings()
+        body = _Body.model_validate_json(row[0])
+        keys = {name: base64.b64decode(key, validate=True) for name, key in body.keys.items()}
+    except (UnicodeDecodeError, ValidationError, ValueError):
+        note()
+        return StoredWebSettings()
+    return StoredWebSettings(
+        services=body.services, searxng=body.searxng, keys=keys, policy=body.policy, hosts=body.hosts
+    )
