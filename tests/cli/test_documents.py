@@ -13,6 +13,8 @@ import aiohttp
 import orjson
 import pytest
 
+from eclair.cli._arguments import parse
+from eclair.cli.ask import read_options
 from eclair.llm.scripted import prose
 from eclair.schema.events import Cited, RunFinished, SourceFound, decode
 from tests.cli.test_cli import ECLAIR, Eclair, Screen, environ
@@ -100,6 +102,15 @@ def test_the_events_say_what_an_answer_rests_on(run: Eclair, folder: Path) -> No
     assert [event.citation.quote for event in events if isinstance(event, Cited)] == [TOLD]
     assert isinstance(events[-1], RunFinished)
     assert done.stderr == ""
+
+
+def test_a_long_document_is_read_in_full_if_asked_to(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = parse(["ask", "--thorough", "-f", "log.md", "Summarize it"])
+    assert read_options(arguments).thorough
+    assert not read_options(parse(["ask", "-f", "log.md", "Summarize it"])).thorough
+    with pytest.raises(SystemExit):
+        parse(["ask", "--help"])
+    assert "--thorough" in capsys.readouterr().out
 
 
 def test_a_library_is_asked_beside_a_file(run: Eclair, folder: Path) -> None:

@@ -101,6 +101,9 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     ask.add_argument("question", nargs="*", metavar="QUESTION", help="the question; piped text is added to it")
     ask.add_argument("-f", "--file", action="append", type=Path, metavar="FILE", help=_FILE_HELP)
     ask.add_argument("--library", action="append", metavar="NAME", help="answer from this library; may be repeated")
+    ask.add_argument(
+        "--thorough", action="store_true", help="read long documents in full, however long that takes the model"
+    )
     ask.add_argument("--json", action="store_true", help="print the events, one per line")
     ask.add_argument("--web", action="store_true", help="search the web for the answer")
 

@@ -32,7 +32,7 @@ from eclair.models.default_model import is_declined, recommended_download
 from eclair.models.install import lock_file, try_lock
 from eclair.models.offers import list_offers
 from eclair.network.audit_log import open_gate
-from eclair.schema.events import Event, RunFailed, RunStarted, RunStopped, encode
+from eclair.schema.events import Event, Notice, RunFailed, RunStarted, RunStopped, encode
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Message, Part
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -66,9 +66,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = with_web_settings(load_settings(arguments).settings)
     log_if_debugging(settings)
     text = _text(arguments.question, settings.max_message_kb)
-    options = TurnOptions(
-        arguments.model, arguments.mode, arguments.system, sampling_options(arguments), "on" if arguments.web else None
-    )
+    options = read_options(arguments)
     files, libraries = tuple(arguments.file or ()), tuple(arguments.library or ())
     question = Question(text, options, time.perf_counter(), files, libraries)
 
@@ -77,7 +75,29 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         if isinstance(event, RunFailed):
             terminal.warn(event.message)
 
-    return run_async(_ask(settings, question, print_json if arguments.json else Printer(terminal).show, terminal))
+    return run_async(_ask(settings, question, print_json if arguments.json else _printing(terminal), terminal))
+
+
+def read_options(arguments: argparse.Namespace) -> TurnOptions:
+    return TurnOptions(
+        arguments.model,
+        arguments.mode,
+        arguments.system,
+        sampling_options(arguments),
+        "on" if arguments.web else None,
+        thorough=arguments.thorough,
+    )
+
+
+def _printing(terminal: Terminal) -> Show:
+    printer = Printer(terminal)
+
+    def show(event: Event) -> None:
+        printer.show(event)
+        if isinstance(event, Notice) and event.code == "skimmed":
+            terminal.note("`--thorough` reads all of it")
+
+    return show
 
 
 async def _ask(settings: Settings, question: Question, show: Show, terminal: Terminal) -> int:
