@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig, type Plugin, type Rollup } from "vite";
 import { englishTexts } from "./englishTexts.ts";
 
 /** Every browser that runs the page reads woff2; the fonts of formulas are bundled in no other format. */
@@ -28,8 +28,8 @@ const apart: Plugin = {
   },
 };
 
-/** Tells the service worker which files the chat begins with; the worker's text, and with it its version, changes with
- * them. */
+/** Tells the service worker which files the chat begins with, and which show a conversation; the worker's text, and with
+ * it its version, changes with them. */
 const shell: Plugin = {
   name: "shell",
   enforce: "post",
@@ -41,12 +41,26 @@ const shell: Plugin = {
       if (worker?.type !== "chunk" || page?.type !== "asset") throw new Error("the page has no worker");
       const html = page.source.toString();
       const named = [...html.matchAll(/(?:src|href)="(\.\/[^"]+)"/g)].map(([, path]) => path ?? "");
-      const needed = ["./", ...new Set(named.filter((path) => !path.startsWith("./icon-")))];
+      const turns = Object.values(bundle).find((file) => file.type === "chunk" && file.facadeModuleId?.endsWith("/chat/Turns.svelte"));
+      if (turns?.type !== "chunk") throw new Error("the page has no turns");
+      const shown = filesOf(bundle, turns.fileName).map((path) => `./${path}`);
+      const needed = ["./", ...new Set([...named, ...shown].filter((path) => !path.startsWith("./icon-")))];
       const version = createHash("sha256").update(html).update(worker.code).digest("hex").slice(0, 12);
       worker.code = `const SHELL=${JSON.stringify(needed)},VERSION=${JSON.stringify(version)};\n${worker.code}`;
     },
   },
 };
+
+/** A script with all that it imports at once, and their styles. */
+function filesOf(bundle: Rollup.OutputBundle, script: string): string[] {
+  const found = new Set([script]);
+  for (const name of found) {
+    const file = bundle[name];
+    if (file?.type !== "chunk") continue;
+    for (const path of [...file.imports, ...(file.viteMetadata?.importedCss ?? [])]) found.add(path);
+  }
+  return [...found];
+}
 
 /** Writes a gzip version of each script and style next to it. */
 const packed: Plugin = {

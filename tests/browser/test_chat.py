@@ -76,6 +76,7 @@ def test_words_arrive_one_after_another_and_end_with_their_figures(page: Page) -
     finished(page)
     line = answer(page).get_by_text(re.compile(r"^Scripted · \d+ words/s$"))
     line.click()
+    expect(answer(page).get_by_role("definition").first).to_be_visible()
     figures = dict(
         zip(*(answer(page).get_by_role(role).all_inner_texts() for role in ("term", "definition")), strict=True)
     )

@@ -115,6 +115,7 @@ def test_behind_a_key_nothing_is_kept(locked: Served, opening: Opening, watches:
     page = ready(context)
     page.get_by_role("dialog").get_by_label("Key", exact=True).fill("open-sesame")
     page.get_by_role("dialog").get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     send(page, "script: say=a secret")
     finished(page, "a secret")
     page.reload()

@@ -23,10 +23,23 @@ async function begin(target: HTMLElement): Promise<void> {
     mount(Made, { target });
     return;
   }
+  if (currentPath().startsWith("/c/")) void loadTurns();
   const app = new State();
   await app.preferences.begin();
   mount(App, { target, props: { app } });
   app.start();
+  whenIdle(() => void loadTurns());
+}
+
+/** Load what shows a conversation: at once where one is opened, and else before it is needed or the server goes away. */
+async function loadTurns(): Promise<void> {
+  await import("./features/chat/Turns.svelte").catch(() => null); // whoever opens a conversation is told
+}
+
+/** Run something once the page has nothing else to do; Safari doesn't say when that is. */
+function whenIdle(run: () => void): void {
+  if ("requestIdleCallback" in window) requestIdleCallback(run, { timeout: 2000 });
+  else setTimeout(run, 500);
 }
 
 const target = document.getElementById("app");
