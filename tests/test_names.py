@@ -12,7 +12,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "src" / "eclair"
 SHARED_FILE_NAMES = {
     *("__init__", "__main__", "base", "catalog", "retriever", "service", "worker"),
-    *("docx", "html", "open", "schema"),
+    *("docx", "html", "open", "pdf", "schema"),
 }
 """Names of files that say what they are once the package is known."""
 

@@ -397,6 +397,18 @@ def test_one_conversation_is_exported(page: Page) -> None:
     expect(dialog).to_have_count(0)
 
 
+def test_one_conversation_is_exported_as_a_pdf(page: Page) -> None:
+    ask(page, "To print out")
+    choose(page, "To print out", "Export…")
+    dialog = page.get_by_role("dialog", name="Export “To print out”")
+    dialog.get_by_role("radio", name="PDF document").check()
+    with page.expect_download() as waited:
+        dialog.get_by_role("button", name="Download").click()
+    assert waited.value.suggested_filename.endswith(".pdf")
+    assert Path(waited.value.path()).read_bytes().startswith(b"%PDF-")
+    expect(dialog).to_have_count(0)
+
+
 def test_a_link_that_only_this_machine_can_open_says_so(page: Page) -> None:
     ask(page, "For nobody else")
     choose(page, "For nobody else", "Share…")

@@ -46,6 +46,9 @@ def test_in_and_out_and_in_again(run: Eclair, tmp_path: Path) -> None:
     page = tmp_path / "bread.html"
     assert run("export", id, "--format", "html", "--output", str(page)).returncode == 0
     assert "It proved too long." in page.read_text("utf-8")
+    document = tmp_path / "bread.pdf"
+    assert run("export", id, "--format", "pdf", "--output", str(document)).returncode == 0
+    assert document.read_bytes().startswith(b"%PDF-")
     assert run("export", id, "-o", str(tmp_path)).stdout.startswith(f"Exported to {tmp_path / 'Sourdough.md'} (")
 
 
@@ -57,7 +60,7 @@ def test_in_and_out_and_in_again(run: Eclair, tmp_path: Path) -> None:
         (["import"], "FILE"),
         (["export", "conv_none"], "There is no conversation 'conv_none'"),
         (["export", "--format", "json"], "one conversation to choose its format"),
-        (["export", "x", "--format", "pdf"], "pdf"),
+        (["export", "x", "--format", "epub"], "epub"),
         (["export", "-o", __file__], "already exists; choose another name with --output."),
         (["export", "-o", "/nowhere/at/all.zip"], "/nowhere/at/all.zip cannot be written"),
         (["delete", "--undo", "1"], "Nothing is left to restore"),

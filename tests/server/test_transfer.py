@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+import pypdfium2  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -165,6 +166,16 @@ async def test_one_conversation_goes_out_as_a_document(server: Server) -> None:
         assert "Oui." in document.read("word/document.xml").decode()
 
 
+async def test_one_conversation_goes_out_as_a_pdf(server: Server) -> None:
+    id = await server.begin(title="Été")
+    await server.say(id, "script: say=Oui.")
+    reply = await server.get(f"/api/conversations/{id}/export?format=pdf&language=fr")
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/pdf")
+    assert reply.headers["Content-Disposition"].endswith("filename*=UTF-8''%C3%89t%C3%A9.pdf")
+    with pypdfium2.PdfDocument(reply.raw) as document:
+        assert "Oui." in document[0].get_textpage().get_text_range()
+
+
 async def test_an_answer_on_its_way_goes_out_with_what_there_is(server: Server) -> None:
     id = await server.begin()
     begun = await server.ask(id, "script: words=100000 rate=200")
@@ -183,7 +194,7 @@ async def test_an_answer_on_its_way_goes_out_with_what_there_is(server: Server) 
 async def test_a_wrong_export_is_refused(server: Server) -> None:
     assert (await server.get("/api/conversations/conv_none/export")).status == 404
     id = await server.begin()
-    refused = await server.get(f"/api/conversations/{id}/export?format=pdf")
+    refused = await server.get(f"/api/conversations/{id}/export?format=epub")
     assert refused.status == 400
     assert "'format'" in refused.error["message"]
 

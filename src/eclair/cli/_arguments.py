@@ -172,7 +172,8 @@ def _add_transfer(command: _Command) -> None:
     """Add the commands that export, import and delete conversations."""
     export = command("export", "write one conversation, or everything, to a file")
     export.add_argument("conversation", nargs="?", metavar="ID", help="which one; by default everything, as a zip")
-    export.add_argument("--format", choices=("markdown", "json", "html", "docx"), help="format; markdown by default")
+    formats = ("markdown", "json", "html", "docx", "pdf")
+    export.add_argument("--format", choices=formats, help="format; markdown by default")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="file or folder to write to")
     export.set_defaults(module="export")
 

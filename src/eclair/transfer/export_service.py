@@ -14,6 +14,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.transfer.export_view import ExportedConversation
 from eclair.transfer.exporters import EXPORTERS, ExportFormat
+from eclair.transfer.typesetter import typeset
 
 
 async def load_conversation(
@@ -49,6 +50,7 @@ async def _embedded(gallery: Gallery, principal: Principal, id: str) -> tuple[st
 
 
 async def render_conversation(exported: ExportedConversation, format: ExportFormat) -> tuple[str, bytes]:
-    """Render a conversation; returns the file's name and its bytes."""
+    """Render a conversation; returns the file's name and its bytes. Raises TooLarge and InvalidInput."""
     renderer = EXPORTERS[format]
-    return f"{exported.name}.{renderer.suffix}", await asyncio.to_thread(renderer.render, exported)
+    data = await asyncio.to_thread(renderer.render, exported)
+    return f"{exported.name}.{renderer.suffix}", await typeset(data) if renderer.is_typeset else data

@@ -18,6 +18,8 @@ from markdown_it.token import Token
 
 MAX_FORMULA_CHARS = 4000
 MAX_DOLLAR_FORMULA_CHARS = 2000
+MAX_BLOCK_LEVEL = 17
+"""Of blocks in blocks, with two for a list: what is deeper stays as written. The parser would drop it from 20 on."""
 EMBEDDED_PICTURES = ("data:image/png;", "data:image/jpeg;", "data:image/gif;", "data:image/webp;")
 _CLOSINGS = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}
 _TASK = re.compile(r"\[([ xX])\] ")
@@ -31,6 +33,7 @@ def make_parser(renderer: type[RendererHTML] = RendererHTML) -> MarkdownIt:
     parser.enable(["table", "strikethrough"])
     parser.validateLink = _is_linkable
     parser.inline.ruler.before("escape", "math", _math)
+    parser.block.ruler.before("table", "too_deep", _too_deep)
     parser.block.ruler.before(
         "fence", "math_block", _math_block, {"alt": ["paragraph", "reference", "blockquote", "list"]}
     )
@@ -41,6 +44,20 @@ def make_parser(renderer: type[RendererHTML] = RendererHTML) -> MarkdownIt:
 def _is_linkable(url: str) -> bool:
     scheme = url.strip().lower().partition(":")[0]
     return ":" not in url or scheme in ("http", "https", "mailto") or url.lower().startswith(EMBEDDED_PICTURES)
+
+
+def _too_deep(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read the rest of a block that lies too deep as it is written."""
+    if state.level <= MAX_BLOCK_LEVEL:
+        return False
+    line = start
+    while line < end and (state.isEmpty(line) or state.sCount[line] >= state.blkIndent):
+        line += 1
+    if not silent:
+        token = state.push("code_block", "code", 0)
+        token.content, token.map = state.getLines(start, line, state.blkIndent, False), [start, line]
+        state.line = line
+    return True
 
 
 def _math(state: StateInline, silent: bool) -> bool:

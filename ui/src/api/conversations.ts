@@ -70,7 +70,7 @@ export interface UnstoredTurn extends AnswerOptions {
   readonly messages: Body<"/api/answers", "post">["messages"];
 }
 
-export type ExportFormat = "markdown" | "json" | "html" | "docx";
+export type ExportFormat = "markdown" | "json" | "html" | "docx" | "pdf";
 
 /** What a conversation needs of the server; a temporary chat implements it in the page. */
 export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "answerNow" | "events" | "prefill">;

@@ -584,7 +584,7 @@ export interface paths {
         readonly get: {
             readonly parameters: {
                 readonly query?: {
-                    readonly format?: "markdown" | "json" | "html" | "docx";
+                    readonly format?: "markdown" | "json" | "html" | "docx" | "pdf";
                     readonly language?: string;
                 };
                 readonly header?: never;

@@ -54,6 +54,8 @@ export interface Placeholders {
   readonly asHtmlText: never;
   readonly asDocx: never;
   readonly asDocxText: never;
+  readonly asPdf: never;
+  readonly asPdfText: never;
   readonly asMarkdown: never;
   readonly asMarkdownText: never;
   readonly asJson: never;
