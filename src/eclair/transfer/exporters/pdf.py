@@ -1,7 +1,7 @@
 """A PDF of the displayed branch: its content, for `eclair.transfer.typesetter` to lay out.
 
-Headings, lists, tables, code, links and images are tagged for screen readers; formulas stay as written, set apart.
-AI authorship is stated in the text, in the footer and in the document's metadata.
+Headings, lists, tables, code, links, images and formulas are tagged for screen readers. AI authorship is stated in the
+text, in the footer and in the document's metadata.
 """
 
 from __future__ import annotations

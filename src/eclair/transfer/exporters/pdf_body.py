@@ -9,6 +9,7 @@ from typing import Literal
 
 from markdown_it.token import Token
 
+from eclair.transfer.exporters.pdf_formula import MathNode, read_formula
 from eclair.transfer.footnotes import MARK_SENTINEL
 from eclair.transfer.markdown_tokens import EMBEDDED_PICTURES, make_parser
 
@@ -31,7 +32,10 @@ RunKind = Literal["text", "code", "formula", "source", "break"]
 
 @dataclass(frozen=True, slots=True)
 class PdfRun:
-    """Text of one look. That of a `source` leads `to` the name of a reference, if it is there."""
+    """Text of one look.
+
+    That of a `source` leads `to` the name of a reference, if it is there. A `formula` has its `math` if it can be set.
+    """
 
     kind: RunKind
     text: str = ""
@@ -40,6 +44,7 @@ class PdfRun:
     strike: bool = False
     url: str | None = None
     to: str | None = None
+    math: MathNode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,9 @@ class PdfMarkdown:
                 case "fence" | "code_block":
                     blocks.append(code(token.content))
                 case "math_block":
-                    blocks.append({"kind": "formula", "text": clean(token.content)})
+                    blocks.append(
+                        {"kind": "formula", "text": clean(token.content), "math": read_formula(token.content)}
+                    )
                 case "hr":
                     blocks.append({"kind": "rule"})
                 case "table_open":
@@ -181,7 +188,9 @@ class PdfMarkdown:
                 case "code_inline":
                     runs.append(replace(look, kind="code", text=clean(token.content)))
                 case "math":
-                    runs.append(replace(look, kind="formula", text=clean(token.content)))
+                    runs.append(
+                        replace(look, kind="formula", text=clean(token.content), math=read_formula(token.content))
+                    )
                 case "softbreak" | "hardbreak":
                     runs.append(PdfRun("break"))
                 case "strong_open" | "strong_close":
