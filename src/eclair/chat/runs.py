@@ -248,7 +248,7 @@ class Runs:
             raise DataDamaged("The log of this answer is damaged; its text is in the conversation.") from error
 
     async def _follow_stored(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
-        """Follow a run of another process, or one that has ended, through the storage."""
+        """Follow a run of another process, or one that has ended, through the storage; a damaged log interrupts it."""
         seen = after
         ended = False
         while not ended:
@@ -256,7 +256,12 @@ class Runs:
             shown = after
             reset = ended and after == seen > 0 and await self._was_lost(run, seen)
             after = 0 if reset else after
-            chunks = await self._storage.runs.list_events(run.id, after)
+            try:
+                chunks = await self._storage.runs.list_events(run.id, after)
+            except DataDamaged as error:
+                log.error("run %s: %s", run.id, error.message)
+                yield Batch(seen + 1, [encode(RunInterrupted(seq=seen + 1))], False)
+                return
             if ended and not chunks and (folded := await self._storage.runs.find_folded(run.id)) is not None:
                 if (batch := _replay(folded, shown)) is not None:
                     yield batch

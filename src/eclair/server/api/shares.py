@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.responses import FileResponse
 
 from eclair.app import App
-from eclair.errors import Conflict, Gone, InvalidInput, NotFound
+from eclair.errors import Conflict, DataDamaged, Gone, InvalidInput, NotFound
 from eclair.network.policy import host_and_port, is_local_network, is_loopback_url, strip_secrets
 from eclair.schema.ids import secret_id
 from eclair.schema.messages import Attachment, Doubt, Message, Part, Passage, branch
@@ -113,13 +113,13 @@ def router(app: App) -> APIRouter:
         share, body = await _open(id)
         response.headers.update({"Cache-Control": "no-store", "X-Robots-Tag": "noindex"})
         await app.storage.shares.count_reading(id)
-        messages = [_without_ids(_shown(message)) for message in _MESSAGES.validate_json(body)]
+        messages = [_without_ids(_shown(message)) for message in _messages(body)]
         return SharedConversation(title=share.title, messages=messages, created=share.created, expires=share.expires)
 
     @api.get("/shared/{id}/pictures/{picture}", response_class=FileResponse)
     async def shared_picture(id: str, picture: str) -> FileResponse:
         share, body = await _open(id)
-        shown = (part.id for message in _MESSAGES.validate_json(body) for part in message.parts)
+        shown = (part.id for message in _messages(body) for part in message.parts)
         if picture not in shown:
             raise NotFound(f"There is no image {picture!r} in this shared conversation.")
         return await images.image_response(app.gallery, await app.gallery.get_image(Principal(share.owner), picture))
@@ -131,6 +131,13 @@ def router(app: App) -> APIRouter:
         return share, body
 
     return api
+
+
+def _messages(body: str) -> list[Message]:
+    try:
+        return _MESSAGES.validate_json(body)
+    except ValidationError as error:
+        raise DataDamaged("This shared conversation is damaged; ask for a new link.") from error
 
 
 def _shown(message: Message) -> Message:

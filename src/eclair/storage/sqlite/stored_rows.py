@@ -36,7 +36,7 @@ def row_decoder(build: Callable[[Any], T]) -> Callable[[Any], T]:
     def decode(row: Any) -> T:
         try:
             value = build(row)
-        except (TypeError, ValueError, LookupError, zlib.error) as error:
+        except (AttributeError, TypeError, ValueError, LookupError, zlib.error) as error:
             raise MalformedRow(str(error)) from error
         for name, fits in _checks(type(value)):
             if not fits(getattr(value, name)):
