@@ -14,7 +14,7 @@ from tests.browser.axe import AXE
 from tests.browser.conftest import Opening
 from tests.browser.internet import Outside
 from tests.browser.test_chat import finished, send
-from tests.browser.test_web import switch
+from tests.browser.test_web import choose_web
 
 CLOSED = "10.11.12.13"
 """An address of a private network, which nobody may call."""
@@ -25,7 +25,7 @@ def ledger(opening: Opening, beyond: Outside) -> Page:
     """The ledger after one page was read and one refused."""
     page = opening(beyond).new_page()
     page.goto("/")
-    switch(page).select_option("on")
+    choose_web(page, "On")
     for address in (beyond.question("plain").pages[0], f"http://{CLOSED}/"):
         send(page, f"What does {address} say?")
         finished(page)

@@ -13,7 +13,7 @@ from tests.browser.axe import AXE
 from tests.browser.conftest import Opening
 from tests.browser.internet import Outside, outside
 from tests.browser.test_chat import answer, finished, send
-from tests.browser.test_web import beside, switch
+from tests.browser.test_web import beside, choose_web, switch
 from tests.browser.test_writing import press
 from tests.web.questions import Question
 
@@ -39,7 +39,7 @@ def kept(page: Page) -> str | None:
 
 
 def test_the_switch_is_kept_with_its_conversation(desk: Page, beyond: Outside, plain: Question) -> None:
-    switch(desk).select_option("on")
+    choose_web(desk, "On")
     expect(desk.get_by_text("Searching with: Finder")).to_be_visible()
     send(desk, plain.text)
     finished(desk)
@@ -47,16 +47,16 @@ def test_the_switch_is_kept_with_its_conversation(desk: Page, beyond: Outside, p
     assert kept(desk) == "on"
     asked = len(beyond.finder.asked)
     desk.goto("/")
-    switch(desk).select_option("off")
+    choose_web(desk, "Off")
     send(desk, plain.text)
     finished(desk)
     assert (kept(desk), len(beyond.finder.asked)) == ("off", asked)
     desk.goto(first)
-    expect(switch(desk)).to_have_value("on")
+    expect(switch(desk)).to_have_accessible_name("Web: On")
 
 
 def test_auto_looks_by_itself_says_why_and_can_be_undone(desk: Page, beyond: Outside) -> None:
-    switch(desk).select_option("auto")
+    choose_web(desk, "When needed")
     send(desk, "Why is the sky blue?")
     finished(desk)
     expect(answer(desk).locator("[data-code=web_auto]")).to_have_count(0)
@@ -81,7 +81,7 @@ def test_off_says_so_where_the_web_is_needed_and_offers_it(desk: Page, plain: Qu
 
 
 def test_a_citation_opens_the_page_as_it_was_kept(desk: Page, beyond: Outside, plain: Question) -> None:
-    switch(desk).select_option("on")
+    choose_web(desk, "On")
     send(desk, plain.text)
     finished(desk)
     newest = beyond.world.today
@@ -97,7 +97,7 @@ def test_a_citation_opens_the_page_as_it_was_kept(desk: Page, beyond: Outside, p
 
 
 def test_sources_that_contradict_each_other_open_side_by_side(desk: Page, beyond: Outside) -> None:
-    switch(desk).select_option("on")
+    choose_web(desk, "On")
     send(desk, beyond.question("contradicted").text)
     finished(desk)
     said = answer(desk).locator("[data-code=contradicted]")
@@ -112,7 +112,7 @@ def test_what_is_older_than_the_question_needs_is_said_first(opening: Opening, t
         later.model.says = later.told(plain)
         page = opening(later).new_page()
         page.goto("/")
-        switch(page).select_option("on")
+        choose_web(page, "On")
         send(page, f"{plain.text} What is the latest news?")
         finished(page)
         stale = answer(page).locator("[data-code=stale]")
@@ -126,7 +126,7 @@ def test_what_is_older_than_the_question_needs_is_said_first(opening: Opening, t
 
 
 def test_nothing_found_is_said(desk: Page) -> None:
-    switch(desk).select_option("on")
+    choose_web(desk, "On")
     send(desk, "Xylophagous quibblefish zymurgy?")
     finished(desk)
     expect(answer(desk).get_by_text("Nothing was found on the web that fits the question.")).to_be_visible()
@@ -136,7 +136,7 @@ def test_a_web_that_cannot_be_reached_is_said(opening: Opening, tmp_path: Path) 
     with outside(tmp_path, finds=False) as unplugged:
         page = opening(unplugged).new_page()
         page.goto("/")
-        switch(page).select_option("on")
+        choose_web(page, "On")
         expect(page.get_by_text("Searching with: Wikipedia (US)")).to_be_visible()
         send(page, "Who leads the council of Harrowmere?")
         finished(page)

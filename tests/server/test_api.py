@@ -595,7 +595,7 @@ async def test_models_and_health(server: Server) -> None:
     health = await server.get("/api/health")
     assert health.status == 200
     assert health.body["status"] == "ready"
-    assert health.body["engines"] == {"scripted": {"state": "ready", "detail": "It is ready."}}
+    assert health.body["engines"] == {"scripted": {"state": "ready", "detail": "It is ready.", "loaded": None}}
 
 
 async def test_without_engines_everything_else_works(settings: Settings) -> None:
