@@ -194,5 +194,6 @@ def test_a_key_is_asked_for_once_in_a_browser(locked: Served, opening: Opening, 
 def test_the_api_reference_lists_the_calls(opening: Opening, shared: Served) -> None:
     page = opening(shared).new_page()
     page.goto("/docs")
-    expect(page.get_by_text("/api/conversations/{id}/turns").first).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("/v1/chat/completions").first).to_be_visible()
+    for group, call in (("conversations", "/api/conversations/{id}/turns"), ("OpenAI", "/v1/chat/completions")):
+        page.get_by_role("link", name=group, exact=True).click(timeout=20_000)
+        expect(page.get_by_text(call).first).to_be_visible()

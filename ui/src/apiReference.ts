@@ -9,4 +9,5 @@ const follow = () => document.documentElement.classList.toggle("dark-mode", dark
 dark.addEventListener("change", follow);
 follow();
 
-SwaggerUI({ url: toAddress("/openapi.json"), dom_id: "#reference", deepLinking: true, validatorUrl: null });
+// Closed groups: with all of over 120 calls open, Swagger UI shows the first few alone.
+SwaggerUI({ url: toAddress("/openapi.json"), dom_id: "#reference", deepLinking: true, docExpansion: "none", validatorUrl: null });
