@@ -281,4 +281,4 @@ def test_a_model_that_is_missing_leads_to_where_it_can_be_had(market: Market, op
     answer.get_by_text("Details", exact=True).click()
     expect(technical).to_be_visible()
     answer.get_by_role("button", name="Modelle").click()
-    expect(page.get_by_role("heading", name="Modelle")).to_be_focused()
+    expect(page.get_by_role("heading", name="Modelle", exact=True)).to_be_focused()

@@ -114,6 +114,11 @@ export class Conversation {
     return this.#follower.answer;
   }
 
+  /** True for the run of an answer that was written while this page watched. */
+  wasFollowed(run: string | null): boolean {
+    return run !== null && this.#follower.followed.has(run);
+  }
+
   /** The message that was sent and not yet accepted. */
   get outgoing(): OutgoingMessage | null {
     return this.#turns.outgoing;

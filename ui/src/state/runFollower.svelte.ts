@@ -18,6 +18,9 @@ export class RunFollower {
   /** The answer so far. */
   answer = $state.raw<Message | null>(null);
 
+  /** All runs that this page followed. */
+  readonly followed: Set<string> = new Set();
+
   readonly #callbacks: RunCallbacks;
   #following: AbortController | null = null;
   #frame: { cancel(): void } | null = null;
@@ -35,6 +38,7 @@ export class RunFollower {
   follow(run: string): void {
     if (this.run === run && this.isFollowing) return;
     this.leave();
+    this.followed.add(run);
     this.#pending = [];
     this.run = run;
     this.answer = null;
