@@ -18,7 +18,7 @@ from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.storage.feeds import FeedSummary, ListedEntry, StoredFeed
 from eclair.web.feeds.feed_parser import MAX_FEED_BYTES, StarterFeed, starter_feeds, write_opml
-from eclair.web.feeds.service import FeedState, feed_state
+from eclair.web.feeds.service import FeedService, FeedState, feed_state
 
 MAX_SUMMARY_CHARS = 500
 
@@ -151,6 +151,7 @@ class EntryList(BaseModel):
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/feeds", tags=["feeds"])
     feeds = app.feeds
+    _add_entries(api, feeds)
 
     async def shown(principal: Principal, feed: StoredFeed) -> FeedBody:
         return next(
@@ -168,19 +169,6 @@ def router(app: App) -> APIRouter:
     @api.post("/refresh", status_code=202)
     async def refresh_feeds(principal: Caller, id: Annotated[str | None, Query()] = None) -> RefreshedFeeds:
         return RefreshedFeeds(feeds=await feeds.refresh_soon(principal, id))
-
-    @api.get("/entries")
-    async def list_entries(
-        principal: Caller,
-        feed: Annotated[str | None, Query(max_length=100)] = None,
-        before: Annotated[str | None, Query(pattern=r"^\d{1,18}-\d{1,18}$")] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    ) -> EntryList:
-        moment, _, number = (before or "").partition("-")
-        cursor = (int(moment), int(number)) if before else None
-        found = await feeds.list_entries(principal, limit + 1, cursor, feed)
-        entries = [EntryBody.from_entry(each) for each in found[:limit]]
-        return EntryList(entries=entries, next=entries[-1].id if len(found) > limit else None)
 
     @api.get("/starter")
     async def list_starters(principal: Caller) -> list[StarterBody]:
@@ -222,6 +210,23 @@ def router(app: App) -> APIRouter:
         await feeds.delete(principal, id)
 
     return api
+
+
+def _add_entries(api: APIRouter, feeds: FeedService) -> None:
+    """Add the route that lists entries."""
+
+    @api.get("/entries")
+    async def list_entries(
+        principal: Caller,
+        feed: Annotated[str | None, Query(max_length=100)] = None,
+        before: Annotated[str | None, Query(pattern=r"^\d{1,18}-\d{1,18}$")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> EntryList:
+        moment, _, number = (before or "").partition("-")
+        cursor = (int(moment), int(number)) if before else None
+        found = await feeds.list_entries(principal, limit + 1, cursor, feed)
+        entries = [EntryBody.from_entry(each) for each in found[:limit]]
+        return EntryList(entries=entries, next=entries[-1].id if len(found) > limit else None)
 
 
 async def _read_body(request: Request, name: str) -> bytes:
