@@ -1,4 +1,4 @@
-"""What a newcomer does in the web app, and how many actions each task takes in a real Chromium.
+"""Tasks of a newcomer in the web app, and the number of actions that each takes in a real Chromium.
 
 An action is a click, a text typed or a key pressed; pressing Enter after a text belongs to it. Each task begins on the
 page where one would think of it, in a browser that knows nothing yet, and ends when the page shows that it is done.

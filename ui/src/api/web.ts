@@ -15,7 +15,7 @@ export type ServiceSettings = WebSettings["services"][number];
 
 export type Policy = WebSettings["policy"];
 
-/** What asking a service for one word came to. */
+/** The outcome of a test search. */
 export type ServiceTest = Reply<"/api/web/services/{name}/test", "post">;
 
 /** The stored copy of a web page. `published` is a day (ISO 8601), `fetched` milliseconds since 1970. */

@@ -131,7 +131,7 @@ export function stepTitle({ kind, title, of }: Pick<Step, "kind" | "title" | "of
 /** Waiting is told with the seconds that have passed from here on, where nothing better is known. */
 const SHOW_SECONDS_FROM_S = 3;
 
-/** What an answer without words waits for: `Reading 588 tokens, 40%`, or `Waiting for SmolLM2, 5 sec`. */
+/** The stage of an answer that has no words yet: `Reading 588 tokens, 40%`, or `Waiting for SmolLM2, 5 sec`. */
 export function waitingText(step: Step | undefined, model: string, seconds: number): string {
   const text = step !== undefined ? stepText(step) : model === "" ? "" : t("stepWait", { what: model });
   const isMeasured = step !== undefined && Boolean(step.of) && step.kind !== "wait";

@@ -109,7 +109,7 @@ export function errorAction(code: string): ErrorAction | null {
   return (ACTIONS as Readonly<Record<string, ErrorAction>>)[code] ?? null;
 }
 
-/** What ErrorText shows of a failure: the server's report, or the page's own sentence. */
+/** A failure as ErrorText shows it: the server's report, or the page's own sentence. */
 export function toReport(error: unknown): string | ErrorReport {
   if (error instanceof ApiError && error.detail !== "") return { code: error.code, message: error.detail, status: error.status };
   return error instanceof Error ? error.message : String(error);

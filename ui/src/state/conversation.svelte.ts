@@ -41,7 +41,7 @@ export class Conversation {
   leaf = $state<string | null>(null);
   connected = $state(true);
   error = $state<string | null>(null);
-  /** What the server said of the error that has this message. */
+  /** The server's report of the error that has this message. */
   #reported = $state.raw<{ readonly message: string; readonly report: string | ErrorReport } | null>(null);
   /** Messages that wait until the answer in progress ends. */
   readonly queue: MessageQueue;
