@@ -65,6 +65,7 @@ def test_diagrams_shared_links_and_the_reference_follow(proxy: Proxied, opening:
     page.goto(proxy.address.removesuffix("/assistant") + share["url"])
     expect(page.get_by_role("img", name=re.compile("^Diagram"))).to_be_visible()
     page.goto(f"{proxy.address}/docs")
+    page.get_by_role("heading", name="conversations").get_by_role("button").click()
     expect(page.get_by_text("/api/conversations", exact=True).first).to_be_visible()
 
 
