@@ -47,7 +47,8 @@ from openwebui import openwebui
 from words import CORRECT, Rates, changed, only, tasks, text_with_mistakes
 
 from eclair.llm.local.endpoint_file import endpoint_path
-from eclair.llm.openai.openai_engine import DIALECTS, OpenAIEngine
+from eclair.llm.openai.dialects import DIALECTS
+from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.models import catalog
 from eclair.schema.ids import new_id
 

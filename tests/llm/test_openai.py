@@ -25,10 +25,11 @@ from eclair.llm.base import (
     TokenUsage,
     ToolCall,
 )
-from eclair.llm.openai import silence
 from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body
-from eclair.llm.openai.openai_engine import UNPACED_STREAMS, OpenAIEngine
-from eclair.llm.openai.stream_parser import MAX_LINE_BYTES, SseFrames
+from eclair.llm.openai.openai_engine import OpenAIEngine
+from eclair.llm.remote import silence
+from eclair.llm.remote.answer_parser import MAX_LINE_BYTES, SseFrames
+from eclair.llm.remote.server_engine import UNPACED_STREAMS
 from eclair.schema.messages import Sampling
 from eclair.settings import EngineSettings
 from tests.llm.standin import Answer, Call, StandIn, cut, standing_in

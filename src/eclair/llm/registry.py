@@ -118,11 +118,11 @@ class Registry:
 
     async def last_states(self) -> dict[str, EngineState]:
         """Return each engine's state without calling a server: those are as they were when last asked."""
-        from eclair.llm.openai.openai_engine import OpenAIEngine
+        from eclair.llm.remote.server_engine import ServerEngine
 
         states: dict[str, EngineState] = {}
         for name, engine in self.engines.items():
-            if isinstance(engine, OpenAIEngine):
+            if isinstance(engine, ServerEngine):
                 states[name] = self._last_states.get(name, "ready" if self.fault(name) is None else "down")
             else:
                 states[name] = (await engine.health()).state
@@ -139,10 +139,10 @@ class Registry:
 
     def fault(self, engine: str) -> EclairError | None:
         """Return why the engine couldn't list its models when last asked; None if it could."""
-        from eclair.llm.openai.openai_engine import OpenAIEngine
+        from eclair.llm.remote.server_engine import ServerEngine
 
         found = self.engines.get(engine)
-        return self._faults.get(engine) or (found.list_error if isinstance(found, OpenAIEngine) else None)
+        return self._faults.get(engine) or (found.list_error if isinstance(found, ServerEngine) else None)
 
     async def close(self) -> None:
         for task in self._listing.values():

@@ -75,7 +75,7 @@ class HttpClient:
 
     Leaving the block of `get` or `post` closes the connection unless the reply was read to its end:
     that is how an engine learns to stop. `country` is the server's, where the owner has stated it. The key is sent as
-    a bearer token, or as the header named `header`.
+    a bearer token, or as the header named `header`; `headers` are sent with every request.
     """
 
     def __init__(
@@ -88,11 +88,13 @@ class HttpClient:
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         idle_timeout_s: float = IDLE_TIMEOUT_S,
         header: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._gate = gate
         self._country = country
-        self._headers = {} if not key else {header: key} if header else {"Authorization": f"Bearer {key}"}
+        keyed = {} if not key else {header: key} if header else {"Authorization": f"Bearer {key}"}
+        self._headers = {**(headers or {}), **keyed}
         self._connect = connect_timeout_s
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=idle_timeout_s)
         self._session: aiohttp.ClientSession | None = None

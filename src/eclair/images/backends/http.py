@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, KeyRefused, UpstreamError
-from eclair.llm.openai.stream_parser import as_sentence, error_text, redact_key
+from eclair.llm.remote.reply_values import as_sentence, error_text, redact_key
 from eclair.network.client import BrokenReply, Reply, ReplyTooLarge, TimedOut, Unreachable
 from eclair.network.retry_after import parse_retry_after
 from eclair.network.ssrf import DEFAULT_PORTS

@@ -14,7 +14,7 @@ import orjson
 
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.openai_engine import OpenAIEngine
-from eclair.llm.openai.silence import FIRST_WORD_TIMEOUT_S
+from eclair.llm.remote.silence import FIRST_WORD_TIMEOUT_S
 
 EMBEDDED_ENGINE = "embedded"
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from eclair.llm.openai.stream_parser import as_sentence, error_text, redact_key
+from eclair.llm.remote.reply_values import as_sentence, error_text, redact_key
 from eclair.llm.servers.probe import Probe, ProbeFinding, ProbeOutcome
 from eclair.network.client import CLOSED_GATE, BrokenReply, HttpClient, OutboundGate, TimedOut, Unreachable
 from eclair.schema.ids import Clock

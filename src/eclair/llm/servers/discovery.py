@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import orjson
 
 from eclair.errors import Refused
-from eclair.llm.openai.stream_parser import as_sentence, error_text
+from eclair.llm.remote.reply_values import as_sentence, error_text
 from eclair.network.client import BrokenReply, HttpClient, Reply, TimedOut, Unreachable
 
 LIST_TIMEOUT_S = 8.0

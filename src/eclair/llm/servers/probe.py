@@ -15,7 +15,7 @@ from typing import Any, Literal, cast
 import orjson
 
 from eclair.llm.base import JSON
-from eclair.llm.openai.stream_parser import as_sentence, error_text, redact_key
+from eclair.llm.remote.reply_values import as_sentence, error_text, redact_key
 from eclair.llm.servers.discovery import Discovery, discover
 from eclair.network.client import CLOSED_GATE, BrokenReply, HttpClient, OutboundGate, TimedOut, Unreachable
 from eclair.schema.ids import Clock

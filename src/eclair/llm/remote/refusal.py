@@ -8,7 +8,7 @@ from typing import NoReturn
 import orjson
 
 from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, KeyRefused, UpstreamError
-from eclair.llm.openai.stream_parser import as_sentence, error_text, redact_key
+from eclair.llm.remote.reply_values import as_sentence, error_text, redact_key
 from eclair.network.retry_after import parse_retry_after
 
 
