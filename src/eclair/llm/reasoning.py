@@ -22,6 +22,9 @@ THINK_EFFORT = "high"
 TEMPLATE_DIALECTS = ("llamacpp", "vllm", "sglang")
 """Dialects that pass `chat_template_kwargs` to the model's chat template."""
 
+PROMPT_MODE_DIALECT = "mistral"
+"""The dialect whose server adds the reasoning prompt itself, if `prompt_mode` says so."""
+
 REASONING_PROMPT = (
     "# HOW YOU SHOULD THINK AND ANSWER\n\n"
     "First draft your thinking process (inner monologue) until you arrive at a response. Format your response using "
@@ -43,6 +46,8 @@ def reasoning_fields(effort: str, thinks: ReasoningSupport | None, dialect: str)
     if dialect == "deepseek":
         return {"thinking": {"type": "enabled" if on else "disabled"}}
     match thinks:
+        case "prompt" if dialect == PROMPT_MODE_DIALECT and on:
+            return {"prompt_mode": "reasoning"}
         case "always" | "never" | "prompt":
             return {}
         case "levels":
@@ -63,10 +68,10 @@ def reasoning_fields(effort: str, thinks: ReasoningSupport | None, dialect: str)
 
 
 def add_reasoning_prompt(
-    messages: Sequence[PromptMessage], effort: str | None, thinks: ReasoningSupport | None
+    messages: Sequence[PromptMessage], effort: str | None, thinks: ReasoningSupport | None, dialect: str
 ) -> list[PromptMessage]:
     """Return the messages, with the reasoning prompt in the system message if needed."""
-    if thinks != "prompt" or effort is None or effort in OFF_EFFORTS:
+    if thinks != "prompt" or effort is None or effort in OFF_EFFORTS or dialect == PROMPT_MODE_DIALECT:
         return list(messages)
     first = messages[0] if messages else None
     if first is not None and first.role == "system" and isinstance(first.content, str):

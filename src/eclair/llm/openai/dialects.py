@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from eclair.llm import reasoning
 from eclair.llm.base import JSON, PromptMessage, Request
+
+_MISTRAL_CALL_ID = re.compile("[a-zA-Z0-9]{9}")
 
 CONTINUE_MESSAGE = PromptMessage("user", "Go on exactly where you stopped. Repeat nothing and explain nothing.")
 
@@ -38,6 +43,12 @@ class Dialect:
     """Its server shows that it is at work before the first word; see `silence`."""
     tokenize_field: str | None = None
     """The field of `/tokenize` that takes the text; None if the server has no such call."""
+    hosts: tuple[str, ...] = ()
+    """Domains of the provider whose dialect it is."""
+    strict_messages: bool = False
+    """Refuses messages with fields, roles and ids of calls that aren't its own."""
+    required_choice: str = "required"
+    """The `tool_choice` that demands a call."""
 
 
 DIALECTS: tuple[Dialect, ...] = (
@@ -66,11 +77,26 @@ DIALECTS: tuple[Dialect, ...] = (
         usage_on_demand=False,
         takes_prediction=True,
         seed_field="random_seed",
+        hosts=("mistral.ai",),
+        strict_messages=True,
+        required_choice="any",
     ),
-    Dialect("deepseek", ("deepseek",), continues_in_words=True),
-    Dialect("openai", ("openai", "openai-internal", "system"), continues_in_words=True, takes_prediction=True),
+    Dialect("deepseek", ("deepseek",), continues_in_words=True, hosts=("deepseek.com",)),
+    Dialect(
+        "openai",
+        ("openai", "openai-internal", "system"),
+        continues_in_words=True,
+        takes_prediction=True,
+        hosts=("openai.com",),
+    ),
 )
 PLAIN_DIALECT = Dialect("plain", continues_in_words=True)
+
+
+def dialect_at(url: str) -> Dialect | None:
+    """Return the dialect of the provider at `url`; None if that is none we know."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return next((each for each in DIALECTS if any(host == own or host.endswith(f".{own}") for own in each.hosts)), None)
 
 
 def build_body(request: Request, dialect: Dialect) -> JSON:
@@ -83,7 +109,7 @@ def build_body(request: Request, dialect: Dialect) -> JSON:
         dialect.seed_field: sampling.seed,
         "stop": list(sampling.stop) or None,
         "tools": list(request.tools) or None,
-        "tool_choice": request.tool_choice,
+        "tool_choice": dialect.required_choice if request.tool_choice == "required" else request.tool_choice,
         "response_format": request.response_format,
     }
     if dialect.repeat_penalty_field is not None and request.response_format is None and not request.tools:
@@ -100,12 +126,13 @@ def build_body(request: Request, dialect: Dialect) -> JSON:
         body["stream_options"] = {"include_usage": True}
     if request.prompt is not None:
         return {**body, "prompt": request.prompt}
-    said = reasoning.add_reasoning_prompt(request.messages, effort, request.reasoning)
-    if not text_to_continue(request):
-        return {**body, "messages": [_message(message) for message in said]}
-    if dialect.continues_in_words:
+    said = reasoning.add_reasoning_prompt(request.messages, effort, request.reasoning, dialect.name)
+    is_continued = bool(text_to_continue(request))
+    if is_continued and dialect.continues_in_words:
         said.append(CONTINUE_MESSAGE)
-    messages = [_message(message) for message in said]
+    messages = [_strict_message(message) if dialect.strict_messages else _message(message) for message in said]
+    if not is_continued:
+        return {**body, "messages": messages}
     messages[-1].update(dialect.continue_mark)
     return {**body, "messages": messages, **dialect.continue_fields}
 
@@ -127,6 +154,25 @@ def _message(said: PromptMessage) -> JSON:
     if said.tool_call_id is not None:
         message["tool_call_id"] = said.tool_call_id
     return message
+
+
+def _strict_message(said: PromptMessage) -> JSON:
+    """Return the message as Mistral's API takes it: calls have ids of nine letters and digits, few have names."""
+    message = _message(said)
+    if said.role == "developer":
+        message["role"] = "system"
+    if said.role != "tool":
+        message.pop("name", None)
+    if said.tool_calls:
+        message["tool_calls"] = [{**call, "id": _short_id(str(call.get("id")))} for call in said.tool_calls]
+    if said.tool_call_id is not None:
+        message["tool_call_id"] = _short_id(said.tool_call_id)
+    return message
+
+
+def _short_id(id: str) -> str:
+    """Return an id that Mistral's API takes: its own, or one made from another's."""
+    return id if _MISTRAL_CALL_ID.fullmatch(id) else hashlib.sha256(id.encode()).hexdigest()[:9]
 
 
 def _content(said: PromptMessage) -> str | list[JSON] | None:

@@ -15,8 +15,8 @@ from eclair.errors import UpstreamError
 from eclair.llm import reasoning
 from eclair.llm.base import JSON, Embeddings, Request, estimate_tokens
 from eclair.llm.openai import model_names
-from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, text_to_continue
-from eclair.llm.openai.stream_parser import StreamParser, listed_vision, parse_embeddings, parse_ranking
+from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, dialect_at, text_to_continue
+from eclair.llm.openai.stream_parser import StreamParser, listed_tools, listed_vision, parse_embeddings, parse_ranking
 from eclair.llm.remote.reply_values import ILL_TYPED
 from eclair.llm.remote.server_engine import Exchange, ServerEngine, ServerOptions
 from eclair.llm.remote.silence import FIRST_WORD_TIMEOUT_S, llama_server_shows_life
@@ -36,7 +36,7 @@ MAX_TEXTS_PER_REQUEST = 32
 class OpenAIEngine(ServerEngine):
     """The server at `url`, which ends in the API's version (`…/v1`).
 
-    Without a `dialect` the server's list of models tells it.
+    Without a `dialect` its address tells it, or else the list of models.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class OpenAIEngine(ServerEngine):
         super().__init__(name, url, key, models, context, **options)
         self.root = self.url.removesuffix("/v1")
         """The server's address without the API's version."""
-        self._dialect = dialect
+        self._dialect = dialect or dialect_at(url)
         self._counts = LruCache[tuple[str, int, int], int](MAX_CACHED_COUNTS)
 
     @classmethod
@@ -167,7 +167,7 @@ class OpenAIEngine(ServerEngine):
             reasoning=self._reasoning_support(id),
             location=self._location,
             vision_pixels=self._vision_pixels(row, entry),
-            can_call_tools=entry is not None and "tools" in entry.can,
+            can_call_tools=listed_tools(row) or (entry is not None and "tools" in entry.can),
             stated_tier=entry.tier if entry is not None else None,
         )
 

@@ -49,6 +49,12 @@ def listed_vision(row: JSON) -> bool | None:
     return None
 
 
+def listed_tools(row: JSON) -> bool:
+    """Return whether a server's list says that a model calls tools, as Mistral's does."""
+    can: Any = row.get("capabilities")
+    return isinstance(can, dict) and can.get("function_calling") is True  # pyright: ignore[reportUnknownMemberType]
+
+
 def parse_embeddings(name: str, data: JSON, count: int) -> Embeddings:
     """Parse the reply to a request for `count` vectors. Raises EngineBroken if invalid."""
     try:
@@ -150,7 +156,7 @@ class StreamParser(AnswerParser):
         function: JSON = call.get("function") or {}
         index = as_count(call.get("index"))
         id, name = (optional_text(value) for value in (call.get("id"), function.get("name")))
-        self._add_call(ToolCall(index, id, name, str(function.get("arguments") or "")))
+        self._add_call(ToolCall(index, id, name, _arguments(function.get("arguments"))))
 
     def _flush_texts(self) -> None:
         if self._texts or self._logprobs:
@@ -171,6 +177,11 @@ class StreamParser(AnswerParser):
         if isinstance(code, int) and 400 <= code < 500:
             raise EngineRefused(f"The engine {self._name} refuses the request: {said}")
         raise EngineBroken(f"The engine {self._name} failed: {said}")
+
+
+def _arguments(value: Any) -> str:
+    """Return the JSON of a call's arguments, which Mistral may send as an object."""
+    return orjson.dumps(value).decode() if isinstance(value, dict) else str(value or "")
 
 
 class _Echo:

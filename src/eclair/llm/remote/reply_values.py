@@ -24,7 +24,9 @@ def error_text(data: Any) -> str:
             return error_text(error)
         case {"message": str(message)}:
             return message
-        case {"detail": detail} | {"msg": detail} | [detail, *_]:
+        case {"msg": str(message), "loc": [_, *path]} if path:
+            return f"{'.'.join(map(str, path))}: {message}"  # pyright: ignore[reportUnknownArgumentType]
+        case {"message": detail} | {"detail": detail} | {"msg": detail} | [detail, *_]:
             return error_text(detail)  # pyright: ignore[reportUnknownArgumentType]
         case _:
             return ""
