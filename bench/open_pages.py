@@ -22,7 +22,14 @@ from harness import Goals, Process, eclair, median, options, quantile, run, show
 SERVICE_DESCRIPTORS = 1024
 """The soft limit of a service, unless its unit sets another."""
 OPENED_AT_ONCE = 50
-FIRST_REQUESTS = ("/", "/api/preferences", "/api/conversations?limit=40", "/api/tags", "/api/models", "/api/count")
+FIRST_REQUESTS = (
+    "/",
+    "/api/preferences",
+    "/api/conversations?limit=40",
+    "/api/conversations/tags",
+    "/api/models",
+    "/api/count",
+)
 HEARD_TIMEOUT_S = 30.0
 
 

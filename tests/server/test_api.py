@@ -131,8 +131,10 @@ async def test_conversations_are_pinned_archived_and_tagged(fresh: Server) -> No
     assert await listed("?archived=true") == ([], [rivers])
     assert await listed("?tag=Work") == ([bread], [])
     assert await listed("?tag=work") == ([], [])
-    assert (await fresh.get("/api/tags")).body == {"tags": [{"tag": "Work", "count": 1}, {"tag": "été", "count": 1}]}
-    assert (await fresh.get("/api/tags?archived=true")).body == {"tags": [{"tag": "Work", "count": 1}]}
+    assert (await fresh.get("/api/conversations/tags")).body == {
+        "tags": [{"tag": "Work", "count": 1}, {"tag": "été", "count": 1}]
+    }
+    assert (await fresh.get("/api/conversations/tags?archived=true")).body == {"tags": [{"tag": "Work", "count": 1}]}
     untagged = await fresh.call("PATCH", f"/api/conversations/{bread}", {"tags": [], "pinned": False})
     assert (untagged.body["tags"], untagged.body["pinned"]) == ([], False)
 

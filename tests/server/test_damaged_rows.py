@@ -163,7 +163,7 @@ async def test_a_list_shows_the_others(filled: tuple[Server, dict[str, str]]) ->
     edit(server, "UPDATE conversation SET tags = '[\"bees' WHERE id = ?", ids["conversation"])
     listed = (await server.get("/api/conversations?limit=1")).body
     assert [each["id"] for each in listed["conversations"]] == [other]
-    assert (await server.get("/api/tags")).body == {"tags": []}
+    assert (await server.get("/api/conversations/tags")).body == {"tags": []}
     reply = await server.get(f"/api/conversations/{ids['conversation']}")
     assert (reply.status, reply.error["code"]) == (503, "damaged")
     assert "has a damaged row; stop Éclair and have it mended" in reply.error["message"]

@@ -230,7 +230,7 @@ async def test_everything_is_deleted_and_brought_back_in_one_call(fresh: Server)
         await missing(fresh, kept[0], answer["run"])
         assert (await fresh.get("/api/count")).body == {"conversations": 0}
         assert (await fresh.get("/api/conversations?archived=true")).body["conversations"] == []
-        assert (await fresh.get("/api/tags?archived=true")).body == {"tags": []}
+        assert (await fresh.get("/api/conversations/tags?archived=true")).body == {"tags": []}
         assert (await fresh.get("/api/shares")).body == {"shares": []}
         assert (await fresh.get(f"/api/shared/{share['id']}")).status == 404
         later = await fresh.begin()

@@ -31,7 +31,7 @@ afterEach(() => {
 const server: Answering = (request) => {
   asked.push(request);
   const { method, path, query, body } = request;
-  if (path === "/api/tags") return { tags: [...new Set(stored.flatMap(({ tags }) => tags))].map((tag) => ({ tag, count: 1 })) };
+  if (path === "/api/conversations/tags") return { tags: [...new Set(stored.flatMap(({ tags }) => tags))].map((tag) => ({ tag, count: 1 })) };
   if (path === "/api/search") return { names: [], hits: hits(Number(query.get("limit")), query.get("q") ?? "") };
   if (path === "/api/conversations") return page(query);
   const id = path.split("/")[3];
@@ -188,7 +188,7 @@ test("changes elsewhere are handled together, also far down the list", async () 
   await until(() => shown.known("c200")?.title === "Renamed");
   await advanceTime(1000);
   assert.equal(shown.known("c9"), undefined);
-  assert.deepEqual(asked.map(({ path }) => path), ["/api/conversations", "/api/conversations/c200", "/api/tags"]);
+  assert.deepEqual(asked.map(({ path }) => path), ["/api/conversations", "/api/conversations/c200", "/api/conversations/tags"]);
   shown.apply({ conversation: "c3", kind: "finished" });
   assert.equal(shown.running.size, 0);
 });

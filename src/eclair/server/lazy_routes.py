@@ -24,7 +24,6 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
         "api.shares",
     ),
     "api/search": ("api.conversations",),
-    "api/tags": ("api.conversations",),
     "api/count": ("api.conversations",),
     "api/erasure": ("api.deletion",),
     "api/retention": ("api.retention",),

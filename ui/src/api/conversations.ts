@@ -28,7 +28,7 @@ export type Retention = Reply<"/api/retention", "get">;
 
 export type ExportSize = Reply<"/api/export/size", "get">;
 
-export type TagCount = Reply<"/api/tags", "get">["tags"][number];
+export type TagCount = Reply<"/api/conversations/tags", "get">["tags"][number];
 
 /** A conversation with all its messages; `running` is its run in progress. */
 export type MessageTree = Omit<Reply<"/api/conversations/{id}", "get">, "messages"> & { readonly messages: readonly Message[] };
@@ -85,7 +85,7 @@ export class ConversationCalls extends Resource {
   }
 
   tags(): Promise<{ tags: readonly TagCount[] }> {
-    return this.client.call("GET", "/api/tags");
+    return this.client.call("GET", "/api/conversations/tags");
   }
 
   get(id: string): Promise<MessageTree> {

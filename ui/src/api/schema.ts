@@ -110,7 +110,7 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
-    readonly "/api/tags": {
+    readonly "/api/conversations/tags": {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;

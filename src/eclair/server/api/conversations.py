@@ -142,7 +142,7 @@ def router(app: App) -> APIRouter:
             next=None if listed.next is None else f"{listed.next.updated}.{listed.next.id}",
         )
 
-    @api.get("/tags")
+    @api.get("/conversations/tags")
     async def list_tags(principal: Caller, archived: bool = False) -> TagList:
         counts = await app.storage.conversations.count_tags(principal, archived=archived)
         return TagList(tags=[TagCount(tag=tag, count=count) for tag, count in counts.items()])
