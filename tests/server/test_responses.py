@@ -27,6 +27,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TOOLS: Any = [{"type": "function", "name": "look_up", "parameters": {"type": "object"}, "strict": False}]
 EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
+PICTURE_URL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQ"
+    "AAAABJRU5ErkJggg=="
+)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -162,7 +166,7 @@ async def test_the_turn_after_a_call(client: openai.AsyncOpenAI, asked: list[Any
     assert asked[1].messages == (
         PromptMessage("system", "Be brief.\n\nBe kind."),
         PromptMessage("user", 'script: reasoning=2 tool=look_up{"a":1}'),
-        PromptMessage("assistant", None, tool_calls=(call,)),
+        PromptMessage("assistant", None, tool_calls=(call,), reasoning="".join(prose(2))),
         PromptMessage("tool", "rainy", tool_call_id="call_1"),
         PromptMessage("user", "script: say=Thanks"),
     )
@@ -275,25 +279,28 @@ async def test_errors_before_the_first_word(client: openai.AsyncOpenAI) -> None:
 WRONG: Any = [
     ("input", [], "input", "at least 1"),
     ("input", 5, "input", "list"),
-    ("input", [{"type": "item_reference", "id": "x"}], "input.0", "function_call_output and reasoning"),
+    ("input", [{"type": "item_reference", "id": "x"}], "input", "no stored item 'x'"),
+    ("input", [{"type": "computer_call", "id": "x"}], "input.0", "reasoning and item_reference"),
     ("input", [{"role": "user", "content": [{"type": "input_audio"}]}], "input.0.content.0", "input_image"),
     ("input", [{"role": "user", "content": "x", "colour": "red"}], "input.0.colour", "does not know"),
     ("input", [{"role": "narrator", "content": "x"}], "input.0.role", "input should be"),
     ("input", [{"type": "reasoning", "id": "x", "summary": []}], "input", "nothing to answer"),
-    ("tools", [{"type": "file_search"}], "tools.0", "function and web_search"),
+    ("tools", [{"type": "file_search"}], "tools.0", "function, namespace and web_search"),
+    ("tools", [{"type": "function", "name": ""}], "tools.0.name", "at least 1"),
+    ("tools", [{"type": "web_search", "filters": {"allowed_domains": ["x.eu"]}}], "tools.0.filters", "does not know"),
+    ("tool_choice", {"type": "function", "name": "nowhere"}, "tool_choice", "names 'nowhere'"),
+    ("tool_choice", "required", "tool_choice", "no `tools`"),
     ("tool_choice", "any", "tool_choice", "auto"),
     ("tool_choice", {"type": "file_search"}, "tool_choice", "a function of `tools`"),
     ("text", {"format": {"type": "yaml"}}, "text.format", "json_schema"),
     ("text", {"format": {"type": "json_schema", "name": "x"}}, "text.format.schema", "missing"),
-    ("text", {"verbosity": "low"}, "text.verbosity", "medium"),
-    ("reasoning", {"summary": "detailed"}, "reasoning.summary", "auto"),
+    ("text", {"verbosity": "loud"}, "text.verbosity", "medium"),
     ("temperature", 3, "temperature", "less than"),
     ("store", True, "store", "nothing under /v1 is stored"),
     ("previous_response_id", "resp_1", "previous_response_id", "nothing under /v1 is stored"),
     ("conversation", "conv_1", "conversation", "does not know"),
     ("background", True, "background", "False"),
-    ("truncation", "auto", "truncation", "disabled"),
-    ("include", ["file_search_call.results"], "include.0", "logprobs"),
+    ("truncation", "middle", "truncation", "disabled"),
     ("prompt", {"id": "x"}, "prompt", "does not know"),
 ]
 
@@ -305,6 +312,80 @@ async def test_what_is_wrong_is_named(
     with pytest.raises(openai.BadRequestError, match=message) as caught:
         await client.responses.create(model="scripted", input="x", extra_body={field: value})
     assert (caught.value.param, caught.value.type) == (param, "invalid_request_error")
+
+
+HINTS: Any = {
+    "truncation": "auto",
+    "service_tier": "flex",
+    "prompt_cache_retention": "1h",
+    "prompt_cache_options": {"ttl": "1h"},
+    "client_metadata": {"session": "x"},
+    "include": ["file_search_call.results", "web_search_call.action.sources"],
+    "text": {"verbosity": "low"},
+    "reasoning": {"summary": "detailed"},
+    "stream_options": {"include_obfuscation": True},
+    "max_tool_calls": 3,
+    "temperature": None,
+    "prompt": None,
+}
+
+
+async def test_hints_are_accepted(client: openai.AsyncOpenAI) -> None:
+    for field, value in HINTS.items():
+        await client.responses.create(model="scripted", input="script: words=1", extra_body={field: value})
+
+
+@pytest.mark.parametrize(
+    ("body", "effort"),
+    [
+        ({"enable_thinking": False}, "none"),
+        ({"chat_template_kwargs": {"enable_thinking": True}}, "medium"),
+        ({"enable_thinking": True, "reasoning": {"effort": "high"}}, "high"),
+        ({"reasoning": {"summary": "auto"}}, None),
+    ],
+)
+async def test_reasoning_is_switched(client: openai.AsyncOpenAI, asked: list[Any], body: Any, effort: Any) -> None:
+    await client.responses.create(model="scripted", input="script: words=1", extra_body=body)
+    assert asked[0].extra.get("reasoning_effort") == effort
+
+
+async def test_the_functions_of_a_namespace(server: Server, client: openai.AsyncOpenAI, asked: list[Any]) -> None:
+    """Codex sends its functions so, and wants their calls in the same form."""
+    tools: Any = [{"type": "namespace", "name": "crm", "description": "Customers.", "tools": TOOLS}]
+    tools += [{"type": "web_search", "external_web_access": False}]
+    script = "script: tool=crm__look_up{}"
+    first = await client.responses.create(model="scripted", input=script, tools=tools)
+    (call,) = first.output
+    assert call.type == "function_call"
+    assert (call.namespace, call.name) == ("crm", "look_up")
+    assert [tool["function"]["name"] for tool in asked[0].tools] == ["crm__look_up"]
+    history: Any = [{"role": "user", "content": "x"}, call.model_dump()]
+    history += [{"type": "function_call_output", "call_id": call.call_id, "output": "y"}]
+    choice: Any = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "b"}]}
+    named: Any = [*tools, {**TOOLS[0], "name": "b"}]
+    await client.responses.create(model="scripted", input=history, tools=named, tool_choice=choice)
+    assert asked[1].messages[1].tool_calls[0]["function"]["name"] == "crm__look_up"
+    assert [tool["function"]["name"] for tool in asked[1].tools] == ["b"]
+    found = await events(server, script, tools=tools)
+    assert found[-1]["response"]["output"][0]["namespace"] == "crm"
+
+
+async def test_an_image_in_a_result_is_shown(client: openai.AsyncOpenAI, asked: list[Any]) -> None:
+    picture = {"type": "input_image", "image_url": PICTURE_URL, "detail": "original"}
+    await client.responses.create(
+        model="scripted",
+        input=[
+            {"role": "user", "content": "script: words=1"},
+            {"type": "function_call", "call_id": "c", "name": "look_up", "arguments": "{bad"},
+            {"type": "function_call_output", "call_id": "c", "output": [picture]},  # pyright: ignore
+        ],
+        tools=TOOLS,
+    )
+    _, call, result, shown = asked[0].messages
+    assert call.tool_calls[0]["function"]["arguments"] == '{"malformed":"{bad"}'
+    assert result == PromptMessage("tool", "The result is an image.", tool_call_id="c")
+    assert shown.role == "user"
+    assert "images belong to the results" in shown.content
 
 
 scalars: Any = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)

@@ -49,7 +49,8 @@ class PromptMessage:
     """One message as the engine is shown it.
 
     `content` is text, or the list of typed parts of the OpenAI format; None if an assistant only called tools.
-    `tool_calls` and `tool_call_id` are in that format too. `images` are shown before the text.
+    `tool_calls` and `tool_call_id` are in that format too. `images` are shown before the text. `reasoning` is what an
+    assistant thought before it; engines that can't be shown it leave it out.
     """
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -58,6 +59,7 @@ class PromptMessage:
     tool_calls: tuple[JSON, ...] = ()
     tool_call_id: str | None = None
     images: tuple[PromptImage, ...] = ()
+    reasoning: str | None = None
 
 
 @dataclass(slots=True)

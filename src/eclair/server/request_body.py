@@ -33,6 +33,21 @@ class RequestBody(StrictModel):
         return data
 
 
+class ForeignModel(StrictModel):
+    """A part of a request of a foreign API: null means left out, whatever the field."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {name: value for name, value in cast("dict[str, Any]", data).items() if value is not None}
+
+
+class ForeignBody(ForeignModel, RequestBody):
+    """The body of a request of a foreign API."""
+
+
 def union_tag(name: str) -> Tag:
     """Tag one alternative of a union, in a form that errors leave out of the field's name."""
     return Tag(f"dict[{name}]")

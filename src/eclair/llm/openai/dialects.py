@@ -24,7 +24,9 @@ class Dialect:
     with `continues_in_words` an instruction asks for it, and with `echoes_continued` the server repeats the message
     first. With `takes_prediction` it accepts a text that the answer will largely repeat. Without `keeps_alive` it
     closes the connection after a stream and doesn't say so. With `caches_prefix` it doesn't read again what its last
-    prompts began with. `repeat_penalty_field` penalizes what was said in the last 64 tokens.
+    prompts began with. `repeat_penalty_field` penalizes what was said in the last 64 tokens, `repetition_penalty_field`
+    what was said at all or, at llama.cpp, the same. With `takes_reasoning` an assistant's message may have the
+    reasoning before it, which the model's template uses or drops.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Dialect:
     keeps_alive: bool = True
     caches_prefix: bool = False
     repeat_penalty_field: str | None = None
+    repetition_penalty_field: str | None = None
+    takes_reasoning: bool = False
     seed_field: str = "seed"
     shows_life: bool = False
     """Its server shows that it is at work before the first word; see `silence`."""
@@ -58,6 +62,8 @@ DIALECTS: tuple[Dialect, ...] = (
         keeps_alive=False,
         caches_prefix=True,
         repeat_penalty_field="repeat_penalty",
+        repetition_penalty_field="repeat_penalty",
+        takes_reasoning=True,
         shows_life=True,
         tokenize_field="content",
     ),
@@ -66,9 +72,18 @@ DIALECTS: tuple[Dialect, ...] = (
         ("vllm",),
         {"continue_final_message": True, "add_generation_prompt": False},
         caches_prefix=True,
+        repetition_penalty_field="repetition_penalty",
+        takes_reasoning=True,
         tokenize_field="prompt",
     ),
-    Dialect("sglang", ("sglang",), {"continue_final_message": True}, caches_prefix=True),
+    Dialect(
+        "sglang",
+        ("sglang",),
+        {"continue_final_message": True},
+        caches_prefix=True,
+        repetition_penalty_field="repetition_penalty",
+        takes_reasoning=True,
+    ),
     Dialect(
         "mistral",
         ("mistralai",),
@@ -81,7 +96,7 @@ DIALECTS: tuple[Dialect, ...] = (
         strict_messages=True,
         required_choice="any",
     ),
-    Dialect("deepseek", ("deepseek",), continues_in_words=True, hosts=("deepseek.com",)),
+    Dialect("deepseek", ("deepseek",), continues_in_words=True, takes_reasoning=True, hosts=("deepseek.com",)),
     Dialect(
         "openai",
         ("openai", "openai-internal", "system"),
@@ -115,6 +130,9 @@ def build_body(request: Request, dialect: Dialect) -> JSON:
     if dialect.repeat_penalty_field is not None and request.response_format is None and not request.tools:
         fields[dialect.repeat_penalty_field] = sampling.repeat_penalty  # structured output repeats itself
     extra = dict(request.extra)
+    penalty: float | None = extra.pop("repetition_penalty", None)
+    if penalty is not None and dialect.repetition_penalty_field is not None:
+        fields[dialect.repetition_penalty_field] = penalty
     effort: str | None = extra.pop("reasoning_effort", None)
     if effort is not None and request.prompt is None:
         extra |= reasoning.reasoning_fields(effort, request.reasoning, dialect.name)
@@ -130,9 +148,12 @@ def build_body(request: Request, dialect: Dialect) -> JSON:
     is_continued = bool(text_to_continue(request))
     if is_continued and dialect.continues_in_words:
         said.append(CONTINUE_MESSAGE)
-    messages = [_strict_message(message) if dialect.strict_messages else _message(message) for message in said]
+    to_json = _strict_message if dialect.strict_messages else _message
+    messages = [to_json(message, dialect) for message in said]
     if not is_continued:
         return {**body, "messages": messages}
+    if not dialect.continues_in_words:
+        messages[-1].pop("reasoning_content", None)
     messages[-1].update(dialect.continue_mark)
     return {**body, "messages": messages, **dialect.continue_fields}
 
@@ -145,8 +166,10 @@ def text_to_continue(request: Request) -> str:
     return ""
 
 
-def _message(said: PromptMessage) -> JSON:
+def _message(said: PromptMessage, dialect: Dialect) -> JSON:
     message: JSON = {"role": said.role, "content": _content(said)}
+    if said.reasoning and dialect.takes_reasoning:
+        message["reasoning_content"] = said.reasoning
     if said.name is not None:
         message["name"] = said.name
     if said.tool_calls:
@@ -156,9 +179,9 @@ def _message(said: PromptMessage) -> JSON:
     return message
 
 
-def _strict_message(said: PromptMessage) -> JSON:
+def _strict_message(said: PromptMessage, dialect: Dialect) -> JSON:
     """Return the message as Mistral's API takes it: calls have ids of nine letters and digits, few have names."""
-    message = _message(said)
+    message = _message(said, dialect)
     if said.role == "developer":
         message["role"] = "system"
     if said.role != "tool":

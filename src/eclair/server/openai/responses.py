@@ -167,7 +167,9 @@ class ResponseRenderer:
                 head = {"id": new_id("rs"), "type": "reasoning", "summary": [], "status": "in_progress"}
             case "tool_call":
                 head = {"id": new_id("fc"), "type": "function_call", "status": "in_progress"}
-                head |= {"call_id": part.id or new_id("call"), "name": part.name or ""}
+                namespace, name = self._body.client_name(part.name or "")
+                head |= {"call_id": part.id or new_id("call"), "name": name}
+                head |= {} if namespace is None else {"namespace": namespace}
         item = _Item(part.kind, head)
         self._items.append(item)
         self._open = part.index

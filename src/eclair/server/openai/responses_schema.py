@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from eclair.errors import InvalidInput
 from eclair.generation.sampling import resolve_sampling
@@ -13,180 +13,107 @@ from eclair.llm.base import JSON, PromptMessage
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
-from eclair.server.chat_input import merge_messages, tool_call_message
-from eclair.server.openai.retriever import FileInput
-from eclair.server.request_body import RequestBody, StrictModel, type_discriminator, union_tag
-from eclair.server.request_images import image_part
+from eclair.server.chat_input import merge_messages, move_tool_images
+from eclair.server.openai.responses_items import InputFile, Item, as_items, engine_name
+from eclair.server.request_body import ForeignBody, ForeignModel, type_discriminator, union_tag
+from eclair.server.thinking_fields import ThinkingFields
+from eclair.server.tool_choice import check_tool_choice
 
 LOGPROBS = "message.output_text.logprobs"
 
 
-class TextPart(StrictModel):
-    type: Literal["input_text", "output_text"]
-    text: str
-    annotations: list[Any] | None = None
-    logprobs: list[Any] | None = None
+class FunctionTool(ForeignModel):
+    """A function. Fields that say when and by whom it may be called are ignored."""
 
-
-class ImagePart(StrictModel):
-    """An image by its web address or `data:` URL. `detail` is ignored."""
-
-    type: Literal["input_image"]
-    image_url: str
-    detail: Literal["auto", "low", "high"] | None = None
-
-
-class InputFile(FileInput):
-    """A file, read as text. `detail`, the resolution of page images, is ignored."""
-
-    type: Literal["input_file"]
-    detail: Literal["auto", "low", "high"] | None = None
-
-
-def _as_parts(value: Any) -> Any:
-    return [{"type": "input_text", "text": value}] if isinstance(value, str) else value
-
-
-def _as_items(value: Any) -> Any:
-    return [{"type": "message", "role": "user", "content": value}] if isinstance(value, str) else value
-
-
-Content = Annotated[
-    list[
-        Annotated[
-            Annotated[TextPart, union_tag("input_text")] | Annotated[TextPart, union_tag("output_text")],
-            type_discriminator("only input_text and output_text are taken here; send text"),
-        ]
-    ],
-    BeforeValidator(_as_parts, json_schema_input_type=str | list[TextPart]),
-]
-
-MessageContent = Annotated[
-    list[
-        Annotated[
-            Annotated[TextPart, union_tag("input_text")]
-            | Annotated[TextPart, union_tag("output_text")]
-            | Annotated[ImagePart, union_tag("input_image")]
-            | Annotated[InputFile, union_tag("input_file")],
-            type_discriminator("only input_text, output_text, input_image and input_file are taken here; send text"),
-        ]
-    ],
-    BeforeValidator(_as_parts, json_schema_input_type=str | list[TextPart | ImagePart | InputFile]),
-]
-
-
-class _Item(StrictModel):
-    """Fields that an item of an earlier response may have."""
-
-    id: str | None = None
-    status: Literal["in_progress", "completed", "incomplete"] | None = None
-
-
-class MessageItem(_Item):
-    type: Literal["message"] = "message"
-    role: Literal["user", "assistant", "system", "developer"]
-    content: MessageContent
-    phase: str | None = None
-
-    @property
-    def files(self) -> list[InputFile]:
-        return [part for part in self.content if isinstance(part, InputFile)]
-
-    def to_prompt(self) -> PromptMessage:
-        """Build the engine's message, without files."""
-        text = _text([part for part in self.content if isinstance(part, TextPart)])
-        images = [image_part(part.image_url) for part in self.content if isinstance(part, ImagePart)]
-        return PromptMessage(self.role, [*images, {"type": "text", "text": text}] if images else text)
-
-
-class FunctionCall(_Item):
-    type: Literal["function_call"]
-    call_id: str
-    name: str
-    arguments: str
-
-    def to_prompt(self) -> PromptMessage:
-        return tool_call_message(self.call_id, self.name, self.arguments)
-
-
-class FunctionCallOutput(_Item):
-    type: Literal["function_call_output"]
-    call_id: str
-    output: Content
-
-    def to_prompt(self) -> PromptMessage:
-        return PromptMessage("tool", _text(self.output), tool_call_id=self.call_id)
-
-
-class ReasoningItem(_Item):
-    """Reasoning of an earlier response; it is not sent to the engine again."""
-
-    type: Literal["reasoning"]
-    summary: list[Any] | None = None
-    content: list[Any] | None = None
-    encrypted_content: str | None = None
-
-    def to_prompt(self) -> None:
-        return None
-
-
-Item = Annotated[
-    Annotated[MessageItem, union_tag("message")]
-    | Annotated[FunctionCall, union_tag("function_call")]
-    | Annotated[FunctionCallOutput, union_tag("function_call_output")]
-    | Annotated[ReasoningItem, union_tag("reasoning")],
-    type_discriminator(
-        "only items of the types message, function_call, function_call_output and reasoning are taken", "message"
-    ),
-]
-
-
-class FunctionTool(StrictModel):
     type: Literal["function"]
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
+    output_schema: dict[str, Any] | None = None
+    allowed_callers: list[str] | None = None
+    defer_loading: bool | None = None
 
-    def to_engine(self) -> JSON:
-        return {"type": "function", "function": self.model_dump(exclude={"type"}, exclude_none=True)}
+    def to_engine(self, namespace: str | None = None) -> JSON:
+        function = self.model_dump(include={"description", "parameters", "strict"}, exclude_none=True)
+        return {"type": "function", "function": {"name": engine_name(namespace, self.name), **function}}
 
 
-class WebTool(StrictModel):
-    """Turns web search on. It runs before the model is asked, so no tool call appears in the output."""
+class NamespaceTool(ForeignModel):
+    """Functions under one name, as Codex sends them. The engine is told `NAMESPACE__NAME` for each."""
 
-    type: Literal["web_search", "web_search_preview"]
+    type: Literal["namespace"]
+    name: Annotated[str, Field(min_length=1)]
+    description: str | None = None
+    tools: list[FunctionTool]
+
+
+class WebTool(ForeignModel):
+    """Turns web search on. It runs before the model is asked, so no tool call appears in the output.
+
+    With `external_web_access` false nothing is searched.
+    """
+
+    type: Literal["web_search", "web_search_preview", "web_search_2025_08_26", "web_search_preview_2025_03_11"]
     search_context_size: Literal["low", "medium", "high"] | None = None
     user_location: dict[str, Any] | None = None
+    external_web_access: bool | None = None
+    search_content_types: list[str] | None = None
 
 
 ToolDefinition = Annotated[
     Annotated[FunctionTool, union_tag("function")]
+    | Annotated[NamespaceTool, union_tag("namespace")]
     | Annotated[WebTool, union_tag("web_search")]
-    | Annotated[WebTool, union_tag("web_search_preview")],
-    type_discriminator("there are the types function and web_search"),
+    | Annotated[WebTool, union_tag("web_search_preview")]
+    | Annotated[WebTool, union_tag("web_search_2025_08_26")]
+    | Annotated[WebTool, union_tag("web_search_preview_2025_03_11")],
+    type_discriminator("there are the types function, namespace and web_search"),
 ]
 
 
-class NamedTool(StrictModel):
+class NamedTool(ForeignModel):
     type: Literal["function"]
     name: str
+    namespace: str | None = None
+
+    @property
+    def engine_name(self) -> str:
+        return engine_name(self.namespace, self.name)
+
+
+class AllowedTools(ForeignModel):
+    """Lets the model choose among some of the tools only."""
+
+    type: Literal["allowed_tools"]
+    mode: Literal["auto", "required"]
+    tools: list[NamedTool]
+
+
+class WebChoice(ForeignModel):
+    """Asks for the web search, which a tool of that type turns on anyway."""
+
+    type: Literal["web_search", "web_search_preview"]
 
 
 ResponsesToolChoice = Annotated[
-    Annotated[Literal["none", "auto", "required"], union_tag("word")] | Annotated[NamedTool, union_tag("function")],
-    type_discriminator("it is none, auto, required or a function of `tools`", "word"),
+    Annotated[Literal["none", "auto", "required"], union_tag("word")]
+    | Annotated[NamedTool, union_tag("function")]
+    | Annotated[AllowedTools, union_tag("allowed_tools")]
+    | Annotated[WebChoice, union_tag("web_search")]
+    | Annotated[WebChoice, union_tag("web_search_preview")],
+    type_discriminator("it is none, auto, required, allowed_tools or a function of `tools`", "word"),
 ]
 
 
-class PlainFormat(StrictModel):
+class PlainFormat(ForeignModel):
     type: Literal["text", "json_object"]
 
     def to_engine(self) -> JSON | None:
         return None if self.type == "text" else {"type": self.type}
 
 
-class SchemaFormat(StrictModel):
+class SchemaFormat(ForeignModel):
     type: Literal["json_schema"]
     name: str
     schema_: dict[str, Any] = Field(alias="schema")
@@ -206,52 +133,64 @@ Format = Annotated[
 ]
 
 
-class TextConfig(StrictModel):
+class TextConfig(ForeignModel):
     format: Format | None = None
-    verbosity: Literal["medium"] | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
 
 
-class ReasoningConfig(StrictModel):
-    """With `summary` "auto", the reasoning itself is returned in full."""
+class ReasoningConfig(ForeignModel):
+    """Whatever `summary` asks for, the reasoning itself is returned in full."""
 
     effort: str | None = None
-    summary: Literal["auto"] | None = None
+    summary: Literal["auto", "concise", "detailed", "none"] | None = None
+    generate_summary: Literal["auto", "concise", "detailed"] | None = None
+    context: Literal["auto", "current_turn", "all_turns"] | None = None
+    mode: str | None = None
 
 
-class ResponsesStreamOptions(StrictModel):
-    include_obfuscation: Literal[False] | None = None
+class ResponsesStreamOptions(ForeignModel):
+    include_obfuscation: bool | None = None
 
 
-class ResponsesRequest(RequestBody):
-    """Body of a request. Hints that don't change the answer are accepted and ignored."""
+class ResponsesHints(ForeignBody):
+    """Fields that are accepted and ignored: they ask for nothing that changes the answer here."""
+
+    stream_options: ResponsesStreamOptions | None = None
+    truncation: Literal["auto", "disabled"] | None = None
+    service_tier: str | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    prompt_cache_options: Any = None
+    client_metadata: Any = None
+    context_management: Any = None
+    max_tool_calls: int | None = None
+
+
+class ResponsesRequest(ResponsesHints, ThinkingFields):
+    """Body of a request."""
 
     model: str
     input: Annotated[
-        list[Item], Field(min_length=1), BeforeValidator(_as_items, json_schema_input_type=str | list[Item])
+        list[Item], Field(min_length=1), BeforeValidator(as_items, json_schema_input_type=str | list[Item])
     ]
     instructions: str | None = None
     stream: bool | None = None
-    stream_options: ResponsesStreamOptions | None = None
     tools: list[ToolDefinition] | None = None
     tool_choice: ResponsesToolChoice | None = None
     parallel_tool_calls: bool | None = None
     text: TextConfig | None = None
     reasoning: ReasoningConfig | None = None
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None
-    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
+    top_p: Annotated[float | None, Field(ge=0, le=1)] = None
     max_output_tokens: Annotated[int | None, Field(ge=1)] = None
-    include: list[Literal["message.output_text.logprobs", "reasoning.encrypted_content"]] | None = None
+    include: list[str] | None = None
     top_logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
     store: bool | None = None
     previous_response_id: str | None = None
     background: Literal[False] | None = None
-    truncation: Literal["disabled"] | None = None
-    service_tier: Literal["auto", "default"] | None = None
     metadata: Annotated[dict[str, str] | None, Field(max_length=16)] = None
-    user: str | None = None
-    safety_identifier: str | None = None
-    prompt_cache_key: str | None = None
-    prompt_cache_retention: Literal["in_memory", "24h"] | None = None
 
     @field_validator("store", "previous_response_id")
     @classmethod
@@ -260,9 +199,19 @@ class ResponsesRequest(RequestBody):
             raise ValueError("nothing under /v1 is stored; leave it out and send the full conversation as `input`")
         return value
 
+    @model_validator(mode="after")
+    def _require_chosen_tools(self) -> ResponsesRequest:
+        choice = self.tool_choice
+        chosen = choice.tools if isinstance(choice, AllowedTools) else [choice] if isinstance(choice, NamedTool) else []
+        names = {name for name, _, _ in self._functions()}
+        check_tool_choice(
+            [tool.engine_name for tool in chosen], names, lacks_tools=choice == "required" and not self.tools
+        )
+        return self
+
     @property
     def uses_web(self) -> bool:
-        return any(isinstance(tool, WebTool) for tool in self.tools or ())
+        return any(isinstance(tool, WebTool) and tool.external_web_access is not False for tool in self.tools or ())
 
     @property
     def is_plain_text(self) -> bool:
@@ -276,11 +225,11 @@ class ResponsesRequest(RequestBody):
 
     @property
     def files(self) -> list[InputFile]:
-        return [file for item in self.input if isinstance(item, MessageItem) for file in item.files]
+        return [file for item in self.input for file in item.files]
 
     def request(self, model: Model, max_tokens: int | None) -> EngineRequest:
         """Build the engine's request. Raises InvalidInput if there is nothing to answer."""
-        messages = merge_messages(self.prompt_messages())
+        messages = tuple(move_tool_images(merge_messages(self.prompt_messages())))
         if not messages:
             raise InvalidInput("There is nothing to answer; send a message in `input`.", param="input")
         sampling = Sampling(self.temperature, self.top_p, self.max_output_tokens)
@@ -288,7 +237,7 @@ class ResponsesRequest(RequestBody):
             model=model.id,
             messages=messages,
             sampling=resolve_sampling(sampling, model.sampling, max_tokens),
-            tools=tuple(tool.to_engine() for tool in self.tools or () if isinstance(tool, FunctionTool)),
+            tools=self._engine_tools(),
             tool_choice=self._tool_choice(),
             response_format=self.text.format.to_engine() if self.text and self.text.format else None,
             extra=self._engine_options(),
@@ -301,20 +250,42 @@ class ResponsesRequest(RequestBody):
             if (message := item.to_prompt()) is not None:
                 yield message
 
+    def client_name(self, name: str) -> tuple[str | None, str]:
+        """Return the namespace and the name of a tool that the engine calls `name`."""
+        found = ((space, tool.name) for engine, space, tool in self._functions() if engine == name)
+        return next(found, (None, name))
+
+    def _functions(self) -> Iterator[tuple[str, str | None, FunctionTool]]:
+        """Yield each function with the engine's name for it, and its namespace."""
+        for tool in self.tools or ():
+            if isinstance(tool, FunctionTool):
+                yield tool.name, None, tool
+            elif isinstance(tool, NamespaceTool):
+                for each in tool.tools:
+                    yield engine_name(tool.name, each.name), tool.name, each
+
+    def _engine_tools(self) -> tuple[JSON, ...]:
+        choice = self.tool_choice
+        allowed = {tool.engine_name for tool in choice.tools} if isinstance(choice, AllowedTools) else None
+        functions = self._functions()
+        return tuple(tool.to_engine(space) for name, space, tool in functions if allowed is None or name in allowed)
+
     def _tool_choice(self) -> str | JSON | None:
-        if isinstance(self.tool_choice, NamedTool):
-            return {"type": "function", "function": {"name": self.tool_choice.name}}
-        return self.tool_choice
+        match self.tool_choice:
+            case NamedTool() as tool:
+                return {"type": "function", "function": {"name": tool.engine_name}}
+            case AllowedTools(mode=mode):
+                return mode
+            case WebChoice():
+                return None
+            case word:
+                return word
 
     def _engine_options(self) -> JSON:
         values = {
-            "reasoning_effort": self.reasoning.effort if self.reasoning else None,
+            "reasoning_effort": (self.reasoning and self.reasoning.effort) or self.switched_effort,
             "parallel_tool_calls": self.parallel_tool_calls,
             "logprobs": self.logprobs or None,
             "top_logprobs": self.top_logprobs if self.logprobs else None,
         }
         return {name: value for name, value in values.items() if value is not None}
-
-
-def _text(parts: list[TextPart]) -> str:
-    return "\n".join(part.text for part in parts)
