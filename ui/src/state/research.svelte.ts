@@ -3,6 +3,7 @@
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
 import type { AnswerOptions } from "../api/conversations.ts";
+import { type ErrorReport, toReport } from "../lib/errors.ts";
 import { MAX_QUESTIONS, parseResearchCommand } from "../lib/research.ts";
 import type { ResearchPlan } from "../api/web.ts";
 import type { Conversation } from "./conversation.svelte.ts";
@@ -27,7 +28,7 @@ export class Research {
   planning = $state(false);
   /** The request is on its way to the server. */
   sending = $state(false);
-  problem = $state("");
+  problem = $state<string | ErrorReport>("");
   readonly conversation: Conversation;
   readonly full = $derived(this.questions.length >= MAX_QUESTIONS);
   readonly #texts = $derived(this.questions.map(({ text }) => text.trim()).filter((text) => text !== ""));
@@ -107,7 +108,7 @@ export class Research {
       const accepted = await conversation.research(request.trim(), this.#texts, this.#repeated?.parent);
       const { draft } = conversation;
       if (accepted && (parseResearchCommand(draft) ?? draft).trim() === request.trim()) conversation.write("");
-      if (!accepted) [this.problem, conversation.error] = [conversation.error ?? "", null];
+      if (!accepted) [this.problem, conversation.error] = [conversation.shownError ?? "", null];
       return accepted;
     } finally {
       this.sending = false;
@@ -116,7 +117,7 @@ export class Research {
 
   #showError(error: unknown): void {
     if (!(error instanceof ApiError)) throw error;
-    this.problem = error.message;
+    this.problem = toReport(error);
   }
 }
 
