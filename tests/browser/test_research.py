@@ -215,10 +215,13 @@ def test_everyone_can_use_it(opening: Opening, beyond: Outside, asked: tuple[str
     assert switch(page)
 
 
-def test_an_error_in_the_dialog_has_the_button_that_helps(opening: Opening, beyond: Outside, watches: list[Watch]) -> None:
+def test_an_error_in_the_dialog_has_the_button_that_helps(
+    opening: Opening, beyond: Outside, watches: list[Watch]
+) -> None:
     page = opening(beyond, locale="de-DE").new_page()
     watches[-1].forgive("404")
-    refused = {"code": "model_missing", "message": "There is no model 'gone'; `eclair models` lists them.", "param": None}
+    message = "There is no model 'gone'; `eclair models` lists them."
+    refused = {"code": "model_missing", "message": message, "param": None}
     page.route("**/api/research/plan", lambda route: route.fulfill(status=404, json={"error": refused}))
     page.goto("/")
     page.locator("#composer").fill(f"/research {REQUEST}")
@@ -226,7 +229,7 @@ def test_an_error_in_the_dialog_has_the_button_that_helps(opening: Opening, beyo
     shown = page.get_by_role("dialog", name="Recherche")
     alert = shown.get_by_role("alert")
     expect(alert.get_by_role("button", name="Modelle")).to_be_visible()
-    expect(alert.get_by_text(refused["message"])).to_be_hidden()
+    expect(alert.get_by_text(message)).to_be_hidden()
     alert.get_by_role("button", name="Modelle").click()
     expect(shown).to_have_count(0)
     expect(page.get_by_role("heading", name="Modelle", exact=True).first).to_be_visible()
