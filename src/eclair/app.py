@@ -23,6 +23,7 @@ from eclair.chat.turn_options import TurnOptions
 from eclair.chat.turns import Turns
 from eclair.documents.document_parser import Parser
 from eclair.documents.document_search import DocumentSearch
+from eclair.documents.embedding_service import EmbeddingService
 from eclair.documents.embeddings import Embedder, choose_embedder
 from eclair.documents.ingest import Ingestor
 from eclair.documents.photos.classifier import classifier_file
@@ -110,6 +111,7 @@ class App:
     search: DocumentSearch
     documents: DocumentService
     vision: VisionService
+    embeddings: EmbeddingService
     feeds: FeedService
     web: WebService
     web_settings: WebSettingsService
@@ -434,6 +436,7 @@ async def open_app(
             blobs=documents.blobs,
             search=documents.search,
             documents=documents.documents,
+            embeddings=EmbeddingService(registry, documents.embedder),
             vision=documents.vision,
             web=web,
             web_settings=WebSettingsService(live_settings, storage.web_settings, vault, web.access.search),

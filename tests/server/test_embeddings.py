@@ -16,8 +16,10 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mistralai.client import Mistral
 from openai.types import CreateEmbeddingResponse
 
+from eclair.documents.embeddings import E5Embedder
 from eclair.settings import EngineSettings, Settings
 from tests.llm.standin import Call, standing_in
 from tests.server.test_v1 import client_of, exact
@@ -44,6 +46,7 @@ async def test_texts_to_vectors(server: Server, client: openai.AsyncOpenAI) -> N
     assert math.hypot(*river) == pytest.approx(1, abs=1e-6)
     assert alike(river, bridge) > 0.5 > alike(river, bread)
     raw = (await server.post("/v1/embeddings", {"model": "scripted", "input": "bread"})).body
+    assert raw.pop("id").startswith("embd_"), "Mistral's clients need one"
     exact(CreateEmbeddingResponse, raw)
     assert raw["data"][0]["embedding"] == pytest.approx(bread, abs=1e-6)
 
@@ -62,7 +65,7 @@ async def test_base64_is_the_same_in_four_bytes(server: Server, client: openai.A
     ("field", "value", "param", "message"),
     [
         ("input", [1, 2], "input", "token ids"),
-        ("input", [[1, 2]], "input", "token ids"),
+        ("input", [[1, 2]], "input", "check_embedding_ctx_length=False"),
         ("input", "", "input.0", "at least 1"),
         ("input", [], "input", "at least 1"),
         ("input", ["x"] * 2049, "input", "at most 2048"),
@@ -70,6 +73,8 @@ async def test_base64_is_the_same_in_four_bytes(server: Server, client: openai.A
         ("encoding_format", "hex", "encoding_format", "base64"),
         ("dimensions", 0, "dimensions", "greater"),
         ("truncate", True, "truncate", "does not know"),
+        ("input_type", "image", "input_type", "search_query"),
+        ("output_dtype", "int8", "output_dtype", "float"),
     ],
 )
 async def test_what_is_wrong_is_named(
@@ -110,16 +115,109 @@ async def test_a_server_is_asked_in_handfuls_and_left_when_the_client_leaves(set
             asked = [call.json for call in standin.calls if call.path == "/v1/embeddings"]
             assert [len(body["input"]) for body in asked] == [32, 32, 6]
             assert set(asked[0]) == {"model", "input"}
-            with pytest.raises(openai.BadRequestError, match="have 2 numbers and no other length") as caught:
+            with pytest.raises(openai.BadRequestError, match="have 2 numbers; ask for at most so many") as caught:
                 await client.embeddings.create(model="words", input="x", dimensions=3)
             assert caught.value.param == "dimensions"
             assert standin.calls[-1].json["dimensions"] == 3
+            reply = await client.embeddings.create(model="words", input="xx", dimensions=1)
+            assert reply.data[0].embedding == [1.0], "a longer vector than asked for is cut"
             leaving = asyncio.create_task(server.post("/v1/embeddings", {"model": "words", "input": "slow"}))
             while standin.calls[-1].json.get("input") != ["slow"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             leaving.cancel()
             async with asyncio.timeout(5):
                 await gone.wait()
+
+
+# The embedder of documents
+
+E5 = "multilingual-e5-small"
+
+
+async def test_the_embedder_of_documents_is_a_model_and_none_to_chat_with(
+    server: Server, client: openai.AsyncOpenAI
+) -> None:
+    assert E5 in [model.id async for model in client.models.list()]
+    model = (await server.get(f"/v1/models/{E5}")).body
+    assert model["capabilities"]["embeddings"]
+    assert not model["capabilities"]["completion_chat"]
+    assert (model["max_context_length"], model["pricing"]["prompt"]) == (512, "0")
+    assert (await client.models.retrieve(E5)).owned_by == "Microsoft"
+    assert E5 not in [model["id"] for model in (await server.get("/api/models")).body["models"]]
+
+
+async def test_texts_of_one_meaning_are_near(client: openai.AsyncOpenAI) -> None:
+    texts = ["The baker sells bread.", "Der Bäcker verkauft Brot.", "The rocket is in orbit."]
+    reply = await client.embeddings.create(model=E5, input=texts)
+    bread, brot, rocket = [row.embedding for row in reply.data]
+    assert alike(bread, brot) > alike(bread, rocket) + 0.05
+    assert (len(bread), math.hypot(*bread)) == (384, pytest.approx(1, abs=1e-5))
+    single = await client.embeddings.create(model=E5, input=texts[0], encoding_format="float")
+    assert single.data[0].embedding == pytest.approx(bread, abs=1e-6)
+    assert 6 < single.usage.prompt_tokens < reply.usage.prompt_tokens
+    short = (await client.embeddings.create(model=E5, input=texts[0], dimensions=64)).data[0].embedding
+    length = math.hypot(*bread[:64])
+    assert short == pytest.approx([number / length for number in bread[:64]], abs=1e-5)
+    with pytest.raises(openai.BadRequestError, match="384 numbers") as caught:
+        await client.embeddings.create(model=E5, input="x", dimensions=385)
+    assert caught.value.param == "dimensions"
+
+
+async def test_queries_and_passages_get_the_prefix_that_the_model_learned(client: openai.AsyncOpenAI) -> None:
+    async def vector(text: str, **more: Any) -> list[float]:
+        return (await client.embeddings.create(model=E5, input=text, extra_body=more)).data[0].embedding
+
+    query, passage = await vector("bread"), await vector("bread", input_type="search_document")
+    assert query == pytest.approx(await vector("query: bread"), abs=1e-6)
+    assert query == pytest.approx(await vector("bread", input_type="query"), abs=1e-6)
+    assert passage == pytest.approx(await vector("passage: bread"), abs=1e-6)
+    assert alike(query, passage) < 0.999
+
+
+async def test_mistrals_client_embeds(server: Server) -> None:
+    async with Mistral(api_key="none", server_url=server.address) as client:
+        reply = await client.embeddings.create_async(model=E5, inputs=["bread", "Brot"], output_dimension=32)
+        assert [len(row.embedding or ()) for row in reply.data] == [32, 32]
+        assert reply.id
+        listed = {model.id: model.capabilities for model in (await client.models.list_async()).data or []}  # pyright: ignore
+        assert not listed[E5].completion_chat
+        assert listed["scripted"].completion_chat
+
+
+async def test_a_long_text_is_embedded_in_parts_and_a_huge_one_refused(client: openai.AsyncOpenAI) -> None:
+    reply = await client.embeddings.create(model=E5, input="Bread and butter. " * 400)
+    assert reply.usage.prompt_tokens > 1500
+    with pytest.raises(
+        openai.BadRequestError, match=r"Text 2 has 70,000 characters; .* takes 65,536\. Split it"
+    ) as caught:
+        await client.embeddings.create(model=E5, input=["x", "x" * 70_000])
+    assert caught.value.param == "input"
+
+
+async def test_many_texts_and_the_indexing_of_documents_share_the_embedder(
+    server: Server, client: openai.AsyncOpenAI
+) -> None:
+    embedder = server.app.embeddings._e5  # pyright: ignore[reportPrivateUsage]
+    assert isinstance(embedder, E5Embedder)
+    begun = 0
+    many = asyncio.Event()
+
+    async def count() -> None:
+        nonlocal begun
+        begun += 1
+        if begun > 4:
+            many.set()
+
+    text = "The committee may extend the period where the work cannot be done in time. " * 4
+    indexing = asyncio.create_task(embedder.embed([text] * 400, "passage", soon=False, turn=count))
+    await many.wait()
+    before = begun
+    reply = await client.embeddings.create(model=E5, input=[text] * 40)
+    assert len(reply.data) == 40
+    assert begun > before + 5, "documents go on meanwhile"
+    assert not indexing.done()
+    indexing.cancel()
+    await asyncio.wait([indexing])
 
 
 scalars: Any = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)

@@ -29,7 +29,8 @@ def user(text: str) -> Any:
 
 async def test_models(client: Mistral) -> None:
     listed = await client.models.list_async()
-    assert [model.id for model in listed.data or []] == ["scripted", "flash", "auto", "think"]  # pyright: ignore
+    ids = [model.id for model in listed.data or []]  # pyright: ignore
+    assert ids == ["scripted", "flash", "auto", "think", "multilingual-e5-small"]
     model = await client.models.retrieve_async(model_id="scripted")
     assert model.id == "scripted"  # pyright: ignore
     assert model.capabilities.completion_chat  # pyright: ignore

@@ -151,7 +151,9 @@ async def test_a_mode_that_is_none_is_refused(server: Server) -> None:
 
 async def test_v1_takes_a_mode_for_a_model(server: Server, rack: Rack) -> None:
     ids = [model["id"] for model in (await server.get("/v1/models")).body["data"]]
-    assert ids == [SMALL, BIG, EMBEDDINGS, "flash", "auto", "think"]
+    assert ids == [SMALL, BIG, EMBEDDINGS, "flash", "auto", "think", "multilingual-e5-small"]
+    embedding = (await server.get(f"/v1/models/{EMBEDDINGS}")).body["capabilities"]
+    assert (embedding["completion_chat"], embedding["embeddings"]) == (False, True)
     assert (await server.get("/v1/models/think")).body["owned_by"] == "eclair"
     for name, model in (("flash", SMALL), ("think", BIG), ("auto", SMALL)):
         body = {"model": name, "messages": [{"role": "user", "content": "Hello?"}]}

@@ -73,7 +73,13 @@ async def chunks(server: Server, path: str = "/v1/chat/completions", **body: Any
 
 
 async def test_models(server: Server, client: openai.AsyncOpenAI) -> None:
-    assert [model.id async for model in client.models.list()] == ["scripted", "flash", "auto", "think"]
+    assert [model.id async for model in client.models.list()] == [
+        "scripted",
+        "flash",
+        "auto",
+        "think",
+        "multilingual-e5-small",
+    ]
     assert (await client.models.retrieve("scripted")).object == "model"
     listed = (await server.get("/v1/models")).body
     assert listed["object"] == "list"

@@ -76,14 +76,19 @@ def choose_embedder(settings: Settings, registry: Registry) -> Embedder | None:
     return E5Embedder() if find_weights() is not None else None
 
 
+def prefixes_of(model: str) -> dict[EmbeddingKind, str]:
+    """Return the prefixes that a model expects; empty ones if it expects none."""
+    found = next((prefixes for part, *prefixes in MODEL_PREFIXES if part in model.lower()), ("", ""))
+    return {"query": found[0], "passage": found[1]}
+
+
 class EngineEmbedder:
     """Embeds with a model of an engine, which is looked up each time, since engines come and go."""
 
     def __init__(self, registry: Registry, model: str) -> None:
         self._registry = registry
         self.name = model
-        found = next((prefixes for part, *prefixes in MODEL_PREFIXES if part in model.lower()), ("", ""))
-        self._prefixes: dict[EmbeddingKind, str] = {"query": found[0], "passage": found[1]}
+        self._prefixes = prefixes_of(model)
 
     async def embed(
         self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True, turn: Turn | None = None
@@ -101,11 +106,19 @@ class EngineEmbedder:
         """Do nothing: the engine is its owner's to close."""
 
 
+@dataclass(frozen=True, slots=True)
+class EmbeddedTexts:
+    """A unit vector for each text, as the rows of a matrix, and the texts' tokens in all."""
+
+    matrix: NDArray[float32]
+    tokens: int
+
+
 @dataclass(slots=True)
 class _Running:
     process: ChildProcess[EmbedTexts, Vectors]
     reader: asyncio.Task[None]
-    waiting: dict[int, asyncio.Future[NDArray[float32]]]
+    waiting: dict[int, asyncio.Future[EmbeddedTexts]]
 
 
 class E5Embedder:
@@ -118,6 +131,7 @@ class E5Embedder:
         self._running: _Running | None = None
         self._starting = asyncio.Lock()
         self._lanes = asyncio.Semaphore(lane_count())
+        self._bulk_lanes = asyncio.Semaphore(lane_count())
         self._numbers = itertools.count()
         self._ending: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -125,15 +139,36 @@ class E5Embedder:
     async def embed(
         self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True, turn: Turn | None = None
     ) -> NDArray[float32]:
+        size, lanes = (TEXTS_PER_REQUEST, None) if soon else (1, self._lanes)
+        prefixed = [f"{kind}: {text}" for text in texts]
+        return (await self._embed_batches(prefixed, size, lanes, is_urgent=soon, turn=turn)).matrix
+
+    async def embed_counted(self, texts: Sequence[str]) -> EmbeddedTexts:
+        """Embed texts that have their prefixes, and count their tokens. Raises UpstreamError.
+
+        A few wait for nothing. More share the lanes of what isn't urgent: half of them while documents are embedded.
+        """
+        is_urgent = len(texts) <= TEXTS_PER_REQUEST
+        lanes = None if is_urgent else self._bulk_lanes
+        return await self._embed_batches(texts, TEXTS_PER_REQUEST, lanes, is_urgent=is_urgent)
+
+    async def _embed_batches(
+        self,
+        texts: Sequence[str],
+        size: int,
+        lanes: asyncio.Semaphore | None,
+        *,
+        is_urgent: bool,
+        turn: Turn | None = None,
+    ) -> EmbeddedTexts:
+        """Embed texts, `size` at a time, as many at once as there are `lanes`."""
         import numpy as np  # takes 0.1 s, which most starts don't need
 
-        size = TEXTS_PER_REQUEST if soon else 1
-
-        async def embed_batch(at: int) -> NDArray[float32]:
-            async with contextlib.nullcontext() if soon else self._lanes:
+        async def embed_batch(at: int) -> EmbeddedTexts:
+            async with lanes or contextlib.nullcontext():
                 if turn is not None:
                     await turn()
-                return await self._embed_request(texts[at : at + size], kind, soon)
+                return await self._embed_request(texts[at : at + size], is_urgent)
 
         works = [asyncio.create_task(embed_batch(at)) for at in range(0, len(texts), size)]
         try:
@@ -142,10 +177,11 @@ class E5Embedder:
             for work in works:
                 work.cancel()
             await asyncio.gather(*works, return_exceptions=True)
-        return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+        matrix = np.concatenate([part.matrix for part in parts]) if parts else np.zeros((0, 0), np.float32)
+        return EmbeddedTexts(matrix, sum(part.tokens for part in parts))
 
     async def wake(self) -> None:
-        await self._embed_request((), "passage", soon=False)
+        await self._embed_request((), is_urgent=False)
 
     async def close(self) -> None:
         if self._ending is not None:
@@ -160,10 +196,10 @@ class E5Embedder:
         """The process id, while there is a process."""
         return self._running.process.pid if self._running is not None else None
 
-    async def _embed_request(self, texts: Sequence[str], kind: EmbeddingKind, soon: bool) -> NDArray[float32]:
+    async def _embed_request(self, texts: Sequence[str], is_urgent: bool) -> EmbeddedTexts:
         running = await self._ensure_running()
-        request = EmbedTexts(next(self._numbers), tuple(map(_clean_text, texts)), kind, soon)
-        future: asyncio.Future[NDArray[float32]] = asyncio.get_running_loop().create_future()
+        request = EmbedTexts(next(self._numbers), tuple(map(_clean_text, texts)), is_urgent)
+        future: asyncio.Future[EmbeddedTexts] = asyncio.get_running_loop().create_future()
         running.waiting[request.number] = future
         try:
             with contextlib.suppress(ConnectionError):  # then the reader says so
@@ -186,7 +222,7 @@ class E5Embedder:
             )
         except OSError as error:
             raise EngineUnavailable(f"The embedder cannot be started: {error.strerror}.") from error
-        waiting: dict[int, asyncio.Future[NDArray[float32]]] = {}
+        waiting: dict[int, asyncio.Future[EmbeddedTexts]] = {}
         return _Running(process, asyncio.create_task(_read(process, waiting), name="embedder"), waiting)
 
     def _schedule_stop(self) -> None:
@@ -203,9 +239,7 @@ class E5Embedder:
         task.add_done_callback(self._closing.discard)
 
 
-async def _read(
-    process: ChildProcess[EmbedTexts, Vectors], waiting: dict[int, asyncio.Future[NDArray[float32]]]
-) -> None:
+async def _read(process: ChildProcess[EmbedTexts, Vectors], waiting: dict[int, asyncio.Future[EmbeddedTexts]]) -> None:
     """Hand results to their requests until the process ends."""
     import numpy as np
 
@@ -214,7 +248,8 @@ async def _read(
             vectors = await process.receive()
             future = waiting.get(vectors.number)
             if future is not None and not future.done():  # else it was cancelled
-                future.set_result(np.frombuffer(vectors.data, np.float32).reshape(vectors.rows, vectors.columns))
+                matrix = np.frombuffer(vectors.data, np.float32).reshape(vectors.rows, vectors.columns)
+                future.set_result(EmbeddedTexts(matrix, vectors.tokens))
     await process.stop()
     for future in waiting.values():
         if not future.done():

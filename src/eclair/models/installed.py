@@ -30,7 +30,7 @@ SHARD_PATTERN = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)")
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """A model on this machine. `size` counts all its files, in bytes.
+    """A model on this machine. `size` counts all its files, in bytes; `created` is when it came, in seconds since 1970.
 
     `kv_bytes_per_token` is the size of a token's keys and values, None if the header doesn't tell. `projector` is the
     file that gives it vision.
@@ -42,6 +42,7 @@ class InstalledModel:
     kv_bytes_per_token: int | None
     in_catalog: bool
     projector: Path | None = None
+    created: int | None = None
 
 
 def models_folder(data_dir: Path) -> Path:
@@ -130,7 +131,7 @@ def installed_models(known: Mapping[str, CatalogEntry], data_dir: Path) -> dict[
             header = _header(path)
             entry = replace(entry, context=entry.context or header.context) if header else entry
             kv = header.kv_bytes_per_token if header else None
-            found[entry.id] = InstalledModel(entry, path, _size(path), kv, True, projector_of(path))
+            found[entry.id] = InstalledModel(entry, path, _size(path), kv, True, projector_of(path), _created(path))
     names = {name for entry in known.values() for file in entry.files for name in shard_names(file.name)}
     for path in sorted(models_folder(data_dir).glob("*.gguf")):
         shard = SHARD_PATTERN.search(path.name)
@@ -150,7 +151,8 @@ def installed_models(known: Mapping[str, CatalogEntry], data_dir: Path) -> dict[
         if all((path.parent / name).is_file() for name in shard_names(path.name)):
             projector = projector_of(path)
             entry = entry if projector is None else replace(entry, can=("vision",))
-            found[id] = InstalledModel(entry, path, _size(path), header.kv_bytes_per_token, False, projector)
+            kv = header.kv_bytes_per_token
+            found[id] = InstalledModel(entry, path, _size(path), kv, False, projector, _created(path))
     return found
 
 
@@ -226,6 +228,10 @@ def _header(path: Path) -> Header | None:
 
 def _size(path: Path) -> int:
     return sum((path.parent / name).stat().st_size for name in shard_names(path.name))
+
+
+def _created(path: Path) -> int:
+    return int(path.stat().st_mtime)
 
 
 def _literal(name: str) -> str:

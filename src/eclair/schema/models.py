@@ -43,7 +43,8 @@ class Model:
     whether to reason; None if unknown. `location` is where it answers: `machine` (this one), `network`, the ISO code of
     a country, or `unknown`. `vision_pixels` is how many pixels of an image's longer side it uses; None if it has no
     vision. `can_call_tools` says whether it is known to call tools. `stated_tier` is the tier that the catalog states.
-    `reading_rate` is the tokens of a prompt that it reads per second; None if unknown.
+    `reading_rate` is the tokens of a prompt that it reads per second; None if unknown. `created` is when it was made,
+    or came to this machine, in seconds since 1970; None if unknown.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Model:
     can_call_tools: bool = False
     stated_tier: Tier | None = None
     reading_rate: float | None = None
+    created: int | None = None
 
     @property
     def tier(self) -> Tier | None:

@@ -60,7 +60,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "metrics": ("api.metrics",),
     "v1/chat": ("openai.routes",),
     "v1/completions": ("openai.routes",),
-    "v1/models": ("openai.routes",),
+    "v1/models": ("openai.models",),
     "v1/files": ("openai.files",),
     "v1/embeddings": ("openai.embeddings",),
     "v1/images": ("openai.images",),

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from eclair.util.frames import Codec
 
 
 @dataclass(frozen=True, slots=True)
 class EmbedTexts:
-    """Embed texts as queries or passages. Urgent requests wait for no others; `number` identifies the request."""
+    """Embed texts, which have their prefixes. Urgent requests wait for no others; `number` identifies the request."""
 
     number: int
     texts: tuple[str, ...]
-    kind: Literal["query", "passage"]
     is_urgent: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Vectors of request `number`, one row per text, as 32-bit floats in native byte order."""
+    """Vectors of request `number`, one row per text, as 32-bit floats in native byte order, and the texts' tokens."""
 
     number: int
     rows: int
     columns: int
+    tokens: int
     data: bytes
 
 

@@ -40,7 +40,11 @@ class Encoder:
 
         A text longer than the encoder's input gets the mean of its parts, weighted by their length.
         """
-        vectors = [self._vector(self.tokens.encode(prefix + text)) for text in texts]
+        return self.embed_tokens([self.tokens.encode(prefix + text) for text in texts])
+
+    def embed_tokens(self, texts: Sequence[list[int]]) -> NDArray[np.float32]:
+        """Return a unit vector for each text, given as its tokens; see `embed`."""
+        vectors = [self._vector(tokens) for tokens in texts]
         return np.stack(vectors) if vectors else np.zeros((0, self._places.shape[1]), np.float32)
 
     def _vector(self, tokens: list[int]) -> NDArray[np.float32]:

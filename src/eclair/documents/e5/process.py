@@ -64,9 +64,11 @@ def _work(loading: Future[Encoder], requests: queue.SimpleQueue[EmbedTexts], nic
     _set_niceness(niceness)
     while True:
         request = requests.get()
-        vectors = loading.result().embed(request.texts, f"{request.kind}: ")
+        encoder = loading.result()
+        tokens = [encoder.tokens.encode(text) for text in request.texts]
+        vectors = encoder.embed_tokens(tokens)
         rows, columns = vectors.shape
-        parent.send(Vectors(request.number, rows, columns, vectors.tobytes()))
+        parent.send(Vectors(request.number, rows, columns, sum(map(len, tokens)), vectors.tobytes()))
 
 
 def _set_niceness(niceness: int) -> None:

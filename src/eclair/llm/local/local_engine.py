@@ -104,10 +104,14 @@ class LocalEngine:
         size, seeing = (found.size, found.projector is not None) if found is not None else (None, False)
         default = self._default.to_model(self.name, context, size, seeing=seeing)
         others = (
-            model.entry.to_model(self.name, context, model.size, seeing=model.projector is not None)
+            replace(
+                model.entry.to_model(self.name, context, model.size, seeing=model.projector is not None),
+                created=model.created,
+            )
             for model in on_disk.values()
         )
-        return [self._with_reading_rate(model) for model in (default, *others)]
+        models = (replace(default, created=found.created) if found is not None else default, *others)
+        return [self._with_reading_rate(model) for model in models]
 
     def _with_reading_rate(self, model: Model) -> Model:
         process = self._processes.get(model.id)

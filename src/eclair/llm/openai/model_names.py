@@ -10,7 +10,8 @@ from eclair.models.catalog import CatalogEntry
 
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _ACTIVE = re.compile(r"(?<![a-z0-9.])a(\d+(?:\.\d+)?)b(?![a-z0-9])")
-_NO_CHAT = re.compile(r"embed|rerank|whisper|(^|[/-])(tts|bge|gte|e5|ocr)([-_:]|$)|moderation|transcribe|guard")
+_EMBEDS = re.compile(r"embed|(^|[/-])(bge|gte|e5|minilm)([-_:]|$)")
+_NO_CHAT = re.compile(r"embed|rerank|whisper|(^|[/-])(tts|bge|gte|e5|minilm|ocr)([-_:]|$)|moderation|transcribe|guard")
 
 
 def find_entry(id: str) -> CatalogEntry | None:
@@ -29,6 +30,21 @@ def sizes_from_name(id: str) -> tuple[float | None, float | None]:
     plain = id.lower()
     size, active = _SIZE.search(plain), _ACTIVE.search(plain)
     return float(size[1]) if size else None, float(active[1]) if active else None
+
+
+def is_embedding_model(id: str) -> bool:
+    """Return whether a model gives vectors, as far as its name tells."""
+    return _EMBEDS.search(id.lower()) is not None and not is_reranker(id)
+
+
+def is_reranker(id: str) -> bool:
+    """Return whether a model puts texts into order, as far as its name tells."""
+    return "rerank" in id.lower()
+
+
+def is_moderation_model(id: str) -> bool:
+    """Return whether a model judges what others write, as far as its name tells."""
+    return "moderation" in id.lower()
 
 
 def is_chat_model(id: str) -> bool:

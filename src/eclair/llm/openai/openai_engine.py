@@ -169,6 +169,7 @@ class OpenAIEngine(ServerEngine):
             vision_pixels=self._vision_pixels(row, entry),
             can_call_tools=listed_tools(row) or (entry is not None and "tools" in entry.can),
             stated_tier=entry.tier if entry is not None else None,
+            created=created if isinstance(created := row.get("created"), int) and created > 0 else None,
         )
 
     def _vision_pixels(self, row: JSON, entry: CatalogEntry | None) -> int | None:

@@ -15,9 +15,8 @@ from starlette.responses import Response
 
 from eclair.app import App
 from eclair.generation.sources import SharedRetriever
-from eclair.llm.base import JSON
 from eclair.llm.base import Request as EngineRequest
-from eclair.schema.messages import MODES, Passage
+from eclair.schema.messages import Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.server.openai.chat_renderer import ChatFormat, ChoiceFormat, CompletionFormat, CompletionRenderer
@@ -33,17 +32,6 @@ from eclair.server.streaming import CLIENT_GONE, relay, unless_disconnected
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1", tags=["OpenAI"])
     public = PublicAddress.from_settings(app.settings)
-
-    @api.get("/models")
-    async def list_models() -> JSON:
-        models = await app.registry.models()
-        names = [mode for mode in MODES if models and mode not in {model.id for model in models}]
-        return {"object": "list", "data": [*map(_model, models), *map(_mode, names)]}
-
-    @api.get("/models/{id:path}")
-    async def read_model(id: str) -> JSON:
-        is_model = any(model.id == id for model in await app.registry.models())
-        return _mode(id) if id in MODES and not is_model else _model((await app.registry.resolve(id))[1])
 
     @api.post("/chat/completions")
     async def chat(principal: Caller, body: ChatRequest, request: Request) -> Response:
@@ -102,28 +90,3 @@ def _url_finder(base_url: str, retriever: RequestRetriever | None) -> Callable[[
         return f"{base_url}/api/files/{passage.file}/pages/{passage.page_at(offset).page}" if is_stored else None
 
     return find_url
-
-
-def _model(model: Model) -> JSON:
-    """Render a model in OpenAI's format, with `type` and `capabilities`, which Mistral's client needs."""
-    return {
-        "id": model.id,
-        "object": "model",
-        "created": 0,
-        "owned_by": model.maker or model.engine,
-        "type": "base",
-        "capabilities": {"completion_chat": True},
-        **({} if model.context is None else {"max_context_length": model.context}),
-    }
-
-
-def _mode(name: str) -> JSON:
-    """Render a mode, which can be named in place of a model: it chooses the model that answers."""
-    return {
-        "id": name,
-        "object": "model",
-        "created": 0,
-        "owned_by": "eclair",
-        "type": "base",
-        "capabilities": {"completion_chat": True},
-    }

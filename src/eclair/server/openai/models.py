@@ -1,0 +1,95 @@
+"""`/v1/models`: the models with their abilities, context and price, for clients of OpenAI and Mistral."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from fastapi import APIRouter
+
+from eclair.app import App
+from eclair.generation.cost import find_rates
+from eclair.llm.base import JSON
+from eclair.llm.openai.model_names import is_chat_model, is_embedding_model, is_moderation_model, is_reranker
+from eclair.schema.messages import MODES
+from eclair.schema.models import Model
+from eclair.settings import Settings
+
+TOKENS_PER_PRICE = 1_000_000
+
+
+def router(app: App) -> APIRouter:
+    api = APIRouter(prefix="/v1", tags=["OpenAI"])
+
+    @api.get("/models")
+    async def list_models() -> JSON:
+        models = await app.registry.models()
+        names = [mode for mode in MODES if models and mode not in {model.id for model in models}]
+        own = app.embeddings.own_model
+        listed = [_model(app.settings, model) for model in models if own is None or model.id != own.id]
+        embedder = [] if own is None else [_model(app.settings, own)]
+        return {"object": "list", "data": [*listed, *map(_mode, names), *embedder]}
+
+    @api.get("/models/{id:path}")
+    async def read_model(id: str) -> JSON:
+        own = app.embeddings.own_model
+        if own is not None and id == own.id:
+            return _model(app.settings, own)
+        is_model = any(model.id == id for model in await app.registry.models())
+        return _mode(id) if id in MODES and not is_model else _model(app.settings, (await app.registry.resolve(id))[1])
+
+    return api
+
+
+def _model(settings: Settings, model: Model) -> JSON:
+    """Render a model in OpenAI's format, with the fields of Mistral's, and its context and price as OpenRouter does."""
+    prices = _prices(settings, model)
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": model.created or 0,
+        "owned_by": model.maker or model.engine,
+        "name": model.name,
+        "type": "base",
+        "capabilities": _capabilities(model),
+        **({} if model.context is None else {"max_context_length": model.context, "context_length": model.context}),
+        **({} if prices is None else {"pricing": prices}),
+    }
+
+
+def _capabilities(model: Model) -> JSON:
+    is_chat = is_chat_model(model.id)
+    return {
+        "completion_chat": is_chat,
+        "function_calling": is_chat and model.can_call_tools,
+        "vision": is_chat and model.vision_pixels is not None,
+        "reasoning": is_chat and model.reasoning not in (None, "never"),
+        "embeddings": is_embedding_model(model.id),
+        "rerank": is_reranker(model.id),
+        "moderation": is_moderation_model(model.id),
+    }
+
+
+def _prices(settings: Settings, model: Model) -> JSON | None:
+    """Return the prices of a token: those of the settings, or none on this machine; None if they are unknown."""
+    price = find_rates(settings, model).price
+    if price is None:
+        return {"prompt": "0", "completion": "0"} if model.location == "machine" else None
+    cached = {} if price.cached is None else {"input_cache_read": _per_token(price.cached)}
+    own = {"prompt": _per_token(price.input), "completion": _per_token(price.output)}
+    return {"currency": price.currency, **own, **cached}
+
+
+def _per_token(per_million: Decimal) -> str:
+    return f"{per_million / TOKENS_PER_PRICE:f}"
+
+
+def _mode(name: str) -> JSON:
+    """Render a mode, which can be named in place of a model: it chooses the model that answers."""
+    return {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "eclair",
+        "type": "base",
+        "capabilities": {"completion_chat": True},
+    }
