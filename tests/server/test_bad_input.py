@@ -42,6 +42,10 @@ CASES: list[tuple[str, Any, int, str, str | None]] = [
     ("an array", b"[]", 400, "", None),
     ("null", b"null", 400, "", None),
     ("nothing", b"", 400, "empty", None),
+    ("a number beyond 64 bits", {"text": "x", "seed": 1 << 63}, 400, "'seed'", "seed"),
+    ("a number far beyond 64 bits", b'{"text": "x", "seed": 1%s}' % (b"0" * 30), 400, "beyond 64 bits", None),
+    ("a flag that is a number", {"text": "x", "max_tokens": True}, 400, "'max_tokens'", "max_tokens"),
+    ("a number that is a text", {"text": "x", "temperature": "1"}, 400, "'temperature'", "temperature"),
     ("deep", b'{"text":' + b"[" * 200_000, 400, "", None),
     ("text of the wrong type", {"text": 5}, 400, "'text' is wrong", "text"),
     ("temperature of the wrong type", {"text": "x", "temperature": "hot"}, 400, "'temperature'", "temperature"),
@@ -129,6 +133,49 @@ async def test_a_query_that_is_wrong_is_named(server: Server, path: str, param: 
     reply = await server.get(path)
     assert reply.status == 400
     assert reply.error["param"] == param
+
+
+HUGE = "99999999999999999999"
+MOST = str((1 << 53) - 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "param"),
+    [
+        (f"pages/{HUGE}", "number"),
+        (f"pages/{HUGE}/picture", "number"),
+        (f"boxes?start=0&end={HUGE}", "end"),
+        (f"boxes?start={HUGE}&end=5", "start"),
+        ("boxes?start=0&end=9223372036854775808", "end"),
+    ],
+)
+async def test_a_number_that_no_database_holds_is_named(server: Server, path: str, param: str) -> None:
+    file = (await server.call("POST", "/api/files?name=a.txt", data=b"Hello.")).body
+    reply = await server.get(f"/api/files/{file['id']}/{path}")
+    assert reply.status == 400
+    assert reply.error["param"] == param
+    most = await server.get(f"/api/files/{file['id']}/{path.replace(HUGE, MOST).replace('9223372036854775808', MOST)}")
+    assert most.status in (200, 404)
+
+
+BODY = orjson.dumps({"model": "scripted", "messages": [{"role": "user", "content": "script: words=3"}]})
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages/count_tokens"])
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-8"])
+async def test_json_is_taken_under_any_content_type(server: Server, path: str, kind: str) -> None:
+    assert (await server.call("POST", path, data=BODY, headers={"Content-Type": kind})).status == 200
+    reply = await server.call("POST", path, data=b"model=scripted", headers={"Content-Type": kind})
+    assert reply.status == 400
+    assert "not JSON" in reply.error["message"]
+
+
+async def test_json_is_taken_without_a_content_type(server: Server) -> None:
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(BODY)}"
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(server.address.rpartition(":")[2]))
+    writer.write(f"{head}\r\n\r\n".encode() + BODY)
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
 
 
 @pytest.mark.parametrize("title", ["x" * 201, 5])

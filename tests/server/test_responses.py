@@ -53,7 +53,9 @@ async def events(server: Server, input: Any, **body: Any) -> list[JSON]:
         assert first == f"event: {event['type']}"
         assert event["sequence_number"] == number
         typed: BaseModel = EVENT.validate_json(orjson.dumps(event))
-        exact(type(typed), event)
+        exact(
+            type(typed), {name: value for name, value in event.items() if (event["type"], name) != ("error", "error")}
+        )
         found.append(event)
     return found
 

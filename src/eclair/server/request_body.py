@@ -2,24 +2,68 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, GetCoreSchemaHandler, Tag, model_validator
+from pydantic_core import CoreSchema, core_schema
+
+MAX_INTEGER = (1 << 63) - 1
+"""The largest number that the database can hold."""
+
+_NO_SCHEMAS = frozenset({"default", "metadata", "serialization"})
+"""Keys of a schema whose values are no schemas, or don't concern input."""
+
+
+def _strict(schema: Any) -> Any:
+    """Make the booleans and numbers of a schema strict, and its whole numbers no larger than `MAX_INTEGER`."""
+    if isinstance(schema, list | tuple):
+        parts = [_strict(each) for each in cast("Sequence[Any]", schema)]
+        return tuple(parts) if isinstance(schema, tuple) else parts
+    if not isinstance(schema, dict):
+        return schema
+    given = cast("dict[str, Any]", schema)
+    strict: Any = {name: value if name in _NO_SCHEMAS else _strict(value) for name, value in given.items()}
+    match strict.get("type"):
+        case "bool" | "float":
+            strict["strict"] = True
+        case "int":
+            limits = {"ge": -MAX_INTEGER - 1, "le": MAX_INTEGER} if not {"le", "lt"} & strict.keys() else {}
+            strict = core_schema.no_info_before_validator_function(_whole, limits | strict | {"strict": True})
+        case _:
+            pass
+    return strict
+
+
+def _whole(value: Any) -> Any:
+    """Return 5 for 5.0, which JSON doesn't tell apart."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class StrictModel(BaseModel):
-    """A part of a body; unknown fields are rejected."""
+    """A part of a body; unknown fields are rejected, and values of another type than JSON's own."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema: CoreSchema = _strict(handler(source))
+        return schema
+
 
 class RequestBody(StrictModel):
-    """A request's body. Values that could not be stored or sent as JSON again are rejected."""
+    """A request's body. Values that could not be stored or sent as JSON again are rejected.
+
+    JSON is taken under any content type, since `curl -d` calls it a form.
+    """
 
     @model_validator(mode="before")
     @classmethod
     def _require_serializable(cls, data: Any) -> Any:
+        if isinstance(data, bytes):
+            data = _parse(data)
         try:
             orjson.dumps(data)
         except orjson.JSONEncodeError as error:
@@ -44,8 +88,15 @@ class ForeignModel(StrictModel):
         return {name: value for name, value in cast("dict[str, Any]", data).items() if value is not None}
 
 
-class ForeignBody(ForeignModel, RequestBody):
+class ForeignBody(RequestBody, ForeignModel):
     """The body of a request of a foreign API."""
+
+
+def _parse(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise ValueError("the body is not JSON; send JSON with `Content-Type: application/json`") from None
 
 
 def union_tag(name: str) -> Tag:

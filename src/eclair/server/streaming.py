@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from fastapi import Request
@@ -18,6 +18,8 @@ from eclair.schema.events import Event
 from eclair.server.sse import HEARTBEAT, EventStream, wait_for_disconnect
 
 T = TypeVar("T")
+MAX_STATUS_DELAY_S = 1.0
+"""A stream waits so long for its first chunk: an error that comes at once has a status of its own."""
 CLIENT_GONE = Response(status_code=499)
 """Reply to a client that has disconnected; nobody reads it."""
 
@@ -46,25 +48,43 @@ async def relay(
     streamed: bool,
     heartbeat: bytes = HEARTBEAT,
 ) -> Response:
-    """Run the answers and send them. Raises an error that occurs before anything was sent."""
+    """Run the answers and send them. Raises an error that occurs before anything was sent.
+
+    A stream begins with a heartbeat if its first chunk takes longer than `MAX_STATUS_DELAY_S`: proxies and clients wait
+    for headers no longer than a minute, and a long prompt may take more. A later error ends the stream.
+    """
     if not streamed:
         return await unless_disconnected(request, _collect_all(answers, renderer)) or CLIENT_GONE
     chunks = _chunks(answers, renderer)
-    first = await unless_disconnected(request, anext(chunks))
-    return CLIENT_GONE if first is None else EventStream(chunks, first=first, heartbeat=heartbeat)
+    first = asyncio.ensure_future(anext(chunks))
+    if not await _wait_unless_disconnected(request, first, MAX_STATUS_DELAY_S):
+        return CLIENT_GONE
+    if first.done():
+        return EventStream(chunks, first=first.result(), heartbeat=heartbeat)
+    return EventStream(_begin_with_heartbeat(first, chunks, renderer, heartbeat), heartbeat=heartbeat)
 
 
 async def unless_disconnected(request: Request, work: Awaitable[T]) -> T | None:
     """Return the result of `work`, or cancel it and return None when the client disconnects."""
     task = asyncio.ensure_future(work)
+    return task.result() if await _wait_unless_disconnected(request, task) else None
+
+
+async def _wait_unless_disconnected(
+    request: Request, task: asyncio.Future[Any], timeout_s: float | None = None
+) -> bool:
+    """Wait for `task`, at most for `timeout_s`; or cancel it and return False when the client disconnects."""
     gone = asyncio.create_task(wait_for_disconnect(request.receive))
+    is_left = False
     try:
-        await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([task, gone], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        is_left = not gone.done() or task.done()
     finally:
-        for other in (task, gone):
-            other.cancel()
-        await asyncio.wait([task, gone])
-    return None if task.cancelled() else task.result()
+        gone.cancel()
+        if not is_left:
+            task.cancel()
+        await asyncio.wait([gone] if is_left else [task, gone])
+    return is_left
 
 
 async def _collect_all(answers: Sequence[AnswerStream], renderer: Renderer) -> Response:
@@ -108,6 +128,23 @@ async def _chunks(answers: Sequence[AnswerStream], renderer: Renderer) -> AsyncG
         if not has_begun:
             raise
         yield _encode(renderer.end(error))
+
+
+async def _begin_with_heartbeat(
+    first: asyncio.Future[bytes], chunks: AsyncGenerator[bytes, None], renderer: Renderer, heartbeat: bytes
+) -> AsyncGenerator[bytes, None]:
+    """Stream a heartbeat, then the `first` chunk when it comes, then the others."""
+    async with aclosing(chunks):
+        try:
+            yield heartbeat
+            yield await first
+        except EclairError as error:
+            yield _encode(renderer.end(error))
+        finally:
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+        async for chunk in chunks:
+            yield chunk
 
 
 def _encode(objects: Sequence[JSON | bytes]) -> bytes:

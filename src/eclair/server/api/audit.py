@@ -12,10 +12,10 @@ from starlette.responses import StreamingResponse
 from eclair.app import App
 from eclair.network.audit_export import MEDIA_TYPES, AuditFormat, stream_export
 from eclair.network.policy import PolicyMode, Purpose
+from eclair.server.numbers import Ordinal
 from eclair.server.principal import Caller
 from eclair.storage.audit import CallFilter, CallRecord, CallVerdict
 
-Before = Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)]
 FilterText = Annotated[str | None, Query(max_length=255)]
 
 
@@ -82,7 +82,7 @@ def router(app: App) -> APIRouter:
         principal: Caller,
         which: Filter,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
-        before: Before = None,
+        before: Ordinal | None = None,
     ) -> CallList:
         await app.audit_log.settle()
         calls = await store.list_calls(principal, which, limit + 1, before)

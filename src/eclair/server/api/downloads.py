@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 from fastapi import APIRouter
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, Field
 
 from eclair.app import App
 from eclair.models.download import DownloadStage
 from eclair.models.downloads import DownloadState, ModelDownload
+from eclair.server.request_body import RequestBody
 
 
-class NewPullBody(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class NewPullBody(RequestBody):
     name: Annotated[str, Field(min_length=1, max_length=2000)]
     accept_license: Annotated[bool, Field(validation_alias=AliasChoices("accept_license", "accept_licence"))] = False
 

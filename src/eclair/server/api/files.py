@@ -18,6 +18,7 @@ from eclair.errors import InvalidInput, NotFound
 from eclair.schema.documents import BlockKind, Read
 from eclair.schema.messages import Fault
 from eclair.schema.principal import Principal
+from eclair.server.numbers import Ordinal, Position
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.storage.documents import StoredPage
@@ -162,7 +163,7 @@ def router(app: App) -> APIRouter:
         return await download(app, (await storage.files.get_file(principal, id)).file)
 
     @api.get("/{id}/pages/{number}")
-    async def page(principal: Caller, id: str, number: Annotated[int, Field(ge=1)]) -> PageBody:
+    async def page(principal: Caller, id: str, number: Ordinal) -> PageBody:
         stored = await _stored(principal, id, number)
         has_image = stored.page.width is not None
         return page_body(stored, f"/api/files/{id}/pages/{number}/picture" if has_image else None)
@@ -171,19 +172,17 @@ def router(app: App) -> APIRouter:
     async def picture(
         principal: Caller,
         id: str,
-        number: Annotated[int, Field(ge=1)],
+        number: Ordinal,
         width: Annotated[int, Query(ge=50, le=MAX_PAGE_IMAGE_PIXELS)] = 900,
     ) -> Response:
         if (await _stored(principal, id, number)).page.width is None:
-            raise NotFound("This page has no fixed layout; its text is at /api/files/{id}/pages/{number}.")
+            raise NotFound(f"This page has no fixed layout; its text is at /api/files/{id}/pages/{number}.")
         file = (await storage.files.get_file(principal, id)).file
         png = await app.ingestor.render_page(file, number, width)
         return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
     @api.get("/{id}/boxes")
-    async def boxes(
-        principal: Caller, id: str, start: Annotated[int, Query(ge=0)], end: Annotated[int, Query(ge=1)]
-    ) -> list[BoxBody]:
+    async def boxes(principal: Caller, id: str, start: Position, end: Ordinal) -> list[BoxBody]:
         file = (await storage.files.get_file(principal, id)).file
         return [
             box

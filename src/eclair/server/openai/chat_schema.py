@@ -166,7 +166,7 @@ class ChatRequest(_CompletionBase):
 
 class CompletionRequest(_CompletionBase):
     prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)]
-    max_tokens: Annotated[int | None, Field(ge=1)] = 16
+    max_tokens: Annotated[int | None, Field(ge=1)] = None
     best_of: Literal[1] | None = None
     echo: Literal[False] | None = None
 

@@ -272,7 +272,7 @@ def _fields(form: FormData) -> EditsRequest:
     """Validate a form's text fields. Raises RequestValidationError."""
     given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     try:
-        return EditsRequest.model_validate(given)
+        return EditsRequest.model_validate(given, strict=False)
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from error
 

@@ -18,8 +18,9 @@ from eclair.generation.pipeline import AnswerStream
 from eclair.llm.base import JSON, TokenUsage
 from eclair.schema.events import Cited, Event, PartDelta, PartStarted, RunFinished, SourceFound
 from eclair.schema.ids import new_id
-from eclair.schema.messages import Citation, FinishReason, PartKind, Passage
+from eclair.schema.messages import Citation, FinishReason, PartKind, Passage, Sampling
 from eclair.server.chat_input import last_question
+from eclair.server.openai import errors
 from eclair.server.openai.responses_schema import ResponsesRequest
 from eclair.server.openai.retriever import RequestRetriever
 from eclair.server.principal import Caller
@@ -120,8 +121,11 @@ class ResponseRenderer:
 
     def end(self, error: EclairError | None = None) -> list[JSON | bytes]:
         """See `Renderer.end`."""
+        if error is None:
+            return []
         self._error = error
-        return [] if error is None else [*self._end("failed")]
+        begin = self._begin()
+        return [*begin, self._event("error", **_error_event(error)), *self._end("failed")]
 
     def full_response(self) -> JSON:
         """See `Renderer.full_response`."""
@@ -230,22 +234,23 @@ class ResponseRenderer:
 
 def _echo(body: ResponsesRequest, answer: AnswerStream) -> JSON:
     """Repeat the request's parameters, as every response does."""
-    assert answer.turn is not None
-    sent = answer.turn.request
+    model, sampling = body.model, Sampling(body.temperature, body.top_p)
+    if answer.turn is not None:
+        model, sampling = answer.turn.request.model, answer.turn.request.sampling
     given = body.model_dump(include={"reasoning", "text", "tool_choice", "tools"}, by_alias=True, exclude_none=True)
     return {
-        "model": sent.model,
+        "model": model,
         "instructions": body.instructions,
         "max_output_tokens": body.max_output_tokens,
         "metadata": body.metadata or {},
         "parallel_tool_calls": body.parallel_tool_calls is not False,
         "previous_response_id": None,
         "reasoning": {"effort": None, "summary": None, **given.get("reasoning", {})},
-        "temperature": sent.sampling.temperature,
+        "temperature": sampling.temperature,
         "text": {"format": {"type": "text"}, **given.get("text", {})},
         "tool_choice": given.get("tool_choice", "auto"),
         "tools": given.get("tools", []),
-        "top_p": sent.sampling.top_p,
+        "top_p": sampling.top_p,
         "truncation": "disabled",
     }
 
@@ -281,6 +286,11 @@ def _usage(usage: TokenUsage) -> JSON:
 def _error(error: EclairError) -> JSON:
     code = "rate_limit_exceeded" if isinstance(error, EngineBusy) else "server_error"
     return {"code": code, "message": error.message}
+
+
+def _error_event(error: EclairError) -> JSON:
+    """Build the fields of an `error` event: those of the reference, and the `error` by which OpenAI's clients raise."""
+    return {"code": error.code, "message": error.message, "param": error.param, **errors.body(error)}
 
 
 def _logprob(token: JSON) -> JSON:
