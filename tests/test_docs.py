@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOT_PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "native/README.md")
-PAGES = [*(ROOT / name for name in ROOT_PAGES), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*(ROOT / name for name in ROOT_PAGES), *sorted((ROOT / "docs").rglob("*.md"))]
 MAX_LINE_CHARS = 100
 
 PATH = re.compile(r"`((?:[\w-]+/)+[\w-]+\.(?:py|toml|json|ts|svelte|md)|(?:[\w-]+/)+)`")
