@@ -27,7 +27,8 @@ from eclair.documents.embedding_service import EmbeddingService
 from eclair.documents.embeddings import Embedder, choose_embedder
 from eclair.documents.ingest import Ingestor
 from eclair.documents.photos.classifier import classifier_file
-from eclair.documents.reranker import choose_reranker
+from eclair.documents.rerank_service import RerankService
+from eclair.documents.reranker import Reranker, choose_reranker
 from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.generation.pipeline import AnswerPipeline
@@ -112,6 +113,7 @@ class App:
     documents: DocumentService
     vision: VisionService
     embeddings: EmbeddingService
+    reranking: RerankService
     feeds: FeedService
     web: WebService
     web_settings: WebSettingsService
@@ -155,7 +157,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class DocumentComponents:
-    """The services that ingest, search and show documents. `embedder` compares other texts too."""
+    """The services that ingest, search and show documents. `embedder` and `reranker` serve other texts too."""
 
     ingestor: Ingestor
     blobs: Blobs
@@ -163,6 +165,7 @@ class DocumentComponents:
     documents: DocumentService
     vision: VisionService
     embedder: Embedder | None
+    reranker: Reranker | None
 
 
 @asynccontextmanager
@@ -212,7 +215,8 @@ async def open_documents(
             stack.push_async_callback(reranker.close)
         search = DocumentSearch(storage.chunks, embedder, reranker)
         documents = DocumentService(storage, search, ingestor, embedder, ask)
-        yield DocumentComponents(ingestor, blobs, search, documents, VisionService(storage, blobs, parser), embedder)
+        vision = VisionService(storage, blobs, parser)
+        yield DocumentComponents(ingestor, blobs, search, documents, vision, embedder, reranker)
 
 
 @asynccontextmanager
@@ -437,6 +441,7 @@ async def open_app(
             search=documents.search,
             documents=documents.documents,
             embeddings=EmbeddingService(registry, documents.embedder),
+            reranking=RerankService(registry, documents.reranker),
             vision=documents.vision,
             web=web,
             web_settings=WebSettingsService(live_settings, storage.web_settings, vault, web.access.search),

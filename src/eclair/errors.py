@@ -19,6 +19,7 @@
     ├── SetupError                the machine or its configuration is at fault: exit code 3
     │   ├── SettingsError              an unknown key, a value of the wrong type
     │   ├── PortInUse                  another process holds the address
+    │   ├── AbilityMissing        501  no model that is here or on a server can do it
     │   ├── EngineMissing              no engine for this platform, or its package is absent
     │   ├── ModelMissing               the model file is absent, broken or cannot be stored
     │   │   ├── ImageModelMissing      no image model is here, or not this one
@@ -158,6 +159,11 @@ class SettingsError(SetupError):
 
 class PortInUse(SetupError):
     code = "port_in_use"
+
+
+class AbilityMissing(SetupError):
+    code = "ability_missing"
+    status = 501
 
 
 class EngineMissing(SetupError):

@@ -57,26 +57,26 @@ class InstalledReranker:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._reranker = LocalReranker(settings)
+        self.local = LocalReranker(settings)
         self._most = FIRST_TEXTS
 
     @property
     def is_enabled(self) -> bool:
-        return self._most >= MIN_TEXTS and self._reranker.is_installed
+        return self._most >= MIN_TEXTS and self.local.is_installed
 
     async def rank(self, query: str, texts: Sequence[str]) -> list[int]:
-        if not self._reranker.is_ready:
-            self._reranker.wake()
+        if not self.local.is_ready:
+            self.local.wake()
             return list(range(len(texts)))
         some, began = texts[: self._most], time.perf_counter()
-        order = await _rank(self._reranker.rerank, query, some)
+        order = await _rank(self.local.rerank, query, some)
         self._most = int(len(some) / (time.perf_counter() - began) * LOCAL_RERANK_S)
         if self._most < MIN_TEXTS:
             log.warning("this machine is too slow for the reranker; passages stay in the order of the search")
         return [*order, *range(len(some), len(texts))]
 
     async def close(self) -> None:
-        await self._reranker.close()
+        await self.local.close()
 
 
 class EngineReranker:
@@ -86,7 +86,7 @@ class EngineReranker:
 
     def __init__(self, registry: Registry, model: str) -> None:
         self._registry = registry
-        self._model = model
+        self.model = model
 
     async def rank(self, query: str, texts: Sequence[str]) -> list[int]:
         return await _rank(self._rerank, query, texts)
@@ -95,7 +95,7 @@ class EngineReranker:
         """Do nothing: the engine is its owner's to close."""
 
     async def _rerank(self, query: str, texts: Sequence[str]) -> list[float]:
-        engine, model = await self._registry.resolve(self._model)
+        engine, model = await self._registry.resolve(self.model)
         return await engine.rerank(model.id, query, texts)
 
 

@@ -63,6 +63,8 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "v1/models": ("openai.models",),
     "v1/files": ("openai.files",),
     "v1/embeddings": ("openai.embeddings",),
+    "v1/rerank": ("openai.rerank",),
+    "v1/moderations": ("openai.moderations",),
     "v1/images": ("openai.images",),
     "v1/responses": ("openai.responses",),
     "v1/messages": ("anthropic.routes",),

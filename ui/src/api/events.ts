@@ -33,6 +33,7 @@ export type ErrorCode =
   | "setup"
   | "settings"
   | "port_in_use"
+  | "ability_missing"
   | "engine_missing"
   | "model_missing"
   | "image_model_missing"

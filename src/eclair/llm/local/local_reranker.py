@@ -19,7 +19,7 @@ from eclair.llm.local.subprocess import LlamaSubprocess, describe_missing_engine
 from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.models import memory
 from eclair.models.gguf.header import read_header
-from eclair.models.installed import find_reranker
+from eclair.models.installed import find_reranker, id_for_file
 from eclair.settings import Settings
 from eclair.util.cpu import available_cores
 
@@ -54,6 +54,12 @@ class LocalReranker:
     def is_installed(self) -> bool:
         """True if there is a reranking model."""
         return find_reranker(self._settings.data_dir) is not None
+
+    @property
+    def model(self) -> str | None:
+        """The id of the reranking model, if there is one."""
+        path = find_reranker(self._settings.data_dir)
+        return id_for_file(path.name, {}) if path is not None else None
 
     @property
     def is_ready(self) -> bool:

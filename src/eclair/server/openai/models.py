@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 from fastapi import APIRouter
@@ -20,19 +21,23 @@ TOKENS_PER_PRICE = 1_000_000
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1", tags=["OpenAI"])
 
+    async def own_models() -> dict[str, Model]:
+        """Return the models that documents use, by their ids."""
+        found = (app.embeddings.own_model, await asyncio.to_thread(lambda: app.reranking.own_model))
+        return {model.id: model for model in found if model is not None}
+
     @api.get("/models")
     async def list_models() -> JSON:
         models = await app.registry.models()
         names = [mode for mode in MODES if models and mode not in {model.id for model in models}]
-        own = app.embeddings.own_model
-        listed = [_model(app.settings, model) for model in models if own is None or model.id != own.id]
-        embedder = [] if own is None else [_model(app.settings, own)]
-        return {"object": "list", "data": [*listed, *map(_mode, names), *embedder]}
+        own = await own_models()
+        listed = [_model(app.settings, model) for model in models if model.id not in own]
+        documents = [_model(app.settings, model) for model in own.values()]
+        return {"object": "list", "data": [*listed, *map(_mode, names), *documents]}
 
     @api.get("/models/{id:path}")
     async def read_model(id: str) -> JSON:
-        own = app.embeddings.own_model
-        if own is not None and id == own.id:
+        if (own := (await own_models()).get(id)) is not None:
             return _model(app.settings, own)
         is_model = any(model.id == id for model in await app.registry.models())
         return _mode(id) if id in MODES and not is_model else _model(app.settings, (await app.registry.resolve(id))[1])
