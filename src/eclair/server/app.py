@@ -34,6 +34,7 @@ from eclair.server import ui
 from eclair.server.anthropic import errors as anthropic
 from eclair.server.auth import AuthMiddleware
 from eclair.server.lazy_routes import ROUTE_MODULES, LazyRoutes, build_all_routers
+from eclair.server.ollama import errors as ollama
 from eclair.server.openai import errors as openai
 from eclair.server.owner_session import OwnerSession
 from eclair.server.public_address import BasePath, PublicAddress, check_base_path
@@ -106,7 +107,7 @@ def _openapi_route(app: App) -> Callable[[], Awaitable[Response]]:
 
 
 def respond(scope: Scope, error: EclairError) -> JSONResponse:
-    """Render an error in the format of the requested API: ours, or under /v1 OpenAI's or Anthropic's."""
+    """Render an error in the format of the requested API: ours, OpenAI's, Anthropic's or Ollama's."""
     headers: dict[str, str] = {}
     if isinstance(error, EngineBusy | TooBusy) and error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
@@ -114,6 +115,8 @@ def respond(scope: Scope, error: EclairError) -> JSONResponse:
         return JSONResponse(anthropic.body(error), error.status, headers)
     if scope["path"].startswith("/v1"):
         return JSONResponse(openai.body(error), error.status, headers)
+    if ollama.is_ollama_path(scope["path"]):
+        return JSONResponse(ollama.body(error), error.status, headers)
     body: dict[str, Any] = {"code": error.code, "message": error.message, "param": error.param}
     if isinstance(error, Conflict) and error.run is not None:
         body["run"] = error.run

@@ -27,8 +27,10 @@ from eclair.util.rare_log import RareLog
 COSTLY_ROUTES = frozenset(
     {
         "api/answers",
+        "api/chat",
         "api/conversations",
         "api/edits",
+        "api/generate",
         "api/imports",
         "api/marks",
         "api/pictures",

@@ -48,11 +48,21 @@ def start_answer(
     retriever: Retriever | None = None,
     *,
     allows_lead: bool = True,
+    shows_steps: bool = False,
 ) -> AnswerStream:
-    """Start the answer to a request. With `allows_lead`, quotes may go before the model's words."""
+    """Start the answer to a request.
+
+    With `allows_lead`, quotes may go before the model's words. With `shows_steps`, loading is reported.
+    """
     prompt = RequestPrompt(app.settings, route, images, build_request)
     request = AnswerRequest(
-        route, prompt, time.perf_counter(), retriever, principal=principal, allows_lead=allows_lead, shows_steps=False
+        route,
+        prompt,
+        time.perf_counter(),
+        retriever,
+        principal=principal,
+        allows_lead=allows_lead,
+        shows_steps=shows_steps,
     )
     return app.pipeline.run(request)
 

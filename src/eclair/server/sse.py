@@ -18,8 +18,9 @@ HEARTBEAT_INTERVAL_S = 15.0
 HEARTBEAT = b":\n\n"
 """A comment line; some APIs have an event of their own for this."""
 
+EVENT_STREAM = "text/event-stream; charset=utf-8"
 HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
+    "Content-Type": EVENT_STREAM,
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
 }

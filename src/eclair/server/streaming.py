@@ -15,7 +15,7 @@ from eclair.errors import EclairError
 from eclair.generation.pipeline import AnswerStream
 from eclair.llm.base import JSON
 from eclair.schema.events import Event
-from eclair.server.sse import HEARTBEAT, EventStream, wait_for_disconnect
+from eclair.server.sse import EVENT_STREAM, HEARTBEAT, EventStream, wait_for_disconnect
 
 T = TypeVar("T")
 MAX_STATUS_DELAY_S = 1.0
@@ -27,11 +27,14 @@ CLIENT_GONE = Response(status_code=499)
 class Renderer(Protocol):
     """Renders the events of a request's answers as objects of a foreign API."""
 
-    def render(self, event: Event, choice: int) -> list[JSON]:
-        """Take the next event of answer number `choice`; return what a streaming client is sent for it."""
+    def render(self, event: Event, choice: int) -> Sequence[JSON | bytes]:
+        """Take the next event of answer number `choice`; return what a streaming client is sent for it.
+
+        Objects become server-sent events; bytes are sent as they are.
+        """
         ...
 
-    def end(self, error: EclairError | None = None) -> list[JSON | bytes]:
+    def end(self, error: EclairError | None = None) -> Sequence[JSON | bytes]:
         """Return what ends a stream: after the last answer, or after an `error` cut it off."""
         ...
 
@@ -47,6 +50,7 @@ async def relay(
     *,
     streamed: bool,
     heartbeat: bytes = HEARTBEAT,
+    content_type: str = EVENT_STREAM,
 ) -> Response:
     """Run the answers and send them. Raises an error that occurs before anything was sent.
 
@@ -56,12 +60,14 @@ async def relay(
     if not streamed:
         return await unless_disconnected(request, _collect_all(answers, renderer)) or CLIENT_GONE
     chunks = _chunks(answers, renderer)
+    headers = {"Content-Type": content_type}
     first = asyncio.ensure_future(anext(chunks))
     if not await _wait_unless_disconnected(request, first, MAX_STATUS_DELAY_S):
         return CLIENT_GONE
     if first.done():
-        return EventStream(chunks, first=first.result(), heartbeat=heartbeat)
-    return EventStream(_begin_with_heartbeat(first, chunks, renderer, heartbeat), heartbeat=heartbeat)
+        return EventStream(chunks, first=first.result(), headers=headers, heartbeat=heartbeat)
+    chunks = _begin_with_heartbeat(first, chunks, renderer, heartbeat)
+    return EventStream(chunks, headers=headers, heartbeat=heartbeat)
 
 
 async def unless_disconnected(request: Request, work: Awaitable[T]) -> T | None:

@@ -3797,6 +3797,392 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/chat": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["OllamaChatRequest"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": unknown;
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/generate": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["OllamaGenerateRequest"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": unknown;
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/embed": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["EmbedRequest"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": unknown;
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/embeddings": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["EmbedPromptRequest"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": unknown;
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/version": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": {
+                            readonly [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/tags": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": {
+                            readonly [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/ps": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": {
+                            readonly [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/show": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["OllamaBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": {
+                            readonly [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/pull": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["OllamaPullRequest"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": unknown;
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/delete": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["OllamaBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": unknown;
+                    };
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3901,6 +4287,12 @@ export interface components {
             };
             readonly calls: readonly components["schemas"]["CallBody"][];
             readonly next: number | null;
+        };
+        readonly CalledFunction: {
+            readonly name: string;
+            readonly arguments?: {
+                readonly [key: string]: unknown;
+            };
         };
         /**
          * @description A model; sizes and memory in bytes, null if unknown.
@@ -4068,6 +4460,18 @@ export interface components {
             readonly text: string;
             readonly instruction: string;
             readonly model?: string | null;
+        };
+        readonly EmbedPromptRequest: {
+            readonly model: string;
+            /** @default  */
+            readonly prompt?: string;
+        };
+        /** @description Texts to embed. A text that is too long is shortened by the model's engine, or refused there. */
+        readonly EmbedRequest: {
+            readonly model: string;
+            /** @default  */
+            readonly input?: string | readonly string[];
+            readonly dimensions?: number | null;
         };
         /** @description The electricity used by an answer: measured by the machine, or estimated from known figures. */
         readonly Energy: {
@@ -4766,6 +5170,94 @@ export interface components {
             /** @default [] */
             readonly research?: readonly string[];
             readonly draw?: components["schemas"]["ImageRequestBody"] | ("auto" | "off") | null;
+        };
+        readonly OllamaBody: {
+            readonly model: string;
+        };
+        readonly OllamaChatRequest: {
+            readonly model: string;
+            readonly stream?: boolean | null;
+            readonly format?: ("" | "json") | {
+                readonly [key: string]: unknown;
+            } | null;
+            readonly options?: components["schemas"]["OllamaOptions"] | null;
+            readonly keep_alive?: number | string | null;
+            readonly think?: boolean | ("low" | "medium" | "high" | "max") | null;
+            readonly logprobs?: boolean | null;
+            readonly top_logprobs?: number | null;
+            readonly messages?: readonly components["schemas"]["OllamaMessage"][] | null;
+            readonly tools?: readonly components["schemas"]["OllamaTool"][] | null;
+        };
+        readonly OllamaFunction: {
+            readonly name: string;
+            readonly description?: string | null;
+            readonly parameters?: {
+                readonly [key: string]: unknown;
+            } | null;
+        };
+        /** @description A prompt. `context` is that of an earlier reply, whose conversation goes on. */
+        readonly OllamaGenerateRequest: {
+            readonly model: string;
+            readonly stream?: boolean | null;
+            readonly format?: ("" | "json") | {
+                readonly [key: string]: unknown;
+            } | null;
+            readonly options?: components["schemas"]["OllamaOptions"] | null;
+            readonly keep_alive?: number | string | null;
+            readonly think?: boolean | ("low" | "medium" | "high" | "max") | null;
+            readonly logprobs?: boolean | null;
+            readonly top_logprobs?: number | null;
+            readonly prompt?: string | null;
+            readonly suffix?: string | null;
+            readonly images?: readonly string[] | null;
+            readonly system?: string | null;
+            readonly template?: string | null;
+            readonly raw?: boolean | null;
+            readonly context?: readonly number[] | null;
+        };
+        /** @description A message. Thinking of an earlier answer is not sent to the engine again. */
+        readonly OllamaMessage: {
+            /** @enum {string} */
+            readonly role: "system" | "user" | "assistant" | "tool";
+            readonly content?: string | null;
+            readonly images?: readonly string[] | null;
+            readonly tool_calls?: readonly components["schemas"]["OllamaToolCall"][] | null;
+            readonly tool_name?: string | null;
+            readonly tool_call_id?: string | null;
+        };
+        /** @description The options that change an answer. Those for loading, such as `num_ctx`, are the settings' and ignored. */
+        readonly OllamaOptions: {
+            readonly temperature?: number | null;
+            readonly top_p?: number | null;
+            readonly top_k?: number | null;
+            readonly min_p?: number | null;
+            readonly typical_p?: number | null;
+            readonly seed?: number | null;
+            readonly stop?: string | readonly string[] | null;
+            readonly num_predict?: number | null;
+            readonly repeat_last_n?: number | null;
+            readonly repeat_penalty?: number | null;
+            readonly presence_penalty?: number | null;
+            readonly frequency_penalty?: number | null;
+            readonly mirostat?: number | null;
+            readonly mirostat_tau?: number | null;
+            readonly mirostat_eta?: number | null;
+        };
+        readonly OllamaPullRequest: {
+            readonly model: string;
+            readonly stream?: boolean | null;
+        };
+        readonly OllamaTool: {
+            /**
+             * @default function
+             * @constant
+             */
+            readonly type?: "function";
+            readonly function: components["schemas"]["OllamaFunction"];
+        };
+        readonly OllamaToolCall: {
+            readonly id?: string | null;
+            readonly function: components["schemas"]["CalledFunction"];
         };
         /**
          * @description Data that would leave the machine: when, what, and to which hosts.
