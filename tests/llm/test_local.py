@@ -12,13 +12,15 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 import psutil
 import pytest
 
 from eclair.errors import Conflict, EclairError, EngineMissing, EngineRefused, EngineUnavailable, ModelMissing, NotFound
-from eclair.llm.base import Delta, Finish, PromptMessage, Request, Text, TokenUsage
+from eclair.llm.base import Delta, Finish, PromptMessage, Request, Text, TokenUsage, ToolCall
+from eclair.llm.json_schema import SchemaCheck
 from eclair.llm.local import llama_server, speculative
 from eclair.llm.local.endpoint_file import endpoint_path
 from eclair.llm.local.local_engine import LocalEngine
@@ -524,3 +526,49 @@ async def test_one_that_never_starts_is_tried_ever_more_rarely(home: Settings, m
 def test_without_an_order_the_process_ends() -> None:
     done = subprocess.run([sys.executable, "-P", "-m", llama_server.__name__], input=b"", timeout=30, check=True)
     assert done.returncode == 0
+
+
+FORCED: tuple[dict[str, Any], ...] = (
+    {
+        "type": "function",
+        "function": {
+            "name": "get_weather",
+            "parameters": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}, "unit": {"enum": ["C", "F"]}},
+                "required": ["city", "unit"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    {
+        "type": "function",
+        "function": {
+            "name": "add",
+            "parameters": {
+                "type": "object",
+                "$defs": {"Number": {"type": "integer"}},
+                "properties": {"a": {"$ref": "#/$defs/Number"}, "b": {"$ref": "#/$defs/Number"}},
+                "required": ["a", "b"],
+            },
+        },
+    },
+)
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "add"}}])
+async def test_demanded_calls_come_and_fit_whatever_is_said(engine: LocalEngine, choice: str | dict[str, Any]) -> None:
+    for question in ("What is the weather in Paris?", "Tell me a joke.", "2 + 2?"):
+        asked = replace(asking(question, 400), tools=FORCED, tool_choice=choice)
+        pieces = await ask(engine, asked)
+        calls: dict[int, list[str]] = {}
+        for piece in pieces:
+            if isinstance(piece, ToolCall):
+                calls.setdefault(piece.index, []).append(piece.name or piece.arguments)
+        assert not said(pieces)
+        assert pieces[-1] == Finish("tool_calls")
+        assert calls
+        schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in FORCED}
+        for name, *arguments in calls.values():
+            assert SchemaCheck(schemas[name]).fits(orjson.loads("".join(arguments)))
+            assert choice == "required" or name == "add"

@@ -53,6 +53,8 @@ class Dialect:
     """Refuses messages with fields, roles and ids of calls that aren't its own."""
     required_choice: str = "required"
     """The `tool_choice` that demands a call."""
+    forces_calls: bool = True
+    """It keeps to a `tool_choice` that demands a call."""
 
 
 DIALECTS: tuple[Dialect, ...] = (
@@ -66,6 +68,7 @@ DIALECTS: tuple[Dialect, ...] = (
         takes_reasoning=True,
         shows_life=True,
         tokenize_field="content",
+        forces_calls=False,
     ),
     Dialect(
         "vllm",

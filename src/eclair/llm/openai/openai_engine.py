@@ -15,6 +15,7 @@ from eclair.errors import UpstreamError
 from eclair.llm import reasoning
 from eclair.llm.base import JSON, Embeddings, Request, estimate_tokens
 from eclair.llm.openai import model_names
+from eclair.llm.openai.call_reader import CallStreamParser, keep_tool_choice
 from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, dialect_at, text_to_continue
 from eclair.llm.openai.stream_parser import StreamParser, listed_tools, listed_vision, parse_embeddings, parse_ranking
 from eclair.llm.remote.reply_values import ILL_TYPED
@@ -110,12 +111,14 @@ class OpenAIEngine(ServerEngine):
         dialect = await self._find_dialect()
         if request.reasoning is None:
             request = replace(request, reasoning=self._reasoning_support(request.model))
+        request, calls = keep_tool_choice(request, dialect)
+        echo = text_to_continue(request) if dialect.echoes_continued else ""
         body, without_effort = build_body(request, dialect), build_body(reasoning.drop_effort(request), dialect)
         path = "/completions" if request.prompt is not None else "/chat/completions"
         return Exchange(
             self.url + path,
             body,
-            StreamParser(self.name, echo=text_to_continue(request) if dialect.echoes_continued else ""),
+            StreamParser(self.name, echo) if calls is None else CallStreamParser(self.name, echo, calls),
             None if body == without_effort else without_effort,
             dialect.keeps_alive,
             partial(llama_server_shows_life, self.http, self.root, self._idle) if dialect.shows_life else None,
