@@ -99,12 +99,11 @@ def chosen_tool(body: JSON) -> JSON | None:
         return form
     users = [number for number, message in enumerate(messages) if message["role"] == "user"]
     asked = next((n for n in reversed(users) if "Use a tool" in text_of(messages[n].get("content"))), None)
-    is_called = asked is not None and any(map(_is_after_call, messages[asked + 1 :]))
-    if choice == "required" and (is_called or asked is None):
-        return _first(functions, "final_answer", *(name for name in functions if name != "get_weather"), "get_weather")
-    if asked is None or is_called or asked != users[-1]:
+    if asked is not None and asked == users[-1] and not any(map(_is_after_call, messages[asked + 1 :])):
+        return _first(functions, "get_weather", *SHELLS, *functions)
+    if choice != "required":
         return None
-    return _first(functions, "get_weather", *SHELLS, *functions)
+    return _first(functions, "final_answer", *(name for name in functions if name != "get_weather"), "get_weather")
 
 
 def _first(functions: dict[str, JSON], *names: str) -> JSON | None:

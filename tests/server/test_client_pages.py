@@ -16,7 +16,7 @@ from tests.support import Server
 
 PAGES = Path(__file__).parents[2] / "docs" / "clients"
 ADDRESS = "http://127.0.0.1:8642"
-INSTALLED = ("anthropic", "mistralai", "openai")
+INSTALLED = ("anthropic", "mistralai", "ollama", "openai")
 """The pages whose packages the tests have; `bench/clients.py` runs the others' blocks."""
 
 
