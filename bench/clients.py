@@ -26,7 +26,7 @@ HERE = ROOT / "bench" / "clients"
 CACHE = ROOT / ".build" / "clients"
 RESULTS = CACHE / "results.json"
 CELLS = ("chat", "stream", "tools", "schema", "second_turn", "embed")
-PROGRAM_TIMEOUT_S = 300.0
+PROGRAM_TIMEOUT_S = 420.0
 MAX_FAULT_CHARS = 90
 QUIET = {
     "DO_NOT_TRACK": "1",

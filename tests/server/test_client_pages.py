@@ -8,6 +8,7 @@ import io
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -25,10 +26,13 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def printed(block: str) -> str:
-    """What a block prints when it is run as a program."""
+    """What a block prints when it is run as a program, whose end closes its connections."""
     out = io.StringIO()
+    names: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.redirect_stdout(out):
-        exec(compile(block, "block", "exec"), {"__name__": "__main__"})
+        exec(compile(block, "block", "exec"), names)
+    if hasattr(names["client"], "close"):
+        names["client"].close()
     return out.getvalue()
 
 
