@@ -82,7 +82,10 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
     checks += [_data_folder(settings.data_dir), _disk(settings.data_dir)]
     checks += [_database(settings.data_dir), *_lost(settings.data_dir), _backups(settings)]
-    checks += [_port(settings.host, settings.port), await _key(settings), _encryption(settings), _policy(settings)]
+    checks.append(_port("Address", settings.host, settings.port))
+    if settings.ollama_port is not None:
+        checks.append(_port("Ollama's port", settings.host, settings.ollama_port, "ollama_port"))
+    checks += [await _key(settings), _encryption(settings), _policy(settings)]
     checks += [_marks(settings), await asyncio.to_thread(_walls)]
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
@@ -302,19 +305,19 @@ def _lost(folder: Path) -> list[Check]:
     return checks
 
 
-def _port(host: str, port: int) -> Check:
+def _port(name: str, host: str, port: int, option: str = "--port") -> Check:
     if port == 0:
-        return Check("Address", "ok", f"any free port of {host}")
+        return Check(name, "ok", f"any free port of {host}")
     try:
-        listen(host, port).close()
+        listen(host, port, option).close()
     except PortInUse as error:
         held = find_holder(port)
         if held is not None and _serves(held.command):
-            return Check("Address", "ok", f"Éclair serves at {host}, port {port} (process {held.pid})")
-        return Check("Address", "broken", error.message)
+            return Check(name, "ok", f"Éclair serves at {host}, port {port} (process {held.pid})")
+        return Check(name, "broken", error.message)
     except EclairError as error:
-        return Check("Address", "broken", error.message)
-    return Check("Address", "ok", f"{host}, port {port} is free")
+        return Check(name, "broken", error.message)
+    return Check(name, "ok", f"{host}, port {port} is free")
 
 
 def _serves(command: str) -> bool:

@@ -102,6 +102,12 @@ class Settings:
     )
     host: str = _setting("127.0.0.1", "Address to listen on; anything but a loopback address needs a key.")
     port: int = _setting(8642, "Port to listen on; 0 takes any free one.", ge=0, le=65535)
+    ollama_port: int | None = _setting(
+        None,
+        "Second port to listen on, for programs that look for Ollama at 11434 and nowhere else; see docs/ollama.md.",
+        ge=1,
+        le=65535,
+    )
     allowed_hosts: tuple[str, ...] = _setting(
         (), "Other host names by which browsers reach Éclair, such as a reverse proxy's; needs a key."
     )

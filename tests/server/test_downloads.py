@@ -7,11 +7,14 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
+import ollama
+import orjson
 import pytest
 
 from eclair.settings import Settings
 from tests.llm.standin import Call, standing_in
-from tests.models.test_huggingface import MODEL, REPO, Shop
+from tests.models.test_huggingface import MODEL, REPO, Shop, sha
+from tests.server.test_ollama import client_of
 from tests.support import Server, serving
 
 
@@ -188,3 +191,40 @@ async def test_a_server_that_ends_stops_its_pulls(shop: Shop, settings: Settings
     shop.store.routes["/blobs/tiny-Q4_K_M.gguf"] = stuck
     async with serving(replace(settings, hub=shop.url)) as server:
         assert (await server.post("/api/models/pulls", {"name": f"hf:{REPO}:Q4_K_M"})).status == 202
+
+
+async def test_ollama_pulls_and_deletes(market: Server) -> None:
+    async with client_of(market) as client:
+        with pytest.raises(ollama.ResponseError, match=r"Research only\..*eclair pull tiny") as caught:
+            await client.pull("tiny")
+        assert caught.value.status_code == 409, "a license is agreed to elsewhere"
+        name = f"hf.co/{REPO}:Q8_0"
+        steps = [step async for step in await client.pull(name, stream=True)]
+        assert [steps[0].status, steps[-1].status] == ["pulling manifest", "success"]
+        (pull,) = (await market.get("/api/models/pulls")).body["pulls"]
+        assert (pull["state"], pull["asked"]) == ("finished", f"hf:{REPO}:Q8_0")
+        assert (await client.pull(name)).status == "success", "it is whole already"
+        for missing in ("llama3.2", f"hf.co/{REPO}:Q9"):
+            with pytest.raises(ollama.ResponseError) as caught:
+                await client.pull(missing)
+            assert caught.value.status_code in (400, 404)
+        assert (await client.delete(pull["model"])).status == "success"
+        with pytest.raises(ollama.ResponseError, match=r"has no model") as caught:
+            await client.delete(pull["model"])
+        assert caught.value.status_code == 404
+
+
+async def test_ollama_sees_progress_and_faults_of_a_pull(shop: Shop, market: Server) -> None:
+    shop.store.routes["/blobs/tiny-Q8_0.gguf"] = stuck
+    body = {"model": f"hf.co/{REPO}:Q8_0"}
+    async with market.http.post(f"{market.address}/api/pull", json=body) as reply:
+        assert reply.headers["Content-Type"] == "application/x-ndjson"
+        async with asyncio.timeout(20):
+            while "completed" not in (step := orjson.loads(await reply.content.readline())):
+                assert "error" not in step
+        assert step["status"] == f"pulling {step['digest'][7:19]}"
+        assert (step["digest"], step["total"]) == (f"sha256:{sha(MODEL * 2)}", len(MODEL * 2))
+        (pull,) = (await market.get("/api/models/pulls")).body["pulls"]
+        await market.call("DELETE", f"/api/models/pulls/{pull['id']}")
+        last = orjson.loads((await reply.content.read()).splitlines()[-1])
+        assert last == {"error": "The download was cancelled; ask for it again."}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import ollama
 import orjson
 import pytest
@@ -16,11 +19,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from eclair.errors import PortInUse
 from eclair.llm.scripted import prose
 from eclair.server import sse
+from eclair.settings import Settings
 from tests.documents import photos
 from tests.server.test_v1 import settled
-from tests.support import JSON, Server
+from tests.support import JSON, Door, Server, served_in_process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,7 +34,7 @@ TOOLS: Any = [{"type": "function", "function": {"name": "look_up", "description"
 
 
 @contextlib.asynccontextmanager
-async def client_of(server: Server, **more: Any) -> AsyncGenerator[ollama.AsyncClient]:
+async def client_of(server: Door, **more: Any) -> AsyncGenerator[ollama.AsyncClient]:
     """A client that doesn't spend a second on reading certificates, which http doesn't need."""
     client = ollama.AsyncClient(host=server.address, verify=False, **more)
     async with client:
@@ -361,6 +366,31 @@ async def test_a_key_is_needed_where_there_is_one(keyed: Server) -> None:
     key = {"Authorization": "Bearer s3crêt".encode()}
     async with client_of(keyed, headers=key) as known:
         assert (await known.list()).models[0].model == "scripted:latest"
+
+
+async def test_the_second_port_is_where_programs_look_for_ollama(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    async with (
+        served_in_process(replace(settings, ollama_port=port)) as address,
+        aiohttp.ClientSession() as http,
+        client_of(second := Door(f"http://127.0.0.1:{port}", http)) as client,
+    ):
+        first = Door(address, http)
+        assert (await second.get("/")).raw == b"Ollama is running"
+        assert (await second.call("HEAD", "/")).status == 200
+        assert (await client.list()).models[0].model == "scripted:latest"
+        assert (await client.chat("scripted", user("script: words=2"))).message.content == "".join(prose(2))
+        stranger = await second.get("/api/tags", {"Host": "evil.example"})
+        assert (stranger.status, "evil.example" in stranger.body["error"]) == (403, True)
+        assert b"Ollama" not in (await first.get("/")).raw
+        assert (await first.call("HEAD", "/")).status == (await first.get("/")).status
+
+
+async def test_a_second_port_in_use_is_said(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortInUse, match=r"\(ollama_port\)"):
+        async with served_in_process(replace(settings, ollama_port=taken.getsockname()[1])):
+            pass
 
 
 scalars: Any = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)

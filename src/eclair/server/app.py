@@ -35,6 +35,7 @@ from eclair.server.anthropic import errors as anthropic
 from eclair.server.auth import AuthMiddleware
 from eclair.server.lazy_routes import ROUTE_MODULES, LazyRoutes, build_all_routers
 from eclair.server.ollama import errors as ollama
+from eclair.server.ollama.port import OllamaPort
 from eclair.server.openai import errors as openai
 from eclair.server.owner_session import OwnerSession
 from eclair.server.public_address import BasePath, PublicAddress, check_base_path
@@ -65,6 +66,8 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     api.add_middleware(LazyRoutes, routes=api, app=app)
     if app.read_only is not None:
         api.add_middleware(ReadOnly, reason=app.read_only, respond=respond)
+    if app.settings.ollama_port is not None:
+        api.add_middleware(OllamaPort, port=app.settings.ollama_port)
     keys = ApiKeys(app.storage.api_keys)
     api.add_middleware(AuthMiddleware, settings=app.live_settings, keys=keys, session=session, respond=respond)
     api.add_middleware(RequestLog, settings=app.live_settings, traces=app.traces)

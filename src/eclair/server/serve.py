@@ -67,11 +67,14 @@ async def serve(
         )
     raise_file_limit()
     reload = None if source is None else SettingsReload(source, _require_key, tls)
-    with listen(settings.host, settings.port) as listener:
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(listen(settings.host, settings.port))]
+        if settings.ollama_port is not None:
+            listeners.append(stack.enter_context(listen(settings.host, settings.ollama_port, "ollama_port")))
         local = LocalEngine.start(settings) if settings.embedded else None
         try:
             with handle_hangups(None if reload is None else reload.request):
-                return await _serve(settings, local, listener, tls, ready, reload, fetches_model=fetches_model)
+                return await _serve(settings, local, listeners, tls, ready, reload, fetches_model=fetches_model)
         finally:
             if local is not None:
                 await local.close()
@@ -92,7 +95,7 @@ def _require_key(settings: Settings) -> None:
 async def _serve(
     settings: Settings,
     local: LocalEngine | None,
-    listener: socket.socket,
+    listeners: list[socket.socket],
     tls: ssl.SSLContext | None,
     ready: Callable[[str], None],
     reload: SettingsReload | None,
@@ -117,7 +120,7 @@ async def _serve(
         query = "" if session is None else f"?token={session.token}"
         server = _Server(config, app, lambda address: ready(address + page + query), reload)
         server.fetches_model = fetches_model and app.read_only is None
-        await server.serve(sockets=[listener])
+        await server.serve(sockets=listeners)
         return app.runs.unsaved
 
 

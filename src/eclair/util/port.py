@@ -18,8 +18,11 @@ class PortHolder:
     command: str
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises PortInUse, and SettingsError for an address that isn't this machine's."""
+def listen(host: str, port: int, option: str = "--port") -> socket.socket:
+    """Return a listening socket; `option` chooses another port.
+
+    Raises PortInUse, and SettingsError for an address that isn't this machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -29,12 +32,12 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         if isinstance(error, PermissionError):
-            raise PortInUse(f"Port {port} needs more rights than this user has; choose another (--port).") from error
+            raise PortInUse(f"Port {port} needs more rights than this user has; choose another ({option}).") from error
         if isinstance(error, socket.gaierror) or "assign" in str(error):
             raise SettingsError(f"{host} isn't an address of this machine; set `host` to one that is.") from error
         held = find_holder(port)
         by = f" by {held.name} (process {held.pid})" if held else ""
-        raise PortInUse(f"Port {port} is in use{by}; stop that, or choose another (--port).") from error
+        raise PortInUse(f"Port {port} is in use{by}; stop that, or choose another ({option}).") from error
     listener.setblocking(False)
     return listener
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from eclair.app import App
-from eclair.errors import Conflict, EclairError
+from eclair.errors import Conflict, EclairError, LicenseNotAccepted
 from eclair.llm.base import JSON
 from eclair.models.downloads import ModelDownload
 from eclair.server.ollama import errors
@@ -41,7 +41,7 @@ def router(app: App) -> APIRouter:
     async def pull_model(body: OllamaPullRequest) -> Response:
         id = await find_id(app, body.model)
         is_here = any(model.id == id for model in await list_named(app))
-        download = None if is_here else await app.downloads.begin(download_name(body.model), accepted=False)
+        download = None if is_here else await begin(download_name(body.model))
         if body.stream is not False:
             lines = _lines(app, download)
             return EventStream(lines, heartbeat=encode_line(BEGIN), headers={"Content-Type": NDJSON})
@@ -50,6 +50,14 @@ def router(app: App) -> APIRouter:
         if download is not None and (fault := _fault(download)) is not None:
             raise fault
         return JSONResponse(SUCCESS)
+
+    async def begin(name: str) -> ModelDownload:
+        try:
+            return await app.downloads.begin(name, accepted=False)
+        except LicenseNotAccepted as error:
+            raise LicenseNotAccepted(
+                f"{error.message} Accept that in the list of models on Éclair's page, or with `eclair pull {name}`."
+            ) from None
 
     @api.delete("/delete")
     async def delete_model(body: OllamaBody) -> Response:
