@@ -3,7 +3,8 @@
     EclairError
     ├── UserError                 the request is at fault: change it and try again
     │   ├── InvalidInput          400  malformed, empty, of the wrong type
-    │   │   └── NoClipArt         400  clip art of that doesn't exist
+    │   │   ├── NoClipArt         400  clip art of that doesn't exist
+    │   │   └── UnsupportedEncoding  415  a body that is compressed in an unknown way
     │   ├── Unauthorized          401  no key, or a wrong one
     │   ├── Forbidden             403  a foreign Host or Origin; a model whose terms nobody here has accepted
     │   │   └── Refused           403  an outgoing call that the policy or the SSRF guard blocks
@@ -73,6 +74,10 @@ class InvalidInput(UserError):
 
 class NoClipArt(InvalidInput):
     code = "no_clip_art"
+
+
+class UnsupportedEncoding(InvalidInput):
+    status = 415
 
 
 class Unauthorized(UserError):

@@ -14,6 +14,7 @@ RELOADABLE = frozenset(
         "allowed_hosts",
         "api_key",
         "client_requests_per_minute",
+        "cors_origins",
         "fallbacks",
         "grid_g_per_kwh",
         "keep_days",

@@ -42,6 +42,8 @@ HostName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)*$")]
 _PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$"
 _ORIGIN = r"^https?://(\[[0-9a-f:.]+\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*)(:[1-9][0-9]{0,4})?"
 
+_CORS_ORIGIN = r"^(\*|null|[a-z][a-z0-9+.-]*://[^\s/,]+)$"
+
 
 def _strip_slash(address: str | None) -> str | None:
     return None if address is None else address.rstrip("/")
@@ -110,6 +112,11 @@ class Settings:
     )
     allowed_hosts: tuple[str, ...] = _setting(
         (), "Other host names by which browsers reach Éclair, such as a reverse proxy's; needs a key."
+    )
+    cors_origins: tuple[Annotated[str, Field(pattern=_CORS_ORIGIN)], ...] = _setting(
+        (),
+        "Origins of other pages and apps that may use the API with a key, such as `https://app.example.org` or "
+        "`app://obsidian.md`; `*` for all.",
     )
     public_url: Annotated[str | None, Field(pattern=_ORIGIN + _PATH), AfterValidator(_strip_slash)] = _setting(
         None,
@@ -475,6 +482,7 @@ def _validate(name: str, value: Any, origin: SettingOrigin) -> Any:
         return adapter.validate_json(value)
     if origin == "environment" and name in (
         "allowed_hosts",
+        "cors_origins",
         "egress_hosts",
         "private_addresses",
         "trusted_proxies",

@@ -54,14 +54,17 @@ class AccessControl:
         self._is_exposed = is_exposed(settings)
         self._addresses = ClientAddresses(settings.trusted_proxies)
 
-    async def identify(self, scope: Scope, headers: Headers) -> Principal:
-        """Return for whom a request acts. Raises Unauthorized, and TooBusy after many wrong keys."""
+    async def identify(self, scope: Scope, headers: Headers, *, by_key_alone: bool = False) -> Principal:
+        """Return for whom a request acts. Raises Unauthorized, and TooBusy after many wrong keys.
+
+        With `by_key_alone` neither the account nor a cookie counts, since a foreign page's browser has both.
+        """
         account: PeerAccount = "own"
-        if not self.needs_key:
+        if not self.needs_key and not by_key_alone:
             account = "own" if self._lets_all_in else await peer_account(scope)
             if account == "own" or (self._session is not None and self._session.has_cookie(scope, headers)):
                 return LOCAL_PRINCIPAL
-        if (principal := await self._find_session(scope, headers)) is not None:
+        if not by_key_alone and (principal := await self._find_session(scope, headers)) is not None:
             return principal
         given = given_keys(headers)
         for secret in given:
@@ -91,7 +94,7 @@ class AccessControl:
 
 
 def given_keys(headers: Headers) -> list[bytes]:
-    """Return the keys that a request has, as OpenAI's clients send them and as Anthropic's do."""
+    """Return the keys that a request has, as OpenAI's clients send them, as Anthropic's do and as Azure's do."""
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    given = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))
+    given = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""), headers.get("api-key", ""))
     return [key.encode("latin-1") for key in given if key]

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 import eclair
@@ -29,6 +30,7 @@ from eclair.errors import (
     MethodNotAllowed,
     NotFound,
     TooBusy,
+    Unauthorized,
 )
 from eclair.server import ui
 from eclair.server.anthropic import errors as anthropic
@@ -38,6 +40,7 @@ from eclair.server.ollama import errors as ollama
 from eclair.server.ollama.port import OllamaPort
 from eclair.server.openai import errors as openai
 from eclair.server.owner_session import OwnerSession
+from eclair.server.plain_requests import PlainRequests
 from eclair.server.public_address import BasePath, PublicAddress, check_base_path
 from eclair.server.read_only import ReadOnly
 from eclair.server.request_log import RequestLog, route_template
@@ -70,6 +73,7 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
         api.add_middleware(OllamaPort, port=app.settings.ollama_port)
     keys = ApiKeys(app.storage.api_keys)
     api.add_middleware(AuthMiddleware, settings=app.live_settings, keys=keys, session=session, respond=respond)
+    api.add_middleware(PlainRequests)
     api.add_middleware(RequestLog, settings=app.live_settings, traces=app.traces)
     if PublicAddress.from_settings(app.settings) != PublicAddress(None, ""):
         api.add_middleware(BasePath, base_path=prefix)
@@ -112,6 +116,8 @@ def _openapi_route(app: App) -> Callable[[], Awaitable[Response]]:
 def respond(scope: Scope, error: EclairError) -> JSONResponse:
     """Render an error in the format of the requested API: ours, OpenAI's, Anthropic's or Ollama's."""
     headers: dict[str, str] = {}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, EngineBusy | TooBusy) and error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if scope["path"].startswith(anthropic.PATH):
@@ -148,9 +154,23 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
             fault: EclairError = NotFound(f"There is nothing at {path}; /docs lists every route.")
         case 405:
             fault = MethodNotAllowed(f"{path} does not support {request.method}; /docs lists every route.")
+            response = respond(request.scope, fault)
+            response.headers["Allow"] = ", ".join(_methods(request))
+            return response
         case _:
             fault = InvalidInput("The body is not JSON in UTF-8; check what was sent.")
     return respond(request.scope, fault)
+
+
+def _methods(request: Request) -> list[str]:
+    """List the methods that a path supports, whichever routes they belong to."""
+    routes = request.app.router.routes
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return [*found, "HEAD"] if "GET" in found else found
 
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:

@@ -22,7 +22,9 @@ from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.access import AccessControl
 from eclair.server.client_limits import ClientLimits
+from eclair.server.cross_origin import CrossOrigin
 from eclair.server.owner_session import OwnerSession
+from eclair.server.plain_requests import INTERFACES
 from eclair.server.public_address import PublicAddress
 from eclair.settings import Settings
 from eclair.util.loopback import is_loopback
@@ -40,7 +42,6 @@ PROVENANCE_CHECK_ROUTE = ("POST", "/api/marks/check")
 PUBLIC_PATHS = re.compile(r"/api/health(/live|/ready)?$|/api/shared/")
 """Paths that need no key: the health checks, and shared links that nobody can guess."""
 
-INTERFACES = ("/api/", "/v1/", "/metrics")
 POLICY_VIOLATION = 1008
 
 INTERFACE_HEADERS = (
@@ -85,6 +86,7 @@ class AuthMiddleware:
         settings.follow(self._apply)
 
     def _apply(self, settings: Settings) -> None:
+        self._cross_origin = CrossOrigin(settings.cors_origins)
         self._has_public_checks = settings.public_checks or not is_exposed(settings)
         self._max_file_mb = settings.max_file_mb
         self._max_check_mb = settings.max_check_mb
@@ -110,12 +112,19 @@ class AuthMiddleware:
         try:
             self._check_host(headers)
             self._check_proxy(headers)
-            self._check_origin(scope, headers)
+            is_foreign = self._is_foreign(headers) and self._cross_origin.admits(scope, headers)
+            if is_foreign:
+                send = self._cross_origin.add_headers(headers, send)
+                if scope["method"] == "OPTIONS":
+                    await self._cross_origin.preflight(headers)(scope, receive, send)
+                    return
+            else:
+                self._check_origin(scope, headers)
             if self._session is not None and (response := self._session.exchange(scope)) is not None:
                 await response(scope, receive, send)
                 return
             client = self._limits.find_client(scope, headers)
-            principal, is_public = await self._authenticate(scope, headers)
+            principal, is_public = await self._authenticate(scope, headers, is_foreign=is_foreign)
             self._limits.charge(client, principal, scope)
             max_bytes, too_large = self._size_limit(scope)
             if int(headers.get("content-length") or 0) > max_bytes:
@@ -127,13 +136,13 @@ class AuthMiddleware:
         except EclairError as error:
             await self._respond(scope, error)(scope, receive, send)
 
-    async def _authenticate(self, scope: Scope, headers: Headers) -> tuple[Principal, bool]:
+    async def _authenticate(self, scope: Scope, headers: Headers, *, is_foreign: bool) -> tuple[Principal, bool]:
         """Return for whom a request acts, and whether that is nobody known. Raises Unauthorized."""
         path: str = scope["path"]
         if not path.startswith(INTERFACES):
             return LOCAL_PRINCIPAL, True
         try:
-            return await self._access.identify(scope, headers), False
+            return await self._access.identify(scope, headers, by_key_alone=is_foreign), False
         except Unauthorized:
             is_check = (scope["method"], path) == PROVENANCE_CHECK_ROUTE
             if not PUBLIC_PATHS.match(path) and not (is_check and self._has_public_checks):
@@ -166,10 +175,16 @@ class AuthMiddleware:
                 "This request came through a proxy, which lets others in; set ECLAIR_API_KEY and restart Éclair."
             )
 
-    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+    def _is_foreign(self, headers: Headers) -> bool:
+        """Tell whether a page of another origin sends the request."""
         origin = headers.get("origin")
-        if origin not in (None, self._public_origin) and origin.partition("://")[2] != headers.get("host"):
-            raise Forbidden(f"A page from {origin} may not use Éclair; open Éclair's own page.")
+        return origin not in (None, self._public_origin) and origin.partition("://")[2] != headers.get("host")
+
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        if self._is_foreign(headers):
+            raise Forbidden(
+                f"A page from {headers['origin']} may not use Éclair; open Éclair's own page, or set cors_origins."
+            )
         is_page = scope["method"] == "GET" and not scope["path"].startswith(INTERFACES)
         opens_page = is_page and headers.get("sec-fetch-mode") == "navigate"
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not opens_page:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from eclair.network.traces import OpenTelemetrySpan, Traces
 
 REQUEST_ID_HEADER = b"x-request-id"
+GIVEN_ID_HEADERS = frozenset({REQUEST_ID_HEADER, b"x-client-request-id"})
 REFUSED_STATUSES = frozenset({401, 403, 429})
 MAX_REFUSALS_PER_SECOND = 20
 """Further ones are counted by the next line: a stranger must not fill the disk."""
@@ -62,7 +63,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (REQUEST_ID_HEADER, id.encode())]
+                message["headers"] = [*message["headers"], *_reply_headers(scope, id, time.perf_counter() - began)]
             await send(message)
 
         try:
@@ -137,6 +138,17 @@ def route_template(scope: Scope) -> str:
 def _request_id(scope: Scope) -> str:
     """Return the id that the client or a proxy gave the request, if it looks sane, or a new one."""
     for name, value in scope["headers"]:
-        if name == REQUEST_ID_HEADER and _SANE_ID.fullmatch(value):
+        if name in GIVEN_ID_HEADERS and _SANE_ID.fullmatch(value):
             return str(value, "ascii")
     return secrets.token_hex(8)
+
+
+def _reply_headers(scope: Scope, id: str, seconds: float) -> list[tuple[bytes, bytes]]:
+    """Return the request's id, and what OpenAI's and Anthropic's clients look for besides."""
+    encoded = id.encode()
+    headers = [(REQUEST_ID_HEADER, encoded)]
+    if scope["path"].startswith("/v1/messages"):
+        headers.append((b"request-id", encoded))
+    elif scope["path"].startswith("/v1/"):
+        headers.append((b"openai-processing-ms", b"%d" % round(seconds * 1000)))
+    return headers

@@ -82,7 +82,7 @@ def _lines() -> Iterator[str]:
         yield f"export type {name} = {_literal(getattr(messages, name))};"
     yield "/** What an error or a failed answer can be called. */"
     yield "export type ErrorCode ="
-    *codes, last = _codes(errors.EclairError)
+    *codes, last = dict.fromkeys(_codes(errors.EclairError))
     yield from (f'  | "{code}"' for code in codes)
     yield f'  | "{last}";'
     union = get_args(events.Event)

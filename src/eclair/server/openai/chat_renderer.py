@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
+import eclair
 from eclair.errors import EclairError
 from eclair.generation.parts import ScoredDelta
 from eclair.generation.pipeline import AnswerStream
@@ -219,8 +222,13 @@ class CompletionRenderer:
     def _head(self, object: str, choice: int) -> JSON:
         """Return the fields that all objects share; the model is the one that wrote this choice."""
         turn = self._answers[choice].turn
-        model = turn.model.id if turn is not None else ""
-        return {"id": self._id, "object": object, "created": self._created, "model": model}
+        return {
+            "id": self._id,
+            "object": object,
+            "created": self._created,
+            "model": turn.model.id if turn is not None else "",
+            "system_fingerprint": None if turn is None else _fingerprint(turn.model.engine, turn.model.id),
+        }
 
     def _begin(self, choice: int) -> list[JSON]:
         """Return the first chunk of a choice, unless it was sent."""
@@ -253,6 +261,12 @@ class CompletionRenderer:
         """Count the prompt once and the answers together; None if the engine doesn't count tokens."""
         counts = [answer.token_usage for answer in self._answers if answer.token_usage is not None]
         return _usage(counts, predicted=_is_predicted(self._answers[0])) if counts else None
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(engine: str, model: str) -> str:
+    """Return what stays the same while a seed can be expected to give the same answer."""
+    return f"fp_{hashlib.sha256(f'{eclair.__version__} {engine} {model}'.encode()).hexdigest()[:10]}"
 
 
 def _is_predicted(answer: AnswerStream) -> bool:

@@ -19,5 +19,11 @@ def body(error: EclairError) -> JSON:
             kind = "invalid_request_error"
         case _:
             kind = "server_error"
-    code = "model_not_found" if isinstance(error, NotFound) and error.param == "model" else error.code
+    match error:
+        case NotFound(param="model"):
+            code = "model_not_found"
+        case Unauthorized():
+            code = "invalid_api_key"
+        case _:
+            code = error.code
     return {"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}
