@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eclair.storage.api_conversations import ApiConversationStore
 from eclair.storage.api_keys import ApiKeyStore
 from eclair.storage.audit import AuditStore
 from eclair.storage.chunks import ChunkStore
@@ -28,6 +29,7 @@ from eclair.storage.libraries import LibraryStore
 from eclair.storage.preferences import PreferenceStore
 from eclair.storage.processes import ProcessStore
 from eclair.storage.ratings import RatingStore
+from eclair.storage.responses import ResponseStore
 from eclair.storage.runs import RunStore
 from eclair.storage.servers import ServerStore
 from eclair.storage.shares import ShareStore
@@ -43,6 +45,7 @@ ReportSteps = Callable[[int, int], None]
 class Storage:
     """All stores of one database. Whoever opened it calls `close`."""
 
+    api_conversations: ApiConversationStore
     api_keys: ApiKeyStore
     audit: AuditStore
     chunks: ChunkStore
@@ -57,6 +60,7 @@ class Storage:
     preferences: PreferenceStore
     processes: ProcessStore
     ratings: RatingStore
+    responses: ResponseStore
     runs: RunStore
     servers: ServerStore
     shares: ShareStore

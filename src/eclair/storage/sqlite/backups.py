@@ -28,7 +28,7 @@ _ROWS = (
     *(("egress", "id"), ("share", "id"), ("picture", "id"), ("web_page", "id"), ("message", "id")),
     *(("conversation", "id"), ("file", "id"), ("library", "id"), ("document", "number"), ("entry", "number")),
     *(("api_key", "id"), ("feed", "id"), ("preference", "owner"), ("server", "name"), ("probe", "server")),
-    ("web_settings", "id"),
+    *(("web_settings", "id"), ("api_item", "number"), ("api_response", "id"), ("api_conversation", "id")),
 )
 """Tables and their keys; rows that refer to others come first."""
 
@@ -39,7 +39,8 @@ _TEXTS = (
     *(("conversation", "id", "title"), ("conversation", "id", "tags"), ("share", "id", "title")),
     *(("share", "id", "body"), ("preference", "owner", "body"), ("file", "id", "name"), ("library", "id", "name")),
     *(("egress", "id", "url"), ("server", "name", "url"), ("server", "name", "key")),
-    ("web_settings", "id", "body"),
+    *(("web_settings", "id", "body"), ("api_item", "number", "body"), ("api_response", "id", "body")),
+    ("api_conversation", "id", "metadata"),
 )
 """Columns that are overwritten: table, key, column."""
 

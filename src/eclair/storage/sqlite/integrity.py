@@ -30,7 +30,11 @@ DAMAGE_ERRORS = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.SQLErro
 
 _SEARCH_TABLE = re.compile(r"(message|piece|entry|picture)_text(_\w+)?")
 CONTENTS = {
+    "api_conversation": "conversations of the API",
+    "api_event": "responses of the API",
+    "api_item": "responses of the API",
     "api_key": "keys",
+    "api_response": "responses of the API",
     "attached": "files",
     "chunk": "records of answers",
     "conversation": "conversations",

@@ -14,6 +14,7 @@ from eclair.schema.ids import Clock
 from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import compaction
+from eclair.storage.sqlite.api_conversations import SQLiteApiConversationStore
 from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
 from eclair.storage.sqlite.audit import SQLiteAuditStore
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
@@ -30,6 +31,7 @@ from eclair.storage.sqlite.libraries import SQLiteLibraryStore
 from eclair.storage.sqlite.preferences import SQLitePreferenceStore
 from eclair.storage.sqlite.processes import SQLiteProcessStore
 from eclair.storage.sqlite.ratings import SQLiteRatingStore
+from eclair.storage.sqlite.responses import SQLiteResponseStore
 from eclair.storage.sqlite.runs import SQLiteRunStore
 from eclair.storage.sqlite.servers import SQLiteServerStore, list_servers
 from eclair.storage.sqlite.shares import SQLiteShareStore
@@ -65,6 +67,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
     documents = SQLiteDocumentStore(database, chunks)
     processes = SQLiteProcessStore(database, lease, leases)
     return Storage(
+        api_conversations=SQLiteApiConversationStore(database, clock),
         api_keys=SQLiteApiKeyStore(database),
         audit=SQLiteAuditStore(database, processes),
         chunks=chunks,
@@ -79,6 +82,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         preferences=SQLitePreferenceStore(database),
         processes=processes,
         ratings=SQLiteRatingStore(database),
+        responses=SQLiteResponseStore(database, clock),
         runs=SQLiteRunStore(database, lease.name, clock),
         servers=SQLiteServerStore(database),
         shares=SQLiteShareStore(database),

@@ -54,6 +54,14 @@ def decode_list(text: Any) -> tuple[Any, ...]:
     return tuple(cast(list[Any], found))
 
 
+def decode_object(text: Any) -> dict[str, Any]:
+    """Decode a stored JSON object. Raises MalformedRow."""
+    found = orjson.loads(text)
+    if not isinstance(found, dict):
+        raise MalformedRow("no object")
+    return cast(dict[str, Any], found)
+
+
 def require_json(text: Any) -> str:
     """Return stored JSON as it is. Raises MalformedRow."""
     if not isinstance(text, str):

@@ -22,8 +22,13 @@ MAX_TITLE_CHARS = 60
 
 _JSON_LISTS = (("conversation", "tags"), ("document", "remarks"), ("server", "models"), ("piece", "heading"))
 """Columns that hold lists, which are emptied where they are damaged."""
-_JSON_OBJECTS = (("preference", dict), ("probe", dict), ("share", list), ("web_settings", dict))
+_JSON_OBJECTS = (
+    *(("preference", dict), ("probe", dict), ("share", list), ("web_settings", dict)),
+    *(("api_response", dict), ("api_item", dict)),
+)
 """Tables whose `body` is all there is to a row, and its type."""
+_WITHOUT_ROWIDS = {"chunk": ("run", "run"), "api_event": ("response", "api_response")}
+"""Tables whose rows have no number: the column that says what they belong to, and the table of that."""
 _OF_CONVERSATIONS = ("message", "run", "share", "web_page", "picture")
 
 _MESSAGE = TypeAdapter(Message)
@@ -58,6 +63,7 @@ class Mender:
         for table, column in _JSON_LISTS:
             self._clear(table, column, list, "[]")
         self._clear("document", "fault", list, None)
+        self._clear("api_conversation", "metadata", dict, "{}")
         for table, kind in _JSON_OBJECTS:
             rows = self._db.execute(f"SELECT rowid, body FROM {table}")
             self._remove(table, [rowid for rowid, body in list(rows) if not _is_json(body, kind)])
@@ -255,9 +261,10 @@ class Mender:
             self._db.execute('SELECT "table", rowid FROM pragma_foreign_key_check WHERE "table" <> \'picture\'')
         ):
             for table in {str(table) for table, _ in rows}:
-                if table == "chunk":
-                    self._db.execute("DELETE FROM chunk WHERE run NOT IN (SELECT id FROM run)")
-                    self.lost["chunk"] += self._db.changes()
+                if (holder := _WITHOUT_ROWIDS.get(table)) is not None:
+                    column, parent = holder
+                    self._db.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT id FROM {parent})")
+                    self.lost[table] += self._db.changes()
                 else:
                     self._remove(table, [rowid for name, rowid in rows if name == table])
 

@@ -13,7 +13,7 @@ from eclair.storage.sqlite.salvage.page_file import PageFile
 from eclair.storage.sqlite.salvage.records import Cell, DamagedCell, StoredValue, TreePage, parse_page, read_cells
 from eclair.storage.sqlite.salvage.shapes import TableShape
 
-RENUMBERED = frozenset({"attached", "egress", "entry", "message", "picture"})
+RENUMBERED = frozenset({"api_item", "attached", "egress", "entry", "message", "picture"})
 """Tables whose rows may get another number where theirs is taken, as nothing refers to it."""
 
 SCHEMA_ROOT = 1
