@@ -15,6 +15,7 @@ from eclair.chat.conversations import ConversationService
 from eclair.chat.follow_ups import FollowUpGenerator
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.prefill import Prefill
+from eclair.chat.responses import ResponseService
 from eclair.chat.retention import RetentionService
 from eclair.chat.routing import ModelRouter
 from eclair.chat.runs import Runs
@@ -91,6 +92,7 @@ class App:
     router: ModelRouter
     preferences: PreferenceService
     runs: Runs
+    responses: ResponseService
     pipeline: AnswerPipeline
     answer_requests: AnswerRequests
     turns: Turns
@@ -151,6 +153,7 @@ class App:
     async def end_streams(self) -> None:
         """End all event streams, so that their connections close by themselves."""
         await self.runs.close()
+        await self.responses.close()
         self.images.stop()
         await self.changes.close()
 
@@ -370,7 +373,10 @@ async def open_app(
         runs, gallery, conversations = await stack.enter_async_context(
             open_conversations(settings, storage, changes, idle)
         )
-        retention = RetentionService(live_settings, storage, conversations)
+        responses = ResponseService(live_settings, storage)
+        await responses.start()
+        stack.push_async_callback(responses.close)
+        retention = RetentionService(live_settings, storage, conversations, responses)
         retention.start()
         stack.push_async_callback(retention.close)
         ledger = UsageLedger(settings, storage.usage)
@@ -420,6 +426,7 @@ async def open_app(
             router=router,
             preferences=preferences,
             runs=runs,
+            responses=responses,
             pipeline=pipeline,
             answer_requests=requests,
             turns=turns,

@@ -26,6 +26,7 @@ RELOADABLE = frozenset(
         "max_message_kb",
         "max_tokens",
         "public_checks",
+        "response_days",
         "run_log_days",
         "slow_after",
         "system_prompt",

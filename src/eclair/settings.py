@@ -318,6 +318,13 @@ class Settings:
         ge=0,
         le=36_500,
     )
+    response_days: int = _setting(
+        30,
+        "Days for which responses and conversations of /v1/responses are kept after their last use, unless the request "
+        "says `store: false`; 0 keeps none. They go no later than conversations do (`keep_days`).",
+        ge=0,
+        le=36_500,
+    )
     run_log_days: int = _setting(
         7,
         "Days to keep the log of an answer, event by event, after its end; the answer stays. 0 keeps logs.",

@@ -39,6 +39,18 @@ async def client(server: Server) -> AsyncGenerator[openai.AsyncOpenAI]:
         yield client
 
 
+def known(event: JSON) -> JSON:
+    """An event without what the client's types lack: `store`, the `error` by which it raises, the `name` of a call."""
+    lacking = {("error", "error"), ("response.function_call_arguments.done", "name")}
+    shown = {name: value for name, value in event.items() if (event["type"], name) not in lacking}
+    return {**shown, "response": known_response(event["response"])} if "response" in event else shown
+
+
+def known_response(response: JSON) -> JSON:
+    assert isinstance(response["store"], bool)
+    return {name: value for name, value in response.items() if name != "store"}
+
+
 async def events(server: Server, input: Any, **body: Any) -> list[JSON]:
     """The events of a streamed response, each of the client's own type and without a field that the type lacks."""
     reply = await server.post("/v1/responses", {"model": "scripted", "stream": True, "input": input, **body})
@@ -53,9 +65,7 @@ async def events(server: Server, input: Any, **body: Any) -> list[JSON]:
         assert first == f"event: {event['type']}"
         assert event["sequence_number"] == number
         typed: BaseModel = EVENT.validate_json(orjson.dumps(event))
-        exact(
-            type(typed), {name: value for name, value in event.items() if (event["type"], name) != ("error", "error")}
-        )
+        exact(type(typed), known(event))
         found.append(event)
     return found
 
@@ -82,7 +92,7 @@ async def test_whole(server: Server, client: openai.AsyncOpenAI) -> None:
     assert (reply.usage.input_tokens, reply.usage.output_tokens, reply.usage.total_tokens) == (2, 5, 7)
     assert reply.metadata == {"a": "b"}
     raw = (await server.post("/v1/responses", {"model": "scripted", "input": "script: words=5"})).body
-    assert exact(Response, raw).id.startswith("resp_")
+    assert exact(Response, known_response(raw)).id.startswith("resp_")
 
 
 async def test_the_official_sequence_of_events(server: Server) -> None:
@@ -281,7 +291,6 @@ async def test_errors_before_the_first_word(client: openai.AsyncOpenAI) -> None:
 WRONG: Any = [
     ("input", [], "input", "at least 1"),
     ("input", 5, "input", "list"),
-    ("input", [{"type": "item_reference", "id": "x"}], "input", "no stored item 'x'"),
     ("input", [{"type": "computer_call", "id": "x"}], "input.0", "reasoning and item_reference"),
     ("input", [{"role": "user", "content": [{"type": "input_audio"}]}], "input.0.content.0", "input_image"),
     ("input", [{"role": "user", "content": "x", "colour": "red"}], "input.0.colour", "does not know"),
@@ -298,10 +307,8 @@ WRONG: Any = [
     ("text", {"format": {"type": "json_schema", "name": "x"}}, "text.format.schema", "missing"),
     ("text", {"verbosity": "loud"}, "text.verbosity", "medium"),
     ("temperature", 3, "temperature", "less than"),
-    ("store", True, "store", "nothing under /v1 is stored"),
-    ("previous_response_id", "resp_1", "previous_response_id", "nothing under /v1 is stored"),
-    ("conversation", "conv_1", "conversation", "does not know"),
-    ("background", True, "background", "False"),
+    ("conversation", 5, "conversation", "string"),
+    ("background", "yes", "background", "boolean"),
     ("truncation", "middle", "truncation", "disabled"),
     ("prompt", {"id": "x"}, "prompt", "does not know"),
 ]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from eclair.chat.conversations import DAY_S, ConversationService
+from eclair.chat.responses import ResponseService
 from eclair.errors import StoreError
 from eclair.live_settings import LiveSettings
 from eclair.schema.ids import Clock
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class RetentionService:
-    """Deletes old conversations for good, and the logs of old answers, as the settings say.
+    """Deletes old conversations and responses of the API for good, and the logs of old answers, as the settings say.
 
     Call `start` before use and `close` at the end.
     """
@@ -36,11 +37,13 @@ class RetentionService:
         settings: LiveSettings,
         storage: Storage,
         conversations: ConversationService,
+        responses: ResponseService,
         clock: Clock = time.time,
     ) -> None:
         self._settings = settings
         self._storage = storage
         self._conversations = conversations
+        self._responses = responses
         self._clock = clock
         self._last_round: tuple[float, float] | None = None
         """Time of the clock and running time at the last round, in seconds."""
@@ -67,6 +70,8 @@ class RetentionService:
         try:
             if settings.keep_days and is_steady:
                 await self._conversations.expire(settings.keep_days)
+            if is_steady:
+                await self._responses.expire()
             if settings.run_log_days:
                 await self._fold_logs(settings.run_log_days)
         except StoreError as error:

@@ -27,6 +27,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/count": ("api.conversations",),
     "api/erasure": ("api.deletion",),
     "api/retention": ("api.retention",),
+    "api/responses": ("api.responses",),
     "api/prefill": ("api.prefill",),
     "api/runs": ("api.runs",),
     "api/answers": ("api.answers",),
@@ -81,6 +82,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "v1/moderations": ("openai.moderations",),
     "v1/images": ("openai.images",),
     "v1/responses": ("openai.responses",),
+    "v1/conversations": ("openai.conversations",),
     "v1/messages": ("anthropic.routes",),
 }
 """Modules of this package by the path prefix (its first two segments) whose routes they define."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 
@@ -51,15 +51,18 @@ async def relay(
     streamed: bool,
     heartbeat: bytes = HEARTBEAT,
     content_type: str = EVENT_STREAM,
+    before_end: Callable[[], Awaitable[None]] | None = None,
 ) -> Response:
     """Run the answers and send them. Raises an error that occurs before anything was sent.
+
+    `before_end` is awaited when everything is rendered, before the client learns that the last answer has ended.
 
     A stream begins with a heartbeat if its first chunk takes longer than `MAX_STATUS_DELAY_S`: proxies and clients wait
     for headers no longer than a minute, and a long prompt may take more. A later error ends the stream.
     """
     if not streamed:
-        return await unless_disconnected(request, _collect_all(answers, renderer)) or CLIENT_GONE
-    chunks = _chunks(answers, renderer)
+        return await unless_disconnected(request, _collect_all(answers, renderer, before_end)) or CLIENT_GONE
+    chunks = _chunks(answers, renderer, before_end)
     headers = {"Content-Type": content_type}
     first = asyncio.ensure_future(anext(chunks))
     if not await _wait_unless_disconnected(request, first, MAX_STATUS_DELAY_S):
@@ -93,7 +96,9 @@ async def _wait_unless_disconnected(
     return is_left
 
 
-async def _collect_all(answers: Sequence[AnswerStream], renderer: Renderer) -> Response:
+async def _collect_all(
+    answers: Sequence[AnswerStream], renderer: Renderer, before_end: Callable[[], Awaitable[None]] | None
+) -> Response:
     """Run the answers concurrently. If one fails, the others are cancelled."""
     tasks = [asyncio.create_task(_collect(answer, renderer, number)) for number, answer in enumerate(answers)]
     try:
@@ -102,6 +107,8 @@ async def _collect_all(answers: Sequence[AnswerStream], renderer: Renderer) -> R
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+    if before_end is not None:
+        await before_end()
     return Response(orjson.dumps(renderer.full_response()), media_type="application/json")
 
 
@@ -113,7 +120,9 @@ async def _collect(answer: AnswerStream, renderer: Renderer, choice: int) -> Non
         renderer.render(event, choice)
 
 
-async def _chunks(answers: Sequence[AnswerStream], renderer: Renderer) -> AsyncGenerator[bytes, None]:
+async def _chunks(
+    answers: Sequence[AnswerStream], renderer: Renderer, before_end: Callable[[], Awaitable[None]] | None
+) -> AsyncGenerator[bytes, None]:
     """Stream the answers one after the other.
 
     An error before the first chunk is raised; a later one ends the stream.
@@ -126,7 +135,10 @@ async def _chunks(answers: Sequence[AnswerStream], renderer: Renderer) -> AsyncG
                     if rendered := renderer.render(event, choice):
                         yield _encode(rendered)
                         has_begun = True
-            yield _encode([each for event in answer.closing_events() for each in renderer.render(event, choice)])
+            closing = [each for event in answer.closing_events() for each in renderer.render(event, choice)]
+            if before_end is not None and choice == len(answers) - 1:
+                await before_end()
+            yield _encode(closing)
             has_begun = True
         if ending := renderer.end():
             yield _encode(ending)

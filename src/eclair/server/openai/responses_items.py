@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, TypeAdapter
 
 from eclair.errors import InvalidInput
 from eclair.llm.base import JSON, PromptMessage
@@ -176,6 +176,8 @@ Item = Annotated[
         "message",
     ),
 ]
+
+ITEMS: TypeAdapter[list[Item]] = TypeAdapter(list[Item])
 
 
 def engine_name(namespace: str | None, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from eclair.errors import InvalidInput
 from eclair.generation.sampling import resolve_sampling
@@ -152,6 +152,13 @@ class ResponsesStreamOptions(ForeignModel):
     include_obfuscation: bool | None = None
 
 
+class ConversationReference(ForeignModel):
+    id: str
+
+
+ResponseMetadata = Annotated[dict[str, str] | None, Field(max_length=16)]
+
+
 class ResponsesHints(ForeignBody):
     """Fields that are accepted and ignored: they ask for nothing that changes the answer here."""
 
@@ -189,15 +196,9 @@ class ResponsesRequest(ResponsesHints, ThinkingFields):
     top_logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
     store: bool | None = None
     previous_response_id: str | None = None
-    background: Literal[False] | None = None
-    metadata: Annotated[dict[str, str] | None, Field(max_length=16)] = None
-
-    @field_validator("store", "previous_response_id")
-    @classmethod
-    def _reject_stored_responses(cls, value: bool | str | None) -> bool | str | None:
-        if value:
-            raise ValueError("nothing under /v1 is stored; leave it out and send the full conversation as `input`")
-        return value
+    conversation: str | ConversationReference | None = None
+    background: bool | None = None
+    metadata: ResponseMetadata = None
 
     @model_validator(mode="after")
     def _require_chosen_tools(self) -> ResponsesRequest:
@@ -208,6 +209,11 @@ class ResponsesRequest(ResponsesHints, ThinkingFields):
             [tool.engine_name for tool in chosen], names, lacks_tools=choice == "required" and not self.tools
         )
         return self
+
+    @property
+    def conversation_id(self) -> str | None:
+        given = self.conversation
+        return given.id if isinstance(given, ConversationReference) else given
 
     @property
     def uses_web(self) -> bool:
