@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from eclair.errors import EngineRefused
 from eclair.llm.base import JSON, Delta, Finish, PromptMessage, Reasoning, Request, Text, ToolCall
 from eclair.llm.json_schema import SchemaCheck
+from eclair.llm.local.told_calls import tell_calls
 from eclair.llm.openai.call_reader import CallReader, keep_tool_choice
 from eclair.llm.openai.dialects import DIALECTS, Dialect, build_body
 from eclair.llm.openai.forced_calls import ForcedCallParser, force_calls
@@ -186,6 +188,7 @@ WRITTEN = [
     (f"\n\n{PARIS}\n", "\n\n", [CALL]),
     (f"Here:\n{PARIS}\n{RUNS}", "Here:\n", [CALL, CODE]),
     (f"[{PARIS}]", "", [CALL]),
+    (f"{{{PARIS}}}", "", [CALL]),
     ('{"arguments": {"city": "Paris"}, "name": "get_weather"}', "", [CALL]),
     ('{"name": "get_weather", "parameters": {"city": "Paris"}}', "", [CALL]),
     ('{"name": "get_weather", "arguments": "{\\"city\\": \\"Paris\\"}"}', "", [CALL]),
@@ -314,6 +317,26 @@ def test_looking_for_calls_takes_linear_time() -> None:
     for text in ('{"name": "run", "arguments": {"code": "' + "x\\n{" * 50_000, "\n{" * 100_000, "```\n" * 50_000):
         read(reader(), [text[at : at + 4] for at in range(0, len(text), 4)])
     assert time.perf_counter() - began < 20
+
+
+# Models that weren't trained to call
+
+
+def test_earlier_calls_are_told_in_words_and_a_result_is_answered() -> None:
+    function = {"name": "get_weather", "arguments": '{"city": "Paris"}'}
+    asked = PromptMessage("user", "Is it sunny?")
+    call = PromptMessage("assistant", None, tool_calls=({"id": "c1", "type": "function", "function": function},))
+    result = PromptMessage("tool", "Yes.", tool_call_id="c1")
+    told = tell_calls(Request("m", (asked, call, result), tools=TOOLS, tool_choice="auto"))
+    words = 'Is it sunny?\n\nget_weather({"city": "Paris"}) returned:\nYes.'
+    assert told.messages == (PromptMessage("user", words),)
+    assert (told.tools, told.tool_choice) == ((), None)
+    later = tell_calls(Request("m", (asked, replace(call, content="I look."), result, asked), tools=TOOLS))
+    assert [message.role for message in later.messages] == ["user", "assistant", "user"]
+    assert later.tools == TOOLS
+    assert tell_calls(Request("m", (asked, call, result), tools=TOOLS, tool_choice="required")).tools == TOOLS
+    plain = Request("m", (asked, asked), tools=TOOLS)
+    assert tell_calls(plain) is plain
 
 
 # Schemas

@@ -36,6 +36,7 @@ from eclair.llm.local.profile import TuningChoice
 from eclair.llm.local.reading_rate import reading_rate
 from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftGate
 from eclair.llm.local.subprocess import LlamaSubprocess, describe_missing_engine
+from eclair.llm.local.told_calls import tell_calls
 from eclair.llm.local.watchdog import Watchdog, is_answering
 from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.models import installed
@@ -110,7 +111,7 @@ class ModelProcess:
         """
         client = await self._ready()
         request = replace(
-            request,
+            request if "tools" in self.entry.can else tell_calls(request),
             sampling=_recommended(request.sampling, self.entry),
             reasoning=self.entry.reasoning_support,
             extra={"return_progress": True, **request.extra} if request.purpose == "answer" else request.extra,

@@ -128,7 +128,7 @@ def _judge_json(text: str, tools: OfferedTools) -> CallStart:
             return CallStart.UNDECIDED
         if rest[0] != mark:
             return CallStart.NONE
-        rest = rest[1:] if mark == '"' else rest[1:].lstrip()
+        rest = rest[1:] if mark == '"' else rest[1:].lstrip().removeprefix("{").lstrip()
     key, closed, rest = rest.partition('"')
     if not closed:
         return _undecided(any(known.startswith(key) for known in _KEYS))
@@ -178,6 +178,8 @@ def _parse_named(text: str, tools: OfferedTools) -> WrittenCall | None:
 
 def _parse_json(text: str, tools: OfferedTools) -> list[WrittenCall]:
     """Parse calls and arrays of calls, one after the other."""
+    if text.startswith("{{") and text.endswith("}}"):  # as a template writes a brace
+        text = text[1:-1]
     calls: list[WrittenCall] = []
     at = 0
     while at < len(text):
