@@ -22,10 +22,11 @@ from pydantic import BaseModel
 from eclair.errors import PortInUse
 from eclair.llm.scripted import prose
 from eclair.server import sse
-from eclair.settings import Settings
+from eclair.settings import EngineSettings, Settings
 from tests.documents import photos
+from tests.llm.standin import Call, standing_in
 from tests.server.test_v1 import settled
-from tests.support import JSON, Door, Server, served_in_process
+from tests.support import JSON, Door, Server, served_in_process, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -276,6 +277,34 @@ async def test_a_raw_prompt_is_continued(client: ollama.AsyncClient, asked: list
     reply = await client.generate("scripted", "script: words=3", raw=True)
     assert (asked[-1].prompt, asked[-1].messages) == ("script: words=3", ())
     assert reply.context is None
+
+
+async def test_a_suffix_is_filled_in_before(
+    client: ollama.AsyncClient, server: Server, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ollama.ResponseError, match="does not support insert"):
+        await client.generate("scripted", "def f(", suffix="return 1")
+
+    async def control_tokens(model: str) -> tuple[str, ...]:
+        return ("<|im_end|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>")
+
+    monkeypatch.setattr(server.engine, "control_tokens", control_tokens, raising=False)
+    await client.generate("scripted", "def f(", suffix="return 1")
+    assert asked[-1].prompt == "<|fim_prefix|>def f(<|fim_suffix|>return 1<|fim_middle|>"
+    assert "insert" in ((await client.show("scripted")).capabilities or [])
+
+
+async def test_a_server_is_sent_the_suffix(settings: Settings) -> None:
+    async def complete(call: Call) -> None:
+        await call.stream(b'data: {"choices": [{"text": "x", "finish_reason": "stop"}]}\n\n', b"data: [DONE]\n\n")
+
+    async with standing_in() as standin:
+        standin.routes = {"/v1/completions": complete}
+        engine = EngineSettings(url=f"{standin.url}/v1", models=("coder",))
+        async with serving(replace(settings, engines={"rack": engine})) as server, client_of(server) as client:
+            assert (await client.generate("coder", "def f(", suffix="return 1")).response == "x"
+        sent = next(call.json for call in standin.calls if call.path == "/v1/completions")
+        assert (sent["prompt"], sent["suffix"]) == ("def f(", "return 1")
 
 
 async def test_a_model_is_loaded_and_unloaded_without_a_question(client: ollama.AsyncClient) -> None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 
 from eclair.app import App
 from eclair.llm.base import JSON
+from eclair.llm.infill import find_infill_format
 from eclair.llm.openai.model_names import is_embedding_model
 from eclair.models import catalog, installed
 from eclair.models.gguf.header import read_header
@@ -58,7 +59,9 @@ def router(app: App) -> APIRouter:
         found = next((model for model in await list_named(app) if model.id == id), None)
         model = found or (await app.registry.resolve(id))[1]
         files = await asyncio.to_thread(_read_files, app.settings)
-        return _show(model, files.get(model.id))
+        engine = app.registry.engines.get(model.engine)
+        can_insert = engine is not None and await find_infill_format(engine, model) is not None
+        return _show(model, files.get(model.id)) | {"capabilities": _capabilities(model, can_insert=can_insert)}
 
     return api
 
@@ -131,11 +134,10 @@ def _show(model: Model, file: _File | None) -> JSON:
         "modified_at": written_time(model.created or 0),
         "details": _details(model, file),
         "model_info": {name: value for name, value in info.items() if value is not None},
-        "capabilities": _capabilities(model),
     }
 
 
-def _capabilities(model: Model) -> list[str]:
+def _capabilities(model: Model, *, can_insert: bool) -> list[str]:
     """List what the model can do. One that isn't in the catalog is taken to call tools."""
     if is_embedding_model(model.id):
         return ["embedding"]
@@ -146,6 +148,8 @@ def _capabilities(model: Model) -> list[str]:
         found.append("vision")
     if model.reasoning not in (None, "never"):
         found.append("thinking")
+    if can_insert:
+        found.append("insert")
     return found
 
 

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from eclair.app import App
+from eclair.errors import InvalidInput
 from eclair.generation.route import Route
-from eclair.llm.base import PromptMessage
+from eclair.llm.base import PromptMessage, RemoteEngine
 from eclair.llm.base import Request as EngineRequest
+from eclair.llm.infill import InfillFormat, find_infill_format
 from eclair.schema.principal import Principal
 from eclair.server.chat_input import last_question
 from eclair.server.ollama.json_route import JsonRoute
@@ -52,6 +54,8 @@ def router(app: App) -> APIRouter:
         if images is None:
             return CLIENT_GONE
         build_request = partial(body.request, max_tokens=app.settings.max_tokens)
+        if isinstance(body, OllamaGenerateRequest) and body.suffix:
+            build_request = partial(build_request, infill=await _find_infill(route))
         build_request(route.model)  # it is refused before the stream begins
         stream = start_answer(app, principal, route, build_request, images, shows_steps=True)
         renderer = OllamaRenderer(kind, stream, route.model.id, accepted, shows_thinking=body.think is not False)
@@ -82,3 +86,11 @@ def router(app: App) -> APIRouter:
 async def _load(route: Route) -> bool:
     await route.engine.prefill(EngineRequest(route.model.id, (PromptMessage("user", "Hi"),), purpose="prefill"))
     return True
+
+
+async def _find_infill(route: Route) -> InfillFormat | None:
+    """Return the format to fill in the middle; None if the engine knows it. Raises InvalidInput for a model without."""
+    found = await find_infill_format(route.engine, route.model)
+    if found is None and not isinstance(route.engine, RemoteEngine):
+        raise InvalidInput(f'"{route.model.id}" does not support insert; leave `suffix` out.', param="suffix")
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
@@ -12,6 +13,7 @@ from eclair.errors import InvalidInput
 from eclair.generation.sampling import resolve_sampling
 from eclair.llm.base import JSON, PromptMessage
 from eclair.llm.base import Request as EngineRequest
+from eclair.llm.infill import InfillFormat
 from eclair.schema.models import Model
 from eclair.server.chat_input import merge_messages
 from eclair.server.ollama.context import decode_context
@@ -173,17 +175,28 @@ class OllamaGenerateRequest(AskingBody):
         """True if there is anything to answer; else the model is only loaded."""
         return bool(self.prompt or self.suffix or self.images)
 
+    @property
+    def is_continued(self) -> bool:
+        """True if the model continues the prompt, or fills in what precedes the suffix, rather than answers."""
+        return bool(self.raw or self.suffix)
+
     def prompt_messages(self) -> tuple[PromptMessage, ...]:
-        """Return the conversation; empty for a raw prompt."""
-        if self.raw:
+        """Return the conversation; empty for a prompt that is continued."""
+        if self.is_continued:
             return ()
         system = [PromptMessage("system", self.system)] if self.system else []
         question = OllamaMessage(role="user", content=self.prompt, images=self.images).prompt_content()
         return merge_messages([*system, *decode_context(self.context or ()), PromptMessage("user", question)])
 
-    def request(self, model: Model, max_tokens: int | None) -> EngineRequest:
-        prompt = (self.prompt or "") if self.raw else None
-        return self.build(model, max_tokens, messages=self.prompt_messages(), prompt=prompt)
+    def request(self, model: Model, max_tokens: int | None, infill: InfillFormat | None = None) -> EngineRequest:
+        """Build the engine's request. Without an `infill` format, the engine is sent the suffix itself."""
+        prompt, suffix = self.prompt or "", self.suffix
+        if suffix and infill is not None:
+            return self.build(model, max_tokens, prompt=infill.prompt(prompt, suffix))
+        request = self.build(
+            model, max_tokens, messages=self.prompt_messages(), prompt=prompt if self.is_continued else None
+        )
+        return replace(request, extra={**request.extra, "suffix": suffix}) if suffix else request
 
 
 def _to_prompt(messages: Sequence[OllamaMessage]) -> Iterator[PromptMessage]:
