@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -420,6 +421,33 @@ async def test_a_second_port_in_use_is_said(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortInUse, match=r"\(ollama_port\)"):
         async with served_in_process(replace(settings, ollama_port=taken.getsockname()[1])):
             pass
+
+
+async def test_the_embedded_model_takes_every_option(settings: Settings, model_file: Path) -> None:
+    folder = settings.data_dir / "models"
+    folder.mkdir(parents=True)
+    (folder / model_file.name).symlink_to(model_file)
+    name = "smollm2-135m-instruct:latest"
+    penalties = {"repeat_penalty": 1.1, "repeat_last_n": 32, "presence_penalty": 0.1, "frequency_penalty": 0.1}
+    sampling = {"temperature": 0.7, "top_p": 0.9, "top_k": 40, "min_p": 0.05, "typical_p": 0.9, "seed": 7}
+    options = {**penalties, **sampling, "num_predict": 8, "mirostat": 1, "mirostat_tau": 4.0, "mirostat_eta": 0.2}
+    async with serving(replace(settings, embedded=True)) as server, client_of(server) as client:
+        await client.chat(name)
+        await client.chat(name, user("Name a town."), options={"num_predict": 1})
+        first, again = [(await client.chat(name, user("Name a town."), options=options)) for _ in range(2)]
+        assert first.message.content == again.message.content != ""
+        assert (first.model, first.eval_count, first.done_reason) == (name, 8, "length")
+        assert (first.total_duration or 0) > (first.eval_duration or 0) > 1
+        shown = await client.show(name)
+        assert (shown.details and shown.details.quantization_level) == "Q4_1"
+        assert (shown.modelinfo or {})["llama.context_length"] == settings.embedded_context
+        with pytest.raises(ollama.ResponseError, match="does not support insert"):
+            await client.generate(name, "def f(", suffix="return 1")
+        continued = await client.generate(name, "One, two,", raw=True, options={"num_predict": 4, "temperature": 0})
+        assert continued.prompt_eval_count in range(1, 8), "no chat template around it"
+        assert [model.model for model in (await client.ps()).models] == [name]
+        assert (await client.generate(name, keep_alive=0)).done_reason == "unload"
+        assert (await client.ps()).models == []
 
 
 scalars: Any = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)

@@ -25,6 +25,9 @@ from eclair.settings import Settings
 OLLAMA_VERSION = "0.13.0"
 """The version of Ollama whose API this is; some clients refuse older ones."""
 
+INSERTING_TEMPLATE = "{{ .Prompt }}{{ .Suffix }}"
+"""The template of a model that fills in the middle: some editors look for the suffix in it."""
+
 KEPT_UNTIL = "2300-01-01T00:00:00Z"
 """When a loaded model is unloaded: not by time, but when another needs its memory."""
 
@@ -61,7 +64,7 @@ def router(app: App) -> APIRouter:
         files = await asyncio.to_thread(_read_files, app.settings)
         engine = app.registry.engines.get(model.engine)
         can_insert = engine is not None and await find_infill_format(engine, model) is not None
-        return _show(model, files.get(model.id)) | {"capabilities": _capabilities(model, can_insert=can_insert)}
+        return _show(model, files.get(model.id), can_insert=can_insert)
 
     return api
 
@@ -112,7 +115,7 @@ def _details(model: Model, file: _File | None) -> JSON:
     }
 
 
-def _show(model: Model, file: _File | None) -> JSON:
+def _show(model: Model, file: _File | None, *, can_insert: bool) -> JSON:
     family = _family(model, file)
     sampling = model.sampling
     recommended = {
@@ -129,11 +132,12 @@ def _show(model: Model, file: _File | None) -> JSON:
     return {
         "modelfile": f"FROM {tagged_name(model.id)}\n",
         "parameters": "\n".join(f"{name} {value:g}" for name, value in recommended.items() if value is not None),
-        "template": "",
+        "template": INSERTING_TEMPLATE if can_insert else "",
         "license": model.license or "",
         "modified_at": written_time(model.created or 0),
         "details": _details(model, file),
         "model_info": {name: value for name, value in info.items() if value is not None},
+        "capabilities": _capabilities(model, can_insert=can_insert),
     }
 
 
