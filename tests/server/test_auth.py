@@ -205,6 +205,21 @@ async def test_an_address_that_is_not_ours(settings: Settings) -> None:
         await serve(replace(settings, host="192.0.2.1", api_key="k" * 24), lambda _: None)
 
 
+async def test_replies_with_text_of_a_model_say_so(server: Server) -> None:
+    id = await server.begin()
+    await server.say(id, "script: say=Yes.")
+    asked = {"model": "scripted", "messages": [{"role": "user", "content": "script: say=Yes."}]}
+    told = [
+        *[await server.post("/v1/chat/completions", {**asked, "stream": stream}) for stream in (False, True)],
+        await server.post("/v1/messages", {**asked, "max_tokens": 9}),
+        *[await server.get(f"/api/conversations/{id}{more}") for more in ("", "/export?format=html")],
+    ]
+    for reply in told:
+        assert (reply.status, reply.headers["AI-Disclosure"]) == (200, "mode=machine-generated")
+    for path in ("/v1/models", "/api/health", "/api/conversations/none", "/v1/chat/completions"):
+        assert "AI-Disclosure" not in (await server.get(path)).headers
+
+
 @pytest.mark.parametrize("path", ["/api/conversations", "/api/nowhere", "/v1/models", "/api/shared/none"])
 async def test_replies_are_neither_kept_nor_guessed_at_nor_embedded(server: Server, keyed: Server, path: str) -> None:
     for reply in (await server.get(path), await keyed.get(path), await server.get(path, {"Host": "evil.example"})):

@@ -174,6 +174,8 @@ async def test_one_conversation_goes_out_as_a_pdf(server: Server) -> None:
     assert reply.headers["Content-Disposition"].endswith("filename*=UTF-8''%C3%89t%C3%A9.pdf")
     with pypdfium2.PdfDocument(reply.raw) as document:
         assert "Oui." in document[0].get_textpage().get_text_range()
+    check = await server.post("/api/marks/check?name=a.pdf", data=reply.raw)
+    assert (check.body["made"], check.body["credentials"]["trust"]) == ("created", "own")
 
 
 async def test_an_answer_on_its_way_goes_out_with_what_there_is(server: Server) -> None:

@@ -167,7 +167,7 @@ def test_every_format_says_that_the_answers_are_by_ai(exported: ExportedConversa
 
 def test_markdown_keeps_the_words(exported: ExportedConversation) -> None:
     text = rendered(exported, "markdown")
-    assert text.startswith('# A "title" </title><script>\n')
+    assert '---\n\n# A "title" </title><script>\n' in text
     assert NASTY in text
     assert "## AI · mini & co · 2023-11-14 22:13 UTC" in text
     assert "> Hm\n> <b>" in text

@@ -25,7 +25,6 @@ from eclair.documents.document_parser import Parser
 from eclair.errors import InvalidInput, TooLarge
 from eclair.schema.messages import Citation, Conversation, Doubt, Part, Passage
 from eclair.transfer import typesetter
-from eclair.transfer.export_service import render_conversation
 from eclair.transfer.export_view import ExportedConversation
 from eclair.transfer.exporters import EXPORTERS
 from eclair.util.frames import MAX_FRAME_BYTES
@@ -121,9 +120,7 @@ def exported() -> ExportedConversation:
 
 
 async def pdf(exported: ExportedConversation) -> bytes:
-    name, data = await render_conversation(exported, "pdf")
-    assert name.endswith(".pdf")
-    return data
+    return await typesetter.typeset(EXPORTERS["pdf"].render(exported))
 
 
 def text_of(data: bytes) -> str:

@@ -16,6 +16,7 @@ from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.images.open import open_gallery
+from eclair.provenance.service import Provenance
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.blobs import Blobs
@@ -53,7 +54,7 @@ async def _export(
             format = format or "markdown"
             embedded = gallery if EXPORTERS[format].embeds_images else None
             exported = await load_conversation(storage, runs, LOCAL_PRINCIPAL, id, embedded)
-            name, data = await render_conversation(exported, format)
+            name, data = await render_conversation(exported, format, Provenance.configured(settings))
             pieces = _single_chunk(data)
         path = _output_path(output, name)
         async with aclosing(pieces):

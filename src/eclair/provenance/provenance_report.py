@@ -87,7 +87,10 @@ class ContentCredentials:
 
 @dataclass(frozen=True, slots=True)
 class IptcMetadata:
-    """IPTC metadata in XMP, which anyone can write and remove. `source` is a Digital Source Type."""
+    """IPTC metadata in XMP or in a text's own metadata, which anyone can write and remove.
+
+    `source` is a Digital Source Type, without its vocabulary.
+    """
 
     state: Literal["found", "absent", "unread"]
     how: OriginKind | None = None

@@ -1,4 +1,4 @@
-"""Marks pictures that a model made or edited, and inspects files for their origin.
+"""Marks what a model made or edited, and inspects files for their origin.
 
 A picture gets three marks that fail in different ways: signed credentials, in which a change shows; IPTC metadata,
 which every program reads; and a watermark, which survives saving. Untrusted bytes are read in a sandbox; the key never
@@ -8,16 +8,22 @@ goes there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from eclair.errors import SettingsError, TooBusy, UnreadableFile
 from eclair.provenance import c2pa, xmp
-from eclair.provenance.certificates import Certificates
+from eclair.provenance.certificates import Certificates, SigningCertificate
 from eclair.provenance.provenance_protocol import CPU_LIMIT_S, PROTOCOL, InspectFile, MarkedImage, MarkImage
-from eclair.provenance.provenance_report import DEFAULT_QUALITY, ImageForm, Origin, ProvenanceReport
+from eclair.provenance.provenance_report import (
+    DEFAULT_QUALITY,
+    MAX_MODEL_NAME_CHARS,
+    ImageForm,
+    Origin,
+    ProvenanceReport,
+)
 from eclair.sandbox.pool import SandboxPool
 from eclair.sandbox.protocol import Rejected, SandboxError, SandboxFault
 from eclair.settings import Settings
@@ -65,12 +71,14 @@ class Provenance:
         certificate = await asyncio.to_thread(self._certificates.signing)
         request = MarkImage(image, xmp.write_packet(origin), origin.how != "drawn", form, quality)
         marked = await self._run(request, MarkedImage, "The image")
-        try:
-            return await asyncio.to_thread(c2pa.sign, marked.data, marked.media, origin, certificate)
-        except c2pa.SigningFailed as error:
-            raise SettingsError(
-                f"The certificate mark_certificate cannot sign Content Credentials ({error}); see docs/provenance.md."
-            ) from error
+        return await _sign(marked.data, marked.media, origin, certificate)
+
+    async def sign_document(self, document: bytes, media: str, models: Sequence[str]) -> bytes:
+        """Return a document of ours with signed credentials that name the models. Raises SettingsError."""
+        certificate = await asyncio.to_thread(self._certificates.signing)
+        names = ", ".join(models)
+        name = names if len(names) <= MAX_MODEL_NAME_CHARS else f"{names[: MAX_MODEL_NAME_CHARS - 1]}…"
+        return await _sign(document, media, Origin("created", name), certificate)
 
     @contextmanager
     def reserve_check(self) -> Generator[None]:
@@ -99,3 +107,13 @@ class Provenance:
         if not isinstance(result, kind):
             raise UnreadableFile(f"{name} {_DAMAGED}.")
         return result
+
+
+async def _sign(data: bytes, media: str, origin: Origin, certificate: SigningCertificate) -> bytes:
+    """Raises SettingsError."""
+    try:
+        return await asyncio.to_thread(c2pa.sign, data, media, origin, certificate)
+    except c2pa.SigningFailed as error:
+        raise SettingsError(
+            f"The certificate mark_certificate cannot sign Content Credentials ({error}); see docs/provenance.md."
+        ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from eclair.provenance import c2pa, image_files, xmp
+from eclair.provenance import c2pa, image_files, text_marks, xmp
 from eclair.provenance.certificates import KnownSigners
 from eclair.provenance.provenance_protocol import (
     CPU_LIMIT_S,
@@ -44,9 +44,11 @@ def inspect_file(path: Path, known: KnownSigners) -> ProvenanceReport:
     signed = c2pa.read(path, known)
     media, packet, watermark = image_files.inspect_image(path)
     note = xmp.read_packet(packet if media is not None else xmp.find_packet(path))
+    if note.state == "absent" and media is None and (text := text_marks.read_text_mark(path)) is not None:
+        media, note = text
     if media is None and signed.state == "unread" and note.state == "absent":
         raise Rejected(
             "is damaged, or of a kind that bears none of the marks that are looked for; choose an image, a film, a "
-            "recording or a PDF"
+            "recording, a PDF, an office document, or an export as HTML, Markdown or JSON"
         )
     return ProvenanceReport(media, signed, note, watermark)

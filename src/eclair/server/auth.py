@@ -19,6 +19,7 @@ from eclair.errors import EclairError, Forbidden, TooLarge, Unauthorized
 from eclair.live_settings import LiveSettings
 from eclair.network.exposure import is_exposed
 from eclair.network.gate import PRINCIPAL
+from eclair.provenance.text_marks import DISCLOSURE_HEADER
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.access import AccessControl
 from eclair.server.client_limits import ClientLimits
@@ -43,6 +44,12 @@ PUBLIC_PATHS = re.compile(r"/api/health(/live|/ready)?$|/api/shared/")
 """Paths that need no key: the health checks, and shared links that nobody can guess."""
 
 POLICY_VIOLATION = 1008
+
+AI_TEXT_PATHS = re.compile(
+    r"/v1/(?:chat/completions|completions|fim/completions|messages)$|/v1/responses(?:/|$)"
+    r"|/api/(?:answers|edits|runs|shared|research|export|conversations)(?:/|$)"
+)
+"""Paths of replies that hold text of a model."""
 
 INTERFACE_HEADERS = (
     (b"cache-control", b"no-store"),
@@ -107,7 +114,7 @@ class AuthMiddleware:
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return
         if scope["path"].startswith(INTERFACES):
-            send = _add_headers(send)
+            send = _add_headers(send, scope["path"])
         headers = Headers(scope=scope)
         try:
             self._check_host(headers)
@@ -204,13 +211,15 @@ def _bracketed(name: str) -> str:
     return f"[{name}]" if ":" in name else name
 
 
-def _add_headers(send: Send) -> Send:
-    """Wrap `send` so that replies have `INTERFACE_HEADERS`."""
+def _add_headers(send: Send, path: str) -> Send:
+    """Wrap `send` so that replies have `INTERFACE_HEADERS`, and those with text of a model the mark that says so."""
+    headers = (*INTERFACE_HEADERS, DISCLOSURE_HEADER) if AI_TEXT_PATHS.match(path) else INTERFACE_HEADERS
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             present = {name for name, _ in message["headers"]}
-            message["headers"] = [*message["headers"], *(pair for pair in INTERFACE_HEADERS if pair[0] not in present)]
+            added = headers if message["status"] < 300 else INTERFACE_HEADERS
+            message["headers"] = [*message["headers"], *(pair for pair in added if pair[0] not in present)]
         await send(message)
 
     return sending

@@ -10,9 +10,10 @@ from dataclasses import replace
 from eclair.chat.runs import Runs
 from eclair.errors import NotFound, StoreError
 from eclair.images.gallery import Gallery
+from eclair.provenance.service import Provenance
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
-from eclair.transfer.export_view import ExportedConversation
+from eclair.transfer.export_view import ExportedConversation, answering_models
 from eclair.transfer.exporters import EXPORTERS, ExportFormat
 from eclair.transfer.typesetter import typeset
 
@@ -49,8 +50,17 @@ async def _embedded(gallery: Gallery, principal: Principal, id: str) -> tuple[st
     return id, f"data:{picture.media};base64,{base64.b64encode(data).decode()}"
 
 
-async def render_conversation(exported: ExportedConversation, format: ExportFormat) -> tuple[str, bytes]:
-    """Render a conversation; returns the file's name and its bytes. Raises TooLarge and InvalidInput."""
+async def render_conversation(
+    exported: ExportedConversation, format: ExportFormat, provenance: Provenance
+) -> tuple[str, bytes]:
+    """Render a conversation; returns the file's name and its bytes. A PDF with answers is signed by `provenance`.
+
+    Raises TooLarge, InvalidInput, and SettingsError without a usable certificate.
+    """
     renderer = EXPORTERS[format]
     data = await asyncio.to_thread(renderer.render, exported)
-    return f"{exported.name}.{renderer.suffix}", await typeset(data) if renderer.is_typeset else data
+    if renderer.is_typeset:
+        data = await typeset(data)
+        if models := answering_models(exported.branch):
+            data = await provenance.sign_document(data, renderer.media_type, models)
+    return f"{exported.name}.{renderer.suffix}", data

@@ -59,8 +59,13 @@ def image_file_name(picture: GeneratedImage) -> str:
 
 def ai_notice(messages: Sequence[Message]) -> str:
     """Say that the answers were made by AI, and by which models."""
-    models = sorted({message.model for message in messages if message.role == "assistant" and message.model})
+    models = answering_models(messages)
     return f"The answers were made by AI ({', '.join(models)})." if models else "The answers were made by AI."
+
+
+def answering_models(messages: Sequence[Message]) -> list[str]:
+    """Return the models that wrote the answers, in alphabetical order."""
+    return sorted({message.model for message in messages if message.role == "assistant" and message.model})
 
 
 def speaker_label(message: Message) -> str:

@@ -43,7 +43,7 @@ def router(app: App) -> APIRouter:
     ) -> Response:
         gallery = app.gallery if EXPORTERS[format].embeds_images else None
         exported = await load_conversation(app.storage, app.runs, principal, id, gallery)
-        name, data = await render_conversation(replace(exported, language=language), format)
+        name, data = await render_conversation(replace(exported, language=language), format, app.provenance)
         return Response(data, media_type=EXPORTERS[format].media_type, headers=_download_headers(name))
 
     @api.get("/export", response_class=StreamingResponse)

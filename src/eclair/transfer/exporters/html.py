@@ -20,6 +20,7 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
 import eclair
+from eclair.provenance.text_marks import SCHEMA_ORG_MADE_BY_AI
 from eclair.schema.messages import Citation, Message
 from eclair.transfer.export_view import (
     ExportedConversation,
@@ -43,8 +44,6 @@ from eclair.transfer.footnotes import (
 )
 from eclair.transfer.markdown_tokens import EMBEDDED_PICTURES, make_parser
 from eclair.util.slug import heading_anchor
-
-MADE_BY_AI = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
 
 
 def render(exported: ExportedConversation) -> bytes:
@@ -94,7 +93,7 @@ def _message(message: Message, answer: int, pictures: Mapping[str, str]) -> Iter
     kind = "answer" if by_ai else "question"
     yield f'<article class="{kind}" itemprop="hasPart" itemscope itemtype="https://schema.org/Message">'
     if by_ai:
-        yield f'<meta itemprop="digitalSourceType" content="{MADE_BY_AI}">'
+        yield f'<meta itemprop="digitalSourceType" content="{SCHEMA_ORG_MADE_BY_AI}">'
     speaker = escape(speaker_label(message))
     yield f'<h2><span itemprop="sender">{speaker}</span> {_time(message.created, "dateSent")}</h2>'
     for index in range(len(message.parts)):

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from eclair.provenance.text_marks import MADE_BY_AI, SOURCE_FIELD, TOOL, TOOL_FIELD
 from eclair.transfer.export_view import ExportedConversation, ai_notice
 
 VERSION = 1
@@ -28,6 +29,8 @@ def render(exported: ExportedConversation) -> bytes:
     document = {
         "eclair": VERSION,
         "notice": ai_notice(exported.messages),
+        SOURCE_FIELD: MADE_BY_AI,
+        TOOL_FIELD: TOOL,
         "exported": exported.at,
         "conversation": conversation,
         "messages": messages,

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from eclair.provenance.text_marks import front_matter
 from eclair.schema.messages import Citation, Message
 from eclair.transfer.export_view import (
     ExportedConversation,
     ai_notice,
+    answering_models,
     ending_note,
     format_time,
     image_caption,
@@ -31,6 +33,8 @@ from eclair.transfer.footnotes import (
 def render(exported: ExportedConversation) -> bytes:
     messages = exported.branch
     lines = [
+        *front_matter(answering_models(messages)),
+        "",
         f"# {' '.join(exported.title.split())}",
         "",
         f"> {ai_notice(messages)} Exported from Éclair on {format_time(exported.at)}.",

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import orjson
 
+from eclair.provenance.text_marks import MADE_BY_AI
 from eclair.schema.messages import Citation, Message
 from eclair.transfer.export_view import (
     ExportedConversation,
@@ -21,7 +22,6 @@ from eclair.transfer.export_view import (
     speaker_label,
     to_datetime,
 )
-from eclair.transfer.exporters.docx import MADE_BY_AI
 from eclair.transfer.exporters.pdf_body import PdfBlock, PdfMarkdown, PdfRun, clean, code, paragraph, plain
 from eclair.transfer.footnotes import (
     MARK_SENTINEL,
