@@ -4946,7 +4946,11 @@ export interface components {
             readonly problems: readonly string[];
             readonly items: readonly components["schemas"]["ImportItemsBody"][];
         };
-        /** @description IPTC metadata in XMP, which anyone can write and remove. `source` is a Digital Source Type. */
+        /**
+         * @description IPTC metadata in XMP or in a text's own metadata, which anyone can write and remove.
+         *
+         *     `source` is a Digital Source Type, without its vocabulary.
+         */
         readonly IptcMetadata: {
             /** @enum {string} */
             readonly state: "found" | "absent" | "unread";

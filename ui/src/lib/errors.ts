@@ -31,6 +31,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   settings: "problemSetup",
   port_in_use: "problemSetup",
   engine_missing: "problemSetup",
+  ability_missing: "problemSetup",
   model_missing: "problemModel",
   store: "problemStore",
   damaged: "problemDamaged",
