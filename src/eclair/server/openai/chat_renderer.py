@@ -15,7 +15,7 @@ from eclair.generation.parts import ScoredDelta
 from eclair.generation.pipeline import AnswerStream
 from eclair.generation.prompt import describe_location
 from eclair.llm.base import JSON, TokenUsage
-from eclair.schema.events import Cited, Event, PartDelta, PartStarted, RunFinished, SourceFound
+from eclair.schema.events import Cited, Event, PartDelta, PartFinished, PartStarted, RunFinished, SourceFound
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Citation, FinishReason, Passage
 from eclair.server.openai import errors
@@ -79,6 +79,8 @@ class ChoiceFormat(Protocol):
 
     def delta(self, event: PartStarted | PartDelta, choice: Choice) -> JSON | None: ...
 
+    def finished_part(self, index: int, choice: Choice) -> JSON | None: ...
+
     def annotations_chunk(self, annotations: list[JSON]) -> JSON: ...
 
     def last_chunk(self, reason: FinishReason) -> JSON: ...
@@ -86,12 +88,21 @@ class ChoiceFormat(Protocol):
     def full_choice(self, choice: Choice, annotations: list[JSON]) -> JSON: ...
 
 
+@dataclass(slots=True)
 class ChatFormat:
-    """The JSON of chat completions."""
+    """The JSON of chat completions.
 
-    object = "chat.completion"
-    chunk_object = "chat.completion.chunk"
-    prefix = "chatcmpl"
+    With `whole_calls` a call is streamed in one piece, as Mistral's API does and its client demands. With
+    `legacy_functions` a call has the form that came before tools, which can hold only one. `top_logprobs` alternatives
+    are given for each token.
+    """
+
+    top_logprobs: int = 0
+    whole_calls: bool = False
+    legacy_functions: bool = False
+    object: str = "chat.completion"
+    chunk_object: str = "chat.completion.chunk"
+    prefix: str = "chatcmpl"
 
     def first_chunk(self) -> JSON:
         return {"delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}
@@ -100,28 +111,29 @@ class ChatFormat:
         index = event.index
         logprobs = None
         if index in choice.calls:
-            call: JSON = {"index": list(choice.calls).index(index)}
-            if isinstance(event, PartDelta) and not event.text:
+            if self.whole_calls or (isinstance(event, PartDelta) and not event.text):
                 return None
             if isinstance(event, PartStarted):
-                call |= {"id": event.id, "type": "function", "function": {"name": event.name, "arguments": ""}}
-            else:
-                call |= {"function": {"arguments": event.text}}
-            delta: JSON = {"tool_calls": [call]}
-        elif isinstance(event, PartStarted):
+                return self._call_chunk(index, choice, choice.calls[index])
+            return self._call_chunk(index, choice, {"function": {"arguments": event.text}})
+        if isinstance(event, PartStarted):
             return None
-        elif index in choice.starts:
+        if index in choice.starts:
             delta = {"content": event.text}
-            logprobs = {"content": list(event.logprobs)} if isinstance(event, ScoredDelta) else None
+            logprobs = self._logprobs(event.logprobs) if isinstance(event, ScoredDelta) else None
         else:
             delta = {"reasoning_content": event.text}
         return {"delta": delta, "logprobs": logprobs, "finish_reason": None}
+
+    def finished_part(self, index: int, choice: Choice) -> JSON | None:
+        is_whole = self.whole_calls and index in choice.calls
+        return self._call_chunk(index, choice, choice.calls[index]) if is_whole else None
 
     def annotations_chunk(self, annotations: list[JSON]) -> JSON:
         return {"delta": {"annotations": annotations}, "logprobs": None, "finish_reason": None}
 
     def last_chunk(self, reason: FinishReason) -> JSON:
-        return {"delta": {}, "logprobs": None, "finish_reason": reason}
+        return {"delta": {}, "logprobs": None, "finish_reason": self._reason(reason)}
 
     def full_choice(self, choice: Choice, annotations: list[JSON]) -> JSON:
         message: JSON = {"role": "assistant", "content": "".join(choice.text), "refusal": None}
@@ -130,10 +142,39 @@ class ChatFormat:
         if annotations:
             message["annotations"] = annotations
         if choice.calls:
+            calls = list(choice.calls.values())
             message["content"] = message["content"] or None
-            message["tool_calls"] = list(choice.calls.values())
-        logprobs = {"content": choice.logprobs} if choice.logprobs else None
-        return {"message": message, "logprobs": logprobs, "finish_reason": choice.reason}
+            message |= {"function_call": calls[0]["function"]} if self.legacy_functions else {"tool_calls": calls}
+        logprobs = self._logprobs(choice.logprobs) if choice.logprobs else None
+        return {"message": message, "logprobs": logprobs, "finish_reason": self._reason(choice.reason)}
+
+    def _call_chunk(self, index: int, choice: Choice, call: JSON) -> JSON | None:
+        number = list(choice.calls).index(index)
+        if self.legacy_functions and number:
+            return None
+        call = {**call, "function": {**call["function"]}}
+        delta = (
+            {"function_call": call["function"]}
+            if self.legacy_functions
+            else {"tool_calls": [{"index": number, **call}]}
+        )
+        return {"delta": delta, "logprobs": None, "finish_reason": None}
+
+    def _reason(self, reason: FinishReason | None) -> str | None:
+        return "function_call" if reason == "tool_calls" and self.legacy_functions else reason
+
+    def _logprobs(self, tokens: Sequence[JSON]) -> JSON:
+        """Return the tokens as OpenAI has them: engines may send more alternatives and fields."""
+        most = self.top_logprobs
+        return {
+            "content": [
+                {
+                    **_scored(token),
+                    "top_logprobs": [_scored(other) for other in (token.get("top_logprobs") or ())[:most]],
+                }
+                for token in tokens
+            ]
+        }
 
 
 class CompletionFormat:
@@ -150,6 +191,9 @@ class CompletionFormat:
         if isinstance(event, PartStarted) or event.index not in choice.starts:
             return None
         return {"text": event.text, "logprobs": None, "finish_reason": None}
+
+    def finished_part(self, index: int, choice: Choice) -> None:
+        return None
 
     def annotations_chunk(self, annotations: list[JSON]) -> JSON:
         raise AssertionError("a plain completion cites nothing")
@@ -196,6 +240,8 @@ class CompletionRenderer:
             case PartStarted():
                 delta = form.delta(event, state)
                 return [*self._begin(choice), *([] if delta is None else [self._chunk(choice, delta)])]
+            case PartFinished(index=index) if (whole := form.finished_part(index, state)) is not None:
+                return [self._chunk(choice, whole)]
             case RunFinished(reason=reason):
                 annotations = self._annotations(state)
                 annotated = [self._chunk(choice, form.annotations_chunk(annotations))] if annotations else []
@@ -282,11 +328,15 @@ def _usage(counts: Sequence[TokenUsage], *, predicted: bool) -> JSON:
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": counts[0].cached_tokens or 0},
     }
+    details: JSON = {}
+    if any(count.reasoning_tokens is not None for count in counts):
+        details["reasoning_tokens"] = sum(count.reasoning_tokens or 0 for count in counts)
     drafted = sum(count.drafted_tokens or 0 for count in counts)
     if drafted or predicted:
         accepted = sum(count.accepted_tokens or 0 for count in counts)
-        usage["completion_tokens_details"] = {
-            "accepted_prediction_tokens": accepted,
-            "rejected_prediction_tokens": drafted - accepted,
-        }
-    return usage
+        details |= {"accepted_prediction_tokens": accepted, "rejected_prediction_tokens": drafted - accepted}
+    return {**usage, "completion_tokens_details": details} if details else usage
+
+
+def _scored(token: JSON) -> JSON:
+    return {"token": token["token"], "logprob": token["logprob"], "bytes": token.get("bytes")}

@@ -35,7 +35,12 @@ def router(app: App) -> APIRouter:
 
     @api.post("/chat/completions")
     async def chat(principal: Caller, body: ChatRequest, request: Request) -> Response:
-        return await complete_with(principal, body, request, ChatFormat())
+        form = ChatFormat(
+            top_logprobs=body.top_logprobs or 0,
+            whole_calls="mistral" in request.headers.get("user-agent", "").lower(),
+            legacy_functions=body.uses_legacy_functions,
+        )
+        return await complete_with(principal, body, request, form)
 
     @api.post("/completions")
     async def complete(principal: Caller, body: CompletionRequest, request: Request) -> Response:
