@@ -31,6 +31,7 @@
     └── UpstreamError             an engine or a server we call is at fault
         ├── EngineRefused         400  the engine rejects the request
         │   ├── KeyRefused        400  it wants a key, or another one
+        │   ├── ContextExceeded   400  the conversation is too long for the model
         │   └── ModelTooLarge     400  the model needs more memory than there is
         ├── EngineBusy            429  it asks us to retry later
         ├── EngineUnavailable     503  it can't be reached, is loading, or has died
@@ -212,6 +213,10 @@ class EngineRefused(UpstreamError):
 
 class KeyRefused(EngineRefused):
     code = "key_refused"
+
+
+class ContextExceeded(EngineRefused):
+    code = "context_length_exceeded"
 
 
 class ModelTooLarge(EngineRefused):

@@ -72,10 +72,14 @@ class Price:
     cached: Amount | None = None
 
 
+EngineApi = Literal["openai", "anthropic", "gemini"]
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """One OpenAI-compatible server: base URL ending in /v1, key, and models it doesn't list.
+    """One model server: base URL ending in the API's version, key, and models it doesn't list.
 
+    `api` is the API that it speaks, where its address doesn't tell: OpenAI's, Anthropic's or Gemini's.
     `pictures` names image models whose names don't show it. `prices` are by model, `*` for all others.
     `joules_per_token`, or else `watts`, is the energy that answering takes there.
     """
@@ -90,6 +94,7 @@ class EngineSettings:
     prices: dict[str, Price] = field(default_factory=dict[str, Price])
     joules_per_token: Rate | None = None
     watts: Rate | None = None
+    api: EngineApi | None = None
 
 
 def _setting(default: Any, sentence: str, **limits: int) -> Any:

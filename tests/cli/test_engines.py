@@ -72,6 +72,14 @@ def test_one_command_adds_a_server_and_sees_what_it_can_do(run: Eclair, rack: Sp
     assert "eclair engines add" in run("engines").stdout
 
 
+def test_the_api_of_a_server_is_stated_with_an_option(run: Eclair, rack: Speaking) -> None:
+    assert run("engines", "add", "rack", rack.url, "--api", "anthropic", "--no-test").returncode == 0
+    assert orjson.loads(run("engines", "--json").stdout)[0]["api"] == "anthropic"
+    assert run("engines", "change", "rack", "--api", "openai").returncode == 0
+    assert orjson.loads(run("engines", "--json").stdout)[0]["answers"] == ["muse"]
+    assert run("engines", "change", "rack", "--api", "other").returncode == 2
+
+
 def test_a_key_is_asked_for_without_being_shown(tmp_path: Path, rack: Speaking) -> None:
     rack.key = KEY
     screen = Screen(tmp_path, "engines", "add", "rack", rack.url, "--key", "--no-test")

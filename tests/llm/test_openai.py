@@ -29,7 +29,8 @@ from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_b
 from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.llm.remote import silence
 from eclair.llm.remote.answer_parser import MAX_LINE_BYTES, SseFrames
-from eclair.llm.remote.server_engine import UNPACED_STREAMS
+from eclair.llm.remote.server_engine import UNPACED_STREAMS, ServerEngine
+from eclair.llm.servers.server_api import configured_engine
 from eclair.schema.messages import Sampling
 from eclair.settings import EngineSettings
 from tests.llm.standin import Answer, Call, StandIn, cut, standing_in
@@ -69,7 +70,7 @@ async def engine(standin: StandIn, naps: list[float]) -> AsyncGenerator[OpenAIEn
     await engine.close()
 
 
-async def ask(engine: OpenAIEngine, request: Request = ASK) -> list[Delta]:
+async def ask(engine: ServerEngine, request: Request = ASK) -> list[Delta]:
     return [piece async for piece in engine.stream(request)]
 
 
@@ -496,7 +497,7 @@ async def test_the_list_of_models_tells_the_dialect(standin: StandIn, owner: str
     listed = {"data": [{"id": "a", "owned_by": owner, "max_model_len": 4096}, {"id": "b", "meta": {"n_ctx": 512}}]}
     standin.routes["/v1/models"] = lambda call: call.reply(200, orjson.dumps(listed))
     standin.answers = [streaming(chunk({"content": "One, two"}, "stop"), DONE)]
-    engine = OpenAIEngine.configured("rack", EngineSettings(f"{standin.url}/v1", models=("c", "a"), context=99))
+    engine = configured_engine("rack", EngineSettings(f"{standin.url}/v1", models=("c", "a"), context=99))
     assert [(model.id, model.context) for model in await engine.models()] == [("a", 4096), ("b", 512), ("c", 99)]
     assert (await engine.health()).state == "ready"
     pieces = await ask(engine, Request("a", (PromptMessage("user", "Count."), PromptMessage("assistant", "One, "))))

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from eclair.settings import EngineSettings, Settings
+from tests.llm.anthropic_standin import KEY, answer, row
 from tests.llm.standin import Call, standing_in
 from tests.support import JSON, Server, serving
 
@@ -37,6 +38,29 @@ async def away(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGene
         own = replace(settings, scripted=False, engines={"rack": EngineSettings(RACK)}, titles=False, egress="listed")
         async with serving(own) as server:
             yield server
+
+
+async def test_the_call_of_anthropics_api_is_in_the_ledger_and_may_be_forbidden(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with standing_in() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        listing = orjson.dumps({"data": [row("claude-muse")]})
+        proxy.routes[f"{RACK}/models?limit=1000"] = lambda call: call.reply(200, listing)
+        proxy.routes[f"{RACK}/messages"] = lambda call: call.stream(*answer({"type": "text", "text": "Hello."}))
+        engine = EngineSettings(RACK, key=KEY, api="anthropic")
+        own = replace(settings, scripted=False, engines={"rack": engine}, titles=False, egress="listed")
+        async with serving(own) as server:
+            turn = await server.ask(await server.begin(), "A question of mine")
+            await server.answered(turn["run"])
+            (call,) = [call for call in (await audit(server, f"?run={turn['run']}"))["calls"] if call["sent"]]
+            assert (call["method"], call["url"], call["purpose"]) == ("POST", f"{RACK}/messages", "engine")
+            assert KEY not in str(await audit(server))
+        async with serving(replace(own, egress="offline")) as server:
+            body = {"model": "claude-muse", "messages": [{"role": "user", "content": "Hi"}]}
+            assert (await server.post("/v1/chat/completions", body)).status >= 400
+    assert sum(call.path == f"{RACK}/messages" for call in proxy.calls) == 1
 
 
 async def audit(server: Server, query: str = "") -> JSON:

@@ -20,9 +20,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from eclair.llm import registry
+from eclair.llm.servers.probe import RED_SQUARE
 from eclair.settings import EngineSettings, Settings
 from eclair.storage.secrets import KEY_FILE
 from eclair.storage.servers import StoredServer
+from tests.llm.anthropic_standin import KEY as ANTHROPIC_KEY
+from tests.llm.anthropic_standin import SpeakingAnthropic, fail
 from tests.llm.servers import Speaking, reply
 from tests.llm.standin import Answer, Call, StandIn, standing_in
 from tests.support import Door, Server, serving, text_of
@@ -98,6 +101,44 @@ async def test_a_server_that_is_added_answers_at_once_and_is_gone_when_removed(s
     for method, path in (("DELETE", ""), ("PATCH", ""), ("GET", ""), ("POST", "/probe")):
         gone = await server.call(method, f"/api/engines/rack{path}", {} if method == "PATCH" else None)
         assert (gone.status, gone.error["code"]) == (404, "not_found")
+
+
+@pytest.fixture
+async def claude() -> AsyncGenerator[SpeakingAnthropic]:
+    async with standing_in() as standin:
+        yield SpeakingAnthropic(standin, says=[])
+
+
+async def test_a_test_finds_out_which_api_a_server_speaks(server: Server, claude: SpeakingAnthropic) -> None:
+    added = await add(server, url=claude.url, key=ANTHROPIC_KEY)
+    assert added["api"] is None
+    found = outcomes(await probe(server))
+    unable = ("logprobs", "tokenize", "embeddings")
+    assert {feature for feature, outcome in found.items() if outcome == "no"} == {*unable}
+    assert {outcome for feature, outcome in found.items() if feature not in unable} == {"yes"}
+    shown = (await server.get("/api/engines/rack")).body
+    assert (shown["api"], shown["state"], shown["answers"]) == ("anthropic", "ready", ["claude-muse"])
+
+
+async def test_a_server_of_anthropics_api_answers_under_the_same_rules(
+    server: Server, claude: SpeakingAnthropic, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await add(server, url=claude.url, key=ANTHROPIC_KEY, api="anthropic")
+    answer = await server.say(await server.begin(), "Hello?", model="claude-muse")
+    assert text_of(answer) == "OK"
+    image = {"type": "image_url", "image_url": {"url": RED_SQUARE}}
+    asked = {"model": "claude-muse", "messages": [{"role": "user", "content": [image]}]}
+    seen = await server.post("/v1/chat/completions", asked)
+    assert seen.body["choices"][0]["message"]["content"] == "Red."
+    assert ANTHROPIC_KEY not in caplog.text
+    claude.standin.routes["/v1/messages"] = lambda call: fail(
+        call, 529, "overloaded_error", "Overloaded", Retry_After="30"
+    )
+    busy = await server.post("/v1/chat/completions", {**asked, "messages": [{"role": "user", "content": "Hi"}]})
+    assert (busy.status, busy.headers["Retry-After"]) == (429, "30")
+    changed = await server.call("PATCH", "/api/engines/rack", {"api": ""})
+    assert changed.body["api"] is None
 
 
 async def test_a_key_is_sent_to_its_server_and_shown_nowhere(

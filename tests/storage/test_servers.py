@@ -10,7 +10,9 @@ from eclair.errors import Conflict, InvalidInput, NotFound
 from eclair.storage.base import Storage
 from eclair.storage.servers import StoredServer
 
-SERVER = StoredServer("desk", "http://10.0.0.2:8000/v1", b"\x00encrypted", ("small", "large"), 8192, "FR", 20)
+SERVER = StoredServer(
+    "desk", "http://10.0.0.2:8000/v1", b"\x00encrypted", ("small", "large"), 8192, "FR", 20, "anthropic"
+)
 
 
 async def test_servers_are_listed_oldest_first_and_read_back_as_they_were(storage: Storage, other: Storage) -> None:

@@ -24,6 +24,7 @@ exit codes:
   2  problem with the request 130  stopped with Ctrl-C
 """
 
+ENGINE_APIS = ("openai", "anthropic", "gemini")
 VERDICTS = ("begun", "passed", "failed", "refused", "interrupted")
 
 _FILE_HELP = "answer from this file, which is not stored; may be repeated"
@@ -347,6 +348,11 @@ def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     fields.add_argument("--model", action="append", metavar="ID", help="a model it does not list; may be repeated")
     fields.add_argument("--context", type=_integer, metavar="N", help="context size in tokens, if it does not say")
     fields.add_argument("--country", metavar="CODE", help="its country, such as FR, if that is not known")
+    fields.add_argument(
+        "--api",
+        choices=ENGINE_APIS,
+        help="the API that it speaks; usually its address or a test tells it",
+    )
     for name, help in (
         ("add", "add a server and test what it can do"),
         ("change", "change the given settings and keep the rest"),

@@ -103,7 +103,14 @@ def _parse_change(arguments: argparse.Namespace, settings: Settings, terminal: T
             raise InvalidInput("There is no terminal to ask for the key; pipe it in with --key-stdin.")
         key = getpass.getpass("Key (it is not shown; empty for none): ")
     models = tuple(arguments.model) if arguments.model is not None else None
-    return ServerChange(url=url, key=key, models=models, context=arguments.context, country=arguments.country)
+    return ServerChange(
+        url=url,
+        key=key,
+        models=models,
+        context=arguments.context,
+        country=arguments.country,
+        api=arguments.api,
+    )
 
 
 def _piped_key() -> str:

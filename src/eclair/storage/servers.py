@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from eclair.settings import EngineApi
+
 
 @dataclass(frozen=True, slots=True)
 class StoredServer:
-    """An OpenAI-compatible server. `key` is encrypted.
+    """A model server. `key` is encrypted.
 
     `models` are those it does not list itself, `context` is their window where it does not say, `country` where its
-    owner says it belongs; `created` is in milliseconds.
+    owner says it belongs; `created` is in milliseconds. `api` is the API that it speaks, None if its address tells.
     """
 
     name: str
@@ -22,6 +24,7 @@ class StoredServer:
     context: int | None
     country: str | None
     created: int
+    api: EngineApi | None = None
 
 
 class ServerStore(Protocol):

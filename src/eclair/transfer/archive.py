@@ -14,6 +14,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from eclair.schema.images import GeneratedImage
+from eclair.settings import EngineApi
 
 INDEX_NAME = "everything.json"
 MAX_NAME_CHARS = 255
@@ -84,6 +85,7 @@ class ArchivedServer:
     models: tuple[str, ...]
     context: int | None
     country: str | None
+    api: EngineApi | None = None
 
 
 @dataclass(frozen=True, slots=True)

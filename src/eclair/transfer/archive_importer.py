@@ -266,7 +266,9 @@ class ArchiveImporter:
     async def _add_server(self, server: ArchivedServer) -> ImportStep:
         if server.name in {known.name for known in await self._servers.all()}:
             return ImportStep("servers", added=False)
-        change = ServerChange(url=server.url, models=server.models, context=server.context, country=server.country)
+        change = ServerChange(
+            url=server.url, models=server.models, context=server.context, country=server.country, api=server.api
+        )
         try:
             await self._servers.add(server.name, change)
         except EclairError as error:

@@ -175,7 +175,7 @@ class ArchiveWriter:
             *([ArchivedPreferences(orjson.loads(body))] if version else []),
             *(ArchivedFeed(feed.url, feed.title, feed.site, feed.language, feed.active) for feed in feeds),
             *(
-                ArchivedServer(each.name, strip_login(each.url), each.models, each.context, each.country)
+                ArchivedServer(each.name, strip_login(each.url), each.models, each.context, each.country, each.api)
                 for each in servers
             ),
             *[

@@ -22,9 +22,9 @@ export type ProbeFrame = Frame<"/api/engines/{name}/probe", "post">;
 
 export type Feature = Finding["feature"];
 
-/** The settings of a server; an empty key or country removes it. */
+/** The settings of a server; an empty key, country or API removes it. */
 export type EngineFields = { readonly url: string } & {
-  readonly [K in "key" | "models" | "country"]?: NonNullable<Body<"/api/engines/{name}", "patch">[K]>;
+  readonly [K in "key" | "models" | "country" | "api"]?: NonNullable<Body<"/api/engines/{name}", "patch">[K]>;
 };
 
 export class EngineCalls extends Resource {

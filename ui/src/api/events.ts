@@ -44,6 +44,7 @@ export type ErrorCode =
   | "upstream"
   | "engine_refused"
   | "key_refused"
+  | "context_length_exceeded"
   | "model_too_large"
   | "engine_busy"
   | "engine_unavailable"

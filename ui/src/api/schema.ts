@@ -4531,13 +4531,14 @@ export interface components {
             /** @enum {string} */
             readonly kind: "measured" | "estimated";
         };
-        /** @description Settings of a server. An empty `key` or `country`, or a `context` of 0, clears it. */
+        /** @description Settings of a server. An empty `key`, `country` or `api`, or a `context` of 0, clears it. */
         readonly EngineBody: {
             readonly url?: string | null;
             readonly key?: string | null;
             readonly models?: readonly string[] | null;
             readonly context?: number | null;
             readonly country?: string | null;
+            readonly api?: ("openai" | "anthropic" | "gemini") | "" | null;
         };
         /** @description All servers. With `fixed`, only the settings may name any. */
         readonly EngineList: {
@@ -4548,7 +4549,8 @@ export interface components {
         /**
          * @description A server, with the result of the last request for its models.
          *
-         *     `detail` says why it is down; `answers` are the models it offers.
+         *     `detail` says why it is down; `answers` are the models it offers. `api` is the API that it speaks, null if its
+         *     address tells it.
          */
         readonly EngineReport: {
             readonly name: string;
@@ -4565,6 +4567,7 @@ export interface components {
             readonly place: components["schemas"]["LocationReport"];
             readonly note: string | null;
             readonly probe: components["schemas"]["Probe"] | null;
+            readonly api: ("openai" | "anthropic" | "gemini") | null;
         };
         /**
          * @description An entry of a feed: `source` is the feed's title, `at` when it was published, or else first seen.
@@ -5164,6 +5167,7 @@ export interface components {
             readonly models?: readonly string[] | null;
             readonly context?: number | null;
             readonly country?: string | null;
+            readonly api?: ("openai" | "anthropic" | "gemini") | "" | null;
             readonly name: string;
         };
         /** @description The address of a feed, or of a site that names one. */

@@ -10,8 +10,9 @@ from eclair.errors import EclairError
 from eclair.llm.servers.bfl import is_image_only
 from eclair.llm.servers.engines import ListServers, decrypt_key, usable_servers
 from eclair.llm.servers.jurisdiction import ServerLocation, locate
+from eclair.llm.servers.server_api import api_at
 from eclair.network.gate import OutboundGate
-from eclair.settings import Settings
+from eclair.settings import EngineApi, Settings
 from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
 from eclair.storage.servers import StoredServer
@@ -74,8 +75,10 @@ class ImageServers:
         found = [
             ImageServer(name, each.url, each.key, each.models, each.pictures, locate(each.url))
             for name, each in self._settings.engines.items()
+            if _may_make_images(each.api, each.url)
         ]
-        return found + [self._added(each) for each in usable_servers(self._settings, await self._listing())]
+        added = usable_servers(self._settings, await self._listing())
+        return found + [self._added(each) for each in added if _may_make_images(each.api, each.url)]
 
     def _added(self, server: StoredServer) -> ImageServer:
         key, problem = None, None
@@ -85,3 +88,8 @@ class ImageServers:
             problem = error
         where = locate(server.url, server.country)
         return ImageServer(server.name, server.url, key, server.models, (), where, problem)
+
+
+def _may_make_images(api: EngineApi | None, url: str) -> bool:
+    """Return whether a server's API has calls for images that we know."""
+    return (api or api_at(url) or "openai") == "openai"

@@ -10,10 +10,9 @@ from urllib.parse import urlsplit
 
 from eclair.llm import reasoning
 from eclair.llm.base import JSON, PromptMessage, Request
+from eclair.llm.remote.continuation import CONTINUE_MESSAGE, text_to_continue
 
 _MISTRAL_CALL_ID = re.compile("[a-zA-Z0-9]{9}")
-
-CONTINUE_MESSAGE = PromptMessage("user", "Go on exactly where you stopped. Repeat nothing and explain nothing.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +158,6 @@ def build_body(request: Request, dialect: Dialect) -> JSON:
         messages[-1].pop("reasoning_content", None)
     messages[-1].update(dialect.continue_mark)
     return {**body, "messages": messages, **dialect.continue_fields}
-
-
-def text_to_continue(request: Request) -> str:
-    """Return the text of the assistant message to continue; empty if there is none."""
-    if request.messages and request.messages[-1].role == "assistant":
-        content = request.messages[-1].content
-        return content if isinstance(content, str) else ""
-    return ""
 
 
 def _message(said: PromptMessage, dialect: Dialect) -> JSON:

@@ -16,16 +16,16 @@ from eclair.llm import reasoning
 from eclair.llm.base import JSON, Embeddings, Request, estimate_tokens
 from eclair.llm.openai import model_names
 from eclair.llm.openai.call_reader import CallStreamParser, keep_tool_choice
-from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, dialect_at, text_to_continue
+from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, dialect_at
 from eclair.llm.openai.stream_parser import StreamParser, listed_tools, listed_vision, parse_embeddings, parse_ranking
+from eclair.llm.remote.continuation import text_to_continue
 from eclair.llm.remote.reply_values import ILL_TYPED
 from eclair.llm.remote.server_engine import Exchange, ServerEngine, ServerOptions
-from eclair.llm.remote.silence import FIRST_WORD_TIMEOUT_S, llama_server_shows_life
+from eclair.llm.remote.silence import llama_server_shows_life
 from eclair.models.catalog import DEFAULT_IMAGE_SIDE_PIXELS, CatalogEntry
-from eclair.network.client import CLOSED_GATE, OutboundGate, is_loopback_url
+from eclair.network.client import is_loopback_url
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model, ReasoningSupport
-from eclair.settings import EngineSettings
 from eclair.util.lru import LruCache
 
 MAX_CACHED_COUNTS = 4096
@@ -56,18 +56,6 @@ class OpenAIEngine(ServerEngine):
         """The server's address without the API's version."""
         self._dialect = dialect or dialect_at(url)
         self._counts = LruCache[tuple[str, int, int], int](MAX_CACHED_COUNTS)
-
-    @classmethod
-    def configured(
-        cls,
-        name: str,
-        settings: EngineSettings,
-        gate: OutboundGate = CLOSED_GATE,
-        first_word_s: float = FIRST_WORD_TIMEOUT_S,
-    ) -> OpenAIEngine:
-        """Build the engine that the settings describe under `name`."""
-        server = (settings.url, settings.key, settings.models, settings.context)
-        return cls(name, *server, gate=gate, first_word_s=first_word_s)
 
     async def count(self, model: str, text: str) -> int:
         """Count tokens with the server's tokenizer if it has one; else estimate."""

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NoReturn
 
 import orjson
 
-from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, KeyRefused, UpstreamError
+from eclair.errors import (
+    ContextExceeded,
+    EngineBroken,
+    EngineBusy,
+    EngineRefused,
+    EngineUnavailable,
+    KeyRefused,
+    UpstreamError,
+)
 from eclair.llm.remote.reply_values import as_sentence, error_text, redact_key
 from eclair.network.retry_after import parse_retry_after
+
+OVERLOADED = 529
+"""Anthropic's own status for a server that has too much to do."""
+
+_TOO_LONG = re.compile(
+    "prompt is too long|context length|context window|context size|maximum context|exceeds the maximum number of tokens"
+    "|too large for model"
+)
+"""Words of those who say that a conversation is too long for the model."""
 
 
 class Retryable(Exception):
@@ -29,7 +47,7 @@ def refuse(
     after = parse_retry_after(headers.get("Retry-After"))
     if status in (401, 403):
         raise KeyRefused(f"The engine {name} does not accept the key; set {setting}.")
-    if status == 429:
+    if status in (429, OVERLOADED):
         raise EngineBusy(f"The engine {name} is busy: {as_sentence(said)}", retry_after=after)
     if status == 503 and after is not None:
         raise Retryable(EngineUnavailable(f"The engine {name} is not available: {as_sentence(said)}"), after)
@@ -37,7 +55,13 @@ def refuse(
         raise EngineUnavailable(f"The engine {name} is not available: {as_sentence(said)}")
     if status >= 500:
         raise EngineBroken(f"The engine {name} failed: {as_sentence(said)}")
-    raise EngineRefused(f"The engine {name} refuses the request: {as_sentence(said)}")
+    raise refused(name, as_sentence(said))
+
+
+def refused(name: str, said: str) -> EngineRefused:
+    """Return the error for a request that the engine `name` refuses with the sentence `said`."""
+    kind = ContextExceeded if _TOO_LONG.search(said.lower()) else EngineRefused
+    return kind(f"The engine {name} refuses the request: {said}")
 
 
 def _message(content: bytes) -> str:

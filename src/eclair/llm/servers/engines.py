@@ -10,9 +10,10 @@ import orjson
 
 from eclair.errors import EclairError, SettingsError
 from eclair.llm.base import JSON, Engine
-from eclair.llm.openai.openai_engine import OpenAIEngine
+from eclair.llm.remote.server_engine import ServerEngine
 from eclair.llm.servers.bfl import is_image_only
 from eclair.llm.servers.jurisdiction import locate
+from eclair.llm.servers.server_api import open_server
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.settings import Settings
 from eclair.storage.open import read_added_servers
@@ -59,8 +60,8 @@ class UserEngines:
         self._settings = settings
         self._listing = listing
         self._vault = vault or Vault.configured(settings)
-        self._built: dict[str, tuple[StoredServer, OpenAIEngine]] = {}
-        self._retired: list[OpenAIEngine] = []
+        self._built: dict[str, tuple[StoredServer, ServerEngine]] = {}
+        self._retired: list[ServerEngine] = []
 
     @classmethod
     def read_once(cls, settings: Settings, gate: OutboundGate) -> UserEngines:
@@ -84,7 +85,7 @@ class UserEngines:
                     engine.vision_models = vision_models(tried.get(name))
                 except EclairError as error:
                     found[name] = error
-        for name in [name for name in self._built if not isinstance(found.get(name), OpenAIEngine)]:
+        for name in [name for name in self._built if not isinstance(found.get(name), ServerEngine)]:
             self._retired.append(self._built.pop(name)[1])
         return found
 
@@ -95,12 +96,13 @@ class UserEngines:
         for engine in self._retired:
             await engine.close()
 
-    def _engine(self, server: StoredServer) -> OpenAIEngine:
+    def _engine(self, server: StoredServer) -> ServerEngine:
         built = self._built.get(server.name)
         if built is not None and built[0] == server:
             return built[1]
         key = decrypt_key(server, self._vault)
-        engine = OpenAIEngine(
+        engine = open_server(
+            server.api,
             server.name,
             server.url,
             key,

@@ -19,13 +19,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from eclair.errors import Conflict, EclairError, Forbidden, InvalidInput, NotFound
 from eclair.llm.servers.bfl import CreditsProber, is_image_only
+from eclair.llm.servers.engine_probe import EngineProber
 from eclair.llm.servers.engines import decrypt_key, key_binding, taken_names, usable_servers
 from eclair.llm.servers.jurisdiction import ServerLocation, locate
 from eclair.llm.servers.probe import Probe, ProbeFinding, Prober
+from eclair.llm.servers.server_api import api_at, find_api, open_server
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.network.policy import is_loopback_url, strip_login
 from eclair.schema.ids import Clock
-from eclair.settings import EngineSettings, Settings
+from eclair.settings import EngineApi, EngineSettings, Settings
 from eclair.storage.base import Storage
 from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
@@ -38,7 +40,7 @@ _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME_CHARS - 1}}}")
 _HOST = re.compile(r"(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))*\.?", re.ASCII)
 _PROBE = TypeAdapter(Probe)
 
-API_CALLS = ("/chat/completions", "/completions", "/models", "/embeddings")
+API_CALLS = ("/chat/completions", "/completions", "/messages", "/models", "/embeddings")
 """Paths that people copy along with an address."""
 
 UNENCRYPTED = "What is asked travels unencrypted; use https."
@@ -46,7 +48,10 @@ UNENCRYPTED = "What is asked travels unencrypted; use https."
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server as it is displayed: without its key. `problem` says why it can't be used."""
+    """A server as it is displayed: without its key. `problem` says why it can't be used.
+
+    `api` is the API that it speaks if its owner stated it or a probe found it; None if its address tells it.
+    """
 
     name: str
     url: str
@@ -58,13 +63,14 @@ class Server:
     note: str | None
     problem: str | None
     probe: Probe | None
+    api: EngineApi | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerChange:
     """Changes to a server; None leaves a value.
 
-    An empty `key` or `country`, or a `context` of 0, removes it.
+    An empty `key`, `country` or `api`, or a `context` of 0, removes it.
     """
 
     url: str | None = None
@@ -72,6 +78,7 @@ class ServerChange:
     models: tuple[str, ...] | None = None
     context: int | None = None
     country: str | None = None
+    api: EngineApi | Literal[""] | None = None
 
 
 class ServerService:
@@ -144,14 +151,31 @@ class ServerService:
         """
         server = await self.get(name)
         key, models = await self._access(name)
-        stated = server.location.country if server.location.stated else None
-        kind = CreditsProber if is_image_only(name, server.url) else Prober
-        prober = kind(server.url, key, models, clock=self._clock, gate=self._gate, country=stated)
+        prober = await self._prober(server, key, models)
         async with aclosing(prober.run()) as findings:
             async for found in findings:
                 if isinstance(found, Probe):
                     await self._storage.servers.save_probe(name, orjson.dumps(asdict(found)).decode())
                 yield found
+
+    async def _prober(
+        self, server: Server, key: str | None, models: tuple[str, ...]
+    ) -> CreditsProber | Prober | EngineProber:
+        """Return the prober for the server's API, which is found out and kept if nobody stated it."""
+        stated = server.location.country if server.location.stated else None
+        if is_image_only(server.name, server.url):
+            return CreditsProber(server.url, key, models, clock=self._clock, gate=self._gate, country=stated)
+        api = server.api or api_at(server.url)
+        if api is None:
+            api = await find_api(server.url, key, gate=self._gate, location=server.location)
+            if api != "openai" and server.origin == "added":
+                await self._storage.servers.edit_server(server.name, lambda stored: replace(stored, api=api))
+        if api == "openai":
+            return Prober(server.url, key, models, clock=self._clock, gate=self._gate, country=stated)
+        engine = open_server(
+            api, server.name, server.url, key, models, server.context, gate=self._gate, location=server.location
+        )
+        return EngineProber(engine, models, clock=self._clock)
 
     async def _access(self, name: str) -> tuple[str | None, tuple[str, ...]]:
         configured = self._settings.engines.get(name)
@@ -194,6 +218,8 @@ class ServerService:
             server = replace(server, context=change.context or None)
         if change.country is not None:
             server = replace(server, country=check_country(change.country))
+        if change.api is not None:
+            server = replace(server, api=change.api or None)
         return server
 
 
@@ -300,6 +326,7 @@ def _configured(name: str, server: EngineSettings, probes: Mapping[str, str]) ->
         note=url_note(server.url),
         problem=None,
         probe=_parse_probe(probes.get(name), server.url.rstrip("/")),
+        api=server.api,
     )
 
 
@@ -320,6 +347,7 @@ def _added(server: StoredServer, vault: Vault, probes: Mapping[str, str]) -> Ser
         note=url_note(server.url),
         problem=problem,
         probe=_parse_probe(probes.get(server.name), server.url),
+        api=server.api,
     )
 
 

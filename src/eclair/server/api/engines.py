@@ -16,23 +16,27 @@ from eclair.llm.servers.probe import Probe, ProbeFinding
 from eclair.llm.servers.service import Server, ServerChange
 from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream, StreamError, StreamFault, encode_frame
+from eclair.settings import EngineApi
 
 ModelNames = Annotated[list[str], Field(max_length=100)]
 Context = Annotated[int | None, Field(ge=0, le=100_000_000)]
 
 
 class EngineBody(RequestBody):
-    """Settings of a server. An empty `key` or `country`, or a `context` of 0, clears it."""
+    """Settings of a server. An empty `key`, `country` or `api`, or a `context` of 0, clears it."""
 
     url: str | None = None
     key: str | None = None
     models: ModelNames | None = None
     context: Context = None
     country: str | None = None
+    api: EngineApi | Literal[""] | None = None
 
     def change(self) -> ServerChange:
         models = None if self.models is None else tuple(self.models)
-        return ServerChange(url=self.url, key=self.key, models=models, context=self.context, country=self.country)
+        return ServerChange(
+            url=self.url, key=self.key, models=models, context=self.context, country=self.country, api=self.api
+        )
 
 
 class NewEngine(EngineBody):
@@ -50,7 +54,8 @@ class LocationReport(BaseModel):
 class EngineReport(BaseModel):
     """A server, with the result of the last request for its models.
 
-    `detail` says why it is down; `answers` are the models it offers.
+    `detail` says why it is down; `answers` are the models it offers. `api` is the API that it speaks, null if its
+    address tells it.
     """
 
     name: str
@@ -65,6 +70,7 @@ class EngineReport(BaseModel):
     place: LocationReport
     note: str | None
     probe: Probe | None
+    api: EngineApi | None
 
     @classmethod
     def from_server(cls, server: Server, answers: Sequence[str], fault: EclairError | None) -> Self:
@@ -85,6 +91,7 @@ class EngineReport(BaseModel):
             ),
             note=server.note,
             probe=server.probe,
+            api=server.api,
         )
 
 

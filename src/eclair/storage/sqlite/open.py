@@ -99,8 +99,8 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
     if not path.exists():
         return []
     with open_readonly(path) as db:
-        exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("server",))
-        return list_servers(db, lambda: None) if exists is not None else []
+        columns = {name for (name,) in db.execute("SELECT name FROM pragma_table_info('server')")}
+        return list_servers(db, lambda: None, migrated="api" in columns) if columns else []
 
 
 def read_stored_web_settings(folder: Path) -> StoredWebSettings:

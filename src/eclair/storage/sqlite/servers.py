@@ -14,7 +14,9 @@ from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
 from eclair.storage.sqlite.stored_rows import decode_list, decode_rows, row_decoder, skip_unreadable
 
-_COLUMNS = "name, url, key, models, context, country, created"
+_COLUMNS = "name, url, key, models, context, country, created, api"
+_OLD_COLUMNS = _COLUMNS.replace("api", "NULL")
+"""The columns of a database that wasn't migrated yet."""
 
 
 class SQLiteServerStore(SQLiteStore):
@@ -58,17 +60,17 @@ class SQLiteServerStore(SQLiteStore):
         db.execute("INSERT OR REPLACE INTO probe (server, body) VALUES (?, ?)", (name, body))
 
 
-def list_servers(db: apsw.Connection, note: Callable[[], None]) -> list[StoredServer]:
+def list_servers(db: apsw.Connection, note: Callable[[], None], *, migrated: bool = True) -> list[StoredServer]:
     """List the servers; call `note` for damaged ones, which are left out."""
-    return decode_rows(db.execute(f"SELECT {_COLUMNS} FROM server ORDER BY created, name"), _server, note)
+    columns = _COLUMNS if migrated else _OLD_COLUMNS
+    return decode_rows(db.execute(f"SELECT {columns} FROM server ORDER BY created, name"), _server, note)
 
 
 def _put(db: apsw.Connection, server: StoredServer) -> None:
     values = astuple(replace(server, models=()))
     models = orjson.dumps(server.models).decode()
-    db.execute(
-        f"INSERT OR REPLACE INTO server ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", (*values[:3], models, *values[4:])
-    )
+    row = (*values[:3], models, *values[4:])
+    db.execute(f"INSERT OR REPLACE INTO server ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
 @row_decoder

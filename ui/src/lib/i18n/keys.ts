@@ -366,6 +366,7 @@ export interface Placeholders {
   readonly problemDownloadWrong: never;
   readonly problemClipArt: never;
   readonly problemEngine: never;
+  readonly problemContext: never;
   readonly problemKey: never;
   readonly changeKey: never;
   readonly problemBusy: never;
@@ -703,6 +704,7 @@ export interface Placeholders {
   readonly engineKeyHint: never;
   readonly engineKeyKept: never;
   readonly engineModels: never;
+  readonly engineApi: never;
   readonly countryDetected: never;
   readonly engineFromFile: never;
   readonly engineReady: never;

@@ -1,0 +1,1 @@
+"""Engine behind Anthropic's Messages API."""

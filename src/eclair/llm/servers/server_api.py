@@ -1,0 +1,84 @@
+"""The API that a server speaks, by its address, and the engine for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Unpack
+from urllib.parse import urlsplit
+
+from eclair.errors import EclairError, EngineUnavailable
+from eclair.llm.anthropic.anthropic_engine import AnthropicEngine
+from eclair.llm.openai.openai_engine import OpenAIEngine
+from eclair.llm.servers import discovery
+from eclair.settings import EngineApi, EngineSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eclair.llm.base import JSON
+    from eclair.llm.remote.server_engine import ServerEngine, ServerOptions
+    from eclair.llm.servers.jurisdiction import ServerLocation
+    from eclair.network.gate import OutboundGate
+
+ENGINES: Mapping[EngineApi, type[OpenAIEngine | AnthropicEngine]] = {
+    "openai": OpenAIEngine,
+    "anthropic": AnthropicEngine,
+}
+
+
+def api_at(url: str) -> EngineApi | None:
+    """Return the API of the provider at `url`; None if that is none we know."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    if host == "anthropic.com" or host.endswith(".anthropic.com"):
+        return "anthropic"
+    if host == "generativelanguage.googleapis.com":
+        return "openai" if "/openai" in parts.path else "gemini"
+    return None
+
+
+def open_server(
+    api: EngineApi | None,
+    name: str,
+    url: str,
+    key: str | None,
+    models: Sequence[str] = (),
+    context: int | None = None,
+    **options: Unpack[ServerOptions],
+) -> ServerEngine:
+    """Build the engine for a server. Without an `api` its address tells it; OpenAI's is the usual one."""
+    return ENGINES[api or api_at(url) or "openai"](name, url, key, models, context, **options)
+
+
+async def find_api(url: str, key: str | None, *, gate: OutboundGate, location: ServerLocation) -> EngineApi:
+    """Ask for the models with the headers of each API: the list tells which it is, OpenAI's if none comes."""
+    for api in ENGINES:
+        engine = open_server(api, "probe", url, key, gate=gate, location=location)
+        try:
+            found = _api_of_list(await engine.fetch(f"{engine.url}/models", idle=discovery.LIST_TIMEOUT_S))
+            if found is not None:
+                return found
+        except EngineUnavailable:
+            break
+        except EclairError:
+            continue
+        finally:
+            await engine.close()
+    return "openai"
+
+
+def _api_of_list(data: JSON) -> EngineApi | None:
+    match data:
+        case {"data": [{"type": "model", "display_name": _}, *_]}:
+            return "anthropic"
+        case {"data": [*_]}:
+            return "openai"
+        case {"models": [{"name": _, "supportedGenerationMethods": _}, *_]}:
+            return "gemini"
+        case _:
+            return None
+
+
+def configured_engine(name: str, settings: EngineSettings, **options: Unpack[ServerOptions]) -> ServerEngine:
+    """Build the engine that the settings describe under `name`."""
+    return open_server(settings.api, name, settings.url, settings.key, settings.models, settings.context, **options)

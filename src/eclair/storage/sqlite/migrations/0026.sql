@@ -1,0 +1,2 @@
+-- the API that a server speaks, where its address does not tell it: openai, anthropic or gemini
+ALTER TABLE server ADD COLUMN api TEXT;
