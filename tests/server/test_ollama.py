@@ -349,6 +349,8 @@ async def test_what_curl_sends_is_json(server: Server) -> None:
         ),
         ("chat", {"model": "scripted", "messages": user("x"), "options": {"temperature": -1}}, 400, "temperature"),
         ("generate", {"model": "scripted", "prompt": "x", "template": "{{ .Prompt }}"}, 400, "template"),
+        ("generate", {"model": "scripted", "prompt": "x", "raw": True, "format": "json"}, 400, "`format` needs"),
+        ("generate", {"model": "scripted", "prompt": "x", "suffix": "y", "images": ["eA=="]}, 400, "`images` needs"),
         ("show", {"model": "gpt"}, 404, "no model 'gpt'"),
         ("pull", {"model": "llama-9"}, 404, "llama-9"),
         ("create", {"model": "x", "from": "y"}, 501, "makes no models"),
@@ -438,6 +440,10 @@ async def test_the_embedded_model_takes_every_option(settings: Settings, model_f
         assert first.message.content == again.message.content != ""
         assert (first.model, first.eval_count, first.done_reason) == (name, 8, "length")
         assert (first.total_duration or 0) > (first.eval_duration or 0) > 1
+        for top in (None, 2):
+            scored = await client.chat(name, user("Hi."), logprobs=True, top_logprobs=top, options={"num_predict": 3})
+            assert "".join(each.token for each in scored.logprobs or ()) == scored.message.content
+            assert {len(each.top_logprobs or ()) for each in scored.logprobs or ()} == {top or 0}
         shown = await client.show(name)
         assert (shown.details and shown.details.quantization_level) == "Q4_1"
         assert (shown.modelinfo or {})["llama.context_length"] == settings.embedded_context

@@ -66,7 +66,7 @@ class OllamaRenderer:
     """Implements `Renderer` for `/api/chat` and `/api/generate`.
 
     `accepted` is when the request came, on `clock`. Without `shows_thinking`, thoughts are left out. Tool calls are
-    sent whole.
+    sent whole. With log probabilities, each token has at most `top_logprobs` alternatives.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class OllamaRenderer:
         accepted: float,
         *,
         shows_thinking: bool,
+        top_logprobs: int = 0,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._kind: ReplyKind = kind
@@ -84,6 +85,7 @@ class OllamaRenderer:
         self._model = tagged_name(model)
         self._accepted = accepted
         self._shows_thinking = shows_thinking
+        self._top_logprobs = top_logprobs
         self._clock = clock
         self._written = _Written()
         self._kinds: dict[int, PartKind] = {}
@@ -144,8 +146,8 @@ class OllamaRenderer:
         written.texts.append(text)
         line = self._line(reply_body(self._kind, text))
         if isinstance(event, ScoredDelta):
-            written.logprobs.extend(event.logprobs)
-            line["logprobs"] = list(event.logprobs)
+            line["logprobs"] = [_logprob(row, self._top_logprobs) for row in event.logprobs]
+            written.logprobs.extend(line["logprobs"])
         return [encode_line(line)] if text or "logprobs" in line else []
 
     def _finish_call(self, start: PartStarted, pieces: list[str]) -> list[bytes]:
@@ -192,3 +194,11 @@ class OllamaRenderer:
         if self._kind == "generate" and turn is not None and turn.request.messages:
             ending["context"] = encode_context(turn.request.messages, "".join(self._written.texts))
         return ending
+
+
+def _logprob(row: JSON, alternatives: int) -> JSON:
+    """Return a token's log probability, with some alternatives; engines may give more."""
+    found: JSON = {name: row[name] for name in ("token", "logprob", "bytes") if name in row}
+    if alternatives:
+        found["top_logprobs"] = [_logprob(each, 0) for each in row.get("top_logprobs", ())[:alternatives]]
+    return found

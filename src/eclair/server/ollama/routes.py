@@ -58,7 +58,14 @@ def router(app: App) -> APIRouter:
             build_request = partial(build_request, infill=await _find_infill(route))
         build_request(route.model)  # it is refused before the stream begins
         stream = start_answer(app, principal, route, build_request, images, shows_steps=True)
-        renderer = OllamaRenderer(kind, stream, route.model.id, accepted, shows_thinking=body.think is not False)
+        renderer = OllamaRenderer(
+            kind,
+            stream,
+            route.model.id,
+            accepted,
+            shows_thinking=body.think is not False,
+            top_logprobs=body.top_logprobs or 0,
+        )
         return await relay(
             request,
             [stream],

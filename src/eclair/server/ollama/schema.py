@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from eclair.errors import InvalidInput
 from eclair.generation.sampling import resolve_sampling
@@ -162,6 +162,13 @@ class OllamaGenerateRequest(AskingBody):
     template: str | None = None
     raw: bool | None = None
     context: list[int] | None = None
+
+    @model_validator(mode="after")
+    def _refuse_for_continuation(self) -> OllamaGenerateRequest:
+        for name in ("images", "format"):
+            if self.is_continued and getattr(self, name):
+                raise ValueError(f"`{name}` needs the template of the model; leave out `raw` and `suffix`")
+        return self
 
     @field_validator("template")
     @classmethod
