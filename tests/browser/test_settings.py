@@ -285,6 +285,29 @@ def test_everything_is_erased_for_good_and_the_page_shows_how_far_it_is(opening:
     assert page.request.get("/api/count").json() == {"conversations": 0}
 
 
+def test_what_is_stored_for_programs_is_counted_and_deleted(opening: Opening, mortal: Served) -> None:
+    page = opening(mortal).new_page()
+    page.goto("/settings/data")
+    expect(page.get_by_text("Conversations are kept until you delete them.")).to_be_visible()
+    remove = page.get_by_role("button", name="Delete what is stored for programs")
+    expect(remove).to_have_count(0)
+    for _ in range(2):
+        page.request.post("/v1/responses", data={"model": "scripted", "input": "script: words=1"})
+    page.request.post("/v1/conversations", data={})
+    page.reload()
+    told = "Responses and conversations stored for programs: 3. Each is permanently deleted 30 days after its last use."
+    expect(remove).to_have_accessible_description(told)
+    remove.click()
+    question = page.get_by_role("group", name="Delete all responses and conversations stored for programs?")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(remove).to_be_focused()
+    remove.click()
+    question.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("stored for programs")).to_have_count(0)
+    assert page.request.get("/api/responses").json() == {"responses": 0, "conversations": 0, "days": 30}
+
+
 def test_what_a_limit_would_erase_is_shown_before_it_is_set(opening: Opening, mortal: Served) -> None:
     page = opening(mortal).new_page()
     page.goto("/settings/data")

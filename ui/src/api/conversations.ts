@@ -24,6 +24,7 @@ export type Deleted = Reply<"/api/conversations", "delete">;
 export type ErasureStatus = Reply<"/api/erasure", "get">;
 
 /** For how long conversations are kept, and what a limit would erase now. */
+export type KeptResponses = Reply<"/api/responses", "get">;
 export type Retention = Reply<"/api/retention", "get">;
 
 export type ExportSize = Reply<"/api/export/size", "get">;
@@ -126,6 +127,16 @@ export class ConversationCalls extends Resource {
 
   erasure(): Promise<ErasureStatus> {
     return this.client.call("GET", "/api/erasure");
+  }
+
+  /** How much the API keeps for programs. */
+  keptResponses(): Promise<KeptResponses> {
+    return this.client.call("GET", "/api/responses");
+  }
+
+  /** Erase all that the API keeps for programs. */
+  removeKeptResponses(): Promise<void> {
+    return this.client.call("DELETE", "/api/responses");
   }
 
   /** With `days`, what such a limit would erase now. */

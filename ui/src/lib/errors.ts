@@ -30,7 +30,6 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   setup: "problemSetup",
   settings: "problemSetup",
   port_in_use: "problemSetup",
-  ability_missing: "problemSetup",
   engine_missing: "problemSetup",
   ability_missing: "problemSetup",
   model_missing: "problemModel",

@@ -637,6 +637,9 @@ export interface Placeholders {
   readonly removedAll: "count";
   readonly removeForGood: never;
   readonly erasing: never;
+  readonly keptResponses: "count" | "time";
+  readonly removeKeptResponses: never;
+  readonly removeKeptResponsesAsk: never;
   readonly keepForever: never;
   readonly keepDays: "time";
   readonly keepTry: never;
