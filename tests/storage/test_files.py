@@ -8,6 +8,7 @@ import pytest
 from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
+from eclair.storage.files import Upload
 from eclair.storage.libraries import Library
 from tests.storage.helpers import ME, OTHER, SHA, SOMEONE, file, found, read, turn
 from tests.support import Ids, conversation
@@ -170,3 +171,20 @@ async def test_a_file_is_edited_and_deleted_by_its_owner_only(storage: Storage) 
     assert (await storage.files.edit_file(ME, "file_a", mtime_ns=9)).file == edited
     assert await storage.files.delete_file(ME, "file_a") is None
     assert await storage.files.delete_file(ME, "file_b") == SHA
+
+
+async def test_what_a_program_said_of_its_upload(storage: Storage) -> None:
+    kept, brief = file("file_k", "1" * 64), file("file_b", "2" * 64)
+    for each in (kept, brief):
+        await storage.files.add_file(LOCAL_PRINCIPAL, each, 1)
+    await storage.files.note_upload(LOCAL_PRINCIPAL, "file_b", Upload("assistants"))
+    await storage.files.note_upload(LOCAL_PRINCIPAL, "file_b", Upload("assistants", 500))
+    ids = ["file_k", "file_b", "file_x"]
+    assert await storage.files.list_uploads(LOCAL_PRINCIPAL, ids) == {"file_b": Upload("assistants", 500)}
+    assert await storage.files.list_uploads(SOMEONE, ids) == {}
+    assert [each.id for each in await storage.files.list_expired_files(500)] == ["file_b"]
+    assert await storage.files.list_expired_files(499) == []
+    with pytest.raises(NotFound):
+        await storage.files.note_upload(SOMEONE, "file_k", Upload("user_data"))
+    await storage.files.delete_file(LOCAL_PRINCIPAL, "file_b")
+    assert await storage.files.list_expired_files(500) == []

@@ -45,6 +45,14 @@ class FilePage:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Notes of a program on a file that it uploaded: its purpose, and the millisecond after which it is deleted."""
+
+    purpose: str
+    expires: int | None = None
+
+
 class FileStore(Protocol):
     async def add_file(self, principal: Principal, file: StoredFile, reader: int) -> DocumentState:
         """Add a file, and queue its document for that version of the reader unless it is known already.
@@ -112,6 +120,18 @@ class FileStore(Protocol):
 
     async def list_attached_files(self, principal: Principal, conversation: str) -> dict[str, list[StoredFile]]:
         """List the files of each message of a conversation that has some, in the order they were attached."""
+        ...
+
+    async def note_upload(self, principal: Principal, id: str, upload: Upload) -> None:
+        """Note what a program said of a file. Raises NotFound."""
+        ...
+
+    async def list_uploads(self, principal: Principal, ids: Sequence[str]) -> dict[str, Upload]:
+        """Return the notes on those of the files that have some."""
+        ...
+
+    async def list_expired_files(self, now: int) -> list[StoredFile]:
+        """List everyone's files that a program wanted deleted by millisecond `now`."""
         ...
 
     async def list_unattached_files(self, before: int) -> list[StoredFile]:

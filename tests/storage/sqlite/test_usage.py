@@ -15,6 +15,7 @@ from eclair.storage.usage import UsageTotal
 from tests.storage.test_usage import USAGE, Calendar, answered
 
 NEWER = """
+DROP TABLE batch_part; DROP TABLE batch_reply; DROP TABLE batch_file; DROP TABLE batch; DROP TABLE upload;
 ALTER TABLE conversation DROP COLUMN model; ALTER TABLE conversation DROP COLUMN mode;
 ALTER TABLE conversation DROP COLUMN web; ALTER TABLE conversation DROP COLUMN temperature;
 ALTER TABLE conversation DROP COLUMN max_tokens; ALTER TABLE conversation DROP COLUMN system;

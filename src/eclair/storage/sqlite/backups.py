@@ -29,6 +29,7 @@ _ROWS = (
     *(("conversation", "id"), ("file", "id"), ("library", "id"), ("document", "number"), ("entry", "number")),
     *(("api_key", "id"), ("feed", "id"), ("preference", "owner"), ("server", "name"), ("probe", "server")),
     *(("web_settings", "id"), ("api_item", "number"), ("api_response", "id"), ("api_conversation", "id")),
+    *(("batch_reply", "batch || line"), ("batch_file", "id"), ("batch", "id")),
 )
 """Tables and their keys; rows that refer to others come first."""
 

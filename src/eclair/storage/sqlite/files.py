@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import apsw
+import orjson
 
 from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import Principal
 from eclair.storage.documents import DocumentState
-from eclair.storage.files import FilePage, FileState, StoredFile
+from eclair.storage.files import FilePage, FileState, StoredFile, Upload
 from eclair.storage.sqlite import libraries
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.document_rows import (
@@ -155,6 +156,32 @@ class SQLiteFileStore(SQLiteStore):
         for message, *row in rows:
             files.setdefault(message, []).extend(decode_rows([row], _file, self.database.damage.noting("files")))
         return files
+
+    @write
+    def note_upload(self, db: apsw.Connection, principal: Principal, id: str, upload: Upload) -> None:
+        _find(db, principal, id)
+        db.execute(
+            "INSERT INTO upload (file, expires, purpose) VALUES (?1, ?2, ?3)"
+            " ON CONFLICT (file) DO UPDATE SET expires = ?2, purpose = ?3",
+            (id, upload.expires, upload.purpose),
+        )
+
+    @read
+    def list_uploads(self, db: apsw.Connection, principal: Principal, ids: Sequence[str]) -> dict[str, Upload]:
+        rows = db.execute(
+            "SELECT upload.file, purpose, expires FROM upload JOIN file ON file.id = upload.file"
+            " WHERE owner = ? AND file.id IN (SELECT value FROM json_each(?))",
+            (principal.id, orjson.dumps([*ids]).decode()),
+        )
+        return {str(id): Upload(str(purpose), expires) for id, purpose, expires in rows}
+
+    @read
+    def list_expired_files(self, db: apsw.Connection, now: int) -> list[StoredFile]:
+        rows = db.execute(
+            f"SELECT {_FILE_COLUMNS} {_FROM} JOIN upload ON upload.file = file.id WHERE expires <= ? ORDER BY file.id",
+            (now,),
+        )
+        return decode_rows(rows, _file, self.database.damage.noting("files"))
 
     @read
     def list_unattached_files(self, db: apsw.Connection, before: int) -> list[StoredFile]:
