@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eclair.chat.answer_requests import AnswerRequests
+from eclair.chat.batches import BatchService
 from eclair.chat.conversations import ConversationService
 from eclair.chat.follow_ups import FollowUpGenerator
 from eclair.chat.preferences import PreferenceService
@@ -114,6 +115,7 @@ class App:
     search: DocumentSearch
     documents: DocumentService
     vision: VisionService
+    batches: BatchService
     embeddings: EmbeddingService
     reranking: RerankService
     feeds: FeedService
@@ -411,6 +413,8 @@ async def open_app(
         requests = AnswerRequests(live_settings, registry, router, preferences, *sources)
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, live_settings)
+        batches = BatchService(storage.batches, registry, idle, settings.data_dir)
+        stack.push_async_callback(batches.close)
         catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove_model))
         upgrade = ModelUpgrade(settings, registry, changes)
         upgrade.start()
@@ -447,6 +451,7 @@ async def open_app(
             blobs=documents.blobs,
             search=documents.search,
             documents=documents.documents,
+            batches=batches,
             embeddings=EmbeddingService(registry, documents.embedder),
             reranking=RerankService(registry, documents.reranker),
             vision=documents.vision,

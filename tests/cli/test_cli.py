@@ -42,6 +42,7 @@ from eclair.models.install import DownloadProgress, lock_file, try_lock
 from eclair.schema.events import Event, RunFailed, RunStopped, decode, fold
 from eclair.schema.messages import Cost, Energy, Message, Rating, Usage
 from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.storage.batches import BatchDetails, BatchFile, StoredBatch
 from eclair.storage.open import open_storage
 from eclair.util.humanize import format_duration, format_size
 from tests import forked
@@ -1031,6 +1032,23 @@ class TestPage:
             if option not in ("module", "question"):
                 assert f"--{option.replace('_', '-')}" in page
         assert all(f"`{name}" in page for name in COMMANDS)
+
+
+async def test_batches_are_listed_and_cancelled(run: Eclair) -> None:
+    assert run("batches").stdout == "No program has begun a batch.\n"
+    storage = open_storage(run.folder)
+    file = BatchFile(id="file_a", owner="local", name="in.jsonl", created=1, size=1)
+    await storage.batches.add_file(LOCAL_PRINCIPAL, file, [b"{}"])
+    details = BatchDetails(endpoint="/v1/embeddings", input_file="file_a", window="24h", expires=1)
+    batch = StoredBatch("batch_a", "local", 1_800_000_000_000, "validating", details)
+    await storage.batches.add_batch(LOCAL_PRINCIPAL, batch)
+    await storage.close()
+    row = run("batches").stdout.splitlines()[1]
+    assert re.fullmatch(r"batch_a +2027-01-1\d \d\d:\d\d +validating +0 +0 +0 +/v1/embeddings", row)
+    assert run("batches", "cancel", "batch_a").stdout == "batch_a is being cancelled.\n"
+    (found,) = orjson.loads(run("batches", "--json").stdout)
+    assert (found["id"], found["status"], found["input_file"]) == ("batch_a", "cancelling", "file_a")
+    assert "no batch 'batch_x'" in run("batches", "cancel", "batch_x").stderr
 
 
 async def test_ratings_are_listed_and_removed(run: Eclair) -> None:

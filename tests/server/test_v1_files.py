@@ -17,7 +17,9 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from eclair.storage.files import Upload
 from tests.server.test_documents import SHIPS, TOWER, add, asked, reading, ready, running_on
 from tests.server.test_relevance import SAYS as NOTHING
 from tests.server.test_v1 import client_of, exact
@@ -55,7 +57,7 @@ async def test_a_file_comes_is_listed_and_goes(spoken: tuple[Server, Any, openai
     shown = exact(FileObject, (await server.get(f"/v1/files/{made.id}")).body)
     assert (shown.status, shown.status_details, shown.created_at) == ("processed", None, made.created_at)
     other = await client.files.create(file=("../other.txt", b"A cat."), purpose="assistants")
-    assert (other.filename, other.purpose) == ("other.txt", "user_data")
+    assert (other.filename, other.purpose) == ("other.txt", "assistants")
     assert [file.id async for file in client.files.list(limit=1)] == [other.id, made.id]
     assert [file.id async for file in client.files.list(purpose="batch")] == []
     assert (await client.files.content(made.id)).content == TOWER.encode()
@@ -65,6 +67,27 @@ async def test_a_file_comes_is_listed_and_goes(spoken: tuple[Server, Any, openai
     with pytest.raises(openai.NotFoundError) as caught:
         await client.files.retrieve(made.id)
     assert made.id in caught.value.message
+
+
+async def test_files_expire_and_are_listed_in_either_order(spoken: tuple[Server, Any, openai.AsyncOpenAI]) -> None:
+    server, _, client = spoken
+    kept = await client.files.create(file=("a.md", b"A river."), purpose="user_data")
+    lines = await client.files.create(file=("b.jsonl", b"{}"), purpose="batch")
+    brief = await client.files.create(
+        file=("c.md", b"A bridge."), purpose="assistants", expires_after={"anchor": "created_at", "seconds": 3600}
+    )
+    assert brief.expires_at == brief.created_at + 3600
+    ids = [kept.id, lines.id, brief.id]
+    assert [file.id async for file in client.files.list(order="asc", limit=1)] == ids
+    assert [file.id async for file in client.files.list(limit=2)] == ids[::-1]
+    assert [file.id async for file in client.files.list(purpose="batch")] == [lines.id]
+    assert [file.id async for file in client.files.list(purpose="assistants")] == [brief.id]
+    past = Upload("assistants", 1)
+    await server.app.storage.files.note_upload(LOCAL_PRINCIPAL, brief.id, past)
+    assert [file.id async for file in client.files.list(order="asc")] == ids[:2]
+    for call in (client.files.retrieve, client.files.content):
+        with pytest.raises(openai.NotFoundError, match="has expired"):
+            await call(brief.id)
 
 
 async def test_files_that_come_at_once_make_one_library(spoken: tuple[Server, Any, openai.AsyncOpenAI]) -> None:
@@ -79,9 +102,11 @@ async def test_files_that_come_at_once_make_one_library(spoken: tuple[Server, An
     ("fields", "said"),
     [
         ({"purpose": "user_data"}, "The field 'file' is missing"),
-        ({"file": b"x"}, "The field 'purpose' is one of user_data, assistants."),
-        ({"file": b"x", "purpose": "fine-tune"}, "The field 'purpose' is one of user_data, assistants."),
-        ({"file": b"x", "purpose": "user_data", "expires_after[anchor]": "created_at"}, "expires_after[anchor]"),
+        ({"file": b"x"}, "The field 'purpose' is one of user_data, assistants, batch."),
+        ({"file": b"x", "purpose": "fine-tune"}, "The field 'purpose' is one of user_data, assistants, batch."),
+        ({"file": b"x", "purpose": "user_data", "expires_after[anchor]": "now"}, "expires_after[anchor]"),
+        ({"file": b"x", "purpose": "user_data", "expires_after[seconds]": "60"}, "from 3600 to 2592000"),
+        ({"file": b"x", "purpose": "user_data", "lifetime": "60"}, "lifetime"),
         ({"file": b"", "purpose": "user_data"}, "a.txt is empty"),
         ({"file": "no file", "purpose": "user_data"}, "The field 'file' is missing"),
     ],

@@ -310,6 +310,16 @@ def _add_inspection(command: _Command) -> None:
     ratings.add_argument("--limit", type=_positive, default=100, metavar="N", help="only the latest N; 100 by default")
     ratings.set_defaults(module="ratings")
 
+    batches = command("batches", "list the batches of requests that programs began, or cancel one")
+    batches.add_argument("--json", action="store_true", help="print the list as JSON")
+    batches.add_argument("--limit", type=_positive, default=20, metavar="N", help="only the latest N; 20 by default")
+    batches.set_defaults(action="list")
+    cancel = batches.add_subparsers(metavar="ACTION", parser_class=_Parser).add_parser(
+        "cancel", help="cancel a batch", description="Cancel a batch; the replies that it has are kept."
+    )
+    cancel.set_defaults(action="cancel")
+    cancel.add_argument("which", metavar="BATCH", help="which one")
+
     check_mark = command("check-mark", "check files for marks that AI made them")
     check_mark.add_argument("files", nargs="+", type=Path, metavar="FILE", help="an image, or any other file")
     check_mark.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -343,12 +343,13 @@ class Ingestor:
                     self._queues["library"].put_nowait(sha256)
 
     async def _sweep_forever(self) -> None:
-        """Delete files that are in no message and no library, again and again."""
+        """Delete files that have expired, or are in no message and no library, again and again."""
+        files = self._storage.files
         while True:
             try:
-                for file in await self._storage.files.list_unattached_files(
-                    int((self._clock() - UNATTACHED_TTL_S) * 1000)
-                ):
+                now = int(self._clock() * 1000)
+                unattached = await files.list_unattached_files(now - int(UNATTACHED_TTL_S * 1000))
+                for file in (*unattached, *await files.list_expired_files(now)):
                     await self.delete(Principal(file.owner), file.id)
             except (StoreError, NotFound) as error:
                 log.warning("unattached files were not deleted: %s", error.message)

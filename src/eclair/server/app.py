@@ -35,6 +35,7 @@ from eclair.errors import (
 from eclair.server import ui
 from eclair.server.anthropic import errors as anthropic
 from eclair.server.auth import AuthMiddleware
+from eclair.server.internal_requests import InternalRequests
 from eclair.server.lazy_routes import ROUTE_MODULES, LazyRoutes, build_all_routers
 from eclair.server.ollama import errors as ollama
 from eclair.server.ollama.port import OllamaPort
@@ -77,11 +78,24 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     api.add_middleware(RequestLog, settings=app.live_settings, traces=app.traces)
     if PublicAddress.from_settings(app.settings) != PublicAddress(None, ""):
         api.add_middleware(BasePath, base_path=prefix)
+    _handle_errors(api)
+    app.batches.start(InternalRequests(_internal_app(app)).post)
+    return api
+
+
+def _internal_app(app: App) -> FastAPI:
+    """Build the application that Éclair's own requests call: all routes, and no guard before them."""
+    api = _new_app()
+    api.add_middleware(LazyRoutes, routes=api, app=app)
+    _handle_errors(api)
+    return api
+
+
+def _handle_errors(api: FastAPI) -> None:
     api.add_exception_handler(EclairError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_validation)
     api.add_exception_handler(HTTPException, _on_http)
     api.add_exception_handler(Exception, _on_bug)
-    return api
 
 
 def _new_app() -> FastAPI:

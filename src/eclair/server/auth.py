@@ -73,6 +73,11 @@ def principal_of(scope: Scope) -> Principal:
     return principal
 
 
+def set_principal(scope: Scope, principal: Principal, *, is_public: bool = False) -> None:
+    """Say for whom a request acts, and whether that is nobody known."""
+    scope.setdefault("state", {}).update({_PRINCIPAL: principal, _IS_PUBLIC: is_public})
+
+
 def is_public(scope: Scope) -> bool:
     """Tell whether a request came from nobody known, to one of the public paths."""
     public: bool = scope["state"][_IS_PUBLIC]
@@ -136,7 +141,7 @@ class AuthMiddleware:
             max_bytes, too_large = self._size_limit(scope)
             if int(headers.get("content-length") or 0) > max_bytes:
                 raise too_large
-            scope.setdefault("state", {}).update({_PRINCIPAL: principal, _IS_PUBLIC: is_public})
+            set_principal(scope, principal, is_public=is_public)
             PRINCIPAL.set(principal)
             with self._limits.holding(client):
                 await self._app(scope, _limit_body(receive, max_bytes, too_large), send)

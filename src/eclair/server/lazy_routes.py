@@ -78,6 +78,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "v1/models": ("openai.models",),
     "v1/files": ("openai.files",),
     "v1/embeddings": ("openai.embeddings",),
+    "v1/batches": ("openai.batches",),
     "v1/rerank": ("openai.rerank",),
     "v1/moderations": ("openai.moderations",),
     "v1/images": ("openai.images",),

@@ -6,9 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+IN_BACKGROUND: ContextVar[bool] = ContextVar("in_background", default=False)
+"""True in a task that yields to answers itself: an answer that it makes interrupts no other work."""
 
 IDLE_DELAY_S = 0.5
 """The time without answers after which background work starts."""
@@ -28,6 +32,9 @@ class IdleScheduler:
     @contextmanager
     def answering(self) -> Generator[None]:
         """Interrupt background work within the block, while an answer is made or about to be."""
+        if IN_BACKGROUND.get():
+            yield
+            return
         self._active += 1
         self._is_idle.clear()
         for task in self._running:

@@ -1,0 +1,230 @@
+"""Batches: requests from a file that run in the background, one at a time, while nobody waits for an answer.
+
+Each reply is stored once, as it comes, so that a killed process loses at most the request it was at, which the next one
+sends again. What an answer interrupts begins anew, unless a server elsewhere is at work on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from eclair.chat.batch_lines import BatchInput, BatchLine
+from eclair.errors import EclairError, NotFound, StoreError
+from eclair.llm.registry import Registry
+from eclair.network.gate import PRINCIPAL
+from eclair.schema.ids import new_id
+from eclair.schema.principal import Principal
+from eclair.storage.batches import BatchFault, BatchFile, BatchStatus, BatchStore, StoredBatch
+from eclair.util import file_lock
+from eclair.util.background import IN_BACKGROUND, IdleScheduler
+
+CHECK_INTERVAL_S = 60.0
+"""Between two looks for batches of other processes, and for expired files."""
+RETRY_DELAY_S = 5.0
+"""After a failure of the database."""
+BUSY_STATUSES = (429, 502, 503)
+BUSY_PAUSES_S = (1.0, 5.0, 30.0, 120.0)
+"""Pauses before a request is sent again whose engine was busy or away."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SentReply:
+    """The reply to a request: its status, and its body, which is JSON."""
+
+    status: int
+    body: bytes
+
+
+SendRequest = Callable[[Principal, str, bytes], Awaitable[SentReply]]
+"""Sends a body to a path of the API on behalf of a principal."""
+
+
+class BatchService:
+    """Runs batches once `start` was called with a way to send requests. Call `close` at the end."""
+
+    def __init__(self, store: BatchStore, registry: Registry, idle: IdleScheduler, data_dir: Path) -> None:
+        self._store = store
+        self._registry = registry
+        self._idle = idle
+        self._lock = data_dir / "batches.lock"
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._current: tuple[str, asyncio.Task[SentReply]] | None = None
+
+    def start(self, send: SendRequest) -> None:
+        """Run what is unfinished, and each new batch."""
+        self._wake.set()
+        self._task = asyncio.create_task(self._run_forever(send), name="batches")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def add(self, principal: Principal, batch: StoredBatch) -> None:
+        """Add a batch, which begins once those before it have ended. Raises NotFound for its input file."""
+        await self._store.add_batch(principal, batch)
+        self._wake.set()
+
+    async def cancel(self, principal: Principal, id: str) -> StoredBatch:
+        """Ask for a batch to be cancelled; the request that it is at is stopped. Raises NotFound."""
+        batch = await self._store.cancel_batch(principal, id, _now())
+        if self._current is not None and self._current[0] == id:
+            self._current[1].cancel()
+        self._wake.set()
+        return batch
+
+    async def _run_forever(self, send: SendRequest) -> None:
+        IN_BACKGROUND.set(True)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_INTERVAL_S):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._run_pending(send)
+                await self._store.erase_expired_files(_now())
+            except StoreError as error:
+                log.warning("batches wait: %s", error.message)
+                asyncio.get_running_loop().call_later(RETRY_DELAY_S, self._wake.set)
+
+    async def _run_pending(self, send: SendRequest) -> None:
+        """Run all unfinished batches, unless another process does."""
+        if await self._store.find_next_batch() is None:
+            return
+        await asyncio.to_thread(self._lock.touch)
+        with file_lock.try_lock(self._lock) as ours:
+            while ours and (batch := await self._store.find_next_batch()) is not None:
+                try:
+                    await self._run(batch, send)
+                except NotFound as error:  # the input file
+                    await self._store.finish_batch(batch.id, "failed", _now(), faults=[BatchFault(error.message, None)])
+
+    async def _run(self, batch: StoredBatch, send: SendRequest) -> None:
+        principal, details = Principal(batch.owner), batch.details
+        PRINCIPAL.set(principal)
+        requests = BatchInput(self._store, principal, details.input_file, details.endpoint)
+        if batch.status == "validating":
+            lines, faults = await requests.check()
+            if faults:
+                await self._store.finish_batch(batch.id, "failed", _now(), faults=faults)
+                return
+            await self._store.begin_batch(batch.id, lines, _now())
+        await self._finish(batch, await self._send_lines(batch, requests, principal, send))
+
+    async def _send_lines(
+        self, batch: StoredBatch, requests: BatchInput, principal: Principal, send: SendRequest
+    ) -> BatchStatus:
+        """Send the requests that have no reply; return the status to end with."""
+        answered = await self._store.list_answered_lines(batch.id)
+        is_expired = False
+        async with contextlib.aclosing(requests.lines()) as lines:
+            async for line in lines:
+                while line.number not in answered:
+                    if await self._store.get_status(batch.id) == "cancelling":
+                        return "cancelled"
+                    left_s = (batch.details.expires - _now()) / 1000
+                    is_expired = is_expired or left_s <= 0
+                    if is_expired:
+                        await self._add_reply(batch, line, None)
+                        answered.add(line.number)
+                    elif (reply := await self._send(batch, line, principal, send, left_s)) is not None:
+                        await self._add_reply(batch, line, reply)
+                        answered.add(line.number)
+        return "expired" if is_expired else "completed"
+
+    async def _send(
+        self, batch: StoredBatch, line: BatchLine, principal: Principal, send: SendRequest, left_s: float
+    ) -> SentReply | None:
+        """Send a request while nobody waits for an answer; None if the batch was cancelled or expired meanwhile."""
+        body = orjson.dumps(line.body)
+
+        async def attempt() -> SentReply:
+            return await send(principal, batch.details.endpoint, body)
+
+        task = asyncio.create_task(self._send_patiently(attempt, line), name=f"line {line.number} of {batch.id}")
+        self._current = (batch.id, task)
+        try:
+            await asyncio.wait([task], timeout=left_s)
+        finally:
+            self._current = None
+            task.cancel()
+            await asyncio.wait([task])
+        return None if task.cancelled() else task.result()
+
+    async def _send_patiently(self, attempt: Callable[[], Awaitable[SentReply]], line: BatchLine) -> SentReply:
+        """Send a request, and again after a pause while its engine is busy or away."""
+        can_interrupt = await self._runs_here(line)
+        for pause_s in (*BUSY_PAUSES_S, None):
+            reply = await self._send_when_idle(attempt, can_interrupt=can_interrupt)
+            if pause_s is None or reply.status not in BUSY_STATUSES:
+                return reply
+            await asyncio.sleep(pause_s)
+        raise AssertionError("the last attempt returns")
+
+    async def _send_when_idle(self, attempt: Callable[[], Awaitable[SentReply]], *, can_interrupt: bool) -> SentReply:
+        async def nothing() -> bool:
+            return True
+
+        if not can_interrupt:  # another machine does the work, and would have to be paid again
+            while await self._idle.run_once(nothing) is None:
+                pass
+            return await attempt()
+        while (reply := await self._idle.run_once(attempt)) is None:
+            pass
+        return reply
+
+    async def _runs_here(self, line: BatchLine) -> bool:
+        """Tell whether a request takes this machine's time."""
+        model = line.body.get("model")
+        try:
+            return not isinstance(model, str) or (await self._registry.resolve(model))[1].location == "machine"
+        except EclairError:
+            return True
+
+    async def _add_reply(self, batch: StoredBatch, line: BatchLine, reply: SentReply | None) -> None:
+        """Store the reply to a line; None stands for one that came too late."""
+        is_failed = reply is None or reply.status != 200
+        row = {
+            "id": new_id("batch_req"),
+            "custom_id": line.custom_id,
+            "response": None if reply is None else _response(reply),
+            "error": {"code": "batch_expired", "message": "The batch expired first."} if reply is None else None,
+        }
+        await self._store.add_reply(batch.id, line.number, orjson.dumps(row) + b"\n", failed=is_failed)
+
+    async def _finish(self, batch: StoredBatch, status: BatchStatus) -> None:
+        now, keep_s = _now(), batch.details.keep_output_s
+        expires = None if keep_s is None else now + keep_s * 1000
+        files = [
+            BatchFile(
+                id=new_id("file"),
+                owner=batch.owner,
+                name=f"{batch.id}_{'error' if failed else 'output'}.jsonl",
+                created=now,
+                size=0,
+                expires=expires,
+                batch=batch.id,
+                failed=failed,
+            )
+            for failed in (False, True)
+        ]
+        await self._store.finish_batch(batch.id, status, now, files)
+
+
+def _response(reply: SentReply) -> dict[str, object]:
+    return {"status_code": reply.status, "request_id": new_id("req"), "body": orjson.Fragment(reply.body)}
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
