@@ -14,7 +14,9 @@ from tests.browser.axe import check
 from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import choose_model, composer, finished, model_button, send
-from tests.cli.test_engines import rack
+from tests.cli.test_engines import in_a_thread, rack
+from tests.llm.anthropic_standin import KEY as ANTHROPIC_KEY
+from tests.llm.anthropic_standin import SpeakingAnthropic
 from tests.llm.servers import Speaking
 
 __all__ = ["rack"]
@@ -104,6 +106,42 @@ def test_a_server_is_added_tested_asked_and_removed(page: Page, rack: Speaking) 
     question.get_by_role("button", name="Delete", exact=True).click()
     expect(shown).to_have_count(0)
     expect(add).to_be_focused()
+
+
+@pytest.fixture
+def claude() -> Iterator[SpeakingAnthropic]:
+    with in_a_thread(lambda standin: SpeakingAnthropic(standin, says=[])) as claude:
+        yield claude
+
+
+def test_providers_with_an_api_of_their_own_are_offered_and_one_answers(page: Page, claude: SpeakingAnthropic) -> None:
+    section(page).get_by_role("button", name="Add a server").click()
+    form = page.get_by_role("form", name="Add a server")
+    start = form.get_by_role("combobox", name="Start from")
+    for offered, address in (
+        ("Mistral · France", "https://api.mistral.ai/v1"),
+        ("Google · United States", "https://generativelanguage.googleapis.com/v1beta"),
+        ("Anthropic · United States", "https://api.anthropic.com/v1"),
+    ):
+        start.select_option(offered)
+        expect(form.get_by_label("Address")).to_have_value(address)
+    api = form.get_by_role("combobox", name="API of the server")
+    expect(api).to_have_value("")
+    fill(page, Name="claude", Address=claude.url, Key=ANTHROPIC_KEY)
+    api.select_option("Anthropic")
+    form.get_by_role("button", name="Save").click()
+    shown = card(page, "claude")
+    expect(shown.get_by_text("Ready")).to_be_visible()
+    expect(shown.get_by_role("listitem").filter(has_text="Calls tools: yes")).to_be_visible()
+    expect(shown.get_by_role("status")).to_contain_text("Tested on")
+    page.get_by_role("button", name="Edit “claude”").click()
+    expect(page.get_by_role("form").get_by_role("combobox", name="API of the server")).to_have_value("anthropic")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Back to the conversation").click()
+    choose_model(page, "Claude Muse")
+    send(page, "Hello?")
+    finished(page)
+    expect(page.get_by_role("article", name="Éclair")).to_contain_text("OK")
 
 
 def test_what_is_wrong_is_said_in_the_form(page: Page, watches: list[Watch]) -> None:

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 import pytest
 
 from tests.cli.test_cli import Eclair, Screen, sentence
 from tests.llm.servers import Speaking
-from tests.llm.standin import standing_in
+from tests.llm.standin import StandIn, standing_in
 
 KEY = "sk-quite-secret"
+
+
+S = TypeVar("S")
 
 
 @pytest.fixture
 def rack() -> Generator[Speaking]:
     """A server in a thread of its own, as the commands are processes of theirs."""
+    with in_a_thread(Speaking) as rack:
+        yield rack
+
+
+@contextmanager
+def in_a_thread(speak: Callable[[StandIn], S]) -> Generator[S]:
+    """What `speak` makes of a stand-in, which serves in a thread of its own."""
     ready, end = threading.Event(), threading.Event()
-    made: list[Speaking] = []
+    made: list[S] = []
 
     async def serve() -> None:
         async with standing_in() as standin:
-            made.append(Speaking(standin))
+            made.append(speak(standin))
             ready.set()
             await asyncio.to_thread(end.wait)
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from eclair.errors import InvalidInput, SettingsError
 from eclair.llm.servers.jurisdiction import ServerLocation, known_providers, locate
+from eclair.llm.servers.server_api import api_at
 from eclair.llm.servers.service import check_country, check_key, check_models, check_name, check_url
 from eclair.settings import Settings
 from eclair.storage.secrets import KEY_FILE, Vault
@@ -124,6 +125,22 @@ def test_other_fields() -> None:
 )
 def test_where_an_address_belongs(url: str, stated: str | None, found: ServerLocation) -> None:
     assert locate(url, stated) == found
+
+
+@pytest.mark.parametrize(
+    ("url", "api"),
+    [
+        ("https://api.anthropic.com/v1", "anthropic"),
+        ("https://api.anthropic.com", "anthropic"),
+        ("https://anthropic.com.example.org/v1", None),
+        ("https://generativelanguage.googleapis.com/v1beta", "gemini"),
+        ("https://generativelanguage.googleapis.com/v1beta/openai", "openai"),
+        ("https://storage.googleapis.com/v1", None),
+        ("https://api.mistral.ai/v1", None),
+    ],
+)
+def test_the_api_that_an_address_tells(url: str, api: str | None) -> None:
+    assert api_at(url) == api
 
 
 def test_every_provider_is_found_by_its_own_address() -> None:

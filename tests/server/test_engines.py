@@ -26,6 +26,8 @@ from eclair.storage.secrets import KEY_FILE
 from eclair.storage.servers import StoredServer
 from tests.llm.anthropic_standin import KEY as ANTHROPIC_KEY
 from tests.llm.anthropic_standin import SpeakingAnthropic, fail
+from tests.llm.gemini_standin import KEY as GEMINI_KEY
+from tests.llm.gemini_standin import SpeakingGemini
 from tests.llm.servers import Speaking, reply
 from tests.llm.standin import Answer, Call, StandIn, standing_in
 from tests.support import Door, Server, serving, text_of
@@ -118,6 +120,21 @@ async def test_a_test_finds_out_which_api_a_server_speaks(server: Server, claude
     assert {outcome for feature, outcome in found.items() if feature not in unable} == {"yes"}
     shown = (await server.get("/api/engines/rack")).body
     assert (shown["api"], shown["state"], shown["answers"]) == ("anthropic", "ready", ["claude-muse"])
+
+
+async def test_a_server_of_geminis_api_is_found_out_and_answers(server: Server) -> None:
+    async with standing_in() as standin:
+        gemini = SpeakingGemini(standin, says=[])
+        await add(server, url=gemini.url, key=GEMINI_KEY)
+        found = await probe(server)
+        unable = ("logprobs", "tokenize")
+        assert {feature for feature, outcome in outcomes(found).items() if outcome != "yes"} == {*unable}
+        shown = (await server.get("/api/engines/rack")).body
+        assert (shown["api"], shown["state"]) == ("gemini", "ready")
+        answer = await server.say(await server.begin(), "Hello?", model="gemini-3-muse")
+        assert text_of(answer) == "OK"
+        vectors = await server.post("/v1/embeddings", {"model": "embed-muse", "input": ["a", "abc"]})
+        assert [row["embedding"] for row in vectors.body["data"]] == [[0.5, 1.0], [0.5, 3.0]]
 
 
 async def test_a_server_of_anthropics_api_answers_under_the_same_rules(

@@ -30,6 +30,10 @@ _TOO_LONG = re.compile(
 """Words of those who say that a conversation is too long for the model."""
 
 
+_RETRY_DELAY = re.compile(rb'"retryDelay": ?"([0-9]{1,6}(?:[.][0-9]{1,9})?)s"')
+MAX_ERROR_BYTES = 64 << 10
+
+
 class Retryable(Exception):
     """A failure that another attempt may solve, after `after` seconds; else raise `fault`."""
 
@@ -45,9 +49,10 @@ def refuse(
     """Raise the error for a reply of the engine `name`, whose key `setting` sets: an UpstreamError or Retryable."""
     said = redact_key(key, _message(content)) or f"status {status}"
     after = parse_retry_after(headers.get("Retry-After"))
-    if status in (401, 403):
+    if status in (401, 403) or (status == 400 and "api key not valid" in said.lower()):
         raise KeyRefused(f"The engine {name} does not accept the key; set {setting}.")
     if status in (429, OVERLOADED):
+        after = _retry_delay(content) if after is None else after
         raise EngineBusy(f"The engine {name} is busy: {as_sentence(said)}", retry_after=after)
     if status == 503 and after is not None:
         raise Retryable(EngineUnavailable(f"The engine {name} is not available: {as_sentence(said)}"), after)
@@ -62,6 +67,12 @@ def refused(name: str, said: str) -> EngineRefused:
     """Return the error for a request that the engine `name` refuses with the sentence `said`."""
     kind = ContextExceeded if _TOO_LONG.search(said.lower()) else EngineRefused
     return kind(f"The engine {name} refuses the request: {said}")
+
+
+def _retry_delay(content: bytes) -> float | None:
+    """Return the seconds to wait that Google's errors state in their body."""
+    found = _RETRY_DELAY.search(content[:MAX_ERROR_BYTES])
+    return float(found[1]) if found else None
 
 
 def _message(content: bytes) -> str:

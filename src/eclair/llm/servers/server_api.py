@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from eclair.errors import EclairError, EngineUnavailable
 from eclair.llm.anthropic.anthropic_engine import AnthropicEngine
+from eclair.llm.gemini.gemini_engine import GeminiEngine
 from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.llm.servers import discovery
 from eclair.settings import EngineApi, EngineSettings
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from eclair.llm.servers.jurisdiction import ServerLocation
     from eclair.network.gate import OutboundGate
 
-ENGINES: Mapping[EngineApi, type[OpenAIEngine | AnthropicEngine]] = {
+ENGINES: Mapping[EngineApi, type[OpenAIEngine | AnthropicEngine | GeminiEngine]] = {
     "openai": OpenAIEngine,
     "anthropic": AnthropicEngine,
+    "gemini": GeminiEngine,
 }
 
 

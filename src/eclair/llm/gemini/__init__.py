@@ -1,0 +1,1 @@
+"""Engine behind Google's Gemini API."""
