@@ -27,6 +27,7 @@ from eclair import errors
 from eclair.app import open_app
 from eclair.schema import events, images, messages
 from eclair.server.lazy_routes import build_all_routers
+from eclair.server.ollama.errors import is_ollama_path
 from eclair.settings import Settings
 
 EXPORTED_TYPES = (
@@ -158,11 +159,15 @@ async def openapi() -> dict[str, Any]:
 
 
 def reduce_document(document: dict[str, Any]) -> dict[str, Any]:
-    """Keep the paths of /api, their successful responses, and the schemas these use.
+    """Keep the paths of /api but Ollama's, their successful responses, and the schemas these use.
 
     Operation ids, summaries, descriptions and tags are dropped.
     """
-    paths = {path: methods for path, methods in document["paths"].items() if path.startswith("/api/")}
+    paths = {
+        path: methods
+        for path, methods in document["paths"].items()
+        if path.startswith("/api/") and not is_ollama_path(path)
+    }
     for operation in (operation for methods in paths.values() for operation in methods.values()):
         for name in ("operationId", "summary", "description", "tags"):
             operation.pop(name, None)

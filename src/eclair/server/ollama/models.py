@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 
 from eclair.app import App
-from eclair.llm.base import JSON
+from eclair.errors import ModelMissing
 from eclair.llm.infill import find_infill_format
 from eclair.llm.openai.model_names import is_embedding_model
 from eclair.models import catalog, installed
@@ -32,32 +34,75 @@ KEPT_UNTIL = "2300-01-01T00:00:00Z"
 """When a loaded model is unloaded: not by time, but when another needs its memory."""
 
 
+class OllamaVersion(BaseModel):
+    version: str
+
+
+class OllamaDetails(BaseModel):
+    parent_model: str
+    format: str
+    family: str
+    families: list[str]
+    parameter_size: str
+    quantization_level: str
+
+
+class OllamaModel(BaseModel):
+    """A model; `size` is bytes, 0 for one that another server has."""
+
+    name: str
+    model: str
+    modified_at: str
+    size: int
+    digest: str
+    details: OllamaDetails
+
+
+class OllamaModels(BaseModel):
+    models: list[OllamaModel]
+
+
+class LoadedOllamaModel(OllamaModel):
+    expires_at: str
+    size_vram: int
+    context_length: int
+
+
+class LoadedOllamaModels(BaseModel):
+    models: list[LoadedOllamaModel]
+
+
+class ShownOllamaModel(BaseModel):
+    modelfile: str
+    parameters: str
+    template: str
+    license: str
+    modified_at: str
+    details: OllamaDetails
+    model_info: dict[str, str | int]
+    capabilities: list[str]
+
+
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["Ollama"], route_class=JsonRoute)
 
     @api.get("/version")
-    async def read_version() -> JSON:
-        return {"version": OLLAMA_VERSION}
+    async def read_version() -> OllamaVersion:
+        return OllamaVersion(version=OLLAMA_VERSION)
 
     @api.get("/tags")
-    async def list_models() -> JSON:
+    async def list_models() -> OllamaModels:
         files = await asyncio.to_thread(_read_files, app.settings)
-        return {"models": [_describe(model, files.get(model.id)) for model in await list_named(app)]}
+        return OllamaModels(models=[_describe(model, files.get(model.id)) for model in await list_named(app)])
 
     @api.get("/ps")
-    async def list_loaded() -> JSON:
-        loaded = app.registry.loaded
-        models = [model for model in await app.registry.models() if model.id in loaded]
+    async def list_loaded() -> LoadedOllamaModels:
+        loaded = [model for model in await app.registry.models() if model.id in app.registry.loaded]
         files = await asyncio.to_thread(_read_files, app.settings)
-        rows = [
-            _describe(model, files.get(model.id))
-            | {"expires_at": KEPT_UNTIL, "size_vram": 0, "context_length": model.context or 0}
-            for model in models
-        ]
-        return {"models": rows}
+        return LoadedOllamaModels(models=[_describe_loaded(model, files.get(model.id)) for model in loaded])
 
     @api.post("/show")
-    async def show_model(body: OllamaBody) -> JSON:
+    async def show_model(body: OllamaBody) -> ShownOllamaModel:
         id = await find_id(app, body.model)
         found = next((model for model in await list_named(app) if model.id == id), None)
         model = found or (await app.registry.resolve(id))[1]
@@ -87,37 +132,43 @@ def _read_files(settings: Settings) -> dict[str, _File]:
 def _read_file(model: InstalledModel) -> _File:
     path = model.path
     hashes = [file.sha256 for file in model.entry.files if file.name == path.name]
-    architecture = read_header(path).architecture
+    architecture = ""
+    with suppress(ModelMissing):  # it is damaged or gone
+        architecture = read_header(path).architecture
     return _File(architecture, installed.quantization_of(path.name), hashes[0] if hashes else None)
 
 
-def _describe(model: Model, file: _File | None) -> JSON:
+def _describe(model: Model, file: _File | None) -> OllamaModel:
     name = tagged_name(model.id)
-    return {
-        "name": name,
-        "model": name,
-        "modified_at": written_time(model.created or 0),
-        "size": model.size or 0,
-        "digest": _digest(model, file),
-        "details": _details(model, file),
-    }
+    return OllamaModel(
+        name=name,
+        model=name,
+        modified_at=written_time(model.created or 0),
+        size=model.size or 0,
+        digest=_digest(model, file),
+        details=_details(model, file),
+    )
 
 
-def _details(model: Model, file: _File | None) -> JSON:
+def _describe_loaded(model: Model, file: _File | None) -> LoadedOllamaModel:
+    described = dict(_describe(model, file))
+    return LoadedOllamaModel(**described, expires_at=KEPT_UNTIL, size_vram=0, context_length=model.context or 0)
+
+
+def _details(model: Model, file: _File | None) -> OllamaDetails:
     family = _family(model, file)
-    return {
-        "parent_model": "",
-        "format": "" if file is None else "gguf",
-        "family": family,
-        "families": [family],
-        "parameter_size": _parameter_size(model.parameters),
-        "quantization_level": "" if file is None else file.quantization,
-    }
+    return OllamaDetails(
+        parent_model="",
+        format="" if file is None else "gguf",
+        family=family,
+        families=[family],
+        parameter_size=_parameter_size(model.parameters),
+        quantization_level="" if file is None else file.quantization,
+    )
 
 
-def _show(model: Model, file: _File | None, *, can_insert: bool) -> JSON:
-    family = _family(model, file)
-    sampling = model.sampling
+def _show(model: Model, file: _File | None, *, can_insert: bool) -> ShownOllamaModel:
+    family, sampling = _family(model, file), model.sampling
     recommended = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -129,16 +180,16 @@ def _show(model: Model, file: _File | None, *, can_insert: bool) -> JSON:
         "general.parameter_count": None if model.parameters is None else round(model.parameters * 1e9),
         f"{family}.context_length": model.context,
     }
-    return {
-        "modelfile": f"FROM {tagged_name(model.id)}\n",
-        "parameters": "\n".join(f"{name} {value:g}" for name, value in recommended.items() if value is not None),
-        "template": INSERTING_TEMPLATE if can_insert else "",
-        "license": model.license or "",
-        "modified_at": written_time(model.created or 0),
-        "details": _details(model, file),
-        "model_info": {name: value for name, value in info.items() if value is not None},
-        "capabilities": _capabilities(model, can_insert=can_insert),
-    }
+    return ShownOllamaModel(
+        modelfile=f"FROM {tagged_name(model.id)}\n",
+        parameters="\n".join(f"{name} {value:g}" for name, value in recommended.items() if value is not None),
+        template=INSERTING_TEMPLATE if can_insert else "",
+        license=model.license or "",
+        modified_at=written_time(model.created or 0),
+        details=_details(model, file),
+        model_info={name: value for name, value in info.items() if value is not None},
+        capabilities=_capabilities(model, can_insert=can_insert),
+    )
 
 
 def _capabilities(model: Model, *, can_insert: bool) -> list[str]:
@@ -158,7 +209,7 @@ def _capabilities(model: Model, *, can_insert: bool) -> list[str]:
 
 
 def _family(model: Model, file: _File | None) -> str:
-    return model.engine if file is None else file.architecture
+    return file.architecture if file is not None and file.architecture else model.engine
 
 
 def _digest(model: Model, file: _File | None) -> str:

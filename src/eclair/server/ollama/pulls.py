@@ -14,7 +14,7 @@ from eclair.models.downloads import ModelDownload
 from eclair.server.ollama import errors
 from eclair.server.ollama.json_route import JsonRoute
 from eclair.server.ollama.model_names import download_name, find_id, list_named
-from eclair.server.ollama.renderer import NDJSON, encode_line
+from eclair.server.ollama.renderer import LINES, NDJSON, encode_line
 from eclair.server.ollama.schema import OllamaBody
 from eclair.server.sse import EventStream
 
@@ -37,7 +37,7 @@ class OllamaPullRequest(OllamaBody):
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["Ollama"], route_class=JsonRoute)
 
-    @api.post("/pull")
+    @api.post("/pull", responses=LINES)
     async def pull_model(body: OllamaPullRequest) -> Response:
         id = await find_id(app, body.model)
         is_here = any(model.id == id for model in await list_named(app))

@@ -21,6 +21,10 @@ from eclair.server.ollama.context import encode_context
 from eclair.server.ollama.model_names import tagged_name
 
 NDJSON = "application/x-ndjson"
+LINES: dict[int | str, JSON] = {
+    200: {"content": {NDJSON: {"schema": {"type": "string", "description": "JSON objects, each on a line."}}}}
+}
+"""Replies, for the OpenAPI document, of a route that streams unless `stream` is false."""
 
 ReplyKind = Literal["chat", "generate"]
 

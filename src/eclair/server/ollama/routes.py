@@ -18,7 +18,7 @@ from eclair.schema.principal import Principal
 from eclair.server.chat_input import last_question
 from eclair.server.ollama.json_route import JsonRoute
 from eclair.server.ollama.model_names import find_id, tagged_name
-from eclair.server.ollama.renderer import NDJSON, OllamaRenderer, ReplyKind, reply_body, written_time
+from eclair.server.ollama.renderer import LINES, NDJSON, OllamaRenderer, ReplyKind, reply_body, written_time
 from eclair.server.ollama.schema import AskingBody, OllamaChatRequest, OllamaGenerateRequest
 from eclair.server.principal import Caller
 from eclair.server.request_images import open_images
@@ -29,13 +29,13 @@ from eclair.server.streaming import CLIENT_GONE, relay, unless_disconnected
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["Ollama"], route_class=JsonRoute)
 
-    @api.post("/chat")
+    @api.post("/chat", responses=LINES)
     async def chat(principal: Caller, body: OllamaChatRequest, request: Request) -> Response:
         if body.messages:
             return await answer("chat", principal, body, request)
         return await load("chat", body, request)
 
-    @api.post("/generate")
+    @api.post("/generate", responses=LINES)
     async def generate(principal: Caller, body: OllamaGenerateRequest, request: Request) -> Response:
         if body.asks:
             return await answer("generate", principal, body, request)
