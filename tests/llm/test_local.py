@@ -572,3 +572,17 @@ async def test_demanded_calls_come_and_fit_whatever_is_said(engine: LocalEngine,
         for name, *arguments in calls.values():
             assert SchemaCheck(schemas[name]).fits(orjson.loads("".join(arguments)))
             assert choice == "required" or name == "add"
+
+
+async def test_a_prompt_of_tokens_and_what_they_are_worth(engine: LocalEngine) -> None:
+    tokens = 19556, 905
+    text = await engine.detokenize(MODEL, tokens)
+    assert text == "Hello world"
+    with pytest.raises(EngineRefused, match="no such tokens"):
+        await engine.detokenize(MODEL, [1 << 30])
+    asked = Request(MODEL, prompt=text, sampling=Sampling(temperature=0, max_tokens=4), extra={"logprobs": 2})
+    scored = [token for piece in await ask(engine, asked) if isinstance(piece, Text) for token in piece.logprobs]
+    assert len(scored) == 4
+    assert all(len(token["top_logprobs"]) == 2 for token in scored)
+    with pytest.raises(EngineRefused, match="not supported by this model"):
+        await ask(engine, replace(asked, suffix="!"))

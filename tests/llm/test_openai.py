@@ -442,6 +442,79 @@ async def test_a_prompt_goes_to_completions(engine: OpenAIEngine, standin: Stand
     assert expected.items() <= call.json.items()
 
 
+async def test_the_logprobs_of_plain_completions_are_those_of_chats(engine: OpenAIEngine, standin: StandIn) -> None:
+    legacy = {"tokens": ["a", "b"], "token_logprobs": [-0.5, None], "top_logprobs": [{"a": -0.5, "x": -2}, None]}
+    row = {"choices": [{"index": 0, "text": "ab", "logprobs": legacy, "finish_reason": "stop"}]}
+    standin.answers = [streaming(b"data: " + orjson.dumps(row) + b"\n\n", DONE)]
+    (text, _) = await ask(engine, Request("m", prompt="x", extra={"logprobs": 2}))
+    assert isinstance(text, Text)
+    first, second = text.logprobs
+    top = [{"token": "a", "logprob": -0.5}, {"token": "x", "logprob": -2.0}]
+    assert first == {"token": "a", "logprob": -0.5, "top_logprobs": top}
+    assert second == {"token": "b", "logprob": 0.0, "top_logprobs": []}
+
+
+FILL_IN = Request("m", prompt="def f():", suffix="return x", sampling=Sampling(max_tokens=9), extra={"logprobs": 1})
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path", "fields"),
+    [
+        (LLAMACPP, "/infill", {"input_prefix": "def f():", "input_suffix": "return x", "max_tokens": 9, "n_probs": 1}),
+        (OPENAI, "/v1/completions", {"prompt": "def f():", "suffix": "return x"}),
+        (MISTRAL, "/v1/fim/completions", {"prompt": "def f():", "suffix": "return x"}),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+async def test_what_belongs_before_a_suffix_is_asked_for(
+    standin: StandIn, dialect: Dialect, path: str, fields: dict[str, Any]
+) -> None:
+    rows = [{"content": "x", "completion_probabilities": [{"token": "x", "logprob": -1.0}], "stop": False}]
+    rows += [{"content": "", "stop": True, "stop_type": "limit", "timings": {"prompt_n": 7, "predicted_n": 1}}]
+    choice = {"index": 0, "text": "x", "finish_reason": "length"}
+    spoken = rows if dialect is LLAMACPP else [{"choices": [choice]}]
+    standin.answers = [streaming(*(b"data: " + orjson.dumps(row) + b"\n\n" for row in spoken))]
+    engine = OpenAIEngine("other", f"{standin.url}/v1", dialect=dialect)
+    pieces = await ask(engine, FILL_IN)
+    await engine.close()
+    assert (said(pieces), pieces[-1]) == ("x", Finish("length"))
+    assert standin.calls[0].path == path
+    assert fields.items() <= standin.calls[0].json.items()
+    if dialect is LLAMACPP:
+        assert pieces[0] == Text("x", ({"token": "x", "logprob": -1.0},))
+        assert "prompt" not in standin.calls[0].json
+
+
+async def test_a_suffix_is_refused_by_name_where_nothing_fills_in(standin: StandIn) -> None:
+    engine = OpenAIEngine("other", f"{standin.url}/v1", dialect=VLLM)
+    with pytest.raises(EngineRefused, match="suffix") as caught:
+        await ask(engine, FILL_IN)
+    assert caught.value.param == "suffix"
+    llama = OpenAIEngine("other", f"{standin.url}/v1", dialect=LLAMACPP)
+    missing = {"error": {"code": 501, "message": "Infill is not supported by this model"}}
+    standin.answers = [lambda call: call.reply(501, orjson.dumps(missing))]
+    with pytest.raises(EngineRefused, match="Infill is not supported"):
+        await ask(llama, FILL_IN)
+    await engine.close()
+    await llama.close()
+
+
+@pytest.mark.parametrize(("dialect", "field"), [(LLAMACPP, "content"), (VLLM, "prompt")])
+async def test_tokens_are_turned_into_text_by_the_server(standin: StandIn, dialect: Dialect, field: str) -> None:
+    engine = OpenAIEngine("other", f"{standin.url}/v1", dialect=dialect)
+    standin.answers = [lambda call: call.reply(200, orjson.dumps({field: "Hi"})), lambda call: call.reply(200, b"{}")]
+    assert await engine.detokenize("m", [1, 2]) == "Hi"
+    assert (standin.calls[0].path, standin.calls[0].json) == ("/detokenize", {"model": "m", "tokens": [1, 2]})
+    with pytest.raises(EngineBroken, match="no text"):
+        await engine.detokenize("m", [1, 2])
+    await engine.close()
+    plain = OpenAIEngine("other", f"{standin.url}/v1", dialect=OPENAI)
+    with pytest.raises(EngineRefused) as caught:
+        await plain.detokenize("m", [1])
+    assert caught.value.param == "prompt"
+    await plain.close()
+
+
 @pytest.mark.parametrize("dialect", [*DIALECTS, PLAIN_DIALECT], ids=lambda dialect: dialect.name)
 def test_a_prediction_goes_to_servers_that_take_one(dialect: Dialect) -> None:
     body = build_body(Request("m", ASK.messages, prediction="def f(): ..."), dialect)
@@ -563,7 +636,7 @@ async def test_a_server_without_vectors_refuses(engine: OpenAIEngine, standin: S
     standin.answers = [refusing(404, "no such route"), refusing(501, "start it with --embeddings")]
     with pytest.raises(EngineRefused, match="no such route"):
         await engine.embed("m", ["a"], None)
-    with pytest.raises(EngineBroken, match="--embeddings"):
+    with pytest.raises(EngineRefused, match="--embeddings"):
         await engine.embed("m", ["a"], None)
 
 

@@ -13,7 +13,7 @@ import openai
 import orjson
 import pytest
 import pytest_asyncio
-from openai.types import Completion, Model
+from openai.types import Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 
@@ -653,31 +653,7 @@ async def test_what_is_not_there_is_said_in_its_form(server: Server) -> None:
         assert set(reply.error) == {"message", "type", "param", "code"}
 
 
-# Plain completions
-
-
-async def test_completions(server: Server, client: openai.AsyncOpenAI) -> None:
-    reply = await client.completions.create(model="scripted", prompt="script: words=5", max_tokens=50)
-    assert reply.choices[0].text == "".join(prose(5))
-    assert reply.usage is not None
-    assert reply.usage.completion_tokens == 5
-    raw = (await server.post("/v1/completions", {"model": "scripted", "prompt": ["script: words=40"]})).body
-    typed = exact(Completion, raw)
-    assert typed.id.startswith("cmpl-")
-    assert typed.choices[0].finish_reason == "stop"
-    stream = await client.completions.create(model="scripted", prompt="script: words=5", stream=True, echo=False)
-    assert "".join([chunk.choices[0].text async for chunk in stream]) == "".join(prose(5))
-    for chunk in await chunks(server, "/v1/completions", prompt="script: words=5", n=2):
-        (choice,) = chunk["choices"]
-        choice["finish_reason"] = choice["finish_reason"] or "stop"  # null until the end, whatever the type says
-        exact(Completion, chunk)
-
-
-@pytest.mark.parametrize(("field", "value"), [("echo", True), ("best_of", 3), ("suffix", "x"), ("logprobs", 2)])
-async def test_a_completion_that_cannot_be_is_refused(client: openai.AsyncOpenAI, field: str, value: Any) -> None:
-    with pytest.raises(openai.BadRequestError) as caught:
-        await client.completions.create(model="scripted", prompt="x", extra_body={field: value})
-    assert caught.value.param == field
+# Storage
 
 
 async def test_nothing_under_v1_is_kept(fresh: Server, client: openai.AsyncOpenAI) -> None:

@@ -12,10 +12,13 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from eclair.errors import EngineRefused
 from eclair.schema.messages import FinishReason, Sampling
 from eclair.schema.models import Model, ReasoningSupport
 
 JSON = dict[str, Any]
+
+NO_TOKENS = "The engine takes no token ids as a prompt; send the text instead."
 
 IMAGE_TOKEN_SIDE_PIXELS = 28
 """Side of the square of an image that is one token to Pixtral, Mistral Small and Qwen-VL.
@@ -92,6 +95,8 @@ class Request:
     prediction: str | None = None
     extra: JSON = field(default_factory=dict[str, Any])
     reasoning: ReasoningSupport | None = None
+    suffix: str | None = None
+    """Text that follows the `prompt`: what belongs between is asked for."""
     purpose: Literal["answer", "title", "notes", "queries", "prefill", "review", "follow_ups"] = "answer"
     energy: EnergyUse = field(default_factory=EnergyUse, compare=False)
 
@@ -210,6 +215,15 @@ class VocabularyEngine(Protocol):
         ...
 
 
+@runtime_checkable
+class TokenEngine(Protocol):
+    """An engine that turns the ids of tokens into text."""
+
+    async def detokenize(self, model: str, tokens: Sequence[int]) -> str:
+        """Return the text of tokens. Raises EngineRefused if it can't."""
+        ...
+
+
 class Engine(Protocol):
     """An engine. It raises subclasses of `UpstreamError` and `SetupError`."""
 
@@ -260,3 +274,10 @@ class Engine(Protocol):
 async def control_tokens(engine: Engine, model: Model) -> tuple[str, ...]:
     """Return the control tokens of a model, as far as its engine knows them."""
     return await engine.control_tokens(model.id) if isinstance(engine, VocabularyEngine) else ()
+
+
+async def detokenize(engine: Engine, model: Model, tokens: Sequence[int]) -> str:
+    """Return the text of a model's tokens. Raises EngineRefused if its engine can't turn them into text."""
+    if not isinstance(engine, TokenEngine):
+        raise EngineRefused(NO_TOKENS, param="prompt")
+    return await engine.detokenize(model.id, tokens)

@@ -194,6 +194,9 @@ class ScriptedEngine:
     async def count(self, model: str, text: str) -> int:
         return len(text.split())
 
+    async def detokenize(self, model: str, tokens: Sequence[int]) -> str:
+        return "".join(map(chr, tokens))
+
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         vectors = [_vector(text, dimensions or DIMENSIONS) for text in texts]
         return Embeddings(vectors, sum(len(text.split()) for text in texts))

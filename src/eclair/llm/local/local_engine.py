@@ -141,6 +141,11 @@ class LocalEngine:
         async with self._if_loaded(model) as process:
             return await process.count(text)
 
+    async def detokenize(self, model: str, tokens: Sequence[int]) -> str:
+        """See `TokenEngine`."""
+        async with self._loading(model) as process:
+            return await process.detokenize(tokens)
+
     async def control_tokens(self, model: str) -> tuple[str, ...]:
         """See `VocabularyEngine`."""
         if model not in self._files:

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,6 +138,10 @@ class ModelProcess:
     async def count(self, text: str) -> int:
         """Count tokens with the model's tokenizer; an estimate while it isn't loaded."""
         return await self._client.count(self.entry.id, text) if self._client is not None else estimate_tokens(text)
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens."""
+        return await (await self._ready()).detokenize(self.entry.id, tokens)
 
     async def health(self) -> Health:
         if self._client is not None:

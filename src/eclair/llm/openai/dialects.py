@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from eclair.llm import reasoning
 from eclair.llm.base import JSON, PromptMessage, Request
+from eclair.llm.openai.infill_stream import infill_body
 from eclair.llm.remote.continuation import CONTINUE_MESSAGE, text_to_continue
 
 _MISTRAL_CALL_ID = re.compile("[a-zA-Z0-9]{9}")
@@ -46,6 +47,10 @@ class Dialect:
     """Its server shows that it is at work before the first word; see `silence`."""
     tokenize_field: str | None = None
     """The field of `/tokenize` that takes the text; None if the server has no such call."""
+    detokenized_field: str | None = None
+    """The field of a reply of `/detokenize` that has the text; None if the server has no such call."""
+    fills_in: Literal["infill", "suffix", "fim"] | None = None
+    """It writes what belongs before a suffix: by llama.cpp's `/infill`, OpenAI's field, or Mistral's route."""
     hosts: tuple[str, ...] = ()
     """Domains of the provider whose dialect it is."""
     strict_messages: bool = False
@@ -67,6 +72,8 @@ DIALECTS: tuple[Dialect, ...] = (
         takes_reasoning=True,
         shows_life=True,
         tokenize_field="content",
+        detokenized_field="content",
+        fills_in="infill",
         forces_calls=False,
     ),
     Dialect(
@@ -77,6 +84,7 @@ DIALECTS: tuple[Dialect, ...] = (
         repetition_penalty_field="repetition_penalty",
         takes_reasoning=True,
         tokenize_field="prompt",
+        detokenized_field="prompt",
     ),
     Dialect(
         "sglang",
@@ -95,6 +103,7 @@ DIALECTS: tuple[Dialect, ...] = (
         takes_prediction=True,
         seed_field="random_seed",
         hosts=("mistral.ai",),
+        fills_in="fim",
         strict_messages=True,
         required_choice="any",
     ),
@@ -105,6 +114,7 @@ DIALECTS: tuple[Dialect, ...] = (
         continues_in_words=True,
         takes_prediction=True,
         hosts=("openai.com",),
+        fills_in="suffix",
     ),
 )
 PLAIN_DIALECT = Dialect("plain", continues_in_words=True)
@@ -145,7 +155,7 @@ def build_body(request: Request, dialect: Dialect) -> JSON:
     if dialect.usage_on_demand:
         body["stream_options"] = {"include_usage": True}
     if request.prompt is not None:
-        return {**body, "prompt": request.prompt}
+        return _prompt_body(body, request.prompt, request.suffix, dialect)
     said = reasoning.add_reasoning_prompt(request.messages, effort, request.reasoning, dialect.name)
     is_continued = bool(text_to_continue(request))
     if is_continued and dialect.continues_in_words:
@@ -158,6 +168,14 @@ def build_body(request: Request, dialect: Dialect) -> JSON:
         messages[-1].pop("reasoning_content", None)
     messages[-1].update(dialect.continue_mark)
     return {**body, "messages": messages, **dialect.continue_fields}
+
+
+def _prompt_body(body: JSON, prompt: str, suffix: str | None, dialect: Dialect) -> JSON:
+    if suffix is None:
+        return {**body, "prompt": prompt}
+    if dialect.fills_in == "infill":
+        return infill_body(body, prompt, suffix)
+    return {**body, "prompt": prompt, "suffix": suffix}
 
 
 def _message(said: PromptMessage, dialect: Dialect) -> JSON:

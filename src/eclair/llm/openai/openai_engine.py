@@ -11,12 +11,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
 
-from eclair.errors import UpstreamError
+from eclair.errors import EngineBroken, EngineRefused, UpstreamError
 from eclair.llm import reasoning
-from eclair.llm.base import JSON, Embeddings, Request, estimate_tokens
+from eclair.llm.base import JSON, NO_TOKENS, Embeddings, Request, estimate_tokens
 from eclair.llm.openai import model_names
-from eclair.llm.openai.call_reader import CallStreamParser, keep_tool_choice
+from eclair.llm.openai.call_reader import CallReader, CallStreamParser, keep_tool_choice
 from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, dialect_at
+from eclair.llm.openai.infill_stream import InfillParser
 from eclair.llm.openai.stream_parser import StreamParser, listed_tools, listed_vision, parse_embeddings, parse_ranking
 from eclair.llm.remote.continuation import text_to_continue
 from eclair.llm.remote.reply_values import ILL_TYPED
@@ -68,6 +69,20 @@ class OpenAIEngine(ServerEngine):
         self._counts.put(key, number)
         return number
 
+    async def detokenize(self, model: str, tokens: Sequence[int]) -> str:
+        """See `TokenEngine`."""
+        name = (await self._find_dialect()).detokenized_field
+        if name is None:
+            raise EngineRefused(NO_TOKENS, param="prompt")
+        try:
+            data = await self.fetch(f"{self.root}/detokenize", {"model": model, "tokens": list(tokens)})
+        except EngineBroken as error:  # llama.cpp fails at an id beyond its vocabulary
+            raise EngineRefused(f"{model} has no such tokens; send the text instead.", param="prompt") from error
+        text: Any = data.get(name)
+        if not isinstance(text, str):
+            raise EngineBroken(f"The engine {self.name} sent an invalid reply: no text for the tokens; try again.")
+        return text
+
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         """Call the server's `/embeddings`; see `Engine.embed`."""
         vectors: list[list[float]] = []
@@ -100,17 +115,37 @@ class OpenAIEngine(ServerEngine):
         if request.reasoning is None:
             request = replace(request, reasoning=self._reasoning_support(request.model))
         request, calls = keep_tool_choice(request, dialect)
-        echo = text_to_continue(request) if dialect.echoes_continued else ""
+        url = self._answer_url(request, dialect)
         body, without_effort = build_body(request, dialect), build_body(reasoning.drop_effort(request), dialect)
-        path = "/completions" if request.prompt is not None else "/chat/completions"
         return Exchange(
-            self.url + path,
+            url,
             body,
-            StreamParser(self.name, echo) if calls is None else CallStreamParser(self.name, echo, calls),
+            self._parser(request, dialect, calls),
             None if body == without_effort else without_effort,
             dialect.keeps_alive,
             partial(llama_server_shows_life, self.http, self.root, self._idle) if dialect.shows_life else None,
         )
+
+    def _answer_url(self, request: Request, dialect: Dialect) -> str:
+        """Return where a request is answered. Raises EngineRefused if the server can't fill in before a suffix."""
+        if request.prompt is None:
+            return f"{self.url}/chat/completions"
+        if request.suffix is None or dialect.fills_in == "suffix":
+            return f"{self.url}/completions"
+        match dialect.fills_in:
+            case "infill":
+                return f"{self.root}/infill"
+            case "fim":
+                return f"{self.url}/fim/completions"
+            case None:
+                sentence = f"The engine {self.name} fills in nothing before a suffix; leave `suffix` out."
+                raise EngineRefused(sentence, param="suffix")
+
+    def _parser(self, request: Request, dialect: Dialect, calls: CallReader | None) -> StreamParser:
+        if request.suffix is not None and dialect.fills_in == "infill":
+            return InfillParser(self.name)
+        echo = text_to_continue(request) if dialect.echoes_continued else ""
+        return StreamParser(self.name, echo) if calls is None else CallStreamParser(self.name, echo, calls)
 
     async def _find_dialect(self) -> Dialect:
         if self._dialect is None:

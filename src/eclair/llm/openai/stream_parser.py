@@ -128,6 +128,8 @@ class StreamParser(AnswerParser):
         if logprobs and logprobs.get("content"):
             orjson.dumps(logprobs["content"])  # they are passed on; TypeError for what is nested too deeply
             self._logprobs += map(as_object, logprobs["content"])
+        elif logprobs and logprobs.get("tokens"):
+            self._logprobs += _legacy_logprobs(logprobs)
         reason: str | None = choice.get("finish_reason")
         if reason in ("error", "abort"):
             raise EngineBroken(f"The engine {self._name} gave up its answer; try again.")
@@ -182,6 +184,21 @@ class StreamParser(AnswerParser):
 def _arguments(value: Any) -> str:
     """Return the JSON of a call's arguments, which Mistral may send as an object."""
     return orjson.dumps(value).decode() if isinstance(value, dict) else str(value or "")
+
+
+def _legacy_logprobs(logprobs: JSON) -> list[JSON]:
+    """Return the logprobs of a plain completion in the form that chat completions have."""
+    tokens: list[str] = list(map(str, logprobs["tokens"]))
+    scores: list[float] = [0.0 if score is None else float(score) for score in logprobs["token_logprobs"]]
+    top: list[JSON | None] = logprobs.get("top_logprobs") or [None] * len(tokens)
+    return [
+        {
+            "token": token,
+            "logprob": score,
+            "top_logprobs": [{"token": other, "logprob": float(value)} for other, value in (others or {}).items()],
+        }
+        for token, score, others in zip(tokens, scores, top, strict=True)
+    ]
 
 
 class _Echo:

@@ -58,7 +58,7 @@ def refuse(
         raise Retryable(EngineUnavailable(f"The engine {name} is not available: {as_sentence(said)}"), after)
     if status in (408, 502, 503, 504):
         raise EngineUnavailable(f"The engine {name} is not available: {as_sentence(said)}")
-    if status >= 500:
+    if status >= 500 and status != 501:  # not implemented, such as filling in without the tokens for it
         raise EngineBroken(f"The engine {name} failed: {as_sentence(said)}")
     raise refused(name, as_sentence(said))
 

@@ -1,4 +1,4 @@
-"""Renders answers as OpenAI chat and plain completions."""
+"""Renders answers as OpenAI chat completions."""
 
 from __future__ import annotations
 
@@ -177,34 +177,6 @@ class ChatFormat:
         }
 
 
-class CompletionFormat:
-    """The JSON of plain completions."""
-
-    object = "text_completion"
-    chunk_object = "text_completion"
-    prefix = "cmpl"
-
-    def first_chunk(self) -> None:
-        return None
-
-    def delta(self, event: PartStarted | PartDelta, choice: Choice) -> JSON | None:
-        if isinstance(event, PartStarted) or event.index not in choice.starts:
-            return None
-        return {"text": event.text, "logprobs": None, "finish_reason": None}
-
-    def finished_part(self, index: int, choice: Choice) -> None:
-        return None
-
-    def annotations_chunk(self, annotations: list[JSON]) -> JSON:
-        raise AssertionError("a plain completion cites nothing")
-
-    def last_chunk(self, reason: FinishReason) -> JSON:
-        return {"text": "", "logprobs": None, "finish_reason": reason}
-
-    def full_choice(self, choice: Choice, annotations: list[JSON]) -> JSON:
-        return {"text": "".join(choice.text), "logprobs": None, "finish_reason": choice.reason}
-
-
 class CompletionRenderer:
     """Implements `Renderer`.
 
@@ -273,7 +245,7 @@ class CompletionRenderer:
             "object": object,
             "created": self._created,
             "model": turn.model.id if turn is not None else "",
-            "system_fingerprint": None if turn is None else _fingerprint(turn.model.engine, turn.model.id),
+            "system_fingerprint": None if turn is None else find_fingerprint(turn.model.engine, turn.model.id),
         }
 
     def _begin(self, choice: int) -> list[JSON]:
@@ -310,7 +282,7 @@ class CompletionRenderer:
 
 
 @lru_cache(maxsize=256)
-def _fingerprint(engine: str, model: str) -> str:
+def find_fingerprint(engine: str, model: str) -> str:
     """Return what stays the same while a seed can be expected to give the same answer."""
     return f"fp_{hashlib.sha256(f'{eclair.__version__} {engine} {model}'.encode()).hexdigest()[:10]}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -70,7 +71,7 @@ class CompletionHints(ForeignBody):
     usage: Any = None
 
 
-class _CompletionBase(CompletionHints):
+class CompletionFields(CompletionHints):
     """Fields of both routes that count."""
 
     model: str
@@ -160,7 +161,7 @@ ChatMaxTokens = Annotated[int | None, Field(ge=-1), AfterValidator(_no_zero)]
 """The longest answer; -1 is how llama.cpp and LM Studio say that there is no limit."""
 
 
-class ChatRequest(_CompletionBase, ChatHints, ThinkingFields):
+class ChatRequest(CompletionFields, ChatHints, ThinkingFields):
     """Body of a chat completion. `functions` and `function_call` are the old form of `tools` and `tool_choice`."""
 
     messages: Annotated[list[ChatMessage], Field(min_length=1)]
@@ -274,35 +275,6 @@ class ChatRequest(_CompletionBase, ChatHints, ThinkingFields):
         return extra if effort is None else {**extra, "reasoning_effort": effort}
 
 
-class CompletionRequest(_CompletionBase):
-    prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)]
-    max_tokens: Annotated[int | None, Field(ge=1)] = None
-    best_of: Literal[1] | None = None
-    echo: Literal[False] | None = None
-
-    @property
-    def question(self) -> str:
-        return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
-
-    @property
-    def files(self) -> list[FileInput]:
-        return []
-
-    @property
-    def uses_web(self) -> bool:
-        return False
-
-    @property
-    def is_plain_text(self) -> bool:
-        return True
-
-    def prompt_messages(self) -> list[PromptMessage]:
-        return []
-
-    def request(self, model: Model, max_tokens: int | None) -> EngineRequest:
-        return EngineRequest(
-            model=model.id,
-            prompt=self.question,
-            sampling=resolve_sampling(self.sampling(self.max_tokens), model.sampling, max_tokens),
-            extra=self.engine_options(),
-        )
+def vary_seed(sampling: Sampling, sample: int) -> Sampling:
+    """Return the sampling for one of several answers: each has a seed of its own, so that they differ."""
+    return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + sample)

@@ -1,4 +1,4 @@
-"""`/v1`: OpenAI's chat completions and completions over the same models.
+"""`/v1/chat/completions`: OpenAI's chat completions over the same models.
 
 The answer pipeline serves each request, and its events are rendered in OpenAI's format. Unsupported fields are
 rejected by name. Nothing is stored.
@@ -19,8 +19,8 @@ from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.server.openai.chat_renderer import ChatFormat, ChoiceFormat, CompletionFormat, CompletionRenderer
-from eclair.server.openai.chat_schema import ChatRequest, CompletionRequest
+from eclair.server.openai.chat_renderer import ChatFormat, ChoiceFormat, CompletionRenderer
+from eclair.server.openai.chat_schema import ChatRequest, vary_seed
 from eclair.server.openai.retriever import RequestRetriever
 from eclair.server.principal import Caller
 from eclair.server.public_address import PublicAddress
@@ -42,13 +42,7 @@ def router(app: App) -> APIRouter:
         )
         return await complete_with(principal, body, request, form)
 
-    @api.post("/completions")
-    async def complete(principal: Caller, body: CompletionRequest, request: Request) -> Response:
-        return await complete_with(principal, body, request, CompletionFormat())
-
-    async def complete_with(
-        principal: Principal, body: ChatRequest | CompletionRequest, request: Request, form: ChoiceFormat
-    ) -> Response:
+    async def complete_with(principal: Principal, body: ChatRequest, request: Request, form: ChoiceFormat) -> Response:
         route = await app.router.choose_named(body.model, body.question)
         files, messages, web = body.files, body.prompt_messages(), body.uses_web
         images = await unless_disconnected(request, open_images(app, principal, messages, route.model))
@@ -78,11 +72,10 @@ def router(app: App) -> APIRouter:
     return api
 
 
-def _request(body: ChatRequest | CompletionRequest, max_tokens: int | None, choice: int, model: Model) -> EngineRequest:
-    """Build the request for one of several choices; a seed is changed for each, so that they differ."""
+def _request(body: ChatRequest, max_tokens: int | None, choice: int, model: Model) -> EngineRequest:
+    """Build the request for one of several choices."""
     request = body.request(model, max_tokens)
-    seed = request.sampling.seed
-    return request if seed is None else replace(request, sampling=replace(request.sampling, seed=seed + choice))
+    return replace(request, sampling=vary_seed(request.sampling, choice))
 
 
 def _url_finder(base_url: str, retriever: RequestRetriever | None) -> Callable[[Passage, int], str | None]:
