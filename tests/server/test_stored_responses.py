@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import openai
+import orjson
 import pytest
 import pytest_asyncio
 from openai.types.conversations import Conversation
@@ -23,6 +24,7 @@ from eclair.llm.scripted import prose
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.access import AccessControl
 from eclair.settings import Settings
+from tests.server.test_damaged_rows import WRONG, columns, loosened
 from tests.server.test_v1 import client_of, exact, settled
 from tests.support import JSON, Server, serving
 
@@ -440,3 +442,31 @@ async def test_an_answer_that_cannot_be_stored_is_given_all_the_same(
         assert reply.status == 200
         assert b"Bonjour" in reply.raw
         assert reply.raw.count(b'"store":false') == 1
+
+
+async def test_no_damaged_value_of_a_stored_response_is_a_fault_of_eclair(
+    fresh: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    talk = (await fresh.post("/v1/conversations", {"items": [{"role": "user", "content": "Hello"}]})).body["id"]
+    body = {"model": "scripted", "input": "script: words=2", "background": True, "stream": True, "conversation": talk}
+    begun = (await fresh.post("/v1/responses", body)).raw
+    id = orjson.loads(begun.split(b"\n")[1].removeprefix(b"data: "))["response"]["id"]
+    paths = [f"/v1/responses/{id}{rest}" for rest in ("", "?stream=true", "/input_items")]
+    paths += [f"/v1/conversations/{talk}", f"/v1/conversations/{talk}/items", "/api/responses"]
+    asked: list[JSON] = [{"previous_response_id": id}, {"conversation": talk}]
+    with loosened(fresh.app.settings.data_dir / "eclair.db") as db:
+        damaged = [(table, column) for table, column in columns(db) if table.startswith("api_")]
+        assert {table for table, _ in damaged} == {"api_conversation", "api_event", "api_item", "api_response"}
+        for table, column in [*damaged, ("api_item", "body")]:
+            for value in (*WRONG, "{}"):
+                key = "response" if table == "api_event" else "rowid"
+                rows = list(db.execute(f"SELECT {key}, {column} FROM {table}"))
+                db.execute(f"UPDATE {table} SET {column} = ?", (value,))
+                replies = [await fresh.get(path) for path in paths]
+                for more in asked:
+                    question = {"model": "scripted", "input": "script: words=1", "store": False, **more}
+                    replies.append(await fresh.post("/v1/responses", question))
+                assert not [reply for reply in replies if reply.status == 500], (table, column, value, caplog.text)
+                for row, former in rows:
+                    db.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (former, row))
+    assert "Traceback" not in caplog.text

@@ -147,10 +147,10 @@ class ConversationService:
         )
         self._changes.publish(None, "changed")
         if forever:
+            await self._storage.responses.delete_all(principal)
             self.erasure = ErasureStatus(running=True, total=deleted.count)
             self._is_erasure_due.set()
             await self._storage.audit.erase_urls(principal)
-            await self._storage.responses.delete_all(principal)
         how = "deleted for good" if forever else "deleted"
         log_admin_act("conversations.deleted", f"All conversations of {principal.id} were {how}.", owner=principal.id)
         return deleted

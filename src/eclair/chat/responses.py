@@ -279,7 +279,7 @@ class ResponseService:
         try:
             lines: list[bytes] = _lines(await self._storage.responses.list_events(response.id, -1), -1)
             body, output, end = fold_cut_log(lines, response.body)
-        except (DataDamaged, KeyError, ValueError) as error:
+        except (DataDamaged, AttributeError, LookupError, TypeError, ValueError) as error:
             log.error("the log of response %s is damaged: %s", response.id, error)
             body, output, end = fold_cut_log((), response.body)
         live = LiveResponse(response.id)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import ValidationError
+
 from eclair.app import App
-from eclair.errors import InvalidInput, NotFound
+from eclair.errors import DataDamaged, InvalidInput, NotFound
 from eclair.llm.base import JSON
 from eclair.schema.ids import new_id
 from eclair.schema.principal import Principal
@@ -61,8 +63,11 @@ def require_keeping(app: App, name: str) -> None:
 
 
 def parse_items(bodies: Sequence[JSON]) -> list[Item]:
-    """Parse items that were stored."""
-    return ITEMS.validate_python(list(bodies))
+    """Parse items that were stored. Raises DataDamaged."""
+    try:
+        return ITEMS.validate_python(list(bodies))
+    except ValidationError as error:
+        raise DataDamaged("An item that was stored is damaged; send the whole conversation as `input`.") from error
 
 
 def stored_items(items: Sequence[Item]) -> list[StoredItem]:
@@ -89,7 +94,7 @@ def _output_part(part: JSON) -> JSON:
 
 def _is_broken_call(body: JSON) -> bool:
     """Tell whether an item is a call whose arguments were cut off, which no engine could read."""
-    return body["type"] == "function_call" and body.get("status") == "incomplete"
+    return body.get("type") == "function_call" and body.get("status") == "incomplete"
 
 
 async def _list_earlier(app: App, principal: Principal, body: ResponsesRequest) -> list[StoredItem]:

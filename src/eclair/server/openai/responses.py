@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from eclair.app import App
-from eclair.errors import InvalidInput, StoreError
+from eclair.errors import DataDamaged, InvalidInput, StoreError
 from eclair.generation.route import Route
 from eclair.llm.base import JSON
 from eclair.schema.principal import Principal
@@ -168,12 +168,11 @@ class _Asked:
 
 def item_list(page: ItemPage) -> JSON:
     """Render a page of items."""
-    items = [item.body for item in page.items]
     return {
         "object": "list",
-        "data": items,
-        "first_id": items[0]["id"] if items else None,
-        "last_id": items[-1]["id"] if items else None,
+        "data": [item.body for item in page.items],
+        "first_id": page.items[0].id if page.items else None,
+        "last_id": page.items[-1].id if page.items else None,
         "has_more": page.has_more,
     }
 
@@ -184,6 +183,19 @@ def _shown(response: StoredResponse, output: list[StoredItem]) -> dict[str, Any]
 
 async def _frames(app: App, response: StoredResponse, after: int) -> AsyncGenerator[bytes, None]:
     """Yield the events of a background response after number `after` as server-sent events."""
-    async with aclosing(app.responses.follow(response, after)) as lines:
-        async for line in lines:
-            yield b"event: %b\ndata: %b\n\n" % (orjson.loads(line)["type"].encode(), line)
+    try:
+        async with aclosing(app.responses.follow(response, after)) as lines:
+            async for line in lines:
+                yield b"event: %b\ndata: %b\n\n" % (_event_type(line), line)
+    except DataDamaged as error:
+        log.error("the log of response %s is damaged: %s", response.id, error.message)
+        fault = {"type": "error", "code": error.code, "message": error.message, "param": None}
+        yield b"event: error\ndata: %b\n\n" % orjson.dumps(fault)
+
+
+def _event_type(line: bytes) -> bytes:
+    """Return the type of an event. Raises DataDamaged."""
+    try:
+        return str(orjson.loads(line)["type"]).encode()
+    except (LookupError, TypeError, ValueError) as error:
+        raise DataDamaged("The log of this response is damaged; read it without `stream`.") from error
