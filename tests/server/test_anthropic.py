@@ -322,6 +322,13 @@ async def test_leaving_a_whole_reply_stops_the_engine(server: Server) -> None:
 # Errors
 
 
+async def test_models_are_listed_for_the_client(client: anthropic.AsyncAnthropic) -> None:
+    models = [model async for model in client.models.list()]
+    assert [model.id for model in models] == ["scripted", "flash", "auto", "think"]
+    assert all(model.type == "model" and model.display_name and model.created_at.year >= 1970 for model in models)
+    assert (await client.models.retrieve("scripted")).max_input_tokens == 32768
+
+
 async def test_errors_are_the_clients_own(client: anthropic.AsyncAnthropic) -> None:
     create = client.messages.create
     with pytest.raises(anthropic.NotFoundError, match="Available: scripted") as missing:

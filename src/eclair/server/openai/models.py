@@ -1,21 +1,26 @@
-"""`/v1/models`: the models with their abilities, context and price, for clients of OpenAI and Mistral."""
+"""`/v1/models`: the models with their abilities, context and price, for clients of OpenAI, Mistral and Anthropic."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from eclair.app import App
 from eclair.generation.cost import find_rates
 from eclair.llm.base import JSON
+from eclair.llm.infill import find_infill_format
 from eclair.llm.openai.model_names import is_chat_model, is_embedding_model, is_moderation_model, is_reranker
 from eclair.schema.messages import MODES
 from eclair.schema.models import Model
 from eclair.settings import Settings
 
 TOKENS_PER_PRICE = 1_000_000
+ANTHROPIC_HEADER = "anthropic-version"
+"""Sent by Anthropic's clients, which read another format."""
 
 
 def router(app: App) -> APIRouter:
@@ -26,26 +31,55 @@ def router(app: App) -> APIRouter:
         found = (app.embeddings.own_model, await asyncio.to_thread(lambda: app.reranking.own_model))
         return {model.id: model for model in found if model is not None}
 
+    async def render(model: Model) -> JSON:
+        engine = app.registry.engines.get(model.engine)
+        can_infill = engine is not None and await find_infill_format(engine, model) is not None
+        return _model(app.settings, model, can_infill=can_infill)
+
     @api.get("/models")
-    async def list_models() -> JSON:
+    async def list_models(request: Request) -> JSON:
         models = await app.registry.models()
         names = [mode for mode in MODES if models and mode not in {model.id for model in models}]
         own = await own_models()
-        listed = [_model(app.settings, model) for model in models if model.id not in own]
-        documents = [_model(app.settings, model) for model in own.values()]
-        return {"object": "list", "data": [*listed, *map(_mode, names), *documents]}
+        others = [await render(model) for model in models if model.id not in own]
+        data = [*others, *map(_mode, names), *[await render(model) for model in own.values()]]
+        if ANTHROPIC_HEADER in request.headers:
+            chatting = [_in_anthropic_form(each) for each in data if each["capabilities"]["completion_chat"]]
+            return {"data": chatting, "has_more": False, **_ends(chatting)}
+        return {"object": "list", "data": data}
 
     @api.get("/models/{id:path}")
-    async def read_model(id: str) -> JSON:
+    async def read_model(id: str, request: Request) -> JSON:
+        found = await find(id)
+        return _in_anthropic_form(found) if ANTHROPIC_HEADER in request.headers else found
+
+    async def find(id: str) -> JSON:
         if (own := (await own_models()).get(id)) is not None:
-            return _model(app.settings, own)
+            return await render(own)
         is_model = any(model.id == id for model in await app.registry.models())
-        return _mode(id) if id in MODES and not is_model else _model(app.settings, (await app.registry.resolve(id))[1])
+        return _mode(id) if id in MODES and not is_model else await render((await app.registry.resolve(id))[1])
 
     return api
 
 
-def _model(settings: Settings, model: Model) -> JSON:
+def _in_anthropic_form(model: JSON) -> JSON:
+    """Render a model in the format of Anthropic's API."""
+    created = datetime.fromtimestamp(model["created"], UTC)
+    context = model.get("context_length")
+    return {
+        "type": "model",
+        "id": model["id"],
+        "display_name": model.get("name", model["id"]),
+        "created_at": f"{created:%Y-%m-%dT%H:%M:%SZ}",
+        **({} if context is None else {"max_input_tokens": context}),
+    }
+
+
+def _ends(models: Sequence[JSON]) -> JSON:
+    return {"first_id": models[0]["id"], "last_id": models[-1]["id"]} if models else {}
+
+
+def _model(settings: Settings, model: Model, *, can_infill: bool) -> JSON:
     """Render a model in OpenAI's format, with the fields of Mistral's, and its context and price as OpenRouter does."""
     prices = _prices(settings, model)
     return {
@@ -55,17 +89,20 @@ def _model(settings: Settings, model: Model) -> JSON:
         "owned_by": model.maker or model.engine,
         "name": model.name,
         "type": "base",
-        "capabilities": _capabilities(model),
+        "capabilities": _capabilities(model, can_infill=can_infill),
         **({} if model.context is None else {"max_context_length": model.context, "context_length": model.context}),
         **({} if prices is None else {"pricing": prices}),
     }
 
 
-def _capabilities(model: Model) -> JSON:
+def _capabilities(model: Model, *, can_infill: bool) -> JSON:
+    """Return the abilities of a model; nothing is said of tools where nothing is known of the model."""
     is_chat = is_chat_model(model.id)
+    is_known = model.can_call_tools or model.maker is not None
     return {
         "completion_chat": is_chat,
-        "function_calling": is_chat and model.can_call_tools,
+        "completion_fim": can_infill,
+        **({"function_calling": is_chat and model.can_call_tools} if is_known else {}),
         "vision": is_chat and model.vision_pixels is not None,
         "reasoning": is_chat and model.reasoning not in (None, "never"),
         "embeddings": is_embedding_model(model.id),
