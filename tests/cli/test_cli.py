@@ -934,6 +934,8 @@ class TestDoctor:
     def test_a_port_in_use(self, run: Eclair, taken: int) -> None:
         _, checks, _ = self.checks(run, ECLAIR_PORT=str(taken))
         assert f"Port {taken} is in use" in checks["Address"]["detail"]
+        _, checks, _ = self.checks(run, ECLAIR_OLLAMA_PORT=str(taken))
+        assert "choose another (ollama_port)" in checks["Ollama's port"]["detail"]
 
     def test_eclair_itself_may_have_the_port(self, run: Eclair) -> None:
         process = run.start("serve", "--port", "0")

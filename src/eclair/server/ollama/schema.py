@@ -127,7 +127,7 @@ class AskingBody(OllamaBody):
 
     def _response_format(self) -> JSON | None:
         if isinstance(self.format, dict):
-            return {"type": "json_schema", "json_schema": {"name": "answer", "schema": self.format, "strict": True}}
+            return {"type": "json_schema", "json_schema": {"name": "answer", "schema": self.format}}
         return {"type": "json_object"} if self.format else None
 
     def _engine_options(self, options: OllamaOptions) -> JSON:
