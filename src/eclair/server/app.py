@@ -114,12 +114,9 @@ def _openapi_route(app: App) -> Callable[[], Awaitable[Response]]:
 
     @cache
     def document() -> dict[str, Any]:
-        api = _new_app()
-        for router in build_all_routers(app):
-            api.include_router(router)
-        if app.settings.path_prefix:
-            api.servers = [{"url": app.settings.path_prefix}]
-        return api.openapi()
+        from eclair.server.openapi import build_document  # its schemas are needed here alone
+
+        return build_document(build_all_routers(app), app.settings.path_prefix)
 
     async def openapi() -> Response:
         return JSONResponse(await asyncio.to_thread(document))

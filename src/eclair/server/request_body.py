@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Discriminator, GetCoreSchemaHandler, Tag, model_validator
-from pydantic_core import CoreSchema, core_schema
 
 MAX_INTEGER = (1 << 63) - 1
 """The largest number that the database can hold."""
@@ -31,7 +30,8 @@ def _strict(schema: Any) -> Any:
             strict["strict"] = True
         case "int":
             limits = {"ge": -MAX_INTEGER - 1, "le": MAX_INTEGER} if not {"le", "lt"} & strict.keys() else {}
-            strict = core_schema.no_info_before_validator_function(_whole, limits | strict | {"strict": True})
+            strict = limits | strict | {"strict": True}
+            return {"type": "function-before", "function": {"type": "no-info", "function": _whole}, "schema": strict}
         case _:
             pass
     return strict
@@ -48,9 +48,8 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        schema: CoreSchema = _strict(handler(source))
-        return schema
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        return _strict(handler(source))
 
 
 class RequestBody(StrictModel):
