@@ -6,7 +6,7 @@ from typing import Any
 
 from probe import NEXT_QUESTION, QUESTION, V1, probe
 
-from cli import run_page
+from cli import is_later, run_page
 
 os.environ.update(OPENAI_API_BASE=V1, OPENAI_API_KEY="none", AIDER_ANALYTICS="false")
 
@@ -33,8 +33,7 @@ def second_turn(model: str) -> str:
 
     quiet: Any = InputOutput(yes=True, pretty=False, fancy_input=False)
     coder = Coder.create(main_model=Model(f"openai/{model}"), io=quiet, use_git=False, auto_lint=False)
-    coder.run(with_message=QUESTION)
-    return coder.run(with_message=NEXT_QUESTION)
+    return is_later(coder.run(with_message=QUESTION), coder.run(with_message=NEXT_QUESTION))
 
 
 tools = "it edits files by its answers' text"
