@@ -94,10 +94,11 @@ def chosen_tool(body: JSON) -> JSON | None:
     if isinstance(choice, dict):
         return functions.get(cast(JSON, choice)["function"]["name"])
     messages: list[JSON] = body["messages"]
-    describing = text_of(messages[-1].get("content")).strip() == "Describe Paris."
-    if describing and (form := _first(functions, *FORMS)):
-        return form
     users = [number for number, message in enumerate(messages) if message["role"] == "user"]
+    if messages[-1]["role"] == "user" and any("Describe Paris." in text_of(messages[n].get("content")) for n in users):
+        form = _first(functions, *FORMS)
+        if form is not None:
+            return form
     asked = next((n for n in reversed(users) if "Use a tool" in text_of(messages[n].get("content"))), None)
     if asked is not None and asked == users[-1] and not any(map(_is_after_call, messages[asked + 1 :])):
         return _first(functions, "get_weather", *SHELLS, *functions)
