@@ -38,7 +38,7 @@ def build(model: str) -> Any:
         case _:
             from langchain_ollama import ChatOllama
 
-            return ChatOllama(base_url=os.environ.get("ECLAIR_OLLAMA_URL", URL), model=model)
+            return ChatOllama(base_url=URL, model=model)
 
 
 def chat(model: str) -> str:
@@ -85,7 +85,7 @@ def embed_openai(model: str) -> list[float]:
 def embed_ollama(model: str) -> list[float]:
     from langchain_ollama import OllamaEmbeddings
 
-    return OllamaEmbeddings(base_url=os.environ.get("ECLAIR_OLLAMA_URL", URL), model=model).embed_query("Paris")
+    return OllamaEmbeddings(base_url=URL, model=model).embed_query("Paris")
 
 
 embed = {"ChatOpenAI": embed_openai, "ChatOllama": embed_ollama}.get(KIND)

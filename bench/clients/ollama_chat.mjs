@@ -1,9 +1,9 @@
 // ollama for JavaScript.
 import { Ollama } from 'ollama';
-import { CITY, FUNCTION, NEXT_QUESTION, OLLAMA, QUESTION, SCHEMA_QUESTION, TOOL_QUESTION } from './probe.mjs';
+import { CITY, FUNCTION, NEXT_QUESTION, QUESTION, SCHEMA_QUESTION, TOOL_QUESTION, URL_ } from './probe.mjs';
 import { getWeather, probe, runPage, user } from './probe.mjs';
 
-const client = new Ollama({ host: OLLAMA });
+const client = new Ollama({ host: URL_ });
 const tools = [{ type: 'function', function: FUNCTION }];
 
 async function loop(model) {

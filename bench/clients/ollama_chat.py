@@ -1,6 +1,5 @@
 """ollama for Python, whole and streamed."""
 
-import os
 from typing import Any
 
 import ollama
@@ -16,7 +15,7 @@ from probe import (
     run_page,
 )
 
-client = ollama.Client(host=os.environ.get("ECLAIR_OLLAMA_URL", URL))
+client = ollama.Client(host=URL)
 
 
 def chat(model: str) -> str:

@@ -8,7 +8,6 @@ const ADDRESS = 'http://127.0.0.1:8642';
 const PAGES = process.env.CLIENT_PAGES;
 export const URL_ = process.env.ECLAIR_URL ?? ADDRESS;
 export const V1 = `${URL_}/v1`;
-export const OLLAMA = process.env.ECLAIR_OLLAMA_URL ?? URL_;
 export const QUESTION = 'What is the capital of France?';
 export const TOOL_QUESTION = 'Use a tool: how warm is it in Paris?';
 export const NEXT_QUESTION = 'And what is the capital of France?';
