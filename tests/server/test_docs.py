@@ -86,3 +86,24 @@ def references(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:  # pyright: ignore[reportUnknownVariableType]
             yield from references(inner)
+
+
+FIELDS = (Path(__file__).parents[2] / "docs" / "fields.md").read_text(encoding="utf-8")
+FIELD_SECTIONS = {
+    "/v1/chat/completions": ("Both completions", "Chat completions"),
+    "/v1/completions": ("Both completions", "Completions"),
+    "/v1/responses": ("Responses",),
+    "/v1/messages": ("Messages",),
+    "/v1/embeddings": ("Embeddings",),
+    "/v1/rerank": ("Rerank",),
+}
+
+
+@pytest.mark.parametrize("path", FIELD_SECTIONS)
+async def test_every_field_of_a_v1_route_is_in_the_docs_and_no_other(server: Server, path: str) -> None:
+    whole = await document(server)
+    reference = whole["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    body = whole["components"]["schemas"][reference.rpartition("/")[2]]
+    sections = [FIELDS.partition(f"\n## {name}\n")[2].partition("\n## ")[0] for name in FIELD_SECTIONS[path]]
+    cells = [row.split("|")[1] for section in sections for row in section.splitlines() if row.startswith("| `")]
+    assert {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)} == set(body["properties"])
