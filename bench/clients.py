@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 from harness import ROOT, Process, eclair, run, running, table
 
 HERE = ROOT / "bench" / "clients"
@@ -124,6 +126,9 @@ async def try_program(program: Program, folder: Path | None, server: Process) ->
     home = CACHE / "home"
     shutil.rmtree(home, ignore_errors=True)
     (home / "work").mkdir(parents=True)
+    subprocess.run(
+        ["git", "init", "--quiet"], cwd=home / "work", check=True
+    )  # else agents take this checkout for theirs
     bins = [str(folder / "bin"), str(folder / "node_modules" / ".bin")] if folder is not None else []
     environ = {
         **path_env([*bins, node()]),
@@ -146,15 +151,23 @@ async def try_program(program: Program, folder: Path | None, server: Process) ->
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
-            start_new_session=True,
         )
         try:
             out, _ = await asyncio.wait_for(process.communicate(), PROGRAM_TIMEOUT_S)
         except TimeoutError:
-            os.killpg(process.pid, 9)
             out = b""
+        finally:
+            end_all_in(home)
     output.write_bytes(output.read_bytes() + out)
     return Row(program.name, cells_of(out, output), refusals(log, before))
+
+
+def end_all_in(home: Path) -> None:
+    """End what a program left running: all processes whose home is the one made for it."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("HOME") == str(home):
+                process.kill()
 
 
 def cells_of(out: bytes, errors: Path) -> dict[str, str]:

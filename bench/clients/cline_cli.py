@@ -23,7 +23,7 @@ def tools(model: str) -> str:
 def second_turn(model: str) -> str:
     first = say(model, f"'{AGENT_QUESTION}'")
     session = json.loads(shell("cline history --json --limit 1"))[0]["sessionId"]
-    return is_later(first, say(model, f"--id {session} '{NEXT_QUESTION}'"))
+    return is_later(first, say(model, f"--json --id {session} '{NEXT_QUESTION}'"))
 
 
 stream = "it prints whole answers; all its requests are streams"
