@@ -121,14 +121,18 @@ def command(program: Program, folder: Path | None) -> list[str]:
     return [str(python) if own else sys.executable, str(HERE / program.file)]
 
 
-async def try_program(program: Program, folder: Path | None, server: Process) -> Row:
-    """Run the program's file in a home of its own; its last line has the cells."""
+def make_home() -> Path:
+    """An empty home, with a work folder whose repository keeps agents out of this checkout's."""
     home = CACHE / "home"
     shutil.rmtree(home, ignore_errors=True)
     (home / "work").mkdir(parents=True)
-    subprocess.run(
-        ["git", "init", "--quiet"], cwd=home / "work", check=True
-    )  # else agents take this checkout for theirs
+    subprocess.run(["git", "init", "--quiet"], cwd=home / "work", check=True)
+    return home
+
+
+async def try_program(program: Program, folder: Path | None, server: Process) -> Row:
+    """Run the program's file in a home of its own; its last line has the cells."""
+    home = await asyncio.to_thread(make_home)
     bins = [str(folder / "bin"), str(folder / "node_modules" / ".bin")] if folder is not None else []
     environ = {
         **path_env([*bins, node()]),

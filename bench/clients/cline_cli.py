@@ -7,9 +7,9 @@ from probe import NEXT_QUESTION, V1, probe
 from cli import AGENT_QUESTION, is_later, run_page, shell
 
 
-def say(model: str, rest: str) -> str:
+def say(model: str, question: str, more: str = "") -> str:
     shell(f"cline auth -p openai-compatible -k none -m {model} -b {V1}")
-    return shell(f"cline {rest}")
+    return shell(f"echo '{question}' | cline {more}")
 
 
 def chat(model: str) -> str:
@@ -17,13 +17,13 @@ def chat(model: str) -> str:
 
 
 def tools(model: str) -> str:
-    return say(model, f"'{AGENT_QUESTION}'")
+    return say(model, AGENT_QUESTION)
 
 
 def second_turn(model: str) -> str:
-    first = say(model, f"'{AGENT_QUESTION}'")
+    first = say(model, AGENT_QUESTION)
     session = json.loads(shell("cline history --json --limit 1"))[0]["sessionId"]
-    return is_later(first, say(model, f"--json --id {session} '{NEXT_QUESTION}'"))
+    return is_later(first, say(model, NEXT_QUESTION, f"--id {session}"))
 
 
 stream = "it prints whole answers; all its requests are streams"
