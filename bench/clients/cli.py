@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
+import select
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 from probe import block
@@ -34,6 +38,27 @@ def shell(script: str) -> str:
     return said or errors
 
 
+def type_in_terminal(command: list[str], ready: str, typed: str, until: str) -> str:
+    """What a full-screen program shows, without spaces, once a line was typed into it at its prompt."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execvp(command[0], command)
+    shown, end, is_typed = "", time.monotonic() + TIMEOUT_S, False
+    while time.monotonic() < end and until not in shown:
+        if is_typed or ready not in shown:
+            if select.select([terminal], [], [], 0.5)[0]:
+                shown += re.sub(r"\s", "", NOTICES.sub("", os.read(terminal, 65536).decode("utf-8", "replace")))
+            continue
+        time.sleep(1)
+        for key in (typed, "\r"):
+            os.write(terminal, key.encode())
+            time.sleep(0.5)
+        is_typed = True
+    os.kill(process, signal.SIGKILL)
+    print(shown[-2000:])
+    return shown
+
+
 def run_page(page: str, model: str) -> str:
     """What a page's shell block prints."""
     return shell(block(page, "sh", model))
@@ -41,5 +66,5 @@ def run_page(page: str, model: str) -> str:
 
 def is_later(first: str, second: str) -> str:
     """`Turn 2` if the second answer counted one more answer in its history than the first."""
-    turns = [int(found[-1]) for said in (first, second) if (found := re.findall(r"Turn (\d+)", said))]
+    turns = [int(found[-1]) for said in (first, second) if (found := re.findall(r"Turn\s*(\d+)", said))]
     return "Turn 2" if len(turns) == 2 and turns[1] > turns[0] else f"{first[-60:]} / {second[-60:]}"

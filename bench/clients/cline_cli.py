@@ -1,15 +1,15 @@
-"""Cline's command line; the second turn resumes the last session by its id."""
+"""Cline's command line; the second turn is typed into the session that it reopens."""
 
 import json
 
 from probe import NEXT_QUESTION, V1, probe
 
-from cli import AGENT_QUESTION, is_later, run_page, shell
+from cli import AGENT_QUESTION, is_later, run_page, shell, type_in_terminal
 
 
-def say(model: str, question: str, more: str = "") -> str:
+def say(model: str, question: str) -> str:
     shell(f"cline auth -p openai-compatible -k none -m {model} -b {V1}")
-    return shell(f"echo '{question}' | cline {more}")
+    return shell(f"cline '{question}'")
 
 
 def chat(model: str) -> str:
@@ -23,7 +23,8 @@ def tools(model: str) -> str:
 def second_turn(model: str) -> str:
     first = say(model, AGENT_QUESTION)
     session = json.loads(shell("cline history --json --limit 1"))[0]["sessionId"]
-    return is_later(first, say(model, NEXT_QUESTION, f"--id {session}"))
+    command = ["cline", "--id", session]
+    return is_later(first, type_in_terminal(command, "Turn1", NEXT_QUESTION, "ThecapitalofFranceisParis"))
 
 
 stream = "it prints whole answers; all its requests are streams"
