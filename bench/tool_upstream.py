@@ -182,6 +182,24 @@ async def chat(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def completions(request: web.Request) -> web.StreamResponse:
+    """Continue a prompt by the one answer."""
+    body: JSON = await request.json()
+    head = {"id": "cmpl-1", "object": "text_completion", "created": 1700000000, "model": body["model"]}
+    if not body.get("stream"):
+        choice = {"index": 0, "text": ANSWER, "logprobs": None, "finish_reason": "stop"}
+        return web.json_response({**head, "choices": [choice], "usage": USAGE})
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    words = re.findall(r"\S+\s*", ANSWER)
+    for number, word in enumerate(words, 1):
+        choice = {"index": 0, "text": word, "logprobs": None, "finish_reason": "stop" if number == len(words) else None}
+        await _send(response, {**head, "choices": [choice]})
+        await asyncio.sleep(PAUSE_S)
+    await response.write(b"data: [DONE]\n\n")
+    return response
+
+
 async def _send(response: web.StreamResponse, chunk: JSON) -> None:
     await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
 
@@ -208,6 +226,7 @@ async def main() -> None:
     app.add_routes(
         [
             web.post("/v1/chat/completions", chat),
+            web.post("/v1/completions", completions),
             web.post("/v1/embeddings", embeddings),
             web.get("/v1/models", models),
         ]
