@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -111,6 +112,15 @@ def test_whatever_is_asked_is_in_the_words_of_the_api() -> None:
     own = {**CALL, "id": "aB3dE6gH9"}
     kept = build_body(Request("m", (PromptMessage("assistant", None, tool_calls=(own,)),)), MISTRAL)
     assert kept["messages"][0]["tool_calls"][0]["id"] == "aB3dE6gH9"
+
+
+def test_requests_of_one_conversation_share_the_key_of_its_cache() -> None:
+    first = Request("m", (PromptMessage("system", "Be brief."), PromptMessage("user", "One?")))
+    turns = (*first.messages, PromptMessage("assistant", "Yes."), PromptMessage("user", "Two?"))
+    bodies = [build_body(each, MISTRAL) for each in (first, replace(first, messages=turns))]
+    other = build_body(replace(first, messages=(PromptMessage("user", "Three?"),)), MISTRAL)
+    assert bodies[0]["prompt_cache_key"] == bodies[1]["prompt_cache_key"] != other["prompt_cache_key"]
+    assert "prompt_cache_key" not in build_body(replace(first, purpose="title"), MISTRAL)
 
 
 @pytest.mark.parametrize(("effort", "mode"), [("high", "reasoning"), ("none", None), (None, None)])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
+
+import orjson
 
 from eclair.llm import reasoning
 from eclair.llm.base import JSON, PromptMessage, Request
@@ -55,6 +58,8 @@ class Dialect:
     """Domains of the provider whose dialect it is."""
     strict_messages: bool = False
     """Refuses messages with fields, roles and ids of calls that aren't its own."""
+    cache_key_field: str | None = None
+    """The field that tells the server which requests begin alike, so that it reads that from its cache."""
     required_choice: str = "required"
     """The `tool_choice` that demands a call."""
     forces_calls: bool = True
@@ -105,6 +110,7 @@ DIALECTS: tuple[Dialect, ...] = (
         hosts=("mistral.ai",),
         fills_in="fim",
         strict_messages=True,
+        cache_key_field="prompt_cache_key",
         required_choice="any",
     ),
     Dialect("deepseek", ("deepseek",), continues_in_words=True, takes_reasoning=True, hosts=("deepseek.com",)),
@@ -157,6 +163,8 @@ def build_body(request: Request, dialect: Dialect) -> JSON:
     if request.prompt is not None:
         return _prompt_body(body, request.prompt, request.suffix, dialect)
     said = reasoning.add_reasoning_prompt(request.messages, effort, request.reasoning, dialect.name)
+    if dialect.cache_key_field is not None and request.purpose == "answer":
+        body[dialect.cache_key_field] = _cache_key(request.messages)
     is_continued = bool(text_to_continue(request))
     if is_continued and dialect.continues_in_words:
         said.append(CONTINUE_MESSAGE)
@@ -189,6 +197,13 @@ def _message(said: PromptMessage, dialect: Dialect) -> JSON:
     if said.tool_call_id is not None:
         message["tool_call_id"] = said.tool_call_id
     return message
+
+
+def _cache_key(messages: Sequence[PromptMessage]) -> str:
+    """Return what names a conversation: a hash of all up to its first question."""
+    first = next((place for place, said in enumerate(messages) if said.role == "user"), len(messages))
+    beginning = [(said.role, said.content) for said in messages[: first + 1]]
+    return hashlib.sha256(orjson.dumps(beginning)).hexdigest()[:32]
 
 
 def _strict_message(said: PromptMessage, dialect: Dialect) -> JSON:
