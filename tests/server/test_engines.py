@@ -122,15 +122,29 @@ async def test_a_test_finds_out_which_api_a_server_speaks(server: Server, claude
     assert (shown["api"], shown["state"], shown["answers"]) == ("anthropic", "ready", ["claude-muse"])
 
 
+async def test_a_server_of_the_settings_is_told_which_api_to_state(
+    settings: Settings, claude: SpeakingAnthropic
+) -> None:
+    own = replace(settings, engines={"rack": EngineSettings(claude.url, key=ANTHROPIC_KEY)})
+    async with serving(own) as server:
+        assert (await probe(server))["notes"] == [
+            'It does not speak OpenAI\'s API; set `api = "anthropic"` in its settings.'
+        ]
+    stated = replace(own, engines={"rack": EngineSettings(claude.url, key=ANTHROPIC_KEY, api="anthropic")})
+    async with serving(stated) as server:
+        assert (await probe(server))["notes"] == []
+        assert "claude-muse" in str((await server.get("/api/models")).body)
+
+
 async def test_a_server_of_geminis_api_is_found_out_and_answers(server: Server) -> None:
     async with standing_in() as standin:
-        gemini = SpeakingGemini(standin, says=[])
-        await add(server, url=gemini.url, key=GEMINI_KEY)
+        SpeakingGemini(standin, says=[])
+        await add(server, url=standin.url, key=GEMINI_KEY)
         found = await probe(server)
         unable = ("logprobs", "tokenize")
         assert {feature for feature, outcome in outcomes(found).items() if outcome != "yes"} == {*unable}
         shown = (await server.get("/api/engines/rack")).body
-        assert (shown["api"], shown["state"]) == ("gemini", "ready")
+        assert (shown["api"], shown["state"], shown["probe"]) == ("gemini", "ready", found)
         answer = await server.say(await server.begin(), "Hello?", model="gemini-3-muse")
         assert text_of(answer) == "OK"
         vectors = await server.post("/v1/embeddings", {"model": "embed-muse", "input": ["a", "abc"]})

@@ -40,10 +40,23 @@ RED_IMAGE = PromptImage("image/png", base64.b64decode(RED_SQUARE.partition(",")[
 
 
 class EngineProber:
-    """Probes the server of `engine`, and closes it. `models` need not be in its list. Used like a `Prober`."""
+    """Probes the server of `engine` at `url`, and closes it. Used like a `Prober`.
 
-    def __init__(self, engine: ServerEngine, models: Sequence[str] = (), *, clock: Clock = time.time) -> None:
+    `models` need not be in its list; `notes` are what is known before.
+    """
+
+    def __init__(
+        self,
+        engine: ServerEngine,
+        url: str,
+        models: Sequence[str] = (),
+        *,
+        clock: Clock = time.time,
+        notes: Sequence[str] = (),
+    ) -> None:
         self._engine = engine
+        self._url = url.rstrip("/")
+        self._notes = tuple(notes)
         self._models = tuple(models)
         self._clock = clock
         self._findings: list[ProbeFinding] = []
@@ -169,7 +182,8 @@ class EngineProber:
         return self._find(feature, "yes" if seen else "no", "" if seen else otherwise)
 
     def _result(self, model: str | None, fault: str | None = None) -> Probe:
-        return Probe(int(self._clock() * 1000), self._engine.url, model, tuple(self._findings), fault)
+        at = int(self._clock() * 1000)
+        return Probe(at, self._url, model, tuple(self._findings), fault, notes=self._notes)
 
 
 def _text(deltas: Sequence[Delta]) -> str:

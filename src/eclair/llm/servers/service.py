@@ -165,17 +165,19 @@ class ServerService:
         stated = server.location.country if server.location.stated else None
         if is_image_only(server.name, server.url):
             return CreditsProber(server.url, key, models, clock=self._clock, gate=self._gate, country=stated)
-        api = server.api or api_at(server.url)
+        api, notes = server.api or api_at(server.url), ()
         if api is None:
             api = await find_api(server.url, key, gate=self._gate, location=server.location)
             if api != "openai" and server.origin == "added":
                 await self._storage.servers.edit_server(server.name, lambda stored: replace(stored, api=api))
+            elif api != "openai":
+                notes = (f'It does not speak OpenAI\'s API; set `api = "{api}"` in its settings.',)
         if api == "openai":
             return Prober(server.url, key, models, clock=self._clock, gate=self._gate, country=stated)
         engine = open_server(
             api, server.name, server.url, key, models, server.context, gate=self._gate, location=server.location
         )
-        return EngineProber(engine, models, clock=self._clock)
+        return EngineProber(engine, server.url, models, clock=self._clock, notes=notes)
 
     async def _access(self, name: str) -> tuple[str | None, tuple[str, ...]]:
         configured = self._settings.engines.get(name)
