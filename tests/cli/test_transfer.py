@@ -16,6 +16,7 @@ import pytest
 from eclair.schema.events import encode
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.open import open_storage
+from eclair.storage.responses import StoredResponse
 from eclair.storage.runs import EventChunk
 from tests.cli.test_cli import Eclair, Screen
 from tests.support import Ids, conversation, new_turn
@@ -64,6 +65,7 @@ def test_in_and_out_and_in_again(run: Eclair, tmp_path: Path) -> None:
         (["export", "-o", __file__], "already exists; choose another name with --output."),
         (["export", "-o", "/nowhere/at/all.zip"], "/nowhere/at/all.zip cannot be written"),
         (["delete", "--undo", "1"], "Nothing is left to restore"),
+        (["delete", "--undo", "1", "--responses"], "Responses are deleted for good"),
         (["delete", "--undo", "yesterday"], "'yesterday' is not a whole number"),
     ],
 )
@@ -100,6 +102,21 @@ def test_everything_is_deleted_and_brought_back(run: Eclair, tmp_path: Path) -> 
     assert run("delete", "--undo", moment).stdout == "Restored 2 conversations.\n"
     assert run("delete", "--undo", moment).returncode == 2
     assert "Here already: 2." in run("import", str(SAMPLES / "chatgpt.json")).stdout
+
+
+async def test_what_the_api_stored_is_deleted(run: Eclair, tmp_path: Path) -> None:
+    nothing = await asyncio.to_thread(run, "delete", "--responses", "--yes")
+    assert nothing.stdout == "There is nothing to delete.\n"
+    storage = open_storage(tmp_path / "home")
+    done = StoredResponse(id="resp_a", process="", status="completed", body={"text": "storedzq"})
+    await storage.responses.add_response(LOCAL_PRINCIPAL, done, [])
+    await storage.close()
+    refused = await asyncio.to_thread(run, "delete", "--responses")
+    assert "before deleting 1 response and 0 conversations of the API; add --yes" in refused.stderr
+    deleted = await asyncio.to_thread(run, "delete", "--responses", "--yes")
+    assert deleted.stdout == "Deleted 1 response and 0 conversations of the API.\n"
+    data = await asyncio.to_thread((tmp_path / "home" / "eclair.db").read_bytes)
+    assert b"storedzq" not in data
 
 
 @pytest.mark.parametrize(("typed", "said"), [("n\n", "Nothing was deleted."), ("y\n", "Deleted 2 conversations.")])

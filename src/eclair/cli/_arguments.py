@@ -196,6 +196,7 @@ def _add_transfer(command: _Command) -> None:
     how = delete.add_mutually_exclusive_group()
     how.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     how.add_argument("--undo", type=_integer, metavar="MOMENT", help="restore what was deleted at that moment")
+    delete.add_argument("--responses", action="store_true", help="delete what the API stored for programs instead")
     delete.set_defaults(module="delete")
 
     retention = command("retention", "say for how long conversations are kept, and what a limit would erase now")

@@ -1,4 +1,4 @@
-"""`eclair delete`: deletes all conversations, or restores those it deleted."""
+"""`eclair delete`: deletes all conversations, or restores those it deleted; deletes what the API stored."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
+from eclair.errors import InvalidInput
 from eclair.images.open import open_gallery
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
+from eclair.storage.responses import KeptCount
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
+    if arguments.responses:
+        if arguments.undo is not None:
+            raise InvalidInput("Responses are deleted for good; leave out --undo or --responses.")
+        return _delete_responses(settings, arguments, terminal)
     if arguments.undo is not None:
         return run_async(_restore(settings, arguments.undo, terminal))
     count = asyncio.run(_count(settings))
@@ -34,6 +40,34 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         terminal.line("Nothing was deleted.")
         return 0
     return run_async(_delete(settings, terminal))
+
+
+def _delete_responses(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    kept = asyncio.run(_count_kept(settings))
+    responses = f"{kept.responses:,} response{'' if kept.responses == 1 else 's'}"
+    what = f"{responses} and {_count_text(kept.conversations)} of the API"
+    if kept == KeptCount(0, 0):
+        terminal.line("There is nothing to delete.")
+        return 0
+    question = f"Delete {what} for good?"
+    unasked = f"There is no terminal to ask before deleting {what}; add --yes to do it anyway."
+    if not arguments.yes and not terminal.confirm(question, unasked):
+        terminal.line("Nothing was deleted.")
+        return 0
+    run_async(_erase_kept(settings))
+    terminal.line(f"Deleted {what}.")
+    return 0
+
+
+async def _count_kept(settings: Settings) -> KeptCount:
+    async with _opened(settings) as storage:
+        return await storage.responses.count_kept(LOCAL_PRINCIPAL, 0)
+
+
+async def _erase_kept(settings: Settings) -> int:
+    async with _opened(settings) as storage:
+        await storage.responses.delete_all(LOCAL_PRINCIPAL)
+    return 0
 
 
 def _confirm(count: int, terminal: Terminal) -> bool:
