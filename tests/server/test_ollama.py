@@ -366,6 +366,20 @@ async def test_errors(server: Server, path: str, body: JSON, status: int, said: 
     assert set(reply.body) == {"error"}
 
 
+async def test_a_client_that_would_send_a_model_file_is_told(server: Server) -> None:
+    assert (await server.call("HEAD", "/api/blobs/sha256:0")).status == 501
+
+
+async def test_null_means_left_out(server: Server) -> None:
+    nulls = dict.fromkeys(("stream", "format", "think", "keep_alive", "options", "tools", "logprobs", "template"))
+    message = {"role": "user", "content": "script: words=2", "images": None, "tool_calls": None, "thinking": None}
+    reply = await server.post("/api/chat", {"model": "scripted", "messages": [message], **nulls, "stream": False})
+    assert (reply.status, reply.body["message"]["content"]) == (200, "".join(prose(2)))
+    options = dict.fromkeys(("temperature", "num_predict", "stop", "seed", "num_ctx"))
+    body = {"model": "scripted", "prompt": "script: words=2", "options": {**options, "num_predict": 1.0}}
+    assert lines((await server.post("/api/generate", body)).raw)[-1]["eval_count"] == 1
+
+
 async def test_the_client_knows_errors(client: ollama.AsyncClient) -> None:
     with pytest.raises(ollama.ResponseError, match="no model") as caught:
         await client.chat("gpt", user("x"))

@@ -52,7 +52,7 @@ def router(prefix: str) -> APIRouter:
     """Build the routes of all pages, served under `prefix`. Most serve the app, which reads the address itself."""
     pages = APIRouter(include_in_schema=False)
 
-    @pages.api_route("/", methods=["GET", "HEAD"])
+    @pages.get("/")
     @pages.get("/c/{conversation}")
     @pages.get("/libraries")
     @pages.get("/news")

@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from eclair.app import App
 from eclair.llm.base import JSON, Embeddings
-from eclair.server.ollama.json_route import JsonRoute
 from eclair.server.ollama.model_names import find_id
 from eclair.server.ollama.renderer import nanoseconds
 from eclair.server.ollama.schema import OllamaBody
@@ -32,7 +31,7 @@ class EmbedPromptRequest(OllamaBody):
 
 
 def router(app: App) -> APIRouter:
-    api = APIRouter(prefix="/api", tags=["Ollama"], route_class=JsonRoute)
+    api = APIRouter(prefix="/api", tags=["Ollama"])
 
     @api.post("/embed")
     async def embed(body: EmbedRequest, request: Request) -> Response:

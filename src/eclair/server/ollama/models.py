@@ -18,7 +18,6 @@ from eclair.models import catalog, installed
 from eclair.models.gguf.header import read_header
 from eclair.models.installed import InstalledModel
 from eclair.schema.models import Model
-from eclair.server.ollama.json_route import JsonRoute
 from eclair.server.ollama.model_names import find_id, list_named, tagged_name
 from eclair.server.ollama.renderer import written_time
 from eclair.server.ollama.schema import OllamaBody
@@ -84,7 +83,7 @@ class ShownOllamaModel(BaseModel):
 
 
 def router(app: App) -> APIRouter:
-    api = APIRouter(prefix="/api", tags=["Ollama"], route_class=JsonRoute)
+    api = APIRouter(prefix="/api", tags=["Ollama"])
 
     @api.get("/version")
     async def read_version() -> OllamaVersion:

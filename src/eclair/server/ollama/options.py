@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from eclair.llm.base import JSON
 from eclair.schema.messages import Sampling
+from eclair.server.request_body import ForeignModel
 
 MIROSTAT_OPTIONS = ("mirostat", "mirostat_tau", "mirostat_eta")
 
 Fraction = Annotated[float | None, Field(ge=0, le=1)]
 
 
-class OllamaOptions(BaseModel):
+class OllamaOptions(ForeignModel):
     """The options that change an answer. Those for loading, such as `num_ctx`, are the settings' and ignored."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)

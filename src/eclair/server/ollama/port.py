@@ -17,7 +17,7 @@ class OllamaPort:
         self._port = port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asks_root = scope["type"] == "http" and scope["path"] == "/" and scope["method"] in ("GET", "HEAD")
+        asks_root = scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "GET"
         if asks_root and scope["server"][1] == self._port:
             await PlainTextResponse(GREETING)(scope, receive, send)
         else:

@@ -12,7 +12,6 @@ from eclair.errors import Conflict, EclairError, LicenseNotAccepted
 from eclair.llm.base import JSON
 from eclair.models.downloads import ModelDownload
 from eclair.server.ollama import errors
-from eclair.server.ollama.json_route import JsonRoute
 from eclair.server.ollama.model_names import download_name, find_id, list_named
 from eclair.server.ollama.renderer import LINES, NDJSON, encode_line
 from eclair.server.ollama.schema import OllamaBody
@@ -35,7 +34,7 @@ class OllamaPullRequest(OllamaBody):
 
 
 def router(app: App) -> APIRouter:
-    api = APIRouter(prefix="/api", tags=["Ollama"], route_class=JsonRoute)
+    api = APIRouter(prefix="/api", tags=["Ollama"])
 
     @api.post("/pull", responses=LINES)
     async def pull_model(body: OllamaPullRequest) -> Response:
@@ -67,7 +66,7 @@ def router(app: App) -> APIRouter:
     @api.post("/create", include_in_schema=False)
     @api.post("/copy", include_in_schema=False)
     @api.post("/push", include_in_schema=False)
-    @api.api_route("/blobs/{digest}", methods=["HEAD", "POST"], include_in_schema=False)
+    @api.api_route("/blobs/{digest}", methods=["GET", "POST"], include_in_schema=False)
     async def refuse(request: Request) -> Response:
         return JSONResponse({"error": NOT_HERE[request.scope["path"].split("/")[2]]}, 501)
 

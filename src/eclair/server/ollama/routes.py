@@ -16,7 +16,6 @@ from eclair.llm.base import Request as EngineRequest
 from eclair.llm.infill import InfillFormat, find_infill_format
 from eclair.schema.principal import Principal
 from eclair.server.chat_input import last_question
-from eclair.server.ollama.json_route import JsonRoute
 from eclair.server.ollama.model_names import find_id, tagged_name
 from eclair.server.ollama.renderer import LINES, NDJSON, OllamaRenderer, ReplyKind, reply_body, written_time
 from eclair.server.ollama.schema import AskingBody, OllamaChatRequest, OllamaGenerateRequest
@@ -27,7 +26,7 @@ from eclair.server.streaming import CLIENT_GONE, relay, unless_disconnected
 
 
 def router(app: App) -> APIRouter:
-    api = APIRouter(prefix="/api", tags=["Ollama"], route_class=JsonRoute)
+    api = APIRouter(prefix="/api", tags=["Ollama"])
 
     @api.post("/chat", responses=LINES)
     async def chat(principal: Caller, body: OllamaChatRequest, request: Request) -> Response:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, field_validator, model_validator
 
 from eclair.errors import InvalidInput
 from eclair.generation.sampling import resolve_sampling
@@ -18,7 +18,7 @@ from eclair.schema.models import Model
 from eclair.server.chat_input import merge_messages
 from eclair.server.ollama.context import decode_context
 from eclair.server.ollama.options import OllamaOptions
-from eclair.server.request_body import RequestBody
+from eclair.server.request_body import ForeignBody, ForeignModel
 from eclair.server.request_images import image_part
 
 Think = bool | Literal["low", "medium", "high", "max"]
@@ -33,13 +33,13 @@ EFFORTS: dict[Think, str] = {
 UNLOADING = ("0", "0s", "0m", "0h")
 
 
-class OllamaBody(RequestBody):
+class OllamaBody(ForeignBody):
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     model: Annotated[str, Field(min_length=1, validation_alias=AliasChoices("model", "name"))]
 
 
-class OllamaPart(BaseModel):
+class OllamaPart(ForeignModel):
     """A part of a body."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
