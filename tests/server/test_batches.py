@@ -16,10 +16,15 @@ import openai
 import pytest
 from openai.types import Batch
 
+from eclair.chat import batches
 from eclair.llm.scripted import prose
+from eclair.llm.servers import engines
+from eclair.llm.servers.jurisdiction import ServerLocation
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.batches import BatchDetails, StoredBatch
+from tests.llm.servers import Speaking, reply
+from tests.llm.standin import Call, StandIn, standing_in
 from tests.server.test_v1 import client_of, exact
 from tests.support import JSON, Process, Server, serving
 
@@ -104,8 +109,8 @@ async def test_embeddings_completions_and_responses(spoken: tuple[Server, openai
         "/v1/completions": {"model": "scripted", "prompt": "script: words=3"},
         "/v1/responses": {"model": "scripted", "input": "script: words=3"},
     }
-    batches = {url: await begin(client, jsonl(url, body), url) for url, body in asked.items()}
-    for url, batch in batches.items():
+    begun = {url: await begin(client, jsonl(url, body), url) for url, body in asked.items()}
+    for url, batch in begun.items():
         (row,) = await rows(client, (await ended(client, batch.id)).output_file_id)
         assert row["response"]["body"]["object"] == {"/v1/embeddings": "list"}.get(url) or (
             row["response"]["body"]["object"] in ("text_completion", "response")
@@ -149,9 +154,9 @@ async def test_what_cannot_be_a_batch_is_refused(spoken: tuple[Server, openai.As
         ({"input_file_id": "file_none"}, 404, "purpose `batch`"),
     ]
     for change, status, said in wrong:
-        reply = await server.post("/v1/batches", {**body, **change})
-        assert reply.status == status, reply
-        assert said in reply.error["message"]
+        refused = await server.post("/v1/batches", {**body, **change})
+        assert refused.status == status, refused
+        assert said in refused.error["message"]
     assert (await server.get("/v1/batches/batch_none")).status == 404
 
 
@@ -178,6 +183,72 @@ async def test_answers_go_first_and_a_batch_can_be_cancelled(spoken: tuple[Serve
     assert [row["custom_id"] for row in await rows(client, gone.output_file_id)] == ["r0"]
     again = await client.batches.cancel(batch.id)
     assert again.status == "cancelled"
+
+
+class Waiting(Speaking):
+    """Answers once it is told to."""
+
+    def __init__(self, standin: StandIn) -> None:
+        super().__init__(standin)
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.count = 0
+
+    async def chat(self, call: Call) -> None:
+        self.count += 1
+        self.asked.set()
+        await self.may_answer.wait()
+        await super().chat(call)
+
+
+async def test_an_answer_does_not_interrupt_a_server_elsewhere(
+    spoken: tuple[Server, openai.AsyncOpenAI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, client = spoken
+
+    def locate(url: str, stated: str | None) -> ServerLocation:
+        return ServerLocation("country", "FR", stated=True)
+
+    monkeypatch.setattr(engines, "locate", locate)
+    async with standing_in() as standin:
+        rack = Waiting(standin)
+        assert (await server.post("/api/engines", {"name": "rack", "url": rack.url})).status == 201
+        batch = await begin(client, jsonl(CHAT, {**chat("Hello?"), "model": "muse"}))
+        async with asyncio.timeout(30):
+            await rack.asked.wait()
+        answer = await client.chat.completions.create(
+            model="scripted", messages=[{"role": "user", "content": "script: words=3"}]
+        )
+        assert answer.choices[0].message.content == "".join(prose(3))
+        rack.may_answer.set()
+        (row,) = await rows(client, (await ended(client, batch.id)).output_file_id)
+        assert row["response"]["body"]["choices"][0]["message"]["content"] == "OK"
+        assert rack.count == 1, "it is paid once"
+
+
+async def test_a_busy_engine_is_asked_again(
+    spoken: tuple[Server, openai.AsyncOpenAI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, client = spoken
+    monkeypatch.setattr(batches, "BUSY_PAUSES_S", (0.0, 0.0))
+    refusals = [429, 429]
+
+    async def refuse_for_now(call: Call) -> None:
+        if refusals:
+            await reply(call, {"error": {"message": "Later."}}, refusals.pop(0))
+        else:
+            await muse.chat(call)
+
+    async with standing_in() as standin:
+        muse = Speaking(standin)
+        standin.routes["/v1/chat/completions"] = refuse_for_now
+        server, _ = spoken
+        assert (await server.post("/api/engines", {"name": "rack", "url": muse.url})).status == 201
+        body = {**chat("Hello?"), "model": "muse"}
+        done = await ended(client, (await begin(client, jsonl(CHAT, body))).id)
+        assert done.request_counts is not None
+        assert (done.request_counts.completed, done.request_counts.failed) == (1, 0)
+        assert refusals == []
 
 
 async def test_a_batch_expires_and_says_which_lines_came_too_late(spoken: tuple[Server, openai.AsyncOpenAI]) -> None:
