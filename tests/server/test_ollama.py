@@ -291,7 +291,7 @@ async def test_a_suffix_is_filled_in_before(
 
     monkeypatch.setattr(server.engine, "control_tokens", control_tokens, raising=False)
     await client.generate("scripted", "def f(", suffix="return 1")
-    assert asked[-1].prompt == "<|fim_prefix|>def f(<|fim_suffix|>return 1<|fim_middle|>"
+    assert (asked[-1].prompt, asked[-1].suffix) == ("def f(", "return 1")
     assert "insert" in ((await client.show("scripted")).capabilities or [])
 
 

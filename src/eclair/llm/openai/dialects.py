@@ -123,7 +123,7 @@ DIALECTS: tuple[Dialect, ...] = (
         fills_in="suffix",
     ),
 )
-PLAIN_DIALECT = Dialect("plain", continues_in_words=True)
+PLAIN_DIALECT = Dialect("plain", continues_in_words=True, fills_in="suffix")
 
 
 def dialect_at(url: str) -> Dialect | None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from eclair.app import App
 from eclair.errors import ModelMissing
-from eclair.llm.infill import find_infill_format
+from eclair.llm.infill import can_fill_in
 from eclair.llm.openai.model_names import is_embedding_model
 from eclair.models import catalog, installed
 from eclair.models.gguf.header import read_header
@@ -107,7 +107,7 @@ def router(app: App) -> APIRouter:
         model = found or (await app.registry.resolve(id))[1]
         files = await asyncio.to_thread(_read_files, app.settings)
         engine = app.registry.engines.get(model.engine)
-        can_insert = engine is not None and await find_infill_format(engine, model) is not None
+        can_insert = engine is not None and await can_fill_in(engine, model)
         return _show(model, files.get(model.id), can_insert=can_insert)
 
     return api

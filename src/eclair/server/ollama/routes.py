@@ -13,7 +13,7 @@ from eclair.errors import InvalidInput
 from eclair.generation.route import Route
 from eclair.llm.base import PromptMessage, RemoteEngine
 from eclair.llm.base import Request as EngineRequest
-from eclair.llm.infill import InfillFormat, find_infill_format
+from eclair.llm.infill import can_fill_in
 from eclair.schema.principal import Principal
 from eclair.server.chat_input import last_question
 from eclair.server.ollama.model_names import find_id, tagged_name
@@ -54,7 +54,7 @@ def router(app: App) -> APIRouter:
             return CLIENT_GONE
         build_request = partial(body.request, max_tokens=app.settings.max_tokens)
         if isinstance(body, OllamaGenerateRequest) and body.suffix:
-            build_request = partial(build_request, infill=await _find_infill(route))
+            await _require_infill(route)
         build_request(route.model)  # it is refused before the stream begins
         stream = start_answer(app, principal, route, build_request, images, shows_steps=True)
         renderer = OllamaRenderer(
@@ -94,9 +94,7 @@ async def _load(route: Route) -> bool:
     return True
 
 
-async def _find_infill(route: Route) -> InfillFormat | None:
-    """Return the format to fill in the middle; None if the engine knows it. Raises InvalidInput for a model without."""
-    found = await find_infill_format(route.engine, route.model)
-    if found is None and not isinstance(route.engine, RemoteEngine):
+async def _require_infill(route: Route) -> None:
+    """Raise InvalidInput for a model that can't fill in the middle. A server decides for itself."""
+    if not isinstance(route.engine, RemoteEngine) and not await can_fill_in(route.engine, route.model):
         raise InvalidInput(f'"{route.model.id}" does not support insert; leave `suffix` out.', param="suffix")
-    return found

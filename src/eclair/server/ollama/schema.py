@@ -13,7 +13,6 @@ from eclair.errors import InvalidInput
 from eclair.generation.sampling import resolve_sampling
 from eclair.llm.base import JSON, PromptMessage
 from eclair.llm.base import Request as EngineRequest
-from eclair.llm.infill import InfillFormat
 from eclair.schema.models import Model
 from eclair.server.chat_input import merge_messages
 from eclair.server.ollama.context import decode_context
@@ -195,15 +194,11 @@ class OllamaGenerateRequest(AskingBody):
         question = OllamaMessage(role="user", content=self.prompt, images=self.images).prompt_content()
         return merge_messages([*system, *decode_context(self.context or ()), PromptMessage("user", question)])
 
-    def request(self, model: Model, max_tokens: int | None, infill: InfillFormat | None = None) -> EngineRequest:
-        """Build the engine's request. Without an `infill` format, the engine is sent the suffix itself."""
-        prompt, suffix = self.prompt or "", self.suffix
-        if suffix and infill is not None:
-            return self.build(model, max_tokens, prompt=infill.prompt(prompt, suffix))
-        request = self.build(
-            model, max_tokens, messages=self.prompt_messages(), prompt=prompt if self.is_continued else None
-        )
-        return replace(request, extra={**request.extra, "suffix": suffix}) if suffix else request
+    def request(self, model: Model, max_tokens: int | None) -> EngineRequest:
+        """Build the engine's request."""
+        prompt = self.prompt or "" if self.is_continued else None
+        request = self.build(model, max_tokens, messages=self.prompt_messages(), prompt=prompt)
+        return replace(request, suffix=self.suffix or None)
 
 
 def _to_prompt(messages: Sequence[OllamaMessage]) -> Iterator[PromptMessage]:
