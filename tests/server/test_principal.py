@@ -27,7 +27,7 @@ class Caller:
 def caller(monkeypatch: pytest.MonkeyPatch) -> Caller:
     caller = Caller()
 
-    async def identify(*_: object) -> Principal:
+    async def identify(*_: object, **__: object) -> Principal:
         return caller.principal
 
     monkeypatch.setattr(AccessControl, "identify", identify)

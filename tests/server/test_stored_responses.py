@@ -382,7 +382,7 @@ async def test_nothing_is_kept_where_the_setting_is_0(settings: Settings) -> Non
 async def test_what_is_another_persons_is_not_there(fresh: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     who = LOCAL_PRINCIPAL
 
-    async def identify(*_: object) -> Principal:
+    async def identify(*_: object, **__: object) -> Principal:
         return who
 
     monkeypatch.setattr(AccessControl, "identify", identify)
