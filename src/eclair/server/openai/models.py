@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from eclair.app import App
 from eclair.generation.cost import find_rates
 from eclair.llm.base import JSON
-from eclair.llm.infill import find_infill_format
+from eclair.llm.infill import can_fill_in
 from eclair.llm.openai.model_names import is_chat_model, is_embedding_model, is_moderation_model, is_reranker
 from eclair.schema.messages import MODES
 from eclair.schema.models import Model
@@ -33,7 +33,7 @@ def router(app: App) -> APIRouter:
 
     async def render(model: Model) -> JSON:
         engine = app.registry.engines.get(model.engine)
-        can_infill = engine is not None and await find_infill_format(engine, model) is not None
+        can_infill = engine is not None and await can_fill_in(engine, model)
         return _model(app.settings, model, can_infill=can_infill)
 
     @api.get("/models")
