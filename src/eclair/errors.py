@@ -207,16 +207,29 @@ class UpstreamError(EclairError):
 
 
 class EngineRefused(UpstreamError):
+    """`upstream_code` is the engine's own word for why, if it has one; programs may know it."""
+
     code = "engine_refused"
     status = 400
+
+    def __init__(self, message: str, *, param: str | None = None, upstream_code: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.upstream_code = upstream_code
+
+
+class ContextExceeded(EngineRefused):
+    """The prompt is longer than the model's window; both are in tokens, None if the engine doesn't say."""
+
+    code = "context_length_exceeded"
+
+    def __init__(self, message: str, *, prompt_tokens: int | None = None, context: int | None = None) -> None:
+        super().__init__(message, param="messages")
+        self.prompt_tokens = prompt_tokens
+        self.context = context
 
 
 class KeyRefused(EngineRefused):
     code = "key_refused"
-
-
-class ContextExceeded(EngineRefused):
-    code = "context_length_exceeded"
 
 
 class ModelTooLarge(EngineRefused):

@@ -18,7 +18,16 @@ import orjson
 import psutil
 import pytest
 
-from eclair.errors import Conflict, EclairError, EngineMissing, EngineRefused, EngineUnavailable, ModelMissing, NotFound
+from eclair.errors import (
+    Conflict,
+    ContextExceeded,
+    EclairError,
+    EngineMissing,
+    EngineRefused,
+    EngineUnavailable,
+    ModelMissing,
+    NotFound,
+)
 from eclair.llm.base import Delta, Finish, PromptMessage, Request, Text, TokenUsage, ToolCall
 from eclair.llm.json_schema import SchemaCheck
 from eclair.llm.local import llama_server, speculative
@@ -199,8 +208,30 @@ async def test_guesses_that_do_not_pay_end_when_nobody_is_answered(
 
 
 async def test_what_does_not_fit_is_refused(engine: LocalEngine) -> None:
-    with pytest.raises(EngineRefused, match="2048"):
+    with pytest.raises(ContextExceeded, match="2,048") as caught:
         await ask(engine, asking("word " * 3000))
+    assert caught.value.context == 2048
+    assert caught.value.prompt_tokens is not None
+    assert caught.value.prompt_tokens > 2048
+
+
+async def test_prompts_are_counted_as_the_template_writes_them(engine: LocalEngine) -> None:
+    tool = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}
+    call = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": '{"a":1}'}}
+    said = PromptMessage("assistant", None, tool_calls=(call,), reasoning="Hm.")
+    asked = (
+        asking("Hello?"),
+        asking("Ünïcödé 東京 <|im_end|>", 8, PromptMessage("user", "a"), PromptMessage("assistant", "b")),
+        Request(MODEL, (PromptMessage("user", "One two three."),), sampling=Sampling(max_tokens=1)),
+        replace(asking("And?", 8, PromptMessage("user", "x"), said, PromptMessage("tool", "y")), tools=(tool,)),
+        replace(asking("x"), tools=(tool,), extra={"reasoning_effort": "none"}),
+    )
+    await ask(engine, asking("It is loaded now.", 1))
+    for request in asked:
+        counted = await engine.count_prompt(request)
+        usage = next(piece for piece in await ask(engine, request) if isinstance(piece, TokenUsage))
+        assert counted is not None
+        assert abs(counted - usage.prompt_tokens) <= 2
 
 
 async def test_stop_reaches_the_engine(engine: LocalEngine, home: Settings) -> None:

@@ -22,11 +22,13 @@ from pydantic import BaseModel, TypeAdapter
 from eclair.llm.base import PromptMessage, ToolCall
 from eclair.llm.scripted import prose
 from eclair.server import sse
+from tests.server.test_responses import PICTURE_URL
 from tests.server.test_v1 import City, exact, settled
 from tests.support import JSON, Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+PIXEL = PICTURE_URL.partition(",")[2]
 TOOLS: Any = [{"name": "look_up", "description": "Looks.", "input_schema": {"type": "object"}}]
 CALL = 'script: tool=look_up{"city":"Aachen"}'
 EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
@@ -144,7 +146,8 @@ async def test_thought_is_shown_to_whom_wants_it(
     shown = [(block.type, getattr(block, "thinking", None)) for block in final.content]
     thought = [("thinking", "".join(prose(3)))] if kind in ("enabled", "adaptive") and display != "omitted" else []
     assert shown == [*thought, ("text", None)]
-    assert final.usage.output_tokens == 5
+    assert final.usage.output_tokens == (2 if kind == "disabled" else 5)
+    assert [block.signature for block in final.content if block.type == "thinking"] == ["unsigned"] * len(thought)
 
 
 async def test_tools(server: Server, client: anthropic.AsyncAnthropic, asked: list[Any]) -> None:
@@ -203,11 +206,11 @@ async def test_the_turn_after_a_call(client: anthropic.AsyncAnthropic, asked: li
     )
     assert second.content[0].type == "text"
     assert second.content[0].text == "Thanks"
-    call = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": '{"a": 1}'}}
+    call = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": '{"a":1}'}}
     assert asked[1].messages == (
         PromptMessage("system", "Be brief."),
         PromptMessage("user", question[0]["content"]),
-        PromptMessage("assistant", None, tool_calls=(call,)),
+        PromptMessage("assistant", None, tool_calls=(call,), reasoning="".join(prose(2))),
         PromptMessage("tool", "rainy", tool_call_id="call_1"),
         PromptMessage("tool", "Error: no", tool_call_id="call_2"),
         PromptMessage("user", "Well?\nscript: say=Thanks"),
@@ -221,6 +224,46 @@ async def test_an_answer_that_was_begun_is_taken_up(client: anthropic.AsyncAnthr
         messages=[{"role": "user", "content": "Rivers?"}, {"role": "assistant", "content": "The Rhine,"}],
     )
     assert asked[0].messages == (PromptMessage("user", "Rivers?"), PromptMessage("assistant", "The Rhine,"))
+
+
+async def test_images_in_results_are_shown_after_them(client: anthropic.AsyncAnthropic, asked: list[Any]) -> None:
+    image: Any = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
+    calls: Any = [{"type": "tool_use", "id": id, "name": "look_up", "input": {}} for id in ("a", "b")]
+    results: Any = [
+        {"type": "tool_result", "tool_use_id": "a", "content": [image]},
+        {"type": "tool_result", "tool_use_id": "b", "content": [{"type": "text", "text": "no"}, image]},
+    ]
+    question = user("script: words=1")
+    await client.messages.create(
+        model="scripted",
+        max_tokens=50,
+        tools=TOOLS,
+        messages=[*question, {"role": "assistant", "content": calls}, {"role": "user", "content": results}],
+    )
+    _, _, first, second, shown = asked[0].messages
+    assert (first, second) == (
+        PromptMessage("tool", "The result is an image.", tool_call_id="a"),
+        PromptMessage("tool", "no", tool_call_id="b"),
+    )
+    assert shown.role == "user"
+    assert "images belong to the results" in shown.content
+
+
+async def test_models(client: anthropic.AsyncAnthropic) -> None:
+    listed = [model async for model in client.models.list()]
+    assert [model.id for model in listed] == ["scripted", "flash", "auto", "think"]
+    model = await client.models.retrieve("scripted")
+    assert (model.type, model.display_name, model.max_input_tokens) == ("model", "Scripted", 32768)
+    assert model.created_at.year == 1970
+    assert model == listed[0]
+
+
+async def test_hints_are_accepted(client: anthropic.AsyncAnthropic) -> None:
+    hints: Any = {"metadata": {"a": "b"}, "service_tier": "flex", "inference_geo": "eu", "betas": ["x"], "top_p": 0}
+    for field, value in hints.items():
+        await client.messages.create(
+            model="scripted", max_tokens=5, messages=user("script: words=1"), extra_body={field: value}
+        )
 
 
 async def test_structured_output(client: anthropic.AsyncAnthropic, asked: list[Any]) -> None:
@@ -341,7 +384,7 @@ async def test_errors_are_the_clients_own(client: anthropic.AsyncAnthropic) -> N
         with pytest.raises(anthropic.RateLimitError, match="rate_limit_error") as busy:
             await create(model="scripted", max_tokens=5, messages=user("script: busy=7"), stream=stream)
         assert busy.value.response.headers["retry-after"] == "7"
-        with pytest.raises(anthropic.APIStatusError, match="api_error") as failed:
+        with pytest.raises(anthropic.APIStatusError, match="overloaded_error") as failed:
             await create(model="scripted", max_tokens=5, messages=user("script: fail=0"), stream=stream)
         assert failed.value.status_code == 503
     with pytest.raises(anthropic.InternalServerError, match="broke off"):
@@ -351,7 +394,7 @@ async def test_errors_are_the_clients_own(client: anthropic.AsyncAnthropic) -> N
 async def test_a_stream_that_fails_says_so(server: Server, client: anthropic.AsyncAnthropic) -> None:
     found = await events(server, "script: words=50 rate=1000 fail=20")
     assert found[-1]["type"] == "error"
-    assert found[-1]["error"]["type"] == "api_error"
+    assert found[-1]["error"]["type"] == "overloaded_error"
     text = "".join(event["delta"]["text"] for event in found if event["type"] == "content_block_delta")
     assert len(text.split()) == 20
     with pytest.raises(anthropic.APIStatusError, match="broke off"):
@@ -362,7 +405,7 @@ async def test_a_stream_that_fails_says_so(server: Server, client: anthropic.Asy
 
 
 PICTURE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
-RESULT = {"type": "tool_result", "tool_use_id": "x", "content": [PICTURE]}
+RESULT = {"type": "tool_result", "tool_use_id": "x", "content": [{"type": "video"}]}
 
 
 WRONG: Any = [
@@ -370,7 +413,8 @@ WRONG: Any = [
     ("messages", user(""), None),
     ("messages", [{"role": "user", "content": []}], "nothing to answer"),
     ("messages", [{"role": "user", "content": [{**PICTURE, "source": {"type": "file"}}]}], "as base64 or by its url"),
-    ("messages", [{"role": "user", "content": [RESULT]}], "'messages.0.content.0.content.0' .*no images"),
+    ("messages", [{"role": "user", "content": [RESULT]}], "'messages.0.content.0.content.0' .*image, document"),
+    ("messages", [{"role": "user", "content": [PICTURE]}], "Image 1"),
     ("messages", [{"role": "narrator", "content": "x"}], "'messages.0.role'"),
     ("messages", [{"role": "user", "content": 5}], "'messages.0.content'"),
     ("system", [{"type": "text", "text": "x", "colour": 1}], "does not know the field 'system.0.colour'"),
@@ -381,6 +425,8 @@ WRONG: Any = [
     ("tools", [{"name": "x", "input_schema": {"maximum": 1 << 64}}], "beyond 64 bits"),
     ("tools", [{"name": "x"}], "'tools.0.input_schema' is missing"),
     ("tool_choice", {"type": "tool"}, "'tool_choice' is wrong: a `name`"),
+    ("tool_choice", {"type": "tool", "name": "x"}, "names 'x'"),
+    ("tool_choice", {"type": "any"}, "no `tools`"),
     ("stop_sequences", [""], "'stop_sequences.0'"),
     ("thinking", {"type": "hard"}, "'thinking.type'"),
     ("container", "c", "does not know the field 'container'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import anthropic
 import openai
 import orjson
 import pytest
@@ -25,6 +26,7 @@ CHAT_TOOLS: Any = [
     {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("look_up", "write")
 ]
 RESPONSES_TOOLS: Any = [{"type": "function", "name": name, "parameters": {}} for name in ("look_up", "write")]
+CLAUDE_TOOLS: Any = [{"name": name, "input_schema": {"type": "object"}} for name in ("look_up", "write")]
 SCORE: JSON = {"token": "x", "logprob": -0.5, "bytes": [120]}
 
 texts: Any = st.text(max_size=20) | st.sampled_from(["", " ", "é\n", "<think>"])
@@ -81,6 +83,12 @@ async def mistral(server: Server) -> AsyncGenerator[Mistral]:
         yield client
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def claude(server: Server) -> AsyncGenerator[anthropic.AsyncAnthropic]:
+    async with anthropic.AsyncAnthropic(base_url=server.address, max_retries=0, api_key="none") as client:
+        yield client
+
+
 def results(calls: list[Any]) -> list[Any]:
     return [{"role": "tool", "tool_call_id": call["id"], "content": "done"} for call in calls]
 
@@ -128,6 +136,31 @@ async def test_responses(server: Server, client: Any, model: Answers, answer: An
         history = [*body["input"], *output, *told, {"role": "user", "content": "y"}]
         again = await server.post("/v1/responses", {"model": "scripted", **body, "input": history})
         assert again.status == 200, (again, output)
+
+
+@SEEN
+@given(answer=answers)
+async def test_messages(server: Server, claude: Any, model: Answers, answer: Any) -> None:
+    body: JSON = {
+        "messages": [{"role": "user", "content": "x"}],
+        "max_tokens": 50,
+        "tools": CLAUDE_TOOLS,
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+    }
+    model.take(answer)
+    reply = await claude.messages.create(model="scripted", **body)
+    raw = (await server.post("/v1/messages", {"model": "scripted", **body})).body
+    thought = "".join(piece.text for piece in answer[0])
+    contents: list[Any] = [raw["content"], [block.model_dump() for block in reply.content]]
+    contents.append([block.to_dict() for block in reply.content])
+    for content in contents:
+        calls = [block["id"] for block in content if block["type"] == "tool_use"]
+        told: list[Any] = [{"type": "tool_result", "tool_use_id": id, "content": "done"} for id in calls]
+        told.append({"type": "text", "text": "y"})
+        history = [*body["messages"], {"role": "assistant", "content": content}, {"role": "user", "content": told}]
+        again = await server.post("/v1/messages", {"model": "scripted", **body, "messages": history})
+        assert again.status == 200, (again, content)
+        assert model.asked[-1].messages[1].reasoning == (thought or None)
 
 
 @SEEN

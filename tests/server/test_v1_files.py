@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import aiohttp
+import anthropic
 import openai
 import orjson
 import pytest
@@ -301,3 +302,32 @@ async def test_a_file_without_a_question_is_refused(spoken: tuple[Server, Any, o
     )
     assert reply.status == 400
     assert "Nothing is asked about the file" in reply.error["message"]
+
+
+async def test_documents_of_anthropics_client(spoken: tuple[Server, Any, openai.AsyncOpenAI]) -> None:
+    server, model, client = spoken
+    made = await client.files.create(file=("tower.md", TOWER.encode()), purpose="user_data")
+    sources: list[Any] = [
+        {"type": "base64", "media_type": "text/plain", "data": base64.b64encode(TOWER.encode()).decode()},
+        {"type": "text", "media_type": "text/plain", "data": TOWER},
+        {"type": "content", "content": [{"type": "text", "text": TOWER}]},
+        {"type": "file", "file_id": made.id},
+    ]
+    async with anthropic.AsyncAnthropic(base_url=server.address, max_retries=0, api_key="none") as claude:
+        for source in sources:
+            document: Any = {"type": "document", "source": source, "title": "tower", "citations": {"enabled": True}}
+            question: Any = {"type": "text", "text": ASKED}
+            result: Any = {"type": "tool_result", "tool_use_id": "a", "content": [document]}
+            call: Any = {"type": "tool_use", "id": "a", "name": "read", "input": {}}
+            for messages in (
+                [{"role": "user", "content": [document, question]}],
+                [
+                    {"role": "user", "content": [question]},
+                    {"role": "assistant", "content": [call]},
+                    {"role": "user", "content": [result]},
+                ],
+            ):
+                await claude.messages.create(model="reader", max_tokens=50, messages=messages)  # pyright: ignore
+                shown = next(call for call in reversed(model.standin.calls) if "chat" in call.path)
+                assert "330 metres" in str(shown.json["messages"])
+    assert len([file async for file in client.files.list()]) == 1, "documents inside a request are not kept"

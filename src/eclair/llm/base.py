@@ -224,6 +224,15 @@ class TokenEngine(Protocol):
         ...
 
 
+@runtime_checkable
+class PromptCountingEngine(Protocol):
+    """An engine that counts whole prompts, as its models' templates write them."""
+
+    async def count_prompt(self, request: Request) -> int | None:
+        """Return the tokens of a request's prompt, without its images; None if it can't be counted now."""
+        ...
+
+
 class Engine(Protocol):
     """An engine. It raises subclasses of `UpstreamError` and `SetupError`."""
 

@@ -14,7 +14,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from eclair.app import App
-from eclair.errors import InvalidInput, TooLarge
+from eclair.errors import InvalidInput, NotFound, TooLarge, UnreadableFile
 from eclair.llm.base import JSON, PromptImage, PromptMessage, Request
 from eclair.models.catalog import DEFAULT_IMAGE_SIDE_PIXELS
 from eclair.network.gate import CallContext
@@ -58,7 +58,7 @@ def image_part(url: str) -> JSON:
 async def open_images(app: App, principal: Principal, messages: Sequence[PromptMessage], model: Model) -> RequestImages:
     """Load the images of a request that goes to `model` first.
 
-    Raises InvalidInput, TooLarge, UnreadableFile, and Refused if the policy forbids fetching one.
+    Raises InvalidInput, TooLarge, and Refused if the policy forbids fetching one.
     """
     urls = list(dict.fromkeys(url for message in messages for url in _image_urls(message)))
     if len(urls) > MAX_IMAGES:
@@ -66,7 +66,11 @@ async def open_images(app: App, principal: Principal, messages: Sequence[PromptM
     found = RequestImages()
     for number, url in enumerate(urls, 1):
         data, name = await _load(app, principal, url), f"Image {number}"
-        prepared = await app.vision.prepare_bytes(data, name, model.vision_pixels or DEFAULT_IMAGE_SIDE_PIXELS)
+        side = model.vision_pixels or DEFAULT_IMAGE_SIDE_PIXELS
+        try:
+            prepared = await app.vision.prepare_bytes(data, name, side)
+        except (NotFound, UnreadableFile) as error:
+            raise InvalidInput(error.message, param="messages") from error
         found.images[url] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
         if model.vision_pixels is None:
             found.descriptions[url] = await app.vision.describe_bytes(data, name)

@@ -146,6 +146,13 @@ class LocalEngine:
         async with self._loading(model) as process:
             return await process.detokenize(tokens)
 
+    async def count_prompt(self, request: Request) -> int | None:
+        """See `PromptCountingEngine`; None if the model isn't loaded, since counting shouldn't wait."""
+        if request.model not in self._processes:
+            return None
+        async with self._if_loaded(request.model) as process:
+            return await process.count_prompt(request)
+
     async def control_tokens(self, model: str) -> tuple[str, ...]:
         """See `VocabularyEngine`."""
         if model not in self._files:

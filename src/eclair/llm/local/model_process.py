@@ -110,12 +110,7 @@ class ModelProcess:
         Raises EngineUnavailable if the engine dies, and what keeps it from starting.
         """
         client = await self._ready()
-        request = replace(
-            request if "tools" in self.entry.can else tell_calls(request),
-            sampling=_recommended(request.sampling, self.entry),
-            reasoning=self.entry.reasoning_support,
-            extra={"return_progress": True, **request.extra} if request.purpose == "answer" else request.extra,
-        )
+        request = self._prepare(request)
         self._requests += 1
         try:
             with self._meter.measure(request.energy):
@@ -142,6 +137,18 @@ class ModelProcess:
     async def detokenize(self, tokens: Sequence[int]) -> str:
         """Return the text of tokens."""
         return await (await self._ready()).detokenize(self.entry.id, tokens)
+
+    async def count_prompt(self, request: Request) -> int | None:
+        """See `PromptCountingEngine`; None while the model isn't loaded."""
+        return await self._client.count_prompt(self._prepare(request)) if self._client is not None else None
+
+    def _prepare(self, request: Request) -> Request:
+        return replace(
+            request if "tools" in self.entry.can else tell_calls(request),
+            sampling=_recommended(request.sampling, self.entry),
+            reasoning=self.entry.reasoning_support,
+            extra={"return_progress": True, **request.extra} if request.purpose == "answer" else request.extra,
+        )
 
     async def health(self) -> Health:
         if self._client is not None:

@@ -83,6 +83,24 @@ class OpenAIEngine(ServerEngine):
             raise EngineBroken(f"The engine {self.name} sent an invalid reply: no text for the tokens; try again.")
         return text
 
+    async def count_prompt(self, request: Request) -> int | None:
+        """Count with the model's template; see `PromptCountingEngine`."""
+        dialect = await self._find_dialect()
+        if dialect.tokenize_field is None:
+            return None
+        exchange = await self._exchange(request)
+        try:
+            if dialect.tokenize_field == "prompt":
+                body: JSON = {"add_generation_prompt": True, **exchange.body}
+                names = ("model", "messages", "tools", "chat_template_kwargs", "add_generation_prompt")
+                wanted = {name: body[name] for name in names if name in body}
+            else:
+                written = await self.fetch(f"{self.root}/apply-template", exchange.body, idle=10.0)
+                wanted = {"content": str(written.get("prompt")), "add_special": True, "parse_special": True}
+            return _token_count(await self.fetch(f"{self.root}/tokenize", wanted, idle=10.0))
+        except UpstreamError:
+            return None
+
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         """Call the server's `/embeddings`; see `Engine.embed`."""
         vectors: list[list[float]] = []
@@ -233,7 +251,11 @@ class OpenAIEngine(ServerEngine):
             data = await self.fetch(f"{self.root}/tokenize", {"model": model, dialect.tokenize_field: text}, idle=10.0)
         except UpstreamError:
             return None
-        tokens: Any = data.get("tokens")
-        if isinstance(count := data.get("count"), int):
-            return max(0, count)
-        return len(tokens) if isinstance(tokens, list) else None  # pyright: ignore[reportUnknownArgumentType]
+        return _token_count(data)
+
+
+def _token_count(data: JSON) -> int | None:
+    tokens: Any = data.get("tokens")
+    if isinstance(count := data.get("count"), int):
+        return max(0, count)
+    return len(tokens) if isinstance(tokens, list) else None  # pyright: ignore[reportUnknownArgumentType]

@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 
 import orjson
 
-from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
+from eclair.errors import EngineBroken, EngineBusy, EngineUnavailable
 from eclair.llm.base import JSON, Delta, Embeddings, PromptProgress, Text, TokenUsage, ToolCall
 from eclair.llm.remote.answer_parser import AnswerParser
+from eclair.llm.remote.refusal import refused, without_json
 from eclair.llm.remote.reply_values import (
     ILL_TYPED,
     as_count,
@@ -169,7 +170,8 @@ class StreamParser(AnswerParser):
             self._logprobs = []
 
     def _fail(self, data: JSON) -> NoReturn:
-        said = as_sentence(error_text(data) or "it does not say why")
+        words = error_text(data) or "it does not say why"
+        said = as_sentence(words)
         error: Any = data.get("error")
         code: Any = error.get("code") if isinstance(error, dict) else data.get("code")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
         if code == 429:
@@ -177,8 +179,8 @@ class StreamParser(AnswerParser):
         if code == 503:
             raise EngineUnavailable(f"The engine {self._name} is not available: {said}")
         if isinstance(code, int) and 400 <= code < 500:
-            raise EngineRefused(f"The engine {self._name} refuses the request: {said}")
-        raise EngineBroken(f"The engine {self._name} failed: {said}")
+            raise refused(self._name, said, data)
+        raise EngineBroken(f"The engine {self._name} failed: {as_sentence(without_json(words))}")
 
 
 def _arguments(value: Any) -> str:

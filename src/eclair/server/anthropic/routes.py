@@ -5,7 +5,7 @@ A message is built block by block: text, thinking, or a tool call. Nothing is st
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ from eclair.app import App
 from eclair.errors import EclairError, EngineBroken
 from eclair.generation.pipeline import AnswerStream
 from eclair.generation.prompt import WRAPPING_TOKENS
-from eclair.llm.base import JSON, Finish, TokenUsage
+from eclair.llm.base import JSON, Engine, Finish, PromptCountingEngine, TokenUsage
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.events import Event, PartDelta, PartFinished, PartStarted, RunFinished
 from eclair.schema.ids import new_id
@@ -25,10 +25,14 @@ from eclair.server.anthropic import errors
 from eclair.server.anthropic.errors import PATH
 from eclair.server.anthropic.schema import CountTokensRequest, MessagesRequest
 from eclair.server.chat_input import last_question
+from eclair.server.openai.retriever import RequestRetriever
 from eclair.server.principal import Caller
 from eclair.server.request_images import open_images
 from eclair.server.request_prompt import start_answer
 from eclair.server.streaming import CLIENT_GONE, relay, unless_disconnected
+
+UNCHECKED_SIGNATURE = "unsigned"
+"""The signature of thinking: nobody checks it, and clients send back only what has one."""
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
@@ -43,7 +47,9 @@ def router(app: App) -> APIRouter:
         images = await unless_disconnected(request, open_images(app, principal, messages, route.model))
         if images is None:
             return CLIENT_GONE
-        answer = start_answer(app, principal, route, body.request, images)
+        files = body.files
+        retriever = RequestRetriever(app, principal, files, messages, web=False) if files else None
+        answer = start_answer(app, principal, route, body.request, images, retriever, allows_lead=body.is_plain_text)
         renderer = MessageRenderer(answer, shows_thinking=body.shows_thinking)
         return await relay(request, [answer], renderer, streamed=bool(body.stream), heartbeat=PING)
 
@@ -51,22 +57,28 @@ def router(app: App) -> APIRouter:
     async def count_tokens(principal: Caller, body: CountTokensRequest, request: Request) -> Response:
         messages = body.prompt_messages()
         route = await app.router.choose_named(body.model, last_question(messages))
-        calls = [call for message in messages for call in message.tool_calls]
         images = await unless_disconnected(request, open_images(app, principal, messages, route.model))
         if images is None:
             return CLIENT_GONE
-        messages = images.insert(EngineRequest(route.model.id, messages), route.model).messages
-        image_tokens = sum(image.tokens for message in messages for image in message.images)
-        texts = [message.content for message in messages if isinstance(message.content, str)]
-        text = "\n".join([*texts, *(orjson.dumps(each).decode() for each in (*calls, *body.engine_tools()))])
-        count = await unless_disconnected(request, route.engine.count(route.model.id, text))
-        return (
-            CLIENT_GONE
-            if count is None
-            else JSONResponse({"input_tokens": count + image_tokens + WRAPPING_TOKENS * len(messages)})
-        )
+        counted = images.insert(route.with_effort(body.count_request(route.model)), route.model)
+        count = await unless_disconnected(request, _count(route.engine, counted))
+        return CLIENT_GONE if count is None else JSONResponse({"input_tokens": count})
 
     return api
+
+
+async def _count(engine: Engine, request: EngineRequest) -> int:
+    """Count the tokens of a prompt: as the model's template writes it if the engine can, else an estimate."""
+    messages = request.messages
+    image_tokens = sum(image.tokens for message in messages for image in message.images)
+    if isinstance(engine, PromptCountingEngine):
+        bare = replace(request, messages=tuple(replace(message, images=()) for message in messages))
+        if (count := await engine.count_prompt(bare)) is not None:
+            return count + image_tokens
+    texts = [message.content for message in messages if isinstance(message.content, str)]
+    calls = (call for message in messages for call in message.tool_calls)
+    text = "\n".join([*texts, *(orjson.dumps(each).decode() for each in (*calls, *request.tools))])
+    return await engine.count(request.model, text) + image_tokens + WRAPPING_TOKENS * len(messages)
 
 
 @dataclass(slots=True)
@@ -102,8 +114,8 @@ class _Block:
         match self.kind:
             case "text" | "picture":
                 return {"type": "text", "text": text}
-            case "reasoning":  # unsigned, since nobody checks signatures
-                return {"type": "thinking", "thinking": text, "signature": ""}
+            case "reasoning":
+                return {"type": "thinking", "thinking": text, "signature": UNCHECKED_SIGNATURE if text else ""}
             case "tool_call":
                 return {"type": "tool_use", "id": self.id, "name": self.name, "input": arguments}
 
@@ -144,7 +156,11 @@ class MessageRenderer:
                 delta = {"type": "content_block_delta", "index": number, "delta": block.delta(text)}
                 return [delta] if text else []
             case PartFinished(index=index) if index in self._numbers:
-                return [{"type": "content_block_stop", "index": self._numbers[index]}]
+                number = self._numbers[index]
+                signed = {"type": "signature_delta", "signature": UNCHECKED_SIGNATURE}
+                signature = {"type": "content_block_delta", "index": number, "delta": signed}
+                is_thinking = self._blocks[number].kind == "reasoning"
+                return [*([signature] if is_thinking else []), {"type": "content_block_stop", "index": number}]
             case RunFinished():
                 begin, self._has_ended = self._begin(), True
                 delta = {"type": "message_delta", "delta": self._stop(), "usage": self._usage()}

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from eclair.errors import EclairError, NotFound, TooLarge, Unauthorized, UpstreamError, UserError
+from eclair.errors import (
+    ContextExceeded,
+    EclairError,
+    EngineRefused,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+    UpstreamError,
+    UserError,
+)
 from eclair.llm.base import JSON
 
 
@@ -24,6 +33,18 @@ def body(error: EclairError) -> JSON:
             code = "model_not_found"
         case Unauthorized():
             code = "invalid_api_key"
+        case EngineRefused(upstream_code=str(upstream_code)):
+            code = upstream_code
         case _:
             code = error.code
-    return {"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}
+    return {"error": {"message": _message(error), "type": kind, "param": error.param, "code": code}}
+
+
+def _message(error: EclairError) -> str:
+    """Return the message; that of a prompt that is too long as OpenAI begins it, by which clients know it."""
+    if isinstance(error, ContextExceeded) and error.context is not None:
+        return (
+            f"This model's maximum context length is {error.context} tokens, and the messages have "
+            f"{error.prompt_tokens}; shorten them."
+        )
+    return error.message
