@@ -96,6 +96,8 @@ FIELD_SECTIONS = {
     "/v1/messages": ("Messages",),
     "/v1/embeddings": ("Embeddings",),
     "/v1/rerank": ("Rerank",),
+    "/v1/moderations": ("Moderations",),
+    "/v1/batches": ("Batches",),
 }
 
 

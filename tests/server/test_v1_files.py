@@ -23,6 +23,7 @@ from eclair.settings import Settings
 from eclair.storage.files import Upload
 from tests.server.test_documents import SHIPS, TOWER, add, asked, reading, ready, running_on
 from tests.server.test_relevance import SAYS as NOTHING
+from tests.server.test_responses import known_response
 from tests.server.test_v1 import client_of, exact
 from tests.support import JSON, Server
 
@@ -167,7 +168,7 @@ async def test_a_small_model_is_led_by_quotes_and_not_asked_where_nothing_answer
         calls = len(model.standin.calls)
         content = [{"type": "input_file", "file_id": made.id}, {"type": "input_text", "text": "How do I cook rice?"}]
         body = {"model": "tiny-0.1b", "input": [{"role": "user", "content": content}]}
-        said = exact(Response, (await server.post("/v1/responses", body)).body)
+        said = exact(Response, known_response((await server.post("/v1/responses", body)).body))
         assert said.output_text == NOTHING["en"]
         assert said.status == "completed"
         assert [call.path for call in model.standin.calls[calls:] if "chat" in call.path] == []
@@ -177,7 +178,7 @@ async def test_a_response_cites_the_file(spoken: tuple[Server, Any, openai.Async
     server, model, client = spoken
     made = await client.files.create(file=("tower.md", TOWER.encode()), purpose="user_data")
     body = {"model": "reader", "input": input_about({"file_id": made.id})}
-    reply = exact(Response, (await server.post("/v1/responses", body)).body)
+    reply = exact(Response, known_response((await server.post("/v1/responses", body)).body))
     assert reply.output_text == SAYS
     (item,) = reply.output
     assert item.type == "message"
