@@ -54,10 +54,10 @@ class Trial:
 
 
 def operations(document: dict[str, Any]) -> Iterator[Any]:
-    """The operations that can be tried without calling out, in the order of the document."""
+    """The operations that can be tried without calling out, those of foreign APIs first."""
     found: Any = schemathesis.openapi.from_dict(document)
-    for each in found.get_all_operations():
-        operation = each.ok()
+    all_of_them = [each.ok() for each in found.get_all_operations()]
+    for operation in sorted(all_of_them, key=lambda operation: not operation.path.startswith("/v1/")):
         if not operation.path.startswith(LEFT_OUT):
             yield operation
 
@@ -65,6 +65,8 @@ def operations(document: dict[str, Any]) -> Iterator[Any]:
 def try_operation(operation: Any, address: str, examples: int, seed: int, trial: Trial, until: float) -> None:
     """Try as many right requests as wrong ones, but none after the moment `until`."""
     for mode in schemathesis.GenerationMode:
+        if time.monotonic() >= until:
+            return
 
         @hypothesis.seed(seed)
         @hypothesis.settings(
