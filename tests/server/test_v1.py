@@ -660,3 +660,9 @@ async def test_nothing_under_v1_is_kept(fresh: Server, client: openai.AsyncOpenA
     await client.chat.completions.create(model="scripted", messages=user("script: say=secret"))
     assert (await fresh.get("/api/conversations")).body["conversations"] == []
     assert (await fresh.get("/api/search?q=secret")).body["hits"] == []
+
+
+async def test_token_ids_that_no_model_has_are_refused(server: Server) -> None:
+    for token in (0xD800, 1 << 40, -1):
+        reply = await server.post("/v1/completions", {"model": "scripted", "prompt": [token]})
+        assert reply.status == 400, reply

@@ -54,6 +54,7 @@ from eclair.schema.models import Model
 
 MODEL = "scripted"
 CONTEXT = 32768
+FIRST_SURROGATE = 0xD800
 DIMENSIONS = 64
 TICK_S = 0.002
 BURST_WORDS = 64
@@ -195,6 +196,8 @@ class ScriptedEngine:
         return len(text.split())
 
     async def detokenize(self, model: str, tokens: Sequence[int]) -> str:
+        if not all(0 <= token < FIRST_SURROGATE for token in tokens):
+            raise InvalidInput("The prompt has token ids that the model doesn't have; send its own.", param="prompt")
         return "".join(map(chr, tokens))
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:

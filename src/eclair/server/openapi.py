@@ -29,6 +29,7 @@ STATUSES = {
     413: "Larger than its limit.",
     415: "Compressed in another way than gzip.",
     422: "A file that is locked, damaged or of an unsupported type.",
+    431: "Headers or an address that are too long.",
     429: "Too many requests at the same time; `Retry-After` says when to try again.",
     501: "Nothing here can do it.",
     502: "A model or a service broke off, or can't be understood.",
@@ -114,7 +115,7 @@ def build_document(routers: Iterable[APIRouter], path_prefix: str) -> dict[str, 
     counts = Counter(functions.values())
     for where, operation in operations.items():
         operation["operationId"] = _operation_id(where, operation, functions[where], counts)
-        _correct(where, operation)
+        _correct(where, operation, document["components"]["schemas"])
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -149,7 +150,7 @@ def _operation_id(where: str, operation: JSON, name: str, counts: Counter[str]) 
     return name if (counts[name] == 1 and "_" in name) or name == group or not group else f"{group}_{name}"
 
 
-def _correct(where: str, operation: JSON) -> None:
+def _correct(where: str, operation: JSON, schemas: JSON) -> None:
     """Replace FastAPI's replies by those that come."""
     method, _, path = where.partition(" ")
     found: dict[str, Any] = operation["responses"]
@@ -164,7 +165,7 @@ def _correct(where: str, operation: JSON) -> None:
         binary = {"schema": {"type": "string", "format": "binary"}}
         first["content"] = {media: {} if media == "application/json" else binary for media in BYTES[where]}
     if where not in REPLIES and (frames := first.get("content", {}).get("text/event-stream")) is not None:
-        first["content"]["text/event-stream"] = _events({**frames.get("schema", {}), "type": "object"})
+        first["content"]["text/event-stream"] = _events(_frame_data(frames.get("schema", {}), schemas))
     for status, media in ALSO.get(where, {}).items():
         content = first["content"][media] if media == "application/json" else _events({"type": "object"})
         found[str(status)] = {"description": STATUSES.get(status, "As above."), "content": {media: content}}
@@ -179,7 +180,7 @@ def _error_statuses(method: str, path: str, operation: JSON) -> set[int]:
     """Return the statuses of errors that an operation may have."""
     has_body, has_parameters = "requestBody" in operation, "parameters" in operation
     asks = route_prefix(path) in ASKING
-    statuses = {401, 403, 429, 503}
+    statuses = {401, 403, 429, 431, 503}
     statuses |= {400} if has_body or has_parameters or method != "GET" else set()
     statuses |= {413, 415} if has_body or method == "POST" else set()
     statuses |= {404} if has_parameters or has_body or asks else set()
@@ -211,6 +212,15 @@ def _events(data: Mapping[str, Any]) -> dict[str, Any]:
     text = {"type": "string", "contentMediaType": "application/json", "contentSchema": data}
     fields = {"data": text, "event": {"type": "string"}, "id": {"type": "string"}}
     return {"schema": {"type": "object", "properties": fields, "description": "The fields of each event."}}
+
+
+def _frame_data(frame: JSON, schemas: JSON) -> JSON:
+    """Return the schema of the data of a stream's frames, some of which are described together with their event."""
+    kinds: list[JSON] = []
+    for kind in frame.get("anyOf", ()):
+        fields = schemas[kind["$ref"].rpartition("/")[2]]["properties"]
+        kinds.append(fields["data"] if "event" in fields else kind)
+    return {"anyOf": kinds} if kinds else {"type": "object"}
 
 
 def _schemas() -> dict[str, Any]:
