@@ -45,10 +45,11 @@ async def test_a_key_acts_for_its_owner(storage: Storage) -> None:
     made = await keys.add(LOCAL_PRINCIPAL, " laptop ")
     (stored,) = await keys.list_keys(LOCAL_PRINCIPAL)
     assert (stored, stored.name) == (made.stored, "laptop")
-    caller = await keys.find_principal(made.secret.encode())
-    assert (caller, caller and caller.key) == (LOCAL_PRINCIPAL, made.stored.id)
+    found = await keys.find(made.secret.encode())
+    assert found is not None
+    assert (found.owner, found.id) == (LOCAL_PRINCIPAL.id, made.stored.id)
     other = await keys.add(Principal("someone"), "laptop")
-    assert await keys.find_principal(other.secret.encode()) == Principal("someone")
+    assert await keys.find(other.secret.encode()) == other.stored
 
 
 async def test_the_storage_is_asked_once_in_a_while_and_told_once_a_day(storage: Storage) -> None:
@@ -57,13 +58,13 @@ async def test_the_storage_is_asked_once_in_a_while_and_told_once_a_day(storage:
     keys = ApiKeys(store, clock)
     secret = (await keys.add(LOCAL_PRINCIPAL, "laptop")).secret.encode()
     for _ in range(100):
-        assert await keys.find_principal(secret) is not None
+        assert await keys.find(secret) is not None
     assert (store.found, store.marked) == (1, 1)
     clock.seconds += RECHECK_AFTER_S
-    assert await keys.find_principal(secret) is not None
+    assert await keys.find(secret) is not None
     assert (store.found, store.marked) == (2, 1)
     clock.seconds += 86_400
-    assert await keys.find_principal(secret) is not None
+    assert await keys.find(secret) is not None
     assert (store.found, store.marked) == (3, 2)
 
 
@@ -71,9 +72,9 @@ async def test_the_key_of_another_service_is_not_looked_up(storage: Storage) -> 
     store = Counted(storage.api_keys)
     keys = ApiKeys(store)
     for secret in (b"", b"sk-proj-1234", KEY_PREFIX.encode()[:-1], "s3crêt".encode()):
-        assert await keys.find_principal(secret) is None
+        assert await keys.find(secret) is None
     assert store.found == 0
-    assert await keys.find_principal(KEY_PREFIX.encode() + b"\xff") is None
+    assert await keys.find(KEY_PREFIX.encode() + b"\xff") is None
 
 
 async def test_no_two_keys_are_alike(storage: Storage) -> None:

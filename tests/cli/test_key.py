@@ -32,8 +32,9 @@ async def test_a_key_is_shown_once_and_lets_in(run: Eclair, tmp_path: Path, http
     finally:
         await server.close()
     (listed,) = orjson.loads(run("key", "list", "--json").stdout)
-    assert (listed["name"], listed["used"]) == ("laptop", date.today().isoformat())
-    assert run("key").stdout.splitlines()[1].split()[::2] == ["laptop", date.today().isoformat()]
+    today = date.today().isoformat()
+    assert (listed["name"], listed["used"], listed["scope"], listed["expires"]) == ("laptop", today, "all", None)
+    assert run("key").stdout.splitlines()[1].split() == ["laptop", "all", "anywhere", today, today, "never"]
     assert key not in run("key", "--json").stdout
     assert find_in_files(tmp_path, key) == []
 
@@ -42,11 +43,33 @@ def find_in_files(folder: Path, text: str) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
 
 
+async def test_a_key_is_limited(run: Eclair, tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    key = run(
+        "key", "new", "tool", "--for", "v1", "--from", "127.0.0.0/8", "--from", "::1", "--days", "30"
+    ).stdout.strip()
+    away = run("key", "new", "away", "--from", "192.0.2.0/24").stdout.strip()
+    (listed, _) = orjson.loads(run("key", "list", "--json").stdout)
+    assert (listed["scope"], listed["networks"]) == ("v1", ["127.0.0.0/8", "::1/128"])
+    assert listed["expires"] == listed["created"] + 30 * 86_400_000
+    server = await Process.start(tmp_path, http, ECLAIR_API_KEY="another-key-of-24-letters")
+    try:
+        assert (await server.get("/v1/models", {"Authorization": f"Bearer {key}"})).status == 200
+        for given, path, words in (
+            (key, "/api/conversations", "for programs under /v1"),
+            (away, "/v1/models", "127.0.0.1"),
+        ):
+            reply = await server.get(path, {"Authorization": f"Bearer {given}"})
+            assert reply.status == 403
+            assert words in reply.error["message"]
+    finally:
+        await server.close()
+
+
 def test_keys_are_revoked_by_name(run: Eclair) -> None:
     assert run("key").stdout == "There are no keys; `eclair key new NAME` makes one.\n"
     first, second = run("key", "new", "a b").stdout, run("key", "new", "phone").stdout
     assert first != second
-    assert run("key", "list").stdout.split().count("never") == 2
+    assert run("key", "list").stdout.split().count("never") == 4
     assert run("key", "revoke", "a b").stdout.startswith("Revoked a b;")
     assert "a b" not in run("key").stdout
 

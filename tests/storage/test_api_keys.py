@@ -10,7 +10,7 @@ from eclair.storage.base import Storage
 from tests.storage.helpers import ME, SOMEONE
 
 KEY = StoredApiKey("key_a", "me", "laptop", b"\x01" * 32, 20)
-OLDER = StoredApiKey("key_b", "me", "phone", b"\x02" * 32, 10)
+OLDER = StoredApiKey("key_b", "me", "phone", b"\x02" * 32, 10, None, "v1", ("10.0.0.0/24",), 30)
 
 
 async def test_keys_are_listed_oldest_first_for_their_owner_alone(storage: Storage, other: Storage) -> None:

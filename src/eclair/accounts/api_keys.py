@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from datetime import date
 
+from eclair.accounts.key_rights import FULL_RIGHTS, KeyRights
 from eclair.errors import InvalidInput
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
@@ -21,6 +22,7 @@ from eclair.util.log_context import log_admin_act
 KEY_PREFIX = "eclair_"
 """Lets scanners of code recognize a key that was published by accident."""
 KEY_BYTES = 32
+DAY_MS = 86_400_000
 RECHECK_AFTER_S = 2.0
 """The time for which a key that was found is let in without a look at the storage; a revoked one has it too."""
 
@@ -43,18 +45,22 @@ class ApiKeys:
         self._clock = clock
         self._found: dict[bytes, tuple[StoredApiKey, float]] = {}
 
-    async def add(self, principal: Principal, name: str) -> NewApiKey:
+    async def add(self, principal: Principal, name: str, rights: KeyRights = FULL_RIGHTS) -> NewApiKey:
         """Make a key that acts for the principal. Raises InvalidInput, and Conflict where the name is taken."""
         name = name.strip()
         if _NAME.fullmatch(name) is None:
             raise InvalidInput("A key's name is 1 to 60 letters, digits, spaces and . _ @ + -; choose another.")
+        now = int(self._clock() * 1000)
         secret = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
         key = StoredApiKey(
             id=new_id("key", self._clock),
             owner=principal.id,
             name=name,
             digest=_hash(secret.encode()),
-            created=int(self._clock() * 1000),
+            created=now,
+            scope=rights.scope,
+            networks=rights.networks,
+            expires=None if rights.days is None else now + rights.days * DAY_MS,
         )
         await self._store.add_key(principal, key)
         log_admin_act("key.made", f"The key {name!r} was made.", key=name)
@@ -68,18 +74,12 @@ class ApiKeys:
         await self._store.delete_key(principal, name)
         log_admin_act("key.revoked", f"The key {name!r} was revoked.", key=name)
 
-    async def find_principal(self, secret: bytes) -> Principal | None:
-        """Return for whom a caller with this key acts, None for a key that isn't one. Notes the day of its use."""
-        if not secret.startswith(KEY_PREFIX.encode()):
-            return None
-        return await self.find_by_digest(_hash(secret))
+    async def find(self, secret: bytes) -> StoredApiKey | None:
+        """Return what is stored of a key, None for a key that isn't one. Notes the day of its use."""
+        return await self.find_by_digest(_hash(secret)) if secret.startswith(KEY_PREFIX.encode()) else None
 
-    async def find_by_digest(self, digest: bytes) -> Principal | None:
-        """Return for whom a caller with the key of this SHA-256 acts, None where there is none."""
-        key = await self._find(digest)
-        return None if key is None else Principal(key.owner, key.id)
-
-    async def _find(self, digest: bytes) -> StoredApiKey | None:
+    async def find_by_digest(self, digest: bytes) -> StoredApiKey | None:
+        """Return the key of this SHA-256, None where there is none."""
         now = self._clock()
         found = self._found.get(digest)
         if found is not None and 0 <= now - found[1] < RECHECK_AFTER_S:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import eclair
 from eclair.errors import InvalidInput
+from eclair.storage.api_keys import KEY_SCOPES
 
 if TYPE_CHECKING:
     from eclair.schema.messages import Sampling
@@ -444,6 +445,23 @@ def _add_key_options(parser: argparse.ArgumentParser) -> None:
             added.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the list as JSON")
         else:
             added.add_argument("name", metavar="NAME", help="its name, such as laptop")
+        if action == "new":
+            added.add_argument(
+                "--for",
+                dest="scope",
+                choices=KEY_SCOPES,
+                default="all",
+                help="everything, programs under /v1, or reading alone",
+            )
+            added.add_argument(
+                "--from",
+                dest="networks",
+                metavar="NETWORK",
+                action="append",
+                default=[],
+                help="the only address or network to use it from, such as 10.0.0.0/24; may be repeated",
+            )
+            added.add_argument("--days", type=int, metavar="N", help="days after which it ends; never by default")
 
 
 def _answer_options() -> _Parser:

@@ -6,11 +6,13 @@ import argparse
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import date
 
 import orjson
 
 from eclair.accounts.api_keys import ApiKeys
+from eclair.accounts.key_rights import KeyRights
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
@@ -21,7 +23,7 @@ from eclair.settings import Settings
 from eclair.storage.api_keys import StoredApiKey
 from eclair.storage.open import open_storage
 
-COLUMNS = ("NAME", "MADE", "LAST USED")
+COLUMNS = ("NAME", "FOR", "FROM", "MADE", "LAST USED", "ENDS")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -29,7 +31,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_if_debugging(settings)
     match arguments.action:
         case "new":
-            return run_async(_new(settings, arguments.name, terminal))
+            return run_async(_new(settings, arguments, terminal))
         case "revoke":
             return run_async(_revoke(settings, arguments.name, terminal))
         case _:
@@ -45,10 +47,11 @@ async def _opened(settings: Settings) -> AsyncGenerator[ApiKeys]:
         await storage.close()
 
 
-async def _new(settings: Settings, name: str, terminal: Terminal) -> int:
+async def _new(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print the key alone to standard output, so that it can be piped."""
+    rights = KeyRights(arguments.scope, tuple(arguments.networks), arguments.days)
     async with _opened(settings) as keys:
-        made = await keys.add(LOCAL_PRINCIPAL, name)
+        made = await keys.add(LOCAL_PRINCIPAL, arguments.name, rights)
     terminal.line(made.secret)
     terminal.aside(
         "This key is shown only now. Programs send it as `Authorization: Bearer KEY`; the web app asks for it."
@@ -60,7 +63,7 @@ async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     async with _opened(settings) as keys:
         listed = await keys.list_keys(LOCAL_PRINCIPAL)
     if json:
-        rows = [{"id": key.id, "name": key.name, "created": key.created, "used": key.used} for key in listed]
+        rows = [_row(key) for key in listed]
         terminal.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
     elif listed:
         print_table([COLUMNS, *map(_cells, listed)], terminal)
@@ -77,4 +80,15 @@ async def _revoke(settings: Settings, name: str, terminal: Terminal) -> int:
 
 
 def _cells(key: StoredApiKey) -> tuple[str, ...]:
-    return key.name, date.fromtimestamp(key.created / 1000).isoformat(), key.used or "never"
+    ends = "never" if key.expires is None else _day(key.expires)
+    return key.name, key.scope, ", ".join(key.networks) or "anywhere", _day(key.created), key.used or "never", ends
+
+
+def _day(milliseconds: int) -> str:
+    return date.fromtimestamp(milliseconds / 1000).isoformat()
+
+
+def _row(key: StoredApiKey) -> dict[str, object]:
+    row = asdict(key)
+    del row["owner"], row["digest"]
+    return row

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import time
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from eclair.accounts.api_keys import ApiKeys
+from eclair.accounts.key_rights import check_use
 from eclair.errors import Unauthorized
 from eclair.live_settings import LiveSettings
 from eclair.network.exposure import is_exposed
@@ -18,6 +20,7 @@ from eclair.server.owner_session import OwnerSession
 from eclair.server.peer import PeerAccount, peer_account
 from eclair.server.refusals import Refusals
 from eclair.settings import Settings
+from eclair.storage.api_keys import StoredApiKey
 
 NEEDS_KEY = "This Éclair needs its key: send `Authorization: Bearer KEY`, or `x-api-key: KEY`."
 HOW_TO_GET_A_KEY: dict[PeerAccount, str] = {
@@ -55,9 +58,10 @@ class AccessControl:
         self._addresses = ClientAddresses(settings.trusted_proxies)
 
     async def identify(self, scope: Scope, headers: Headers, *, by_key_alone: bool = False) -> Principal:
-        """Return for whom a request acts. Raises Unauthorized, and TooBusy after many wrong keys.
+        """Return for whom a request acts.
 
-        With `by_key_alone` neither the account nor a cookie counts, since a foreign page's browser has both.
+        Raises Unauthorized, Forbidden for what a key may not do, and TooBusy after many wrong keys. With `by_key_alone`
+        neither the account nor a cookie counts, since a foreign page's browser has both.
         """
         account: PeerAccount = "own"
         if not self.needs_key and not by_key_alone:
@@ -68,8 +72,8 @@ class AccessControl:
             return principal
         given = given_keys(headers)
         for secret in given:
-            if (principal := await self._keys.find_principal(secret)) is not None:
-                return principal
+            if (key := await self._keys.find(secret)) is not None:
+                return self._principal(key, scope, headers)
         address = self._addresses.find(scope, headers)
         is_watched = self._is_exposed or await peer_account(scope) != "own"  # who could read the key gains nothing
         if given and is_watched:
@@ -87,7 +91,14 @@ class AccessControl:
             return None
         if self._key is not None and hmac.compare_digest(digest, self._key_session.digest(self._key.encode())):
             return LOCAL_PRINCIPAL
-        return await self._keys.find_by_digest(digest)
+        key = await self._keys.find_by_digest(digest)
+        return None if key is None else self._principal(key, scope, headers)
+
+    def _principal(self, key: StoredApiKey, scope: Scope, headers: Headers) -> Principal:
+        """Return for whom a key acts. Raises Unauthorized or Forbidden for what it may not do."""
+        address = self._addresses.find(scope, headers)
+        check_use(key, scope["method"], scope["path"], address, int(time.time() * 1000))
+        return Principal(key.owner, key.id)
 
     def _has_set_key(self, given: list[bytes]) -> bool:
         return self._key is not None and any(hmac.compare_digest(key, self._key.encode()) for key in given)

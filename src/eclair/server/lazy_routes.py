@@ -58,6 +58,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/egress": ("api.audit",),
     "api/about": ("api.about",),
     "api/session": ("api.session",),
+    "api/keys": ("api.keys",),
     "api/chat": ("ollama.routes",),
     "api/generate": ("ollama.routes",),
     "api/embed": ("ollama.embeddings",),

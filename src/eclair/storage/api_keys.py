@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 from eclair.schema.principal import Principal
+
+KeyScope = Literal["all", "v1", "read"]
+"""The use of a key: everything, programs under `/v1`, or reading alone."""
+
+KEY_SCOPES: tuple[KeyScope, ...] = get_args(KeyScope)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredApiKey:
     """A key that acts for its `owner`. `digest` is its SHA-256; the key itself isn't stored.
 
-    `created` is in milliseconds, `used` the last day of use (ISO 8601), None for one that never was.
+    `created` and `expires` are in milliseconds, `used` is the last day of use (ISO 8601), None for one that never was.
+    Without `networks` it may be used from everywhere.
     """
 
     id: str
@@ -21,6 +27,9 @@ class StoredApiKey:
     digest: bytes
     created: int
     used: str | None = None
+    scope: KeyScope = "all"
+    networks: tuple[str, ...] = ()
+    expires: int | None = None
 
 
 class ApiKeyStore(Protocol):

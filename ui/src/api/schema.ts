@@ -3849,6 +3849,99 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/keys": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ApiKeyList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["ApiKeyRequest"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["MadeApiKey"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/keys/{name}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly name: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3872,6 +3965,30 @@ export interface components {
             readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded";
             readonly message: string;
             readonly language: string | null;
+        };
+        /** @description A key without its secret. `used` is the last day of its use; `expires` is in milliseconds. */
+        readonly ApiKeyBody: {
+            readonly id: string;
+            readonly name: string;
+            /** @enum {string} */
+            readonly scope: "all" | "v1" | "read";
+            readonly networks: readonly string[];
+            readonly created: number;
+            readonly used: string | null;
+            readonly expires: number | null;
+        };
+        readonly ApiKeyList: {
+            readonly keys: readonly components["schemas"]["ApiKeyBody"][];
+        };
+        readonly ApiKeyRequest: {
+            readonly name: string;
+            /**
+             * @default all
+             * @enum {string}
+             */
+            readonly scope?: "all" | "v1" | "read";
+            readonly networks?: readonly string[];
+            readonly days?: number | null;
         };
         /** @description A file attached to a message. `media` is its type (RFC 6838). */
         readonly Attachment: {
@@ -4610,6 +4727,18 @@ export interface components {
             readonly country: string | null;
             readonly provider: string | null;
             readonly stated: boolean;
+        };
+        /** @description A new key; `secret` is the key itself, which is shown only now. */
+        readonly MadeApiKey: {
+            readonly id: string;
+            readonly name: string;
+            /** @enum {string} */
+            readonly scope: "all" | "v1" | "read";
+            readonly networks: readonly string[];
+            readonly created: number;
+            readonly used: string | null;
+            readonly expires: number | null;
+            readonly secret: string;
         };
         /**
          * @description One message of a conversation. Times are milliseconds since 1970, UTC.

@@ -22,6 +22,7 @@ export const SETTINGS = {
   instructions: "instructions",
   prompts: "prompts",
   servers: "engines",
+  keys: "apiKeys",
   web: "webSearch",
   keyboard: "keyboard",
   data: "data",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import apsw
+import orjson
 
 from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import Principal
@@ -12,7 +13,7 @@ from eclair.storage.api_keys import StoredApiKey
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
-_COLUMNS = "id, owner, name, digest, created, used"
+_COLUMNS = "id, owner, name, digest, created, used, scope, networks, expires"
 
 
 class SQLiteApiKeyStore(SQLiteStore):
@@ -23,8 +24,11 @@ class SQLiteApiKeyStore(SQLiteStore):
         if first_row(db, "SELECT 1 FROM api_key WHERE owner = ? AND name = ?", (principal.id, key.name)) is not None:
             raise Conflict(f"There is a key {key.name!r} already; choose another name, or revoke that one first.")
         db.execute(
-            f"INSERT INTO api_key ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
-            (key.id, principal.id, key.name, key.digest, key.created, key.used),
+            f"INSERT INTO api_key ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(key.id, principal.id, key.name, key.digest, key.created, key.used, key.scope),
+                *(orjson.dumps(key.networks).decode(), key.expires),
+            ),
         )
 
     @read
@@ -50,7 +54,8 @@ class SQLiteApiKeyStore(SQLiteStore):
 
 @row_decoder
 def _key(row: Any) -> StoredApiKey:
-    return StoredApiKey(*row)
+    *plain, networks, expires = row
+    return StoredApiKey(*plain, networks=tuple(orjson.loads(networks)), expires=expires)
 
 
 def has_keys(db: apsw.Connection) -> bool:
