@@ -38,7 +38,7 @@ def second_turn(model: str) -> str:
     question = {"role": "user", "content": NEXT_QUESTION}
     history: Any = [FIRST, message.model_dump(), *results, question]
     again = client.create(model=model, messages=history, response_model=City, max_retries=1)
-    return "Turn 2" if again == city else str(again)
+    return "Turn 2" if again.model_dump() == city.model_dump() else str(again)
 
 
 chat = "it gives objects, not texts"
