@@ -196,6 +196,7 @@ async def completions(request: web.Request) -> web.StreamResponse:
         choice = {"index": 0, "text": word, "logprobs": None, "finish_reason": "stop" if number == len(words) else None}
         await _send(response, {**head, "choices": [choice]})
         await asyncio.sleep(PAUSE_S)
+    await _send(response, {**head, "choices": [], "usage": USAGE})
     await response.write(b"data: [DONE]\n\n")
     return response
 
