@@ -45,6 +45,7 @@ SECURITY_SCHEMES = {
 REPLIES: Mapping[str, tuple[type[BaseModel], type[BaseModel] | None]] = {
     "POST /v1/chat/completions": (replies.ChatCompletionReply, replies.ChatCompletionChunk),
     "POST /v1/completions": (replies.TextCompletionReply, replies.TextCompletionReply),
+    "POST /v1/fim/completions": (replies.ChatCompletionReply, replies.ChatCompletionChunk),
     "GET /v1/models": (replies.ModelListReply, None),
     "GET /v1/models/{id}": (replies.ModelEntry, None),
     "POST /v1/files": (replies.FileEntry, None),
