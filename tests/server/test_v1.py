@@ -19,7 +19,9 @@ from pydantic import BaseModel
 
 from eclair.llm.base import Text
 from eclair.llm.scripted import prose
-from eclair.settings import Settings
+from eclair.settings import EngineSettings, Settings
+from tests.llm.servers import Speaking
+from tests.llm.standin import standing_in
 from tests.support import JSON, Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -666,3 +668,13 @@ async def test_token_ids_that_no_model_has_are_refused(server: Server) -> None:
     for token in (0xD800, 1 << 40, -1):
         reply = await server.post("/v1/completions", {"model": "scripted", "prompt": [token]})
         assert reply.status == 400, reply
+
+
+async def test_usage_is_left_out_where_the_server_counts_nothing(settings: Settings) -> None:
+    async with standing_in() as standin:
+        model = Speaking(standin)
+        model.abilities.discard("usage")
+        engines = {"one": EngineSettings(model.url)}
+        async with serving(replace(settings, engines=engines, model="muse")) as server:
+            reply = await server.post("/v1/chat/completions", {"model": "muse", "messages": user("Hello")})
+    assert (reply.status, "usage" in reply.body) == (200, False)

@@ -235,7 +235,8 @@ class CompletionRenderer:
             {"index": index, **form.full_choice(choice, self._annotations(choice))}
             for index, choice in enumerate(self._choices)
         ]
-        return {**self._head(form.object, 0), "choices": choices, "usage": self._usage()}
+        usage = self._usage()  # without a count there is no field: some clients read whatever is in it
+        return {**self._head(form.object, 0), "choices": choices, **({} if usage is None else {"usage": usage})}
 
     def _head(self, object: str, choice: int) -> JSON:
         """Return the fields that all objects share; the model is the one that wrote this choice."""

@@ -85,7 +85,8 @@ class PlainCompletionRenderer:
             self._choice(index, "".join(sample.text), self._full_logprobs(sample), sample.reason)
             for index, sample in enumerate(self._samples[number] for number in chosen)
         ]
-        return {**self._head(0), "choices": choices, "usage": self._usage()}
+        usage = self._usage()  # without a count there is no field: some clients read whatever is in it
+        return {**self._head(0), "choices": choices, **({} if usage is None else {"usage": usage})}
 
     def _chosen(self, prompt: int) -> list[int]:
         """Return the samples of a prompt that are sent: the likeliest, if there are more than asked for."""
