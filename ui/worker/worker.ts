@@ -17,7 +17,7 @@ const REFRESH_INTERVAL_MS = 600_000;
 
 const APP = /^\/(?:c\/[\w-]+|settings(?:\/[\w-]+)?|libraries|news|pictures|usage|connections)?$/;
 const FILE = /^\/(?:assets\/.+|first\.js|favicon\.svg|manifest\.webmanifest)$/;
-const CONVERSATION = /^\/api\/conversations\/[\w-]+$/;
+const CONVERSATION = /^\/api\/conversations\/conv_\w+$/;
 const LIST = `${BASE_PATH}/api/conversations`;
 
 /** A message from the page: store a conversation as it is now, cache these files, or refresh all stored conversations. */
