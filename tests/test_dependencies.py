@@ -25,6 +25,9 @@ ELSEWHERE = {
 }
 """What brings a module that only the environment with PyTorch has."""
 
+CLIENTS = ROOT / "bench" / "clients"
+"""Others' programs, each of which runs in an environment of its own."""
+
 UNIMPORTED = {
     "httptools": "uvicorn is told by name to parse HTTP with it",
     "pip": "run as a program",
@@ -86,7 +89,7 @@ def undeclared(files: Sequence[Path], declared: set[str], own: set[str]) -> list
     ],
 )
 def test_what_is_imported_is_declared(folder: str, declared: set[str], own: set[str]) -> None:
-    files = sorted((ROOT / folder).rglob("*.py"))
+    files = sorted(path for path in (ROOT / folder).rglob("*.py") if CLIENTS not in path.parents)
     assert files
     siblings = {path.stem for path in files} if folder in ("bench", "drawings") else set[str]()
     assert undeclared(files, declared, own | siblings) == []

@@ -20,6 +20,7 @@ PAGES = {
     "instructions": "Custom instructions",
     "prompts": "Prompts",
     "servers": "Servers",
+    "keys": "API keys",
     "web": "Web search",
     "keyboard": "Keyboard",
     "data": "Your data",

@@ -15,7 +15,7 @@ from tests.browser.conftest import Opening
 from tests.browser.served import Served
 from tests.browser.test_chat import answer, composer, finished, send
 
-LINE = re.compile(r"^scripted · ")
+LINE = re.compile(r"^Scripted · ")
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_the_settings_have_the_sums(priced: Served, opening: Opening) -> None:
         expect(cells.nth(5)).to_have_text(re.compile(r"^≈"))
         expect(cells.nth(7)).to_have_text(re.compile(r"^€0\.000"))
     models = page.get_by_role("table", name="By model")
-    expect(models.get_by_role("rowheader")).to_have_text(["scripted"])
+    expect(models.get_by_role("rowheader")).to_have_text(["Scripted"])
     expect(page.get_by_role("img", name="Words per day, last 30 days")).to_be_visible()
     days = page.get_by_role("table", name="Words per day, last 30 days")
     expect(days).to_have_count(0)

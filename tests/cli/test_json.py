@@ -31,6 +31,7 @@ def test_a_model() -> None:
         "sees",
         "calls",
         "tier",
+        "created",
     }
     assert model_json(Model("m", "M", "rack", parameters=0.1))["tier"] == "tiny"
 
@@ -44,7 +45,19 @@ def test_an_offer() -> None:
 def test_a_server() -> None:
     location = ServerLocation("country", "FR", "Mistral")
     row = server_json(Server("s", "http://x", "added", True, (), None, location, None, None, None))
-    assert set(row) == {"name", "url", "origin", "keyed", "models", "context", "place", "note", "problem", "probe"}
+    assert set(row) == {
+        "name",
+        "url",
+        "origin",
+        "keyed",
+        "models",
+        "context",
+        "place",
+        "note",
+        "problem",
+        "probe",
+        "api",
+    }
     assert row["place"] == {"where": "country", "country": "FR", "provider": "Mistral", "stated": False}
 
 

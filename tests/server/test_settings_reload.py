@@ -78,12 +78,14 @@ async def test_a_new_key_holds_at_once_and_the_running_answer_goes_on(starting: 
     begun = (
         await server.door.post("/api/conversations", {"turn": {"text": "script: words=60 rate=30"}}, headers=old)
     ).body
-    following = asyncio.create_task(server.door.stream(begun["run"], headers=old))
-    said = await server.reload(f'api_key = "{SECOND}"\naccess_log = true\n', "read again")
-    assert said.endswith("changed: api_key, access_log.")
-    assert SECOND not in said
-    assert (await server.status(FIRST), await server.status(SECOND)) == (401, 200)
-    await following
+    events = f"{server.door.address}/api/runs/{begun['run']}/events"
+    async with server.door.http.get(events, headers=old) as following:
+        assert following.status == 200
+        said = await server.reload(f'api_key = "{SECOND}"\naccess_log = true\n', "read again")
+        assert said.endswith("changed: api_key, access_log.")
+        assert SECOND not in said
+        assert (await server.status(FIRST), await server.status(SECOND)) == (401, 200)
+        await following.read()
     assert (await server.door.get(f"/api/runs/{begun['run']}", new)).body["message"]["status"] == "finished"
     await server.logged("eclair.access", "GET /api/models 200")
 

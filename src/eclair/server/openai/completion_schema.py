@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from eclair.errors import InvalidInput
 from eclair.generation.sampling import resolve_sampling
@@ -28,7 +27,7 @@ def _as_prompts(value: Any) -> Any:
         prompts = value  # pyright: ignore[reportUnknownVariableType]
     if all(isinstance(each, str | list) for each in prompts):
         return prompts
-    raise PydanticCustomError("no_prompt", "it is a text, a list of token ids, or a list of these")
+    raise ValueError("it is a text, a list of token ids, or a list of these")
 
 
 class CompletionRequest(CompletionFields):
