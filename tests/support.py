@@ -209,7 +209,8 @@ async def serving(
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     if left:
         await asyncio.wait(left, timeout=1)
-    assert not [task for task in left if not task.done()]
+    unfinished = [task for task in left if not task.done()]
+    assert not unfinished, unfinished
 
 
 @contextlib.asynccontextmanager

@@ -92,10 +92,10 @@ async def test_a_compressed_body_is_inflated(server: Server) -> None:
         assert (await server.call("POST", "/v1/chat/completions", data=data, headers=headers)).status == 200
 
 
-async def test_a_file_that_comes_compressed_is_stored_whole(server: Server) -> None:
+async def test_a_file_that_comes_compressed_is_stored_whole(fresh: Server) -> None:
     text = b"Aachen lies in the west. " * (MAX_PIECE_BYTES // 10)
     headers = {"Content-Encoding": "gzip"}
-    reply = await server.call("POST", "/api/files?name=long.txt", data=gzip.compress(text), headers=headers)
+    reply = await fresh.call("POST", "/api/files?name=long.txt", data=gzip.compress(text), headers=headers)
     assert reply.body["size"] == len(text)
 
 
