@@ -153,6 +153,8 @@ def openai_text(body: bytes) -> str:
         raise ValueError("the stream does not end with [DONE]")
     texts: list[str] = []
     for frame in frames[:-2]:
+        if frame.startswith(b":"):  # a heartbeat
+            continue
         chunk = orjson.loads(frame.removeprefix(b"data: "))
         if "error" in chunk:
             raise ValueError(chunk["error"]["message"])
