@@ -30,15 +30,16 @@ PAGES = (
     "/settings/instructions",
     "/settings/prompts",
     "/settings/servers",
+    "/settings/keys",
     "/settings/web",
     "/settings/keyboard",
     "/settings/data",
     "/settings/about",
 )
 SHEETS = (
-    ("light", {"width": 1280, "height": 800}, "light", 3),
-    ("dark", {"width": 1280, "height": 800}, "dark", 3),
-    ("phone", PHONE_WINDOW, "light", 6),
+    ("light", {"width": 1280, "height": 800}, "light", 4),
+    ("dark", {"width": 1280, "height": 800}, "dark", 4),
+    ("phone", PHONE_WINDOW, "light", 7),
 )
 """Name of each sheet, its window, its color scheme, and how many pages stand in a row."""
 
