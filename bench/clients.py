@@ -91,8 +91,9 @@ def install(name: str, packages: Sequence[str]) -> Path:
         _install([uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *packages], folder)
     else:
         (folder / "package.json").write_text('{"private": true, "type": "module"}')
-        npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--save-exact"]
-        _install([*npm, *packages], folder)
+        npm = Path(node()).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"  # beside it is a broken link
+        options = ["--silent", "--no-audit", "--no-fund", "--no-package-lock", "--save-exact"]
+        _install(["node", str(npm), "install", *options, *packages], folder)
     mark.write_text(json.dumps(list(packages)))
     return folder
 
