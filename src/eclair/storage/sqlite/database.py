@@ -36,6 +36,7 @@ T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
 
 BUSY_TIMEOUT_MS = 5000
+WAL_RETRY_S = 0.01
 UPKEEP_TIMEOUT_MS = 50
 """Longest wait of upkeep for readers and other processes, during which nobody can write."""
 CALM_S = 300.0
@@ -295,7 +296,7 @@ def _connect(path: Path, *, writes: bool = False) -> apsw.Connection:
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     if writes:
         compaction.prepare(connection)
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_wal(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only unlinked
@@ -324,6 +325,19 @@ def has_known_schema(connection: apsw.Connection) -> bool:
     except (apsw.Error, UnicodeDecodeError):
         return False
     return found == _known_schema()
+
+
+def _use_wal(connection: apsw.Connection) -> None:
+    """Switch to WAL. SQLite itself doesn't wait while another process switches. Raises BusyError."""
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except apsw.BusyError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(WAL_RETRY_S)
 
 
 def _migrate(connection: apsw.Connection, path: Path, backups: Backups, version: int) -> None:
