@@ -79,7 +79,7 @@ def node() -> str:
 
 
 def install(name: str, packages: Sequence[str]) -> Path:
-    """The environment's folder, made anew if its packages are others than those asked for."""
+    """Return the environment's folder; make it again if other packages are wanted now."""
     folder, mark = CACHE / name, CACHE / name / ".ready"
     if mark.exists() and json.loads(mark.read_text()) == list(packages):
         return folder

@@ -1,4 +1,4 @@
-"""What the files of command-line agents share: a page's blocks run in a shell, in the home that the bench made."""
+"""Helpers for command-line agents: run a page's blocks in a shell, in the home that the bench made."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def put(page: str, language: str, path: str, model: str) -> None:
 
 
 def shell(script: str) -> str:
-    """What a script prints; its last lines are the fault where it fails."""
+    """Run a script and return its output. Raises RuntimeError with its last lines if it fails."""
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL
     )
@@ -39,7 +39,7 @@ def shell(script: str) -> str:
 
 
 def type_in_terminal(command: list[str], ready: str, typed: str, until: str) -> str:
-    """What a full-screen program shows, without spaces, once a line was typed into it at its prompt."""
+    """Type a line at a full-screen program's prompt; return everything that it showed, without spaces."""
     process, terminal = pty.fork()
     if process == 0:
         os.execvp(command[0], command)
@@ -60,7 +60,7 @@ def type_in_terminal(command: list[str], ready: str, typed: str, until: str) -> 
 
 
 def run_page(page: str, model: str) -> str:
-    """What a page's shell block prints."""
+    """Run a page's shell block and return its output."""
     return shell(block(page, "sh", model))
 
 

@@ -1,4 +1,4 @@
-// What a JavaScript program's file shares with the others: questions, one tool, and the report of what was seen.
+// Helpers for JavaScript programs: the questions, one tool, and the report of what was seen.
 // A file has a function for each cell, as in probe.py; a cell that is a text says why the program has none.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ export const FUNCTION = {
 export const getWeather = ({ city }) => `21 degrees in ${city}`;
 export const user = (content) => ({ role: 'user', content });
 
-/** What a page's JavaScript block prints. */
+/** Run a page's JavaScript block and return its output. */
 export function runPage(page, model, number = 0) {
   const found = [...readFileSync(join(PAGES, page), 'utf-8').matchAll(/^```js\n([^]*?)^```/gm)][number][1];
   const file = join(process.cwd(), `page-${process.pid}.mjs`);

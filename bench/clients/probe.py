@@ -1,4 +1,4 @@
-"""What a Python program's file shares with the others: questions, one tool, and the report of what was seen.
+"""Helpers for Python programs: the questions, one tool, and the report of what was seen.
 
 A file has a function for each cell, which takes the model's name: `chat` returns the answer, `stream` its pieces,
 `tools` the answers after a tool was called, `schema` an object, `second_turn` the answer to a second question after
@@ -60,7 +60,7 @@ def block(page: str, language: str, model: str, number: int = 0) -> str:
 
 
 def run_page(page: str, model: str, number: int = 0) -> str:
-    """What a page's Python block prints."""
+    """Run a page's Python block and return its output."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(block(page, "python", model, number), page, "exec"), {"__name__": "__main__"})

@@ -31,7 +31,7 @@ def rack() -> Generator[Speaking]:
 
 @contextmanager
 def in_a_thread(speak: Callable[[StandIn], S]) -> Generator[S]:
-    """What `speak` makes of a stand-in, which serves in a thread of its own."""
+    """Serve a stand-in in a thread; yield the object that `speak` builds for it."""
     ready, end = threading.Event(), threading.Event()
     made: list[S] = []
 

@@ -1,7 +1,7 @@
 """Batches: requests from a file that run in the background, one at a time, while nobody waits for an answer.
 
 Each reply is stored once, as it comes, so that a killed process loses at most the request it was at, which the next one
-sends again. What an answer interrupts begins anew, unless a server elsewhere is at work on it.
+sends again. A request that is stopped for an answer is sent again later; one at a server elsewhere is left to finish.
 """
 
 from __future__ import annotations
