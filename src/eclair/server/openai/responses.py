@@ -53,57 +53,17 @@ def router(app: App) -> APIRouter:
                 param="background",
             )
         asked = await unless_disconnected(request, _Asked.prepare(app, principal, body))
-        return CLIENT_GONE if asked is None else await answer(principal, asked, request, is_kept=is_kept)
-
-    async def answer(principal: Principal, asked: _Asked, request: Request, *, is_kept: bool) -> Response:
-        body, web = asked.body, asked.body.uses_web
-        messages = list(body.prompt_messages())
-        has_sources = body.files or web
-        retriever = RequestRetriever(app, principal, body.files, messages, web=web) if has_sources else None
-        max_tokens = app.settings.max_tokens
-        made = start_answer(
-            app,
-            principal,
-            asked.route,
-            lambda model: body.request(model, max_tokens),
-            asked.images,
-            retriever,
-            allows_lead=body.is_plain_text,
-        )
-        renderer = ResponseRenderer(body, made, body.request(asked.route.model, max_tokens), is_kept=is_kept)
-        if body.background:
-            response, _ = renderer.stored()
-            response = replace(response, process=app.storage.processes.current)
-            await app.responses.start_background(principal, response, asked.own, BackgroundAnswer(made, renderer))
-            if body.stream:
-                return EventStream(_frames(app, response, -1))
-            return JSONResponse(_shown(response, []))
-
-        async def keep() -> None:
-            try:
-                response, output = renderer.stored()
-                await store.add_response(principal, response, asked.own, output)
-            except StoreError as error:
-                log.error("response %s is not stored: %s", renderer.id, error.message)
-                renderer.note_unstored()
-
-        return await relay(request, [made], renderer, streamed=bool(body.stream), before_end=keep if is_kept else None)
+        return CLIENT_GONE if asked is None else await _answer(app, principal, asked, request, is_kept=is_kept)
 
     @api.post("/input_tokens")
     async def count_input_tokens(principal: Caller, body: ResponsesRequest, request: Request) -> Response:
         asked = await unless_disconnected(request, _Asked.prepare(app, principal, body))
         if asked is None:
             return CLIENT_GONE
-        model, engine = asked.route.model, asked.route.engine
-        sent = asked.images.insert(asked.body.request(model, app.settings.max_tokens), model)
-        pictures = sum(image.tokens for message in sent.messages for image in message.images)
-        texts = [message.content for message in sent.messages if isinstance(message.content, str)]
-        calls = [call for message in sent.messages for call in message.tool_calls]
-        text = "\n".join([*texts, *(orjson.dumps(each).decode() for each in (*calls, *sent.tools))])
-        count = await unless_disconnected(request, engine.count(model.id, text))
+        count = await unless_disconnected(request, _count_tokens(asked, app.settings.max_tokens))
         if count is None:
             return CLIENT_GONE
-        return JSONResponse({"object": "response.input_tokens", "input_tokens": count + pictures})
+        return JSONResponse({"object": "response.input_tokens", "input_tokens": count})
 
     @api.get("/{id}")
     async def read_response(
@@ -164,6 +124,53 @@ class _Asked:
         messages = list(body.prompt_messages())
         route = await app.router.choose_named(body.model, last_question(messages))
         return cls(body, own, route, await open_images(app, principal, messages, route.model))
+
+
+async def _answer(app: App, principal: Principal, asked: _Asked, request: Request, *, is_kept: bool) -> Response:
+    """Answer a request at once, or in the background, and store the response if it `is_kept`."""
+    body, web = asked.body, asked.body.uses_web
+    messages = list(body.prompt_messages())
+    has_sources = body.files or web
+    retriever = RequestRetriever(app, principal, body.files, messages, web=web) if has_sources else None
+    max_tokens = app.settings.max_tokens
+    made = start_answer(
+        app,
+        principal,
+        asked.route,
+        lambda model: body.request(model, max_tokens),
+        asked.images,
+        retriever,
+        allows_lead=body.is_plain_text,
+    )
+    renderer = ResponseRenderer(body, made, body.request(asked.route.model, max_tokens), is_kept=is_kept)
+    if body.background:
+        response, _ = renderer.stored()
+        response = replace(response, process=app.storage.processes.current)
+        await app.responses.start_background(principal, response, asked.own, BackgroundAnswer(made, renderer))
+        if body.stream:
+            return EventStream(_frames(app, response, -1))
+        return JSONResponse(_shown(response, []))
+
+    async def keep() -> None:
+        try:
+            response, output = renderer.stored()
+            await app.storage.responses.add_response(principal, response, asked.own, output)
+        except StoreError as error:
+            log.error("response %s is not stored: %s", renderer.id, error.message)
+            renderer.note_unstored()
+
+    return await relay(request, [made], renderer, streamed=bool(body.stream), before_end=keep if is_kept else None)
+
+
+async def _count_tokens(asked: _Asked, max_tokens: int | None) -> int:
+    """Estimate the tokens of a request: its texts, tools and images, without the model's template."""
+    model = asked.route.model
+    sent = asked.images.insert(asked.body.request(model, max_tokens), model)
+    image_tokens = sum(image.tokens for message in sent.messages for image in message.images)
+    texts = [message.content for message in sent.messages if isinstance(message.content, str)]
+    calls = [call for message in sent.messages for call in message.tool_calls]
+    text = "\n".join([*texts, *(orjson.dumps(each).decode() for each in (*calls, *sent.tools))])
+    return await asked.route.engine.count(model.id, text) + image_tokens
 
 
 def item_list(page: ItemPage) -> JSON:
