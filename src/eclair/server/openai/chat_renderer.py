@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol
 
 import eclair
 from eclair.errors import EclairError
@@ -66,26 +65,6 @@ class Choice:
                 self.reason = reason
             case _:
                 pass
-
-
-class ChoiceFormat(Protocol):
-    """The JSON of one kind of completion. Where a method returns None, nothing is sent."""
-
-    object: str
-    chunk_object: str
-    prefix: str
-
-    def first_chunk(self) -> JSON | None: ...
-
-    def delta(self, event: PartStarted | PartDelta, choice: Choice) -> JSON | None: ...
-
-    def finished_part(self, index: int, choice: Choice) -> JSON | None: ...
-
-    def annotations_chunk(self, annotations: list[JSON]) -> JSON: ...
-
-    def last_chunk(self, reason: FinishReason) -> JSON: ...
-
-    def full_choice(self, choice: Choice, annotations: list[JSON]) -> JSON: ...
 
 
 @dataclass(slots=True)
@@ -177,7 +156,7 @@ class ChatFormat:
         }
 
 
-class CompletionRenderer:
+class ChatRenderer:
     """Implements `Renderer`.
 
     `find_url` returns the address of the page at an offset of a passage, None if clients can't open it. With
@@ -186,7 +165,7 @@ class CompletionRenderer:
 
     def __init__(
         self,
-        form: ChoiceFormat,
+        form: ChatFormat,
         answers: Sequence[AnswerStream],
         find_url: Callable[[Passage, int], str | None],
         *,
@@ -254,8 +233,7 @@ class CompletionRenderer:
         if choice in self._heads:
             return []
         self._heads[choice] = self._head(self._form.chunk_object, choice)
-        first = self._form.first_chunk()
-        return [] if first is None else [self._chunk(choice, first)]
+        return [self._chunk(choice, self._form.first_chunk())]
 
     def _chunk(self, choice: int, body: JSON) -> JSON:
         return {**self._heads[choice], "choices": [{"index": choice, **body}], **self._tail}

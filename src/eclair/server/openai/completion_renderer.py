@@ -37,7 +37,7 @@ class _Sample:
         return sum(scores) / len(scores) if scores else float("-inf")
 
 
-class PlainCompletionRenderer:
+class CompletionRenderer:
     """Implements `Renderer`. `answers` has all samples of the first of the `prompts`, then those of the next."""
 
     def __init__(self, body: CompletionRequest, prompts: Sequence[str], answers: Sequence[AnswerStream]) -> None:

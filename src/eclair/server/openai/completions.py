@@ -19,8 +19,8 @@ from eclair.llm.base import Request as EngineRequest
 from eclair.llm.base import detokenize
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.server.openai.chat_renderer import ChatFormat, CompletionRenderer
-from eclair.server.openai.completion_renderer import PlainCompletionRenderer
+from eclair.server.openai.chat_renderer import ChatFormat, ChatRenderer
+from eclair.server.openai.completion_renderer import CompletionRenderer
 from eclair.server.openai.completion_schema import CompletionRequest, FimRequest, PromptInput
 from eclair.server.principal import Caller
 from eclair.server.request_images import open_images
@@ -39,13 +39,13 @@ def router(app: App) -> APIRouter:
             return CLIENT_GONE
         asked = [(prompt, sample) for prompt in prompts for sample in range(body.samples)]
         answers = [await start(principal, body, route, prompt, sample) for prompt, sample in asked]
-        return await send(body, answers, PlainCompletionRenderer(body, prompts, answers), request)
+        return await send(body, answers, CompletionRenderer(body, prompts, answers), request)
 
     @api.post("/fim/completions")
     async def fill_in(principal: Caller, body: FimRequest, request: Request) -> Response:
         route = await app.router.choose_named(body.model, body.prompt)
         answers = [await start(principal, body, route, body.prompt, sample) for sample in range(body.n or 1)]
-        renderer = CompletionRenderer(ChatFormat(), answers, lambda _passage, _offset: None)
+        renderer = ChatRenderer(ChatFormat(), answers, lambda _passage, _offset: None)
         return await send(body, answers, renderer, request)
 
     async def start(

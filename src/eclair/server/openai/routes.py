@@ -19,7 +19,7 @@ from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.server.openai.chat_renderer import ChatFormat, ChoiceFormat, CompletionRenderer
+from eclair.server.openai.chat_renderer import ChatFormat, ChatRenderer
 from eclair.server.openai.chat_schema import ChatRequest, vary_seed
 from eclair.server.openai.retriever import RequestRetriever
 from eclair.server.principal import Caller
@@ -42,7 +42,7 @@ def router(app: App) -> APIRouter:
         )
         return await complete_with(principal, body, request, form)
 
-    async def complete_with(principal: Principal, body: ChatRequest, request: Request, form: ChoiceFormat) -> Response:
+    async def complete_with(principal: Principal, body: ChatRequest, request: Request, form: ChatFormat) -> Response:
         route = await app.router.choose_named(body.model, body.question)
         files, messages, web = body.files, body.prompt_messages(), body.uses_web
         images = await unless_disconnected(request, open_images(app, principal, messages, route.model))
@@ -66,7 +66,7 @@ def router(app: App) -> APIRouter:
         ]
         include_usage = body.stream_options is not None and body.stream_options.include_usage
         find_url = _url_finder(public.absolute_url(request, ""), retriever)
-        renderer = CompletionRenderer(form, answers, find_url, include_usage=include_usage)
+        renderer = ChatRenderer(form, answers, find_url, include_usage=include_usage)
         return await relay(request, answers, renderer, streamed=body.stream)
 
     return api
