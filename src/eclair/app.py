@@ -53,8 +53,8 @@ from eclair.models.catalog import load_entries
 from eclair.models.download_targets import TextModelCatalog
 from eclair.models.downloads import ModelDownloads
 from eclair.models.weights_check import WeightsCheck
-from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, WebClient
+from eclair.network.egress_log import EgressLog
 from eclair.network.policy import OutboundPolicy
 from eclair.provenance.service import Provenance
 from eclair.schema.events import Event, decode, fold
@@ -105,7 +105,7 @@ class App:
     downloads: ModelDownloads
     upgrade: ModelUpgrade
     ledger: UsageLedger
-    audit_log: AuditLog
+    egress_log: EgressLog
     web_client: WebClient
     servers: ServerService
     backups: BackupSchedule
@@ -245,16 +245,16 @@ async def open_feeds(
 @asynccontextmanager
 async def open_network(
     live_settings: LiveSettings, storage: Storage, environment: Environment
-) -> AsyncGenerator[tuple[AuditLog, OutboundGate, WebClient]]:
-    """Open the audit log, the outbound gate, whose policy follows the settings, and the web client.
+) -> AsyncGenerator[tuple[EgressLog, OutboundGate, WebClient]]:
+    """Open the egress log, the outbound gate, whose policy follows the settings, and the web client.
 
     Raises SettingsError.
     """
     async with AsyncExitStack() as stack:
-        audit_log = AuditLog(storage.audit, live_settings.current.egress_days)
-        await audit_log.start()
-        stack.push_async_callback(audit_log.close)
-        gate = OutboundGate(recorder=audit_log)
+        egress_log = EgressLog(storage.egress, live_settings.current.egress_days)
+        await egress_log.start()
+        stack.push_async_callback(egress_log.close)
+        gate = OutboundGate(recorder=egress_log)
 
         def apply(settings: Settings) -> None:
             gate.policy = OutboundPolicy.from_settings(settings)
@@ -262,7 +262,7 @@ async def open_network(
         live_settings.follow(apply)
         web_client = WebClient(gate, resolver=environment.resolver)
         stack.push_async_callback(web_client.close)
-        yield audit_log, gate, web_client
+        yield egress_log, gate, web_client
 
 
 @asynccontextmanager
@@ -360,7 +360,9 @@ async def open_app(
         backups = BackupSchedule(settings)
         backups.start()
         stack.push_async_callback(backups.close)
-        audit_log, gate, web_client = await stack.enter_async_context(open_network(live_settings, storage, environment))
+        egress_log, gate, web_client = await stack.enter_async_context(
+            open_network(live_settings, storage, environment)
+        )
         registry = build_registry(
             settings,
             UserEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
@@ -445,7 +447,7 @@ async def open_app(
             servers=servers,
             backups=backups,
             weights=weights,
-            audit_log=audit_log,
+            egress_log=egress_log,
             web_client=web_client,
             ingestor=documents.ingestor,
             blobs=documents.blobs,

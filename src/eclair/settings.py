@@ -314,7 +314,7 @@ class Settings:
         (), "Hosts that `listed` and `eu` allow as well, with their subdomains."
     )
     egress_days: int = _setting(
-        365, "Days for which the audit log keeps outgoing calls; 0 keeps them forever.", ge=0, le=36_500
+        365, "Days for which the egress log keeps outgoing calls; 0 keeps them forever.", ge=0, le=36_500
     )
     keep_days: int = _setting(
         0,

@@ -27,8 +27,8 @@ from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.images import BackendProgress, ImageModel, UnmarkedImage
 from eclair.settings import EngineSettings, Settings
-from eclair.storage.audit import CallRecord as Row
 from eclair.storage.base import Storage
+from eclair.storage.egress import CallRecord as Row
 from eclair.storage.servers import StoredServer
 from tests.images.conftest import left_open, png
 from tests.images.support import job_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from eclair.network.client import CallContext, OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.principal import LOCAL_PRINCIPAL
-from eclair.storage.audit import CallRecord
+from eclair.storage.egress import CallRecord
 from tests.llm.standin import StandIn, standing_in
 
 CONTEXT = CallContext(LOCAL_PRINCIPAL, "page")

@@ -1,4 +1,4 @@
-"""How pages come: one connection for several calls, every call in the audit log, encrypted where they are by https."""
+"""How pages come: one connection for several calls, every call in the egress log, encrypted where they are by https."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ async def test_a_connection_that_the_server_has_closed_is_not_used_again(authori
         assert len(home.rows.calls) == 2
 
 
-async def test_what_a_server_did_not_take_is_sent_again_and_each_is_in_the_audit_log() -> None:
+async def test_what_a_server_did_not_take_is_sent_again_and_each_is_in_the_egress_log() -> None:
     async def hang_up(call: Call) -> None:
         if len(home.standin.calls) == 2:
             call.writer.close()

@@ -148,7 +148,7 @@ async def test_a_second_server_on_the_same_folder_follows_the_first(
             await second.close()
 
 
-async def test_a_call_that_was_under_way_is_in_the_audit_log(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+async def test_a_call_that_was_under_way_is_in_the_egress_log(tmp_path: Path, http: aiohttp.ClientSession) -> None:
     """The row is there before anything was sent, and says what became of the call."""
     async with standing_in() as proxy:
         rack, asked = "http://rack.example/v1", asyncio.Event()

@@ -140,7 +140,8 @@ class ConversationService:
         """Delete every conversation of the owner, archived ones included; see `delete`.
 
         With `forever` they are erased in the background, as `erasure` tells, and after a restart if need be. The URLs
-        in the audit log are erased too: it then shows only which hosts were called. So is what the Responses API keeps.
+        in the egress log are erased too: it then shows only which hosts were called. So is what the Responses API
+        keeps.
         """
         deleted = await self._write_after_stopping_runs(
             principal, lambda: self._storage.conversations.delete_all_conversations(principal, forever=forever)
@@ -150,7 +151,7 @@ class ConversationService:
             await self._storage.responses.delete_all(principal)
             self.erasure = ErasureStatus(running=True, total=deleted.count)
             self._is_erasure_due.set()
-            await self._storage.audit.erase_urls(principal)
+            await self._storage.egress.erase_urls(principal)
         how = "deleted for good" if forever else "deleted"
         log_admin_act("conversations.deleted", f"All conversations of {principal.id} were {how}.", owner=principal.id)
         return deleted

@@ -327,7 +327,7 @@ def _add_inspection(command: _Command) -> None:
     check_mark.add_argument("--json", action="store_true", help="print the result as JSON")
     check_mark.set_defaults(module="check_mark")
 
-    egress = command("egress", "list outgoing calls from the audit log, allowed and refused")
+    egress = command("egress", "list outgoing calls from the egress log, allowed and refused")
     egress.add_argument("--run", metavar="ID", help="only calls of this run")
     egress.add_argument("--host", metavar="NAME", help="only calls to this host and its subdomains")
     egress.add_argument("--verdict", choices=VERDICTS, help="only calls with this verdict")

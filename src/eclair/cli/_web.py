@@ -1,4 +1,4 @@
-"""Web access for questions at the command line; only the audit log is stored."""
+"""Web access for questions at the command line; only the egress log is stored."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
 from eclair.generation.usage import UsageLedger
 from eclair.llm.registry import build_registry
 from eclair.llm.servers.engines import UserEngines
-from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate
+from eclair.network.egress_log import EgressLog
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
@@ -81,7 +81,7 @@ async def _add(settings: Settings, request: SyncRequest, watch: bool, terminal: 
 async def open_documents_storage(settings: Settings) -> AsyncGenerator[tuple[Storage, DocumentComponents]]:
     """Open the database and the services that read documents, without an embedded model."""
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
-    calls = AuditLog(storage.audit)
+    calls = EgressLog(storage.egress)
     try:
         gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)
         added = UserEngines(settings, storage.servers.list_servers, gate=gate)

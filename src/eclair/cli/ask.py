@@ -31,7 +31,7 @@ from eclair.models.catalog import CatalogEntry
 from eclair.models.default_model import is_declined, recommended_download
 from eclair.models.install import lock_file, try_lock
 from eclair.models.offers import list_offers
-from eclair.network.audit_log import open_gate
+from eclair.network.egress_log import open_gate
 from eclair.schema.events import Event, Notice, RunFailed, RunStarted, RunStopped, encode
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Message, Part

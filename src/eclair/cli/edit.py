@@ -19,7 +19,7 @@ from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, TooLarge
 from eclair.llm.registry import build_registry
 from eclair.llm.servers.engines import UserEngines
-from eclair.network.audit_log import open_gate
+from eclair.network.egress_log import open_gate
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.util.humanize import format_duration

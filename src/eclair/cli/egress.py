@@ -1,4 +1,4 @@
-"""`eclair egress`: the audit log of outgoing calls, as a table, CSV or JSON."""
+"""`eclair egress`: the egress log of outgoing calls, as a table, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
-from eclair.network.audit_export import AuditFormat, stream_export
+from eclair.network.egress_export import EgressFormat, stream_export
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.audit import CallFilter, CallRecord
+from eclair.storage.egress import CallFilter, CallRecord
 from eclair.storage.open import open_storage
 from eclair.util.humanize import format_size
 
@@ -28,23 +28,23 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_if_debugging(settings)
     host = arguments.host.strip().lower().rstrip(".") if arguments.host else None
     which = CallFilter(run=arguments.run, host=host, verdict=arguments.verdict, purpose=arguments.purpose)
-    format: AuditFormat | None = "csv" if arguments.csv else "json" if arguments.json else None
+    format: EgressFormat | None = "csv" if arguments.csv else "json" if arguments.json else None
     return run_async(_show(settings, which, format, arguments.limit, terminal))
 
 
 async def _show(
-    settings: Settings, which: CallFilter, format: AuditFormat | None, limit: int, terminal: Terminal
+    settings: Settings, which: CallFilter, format: EgressFormat | None, limit: int, terminal: Terminal
 ) -> int:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        await storage.audit.mark_interrupted()
+        await storage.egress.mark_interrupted()
         if format is not None:
-            async with aclosing(stream_export(storage.audit, LOCAL_PRINCIPAL, which, format)) as pieces:
+            async with aclosing(stream_export(storage.egress, LOCAL_PRINCIPAL, which, format)) as pieces:
                 async for piece in pieces:
                     terminal.write_bytes(piece)
             return 0
-        calls = await storage.audit.list_calls(LOCAL_PRINCIPAL, which, limit)
-        counts = await storage.audit.count_calls(LOCAL_PRINCIPAL, which)
+        calls = await storage.egress.list_calls(LOCAL_PRINCIPAL, which, limit)
+        counts = await storage.egress.count_calls(LOCAL_PRINCIPAL, which)
     finally:
         await storage.close()
     if calls:
@@ -54,7 +54,7 @@ async def _show(
         verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
         terminal.dim_line(f"{min(limit, sum(counts.values())):,} of {sum(counts.values()):,} calls: {verdicts}.")
     else:
-        terminal.line("The audit log has no such calls.")
+        terminal.line("The egress log has no such calls.")
     terminal.dim_line(OutboundPolicy.from_settings(settings).description)
     return 0
 

@@ -23,8 +23,8 @@ from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.llm.servers.probe import Feature, Probe, ProbeFinding, ProbeOutcome
 from eclair.llm.servers.service import Server, ServerChange, ServerService, check_url
-from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, is_loopback_url
+from eclair.network.egress_log import EgressLog
 from eclair.network.policy import OutboundPolicy
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _opened(settings: Settings) -> AsyncGenerator[_Open]:
     """Open the servers and their engines, without the embedded engine."""
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
-    calls = AuditLog(storage.audit)
+    calls = EgressLog(storage.egress)
     try:
         gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)
         added = UserEngines(settings, storage.servers.list_servers, gate=gate)

@@ -23,8 +23,8 @@ from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.errors import EclairError, InvalidInput, NotFound, UserError
 from eclair.live_settings import LiveSettings
-from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, WebClient
+from eclair.network.egress_log import EgressLog
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.feeds import FeedOutline
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -65,7 +65,7 @@ async def _opened(settings: Settings) -> AsyncGenerator[FeedService]:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     settings = with_web_settings(settings)
     try:
-        calls = AuditLog(storage.audit)
+        calls = EgressLog(storage.egress)
         browser = WebClient(OutboundGate(OutboundPolicy.from_settings(settings), calls))
         try:
             async with open_feeds(LiveSettings(settings), storage, ChangeFeed(storage.processes), browser) as feeds:

@@ -24,7 +24,7 @@ from eclair.llm.tuning.expected import SpeedEstimator, describe_speed
 from eclair.models import catalog, installed, memory
 from eclair.models.catalog import CatalogEntry
 from eclair.models.offers import Offer, list_offers
-from eclair.network.audit_log import open_gate
+from eclair.network.egress_log import open_gate
 from eclair.network.gate import OutboundGate
 from eclair.schema.images import ImageModel
 from eclair.schema.models import Model

@@ -27,7 +27,7 @@ from eclair.models.download_targets import DownloadCatalog, TextModelCatalog, fi
 from eclair.models.huggingface import Hub
 from eclair.models.install import install_model
 from eclair.models.throughput import Throughput
-from eclair.network.audit_log import open_gate
+from eclair.network.egress_log import open_gate
 from eclair.settings import Settings
 from eclair.util.humanize import format_duration, format_size
 

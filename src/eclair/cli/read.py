@@ -12,8 +12,8 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import EclairError, Refused, UpstreamError
-from eclair.network.audit_log import open_gate
 from eclair.network.client import WebClient
+from eclair.network.egress_log import open_gate
 from eclair.network.gate import CallContext
 from eclair.schema.documents import Wall
 from eclair.schema.principal import LOCAL_PRINCIPAL

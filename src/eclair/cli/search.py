@@ -1,4 +1,4 @@
-"""`eclair search`: searches the web; only the audit log is stored."""
+"""`eclair search`: searches the web; only the egress log is stored."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.errors import InvalidInput
-from eclair.network.audit_log import open_gate
 from eclair.network.client import CallContext, OutboundGate, WebClient
+from eclair.network.egress_log import open_gate
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.messages import Step
 from eclair.schema.principal import LOCAL_PRINCIPAL

@@ -20,7 +20,7 @@ from eclair.models import catalog, installed, memory
 from eclair.models.default_model import choose_default
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
 from eclair.models.installed import InstalledModel
-from eclair.network.audit_log import open_gate
+from eclair.network.egress_log import open_gate
 from eclair.settings import Settings
 from eclair.util.humanize import format_size
 

@@ -1,1 +1,1 @@
-"""The only way out: policy, SSRF guard, HTTP client and audit log."""
+"""The only way out: policy, SSRF guard, HTTP client and egress log."""

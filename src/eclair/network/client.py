@@ -23,16 +23,16 @@ from eclair.network.download_guard import DownloadGuard, GuardedResolver
 from eclair.network.gate import CLOSED_GATE, PRINCIPAL, CallContext, OutboundGate
 from eclair.network.policy import is_loopback_url
 from eclair.network.response import (
-    AuditedCall,
     BrokenReply,
     PeerResponse,
+    RecordedCall,
     Reply,
     ReplyTooLarge,
     StreamedReply,
     TimedOut,
     Unreachable,
-    audited_call,
     open_reply,
+    recorded_call,
 )
 from eclair.network.web_client import WebClient
 
@@ -67,7 +67,7 @@ READ_BUFFER_BYTES = 16 << 10
 class _Options(TypedDict):
     timeout: aiohttp.ClientTimeout
     allow_redirects: bool
-    middlewares: tuple[AuditedCall]
+    middlewares: tuple[RecordedCall]
 
 
 class HttpClient:
@@ -116,7 +116,7 @@ class HttpClient:
         policy.
         """
         headers = {"Content-Type": content_type} | ({} if keep_alive else {"Connection": "close"})
-        with self._audited(context) as call:
+        with self._recorded(context) as call:
             request = self._open().post(url, data=body, headers=headers, **self._options(idle_timeout_s, call))
             async with open_reply(request, call) as reply:
                 yield reply
@@ -126,7 +126,7 @@ class HttpClient:
         self, url: str, *, idle_timeout_s: float | None = None, context: CallContext | None = None
     ) -> AsyncGenerator[StreamedReply]:
         """Fetch `url`. Raises as `post` does."""
-        with self._audited(context) as call:
+        with self._recorded(context) as call:
             async with open_reply(self._open().get(url, **self._options(idle_timeout_s, call)), call) as reply:
                 yield reply
 
@@ -134,10 +134,10 @@ class HttpClient:
         if self._session is not None:
             await self._session.close()
 
-    def _audited(self, context: CallContext | None) -> AbstractContextManager[AuditedCall]:
-        return audited_call(self._gate, context or CallContext(PRINCIPAL.get(), "engine", country=self._country))
+    def _recorded(self, context: CallContext | None) -> AbstractContextManager[RecordedCall]:
+        return recorded_call(self._gate, context or CallContext(PRINCIPAL.get(), "engine", country=self._country))
 
-    def _options(self, idle: float | None, call: AuditedCall) -> _Options:
+    def _options(self, idle: float | None, call: RecordedCall) -> _Options:
         timeout = self._timeout
         if idle is not None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(self._connect, idle), sock_read=idle)
@@ -191,7 +191,7 @@ class DownloadClient:
         Raises Unreachable, TimedOut, BrokenReply, and Refused by the policy or the guard.
         """
         verify = urlsplit(url).hostname not in self._trusted
-        with audited_call(self._gate, CallContext(PRINCIPAL.get(), "model")) as call:
+        with recorded_call(self._gate, CallContext(PRINCIPAL.get(), "model")) as call:
             session = self._open()
             assert self._resolver is not None
             guard = DownloadGuard(self._own, self._gate.policy.private, self._resolver)

@@ -20,10 +20,10 @@ from eclair.network.policy import (
 )
 from eclair.network.ssrf import MAX_URL_CHARS
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
-from eclair.storage.audit import CallRecord, CallVerdict
+from eclair.storage.egress import CallRecord, CallVerdict
 
 CURRENT_RUN: ContextVar[str | None] = ContextVar("run", default=None)
-"""The run that outgoing calls belong to. The audit log keeps no URLs for a run that isn't stored."""
+"""The run that outgoing calls belong to. The egress log keeps no URLs for a run that isn't stored."""
 
 PRINCIPAL: ContextVar[Principal] = ContextVar("principal", default=LOCAL_PRINCIPAL)
 """On whose behalf engines are called now; the server sets it for each request."""

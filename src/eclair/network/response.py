@@ -1,4 +1,4 @@
-"""Replies of HTTP calls, their failures, and the audit middleware.
+"""Replies of HTTP calls, their failures, and the middleware that records them.
 
 `client` and `web_client` make the calls; `web_response` bounds replies of the open web.
 """
@@ -131,7 +131,7 @@ class StreamedReply(Reply):
             self._response.close()
 
 
-class AuditedCall:
+class RecordedCall:
     """Middleware of the HTTP client that passes each call of a request through the gate and records it.
 
     A request makes several calls where aiohttp follows redirects or sends it again.
@@ -184,9 +184,9 @@ class AuditedCall:
 
 
 @contextmanager
-def audited_call(gate: OutboundGate, context: CallContext) -> Generator[AuditedCall]:
+def recorded_call(gate: OutboundGate, context: CallContext) -> Generator[RecordedCall]:
     """Record the calls of a request, however it ends."""
-    call = AuditedCall(gate, context)
+    call = RecordedCall(gate, context)
     try:
         yield call
     except (Unreachable, TimedOut, BrokenReply, ReplyTooLarge) as error:
@@ -197,7 +197,7 @@ def audited_call(gate: OutboundGate, context: CallContext) -> Generator[AuditedC
 
 
 @asynccontextmanager
-async def open_reply(request: Awaitable[aiohttp.ClientResponse], call: AuditedCall) -> AsyncGenerator[StreamedReply]:
+async def open_reply(request: Awaitable[aiohttp.ClientResponse], call: RecordedCall) -> AsyncGenerator[StreamedReply]:
     """Send a request and yield the reply, closed at the end. Raises Unreachable, TimedOut and BrokenReply."""
     response = await send_request(request)
     reply = call.reply = StreamedReply(response)

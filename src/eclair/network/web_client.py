@@ -1,4 +1,4 @@
-"""Client for the open web: audited, SSRF-guarded, bounded in time and size.
+"""Client for the open web: recorded, SSRF-guarded, bounded in time and size.
 
 It keeps no cookies, sends no credentials and uses no proxy. `web_response` reads the replies.
 """
@@ -24,13 +24,13 @@ from eclair.network.dns import DnsCache, Resolver
 from eclair.network.gate import CallContext, OutboundGate
 from eclair.network.policy import host_and_port
 from eclair.network.response import (
-    AuditedCall,
     BrokenReply,
     PeerResponse,
+    RecordedCall,
     Reply,
     TimedOut,
     Unreachable,
-    audited_call,
+    recorded_call,
     send_request,
 )
 from eclair.network.web_response import ReplyLimits, WebReply
@@ -151,7 +151,7 @@ class WebClient:
         limits: ReplyLimits,
     ) -> AsyncGenerator[WebReply]:
         url, host = percent_encode(target.url), target.host
-        with audited_call(self._gate, context) as call:
+        with recorded_call(self._gate, context) as call:
             try:
                 async with asyncio.timeout_at(limits.deadline):
                     response = await self._send(method, url, body, headers, call)
@@ -168,7 +168,7 @@ class WebClient:
                 reply.close()
 
     async def _send(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], call: AuditedCall
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], call: RecordedCall
     ) -> aiohttp.ClientResponse:
         """Return the response once its headers are there. A GET is sent again if the connection closes before that."""
         given = {name.lower() for name in headers}

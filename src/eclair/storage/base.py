@@ -16,11 +16,11 @@ from typing import Any
 
 from eclair.storage.api_conversations import ApiConversationStore
 from eclair.storage.api_keys import ApiKeyStore
-from eclair.storage.audit import AuditStore
 from eclair.storage.batches import BatchStore
 from eclair.storage.chunks import ChunkStore
 from eclair.storage.conversations import ConversationStore
 from eclair.storage.documents import DocumentStore
+from eclair.storage.egress import EgressStore
 from eclair.storage.feeds import FeedStore
 from eclair.storage.files import FileStore
 from eclair.storage.folders import FolderStore
@@ -48,11 +48,11 @@ class Storage:
 
     api_conversations: ApiConversationStore
     api_keys: ApiKeyStore
-    audit: AuditStore
     batches: BatchStore
     chunks: ChunkStore
     conversations: ConversationStore
     documents: DocumentStore
+    egress: EgressStore
     feeds: FeedStore
     files: FileStore
     folders: FolderStore

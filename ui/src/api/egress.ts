@@ -1,4 +1,4 @@
-// The audit log of outgoing connections.
+// The egress log of outgoing connections.
 
 import { Resource } from "./resource.ts";
 import type { Query, Reply } from "./wire.ts";

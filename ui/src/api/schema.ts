@@ -4055,7 +4055,7 @@ export interface components {
             readonly reason: string | null;
         };
         /**
-         * @description A page of the audit log, newest first, with the number of calls by verdict.
+         * @description A page of the egress log, newest first, with the number of calls by verdict.
          *
          *     Pass `next` as `before` to get the next page. `policy`, `hosts`, `private` and `days` are the current settings.
          */

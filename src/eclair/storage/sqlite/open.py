@@ -16,12 +16,12 @@ from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import compaction
 from eclair.storage.sqlite.api_conversations import SQLiteApiConversationStore
 from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
-from eclair.storage.sqlite.audit import SQLiteAuditStore
 from eclair.storage.sqlite.batches import SQLiteBatchStore
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
 from eclair.storage.sqlite.conversations import SQLiteConversationStore
 from eclair.storage.sqlite.database import Database, migrations, translated
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
+from eclair.storage.sqlite.egress import SQLiteEgressStore
 from eclair.storage.sqlite.feeds import SQLiteFeedStore
 from eclair.storage.sqlite.files import SQLiteFileStore
 from eclair.storage.sqlite.folders import SQLiteFolderStore
@@ -70,11 +70,11 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
     return Storage(
         api_conversations=SQLiteApiConversationStore(database, clock),
         api_keys=SQLiteApiKeyStore(database),
-        audit=SQLiteAuditStore(database, processes),
         batches=SQLiteBatchStore(database, clock),
         chunks=chunks,
         conversations=SQLiteConversationStore(database, clock),
         documents=documents,
+        egress=SQLiteEgressStore(database, processes),
         feeds=SQLiteFeedStore(database),
         files=SQLiteFileStore(database, documents),
         images=SQLiteImageStore(database),

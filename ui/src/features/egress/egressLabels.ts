@@ -1,4 +1,4 @@
-// Labels of the audit log.
+// Labels of the egress log.
 
 import type { EgressPolicy, Purpose, Verdict } from "../../api/egress.ts";
 import type { PlainKey } from "../../lib/i18n/translate.ts";

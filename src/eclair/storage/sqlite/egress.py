@@ -1,4 +1,4 @@
-"""The audit log on SQLite. The URL of a call goes with its run, by a trigger."""
+"""The egress log on SQLite. The URL of a call goes with its run, by a trigger."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 
 from eclair.schema.principal import Principal
-from eclair.storage.audit import CallFilter, CallRecord, CallVerdict
+from eclair.storage.egress import CallFilter, CallRecord, CallVerdict
 from eclair.storage.processes import ProcessStore
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
@@ -20,8 +20,8 @@ _RESULTS = ("address", "sent", "received", "status", "milliseconds", "verdict", 
 _INTERRUPTED = "Éclair ended before the call did."
 
 
-class SQLiteAuditStore(SQLiteStore):
-    """Implements `AuditStore`."""
+class SQLiteEgressStore(SQLiteStore):
+    """Implements `EgressStore`."""
 
     def __init__(self, database: Database, processes: ProcessStore) -> None:
         super().__init__(database)

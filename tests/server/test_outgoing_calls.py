@@ -1,4 +1,4 @@
-"""Outgoing calls: an engine beyond a proxy is called for a run, and every call is in the audit log."""
+"""Outgoing calls: an engine beyond a proxy is called for a run, and every call is in the egress log."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ async def test_the_call_of_anthropics_api_is_in_the_ledger_and_may_be_forbidden(
         async with serving(own) as server:
             turn = await server.ask(await server.begin(), "A question of mine")
             await server.answered(turn["run"])
-            (call,) = [call for call in (await audit(server, f"?run={turn['run']}"))["calls"] if call["sent"]]
+            (call,) = [call for call in (await list_calls(server, f"?run={turn['run']}"))["calls"] if call["sent"]]
             assert (call["method"], call["url"], call["purpose"]) == ("POST", f"{RACK}/messages", "engine")
-            assert KEY not in str(await audit(server))
+            assert KEY not in str(await list_calls(server))
         async with serving(replace(own, egress="offline")) as server:
             body = {"model": "claude-muse", "messages": [{"role": "user", "content": "Hi"}]}
             assert (await server.post("/v1/chat/completions", body)).status >= 400
     assert sum(call.path == f"{RACK}/messages" for call in proxy.calls) == 1
 
 
-async def audit(server: Server, query: str = "") -> JSON:
+async def list_calls(server: Server, query: str = "") -> JSON:
     reply = await server.get(f"/api/egress{query}")
     assert reply.status == 200, reply
     return dict(reply.body)
@@ -72,7 +72,7 @@ async def audit(server: Server, query: str = "") -> JSON:
 async def test_the_call_of_an_answer_is_in_the_ledger_under_its_run(away: Server) -> None:
     turn = await away.ask(await away.begin(), "A question of mine")
     await away.answered(turn["run"])
-    found = await audit(away, f"?run={turn['run']}&purpose=engine")
+    found = await list_calls(away, f"?run={turn['run']}&purpose=engine")
     calls = [call for call in found["calls"] if call["method"] == "POST"]
     (call,) = calls
     assert call | {"id": 0, "moment": 0, "milliseconds": 0, "sent": 0, "received": 0} == {
@@ -102,33 +102,33 @@ async def test_erased_the_run_leaves_the_proof_alone(away: Server) -> None:
     turn = await away.ask(conversation, "A question of mine")
     await away.answered(turn["run"])
     assert (await away.call("DELETE", f"/api/conversations/{conversation}?forever=true")).status == 204
-    calls = (await audit(away, f"?run={turn['run']}"))["calls"]
+    calls = (await list_calls(away, f"?run={turn['run']}"))["calls"]
     assert {call["url"] for call in calls} == {None}
     assert {call["host"] for call in calls} == {"rack.example"}
-    everything = (await audit(away))["calls"]
+    everything = (await list_calls(away))["calls"]
     assert any(call["url"] is not None for call in everything)
     assert (await away.call("DELETE", "/api/conversations?confirm=all&forever=true")).status == 202
-    assert {call["url"] for call in (await audit(away))["calls"]} == {None}
+    assert {call["url"] for call in (await list_calls(away))["calls"]} == {None}
 
 
 async def test_a_temporary_chat_leaves_no_address(away: Server) -> None:
     reply = await away.post("/api/answers", {"messages": [{"role": "user", "text": "A question of mine"}]})
     assert reply.status == 200, reply
-    posts = [call for call in (await audit(away))["calls"] if call["method"] == "POST"]
+    posts = [call for call in (await list_calls(away))["calls"] if call["method"] == "POST"]
     assert [(call["url"], call["verdict"]) for call in posts] == [(None, "passed")]
 
 
 async def test_the_ledger_is_paged_filtered_and_exported(away: Server) -> None:
     for _ in range(3):
         await away.say(await away.begin(), "A question")
-    whole = await audit(away)
-    first = await audit(away, "?limit=2")
-    rest = await audit(away, f"?limit=200&before={first['next']}")
+    whole = await list_calls(away)
+    first = await list_calls(away, "?limit=2")
+    rest = await list_calls(away, f"?limit=200&before={first['next']}")
     assert first["calls"] + rest["calls"] == whole["calls"]
     assert rest["next"] is None
-    assert (await audit(away, "?host=example"))["calls"] == whole["calls"]
-    assert (await audit(away, "?host=ack.example"))["calls"] == []
-    assert (await audit(away, "?verdict=refused"))["counts"] == {}
+    assert (await list_calls(away, "?host=example"))["calls"] == whole["calls"]
+    assert (await list_calls(away, "?host=ack.example"))["calls"] == []
+    assert (await list_calls(away, "?verdict=refused"))["counts"] == {}
     exported = await away.get("/api/egress/export?format=csv&host=Rack.Example")
     assert exported.headers["content-disposition"].startswith('attachment; filename="eclair-egress-')
     rows = list(csv.DictReader(io.StringIO(exported.raw.decode())))
@@ -168,7 +168,7 @@ async def test_offline_an_engine_elsewhere_says_why_it_does_not_answer(settings:
         reply = await server.post("/v1/chat/completions", asked)
         assert reply.status in (404, 503)
         assert "rack.example may not be called: the policy is `offline`" in reply.error["message"]
-        found = await audit(server, "?verdict=refused")
+        found = await list_calls(server, "?verdict=refused")
         assert {call["host"] for call in found["calls"]} == {"rack.example"}
         assert {call["sent"] for call in found["calls"]} == {0}
 

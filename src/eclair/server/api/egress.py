@@ -1,4 +1,4 @@
-"""`/api/egress`: the audit log of outgoing calls, and the policy."""
+"""`/api/egress`: the egress log of outgoing calls, and the policy."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from eclair.app import App
-from eclair.network.audit_export import MEDIA_TYPES, AuditFormat, stream_export
+from eclair.network.egress_export import MEDIA_TYPES, EgressFormat, stream_export
 from eclair.network.policy import PolicyMode, Purpose
 from eclair.server.numbers import Ordinal
 from eclair.server.principal import Caller
-from eclair.storage.audit import CallFilter, CallRecord, CallVerdict
+from eclair.storage.egress import CallFilter, CallRecord, CallVerdict
 
 FilterText = Annotated[str | None, Query(max_length=255)]
 
@@ -48,7 +48,7 @@ class CallBody(BaseModel):
 
 
 class CallList(BaseModel):
-    """A page of the audit log, newest first, with the number of calls by verdict.
+    """A page of the egress log, newest first, with the number of calls by verdict.
 
     Pass `next` as `before` to get the next page. `policy`, `hosts`, `private` and `days` are the current settings.
     """
@@ -75,7 +75,7 @@ Filter = Annotated[CallFilter, Depends(parse_filter)]
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/egress", tags=["egress"])
-    store = app.storage.audit
+    store = app.storage.egress
 
     @api.get("")
     async def list_calls(
@@ -84,7 +84,7 @@ def router(app: App) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         before: Ordinal | None = None,
     ) -> CallList:
-        await app.audit_log.settle()
+        await app.egress_log.settle()
         calls = await store.list_calls(principal, which, limit + 1, before)
         return CallList(
             policy=app.settings.egress,
@@ -97,8 +97,8 @@ def router(app: App) -> APIRouter:
         )
 
     @api.get("/export", response_class=Response)
-    async def export_calls(principal: Caller, which: Filter, format: AuditFormat = "csv") -> StreamingResponse:
-        await app.audit_log.settle()
+    async def export_calls(principal: Caller, which: Filter, format: EgressFormat = "csv") -> StreamingResponse:
+        await app.egress_log.settle()
         name = f"eclair-egress-{datetime.now(UTC):%Y%m%d}.{format}"
         headers = {
             "Content-Disposition": f'attachment; filename="{name}"',

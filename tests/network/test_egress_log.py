@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from eclair.errors import StoreError
-from eclair.network import audit_log
-from eclair.network.audit_log import AuditLog, open_gate
+from eclair.network import egress_log
 from eclair.network.client import DownloadClient, OutboundGate
+from eclair.network.egress_log import EgressLog, open_gate
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.settings import Settings
-from eclair.storage.audit import CallFilter, CallRecord
 from eclair.storage.base import Storage
+from eclair.storage.egress import CallFilter, CallRecord
 from eclair.storage.open import open_storage
 from tests.llm.standin import standing_in
 from tests.network.gates import CONTEXT
@@ -60,20 +60,20 @@ class Counting:
         if self.fails:
             raise StoreError("The disk is full.")
         self.batches.append(len(calls))
-        await self._storage.audit.add_calls(calls)
+        await self._storage.egress.add_calls(calls)
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self._storage.audit, name)
+        return getattr(self._storage.egress, name)
 
 
 async def kept(storage: Storage, which: CallFilter = ANY, limit: int = 10_000) -> list[CallRecord]:
-    return await storage.audit.list_calls(LOCAL_PRINCIPAL, which, limit)
+    return await storage.egress.list_calls(LOCAL_PRINCIPAL, which, limit)
 
 
 async def test_what_comes_together_is_written_together(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_log, "WRITE_DELAY_S", 0.0)
+    monkeypatch.setattr(egress_log, "WRITE_DELAY_S", 0.0)
     counting = Counting(storage)
-    rows = AuditLog(counting)  # pyright: ignore[reportArgumentType]
+    rows = EgressLog(counting)  # pyright: ignore[reportArgumentType]
     for at in range(1200):
         rows.record(replace(CALL, moment=at))
     await rows.close()
@@ -83,7 +83,7 @@ async def test_what_comes_together_is_written_together(storage: Storage, monkeyp
 
 
 async def test_a_normal_stop_loses_nothing(storage: Storage) -> None:
-    rows = AuditLog(storage.audit)
+    rows = EgressLog(storage.egress)
     await rows.start()
     rows.record(CALL)
     await asyncio.sleep(0)
@@ -95,14 +95,14 @@ async def test_a_normal_stop_loses_nothing(storage: Storage) -> None:
 async def test_a_store_that_cannot_serve_is_asked_again(
     storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(audit_log, "WRITE_DELAY_S", 0.0)
+    monkeypatch.setattr(egress_log, "WRITE_DELAY_S", 0.0)
     counting = Counting(storage)
     counting.fails = True
-    rows = AuditLog(counting)  # pyright: ignore[reportArgumentType]
-    with caplog.at_level(logging.ERROR, "eclair.network.audit_log"):
+    rows = EgressLog(counting)  # pyright: ignore[reportArgumentType]
+    with caplog.at_level(logging.ERROR, "eclair.network.egress_log"):
         rows.record(CALL)
         await rows.flush()
-    assert "1 calls are not in the audit log yet: The disk is full." in caplog.text
+    assert "1 calls are not in the egress log yet: The disk is full." in caplog.text
     counting.fails = False
     await rows.close()
     assert len(await kept(storage)) == 1
@@ -116,7 +116,7 @@ async def test_a_deleted_conversation_takes_what_was_asked_and_leaves_the_proof(
     first, second = await turn(storage, ids), await turn(storage, ids, where="conv_a")
     await conversation(storage, "conv_b")
     other = await turn(storage, ids, where="conv_b")
-    await storage.audit.add_calls([replace(CALL, run=run.id) for run in (first, second, other)])
+    await storage.egress.add_calls([replace(CALL, run=run.id) for run in (first, second, other)])
     await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a")
     assert all(call.url == CALL.url for call in await kept(storage))  # it may be brought back
     await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a", forever=True)
@@ -135,25 +135,25 @@ def _bytes(folder: Path) -> bytes:
 
 async def test_what_a_run_asked_that_is_not_kept_is_not_kept(storage: Storage) -> None:
     """A temporary chat has a run that nothing keeps; and one that ended late may have been erased meanwhile."""
-    await storage.audit.add_calls([replace(CALL, run="run_gone"), CALL])
+    await storage.egress.add_calls([replace(CALL, run="run_gone"), CALL])
     with_run, without = (await kept(storage, CallFilter(run="run_gone")))[0], (await kept(storage))[0]
     assert (with_run.url, without.url) == (None, CALL.url)
 
 
 async def test_erasing_everything_erases_what_was_asked(storage: Storage) -> None:
-    await storage.audit.add_calls([CALL, replace(CALL, owner="someone")])
-    await storage.audit.erase_urls(LOCAL_PRINCIPAL)
+    await storage.egress.add_calls([CALL, replace(CALL, owner="someone")])
+    await storage.egress.erase_urls(LOCAL_PRINCIPAL)
     assert [call.url for call in await kept(storage)] == [None]
-    assert [call.url for call in await storage.audit.list_calls(Principal("someone"), ANY, 9)] == [CALL.url]
+    assert [call.url for call in await storage.egress.list_calls(Principal("someone"), ANY, 9)] == [CALL.url]
 
 
 async def test_old_rows_are_erased_by_themselves(storage: Storage) -> None:
-    await storage.audit.add_calls([replace(CALL, moment=at * DAY) for at in (1, 5, 9)])
-    forever = AuditLog(storage.audit, 0, lambda: 10 * 86_400)
+    await storage.egress.add_calls([replace(CALL, moment=at * DAY) for at in (1, 5, 9)])
+    forever = EgressLog(storage.egress, 0, lambda: 10 * 86_400)
     await forever.start()
     await forever.close()
     assert len(await kept(storage)) == 3
-    rows = AuditLog(storage.audit, 5, lambda: 10 * 86_400)
+    rows = EgressLog(storage.egress, 5, lambda: 10 * 86_400)
     await rows.start()
     while len(await kept(storage)) == 3:
         await asyncio.sleep(0.001)
@@ -162,7 +162,7 @@ async def test_old_rows_are_erased_by_themselves(storage: Storage) -> None:
 
 
 async def test_rows_are_filtered_counted_and_paged(storage: Storage) -> None:
-    await storage.audit.add_calls(
+    await storage.egress.add_calls(
         [
             CALL,
             replace(CALL, host="de.search.example", verdict="failed"),
@@ -178,9 +178,9 @@ async def test_rows_are_filtered_counted_and_paged(storage: Storage) -> None:
     assert await hosts(CallFilter(host="%")) == []
     assert await hosts(CallFilter(verdict="refused")) == ["other.example"]
     assert await hosts(CallFilter(purpose="page")) == ["research.example"]
-    assert await storage.audit.count_calls(LOCAL_PRINCIPAL, ANY) == {"passed": 2, "failed": 1, "refused": 1}
+    assert await storage.egress.count_calls(LOCAL_PRINCIPAL, ANY) == {"passed": 2, "failed": 1, "refused": 1}
     first = await kept(storage, limit=3)
-    (last,) = await storage.audit.list_calls(LOCAL_PRINCIPAL, ANY, 3, before=first[-1].id)
+    (last,) = await storage.egress.list_calls(LOCAL_PRINCIPAL, ANY, 3, before=first[-1].id)
     assert last.host == "search.example"
 
 
@@ -202,7 +202,7 @@ async def test_a_command_leaves_its_rows_where_the_server_has_them(tmp_path: Pat
 
 
 async def test_half_characters_and_endless_addresses_can_be_kept(storage: Storage) -> None:
-    rows = AuditLog(storage.audit)
+    rows = EgressLog(storage.egress)
     gate = OutboundGate(OutboundPolicy("offline"), rows)
     for url in ("http://\ud800.example/\udfff", "http://a.example/" + "a" * 100_000, "http://[", "\x00"):
         with pytest.raises(Exception, match=r"\.$"):

@@ -1,4 +1,4 @@
-"""Port of the audit log: the calls that left this machine, or were refused.
+"""Port of the egress log: the calls that left this machine, or were refused.
 
 A call is stored before it is made and completed when it has ended. After that its record never changes, except that
 its URL is erased with the run that made the call.
@@ -53,7 +53,7 @@ class CallFilter:
     purpose: str | None = None
 
 
-class AuditStore(Protocol):
+class EgressStore(Protocol):
     """The log of outgoing calls. Each names its owner, since one write stores those of several people."""
 
     async def begin_call(self, call: CallRecord) -> int:

@@ -1,4 +1,4 @@
-"""The audit log: a call is stored before it is made, and completed in batches.
+"""The egress log: a call is stored before it is made, and completed in batches.
 
 While the database can't be written, records wait in memory.
 """
@@ -18,8 +18,8 @@ from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.ids import Clock
 from eclair.settings import Settings
-from eclair.storage.audit import AuditStore, CallRecord
 from eclair.storage.base import Storage
+from eclair.storage.egress import CallRecord, EgressStore
 
 WRITE_DELAY_S = 0.2
 """The time that the first record of a batch waits for others."""
@@ -35,13 +35,13 @@ DAY_MS = 86_400_000
 log = logging.getLogger(__name__)
 
 
-class AuditLog:
+class EgressLog:
     """Implements `CallRecorder`. After `start`, records older than `days` are erased (0 keeps all).
 
     `close` writes what is still queued.
     """
 
-    def __init__(self, calls: AuditStore, days: int = 0, clock: Clock = time.time) -> None:
+    def __init__(self, calls: EgressStore, days: int = 0, clock: Clock = time.time) -> None:
         self._calls = calls
         self._days = days
         self._clock = clock
@@ -52,7 +52,7 @@ class AuditLog:
         self._eraser: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._eraser = asyncio.create_task(self._tidy_for_ever(), name="tidy the audit log")
+        self._eraser = asyncio.create_task(self._tidy_for_ever(), name="tidy the egress log")
 
     async def begin(self, call: CallRecord) -> int:
         if not self._served:
@@ -61,13 +61,13 @@ class AuditLog:
             return await self._calls.begin_call(call)
         except StoreError as error:
             self._served = False
-            log.error("a call isn't in the audit log yet: %s", error.message)
+            log.error("a call isn't in the egress log yet: %s", error.message)
             return 0
 
     def record(self, call: CallRecord, begun: Awaitable[int] | None = None) -> None:
         self._waiting.append((call, begun))
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_soon(), name="write the audit log")
+            self._writer = asyncio.create_task(self._write_soon(), name="write the egress log")
 
     async def settle(self) -> None:
         """Write everything that is queued, and mark what dead processes left under way."""
@@ -84,7 +84,7 @@ class AuditLog:
                     await asyncio.shield(self._calls.add_calls(calls))
                 except StoreError as error:
                     self._served = False
-                    log.error("%d calls are not in the audit log yet: %s", len(self._waiting), error.message)
+                    log.error("%d calls are not in the egress log yet: %s", len(self._waiting), error.message)
                     del self._waiting[:-MAX_WAITING_ROWS]
                     return
                 self._served = True
@@ -109,7 +109,7 @@ class AuditLog:
                 if self._days:
                     await self._calls.erase_calls(int(self._clock() * 1000) - self._days * DAY_MS)
             except StoreError as error:
-                log.error("old records of the audit log cannot be erased yet: %s", error.message)
+                log.error("old records of the egress log cannot be erased yet: %s", error.message)
             await asyncio.sleep(ERASE_INTERVAL_S)
 
 
@@ -119,27 +119,27 @@ async def open_gate(settings: Settings) -> AsyncGenerator[OutboundGate]:
 
     Raises SettingsError.
     """
-    recorder = _LazyAuditLog(settings.data_dir)
+    recorder = _LazyEgressLog(settings.data_dir)
     try:
         yield OutboundGate(OutboundPolicy.from_settings(settings), recorder)
     finally:
         await recorder.close()
 
 
-class _LazyAuditLog:
+class _LazyEgressLog:
     """Implements `CallRecorder`; opens the database with the first call, since most commands make none."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._opening = asyncio.Lock()
         self._waiting: list[CallRecord] = []
-        self._opened: tuple[Storage, AuditLog] | None = None
+        self._opened: tuple[Storage, EgressLog] | None = None
 
     async def begin(self, call: CallRecord) -> int:
         try:
             return await (await self._open()).begin(call)
         except StoreError as error:
-            log.error("a call isn't in the audit log yet: %s", error.message)
+            log.error("a call isn't in the egress log yet: %s", error.message)
             return 0
 
     def record(self, call: CallRecord, begun: Awaitable[int] | None = None) -> None:
@@ -154,20 +154,20 @@ class _LazyAuditLog:
             if self._waiting:
                 await self._open()
             if self._opened is not None:
-                storage, audit_log = self._opened
+                storage, egress_log = self._opened
                 for call in self._waiting:
-                    audit_log.record(call)
-                await audit_log.close()
+                    egress_log.record(call)
+                await egress_log.close()
                 await storage.close()
         except StoreError as error:
-            log.error("%d calls are not in the audit log: %s", len(self._waiting), error.message)
+            log.error("%d calls are not in the egress log: %s", len(self._waiting), error.message)
 
-    async def _open(self) -> AuditLog:
+    async def _open(self) -> EgressLog:
         """Raises StoreError."""
         from eclair.storage.open import open_storage
 
         async with self._opening:
             if self._opened is None:
                 storage = await asyncio.to_thread(open_storage, self._folder)
-                self._opened = storage, AuditLog(storage.audit)
+                self._opened = storage, EgressLog(storage.egress)
             return self._opened[1]

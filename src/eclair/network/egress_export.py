@@ -1,4 +1,4 @@
-"""Export of the audit log as CSV or JSON, streamed."""
+"""Export of the egress log as CSV or JSON, streamed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Literal
 import orjson
 
 from eclair.schema.principal import Principal
-from eclair.storage.audit import AuditStore, CallFilter, CallRecord
+from eclair.storage.egress import CallFilter, CallRecord, EgressStore
 
-AuditFormat = Literal["csv", "json"]
+EgressFormat = Literal["csv", "json"]
 
-MEDIA_TYPES: dict[AuditFormat, str] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+MEDIA_TYPES: dict[EgressFormat, str] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 BATCH_ROWS = 500
 
@@ -25,7 +25,7 @@ COLUMNS = ("id", "time", *(field.name for field in fields(CallRecord) if field.n
 
 
 async def stream_export(
-    store: AuditStore, principal: Principal, which: CallFilter, format: AuditFormat
+    store: EgressStore, principal: Principal, which: CallFilter, format: EgressFormat
 ) -> AsyncGenerator[bytes]:
     """Yield every matching call, newest first: CSV with a header, or a JSON list of objects."""
     yield _csv([COLUMNS]) if format == "csv" else b"["
