@@ -6,7 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
@@ -294,18 +294,30 @@ def test_what_is_stored_for_programs_is_counted_and_deleted(opening: Opening, mo
     for _ in range(2):
         page.request.post("/v1/responses", data={"model": "scripted", "input": "script: words=1"})
     page.request.post("/v1/conversations", data={})
+    line = b'{"custom_id": "a", "method": "POST", "url": "/v1/embeddings", "body": {"input": "x"}}'
+    upload: FilePayload = {"name": "in.jsonl", "mimeType": "application/jsonl", "buffer": line}
+    page.request.post("/v1/files", multipart={"purpose": "batch", "file": upload})
     page.reload()
-    told = "Responses and conversations stored for programs: 3. Each is permanently deleted 30 days after its last use."
+    told = (
+        "Responses and conversations stored for programs: 3. Each is permanently deleted 30 days after its last use. "
+        "Batches and files stored for programs: 1. They stay until they expire or are deleted."
+    )
     expect(remove).to_have_accessible_description(told)
     remove.click()
-    question = page.get_by_role("group", name="Delete all responses and conversations stored for programs?")
+    question = page.get_by_role("group", name="Delete everything stored for programs: responses, conversations")
     expect(question.get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Escape")
     expect(remove).to_be_focused()
     remove.click()
     question.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text("stored for programs")).to_have_count(0)
-    assert page.request.get("/api/responses").json() == {"responses": 0, "conversations": 0, "days": 30}
+    assert page.request.get("/api/responses").json() == {
+        "responses": 0,
+        "conversations": 0,
+        "batches": 0,
+        "files": 0,
+        "days": 30,
+    }
 
 
 def test_what_a_limit_would_erase_is_shown_before_it_is_set(opening: Opening, mortal: Served) -> None:

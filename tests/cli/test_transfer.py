@@ -15,6 +15,7 @@ import pytest
 
 from eclair.schema.events import encode
 from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.storage.batches import BatchDetails, BatchFile, StoredBatch
 from eclair.storage.open import open_storage
 from eclair.storage.responses import StoredResponse
 from eclair.storage.runs import EventChunk
@@ -110,13 +111,18 @@ async def test_what_the_api_stored_is_deleted(run: Eclair, tmp_path: Path) -> No
     storage = open_storage(tmp_path / "home")
     done = StoredResponse(id="resp_a", process="", status="completed", body={"text": "storedzq"})
     await storage.responses.add_response(LOCAL_PRINCIPAL, done, [])
+    file = BatchFile(id="file_a", owner="local", name="in.jsonl", created=1, size=9)
+    await storage.batches.add_file(LOCAL_PRINCIPAL, file, [b"batchedzq"])
+    details = BatchDetails(endpoint="/v1/embeddings", input_file="file_a", window="24h", expires=10**14)
+    await storage.batches.add_batch(LOCAL_PRINCIPAL, StoredBatch("batch_a", "local", 1, "validating", details))
     await storage.close()
     refused = await asyncio.to_thread(run, "delete", "--responses")
-    assert "before deleting 1 response and 0 conversations of the API; add --yes" in refused.stderr
+    assert "before deleting 1 response, 0 conversations, 1 batch and 1 file of the API; add --yes" in refused.stderr
     deleted = await asyncio.to_thread(run, "delete", "--responses", "--yes")
-    assert deleted.stdout == "Deleted 1 response and 0 conversations of the API.\n"
+    assert deleted.stdout == "Deleted 1 response, 0 conversations, 1 batch and 1 file of the API.\n"
     data = await asyncio.to_thread((tmp_path / "home" / "eclair.db").read_bytes)
     assert b"storedzq" not in data
+    assert b"batchedzq" not in data
 
 
 @pytest.mark.parametrize(("typed", "said"), [("n\n", "Nothing was deleted."), ("y\n", "Deleted 2 conversations.")])

@@ -185,6 +185,27 @@ async def test_answers_go_first_and_a_batch_can_be_cancelled(spoken: tuple[Serve
     assert again.status == "cancelled"
 
 
+@pytest.mark.parametrize("path", ["/api/responses", "/api/conversations?confirm=all&forever=true"])
+async def test_a_batch_that_is_deleted_at_work_ends_quietly(
+    spoken: tuple[Server, openai.AsyncOpenAI], caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    server, client = spoken
+    endless = chat("script: words=100000 rate=100")
+    batch = await begin(client, jsonl(CHAT, chat("script: words=3"), endless, endless))
+    await answered(client, batch.id, 1)
+    await client.files.create(file=("notes.txt", b"uploaded for answers"), purpose="user_data")
+    kept = (await server.get("/api/responses")).body
+    assert (kept["batches"], kept["files"]) == (1, 2)
+    assert (await server.call("DELETE", path)).status in (202, 204)
+    kept = (await server.get("/api/responses")).body
+    assert (kept["batches"], kept["files"]) == (0, 0 if "responses" in path else 1)
+    with pytest.raises(openai.NotFoundError):
+        await client.batches.retrieve(batch.id)
+    after = await begin(client, jsonl(CHAT, chat("script: words=3")))
+    assert (await ended(client, after.id)).status == "completed", "those that wait go on"
+    assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
+
+
 class Waiting(Speaking):
     """Answers once it is told to."""
 

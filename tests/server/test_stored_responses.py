@@ -31,6 +31,7 @@ from tests.support import JSON, Server, serving
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DAY_S = 86_400
+NOTHING = {"responses": 0, "conversations": 0, "batches": 0, "files": 0}
 ENDLESS_SCRIPT = "script: words=100000 rate=400"
 
 
@@ -301,16 +302,16 @@ async def test_store_false_leaves_no_trace_and_what_is_deleted_goes(settings: Se
 
 async def test_what_is_kept_is_counted_and_deleted_together(settings: Settings) -> None:
     async with serving(settings) as server, client_of(server) as client:
-        assert (await server.get("/api/responses")).body == {"responses": 0, "conversations": 0, "days": 30}
+        assert (await server.get("/api/responses")).body == {**NOTHING, "days": 30}
         for number in range(3):
             await say(client, f"script: say=wholezq{number}")
         await client.conversations.create(metadata={"a": "wholezq"})
         running = await say(client, ENDLESS_SCRIPT, background=True)
-        assert (await server.get("/api/responses")).body == {"responses": 4, "conversations": 1, "days": 30}
+        assert (await server.get("/api/responses")).body == {**NOTHING, "responses": 4, "conversations": 1, "days": 30}
         assert (await server.get("/api/count")).body == {"conversations": 0}, "the page does not have them"
         assert (await server.get("/api/conversations")).body["conversations"] == []
         assert (await server.call("DELETE", "/api/responses")).status == 204
-        assert (await server.get("/api/responses")).body == {"responses": 0, "conversations": 0, "days": 30}
+        assert (await server.get("/api/responses")).body == {**NOTHING, "days": 30}
         assert (await server.get(f"/v1/responses/{running.id}")).status == 404
         await settled(server)
         assert b"wholezq" not in await asyncio.to_thread(data_of, settings.data_dir)
@@ -416,7 +417,7 @@ async def test_what_is_another_persons_is_not_there(fresh: Server, monkeypatch: 
         assert (await fresh.get("/api/responses")).body["responses"] == 0
         await fresh.call("DELETE", "/api/responses")
         who = LOCAL_PRINCIPAL
-        assert (await fresh.get("/api/responses")).body == {"responses": 1, "conversations": 1, "days": 30}
+        assert (await fresh.get("/api/responses")).body == {**NOTHING, "responses": 1, "conversations": 1, "days": 30}
 
 
 async def test_what_cannot_be_is_refused(server: Server) -> None:

@@ -9,7 +9,7 @@ import pytest
 from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
-from eclair.storage.batches import BatchDetails, BatchFault, BatchFile, StoredBatch
+from eclair.storage.batches import BatchDetails, BatchFault, BatchFile, KeptBatches, StoredBatch
 
 SOMEONE = Principal("someone")
 FAR = 99_999_999_999_999
@@ -63,6 +63,21 @@ async def test_a_batch_from_its_lines_to_its_files(storage: Storage, other: Stor
     await storage.batches.delete_file(LOCAL_PRINCIPAL, output)
     await storage.batches.delete_file(LOCAL_PRINCIPAL, "file_a")
     assert await storage.batches.list_answered_lines(batch.id) == {3}
+
+
+async def test_all_of_a_person_is_deleted_and_what_still_comes_is_dropped(storage: Storage) -> None:
+    batch = await begin(storage)
+    await storage.batches.add_file(SOMEONE, file("file_b"), [b"theirs"])
+    await storage.batches.add_reply(batch.id, 1, b"first\n", failed=False)
+    assert await storage.batches.count_kept(LOCAL_PRINCIPAL) == KeptBatches(1, 1)
+    await storage.batches.delete_all(LOCAL_PRINCIPAL)
+    assert await storage.batches.count_kept(LOCAL_PRINCIPAL) == KeptBatches(0, 0)
+    assert await storage.batches.count_kept(SOMEONE) == KeptBatches(0, 1)
+    assert await storage.batches.get_status(batch.id) is None
+    await storage.batches.add_reply(batch.id, 2, b"late\n", failed=False)
+    await storage.batches.finish_batch(batch.id, "completed", 9, outputs(batch.id))
+    assert await storage.batches.list_answered_lines(batch.id) == set()
+    assert await storage.batches.list_files(LOCAL_PRINCIPAL) == []
 
 
 async def test_what_was_cancelled_or_is_wrong(storage: Storage) -> None:

@@ -28,6 +28,8 @@ from eclair.util.background import IN_BACKGROUND, IdleScheduler
 
 CHECK_INTERVAL_S = 60.0
 """Between two looks for batches of other processes, and for expired files."""
+WATCH_INTERVAL_S = 1.0
+"""Between two looks at whether the batch at work was erased, or cancelled by another process."""
 RETRY_DELAY_S = 5.0
 """After a failure of the database."""
 BUSY_STATUSES = (429, 502, 503)
@@ -120,19 +122,22 @@ class BatchService:
                 await self._store.finish_batch(batch.id, "failed", _now(), faults=faults)
                 return
             await self._store.begin_batch(batch.id, lines, _now())
-        await self._finish(batch, await self._send_lines(batch, requests, principal, send))
+        status = await self._send_lines(batch, requests, principal, send)
+        if status is not None:
+            await self._finish(batch, status)
 
     async def _send_lines(
         self, batch: StoredBatch, requests: BatchInput, principal: Principal, send: SendRequest
-    ) -> BatchStatus:
-        """Send the requests that have no reply; return the status to end with."""
+    ) -> BatchStatus | None:
+        """Send the requests that have no reply; return the status to end with, None for a batch that was erased."""
         answered = await self._store.list_answered_lines(batch.id)
         is_expired = False
         async with contextlib.aclosing(requests.lines()) as lines:
             async for line in lines:
                 while line.number not in answered:
-                    if await self._store.get_status(batch.id) == "cancelling":
-                        return "cancelled"
+                    status = await self._store.get_status(batch.id)
+                    if status in (None, "cancelling"):
+                        return "cancelled" if status else None
                     left_s = (batch.details.expires - _now()) / 1000
                     is_expired = is_expired or left_s <= 0
                     if is_expired:
@@ -146,7 +151,7 @@ class BatchService:
     async def _send(
         self, batch: StoredBatch, line: BatchLine, principal: Principal, send: SendRequest, left_s: float
     ) -> SentReply | None:
-        """Send a request while nobody waits for an answer; None if the batch was cancelled or expired meanwhile."""
+        """Send a request while nobody waits for an answer; None if the batch was cancelled or expired, or is gone."""
         body = orjson.dumps(line.body)
 
         async def attempt() -> SentReply:
@@ -155,7 +160,11 @@ class BatchService:
         task = asyncio.create_task(self._send_patiently(attempt, line), name=f"line {line.number} of {batch.id}")
         self._current = (batch.id, task)
         try:
-            await asyncio.wait([task], timeout=left_s)
+            until = time.monotonic() + left_s
+            while (left_s := until - time.monotonic()) > 0:
+                done, _ = await asyncio.wait([task], timeout=min(left_s, WATCH_INTERVAL_S))
+                if done or await self._store.get_status(batch.id) != "in_progress":
+                    break
         finally:
             self._current = None
             task.cancel()

@@ -139,9 +139,8 @@ class ConversationService:
     async def delete_all(self, principal: Principal, *, forever: bool = False) -> Deletion:
         """Delete every conversation of the owner, archived ones included; see `delete`.
 
-        With `forever` they are erased in the background, as `erasure` tells, and after a restart if need be. The URLs
-        in the egress log are erased too: it then shows only which hosts were called. So is what the Responses API
-        keeps.
+        With `forever` they are erased in the background, as `erasure` tells, and after a restart if need be. So are
+        the responses and batches of the API, and the URLs in the egress log: it shows only hosts then.
         """
         deleted = await self._write_after_stopping_runs(
             principal, lambda: self._storage.conversations.delete_all_conversations(principal, forever=forever)
@@ -149,6 +148,7 @@ class ConversationService:
         self._changes.publish(None, "changed")
         if forever:
             await self._storage.responses.delete_all(principal)
+            await self._storage.batches.delete_all(principal)
             self.erasure = ErasureStatus(running=True, total=deleted.count)
             self._is_erasure_due.set()
             await self._storage.egress.erase_urls(principal)

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from eclair.chat.conversations import ConversationService
 from eclair.chat.runs import Runs
@@ -13,14 +14,33 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
+from eclair.documents.document_parser import Parser
+from eclair.documents.ingest import Ingestor
 from eclair.errors import InvalidInput
 from eclair.images.open import open_gallery
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
+from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
-from eclair.storage.responses import KeptCount
+from eclair.util.background import IdleScheduler
+
+
+@dataclass(frozen=True, slots=True)
+class KeptForPrograms:
+    """Numbers of what programs stored through the API."""
+
+    responses: int
+    conversations: int
+    batches: int
+    files: int
+
+    def __str__(self) -> str:
+        return (
+            f"{_plural(self.responses, 'response')}, {_plural(self.conversations, 'conversation')}, "
+            f"{_plural(self.batches, 'batch', 'batches')} and {_plural(self.files, 'file')} of the API"
+        )
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -43,10 +63,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _delete_responses(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
-    kept = asyncio.run(_count_kept(settings))
-    responses = f"{kept.responses:,} response{'' if kept.responses == 1 else 's'}"
-    what = f"{responses} and {_count_text(kept.conversations)} of the API"
-    if kept == KeptCount(0, 0):
+    what = asyncio.run(_count_kept(settings))
+    if what == KeptForPrograms(0, 0, 0, 0):
         terminal.line("There is nothing to delete.")
         return 0
     question = f"Delete {what} for good?"
@@ -59,14 +77,21 @@ def _delete_responses(settings: Settings, arguments: argparse.Namespace, termina
     return 0
 
 
-async def _count_kept(settings: Settings) -> KeptCount:
+async def _count_kept(settings: Settings) -> KeptForPrograms:
     async with _opened(settings) as storage:
-        return await storage.responses.count_kept(LOCAL_PRINCIPAL, 0)
+        kept = await storage.responses.count_kept(LOCAL_PRINCIPAL, 0)
+        batches = await storage.batches.count_kept(LOCAL_PRINCIPAL)
+        uploads = await storage.files.list_uploaded_files(LOCAL_PRINCIPAL)
+    return KeptForPrograms(kept.responses, kept.conversations, batches.batches, batches.files + len(uploads))
 
 
 async def _erase_kept(settings: Settings) -> int:
     async with _opened(settings) as storage:
         await storage.responses.delete_all(LOCAL_PRINCIPAL)
+        await storage.batches.delete_all(LOCAL_PRINCIPAL)
+        blobs, changes = Blobs(settings.data_dir / "files"), ChangeFeed(storage.processes)
+        ingestor = Ingestor(storage, blobs, Parser(), None, changes, IdleScheduler())
+        await ingestor.delete_uploads(LOCAL_PRINCIPAL)
     return 0
 
 
@@ -112,4 +137,8 @@ async def _restore(settings: Settings, moment: int, terminal: Terminal) -> int:
 
 
 def _count_text(count: int) -> str:
-    return f"{count:,} conversation{'' if count == 1 else 's'}"
+    return _plural(count, "conversation")
+
+
+def _plural(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

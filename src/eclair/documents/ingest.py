@@ -8,6 +8,7 @@ embeds its chunks and `document_search` finds them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
@@ -210,6 +211,12 @@ class Ingestor:
         async with self._exclusive():
             await self._delete_blob(await self._storage.files.delete_file(principal, id))
         self._notify(now=True)
+
+    async def delete_uploads(self, principal: Principal) -> None:
+        """Delete the files that programs uploaded for the principal."""
+        for file in await self._storage.files.list_uploaded_files(principal):
+            with contextlib.suppress(NotFound):  # somebody else has just deleted it
+                await self.delete(principal, file.id)
 
     async def delete_library(self, principal: Principal, id: str) -> None:
         """Delete a library with its files. Raises NotFound."""

@@ -80,6 +80,14 @@ class BatchFile:
     failed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class KeptBatches:
+    """Numbers of a principal's batches and of their files."""
+
+    batches: int
+    files: int
+
+
 class BatchStore(Protocol):
     async def add_file(self, principal: Principal, file: BatchFile, parts: Sequence[bytes]) -> None:
         """Add a file of requests with its bytes, in parts."""
@@ -133,8 +141,16 @@ class BatchStore(Protocol):
         """Ask for a batch to be cancelled; a finished one stays as it is. Raises NotFound."""
         ...
 
+    async def count_kept(self, principal: Principal) -> KeptBatches:
+        """Count the principal's batches and their files."""
+        ...
+
+    async def delete_all(self, principal: Principal) -> None:
+        """Erase the principal's batches, unfinished ones too, with their files and replies."""
+        ...
+
     async def add_reply(self, batch: str, line: int, body: bytes, *, failed: bool) -> None:
-        """Add the reply to a line; the first one stays."""
+        """Add the reply to a line; the first one stays. That to a batch which is gone is dropped."""
         ...
 
     async def list_answered_lines(self, batch: str) -> set[int]:
@@ -144,5 +160,5 @@ class BatchStore(Protocol):
     async def finish_batch(
         self, id: str, status: BatchStatus, now: int, files: Sequence[BatchFile] = (), faults: Sequence[BatchFault] = ()
     ) -> None:
-        """End a batch and add those of the files that have replies, in one transaction."""
+        """End a batch and add those of the files that have replies, in one transaction; nothing if it is gone."""
         ...

@@ -130,6 +130,10 @@ class FileStore(Protocol):
         """Return the notes on those of the files that have some."""
         ...
 
+    async def list_uploaded_files(self, principal: Principal) -> list[StoredFile]:
+        """List the principal's files that programs uploaded."""
+        ...
+
     async def list_expired_files(self, now: int) -> list[StoredFile]:
         """List everyone's files that a program wanted deleted by millisecond `now`."""
         ...

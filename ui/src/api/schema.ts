@@ -4674,10 +4674,17 @@ export interface components {
             readonly source: string | null;
             readonly tool: string | null;
         };
-        /** @description Numbers of responses and conversations of the API, and for how many days after their last use they are kept. */
+        /**
+         * @description Numbers of what programs stored through the API.
+         *
+         *     Responses and conversations are kept for so many `days` after their last use; batches and files, those of batches
+         *     and those to answer from, until they expire or are deleted.
+         */
         readonly KeptResponses: {
             readonly responses: number;
             readonly conversations: number;
+            readonly batches: number;
+            readonly files: number;
             readonly days: number;
         };
         /**

@@ -17,9 +17,10 @@ from eclair.storage.batches import (
     BatchFault,
     BatchFile,
     BatchStatus,
+    KeptBatches,
     StoredBatch,
 )
-from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, snapshot, write
+from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, read, snapshot, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
 REPLIES_PER_PART = 100
@@ -145,10 +146,26 @@ class SQLiteBatchStore(SQLiteStore):
             _change(db, id, "cancelling", replace(batch.details, cancelled=now))
         return _find_batch(db, principal, id)
 
+    @read
+    def count_kept(self, db: apsw.Connection, principal: Principal) -> KeptBatches:
+        (batches,) = first_row(db, "SELECT count(*) FROM batch WHERE owner = ?", (principal.id,))
+        (files,) = first_row(
+            db,
+            "SELECT count(*) FROM batch_file WHERE owner = ? AND ifnull(expires > ?, TRUE)",
+            (principal.id, self.now()),
+        )
+        return KeptBatches(batches, files)
+
+    @erase
+    def delete_all(self, db: apsw.Connection, principal: Principal) -> None:
+        for table in ("batch", "batch_file"):
+            db.execute(f"DELETE FROM {table} WHERE owner = ?", (principal.id,))
+
     @write
     def add_reply(self, db: apsw.Connection, batch: str, line: int, body: bytes, *, failed: bool) -> None:
         db.execute(
-            "INSERT INTO batch_reply (batch, line, failed, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO batch_reply (batch, line, failed, body) SELECT ?1, ?2, ?3, ?4"
+            " WHERE EXISTS (SELECT 1 FROM batch WHERE id = ?1) ON CONFLICT DO NOTHING",
             (batch, line, int(failed), body),
         )
 

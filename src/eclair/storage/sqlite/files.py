@@ -176,6 +176,14 @@ class SQLiteFileStore(SQLiteStore):
         return {str(id): Upload(str(purpose), expires) for id, purpose, expires in rows}
 
     @read
+    def list_uploaded_files(self, db: apsw.Connection, principal: Principal) -> list[StoredFile]:
+        rows = db.execute(
+            f"SELECT {_FILE_COLUMNS} {_FROM} JOIN upload ON upload.file = file.id WHERE owner = ? ORDER BY file.id",
+            (principal.id,),
+        )
+        return decode_rows(rows, _file, self.database.damage.noting("files"))
+
+    @read
     def list_expired_files(self, db: apsw.Connection, now: int) -> list[StoredFile]:
         rows = db.execute(
             f"SELECT {_FILE_COLUMNS} {_FROM} JOIN upload ON upload.file = file.id WHERE expires <= ? ORDER BY file.id",

@@ -652,8 +652,9 @@ export interface Placeholders {
   readonly removeForGood: never;
   readonly erasing: never;
   readonly keptResponses: "count" | "time";
+  readonly keptBatches: "count";
   readonly removeKeptResponses: never;
-  readonly removeKeptResponsesAsk: never;
+  readonly removeKeptForProgramsAsk: never;
   readonly keepForever: never;
   readonly keepDays: "time";
   readonly keepTry: never;
