@@ -18,7 +18,7 @@ from eclair.storage.sqlite.database import translated
 
 PROBE_BYTES = 256 << 10
 """More than SQLite needs to open a database."""
-COPIED_FILES = ("secret.key", "session.key")
+COPIED_FILES = ("secret.key", "session.key", "signing.key")
 LINKED_FOLDERS = ("models",)
 """Nothing writes there unless it is asked to."""
 COPIED_FOLDERS = ("marks",)

@@ -17,7 +17,7 @@ from eclair.storage.open import copy_database, has_database, inspect_database, l
 from eclair.storage.sqlite.open import DATABASE_FILE
 
 BLOB_FOLDERS = lost.BLOB_FOLDERS
-EXTRA_FILES = ("secret.key", "session.key")
+EXTRA_FILES = ("secret.key", "session.key", "signing.key")
 EXTRA_FOLDERS = ("marks",)
 """Further files that can't be made again. Models can be downloaded again."""
 
