@@ -250,6 +250,20 @@ class Settings:
             "and energy."
         },
     )
+    organisation: str | None = _setting(
+        None,
+        "Name of who runs Éclair, for receipts, records of processing and the duties of the AI Act.",
+        max_length=200,
+    )
+    organisation_contact: str | None = _setting(
+        None, "Address by which that organisation is reached: post, mail or telephone.", max_length=500
+    )
+    organisation_country: Annotated[str | None, Field(pattern="^[A-Z]{2}$")] = _setting(
+        None, "Country of this machine, as an ISO code such as `DE`; receipts name it."
+    )
+    data_protection_officer: str | None = _setting(
+        None, "Name and address of the data protection officer, if there is one.", max_length=500
+    )
     engines_from: Literal["anywhere", "file"] = _setting(
         "anywhere",
         "Where engines may be named: `anywhere`, which includes the page and `eclair engines`, or in these settings "
@@ -535,6 +549,8 @@ def _fault(name: str, error: ValidationError) -> str:
                 return f"{name} to {first['input']!r}, which is not a host name; write it alone, such as example.eu"
             if name.lower().endswith("private_addresses"):
                 return f"{name} to {first['input']!r}, which is not a host and port; write both, such as 10.0.0.5:8888"
+            if name.lower().endswith("organisation_country"):
+                return f"{name} to {first['input']!r}, which is not a country code; write two letters, such as DE"
             if last == "currency":
                 return f"{place} to {first['input']!r}, which is not a currency code; write three letters, such as EUR"
             return f"{place} to {first['input']!r}, which is not an address that begins with http:// or https://"

@@ -327,6 +327,15 @@ def _add_inspection(command: _Command) -> None:
     check_mark.add_argument("--json", action="store_true", help="print the result as JSON")
     check_mark.set_defaults(module="check_mark")
 
+    receipt = command("receipt", "show the receipt of an answer, or verify it offline")
+    receipt.add_argument("action", choices=("show", "verify"), help="print it, or only say whether it is genuine")
+    receipt.add_argument("file", type=Path, metavar="FILE", help="the receipt as it was downloaded")
+    receipt.add_argument(
+        "--key", metavar="KEY", help="public key of the issuer, or a file of its keys; this Éclair's by default"
+    )
+    receipt.add_argument("--text", type=Path, metavar="FILE", help="the answer's text, to be compared with the receipt")
+    receipt.add_argument("--json", action="store_true", help="print the result as JSON")
+
     egress = command("egress", "list outgoing calls from the egress log, allowed and refused")
     egress.add_argument("--run", metavar="ID", help="only calls of this run")
     egress.add_argument("--host", metavar="NAME", help="only calls to this host and its subdomains")

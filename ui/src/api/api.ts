@@ -12,6 +12,7 @@ import { ImportCalls } from "./imports.ts";
 import { LibraryCalls } from "./libraries.ts";
 import { ModelCalls } from "./models.ts";
 import { PreferenceCalls } from "./preferences.ts";
+import { ReceiptCalls } from "./receipts.ts";
 import { ShareCalls } from "./shares.ts";
 import { SystemCalls } from "./system.ts";
 import { WebCalls } from "./web.ts";
@@ -29,6 +30,7 @@ export class Api {
   readonly libraries: LibraryCalls;
   readonly models: ModelCalls;
   readonly preferences: PreferenceCalls;
+  readonly receipts: ReceiptCalls;
   readonly shares: ShareCalls;
   readonly system: SystemCalls;
   readonly web: WebCalls;
@@ -47,6 +49,7 @@ export class Api {
     this.libraries = new LibraryCalls(client);
     this.models = new ModelCalls(client);
     this.preferences = new PreferenceCalls(client);
+    this.receipts = new ReceiptCalls(client);
     this.shares = new ShareCalls(client);
     this.system = new SystemCalls(client);
     this.web = new WebCalls(client);

@@ -866,6 +866,44 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/conversations/{id}/messages/{message}/receipt": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly message: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["SignedReceipt"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/retention": {
         readonly parameters: {
             readonly query?: never;
@@ -5199,7 +5237,11 @@ export interface components {
             readonly name: string;
             readonly text: string;
         };
-        /** @description A file's provenance marks, in sum and one by one. Finding none proves nothing. */
+        /**
+         * @description A file's provenance marks, in sum and one by one. Finding none proves nothing.
+         *
+         *     `receipt` is the check of a file that is the receipt of an answer, against the key of this installation.
+         */
         readonly ProvenanceBody: {
             readonly name: string;
             readonly media: string | null;
@@ -5208,6 +5250,7 @@ export interface components {
             readonly credentials: components["schemas"]["ContentCredentials"];
             readonly metadata: components["schemas"]["IptcMetadata"];
             readonly watermark: components["schemas"]["WatermarkFinding"];
+            readonly receipt: components["schemas"]["ReceiptCheck"] | null;
         };
         /** @description The state as strangers may know it, when a key is set and they haven't sent it. */
         readonly PublicHealth: {
@@ -5318,6 +5361,117 @@ export interface components {
             readonly checks: {
                 readonly [key: string]: components["schemas"]["HealthCheck"];
             };
+        };
+        /**
+         * @description The answer that a receipt is for. `text_sha256` is the hash of its text in UTF-8; the question's likewise.
+         *
+         *     `created` is when it was asked for, as all times of a receipt in RFC 3339 and UTC.
+         */
+        readonly ReceiptAnswer: {
+            readonly id: string;
+            readonly conversation: string;
+            readonly run: string;
+            readonly created: string;
+            readonly status: string;
+            readonly finish_reason: string | null;
+            readonly characters: number;
+            readonly text_sha256: string;
+            readonly question_sha256: string | null;
+        };
+        /** @description One call to another machine, from the log of outgoing calls. `sent` and `received` are bytes. */
+        readonly ReceiptCall: {
+            readonly moment: string;
+            readonly host: string;
+            readonly country: string | null;
+            readonly purpose: string;
+            readonly verdict: string;
+            readonly status: number | null;
+            readonly sent: number;
+            readonly received: number;
+            readonly milliseconds: number;
+        };
+        /** @description The outgoing calls of the answer. Not `complete`: the log has erased some since, or they are too many. */
+        readonly ReceiptCalls: {
+            readonly complete: boolean;
+            readonly calls: readonly components["schemas"]["ReceiptCall"][];
+        };
+        /**
+         * @description The result of checking a receipt. `own` says that the key is the expected one; None where none is known.
+         *
+         *     `fingerprint` names the key that it is signed with. Only a valid receipt is returned with it.
+         */
+        readonly ReceiptCheck: {
+            /** @enum {string} */
+            readonly state: "valid" | "altered" | "unreadable";
+            readonly own: boolean | null;
+            readonly fingerprint: string | null;
+            readonly receipt: components["schemas"]["SignedReceipt"] | null;
+        };
+        /** @description An image of the answer: the hash of its bytes with their marks, and how it was made. */
+        readonly ReceiptImage: {
+            readonly id: string;
+            readonly model: string;
+            readonly sha256: string;
+        };
+        /** @description The installation that signs. `public_key` is its Ed25519 key in base64url. */
+        readonly ReceiptIssuer: {
+            readonly name: string;
+            readonly version: string;
+            readonly address: string | null;
+            readonly public_key: string;
+        };
+        /** @description The marks of the answer: the IPTC's term in every export and share, and the header of the replies. */
+        readonly ReceiptMarks: {
+            readonly digital_source_type: string;
+            readonly header: string;
+            readonly images: readonly components["schemas"]["ReceiptImage"][];
+        };
+        /**
+         * @description The model that answered. `maker_country` has ISO codes; what isn't known any more is None.
+         *
+         *     `engine` ran it at `place`: this machine, this network, a country, or an unknown place. `country` is that of the
+         *     place. `file_sha256` is the hash of its file as the catalog has it, where the file is on this machine.
+         */
+        readonly ReceiptModel: {
+            readonly id: string;
+            readonly name: string | null;
+            readonly maker: string | null;
+            readonly maker_country: string | null;
+            readonly license: string | null;
+            readonly engine: string | null;
+            /** @enum {string} */
+            readonly place: "machine" | "network" | "country" | "unknown";
+            readonly country: string | null;
+            readonly file_sha256: string | null;
+        };
+        /**
+         * @description A passage that the answer could rest on, and by how many sentences it is `cited`.
+         *
+         *     `passage_sha256` is the hash of its text, `file_sha256` that of the file's bytes, or of the page's text as it was
+         *     read; None where the file or page has been deleted since.
+         */
+        readonly ReceiptSource: {
+            readonly number: number;
+            /** @enum {string} */
+            readonly kind: "file" | "web";
+            readonly name: string;
+            readonly url: string | null;
+            readonly published: string | null;
+            readonly page: number;
+            readonly cited: number;
+            readonly passage_sha256: string;
+            readonly file_sha256: string | null;
+        };
+        /** @description Tokens, time, energy and money; None where it isn't known. Money is in millionths of `currency`. */
+        readonly ReceiptUsage: {
+            readonly prompt_tokens: number | null;
+            readonly cached_tokens: number | null;
+            readonly completion_tokens: number | null;
+            readonly milliseconds: number | null;
+            readonly millijoules: number | null;
+            readonly energy: ("measured" | "estimated") | null;
+            readonly cost_micros: number | null;
+            readonly currency: string | null;
         };
         /** @description A model worth downloading in place of the default one. `size` is bytes, None if unknown. */
         readonly RecommendedModel: {
@@ -5450,6 +5604,22 @@ export interface components {
             readonly messages: readonly components["schemas"]["Message"][];
             readonly created: number;
             readonly expires: number | null;
+        };
+        /** @description A receipt and the signature of its issuer over all of it, in base64url. */
+        readonly SignedReceipt: {
+            /** @constant */
+            readonly type: "eclair.receipt";
+            /** @constant */
+            readonly version: 1;
+            readonly issued: string;
+            readonly issuer: components["schemas"]["ReceiptIssuer"];
+            readonly answer: components["schemas"]["ReceiptAnswer"];
+            readonly model: components["schemas"]["ReceiptModel"];
+            readonly outside: components["schemas"]["ReceiptCalls"];
+            readonly sources: readonly components["schemas"]["ReceiptSource"][];
+            readonly usage: components["schemas"]["ReceiptUsage"];
+            readonly marks: components["schemas"]["ReceiptMarks"];
+            readonly signature: string;
         };
         /** @description Tokens per second: `prefill` of a prompt, `decode` after a short prompt, and `deep` after a long one. */
         readonly Speed: {

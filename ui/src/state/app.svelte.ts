@@ -49,6 +49,7 @@ export type Dialog =
   | { readonly kind: "import" | "answers" }
   | { readonly kind: "folder"; readonly folder: Folder | null }
   | { readonly kind: "move"; readonly conversations: readonly StoredConversation[] }
+  | { readonly kind: "receipt"; readonly conversation: string; readonly message: string }
   | { readonly kind: "license"; readonly name: string; readonly text: string };
 
 /** True where the sidebar is a drawer. */

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from eclair.app import App
+from eclair.chat.receipt_signing import MAX_RECEIPT_BYTES, ReceiptCheck, check_receipt, is_receipt
 from eclair.errors import InvalidInput, StoreError, TooLarge
 from eclair.provenance.provenance_report import (
     ContentCredentials,
@@ -25,6 +26,7 @@ from eclair.provenance.provenance_report import (
     WatermarkFinding,
 )
 from eclair.server.openai.files import safe_file_name
+from eclair.storage.signing_key import SigningKey
 from eclair.util.scratch import ScratchFolder
 
 READ_CHUNK_BYTES = 1 << 20
@@ -44,7 +46,10 @@ _BODY: dict[str, Any] = {
 
 
 class ProvenanceBody(BaseModel):
-    """A file's provenance marks, in sum and one by one. Finding none proves nothing."""
+    """A file's provenance marks, in sum and one by one. Finding none proves nothing.
+
+    `receipt` is the check of a file that is the receipt of an answer, against the key of this installation.
+    """
 
     name: str
     media: str | None
@@ -53,6 +58,7 @@ class ProvenanceBody(BaseModel):
     credentials: ContentCredentials
     metadata: IptcMetadata
     watermark: WatermarkFinding
+    receipt: ReceiptCheck | None = None
 
     @classmethod
     def from_report(cls, name: str, report: ProvenanceReport) -> ProvenanceBody:
@@ -86,9 +92,19 @@ def router(app: App) -> APIRouter:
 
     async def check_stream(chunks: AsyncIterable[bytes], name: str) -> ProvenanceBody:
         async with _temporary_file(chunks, name, max_mb) as path:
-            return ProvenanceBody.from_report(name, await app.provenance.check(path, name))
+            found = ProvenanceBody.from_report(name, await app.provenance.check(path, name))
+            found.receipt = await asyncio.to_thread(_check_receipt, path, SigningKey.configured(app.settings))
+            return found
 
     return api
+
+
+def _check_receipt(path: Path, key: SigningKey) -> ReceiptCheck | None:
+    """Check a file that is a receipt; None for any other. Raises SettingsError without a usable key."""
+    if path.stat().st_size > MAX_RECEIPT_BYTES:
+        return None
+    data = path.read_bytes()
+    return check_receipt(data, key.public()) if is_receipt(data) else None
 
 
 async def _read_chunks(upload: UploadFile) -> AsyncGenerator[bytes]:
