@@ -214,10 +214,12 @@ async def serving(
 
 
 @contextlib.asynccontextmanager
-async def served_in_process(settings: Settings, source: SettingsSource | None = None) -> AsyncGenerator[str]:
+async def served_in_process(
+    settings: Settings, source: SettingsSource | None = None, say_code: Callable[[str], None] | None = None
+) -> AsyncGenerator[str]:
     """`eclair serve` in this process: the address that it prints. Raises what keeps it from starting."""
     printed: asyncio.Queue[str] = asyncio.Queue()
-    task = asyncio.create_task(serve(settings, printed.put_nowait, source))
+    task = asyncio.create_task(serve(settings, printed.put_nowait, source, say_code=say_code))
     printing = asyncio.create_task(printed.get())
     await asyncio.wait([task, printing], return_when=asyncio.FIRST_COMPLETED)
     if task.done():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eclair.accounts.service import Accounts
 from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.batches import BatchService
 from eclair.chat.conversations import ConversationService
@@ -89,6 +90,7 @@ class App:
     """The sentence that says why nothing can be stored; None where it can."""
     traces: Traces | None
     storage: Storage
+    accounts: Accounts
     registry: Registry
     router: ModelRouter
     preferences: PreferenceService
@@ -428,6 +430,7 @@ async def open_app(
             read_only=read_only,
             traces=await stack.enter_async_context(open_traces(settings, gate)),
             storage=storage,
+            accounts=Accounts.open(live_settings, storage, vault),
             registry=registry,
             router=router,
             preferences=preferences,

@@ -6,7 +6,12 @@
     │   │   ├── NoClipArt         400  clip art of that doesn't exist
     │   │   └── UnsupportedEncoding  415  a body that is compressed in an unknown way
     │   ├── Unauthorized          401  no key, or a wrong one
+    │   │   ├── WrongCredentials  401  a wrong name or password
+    │   │   └── SecondFactorNeeded   401  a code of the authenticator is missing, or wrong
     │   ├── Forbidden             403  a foreign Host or Origin; a model whose terms nobody here has accepted
+    │   │   ├── RoleMissing       403  only an administrator may do it
+    │   │   ├── AccountLocked     403  an administrator has locked the account
+    │   │   ├── NotInvited        403  an identity provider knows the person, and nobody here does
     │   │   └── Refused           403  an outgoing call that the policy or the SSRF guard blocks
     │   ├── NotFound              404  no such conversation, run, model
     │   │   └── NoModel           404  nothing is there to answer
@@ -86,9 +91,44 @@ class Unauthorized(UserError):
     status = 401
 
 
+class WrongCredentials(Unauthorized):
+    code = "wrong_credentials"
+
+    def __init__(self, message: str = "The name or the password is wrong; try again.") -> None:
+        super().__init__(message)
+
+
+class SecondFactorNeeded(Unauthorized):
+    code = "second_factor_needed"
+
+    def __init__(self, message: str = "This account asks for a second step; enter your authenticator's code.") -> None:
+        super().__init__(message)
+
+
 class Forbidden(UserError):
     code = "forbidden"
     status = 403
+
+
+class RoleMissing(Forbidden):
+    code = "role_missing"
+
+    def __init__(self, message: str = "Only an administrator may do this; ask one of yours.") -> None:
+        super().__init__(message)
+
+
+class AccountLocked(Forbidden):
+    code = "account_locked"
+
+    def __init__(self, message: str = "This account is locked; ask an administrator to unlock it.") -> None:
+        super().__init__(message)
+
+
+class NotInvited(Forbidden):
+    code = "not_invited"
+
+    def __init__(self, message: str = "Nobody has made an account for you here; ask an administrator.") -> None:
+        super().__init__(message)
 
 
 class Refused(Forbidden):

@@ -28,6 +28,8 @@ RELOADABLE = frozenset(
         "public_checks",
         "response_days",
         "run_log_days",
+        "session_days",
+        "session_idle_days",
         "slow_after",
         "system_prompt",
         "tls_certificate",

@@ -149,6 +149,12 @@ class Settings:
         "own",
         "Accounts of this machine that need no key on a loopback address: the one that runs Éclair (`own`), or `all`.",
     )
+    accounts: Literal["off", "on"] = _setting(
+        "off",
+        "One owner without a login (`off`), or people who sign in, with roles and groups (`on`); see docs/accounts.md.",
+    )
+    session_days: int = _setting(30, "Days after which people must sign in again.", ge=1, le=3650)
+    session_idle_days: int = _setting(14, "Days without use after which a session ends.", ge=1, le=3650)
     model: str | None = _setting(None, "Default model; the embedded one unless set.")
     system_prompt: str = _setting(SYSTEM_PROMPT, "System prompt of every conversation.")
     max_tokens: int | None = _setting(

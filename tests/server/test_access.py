@@ -216,6 +216,7 @@ async def test_no_route_answers_whom_nobody_knows(settings: Settings) -> None:
         ("GET", "/api/health"),
         ("GET", "/api/health/live"),
         ("GET", "/api/health/ready"),
+        ("GET", "/api/session"),
         ("GET", "/api/shared/{id}"),
         ("GET", "/api/shared/{id}/pictures/{picture}"),
     }

@@ -30,7 +30,13 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     source = SettingsSource(lambda: load_settings(arguments).settings, log_to_stderr)
     fetches = arguments.pull and settings.fetch_model and not arguments.no_fetch
     unsaved = uvloop.run(
-        serve(settings, lambda address: terminal.line(f"Éclair is at {address}"), source, fetches_model=fetches)
+        serve(
+            settings,
+            lambda address: terminal.line(f"Éclair is at {address}"),
+            source,
+            fetches_model=fetches,
+            say_code=lambda code: terminal.line(f"Nobody has an account yet; make the first one there with {code}"),
+        )
     )
     if unsaved:
         terminal.warn("Éclair has stopped; not every answer could be saved to its end, as the log says.")

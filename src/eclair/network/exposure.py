@@ -21,7 +21,7 @@ def find_exposure(settings: Settings) -> str | None:
 
     The storage may have keys that will do.
     """
-    if settings.api_key is not None:
+    if settings.api_key is not None or settings.accounts == "on":
         return None
     if not is_loopback(settings.host):
         return (

@@ -10,7 +10,8 @@ from starlette.types import Scope
 
 from eclair.accounts.api_keys import ApiKeys
 from eclair.accounts.key_rights import check_use
-from eclair.errors import Unauthorized
+from eclair.accounts.principals import Principals
+from eclair.errors import AccountLocked, Unauthorized
 from eclair.live_settings import LiveSettings
 from eclair.network.exposure import is_exposed
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
@@ -18,10 +19,12 @@ from eclair.server.client_address import ClientAddresses
 from eclair.server.key_session import KeySession
 from eclair.server.owner_session import OwnerSession
 from eclair.server.peer import PeerAccount, peer_account
+from eclair.server.person_session import session_secret
 from eclair.server.refusals import Refusals
 from eclair.settings import Settings
 from eclair.storage.api_keys import StoredApiKey
 
+NEEDS_SIGN_IN = "Sign in first; programs send `Authorization: Bearer KEY` with a key of their person's."
 NEEDS_KEY = "This Éclair needs its key: send `Authorization: Bearer KEY`, or `x-api-key: KEY`."
 HOW_TO_GET_A_KEY: dict[PeerAccount, str] = {
     "own": NEEDS_KEY,
@@ -41,17 +44,24 @@ class AccessControl:
 
     Where Éclair can be reached from elsewhere, or `api_key` is set, that takes a key. Otherwise requests of its own
     account need none; those of other accounts do, unless `loopback_accounts` lets all in.
+
+    Where people have accounts, everybody signs in, or has a key of somebody who has one.
     """
 
-    def __init__(self, settings: LiveSettings, keys: ApiKeys, session: OwnerSession | None) -> None:
+    def __init__(
+        self, settings: LiveSettings, keys: ApiKeys, principals: Principals, session: OwnerSession | None
+    ) -> None:
         self._keys = keys
+        self._principals = principals
+        self._has_accounts = settings.current.accounts == "on"
+        self._cookie_path = settings.current.path_prefix or "/"
         self._session = session
         self._key_session = KeySession.from_settings(settings.current)
         self._refusals = Refusals()
         settings.follow(self._apply)
 
     def _apply(self, settings: Settings) -> None:
-        self.needs_key = settings.api_key is not None or is_exposed(settings)
+        self.needs_key = settings.api_key is not None or is_exposed(settings) or settings.accounts == "on"
         self._lets_all_in = settings.loopback_accounts == "all"
         self._key = settings.api_key
         self._is_exposed = is_exposed(settings)
@@ -63,6 +73,8 @@ class AccessControl:
         Raises Unauthorized, Forbidden for what a key may not do, and TooBusy after many wrong keys. With `by_key_alone`
         neither the account nor a cookie counts, since a foreign page's browser has both.
         """
+        if self._has_accounts:
+            return await self._identify_person(scope, headers, by_key_alone=by_key_alone)
         account: PeerAccount = "own"
         if not self.needs_key and not by_key_alone:
             account = "own" if self._lets_all_in else await peer_account(scope)
@@ -84,6 +96,25 @@ class AccessControl:
             self._refusals.note(address, had_key=bool(given))
         raise Unauthorized(HOW_TO_GET_A_KEY[account])
 
+    async def _identify_person(self, scope: Scope, headers: Headers, *, by_key_alone: bool) -> Principal:
+        """Return the person whose session or key a request has. Raises as `identify` does, and AccountLocked."""
+        address = self._addresses.find(scope, headers)
+        if not by_key_alone and (secret := session_secret(scope, headers, self._cookie_path)) is not None:
+            found = await self._principals.find_by_session(secret, address)
+            if found is not None:
+                return found
+        given = given_keys(headers)
+        for secret in given:
+            if (key := await self._keys.find(secret)) is not None:
+                check_use(key, scope["method"], scope["path"], address, int(time.time() * 1000))
+                if (owner := await self._principals.find_by_person(key.owner, address, key.id)) is not None:
+                    return owner
+                raise AccountLocked("The account of this key is locked or gone; use a key of somebody else's.")
+        if given:
+            await self._refusals.wait(address)
+        self._refusals.note(address, had_key=bool(given))
+        raise Unauthorized(NEEDS_SIGN_IN)
+
     async def _find_session(self, scope: Scope, headers: Headers) -> Principal | None:
         """Return for whom a browser acts that has shown a key; None where it has not, or the key is none any more."""
         digest = self._key_session.find_digest(scope, headers)
@@ -98,7 +129,9 @@ class AccessControl:
         """Return for whom a key acts. Raises Unauthorized or Forbidden for what it may not do."""
         address = self._addresses.find(scope, headers)
         check_use(key, scope["method"], scope["path"], address, int(time.time() * 1000))
-        return Principal(key.owner, key.id)
+        return Principal(
+            key.owner, key.id, role="admin" if key.owner == LOCAL_PRINCIPAL.id else "member", address=address
+        )
 
     def _has_set_key(self, given: list[bytes]) -> bool:
         return self._key is not None and any(hmac.compare_digest(key, self._key.encode()) for key in given)

@@ -73,7 +73,14 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     if app.settings.ollama_port is not None:
         api.add_middleware(OllamaPort, port=app.settings.ollama_port)
     keys = ApiKeys(app.storage.api_keys)
-    api.add_middleware(AuthMiddleware, settings=app.live_settings, keys=keys, session=session, respond=respond)
+    api.add_middleware(
+        AuthMiddleware,
+        settings=app.live_settings,
+        keys=keys,
+        principals=app.accounts.principals,
+        session=session,
+        respond=respond,
+    )
     api.add_middleware(PlainRequests)
     api.add_middleware(RequestLog, settings=app.live_settings, traces=app.traces)
     if PublicAddress.from_settings(app.settings) != PublicAddress(None, ""):

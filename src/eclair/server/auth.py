@@ -15,18 +15,20 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eclair.accounts.api_keys import ApiKeys
-from eclair.errors import EclairError, Forbidden, TooLarge, Unauthorized
+from eclair.accounts.principals import Principals
+from eclair.errors import AccountLocked, EclairError, Forbidden, TooLarge, Unauthorized
 from eclair.live_settings import LiveSettings
 from eclair.network.exposure import is_exposed
 from eclair.network.gate import PRINCIPAL
 from eclair.provenance.text_marks import DISCLOSURE_HEADER
-from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
+from eclair.schema.principal import LOCAL_PRINCIPAL, NOBODY, Principal
 from eclair.server.access import AccessControl
 from eclair.server.client_limits import ClientLimits
 from eclair.server.cross_origin import CrossOrigin
 from eclair.server.owner_session import OwnerSession
 from eclair.server.plain_requests import INTERFACES
 from eclair.server.public_address import PublicAddress
+from eclair.server.route_rights import check_route
 from eclair.settings import Settings
 from eclair.util.loopback import is_loopback
 
@@ -42,6 +44,11 @@ PROVENANCE_CHECK_ROUTE = ("POST", "/api/marks/check")
 
 PUBLIC_PATHS = re.compile(r"/api/health(/live|/ready)?$|/api/shared/")
 """Paths that need no key: the health checks, and shared links that nobody can guess."""
+
+SIGN_IN_PATHS = re.compile(r"/api/session(?:/[a-z]+)?$|/api/sign-in/")
+"""Paths by which people come in, where they have accounts."""
+SESSION_ROUTE = ("GET", "/api/session")
+"""Says whether a key or an account is needed, to whoever asks."""
 
 POLICY_VIOLATION = 1008
 
@@ -88,11 +95,18 @@ class AuthMiddleware:
     """ASGI middleware that checks every request; `respond` renders the error of a refused one."""
 
     def __init__(
-        self, app: ASGIApp, settings: LiveSettings, keys: ApiKeys, session: OwnerSession | None, respond: Respond
+        self,
+        app: ASGIApp,
+        settings: LiveSettings,
+        keys: ApiKeys,
+        principals: Principals,
+        session: OwnerSession | None,
+        respond: Respond,
     ) -> None:
         self._app = app
         self._respond = respond
-        self._access = AccessControl(settings, keys, session)
+        self._has_accounts = settings.current.accounts == "on"
+        self._access = AccessControl(settings, keys, principals, session)
         self._session = session
         self._limits = ClientLimits(settings)
         settings.follow(self._apply)
@@ -151,15 +165,25 @@ class AuthMiddleware:
     async def _authenticate(self, scope: Scope, headers: Headers, *, is_foreign: bool) -> tuple[Principal, bool]:
         """Return for whom a request acts, and whether that is nobody known. Raises Unauthorized."""
         path: str = scope["path"]
+        nobody = NOBODY if self._has_accounts else LOCAL_PRINCIPAL
         if not path.startswith(INTERFACES):
-            return LOCAL_PRINCIPAL, True
+            return nobody, True
         try:
-            return await self._access.identify(scope, headers, by_key_alone=is_foreign), False
-        except Unauthorized:
-            is_check = (scope["method"], path) == PROVENANCE_CHECK_ROUTE
-            if not PUBLIC_PATHS.match(path) and not (is_check and self._has_public_checks):
+            principal = await self._access.identify(scope, headers, by_key_alone=is_foreign)
+        except (Unauthorized, AccountLocked):
+            if not self._is_open(scope["method"], path):
                 raise
-            return LOCAL_PRINCIPAL, True
+            return nobody, True
+        check_route(principal, scope["method"], path)
+        return principal, False
+
+    def _is_open(self, method: str, path: str) -> bool:
+        """Tell whether a route is for everybody."""
+        if PUBLIC_PATHS.match(path) or (method, path) == SESSION_ROUTE:
+            return True
+        if (method, path) == PROVENANCE_CHECK_ROUTE:
+            return self._has_public_checks
+        return self._has_accounts and SIGN_IN_PATHS.match(path) is not None
 
     def _size_limit(self, scope: Scope) -> tuple[int, TooLarge]:
         """Return the maximum size of a request's body in bytes, and the error for a larger one."""

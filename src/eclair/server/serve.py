@@ -45,10 +45,13 @@ async def serve(
     source: SettingsSource | None = None,
     *,
     fetches_model: bool = False,
+    say_code: Callable[[str], None] | None = None,
 ) -> int:
     """Serve until SIGINT or SIGTERM, on the main thread; call `ready` with the address once it answers.
 
     Returns the number of answers whose end could not be saved; the log says how much of each is lost.
+
+    With accounts, and nobody who has one yet, `say_code` is called with the code that makes the first.
 
     With `fetches_model` a better model than the starter is downloaded meanwhile; see `ModelUpgrade.fetch`.
 
@@ -74,14 +77,21 @@ async def serve(
         local = LocalEngine.start(settings) if settings.embedded else None
         try:
             with handle_hangups(None if reload is None else reload.request):
-                return await _serve(settings, local, listeners, tls, ready, reload, fetches_model=fetches_model)
+                return await _serve(
+                    settings, local, listeners, tls, ready, reload, fetches_model=fetches_model, say_code=say_code
+                )
         finally:
             if local is not None:
                 await local.close()
 
 
 def _require_key(settings: Settings) -> None:
-    """Raises SettingsError if others can reach Éclair and there is no key, or one that can be guessed."""
+    """Raises SettingsError if others can reach Éclair and there is no key, or one that can be guessed.
+
+    Where people have accounts, no key is for all of them.
+    """
+    if settings.accounts == "on" and settings.api_key is not None:
+        raise SettingsError("With accounts everybody has keys of their own; take `api_key` out of the settings.")
     if (weakness := find_weak_key(settings)) is not None:
         raise SettingsError(weakness)
     if (exposure := find_exposure(settings)) is None:
@@ -101,6 +111,7 @@ async def _serve(
     reload: SettingsReload | None,
     *,
     fetches_model: bool,
+    say_code: Callable[[str], None] | None,
 ) -> int:
     gc.disable()
     for module in ("eclair.app", "eclair.server.app"):
@@ -120,6 +131,7 @@ async def _serve(
         query = "" if session is None else f"?token={session.token}"
         server = _Server(config, app, lambda address: ready(address + page + query), reload)
         server.fetches_model = fetches_model and app.read_only is None
+        server.say_code = say_code
         await server.serve(sockets=listeners)
         return app.runs.unsaved
 
@@ -148,6 +160,8 @@ async def _needs_session(settings: Settings) -> bool:
     """Tell whether the owner gets in by a token: on loopback, where the system doesn't say who connects."""
     if settings.api_key is not None or is_exposed(settings) or settings.loopback_accounts == "all":
         return False
+    if settings.accounts == "on":
+        return False
     return not await can_find_owners()
 
 
@@ -159,6 +173,7 @@ class _Server(uvicorn.Server):
         self._reload = reload
         self._app = app
         self.fetches_model = False
+        self.say_code: Callable[[str], None] | None = None
         self._ready = ready
         self._manager = ServiceManager.from_environment()
         self._closing = contextlib.AsyncExitStack()
@@ -187,8 +202,17 @@ class _Server(uvicorn.Server):
             if self._reload is not None:
                 self._run_aside(self._reload.run(self._app.live_settings, self._manager))
             self._ready(address)
+            await self._offer_setup()
             if self.fetches_model:
                 self._run_aside(self._app.upgrade.fetch(self._app.downloads))
+
+    async def _offer_setup(self) -> None:
+        """Say the code that makes the first account, where people have accounts and nobody does yet."""
+        accounts = self._app.accounts
+        if self.say_code is None or self._app.settings.accounts == "off" or self._app.read_only is not None:
+            return
+        if not await accounts.people.has_administrator():
+            self.say_code((await accounts.codes.make_setup_code()).code)
 
     def _run_aside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine until the server shuts down."""

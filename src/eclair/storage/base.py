@@ -24,15 +24,18 @@ from eclair.storage.egress import EgressStore
 from eclair.storage.feeds import FeedStore
 from eclair.storage.files import FileStore
 from eclair.storage.folders import FolderStore
+from eclair.storage.groups import GroupStore
 from eclair.storage.images import ImageStore
 from eclair.storage.integrity import IntegrityStore
 from eclair.storage.libraries import LibraryStore
+from eclair.storage.people import PeopleStore
 from eclair.storage.preferences import PreferenceStore
 from eclair.storage.processes import ProcessStore
 from eclair.storage.ratings import RatingStore
 from eclair.storage.responses import ResponseStore
 from eclair.storage.runs import RunStore
 from eclair.storage.servers import ServerStore
+from eclair.storage.sessions import SessionStore
 from eclair.storage.shares import ShareStore
 from eclair.storage.usage import UsageStore
 from eclair.storage.web import WebStore
@@ -56,15 +59,18 @@ class Storage:
     feeds: FeedStore
     files: FileStore
     folders: FolderStore
+    groups: GroupStore
     images: ImageStore
     integrity: IntegrityStore
     libraries: LibraryStore
+    people: PeopleStore
     preferences: PreferenceStore
     processes: ProcessStore
     ratings: RatingStore
     responses: ResponseStore
     runs: RunStore
     servers: ServerStore
+    sessions: SessionStore
     shares: ShareStore
     usage: UsageStore
     web: WebStore

@@ -15,6 +15,8 @@ from eclair.storage.usage import UsageTotal
 from tests.storage.test_usage import USAGE, Calendar, answered
 
 NEWER = """
+DROP TABLE one_time_code; DROP TABLE group_member; DROP TABLE person_group; DROP TABLE session;
+DROP TABLE recovery_code; DROP TABLE second_factor; DROP TABLE password; DROP TABLE identity; DROP TABLE person;
 DROP TABLE batch_part; DROP TABLE batch_reply; DROP TABLE batch_file; DROP TABLE batch; DROP TABLE upload;
 ALTER TABLE conversation DROP COLUMN model; ALTER TABLE conversation DROP COLUMN mode;
 ALTER TABLE conversation DROP COLUMN web; ALTER TABLE conversation DROP COLUMN temperature;

@@ -3844,9 +3844,50 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        readonly get?: never;
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["SessionState"];
+                    };
+                };
+            };
+        };
         readonly put?: never;
         readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["SignInBody"] | null;
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly delete: {
             readonly parameters: {
                 readonly query?: never;
                 readonly header?: never;
@@ -3864,11 +3905,997 @@ export interface paths {
                 };
             };
         };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/session/setup": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["RedeemBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/session/code": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["CodeBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["CodeFacts"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/session/redeem": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["RedeemBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/me": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Me"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["MyChange"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Me"];
+                    };
+                };
+            };
+        };
+        readonly trace?: never;
+    };
+    readonly "/api/me/password": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["PasswordChange"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/me/sessions": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PersonSessionList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
         readonly delete: {
             readonly parameters: {
                 readonly query?: never;
                 readonly header?: never;
                 readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["EndedSessions"];
+                    };
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/me/sessions/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/me/second-factor": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["AuthenticatorCode"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["RecoveryCodes"];
+                    };
+                };
+            };
+        };
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["PasswordBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AuthenticatorSecret"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/me/second-factor/removal": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["PasswordBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/people": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly query?: string;
+                    readonly after?: string | null;
+                    readonly limit?: number;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PeoplePage"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["NewPerson"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PersonBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/people/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PersonBody"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["PersonEdit"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PersonBody"];
+                    };
+                };
+            };
+        };
+        readonly trace?: never;
+    };
+    readonly "/api/people/{id}/password-code": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["CodeLink"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/people/{id}/second-factor": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/people/{id}/sessions": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PersonSessionList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["EndedSessions"];
+                    };
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/invitations": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["InvitationList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["InvitationRequest"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["CodeLink"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/invitations/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/groups": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly query?: string;
+                    readonly after?: string | null;
+                    readonly limit?: number;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["GroupPage"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["GroupName"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["GroupBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/groups/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["GroupBody"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["GroupName"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["GroupBody"];
+                    };
+                };
+            };
+        };
+        readonly trace?: never;
+    };
+    readonly "/api/groups/{id}/members": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly after?: string | null;
+                    readonly limit?: number;
+                };
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["MemberPage"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["Members"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/groups/{id}/members/{person}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly person: string;
+                };
                 readonly cookie?: never;
             };
             readonly requestBody?: never;
@@ -4035,6 +5062,14 @@ export interface components {
             readonly size: number;
             readonly media: string;
         };
+        readonly AuthenticatorCode: {
+            readonly code: string;
+        };
+        /** @description A secret for an authenticator app, to type or, as `uri`, to scan. */
+        readonly AuthenticatorSecret: {
+            readonly secret: string;
+            readonly uri: string;
+        };
         /**
          * @description The state of regular backups: their `folder`, None if there are none, and the newest snapshot.
          *
@@ -4172,6 +5207,26 @@ export interface components {
             readonly label: string | null;
             readonly computation: string | null;
         };
+        readonly CodeBody: {
+            readonly code: string;
+        };
+        /** @description The purpose of a one-time code; `name` is empty where it is to be chosen. */
+        readonly CodeFacts: {
+            /** @enum {string} */
+            readonly purpose: "setup" | "invitation" | "password";
+            readonly name: string;
+            readonly display_name: string;
+            /** @enum {string} */
+            readonly role: "admin" | "auditor" | "member" | "guest";
+            readonly expires: number;
+        };
+        /** @description A one-time code, shown only now. `path` opens the page where it is used; `expires` is in milliseconds. */
+        readonly CodeLink: {
+            readonly id: string;
+            readonly code: string;
+            readonly path: string;
+            readonly expires: number;
+        };
         /**
          * @description Content Credentials (C2PA): signed, so that changes show.
          *
@@ -4275,6 +5330,9 @@ export interface components {
             readonly text: string;
             readonly instruction: string;
             readonly model?: string | null;
+        };
+        readonly EndedSessions: {
+            readonly ended: number;
         };
         /** @description The electricity used by an answer: measured by the machine, or estimated from known figures. */
         readonly Energy: {
@@ -4448,6 +5506,22 @@ export interface components {
         };
         readonly FollowUps: {
             readonly questions: readonly string[];
+        };
+        /** @description A group with the number of its members. `origin` is `local`, or the identity provider that alone changes it. */
+        readonly GroupBody: {
+            readonly id: string;
+            readonly name: string;
+            readonly origin: string;
+            readonly created: number;
+            readonly members: number;
+        };
+        readonly GroupName: {
+            readonly name: string;
+        };
+        /** @description Groups by name; `next` is the id to give as `after` for more. */
+        readonly GroupPage: {
+            readonly groups: readonly components["schemas"]["GroupBody"][];
+            readonly next: string | null;
         };
         /**
          * @description The health of an engine; `detail` is a sentence for people.
@@ -4700,6 +5774,36 @@ export interface components {
             readonly problems: readonly string[];
             readonly items: readonly components["schemas"]["ImportItemsBody"][];
         };
+        readonly InvitationBody: {
+            readonly id: string;
+            readonly name: string;
+            readonly display_name: string;
+            readonly email: string | null;
+            /** @enum {string} */
+            readonly role: "admin" | "auditor" | "member" | "guest";
+            readonly groups: readonly string[];
+            readonly created: number;
+            readonly expires: number;
+        };
+        readonly InvitationList: {
+            readonly invitations: readonly components["schemas"]["InvitationBody"][];
+        };
+        /** @description An invitation that ends after `days`; the person chooses a name where none is given. */
+        readonly InvitationRequest: {
+            /** @default  */
+            readonly name?: string;
+            /** @default  */
+            readonly display_name?: string;
+            readonly email?: string | null;
+            /**
+             * @default member
+             * @enum {string}
+             */
+            readonly role?: "admin" | "auditor" | "member" | "guest";
+            readonly groups?: readonly string[];
+            /** @default 14 */
+            readonly days?: number;
+        };
         /**
          * @description IPTC metadata in XMP or in a text's own metadata, which anyone can write and remove.
          *
@@ -4784,6 +5888,30 @@ export interface components {
             readonly used: string | null;
             readonly expires: number | null;
             readonly secret: string;
+        };
+        /** @description One's own account. `issuers` are the identity providers by which one may sign in. */
+        readonly Me: {
+            readonly id: string;
+            readonly name: string;
+            readonly display_name: string;
+            readonly email: string | null;
+            /** @enum {string} */
+            readonly role: "admin" | "auditor" | "member" | "guest";
+            readonly created: number;
+            readonly locked: number | null;
+            readonly seen: string | null;
+            readonly groups: readonly components["schemas"]["MyGroup"][];
+            readonly has_password: boolean;
+            readonly has_second_factor: boolean;
+            readonly issuers: readonly string[];
+        };
+        /** @description Members by name; `next` is the id to give as `after` for more. */
+        readonly MemberPage: {
+            readonly people: readonly components["schemas"]["PersonBody"][];
+            readonly next: string | null;
+        };
+        readonly Members: {
+            readonly people: readonly string[];
         };
         /**
          * @description One message of a conversation. Times are milliseconds since 1970, UTC.
@@ -4894,6 +6022,13 @@ export interface components {
             readonly calls: boolean;
             readonly words_per_second: number | null;
         };
+        readonly MyChange: {
+            readonly display_name: string;
+        };
+        readonly MyGroup: {
+            readonly id: string;
+            readonly name: string;
+        };
         /**
          * @description A name found by a search: a conversation's title or tag, a file or a library.
          *
@@ -4966,6 +6101,18 @@ export interface components {
         /** @description A new library. Its name is a single word, so that it can be written as `@name`. */
         readonly NewLibrary: {
             readonly name: string;
+        };
+        readonly NewPerson: {
+            readonly name: string;
+            /** @default  */
+            readonly display_name?: string;
+            readonly email?: string | null;
+            /**
+             * @default member
+             * @enum {string}
+             */
+            readonly role?: "admin" | "auditor" | "member" | "guest";
+            readonly password?: string | null;
         };
         readonly NewPullBody: {
             readonly name: string;
@@ -5089,6 +6236,57 @@ export interface components {
             /** @default [] */
             readonly breaks: readonly components["schemas"]["PageBreak"][];
             readonly computation: string | null;
+        };
+        readonly PasswordBody: {
+            readonly password: string;
+        };
+        /** @description A new password; `current` is the one it replaces. */
+        readonly PasswordChange: {
+            /** @default  */
+            readonly current?: string;
+            readonly password: string;
+        };
+        /** @description Accounts by name; `next` is the id to give as `after` for more, and `counts` those not locked, by role. */
+        readonly PeoplePage: {
+            readonly people: readonly components["schemas"]["PersonBody"][];
+            readonly next: string | null;
+            readonly counts: {
+                readonly [key: string]: number;
+            };
+        };
+        /** @description An account. `created` and `locked` are in milliseconds, `seen` is the last day on which its person came in. */
+        readonly PersonBody: {
+            readonly id: string;
+            readonly name: string;
+            readonly display_name: string;
+            readonly email: string | null;
+            /** @enum {string} */
+            readonly role: "admin" | "auditor" | "member" | "guest";
+            readonly created: number;
+            readonly locked: number | null;
+            readonly seen: string | null;
+        };
+        /** @description Changes of an account; an empty `email` removes the address. */
+        readonly PersonEdit: {
+            readonly name?: string | null;
+            readonly display_name?: string | null;
+            readonly email?: string | null;
+            readonly role?: ("admin" | "auditor" | "member" | "guest") | null;
+            readonly locked?: boolean | null;
+        };
+        /** @description A session; `device` is what its browser calls itself, and `is_this` the one that asks. Times in milliseconds. */
+        readonly PersonSessionBody: {
+            readonly id: string;
+            readonly created: number;
+            readonly seen: number;
+            readonly expires: number;
+            readonly device: string;
+            readonly address: string;
+            readonly issuer: string | null;
+            readonly is_this: boolean;
+        };
+        readonly PersonSessionList: {
+            readonly sessions: readonly components["schemas"]["PersonSessionBody"][];
         };
         /** @description The questions; `by` says if a model or a rule made them. */
         readonly PlanBody: {
@@ -5479,6 +6677,19 @@ export interface components {
             readonly name: string;
             readonly size: number | null;
         };
+        /** @description Codes that let one in once each where the authenticator is lost; they are shown only now. */
+        readonly RecoveryCodes: {
+            readonly codes: readonly string[];
+        };
+        /** @description A one-time code, and the password that is chosen; a name unless the code says one. */
+        readonly RedeemBody: {
+            readonly code: string;
+            readonly password: string;
+            /** @default  */
+            readonly name?: string;
+            /** @default  */
+            readonly display_name?: string;
+        };
         /** @description Number of feeds being fetched; the list has the state of each. */
         readonly RefreshedFeeds: {
             readonly feeds: number;
@@ -5581,6 +6792,15 @@ export interface components {
             readonly milliseconds: number;
             readonly fault: string | null;
         };
+        /** @description The person who is signed in, and the ways to sign in. `needs_setup`: nobody has an account yet. */
+        readonly SessionState: {
+            /** @enum {string} */
+            readonly accounts: "off" | "on";
+            readonly person: components["schemas"]["PersonBody"] | null;
+            readonly role: ("admin" | "auditor" | "member" | "guest") | null;
+            readonly ways: readonly components["schemas"]["SignInWay"][];
+            readonly needs_setup: boolean;
+        };
         /**
          * @description A share as its owner sees it; `readings` counts how often it was opened.
          *
@@ -5604,6 +6824,20 @@ export interface components {
             readonly messages: readonly components["schemas"]["Message"][];
             readonly created: number;
             readonly expires: number | null;
+        };
+        /** @description A name and a password; `code` is that of the authenticator, or for recovery, where it is asked for. */
+        readonly SignInBody: {
+            readonly name: string;
+            readonly password: string;
+            /** @default  */
+            readonly code?: string;
+        };
+        /** @description A way to sign in. `id` is the provider's name in the settings, `name` what people know it as. */
+        readonly SignInWay: {
+            /** @enum {string} */
+            readonly kind: "password" | "passkey" | "oidc" | "saml";
+            readonly id: string;
+            readonly name: string;
         };
         /** @description A receipt and the signature of its issuer over all of it, in base64url. */
         readonly SignedReceipt: {

@@ -25,16 +25,19 @@ from eclair.storage.sqlite.egress import SQLiteEgressStore
 from eclair.storage.sqlite.feeds import SQLiteFeedStore
 from eclair.storage.sqlite.files import SQLiteFileStore
 from eclair.storage.sqlite.folders import SQLiteFolderStore
+from eclair.storage.sqlite.groups import SQLiteGroupStore
 from eclair.storage.sqlite.images import SQLiteImageStore
 from eclair.storage.sqlite.integrity import SQLiteIntegrityStore, describe_damage, list_damaged_tables
 from eclair.storage.sqlite.lease import Lease
 from eclair.storage.sqlite.libraries import SQLiteLibraryStore
+from eclair.storage.sqlite.people import SQLitePeopleStore
 from eclair.storage.sqlite.preferences import SQLitePreferenceStore
 from eclair.storage.sqlite.processes import SQLiteProcessStore
 from eclair.storage.sqlite.ratings import SQLiteRatingStore
 from eclair.storage.sqlite.responses import SQLiteResponseStore
 from eclair.storage.sqlite.runs import SQLiteRunStore
 from eclair.storage.sqlite.servers import SQLiteServerStore, list_servers
+from eclair.storage.sqlite.sessions import SQLiteSessionStore
 from eclair.storage.sqlite.shares import SQLiteShareStore
 from eclair.storage.sqlite.store import first_row
 from eclair.storage.sqlite.stored_rows import skip_unreadable
@@ -80,13 +83,16 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         images=SQLiteImageStore(database),
         integrity=SQLiteIntegrityStore(database, leases),
         folders=SQLiteFolderStore(database),
+        groups=SQLiteGroupStore(database),
         libraries=SQLiteLibraryStore(database, documents),
+        people=SQLitePeopleStore(database, clock),
         preferences=SQLitePreferenceStore(database),
         processes=processes,
         ratings=SQLiteRatingStore(database),
         responses=SQLiteResponseStore(database, clock),
         runs=SQLiteRunStore(database, lease.name, clock),
         servers=SQLiteServerStore(database),
+        sessions=SQLiteSessionStore(database),
         shares=SQLiteShareStore(database),
         usage=SQLiteUsageStore(database, clock),
         web=SQLiteWebStore(database),

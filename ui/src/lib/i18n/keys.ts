@@ -353,6 +353,11 @@ export interface Placeholders {
   readonly gone: never;
   readonly dismiss: never;
   readonly problemInput: never;
+  readonly problemSignIn: never;
+  readonly problemSecondStep: never;
+  readonly problemLocked: never;
+  readonly problemRole: never;
+  readonly problemInvitation: never;
   readonly problemMissing: never;
   readonly problemConflict: never;
   readonly problemLarge: never;

@@ -1,0 +1,47 @@
+"""The services of accounts, built together."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from eclair.accounts.one_time_codes import OneTimeCodes
+from eclair.accounts.passwords import PasswordHasher
+from eclair.accounts.people import People
+from eclair.accounts.principals import Principals
+from eclair.accounts.second_factor import SecondFactors
+from eclair.accounts.sessions import Sessions
+from eclair.accounts.sign_in import SignIn
+from eclair.live_settings import LiveSettings
+from eclair.schema.ids import Clock
+from eclair.storage.base import Storage
+from eclair.storage.secrets import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """People, and the ways in which they come in."""
+
+    people: People
+    principals: Principals
+    sessions: Sessions
+    codes: OneTimeCodes
+    second_factors: SecondFactors
+    sign_in: SignIn
+
+    @classmethod
+    def open(cls, settings: LiveSettings, storage: Storage, vault: Vault, clock: Clock = time.time) -> Accounts:
+        hasher = PasswordHasher()
+        principals = Principals(storage.people, storage.sessions, settings, clock)
+        people = People(storage.people, storage.sessions, principals, hasher, clock)
+        sessions = Sessions(storage.sessions, principals, settings, clock)
+        second_factors = SecondFactors(storage.people, vault, clock)
+        parts = (people, sessions, principals, hasher, second_factors)
+        return cls(
+            people=people,
+            principals=principals,
+            sessions=sessions,
+            codes=OneTimeCodes(storage.people, people, storage.groups, clock),
+            second_factors=second_factors,
+            sign_in=SignIn(storage.people, storage.groups, *parts, clock),
+        )

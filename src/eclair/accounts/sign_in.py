@@ -1,0 +1,187 @@
+"""Sign-in: lets people in by a password, or by what an identity provider says of them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from eclair.accounts.passwords import PasswordHasher
+from eclair.accounts.people import People, normal_email, normal_name
+from eclair.accounts.principals import Principals
+from eclair.accounts.second_factor import SecondFactors
+from eclair.accounts.sessions import BegunSession, Sessions, Visitor
+from eclair.accounts.sign_in_throttle import SignInThrottle
+from eclair.errors import AccountLocked, Conflict, InvalidInput, NotInvited, SecondFactorNeeded, WrongCredentials
+from eclair.schema.ids import Clock
+from eclair.schema.people import Person, PersonChange, ProvidedIdentity
+from eclair.schema.principal import Principal
+from eclair.storage.groups import GroupStore
+from eclair.storage.people import PeopleStore
+
+MAX_GROUPS = 10_000
+"""Groups of one person that an identity provider may name."""
+
+_NO_NAME = re.compile(r"[^\w.@+-]+")
+
+PasswordCheck = Callable[[str, str], Awaitable[ProvidedIdentity | None]]
+"""Looks a name and a password up in a directory such as LDAP; None where it knows no such person or password."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinPolicy:
+    """The weight of an identity provider's word.
+
+    With `may_join` people get an account at their first sign-in. With `links_by_email` a verified address leads to the
+    account that has it.
+    """
+
+    may_join: bool = True
+    links_by_email: bool = False
+
+
+class SignIn:
+    """Lets people in, and begins their sessions."""
+
+    def __init__(
+        self,
+        store: PeopleStore,
+        groups: GroupStore,
+        people: People,
+        sessions: Sessions,
+        principals: Principals,
+        hasher: PasswordHasher,
+        second_factors: SecondFactors,
+        clock: Clock = time.time,
+    ) -> None:
+        self._store = store
+        self._groups = groups
+        self._people = people
+        self._sessions = sessions
+        self._principals = principals
+        self._hasher = hasher
+        self._second_factors = second_factors
+        self._clock = clock
+        self._throttle = SignInThrottle()
+        self.directories: list[tuple[PasswordCheck, JoinPolicy]] = []
+        """Directories that know passwords, asked for names that have none here."""
+
+    async def with_password(self, name: str, password: str, visitor: Visitor, code: str = "") -> BegunSession:
+        """Let a person in by name and password, and a code of the second factor where they have one.
+
+        Raises WrongCredentials, SecondFactorNeeded, AccountLocked, and TooBusy after many wrong attempts. Nobody learns
+        from it which names exist.
+        """
+        try:
+            name = normal_name(name)
+        except InvalidInput:
+            await self._hasher.verify(password, None)
+            raise WrongCredentials from None
+        self._throttle.check(name)
+        person = await self._store.find_by_name(name)
+        hash = None if person is None else await self._store.get_password(person.id)
+        is_right = await self._hasher.verify(password, hash)
+        if not is_right or person is None:
+            if hash is None and password and (begun := await self._ask_directories(name, password, visitor)):
+                self._throttle.note_success(name)
+                return begun
+            self._throttle.note_failure(name)
+            raise WrongCredentials
+        await self._check_second_factor(person, name, code)
+        self._throttle.note_success(name)
+        return await self.begin(person, visitor)
+
+    async def check_password(self, person: Person, password: str) -> None:
+        """Raise WrongCredentials unless this is a person's password, and TooBusy after many wrong ones."""
+        self._throttle.check(person.name)
+        if not await self._hasher.verify(password, await self._store.get_password(person.id)):
+            self._throttle.note_failure(person.name)
+            raise WrongCredentials
+        self._throttle.note_success(person.name)
+
+    async def with_identity(
+        self, identity: ProvidedIdentity, visitor: Visitor, policy: JoinPolicy | None = None
+    ) -> BegunSession:
+        """Let in whom an identity provider vouches for, and take over what it says of names, groups and role.
+
+        Raises NotInvited for whom it may not bring along, and AccountLocked.
+        """
+        policy = policy or JoinPolicy()
+        id = await self._store.find_identity(identity.issuer, identity.subject)
+        person = await self._join(identity, policy) if id is None else await self._store.get_person(id)
+        person = await self.update_from(identity, person)
+        return await self.begin(person, visitor, identity.issuer, identity.provider_session)
+
+    async def update_from(self, identity: ProvidedIdentity, person: Person) -> Person:
+        """Take over what an identity provider says of a person, and return them.
+
+        A role that would leave nobody to administer the house is not taken over.
+        """
+        acting = Principal(person.id, role=person.role)
+        change = PersonChange(display_name=identity.display_name or None, role=identity.role)
+        if identity.email is not None and identity.email.lower() != person.email:
+            change = PersonChange(display_name=change.display_name, role=change.role, email=identity.email)
+        try:
+            person = await self._people.change(acting, person.id, change)
+        except Conflict:
+            person = await self._people.change(acting, person.id, PersonChange(display_name=change.display_name))
+        if identity.groups is not None:
+            names = list(dict.fromkeys(name[:200] for name in identity.groups if name.strip()))[:MAX_GROUPS]
+            if await self._groups.sync_groups(acting, person.id, identity.issuer, names, int(self._clock() * 1000)):
+                self._principals.forget()
+        return person
+
+    async def begin(
+        self, person: Person, visitor: Visitor, issuer: str | None = None, provider_session: str | None = None
+    ) -> BegunSession:
+        """Begin a session of somebody who has shown who they are. Raises AccountLocked."""
+        if person.locked is not None:
+            raise AccountLocked
+        return await self._sessions.begin(person, visitor, issuer, provider_session)
+
+    async def _join(self, identity: ProvidedIdentity, policy: JoinPolicy) -> Person:
+        person = await self._find_by_email(identity) if policy.links_by_email else None
+        if person is None:
+            if not policy.may_join:
+                raise NotInvited
+            person = await self._people.add(
+                Principal(identity.issuer),
+                await self._free_name(identity),
+                identity.display_name or identity.name,
+                role=identity.role or "member",
+                email=identity.email,
+            )
+        await self._store.link_identity(Principal(person.id), person.id, identity.issuer, identity.subject)
+        return person
+
+    async def _find_by_email(self, identity: ProvidedIdentity) -> Person | None:
+        """Return the one person with the identity's address, which must be verified."""
+        if identity.email is None or not identity.email_verified:
+            return None
+        found = await self._store.find_by_email(normal_email(identity.email))
+        return found[0] if len(found) == 1 else None
+
+    async def _free_name(self, identity: ProvidedIdentity) -> str:
+        """Return the name that a provider gives, with a number where somebody else has it."""
+        wanted = _NO_NAME.sub("-", identity.name.strip())[:56].lstrip("-_.@+") or "person"
+        name, number = normal_name(wanted), 1
+        while await self._store.find_by_name(name) is not None:
+            number += 1
+            name = normal_name(f"{wanted}-{number}")
+        return name
+
+    async def _ask_directories(self, name: str, password: str, visitor: Visitor) -> BegunSession | None:
+        for check, policy in self.directories:
+            if (identity := await check(name, password)) is not None:
+                return await self.with_identity(identity, visitor, policy)
+        return None
+
+    async def _check_second_factor(self, person: Person, name: str, code: str) -> None:
+        if not await self._second_factors.is_on(person.id):
+            return
+        if not code:
+            raise SecondFactorNeeded
+        if not await self._second_factors.takes(person.id, code):
+            self._throttle.note_failure(name)
+            raise SecondFactorNeeded("This code is wrong, has passed or was used; enter the one that shows now.")

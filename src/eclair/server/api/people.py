@@ -1,0 +1,172 @@
+"""`/api/people` and `/api/invitations`: accounts, and invitations to have one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from eclair.accounts.one_time_codes import INVITATION_DAYS, MAX_INVITATION_DAYS, NewCode
+from eclair.app import App
+from eclair.schema.people import PersonChange
+from eclair.schema.principal import PersonRole
+from eclair.server.api.me import EndedSessions, PersonSessionBody, PersonSessionList
+from eclair.server.api.session import PersonBody, Secret
+from eclair.server.principal import Caller
+from eclair.server.request_body import RequestBody
+from eclair.storage.people import OneTimeCode
+
+MAX_PAGE = 200
+
+
+class PeoplePage(BaseModel):
+    """Accounts by name; `next` is the id to give as `after` for more, and `counts` those not locked, by role."""
+
+    people: list[PersonBody]
+    next: str | None
+    counts: dict[PersonRole, int]
+
+
+class NewPerson(RequestBody):
+    name: Secret
+    display_name: Secret = ""
+    email: Secret | None = None
+    role: PersonRole = "member"
+    password: Secret | None = None
+
+
+class PersonEdit(RequestBody):
+    """Changes of an account; an empty `email` removes the address."""
+
+    name: Secret | None = None
+    display_name: Secret | None = None
+    email: Secret | None = None
+    role: PersonRole | None = None
+    locked: bool | None = None
+
+
+class CodeLink(BaseModel):
+    """A one-time code, shown only now. `path` opens the page where it is used; `expires` is in milliseconds."""
+
+    id: str
+    code: str
+    path: str
+    expires: int
+
+    @classmethod
+    def from_code(cls, made: NewCode) -> CodeLink:
+        return cls(id=made.stored.id, code=made.code, path=f"/join#{made.code}", expires=made.stored.expires)
+
+
+class InvitationRequest(RequestBody):
+    """An invitation that ends after `days`; the person chooses a name where none is given."""
+
+    name: Secret = ""
+    display_name: Secret = ""
+    email: Secret | None = None
+    role: PersonRole = "member"
+    groups: Annotated[list[Secret], Field(max_length=100)] = Field(default_factory=list)
+    days: Annotated[int, Field(ge=1, le=MAX_INVITATION_DAYS)] = INVITATION_DAYS
+
+
+class InvitationBody(BaseModel):
+    id: str
+    name: str
+    display_name: str
+    email: str | None
+    role: PersonRole
+    groups: list[str]
+    created: int
+    expires: int
+
+    @classmethod
+    def from_code(cls, code: OneTimeCode) -> InvitationBody:
+        plain = {name: getattr(code, name) for name in cls.model_fields if name != "groups"}
+        return cls(**plain, groups=list(code.groups))
+
+
+class InvitationList(BaseModel):
+    invitations: list[InvitationBody]
+
+
+def router(app: App) -> APIRouter:
+    api = APIRouter(tags=["people"])
+    people = app.accounts.people
+    store = app.storage.people
+
+    @api.get("/api/people")
+    async def list_people(
+        query: str = "", after: str | None = None, limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50
+    ) -> PeoplePage:
+        found = await store.list_people(limit + 1, query, after)
+        return PeoplePage(
+            people=[PersonBody.from_person(each) for each in found[:limit]],
+            next=found[limit - 1].id if len(found) > limit else None,
+            counts=await store.count_people(),
+        )
+
+    @api.post("/api/people", status_code=201)
+    async def add_person(principal: Caller, body: NewPerson) -> PersonBody:
+        made = await people.add(
+            principal, body.name, body.display_name, role=body.role, email=body.email, password=body.password
+        )
+        return PersonBody.from_person(made)
+
+    @api.get("/api/people/{id}")
+    async def show_person(id: str) -> PersonBody:
+        return PersonBody.from_person(await store.get_person(id))
+
+    @api.patch("/api/people/{id}")
+    async def change_person(principal: Caller, id: str, body: PersonEdit) -> PersonBody:
+        change = PersonChange(name=body.name, display_name=body.display_name, email=body.email, role=body.role)
+        person = await people.change(principal, id, change)
+        if body.locked is not None and body.locked != (person.locked is not None):
+            person = await (people.lock if body.locked else people.unlock)(principal, id)
+        return PersonBody.from_person(person)
+
+    @api.delete("/api/people/{id}", status_code=204)
+    async def delete_person(principal: Caller, id: str) -> None:
+        await people.delete(principal, id)
+
+    @api.post("/api/people/{id}/password-code", status_code=201)
+    async def make_password_code(principal: Caller, id: str) -> CodeLink:
+        return CodeLink.from_code(await app.accounts.codes.make_password_code(principal, id))
+
+    @api.delete("/api/people/{id}/second-factor", status_code=204)
+    async def remove_second_factor(principal: Caller, id: str) -> None:
+        await app.accounts.second_factors.remove(principal, id)
+
+    @api.get("/api/people/{id}/sessions")
+    async def list_sessions(principal: Caller, id: str) -> PersonSessionList:
+        listed = await app.accounts.sessions.list_sessions((await store.get_person(id)).id)
+        return PersonSessionList(sessions=[PersonSessionBody.from_session(each, principal.session) for each in listed])
+
+    @api.delete("/api/people/{id}/sessions")
+    async def end_sessions(principal: Caller, id: str) -> EndedSessions:
+        person = await store.get_person(id)
+        return EndedSessions(ended=await app.accounts.sessions.end_all(principal, person.id))
+
+    @api.get("/api/invitations")
+    async def list_invitations() -> InvitationList:
+        listed = await app.accounts.codes.list_invitations()
+        return InvitationList(invitations=[InvitationBody.from_code(each) for each in listed])
+
+    @api.post("/api/invitations", status_code=201)
+    async def invite(principal: Caller, body: InvitationRequest) -> CodeLink:
+        made = await app.accounts.codes.invite(
+            principal,
+            body.name,
+            body.display_name,
+            email=body.email,
+            role=body.role,
+            groups=tuple(body.groups),
+            days=body.days,
+        )
+        return CodeLink.from_code(made)
+
+    @api.delete("/api/invitations/{id}", status_code=204)
+    async def withdraw_invitation(principal: Caller, id: str) -> None:
+        await app.accounts.codes.withdraw(principal, id)
+
+    return api

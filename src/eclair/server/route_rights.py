@@ -1,0 +1,71 @@
+"""The rights to routes: which of them need a role. Whatever isn't named here is open to every principal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eclair.errors import RoleMissing
+from eclair.schema.principal import PersonRole, Principal
+
+READING: frozenset[str] = frozenset({"GET", "HEAD"})
+WRITING: frozenset[str] = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+ALL: frozenset[str] = READING | WRITING
+
+ADMINS: frozenset[PersonRole] = frozenset({"admin"})
+OVERSEERS: frozenset[PersonRole] = frozenset({"admin", "auditor"})
+MEMBERS: frozenset[PersonRole] = frozenset({"admin", "auditor", "member"})
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRight:
+    """The roles that may use paths beneath `path` with some methods."""
+
+    path: str
+    methods: frozenset[str]
+    roles: frozenset[PersonRole]
+
+
+ROUTE_RIGHTS = (
+    RouteRight("/api/people", READING, OVERSEERS),
+    RouteRight("/api/people", WRITING, ADMINS),
+    RouteRight("/api/groups", READING, OVERSEERS),
+    RouteRight("/api/groups", WRITING, ADMINS),
+    RouteRight("/api/invitations", ALL, ADMINS),
+    RouteRight("/api/engines", WRITING, ADMINS),
+    RouteRight("/api/models", WRITING, ADMINS),
+    RouteRight("/api/tuning", WRITING, ADMINS),
+    RouteRight("/api/web/settings", WRITING, ADMINS),
+    RouteRight("/api/backups", READING, OVERSEERS),
+    RouteRight("/api/backups", WRITING, ADMINS),
+    RouteRight("/metrics", ALL, OVERSEERS),
+    *(RouteRight(f"/api/{name}", ALL, ADMINS) for name in ("pull", "delete", "create", "copy", "push", "blobs")),
+    RouteRight("/api/keys", WRITING, MEMBERS),
+    RouteRight("/api/shares", WRITING, MEMBERS),
+)
+"""The one table of roles by route; the first that fits a path and a method decides."""
+
+
+def check_route(principal: Principal, method: str, path: str) -> None:
+    """Raise RoleMissing where a principal's role may not use a route."""
+    for right in _RIGHTS_BY_PREFIX.get(_prefix(path), ()):
+        if method in right.methods and (path == right.path or path.startswith(f"{right.path}/")):
+            if principal.role not in right.roles:
+                raise RoleMissing(_SENTENCES[right.roles])
+            return
+
+
+def _prefix(path: str) -> str:
+    """Return the first two segments of a path."""
+    return "/".join(path.split("/", 3)[:3])
+
+
+_SENTENCES: dict[frozenset[PersonRole], str] = {
+    ADMINS: "Only an administrator may do this; ask one of yours.",
+    OVERSEERS: "Only administrators and auditors may see this; ask one of yours.",
+    MEMBERS: "Guests may not do this; ask an administrator for an account of a member.",
+}
+
+_RIGHTS_BY_PREFIX = {
+    _prefix(each.path): [right for right in ROUTE_RIGHTS if _prefix(right.path) == _prefix(each.path)]
+    for each in ROUTE_RIGHTS
+}
