@@ -25,6 +25,7 @@ LAYERS = (
     "generation",
     "llm",
     "models",
+    "audit",
     "network",
     "accounts",
     "storage",

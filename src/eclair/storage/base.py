@@ -16,6 +16,7 @@ from typing import Any
 
 from eclair.storage.api_conversations import ApiConversationStore
 from eclair.storage.api_keys import ApiKeyStore
+from eclair.storage.audit import AuditStore
 from eclair.storage.batches import BatchStore
 from eclair.storage.chunks import ChunkStore
 from eclair.storage.conversations import ConversationStore
@@ -51,6 +52,7 @@ class Storage:
 
     api_conversations: ApiConversationStore
     api_keys: ApiKeyStore
+    audit: AuditStore
     batches: BatchStore
     chunks: ChunkStore
     conversations: ConversationStore

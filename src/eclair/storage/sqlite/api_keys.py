@@ -10,6 +10,7 @@ import orjson
 from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import Principal
 from eclair.storage.api_keys import StoredApiKey
+from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
@@ -30,6 +31,7 @@ class SQLiteApiKeyStore(SQLiteStore):
                 *(orjson.dumps(key.networks).decode(), key.expires),
             ),
         )
+        append_act(db, principal, "key.made", key.id, details={"scope": key.scope, "expires": key.expires})
 
     @read
     def list_keys(self, db: apsw.Connection, principal: Principal) -> list[StoredApiKey]:
@@ -38,9 +40,11 @@ class SQLiteApiKeyStore(SQLiteStore):
 
     @write
     def delete_key(self, db: apsw.Connection, principal: Principal, name: str) -> None:
-        db.execute("DELETE FROM api_key WHERE owner = ? AND name = ?", (principal.id, name))
-        if not db.changes():
+        found = first_row(db, "SELECT id FROM api_key WHERE owner = ? AND name = ?", (principal.id, name))
+        if found is None:
             raise NotFound(f"There is no key {name!r}; `eclair key list` lists them.")
+        db.execute("DELETE FROM api_key WHERE id = ?", found)
+        append_act(db, principal, "key.revoked", found[0])
 
     @read
     def find_key(self, db: apsw.Connection, digest: bytes) -> StoredApiKey | None:

@@ -167,6 +167,11 @@ def _erase(db: apsw.Connection, database: Path) -> None:
                 _erase_messages(db)
             else:
                 db.execute(f"DELETE FROM main.{table} WHERE {key} NOT IN (SELECT {key} FROM live.{table})")
+        if "audit_value" in tables:
+            db.execute(
+                "UPDATE main.audit_value SET salt = NULL, value = NULL WHERE value IS NOT NULL"
+                " AND (number, field) IN (SELECT number, field FROM live.audit_value WHERE value IS NULL)"
+            )
         for table, key, column in _TEXTS:
             if table in tables:
                 db.execute(

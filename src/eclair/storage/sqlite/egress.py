@@ -1,17 +1,25 @@
-"""The egress log on SQLite. The URL of a call goes with its run, by a trigger."""
+"""The egress log on SQLite. The URL of a call goes with its run, by a trigger.
+
+The audit log seals the calls that have ended, so they are erased a seal at a time.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import apsw
 
+from eclair.schema.audit import SYSTEM_PRINCIPAL
 from eclair.schema.principal import Principal
+from eclair.storage.audit_chain import SALT_BYTES
 from eclair.storage.egress import CallFilter, CallRecord, CallVerdict
 from eclair.storage.processes import ProcessStore
+from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.database import Database
+from eclair.storage.sqlite.sealed_calls import sealed_through, url_hash
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
@@ -81,7 +89,13 @@ class SQLiteEgressStore(SQLiteStore):
 
     @overwrite
     def erase_calls(self, db: apsw.Connection, before: int) -> None:
-        db.execute("DELETE FROM egress WHERE moment < ?", (before,))
+        (kept,) = first_row(db, "SELECT min(id) FROM egress WHERE moment >= ?", (before,))
+        last = sealed_through(db, kept)
+        db.execute("DELETE FROM egress WHERE id <= ?", (last,))
+        if db.changes():
+            details = {"calls": db.changes(), "through": last}
+            append_act(db, SYSTEM_PRINCIPAL, "egress.erased", details=details)
+        db.execute("DELETE FROM egress WHERE moment < ? AND id > ?", (before, sealed_through(db)))
 
     async def erase_urls(self, principal: Principal) -> None:
         await self._erase_urls(principal)
@@ -89,7 +103,7 @@ class SQLiteEgressStore(SQLiteStore):
 
     @write
     def _erase_urls(self, db: apsw.Connection, principal: Principal) -> None:
-        db.execute("UPDATE egress SET url = NULL WHERE owner = ? AND url IS NOT NULL", (principal.id,))
+        db.execute("UPDATE egress SET url = NULL, url_salt = NULL WHERE owner = ? AND url IS NOT NULL", (principal.id,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +127,12 @@ def _insert(db: apsw.Connection, call: CallRecord, process: str | None) -> None:
     row = [getattr(call, name) for name in _COLUMNS]
     if not is_kept:
         row[_COLUMNS.index("url")] = None
+    salt = os.urandom(SALT_BYTES) if is_kept and call.url is not None else None
+    hash = url_hash(salt, call.url) if salt is not None and call.url is not None else None
     db.execute(
-        f"INSERT INTO egress ({', '.join(_COLUMNS)}, process) VALUES ({', '.join('?' * len(_COLUMNS))}, ?)",
-        (*row, process),
+        f"INSERT INTO egress ({', '.join(_COLUMNS)}, process, url_salt, url_hash)"
+        f" VALUES ({', '.join('?' * len(_COLUMNS))}, ?, ?, ?)",
+        (*row, process, salt, hash),
     )
 
 

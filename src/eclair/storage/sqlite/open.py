@@ -16,6 +16,7 @@ from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import compaction
 from eclair.storage.sqlite.api_conversations import SQLiteApiConversationStore
 from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
+from eclair.storage.sqlite.audit import SQLiteAuditStore
 from eclair.storage.sqlite.batches import SQLiteBatchStore
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
 from eclair.storage.sqlite.conversations import SQLiteConversationStore
@@ -73,6 +74,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
     return Storage(
         api_conversations=SQLiteApiConversationStore(database, clock),
         api_keys=SQLiteApiKeyStore(database),
+        audit=SQLiteAuditStore(database),
         batches=SQLiteBatchStore(database, clock),
         chunks=chunks,
         conversations=SQLiteConversationStore(database, clock),
