@@ -12,7 +12,6 @@ from pathlib import Path
 
 import apsw
 import pytest
-from eclair.storage.signing_key import SigningKey, encode_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from eclair.schema.audit import AUDIT_ACTIONS, AuditCheckpoint
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.audit_chain import EMPTY_CHAIN, AuditRow
 from eclair.storage.open import open_storage
+from eclair.storage.signing_key import SigningKey, encode_key
 from eclair.storage.sqlite.audit import read_contents
 from tests.storage.test_egress import CALL
 
