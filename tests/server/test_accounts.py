@@ -212,6 +212,17 @@ async def test_a_leaver_is_locked_out_at_once(house: Server) -> None:
     assert (await house.get("/v1/models", by_key)).status == 200
 
 
+async def test_the_streams_of_a_session_end_with_it(house: Server) -> None:
+    admin = await set_up(house)
+    id, headers = await member(house, admin)
+    async with house.open("/api/changes", headers) as stream:
+        assert stream.status == 200
+        reply = await house.call("DELETE", f"/api/people/{id}/sessions", headers=admin)
+        assert reply.body == {"ended": 1}
+        await stream.content.read()
+    assert (await house.get("/api/changes", headers)).status == 401
+
+
 async def test_a_role_that_changes_counts_for_the_next_request(house: Server) -> None:
     admin = await set_up(house)
     id, headers = await member(house, admin)

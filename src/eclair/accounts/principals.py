@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import time
 from datetime import date
@@ -18,6 +20,8 @@ from eclair.util.lru import LruCache
 
 RECALL_S: Final = 2.0
 """The time for which what was found is believed; another process's change is seen after it, one of this at once."""
+RECHECK_S: Final = 5.0
+"""The time after which somebody whose stream is open is looked up again."""
 TOUCH_MS = 60_000
 DAY_MS = 86_400_000
 MAX_REMEMBERED = 20_000
@@ -34,6 +38,7 @@ class Principals:
         self._clock = clock
         self._by_digest: LruCache[bytes, tuple[PersonSession, PrincipalFacts, float]] = LruCache(MAX_REMEMBERED)
         self._by_person: LruCache[str, tuple[PrincipalFacts | None, float]] = LruCache(MAX_REMEMBERED)
+        self._changed = asyncio.Event()
         settings.follow(self._apply)
 
     def _apply(self, settings: Settings) -> None:
@@ -43,6 +48,13 @@ class Principals:
         """Look everything up anew, since something has changed."""
         self._by_digest = LruCache(MAX_REMEMBERED)
         self._by_person = LruCache(MAX_REMEMBERED)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait_for_change(self) -> None:
+        """Wait until something may have changed: at once where it was here, else a few seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), RECHECK_S)
 
     async def find_by_session(self, secret: bytes, address: str) -> Principal | None:
         """Return for whom a session acts; None where it has ended, or its person is locked."""

@@ -115,6 +115,19 @@ class AccessControl:
         self._refusals.note(address, had_key=bool(given))
         raise Unauthorized(NEEDS_SIGN_IN)
 
+    async def wait_until_out(self, scope: Scope, headers: Headers) -> None:
+        """Wait until the session or key of a request that is being answered lets nobody in any more."""
+        while await self._is_in(scope, headers):
+            await self._principals.wait_for_change()
+
+    async def _is_in(self, scope: Scope, headers: Headers) -> bool:
+        secret = session_secret(scope, headers, self._cookie_path)
+        if secret is not None and await self._principals.find_by_session(secret, "") is not None:
+            return True
+        keys = [await self._keys.find(secret) for secret in given_keys(headers)]
+        owners = [await self._principals.find_by_person(key.owner, "") for key in keys if key is not None]
+        return any(owner is not None for owner in owners)
+
     async def _find_session(self, scope: Scope, headers: Headers) -> Principal | None:
         """Return for whom a browser acts that has shown a key; None where it has not, or the key is none any more."""
         digest = self._key_session.find_digest(scope, headers)

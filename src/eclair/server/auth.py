@@ -7,8 +7,10 @@ what it forwards needs the key. `access` says for whom a request acts.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
+from typing import cast
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -157,8 +159,12 @@ class AuthMiddleware:
                 raise too_large
             set_principal(scope, principal, is_public=is_public)
             PRINCIPAL.set(principal)
+            receive = _limit_body(receive, max_bytes, too_large)
             with self._limits.holding(client):
-                await self._app(scope, _limit_body(receive, max_bytes, too_large), send)
+                if self._has_accounts and not is_public:
+                    await self._serve_while_in(scope, headers, receive, send)
+                else:
+                    await self._app(scope, receive, send)
         except EclairError as error:
             await self._respond(scope, error)(scope, receive, send)
 
@@ -176,6 +182,39 @@ class AuthMiddleware:
             return nobody, True
         check_route(principal, scope["method"], path)
         return principal, False
+
+    async def _serve_while_in(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        """Serve a request, whose stream ends when its person is locked, or the session or key is ended."""
+        has_read = is_out = has_ended = False
+
+        async def receiving() -> Message:
+            nonlocal has_read, is_out
+            if not has_read:
+                message = await receive()
+                has_read = not message.get("more_body", False)
+                return message
+            tasks = [
+                asyncio.ensure_future(receive()),
+                asyncio.ensure_future(self._access.wait_until_out(scope, headers)),
+            ]
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                if tasks[0].done():
+                    return cast(Message, tasks[0].result())
+                is_out = True
+                return {"type": "http.disconnect"}
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+        async def sending(message: Message) -> None:
+            nonlocal has_ended
+            has_ended = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await send(message)
+
+        await self._app(scope, receiving, sending)
+        if is_out and not has_ended:
+            await send({"type": "http.response.body", "body": b""})
 
     def _is_open(self, method: str, path: str) -> bool:
         """Tell whether a route is for everybody."""
