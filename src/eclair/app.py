@@ -182,7 +182,7 @@ async def open_damage_checks(
     """Check the database and the models' files for damage while nothing else happens."""
 
     def publish() -> None:
-        changes.publish(None, "changed")
+        changes.publish_to_all("changed")
 
     integrity = IntegrityWatch(storage.integrity, idle, publish)
     weights = WeightsCheck(settings.data_dir, load_entries(settings.catalog), idle, publish)

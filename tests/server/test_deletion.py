@@ -399,13 +399,13 @@ async def test_what_is_refused_is_no_news(server: Server) -> None:
 
 
 async def test_a_follower_that_sleeps_is_told_each_thing_once(server: Server) -> None:
-    followed = server.app.changes.follow()
+    followed = server.app.changes.follow(LOCAL_PRINCIPAL)
     await anext(followed)
     for _ in range(3):
         for id in ("conv_a", "conv_b"):
-            server.app.changes.publish(id, "running")
-            server.app.changes.publish(id, "finished")
-    server.app.changes.publish("conv_a", "removed")
+            server.app.changes.publish(LOCAL_PRINCIPAL, id, "running")
+            server.app.changes.publish(LOCAL_PRINCIPAL, id, "finished")
+    server.app.changes.publish(LOCAL_PRINCIPAL, "conv_a", "removed")
     news = await anext(followed)
     assert [(change.conversation, change.kind) for change in news] == [
         ("conv_a", "running"),

@@ -74,7 +74,7 @@ class ConversationService:
         """Store a conversation, or return the stored one with its id."""
         stored = await self._storage.conversations.add_conversation(principal, conversation)
         if stored is conversation:
-            self._changes.publish(stored.id, "changed")
+            self._changes.publish(principal, stored.id, "changed")
         return stored
 
     async def branch(self, principal: Principal, id: str, message: str, title: str | None = None) -> Conversation:
@@ -113,13 +113,13 @@ class ConversationService:
         for old, new in names.items():
             if files := attached.get(old):
                 await self._storage.files.attach_files(principal, new, [file.id for file in files])
-        self._changes.publish(copy, "changed")
+        self._changes.publish(principal, copy, "changed")
         return conversation
 
     async def edit(self, principal: Principal, id: str, edit: ConversationEdit) -> Conversation:
         """Edit a conversation; raises what `ConversationStore.edit_conversation` raises."""
         changed = await self._storage.conversations.edit_conversation(principal, id, edit)
-        self._changes.publish(id, "changed")
+        self._changes.publish(principal, id, "changed")
         return changed
 
     async def delete(self, principal: Principal, id: str, *, forever: bool = False) -> None:
@@ -131,7 +131,7 @@ class ConversationService:
         await self._write_after_stopping_runs(
             principal, lambda: self._storage.conversations.delete_conversation(principal, id, forever=forever)
         )
-        self._changes.publish(id, "removed")
+        self._changes.publish(principal, id, "removed")
         if forever:
             await self._storage.conversations.erase_conversation(id)
             await self._gallery.delete_orphans()
@@ -145,7 +145,7 @@ class ConversationService:
         deleted = await self._write_after_stopping_runs(
             principal, lambda: self._storage.conversations.delete_all_conversations(principal, forever=forever)
         )
-        self._changes.publish(None, "changed")
+        self._changes.publish(principal, None, "changed")
         if forever:
             await self._storage.responses.delete_all(principal)
             await self._storage.batches.delete_all(principal)
@@ -160,7 +160,7 @@ class ConversationService:
         """Delete everyone's conversations for good that nothing was added to for so many days; pinned ones stay."""
         count = await self._storage.conversations.expire_conversations(self._days_ago(days))
         if count:
-            self._changes.publish(None, "changed")
+            self._changes.publish_to_all("changed")
             self._is_erasure_due.set()
             sentence = f"{count:,} conversations without a message for {days:,} days were deleted for good (keep_days)."
             log_admin_act("conversations.expired", sentence, count=count, days=days)
@@ -175,7 +175,7 @@ class ConversationService:
         Raises NotFound once it is too late.
         """
         restored = await self._storage.conversations.restore_conversation(principal, id, self._restorable_since())
-        self._changes.publish(id, "changed")
+        self._changes.publish(principal, id, "changed")
         return restored
 
     async def restore_all(self, principal: Principal, moment: int) -> int:
@@ -184,7 +184,7 @@ class ConversationService:
         Raises NotFound once it is too late.
         """
         count = await self._storage.conversations.restore_deletion(principal, moment, self._restorable_since())
-        self._changes.publish(None, "changed")
+        self._changes.publish(principal, None, "changed")
         return count
 
     async def delete_message(self, principal: Principal, id: str, message: str) -> Conversation:
@@ -199,7 +199,7 @@ class ConversationService:
                 raise
             changed = await self._storage.conversations.delete_message(principal, id, message)
         await self._gallery.delete_orphans()
-        self._changes.publish(id, "changed")
+        self._changes.publish(principal, id, "changed")
         return changed
 
     async def _write_after_stopping_runs(self, principal: Principal, write: Callable[[], Awaitable[T]]) -> T:

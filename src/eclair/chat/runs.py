@@ -33,6 +33,7 @@ from eclair.schema.events import (
     unfold,
 )
 from eclair.schema.messages import Message
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.runs import EventChunk, FoldedRun, NewTurn, RunRecord
@@ -141,7 +142,7 @@ class Runs:
             self._live[record.id] = live
             self._has_live.set()
             live.task = asyncio.create_task(self._run(live, producer, record, on_finish), name=record.id)
-            self._changes.publish(record.conversation, "running")
+            self._changes.publish(turn.principal, record.conversation, "running")
         return record
 
     def follow(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
@@ -236,8 +237,8 @@ class Runs:
             log.error("run %s: %s", run.id, error.message)
             return False
         end = RunInterrupted(seq=len(events) + 1)
-        await self._storage.runs.finish_run(run, fold([*events, end]), EventChunk(run.id, end.seq, encode(end)))
-        self._changes.publish(run.conversation, "finished")
+        rest = EventChunk(run.id, end.seq, encode(end))
+        self._publish_end(run, await self._storage.runs.finish_run(run, fold([*events, end]), rest))
         return True
 
     async def _stored_events(self, run: RunRecord) -> list[Event]:
@@ -337,11 +338,12 @@ class Runs:
         if live.flushing is not None:
             await live.flushing
         message: Message | None = None
+        owner: Principal | None = None
         while message is None:
             end = live.numbered(last)
             folded = live.folding.message(end)
             try:
-                await self._storage.runs.finish_run(run, folded, live.chunk(end=end))
+                owner = await self._storage.runs.finish_run(run, folded, live.chunk(end=end))
                 message = folded
             except StoreError as error:
                 log.error("run %s cannot be saved yet: %s", run.id, error.message)
@@ -351,8 +353,12 @@ class Runs:
         del self._live[run.id]
         if not self._live:
             self._has_live.clear()
-        self._changes.publish(run.conversation, "finished")
+        self._publish_end(run, owner)
         return message
+
+    def _publish_end(self, run: RunRecord, owner: Principal | None) -> None:
+        if owner is not None:
+            self._changes.publish(owner, run.conversation, "finished")
 
     async def _flush_periodically(self) -> None:
         while True:

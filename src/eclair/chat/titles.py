@@ -119,7 +119,7 @@ class TitleGenerator:
         async with asyncio.timeout(TITLE_TIMEOUT_S):
             title = parse_title(await self._ask_model(job, engine, model))
         if title is not None and await self._conversations.set_generated_title(job.principal, job.conversation, title):
-            self._changes.publish(job.conversation, "changed")
+            self._changes.publish(job.principal, job.conversation, "changed")
 
     async def _ask_model(self, job: _TitleJob, engine: Engine, model: Model) -> str:
         """Ask the model, and return what it says up to the end of its first line."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -27,7 +28,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.documents import DocumentState
+from eclair.storage.documents import FILE_NAME_MARK, DocumentState
 from eclair.storage.files import FileState, StoredFile
 from eclair.storage.libraries import Library
 from eclair.util.background import IdleScheduler
@@ -177,7 +178,7 @@ class Ingestor:
             await self._delete_blob(gone)
         if state.state in ("queued", "reading"):
             self._queues["message" if is_urgent or library is None else "library"].put_nowait(kept.name)
-        self._notify(now=True)
+        self._changes.publish(principal, None, "files")
         return FileState(file, state)
 
     async def read_bytes(self, sha256: str) -> AsyncGenerator[bytes, None]:
@@ -191,7 +192,7 @@ class Ingestor:
         """Add a library. Raises Conflict if the name is taken."""
         library = Library(self._ids("lib"), principal.id, name, int(self._clock() * 1000))
         await self._storage.libraries.add_library(principal, library)
-        self._notify(now=True)
+        self._changes.publish(principal, None, "files")
         return library
 
     async def render_page(self, file: StoredFile, page: int, width: int) -> bytes:
@@ -203,14 +204,14 @@ class Ingestor:
         file = (await self._storage.files.get_file(principal, id)).file
         state = await self._storage.documents.requeue(file.sha256, READER_VERSION)
         self._queues["message"].put_nowait(file.sha256)
-        self._notify(now=True)
+        self._changes.publish(principal, None, "files")
         return FileState(file, state)
 
     async def delete(self, principal: Principal, id: str) -> None:
         """Delete a file, and its document unless another file has the same bytes. Raises NotFound."""
         async with self._exclusive():
             await self._delete_blob(await self._storage.files.delete_file(principal, id))
-        self._notify(now=True)
+        self._changes.publish(principal, None, "files")
 
     async def delete_uploads(self, principal: Principal) -> None:
         """Delete the files that programs uploaded for the principal."""
@@ -223,7 +224,7 @@ class Ingestor:
         async with self._exclusive():
             for blob in await self._storage.libraries.delete_library(principal, id):
                 await self._delete_blob(blob)
-        self._notify(now=True)
+        self._changes.publish(principal, None, "files")
 
     async def wait_until_searchable(self, sha256s: set[str], seconds: float) -> None:
         """Wait until each document can be searched or never will be, for `seconds` at most."""
@@ -295,7 +296,9 @@ class Ingestor:
         except (NotFound, Conflict):
             return  # it was deleted, or another process reads it
         except UserError as error:
-            await self._storage.documents.mark_failed(sha256, Fault(error.code, error.message))
+            name = await self._storage.files.get_name(sha256)
+            message = _without_name(error.message, name)
+            await self._storage.documents.mark_failed(sha256, Fault(error.code, message))
 
     async def _read_pages(self, state: DocumentState) -> None:
         sha256 = state.sha256
@@ -312,7 +315,7 @@ class Ingestor:
                     case Opened(pages=pages):
                         await self._storage.documents.mark_reading(sha256, pages)
                     case UnreadPart(message=message):
-                        await self._storage.documents.add_remark(sha256, message)
+                        await self._storage.documents.add_remark(sha256, _without_name(message, name))
                     case Page():
                         batch.add(piece, chunker.add(piece))
                 if batch.is_due():
@@ -365,7 +368,7 @@ class Ingestor:
     def _notify(self, *, now: bool = False) -> None:
         if now or time.monotonic() - self._notified >= SAVE_INTERVAL_S:
             self._notified = time.monotonic()
-            self._changes.publish(None, "files")
+            self._changes.publish_to_all("files")
 
 
 async def limit_size(source: AsyncIterable[bytes], name: str, max_mb: int) -> AsyncGenerator[bytes, None]:
@@ -378,6 +381,11 @@ async def limit_size(source: AsyncIterable[bytes], name: str, max_mb: int) -> As
         yield piece
     if size == 0:
         raise InvalidInput(f"{name} is empty; choose another file.")
+
+
+def _without_name(message: str, name: str) -> str:
+    """Return a sentence about a document without the name of the file that it was read from."""
+    return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", FILE_NAME_MARK, message)
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -103,7 +103,7 @@ class ModelDownloads:
         self._forget_old(wanted.entry.id)
         self._pulls[begun.id] = begun
         self._tasks[begun.id] = asyncio.create_task(self._carry_out(begun, hub), name=f"pulling {wanted.entry.id}")
-        self._changes.publish(None, "models")
+        self._changes.publish_to_all("models")
         return begun
 
     async def wait(self, id: str, timeout_s: float) -> bool:
@@ -120,7 +120,7 @@ class ModelDownloads:
             del self._pulls[id]
         else:
             await self._stop(self._tasks[id])
-        self._changes.publish(None, "models")
+        self._changes.publish_to_all("models")
 
     async def remove(self, model: str) -> int:
         """Delete a model, after stopping its download; return how many bytes that frees.
@@ -137,7 +137,7 @@ class ModelDownloads:
                 raise
             freed = 0  # it was stopped before anything had come
         self._refresh()
-        self._changes.publish(None, "models")
+        self._changes.publish_to_all("models")
         return freed
 
     async def close(self) -> None:
@@ -164,7 +164,7 @@ class ModelDownloads:
             log.exception("pulling %s failed", begun.plan.entry.id)
         finally:
             self._tasks.pop(begun.id, None)
-            self._changes.publish(None, "models")
+            self._changes.publish_to_all("models")
 
     async def _stop(self, task: asyncio.Task[None]) -> None:
         task.cancel()

@@ -1,4 +1,4 @@
-"""Feed of changes to conversations, as they happen. Nothing of it is stored.
+"""Feed of changes to conversations, as they happen, for each person their own. Nothing of it is stored.
 
 What another process writes is noticed by the storage's count of foreign writes, which is polled only while someone
 follows; which conversation it was is then not known.
@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 
 from eclair.errors import StoreError
 from eclair.schema.messages import Change, ChangeKind
+from eclair.schema.principal import Principal
 from eclair.storage.processes import ProcessStore
 
 POLL_INTERVAL_S = 0.5
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 class _Follower:
     """Changes that one follower has not read yet; equal ones are kept once, however slowly it reads."""
 
-    def __init__(self) -> None:
+    def __init__(self, principal: Principal) -> None:
+        self.principal = principal
         self.pending: dict[Change, None] = {EVERYTHING: None}
         self.ended = False
         self.woken = asyncio.Event()
@@ -37,21 +39,27 @@ class _Follower:
 
 
 class ChangeFeed:
-    """Publishes changes to every follower; `close` ends them."""
+    """Publishes changes to those whom they concern; `close` ends all followers."""
 
     def __init__(self, processes: ProcessStore) -> None:
         self._processes = processes
         self._followers: set[_Follower] = set()
         self._watcher: asyncio.Task[None] | None = None
 
-    def publish(self, conversation: str | None, kind: ChangeKind) -> None:
-        """Publish a change; None stands for more conversations than can be named."""
+    def publish(self, principal: Principal, conversation: str | None, kind: ChangeKind) -> None:
+        """Publish a change of something of the principal's; None stands for more conversations than can be named."""
         for follower in self._followers:
-            follower.add(Change(conversation, kind))
+            if follower.principal == principal:
+                follower.add(Change(conversation, kind))
 
-    async def follow(self) -> AsyncGenerator[list[Change], None]:
-        """Changes from now on, those that came together in one list. The first, at once, is EVERYTHING."""
-        follower = _Follower()
+    def publish_to_all(self, kind: ChangeKind) -> None:
+        """Publish a change that concerns everybody, or somebody who isn't known; it names nothing."""
+        for follower in self._followers:
+            follower.add(Change(None, kind))
+
+    async def follow(self, principal: Principal) -> AsyncGenerator[list[Change], None]:
+        """The principal's changes from now on, those that came together in one list. The first is EVERYTHING."""
+        follower = _Follower(principal)
         self._followers.add(follower)
         if self._watcher is None:
             self._watcher = asyncio.create_task(self._watch(), name="watch for other processes")
@@ -79,7 +87,7 @@ class ChangeFeed:
             try:
                 version = await self._processes.get_foreign_version()
                 if seen not in (None, version):
-                    self.publish(None, "changed")
+                    self.publish_to_all("changed")
                 seen = version
             except StoreError as error:  # the next poll sees what was written meanwhile
                 log.warning("cannot see whether another process wrote: %s", error.message)

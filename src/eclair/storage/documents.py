@@ -14,6 +14,9 @@ from typing import Literal, Protocol
 from eclair.schema.documents import Chunk, Page
 from eclair.schema.messages import Fault
 
+FILE_NAME_MARK = "\ufffc"
+"""Stands for the file's name in faults and remarks: the files that share a document may have different names."""
+
 DocumentStage = Literal["queued", "reading", "ready", "failed"]
 
 

@@ -75,8 +75,11 @@ class RunStore(Protocol):
         """Append to the logs of any runs; chunks of runs that were deleted meanwhile are dropped."""
         ...
 
-    async def finish_run(self, run: RunRecord, message: Message, rest: EventChunk | None) -> None:
-        """Store the rest of the log, the status, the folded message and its usage; leave a finished run as it is."""
+    async def finish_run(self, run: RunRecord, message: Message, rest: EventChunk | None) -> Principal | None:
+        """Store the rest of the log, the status, the folded message and its usage; leave a finished run as it is.
+
+        Returns the owner of its conversation, None where that is gone.
+        """
         ...
 
     async def request_stop(self, run: str) -> None:

@@ -50,6 +50,7 @@ class ImportProgress:
 
 @dataclass(slots=True)
 class _Waiting:
+    principal: Principal
     staged: StagedImport
     since: float
     is_busy: bool = False
@@ -72,7 +73,7 @@ class ImportService:
         """Return the staging folder, creating it if needed. Raises StoreError."""
         return open_staging_folder(self._folder)
 
-    async def stage(self, file: BinaryIO, name: str) -> tuple[str, ImportPreview]:
+    async def stage(self, principal: Principal, file: BinaryIO, name: str) -> tuple[str, ImportPreview]:
         """Read an export in a sandbox; returns the id it waits under. Raises UserError and StoreError."""
         from eclair.transfer.staging import stage  # slow to import, and rarely needed
 
@@ -82,27 +83,27 @@ class ImportService:
         for id in idle[: max(0, len(self._waiting) - MAX_WAITING_IMPORTS + 1)]:
             self._close(id)
         id = new_id("imp", self._clock)
-        self._waiting[id] = _Waiting(staged, self._clock())
+        self._waiting[id] = _Waiting(principal, staged, self._clock())
         return id, staged.preview
 
-    def check(self, id: str) -> None:
-        """Check that an export is waiting. Raises NotFound, or Conflict while it is being imported."""
+    def check(self, principal: Principal, id: str) -> None:
+        """Check that an export of the principal's waits. Raises NotFound, or Conflict while it is being imported."""
         self._forget_old()
-        if id not in self._waiting:
+        if id not in self._waiting or self._waiting[id].principal != principal:
             raise NotFound(f"There is no import {id!r} (any more); send the file again.")
         if self._waiting[id].is_busy:
             raise Conflict("This import is already running; wait until it has finished.")
 
     async def compare(self, principal: Principal, id: str) -> tuple[ImportItems, ...]:
         """Count what a staged export holds, by kind, and how much of it is here already. Raises as `check` does."""
-        self.check(id)
+        self.check(principal, id)
         return await compare_import(self._storage, self._archives, principal, self._waiting[id].staged)
 
     async def run(
-        self, id: str, principal: Principal, *, replace_settings: bool = False
+        self, principal: Principal, id: str, *, replace_settings: bool = False
     ) -> AsyncGenerator[ImportProgress, None]:
         """Import a staged export. If closed early it stops between two things and can be resumed."""
-        self.check(id)
+        self.check(principal, id)
         waiting = self._waiting[id]
         waiting.is_busy = True
         try:
@@ -116,12 +117,12 @@ class ImportService:
             waiting.is_busy = False
             raise
         finally:
-            self._changes.publish(None, "changed")
+            self._changes.publish(principal, None, "changed")
         self._close(id)
 
-    def drop(self, id: str) -> None:
+    def drop(self, principal: Principal, id: str) -> None:
         """Discard a staged export; none of it was stored. Raises as `check` does."""
-        self.check(id)
+        self.check(principal, id)
         self._close(id)
 
     def close(self) -> None:

@@ -118,7 +118,7 @@ class ModelUpgrade:
                 if entry is not None:
                     log.info("%s answers from now on", entry.name)
                     self._registry.refresh()
-                    self._changes.publish(None, "models")
+                    self._changes.publish_to_all("models")
 
 
 def _log_progress(download: ModelDownload) -> None:

@@ -57,18 +57,18 @@ def router(app: App) -> APIRouter:
         now = int(time.time() * 1000)
         folder = Folder(new_id("fold"), principal.id, body.name, now)
         await folders.add_folder(principal, folder)
-        app.changes.publish(None, "folders")
+        app.changes.publish(principal, None, "folders")
         return FolderBody(id=folder.id, name=folder.name, created=now, conversations=0)
 
     @api.patch("/{id}")
     async def rename_folder(principal: Caller, id: str, body: FolderName) -> FolderBody:
         await folders.rename_folder(principal, id, body.name)
-        app.changes.publish(None, "folders")
+        app.changes.publish(principal, None, "folders")
         return next(each for each in await list_folders(principal) if each.id == id)
 
     @api.delete("/{id}", status_code=204)
     async def delete_folder(principal: Caller, id: str) -> None:
         await folders.delete_folder(principal, id)
-        app.changes.publish(None, "changed")
+        app.changes.publish(principal, None, "changed")
 
     return api

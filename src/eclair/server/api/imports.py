@@ -97,7 +97,7 @@ def router(app: App) -> APIRouter:
                 await _receive(request, file)
             except OSError as error:
                 raise StoreError(f"{name} cannot be stored in {folder}: {error.strerror}.") from error
-            id, preview = await app.imports.stage(file, name)
+            id, preview = await app.imports.stage(principal, file, name)
         items = await app.imports.compare(principal, id)
         return ImportPreviewBody(
             id=id,
@@ -111,12 +111,12 @@ def router(app: App) -> APIRouter:
 
     @api.post("/{id}", response_class=EventStream, responses={200: {"model": ImportFrame}})
     async def carry_out_import(principal: Caller, id: str, replace_settings: bool = False) -> EventStream:
-        app.imports.check(id)
-        return EventStream(_progress_events(app.imports.run(id, principal, replace_settings=replace_settings)))
+        app.imports.check(principal, id)
+        return EventStream(_progress_events(app.imports.run(principal, id, replace_settings=replace_settings)))
 
     @api.delete("/{id}", status_code=204)
-    async def drop_import(id: str) -> None:
-        app.imports.drop(id)
+    async def drop_import(principal: Caller, id: str) -> None:
+        app.imports.drop(principal, id)
 
     return api
 

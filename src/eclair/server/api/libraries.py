@@ -82,7 +82,7 @@ def router(app: App) -> APIRouter:
     @api.patch("/{id}")
     async def rename_library(principal: Caller, id: str, body: NewLibrary) -> LibraryBody:
         await libraries.rename_library(principal, id, body.name)
-        app.changes.publish(None, "files")
+        app.changes.publish(principal, None, "files")
         return next(
             LibraryBody.from_summary(each)
             for each in await libraries.list_libraries(principal)

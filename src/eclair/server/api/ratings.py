@@ -39,10 +39,10 @@ def router(app: App) -> APIRouter:
     @api.put("/{message}", status_code=204)
     async def rate_answer(principal: Caller, message: str, body: RatingBody) -> None:
         rating = Rating(body.value, body.comment.strip(), int(time.time() * 1000))
-        app.changes.publish(await app.storage.ratings.rate_answer(principal, message, rating), "changed")
+        app.changes.publish(principal, await app.storage.ratings.rate_answer(principal, message, rating), "changed")
 
     @api.delete("/{message}", status_code=204)
     async def remove_rating(principal: Caller, message: str) -> None:
-        app.changes.publish(await app.storage.ratings.rate_answer(principal, message, None), "changed")
+        app.changes.publish(principal, await app.storage.ratings.rate_answer(principal, message, None), "changed")
 
     return api

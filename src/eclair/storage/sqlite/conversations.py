@@ -59,7 +59,10 @@ class SQLiteConversationStore(SQLiteStore):
     def add_tree(
         self, db: apsw.Connection, principal: Principal, conversation: Conversation, messages: Sequence[Message]
     ) -> bool:
-        db.execute("DELETE FROM conversation WHERE id = ? AND deleted IS NOT NULL", (conversation.id,))
+        db.execute(
+            "DELETE FROM conversation WHERE id = ? AND owner = ? AND deleted IS NOT NULL",
+            (conversation.id, principal.id),
+        )
         if find_or_add(db, principal, conversation) is not conversation:
             return False
         for message in messages:

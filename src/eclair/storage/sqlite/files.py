@@ -11,7 +11,7 @@ import orjson
 
 from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import Principal
-from eclair.storage.documents import DocumentState
+from eclair.storage.documents import FILE_NAME_MARK, DocumentState
 from eclair.storage.files import FilePage, FileState, StoredFile, Upload
 from eclair.storage.sqlite import libraries
 from eclair.storage.sqlite.database import Database
@@ -277,7 +277,19 @@ def _file(row: Sequence[Any]) -> StoredFile:
 
 @row_decoder
 def _with_state(row: tuple[Any, ...]) -> FileState:
-    return FileState(_file(row[:_WIDTH]), document_state(row[_WIDTH:]))
+    file, document = _file(row[:_WIDTH]), document_state(row[_WIDTH:])
+    if document.fault is not None or document.remarks:
+        document = _with_name(document, file.name)
+    return FileState(file, document)
+
+
+def _with_name(document: DocumentState, name: str) -> DocumentState:
+    """Return the state of a document as it is said of the file of that name."""
+    fault = document.fault
+    if fault is not None:
+        fault = replace(fault, message=fault.message.replace(FILE_NAME_MARK, name))
+    remarks = tuple(remark.replace(FILE_NAME_MARK, name) for remark in document.remarks)
+    return replace(document, fault=fault, remarks=remarks)
 
 
 def _refuse_taken_path(db: apsw.Connection, file: StoredFile) -> None:

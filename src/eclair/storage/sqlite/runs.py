@@ -68,19 +68,23 @@ class SQLiteRunStore(SQLiteStore):
         _append(db, chunks)
 
     @write_synced
-    def finish_run(self, db: apsw.Connection, run: RunRecord, message: Message, rest: EventChunk | None) -> None:
+    def finish_run(
+        self, db: apsw.Connection, run: RunRecord, message: Message, rest: EventChunk | None
+    ) -> Principal | None:
         now = self.now()
+        row = first_row(db, "SELECT owner FROM conversation WHERE id = ?", (run.conversation,))
+        owner = None if row is None else Principal(row[0])
         db.execute(
             "UPDATE run SET status = ?, ended = ? WHERE id = ? AND status = 'running'", (message.status, now, run.id)
         )
-        if not db.changes():  # another process ended it first
-            return
+        if not db.changes() or owner is None:  # another process ended it first, or it was deleted
+            return owner
         if rest is not None:
             _append(db, [rest])
         update_message(db, message)
         db.execute("UPDATE conversation SET updated = max(updated, ?) WHERE id = ?", (now, run.conversation))
-        (owner,) = first_row(db, "SELECT owner FROM conversation WHERE id = ?", (run.conversation,))
-        add_answer(db, Principal(owner), message, now)
+        add_answer(db, owner, message, now)
+        return owner
 
     @write
     def request_stop(self, db: apsw.Connection, run: str) -> None:

@@ -149,7 +149,7 @@ class FeedService:
         """Add the feeds without fetching them yet."""
         new = [self._new_feed(principal, outline) for outline in outlines]
         added = await self._store.add_feeds(principal, new)
-        self._notify()
+        self._notify(principal)
         return ImportedFeeds(tuple(added), len(new) - len(added))
 
     async def import_opml(self, principal: Principal, data: bytes, name: str) -> ImportedFeeds:
@@ -165,13 +165,13 @@ class FeedService:
     async def set_active(self, principal: Principal, id: str, *, active: bool) -> StoredFeed:
         """Switch the fetching of a feed on or off. Raises NotFound."""
         feed = await self._store.set_active(principal, id, self._now_ms(), active=active)
-        self._notify()
+        self._notify(principal)
         return feed
 
     async def delete(self, principal: Principal, id: str) -> None:
         """Delete a feed with its entries. Raises NotFound."""
         await self._store.delete_feed(principal, id)
-        self._notify()
+        self._notify(principal)
 
     async def list_entries(
         self, principal: Principal, limit: int, before: tuple[int, int] | None = None, feed: str | None = None
@@ -187,7 +187,7 @@ class FeedService:
         """Make one feed, or all active ones, due now; return how many. Raises NotFound, Forbidden when offline."""
         self._refuse_offline()
         ids = await self._store.mark_due(principal, self._now_ms(), id)
-        self._notify()
+        self._notify(principal)
         return len(ids)
 
     async def refresh(self, principal: Principal, ids: Sequence[str] = ()) -> AsyncGenerator[RefreshProgress, None]:
@@ -195,7 +195,7 @@ class FeedService:
         self._refuse_offline()
         began = self._now_ms()
         requested = [found for id in ids or [None] for found in await self._store.mark_due(principal, began, id)]
-        self._notify()
+        self._notify(principal)
         waiting = set(requested)
         while True:
             feeds = {listed.feed.id: listed.feed for listed in await self._store.list_feeds(principal)}
@@ -249,7 +249,7 @@ class FeedService:
                 await self._wake.wait()
 
     async def _fetch(self, feed: StoredFeed) -> None:
-        self._changes.publish(None, "feeds")
+        self._changes.publish(Principal(feed.owner), None, "feeds")
         try:
             known = FeedVersion(feed.url, feed.etag, feed.modified, feed.digest)
             await self._store_fetched(
@@ -302,7 +302,7 @@ class FeedService:
             gone=False,
         )
         await self._store.save_fetch(kept, entries, now, MAX_ENTRIES_PER_FEED)
-        self._changes.publish(None, "feeds")
+        self._changes.publish(Principal(feed.owner), None, "feeds")
 
     async def _store_failure(self, feed: StoredFeed, fault: FeedError) -> None:
         """Store a failure; the next try waits twice as long, and at least as long as the server asks for."""
@@ -319,7 +319,7 @@ class FeedService:
             gone=fault.kind == "gone",
         )
         await self._store.save_fetch(failed, (), now, MAX_ENTRIES_PER_FEED)
-        self._changes.publish(None, "feeds")
+        self._changes.publish(Principal(feed.owner), None, "feeds")
 
     # Searching
 
@@ -377,9 +377,9 @@ class FeedService:
     def _oldest_kept_ms(self) -> int:
         return self._now_ms() - self._days * 86_400 * MS_PER_S
 
-    def _notify(self) -> None:
+    def _notify(self, principal: Principal) -> None:
         self._wake.set()
-        self._changes.publish(None, "feeds")
+        self._changes.publish(principal, None, "feeds")
 
     def _refuse_offline(self) -> None:
         if self._is_offline():
