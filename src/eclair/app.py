@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eclair.accounts.service import Accounts
+from eclair.audit.audit_service import AuditService
 from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.batches import BatchService
 from eclair.chat.conversations import ConversationService
@@ -69,6 +70,7 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.integrity_watch import IntegrityWatch
 from eclair.storage.open import open_storage
 from eclair.storage.secrets import Vault
+from eclair.storage.signing_key import SigningKey
 from eclair.transfer.archive_importer import ArchiveImporter
 from eclair.transfer.import_service import ImportService
 from eclair.util.background import IdleScheduler
@@ -108,6 +110,7 @@ class App:
     upgrade: ModelUpgrade
     ledger: UsageLedger
     egress_log: EgressLog
+    audit: AuditService
     web_client: WebClient
     servers: ServerService
     backups: BackupSchedule
@@ -365,6 +368,9 @@ async def open_app(
         egress_log, gate, web_client = await stack.enter_async_context(
             open_network(live_settings, storage, environment)
         )
+        audit = AuditService(settings, storage.audit, SigningKey.configured(settings), gate)
+        audit.start()
+        stack.push_async_callback(audit.close)
         registry = build_registry(
             settings,
             UserEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
@@ -451,6 +457,7 @@ async def open_app(
             backups=backups,
             weights=weights,
             egress_log=egress_log,
+            audit=audit,
             web_client=web_client,
             ingestor=documents.ingestor,
             blobs=documents.blobs,

@@ -28,7 +28,7 @@ from eclair.web.providers import available_providers, select_providers
 from eclair.web.providers.base import HttpProvider
 from eclair.web.web_settings import with_web_settings
 
-OutgoingKind = Literal["answers", "traces", "search", "pages", "feeds", "download"]
+OutgoingKind = Literal["answers", "traces", "search", "pages", "feeds", "download", "audit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ async def list_outgoing_data(settings: Settings) -> list[OutgoingData]:
     answers = await asyncio.to_thread(_answers, settings)
     web = await asyncio.to_thread(_web, settings)
     downloads = [await _fetching(), _pulling(settings)] if settings.embedded else []
-    return [*answers, *_traces(settings), *web, *downloads]
+    return [*answers, *_traces(settings), *_audit(settings), *web, *downloads]
 
 
 def list_servers(settings: Settings) -> list[Server]:
@@ -94,6 +94,14 @@ def _traces(settings: Settings) -> list[OutgoingData]:
             "While Éclair is used", "traces: durations, routes and model names, but no text", hosts, kind="traces"
         )
     ]
+
+
+def _audit(settings: Settings) -> list[OutgoingData]:
+    """Describe what other machines get of the audit log."""
+    urls = [url for url in (settings.audit_syslog, settings.audit_webhook) if url and not is_loopback_url(url)]
+    hosts = tuple(urlsplit(url).netloc for url in urls)
+    what = "the audit log: who did what, when and from where, but no text"
+    return [OutgoingData("While Éclair is used", what, hosts, kind="audit")] if hosts else []
 
 
 async def _fetching() -> OutgoingData:

@@ -27,7 +27,7 @@ SettingOrigin = Literal["default", "file", "environment", "command line"]
 PREFIX = "ECLAIR_"
 _LOGIN = re.compile(r"//[^/@\s]*+@")
 FILE_VARIABLE = "ECLAIR_CONFIG"
-SECRETS = ("api_key", "engines", "otlp_key", "search_keys")
+SECRETS = ("api_key", "audit_webhook_key", "engines", "otlp_key", "search_keys")
 """Settings with keys in them, which `ECLAIR_<NAME>_FILE` reads from a file."""
 CATALOG = "models.toml"
 
@@ -336,6 +336,35 @@ class Settings:
     egress_days: int = _setting(
         365, "Days for which the egress log keeps outgoing calls; 0 keeps them forever.", ge=0, le=36_500
     )
+    audit_days: int = _setting(
+        730,
+        "Days for which the audit log says who acted, from where and on what; that and when something was done stays "
+        "for good. 0 keeps all.",
+        ge=0,
+        le=36_500,
+    )
+    audit_checkpoint_minutes: int = _setting(
+        60, "Minutes between two signed checkpoints of the audit log, where something has happened.", ge=1, le=10_080
+    )
+    audit_file: Path | None = field(
+        default=None,
+        metadata={
+            "sentence": "File to which the audit log and its checkpoints are appended, best on another machine's disk."
+        },
+    )
+    audit_syslog: Annotated[str | None, Field(pattern=r"^(udp|tcp|tls)://[^/?#@\s]+$")] = _setting(
+        None,
+        "Syslog server that gets the audit log and its checkpoints (RFC 5424), such as `tls://log.example.org:6514`, "
+        "`tcp://` or `udp://`.",
+    )
+    audit_webhook: Annotated[str | None, Field(pattern=r"^https?://[^/?#@\s]+[^#@\s]*$")] = _setting(
+        None, "Address that gets the audit log and its checkpoints by POST, as lines of JSON in the form of OCSF."
+    )
+    audit_webhook_key: str | None = _setting(None, "Bearer token for `audit_webhook`.", min_length=1)
+    works_council: bool = _setting(
+        False,
+        "Show no figures of single people, none of groups under five, and not who did what with what is theirs.",
+    )
     keep_days: int = _setting(
         0,
         "Days without a new message after which a conversation is erased for good, unless it is pinned; 0 keeps all. "
@@ -462,7 +491,7 @@ def describe(loaded: LoadedSettings) -> list[SettingDescription]:
     rows: list[SettingDescription] = []
     for spec in fields(Settings):
         value = getattr(loaded.settings, spec.name)
-        if spec.name in ("api_key", "otlp_key") and value is not None:
+        if spec.name in ("api_key", "audit_webhook_key", "otlp_key") and value is not None:
             value = "(set)"
         if spec.name == "search_keys":
             value = dict.fromkeys(loaded.settings.search_keys, "(set)")

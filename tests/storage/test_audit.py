@@ -67,6 +67,8 @@ async def test_old_acts_lose_who_acted(storage: Storage) -> None:
 
 async def test_a_checkpoint_says_which_acts_there_are_and_seals_the_calls(storage: Storage) -> None:
     assert await storage.audit.list_checkpoints() == []
+    assert await storage.audit.get_last_checkpoint() is None
+    assert not await storage.audit.has_news()
     await storage.audit.add_act(ME, "key.made", "key_b")
     await storage.egress.add_calls([CALL, CALL])
     first = await storage.audit.add_checkpoint("public", sign)
@@ -77,10 +79,14 @@ async def test_a_checkpoint_says_which_acts_there_are_and_seals_the_calls(storag
     assert (announced.action, announced.details) == ("audit.key_changed", {"public": "public"})
     assert sealed.action == "egress.sealed"
     assert sealed.details["calls"] == 2
+    assert await storage.audit.get_last_checkpoint() == first
+    assert not await storage.audit.has_news()
     assert await storage.audit.add_checkpoint("public", sign) is None
+    await storage.egress.add_calls([CALL])
+    assert await storage.audit.has_news()
     second = await storage.audit.add_checkpoint("another", sign)
     assert second is not None
-    assert second.size == 4
+    assert second.size == 5
     assert await storage.audit.list_checkpoints() == [first, second]
     assert await storage.audit.list_checkpoints(after=3) == [second]
 

@@ -7,6 +7,7 @@ import difflib
 import math
 import os
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -336,11 +337,27 @@ def _add_inspection(command: _Command) -> None:
     receipt.add_argument("--text", type=Path, metavar="FILE", help="the answer's text, to be compared with the receipt")
     receipt.add_argument("--json", action="store_true", help="print the result as JSON")
 
+    audit = command("audit", "list, verify or export the log of who did what")
+    audit.add_argument(
+        "action",
+        nargs="?",
+        choices=("list", "verify", "export", "checkpoint"),
+        default="list",
+        help="list acts, check that nothing was changed, print all as lines of JSON, or the newest checkpoint",
+    )
+    audit.add_argument("--checkpoint", type=Path, metavar="FILE", help="verify: checkpoints that were kept elsewhere")
+    audit.add_argument("--person", metavar="ID", help="only acts of this person, or upon them")
+    audit.add_argument("--what", metavar="ACTION", help="only this action, such as key.made, or key for all")
+    audit.add_argument("--since", type=datetime.fromisoformat, metavar="DAY", help="only acts from this day on")
+    audit.add_argument("--until", type=datetime.fromisoformat, metavar="DAY", help="only acts before this day")
+    audit.add_argument("--limit", type=_positive, default=50, metavar="N", help="rows of the table; 50 by default")
+    audit.add_argument("--ocsf", action="store_true", help="export: events of OCSF 1.9")
+
     egress = command("egress", "list outgoing calls from the egress log, allowed and refused")
     egress.add_argument("--run", metavar="ID", help="only calls of this run")
     egress.add_argument("--host", metavar="NAME", help="only calls to this host and its subdomains")
     egress.add_argument("--verdict", choices=VERDICTS, help="only calls with this verdict")
-    purposes = ("engine", "model", "search", "page", "feed", "robots", "trace")
+    purposes = ("engine", "model", "search", "page", "feed", "robots", "trace", "audit")
     egress.add_argument("--purpose", choices=purposes, help="only calls made for this")
     egress.add_argument("--limit", type=_positive, default=50, metavar="N", help="rows of the table; 50 by default")
     form = egress.add_mutually_exclusive_group()

@@ -18,10 +18,10 @@ from eclair.settings import Settings
 from eclair.util import loopback
 
 PolicyMode = Literal["offline", "listed", "eu", "open"]
-Purpose = Literal["engine", "model", "search", "page", "feed", "robots", "trace"]
-"""Purposes of a call: an answer, a download, web search, a page, a feed, robots.txt, traces for a collector."""
+Purpose = Literal["engine", "model", "search", "page", "feed", "robots", "trace", "audit"]
+"""Purposes of a call: an answer, a download, web search, a page, a feed, robots.txt, traces, the audit log."""
 
-OWN_PURPOSES = ("engine", "trace")
+OWN_PURPOSES = ("engine", "trace", "audit")
 """Purposes of calls to servers that the owner set up by address."""
 
 _LOCAL = (".local", ".lan", ".internal", ".home.arpa", ".intranet", ".localdomain")

@@ -57,6 +57,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/storage": ("api.storage_state",),
     "api/usage": ("api.usage",),
     "api/ratings": ("api.ratings",),
+    "api/audit": ("api.audit",),
     "api/egress": ("api.egress",),
     "api/about": ("api.about",),
     "api/session": ("api.session",),

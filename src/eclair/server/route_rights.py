@@ -37,6 +37,7 @@ ROUTE_RIGHTS = (
     RouteRight("/api/web/settings", WRITING, ADMINS),
     RouteRight("/api/backups", READING, OVERSEERS),
     RouteRight("/api/backups", WRITING, ADMINS),
+    RouteRight("/api/audit", ALL, OVERSEERS),
     RouteRight("/metrics", ALL, OVERSEERS),
     *(RouteRight(f"/api/{name}", ALL, ADMINS) for name in ("pull", "delete", "create", "copy", "push", "blobs")),
     RouteRight("/api/keys", WRITING, MEMBERS),

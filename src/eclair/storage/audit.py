@@ -96,6 +96,14 @@ class AuditStore(Protocol):
         """
         ...
 
+    async def has_news(self) -> bool:
+        """Tell whether an act or a finished call is in no checkpoint yet."""
+        ...
+
+    async def get_last_checkpoint(self) -> AuditCheckpoint | None:
+        """Return the newest checkpoint."""
+        ...
+
     async def list_checkpoints(self, after: int = 0) -> list[AuditCheckpoint]:
         """List the checkpoints of more than `after` acts, oldest first."""
         ...

@@ -3723,6 +3723,157 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/audit": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly limit?: number;
+                    readonly before?: number | null;
+                    readonly person?: string | null;
+                    readonly action?: string | null;
+                    readonly since?: number | null;
+                    readonly until?: number | null;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ActList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/audit/verify": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["VerificationBody"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/audit/checkpoint": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "text/plain": string;
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/audit/export": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly format?: "jsonl" | "ocsf";
+                    readonly person?: string | null;
+                    readonly action?: string | null;
+                    readonly since?: number | null;
+                    readonly until?: number | null;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/egress": {
         readonly parameters: {
             readonly query?: never;
@@ -3738,7 +3889,7 @@ export interface paths {
                     readonly run?: string | null;
                     readonly host?: string | null;
                     readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
-                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace") | null;
+                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit") | null;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -3779,7 +3930,7 @@ export interface paths {
                     readonly run?: string | null;
                     readonly host?: string | null;
                     readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
-                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace") | null;
+                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit") | null;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -5017,6 +5168,36 @@ export interface components {
             readonly version: string;
             readonly leaving: readonly components["schemas"]["OutgoingData"][];
         };
+        /** @description An act. `actor`, `key`, `address` and `object` are null where they were erased or aren't shown. */
+        readonly ActBody: {
+            readonly number: number;
+            readonly moment: number;
+            /** @enum {string} */
+            readonly action: "access.denied" | "accounts.set_up" | "announcement.changed" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "identity.unlinked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "model.pulled" | "model.removed" | "password.changed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "personal_data.exported" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "second_factor.added" | "second_factor.removed" | "second_factor.used" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
+            /** @enum {string} */
+            readonly outcome: "success" | "failure" | "denied";
+            readonly actor: string | null;
+            readonly key: string | null;
+            readonly address: string | null;
+            readonly object: string | null;
+            readonly erased: boolean;
+            readonly details: {
+                readonly [key: string]: string | number | boolean | null;
+            };
+        };
+        /**
+         * @description A page of the audit log, newest first. Pass `next` as `before` to get the next page.
+         *
+         *     `days` is for how long acts say who acted, `checkpoint` the moment of the last checkpoint.
+         */
+        readonly ActList: {
+            readonly acts: readonly components["schemas"]["ActBody"][];
+            readonly next: number | null;
+            readonly days: number;
+            readonly works_council: boolean;
+            readonly checkpoint: number | null;
+            readonly destinations: readonly components["schemas"]["DeliveryBody"][];
+        };
         /** @description Number of feeds added, and of feeds that were listed before. */
         readonly AddedFeeds: {
             readonly added: number;
@@ -5314,6 +5495,12 @@ export interface components {
         readonly Deletion: {
             readonly count: number;
             readonly moment: number;
+        };
+        /** @description A place outside that gets the log: the last act that it has, and why it has no more. */
+        readonly DeliveryBody: {
+            readonly destination: string;
+            readonly delivered: number;
+            readonly fault: string | null;
         };
         /**
          * @description No passage supports characters `start` to `end` of an answer's part `index`.
@@ -6175,7 +6362,7 @@ export interface components {
              * @default answers
              * @enum {string}
              */
-            readonly kind: "answers" | "traces" | "search" | "pages" | "feeds" | "download";
+            readonly kind: "answers" | "traces" | "search" | "pages" | "feeds" | "download" | "audit";
         };
         /**
          * @description A page as text.
@@ -7117,6 +7304,15 @@ export interface components {
             readonly estimated_joules: number;
             readonly grams: number | null;
             readonly costs: readonly components["schemas"]["Cost"][];
+        };
+        /** @description The result of a check. `fault` says in a sentence what is wrong, first with the row `number`. */
+        readonly VerificationBody: {
+            readonly acts: number;
+            readonly checkpoints: number;
+            readonly unsealed: number;
+            readonly erased: number;
+            readonly number: number | null;
+            readonly fault: string | null;
         };
         /** @description Result of the watermark search; `chance` bounds the probability of a false positive. */
         readonly WatermarkFinding: {

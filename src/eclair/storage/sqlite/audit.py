@@ -158,6 +158,16 @@ class SQLiteAuditStore(SQLiteStore):
         return checkpoint
 
     @read
+    def has_news(self, db: apsw.Connection) -> bool:
+        size = first_row(db, "SELECT coalesce(max(size), 0) FROM audit_checkpoint", ())
+        return first_row(db, "SELECT 1 FROM audit WHERE number > ?", size) is not None or seal_calls(db) is not None
+
+    @read
+    def get_last_checkpoint(self, db: apsw.Connection) -> AuditCheckpoint | None:
+        (size,) = first_row(db, "SELECT coalesce(max(size), 0) FROM audit_checkpoint", ())
+        return next((_checkpoint(row) for row in _checkpoint_rows(db, size - 1)), None)
+
+    @read
     def list_checkpoints(self, db: apsw.Connection, after: int = 0) -> list[AuditCheckpoint]:
         return decode_rows(_checkpoint_rows(db, after), _checkpoint, self.database.damage.noting("acts"))
 

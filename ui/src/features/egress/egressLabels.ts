@@ -19,6 +19,7 @@ export const PURPOSE_LABELS: Readonly<Record<Purpose, PlainKey>> = {
   feed: "egressFeed",
   robots: "egressRobots",
   trace: "egressTrace",
+  audit: "auditLog",
 };
 
 export const POLICY_LABELS: Readonly<Record<EgressPolicy, PlainKey>> = {

@@ -691,6 +691,7 @@ export interface Placeholders {
   readonly egressFeed: never;
   readonly egressRobots: never;
   readonly egressTrace: never;
+  readonly auditLog: never;
   readonly egressSent: never;
   readonly egressReceived: never;
   readonly egressTime: never;
@@ -766,6 +767,7 @@ export interface Placeholders {
   readonly leavingPages: never;
   readonly leavingFeeds: "hosts";
   readonly leavingTraces: "hosts";
+  readonly leavingAudit: "hosts";
   readonly taskDone: never;
   readonly taskOpen: never;
   readonly image: never;
