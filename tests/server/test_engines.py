@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eclair.llm import registry
 from eclair.llm.servers.probe import RED_SQUARE
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import EngineSettings, Settings
 from eclair.storage.secrets import KEY_FILE
 from eclair.storage.servers import StoredServer
@@ -413,7 +414,9 @@ async def test_what_is_no_server_is_one_sentence(
 ) -> None:
     monkeypatch.setattr("eclair.llm.servers.discovery.LIST_TIMEOUT_S", 0.3)
     rack.standin.routes = {"/v1/models": answer}
-    await server.app.storage.servers.add_server(StoredServer("rack", rack.url, None, (), None, None, 1))
+    await server.app.storage.servers.add_server(
+        LOCAL_PRINCIPAL, StoredServer("rack", rack.url, None, (), None, None, 1)
+    )
     found = await probe(server)
     assert words in found["fault"]
     assert found["fault"].endswith(".")

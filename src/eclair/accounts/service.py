@@ -43,5 +43,5 @@ class Accounts:
             sessions=sessions,
             codes=OneTimeCodes(storage.people, people, storage.groups, clock),
             second_factors=second_factors,
-            sign_in=SignIn(storage.people, storage.groups, *parts, clock),
+            sign_in=SignIn(storage.people, storage.groups, *parts, storage.audit, clock),
         )

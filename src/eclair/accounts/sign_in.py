@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eclair.accounts.passwords import PasswordHasher
 from eclair.accounts.people import People, normal_email, normal_name
@@ -16,7 +16,8 @@ from eclair.accounts.sign_in_throttle import SignInThrottle
 from eclair.errors import AccountLocked, Conflict, InvalidInput, NotInvited, SecondFactorNeeded, WrongCredentials
 from eclair.schema.ids import Clock
 from eclair.schema.people import Person, PersonChange, ProvidedIdentity
-from eclair.schema.principal import Principal
+from eclair.schema.principal import NOBODY, Principal
+from eclair.storage.audit import AuditStore
 from eclair.storage.groups import GroupStore
 from eclair.storage.people import PeopleStore
 
@@ -53,6 +54,7 @@ class SignIn:
         principals: Principals,
         hasher: PasswordHasher,
         second_factors: SecondFactors,
+        audit: AuditStore,
         clock: Clock = time.time,
     ) -> None:
         self._store = store
@@ -62,6 +64,7 @@ class SignIn:
         self._principals = principals
         self._hasher = hasher
         self._second_factors = second_factors
+        self._audit = audit
         self._clock = clock
         self._throttle = SignInThrottle()
         self.directories: list[tuple[PasswordCheck, JoinPolicy]] = []
@@ -77,6 +80,7 @@ class SignIn:
             name = normal_name(name)
         except InvalidInput:
             await self._hasher.verify(password, None)
+            await self._note_failure(None, visitor, "password")
             raise WrongCredentials from None
         self._throttle.check(name)
         person = await self._store.find_by_name(name)
@@ -87,8 +91,9 @@ class SignIn:
                 self._throttle.note_success(name)
                 return begun
             self._throttle.note_failure(name)
+            await self._note_failure(person, visitor, "password")
             raise WrongCredentials
-        await self._check_second_factor(person, name, code)
+        await self._check_second_factor(person, name, code, visitor)
         self._throttle.note_success(name)
         return await self.begin(person, visitor)
 
@@ -137,6 +142,7 @@ class SignIn:
     ) -> BegunSession:
         """Begin a session of somebody who has shown who they are. Raises AccountLocked."""
         if person.locked is not None:
+            await self._note_failure(person, visitor, "locked")
             raise AccountLocked
         return await self._sessions.begin(person, visitor, issuer, provider_session)
 
@@ -177,11 +183,18 @@ class SignIn:
                 return await self.with_identity(identity, visitor, policy)
         return None
 
-    async def _check_second_factor(self, person: Person, name: str, code: str) -> None:
+    async def _note_failure(self, person: Person | None, visitor: Visitor, why: str) -> None:
+        """Record that somebody wasn't let in. The name that was typed isn't kept: it may be a password."""
+        known = None if person is None else person.id
+        nobody = replace(NOBODY, address=visitor.address)
+        await self._audit.add_act(nobody, "sign_in.failed", known, "failure", {"why": why})
+
+    async def _check_second_factor(self, person: Person, name: str, code: str, visitor: Visitor) -> None:
         if not await self._second_factors.is_on(person.id):
             return
         if not code:
             raise SecondFactorNeeded
         if not await self._second_factors.takes(person.id, code):
             self._throttle.note_failure(name)
+            await self._note_failure(person, visitor, "code")
             raise SecondFactorNeeded("This code is wrong, has passed or was used; enter the one that shows now.")

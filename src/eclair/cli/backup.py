@@ -6,6 +6,7 @@ import argparse
 import asyncio
 
 from eclair.cli._arguments import load_settings
+from eclair.cli._audit import add_act
 from eclair.cli._backup import open_repository
 from eclair.cli._progress import ProgressCounter
 from eclair.cli._terminal import Terminal
@@ -38,6 +39,7 @@ async def _back_up(settings: Settings, repository: BackupRepository, keep: int |
         return back_up(settings.data_dir, repository, counter.show)
 
     done = await asyncio.to_thread(work)
+    await add_act(settings, "backup.made")
     snapshot = done.snapshot
     terminal.line(
         f"{snapshot.name}: {len(snapshot.entries):,} files, {format_size(snapshot.size)}, "

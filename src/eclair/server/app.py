@@ -78,6 +78,7 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
         settings=app.live_settings,
         keys=keys,
         principals=app.accounts.principals,
+        audit=app.storage.audit,
         session=session,
         respond=respond,
     )

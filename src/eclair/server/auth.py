@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eclair.accounts.api_keys import ApiKeys
 from eclair.accounts.principals import Principals
-from eclair.errors import AccountLocked, EclairError, Forbidden, TooLarge, Unauthorized
+from eclair.errors import AccountLocked, EclairError, Forbidden, RoleMissing, TooLarge, Unauthorized
 from eclair.live_settings import LiveSettings
 from eclair.network.exposure import is_exposed
 from eclair.network.gate import PRINCIPAL
@@ -32,6 +32,7 @@ from eclair.server.plain_requests import INTERFACES
 from eclair.server.public_address import PublicAddress
 from eclair.server.route_rights import check_route
 from eclair.settings import Settings
+from eclair.storage.audit import AuditStore
 from eclair.util.loopback import is_loopback
 
 MAX_BODY_BYTES = 32 << 20
@@ -102,11 +103,13 @@ class AuthMiddleware:
         settings: LiveSettings,
         keys: ApiKeys,
         principals: Principals,
+        audit: AuditStore,
         session: OwnerSession | None,
         respond: Respond,
     ) -> None:
         self._app = app
         self._respond = respond
+        self._audit = audit
         self._has_accounts = settings.current.accounts == "on"
         self._access = AccessControl(settings, keys, principals, session)
         self._session = session
@@ -180,7 +183,12 @@ class AuthMiddleware:
             if not self._is_open(scope["method"], path):
                 raise
             return nobody, True
-        check_route(principal, scope["method"], path)
+        try:
+            check_route(principal, scope["method"], path)
+        except RoleMissing:
+            where = "/".join(path.split("/")[:3])
+            await self._audit.add_act(principal, "access.denied", f"{scope['method']} {where}", "denied")
+            raise
         return principal, False
 
     async def _serve_while_in(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:

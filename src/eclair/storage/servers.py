@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from eclair.schema.principal import Principal
 from eclair.settings import EngineApi
 
 
@@ -37,15 +38,17 @@ class ServerStore(Protocol):
         """List added servers, oldest first."""
         ...
 
-    async def add_server(self, server: StoredServer) -> None:
+    async def add_server(self, principal: Principal, server: StoredServer) -> None:
         """Add a server. Raises Conflict where its name is taken."""
         ...
 
-    async def edit_server(self, name: str, edit: Callable[[StoredServer], StoredServer]) -> StoredServer:
+    async def edit_server(
+        self, principal: Principal, name: str, edit: Callable[[StoredServer], StoredServer]
+    ) -> StoredServer:
         """Replace a server with the one that `edit` returns for it. Raises NotFound, and any error of `edit`."""
         ...
 
-    async def delete_server(self, name: str) -> None:
+    async def delete_server(self, principal: Principal, name: str) -> None:
         """Delete a server with its probe. Raises NotFound."""
         ...
 

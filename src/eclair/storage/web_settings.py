@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from eclair.schema.principal import Principal
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredWebSettings:
@@ -29,6 +31,8 @@ class WebSettingsStore(Protocol):
         """Return what was chosen; everything is None or empty where nothing was, or where the row is damaged."""
         ...
 
-    async def edit_web_settings(self, edit: Callable[[StoredWebSettings], StoredWebSettings]) -> StoredWebSettings:
+    async def edit_web_settings(
+        self, principal: Principal, edit: Callable[[StoredWebSettings], StoredWebSettings]
+    ) -> StoredWebSettings:
         """Replace the web settings with what `edit` returns for them. Raises any error of `edit`."""
         ...

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from eclair.errors import Conflict, Forbidden, InvalidInput, NotFound, SettingsError
 from eclair.live_settings import LiveSettings
 from eclair.network.client import CallContext
+from eclair.network.gate import PRINCIPAL
 from eclair.network.policy import PolicyMode, host_and_port, is_local_network, is_loopback_url
 from eclair.settings import Settings
 from eclair.storage.open import read_web_settings
@@ -84,7 +85,7 @@ class WebSettingsService:
         it alone decides, and SettingsError if keys can't be stored.
         """
         self._check(change)
-        stored = await self._store.edit_web_settings(lambda stored: self._apply(stored, change))
+        stored = await self._store.edit_web_settings(PRINCIPAL.get(), lambda stored: self._apply(stored, change))
         self._live.overlay(overlay_of(self._live.configured, stored, self._vault))
         log_admin_act("web.changed", "The web settings were changed.")
 

@@ -24,7 +24,7 @@ from eclair.llm.servers.engines import decrypt_key, key_binding, taken_names, us
 from eclair.llm.servers.jurisdiction import ServerLocation, locate
 from eclair.llm.servers.probe import Probe, ProbeFinding, Prober
 from eclair.llm.servers.server_api import api_at, find_api, open_server
-from eclair.network.gate import CLOSED_GATE, OutboundGate
+from eclair.network.gate import CLOSED_GATE, PRINCIPAL, OutboundGate
 from eclair.network.policy import is_loopback_url, strip_login
 from eclair.schema.ids import Clock
 from eclair.settings import EngineApi, EngineSettings, Settings
@@ -124,7 +124,7 @@ class ServerService:
         if change.url is None:
             raise InvalidInput("A server needs its address.", param="url")
         blank = StoredServer(name, check_url(change.url), None, (), None, None, int(self._clock() * 1000))
-        await self._storage.servers.add_server(self._apply(blank, change))
+        await self._storage.servers.add_server(PRINCIPAL.get(), self._apply(blank, change))
         log_admin_act("engine.added", f"The engine {name} was added.", engine=name)
         return await self.get(name)
 
@@ -134,14 +134,14 @@ class ServerService:
         Raises what `add` raises, and NotFound.
         """
         self._refuse_settings(name)
-        await self._storage.servers.edit_server(name, lambda server: self._apply(server, change))
+        await self._storage.servers.edit_server(PRINCIPAL.get(), name, lambda server: self._apply(server, change))
         log_admin_act("engine.changed", f"The engine {name} was changed.", engine=name)
         return await self.get(name)
 
     async def remove(self, name: str) -> None:
         """Remove an added server. Raises NotFound, Conflict for one of the settings, and Forbidden as `add` does."""
         self._refuse_settings(name)
-        await self._storage.servers.delete_server(name)
+        await self._storage.servers.delete_server(PRINCIPAL.get(), name)
         log_admin_act("engine.removed", f"The engine {name} was removed.", engine=name)
 
     async def probe(self, name: str) -> AsyncGenerator[ProbeFinding | Probe, None]:
@@ -169,7 +169,9 @@ class ServerService:
         if api is None:
             api = await find_api(server.url, key, gate=self._gate, location=server.location)
             if api != "openai" and server.origin == "added":
-                await self._storage.servers.edit_server(server.name, lambda stored: replace(stored, api=api))
+                await self._storage.servers.edit_server(
+                    PRINCIPAL.get(), server.name, lambda stored: replace(stored, api=api)
+                )
             elif api != "openai":
                 notes = (f'It does not speak OpenAI\'s API; set `api = "{api}"` in its settings.',)
         if api == "openai":

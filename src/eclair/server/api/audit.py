@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from eclair.app import App
 from eclair.audit.audit_export import ActFormat, stream_acts
 from eclair.errors import InvalidInput, NotFound
 from eclair.schema.audit import ActFilter, AuditAct, AuditAction, AuditOutcome
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.works_council import without_people
 from eclair.server.numbers import Ordinal
 from eclair.server.principal import Caller
@@ -61,10 +63,12 @@ class DeliveryBody(BaseModel):
 class ActList(BaseModel):
     """A page of the audit log, newest first. Pass `next` as `before` to get the next page.
 
-    `days` is for how long acts say who acted, `checkpoint` the moment of the last checkpoint.
+    `people` has the names of people by id, `days` is for how long acts say who acted, `checkpoint` the moment of the
+    last checkpoint.
     """
 
     acts: list[ActBody]
+    people: dict[str, str]
     next: int | None
     days: int
     works_council: bool
@@ -113,6 +117,7 @@ def router(app: App) -> APIRouter:
         checkpoint = await store.get_last_checkpoint()
         return ActList(
             acts=[ActBody.from_act(act) for act in shown[:limit]],
+            people=await _names(app, shown[:limit]),
             next=acts[limit - 1].number if len(acts) > limit else None,
             days=app.settings.audit_days,
             works_council=app.settings.works_council,
@@ -153,6 +158,13 @@ def router(app: App) -> APIRouter:
         return StreamingResponse(stream, media_type=MEDIA_TYPE, headers=_file_headers(name))
 
     return api
+
+
+async def _names(app: App, acts: Sequence[AuditAct]) -> dict[str, str]:
+    """Return the names of the people in acts, by id."""
+    ids = {id for act in acts for id in (act.actor, act.object) if id is not None}
+    found = [await app.storage.people.find_facts(id) for id in ids if id.startswith(("person_", LOCAL_PRINCIPAL.id))]
+    return {facts.person.id: facts.person.display_name for facts in found if facts is not None}
 
 
 def _file_headers(name: str) -> dict[str, str]:

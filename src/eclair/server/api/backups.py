@@ -19,6 +19,7 @@ def router(app: App) -> APIRouter:
     @api.post("", status_code=202)
     async def back_up_now(principal: Caller) -> BackupStatus:
         app.backups.run_now()
+        await app.storage.audit.add_act(principal, "backup.made")
         return await app.backups.status()
 
     return api

@@ -10,6 +10,7 @@ from pydantic import AliasChoices, BaseModel, Field
 from eclair.app import App
 from eclair.models.download import DownloadStage
 from eclair.models.downloads import DownloadState, ModelDownload
+from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 
 
@@ -84,8 +85,10 @@ def router(app: App) -> APIRouter:
         return PullList(pulls=[PullReport.from_download(pull) for pull in app.downloads.all()])
 
     @api.post("/pulls", status_code=202)
-    async def begin_pull(body: NewPullBody) -> PullReport:
-        return PullReport.from_download(await app.downloads.begin(body.name, accepted=body.accept_license))
+    async def begin_pull(principal: Caller, body: NewPullBody) -> PullReport:
+        download = await app.downloads.begin(body.name, accepted=body.accept_license)
+        await app.storage.audit.add_act(principal, "model.pulled", body.name)
+        return PullReport.from_download(download)
 
     @api.get("/pulls/{id}")
     async def show_pull(id: str) -> PullReport:
@@ -96,7 +99,9 @@ def router(app: App) -> APIRouter:
         await app.downloads.cancel(id)
 
     @api.delete("/{id}")
-    async def remove_model(id: str) -> RemovedModel:
-        return RemovedModel(freed=await app.downloads.remove(id))
+    async def remove_model(principal: Caller, id: str) -> RemovedModel:
+        freed = await app.downloads.remove(id)
+        await app.storage.audit.add_act(principal, "model.removed", id)
+        return RemovedModel(freed=freed)
 
     return api

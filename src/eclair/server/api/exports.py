@@ -43,6 +43,7 @@ def router(app: App) -> APIRouter:
     ) -> Response:
         gallery = app.gallery if EXPORTERS[format].embeds_images else None
         exported = await load_conversation(app.storage, app.runs, principal, id, gallery)
+        await app.storage.audit.add_act(principal, "export.made", id, details={"format": format})
         name, data = await render_conversation(replace(exported, language=language), format, app.provenance)
         return Response(data, media_type=EXPORTERS[format].media_type, headers=_download_headers(name))
 
@@ -51,6 +52,8 @@ def router(app: App) -> APIRouter:
         principal: Caller, ids: Annotated[str | None, Query(max_length=MAX_IDS_CHARS)] = None
     ) -> StreamingResponse:
         headers = _download_headers(archive_name())
+        what = {"all": True} if ids is None else {"count": len(ids.split(","))}
+        await app.storage.audit.add_act(principal, "export.made", details=what)
         chunks = archives.write(principal) if ids is None else archives.write_conversations(principal, ids.split(","))
         return StreamingResponse(chunks, media_type="application/zip", headers=headers)
 

@@ -112,6 +112,7 @@ def router(app: App) -> APIRouter:
     @api.post("/{id}", response_class=EventStream, responses={200: {"model": ImportFrame}})
     async def carry_out_import(principal: Caller, id: str, replace_settings: bool = False) -> EventStream:
         app.imports.check(principal, id)
+        await app.storage.audit.add_act(principal, "conversations.imported", id)
         return EventStream(_progress_events(app.imports.run(principal, id, replace_settings=replace_settings)))
 
     @api.delete("/{id}", status_code=204)

@@ -24,6 +24,7 @@ from eclair.storage.conversations import (
     InactiveConversations,
 )
 from eclair.storage.sqlite import bulk_erasure
+from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.folders import require_folder
 from eclair.storage.sqlite.message_search import find_messages
 from eclair.storage.sqlite.messages import (
@@ -236,6 +237,7 @@ class SQLiteConversationStore(SQLiteStore):
         )
         if not db.changes():
             raise NotFound(f"There is no conversation {id!r}.")
+        append_act(db, principal, "conversation.deleted", id)
 
     @write
     def delete_all_conversations(self, db: apsw.Connection, principal: Principal, *, forever: bool = False) -> Deletion:
@@ -245,6 +247,8 @@ class SQLiteConversationStore(SQLiteStore):
         deletion = Deletion(db.changes(), moment)
         if forever:
             db.execute("UPDATE conversation SET deleted = ? WHERE owner = ?", (FOREVER, principal.id))
+        details = {"all": True, "count": deletion.count, "forever": forever}
+        append_act(db, principal, "conversation.deleted", details=details)
         return deletion
 
     @write
@@ -253,6 +257,8 @@ class SQLiteConversationStore(SQLiteStore):
             "UPDATE conversation SET deleted = NULL WHERE id = ? AND owner = ? AND deleted >= ?",
             (id, principal.id, since),
         )
+        if db.changes():
+            append_act(db, principal, "conversation.restored", id)
         try:
             return find(db, principal, id)
         except NotFound:
@@ -268,7 +274,9 @@ class SQLiteConversationStore(SQLiteStore):
         )
         if not db.changes():
             raise NotFound("Nothing is left to restore; that is possible for ten minutes after deletion.")
-        return db.changes()
+        restored = db.changes()
+        append_act(db, principal, "conversation.restored", details={"all": True, "count": restored})
+        return restored
 
     async def erase_deleted(self, before: int, report: Callable[[int, int], None] | None = None) -> None:
         ids = await self._list_deleted(before)

@@ -14,6 +14,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.documents import FILE_NAME_MARK, DocumentState
 from eclair.storage.files import FilePage, FileState, StoredFile, Upload
 from eclair.storage.sqlite import libraries
+from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.document_rows import (
     DOCUMENT_COLUMNS,
@@ -136,7 +137,9 @@ class SQLiteFileStore(SQLiteStore):
 
     @overwrite
     def _delete(self, db: apsw.Connection, principal: Principal, id: str) -> str | None:
-        return _delete(db, principal, id)
+        blob = _delete(db, principal, id)
+        append_act(db, principal, "file.deleted", id)
+        return blob
 
     @write
     def attach_files(self, db: apsw.Connection, principal: Principal, message: str, ids: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from eclair.errors import Conflict, NotFound
 from eclair.schema.ids import new_id
 from eclair.schema.people import Person, PersonGroup
 from eclair.schema.principal import Principal
+from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.people import PERSON_COLUMNS, person_of_row, require_person
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
@@ -27,6 +28,7 @@ class SQLiteGroupStore(SQLiteStore):
     def add_group(self, db: apsw.Connection, principal: Principal, group: PersonGroup) -> None:
         _refuse_taken_name(db, group.origin, group.name, group.id)
         _insert(db, group)
+        append_act(db, principal, "group.added", group.id, details={"origin": group.origin})
 
     @read
     def get_group(self, db: apsw.Connection, id: str) -> PersonGroup:
@@ -54,11 +56,13 @@ class SQLiteGroupStore(SQLiteStore):
     def rename_group(self, db: apsw.Connection, principal: Principal, id: str, name: str) -> None:
         _refuse_taken_name(db, _require_group(db, id).origin, name, id)
         db.execute("UPDATE person_group SET name = ? WHERE id = ?", (name, id))
+        append_act(db, principal, "group.changed", id, details={"what": "name"})
 
     @overwrite
     def delete_group(self, db: apsw.Connection, principal: Principal, id: str) -> None:
         _require_group(db, id)
         db.execute("DELETE FROM person_group WHERE id = ?", (id,))
+        append_act(db, principal, "group.removed", id)
 
     @read
     def list_members(self, db: apsw.Connection, id: str, limit: int, after: str | None = None) -> list[Person]:
@@ -84,10 +88,14 @@ class SQLiteGroupStore(SQLiteStore):
     def add_members(self, db: apsw.Connection, principal: Principal, id: str, people: Sequence[str]) -> None:
         _require_group(db, id)
         _add_members(db, id, people)
+        for person in people:
+            append_act(db, principal, "group.changed", person, details={"what": "added", "group": id})
 
     @write
     def remove_member(self, db: apsw.Connection, principal: Principal, id: str, person: str) -> None:
         db.execute("DELETE FROM group_member WHERE person_group = ? AND person = ?", (id, person))
+        if db.changes():
+            append_act(db, principal, "group.changed", person, details={"what": "removed", "group": id})
 
     @write
     def sync_groups(
@@ -111,6 +119,9 @@ class SQLiteGroupStore(SQLiteStore):
                 found = PersonGroup(id=new_id("grp"), name=name, origin=origin, created=now)
                 _insert(db, found)
             db.execute("INSERT INTO group_member VALUES (?, ?)", (found.id, person))
+        if before.keys() != wanted:
+            details = {"origin": origin, "groups": len(wanted)}
+            append_act(db, principal, "group.synced", person, details=details)
         return before.keys() != wanted
 
     @write
@@ -118,6 +129,7 @@ class SQLiteGroupStore(SQLiteStore):
         _require_group(db, id)
         db.execute("DELETE FROM group_member WHERE person_group = ?", (id,))
         _add_members(db, id, people)
+        append_act(db, principal, "group.changed", id, details={"what": "members", "count": len(people)})
 
 
 def _insert(db: apsw.Connection, group: PersonGroup) -> None:

@@ -11,6 +11,7 @@ from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import Principal
 from eclair.storage.documents import DocumentStage
 from eclair.storage.libraries import Library, LibrarySummary
+from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.document_rows import release_document
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
@@ -98,6 +99,7 @@ class SQLiteLibraryStore(SQLiteStore):
         if first_row(db, "SELECT 1 FROM file WHERE library = ? LIMIT 1", (id,)) is not None:
             return False
         db.execute("DELETE FROM library WHERE id = ?", (id,))
+        append_act(db, principal, "library.deleted", id)
         return True
 
     @write

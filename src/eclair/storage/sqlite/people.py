@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import apsw
@@ -12,6 +13,7 @@ from eclair.errors import Conflict, NotFound
 from eclair.schema.people import Person, PersonChange
 from eclair.schema.principal import PersonRole, Principal
 from eclair.storage.people import CodePurpose, OneTimeCode, PrincipalFacts, SecondFactor
+from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, read, snapshot, write
 from eclair.storage.sqlite.stored_rows import decode_object, decode_rows, row_decoder
 
@@ -39,6 +41,7 @@ class SQLitePeopleStore(SQLiteStore):
         )
         if password is not None:
             db.execute("INSERT INTO password VALUES (?, ?, ?)", (person.id, password, self.now()))
+        append_act(db, principal, "person.added", person.id, details={"role": person.role})
 
     @read
     def get_person(self, db: apsw.Connection, id: str) -> Person:
@@ -87,7 +90,12 @@ class SQLitePeopleStore(SQLiteStore):
                 *(email, change.role or person.role, id),
             ),
         )
-        return require_person(db, id)
+        changed = require_person(db, id)
+        if changed.role != person.role:
+            append_act(db, principal, "role.changed", id, details={"from": person.role, "to": changed.role})
+        if replace(changed, role=person.role) != person:
+            append_act(db, principal, "person.changed", id)
+        return changed
 
     @write
     def lock_person(self, db: apsw.Connection, principal: Principal, id: str, at: int | None) -> Person:
@@ -96,6 +104,8 @@ class SQLitePeopleStore(SQLiteStore):
             _refuse_last_administrator(db, person)
             db.execute("DELETE FROM session WHERE person = ?", (id,))
         db.execute("UPDATE person SET locked = ? WHERE id = ?", (at, id))
+        if (at is None) != (person.locked is None):
+            append_act(db, principal, "person.unlocked" if at is None else "person.locked", id)
         return require_person(db, id)
 
     @erase
@@ -103,6 +113,7 @@ class SQLitePeopleStore(SQLiteStore):
         _refuse_last_administrator(db, require_person(db, id))
         db.execute("DELETE FROM api_key WHERE owner = ?", (id,))
         db.execute("DELETE FROM person WHERE id = ?", (id,))
+        append_act(db, principal, "person.removed", id)
 
     @write
     def mark_seen(self, db: apsw.Connection, id: str, day: str) -> None:
@@ -120,6 +131,8 @@ class SQLitePeopleStore(SQLiteStore):
         if row is not None and row[0] != person:
             raise Conflict("Somebody else signs in with this identity; ask an administrator.")
         db.execute("INSERT OR IGNORE INTO identity VALUES (?, ?, ?)", (issuer, subject, person))
+        if db.changes():
+            append_act(db, principal, "identity.linked", person, details={"issuer": issuer})
 
     @read
     def list_identities(self, db: apsw.Connection, person: str) -> list[tuple[str, str]]:
@@ -136,6 +149,7 @@ class SQLitePeopleStore(SQLiteStore):
         db.execute("DELETE FROM password WHERE person = ?", (person,))
         if hash is not None:
             db.execute("INSERT INTO password VALUES (?, ?, ?)", (person, hash, self.now()))
+        append_act(db, principal, "password.changed", person, details={"removed": hash is None})
 
     @read
     def get_second_factor(self, db: apsw.Connection, person: str) -> SecondFactor | None:
@@ -149,6 +163,8 @@ class SQLitePeopleStore(SQLiteStore):
             db.execute(f"DELETE FROM {table} WHERE person = ?", (person,))
         if secret is not None:
             db.execute("INSERT INTO second_factor (person, secret) VALUES (?, ?)", (person, secret))
+        else:
+            append_act(db, principal, "second_factor.removed", person)
 
     @write
     def use_second_factor(self, db: apsw.Connection, person: str, step: int) -> bool:
@@ -162,6 +178,7 @@ class SQLitePeopleStore(SQLiteStore):
         db.execute("UPDATE second_factor SET confirmed = ? WHERE person = ?", (self.now(), person))
         db.execute("DELETE FROM recovery_code WHERE person = ?", (person,))
         db.executemany("INSERT INTO recovery_code VALUES (?, ?)", [(person, digest) for digest in recovery_codes])
+        append_act(db, principal, "second_factor.added", person)
 
     @write
     def use_recovery_code(self, db: apsw.Connection, person: str, digest: bytes) -> bool:
@@ -186,6 +203,8 @@ class SQLitePeopleStore(SQLiteStore):
                 *(orjson.dumps(body).decode(), code.created, code.expires),
             ),
         )
+        if code.purpose != "setup":
+            append_act(db, principal, "invitation.made", code.person or code.id, details={"for": code.purpose})
 
     @read
     def find_code(self, db: apsw.Connection, digest: bytes) -> OneTimeCode | None:
@@ -209,6 +228,7 @@ class SQLitePeopleStore(SQLiteStore):
         db.execute("DELETE FROM one_time_code WHERE id = ?", (id,))
         if not db.changes():
             raise NotFound("There is no such invitation any more.")
+        append_act(db, principal, "invitation.revoked", id)
 
 
 def require_person(db: apsw.Connection, id: str) -> Person:

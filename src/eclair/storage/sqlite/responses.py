@@ -19,6 +19,7 @@ from eclair.storage.responses import (
     StoredResponse,
 )
 from eclair.storage.sqlite.api_items import find_item, insert_items, list_item_page, list_items
+from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, paced, read, snapshot, write, write_synced
 from eclair.storage.sqlite.stored_rows import decode_object, decode_rows, row_decoder
 
@@ -162,6 +163,7 @@ class SQLiteResponseStore(SQLiteStore):
     def delete_response(self, db: apsw.Connection, principal: Principal, id: str, since: int) -> None:
         _find(db, principal, id, since)
         db.execute("DELETE FROM api_response WHERE id = ?", (id,))
+        append_act(db, principal, "responses.deleted", id)
 
     @read
     def count_kept(self, db: apsw.Connection, principal: Principal, since: int) -> KeptCount:
@@ -170,7 +172,12 @@ class SQLiteResponseStore(SQLiteStore):
         return KeptCount(*(first_row(db, query.format(table), (principal.id, since))[0] for table in tables))
 
     async def delete_all(self, principal: Principal) -> None:
+        await self._note_deletion(principal)
         await self._erase_in_steps("owner = ?", "owner = ?", principal.id)
+
+    @write
+    def _note_deletion(self, db: apsw.Connection, principal: Principal) -> None:
+        append_act(db, principal, "responses.deleted", details={"all": True})
 
     async def expire(self, before: int) -> int:
         return await self._erase_in_steps("used < ? AND status <> 'in_progress'", "used < ?", before)

@@ -10,7 +10,9 @@ import apsw
 import orjson
 
 from eclair.errors import Conflict, NotFound
+from eclair.schema.principal import Principal
 from eclair.storage.servers import StoredServer
+from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
 from eclair.storage.sqlite.stored_rows import decode_list, decode_rows, row_decoder, skip_unreadable
 
@@ -27,28 +29,33 @@ class SQLiteServerStore(SQLiteStore):
         return list_servers(db, self.database.damage.noting("engines"))
 
     @write
-    def add_server(self, db: apsw.Connection, server: StoredServer) -> None:
+    def add_server(self, db: apsw.Connection, principal: Principal, server: StoredServer) -> None:
         if first_row(db, "SELECT 1 FROM server WHERE name = ?", (server.name,)) is not None:
             raise Conflict(
                 f"There is an engine {server.name!r} already; choose another name, or remove that one first."
             )
         _put(db, server)
+        append_act(db, principal, "engine.added", server.name)
 
     @overwrite
-    def edit_server(self, db: apsw.Connection, name: str, edit: Callable[[StoredServer], StoredServer]) -> StoredServer:
+    def edit_server(
+        self, db: apsw.Connection, principal: Principal, name: str, edit: Callable[[StoredServer], StoredServer]
+    ) -> StoredServer:
         row = first_row(db, f"SELECT {_COLUMNS} FROM server WHERE name = ?", (name,))
         if row is None:
             raise _missing(name)
         edited = edit(_server(row))
         _put(db, edited)
+        append_act(db, principal, "engine.changed", name)
         return edited
 
     @overwrite
-    def delete_server(self, db: apsw.Connection, name: str) -> None:
+    def delete_server(self, db: apsw.Connection, principal: Principal, name: str) -> None:
         db.execute("DELETE FROM server WHERE name = ?", (name,))
         if not db.changes():
             raise _missing(name)
         db.execute("DELETE FROM probe WHERE server = ?", (name,))
+        append_act(db, principal, "engine.removed", name)
 
     @read
     def list_probes(self, db: apsw.Connection) -> dict[str, str]:

@@ -10,6 +10,7 @@ from eclair.errors import NotFound
 from eclair.schema.people import PersonSession
 from eclair.schema.principal import Principal
 from eclair.storage.people import PrincipalFacts
+from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.people import find_facts
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, snapshot, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
@@ -29,6 +30,7 @@ class SQLiteSessionStore(SQLiteStore):
                 *(session.device, session.address, session.issuer, session.provider_session, digest),
             ),
         )
+        append_act(db, principal, "session.started", session.id, details={"issuer": session.issuer})
 
     @read
     def find_session(self, db: apsw.Connection, digest: bytes) -> tuple[PersonSession, PrincipalFacts] | None:
@@ -54,11 +56,12 @@ class SQLiteSessionStore(SQLiteStore):
         db.execute("DELETE FROM session WHERE person = ? AND id = ?", (person, id))
         if not db.changes():
             raise NotFound("This session has ended already.")
+        append_act(db, principal, "session.ended", id)
 
     @write
     def end_sessions(self, db: apsw.Connection, principal: Principal, person: str, keep: str | None = None) -> int:
         db.execute("DELETE FROM session WHERE person = ? AND id IS NOT ?", (person, keep))
-        return db.changes()
+        return _note_ended(db, principal, person, db.changes())
 
     @write
     def end_provider_sessions(
@@ -71,12 +74,18 @@ class SQLiteSessionStore(SQLiteStore):
         if provider_session is not None and person is not None:
             where, values = f"{where} AND person = ?", [*values, person]
         db.execute(f"DELETE FROM session WHERE issuer = ? AND {where}", (issuer, *values))
-        return db.changes()
+        return _note_ended(db, principal, person, db.changes())
 
     @write
     def delete_ended(self, db: apsw.Connection, now: int, idle_since: int) -> int:
         db.execute("DELETE FROM session WHERE expires <= ? OR seen < ?", (now, idle_since))
         return db.changes()
+
+
+def _note_ended(db: apsw.Connection, principal: Principal, person: str | None, count: int) -> int:
+    if count:
+        append_act(db, principal, "session.ended", person, details={"count": count})
+    return count
 
 
 @row_decoder

@@ -10,6 +10,7 @@ from eclair.errors import NotFound
 from eclair.schema.principal import Principal
 from eclair.storage.shares import Share
 from eclair.storage.sqlite import conversations
+from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, require_json, row_decoder
 
@@ -36,6 +37,7 @@ class SQLiteShareStore(SQLiteStore):
                 body,
             ),
         )
+        append_act(db, principal, "share.made", share.id, details={"conversation": share.conversation})
 
     @read
     def get_share(self, db: apsw.Connection, id: str) -> tuple[Share, str]:
@@ -61,6 +63,7 @@ class SQLiteShareStore(SQLiteStore):
         db.execute("DELETE FROM share WHERE id = ? AND owner = ?", (id, principal.id))
         if not db.changes():
             raise NotFound(f"There is no share {id!r}.")
+        append_act(db, principal, "share.revoked", id)
 
 
 @row_decoder

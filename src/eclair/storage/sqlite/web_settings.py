@@ -9,6 +9,8 @@ import apsw
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from eclair.schema.principal import Principal
+from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read
 from eclair.storage.web_settings import StoredWebSettings
 
@@ -32,7 +34,7 @@ class SQLiteWebSettingsStore(SQLiteStore):
 
     @overwrite
     def edit_web_settings(
-        self, db: apsw.Connection, edit: Callable[[StoredWebSettings], StoredWebSettings]
+        self, db: apsw.Connection, principal: Principal, edit: Callable[[StoredWebSettings], StoredWebSettings]
     ) -> StoredWebSettings:
         edited = edit(read_web_settings(db, self.database.damage.noting("web settings")))
         body = {
@@ -43,6 +45,7 @@ class SQLiteWebSettingsStore(SQLiteStore):
             "hosts": edited.hosts,
         }
         db.execute("INSERT OR REPLACE INTO web_settings (id, body) VALUES (1, ?)", (orjson.dumps(body).decode(),))
+        append_act(db, principal, "settings.changed", "web")
         return edited
 
 
