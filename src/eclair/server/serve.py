@@ -200,7 +200,7 @@ class _Server(uvicorn.Server):
             await self._closing.enter_async_context(self._manager.running(address))
             self._run_aside(watch_descriptors())
             if self._reload is not None:
-                self._run_aside(self._reload.run(self._app.live_settings, self._manager))
+                self._run_aside(self._reload.run(self._app.live_settings, self._manager, self._app.storage.audit))
             self._ready(address)
             await self._offer_setup()
             if self.fetches_model:

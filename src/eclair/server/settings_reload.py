@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from eclair.errors import EclairError, SettingsError
 from eclair.live_settings import LiveSettings, SettingsChange
 from eclair.network.tls import load_certificate, load_tls
+from eclair.schema.audit import SYSTEM_PRINCIPAL
 from eclair.server.service_manager import ServiceManager
 from eclair.settings import Settings
+from eclair.storage.audit import AuditStore
 from eclair.util.log_context import log_admin_act
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ class SettingsReload:
         """Ask for a reload; several that wait are one."""
         self._requested.set()
 
-    async def run(self, live: LiveSettings, manager: ServiceManager) -> None:
+    async def run(self, live: LiveSettings, manager: ServiceManager, audit: AuditStore) -> None:
         """Reload whenever asked to, until cancelled."""
         while True:
             await self._requested.wait()
@@ -50,6 +52,8 @@ class SettingsReload:
             manager.reloading()
             fault = await self._reload(live)
             manager.reloaded(fault)
+            outcome = "success" if fault is None else "failure"
+            await audit.add_act(SYSTEM_PRINCIPAL, "settings.reloaded", outcome=outcome)
 
     async def _reload(self, live: LiveSettings) -> str | None:
         """Reload once; return what was wrong, in which case everything stays as it was."""
