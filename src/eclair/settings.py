@@ -204,6 +204,9 @@ class Settings:
     speculation: Literal["auto", "off"] = _setting(
         "auto", "Speculative decoding in the embedded engine where text repeats: `auto` while it helps, or `off`."
     )
+    text_watermark: Literal["auto", "off"] = _setting(
+        "auto", "Watermark in long texts of the embedded engine: `auto` for models measured with it, or `off`."
+    )
     embedder: str = _setting(
         "auto",
         "Model for semantic search: `auto` (multilingual-e5-small, local), an embedding model of an engine, or `off`.",

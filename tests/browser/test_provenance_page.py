@@ -14,10 +14,11 @@ from playwright.sync_api import FilePayload, Page, expect
 
 from eclair.provenance.provenance_report import Origin
 from eclair.provenance.service import Provenance
+from eclair.provenance.watermark_keys import WatermarkKeys
 from eclair.settings import Settings
 from tests.browser import axe
-from tests.browser.conftest import Opening, Starting, Watch
-from tests.provenance.made import encoded, photo
+from tests.browser.conftest import AXE, Opening, Starting, Watch
+from tests.provenance.made import encoded, marked_words, photo
 
 VERDICT = "According to its marks, AI made it."
 
@@ -72,8 +73,8 @@ def test_changes_and_absence_show(page: Page, marked: bytes) -> None:
 def test_a_file_that_cannot_be_read_says_so(page: Page, watches: list[Watch]) -> None:
     watches[0].forgive("422")
     page.goto("/made")
-    choose(page, "notes.txt", b"hello")
-    expect(page.get_by_role("alert")).to_have_text(re.compile(r"^notes\.txt is damaged, or of a kind .*\.$"))
+    choose(page, "notes.bin", b"\0\1\2")
+    expect(page.get_by_role("alert")).to_have_text(re.compile(r"^notes\.bin is damaged, or of a kind .*\.$"))
     expect(page.get_by_role("alert")).to_be_focused()
 
 
@@ -118,3 +119,27 @@ def test_nobody_needs_a_key(opening: Opening, starting: Starting, marked: bytes)
     expect(page.get_by_role("heading", name="Laut Kennzeichnung wurde die Datei mit KI erstellt.")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.goto("about:blank")
+
+
+def test_a_pasted_text(opening: Opening, starting: Starting, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    key = WatermarkKeys.configured(Settings(data_dir=home)).current()
+    served = starting(ECLAIR_DATA_DIR=str(home))
+    for width, scheme in ((1200, "light"), (390, "dark"), (320, "light")):
+        viewport = {"width": width, "height": 800}
+        context = opening(served, viewport=viewport, reduced_motion="reduce", color_scheme=scheme)
+        context.add_init_script(path=AXE)
+        page = context.new_page()
+        page.goto("/made")
+        check = page.get_by_role("button", name="Check the text")
+        expect(check).to_be_disabled()
+        page.get_by_label("Or check a text").fill(marked_words(key, 60, 0.9))
+        check.click()
+        expect(page.get_by_role("heading", name="Likely made here")).to_be_focused()
+        expect(page.get_by_text("the pattern of this Éclair’s watermark")).to_be_visible()
+        axe.check(page)
+        page.screenshot(path=tmp_path / f"text-{width}.png", full_page=True)
+        page.get_by_label("Or check a text").fill("Hello.")
+        check.press("Enter")
+        expect(page.get_by_role("heading", name="Can’t tell")).to_be_focused()
+        expect(page.get_by_text("That proves nothing")).to_be_visible()

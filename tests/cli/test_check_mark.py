@@ -10,9 +10,10 @@ import pytest
 
 from eclair.provenance.provenance_report import Origin
 from eclair.provenance.service import Provenance
+from eclair.provenance.watermark_keys import WatermarkKeys
 from eclair.settings import Settings
 from tests.cli.test_cli import Eclair
-from tests.provenance.made import encoded, photo
+from tests.provenance.made import encoded, marked_words, photo
 
 
 @pytest.fixture
@@ -23,9 +24,9 @@ def files(tmp_path: Path) -> list[str]:
     spots = bytearray(marked)
     spots[-3000] ^= 1
     data = {"edited.png": marked, "altered.png": bytes(spots), "plain.jpg": encoded(photo(320, 240), "JPEG")}
-    for name, content in {**data, "notes.txt": b"hello"}.items():
+    for name, content in {**data, "notes.bin": b"\0\1\2\3"}.items():
         (tmp_path / name).write_bytes(content)
-    return [str(tmp_path / name) for name in (*data, "notes.txt", "missing.png")]
+    return [str(tmp_path / name) for name in (*data, "notes.bin", "missing.png")]
 
 
 def test_it_says_what_the_marks_say(tmp_path: Path, files: list[str]) -> None:
@@ -38,7 +39,7 @@ def test_it_says_what_the_marks_say(tmp_path: Path, files: list[str]) -> None:
     assert "by chance with a probability of" in edited
     assert "It has been altered since it was signed." in altered
     assert "That proves nothing" in plain
-    assert "notes.txt is damaged, or of a kind" in said.stderr
+    assert "notes.bin is damaged, or of a kind" in said.stderr
     assert "There is no file" in said.stderr
 
 
@@ -49,6 +50,21 @@ def test_as_json(tmp_path: Path, files: list[str]) -> None:
     assert (altered["made"], altered["altered"]) == ("edited", True)
     assert (plain["made"], plain["watermark"]["state"]) == (None, "absent")
     assert (notes["error"]["code"], missing["error"]["code"]) == ("unreadable_file", "not_found")
+
+
+def test_texts_from_files_and_pipes_are_tested_for_the_watermark(tmp_path: Path) -> None:
+    run = Eclair(tmp_path / "home")
+    key = WatermarkKeys.configured(Settings(data_dir=tmp_path / "home")).current()
+    (tmp_path / "ours.md").write_text(marked_words(key, 60, 0.9), "utf-8")
+    (tmp_path / "notes.txt").write_text("Hello.", "utf-8")
+    said = run("check-mark", str(tmp_path / "ours.md"), str(tmp_path / "notes.txt"))
+    ours, _, notes = said.stdout.partition("notes.txt")
+    assert "likely made by this Éclair" in ours
+    assert "cannot tell" in notes
+    assert said.returncode == 0
+    piped = run("check-mark", "--json", "-", stdin=marked_words(key, 60, 0.9))
+    (found,) = orjson.loads(piped.stdout)
+    assert (found["file"], found["media"], found["text_watermark"]) == ("-", "text/plain", {"state": "likely"})
 
 
 def test_the_doctor_says_until_when_marks_are_signed(tmp_path: Path, files: list[str]) -> None:

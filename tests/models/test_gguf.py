@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eclair.errors import ModelMissing
-from eclair.models.gguf.control_tokens import read_control_tokens
 from eclair.models.gguf.header import Header, read_header
+from eclair.models.gguf.vocabulary import read_control_tokens
 from tests.models.gguf_files import Value, gguf, header
 
 KEYS = st.sampled_from(["general.name", "x.context_length", "x.block_count", "x.attention.head_count_kv", "other"])

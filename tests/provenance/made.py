@@ -1,4 +1,4 @@
-"""Pictures for tests of marks: as busy and as calm as photos, made by arithmetic, and what people do to them."""
+"""Pictures and texts for tests of marks, made by arithmetic, and what people do to them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import random
 import struct
 import zlib
 from functools import cache
+from string import ascii_lowercase
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from eclair.provenance.text_watermark import is_green, stem_of
 
 Pixels = NDArray[np.uint8]
 
@@ -86,3 +89,17 @@ def bomb() -> bytes:
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(1 << 20))) + chunk(b"IEND", b"")
+
+
+def marked_words(key: bytes, count: int, share: float) -> str:
+    """A text of different made-up words, of which a share is green under a key of the watermark of texts."""
+    chosen = random.Random(1)
+    found: dict[str, str] = {}
+    greens = round(count * share)
+    while len(found) < count:
+        word = "".join(chosen.choices(ascii_lowercase, k=7))
+        stem = stem_of(word)
+        wants_green = sum(is_green(key, each) for each in found) < greens
+        if stem is not None and stem not in found and is_green(key, stem) == wants_green:
+            found[stem] = word
+    return " ".join(found.values())

@@ -89,6 +89,9 @@ async def test_markdown_begins_with_front_matter(marks: Provenance) -> None:
         (b"<!DOCTYPE html><title>Mine</title>", "text/html"),
         (b'{"name": "mine", "digital_source_type": 7}', "application/json"),
         (b"---\ntitle: Mine\n---\nText", "text/markdown"),
+        (b"Only words.", "text/plain"),
+        (b"{not json", "text/plain"),
+        ("é".encode() * 40_000, "text/plain"),
     ],
 )
 def test_texts_without_a_mark_say_nothing(data: bytes, media: str) -> None:
@@ -96,7 +99,7 @@ def test_texts_without_a_mark_say_nothing(data: bytes, media: str) -> None:
     assert (report.media, report.made, report.metadata.state) == (media, None, "absent")
 
 
-@pytest.mark.parametrize("data", [b"Only words.", b"{not json", b"[1]", b"PK\x03\x04 broken"])
+@pytest.mark.parametrize("data", [b"PK\x03\x04 broken", b"caf\xe9", b"a\0b"])
 def test_what_bears_no_mark_is_refused(data: bytes) -> None:
     with pytest.raises(Rejected, match="bears none of the marks"):
         checked(data)

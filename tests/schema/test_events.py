@@ -46,6 +46,7 @@ usages = st.builds(
     words_per_second=st.none() | measures,
     drafted_tokens=st.none() | counts,
     accepted_tokens=st.none() | counts,
+    watermarked_tokens=st.none() | counts,
 )
 numbers: dict[str, Any] = {"seq": counts}
 section_notes = st.builds(SectionNote, passage_start=counts, start=counts, end=counts)

@@ -12,8 +12,9 @@ import pytest
 import pytest_asyncio
 
 from eclair.provenance.provenance_report import Origin
+from eclair.provenance.watermark_keys import WatermarkKeys
 from eclair.settings import Settings
-from tests.provenance.made import encoded, malformed, photo
+from tests.provenance.made import encoded, malformed, marked_words, photo
 from tests.support import Reply, Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -70,10 +71,19 @@ async def test_a_page_from_elsewhere_may_not(server: Server, marked: bytes) -> N
     assert (await check(server, marked, Origin="https://evil.example")).status == 403
 
 
-@pytest.mark.parametrize(("data", "status"), [(b"", 400), (b"hello", 422), (b"\x89PNG\r\n\x1a\n", 422)])
+@pytest.mark.parametrize(("data", "status"), [(b"", 400), (b"\0\1\2", 422), (b"\x89PNG\r\n\x1a\n", 422)])
 async def test_what_is_none(server: Server, data: bytes, status: int) -> None:
     reply = await check(server, data)
     assert (reply.status, reply.error["message"].startswith("boat.png")) == (status, True)
+
+
+async def test_a_text_of_this_house_and_another(server: Server) -> None:
+    key = WatermarkKeys.configured(server.app.settings).current()
+    ours = (await check(server, marked_words(key, 60, 0.9).encode(), "")).body
+    other = (await check(server, marked_words(b"o" * 32, 60, 0.9).encode(), "")).body
+    assert (ours["media"], ours["text_watermark"], ours["made"]) == ("text/plain", {"state": "likely"}, None)
+    assert (other["text_watermark"], other["credentials"]["state"]) == ({"state": "unknown"}, "unread")
+    assert "chance" not in ours["text_watermark"], "a score would help to remove it"
 
 
 async def test_malformed_pictures_do_the_server_no_harm(server: Server) -> None:

@@ -323,8 +323,8 @@ def _add_inspection(command: _Command) -> None:
     cancel.set_defaults(action="cancel")
     cancel.add_argument("which", metavar="BATCH", help="which one")
 
-    check_mark = command("check-mark", "check files for marks that AI made them")
-    check_mark.add_argument("files", nargs="+", type=Path, metavar="FILE", help="an image, or any other file")
+    check_mark = command("check-mark", "check files and texts for marks that AI made them")
+    check_mark.add_argument("files", nargs="+", type=Path, metavar="FILE", help="any file, or - for a text from a pipe")
     check_mark.add_argument("--json", action="store_true", help="print the result as JSON")
     check_mark.set_defaults(module="check_mark")
 

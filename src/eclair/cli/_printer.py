@@ -134,6 +134,7 @@ def format_speed(usage: Usage, model: str) -> str:
         f"{usage.words:,} word{'' if usage.words == 1 else 's'}",
         f"{usage.words_per_second:,.0f} words/s" if usage.words_per_second is not None else None,
         f"{usage.accepted_tokens:,} of {usage.drafted_tokens:,} drafted tokens kept" if usage.drafted_tokens else None,
+        f"{usage.watermarked_tokens:,} tokens with a watermark" if usage.watermarked_tokens else None,
         format_energy(usage.energy.joules, estimated=usage.energy.kind == "estimated")
         if usage.energy is not None
         else None,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -14,10 +16,18 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
-from eclair.provenance.provenance_report import ContentCredentials, IptcMetadata, ProvenanceReport, WatermarkFinding
+from eclair.provenance.provenance_report import (
+    ContentCredentials,
+    IptcMetadata,
+    ProvenanceReport,
+    TextWatermarkFinding,
+    WatermarkFinding,
+)
 from eclair.provenance.service import Provenance
 from eclair.settings import Settings
+from eclair.util.scratch import ScratchFolder
 
+STANDARD_INPUT = Path("-")
 VERDICTS = {
     "created": "A model made it, by its marks.",
     "edited": "A model had a part in it, by its marks.",
@@ -45,7 +55,7 @@ async def _check(settings: Settings, files: list[Path], terminal: Terminal, *, a
     for path in files:
         terminal.status(f"Looking at {path}…")
         try:
-            report = await marks.check(_checked_path(path, settings.max_check_mb), str(path))
+            report = await _report(marks, path, settings.max_check_mb)
         except UserError as error:
             code = error.exit_code
             results.append({"file": str(path), "error": {"code": error.code, "message": error.message}})
@@ -59,6 +69,17 @@ async def _check(settings: Settings, files: list[Path], terminal: Terminal, *, a
     if as_json:
         terminal.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n")
     return code
+
+
+async def _report(marks: Provenance, path: Path, max_mb: int) -> ProvenanceReport:
+    """Check a file, or what is piped in for `-`. Raises UserError."""
+    if path != STANDARD_INPUT:
+        return await marks.check(_checked_path(path, max_mb), str(path))
+    with ScratchFolder("marks") as folder:
+        piped = folder.path / "text"
+        piped.write_bytes(await asyncio.to_thread(sys.stdin.buffer.read, max_mb * 1_000_000 + 1))
+        _checked_path(piped, max_mb)
+        return await marks.check(piped, "The text")
 
 
 def _checked_path(path: Path, max_mb: int) -> Path:
@@ -81,7 +102,12 @@ def _show(path: Path, report: ProvenanceReport, terminal: Terminal) -> None:
     if report.altered:
         terminal.line("  It has been altered since it was signed.")
     terminal.line(f"  {VERDICTS[report.made]}")
-    for line in (*_credentials(report.credentials), *_metadata(report.metadata), *_watermark(report.watermark)):
+    for line in (
+        *_credentials(report.credentials),
+        *_metadata(report.metadata),
+        *_watermark(report.watermark),
+        *_text_watermark(report.text_watermark),
+    ):
         terminal.line(f"  {line}")
 
 
@@ -127,3 +153,13 @@ def _watermark(found: WatermarkFinding) -> Iterator[str]:
             yield "Éclair's watermark: not found."
         case "unread":
             yield "Éclair's watermark: not looked for; the file is not an image, or it is damaged."
+
+
+def _text_watermark(found: TextWatermarkFinding) -> Iterator[str]:
+    match found.state:
+        case "likely":
+            yield "Watermark in the text: likely made by this Éclair."
+        case "unknown":
+            yield "Watermark in the text: cannot tell; short, edited or translated text and code carry none."
+        case "unread":
+            pass

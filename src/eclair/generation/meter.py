@@ -68,6 +68,7 @@ class Meter:
             seconds=round(self._clock() - self._accepted, 3),
             drafted_tokens=counted.drafted_tokens if counted else None,
             accepted_tokens=counted.accepted_tokens if counted else None,
+            watermarked_tokens=counted.watermarked_tokens if counted else None,
         )
         return add_costs(usage, self.rates, self.energy)
 
@@ -83,4 +84,5 @@ def _sum(first: TokenUsage, second: TokenUsage) -> TokenUsage:
         add(first.reasoning_tokens, second.reasoning_tokens),
         add(first.drafted_tokens, second.drafted_tokens),
         add(first.accepted_tokens, second.accepted_tokens),
+        watermarked_tokens=add(first.watermarked_tokens, second.watermarked_tokens),
     )

@@ -323,7 +323,9 @@ class AnswerStream:
         offered = offer_tools(self._request.tools, turn, self._passages)
         self._tools = {tool.name: tool for tool, _ in offered}
         tools = (*turn.request.tools, *(definition for _, definition in offered))
-        return replace(turn.request, tools=tools, energy=self._meter.energy)
+        return replace(
+            turn.request, tools=tools, energy=self._meter.energy, watermarks=not self._passages and self._filter is None
+        )
 
     async def _switch_model(self, error: UpstreamError) -> None:
         """Switch to the next model after an error. Raises the error if none is left."""

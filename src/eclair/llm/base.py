@@ -82,7 +82,8 @@ class Request:
     repeat; it changes the speed, never the words. `extra` holds fields of the OpenAI format that Éclair passes on as
     they are. One of them, `reasoning_effort`, is translated for the model by its `reasoning` support, which the
     engine looks up if it is None. `purpose` says what the answer is for, should an engine care. `energy` is filled
-    while the answer is made, even if the stream is closed early.
+    while the answer is made, even if the stream is closed early. With `watermarks` the answer is the model's own free
+    text, which an engine may watermark.
     """
 
     model: str
@@ -99,6 +100,7 @@ class Request:
     """Text that follows the `prompt`: what belongs between is asked for."""
     purpose: Literal["answer", "title", "notes", "queries", "prefill", "review", "follow_ups"] = "answer"
     energy: EnergyUse = field(default_factory=EnergyUse, compare=False)
+    watermarks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,8 @@ class TokenUsage:
 
     `reading_seconds` is the time in which the uncached tokens of the prompt were read. `reasoning_tokens` are among
     the completion's. `drafted_tokens` were proposed by speculative decoding or a prediction, and `accepted_tokens` of
-    them were right; None if the engine doesn't say.
+    them were right; None if the engine doesn't say. `watermarked_tokens` were written with the watermark of texts; None
+    if the engine has none for this answer.
     """
 
     prompt_tokens: int
@@ -150,6 +153,7 @@ class TokenUsage:
     drafted_tokens: int | None = None
     accepted_tokens: int | None = None
     reading_seconds: float | None = None
+    watermarked_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,9 @@ class CatalogEntry:
     `top_p` and `repeat_penalty` are recommended values. `titles` says whether it can name a conversation; `thinks`
     how reasoning is switched on or off (see `reasoning_support`), if it can reason. `side` is the length in pixels
     that the longer side of an image is scaled to. `tier` is what it is trusted with; without it, the tier is derived
-    from the size. `parts` are packages that hold its one file, one after the other.
+    from the size. `parts` are packages that hold its one file, one after the other. `watermark_bias` is how much
+    likelier (in logits) the watermark of texts makes a word, for models whose answers were measured with it; the others
+    have none.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -122,6 +124,7 @@ class CatalogEntry:
     thinks: ReasoningSupport | None = None
     side: Annotated[int, Field(ge=64, le=4096)] | None = None
     tier: Tier | None = None
+    watermark_bias: Annotated[float, Field(gt=0, le=4)] | None = None
 
     @property
     def reasoning_support(self) -> ReasoningSupport | None:

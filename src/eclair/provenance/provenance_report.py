@@ -107,6 +107,13 @@ class WatermarkFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class TextWatermarkFinding:
+    """Result of the test for the watermark of texts; a score would help to remove it."""
+
+    state: Literal["likely", "unknown", "unread"]
+
+
+@dataclass(frozen=True, slots=True)
 class ProvenanceReport:
     """Findings on each mark of a file. `media` is the file's type, where known."""
 
@@ -114,6 +121,7 @@ class ProvenanceReport:
     credentials: ContentCredentials
     metadata: IptcMetadata
     watermark: WatermarkFinding
+    text_watermark: TextWatermarkFinding = TextWatermarkFinding("unread")
 
     @property
     def made(self) -> OriginKind | None:

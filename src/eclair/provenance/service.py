@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +24,10 @@ from eclair.provenance.provenance_report import (
     ImageForm,
     Origin,
     ProvenanceReport,
+    TextWatermarkFinding,
 )
+from eclair.provenance.text_watermark import MAX_TEXT_BYTES, detect_watermark
+from eclair.provenance.watermark_keys import WatermarkKeys
 from eclair.sandbox.pool import SandboxPool
 from eclair.sandbox.protocol import Rejected, SandboxError, SandboxFault
 from eclair.settings import Settings
@@ -48,14 +52,15 @@ _FAULTS: dict[SandboxFault, str] = {
 class Provenance:
     """Marks and inspects; with `stay` the sandbox stays warm, and `close` must be called."""
 
-    def __init__(self, certificates: Certificates, stay: bool = False) -> None:
+    def __init__(self, certificates: Certificates, keys: WatermarkKeys, stay: bool = False) -> None:
         self._certificates = certificates
+        self._keys = keys
         self._sandboxes = SandboxPool(PROTOCOL, max_processes=MAX_CONCURRENT_FILES, linger=stay)
         self._inspections = 0
 
     @classmethod
     def configured(cls, settings: Settings, stay: bool = False) -> Provenance:
-        return cls(Certificates.configured(settings), stay)
+        return cls(Certificates.configured(settings), WatermarkKeys.configured(settings), stay)
 
     async def close(self) -> None:
         await self._sandboxes.close()
@@ -94,7 +99,22 @@ class Provenance:
     async def check(self, path: Path, name: str) -> ProvenanceReport:
         """Report a file's origin; errors call the file `name`. Raises UnreadableFile."""
         known = await asyncio.to_thread(self._certificates.known)
-        return await self._run(InspectFile(str(path), known), ProvenanceReport, name)
+        report = await self._run(InspectFile(str(path), known), ProvenanceReport, name)
+        if report.media not in ("text/plain", "text/markdown"):
+            return report
+        return replace(report, text_watermark=await asyncio.to_thread(self._check_text, path))
+
+    def _check_text(self, path: Path) -> TextWatermarkFinding:
+        """Test a file for the watermark of texts; unread if it is no text. Blocks. Raises SettingsError."""
+        with path.open("rb") as file:
+            data = file.read(MAX_TEXT_BYTES)
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            if len(data) < MAX_TEXT_BYTES or error.end < len(data):
+                return TextWatermarkFinding("unread")
+            text = data[: error.start].decode()  # the limit cut a character
+        return TextWatermarkFinding("unread" if "\0" in text else detect_watermark(text, self._keys.all()))
 
     async def _run(self, request: MarkImage | InspectFile, kind: type[T], name: str) -> T:
         """Raises UnreadableFile."""

@@ -40,10 +40,13 @@ MAX_JSON_BYTES = 64 << 20
 MAX_TEXT_BYTES = 4 << 20
 """Of HTML and front matter that are read; the mark is at the beginning."""
 MAX_PROPERTIES_BYTES = 1 << 20
+PLAIN_HEAD_BYTES = 64 << 10
+"""Of a file that may be plain text."""
 MAX_VALUE_CHARS = 200
 
 _SCHEMA_ORG = re.compile(r"https?://schema\.org/(\w{1,60})DigitalSource$")
 _TERM = re.compile(re.escape(IPTC_VOCABULARY) + r"(\w{1,60})")
+_CONTROL = re.compile(r"[^\t\n\f\r\x20-\U0010ffff]")
 _OFFICE_PROPERTIES = "docProps/custom.xml"
 _OFFICE_DOCUMENTS = {
     "word/document.xml": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -74,6 +77,19 @@ def read_text_mark(path: Path) -> tuple[str, IptcMetadata] | None:
         if head.startswith((b"---\n", b"---\r\n")):
             return "text/markdown", _read_front_matter(file.read(MAX_TEXT_BYTES).decode("utf-8", "replace"))
     return None
+
+
+def is_plain_text(path: Path) -> bool:
+    """Return whether a file begins as text in UTF-8 does."""
+    with open_input(path) as file:
+        head = file.read(PLAIN_HEAD_BYTES)
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        if len(head) < PLAIN_HEAD_BYTES or error.end < len(head):
+            return False
+        text = head[: error.start].decode()  # the limit cut a character
+    return _CONTROL.search(text) is None
 
 
 def _found(source: str, tool: str | None = None) -> IptcMetadata:

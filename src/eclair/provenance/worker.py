@@ -46,9 +46,11 @@ def inspect_file(path: Path, known: KnownSigners) -> ProvenanceReport:
     note = xmp.read_packet(packet if media is not None else xmp.find_packet(path))
     if note.state == "absent" and media is None and (text := text_marks.read_text_mark(path)) is not None:
         media, note = text
+    if media is None and signed.state == "unread" and note.state == "absent" and text_marks.is_plain_text(path):
+        media = "text/plain"
     if media is None and signed.state == "unread" and note.state == "absent":
         raise Rejected(
             "is damaged, or of a kind that bears none of the marks that are looked for; choose an image, a film, a "
-            "recording, a PDF, an office document, or an export as HTML, Markdown or JSON"
+            "recording, a PDF, an office document, a text, or an export as HTML, Markdown or JSON"
         )
     return ProvenanceReport(media, signed, note, watermark)

@@ -100,7 +100,8 @@ class Usage:
     accepted to its first word. `words` are counted between white space; `words_per_second` is over the time from the
     first word to the last, None for fewer than two words or a time too short to measure. `seconds` run from the moment
     the turn was accepted to its end. Energy and cost are None if unknown. `drafted_tokens` were drafted ahead of the
-    model, and `accepted_tokens` of them were kept.
+    model, and `accepted_tokens` of them were kept. `watermarked_tokens` were written with the watermark of texts; None
+    if it is off for the answer.
     """
 
     prompt_tokens: int | None
@@ -114,6 +115,7 @@ class Usage:
     cost: Cost | None = None
     drafted_tokens: int | None = None
     accepted_tokens: int | None = None
+    watermarked_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,8 @@ export interface Cost {
  * accepted to its first word. `words` are counted between white space; `words_per_second` is over the time from the
  * first word to the last, None for fewer than two words or a time too short to measure. `seconds` run from the moment
  * the turn was accepted to its end. Energy and cost are None if unknown. `drafted_tokens` were drafted ahead of the
- * model, and `accepted_tokens` of them were kept.
+ * model, and `accepted_tokens` of them were kept. `watermarked_tokens` were written with the watermark of texts; None
+ * if it is off for the answer.
  */
 export interface Usage {
   readonly prompt_tokens: number | null;
@@ -99,6 +100,7 @@ export interface Usage {
   readonly cost: Cost | null;
   readonly drafted_tokens: number | null;
   readonly accepted_tokens: number | null;
+  readonly watermarked_tokens: number | null;
 }
 
 /** Why an answer failed: a code for programs, a sentence for people. */

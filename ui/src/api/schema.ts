@@ -6639,6 +6639,7 @@ export interface components {
             readonly credentials: components["schemas"]["ContentCredentials"];
             readonly metadata: components["schemas"]["IptcMetadata"];
             readonly watermark: components["schemas"]["WatermarkFinding"];
+            readonly text_watermark: components["schemas"]["TextWatermarkFinding"];
             readonly receipt: components["schemas"]["ReceiptCheck"] | null;
         };
         /** @description The state as strangers may know it, when a key is set and they haven't sent it. */
@@ -7164,6 +7165,11 @@ export interface components {
             readonly model: string;
             readonly usage: components["schemas"]["Usage"] | null;
         };
+        /** @description Result of the test for the watermark of texts; a score would help to remove it. */
+        readonly TextWatermarkFinding: {
+            /** @enum {string} */
+            readonly state: "likely" | "unknown" | "unread";
+        };
         /**
          * @description One option that was tried. `gain` is the old time of a typical exchange over the new.
          *
@@ -7266,7 +7272,8 @@ export interface components {
          *     accepted to its first word. `words` are counted between white space; `words_per_second` is over the time from the
          *     first word to the last, None for fewer than two words or a time too short to measure. `seconds` run from the moment
          *     the turn was accepted to its end. Energy and cost are None if unknown. `drafted_tokens` were drafted ahead of the
-         *     model, and `accepted_tokens` of them were kept.
+         *     model, and `accepted_tokens` of them were kept. `watermarked_tokens` were written with the watermark of texts; None
+         *     if it is off for the answer.
          */
         readonly Usage: {
             readonly prompt_tokens: number | null;
@@ -7280,6 +7287,7 @@ export interface components {
             readonly cost: components["schemas"]["Cost"] | null;
             readonly drafted_tokens: number | null;
             readonly accepted_tokens: number | null;
+            readonly watermarked_tokens: number | null;
         };
         /** @description Totals, and groups by name if `by` is given. `today` is the server's date. */
         readonly UsageReport: {

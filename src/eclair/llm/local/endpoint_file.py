@@ -12,8 +12,8 @@ from pathlib import Path
 
 import orjson
 
+from eclair.llm.local.llama_engine import LlamaEngine
 from eclair.llm.openai.dialects import DIALECTS
-from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.llm.remote.silence import FIRST_WORD_TIMEOUT_S
 
 EMBEDDED_ENGINE = "embedded"
@@ -30,9 +30,9 @@ class EngineEndpoint:
     pid: int
     process: int | None = None
 
-    def open_engine(self, first_word_s: float = FIRST_WORD_TIMEOUT_S) -> OpenAIEngine:
+    def open_engine(self, first_word_s: float = FIRST_WORD_TIMEOUT_S) -> LlamaEngine:
         url = f"{self.url}/v1"
-        return OpenAIEngine(EMBEDDED_ENGINE, url, self.key, dialect=DIALECTS[0], first_word_s=first_word_s)
+        return LlamaEngine(EMBEDDED_ENGINE, url, self.key, dialect=DIALECTS[0], first_word_s=first_word_s)
 
 
 def endpoint_path(data_dir: Path, model: str) -> Path:

@@ -23,7 +23,7 @@ from eclair.llm.local.reading_rate import reading_rate
 from eclair.models import catalog, installed, memory
 from eclair.models.catalog import CatalogEntry
 from eclair.models.default_model import choose_default
-from eclair.models.gguf.control_tokens import read_control_tokens
+from eclair.models.gguf.vocabulary import read_control_tokens
 from eclair.models.installed import InstalledModel
 from eclair.schema.models import Model
 from eclair.settings import Settings

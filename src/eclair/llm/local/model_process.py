@@ -1,6 +1,6 @@
 """One embedded model: starts, watches and ends its llama.cpp process.
 
-`subprocess` is that process; `OpenAIEngine` talks to it. A running Éclair shares its engine with others on the same
+`subprocess` is that process; `LlamaEngine` talks to it. A running Éclair shares its engine with others on the same
 data folder through `endpoint_file`.
 """
 
@@ -30,6 +30,7 @@ from eclair.llm.local import endpoint_file, profile
 from eclair.llm.local.endpoint_file import EngineEndpoint
 from eclair.llm.local.energy import EnergyMeter, EnergyReader
 from eclair.llm.local.kernels import choose_kernels
+from eclair.llm.local.llama_engine import LlamaEngine
 from eclair.llm.local.llama_server import LlamaServerOptions, ServerFailed, Serving
 from eclair.llm.local.loading import loaded_share
 from eclair.llm.local.profile import TuningChoice
@@ -38,12 +39,13 @@ from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftGate
 from eclair.llm.local.subprocess import LlamaSubprocess, describe_missing_engine
 from eclair.llm.local.told_calls import tell_calls
 from eclair.llm.local.watchdog import Watchdog, is_answering
-from eclair.llm.openai.openai_engine import OpenAIEngine
+from eclair.llm.local.watermarking import GreenList, may_watermark, stream_watermarked
 from eclair.models import installed
 from eclair.models.catalog import CatalogEntry
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
 from eclair.models.installed import model_path, verify
 from eclair.models.memory import SHARED_WINDOWS
+from eclair.provenance.watermark_keys import WatermarkKeys
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
 from eclair.util.cpu import available_cores
@@ -75,10 +77,12 @@ class ModelProcess:
         wanted = settings.speculation == "auto" and entry.speculation != "none"
         self._drafting = DraftGate(drafts, wanted=wanted)
         self.reading = reading_rate(settings, entry)
+        self._green: GreenList | None = None
+        self._marking = asyncio.Lock()
         self._without_drafts = asyncio.Event()
         self._requests = 0
         self._restart_pending = False
-        self._client: OpenAIEngine | None = None
+        self._client: LlamaEngine | None = None
         self._child: LlamaSubprocess | None = None
         self._shared_process: int | None = None
         self._path: Path | None = None
@@ -114,7 +118,7 @@ class ModelProcess:
         self._requests += 1
         try:
             with self._meter.measure(request.energy):
-                async with contextlib.aclosing(client.stream(request)) as deltas:
+                async with contextlib.aclosing(await self._answer(client, request)) as deltas:
                     async for delta in deltas:
                         if isinstance(delta, TokenUsage):
                             self.reading.record(delta)
@@ -129,6 +133,25 @@ class ModelProcess:
             raise
         finally:
             self._requests -= 1
+
+    async def _answer(self, client: LlamaEngine, request: Request) -> AsyncGenerator[Delta, None]:
+        """Choose how a request is answered: with the watermark of texts where that is on and fits."""
+        green = await self._green_list() if may_watermark(request) else None
+        return client.stream(request) if green is None else stream_watermarked(client, request, green)
+
+    async def _green_list(self) -> GreenList | None:
+        """Return the words that the watermark makes likelier; None if it is off."""
+        bias = self.entry.watermark_bias
+        if bias is None or self._settings.text_watermark == "off":
+            return None
+        path = model_path(self.entry, self._settings.data_dir)
+        async with self._marking:
+            if self._green is None and path is not None:
+                try:
+                    self._green = await asyncio.to_thread(_read_green_list, path, self._settings, bias)
+                except SetupError as error:
+                    log.warning("texts get no watermark: %s", error.message)
+        return self._green
 
     async def count(self, text: str) -> int:
         """Count tokens with the model's tokenizer; an estimate while it isn't loaded."""
@@ -181,7 +204,7 @@ class ModelProcess:
         await asyncio.wait([self._task])
         await self._set(None, EngineUnavailable(f"{self.entry.name} was unloaded."), hopeless=True)
 
-    async def _ready(self) -> OpenAIEngine:
+    async def _ready(self) -> LlamaEngine:
         """Return the engine once it answers. Raises what keeps it from starting."""
         try:
             async with asyncio.timeout(READY_TIMEOUT_S), self._changed:
@@ -196,7 +219,7 @@ class ModelProcess:
         raise type(self._fault)(self._fault.message)
 
     async def _set(
-        self, client: OpenAIEngine | None, fault: EclairError | None = None, *, hopeless: bool = False
+        self, client: LlamaEngine | None, fault: EclairError | None = None, *, hopeless: bool = False
     ) -> None:
         """Set the client, or the fault. Requests wait out a fault unless it is `hopeless`."""
         old, self._client, self._fault, self._hopeless = self._client, client, fault, hopeless
@@ -290,7 +313,7 @@ class ModelProcess:
         choice = found.choice if found is not None else TuningChoice()
         return replace(choice, kernels="generic") if self._kernels_failed else choice
 
-    async def _wait_for_end(self, child: LlamaSubprocess, client: OpenAIEngine) -> bool:
+    async def _wait_for_end(self, child: LlamaSubprocess, client: LlamaEngine) -> bool:
         """Wait for the engine's end.
 
         Returns True if it has to restart without drafting; then no answer is being made.
@@ -361,13 +384,13 @@ class ModelProcess:
         finally:
             slot_file.unlink(missing_ok=True)
 
-    async def _prefill_system_prompt(self, client: OpenAIEngine, slot_file: Path, *, has_vision: bool) -> None:
+    async def _prefill_system_prompt(self, client: LlamaEngine, slot_file: Path, *, has_vision: bool) -> None:
         try:
             await self._fill_slots(client, slot_file, self._settings.system_prompt, has_vision=has_vision)
         except UpstreamError as error:
             log.warning("the system prompt could not be read ahead: %s", error.message)
 
-    async def _fill_slots(self, client: OpenAIEngine, slot_file: Path, system: str, *, has_vision: bool) -> None:
+    async def _fill_slots(self, client: LlamaEngine, slot_file: Path, system: str, *, has_vision: bool) -> None:
         """Read the system prompt once and give each slot a copy, through the file `slot_file`.
 
         llama.cpp hands a cached prompt to one request and forgets it, and keeps no two equal ones. So each slot also
@@ -415,7 +438,7 @@ class ModelProcess:
             kernels=choose_kernels(choice.kernels, path),
         )
 
-    async def _is_gone(self, client: OpenAIEngine) -> bool:
+    async def _is_gone(self, client: LlamaEngine) -> bool:
         """Return whether `client`'s engine is gone, after a moment for that to show."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.5), self._changed:
@@ -449,6 +472,10 @@ def _recommended(sampling: Sampling, entry: CatalogEntry) -> Sampling:
         temperature=entry.temperature if sampling.temperature is None else sampling.temperature,
         top_p=entry.top_p if sampling.top_p is None else sampling.top_p,
     )
+
+
+def _read_green_list(model: Path, settings: Settings, bias: float) -> GreenList | None:
+    return GreenList.read(model, WatermarkKeys.configured(settings).current(), bias)
 
 
 def _context(entry: CatalogEntry, settings: Settings) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypedDict, Unpack
 
@@ -169,12 +169,17 @@ class ServerEngine(ABC):
 
         Failed connections and short refusals are retried before the first delta.
         """
-        exchange = await self._exchange(request)
+        async with aclosing(self.stream_exchange(request.model, await self._exchange(request))) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def stream_exchange(self, model: str, exchange: Exchange) -> AsyncGenerator[Delta, None]:
+        """Send one request for an answer; yield its deltas."""
         answer = exchange.parser
         async with AsyncExitStack() as stack:
             stack.enter_context(self._counted_stream())
             async with self._limited_silence(exchange):
-                reply = await self._begin(stack, request.model, exchange)
+                reply = await self._begin(stack, model, exchange)
             has_yielded = False
             while not answer.done and (chunk := await self._read(reply, exchange, has_yielded=has_yielded)):
                 for start in range(0, len(chunk), READ_SLICE_BYTES):

@@ -23,6 +23,7 @@ from eclair.provenance.provenance_report import (
     IptcMetadata,
     OriginKind,
     ProvenanceReport,
+    TextWatermarkFinding,
     WatermarkFinding,
 )
 from eclair.server.openai.files import safe_file_name
@@ -58,6 +59,7 @@ class ProvenanceBody(BaseModel):
     credentials: ContentCredentials
     metadata: IptcMetadata
     watermark: WatermarkFinding
+    text_watermark: TextWatermarkFinding
     receipt: ReceiptCheck | None = None
 
     @classmethod

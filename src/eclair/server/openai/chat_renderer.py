@@ -286,6 +286,8 @@ def _usage(counts: Sequence[TokenUsage], *, predicted: bool) -> JSON:
     if drafted or predicted:
         accepted = sum(count.accepted_tokens or 0 for count in counts)
         details |= {"accepted_prediction_tokens": accepted, "rejected_prediction_tokens": drafted - accepted}
+    if marked := sum(count.watermarked_tokens or 0 for count in counts):
+        details["watermarked_tokens"] = marked
     return {**usage, "completion_tokens_details": details} if details else usage
 
 

@@ -26,6 +26,7 @@ def render(exported: ExportedConversation) -> bytes:
         _leave_out_none(message["passages"], "computation")
         _leave_out_none(message["citations"], "computation")
         _leave_out_none(message["steps"], "seconds_left")
+        _leave_out_none([message["usage"]] if message["usage"] else (), "watermarked_tokens")
     document = {
         "eclair": VERSION,
         "notice": ai_notice(exported.messages),

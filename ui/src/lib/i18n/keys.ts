@@ -330,6 +330,7 @@ export interface Placeholders {
   readonly saveFile: "name";
   readonly firstWordAfter: never;
   readonly draftedKept: never;
+  readonly watermarkedTokens: never;
   readonly speed: "rate";
   readonly read: never;
   readonly remembered: never;
@@ -941,6 +942,14 @@ export interface Placeholders {
   readonly noteWeak: never;
   readonly watermarkTitle: never;
   readonly watermarkFound: "odds";
+  readonly textWatermark: never;
+  readonly textLikely: never;
+  readonly textLikelyWhy: never;
+  readonly textUnknown: never;
+  readonly textUnknownWhy: never;
+  readonly pasteText: never;
+  readonly pastedText: never;
+  readonly checkText: never;
   readonly problemCrowd: never;
 }
 

@@ -1,4 +1,4 @@
-"""Reads the control tokens of a GGUF file's vocabulary: the texts that a chat template marks turns with.
+"""Reads a GGUF file's vocabulary: the texts that a chat template marks turns with, and the tokens that begin words.
 
 As in `header`, everything read is bounded.
 """
@@ -39,6 +39,45 @@ def read_control_tokens(path: Path) -> tuple[str, ...]:
         raise ModelMissing(f"{path} is not a GGUF file; choose another.") from error
 
 
+def read_word_tokens(path: Path) -> list[tuple[int, str]]:
+    """Return the tokens of a file that begin a word: their ids and letters, without the space before. Blocks.
+
+    Raises ModelMissing if the file isn't GGUF or can't be read.
+    """
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return _word_tokens(_Vocabulary(data).tokens())
+    except OSError as error:
+        raise ModelMissing(f"{path} cannot be read: {error.strerror}.") from error
+    except (struct.error, ValueError, KeyError, IndexError) as error:
+        raise ModelMissing(f"{path} is not a GGUF file; choose another.") from error
+
+
+def _word_tokens(tokens: list[bytes]) -> list[tuple[int, str]]:
+    """Decode tokens that begin with the mark of a space: SentencePiece's, or that of a byte-level vocabulary."""
+    found: list[tuple[int, str]] = []
+    for id, token in enumerate(tokens):
+        text = token.decode(errors="replace")
+        if text.startswith("\u2581"):
+            found.append((id, text[1:]))
+        elif text.startswith("\u0120"):
+            try:
+                found.append((id, bytes(map(_BYTES.__getitem__, text[1:])).decode()))
+            except (KeyError, UnicodeDecodeError):  # a part of a letter
+                continue
+    return found
+
+
+def _byte_characters() -> dict[str, int]:
+    """Return the bytes that the characters of a byte-level vocabulary stand for: GPT-2's table."""
+    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    hidden = [byte for byte in range(0x100) if byte not in shown]
+    return {chr(byte): byte for byte in shown} | {chr(0x100 + at): byte for at, byte in enumerate(hidden)}
+
+
+_BYTES = _byte_characters()
+
+
 @lru_cache(maxsize=32)
 def _read_cached(path: Path, size: int, changed_ns: int) -> tuple[str, ...]:
     """Read a file in the state that its size and time name."""
@@ -54,13 +93,19 @@ class _Vocabulary:
         self._data = data
         self._at = 0
 
+    def tokens(self) -> list[bytes]:
+        """Return the texts of all tokens, as the file has them."""
+        for _ in range(self._keys()):
+            key = self._bytes(*self._text())
+            kind = self._number("<I")
+            if key == b"tokenizer.ggml.tokens":
+                return [self._bytes(*place) for place in self._texts(kind)]
+            self._skip(kind)
+        return []
+
     def control_tokens(self) -> tuple[str, ...]:
-        if self._data[:4] != MAGIC:
-            raise ValueError("its first bytes are others")
-        count: int = struct.unpack_from("<Q", self._data, 16)[0]
-        self._at = 24
         places: list[tuple[int, int]] = []
-        for _ in range(min(count, MAX_KEYS)):
+        for _ in range(self._keys()):
             key = self._bytes(*self._text())
             kind = self._number("<I")
             if key == b"tokenizer.ggml.tokens":
@@ -70,6 +115,14 @@ class _Vocabulary:
             else:
                 self._skip(kind)
         return ()
+
+    def _keys(self) -> int:
+        """Step to the first key; return how many there are."""
+        if self._data[:4] != MAGIC:
+            raise ValueError("its first bytes are others")
+        count: int = struct.unpack_from("<Q", self._data, 16)[0]
+        self._at = 24
+        return min(count, MAX_KEYS)
 
     def _chosen(self, places: list[tuple[int, int]], kinds: array.array[int]) -> tuple[str, ...]:
         found: list[str] = []
