@@ -40,7 +40,7 @@ run: $(VENV)/.app ## Set up what is not set up, and start Éclair
 
 diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with FLUX
 
-test: $(VENV)/.dev diffusers chromium compiler models ## Run every test, in a real browser too
+test: $(VENV)/.dev diffusers chromium compiler directory models ## Run every test, in a real browser too
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 quick: $(VENV)/.dev models ## Formatting, lint, and the fast tests: no browser, no large model
@@ -134,6 +134,14 @@ compiler:
 		fi; \
 		echo "The tests of the kernels need a C and a C++ compiler; install them (Debian: apt install g++)." >&2; exit 1; }
 
+directory:
+	@PATH="$$PATH:/usr/sbin:/usr/libexec:/usr/local/libexec"; command -v slapd >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing a directory server…"; apt-get update -qq; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slapd >/dev/null && exit; \
+		fi; \
+		echo "The tests of LDAP need OpenLDAP's slapd; install it (Debian: apt install slapd)." >&2; exit 1; }
+
 $(VENV)/.runtime: requirements.lock
 	$(call install,$(VENV),requirements.lock,Installing Éclair's dependencies…)
 
@@ -165,4 +173,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers test quick map generate check types page format fuzz bench lock audit wheel image clean models collected chromium compiler
+.PHONY: help run diffusers test quick map generate check types page format fuzz bench lock audit wheel image clean models collected chromium compiler directory

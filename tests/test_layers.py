@@ -26,6 +26,7 @@ LAYERS = (
     "llm",
     "models",
     "audit",
+    "identity",
     "network",
     "accounts",
     "storage",
@@ -37,11 +38,21 @@ LAYERS = (
     "util",
     "live_settings",
     "settings",
+    "identity_settings",
     "errors",
 )
 """Top to bottom: a module may import its own package and those that stand below it."""
 
-ROOT_MODULES = {"__init__", "app", "doctor", "live_settings", "outgoing_data", "settings", "errors"}
+ROOT_MODULES = {
+    "__init__",
+    "app",
+    "doctor",
+    "identity_settings",
+    "live_settings",
+    "outgoing_data",
+    "settings",
+    "errors",
+}
 
 PACKAGE = Path(eclair.__file__).parent
 

@@ -12,11 +12,15 @@
     │   │   ├── RoleMissing       403  only an administrator may do it
     │   │   ├── AccountLocked     403  an administrator has locked the account
     │   │   ├── NotInvited        403  an identity provider knows the person, and nobody here does
+    │   │   ├── SignInDenied      403  an identity provider, or the person there, said no
+    │   │   ├── NotAdmitted       403  an identity provider knows the person, and the settings don't let them in
     │   │   └── Refused           403  an outgoing call that the policy or the SSRF guard blocks
     │   ├── NotFound              404  no such conversation, run, model
     │   │   └── NoModel           404  nothing is there to answer
+    │   ├── SignInExpired         400  a sign-in that took too long, or was begun in another browser
     │   ├── MethodNotAllowed      405  a path that exists, with a method it doesn't support
     │   ├── Conflict              409  the conversation is still answering
+    │   │   └── EmailShared       409  two accounts have the address by which one is looked for
     │   ├── LicenseNotAccepted           409  a license with restrictions has not been accepted
     │   ├── Gone                  410  an expired link
     │   ├── TooLarge              413  over a limit, which the message names
@@ -24,6 +28,7 @@
     │   └── TooBusy               429  too many requests at the same time
     ├── SetupError                the machine or its configuration is at fault: exit code 3
     │   ├── SettingsError              an unknown key, a value of the wrong type
+    │   ├── IdentityMisconfigured      an identity provider doesn't know Éclair, or tells too little
     │   ├── PortInUse                  another process holds the address
     │   ├── AbilityMissing        501  no model that is here or on a server can do it
     │   ├── EngineMissing              no engine for this platform, or its package is absent
@@ -40,7 +45,9 @@
         │   └── ModelTooLarge     400  the model needs more memory than there is
         ├── EngineBusy            429  it asks us to retry later
         ├── EngineUnavailable     503  it can't be reached, is loading, or has died
-        └── EngineBroken          502  its answer breaks off or can't be parsed
+        ├── EngineBroken          502  its answer breaks off or can't be parsed
+        ├── IdentityUnavailable   503  an identity provider can't be reached
+        └── IdentityUnverified    502  what comes from an identity provider is forged, old, or not for us
 
 A bug in Éclair is not among these: it propagates, is logged with its traceback, and the client sees
 "internal error".
@@ -131,6 +138,14 @@ class NotInvited(Forbidden):
         super().__init__(message)
 
 
+class SignInDenied(Forbidden):
+    code = "sign_in_denied"
+
+
+class NotAdmitted(Forbidden):
+    code = "not_admitted"
+
+
 class Refused(Forbidden):
     code = "refused"
 
@@ -142,6 +157,10 @@ class NotFound(UserError):
 
 class NoModel(NotFound):
     code = "no_model"
+
+
+class SignInExpired(UserError):
+    code = "sign_in_expired"
 
 
 class MethodNotAllowed(UserError):
@@ -158,6 +177,10 @@ class Conflict(UserError):
     def __init__(self, message: str, *, run: str | None = None) -> None:
         super().__init__(message)
         self.run = run
+
+
+class EmailShared(Conflict):
+    code = "email_shared"
 
 
 class LicenseNotAccepted(UserError):
@@ -201,6 +224,10 @@ class SetupError(EclairError):
 
 class SettingsError(SetupError):
     code = "settings"
+
+
+class IdentityMisconfigured(SetupError):
+    code = "identity_setup"
 
 
 class PortInUse(SetupError):
@@ -294,3 +321,12 @@ class EngineUnavailable(UpstreamError):
 
 class EngineBroken(UpstreamError):
     code = "engine_broken"
+
+
+class IdentityUnavailable(UpstreamError):
+    code = "identity_unavailable"
+    status = 503
+
+
+class IdentityUnverified(UpstreamError):
+    code = "identity_unverified"

@@ -21,13 +21,14 @@ import platformdirs
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from eclair.errors import SettingsError
+from eclair.identity_settings import IdentitySettings, LdapSettings, OidcSettings, SamlSettings
 
 SettingOrigin = Literal["default", "file", "environment", "command line"]
 
 PREFIX = "ECLAIR_"
 _LOGIN = re.compile(r"//[^/@\s]*+@")
 FILE_VARIABLE = "ECLAIR_CONFIG"
-SECRETS = ("api_key", "audit_webhook_key", "engines", "otlp_key", "search_keys")
+SECRETS = ("api_key", "audit_webhook_key", "engines", "identity", "otlp_key", "search_keys")
 """Settings with keys in them, which `ECLAIR_<NAME>_FILE` reads from a file."""
 CATALOG = "models.toml"
 
@@ -37,6 +38,7 @@ SYSTEM_PROMPT = "You are Eclair, a helpful AI assistant. Give clear, correct and
 
 Amount = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+ProviderName = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 HostName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)*$")]
 
 _PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$"
@@ -155,6 +157,16 @@ class Settings:
     )
     session_days: int = _setting(30, "Days after which people must sign in again.", ge=1, le=3650)
     session_idle_days: int = _setting(14, "Days without use after which a session ends.", ge=1, le=3650)
+    identity: dict[ProviderName, IdentitySettings] = field(
+        default_factory=dict[str, IdentitySettings],
+        metadata={
+            "sentence": "Identity providers by name, with which people sign in where `accounts` is `on`: `kind` is "
+            "`oidc`, `ldap` or `saml`; see docs/sign-in.md."
+        },
+    )
+    saml: bool = _setting(
+        False, "Let people sign in by SAML, though nobody from outside has reviewed yet how Éclair checks it."
+    )
     model: str | None = _setting(None, "Default model; the embedded one unless set.")
     system_prompt: str = _setting(SYSTEM_PROMPT, "System prompt of every conversation.")
     max_tokens: int | None = _setting(
@@ -498,6 +510,8 @@ def describe(loaded: LoadedSettings) -> list[SettingDescription]:
             value = "(set)"
         if spec.name == "search_keys":
             value = dict.fromkeys(loaded.settings.search_keys, "(set)")
+        if spec.name == "identity":
+            value = {name: each.kind for name, each in loaded.settings.identity.items()}
         if spec.name == "engines":
             value = {name: hide_login(engine.url) for name, engine in loaded.settings.engines.items()}
         rows.append(
@@ -542,7 +556,7 @@ def _parse(name: str, value: Any, origin: SettingOrigin, file: Path) -> Any:
 
 def _validate(name: str, value: Any, origin: SettingOrigin) -> Any:
     adapter = _adapter(name)
-    if origin == "environment" and name in ("engines", "fallbacks", "search_keys", "opensearch"):
+    if origin == "environment" and name in ("engines", "fallbacks", "identity", "opensearch", "search_keys"):
         return adapter.validate_json(value)
     if origin == "environment" and name in (
         "allowed_hosts",
@@ -561,24 +575,50 @@ def _describe(error: ValidationError, name: str, where: str) -> str:
     """Describe an invalid value in a sentence. Values that may hold a key are not repeated."""
     first = error.errors()[0]
     if first["type"] == "unexpected_keyword_argument":
-        *path, last = [name, *map(str, first["loc"])]
-        near = _nearest(last, [spec.name for spec in fields(Price if "prices" in path else EngineSettings)])
+        *path, last = _place(name, first["loc"])
+        near = _nearest(last, [spec.name for spec in fields(_table(name, first["loc"]))])
         return f"Unknown setting {'.'.join([*path, last])} in {where}; did you mean {near}?"
     subject = f"The{where[3:]}" if where.startswith("the ") else where
     return f"{subject} sets {_fault(name, error)}."
 
 
+_PROVIDER_KINDS = {"oidc": OidcSettings, "ldap": LdapSettings, "saml": SamlSettings}
+
+
+def _place(name: str, loc: tuple[int | str, ...]) -> list[str]:
+    """Return the names that lead to a value, as the file has them: pydantic adds the kind of an identity provider."""
+    steps = [str(step) for step in loc if step != "[key]"]
+    if name.lower().endswith("identity") and len(steps) > 1 and steps[1] in _PROVIDER_KINDS:
+        del steps[1]
+    return [name, *steps]
+
+
+def _table(name: str, loc: tuple[int | str, ...]) -> type[Any]:
+    """Return the class whose fields a table in a setting may have."""
+    if name.lower().endswith("identity"):
+        return _PROVIDER_KINDS[str(loc[1])]
+    return Price if "prices" in loc else EngineSettings
+
+
 def _fault(name: str, error: ValidationError) -> str:
     """Describe an invalid value: what is set to it, and what it should be."""
     first = error.errors()[0]
-    *path, last = [name, *map(str, first["loc"])]
+    *path, last = _place(name, first["loc"])
     place = ".".join([*path, last])
     match first["type"]:
         case "tuple_type":
             return f"{place}, which is not a list of models"
         case "missing" | "missing_argument":
             return f"{'.'.join(path)} without {last}; add it"
+        case "union_tag_not_found" | "union_tag_invalid":
+            return f"{place} without a known kind; set kind to oidc, ldap or saml"
         case "string_pattern_mismatch":
+            if "[key]" in first["loc"]:
+                return f"{place}, a name that can't be; use lower-case letters, digits and hyphens"
+            if last == "allowed_domains" or path[-1:] == ["allowed_domains"]:
+                return f"{place} to {first['input']!r}, which is not a mail domain; write it alone, such as example.eu"
+            if name.lower().endswith("identity") and last == "url":
+                return f"{place} to {first['input']!r}, which is not an address that begins with ldaps:// or ldap://"
             if name.lower().endswith("base_path"):
                 return f"{name} to {first['input']!r}, which is not a path; write it as /assistant"
             if name.lower().endswith("public_url"):
@@ -593,7 +633,8 @@ def _fault(name: str, error: ValidationError) -> str:
                 return f"{place} to {first['input']!r}, which is not a currency code; write three letters, such as EUR"
             return f"{place} to {first['input']!r}, which is not an address that begins with http:// or https://"
         case _:
-            private = place.lower().endswith(("key", "engines")) or "search_keys" in place.lower()
+            ends = ("key", "engines", "identity", "client_secret", "bind_password")
+            private = place.lower().endswith(ends) or "search_keys" in place.lower()
             secret = private or not isinstance(first["input"], str | int | float)
             value = "" if secret else f" to {first['input']!r}"
             return f"{place}{value}: {first['msg'][0].lower()}{first['msg'][1:]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,21 +20,22 @@ from eclair.network.policy import OutboundPolicy
 from tests.llm.standin import StandIn
 from tests.network.gates import Names, Rows
 
+NAMES = (x509.DNSName("page.test"), x509.DNSName("other.test"))
+
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Vouches for `page.test` and `other.test`."""
+    """Vouches for `page.test` and `other.test`, or for other names."""
 
     certificates: Path
     server: Path
 
     @classmethod
-    def made(cls, folder: Path) -> Authority:
+    def made(cls, folder: Path, names: Sequence[x509.GeneralName] = NAMES) -> Authority:
         root, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "The tests' authority")])
         top = _certificate(name, root.public_key(), name, root, x509.BasicConstraints(ca=True, path_length=0))
-        names = x509.SubjectAlternativeName([x509.DNSName("page.test"), x509.DNSName("other.test")])
-        leaf = _certificate(x509.Name([]), key.public_key(), name, root, names)
+        leaf = _certificate(x509.Name([]), key.public_key(), name, root, x509.SubjectAlternativeName(names))
         here = cls(folder / "authority.pem", folder / "server.pem")
         pem = serialization.Encoding.PEM
         here.certificates.write_bytes(top.public_bytes(pem))

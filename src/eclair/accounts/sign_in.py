@@ -13,7 +13,15 @@ from eclair.accounts.principals import Principals
 from eclair.accounts.second_factor import SecondFactors
 from eclair.accounts.sessions import BegunSession, Sessions, Visitor
 from eclair.accounts.sign_in_throttle import SignInThrottle
-from eclair.errors import AccountLocked, Conflict, InvalidInput, NotInvited, SecondFactorNeeded, WrongCredentials
+from eclair.errors import (
+    AccountLocked,
+    Conflict,
+    EmailShared,
+    InvalidInput,
+    NotInvited,
+    SecondFactorNeeded,
+    WrongCredentials,
+)
 from eclair.schema.ids import Clock
 from eclair.schema.people import Person, PersonChange, ProvidedIdentity
 from eclair.schema.principal import NOBODY, Principal
@@ -110,7 +118,7 @@ class SignIn:
     ) -> BegunSession:
         """Let in whom an identity provider vouches for, and take over what it says of names, groups and role.
 
-        Raises NotInvited for whom it may not bring along, and AccountLocked.
+        Raises NotInvited for whom it may not bring along, EmailShared, and AccountLocked.
         """
         policy = policy or JoinPolicy()
         id = await self._store.find_identity(identity.issuer, identity.subject)
@@ -162,11 +170,13 @@ class SignIn:
         return person
 
     async def _find_by_email(self, identity: ProvidedIdentity) -> Person | None:
-        """Return the one person with the identity's address, which must be verified."""
+        """Return the person with the identity's address, which must be verified. Raises EmailShared for several."""
         if identity.email is None or not identity.email_verified:
             return None
         found = await self._store.find_by_email(normal_email(identity.email))
-        return found[0] if len(found) == 1 else None
+        if len(found) > 1:
+            raise EmailShared("Several accounts have your address; ask an administrator to leave it to one of them.")
+        return found[0] if found else None
 
     async def _free_name(self, identity: ProvidedIdentity) -> str:
         """Return the name that a provider gives, with a number where somebody else has it."""

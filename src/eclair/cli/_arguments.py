@@ -357,7 +357,7 @@ def _add_inspection(command: _Command) -> None:
     egress.add_argument("--run", metavar="ID", help="only calls of this run")
     egress.add_argument("--host", metavar="NAME", help="only calls to this host and its subdomains")
     egress.add_argument("--verdict", choices=VERDICTS, help="only calls with this verdict")
-    purposes = ("engine", "model", "search", "page", "feed", "robots", "trace", "audit")
+    purposes = ("engine", "model", "search", "page", "feed", "robots", "trace", "audit", "identity")
     egress.add_argument("--purpose", choices=purposes, help="only calls made for this")
     egress.add_argument("--limit", type=_positive, default=50, metavar="N", help="rows of the table; 50 by default")
     form = egress.add_mutually_exclusive_group()

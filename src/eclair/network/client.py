@@ -12,6 +12,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
+from pathlib import Path
 from typing import TypedDict
 from urllib.parse import urlsplit
 
@@ -75,7 +76,8 @@ class HttpClient:
 
     Leaving the block of `get` or `post` closes the connection unless the reply was read to its end:
     that is how an engine learns to stop. `country` is the server's, where the owner has stated it. The key is sent as
-    a bearer token, or as the header named `header`; `headers` are sent with every request.
+    a bearer token, or as the header named `header`; `headers` are sent with every request. `ca_file` has further
+    certificate authorities (PEM).
     """
 
     def __init__(
@@ -89,12 +91,14 @@ class HttpClient:
         idle_timeout_s: float = IDLE_TIMEOUT_S,
         header: str | None = None,
         headers: Mapping[str, str] | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._gate = gate
         self._country = country
         keyed = {} if not key else {header: key} if header else {"Authorization": f"Bearer {key}"}
         self._headers = {**(headers or {}), **keyed}
+        self._ca_file = ca_file
         self._connect = connect_timeout_s
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=idle_timeout_s)
         self._session: aiohttp.ClientSession | None = None
@@ -108,6 +112,7 @@ class HttpClient:
         idle_timeout_s: float | None = None,
         keep_alive: bool = True,
         content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
         context: CallContext | None = None,
     ) -> AsyncGenerator[StreamedReply]:
         """Send `body`. Without `keep_alive` the connection isn't reused.
@@ -115,7 +120,7 @@ class HttpClient:
         `context` defaults to an answer for the owner. Raises Unreachable, TimedOut, BrokenReply, and Refused by the
         policy.
         """
-        headers = {"Content-Type": content_type} | ({} if keep_alive else {"Connection": "close"})
+        headers = {**(headers or {}), "Content-Type": content_type, **({} if keep_alive else {"Connection": "close"})}
         with self._recorded(context) as call:
             request = self._open().post(url, data=body, headers=headers, **self._options(idle_timeout_s, call))
             async with open_reply(request, call) as reply:
@@ -123,11 +128,17 @@ class HttpClient:
 
     @asynccontextmanager
     async def get(
-        self, url: str, *, idle_timeout_s: float | None = None, context: CallContext | None = None
+        self,
+        url: str,
+        *,
+        idle_timeout_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        context: CallContext | None = None,
     ) -> AsyncGenerator[StreamedReply]:
         """Fetch `url`. Raises as `post` does."""
         with self._recorded(context) as call:
-            async with open_reply(self._open().get(url, **self._options(idle_timeout_s, call)), call) as reply:
+            request = self._open().get(url, headers=headers, **self._options(idle_timeout_s, call))
+            async with open_reply(request, call) as reply:
                 yield reply
 
     async def close(self) -> None:
@@ -144,10 +155,17 @@ class HttpClient:
         # A redirect would send the key and the question to a server that nobody chose.
         return {"timeout": timeout, "allow_redirects": False, "middlewares": (call,)}
 
+    def _tls(self) -> ssl.SSLContext | bool:
+        if self._ca_file is None:
+            return True
+        context = ssl.create_default_context()
+        context.load_verify_locations(cafile=self._ca_file)
+        return context
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=self._tls()),
                 read_bufsize=READ_BUFFER_BYTES,
                 headers=self._headers,
                 trust_env=not is_loopback_url(self.url),

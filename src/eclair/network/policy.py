@@ -18,10 +18,14 @@ from eclair.settings import Settings
 from eclair.util import loopback
 
 PolicyMode = Literal["offline", "listed", "eu", "open"]
-Purpose = Literal["engine", "model", "search", "page", "feed", "robots", "trace", "audit"]
-"""Purposes of a call: an answer, a download, web search, a page, a feed, robots.txt, traces, the audit log."""
+Purpose = Literal["engine", "model", "search", "page", "feed", "robots", "trace", "audit", "identity"]
+"""Purposes of a call.
 
-OWN_PURPOSES = ("engine", "trace", "audit")
+An answer, a download, web search, a page, a feed, robots.txt, traces for a collector, the audit log, or the sign-in
+of a person.
+"""
+
+OWN_PURPOSES = ("engine", "trace", "audit", "identity")
 """Purposes of calls to servers that the owner set up by address."""
 
 _LOCAL = (".local", ".lan", ".internal", ".home.arpa", ".intranet", ".localdomain")

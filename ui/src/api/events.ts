@@ -25,11 +25,15 @@ export type ErrorCode =
   | "role_missing"
   | "account_locked"
   | "not_invited"
+  | "sign_in_denied"
+  | "not_admitted"
   | "refused"
   | "not_found"
   | "no_model"
+  | "sign_in_expired"
   | "method_not_allowed"
   | "conflict"
+  | "email_shared"
   | "license_not_accepted"
   | "gone"
   | "too_large"
@@ -37,6 +41,7 @@ export type ErrorCode =
   | "too_busy"
   | "setup"
   | "settings"
+  | "identity_setup"
   | "port_in_use"
   | "ability_missing"
   | "engine_missing"
@@ -53,7 +58,9 @@ export type ErrorCode =
   | "model_too_large"
   | "engine_busy"
   | "engine_unavailable"
-  | "engine_broken";
+  | "engine_broken"
+  | "identity_unavailable"
+  | "identity_unverified";
 
 /** One part of a message.
  *

@@ -6984,13 +6984,19 @@ export interface components {
             readonly milliseconds: number;
             readonly fault: string | null;
         };
-        /** @description The person who is signed in, and the ways to sign in. `needs_setup`: nobody has an account yet. */
+        /**
+         * @description The person who is signed in, and the ways to sign in.
+         *
+         *     `sign_out` is the path at which the identity provider of the session ends its own, once ours has ended.
+         *     `needs_setup`: nobody has an account yet.
+         */
         readonly SessionState: {
             /** @enum {string} */
             readonly accounts: "off" | "on";
             readonly person: components["schemas"]["PersonBody"] | null;
             readonly role: ("admin" | "auditor" | "member" | "guest") | null;
             readonly ways: readonly components["schemas"]["SignInWay"][];
+            readonly sign_out: string | null;
             readonly needs_setup: boolean;
         };
         /**

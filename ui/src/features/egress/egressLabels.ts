@@ -20,6 +20,7 @@ export const PURPOSE_LABELS: Readonly<Record<Purpose, PlainKey>> = {
   robots: "egressRobots",
   trace: "egressTrace",
   audit: "auditLog",
+  identity: "egressIdentity",
 };
 
 export const POLICY_LABELS: Readonly<Record<EgressPolicy, PlainKey>> = {

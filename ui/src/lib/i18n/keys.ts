@@ -359,6 +359,13 @@ export interface Placeholders {
   readonly problemLocked: never;
   readonly problemRole: never;
   readonly problemInvitation: never;
+  readonly signInDenied: never;
+  readonly signInLate: never;
+  readonly signInUnavailable: never;
+  readonly signInUnverified: never;
+  readonly signInSetup: never;
+  readonly signInRestricted: never;
+  readonly signInEmailShared: never;
   readonly problemMissing: never;
   readonly problemConflict: never;
   readonly problemLarge: never;
