@@ -37,6 +37,7 @@ from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.usage import AskModel, UsageLedger
+from eclair.identity.providers import IdentityProviders
 from eclair.images.backends.backend_registry import image_backends
 from eclair.images.backends.clipart.scene_planner import ScenePlanner
 from eclair.images.gallery import Gallery
@@ -93,6 +94,7 @@ class App:
     traces: Traces | None
     storage: Storage
     accounts: Accounts
+    identity: IdentityProviders
     registry: Registry
     router: ModelRouter
     preferences: PreferenceService
@@ -271,6 +273,22 @@ async def open_network(
 
 
 @asynccontextmanager
+async def open_identity(
+    settings: Settings, gate: OutboundGate, accounts: Accounts
+) -> AsyncGenerator[IdentityProviders]:
+    """Open the identity providers, where people have accounts. Raises SettingsError."""
+    if settings.accounts == "off":
+        yield IdentityProviders()
+        return
+    identity = await asyncio.to_thread(IdentityProviders.open, settings, gate)
+    accounts.sign_in.directories.extend(identity.directories)
+    try:
+        yield identity
+    finally:
+        await identity.close()
+
+
+@asynccontextmanager
 async def open_traces(settings: Settings, gate: OutboundGate) -> AsyncGenerator[Traces | None]:
     """Open the traces, where a collector is set."""
     if settings.otlp_endpoint is None:
@@ -431,12 +449,15 @@ async def open_app(
         stack.push_async_callback(upgrade.close)
         downloads = ModelDownloads(settings, catalogs, changes, registry.release, upgrade.models_changed, gate=gate)
         stack.push_async_callback(downloads.close)
+        accounts = Accounts.open(live_settings, storage, vault)
+        identity = await stack.enter_async_context(open_identity(settings, gate, accounts))
         yield App(
             live_settings=live_settings,
             read_only=read_only,
             traces=await stack.enter_async_context(open_traces(settings, gate)),
             storage=storage,
-            accounts=Accounts.open(live_settings, storage, vault),
+            accounts=accounts,
+            identity=identity,
             registry=registry,
             router=router,
             preferences=preferences,

@@ -1,1 +1,1 @@
-"""Identity providers: what OpenID Connect, LDAP and SAML say about who signs in, checked before anybody believes it."""
+"""Identity providers: OpenID Connect, LDAP and SAML, and the checks of what they say."""

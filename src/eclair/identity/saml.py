@@ -56,7 +56,7 @@ _EMAILS = (
 
 @dataclass(frozen=True, slots=True)
 class SamlReply:
-    """Who an assertion is about, and the request that it answers."""
+    """The identity that an assertion states, and the request that it answers."""
 
     request: str
     identity: ProvidedIdentity

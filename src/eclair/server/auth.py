@@ -50,6 +50,8 @@ PUBLIC_PATHS = re.compile(r"/api/health(/live|/ready)?$|/api/shared/")
 
 SIGN_IN_PATHS = re.compile(r"/api/session(?:/[a-z]+)?$|/api/sign-in/")
 """Paths by which people come in, where they have accounts."""
+SIGN_IN_RETURN = re.compile(r"/api/sign-in/[^/]+(?:/callback)?$")
+"""Paths that an identity provider's page may lead a browser to."""
 SESSION_ROUTE = ("GET", "/api/session")
 """Says whether a key or an account is needed, to whoever asks."""
 
@@ -264,6 +266,8 @@ class AuthMiddleware:
         return origin not in (None, self._public_origin) and origin.partition("://")[2] != headers.get("host")
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        if self._has_accounts and SIGN_IN_RETURN.match(scope["path"]) and _is_navigation(headers):
+            return  # a cookie tells whether this browser began the sign-in
         if self._is_foreign(headers):
             raise Forbidden(
                 f"A page from {headers['origin']} may not use Éclair; open Éclair's own page, or set cors_origins."
@@ -272,6 +276,11 @@ class AuthMiddleware:
         opens_page = is_page and headers.get("sec-fetch-mode") == "navigate"
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not opens_page:
             raise Forbidden("A page from elsewhere may not use Éclair; open Éclair's own page.")
+
+
+def _is_navigation(headers: Headers) -> bool:
+    """Tell whether a browser goes to an address, in place of what it shows; of an old one that isn't known."""
+    return headers.get("sec-fetch-mode", "navigate") == "navigate"
 
 
 def _host_name(host: str) -> str:

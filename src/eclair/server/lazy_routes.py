@@ -61,6 +61,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/egress": ("api.egress",),
     "api/about": ("api.about",),
     "api/session": ("api.session",),
+    "api/sign-in": ("api.sign_in",),
     "api/me": ("api.me",),
     "api/people": ("api.people",),
     "api/invitations": ("api.people",),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from fastapi import Request
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eclair.errors import SettingsError
@@ -60,24 +61,26 @@ class BasePath:
                 raw_path: bytes = scope["raw_path"]
                 scope["path"] = path[len(self._base_path) :] or "/"
                 scope["raw_path"] = raw_path.removeprefix(self._raw_path) or b"/"
-            send = self._lead_back(send)
+            send = self._lead_back(send, Headers(scope=scope).get("host", ""))
         await self._inner(scope, receive, send)
 
-    def _lead_back(self, send: Send) -> Send:
-        """Wrap `send` so that redirects, which all lead to Éclair itself, keep to the base path and the scheme."""
+    def _lead_back(self, send: Send, host: str) -> Send:
+        """Wrap `send` so that redirects to Éclair itself keep to the base path and the scheme."""
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [
-                    (name, self._location(value) if name == b"location" else value)
+                    (name, self._location(value, host) if name == b"location" else value)
                     for name, value in message["headers"]
                 ]
             await send(message)
 
         return sending
 
-    def _location(self, value: bytes) -> bytes:
+    def _location(self, value: bytes, host: str) -> bytes:
         url = urlsplit(value.decode("latin-1"))
+        if url.netloc not in ("", host):  # an identity provider
+            return value
         path = f"{self._base_path}/{url.path.lstrip('/')}"
         return url._replace(scheme="", netloc="", path=path).geturl().encode("latin-1")
 

@@ -3887,7 +3887,7 @@ export interface paths {
                     readonly run?: string | null;
                     readonly host?: string | null;
                     readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
-                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit") | null;
+                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity") | null;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -3928,7 +3928,7 @@ export interface paths {
                     readonly run?: string | null;
                     readonly host?: string | null;
                     readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
-                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit") | null;
+                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity") | null;
                 };
                 readonly header?: never;
                 readonly path?: never;

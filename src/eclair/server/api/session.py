@@ -53,12 +53,17 @@ class PersonBody(BaseModel):
 
 
 class SessionState(BaseModel):
-    """The person who is signed in, and the ways to sign in. `needs_setup`: nobody has an account yet."""
+    """The person who is signed in, and the ways to sign in.
+
+    `sign_out` is the path at which the identity provider of the session ends its own, once ours has ended.
+    `needs_setup`: nobody has an account yet.
+    """
 
     accounts: Literal["off", "on"]
     person: PersonBody | None
     role: PersonRole | None
     ways: list[SignInWay]
+    sign_out: str | None
     needs_setup: bool
 
 
@@ -99,6 +104,15 @@ def router(app: App) -> APIRouter:
     has_accounts = app.settings.accounts == "on"
     cookie_path = app.settings.path_prefix or "/"
     accounts = app.accounts
+    ways = [SignInWay(kind=way.kind, id=way.id, name=way.name) for way in app.identity.ways]
+
+    async def find_sign_out(principal: Principal) -> str | None:
+        if principal.session is None or not app.identity.oidc:
+            return None
+        sessions = await accounts.sessions.list_sessions(principal.id)
+        issuer = next((each.issuer for each in sessions if each.id == principal.session), None)
+        provider = None if issuer is None else app.identity.find_by_issuer(issuer)
+        return None if provider is None else f"/api/sign-in/{provider}/logout"
 
     def require_accounts() -> None:
         if not has_accounts:
@@ -126,7 +140,8 @@ def router(app: App) -> APIRouter:
             accounts=app.settings.accounts,
             person=person,
             role=None if signed_in is None else signed_in.role,
-            ways=[SignInWay(kind="password", id="password", name="")] if has_accounts else [],
+            ways=[SignInWay(kind="password", id="password", name=""), *ways] if has_accounts else [],
+            sign_out=None if signed_in is None else await find_sign_out(signed_in),
             needs_setup=has_accounts and not await accounts.people.has_administrator(),
         )
 

@@ -699,6 +699,7 @@ export interface Placeholders {
   readonly egressFeed: never;
   readonly egressRobots: never;
   readonly egressTrace: never;
+  readonly egressIdentity: never;
   readonly auditLog: never;
   readonly egressSent: never;
   readonly egressReceived: never;
