@@ -15,6 +15,7 @@ LAYERS = (
     "server",
     "app",
     "doctor",
+    "compliance",
     "outgoing_data",
     "transfer",
     "chat",

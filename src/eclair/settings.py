@@ -285,6 +285,14 @@ class Settings:
     data_protection_officer: str | None = _setting(
         None, "Name and address of the data protection officer, if there is one.", max_length=500
     )
+    use_warnings: Literal["off", "warn", "block"] = _setting(
+        "off",
+        "Questions that look like a use that the AI Act prohibits or calls high-risk get a notice (`warn`); with "
+        "`block`, those that look prohibited aren't answered; see docs/ai-act.md.",
+    )
+    high_risk_use: bool = _setting(
+        False, "State that Éclair is used for a high-risk purpose (AI Act, Annex III), so that its duties are checked."
+    )
     engines_from: Literal["anywhere", "file"] = _setting(
         "anywhere",
         "Where engines may be named: `anywhere`, which includes the page and `eclair engines`, or in these settings "

@@ -29,6 +29,8 @@ exit codes:
 ENGINE_APIS = ("openai", "anthropic", "gemini")
 VERDICTS = ("begun", "passed", "failed", "refused", "interrupted")
 
+REPORTS = ("ai-act", "literacy", "models", "records", "impact")
+
 _FILE_HELP = "answer from this file, which is not stored; may be repeated"
 
 
@@ -322,6 +324,12 @@ def _add_inspection(command: _Command) -> None:
     )
     cancel.set_defaults(action="cancel")
     cancel.add_argument("which", metavar="BATCH", help="which one")
+
+    compliance = command("compliance", "print a report for whoever answers for this installation")
+    compliance.add_argument("report", choices=REPORTS, help="which one; ai-act lists the duties of the AI Act")
+    compliance.add_argument("--language", default="en", metavar="CODE", help="its language, such as de; en by default")
+    compliance.add_argument("--json", action="store_true", help="print it as JSON instead of Markdown")
+    compliance.add_argument("-o", "--output", type=Path, metavar="FILE", help="file to write to")
 
     check_mark = command("check-mark", "check files and texts for marks that AI made them")
     check_mark.add_argument("files", nargs="+", type=Path, metavar="FILE", help="any file, or - for a text from a pipe")

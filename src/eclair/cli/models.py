@@ -119,6 +119,12 @@ async def _rows(settings: Settings) -> tuple[list[ModelRow], list[ImageModel], l
     return rows, pictures, [f"Engine {name}: {found.detail}" for name, found in health.items() if found.state == "down"]
 
 
+async def list_answering_models(settings: Settings) -> list[Model]:
+    """List the models that can be asked with these settings. The embedded engine is not started for this."""
+    rows, _, _ = await _rows(settings)
+    return [row.model for row in rows]
+
+
 async def list_image_models(settings: Settings, gate: OutboundGate) -> list[ImageModel]:
     """List the image models, installed or not."""
     found: dict[str, ImageModel] = {}

@@ -51,6 +51,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/research": ("api.research",),
     "api/web": ("api.web_search", "api.web_settings", "api.web"),
     "api/feeds": ("api.feeds",),
+    "api/compliance": ("api.compliance",),
     "api/marks": ("api.provenance",),
     "api/pictures": ("api.images",),
     "api/backups": ("api.backups",),

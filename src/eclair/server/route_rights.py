@@ -35,6 +35,7 @@ ROUTE_RIGHTS = (
     RouteRight("/api/models", WRITING, ADMINS),
     RouteRight("/api/tuning", WRITING, ADMINS),
     RouteRight("/api/web/settings", WRITING, ADMINS),
+    *(RouteRight(f"/api/compliance/{name}", ALL, OVERSEERS) for name in ("ai-act", "records", "impact")),
     RouteRight("/api/backups", READING, OVERSEERS),
     RouteRight("/api/backups", WRITING, ADMINS),
     RouteRight("/api/audit", ALL, OVERSEERS),

@@ -29,6 +29,7 @@ from eclair.storage.groups import GroupStore
 from eclair.storage.images import ImageStore
 from eclair.storage.integrity import IntegrityStore
 from eclair.storage.libraries import LibraryStore
+from eclair.storage.literacy import LiteracyStore
 from eclair.storage.people import PeopleStore
 from eclair.storage.preferences import PreferenceStore
 from eclair.storage.processes import ProcessStore
@@ -65,6 +66,7 @@ class Storage:
     images: ImageStore
     integrity: IntegrityStore
     libraries: LibraryStore
+    literacy: LiteracyStore
     people: PeopleStore
     preferences: PreferenceStore
     processes: ProcessStore

@@ -35,7 +35,7 @@ DROP INDEX run_with_log; ALTER TABLE run DROP COLUMN ended; ALTER TABLE run DROP
 ALTER TABLE run DROP COLUMN stop_requested; DROP TABLE index_merge_due;
 DROP INDEX message_rated; ALTER TABLE message DROP COLUMN rated;
 ALTER TABLE conversation DROP COLUMN branched_from;
-DROP TABLE web_settings;
+DROP TABLE web_settings; DROP TABLE literacy;
 DROP TABLE api_item; DROP TABLE api_event; DROP TABLE api_response; DROP TABLE api_conversation;
 """
 """Undoes what came after the sums."""

@@ -1,6 +1,7 @@
 // The HTTP API, resource by resource.
 
 import { Client, type ClientOptions } from "./client.ts";
+import { ComplianceCalls } from "./compliance.ts";
 import { ConversationCalls } from "./conversations.ts";
 import { EgressCalls } from "./egress.ts";
 import { EngineCalls } from "./engines.ts";
@@ -19,6 +20,7 @@ import { WebCalls } from "./web.ts";
 
 export class Api {
   readonly client: Client;
+  readonly compliance: ComplianceCalls;
   readonly conversations: ConversationCalls;
   readonly egress: EgressCalls;
   readonly engines: EngineCalls;
@@ -38,6 +40,7 @@ export class Api {
   constructor(options: ClientOptions) {
     const client = new Client(options);
     this.client = client;
+    this.compliance = new ComplianceCalls(client);
     this.conversations = new ConversationCalls(client);
     this.egress = new EgressCalls(client);
     this.engines = new EngineCalls(client);

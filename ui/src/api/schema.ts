@@ -3193,6 +3193,83 @@ export interface paths {
         };
         readonly trace?: never;
     };
+    readonly "/api/compliance/literacy": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["LiteracyEventBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/compliance/{name}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly language?: string;
+                    readonly format?: "json" | "markdown";
+                };
+                readonly header?: never;
+                readonly path: {
+                    readonly name: "ai-act" | "literacy" | "models" | "records" | "impact";
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["LabelledReport"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/marks/check": {
         readonly parameters: {
             readonly query?: never;
@@ -5162,9 +5239,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The version, what data may leave, and the sentence that tells people that they talk to an AI, by language. */
         readonly AboutReport: {
             readonly version: string;
             readonly leaving: readonly components["schemas"]["OutgoingData"][];
+            readonly ai_notice: {
+                readonly [key: string]: string;
+            };
         };
         /** @description An act. `actor`, `key`, `address` and `object` are null where they were erased or aren't shown. */
         readonly ActBody: {
@@ -5411,6 +5492,23 @@ export interface components {
             readonly code: string;
             readonly path: string;
             readonly expires: number;
+        };
+        /**
+         * @description A report about this installation, from its settings and state at the time `generated`.
+         *
+         *     `as_of` is the day (ISO 8601) of the law that it speaks of. `language` is that of the title and the labels,
+         *     `text_language` that of the text, which is English where there is no translation.
+         */
+        readonly ComplianceReport: {
+            /** @enum {string} */
+            readonly name: "ai-act" | "literacy" | "models" | "records" | "impact";
+            readonly title: string;
+            readonly language: string;
+            readonly text_language: string;
+            readonly as_of: string | null;
+            readonly generated: string;
+            readonly introduction: readonly string[];
+            readonly sections: readonly components["schemas"]["ReportSection"][];
         };
         /**
          * @description Content Credentials (C2PA): signed, so that changes show.
@@ -6020,6 +6118,13 @@ export interface components {
             readonly files: number;
             readonly days: number;
         };
+        /** @description A report, and the labels of its parts in its language. */
+        readonly LabelledReport: {
+            readonly report: components["schemas"]["ComplianceReport"];
+            readonly labels: {
+                readonly [key: string]: string;
+            };
+        };
         /**
          * @description Models that support `language`: ids of those installed, and the best European one to pull that fits.
          *
@@ -6053,6 +6158,11 @@ export interface components {
         readonly LibraryName: {
             readonly id: string;
             readonly name: string;
+        };
+        /** @description The literacy page was offered to somebody, or somebody confirmed having read it. */
+        readonly LiteracyEventBody: {
+            /** @enum {string} */
+            readonly event: "offered" | "read";
         };
         readonly Liveness: {
             /**
@@ -6888,6 +6998,30 @@ export interface components {
         };
         readonly RemovedModel: {
             readonly freed: number;
+        };
+        /**
+         * @description A section of a report. `done` says what is so here, `todo` what whoever runs Éclair has to do.
+         *
+         *     `since` is the day from which a duty applies (ISO 8601), `source` the article that it is from.
+         */
+        readonly ReportSection: {
+            readonly id: string;
+            readonly heading: string;
+            /** @default [] */
+            readonly paragraphs: readonly string[];
+            readonly state: ("met" | "partly" | "open" | "yours" | "later" | "none") | null;
+            /** @default [] */
+            readonly done: readonly string[];
+            /** @default [] */
+            readonly todo: readonly string[];
+            readonly table: components["schemas"]["ReportTable"] | null;
+            readonly since: string | null;
+            readonly source: string | null;
+        };
+        /** @description A table: the names of its columns, and its rows. */
+        readonly ReportTable: {
+            readonly columns: readonly string[];
+            readonly rows: readonly (readonly string[])[];
         };
         readonly RestoreBody: {
             readonly moment: number;

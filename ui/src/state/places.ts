@@ -26,6 +26,7 @@ export const SETTINGS = {
   web: "webSearch",
   keyboard: "keyboard",
   data: "data",
+  compliance: "compliance",
   about: "about",
 } as const satisfies Readonly<Record<string, PlainKey>>;
 

@@ -7,12 +7,16 @@ from pydantic import BaseModel
 
 import eclair
 from eclair.app import App
+from eclair.compliance.report_texts import ai_notices
 from eclair.outgoing_data import OutgoingData, list_outgoing_data
 
 
 class AboutReport(BaseModel):
+    """The version, what data may leave, and the sentence that tells people that they talk to an AI, by language."""
+
     version: str
     leaving: list[OutgoingData]
+    ai_notice: dict[str, str]
 
 
 def router(app: App) -> APIRouter:
@@ -20,6 +24,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("/about")
     async def about() -> AboutReport:
-        return AboutReport(version=eclair.__version__, leaving=await list_outgoing_data(app.settings))
+        leaving = await list_outgoing_data(app.settings)
+        return AboutReport(version=eclair.__version__, leaving=leaving, ai_notice=ai_notices())
 
     return api

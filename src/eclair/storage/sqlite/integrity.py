@@ -68,7 +68,7 @@ CONTENTS = {
     "web_settings": "web settings",
 }
 """Names of what tables hold, for people."""
-_DERIVED = {"health_check", "picture_gone", "probe"}
+_DERIVED = {"health_check", "literacy", "picture_gone", "probe"}
 """Tables whose loss nobody notices."""
 
 

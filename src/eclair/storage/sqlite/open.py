@@ -31,6 +31,7 @@ from eclair.storage.sqlite.images import SQLiteImageStore
 from eclair.storage.sqlite.integrity import SQLiteIntegrityStore, describe_damage, list_damaged_tables
 from eclair.storage.sqlite.lease import Lease
 from eclair.storage.sqlite.libraries import SQLiteLibraryStore
+from eclair.storage.sqlite.literacy import SQLiteLiteracyStore
 from eclair.storage.sqlite.people import SQLitePeopleStore
 from eclair.storage.sqlite.preferences import SQLitePreferenceStore
 from eclair.storage.sqlite.processes import SQLiteProcessStore
@@ -87,6 +88,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         folders=SQLiteFolderStore(database),
         groups=SQLiteGroupStore(database),
         libraries=SQLiteLibraryStore(database, documents),
+        literacy=SQLiteLiteracyStore(database),
         people=SQLitePeopleStore(database, clock),
         preferences=SQLitePreferenceStore(database),
         processes=processes,

@@ -721,6 +721,16 @@ export interface Placeholders {
   readonly energyKnown: "all" | "known";
   readonly about: never;
   readonly aboutVersion: "version";
+  readonly compliance: never;
+  readonly reportAiAct: never;
+  readonly reportLiteracy: never;
+  readonly reportModels: never;
+  readonly reportRecords: never;
+  readonly reportImpact: never;
+  readonly literacyRead: never;
+  readonly reportLanguage: never;
+  readonly prohibitedUse: never;
+  readonly highRiskUse: never;
   readonly maker: never;
   readonly country: never;
   readonly license: never;

@@ -1,0 +1,53 @@
+"""`eclair compliance`: prints a report: duties of the AI Act, literacy, models, records of processing, impact."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._terminal import Terminal
+from eclair.cli.models import list_answering_models
+from eclair.compliance.installation_facts import gather_facts
+from eclair.compliance.report import ComplianceReport, ReportName
+from eclair.compliance.reports import make_report, report_markdown
+from eclair.errors import StoreError
+from eclair.settings import Settings
+from eclair.storage.open import open_storage
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    report = asyncio.run(_make(settings, arguments.report, arguments.language))
+    data = (
+        orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2) + b"\n"
+        if arguments.json
+        else report_markdown(report).encode()
+    )
+    output: Path | None = arguments.output
+    if output is None:
+        terminal.write_bytes(data)
+        return 0
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        raise StoreError(f"{output} cannot be written: {error.strerror}; choose another file.") from error
+    terminal.line(f"Written to {output}.")
+    return 0
+
+
+async def _make(settings: Settings, name: ReportName, language: str) -> ComplianceReport:
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    try:
+        counts = await storage.literacy.get_literacy_counts()
+    finally:
+        await storage.close()
+    models = await list_answering_models(settings)
+    facts = await gather_facts(settings, models, literacy_offered=counts.offered, literacy_read=counts.read)
+    return make_report(name, facts, language)

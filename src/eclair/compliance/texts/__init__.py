@@ -1,0 +1,1 @@
+"""Texts of compliance reports, a JSON file a language."""
