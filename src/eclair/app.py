@@ -74,6 +74,7 @@ from eclair.storage.secrets import Vault
 from eclair.storage.signing_key import SigningKey
 from eclair.transfer.archive_importer import ArchiveImporter
 from eclair.transfer.import_service import ImportService
+from eclair.transfer.person_erasure import PersonErasure
 from eclair.util.background import IdleScheduler
 from eclair.util.scratch import sweep_scratch_folders
 from eclair.web.feeds.service import FeedService
@@ -100,6 +101,8 @@ class App:
     preferences: PreferenceService
     runs: Runs
     responses: ResponseService
+    retention: RetentionService
+    person_erasure: PersonErasure
     pipeline: AnswerPipeline
     answer_requests: AnswerRequests
     turns: Turns
@@ -406,9 +409,6 @@ async def open_app(
         responses = ResponseService(live_settings, storage)
         await responses.start()
         stack.push_async_callback(responses.close)
-        retention = RetentionService(live_settings, storage, conversations, responses)
-        retention.start()
-        stack.push_async_callback(retention.close)
         ledger = UsageLedger(settings, storage.usage)
         titles = await stack.enter_async_context(
             open_background(settings, storage, registry, changes, idle, ledger.ask)
@@ -420,6 +420,14 @@ async def open_app(
         documents = await stack.enter_async_context(
             open_documents(settings, storage, registry, changes, idle, ledger.ask)
         )
+        accounts = Accounts.open(live_settings, storage, vault)
+        data = (conversations, responses, documents.ingestor, gallery)
+        retention = RetentionService(live_settings, storage, *data)
+        retention.start()
+        stack.push_async_callback(retention.close)
+        person_erasure = PersonErasure(live_settings, storage, *data, preferences, accounts.principals)
+        person_erasure.start()
+        stack.push_async_callback(person_erasure.close)
         servers = ServerService(settings, storage, gate=gate)
         archives = ArchiveImporter(storage, documents.ingestor, gallery, preferences, servers)
         imports = ImportService(storage, archives, settings.data_dir / "imports", changes)
@@ -449,7 +457,6 @@ async def open_app(
         stack.push_async_callback(upgrade.close)
         downloads = ModelDownloads(settings, catalogs, changes, registry.release, upgrade.models_changed, gate=gate)
         stack.push_async_callback(downloads.close)
-        accounts = Accounts.open(live_settings, storage, vault)
         identity = await stack.enter_async_context(open_identity(settings, gate, accounts))
         yield App(
             live_settings=live_settings,
@@ -463,6 +470,8 @@ async def open_app(
             preferences=preferences,
             runs=runs,
             responses=responses,
+            retention=retention,
+            person_erasure=person_erasure,
             pipeline=pipeline,
             answer_requests=requests,
             turns=turns,

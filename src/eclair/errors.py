@@ -14,6 +14,7 @@
     │   │   ├── NotInvited        403  an identity provider knows the person, and nobody here does
     │   │   ├── SignInDenied      403  an identity provider, or the person there, said no
     │   │   ├── NotAdmitted       403  an identity provider knows the person, and the settings don't let them in
+    │   │   ├── TemporaryOnly     403  a rule allows temporary chats alone
     │   │   └── Refused           403  an outgoing call that the policy or the SSRF guard blocks
     │   ├── NotFound              404  no such conversation, run, model
     │   │   └── NoModel           404  nothing is there to answer
@@ -21,6 +22,7 @@
     │   ├── MethodNotAllowed      405  a path that exists, with a method it doesn't support
     │   ├── Conflict              409  the conversation is still answering
     │   │   └── EmailShared       409  two accounts have the address by which one is looked for
+    │   │   └── HeldBack          409  what a legal hold keeps from being deleted
     │   ├── LicenseNotAccepted           409  a license with restrictions has not been accepted
     │   ├── Gone                  410  an expired link
     │   ├── TooLarge              413  over a limit, which the message names
@@ -146,6 +148,12 @@ class NotAdmitted(Forbidden):
     code = "not_admitted"
 
 
+class TemporaryOnly(Forbidden):
+    """A rule of retention allows temporary chats alone, so nothing is stored."""
+
+    code = "temporary_only"
+
+
 class Refused(Forbidden):
     code = "refused"
 
@@ -181,6 +189,12 @@ class Conflict(UserError):
 
 class EmailShared(Conflict):
     code = "email_shared"
+
+
+class HeldBack(Conflict):
+    """A legal hold keeps what was to be deleted."""
+
+    code = "legal_hold"
 
 
 class LicenseNotAccepted(UserError):

@@ -395,6 +395,13 @@ class Settings:
         ge=0,
         le=36_500,
     )
+    erasure_days: int = _setting(
+        7,
+        "Days between a person's request to erase everything of theirs and the erasure, in which it can be withdrawn; "
+        "0 erases at once.",
+        ge=0,
+        le=365,
+    )
     response_days: int = _setting(
         30,
         "Days for which responses and conversations of /v1/responses are kept after their last use, unless the request "

@@ -193,7 +193,15 @@ async def test_a_clock_that_leaps_ahead_erases_nothing_at_once(
     async with serving(settings) as server:
         live = LiveSettings(replace(settings, keep_days=30, run_log_days=0))
         conversations = cast(ConversationService, Conversations())
-        service = RetentionService(live, server.app.storage, conversations, server.app.responses, clock)
+        service = RetentionService(
+            live,
+            server.app.storage,
+            conversations,
+            server.app.responses,
+            server.app.ingestor,
+            server.app.gallery,
+            clock,
+        )
         await service.run_once()
         assert expired == [], "a clock that was wrong at the start is set right by the next round"
         await service.run_once()

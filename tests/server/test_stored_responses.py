@@ -331,9 +331,9 @@ async def test_expiry(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> No
         service = server.app.responses
         monkeypatch.setattr(service, "_clock", clock)
         monkeypatch.setattr(server.app.storage.responses, "_clock", clock)
-        retention = RetentionService(
-            server.app.live_settings, server.app.storage, server.app.conversations, service, clock
-        )
+        app = server.app
+        services = (app.conversations, service, app.ingestor, app.gallery)
+        retention = RetentionService(app.live_settings, app.storage, *services, clock)
         await retention.run_once()
         first = await say(client, "script: say=firstzq")
         lonely = await say(client, "script: say=lonelyzq")

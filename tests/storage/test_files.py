@@ -182,6 +182,7 @@ async def test_what_a_program_said_of_its_upload(storage: Storage) -> None:
     ids = ["file_k", "file_b", "file_x"]
     assert await storage.files.list_uploads(LOCAL_PRINCIPAL, ids) == {"file_b": Upload("assistants", 500)}
     assert await storage.files.list_uploads(SOMEONE, ids) == {}
+    assert [each.id for each in await storage.files.list_uploaded_files(LOCAL_PRINCIPAL)] == ["file_b"]
     assert [each.id for each in await storage.files.list_expired_files(500)] == ["file_b"]
     assert await storage.files.list_expired_files(499) == []
     with pytest.raises(NotFound):

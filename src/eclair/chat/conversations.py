@@ -222,6 +222,15 @@ class ConversationService:
     def _days_ago(self, days: int) -> int:
         return int((self._clock() - days * DAY_S) * 1000)
 
+    def erase_soon(self) -> None:
+        """Erase what is to be erased in the background, without waiting for the next round."""
+        self._changes.publish_to_all("changed")
+        self._is_erasure_due.set()
+
+    async def erase_due(self) -> None:
+        """Erase what was deleted forever, or too long ago to be restored, and return once it is gone."""
+        await self._erase()
+
     async def _erase(self) -> None:
         """Erase what was deleted, in steps that `erasure` tells of."""
 

@@ -95,6 +95,10 @@ class PreferenceService:
         version = await self._preferences.replace_preferences(principal, new.version, body)
         return self._remember(principal, replace(new, version=version))
 
+    def forget(self, principal: Principal) -> None:
+        """Forget the preferences of somebody whose data was erased."""
+        self._cache.pop(principal, None)
+
     def _remember(self, principal: Principal, preferences: Preferences) -> Preferences:
         cached = self._cache.get(principal)
         if cached is None or cached.version <= preferences.version:

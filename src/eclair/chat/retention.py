@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from eclair.chat.conversations import DAY_S, ConversationService
 from eclair.chat.responses import ResponseService
-from eclair.errors import StoreError
+from eclair.documents.ingest import Ingestor
+from eclair.errors import HeldBack, NotFound, StoreError
+from eclair.images.gallery import Gallery
 from eclair.live_settings import LiveSettings
 from eclair.schema.ids import Clock
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
+from eclair.storage.retention import DueCount, RetentionRule
+from eclair.util.log_context import log_admin_act
 
 START_DELAY_S = 60.0
 """A start isn't slowed down by what is due."""
@@ -20,6 +27,8 @@ INTERVAL_S = 3600.0
 MAX_CLOCK_LEAP_S = DAY_S
 """A clock that ran further ahead than the machine since the last round may be wrong, as one is after a boot."""
 MAX_LOGS_PER_STEP = 50
+MAX_EXAMPLES = 10
+"""Conversations that a preview names."""
 PAUSE_RATIO = 4.0
 """A pause lasts this many times as long as the step before it."""
 
@@ -27,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class RetentionService:
-    """Deletes old conversations and responses of the API for good, and the logs of old answers, as the settings say.
+    """Erases what rules and settings keep for a number of days only, and the logs of old answers.
 
     Call `start` before use and `close` at the end.
     """
@@ -38,12 +47,16 @@ class RetentionService:
         storage: Storage,
         conversations: ConversationService,
         responses: ResponseService,
+        ingestor: Ingestor,
+        gallery: Gallery,
         clock: Clock = time.time,
     ) -> None:
         self._settings = settings
         self._storage = storage
         self._conversations = conversations
         self._responses = responses
+        self._ingestor = ingestor
+        self._gallery = gallery
         self._clock = clock
         self._last_round: tuple[float, float] | None = None
         """Time of the clock and running time at the last round, in seconds."""
@@ -72,10 +85,37 @@ class RetentionService:
                 await self._conversations.expire(settings.keep_days)
             if is_steady:
                 await self._responses.expire()
+                if rules := await self._storage.retention.list_rules():
+                    await self.apply(rules)
             if settings.run_log_days:
                 await self._fold_logs(settings.run_log_days)
         except StoreError as error:
             log.error("what is kept for a number of days cannot be removed yet: %s", error.message)
+
+    async def preview(self, principal: Principal, rules: Sequence[RetentionRule]) -> DueCount:
+        """Count what the rules would erase now; only the principal's own conversations are named."""
+        return await self._storage.retention.count_due(principal, rules, self._now(), MAX_EXAMPLES)
+
+    async def apply(self, rules: Sequence[RetentionRule]) -> None:
+        """Erase what is due by the rules. Raises StoreError."""
+        now = self._now()
+        erased = await self._storage.retention.expire(rules, now)
+        files = 0
+        for owner, id in await self._storage.retention.list_due_files(rules, now):
+            with contextlib.suppress(NotFound, HeldBack):  # deleted, or held since
+                await self._ingestor.delete(Principal(owner), id)
+                files += 1
+        if erased.total + files == 0:
+            return
+        await self._gallery.delete_orphans()
+        self._conversations.erase_soon()
+        erased = replace(erased, files=files)
+        await self._storage.retention.note_round(erased)
+        sentence = f"{erased.total:,} things of {erased.people:,} people were erased, as rules of retention say."
+        log_admin_act("retention.ran", sentence, count=erased.total)
+
+    def _now(self) -> int:
+        return int(self._clock() * 1000)
 
     def _is_clock_steady(self) -> bool:
         """Tell whether the clock ran as long as the machine since the last round; False in the first one.

@@ -203,9 +203,33 @@ def _add_transfer(command: _Command) -> None:
     delete.add_argument("--responses", action="store_true", help="delete what the API stored for programs instead")
     delete.set_defaults(module="delete")
 
-    retention = command("retention", "say for how long conversations are kept, and what a limit would erase now")
+    retention = command(
+        "retention", "say for how long what people keep stays, change rules, place and lift legal holds"
+    )
     retention.add_argument("days", nargs="?", type=_positive, metavar="DAYS", help="days to try; keep_days by default")
-    retention.set_defaults(module="retention")
+    change = retention.add_mutually_exclusive_group()
+    rule = "of everyone, group:ID, folder:ID or library:ID"
+    change.add_argument(
+        "--set", nargs=2, metavar=("SCOPE", "DAYS"), help=f"set the rule {rule}, in days, or forever or temporary"
+    )
+    change.add_argument("--unset", metavar="SCOPE", help=f"delete the rule {rule}")
+    held = "on person:ID, folder:ID or conversation:ID"
+    change.add_argument("--hold", metavar="SCOPE", help=f"place a legal hold {held}")
+    change.add_argument("--lift", metavar="SCOPE", help=f"lift the legal hold {held}")
+    retention.add_argument("--reason", default="", metavar="TEXT", help="why the hold is placed")
+
+    erasure = command("erasure", "ask for the erasure of everything of a person, and see the receipts")
+    actions = erasure.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
+    actions.add_parser("list", help="list the requests")
+    for action, help in (("ask", "ask for a person's erasure"), ("withdraw", "withdraw the request")):
+        asking = actions.add_parser(action, help=help)
+        asking.add_argument("person", metavar="PERSON", help="the person's id; local is the owner's")
+        if action == "ask":
+            asking.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    printing = actions.add_parser("receipt", help="print the receipt of a finished erasure")
+    printing.add_argument("id", metavar="ID", help="id of the request")
+    verifying = actions.add_parser("verify", help="check offline that a receipt is as it was signed")
+    verifying.add_argument("file", type=Path, metavar="FILE", help="the receipt")
 
 
 _REPOSITORY_HELP = "folder of the backups; by default the setting backup_folder"

@@ -1,42 +1,128 @@
-"""`eclair retention`: says for how long conversations are kept, and what a limit would erase now."""
+"""`eclair retention`: for how long what people keep stays: the setting, the rules, legal holds, and a preview."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import cast, get_args
 
 from eclair.chat.conversations import DAY_S
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._terminal import Terminal
+from eclair.errors import InvalidInput
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from eclair.storage.base import Storage
 from eclair.storage.conversations import InactiveConversations
 from eclair.storage.open import open_storage
+from eclair.storage.retention import EVERYONE, HoldScope, LegalHold, RetentionRule, RetentionScope
+
+DAYS_BY_NAME = {"forever": None, "temporary": 0}
+MAX_DAYS = 36_500
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
+    if arguments.set is not None:
+        rule = _parse_rule(*arguments.set)
+        return asyncio.run(_set_rule(settings, rule, terminal))
+    if arguments.unset is not None:
+        scope, subject = _parse_target(arguments.unset, get_args(RetentionScope))
+        return asyncio.run(_unset_rule(settings, cast(RetentionScope, scope), subject, terminal))
+    if arguments.hold is not None or arguments.lift is not None:
+        scope, subject = _parse_target(arguments.hold or arguments.lift, get_args(HoldScope))
+        hold = LegalHold(scope=cast(HoldScope, scope), subject=subject, reason=arguments.reason, placed=0)
+        return asyncio.run(_change_hold(settings, hold, terminal, lift=arguments.hold is None))
     if settings.keep_days:
         terminal.line(f"Conversations are erased {_days(settings.keep_days)} after their last message (keep_days).")
     else:
         terminal.line("Conversations are kept until they are deleted; keep_days sets a limit.")
-    days: int = arguments.days or settings.keep_days
-    if days:
-        found = asyncio.run(_count(settings, days))
-        terminal.line(_describe(found, days))
+    return asyncio.run(_show(settings, arguments.days or settings.keep_days, terminal))
+
+
+async def _show(settings: Settings, days: int, terminal: Terminal) -> int:
+    async with _opened(settings) as storage:
+        for rule in await storage.retention.list_rules():
+            terminal.line(f"Rule for {_target(rule.scope, rule.subject)}: {_describe_rule(rule)}.")
+        for hold in await storage.retention.list_holds():
+            reason = f": {hold.reason}" if hold.reason else ""
+            terminal.line(f"Legal hold on {_target(hold.scope, hold.subject)} since {_date(hold.placed)}{reason}")
+        if days:
+            before = int((time.time() - days * DAY_S) * 1000)
+            terminal.line(_describe(await storage.conversations.count_inactive(LOCAL_PRINCIPAL, before), days))
     return 0
 
 
-async def _count(settings: Settings, days: int) -> InactiveConversations:
+async def _set_rule(settings: Settings, rule: RetentionRule, terminal: Terminal) -> int:
+    async with _opened(settings) as storage:
+        await storage.retention.set_rule(LOCAL_PRINCIPAL, rule)
+    terminal.line(f"Rule for {_target(rule.scope, rule.subject)}: {_describe_rule(rule)}.")
+    return 0
+
+
+async def _unset_rule(settings: Settings, scope: RetentionScope, subject: str, terminal: Terminal) -> int:
+    async with _opened(settings) as storage:
+        await storage.retention.delete_rule(LOCAL_PRINCIPAL, scope, subject)
+    terminal.line(f"Deleted the rule for {_target(scope, subject)}.")
+    return 0
+
+
+async def _change_hold(settings: Settings, hold: LegalHold, terminal: Terminal, *, lift: bool) -> int:
+    async with _opened(settings) as storage:
+        if lift:
+            await storage.retention.lift_hold(LOCAL_PRINCIPAL, hold.scope, hold.subject)
+        else:
+            await storage.retention.place_hold(LOCAL_PRINCIPAL, hold)
+    terminal.line(f"{'Lifted' if lift else 'Placed'} the legal hold on {_target(hold.scope, hold.subject)}.")
+    return 0
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        return await storage.conversations.count_inactive(LOCAL_PRINCIPAL, int((time.time() - days * DAY_S) * 1000))
+        yield storage
     finally:
         await storage.close()
+
+
+def _parse_rule(target: str, days: str) -> RetentionRule:
+    """Return the rule for `everyone` or `SCOPE:ID`. Raises InvalidInput."""
+    scope, subject = _parse_target(target, get_args(RetentionScope))
+    if days in DAYS_BY_NAME:
+        number = DAYS_BY_NAME[days]
+    elif days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= MAX_DAYS:
+        number = int(days)
+    else:
+        raise InvalidInput(f"{days!r} is no limit; give days from 1 to {MAX_DAYS:,}, or forever or temporary.")
+    if number == 0 and scope not in ("everyone", "group"):
+        raise InvalidInput("Temporary chats alone are a rule for everyone or for a group; give days.")
+    return RetentionRule(scope=cast(RetentionScope, scope), subject=subject, days=number)
+
+
+def _parse_target(text: str, scopes: tuple[str, ...]) -> tuple[str, str]:
+    """Split `SCOPE:ID`. Raises InvalidInput."""
+    scope, _, subject = text.partition(":")
+    if scope not in scopes or (scope == "everyone") != (subject == EVERYONE):
+        kinds = ", ".join(each if each == "everyone" else f"{each}:ID" for each in scopes)
+        raise InvalidInput(f"{text!r} is none of {kinds}.")
+    return scope, subject
+
+
+def _target(scope: str, subject: str) -> str:
+    return f"{scope} {subject}" if subject else scope
+
+
+def _describe_rule(rule: RetentionRule) -> str:
+    if rule.days is None:
+        return "kept for ever"
+    return f"erased after {_days(rule.days)}" if rule.days else "temporary chats only"
 
 
 def _describe(found: InactiveConversations, days: int) -> str:

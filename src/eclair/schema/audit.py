@@ -34,6 +34,8 @@ AuditAction = Literal[
     "engine.added",
     "engine.changed",
     "engine.removed",
+    "erasure.requested",
+    "erasure.withdrawn",
     "export.made",
     "file.deleted",
     "grant.changed",

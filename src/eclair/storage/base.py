@@ -31,10 +31,12 @@ from eclair.storage.integrity import IntegrityStore
 from eclair.storage.libraries import LibraryStore
 from eclair.storage.literacy import LiteracyStore
 from eclair.storage.people import PeopleStore
+from eclair.storage.personal_data import PersonalDataStore
 from eclair.storage.preferences import PreferenceStore
 from eclair.storage.processes import ProcessStore
 from eclair.storage.ratings import RatingStore
 from eclair.storage.responses import ResponseStore
+from eclair.storage.retention import RetentionStore
 from eclair.storage.runs import RunStore
 from eclair.storage.servers import ServerStore
 from eclair.storage.sessions import SessionStore
@@ -68,10 +70,12 @@ class Storage:
     libraries: LibraryStore
     literacy: LiteracyStore
     people: PeopleStore
+    personal_data: PersonalDataStore
     preferences: PreferenceStore
     processes: ProcessStore
     ratings: RatingStore
     responses: ResponseStore
+    retention: RetentionStore
     runs: RunStore
     servers: ServerStore
     sessions: SessionStore

@@ -53,10 +53,14 @@ class ConversationPage:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A deletion of many conversations: how many, and the millisecond by which `restore_deletion` finds them."""
+    """A deletion of many conversations: how many, and the millisecond by which `restore_deletion` finds them.
+
+    `held` is how many a legal hold has kept.
+    """
 
     count: int
     moment: int
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from eclair.transfer.export_view import ExportedConversation
 from eclair.transfer.exporters import EXPORTERS, ExportFormat
 
 PAGE_ITEMS = 100
+ROWS_PER_MEMBER = 1000
 READ_CHUNK_BYTES = 1 << 20
 
 IN_ARCHIVE: tuple[ExportFormat, ...] = ("json", "markdown")
@@ -113,6 +114,10 @@ class ArchiveWriter:
                 progress(min(done, size.items), size.items)
                 if chunk := out.drain():
                     yield chunk
+            async for name, lines in self._list_rows(principal):
+                await asyncio.to_thread(archive.writestr, name, lines)
+                if chunk := out.drain():
+                    yield chunk
             records += await self._other_records(principal)
             await asyncio.to_thread(_add_index, archive, records)
             if damaged:
@@ -164,6 +169,20 @@ class ArchiveWriter:
             except (StoreError, OSError) as error:
                 damaged.append(f"{image.id}: {error}")
             yield 1
+
+    async def _list_rows(self, principal: Principal) -> AsyncGenerator[tuple[str, bytes], None]:
+        """Yield the files with what else there is of a person, one line of JSON for each row, and not for importing."""
+        lines: list[bytes] = []
+        kind, part = "", 0
+        async for each, row in self._storage.personal_data.list_rows(principal):
+            if lines and (each != kind or len(lines) >= ROWS_PER_MEMBER):
+                yield _member_of_rows(kind, part), b"".join(lines)
+                part = 0 if each != kind else part + 1
+                lines = []
+            kind = each
+            lines.append(orjson.dumps(dict(row)) + b"\n")
+        if lines:
+            yield _member_of_rows(kind, part), b"".join(lines)
 
     async def _other_records(self, principal: Principal) -> list[ArchiveRecord]:
         libraries = await self._storage.libraries.list_libraries(principal)
@@ -218,6 +237,10 @@ class ArchiveWriter:
                 yield image
             if (before := page.next) is None:
                 return
+
+
+def _member_of_rows(kind: str, part: int) -> str:
+    return f"personal/{kind.replace(' ', '-')}{f'-{part + 1}' if part else ''}.jsonl"
 
 
 def _add_conversation(archive: zipfile.ZipFile, exported: ExportedConversation) -> None:

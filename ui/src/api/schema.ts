@@ -941,6 +941,459 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/retention/rules": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["RetentionRules"];
+                    };
+                };
+            };
+        };
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["RuleBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["RetentionRules"];
+                    };
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query: {
+                    readonly scope: "everyone" | "group" | "folder" | "library";
+                    readonly subject?: string;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/retention/preview": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["RuleBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["RulePreview"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/retention/holds": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["LegalHolds"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["HoldBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["LegalHolds"];
+                    };
+                };
+            };
+        };
+        readonly delete: {
+            readonly parameters: {
+                readonly query: {
+                    readonly scope: "person" | "folder" | "conversation";
+                    readonly subject: string;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/me/data": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PersonalDataSummary"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/me/data/erasure": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["ErasureBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ErasureState"];
+                    };
+                };
+            };
+        };
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/people/{id}/data": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PersonalDataSummary"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/people/{id}/data/erasure": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["ErasureBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ErasureState"];
+                    };
+                };
+            };
+        };
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/erasures": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Erasures"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/erasures/{id}/receipt": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/responses": {
         readonly parameters: {
             readonly query?: never;
@@ -5252,7 +5705,7 @@ export interface components {
             readonly number: number;
             readonly moment: number;
             /** @enum {string} */
-            readonly action: "access.denied" | "accounts.set_up" | "announcement.changed" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "identity.unlinked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "model.pulled" | "model.removed" | "password.changed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "personal_data.exported" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "second_factor.added" | "second_factor.removed" | "second_factor.used" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
+            readonly action: "access.denied" | "accounts.set_up" | "announcement.changed" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "identity.unlinked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "model.pulled" | "model.removed" | "password.changed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "personal_data.exported" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "second_factor.added" | "second_factor.removed" | "second_factor.used" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
             /** @enum {string} */
             readonly outcome: "success" | "failure" | "denied";
             readonly actor: string | null;
@@ -5591,10 +6044,16 @@ export interface components {
             readonly micros: number;
             readonly currency: string;
         };
-        /** @description A deletion of many conversations: how many, and the millisecond by which `restore_deletion` finds them. */
+        /**
+         * @description A deletion of many conversations: how many, and the millisecond by which `restore_deletion` finds them.
+         *
+         *     `held` is how many a legal hold has kept.
+         */
         readonly Deletion: {
             readonly count: number;
             readonly moment: number;
+            /** @default 0 */
+            readonly held: number;
         };
         /** @description A place outside that gets the log: the last act that it has, and why it has no more. */
         readonly DeliveryBody: {
@@ -5688,6 +6147,26 @@ export interface components {
             readonly entries: readonly components["schemas"]["EntryBody"][];
             readonly next: string | null;
         };
+        /** @description The confirmation, and the password of whoever has one and asks for their own erasure. */
+        readonly ErasureBody: {
+            /** @constant */
+            readonly confirm: "erase everything";
+            /** @default  */
+            readonly password?: string;
+        };
+        /**
+         * @description A request for erasure; times are in milliseconds. It can be withdrawn until it is `due`.
+         *
+         *     `ended` is when it was done; there is a receipt then.
+         */
+        readonly ErasureState: {
+            readonly id: string;
+            readonly person: string;
+            readonly asked_by: string;
+            readonly asked: number;
+            readonly due: number;
+            readonly ended: number | null;
+        };
         /**
          * @description Progress of erasing deleted conversations: whether it is under way, and how many of how many are done.
          *
@@ -5700,6 +6179,9 @@ export interface components {
             /** @default 0 */
             readonly total: number;
             readonly problem: string | null;
+        };
+        readonly Erasures: {
+            readonly erasures: readonly components["schemas"]["ErasureState"][];
         };
         /**
          * @description Tokens per second.
@@ -5852,6 +6334,13 @@ export interface components {
             readonly snippet: string;
             readonly published: string | null;
             readonly by: readonly string[];
+        };
+        readonly HoldBody: {
+            /** @enum {string} */
+            readonly scope: "person" | "folder" | "conversation";
+            readonly subject: string;
+            /** @default  */
+            readonly reason?: string;
         };
         /** @description A stored image. Times in milliseconds since 1970, UTC; width and height in pixels, `size` in bytes. */
         readonly ImageBody: {
@@ -6135,6 +6624,17 @@ export interface components {
             readonly here: readonly string[];
             readonly offer: components["schemas"]["CatalogModel"] | null;
             readonly seconds: number | null;
+        };
+        /** @description A hold on all that a person has, or on a folder or conversation: until it is lifted, nothing of it is erased. */
+        readonly LegalHold: {
+            /** @enum {string} */
+            readonly scope: "person" | "folder" | "conversation";
+            readonly subject: string;
+            readonly reason: string;
+            readonly placed: number;
+        };
+        readonly LegalHolds: {
+            readonly holds: readonly components["schemas"]["LegalHold"][];
         };
         /**
          * @description A library with its number of files and bytes.
@@ -6589,6 +7089,19 @@ export interface components {
         readonly PersonSessionList: {
             readonly sessions: readonly components["schemas"]["PersonSessionBody"][];
         };
+        /**
+         * @description Numbers of what a person has, by what it is, the open request to erase it, and the days it can be withdrawn.
+         *
+         *     `held` says that a legal hold keeps it.
+         */
+        readonly PersonalDataSummary: {
+            readonly counts: {
+                readonly [key: string]: number;
+            };
+            readonly erasure: components["schemas"]["ErasureState"] | null;
+            readonly held: boolean;
+            readonly grace_days: number;
+        };
         /** @description The questions; `by` says if a model or a rule made them. */
         readonly PlanBody: {
             readonly questions: readonly string[];
@@ -7026,10 +7539,17 @@ export interface components {
         readonly RestoreBody: {
             readonly moment: number;
         };
-        /** @description The setting in force, 0 for no limit, and a preview of the days that were asked for, or else of the setting. */
+        /**
+         * @description The setting in force, 0 for no limit, and a preview of the days that were asked for, or else of the setting.
+         *
+         *     `days` is the shortest rule for whoever asks, 0 for temporary chats alone; `held` says that a legal hold keeps all
+         *     of theirs.
+         */
         readonly Retention: {
             readonly keep_days: number;
             readonly preview: components["schemas"]["RetentionPreview"] | null;
+            readonly days: number | null;
+            readonly held: boolean;
         };
         /**
          * @description The conversations that would be erased now if they were kept for `days` after their last message.
@@ -7042,6 +7562,52 @@ export interface components {
             readonly oldest: number | null;
             readonly newest: number | null;
             readonly pinned: number;
+        };
+        /**
+         * @description Days without use after which what is in the scope is erased.
+         *
+         *     0 is for temporary chats alone, None for ever. `subject` is the id of a group, a folder or a library. Of several
+         *     rules that apply, the shortest wins.
+         */
+        readonly RetentionRule: {
+            /** @enum {string} */
+            readonly scope: "everyone" | "group" | "folder" | "library";
+            readonly subject: string;
+            readonly days: number | null;
+            /** @default 0 */
+            readonly changed: number;
+        };
+        /** @description Rules of retention: for everyone first. */
+        readonly RetentionRules: {
+            readonly rules: readonly components["schemas"]["RetentionRule"][];
+        };
+        /** @description A rule. `days` 0 allows temporary chats alone, null is for ever; the subject for everyone is empty. */
+        readonly RuleBody: {
+            /** @enum {string} */
+            readonly scope: "everyone" | "group" | "folder" | "library";
+            /** @default  */
+            readonly subject?: string;
+            readonly days: number | null;
+        };
+        /** @description A conversation of whoever asks that would be erased. */
+        readonly RuleExample: {
+            readonly id: string;
+            readonly title: string;
+        };
+        /**
+         * @description Numbers of what would be erased now, and conversations of whoever asks among it; nobody else's are named.
+         *
+         *     `held` conversations are as old, and a legal hold keeps them.
+         */
+        readonly RulePreview: {
+            readonly conversations: number;
+            readonly people: number;
+            readonly responses: number;
+            readonly batches: number;
+            readonly images: number;
+            readonly files: number;
+            readonly held: number;
+            readonly examples: readonly components["schemas"]["RuleExample"][];
         };
         readonly RunState: {
             readonly run: string;

@@ -34,6 +34,8 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   not_found: "problemMissing",
   method_not_allowed: "problemInput",
   conflict: "problemConflict",
+  legal_hold: "problemHeld",
+  temporary_only: "problemTemporary",
   license_not_accepted: "problemLicense",
   gone: "problemGone",
   too_large: "problemLarge",

@@ -1,16 +1,29 @@
-"""`/api/retention`: for how long conversations are kept, and what a limit would erase now."""
+"""`/api/retention`: for how long what people keep stays: rules, what one would erase now, and legal holds."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from eclair.app import App
+from eclair.errors import InvalidInput
 from eclair.server.principal import Caller
+from eclair.server.request_body import RequestBody
+from eclair.storage.retention import (
+    EVERYONE,
+    DueConversation,
+    DueCount,
+    HoldScope,
+    LegalHold,
+    RetentionRule,
+    RetentionScope,
+)
 
 MAX_DAYS = 36_500
+MAX_REASON_CHARS = 500
+MAX_SUBJECT_CHARS = 100
 
 
 class RetentionPreview(BaseModel):
@@ -27,14 +40,81 @@ class RetentionPreview(BaseModel):
 
 
 class Retention(BaseModel):
-    """The setting in force, 0 for no limit, and a preview of the days that were asked for, or else of the setting."""
+    """The setting in force, 0 for no limit, and a preview of the days that were asked for, or else of the setting.
+
+    `days` is the shortest rule for whoever asks, 0 for temporary chats alone; `held` says that a legal hold keeps all
+    of theirs.
+    """
 
     keep_days: int
     preview: RetentionPreview | None
+    days: int | None
+    held: bool
+
+
+class RuleBody(RequestBody):
+    """A rule. `days` 0 allows temporary chats alone, null is for ever; the subject for everyone is empty."""
+
+    scope: RetentionScope
+    subject: Annotated[str, Field(max_length=MAX_SUBJECT_CHARS)] = EVERYONE
+    days: Annotated[int, Field(ge=0, le=MAX_DAYS)] | None
+
+
+class HoldBody(RequestBody):
+    scope: HoldScope
+    subject: Annotated[str, Field(min_length=1, max_length=MAX_SUBJECT_CHARS)]
+    reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)] = ""
+
+
+class RetentionRules(BaseModel):
+    """Rules of retention: for everyone first."""
+
+    rules: list[RetentionRule]
+
+
+class LegalHolds(BaseModel):
+    holds: list[LegalHold]
+
+
+class RuleExample(BaseModel):
+    """A conversation of whoever asks that would be erased."""
+
+    id: str
+    title: str
+
+
+class RulePreview(BaseModel):
+    """Numbers of what would be erased now, and conversations of whoever asks among it; nobody else's are named.
+
+    `held` conversations are as old, and a legal hold keeps them.
+    """
+
+    conversations: int
+    people: int
+    responses: int
+    batches: int
+    images: int
+    files: int
+    held: int
+    examples: list[RuleExample]
+
+    @classmethod
+    def from_count(cls, found: DueCount) -> RulePreview:
+        return cls(
+            conversations=found.conversations,
+            people=found.people,
+            responses=found.responses,
+            batches=found.batches,
+            images=found.images,
+            files=found.files,
+            held=found.held,
+            examples=[_example(each) for each in found.own],
+        )
 
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/retention", tags=["conversations"])
+    store = app.storage.retention
 
     @api.get("")
     async def read_retention(
@@ -42,16 +122,63 @@ def router(app: App) -> APIRouter:
     ) -> Retention:
         keep_days = app.settings.keep_days
         chosen = days or keep_days
-        if not chosen:
-            return Retention(keep_days=0, preview=None)
-        found = await app.conversations.preview_expiry(principal, chosen)
-        preview = RetentionPreview(
-            days=chosen,
-            conversations=found.conversations,
-            oldest=found.oldest,
-            newest=found.newest,
-            pinned=found.pinned,
-        )
-        return Retention(keep_days=keep_days, preview=preview)
+        preview = None
+        if chosen:
+            found = await app.conversations.preview_expiry(principal, chosen)
+            preview = RetentionPreview(
+                days=chosen,
+                conversations=found.conversations,
+                oldest=found.oldest,
+                newest=found.newest,
+                pinned=found.pinned,
+            )
+        person = await store.get_person_retention(principal)
+        return Retention(keep_days=keep_days, preview=preview, days=person.days, held=person.is_held)
+
+    @api.get("/rules")
+    async def list_rules(principal: Caller) -> RetentionRules:
+        return RetentionRules(rules=await store.list_rules())
+
+    @api.put("/rules")
+    async def set_rule(principal: Caller, body: RuleBody) -> RetentionRules:
+        await store.set_rule(principal, _rule(body))
+        return RetentionRules(rules=await store.list_rules())
+
+    @api.delete("/rules", status_code=204)
+    async def delete_rule(principal: Caller, scope: RetentionScope, subject: str = EVERYONE) -> None:
+        await store.delete_rule(principal, scope, subject)
+
+    @api.post("/preview")
+    async def preview_rule(principal: Caller, body: RuleBody) -> RulePreview:
+        new = _rule(body)
+        others = [each for each in await store.list_rules() if (each.scope, each.subject) != (new.scope, new.subject)]
+        return RulePreview.from_count(await app.retention.preview(principal, [*others, new]))
+
+    @api.get("/holds")
+    async def list_holds(principal: Caller) -> LegalHolds:
+        return LegalHolds(holds=await store.list_holds())
+
+    @api.post("/holds", status_code=201)
+    async def place_hold(principal: Caller, body: HoldBody) -> LegalHolds:
+        hold = LegalHold(scope=body.scope, subject=body.subject, reason=body.reason, placed=0)
+        await store.place_hold(principal, hold)
+        return LegalHolds(holds=await store.list_holds())
+
+    @api.delete("/holds", status_code=204)
+    async def lift_hold(principal: Caller, scope: HoldScope, subject: str) -> None:
+        await store.lift_hold(principal, scope, subject)
 
     return api
+
+
+def _rule(body: RuleBody) -> RetentionRule:
+    """Return the rule that a body states. Raises InvalidInput."""
+    if (body.scope == "everyone") != (body.subject == EVERYONE):
+        raise InvalidInput("A rule for everyone has no subject, and every other rule has one.", param="subject")
+    if body.days == 0 and body.scope not in ("everyone", "group"):
+        raise InvalidInput("Temporary chats alone are a rule for everyone or for a group; give days.", param="days")
+    return RetentionRule(scope=body.scope, subject=body.subject, days=body.days)
+
+
+def _example(conversation: DueConversation) -> RuleExample:
+    return RuleExample(id=conversation.id, title=conversation.title)

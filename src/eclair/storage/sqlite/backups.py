@@ -25,6 +25,7 @@ _MOMENT = "%Y%m%d-%H%M%S"
 _NAME = re.compile(r"-format\d++-(\d{8}-\d{6})\.db")
 
 _ROWS = (
+    ("legal_hold", "scope || subject"),
     *(("egress", "id"), ("share", "id"), ("picture", "id"), ("web_page", "id"), ("message", "id")),
     *(("conversation", "id"), ("file", "id"), ("library", "id"), ("document", "number"), ("entry", "number")),
     *(("api_key", "id"), ("feed", "id"), ("preference", "owner"), ("server", "name"), ("probe", "server")),

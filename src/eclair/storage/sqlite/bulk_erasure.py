@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import apsw
 
+from eclair.storage.sqlite.retention import HELD
 from eclair.storage.sqlite.store import first_row
 
 MAX_CONVERSATIONS_ONE_BY_ONE = 20
@@ -37,8 +38,9 @@ def batches(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 
 
 def erase_conversations(db: apsw.Connection, ids: Sequence[str], before: int) -> None:
-    """Erase those of the conversations that were deleted before a moment; their words leave the index at once."""
-    db.executemany("DELETE FROM conversation WHERE id = ? AND deleted < ?", [(id, before) for id in ids])
+    """Erase those of the conversations that were deleted before a moment and aren't held, and their words."""
+    query = f"DELETE FROM conversation WHERE id = ? AND deleted < ? AND NOT {HELD}"
+    db.executemany(query, [(id, before) for id in ids])
 
 
 def erase_conversations_in_bulk(db: apsw.Connection, ids: Sequence[str], before: int) -> None:

@@ -34,6 +34,7 @@ from eclair.storage.sqlite.messages import (
     require_message,
 )
 from eclair.storage.sqlite.name_search import find_names
+from eclair.storage.sqlite.retention import HELD
 from eclair.storage.sqlite.shared_messages import erase_messages
 from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, paced, read, search, snapshot, write
 from eclair.storage.sqlite.stored_rows import decode_list, decode_rows, row_decoder, skip_unreadable
@@ -46,7 +47,7 @@ EXPIRED_PER_STEP = 500
 _CHOICES = "model, mode, web, temperature, max_tokens, system"
 _COLUMNS = f"id, owner, title, created, updated, leaf, pinned, archived, tags, {_CHOICES}, branched_from, folder"
 _UNTITLED = "id = ? AND owner = ? AND deleted IS NULL AND NOT named"
-_INACTIVE = "updated < ? AND deleted IS NULL AND NOT pinned"
+_INACTIVE = f"updated < ? AND deleted IS NULL AND NOT pinned AND NOT {HELD}"
 
 
 class SQLiteConversationStore(SQLiteStore):
@@ -243,13 +244,14 @@ class SQLiteConversationStore(SQLiteStore):
     def delete_all_conversations(self, db: apsw.Connection, principal: Principal, *, forever: bool = False) -> Deletion:
         refuse_while_running(db, "conversation IN (SELECT id FROM conversation WHERE owner = ?)", (principal.id,))
         moment = _free_moment(db, self.now())
-        db.execute("UPDATE conversation SET deleted = ? WHERE owner = ? AND deleted IS NULL", (moment, principal.id))
-        deletion = Deletion(db.changes(), moment)
+        mine = f"owner = ? AND NOT {HELD}"
+        db.execute(f"UPDATE conversation SET deleted = ? WHERE {mine} AND deleted IS NULL", (moment, principal.id))
+        count = db.changes()
+        held = f"SELECT count(*) FROM conversation WHERE owner = ? AND deleted IS NULL AND {HELD}"
         if forever:
-            db.execute("UPDATE conversation SET deleted = ? WHERE owner = ?", (FOREVER, principal.id))
-        details = {"all": True, "count": deletion.count, "forever": forever}
-        append_act(db, principal, "conversation.deleted", details=details)
-        return deletion
+            db.execute(f"UPDATE conversation SET deleted = ? WHERE {mine}", (FOREVER, principal.id))
+        append_act(db, principal, "conversation.deleted", details={"all": True, "count": count, "forever": forever})
+        return Deletion(count, moment, first_row(db, held, (principal.id,))[0])
 
     @write
     def restore_conversation(self, db: apsw.Connection, principal: Principal, id: str, since: int) -> Conversation:
@@ -307,7 +309,7 @@ class SQLiteConversationStore(SQLiteStore):
 
     @read
     def _list_deleted(self, db: apsw.Connection, before: int) -> list[str]:
-        return [id for (id,) in db.execute("SELECT id FROM conversation WHERE deleted < ?", (before,))]
+        return [id for (id,) in db.execute(f"SELECT id FROM conversation WHERE deleted < ? AND NOT {HELD}", (before,))]
 
     @read
     def _get_erasures(self, db: apsw.Connection) -> int | None:

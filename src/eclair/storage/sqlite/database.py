@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 import apsw
 
-from eclair.errors import DataDamaged, EclairError, StoreError
+from eclair.errors import DataDamaged, EclairError, HeldBack, StoreError, TemporaryOnly
 from eclair.storage.sqlite import compaction
 from eclair.storage.sqlite.backups import Backups
 from eclair.storage.sqlite.damage import DamageRecord
@@ -46,6 +46,9 @@ MAX_SEARCHERS = max(1, min(4, (os.cpu_count() or 1) // 2))
 STEPS_PER_CHECK = 10_000
 """Instructions of SQLite, some tenths of a millisecond, between two looks whether anybody waits for a search."""
 MAX_JOBS_PER_COMMIT = 512
+LEGAL_HOLD = "legal hold"
+TEMPORARY_ONLY = "temporary chats only"
+"""Messages of the triggers that keep what is held, and let nothing in where a rule says so."""
 
 
 @dataclass(slots=True)
@@ -375,6 +378,14 @@ def translated(path: Path) -> Generator[None]:
         yield
     except EclairError:
         raise
+    except apsw.ConstraintError as error:
+        if TEMPORARY_ONLY in str(error):
+            raise TemporaryOnly(
+                "Only temporary chats are allowed here, of which nothing is stored; start one of those."
+            ) from error
+        if LEGAL_HOLD not in str(error):
+            raise
+        raise HeldBack("This is under a legal hold, so it can't be deleted; ask an administrator.") from error
     except (apsw.BusyError, apsw.LockedError) as error:
         raise StoreError(f"{path} is locked by another program; close that program and try again.") from error
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, PermissionError) as error:

@@ -33,10 +33,12 @@ from eclair.storage.sqlite.lease import Lease
 from eclair.storage.sqlite.libraries import SQLiteLibraryStore
 from eclair.storage.sqlite.literacy import SQLiteLiteracyStore
 from eclair.storage.sqlite.people import SQLitePeopleStore
+from eclair.storage.sqlite.personal_data import SQLitePersonalDataStore
 from eclair.storage.sqlite.preferences import SQLitePreferenceStore
 from eclair.storage.sqlite.processes import SQLiteProcessStore
 from eclair.storage.sqlite.ratings import SQLiteRatingStore
 from eclair.storage.sqlite.responses import SQLiteResponseStore
+from eclair.storage.sqlite.retention import SQLiteRetentionStore
 from eclair.storage.sqlite.runs import SQLiteRunStore
 from eclair.storage.sqlite.servers import SQLiteServerStore, list_servers
 from eclair.storage.sqlite.sessions import SQLiteSessionStore
@@ -90,10 +92,12 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         libraries=SQLiteLibraryStore(database, documents),
         literacy=SQLiteLiteracyStore(database),
         people=SQLitePeopleStore(database, clock),
+        personal_data=SQLitePersonalDataStore(database),
         preferences=SQLitePreferenceStore(database),
         processes=processes,
         ratings=SQLiteRatingStore(database),
         responses=SQLiteResponseStore(database, clock),
+        retention=SQLiteRetentionStore(database, clock),
         runs=SQLiteRunStore(database, lease.name, clock),
         servers=SQLiteServerStore(database),
         sessions=SQLiteSessionStore(database),

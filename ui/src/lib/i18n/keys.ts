@@ -368,6 +368,8 @@ export interface Placeholders {
   readonly signInEmailShared: never;
   readonly problemMissing: never;
   readonly problemConflict: never;
+  readonly problemHeld: never;
+  readonly problemTemporary: never;
   readonly problemLarge: never;
   readonly problemFile: never;
   readonly problemStore: never;

@@ -1,0 +1,126 @@
+"""Tables that hold a person's data: whose rows they are, how an archive has them, and how they are erased.
+
+`tests/storage/sqlite/test_personal_tables.py` walks the schema: a table that belongs to people must be here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Exported = Literal["archive", "rows", "derived", "secret"]
+"""In the archive as conversations, files or settings; as rows; made from what is there; or kept back as a secret."""
+
+Erased = Literal["service", "rows", "cascade", "kept"]
+"""By a service that also deletes bytes; as rows; with the rows that they hang under; or kept, without content."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalTable:
+    """A table. `mine` is the condition of a person's rows, whose id is `?1`; `kind` says what they are.
+
+    `columns` are those that an export shows as rows.
+    """
+
+    name: str
+    kind: str
+    mine: str
+    exported: Exported
+    erased: Erased
+    columns: str = ""
+
+
+def _table(
+    name: str, kind: str, exported: Exported, erased: Erased, columns: str = "", mine: str = ""
+) -> PersonalTable:
+    return PersonalTable(name, kind, mine or "owner = ?1", exported, erased, columns)
+
+
+def _under(parent: str, column: str, key: str = "id") -> str:
+    return f"{column} IN (SELECT {key} FROM {parent} WHERE owner = ?1)"
+
+
+_OF_MESSAGE = (
+    "message IN (SELECT message.id FROM message JOIN conversation ON conversation.id = message.conversation"
+    " WHERE owner = ?1)"
+)
+_OF_DOCUMENT = (
+    "{column} IN (SELECT document FROM file AS own WHERE owner = ?1 AND NOT EXISTS"
+    " (SELECT 1 FROM file AS other WHERE other.document = own.document AND other.owner <> ?1))"
+)
+_ACCOUNT = "person = ?1"
+
+PERSONAL_TABLES = (
+    _table("message", "messages", "archive", "cascade", mine=_under("conversation", "conversation")),
+    _table("run", "records of answers", "derived", "cascade", mine=_under("conversation", "conversation")),
+    _table(
+        *("chunk", "records of answers", "derived", "cascade"),
+        mine="run IN (SELECT run.id FROM run JOIN conversation ON conversation.id = run.conversation WHERE owner = ?1)",
+    ),
+    _table("attached", "attachments", "archive", "cascade", mine=_OF_MESSAGE),
+    _table(
+        *("web_page", "web pages", "rows", "cascade", "id, conversation, url, fetched, title, site, author, published"),
+        mine=_under("conversation", "conversation"),
+    ),
+    _table("share", "shared links", "rows", "cascade", "id, conversation, title, created, expires, readings, body"),
+    _table("conversation", "conversations", "archive", "service"),
+    _table("picture", "images", "archive", "service"),
+    _table("upload", "uploads", "rows", "cascade", "file, purpose, expires", _under("file", "file")),
+    _table("page", "texts of files", "derived", "service", mine=_OF_DOCUMENT.format(column="page.id >> 24")),
+    _table("piece", "texts of files", "derived", "service", mine=_OF_DOCUMENT.format(column="piece.id >> 24")),
+    _table("vector", "vectors", "derived", "service", mine=_OF_DOCUMENT.format(column="vector.id >> 24")),
+    _table("document", "documents", "derived", "service", mine=_OF_DOCUMENT.format(column="number")),
+    _table("file", "files", "archive", "service"),
+    _table("library", "libraries", "archive", "service"),
+    _table("folder", "folders", "archive", "rows"),
+    _table("preference", "preferences", "archive", "rows"),
+    _table("entry", "entries of feeds", "derived", "rows", mine=_under("feed", "feed")),
+    _table("feed", "feeds", "archive", "rows"),
+    _table(
+        *("api_item", "items of the API", "rows", "cascade", "id, response, conversation, input, body"),
+    ),
+    _table("api_event", "items of the API", "derived", "cascade", mine=_under("api_response", "response")),
+    _table("api_response", "responses of the API", "rows", "rows", "id, used, status, previous, conversation, body"),
+    _table("api_conversation", "conversations of the API", "rows", "rows", "id, created, used, metadata"),
+    _table(
+        *("batch_reply", "replies of batches", "rows", "cascade", "batch, line, failed, CAST(body AS TEXT) AS body"),
+        mine=_under("batch", "batch"),
+    ),
+    _table(
+        *("batch_part", "parts of batch files", "rows", "cascade", "file, number, CAST(data AS TEXT) AS data"),
+        mine=_under("batch_file", "file"),
+    ),
+    _table("batch_file", "files of batches", "rows", "rows", "id, name, created, size, expires, batch, failed"),
+    _table("batch", "batches", "rows", "rows", "id, created, status, details"),
+    _table(
+        *("spent", "sums of usage", "rows", "rows"),
+        "day, model, currency, answers, words, prompt_tokens, cached_tokens, completion_tokens, milliseconds,"
+        " measured_mj, estimated_mj, micros",
+    ),
+    _table("api_key", "keys", "rows", "rows", "id, name, created, used, scope, networks, expires"),
+    _table(
+        *("egress", "outgoing calls", "rows", "kept"),
+        "moment, purpose, run, method, url, host, address, country, sent, received, status, verdict, reason",
+    ),
+    _table("erasure_request", "requests for erasure", "rows", "kept", "id, asked, due, ended"),
+    _table(
+        *("audit_value", "names in the audit log", "rows", "service"),
+        "number, field, value, (SELECT action FROM audit WHERE audit.number = audit_value.number) AS action,"
+        " (SELECT moment FROM audit WHERE audit.number = audit_value.number) AS moment",
+        "value IS NOT NULL AND (number IN (SELECT number FROM audit_value WHERE field = 'actor' AND value = ?1)"
+        " OR field = 'object' AND value = ?1)",
+    ),
+    _table("password", "passwords", "secret", "cascade", mine=_ACCOUNT),
+    _table("second_factor", "second factors", "secret", "cascade", mine=_ACCOUNT),
+    _table("recovery_code", "recovery codes", "secret", "cascade", mine=_ACCOUNT),
+    _table("one_time_code", "one-time codes", "secret", "cascade", mine=_ACCOUNT),
+    _table("identity", "identities", "rows", "cascade", "issuer, subject", _ACCOUNT),
+    _table("session", "sessions", "rows", "cascade", "id, created, seen, expires, device, address, issuer", _ACCOUNT),
+    _table(
+        *("group_member", "groups", "rows", "cascade"),
+        "(SELECT name FROM person_group WHERE id = person_group) AS name",
+        _ACCOUNT,
+    ),
+    _table("person", "accounts", "rows", "rows", "id, name, display_name, email, role, created, seen", "id = ?1"),
+)
+"""All of them, in the order in which rows are erased: what refers to others first."""
