@@ -24,7 +24,7 @@ class ProviderSettings:
     whom the provider lets in. `roles` gives a role to the groups and roles of the provider's that it lists, and
     `default_role` to people who are in none of them. Without `join`, only those come in who have an account already.
     With `link_by_email` a verified address leads to the account that has it; `verified_emails` says that every address
-    of this provider's is verified.
+    of this provider's is verified. With `link_by_scim` the subject is the `externalId` that a directory gives in SCIM.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -38,6 +38,7 @@ class ProviderSettings:
     default_role: RoleSetting = "member"
     join: bool = True
     link_by_email: bool = False
+    link_by_scim: bool = False
     verified_emails: bool = False
 
     @property

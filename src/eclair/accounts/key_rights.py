@@ -46,6 +46,11 @@ def check_use(key: StoredApiKey, method: str, path: str, address: str, now: int)
         raise Forbidden(f"The key {key.name!r} may not be used from {address or 'here'}.")
     if key.scope == "v1" and not _PROGRAM_PATHS.match(path):
         raise Forbidden(f"The key {key.name!r} is for programs under /v1; use a key for everything.")
+    is_provisioning = path.startswith("/scim/")
+    if key.scope == "scim" and not is_provisioning:
+        raise Forbidden(f"The key {key.name!r} is for a directory under /scim; use a key for everything.")
+    if is_provisioning and key.scope != "scim":
+        raise Forbidden("Only a key that was made for SCIM may be used here; have an administrator make one.")
     if key.scope == "read" and method not in ("GET", "HEAD"):
         raise Forbidden(f"The key {key.name!r} may read only; use a key for everything.")
 

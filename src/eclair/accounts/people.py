@@ -17,8 +17,11 @@ from eclair.storage.people import PeopleStore
 from eclair.storage.sessions import SessionStore
 
 MAX_DISPLAY_CHARS = 80
+MAX_DERIVED_CHARS = 56
+"""The longest name that is made of a directory's, which leaves room for a number."""
 
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
+_NO_NAME = re.compile(r"[^\w.@+-]+")
 _EMAIL = re.compile(r"[^\s@<>,;]{1,64}@[^\s@<>,;]{1,190}")
 
 
@@ -119,6 +122,12 @@ def normal_name(name: str) -> str:
             "A name to sign in with is 1 to 64 letters, digits and . _ @ + -; choose another.", param="name"
         )
     return found
+
+
+def name_from(text: str) -> str:
+    """Return a name to sign in with that is as close as can be to what a directory calls somebody."""
+    wanted = _NO_NAME.sub("-", unicodedata.normalize("NFKC", text).strip())[:MAX_DERIVED_CHARS].lstrip("-_.@+")
+    return normal_name(wanted or "person")
 
 
 def normal_display_name(name: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from eclair.accounts.passwords import PasswordHasher
-from eclair.accounts.people import People, normal_email, normal_name
+from eclair.accounts.people import People, name_from, normal_email, normal_name
 from eclair.accounts.principals import Principals
 from eclair.accounts.second_factor import SecondFactors
 from eclair.accounts.sessions import BegunSession, Sessions, Visitor
@@ -23,7 +22,7 @@ from eclair.errors import (
     WrongCredentials,
 )
 from eclair.schema.ids import Clock
-from eclair.schema.people import Person, PersonChange, ProvidedIdentity
+from eclair.schema.people import SCIM_ORIGIN, Person, PersonChange, ProvidedIdentity
 from eclair.schema.principal import NOBODY, Principal
 from eclair.storage.audit import AuditStore
 from eclair.storage.groups import GroupStore
@@ -31,8 +30,6 @@ from eclair.storage.people import PeopleStore
 
 MAX_GROUPS = 10_000
 """Groups of one person that an identity provider may name."""
-
-_NO_NAME = re.compile(r"[^\w.@+-]+")
 
 PasswordCheck = Callable[[str, str], Awaitable[ProvidedIdentity | None]]
 """Looks a name and a password up in a directory such as LDAP; None where it knows no such person or password."""
@@ -43,11 +40,12 @@ class JoinPolicy:
     """The weight of an identity provider's word.
 
     With `may_join` people get an account at their first sign-in. With `links_by_email` a verified address leads to the
-    account that has it.
+    account that has it, and with `links_by_provisioning` the subject to the person whom a directory calls so in SCIM.
     """
 
     may_join: bool = True
     links_by_email: bool = False
+    links_by_provisioning: bool = False
 
 
 class SignIn:
@@ -155,7 +153,9 @@ class SignIn:
         return await self._sessions.begin(person, visitor, issuer, provider_session)
 
     async def _join(self, identity: ProvidedIdentity, policy: JoinPolicy) -> Person:
-        person = await self._find_by_email(identity) if policy.links_by_email else None
+        person = await self._find_provisioned(identity) if policy.links_by_provisioning else None
+        if person is None and policy.links_by_email:
+            person = await self._find_by_email(identity)
         if person is None:
             if not policy.may_join:
                 raise NotInvited
@@ -169,6 +169,10 @@ class SignIn:
         await self._store.link_identity(Principal(person.id), person.id, identity.issuer, identity.subject)
         return person
 
+    async def _find_provisioned(self, identity: ProvidedIdentity) -> Person | None:
+        id = await self._store.find_identity(SCIM_ORIGIN, identity.subject)
+        return None if id is None else await self._store.get_person(id)
+
     async def _find_by_email(self, identity: ProvidedIdentity) -> Person | None:
         """Return the person with the identity's address, which must be verified. Raises EmailShared for several."""
         if identity.email is None or not identity.email_verified:
@@ -180,8 +184,8 @@ class SignIn:
 
     async def _free_name(self, identity: ProvidedIdentity) -> str:
         """Return the name that a provider gives, with a number where somebody else has it."""
-        wanted = _NO_NAME.sub("-", identity.name.strip())[:56].lstrip("-_.@+") or "person"
-        name, number = normal_name(wanted), 1
+        name = wanted = name_from(identity.name)
+        number = 1
         while await self._store.find_by_name(name) is not None:
             number += 1
             name = normal_name(f"{wanted}-{number}")

@@ -10,6 +10,10 @@ LOCAL_ORIGIN = "local"
 """The origin of groups that were made here, not by an identity provider."""
 
 
+SCIM_ORIGIN = "scim"
+"""The origin of groups that a directory provisions, and the issuer of its own ids of people."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """An account. `name` is what they sign in with, in lower case.

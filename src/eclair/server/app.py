@@ -45,6 +45,7 @@ from eclair.server.plain_requests import PlainRequests
 from eclair.server.public_address import BasePath, PublicAddress, check_base_path
 from eclair.server.read_only import ReadOnly
 from eclair.server.request_log import RequestLog, route_template
+from eclair.server.scim import errors as scim
 
 _UNION_MEMBER = re.compile(r"str|(list|dict|literal)\[.*|\w+Body")
 """Names that pydantic gives to the alternatives of a union; they are left out of a field's path."""
@@ -143,6 +144,8 @@ def respond(scope: Scope, error: EclairError) -> JSONResponse:
         return JSONResponse(anthropic.body(error), error.status, headers)
     if scope["path"].startswith("/v1"):
         return JSONResponse(openai.body(error), error.status, headers)
+    if scope["path"].startswith("/scim/"):
+        return JSONResponse(scim.body(error), error.status, {**headers, "Content-Type": "application/scim+json"})
     if ollama.is_ollama_path(scope["path"]):
         return JSONResponse(ollama.body(error), error.status, headers)
     body: dict[str, Any] = {"code": error.code, "message": error.message, "param": error.param}

@@ -83,6 +83,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/copy": ("ollama.pulls",),
     "api/push": ("ollama.pulls",),
     "api/blobs": ("ollama.pulls",),
+    "scim/v2": ("scim.routes",),
     "metrics": ("api.metrics",),
     "v1/chat": ("openai.routes",),
     "v1/completions": ("openai.completions",),

@@ -45,6 +45,7 @@ ROUTE_RIGHTS = (
     RouteRight("/api/retention/holds", READING, OVERSEERS),
     RouteRight("/api/retention/holds", WRITING, ADMINS),
     RouteRight("/api/erasures", ALL, OVERSEERS),
+    RouteRight("/scim/v2", ALL, ADMINS),
     RouteRight("/metrics", ALL, OVERSEERS),
     *(RouteRight(f"/api/{name}", ALL, ADMINS) for name in ("pull", "delete", "create", "copy", "push", "blobs")),
     RouteRight("/api/keys", WRITING, MEMBERS),

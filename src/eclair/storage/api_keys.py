@@ -7,8 +7,8 @@ from typing import Literal, Protocol, get_args
 
 from eclair.schema.principal import Principal
 
-KeyScope = Literal["all", "v1", "read"]
-"""The use of a key: everything, programs under `/v1`, or reading alone."""
+KeyScope = Literal["all", "v1", "read", "scim"]
+"""The use of a key: everything, programs under `/v1`, reading alone, or a directory's under `/scim`."""
 
 KEY_SCOPES: tuple[KeyScope, ...] = get_args(KeyScope)
 

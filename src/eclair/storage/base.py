@@ -38,6 +38,7 @@ from eclair.storage.ratings import RatingStore
 from eclair.storage.responses import ResponseStore
 from eclair.storage.retention import RetentionStore
 from eclair.storage.runs import RunStore
+from eclair.storage.scim import ScimStore
 from eclair.storage.servers import ServerStore
 from eclair.storage.sessions import SessionStore
 from eclair.storage.shares import ShareStore
@@ -77,6 +78,7 @@ class Storage:
     responses: ResponseStore
     retention: RetentionStore
     runs: RunStore
+    scim: ScimStore
     servers: ServerStore
     sessions: SessionStore
     shares: ShareStore

@@ -20,6 +20,7 @@ DROP TRIGGER file_held; DROP TRIGGER picture_held; DROP TRIGGER folder_held; DRO
 DROP TRIGGER response_held; DROP TRIGGER api_conversation_held; DROP TRIGGER batch_held; DROP TRIGGER batch_file_held;
 DROP TRIGGER message_held; DROP TRIGGER conversation_temporary; DROP TRIGGER message_temporary;
 DROP TABLE retention_rule; DROP TABLE legal_hold; DROP TABLE erasure_request;
+DROP TABLE scim_resource;
 DROP TABLE one_time_code; DROP TABLE group_member; DROP TABLE person_group; DROP TABLE session;
 DROP TABLE recovery_code; DROP TABLE second_factor; DROP TABLE password; DROP TABLE identity; DROP TABLE person;
 DROP TABLE batch_part; DROP TABLE batch_reply; DROP TABLE batch_file; DROP TABLE batch; DROP TABLE upload;

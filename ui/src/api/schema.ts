@@ -5755,7 +5755,7 @@ export interface components {
             readonly id: string;
             readonly name: string;
             /** @enum {string} */
-            readonly scope: "all" | "v1" | "read";
+            readonly scope: "all" | "v1" | "read" | "scim";
             readonly networks: readonly string[];
             readonly created: number;
             readonly used: string | null;
@@ -5770,7 +5770,7 @@ export interface components {
              * @default all
              * @enum {string}
              */
-            readonly scope?: "all" | "v1" | "read";
+            readonly scope?: "all" | "v1" | "read" | "scim";
             readonly networks?: readonly string[];
             readonly days?: number | null;
         };
@@ -6683,7 +6683,7 @@ export interface components {
             readonly id: string;
             readonly name: string;
             /** @enum {string} */
-            readonly scope: "all" | "v1" | "read";
+            readonly scope: "all" | "v1" | "read" | "scim";
             readonly networks: readonly string[];
             readonly created: number;
             readonly used: string | null;

@@ -40,6 +40,7 @@ from eclair.storage.sqlite.ratings import SQLiteRatingStore
 from eclair.storage.sqlite.responses import SQLiteResponseStore
 from eclair.storage.sqlite.retention import SQLiteRetentionStore
 from eclair.storage.sqlite.runs import SQLiteRunStore
+from eclair.storage.sqlite.scim import SQLiteScimStore
 from eclair.storage.sqlite.servers import SQLiteServerStore, list_servers
 from eclair.storage.sqlite.sessions import SQLiteSessionStore
 from eclair.storage.sqlite.shares import SQLiteShareStore
@@ -99,6 +100,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         responses=SQLiteResponseStore(database, clock),
         retention=SQLiteRetentionStore(database, clock),
         runs=SQLiteRunStore(database, lease.name, clock),
+        scim=SQLiteScimStore(database),
         servers=SQLiteServerStore(database),
         sessions=SQLiteSessionStore(database),
         shares=SQLiteShareStore(database),

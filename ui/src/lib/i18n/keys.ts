@@ -444,6 +444,7 @@ export interface Placeholders {
   readonly keyAll: never;
   readonly keyPrograms: never;
   readonly keyReading: never;
+  readonly keyDirectory: never;
   readonly keyValid: never;
   readonly keyOnce: never;
   readonly keyCopy: never;
