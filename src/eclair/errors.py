@@ -119,6 +119,10 @@ class Forbidden(UserError):
     status = 403
 
 
+class ProhibitedUse(Forbidden):
+    code = "prohibited_use"
+
+
 class RoleMissing(Forbidden):
     code = "role_missing"
 

@@ -42,7 +42,9 @@ def receipt(key: SigningKey) -> Receipt:
         outside=ReceiptCalls(complete=True, calls=(call,)),
         sources=(source,),
         usage=ReceiptUsage(100, 40, 10, 2000, 1250, "measured", 888, "EUR"),
-        marks=ReceiptMarks("trained", "ai-disclosure: mode=machine-generated", (ReceiptImage("img_1", "m", "d" * 64),)),
+        marks=ReceiptMarks(
+            "trained", "ai-disclosure: mode=machine-generated", (ReceiptImage("img_1", "m", "d" * 64),), 20
+        ),
     )
 
 

@@ -172,7 +172,8 @@ class ReceiptService:
                 continue
             images.append(ReceiptImage(image.id, image.model, image.blob))
         header = b": ".join(DISCLOSURE_HEADER).decode()
-        return ReceiptMarks(MADE_BY_AI, header, tuple(images))
+        marked = None if answer.usage is None else answer.usage.watermarked_tokens
+        return ReceiptMarks(MADE_BY_AI, header, tuple(images), marked)
 
 
 def _describe_answer(answer: Message, run: str, question: Message | None) -> ReceiptAnswer:

@@ -26,6 +26,7 @@ from eclair.chat.tree import (
 from eclair.chat.turn_options import NO_CHOICES, TurnOptions
 from eclair.errors import InvalidInput
 from eclair.generation.pipeline import AnswerPipeline
+from eclair.generation.use_warning import check_use
 from eclair.images.run import ImageRun
 from eclair.images.service import ImageService
 from eclair.images.tool import AnswerRef
@@ -132,6 +133,7 @@ class Turns:
         """
         if isinstance(action, NewMessage):
             check_message(action.text, self._settings.current.max_message_kb)
+            check_use(action.text, self._settings.current)
         with self._pipeline.busy():
             turn = await self._locate(principal, conversation, action)
             if turn.position.image_request is not None:
@@ -156,6 +158,7 @@ class Turns:
         """
         for _, text in messages:
             check_message(text, self._settings.current.max_message_kb)
+        check_use(next((text for role, text in reversed(messages) if role == "user"), ""), self._settings.current)
         if not any(role == "user" for role, _ in messages):
             raise InvalidInput("No message is the user's; send one to be answered.", param="messages")
         conversation, now = self._ids("conv"), self._now()

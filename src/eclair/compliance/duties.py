@@ -107,6 +107,10 @@ def _interaction(_: InstallationFacts, texts: ReportTexts) -> DutyFinding:
 def _marking(facts: InstallationFacts, texts: ReportTexts) -> DutyFinding:
     done = (texts("marking_images"), texts("marking_texts"), texts("marking_check"))
     todo = (texts("marking_removal"),)
+    if facts.settings.text_watermark == "off":
+        todo = (*todo, texts("marking_no_watermark"))
+    else:
+        done = (*done, texts("marking_watermark"))
     if facts.is_exposed and not facts.settings.public_checks:
         todo = (*todo, texts("marking_public"))
     return DutyFinding("met" if len(todo) == 1 else "partly", done, todo)

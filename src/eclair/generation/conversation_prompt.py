@@ -19,6 +19,7 @@ from eclair.generation.prompt import (
 from eclair.generation.route import Route
 from eclair.generation.sampling import resolve_sampling
 from eclair.generation.sources import Note
+from eclair.generation.use_warning import use_warning
 from eclair.llm.base import JSON, Engine, Request, control_tokens
 from eclair.llm.reasoning import FLASH_EFFORT, THINK_EFFORT
 from eclair.llm.registry import Registry
@@ -88,7 +89,9 @@ class ConversationPrompt:
         reason = self.route.notice if model is self.route.model and not self._resumes else None
         draws = self.may_draw and model.can_call_tools
         offer = PICTURE_OFFER if self.wants_picture and not draws and not self._resumes else None
-        notices = tuple(notice for notice in (reason, *prepared.notices, language_warning, offer) if notice is not None)
+        regulated = None if self._resumes else use_warning(self._asked, self.settings)
+        found = (regulated, reason, *prepared.notices, language_warning, offer)
+        notices = tuple(notice for notice in found if notice is not None)
         return PreparedTurn(engine, model, request, prompt.dropped, find_rates(self.settings, model), notices)
 
     async def check(self, engine: Engine, model: Model) -> None:

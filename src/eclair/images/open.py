@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from eclair.documents.vision import VisionService
+from eclair.generation.use_warning import check_use
 from eclair.images.base import ImageBackend
 from eclair.images.gallery import Gallery
 from eclair.images.inputs import ImageInputs
@@ -47,6 +49,7 @@ async def open_image_service(
         model=settings.picture_model,
         timeout_s=settings.picture_seconds,
         max_concurrent=settings.pictures_at_once,
+        check_prompt=partial(check_use, settings=settings),
     )
     try:
         yield service

@@ -69,7 +69,7 @@ class ImageService:
     """Generates images with `backends`; of two that have a model of one id, the first has it.
 
     `model` is the default model, if it is set; an image may take `timeout_s`. A backend on this machine generates
-    `max_concurrent` images at a time.
+    `max_concurrent` images at a time. `check_prompt` raises for a prompt that is refused.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class ImageService:
         model: str | None = None,
         timeout_s: float,
         max_concurrent: int = 1,
+        check_prompt: Callable[[str], None] | None = None,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
     ) -> None:
@@ -96,6 +97,7 @@ class ImageService:
         self._idle = idle
         self._model = model
         self._max_concurrent = max_concurrent
+        self._check_prompt = check_prompt
         self._clock = clock
         self._ids = ids
         self._queues: dict[tuple[str, bool], ImageQueue] = {}
@@ -156,6 +158,8 @@ class ImageService:
         Raises InvalidInput and TooLarge for what the model can't do, NotFound and UnreadableFile for images to edit,
         and what `resolve_model` raises.
         """
+        if self._check_prompt is not None:
+            self._check_prompt(prompt)
         source_count = len(request.sources) + len(uploads.images)
         backend, chosen = await self.resolve_model(model, edits=source_count > 0)
         has_mask = request.mask is not None or uploads.mask is not None

@@ -53,6 +53,8 @@ NoticeCode = Literal[
     "stale",
     "contradicted",
     "superseded",
+    "prohibited_use",
+    "high_risk_use",
 ]
 NameKind = Literal["title", "tag", "file", "library"]
 ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files", "feeds", "folders"]

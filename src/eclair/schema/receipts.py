@@ -131,13 +131,17 @@ class ReceiptImage:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptMarks:
-    """The marks of the answer: the IPTC's term in every export and share, and the header of the replies."""
+    """The marks of the answer: the IPTC's term in every export and share, and the header of the replies.
+
+    `watermarked_tokens` were written with the watermark of texts; None where none was set.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     digital_source_type: str
     header: str
     images: tuple[ReceiptImage, ...]
+    watermarked_tokens: int | None
 
 
 @dataclass(frozen=True, slots=True)

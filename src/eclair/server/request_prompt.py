@@ -13,6 +13,7 @@ from eclair.generation.pipeline import AnswerRequest, AnswerStream
 from eclair.generation.prompt import PreparedTurn, with_passages
 from eclair.generation.route import Route
 from eclair.generation.sources import Note, Retriever
+from eclair.generation.use_warning import check_use
 from eclair.llm.base import JSON, Engine, Request, control_tokens
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
@@ -34,6 +35,7 @@ class RequestPrompt:
         self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
     ) -> PreparedTurn:
         """See `PromptBuilder.build`."""
+        check_use(_question(self.build_request(model)), self.settings)
         tokens = await control_tokens(engine, model)
         request = _with_passages(self.route.with_effort(self.build_request(model)), passages, notes, tokens)
         return PreparedTurn(engine, model, self.images.insert(request, model), rates=find_rates(self.settings, model))
@@ -65,6 +67,14 @@ def start_answer(
         shows_steps=shows_steps,
     )
     return app.pipeline.run(request)
+
+
+def _question(request: Request) -> str:
+    """Return the text of the last question."""
+    content = next((each.content for each in reversed(request.messages) if each.role == "user"), "")
+    if not isinstance(content, list):
+        return content or ""
+    return "\n".join(str(part.get("text", "")) for part in content)
 
 
 def _with_passages(

@@ -6,7 +6,7 @@ export type Status = "running" | "finished" | "stopped" | "interrupted" | "faile
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load" | "read" | "search" | "ask" | "fetch" | "draw" | "wait" | "prompt";
 export type StepOutcome = "done" | "nothing" | "late" | "refused" | "failed" | "wall";
-export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded";
+export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use";
 export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds" | "folders";
 export type NameKind = "title" | "tag" | "file" | "library";
 export type Mode = "flash" | "auto" | "think";
@@ -22,6 +22,7 @@ export type ErrorCode =
   | "wrong_credentials"
   | "second_factor_needed"
   | "forbidden"
+  | "prohibited_use"
   | "role_missing"
   | "account_locked"
   | "not_invited"

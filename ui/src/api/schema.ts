@@ -5746,7 +5746,7 @@ export interface components {
          */
         readonly AnswerNotice: {
             /** @enum {string} */
-            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded";
+            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use";
             readonly message: string;
             readonly language: string | null;
         };
@@ -7433,11 +7433,16 @@ export interface components {
             readonly address: string | null;
             readonly public_key: string;
         };
-        /** @description The marks of the answer: the IPTC's term in every export and share, and the header of the replies. */
+        /**
+         * @description The marks of the answer: the IPTC's term in every export and share, and the header of the replies.
+         *
+         *     `watermarked_tokens` were written with the watermark of texts; None where none was set.
+         */
         readonly ReceiptMarks: {
             readonly digital_source_type: string;
             readonly header: string;
             readonly images: readonly components["schemas"]["ReceiptImage"][];
+            readonly watermarked_tokens: number | null;
         };
         /**
          * @description The model that answered. `maker_country` has ISO codes; what isn't known any more is None.

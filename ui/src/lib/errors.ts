@@ -30,6 +30,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   identity_setup: "signInSetup",
   identity_unavailable: "signInUnavailable",
   identity_unverified: "signInUnverified",
+  prohibited_use: "prohibitedUse",
   refused: "problemRefused",
   not_found: "problemMissing",
   method_not_allowed: "problemInput",
@@ -87,6 +88,8 @@ const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof 
   stale: "webStale",
   contradicted: "webContradicted",
   superseded: "webSuperseded",
+  prohibited_use: "prohibitedUse",
+  high_risk_use: "highRiskUse",
 };
 
 /** An error as the server describes it. */
