@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eclair.accounts.emergency_reads import EmergencyReads
+from eclair.accounts.rights import OPEN_RULES, RightRules, Rights
 from eclair.accounts.service import Accounts
 from eclair.audit.audit_service import AuditService
 from eclair.chat.answer_requests import AnswerRequests
@@ -96,6 +98,8 @@ class App:
     storage: Storage
     accounts: Accounts
     identity: IdentityProviders
+    rights: Rights
+    emergency_reads: EmergencyReads
     registry: Registry
     router: ModelRouter
     preferences: PreferenceService
@@ -210,6 +214,7 @@ async def open_documents(
     idle: IdleScheduler,
     ask: AskModel,
     models_dir: Path | None = None,
+    rights: RightRules = OPEN_RULES,
 ) -> AsyncGenerator[DocumentComponents]:
     """Open the document services and resume unfinished reading and embedding.
 
@@ -222,14 +227,14 @@ async def open_documents(
         embedder = choose_embedder(settings, registry)
         if embedder is not None:
             stack.push_async_callback(embedder.close)
-        ingestor = Ingestor(storage, blobs, parser, embedder, changes, idle)
+        ingestor = Ingestor(storage, blobs, parser, embedder, changes, idle, rights=rights)
         stack.push_async_callback(ingestor.close)
         await ingestor.start()
         reranker = choose_reranker(settings, registry)
         if reranker is not None:
             stack.push_async_callback(reranker.close)
         search = DocumentSearch(storage.chunks, embedder, reranker)
-        documents = DocumentService(storage, search, ingestor, embedder, ask)
+        documents = DocumentService(storage, search, ingestor, embedder, ask, rights)
         vision = VisionService(storage, blobs, parser)
         yield DocumentComponents(ingestor, blobs, search, documents, vision, embedder, reranker)
 
@@ -334,6 +339,7 @@ async def open_image_generation(
     gate: OutboundGate,
     environment: Environment,
     planner: ScenePlanner,
+    rights: RightRules = OPEN_RULES,
 ) -> AsyncGenerator[tuple[Provenance, ImageService]]:
     """Open the provenance and image services. Raises SettingsError."""
     async with AsyncExitStack() as stack:
@@ -342,7 +348,7 @@ async def open_image_generation(
         own = image_backends(settings, storage.servers.list_servers, gate=gate, planner=planner)
         backends = [*own, *environment.image_backends(gate)]
         files = (documents.blobs, documents.vision)
-        opening = open_image_service(settings, storage, gallery, *files, provenance, idle, backends)
+        opening = open_image_service(settings, storage, gallery, *files, provenance, idle, backends, rights)
         yield provenance, await stack.enter_async_context(opening)
 
 
@@ -392,11 +398,15 @@ async def open_app(
         audit = AuditService(settings, storage.audit, SigningKey.configured(settings), gate)
         audit.start()
         stack.push_async_callback(audit.close)
+        rights = Rights(storage.grants, storage.processes, live_settings)
+        await rights.start()
+        stack.push_async_callback(rights.close)
         registry = build_registry(
             settings,
             UserEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
             gate=gate,
             local=local,
+            rights=rights,
         )
         stack.push_async_callback(registry.close)
         changes = ChangeFeed(storage.processes)
@@ -418,7 +428,7 @@ async def open_app(
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
         documents = await stack.enter_async_context(
-            open_documents(settings, storage, registry, changes, idle, ledger.ask)
+            open_documents(settings, storage, registry, changes, idle, ledger.ask, rights=rights)
         )
         accounts = Accounts.open(live_settings, storage, vault)
         data = (conversations, responses, documents.ingestor, gallery)
@@ -436,17 +446,27 @@ async def open_app(
         feeds.start()
         services = [FeedProvider(feeds)]
         web = await stack.enter_async_context(
-            open_web(live_settings, web_client, storage.web, documents.embedder, ledger.ask, environment, services)
+            open_web(
+                live_settings, web_client, storage.web, documents.embedder, ledger.ask, environment, services, rights
+            )
         )
         provenance, images = await stack.enter_async_context(
             open_image_generation(
-                settings, storage, gallery, documents, idle, gate, environment, ScenePlanner(registry, ledger.ask)
+                settings,
+                storage,
+                gallery,
+                documents,
+                idle,
+                gate,
+                environment,
+                ScenePlanner(registry, ledger.ask),
+                rights,
             )
         )
         pipeline = AnswerPipeline(ledger, idle)
         router = ModelRouter(live_settings, registry, storage.usage, preferences, documents.vision)
         sources = (documents.documents, documents.vision, web, images)
-        requests = AnswerRequests(live_settings, registry, router, preferences, *sources)
+        requests = AnswerRequests(live_settings, registry, router, preferences, *sources, rights=rights)
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, live_settings)
         batches = BatchService(storage.batches, registry, idle, settings.data_dir)
@@ -465,6 +485,8 @@ async def open_app(
             storage=storage,
             accounts=accounts,
             identity=identity,
+            rights=rights,
+            emergency_reads=EmergencyReads(storage.emergency_reads, storage.people),
             registry=registry,
             router=router,
             preferences=preferences,

@@ -10,6 +10,7 @@
     │   │   └── SecondFactorNeeded   401  a code of the authenticator is missing, or wrong
     │   ├── Forbidden             403  a foreign Host or Origin; a model whose terms nobody here has accepted
     │   │   ├── RoleMissing       403  only an administrator may do it
+    │   │   ├── RightMissing      403  an administrator has closed it to the person
     │   │   ├── AccountLocked     403  an administrator has locked the account
     │   │   ├── NotInvited        403  an identity provider knows the person, and nobody here does
     │   │   ├── SignInDenied      403  an identity provider, or the person there, said no
@@ -128,6 +129,10 @@ class RoleMissing(Forbidden):
 
     def __init__(self, message: str = "Only an administrator may do this; ask one of yours.") -> None:
         super().__init__(message)
+
+
+class RightMissing(Forbidden):
+    code = "right_missing"
 
 
 class AccountLocked(Forbidden):

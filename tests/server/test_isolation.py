@@ -78,6 +78,9 @@ NO_OWNER = frozenset(
 )
 """Paths whose id is nobody's, or is of something that lasts for seconds; the owner sees nothing there either."""
 
+ACCOUNT_ROUTES = ("/api/people/", "/api/groups/", "/api/emergency-reads/")
+"""Beginnings of paths of what is the house's; roles decide there."""
+
 PLAIN_STRINGS = frozenset(
     [
         "model",
@@ -390,7 +393,7 @@ def attempts(house: House) -> Iterator[Attempt]:
         content = operation.get("requestBody", {}).get("content", {}).get("application/json")
         schema = content["schema"] if content is not None else None
         body = None if schema is None else example(house.document, schema)
-        for values in itertools.product(ids, repeat=len(texts)) if len(texts) < 3 else ():
+        for values in combinations(house, len(texts)):
             path = fill(route, {**dict.fromkeys(named, "1"), **dict(zip(texts, values, strict=True))})
             yield Attempt(method, route, path + required_query(house.document, queries), body, values)
             if len(texts) == 2 or not texts:
@@ -405,11 +408,21 @@ def attempts(house: House) -> Iterator[Attempt]:
                 yield Attempt(method, route, f"{route}?{query}={quote(id)}", body, (id,))
         for slot in sorted(set(string_slots(house.document, schema)) if schema is not None else ()):
             for at, id in enumerate(ids):
-                if len(slot) > 2 and (at + len(slot[-1])) % 4:  # what lies deeper is read by the same code
+                if len(slot) > 1 and (at + len(slot[-1])) % 4:  # what lies deeper is read by the same code
                     continue
                 path = bodies[at % len(bodies)]
                 sent = (id, *(house_id for house_id in ids if quote(house_id, safe="") in path))
                 yield Attempt(method, route, path, example(house.document, schema or {}, slot, id), sent)
+
+
+def combinations(house: House, count: int) -> Iterator[tuple[str, ...]]:
+    """Yield ids for the places of a path: each with each, where one of two says in what the other is."""
+    parents = {
+        house.ids[kind] for kind in ("conversation", "answer", "api conversation", "api item", "library", "share")
+    }
+    for values in itertools.product(house.ids.values(), repeat=count):
+        if count < 2 or values[0] in parents or values[0] == values[1]:
+            yield values
 
 
 def fill(route: str, values: Mapping[str, str]) -> str:
@@ -533,7 +546,7 @@ async def test_no_route_shows_or_changes_what_is_another_persons(house: House) -
     assert opened == []
     lost = before - await asyncio.to_thread(house.rows)
     assert lost == set()
-    assert len(tried) > 5000
+    assert len(tried) > 3000
 
 
 async def test_the_owner_sees_there_what_the_stranger_does_not(house: House) -> None:
@@ -541,7 +554,7 @@ async def test_the_owner_sees_there_what_the_stranger_does_not(house: House) -> 
     silent: list[str] = []
     for method, route, operation in operations(house.document):
         named = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"]
-        if method != "GET" or not named or route in NO_OWNER:
+        if method != "GET" or not named or route in NO_OWNER or route.startswith(ACCOUNT_ROUTES):
             continue
         texts = [each for each in named if each != "number"]
         queries = [each for each in operation.get("parameters", ()) if each["in"] == "query"]

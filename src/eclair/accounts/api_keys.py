@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from eclair.accounts.key_rights import FULL_RIGHTS, KeyRights
+from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.errors import InvalidInput
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
@@ -40,13 +41,18 @@ class NewApiKey:
 class ApiKeys:
     """The keys in a storage."""
 
-    def __init__(self, store: ApiKeyStore, clock: Clock = time.time) -> None:
+    def __init__(self, store: ApiKeyStore, clock: Clock = time.time, rights: RightRules = OPEN_RULES) -> None:
         self._store = store
+        self._rights = rights
         self._clock = clock
         self._found: dict[bytes, tuple[StoredApiKey, float]] = {}
 
     async def add(self, principal: Principal, name: str, rights: KeyRights = FULL_RIGHTS) -> NewApiKey:
-        """Make a key that acts for the principal. Raises InvalidInput, and Conflict where the name is taken."""
+        """Make a key that acts for the principal.
+
+        Raises InvalidInput, Conflict where the name is taken, and RightMissing.
+        """
+        self._rights.require(principal, "keys", "Your account may not make keys; ask an administrator.")
         name = name.strip()
         if _NAME.fullmatch(name) is None:
             raise InvalidInput("A key's name is 1 to 60 letters, digits, spaces and . _ @ + -; choose another.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.routing import ModelRouter
 from eclair.chat.turn_options import TurnOptions
@@ -96,7 +97,9 @@ class AnswerRequests:
         vision: VisionService | None = None,
         web: WebService | None = None,
         images: ImageService | None = None,
+        rights: RightRules = OPEN_RULES,
     ) -> None:
+        self._rights = rights
         self._settings = settings
         self._registry = registry
         self._router = router
@@ -153,7 +156,7 @@ class AnswerRequests:
         """
         if self._web is None:
             raise InvalidInput("This Éclair has no web access, so nothing can be looked up.")
-        self._web.require_open()
+        self._web.require_open(question.principal)
         conversation = question.conversation.id if question.conversation is not None else None
         web_question = WebQuestion.last_in(question.asked, question.principal, question.run, conversation)
         return ResearchReport(self._web, pipeline, request, web_question, plan, question.asked)
@@ -224,9 +227,10 @@ class AnswerRequests:
         return self._images is not None and question.answer is not None and asks_for_picture(asked.text)
 
     async def _tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
-        if self._images is None or question.answer is None:
+        if self._images is None or question.answer is None or not self._images.is_open_to(question.principal):
             return ()
         draws = question.options.draws
         if draws is None:
             draws = self._preferences is not None and (await self._preferences.get(question.principal)).draws
-        return (ImageTool(self._images, question.principal, question.answer, question.history),) if draws else ()
+        tools = (ImageTool(self._images, question.principal, question.answer, question.history),) if draws else ()
+        return tuple(tool for tool in tools if self._rights.may(question.principal, f"tool:{tool.name}"))

@@ -39,8 +39,8 @@ class EmbeddingService:
 
     @property
     def own_model(self) -> Model | None:
-        """The embedder of documents, if it is not a model of an engine."""
-        return E5_MODEL if self._e5 is not None else None
+        """The embedder of documents, if it is not a model of an engine, and the person may use it."""
+        return E5_MODEL if self._e5 is not None and self._registry.may_use(E5_MODEL) else None
 
     async def embed(
         self, model: str, texts: Sequence[str], dimensions: int | None = None, kind: EmbeddingKind | None = None
@@ -51,7 +51,7 @@ class EmbeddingService:
         count as queries, and those for other models are embedded as they are. Raises InvalidInput, NotFound and
         UpstreamError.
         """
-        if self._e5 is not None and model == E5_MODEL.id:
+        if self._e5 is not None and self.own_model is not None and model == E5_MODEL.id:
             found = await self._embed_with_e5(self._e5, texts, kind)
         else:
             engine, chosen = await self._registry.resolve(model)

@@ -95,7 +95,7 @@ class EngineEmbedder:
     ) -> NDArray[float32]:
         if turn is not None:
             await turn()
-        engine, model = await self._registry.resolve(self.name)
+        engine, model = await self._registry.resolve_for_house(self.name)
         found = await engine.embed(model.id, [self._prefixes[kind] + text for text in texts], None)
         return await asyncio.to_thread(_normalize, found.vectors)
 

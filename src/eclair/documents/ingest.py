@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
+from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.documents.background_embedding import BackgroundEmbedder
 from eclair.documents.chunking import Chunker
 from eclair.documents.document_parser import READER_VERSION, Parser
@@ -46,6 +47,8 @@ MAX_CHECKED_DOCUMENTS = 50
 """If none of this many waiting documents is being read, no process is at work on them."""
 RESUME_INTERVAL_S = 5.0
 """Between two checks for documents that another process has abandoned."""
+
+NO_UPLOADS = "Your account may not add to libraries; ask an administrator."
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +85,9 @@ class Ingestor:
         idle: IdleScheduler,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
+        rights: RightRules = OPEN_RULES,
     ) -> None:
+        self._rights = rights
         self._storage = storage
         self._blobs = blobs
         self._parser = parser
@@ -151,6 +156,8 @@ class Ingestor:
         outside of libraries, are read first. Raises what `source` raises, NotFound for a library, Conflict for a path
         that another file has there or an id that is taken, and StoreError.
         """
+        if library is not None:
+            self._rights.require(principal, "uploads", NO_UPLOADS)
         kept = await self._blobs.put_stream(source)
         file = StoredFile(
             id=id or self._ids("file"),
@@ -189,7 +196,8 @@ class Ingestor:
                 yield piece
 
     async def add_library(self, principal: Principal, name: str) -> Library:
-        """Add a library. Raises Conflict if the name is taken."""
+        """Add a library. Raises Conflict if the name is taken, and RightMissing."""
+        self._rights.require(principal, "uploads", NO_UPLOADS)
         library = Library(self._ids("lib"), principal.id, name, int(self._clock() * 1000))
         await self._storage.libraries.add_library(principal, library)
         self._changes.publish(principal, None, "files")

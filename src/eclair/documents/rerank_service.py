@@ -33,9 +33,10 @@ class RerankService:
 
     @property
     def own_model(self) -> Model | None:
-        """The model of the models folder, if there is one. Reads the disk."""
+        """The model of the models folder, if there is one, and the person may use it. Reads the disk."""
         name = self._local.model if self._local is not None else None
-        return Model(name, name, "reranker") if name is not None else None
+        model = Model(name, name, "reranker") if name is not None else None
+        return model if model is not None and self._registry.may_use(model) else None
 
     async def rerank(self, model: str | None, query: str, texts: Sequence[str]) -> RankedTexts:
         """Score texts with the model of that name, or the one that documents use.

@@ -95,7 +95,7 @@ class EngineReranker:
         """Do nothing: the engine is its owner's to close."""
 
     async def _rerank(self, query: str, texts: Sequence[str]) -> list[float]:
-        engine, model = await self._registry.resolve(self.model)
+        engine, model = await self._registry.resolve_for_house(self.model)
         return await engine.rerank(model.id, query, texts)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 
+from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.documents.document_search import DocumentSearch
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Ingestor
@@ -31,8 +32,15 @@ class DocumentService:
     """Finds the files and libraries of messages, and makes the retriever of an answer."""
 
     def __init__(
-        self, storage: Storage, search: DocumentSearch, ingestor: Ingestor, embedder: Embedder | None, ask: AskModel
+        self,
+        storage: Storage,
+        search: DocumentSearch,
+        ingestor: Ingestor,
+        embedder: Embedder | None,
+        ask: AskModel,
+        rights: RightRules = OPEN_RULES,
     ) -> None:
+        self._rights = rights
         self._storage = storage
         self._search = search
         self._ingestor = ingestor
@@ -75,13 +83,15 @@ class DocumentService:
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def get_libraries(self, principal: Principal, names: Sequence[str]) -> tuple[LibraryName, ...]:
-        """Return libraries by name or id. Raises NotFound."""
+        """Return libraries by name or id. Raises NotFound and RightMissing."""
         found: list[LibraryName] = []
         for name in dict.fromkeys(names):
             by_id = name.startswith("lib_")
             library = await (
                 self._storage.libraries.get_library if by_id else self._storage.libraries.get_library_by_name
             )(principal, name)
+            sentence = f"Your account may not use the library {library.name!r}; ask an administrator."
+            self._rights.require(principal, f"library:{library.id}", sentence)
             found.append(LibraryName(library.id, library.name))
         return tuple(found)
 
@@ -94,7 +104,8 @@ class DocumentService:
     ) -> DocumentRetriever | None:
         """Make the retriever for the last question; None if the conversation has no files or libraries."""
         files = dict.fromkeys(file.id for message in history for file in message.files)
-        libraries = dict.fromkeys(library.id for message in history for library in message.libraries)
+        named = dict.fromkeys(library.id for message in history for library in message.libraries)
+        libraries = [id for id in named if self._rights.may(principal, f"library:{id}")]
         if not files and not libraries:
             return None
         scope = SearchScope(principal, tuple(files), tuple(libraries))

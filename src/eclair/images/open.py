@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
+from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.documents.vision import VisionService
 from eclair.generation.use_warning import check_use
 from eclair.images.base import ImageBackend
@@ -35,6 +36,7 @@ async def open_image_service(
     provenance: Provenance,
     idle: IdleScheduler,
     backends: Sequence[ImageBackend],
+    rights: RightRules = OPEN_RULES,
 ) -> AsyncGenerator[ImageService]:
     """Open the service over these backends, and close both at the end. `files` has the bytes of files to edit."""
     inspector = ImageInspector()
@@ -50,6 +52,7 @@ async def open_image_service(
         timeout_s=settings.picture_seconds,
         max_concurrent=settings.pictures_at_once,
         check_prompt=partial(check_use, settings=settings),
+        rights=rights,
     )
     try:
         yield service

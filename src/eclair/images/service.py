@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.errors import (
     EngineBroken,
     EngineUnavailable,
@@ -85,11 +86,13 @@ class ImageService:
         timeout_s: float,
         max_concurrent: int = 1,
         check_prompt: Callable[[str], None] | None = None,
+        rights: RightRules = OPEN_RULES,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
     ) -> None:
         self.backends = tuple(backends)
         self.timeout_s = timeout_s
+        self._rights = rights
         self._gallery = gallery
         self._inputs = inputs
         self._inspector = inspector
@@ -142,6 +145,10 @@ class ImageService:
             raise Forbidden(found.why or f"{found.name} may not be used here; see docs/images.md.", param="model")
         return next(pair for pair in pairs if pair[1] is found)
 
+    def is_open_to(self, principal: Principal) -> bool:
+        """Tell if somebody may have images made."""
+        return self._rights.may(principal, "images")
+
     async def prepare(
         self,
         principal: Principal,
@@ -156,10 +163,11 @@ class ImageService:
         """Check a request and make it a job. `form` and `quality` are those of the files, None for the backend's own.
 
         Raises InvalidInput and TooLarge for what the model can't do, NotFound and UnreadableFile for images to edit,
-        and what `resolve_model` raises.
+        what `resolve_model` raises, and RightMissing.
         """
         if self._check_prompt is not None:
             self._check_prompt(prompt)
+        self._rights.require(principal, "images", "Your account may not make images; ask an administrator.")
         source_count = len(request.sources) + len(uploads.images)
         backend, chosen = await self.resolve_model(model, edits=source_count > 0)
         has_mask = request.mask is not None or uploads.mask is not None

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from eclair.errors import EclairError, EngineUnavailable, NoModel, NotFound, StoreError
+from eclair.accounts.rights import OPEN_RULES, RightRules
+from eclair.errors import EclairError, EngineUnavailable, NoModel, NotFound, RightMissing, StoreError
 from eclair.llm.base import Engine, EngineState, Health, best_state
 from eclair.llm.servers.bfl import is_image_only
-from eclair.network.gate import CLOSED_GATE, OutboundGate
+from eclair.network.gate import CLOSED_GATE, PRINCIPAL, OutboundGate
 from eclair.schema.models import Model
 from eclair.settings import Settings, hide_login
 
@@ -40,7 +41,10 @@ class EngineSource(Protocol):
 
 
 class Registry:
-    """The engines and their models. If two engines have a model, the first serves it."""
+    """The engines and their models. If two engines have a model, the first serves it.
+
+    The person on whose behalf it is asked sees and gets the models that they may use.
+    """
 
     def __init__(
         self,
@@ -48,7 +52,9 @@ class Registry:
         default: str | None = None,
         local: LocalEngine | None = None,
         added: EngineSource | None = None,
+        rights: RightRules = OPEN_RULES,
     ) -> None:
+        self._rights = rights
         self.engines = {engine.name: engine for engine in engines}
         self.default = default
         self.local = local
@@ -63,7 +69,17 @@ class Registry:
         self._refreshes_asked = self._refreshes_done = 0
 
     async def models(self) -> list[Model]:
-        """List all models. An engine that is down keeps the models it last listed."""
+        """List the models. An engine that is down keeps the models it last listed."""
+        await self._list()
+        return list(self._usable().values())
+
+    async def all_models(self) -> list[Model]:
+        """List the models whoever may use them."""
+        await self._list()
+        return list(self._known().values())
+
+    async def _list(self) -> None:
+        """Have the engines list their models, if that was long ago."""
         if self._is_stale():
             async with self._list_lock:
                 if self._is_stale():
@@ -71,7 +87,6 @@ class Registry:
                     await self._update_engines()
                     await self._ask_all()
                     self._listed_at, self._refreshes_done = time.monotonic(), asked
-        return list(self._known().values())
 
     async def ready(self) -> list[tuple[Engine, Model]]:
         """List the models whose engine answered when it was last asked, with the engine."""
@@ -98,19 +113,39 @@ class Registry:
     async def resolve(self, name: str | None) -> tuple[Engine, Model]:
         """Return the engine and the model of that name, or the default ones.
 
-        Raises NotFound, which names similar models, or EngineUnavailable if an unreachable server might have it.
+        Raises NotFound, which names similar models, EngineUnavailable if an unreachable server might have it, and
+        RightMissing for a model that the person may not use.
         """
-        await self.models()
-        models = self._known()
-        wanted = name or self.default or next(iter(models), None)
-        if wanted not in models and self._listing:  # one that takes long may have it
-            await asyncio.wait(self._listing.values())
-            models = self._known()
-            wanted = wanted or next(iter(models), None)
-        model = models.get(wanted or "")
+        await self._find(name or self.default)
+        usable, known = self._usable(), self._known()
+        if name is None and self.default in known and self.default not in usable and usable:
+            name = next(iter(usable))
+        wanted = name or self.default or next(iter(usable), None)
+        model = usable.get(wanted or "")
+        if model is None and (wanted in known or (wanted is None and known)):
+            raise RightMissing(
+                f"Your account may not use {f'the model {wanted}' if wanted else 'any model'}; ask an administrator.",
+                param="model",
+            )
         if model is None:
-            self._raise_not_found(wanted, list(models))
+            self._raise_not_found(wanted, list(usable))
         return self.engines[model.engine], model
+
+    async def resolve_for_house(self, name: str) -> tuple[Engine, Model]:
+        """Return the engine and the model of that name for work of Éclair's own. Raises as `resolve` does."""
+        await self._find(name)
+        model = self._known().get(name)
+        if model is None:
+            self._raise_not_found(name, list(self._usable()))
+        return self.engines[model.engine], model
+
+    async def _find(self, wanted: str | None) -> None:
+        """Have the engines list their models, and wait for late ones if nobody else has the wanted one."""
+        await self._list()
+        if self._listing and (wanted is None or wanted not in self._known()):
+            if wanted is None and self._known():
+                return
+            await asyncio.wait(self._listing.values())
 
     async def status(self) -> EngineState:
         """Return the best state of an engine; see `last_states`."""
@@ -158,6 +193,14 @@ class Registry:
             for model in self._models.get(name, []):
                 known.setdefault(model.id, model)
         return known
+
+    def may_use(self, model: Model) -> bool:
+        """Tell if the person may use a model on whose behalf this is asked."""
+        return self._rights.may_use_model(PRINCIPAL.get(), model.id, model.engine)
+
+    def _usable(self) -> dict[str, Model]:
+        """Return the known models that the person may use on whose behalf this is asked."""
+        return {id: model for id, model in self._known().items() if self.may_use(model)}
 
     def _is_stale(self) -> bool:
         return self._refreshes_done < self._refreshes_asked or time.monotonic() - self._listed_at >= MODEL_LIST_TTL_S
@@ -222,6 +265,7 @@ def build_registry(
     *,
     gate: OutboundGate = CLOSED_GATE,
     local: LocalEngine | None = None,
+    rights: RightRules = OPEN_RULES,
 ) -> Registry:
     """Build the registry of the settings' engines and `added` ones.
 
@@ -246,4 +290,4 @@ def build_registry(
         from eclair.llm.scripted import ScriptedEngine
 
         engines.append(ScriptedEngine())
-    return Registry(engines, settings.model, local, added)
+    return Registry(engines, settings.model, local, added, rights)

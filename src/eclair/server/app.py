@@ -88,7 +88,9 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     if PublicAddress.from_settings(app.settings) != PublicAddress(None, ""):
         api.add_middleware(BasePath, base_path=prefix)
     _handle_errors(api)
-    app.batches.start(InternalRequests(_internal_app(app)).post)
+    app.batches.start(
+        InternalRequests(_internal_app(app), app.accounts.principals, has_accounts=app.settings.accounts == "on").post
+    )
     return api
 
 

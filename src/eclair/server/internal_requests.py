@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import orjson
 from fastapi import FastAPI
 from starlette.types import Message, Scope
 
+from eclair.accounts.principals import Principals
 from eclair.chat.batches import SentReply
+from eclair.errors import AccountLocked
+from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import Principal
 from eclair.server.auth import set_principal
 
@@ -17,11 +21,18 @@ HOST = "127.0.0.1"
 class InternalRequests:
     """Calls an application whose routes nothing guards: whoever sends says for whom."""
 
-    def __init__(self, api: FastAPI) -> None:
+    def __init__(self, api: FastAPI, principals: Principals, *, has_accounts: bool) -> None:
         self._api = api
+        self._principals = principals
+        self._has_accounts = has_accounts
 
     async def post(self, principal: Principal, path: str, body: bytes) -> SentReply:
-        """Send JSON and return the reply. Cancelling stops the work."""
+        """Send JSON and return the reply, with the rights that the person has now. Cancelling stops the work."""
+        if self._has_accounts:
+            found = await self._principals.find_by_person(principal.id, HOST)
+            if found is None:
+                return SentReply(AccountLocked.status, orjson.dumps(AccountLocked().message))
+            principal = found
         scope: Scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -39,11 +50,14 @@ class InternalRequests:
         }
         set_principal(scope, principal)
         exchange = _Exchange(body)
+        token = PRINCIPAL.set(principal)
         try:
             await self._api(scope, exchange.receive, exchange.send)
         except Exception:  # a bug, which its handler has logged and answered
             if not exchange.status:
                 raise
+        finally:
+            PRINCIPAL.reset(token)
         return SentReply(exchange.status, b"".join(exchange.pieces))
 
 

@@ -48,8 +48,10 @@ ROUTE_RIGHTS = (
     RouteRight("/scim/v2", ALL, ADMINS),
     RouteRight("/metrics", ALL, OVERSEERS),
     *(RouteRight(f"/api/{name}", ALL, ADMINS) for name in ("pull", "delete", "create", "copy", "push", "blobs")),
-    RouteRight("/api/keys", WRITING, MEMBERS),
-    RouteRight("/api/shares", WRITING, MEMBERS),
+    RouteRight("/api/grants", READING, OVERSEERS),
+    RouteRight("/api/grants", WRITING, ADMINS),
+    RouteRight("/api/emergency-reads", ALL, OVERSEERS),
+    RouteRight("/api/directory", READING, MEMBERS),
 )
 """The one table of roles by route; the first that fits a path and a method decides."""
 

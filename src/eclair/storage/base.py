@@ -22,9 +22,11 @@ from eclair.storage.chunks import ChunkStore
 from eclair.storage.conversations import ConversationStore
 from eclair.storage.documents import DocumentStore
 from eclair.storage.egress import EgressStore
+from eclair.storage.emergency_reads import EmergencyReadStore
 from eclair.storage.feeds import FeedStore
 from eclair.storage.files import FileStore
 from eclair.storage.folders import FolderStore
+from eclair.storage.grants import GrantStore
 from eclair.storage.groups import GroupStore
 from eclair.storage.images import ImageStore
 from eclair.storage.integrity import IntegrityStore
@@ -62,9 +64,11 @@ class Storage:
     conversations: ConversationStore
     documents: DocumentStore
     egress: EgressStore
+    emergency_reads: EmergencyReadStore
     feeds: FeedStore
     files: FileStore
     folders: FolderStore
+    grants: GrantStore
     groups: GroupStore
     images: ImageStore
     integrity: IntegrityStore

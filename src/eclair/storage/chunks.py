@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SearchScope:
-    """The files, and the files of libraries, to search; only those of the principal count."""
+    """The files, and the files of libraries, to search; only those count that the principal may read."""
 
     principal: Principal
     files: tuple[str, ...] = ()

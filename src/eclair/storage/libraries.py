@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from eclair.schema.principal import Principal
 from eclair.storage.documents import DocumentStage
 
+LibraryAccess = Literal["own", "edit", "view"]
+"""Access to a library: an editor adds and removes files, a viewer searches and reads them."""
+SharedAccess = Literal["edit", "view"]
+
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A named collection of files. `name` is unique for its owner; `created` is in milliseconds."""
+    """A named collection of files. `name` is unique for its owner; `created` is in milliseconds.
+
+    `access` is that of the principal for whom it was read.
+    """
 
     id: str
     owner: str
     name: str
+    created: int
+    access: LibraryAccess = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryShare:
+    """A library that is shared with a subject such as `group:ID`; see `Grant`. `created` is in milliseconds."""
+
+    library: str
+    subject: str
+    access: SharedAccess
     created: int
 
 
@@ -37,6 +55,8 @@ class LibrarySummary:
 
 
 class LibraryStore(Protocol):
+    """Libraries are read by whoever has access to them; their owners alone rename, share and delete them."""
+
     async def add_library(self, principal: Principal, library: Library) -> None:
         """Add a library. Raises Conflict where the principal has one of that name, or the id is taken."""
         ...
@@ -46,11 +66,11 @@ class LibraryStore(Protocol):
         ...
 
     async def get_library_by_name(self, principal: Principal, name: str) -> Library:
-        """Return the library of that name. Raises NotFound."""
+        """Return the library of that name, the principal's own before a shared one. Raises NotFound."""
         ...
 
     async def list_libraries(self, principal: Principal) -> list[LibrarySummary]:
-        """List libraries by name."""
+        """List by name the principal's libraries, and those that are shared with them."""
         ...
 
     async def rename_library(self, principal: Principal, id: str, name: str) -> Library:
@@ -62,4 +82,19 @@ class LibraryStore(Protocol):
 
         Raises NotFound.
         """
+        ...
+
+    async def share_library(self, principal: Principal, share: LibraryShare) -> None:
+        """Share a library of the principal's, or change the access of those with whom it is shared.
+
+        Raises NotFound for a library, and for a person or group that doesn't exist.
+        """
+        ...
+
+    async def unshare_library(self, principal: Principal, id: str, subject: str) -> None:
+        """End a share at once. Raises NotFound for a library or a share that isn't there."""
+        ...
+
+    async def list_library_shares(self, principal: Principal, id: str) -> list[LibraryShare]:
+        """List with whom a library of the principal's is shared. Raises NotFound."""
         ...

@@ -12,7 +12,7 @@ from eclair.schema.principal import Principal
 class Share:
     """A shared snapshot. Times are in milliseconds; `expires` is None for one that never does.
 
-    `readings` counts how often it was opened.
+    `readings` counts how often it was opened. One for the `house` is read by people who are signed in here alone.
     """
 
     id: str
@@ -22,6 +22,7 @@ class Share:
     created: int
     expires: int | None
     readings: int = 0
+    house: bool = False
 
 
 class ShareStore(Protocol):

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 
+from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.documents.embeddings import Embedder
 from eclair.generation.usage import AskModel
 from eclair.images.base import ImageBackend
@@ -54,6 +55,7 @@ async def open_web(
     ask: AskModel,
     environment: Environment,
     local_providers: Sequence[SearchProvider] = (),
+    rights: RightRules = OPEN_RULES,
 ) -> AsyncGenerator[WebService]:
     """Open the web service, which follows the settings. Without `store` no copies of pages are stored.
 
@@ -66,7 +68,7 @@ async def open_web(
         reader = PageReader(client, page_parser(), now=environment.clock)
         stack.push_async_callback(reader.close)
         access = WebAccess(search, reader, QueryWriter(ask), environment.today, NeedDecider(ask))
-        web = WebService(access, store, embedder, settings.web_seconds)
+        web = WebService(access, store, embedder, settings.web_seconds, rights)
         stack.push_async_callback(web.close)
 
         def apply(current: Settings) -> None:

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
+from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
 from eclair.documents.quotes import choose_quotes
@@ -26,6 +27,7 @@ from eclair.schema.events import Notice, SourceFound
 from eclair.schema.ids import derived_id
 from eclair.schema.messages import Passage, Web
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.schema.web import WebPage
 from eclair.storage.web import WebStore
 from eclair.text.intent.web import (
@@ -70,10 +72,12 @@ class WebService:
         store: WebStore | None,
         embedder: Embedder | None,
         timeout_s: float,
+        rights: RightRules = OPEN_RULES,
         *,
         is_shut: bool = False,
     ) -> None:
         self.access = access
+        self._rights = rights
         self.embedder = embedder
         self.timeout_s = timeout_s
         self._store = store
@@ -102,12 +106,13 @@ class WebService:
             found = None
         may_ask = setting == "auto" and not has_documents and is_worth_asking(question.text)
         is_wanted = found is not None or may_ask or (setting == "on" and not is_small_talk(question.text))
-        if self.is_shut or not is_wanted:
+        if self.is_shut or not is_wanted or not self._rights.may(question.principal, "web"):
             return None
         return WebRetriever(self, question, numbers, setting, found, has_documents=has_documents)
 
-    def require_open(self) -> None:
-        """Raise InvalidInput if no call may leave this machine."""
+    def require_open(self, principal: Principal) -> None:
+        """Raise RightMissing for somebody who may not use the web, InvalidInput if no call may leave this machine."""
+        self._rights.require(principal, "web", "Your account may not search the web; ask an administrator.")
         if self.is_shut:
             raise InvalidInput(
                 "Nothing may leave this machine (`egress` is offline), so that nothing can be looked up."

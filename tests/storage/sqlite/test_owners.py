@@ -93,16 +93,32 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "open.list_named_blobs",
             "open.read_feed_urls",
             "responses.SQLiteResponseStore.list_running",
+            "retention.SQLiteRetentionStore._delete_some",
+            "retention.SQLiteRetentionStore.list_due_files",
             "runs.SQLiteRunStore.fold_logs",
             "runs.SQLiteRunStore.list_running",
             "runs.SQLiteRunStore.list_stop_requests",
             "usage.SQLiteUsageStore.get_model_speeds",
         ]
     ),
+    "requests for erasure are the house's to carry out": frozenset(
+        [
+            "personal_data.SQLitePersonalDataStore.end_request",
+            "personal_data.SQLitePersonalDataStore.get_request",
+            "personal_data.SQLitePersonalDataStore.list_due_requests",
+            "personal_data.SQLitePersonalDataStore.list_requests",
+        ]
+    ),
+    "two people decided that it may be read, and its owner is told": frozenset(
+        [
+            "emergency_reads.SQLiteEmergencyReadStore.list_readings",
+            "emergency_reads.SQLiteEmergencyReadStore.list_requests",
+            "emergency_reads._find",
+        ]
+    ),
     "the bytes are known by their hash; several people's files may share them": frozenset(
         ["document_rows.release_document", "files.SQLiteFileStore.get_name"]
     ),
-    "whoever deletes an account ends its keys": frozenset(["people.SQLitePeopleStore.delete_person"]),
     "the id or the key is a secret that nobody can guess": frozenset(
         [
             "api_keys.SQLiteApiKeyStore.find_key",

@@ -24,6 +24,7 @@ export type ErrorCode =
   | "forbidden"
   | "prohibited_use"
   | "role_missing"
+  | "right_missing"
   | "account_locked"
   | "not_invited"
   | "sign_in_denied"

@@ -3089,6 +3089,103 @@ export interface paths {
         };
         readonly trace?: never;
     };
+    readonly "/api/libraries/{id}/shares": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["LibraryShareList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/libraries/{id}/shares/{subject}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly subject: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["LibraryAccessBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly subject: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/research/plan": {
         readonly parameters: {
             readonly query?: never;
@@ -4987,6 +5084,417 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/grants": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["GrantList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["NewGrant"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["GrantBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/grants/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/people/{id}/rights": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["EffectiveRights"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/me/rights": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["EffectiveRights"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/emergency-reads": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly limit?: number;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["EmergencyReadList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["NewEmergencyRead"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["EmergencyReadBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/emergency-reads/{id}/decision": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["EmergencyDecision"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["EmergencyReadBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/emergency-reads/{id}/conversations": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenedConversations"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/emergency-reads/{id}/conversations/{conversation}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly conversation: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenedTree"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/me/emergency-reads": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["EmergencyReadList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/me/emergency-reads/{id}/acknowledge": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/people": {
         readonly parameters: {
             readonly query?: never;
@@ -5348,6 +5856,43 @@ export interface paths {
                 };
             };
         };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/directory": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query: {
+                    readonly q: string;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Directory"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -6061,6 +6606,15 @@ export interface components {
             readonly delivered: number;
             readonly fault: string | null;
         };
+        readonly Directory: {
+            readonly entries: readonly components["schemas"]["DirectoryItem"][];
+        };
+        /** @description A person or group; `subject` is what shares name them by. */
+        readonly DirectoryItem: {
+            readonly subject: string;
+            readonly name: string;
+            readonly detail: string;
+        };
         /**
          * @description No passage supports characters `start` to `end` of an answer's part `index`.
          *
@@ -6078,6 +6632,49 @@ export interface components {
             readonly text: string;
             readonly instruction: string;
             readonly model?: string | null;
+        };
+        /**
+         * @description The right of a person to something, and why it is so.
+         *
+         *     `subject` names for whom the rule was made that decided, if one did.
+         */
+        readonly EffectiveRight: {
+            readonly object: string;
+            readonly name: string;
+            readonly allowed: boolean;
+            /** @enum {string} */
+            readonly reason: "open" | "guest" | "allowed" | "denied" | "restricted";
+            readonly subject: string | null;
+            readonly subject_name: string | null;
+        };
+        readonly EffectiveRights: {
+            readonly person: string;
+            /** @enum {string} */
+            readonly role: "admin" | "auditor" | "member" | "guest";
+            readonly rights: readonly components["schemas"]["EffectiveRight"][];
+        };
+        readonly EmergencyDecision: {
+            readonly approve: boolean;
+        };
+        /** @description A request with the names of the people in it. Times are in milliseconds; `expires` ends the reading. */
+        readonly EmergencyReadBody: {
+            readonly id: string;
+            readonly owner: string;
+            readonly owner_name: string;
+            readonly reason: string;
+            /** @enum {string} */
+            readonly status: "requested" | "approved" | "refused";
+            readonly requester: string;
+            readonly requester_name: string;
+            readonly requested: number;
+            readonly decider: string | null;
+            readonly decider_name: string | null;
+            readonly decided: number | null;
+            readonly expires: number | null;
+            readonly readings: readonly components["schemas"]["ReadingBody"][];
+        };
+        readonly EmergencyReadList: {
+            readonly requests: readonly components["schemas"]["EmergencyReadBody"][];
         };
         readonly EndedSessions: {
             readonly ended: number;
@@ -6277,6 +6874,19 @@ export interface components {
         };
         readonly FollowUps: {
             readonly questions: readonly string[];
+        };
+        /** @description A right that an administrator gave or denied; `subject_name` is what people know the subject as. */
+        readonly GrantBody: {
+            readonly id: string;
+            readonly subject: string;
+            readonly subject_name: string;
+            readonly object: string;
+            /** @enum {string} */
+            readonly effect: "allow" | "deny";
+            readonly created: number;
+        };
+        readonly GrantList: {
+            readonly grants: readonly components["schemas"]["GrantBody"][];
         };
         /** @description A group with the number of its members. `origin` is `local`, or the identity provider that alone changes it. */
         readonly GroupBody: {
@@ -6636,10 +7246,16 @@ export interface components {
         readonly LegalHolds: {
             readonly holds: readonly components["schemas"]["LegalHold"][];
         };
+        /** @description `view` lets people search and read a library, `edit` add and remove files too. */
+        readonly LibraryAccessBody: {
+            /** @enum {string} */
+            readonly access: "edit" | "view";
+        };
         /**
          * @description A library with its number of files and bytes.
          *
-         *     `waiting` files have not been read yet, `failed` ones can't be read.
+         *     `waiting` files have not been read yet, `failed` ones can't be read. Of a library that is shared with the caller,
+         *     `owner` is the name of its owner.
          */
         readonly LibraryBody: {
             readonly id: string;
@@ -6653,11 +7269,27 @@ export interface components {
             readonly waiting: number;
             /** @default 0 */
             readonly failed: number;
+            /**
+             * @default own
+             * @enum {string}
+             */
+            readonly access: "own" | "edit" | "view";
+            readonly owner: string | null;
         };
         /** @description A library that a message asked to search, by its name at that time. */
         readonly LibraryName: {
             readonly id: string;
             readonly name: string;
+        };
+        /** @description A subject, the name that people know it by, and what it may do. */
+        readonly LibraryShareBody: {
+            readonly subject: string;
+            readonly name: string;
+            /** @enum {string} */
+            readonly access: "edit" | "view";
+        };
+        readonly LibraryShareList: {
+            readonly shares: readonly components["schemas"]["LibraryShareBody"][];
         };
         /** @description The literacy page was offered to somebody, or somebody confirmed having read it. */
         readonly LiteracyEventBody: {
@@ -6867,6 +7499,11 @@ export interface components {
             readonly system?: string | null;
             readonly turn?: components["schemas"]["NewTurnBody"] | null;
         };
+        /** @description A request to read the conversations of `person`; they will read the reason. */
+        readonly NewEmergencyRead: {
+            readonly person: string;
+            readonly reason: string;
+        };
         readonly NewEngine: {
             readonly url: string;
             readonly key?: string | null;
@@ -6879,6 +7516,13 @@ export interface components {
         /** @description The address of a feed, or of a site that names one. */
         readonly NewFeed: {
             readonly url: string;
+        };
+        /** @description A rule that replaces that of the same subject and object; see docs/accounts.md for both. */
+        readonly NewGrant: {
+            readonly subject: string;
+            readonly object: string;
+            /** @enum {string} */
+            readonly effect: "allow" | "deny";
         };
         /** @description An image that belongs to no conversation. */
         readonly NewImageBody: {
@@ -6920,10 +7564,12 @@ export interface components {
             /** @default false */
             readonly accept_license?: boolean;
         };
-        /** @description A new share, which expires after `days`; never if null. */
+        /** @description A new share, which expires after `days`; never if null. One for the `house` takes an account here. */
         readonly NewShare: {
             /** @default 7 */
             readonly days?: number | null;
+            /** @default false */
+            readonly house?: boolean;
         };
         /**
          * @description A turn: exactly one of `text`, `retry` and `continue`; see docs/api.md.
@@ -6954,6 +7600,18 @@ export interface components {
             /** @default [] */
             readonly research?: readonly string[];
             readonly draw?: components["schemas"]["ImageRequestBody"] | ("auto" | "off") | null;
+        };
+        readonly OpenedConversation: {
+            readonly id: string;
+            readonly title: string;
+            readonly updated: number;
+        };
+        readonly OpenedConversations: {
+            readonly conversations: readonly components["schemas"]["OpenedConversation"][];
+        };
+        readonly OpenedTree: {
+            readonly conversation: components["schemas"]["Conversation"];
+            readonly messages: readonly components["schemas"]["Message"][];
         };
         /**
          * @description Data that would leave the machine: when, what, and to which hosts.
@@ -7375,6 +8033,13 @@ export interface components {
                 readonly [key: string]: components["schemas"]["HealthCheck"];
             };
         };
+        /** @description A conversation that was read; `title` is null once it is gone, and for all but its owner. */
+        readonly ReadingBody: {
+            readonly conversation: string;
+            readonly title: string | null;
+            readonly reader: string;
+            readonly moment: number;
+        };
         /**
          * @description The answer that a receipt is for. `text_sha256` is the hash of its text in UTF-8; the question's likewise.
          *
@@ -7717,6 +8382,7 @@ export interface components {
             readonly created: number;
             readonly expires: number | null;
             readonly readings: number;
+            readonly house: boolean;
         };
         readonly ShareList: {
             readonly shares: readonly components["schemas"]["ShareBody"][];

@@ -21,6 +21,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   wrong_credentials: "problemSignIn",
   second_factor_needed: "problemSecondStep",
   role_missing: "problemRole",
+  right_missing: "problemRight",
   account_locked: "problemLocked",
   not_invited: "problemInvitation",
   not_admitted: "signInRestricted",

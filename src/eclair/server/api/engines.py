@@ -14,6 +14,7 @@ from eclair.errors import EclairError
 from eclair.llm.servers.jurisdiction import LocationKind, ModelProvider, known_providers
 from eclair.llm.servers.probe import Probe, ProbeFinding
 from eclair.llm.servers.service import Server, ServerChange
+from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream, StreamError, StreamFault, encode_frame
 from eclair.settings import EngineApi
@@ -124,8 +125,12 @@ def router(app: App) -> APIRouter:
         return EngineReport.from_server(server, answers, app.registry.fault(server.name))
 
     @api.get("")
-    async def list_engines() -> EngineList:
-        known = [await report(server) for server in await app.servers.all()]
+    async def list_engines(principal: Caller) -> EngineList:
+        is_admin = principal.role == "admin"
+        servers = [
+            each for each in await app.servers.all() if is_admin or app.rights.may(principal, f"engine:{each.name}")
+        ]
+        known = [await report(server) for server in servers]
         return EngineList(engines=known, providers=list(known_providers()), fixed=app.servers.is_fixed)
 
     @api.post("", status_code=201)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import AfterValidator, BaseModel
 
 from eclair.app import App
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
-from eclair.storage.libraries import Library, LibrarySummary
+from eclair.server.subject_names import SubjectNames
+from eclair.storage.libraries import Library, LibraryAccess, LibraryShare, LibrarySummary, SharedAccess
 
 MAX_NAME_CHARS = 80
 
@@ -33,7 +35,8 @@ NewLibraryName = Annotated[str, AfterValidator(_library_name)]
 class LibraryBody(BaseModel):
     """A library with its number of files and bytes.
 
-    `waiting` files have not been read yet, `failed` ones can't be read.
+    `waiting` files have not been read yet, `failed` ones can't be read. Of a library that is shared with the caller,
+    `owner` is the name of its owner.
     """
 
     id: str
@@ -43,9 +46,11 @@ class LibraryBody(BaseModel):
     bytes: int = 0
     waiting: int = 0
     failed: int = 0
+    access: LibraryAccess = "own"
+    owner: str | None = None
 
     @classmethod
-    def from_summary(cls, listed: LibrarySummary) -> LibraryBody:
+    def from_summary(cls, listed: LibrarySummary, owner: str | None = None) -> LibraryBody:
         library = listed.library
         return cls(
             id=library.id,
@@ -55,6 +60,8 @@ class LibraryBody(BaseModel):
             bytes=listed.bytes,
             waiting=listed.waiting,
             failed=listed.states.get("failed", 0),
+            access=library.access,
+            owner=owner,
         )
 
 
@@ -62,6 +69,28 @@ class NewLibrary(RequestBody):
     """A new library. Its name is a single word, so that it can be written as `@name`."""
 
     name: NewLibraryName
+
+
+LibrarySubject = Annotated[str, Path(pattern=r"^(?:everyone|(?:person|group):[\w.:-]{1,200})$")]
+"""With whom a library is shared: everyone here, a group or a person."""
+
+
+class LibraryShareBody(BaseModel):
+    """A subject, the name that people know it by, and what it may do."""
+
+    subject: str
+    name: str
+    access: SharedAccess
+
+
+class LibraryShareList(BaseModel):
+    shares: list[LibraryShareBody]
+
+
+class LibraryAccessBody(RequestBody):
+    """`view` lets people search and read a library, `edit` add and remove files too."""
+
+    access: SharedAccess
 
 
 def router(app: App) -> APIRouter:
@@ -73,7 +102,14 @@ def router(app: App) -> APIRouter:
 
     @api.get("")
     async def list_libraries(principal: Caller) -> list[LibraryBody]:
-        return [LibraryBody.from_summary(each) for each in await libraries.list_libraries(principal)]
+        names = SubjectNames(app.storage)
+        found: list[LibraryBody] = []
+        for each in await libraries.list_libraries(principal):
+            if app.rights.may(principal, f"library:{each.library.id}"):
+                is_own = each.library.access == "own"
+                owner = None if is_own else await names.find(f"person:{each.library.owner}")
+                found.append(LibraryBody.from_summary(each, owner))
+        return found
 
     @api.post("", status_code=201)
     async def add_library(principal: Caller, body: NewLibrary) -> LibraryBody:
@@ -92,5 +128,28 @@ def router(app: App) -> APIRouter:
     @api.delete("/{id}", status_code=204)
     async def delete_library(principal: Caller, id: str) -> None:
         await app.ingestor.delete_library(principal, id)
+
+    @api.get("/{id}/shares")
+    async def list_shares(principal: Caller, id: str) -> LibraryShareList:
+        names = SubjectNames(app.storage)
+        shares = await libraries.list_library_shares(principal, id)
+        return LibraryShareList(
+            shares=[
+                LibraryShareBody(subject=each.subject, name=await names.find(each.subject), access=each.access)
+                for each in shares
+            ]
+        )
+
+    @api.put("/{id}/shares/{subject}", status_code=204)
+    async def share_library(principal: Caller, id: str, subject: LibrarySubject, body: LibraryAccessBody) -> None:
+        app.rights.require(principal, "share", "Your account may not share; ask an administrator.")
+        share = LibraryShare(id, subject, body.access, int(time.time() * 1000))
+        await libraries.share_library(principal, share)
+        app.changes.publish_to_all("files")
+
+    @api.delete("/{id}/shares/{subject}", status_code=204)
+    async def unshare_library(principal: Caller, id: str, subject: LibrarySubject) -> None:
+        await libraries.unshare_library(principal, id, subject)
+        app.changes.publish_to_all("files")
 
     return api

@@ -38,7 +38,7 @@ def router(app: App) -> APIRouter:
     @api.post("/plan")
     async def make_plan(principal: Caller, body: PlanRequestBody) -> PlanBody:
         check_message(body.question, app.settings.max_message_kb)
-        app.web.require_open()
+        app.web.require_open(principal)
         route = await app.router.route(principal, TurnOptions(body.model, body.mode))
         with app.idle.answering():
             planned = await plan_research(

@@ -9,17 +9,18 @@ import time
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.responses import FileResponse
 
 from eclair.app import App
-from eclair.errors import Conflict, DataDamaged, Gone, InvalidInput, NotFound
+from eclair.errors import Conflict, DataDamaged, Gone, InvalidInput, NotFound, Unauthorized
 from eclair.network.policy import host_and_port, is_local_network, is_loopback_url, strip_secrets
 from eclair.schema.ids import secret_id
 from eclair.schema.messages import Attachment, Doubt, Message, Part, Passage, branch
 from eclair.schema.principal import Principal
 from eclair.server.api import images
+from eclair.server.auth import is_public
 from eclair.server.principal import Caller
 from eclair.server.public_address import PublicAddress
 from eclair.server.request_body import RequestBody
@@ -33,9 +34,10 @@ _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 
 
 class NewShare(RequestBody):
-    """A new share, which expires after `days`; never if null."""
+    """A new share, which expires after `days`; never if null. One for the `house` takes an account here."""
 
     days: Annotated[int | None, Field(ge=1, le=MAX_SHARE_DAYS)] = DEFAULT_SHARE_DAYS
+    house: bool = False
 
 
 class ShareBody(BaseModel):
@@ -51,6 +53,7 @@ class ShareBody(BaseModel):
     created: int
     expires: int | None
     readings: int
+    house: bool
 
     @classmethod
     def from_share(cls, share: Share, public: PublicAddress) -> ShareBody:
@@ -62,6 +65,7 @@ class ShareBody(BaseModel):
             created=share.created,
             expires=share.expires,
             readings=share.readings,
+            house=share.house,
         )
 
 
@@ -84,6 +88,7 @@ def router(app: App) -> APIRouter:
 
     @api.post("/conversations/{id}/shares", status_code=201)
     async def share_conversation(principal: Caller, id: str, body: NewShare) -> ShareBody:
+        app.rights.require(principal, "share", "Your account may not share; ask an administrator.")
         conversation, tree = await app.storage.conversations.get_tree(principal, id)
         shown = branch({message.id: message for message in tree}, conversation.leaf)
         if not shown:
@@ -93,7 +98,7 @@ def router(app: App) -> APIRouter:
                 raise Conflict("This conversation is still answering; share it when it has.", run=message.run)
         now = _now()
         expires = None if body.days is None else now + body.days * DAY_MS
-        share = Share(secret_id("share"), principal.id, id, conversation.title, now, expires)
+        share = Share(secret_id("share"), principal.id, id, conversation.title, now, expires, house=body.house)
         body_json = _MESSAGES.dump_json([_shown(message) for message in shown]).decode()
         await app.storage.shares.add_share(principal, share, body_json)
         return ShareBody.from_share(share, public)
@@ -109,23 +114,25 @@ def router(app: App) -> APIRouter:
         await app.storage.shares.delete_share(principal, id)
 
     @api.get("/shared/{id}")
-    async def read_shared(id: str, response: Response) -> SharedConversation:
-        share, body = await _open(id)
+    async def read_shared(id: str, request: Request, response: Response) -> SharedConversation:
+        share, body = await _open(id, request)
         response.headers.update({"Cache-Control": "no-store", "X-Robots-Tag": "noindex"})
         await app.storage.shares.count_reading(id)
         messages = [_without_ids(_shown(message)) for message in _messages(body)]
         return SharedConversation(title=share.title, messages=messages, created=share.created, expires=share.expires)
 
     @api.get("/shared/{id}/pictures/{picture}", response_class=FileResponse)
-    async def shared_picture(id: str, picture: str) -> FileResponse:
-        share, body = await _open(id)
+    async def shared_picture(id: str, picture: str, request: Request) -> FileResponse:
+        share, body = await _open(id, request)
         shown = (part.id for message in _messages(body) for part in message.parts)
         if picture not in shown:
             raise NotFound(f"There is no image {picture!r} in this shared conversation.")
         return await images.image_response(app.gallery, await app.gallery.get_image(Principal(share.owner), picture))
 
-    async def _open(id: str) -> tuple[Share, str]:
+    async def _open(id: str, request: Request) -> tuple[Share, str]:
         share, body = await app.storage.shares.get_share(id)
+        if share.house and is_public(request.scope):
+            raise Unauthorized("This link is for people who have an account here; sign in to open it.")
         if share.expires is not None and share.expires <= _now():
             raise Gone("This link has expired; ask for a new one.")
         return share, body

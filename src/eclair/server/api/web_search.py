@@ -84,6 +84,7 @@ def router(app: App) -> APIRouter:
 
     @api.post("/search")  # no GET, which a link could make a browser send: it calls out
     async def search_web(principal: Caller, body: SearchRequest) -> SearchBody:
+        app.rights.require(principal, "web", "Your account may not search the web; ask an administrator.")
         made = queries.parse_search(body.q, body.language, body.days, date.today())
         found = await run_search(
             app.web.access.search, made, CallContext(principal, "search"), timeout_s=SEARCH_TIMEOUT_S

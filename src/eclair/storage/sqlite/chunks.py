@@ -28,6 +28,7 @@ from eclair.storage.sqlite.document_rows import (
     id_range,
     require_number,
 )
+from eclair.storage.sqlite.library_access import OWNED, SHARED, describe
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 from eclair.storage.sqlite.stored_rows import decode_list, row_decoder
 from eclair.text.search_terms import SearchTerm, index_forms, parse_query
@@ -48,8 +49,10 @@ MAX_DOCUMENTS_PER_LOAD = 50
 _CHUNK_COLUMNS = "sha256, piece.id & 0xffffff, page, start, stop, heading, text"
 _INSIDE = (
     "WITH inside (file, name, document) AS ("
-    " SELECT id, name, document FROM file WHERE owner = ?1 AND id IN (SELECT value FROM json_each(?2))"
-    " UNION SELECT id, name, document FROM file WHERE owner = ?1 AND library IN (SELECT value FROM json_each(?3)))"
+    " SELECT id, name, document FROM file WHERE id IN (SELECT value FROM json_each(?2))"
+    f" AND ({OWNED} OR library IN {SHARED})"
+    " UNION SELECT id, name, document FROM file WHERE library IN (SELECT value FROM json_each(?3))"
+    f" AND ({OWNED} OR library IN {SHARED}))"
 )
 
 
@@ -259,7 +262,7 @@ def _page_breaks(db: apsw.Connection, document: int, chunk: Chunk) -> tuple[Page
 
 
 def _scope_values(scope: SearchScope) -> tuple[str, str, str]:
-    return scope.principal.id, orjson.dumps(scope.files).decode(), orjson.dumps(scope.libraries).decode()
+    return describe(scope.principal), orjson.dumps(scope.files).decode(), orjson.dumps(scope.libraries).decode()
 
 
 def _count_chunks(db: apsw.Connection, word: SearchTerm) -> int:

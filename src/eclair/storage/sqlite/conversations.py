@@ -402,6 +402,15 @@ def find(db: apsw.Connection, principal: Principal, id: str) -> Conversation:
     return _conversation(row)
 
 
+def list_newest(db: apsw.Connection, principal: Principal, limit: int) -> list[Conversation]:
+    """List the principal's newest conversations, archived ones too."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM conversation WHERE owner = ? AND deleted IS NULL ORDER BY updated DESC LIMIT ?",
+        (principal.id, limit),
+    )
+    return [_conversation(row) for row in rows]
+
+
 def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) -> Conversation:
     """Return the stored conversation of that id, or `new` itself once it is added. Raises Conflict."""
     row = first_row(db, f"SELECT deleted, {_COLUMNS} FROM conversation WHERE id = ?", (new.id,))

@@ -13,6 +13,7 @@ from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import Principal
 from eclair.storage.documents import FILE_NAME_MARK, DocumentState
 from eclair.storage.files import FilePage, FileState, StoredFile, Upload
+from eclair.storage.libraries import LibraryAccess
 from eclair.storage.sqlite import libraries
 from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.database import Database
@@ -24,6 +25,7 @@ from eclair.storage.sqlite.document_rows import (
     release_document,
 )
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
+from eclair.storage.sqlite.library_access import EDITABLE, OWNED, SHARED, describe
 from eclair.storage.sqlite.shared_messages import erase_file
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
@@ -33,6 +35,11 @@ _FILE_COLUMNS = (
     " file.mtime_ns"
 )
 _FROM = "FROM file JOIN document ON document.number = file.document"
+_SHARES: dict[LibraryAccess, str] = {
+    "own": "",
+    "edit": f" OR file.library IN {EDITABLE}",
+    "view": f" OR file.library IN {SHARED}",
+}
 _WIDTH = _FILE_COLUMNS.count(",") + 1
 
 
@@ -66,7 +73,7 @@ class SQLiteFileStore(SQLiteStore):
 
     @read
     def get_file(self, db: apsw.Connection, principal: Principal, id: str) -> FileState:
-        return _find(db, principal, id)
+        return _find(db, principal, id, needs="view")
 
     @read
     def get_name(self, db: apsw.Connection, sha256: str) -> str:
@@ -86,16 +93,16 @@ class SQLiteFileStore(SQLiteStore):
         before: str | None = None,
     ) -> FilePage:
         values: list[Any] = [principal.id]
-        more = ""
+        which = "owner = ?"
         if library is not None:
-            libraries.find(db, principal, library)
-            more += " AND library = ?"
-            values.append(library)
+            values = [libraries.find(db, principal, library, needs="view").id]
+            which = "library = ?"
+        more = ""
         if before is not None:
             more += " AND id < ?"
             values.append(before)
         rows = db.execute(
-            f"SELECT {_FILE_COLUMNS}, {DOCUMENT_COLUMNS} {_FROM} WHERE owner = ?{more} ORDER BY id DESC LIMIT ?",
+            f"SELECT {_FILE_COLUMNS}, {DOCUMENT_COLUMNS} {_FROM} WHERE {which}{more} ORDER BY id DESC LIMIT ?",
             (*values, limit + 1),
         )
         found = decode_rows(rows, _with_state, self.database.damage.noting("files"))
@@ -118,7 +125,7 @@ class SQLiteFileStore(SQLiteStore):
         library: str | None = None,
         mtime_ns: int | None = None,
     ) -> FileState:
-        file = _find(db, principal, id).file
+        file = _find(db, principal, id, needs="edit" if library is None else "own").file
         if library is not None:
             libraries.find(db, principal, library)
             _refuse_taken_path(db, replace(file, library=library))
@@ -127,7 +134,7 @@ class SQLiteFileStore(SQLiteStore):
             " mtime_ns = coalesce(?, mtime_ns) WHERE id = ?",
             (name, library, mtime_ns, id),
         )
-        return _find(db, principal, id)
+        return _find(db, principal, id, needs="edit")
 
     async def delete_file(self, principal: Principal, id: str) -> str | None:
         blob = await self._delete(principal, id)
@@ -220,8 +227,9 @@ def attach_files(db: apsw.Connection, principal: Principal, message: str, files:
 def _add(db: apsw.Connection, principal: Principal, file: StoredFile, reader: int) -> DocumentState:
     if first_row(db, "SELECT 1 FROM file WHERE id = ?", (file.id,)) is not None:
         raise Conflict(f"The id {file.id!r} is taken; leave it out to be given one.")
+    owner = principal.id
     if file.library is not None:
-        libraries.find(db, principal, file.library)
+        owner = libraries.find(db, principal, file.library, needs="edit").owner
     _refuse_taken_path(db, file)
     found = find_number(db, file.sha256)
     number = queue_document(db, file.sha256, reader) if found is None else found
@@ -230,7 +238,7 @@ def _add(db: apsw.Connection, principal: Principal, file: StoredFile, reader: in
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             file.id,
-            principal.id,
+            owner,
             file.library,
             file.name,
             file.size,
@@ -241,20 +249,23 @@ def _add(db: apsw.Connection, principal: Principal, file: StoredFile, reader: in
             file.mtime_ns,
         ),
     )
-    return _find(db, principal, file.id).document
+    return _find(db, principal, file.id, needs="edit").document
 
 
 def _delete(db: apsw.Connection, principal: Principal, id: str) -> str | None:
     """Delete a file; return the hash of its document if that is to be erased with it."""
-    sha256 = _find(db, principal, id).file.sha256
+    sha256 = _find(db, principal, id, needs="edit").file.sha256
     db.execute("DELETE FROM file WHERE id = ?", (id,))
     erase_file(db, id)
     return release_document(db, sha256)
 
 
-def _find(db: apsw.Connection, principal: Principal, id: str) -> FileState:
+def _find(db: apsw.Connection, principal: Principal, id: str, *, needs: LibraryAccess = "own") -> FileState:
+    """Return a file of the principal's, or one of a library to which they have that access. Raises NotFound."""
     row = first_row(
-        db, f"SELECT {_FILE_COLUMNS}, {DOCUMENT_COLUMNS} {_FROM} WHERE file.id = ? AND owner = ?", (id, principal.id)
+        db,
+        f"SELECT {_FILE_COLUMNS}, {DOCUMENT_COLUMNS} {_FROM} WHERE file.id = ?2 AND ({OWNED}{_SHARES[needs]})",
+        (describe(principal), id),
     )
     if row is None:
         raise NotFound(f"There is no file {id!r}.")

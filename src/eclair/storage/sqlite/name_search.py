@@ -15,6 +15,7 @@ import apsw
 
 from eclair.schema.messages import NameHit
 from eclair.schema.principal import Principal
+from eclair.storage.sqlite.library_access import OWNED, SHARED, describe
 from eclair.storage.sqlite.store import first_row, snapshot
 from eclair.storage.sqlite.stored_rows import decode_list, decode_rows, row_decoder
 from eclair.text.name_match import NameQuery
@@ -57,11 +58,17 @@ def find_names(
 
 _CONVERSATIONS = (
     "SELECT updated AS moment, id, title, tags FROM conversation"
-    " WHERE owner = ? AND shelf IN ('list', 'archive', 'pinned')",
+    f" WHERE {OWNED} AND shelf IN ('list', 'archive', 'pinned')",
     ("title", "tags"),
 )
-_LIBRARIES = ("SELECT created AS moment, id, name FROM library WHERE owner = ?", ("name",))
-_FILES = ("SELECT created AS moment, id, name, library FROM file WHERE owner = ?", ("name",))
+_LIBRARIES = (
+    f"SELECT created AS moment, id, name FROM library WHERE ({OWNED} OR id IN {SHARED})",
+    ("name",),
+)
+_FILES = (
+    f"SELECT created AS moment, id, name, library FROM file WHERE ({OWNED} OR library IN {SHARED})",
+    ("name",),
+)
 
 
 def _matching(
@@ -74,7 +81,7 @@ def _matching(
     return db.execute(
         f"SELECT * FROM ({select} AND iif({joined} GLOB '*[^ -~]*', 1, {has_words}))"
         f" WHERE name_score({', '.join(columns)}) > 0 ORDER BY moment DESC LIMIT {MAX_RANKED_NAMES}",
-        (principal.id, *(f"%{word}%" for word in query.words)),
+        (describe(principal), *(f"%{word}%" for word in query.words)),
     )
 
 

@@ -23,9 +23,11 @@ from eclair.storage.sqlite.conversations import SQLiteConversationStore
 from eclair.storage.sqlite.database import Database, migrations, translated
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
 from eclair.storage.sqlite.egress import SQLiteEgressStore
+from eclair.storage.sqlite.emergency_reads import SQLiteEmergencyReadStore
 from eclair.storage.sqlite.feeds import SQLiteFeedStore
 from eclair.storage.sqlite.files import SQLiteFileStore
 from eclair.storage.sqlite.folders import SQLiteFolderStore
+from eclair.storage.sqlite.grants import SQLiteGrantStore
 from eclair.storage.sqlite.groups import SQLiteGroupStore
 from eclair.storage.sqlite.images import SQLiteImageStore
 from eclair.storage.sqlite.integrity import SQLiteIntegrityStore, describe_damage, list_damaged_tables
@@ -84,11 +86,13 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         conversations=SQLiteConversationStore(database, clock),
         documents=documents,
         egress=SQLiteEgressStore(database, processes),
+        emergency_reads=SQLiteEmergencyReadStore(database),
         feeds=SQLiteFeedStore(database),
         files=SQLiteFileStore(database, documents),
         images=SQLiteImageStore(database),
         integrity=SQLiteIntegrityStore(database, leases),
         folders=SQLiteFolderStore(database),
+        grants=SQLiteGrantStore(database),
         groups=SQLiteGroupStore(database),
         libraries=SQLiteLibraryStore(database, documents),
         literacy=SQLiteLiteracyStore(database),

@@ -71,6 +71,10 @@ PERSONAL_TABLES = (
     _table("vector", "vectors", "derived", "service", mine=_OF_DOCUMENT.format(column="vector.id >> 24")),
     _table("document", "documents", "derived", "service", mine=_OF_DOCUMENT.format(column="number")),
     _table("file", "files", "archive", "service"),
+    _table(
+        *("library_share", "shares of libraries", "rows", "cascade", "library, subject, access, created"),
+        mine=_under("library", "library"),
+    ),
     _table("library", "libraries", "archive", "service"),
     _table("folder", "folders", "archive", "rows"),
     _table("preference", "preferences", "archive", "rows"),
@@ -101,6 +105,14 @@ PERSONAL_TABLES = (
     _table(
         *("egress", "outgoing calls", "rows", "kept"),
         "moment, purpose, run, method, url, host, address, country, sent, received, status, verdict, reason",
+    ),
+    _table(
+        *("emergency_reading", "emergency readings", "rows", "cascade", "request, conversation, reader, moment"),
+        mine=_under("emergency_read", "request"),
+    ),
+    _table(
+        *("emergency_read", "emergency reads", "rows", "rows"),
+        "id, reason, status, requester, requested, decider, decided, expires, acknowledged",
     ),
     _table("erasure_request", "requests for erasure", "rows", "kept", "id, asked, due, ended"),
     _table(

@@ -14,7 +14,7 @@ from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, require_json, row_decoder
 
-_COLUMNS = "id, owner, conversation, title, created, expires, readings"
+_COLUMNS = "id, owner, conversation, title, created, expires, readings, house"
 _THERE = "EXISTS (SELECT 1 FROM conversation WHERE conversation.id = share.conversation AND deleted IS NULL)"
 
 
@@ -25,7 +25,7 @@ class SQLiteShareStore(SQLiteStore):
     def add_share(self, db: apsw.Connection, principal: Principal, share: Share, body: str) -> None:
         conversations.find(db, principal, share.conversation)
         db.execute(
-            f"INSERT INTO share ({_COLUMNS}, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO share ({_COLUMNS}, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 share.id,
                 principal.id,
@@ -34,6 +34,7 @@ class SQLiteShareStore(SQLiteStore):
                 share.created,
                 share.expires,
                 share.readings,
+                int(share.house),
                 body,
             ),
         )
@@ -68,4 +69,5 @@ class SQLiteShareStore(SQLiteStore):
 
 @row_decoder
 def _share(row: Any) -> Share:
-    return Share(*row)
+    *values, house = row
+    return Share(*values, house=bool(house))
