@@ -12,6 +12,7 @@ import orjson
 from eclair.audit.checkpoint_notes import read_notes
 from eclair.settings import Settings
 from tests.cli.test_cli import Eclair
+from tests.server.test_accounts import member, set_up
 from tests.support import JSON, Server, serving
 
 
@@ -92,3 +93,48 @@ async def test_a_checkpoint_that_was_kept_proves_what_is_missing(settings: Setti
     )
     kept.write_text("nothing")
     assert run("audit", "verify", "--checkpoint", str(kept)).returncode != 0
+
+
+async def test_what_people_and_administrators_do_is_recorded(settings: Settings) -> None:
+    async with serving(replace(settings, accounts="on")) as server:
+        admin = await set_up(server)
+        ben, his = await member(server, admin)
+        wrong = await server.post("/api/session", {"name": "ben", "password": "a password of mine"})
+        assert wrong.status == 401
+        assert (await server.get("/api/audit", his)).status == 403
+        assert (await server.call("PATCH", f"/api/people/{ben}", {"role": "auditor"}, headers=admin)).status == 200
+        listed = (await server.get("/api/audit?limit=200", his)).body
+        acts = [(act["action"], act["outcome"], act["actor"], act["object"]) for act in reversed(listed["acts"])]
+        for expected in (
+            ("person.added", "success", "local", ben),
+            ("sign_in.failed", "failure", "nobody", ben),
+            ("access.denied", "denied", ben, "GET /api/audit"),
+            ("role.changed", "success", "local", ben),
+        ):
+            assert expected in acts
+        assert [actor for action, _, actor, _ in acts if action == "session.started"] == ["local", ben]
+        assert listed["people"] == {"local": "Ada L.", ben: "ben"}
+        assert "a password of mine" not in str(listed)
+        (failed,) = [act for act in listed["acts"] if act["action"] == "sign_in.failed"]
+        assert failed["address"] == "127.0.0.1"
+        of_ben = (await server.get("/api/audit?person=ben&limit=200", admin)).body["acts"]
+        assert {act["actor"] for act in of_ben} == {"local", "nobody", ben}
+        assert (await server.get("/api/audit/verify", admin)).body["fault"] is None
+
+
+async def test_acts_of_engines_exports_and_deletions_are_recorded(settings: Settings) -> None:
+    async with serving(settings) as server:
+        conversation = await server.begin()
+        await server.say(conversation, "A question of mine")
+        body = {"name": "rack", "url": "http://127.0.0.1:9/v1"}
+        assert (await server.post("/api/engines", body)).status == 201
+        assert (await server.call("DELETE", "/api/engines/rack")).status == 204
+        assert (await server.get(f"/api/conversations/{conversation}/export")).status == 200
+        assert (await server.post(f"/api/conversations/{conversation}/shares", {})).status == 201
+        assert (await server.call("DELETE", f"/api/conversations/{conversation}")).status == 204
+        listed = (await server.get("/api/audit")).body
+        assert [(act["action"], act["actor"]) for act in reversed(listed["acts"])] == [
+            *(("engine.added", "local"), ("engine.removed", "local"), ("export.made", "local")),
+            *(("share.made", "local"), ("conversation.deleted", "local")),
+        ]
+        assert "question" not in str(listed)

@@ -6237,13 +6237,18 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description The version, what data may leave, and the sentence that tells people that they talk to an AI, by language. */
+        /**
+         * @description The version, what data may leave, and the sentence that tells people that they talk to an AI, by language.
+         *
+         *     `works_council`: no figures of single people are shown.
+         */
         readonly AboutReport: {
             readonly version: string;
             readonly leaving: readonly components["schemas"]["OutgoingData"][];
             readonly ai_notice: {
                 readonly [key: string]: string;
             };
+            readonly works_council: boolean;
         };
         /** @description An act. `actor`, `key`, `address` and `object` are null where they were erased or aren't shown. */
         readonly ActBody: {

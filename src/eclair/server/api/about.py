@@ -12,11 +12,15 @@ from eclair.outgoing_data import OutgoingData, list_outgoing_data
 
 
 class AboutReport(BaseModel):
-    """The version, what data may leave, and the sentence that tells people that they talk to an AI, by language."""
+    """The version, what data may leave, and the sentence that tells people that they talk to an AI, by language.
+
+    `works_council`: no figures of single people are shown.
+    """
 
     version: str
     leaving: list[OutgoingData]
     ai_notice: dict[str, str]
+    works_council: bool
 
 
 def router(app: App) -> APIRouter:
@@ -25,6 +29,11 @@ def router(app: App) -> APIRouter:
     @api.get("/about")
     async def about() -> AboutReport:
         leaving = await list_outgoing_data(app.settings)
-        return AboutReport(version=eclair.__version__, leaving=leaving, ai_notice=ai_notices())
+        return AboutReport(
+            version=eclair.__version__,
+            leaving=leaving,
+            ai_notice=ai_notices(),
+            works_council=app.settings.works_council,
+        )
 
     return api

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -111,7 +112,7 @@ def router(app: App) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         before: Ordinal | None = None,
     ) -> ActList:
-        _refuse_person(app, which)
+        which = await _with_person(app, which)
         acts = await store.list_acts(which, limit + 1, before)
         shown = list(map(without_people, acts)) if app.settings.works_council else acts
         checkpoint = await store.get_last_checkpoint()
@@ -151,7 +152,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("/export", response_class=Response)
     async def export_acts(principal: Caller, which: WantedActs, format: ActFormat = "jsonl") -> StreamingResponse:
-        _refuse_person(app, which)
+        which = await _with_person(app, which)
         await store.add_act(principal, "audit.exported", details={"format": format})
         stream = stream_acts(store, which, format, hides_people=app.settings.works_council)
         name = f"eclair-audit-{datetime.now(UTC):%Y%m%d}.{'ocsf.' if format == 'ocsf' else ''}jsonl"
@@ -175,6 +176,11 @@ def _file_headers(name: str) -> dict[str, str]:
     }
 
 
-def _refuse_person(app: App, which: ActFilter) -> None:
-    if app.settings.works_council and which.person is not None:
+async def _with_person(app: App, which: ActFilter) -> ActFilter:
+    """Return the filter with the id of the one person whom it names otherwise. Raises InvalidInput."""
+    if which.person is None:
+        return which
+    if app.settings.works_council:
         raise InvalidInput("Works-council mode shows nothing by person; filter by action or day.", param="person")
+    found = await app.storage.people.list_people(2, which.person)
+    return replace(which, person=found[0].id) if len(found) == 1 else which

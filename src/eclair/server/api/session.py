@@ -163,7 +163,9 @@ def router(app: App) -> APIRouter:
         require_accounts()
         if (await accounts.codes.find(body.code)).purpose != "setup":
             raise Gone("This is not the code of the first account; it is in the terminal where Éclair was started.")
-        return await redeem(request, principal, body)
+        response = await redeem(request, principal, body)
+        await app.storage.audit.add_act(principal, "accounts.set_up")
+        return response
 
     @api.post("/code")
     async def describe_code(body: CodeBody) -> CodeFacts:
