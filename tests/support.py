@@ -11,6 +11,7 @@ import platform
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -292,16 +293,19 @@ def served(folder: Path, env: Mapping[str, str]) -> tuple[str, BaseProcess]:
     configuration.parent.mkdir(parents=True, exist_ok=True)
     configuration.touch()
     hearing, saying = os.pipe()
-    with (
-        open(os.devnull, "rb") as nothing,
-        open(hearing, encoding="utf-8") as said,
-        (folder / "server.log").open("ab") as log,
-    ):
-        with open(saying, "wb") as out:
-            process = forked.start(("serve",), env, nothing, out, log)
-        line = said.readline()
+    said = open(hearing, encoding="utf-8")  # noqa: SIM115 (the thread closes it)
+    with open(os.devnull, "rb") as nothing, (folder / "server.log").open("ab") as log, open(saying, "wb") as out:
+        process = forked.start(("serve",), env, nothing, out, log)
+    line = said.readline()
+    threading.Thread(target=_read_out, args=(said,), daemon=True).start()
     assert "http://" in line, (folder / "server.log").read_text()
     return line.split()[-1], process
+
+
+def _read_out(said: io.TextIOBase) -> None:
+    """Read what a server says later, such as the code of the first account; it fails where nobody listens."""
+    with said:
+        said.read()
 
 
 def has_walls(pid: int) -> bool:

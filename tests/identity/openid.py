@@ -76,9 +76,10 @@ class OpenIdProvider:
         return f"{query['redirect_uri']}?{urlencode(back)}"
 
     @asynccontextmanager
-    async def serving(self) -> AsyncGenerator[None]:
+    async def serving(self, host: str = "127.0.0.1") -> AsyncGenerator[None]:
         app = web.Application(middlewares=[self._watch])
         app.router.add_get("/.well-known/openid-configuration", self._metadata)
+        app.router.add_get("/authorize", self._authorize)
         app.router.add_get("/keys", self._keys)
         app.router.add_post("/token", self._token)
         app.router.add_get("/userinfo", self._userinfo)
@@ -86,7 +87,7 @@ class OpenIdProvider:
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self.url = f"http://{host}:{runner.addresses[0][1]}"
         try:
             yield
         finally:
@@ -112,6 +113,9 @@ class OpenIdProvider:
             "authorization_response_iss_parameter_supported": True,
         }
         return web.json_response(found | self.metadata)
+
+    async def _authorize(self, request: web.Request) -> web.Response:
+        return web.Response(status=303, headers={"Location": self.authorize(str(request.url))})
 
     async def _keys(self, _: web.Request) -> web.Response:
         return web.json_response({"keys": [key.as_dict(private=False) for key in self.published]})

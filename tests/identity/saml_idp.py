@@ -50,6 +50,7 @@ class SamlIdp:
     subject: str = "person-1"
     format: str = PERSISTENT
     issuer: str = ISSUER
+    sign_in_url: str = SIGN_IN
     audience: str | None = ENTITY
     recipient: str = CONSUMER
     destination: str = CONSUMER
@@ -68,7 +69,7 @@ class SamlIdp:
             '<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data>'
             f"<X509Certificate>{lines}</X509Certificate></X509Data></KeyInfo></KeyDescriptor>"
             '<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" '
-            f'Location="{SIGN_IN}"/></IDPSSODescriptor></EntityDescriptor>'
+            f'Location="{self.sign_in_url}"/></IDPSSODescriptor></EntityDescriptor>'
         )
 
     def assertion(self) -> str:
