@@ -28,7 +28,7 @@ from eclair.web.providers import available_providers, select_providers
 from eclair.web.providers.base import HttpProvider
 from eclair.web.web_settings import with_web_settings
 
-OutgoingKind = Literal["answers", "traces", "search", "pages", "feeds", "download", "audit"]
+OutgoingKind = Literal["answers", "traces", "search", "pages", "feeds", "download", "audit", "identity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ async def list_outgoing_data(settings: Settings) -> list[OutgoingData]:
     answers = await asyncio.to_thread(_answers, settings)
     web = await asyncio.to_thread(_web, settings)
     downloads = [await _fetching(), _pulling(settings)] if settings.embedded else []
-    return [*answers, *_traces(settings), *_audit(settings), *web, *downloads]
+    return [*answers, *_traces(settings), *_audit(settings), *_identity(settings), *web, *downloads]
 
 
 def list_servers(settings: Settings) -> list[Server]:
@@ -102,6 +102,18 @@ def _audit(settings: Settings) -> list[OutgoingData]:
     hosts = tuple(urlsplit(url).netloc for url in urls)
     what = "the audit log: who did what, when and from where, but no text"
     return [OutgoingData("While Éclair is used", what, hosts, kind="audit")] if hosts else []
+
+
+def _identity(settings: Settings) -> list[OutgoingData]:
+    """Describe what identity providers on other machines get from here. Those of SAML are called by browsers alone."""
+    if settings.accounts == "off":
+        return []
+    urls = [
+        each.issuer if each.kind == "oidc" else each.url for each in settings.identity.values() if each.kind != "saml"
+    ]
+    hosts = tuple(urlsplit(url).netloc for url in urls if not is_loopback_url(url))
+    what = "what proves who they are: a code, or to a directory the name and the password"
+    return [OutgoingData("When people sign in", what, hosts, kind="identity")] if hosts else []
 
 
 async def _fetching() -> OutgoingData:

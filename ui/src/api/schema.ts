@@ -7637,7 +7637,7 @@ export interface components {
              * @default answers
              * @enum {string}
              */
-            readonly kind: "answers" | "traces" | "search" | "pages" | "feeds" | "download" | "audit";
+            readonly kind: "answers" | "traces" | "search" | "pages" | "feeds" | "download" | "audit" | "identity";
         };
         /**
          * @description A page as text.

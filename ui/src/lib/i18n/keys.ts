@@ -857,6 +857,7 @@ export interface Placeholders {
   readonly leavingFeeds: "hosts";
   readonly leavingTraces: "hosts";
   readonly leavingAudit: "hosts";
+  readonly leavingIdentity: "hosts";
   readonly taskDone: never;
   readonly taskOpen: never;
   readonly image: never;
