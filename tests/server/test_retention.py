@@ -123,7 +123,12 @@ async def write_old_ones(settings: Settings) -> dict[str, str]:
 async def test_what_a_limit_would_erase_is_said_before_it_is_set(settings: Settings) -> None:
     await write_old_ones(settings)
     async with serving(settings) as server:
-        assert (await server.get("/api/retention")).body == {"keep_days": 0, "preview": None}
+        assert (await server.get("/api/retention")).body == {
+            "keep_days": 0,
+            "preview": None,
+            "days": None,
+            "held": False,
+        }
         preview = (await server.get("/api/retention?days=90")).body["preview"]
         assert (preview["days"], preview["conversations"], preview["pinned"]) == (90, 3, 1)
         ages = [(time.time() * 1000 - preview[name]) / DAY_MS for name in ("oldest", "newest")]

@@ -7755,7 +7755,7 @@ export interface components {
         /**
          * @description Numbers of what a person has, by what it is, the open request to erase it, and the days it can be withdrawn.
          *
-         *     `held` says that a legal hold keeps it.
+         *     `held` says that a legal hold keeps it, `asks_password` that a request for its erasure needs the password.
          */
         readonly PersonalDataSummary: {
             readonly counts: {
@@ -7764,6 +7764,7 @@ export interface components {
             readonly erasure: components["schemas"]["ErasureState"] | null;
             readonly held: boolean;
             readonly grace_days: number;
+            readonly asks_password: boolean;
         };
         /** @description The questions; `by` says if a model or a rule made them. */
         readonly PlanBody: {

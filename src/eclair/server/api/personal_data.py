@@ -46,18 +46,25 @@ class ErasureState(BaseModel):
 class PersonalDataSummary(BaseModel):
     """Numbers of what a person has, by what it is, the open request to erase it, and the days it can be withdrawn.
 
-    `held` says that a legal hold keeps it.
+    `held` says that a legal hold keeps it, `asks_password` that a request for its erasure needs the password.
     """
 
     counts: dict[str, int]
     erasure: ErasureState | None
     held: bool
     grace_days: int
+    asks_password: bool
 
     @classmethod
-    def from_data(cls, data: PersonalData) -> PersonalDataSummary:
+    def from_data(cls, data: PersonalData, *, asks_password: bool = False) -> PersonalDataSummary:
         erasure = None if data.request is None else ErasureState.from_request(data.request)
-        return cls(counts=dict(data.counts), erasure=erasure, held=data.is_held, grace_days=data.grace_days)
+        return cls(
+            counts=dict(data.counts),
+            erasure=erasure,
+            held=data.is_held,
+            grace_days=data.grace_days,
+            asks_password=asks_password,
+        )
 
 
 class ErasureBody(RequestBody):
@@ -75,13 +82,17 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["personal data"])
     service = app.person_erasure
 
+    async def has_password(principal: Principal) -> bool:
+        return app.settings.accounts == "on" and await app.storage.people.get_password(principal.id) is not None
+
     @api.get("/me/data")
     async def read_own_data(principal: Caller) -> PersonalDataSummary:
-        return PersonalDataSummary.from_data(await service.describe(principal))
+        data = await service.describe(principal)
+        return PersonalDataSummary.from_data(data, asks_password=await has_password(principal))
 
     @api.post("/me/data/erasure", status_code=202)
     async def request_own_erasure(principal: Caller, body: ErasureBody) -> ErasureState:
-        if app.settings.accounts == "on" and await app.storage.people.get_password(principal.id) is not None:
+        if await has_password(principal):
             person = await app.storage.people.get_person(principal.id)
             await app.accounts.sign_in.check_password(person, body.password)
         return ErasureState.from_request(await service.request(principal, principal.id))

@@ -1,0 +1,78 @@
+"""Rules of retention, legal holds and one's own erasure, in the settings."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.axe import AXE, check
+from tests.browser.conftest import Opening, Watch
+from tests.browser.served import Served
+
+
+def test_a_rule_is_previewed_set_and_deleted(opening: Opening, mortal: Served) -> None:
+    context = opening(mortal)
+    context.add_init_script(path=AXE)
+    page = context.new_page()
+    page.goto("/settings/data")
+    expect(page.get_by_text("No rules.")).to_be_visible()
+    form = page.get_by_role("form", name="Set the rule")
+    form.get_by_label("Days").fill("30")
+    form.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("This would be erased now: conversations 0 (people: 0)")).to_be_visible()
+    form.get_by_label("Scope").select_option("Folder")
+    expect(page.get_by_text("This would be erased now")).to_have_count(0)
+    expect(form.get_by_role("option", name="Temporary chats only")).to_have_count(0)
+    form.get_by_label("Scope").select_option("Everyone")
+    form.get_by_role("button", name="Set the rule").click()
+    rules = page.get_by_role("list", name="Rules")
+    expect(rules.get_by_role("listitem")).to_have_text(["Everyone 30 days"])
+    check(page)
+    page.reload()
+    expect(page.get_by_text("A rule erases conversations here after 30 days without use.")).to_be_visible()
+    rules.get_by_role("button", name="Delete “Everyone”").click()
+    page.get_by_role("group", name="Delete “Everyone”?").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("No rules.")).to_be_visible()
+
+
+def test_a_hold_keeps_a_conversation_and_says_so(opening: Opening, mortal: Served, watches: list[Watch]) -> None:
+    page = opening(mortal).new_page()
+    watches[-1].forgive("409")
+    id = page.request.post("/api/conversations", data={"title": "Bread"}).json()["id"]
+    page.goto("/settings/data")
+    form = page.get_by_role("form", name="Place the hold")
+    form.get_by_label("Scope").select_option("Conversation")
+    form.get_by_label("ID").fill(id)
+    form.get_by_label("Reason").fill("Case 7")
+    page.keyboard.press("Enter")
+    holds = page.get_by_role("list", name="Legal holds")
+    expect(holds).to_contain_text("Case 7")
+    refused = page.request.delete(f"/api/conversations/{id}")
+    assert (refused.status, refused.json()["error"]["code"]) == (409, "legal_hold")
+    expect(page.get_by_role("button", name="Erase everything of mine")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Your data is under a legal hold and can’t be erased.")).to_be_visible()
+    holds.get_by_role("button", name="Lift").click()
+    expect(holds).to_have_count(0)
+    assert page.request.delete(f"/api/conversations/{id}").status == 204
+
+
+def test_ones_own_erasure_is_asked_for_and_withdrawn(opening: Opening, mortal: Served) -> None:
+    page = opening(mortal).new_page()
+    page.goto("/settings/data")
+    erase = page.get_by_role("button", name="Erase everything of mine")
+    expect(erase).to_have_accessible_description(
+        "Conversations, files, images, settings, keys and your account. Days in which you can withdraw it: 7."
+    )
+    erase.click()
+    question = page.get_by_role("group", name="Erase everything here that is yours?")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(erase).to_be_focused()
+    erase.click()
+    question.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("Everything of yours is erased on")).to_be_visible()
+    expect(page.get_by_role("list", name="Erasures of people")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("list", name="Erasures of people")).to_contain_text("Due on")
+    page.get_by_role("button", name="Withdraw").click()
+    expect(erase).to_be_focused()
