@@ -15,25 +15,26 @@ class Served:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self._folder = folder
-        self._settings = settings
         self._port = _free_port()
         self._process: BaseProcess | None = None
         path = settings.get("ECLAIR_BASE_PATH")
         self._page = "" if path is None else f"{path}/"
         self.address = f"http://127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        assert self._process is None
-        own = {
+        self.environment = {
             "ECLAIR_CONFIG": str(self._folder / "eclair.toml"),
             "ECLAIR_DATA_DIR": str(self._folder / "data"),
             "ECLAIR_PORT": str(self._port),
             "ECLAIR_EMBEDDED": "false",
             "ECLAIR_SCRIPTED": "true",
             "ECLAIR_LOOPBACK_ACCOUNTS": ACCOUNTS,
+            **settings,
         }
+        """Its settings."""
+
+    def start(self) -> None:
+        assert self._process is None
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ECLAIR_")}
-        address, self._process = served(self._folder, {**kept, **own, **self._settings})
+        address, self._process = served(self._folder, {**kept, **self.environment})
         assert address == self.address + self._page
 
     def kill(self) -> None:

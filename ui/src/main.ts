@@ -26,6 +26,10 @@ async function begin(target: HTMLElement): Promise<void> {
   if (currentPath().startsWith("/c/")) void loadTurns();
   const app = new State();
   await app.preferences.begin();
+  if (document.documentElement.dataset["accounts"] === "on") {
+    const { enter } = await import("./features/sign-in/enter.ts");
+    await enter(app, target);
+  }
   mount(App, { target, props: { app } });
   app.start();
   whenIdle(() => void loadTurns());

@@ -15,7 +15,7 @@ const MAX_CONVERSATIONS = 20;
 const PAGE_TIMEOUT_MS = 4000;
 const REFRESH_INTERVAL_MS = 600_000;
 
-const APP = /^\/(?:c\/[\w-]+|settings(?:\/[\w-]+)?|libraries|news|pictures|usage|connections)?$/;
+const APP = /^\/(?:c\/[\w-]+|settings(?:\/[\w-]+)?|libraries|news|pictures|usage|connections|admin(?:\/[\w-]+)*)?$/;
 const FILE = /^\/(?:assets\/.+|first\.js|favicon\.svg|manifest\.webmanifest)$/;
 const CONVERSATION = /^\/api\/conversations\/conv_\w+$/;
 const LIST = `${BASE_PATH}/api/conversations`;

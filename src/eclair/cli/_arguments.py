@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import eclair
+from eclair.cli._admin_arguments import add_admin_options
 from eclair.errors import InvalidInput
 from eclair.storage.api_keys import KEY_SCOPES
 
@@ -142,6 +143,7 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     service.add_argument("--print", action="store_true", help="only print the files")
     service.set_defaults(module="service")
     _add_key_options(command("key", "make, list and revoke keys for programs and other people"))
+    add_admin_options(command("admin", "list and change people and groups"))
 
 
 def _add_documents(command: _Command) -> None:

@@ -48,8 +48,11 @@ class Assets(StaticFiles):
         return response
 
 
-def router(prefix: str) -> APIRouter:
-    """Build the routes of all pages, served under `prefix`. Most serve the app, which reads the address itself."""
+def router(prefix: str, *, has_accounts: bool) -> APIRouter:
+    """Build the routes of all pages, served under `prefix`. Most serve the app, which reads the address itself.
+
+    With `has_accounts` the app has people sign in first.
+    """
     pages = APIRouter(include_in_schema=False)
 
     @pages.get("/")
@@ -61,11 +64,15 @@ def router(prefix: str) -> APIRouter:
     @pages.get("/connections")
     @pages.get("/settings")
     @pages.get("/settings/{page}")
+    @pages.get("/admin")
+    @pages.get("/admin/{page}")
+    @pages.get("/admin/{page}/{entry}")
+    @pages.get("/join")
     @pages.get("/s/{share}")
     @pages.get("/temporary")
     @pages.get("/made")
     async def app() -> Response:
-        return await _page("index.html", prefix)
+        return await _page("index.html", prefix, has_accounts=has_accounts)
 
     @pages.get("/docs")
     async def docs() -> Response:
@@ -95,12 +102,16 @@ def _file(name: str, kind: str) -> Callable[[], Awaitable[Response]]:
     return file
 
 
-async def _page(name: str, prefix: str, headers: dict[str, str] = PAGE_HEADERS) -> Response:
+async def _page(
+    name: str, prefix: str, headers: dict[str, str] = PAGE_HEADERS, *, has_accounts: bool = False
+) -> Response:
     """Return a page, whose addresses begin with `./` in the file: the prefix takes its place."""
     try:
         html = await asyncio.to_thread((STATIC / name).read_text, "utf-8")
     except FileNotFoundError:
         return _not_built()
+    if has_accounts:
+        html = html.replace('data-accounts="off"', 'data-accounts="on"', 1)
     return HTMLResponse(html.replace('="./', f'="{prefix}/'), headers={**headers, "Cache-Control": "no-cache"})
 
 

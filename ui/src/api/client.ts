@@ -89,16 +89,13 @@ export class Client {
     for (;;) {
       const used = this.key;
       const response = await this.#send(method, path, body, signal);
-      if (response.status === 401) {
-        if (this.key !== used) continue;
-        const key = await this.#options.askKey(this.key !== null && this.key !== SESSION);
-        if (key !== null) {
-          this.key = key;
-          continue;
-        }
-      }
-      if (!response.ok) throw await this.#failed(response);
-      return response;
+      if (response.ok) return response;
+      const failure = await this.#failed(response);
+      if (failure.code !== "unauthorized") throw failure;
+      if (this.key !== used) continue;
+      const key = await this.#options.askKey(this.key !== null && this.key !== SESSION);
+      if (key === null) throw failure;
+      this.key = key;
     }
   }
 

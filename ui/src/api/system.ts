@@ -1,5 +1,6 @@
 // The installation: its version, what may leave it, its usage, and its backups.
 
+import { toAddress } from "./address.ts";
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
@@ -20,6 +21,9 @@ export type BackupStatus = Reply<"/api/backups", "get">;
 /** Whether what is stored is whole; the server's sentence says what is wrong. */
 export type StorageReport = Reply<"/api/storage", "get">;
 
+/** The state of each engine. */
+export type HealthReport = Extract<Reply<"/api/health", "get">, { readonly engines: unknown }>;
+
 export class SystemCalls extends Resource {
   about(): Promise<About> {
     return this.client.call("GET", "/api/about");
@@ -31,6 +35,12 @@ export class SystemCalls extends Resource {
 
   storage(): Promise<StorageReport> {
     return this.client.call("GET", "/api/storage");
+  }
+
+  /** A server of which no engine is ready says so by its status, and sends the same report. */
+  async health(): Promise<HealthReport> {
+    const response = await fetch(toAddress("/api/health"), { headers: this.client.headers });
+    return (await response.json()) as HealthReport;
   }
 
   backups(): Promise<BackupStatus> {

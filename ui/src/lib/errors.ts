@@ -154,6 +154,11 @@ export function describeError(code: string, message: string, status = 500): stri
   return inLanguage(known(PROBLEMS, code) ?? byStatus(status), message);
 }
 
+/** Describe a failure of which only the code is known. */
+export function describeCode(code: string, otherwise: PlainKey): string {
+  return t(known(PROBLEMS, code) ?? otherwise);
+}
+
 /** Describe a notice about an answer by `model`; LanguageAdvice.svelte handles the one about its language. */
 export function describeNotice({ code, message }: AnswerNotice, model = ""): string {
   return isRoutingNotice(code) ? t(ROUTED[code], { model }) : inLanguage(known(NOTICES, code), message);

@@ -49,6 +49,11 @@ export function storedNames(prefix: string): string[] {
   return [...new Set([...stored, ...memory.keys()])].filter((name) => name.startsWith(prefix));
 }
 
+/** Forget everything that Éclair stored in this browser for all its tabs. */
+export function clearStored(): void {
+  for (const name of storedNames("eclair.")) writeStored(name, null);
+}
+
 /** The stored JSON; null where there is none or it is invalid. */
 export function readStoredJson<T>(name: string): T | null {
   const stored = readStored(name);

@@ -110,6 +110,7 @@ export const ACTIONS: readonly Action[] = [
   { id: "pictures", label: "pictures", slash: true, run: (app) => app.openPictures(), enabled: always },
   { id: "usage", label: "usage", run: (app) => app.openPlace("usage"), enabled: always },
   { id: "connections", label: "egress", run: (app) => app.openPlace("connections"), enabled: always },
+  { id: "admin", label: "administration", run: (app) => app.openPlace("admin"), enabled: (app) => app.account.oversees },
   { id: "theme", label: "switchTheme", run: (app) => app.preferences.switchTheme(), enabled: always },
   { id: "temporary", label: "temporary", slash: true, run: (app) => app.beginTemporary(), enabled: always },
   { id: "import", label: "importing", slash: true, run: (app) => void (app.dialog = { kind: "import" }), enabled: always },

@@ -8,6 +8,7 @@ import type { Folder } from "../api/folders.ts";
 import type { Model, ModePicks } from "../api/models.ts";
 import { t } from "../lib/i18n/translate.ts";
 import { AnswerNotifications } from "./answerNotifications.svelte.ts";
+import { Account } from "./account.svelte.ts";
 import { ApiKeyPrompt } from "./apiKeyPrompt.svelte.ts";
 import { ServerChanges } from "./serverChanges.svelte.ts";
 import { newConversationId } from "./drafts.ts";
@@ -35,6 +36,7 @@ import { Sidebar } from "./sidebar.svelte.ts";
 import type { Source } from "./source.ts";
 import { StorageProblem } from "./storageProblem.svelte.ts";
 import { explain } from "../lib/errors.ts";
+import { clearStored } from "../lib/storage.ts";
 
 const TEMPORARY_PATH = "/temporary";
 
@@ -59,9 +61,10 @@ function isNarrow(): boolean {
 
 export class App {
   readonly apiKeyPrompt: ApiKeyPrompt = new ApiKeyPrompt((key) => this.api.client.beginSession(key), () => this.#refreshVisible());
+  readonly account = new Account();
   readonly api = new Api({
     key: this.apiKeyPrompt.stored,
-    askKey: (wrong) => this.apiKeyPrompt.ask(wrong),
+    askKey: (wrong) => (this.account.person === null ? this.apiKeyPrompt.ask(wrong) : this.account.ask()),
     explain,
   });
   readonly changes = new ServerChanges((signal) => this.api.conversations.changes(signal), (change) => this.#apply(change));
@@ -165,11 +168,13 @@ export class App {
     return this.api.client.key !== null;
   }
 
-  /** Forget the key in this browser, and ask for it again. */
+  /** Sign this browser out, and have it forget a person's texts and settings, or the key. */
   async signOut(): Promise<void> {
     await this.api.client.signOut();
     this.apiKeyPrompt.forget();
-    location.reload();
+    if (this.account.person === null) return location.reload();
+    clearStored();
+    location.assign(toAddress("/"));
   }
 
   /** Begin a new chat; `push` adds a step to the browser's history. */

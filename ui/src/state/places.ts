@@ -9,6 +9,7 @@ export const PLACES = {
   pictures: "pictures",
   usage: "usage",
   connections: "egress",
+  admin: "administration",
   settings: "settings",
 } as const satisfies Readonly<Record<string, PlainKey>>;
 
@@ -16,6 +17,7 @@ export type Place = keyof typeof PLACES;
 
 /** The label of each page of the settings, in their order. Its address is `/settings/` and its name. */
 export const SETTINGS = {
+  account: "account",
   general: "general",
   appearance: "appearance",
   models: "models",
@@ -61,16 +63,17 @@ export function isSettingsName(name: string): name is SettingsName {
 /** The path and hash of a place. */
 export function addressOf({ place, section }: PlaceAddress): string {
   if (section === "") return `/${place}`;
-  return place === "settings" ? `/settings/${section}` : `/${place}#${section}`;
+  return place === "settings" || place === "admin" ? `/${place}/${section}` : `/${place}#${section}`;
 }
 
 /** The place at an address; null for a conversation. */
 export function placeAt(path: string, hash: string): PlaceAddress | null {
-  const [, name = "", page = ""] = path.split("/");
+  const [, name = "", page = "", ...within] = path.split("/");
   const section = hash.slice(1);
   if (!isPlace(name)) return null;
+  if (name === "admin") return { place: name, section: [page, ...within].filter(Boolean).join("/") };
   if (name !== "settings") return { place: name, section };
   if (section === "") return { place: name, section: isSettingsName(page) ? page : "" };
-  const [moved = "", within = ""] = (MOVED[section] ?? `/settings/${section}`).split("#");
-  return placeAt(moved, `#${within}`);
+  const [moved = "", anchor = ""] = (MOVED[section] ?? `/settings/${section}`).split("#");
+  return placeAt(moved, `#${anchor}`);
 }

@@ -1,0 +1,64 @@
+"""Arguments of `eclair admin`. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import argparse
+
+from eclair.schema.principal import ROLES
+
+PEOPLE_ACTIONS = {
+    "list": "list the people, or those whose name, display name or address has a text in it",
+    "add": "add an account and print a link by which its person chooses a password",
+    "lock": "lock an account; its sessions end and its keys let nobody in",
+    "unlock": "unlock an account",
+    "role": "give a person another role",
+    "reset-password": "print a link by which a person chooses a new password",
+    "end-sessions": "end all sessions of a person",
+    "delete": "delete an account; what its person kept stays",
+}
+GROUP_ACTIONS = {
+    "list": "list the groups, or those whose name has a text in it",
+    "add": "add a group",
+    "delete": "delete a group; its members stay",
+    "members": "list the members of a group",
+    "add-member": "add a person to a group",
+    "remove-member": "remove a person from a group",
+}
+
+
+def add_admin_options(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `eclair admin` to its parser."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=type(parser))
+    setup = actions.add_parser(
+        "setup-code",
+        help="print a new code for the first account",
+        description="Print a new code for the first account.",
+    )
+    setup.set_defaults(action="setup-code")
+    for topic, choices in (("people", PEOPLE_ACTIONS), ("groups", GROUP_ACTIONS)):
+        help = f"list and change {topic}"
+        added = actions.add_parser(topic, help=help, description=f"L{help[1:]}.")
+        inner = added.add_subparsers(metavar="ACTION", required=True, parser_class=type(parser))
+        for name, meaning in choices.items():
+            action = inner.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.")
+            action.set_defaults(action=f"{topic} {name}")
+            _add_details(action, topic, name)
+
+
+def _add_details(action: argparse.ArgumentParser, topic: str, name: str) -> None:
+    if name == "list":
+        action.add_argument("query", nargs="?", default="", metavar="TEXT", help="text to look for")
+        action.add_argument("--json", action="store_true", help="print the list as JSON")
+        return
+    of_group = topic == "groups"
+    action.add_argument("name", metavar="NAME", help="name of the group" if of_group else "name to sign in with")
+    if name == "members":
+        action.add_argument("--json", action="store_true", help="print the list as JSON")
+    if name in ("add-member", "remove-member"):
+        action.add_argument("person", metavar="PERSON", help="name that the person signs in with")
+    if name == "role":
+        action.add_argument("role", choices=ROLES, help="the new role")
+    if name == "add" and not of_group:
+        action.add_argument("--display-name", default="", metavar="TEXT", help="name that others see")
+        action.add_argument("--email", metavar="ADDRESS", help="e-mail address")
+        action.add_argument("--role", choices=ROLES, default="member", help="member unless given")

@@ -1,0 +1,55 @@
+"""`eclair admin`: the code of the first account, people and groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.cli.test_cli import Eclair
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Eclair:
+    return Eclair(tmp_path)
+
+
+def test_people_are_added_changed_and_deleted(run: Eclair) -> None:
+    first, second = (run("admin", "setup-code").stdout.strip() for _ in range(2))
+    assert len(first) == len(second) == len("ABCDE-ABCDE-ABCDE-ABCDE")
+    assert first != second, "a new one replaces the last"
+    added = run("admin", "people", "add", "Ada", "--role", "admin", "--email", "ada@example.org")
+    assert added.stdout.startswith("http://127.0.0.1:")
+    assert "/join#" in added.stdout
+    assert "shown only now" in added.stderr
+    run("admin", "people", "add", "ben", "--display-name", "Ben Ó Murchú")
+    assert run("admin", "people", "role", "ben", "auditor").stdout == "ben is auditor now.\n"
+    assert run("admin", "people", "lock", "BEN").returncode == 0
+    listed = orjson.loads(run("admin", "people", "list", "--json").stdout)
+    assert [(each["name"], each["role"], each["locked"] is None) for each in listed] == [
+        ("ada", "admin", True),
+        ("ben", "auditor", False),
+    ]
+    assert run("admin", "people", "list", "murch").stdout.splitlines()[1].endswith("locked")
+    assert run("admin", "people", "unlock", "ben").returncode == 0
+    assert "/join#" in run("admin", "people", "reset-password", "ben").stdout
+    assert run("admin", "people", "end-sessions", "ben").stdout == "Ended 0 sessions of ben.\n"
+    assert run("admin", "people", "delete", "ben").returncode == 0
+    gone = run("admin", "people", "lock", "ben")
+    assert (gone.returncode, "Nobody signs in as 'ben'" in gone.stderr) == (2, True)
+    last = run("admin", "people", "delete", "ada")
+    assert (last.returncode, "administrator" in last.stderr) == (2, True)
+
+
+def test_groups_get_members(run: Eclair) -> None:
+    run("admin", "people", "add", "ada", "--role", "admin")
+    assert run("admin", "groups", "add", "Legal").stdout == "Added the group Legal.\n"
+    assert run("admin", "groups", "add-member", "Legal", "ada").stdout == "ada is in Legal now.\n"
+    assert run("admin", "groups", "list").stdout.splitlines()[1].split() == ["Legal", "local", "1"]
+    (member,) = orjson.loads(run("admin", "groups", "members", "Legal", "--json").stdout)
+    assert member["name"] == "ada"
+    assert run("admin", "groups", "remove-member", "Legal", "ada").returncode == 0
+    assert run("admin", "groups", "members", "Legal").stdout == "None found.\n"
+    assert run("admin", "groups", "delete", "Legal").returncode == 0
+    assert run("admin", "groups", "delete", "Legal").returncode == 2

@@ -1,0 +1,73 @@
+// Sessions of people: who is signed in, the ways in, and one's own account.
+
+import { Resource } from "./resource.ts";
+import type { Body, Reply } from "./wire.ts";
+
+/** Who is signed in, and how people sign in. */
+export type SessionState = Reply<"/api/session", "get">;
+export type SignInWay = SessionState["ways"][number];
+export type Person = NonNullable<SessionState["person"]>;
+export type Role = Person["role"];
+
+/** What a one-time code is for. */
+export type CodeFacts = Reply<"/api/session/code", "post">;
+
+/** One's own account. */
+export type Me = Reply<"/api/me", "get">;
+export type PersonSession = Reply<"/api/me/sessions", "get">["sessions"][number];
+
+export class SessionCalls extends Resource {
+  state(): Promise<SessionState> {
+    return this.client.call("GET", "/api/session");
+  }
+
+  signIn(body: NonNullable<Body<"/api/session", "post">>): Promise<void> {
+    return this.client.call("POST", "/api/session", body);
+  }
+
+  describeCode(code: string): Promise<CodeFacts> {
+    return this.client.call("POST", "/api/session/code", { code });
+  }
+
+  redeem(body: Body<"/api/session/redeem", "post">): Promise<void> {
+    return this.client.call("POST", "/api/session/redeem", body);
+  }
+
+  me(): Promise<Me> {
+    return this.client.call("GET", "/api/me");
+  }
+
+  rename(name: string): Promise<Me> {
+    return this.client.call("PATCH", "/api/me", { display_name: name });
+  }
+
+  changePassword(body: Body<"/api/me/password", "put">): Promise<void> {
+    return this.client.call("PUT", "/api/me/password", body);
+  }
+
+  async sessions(): Promise<readonly PersonSession[]> {
+    return (await this.client.call<Reply<"/api/me/sessions", "get">>("GET", "/api/me/sessions")).sessions;
+  }
+
+  end(id: string): Promise<void> {
+    return this.client.call("DELETE", `/api/me/sessions/${id}`);
+  }
+
+  /** End all sessions but this one; resolves to their number. */
+  async endOthers(): Promise<number> {
+    return (await this.client.call<Reply<"/api/me/sessions", "delete">>("DELETE", "/api/me/sessions")).ended;
+  }
+
+  prepareSecondFactor(password: string): Promise<Reply<"/api/me/second-factor", "post">> {
+    return this.client.call("POST", "/api/me/second-factor", { password });
+  }
+
+  /** Turn two-step sign-in on; resolves to the recovery codes. */
+  async confirmSecondFactor(code: string): Promise<readonly string[]> {
+    return (await this.client.call<Reply<"/api/me/second-factor", "put">>("PUT", "/api/me/second-factor", { code })).codes;
+  }
+
+  removeSecondFactor(password: string): Promise<void> {
+    return this.client.call("POST", "/api/me/second-factor/removal", { password });
+  }
+}
