@@ -24,6 +24,7 @@ PAGES = {
     "web": "Web search",
     "keyboard": "Keyboard",
     "data": "Your data",
+    "compliance": "AI Act and data protection",
     "about": "About",
 }
 PLACES = {
@@ -70,9 +71,9 @@ def test_each_page_of_the_settings_has_an_address_and_back_works(page: Page) -> 
         expect(listed(page).and_(page.locator("[aria-current=page]"))).to_have_text(name)
         expect(page.get_by_role("region", name=name, exact=True)).to_be_visible()
     page.go_back()
-    expect(title(page, "Your data")).to_be_focused()
+    expect(title(page, "AI Act and data protection")).to_be_focused()
     page.reload()
-    expect(title(page, "Your data")).to_be_focused()
+    expect(title(page, "AI Act and data protection")).to_be_focused()
     page.get_by_role("button", name="Back to the conversation").click()
     expect(composer(page)).to_be_visible()
 

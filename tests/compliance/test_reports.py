@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import orjson
 
-from eclair.compliance.report_texts import ai_notices, load_texts
+from eclair.compliance.report_texts import FULL_LANGUAGES, ai_notices, load_texts
+from eclair.outgoing_data import OutgoingKind
 from tests.cli.test_cli import Eclair
 
 
@@ -17,6 +19,11 @@ def test_every_language_has_every_label_and_all_of_the_literacy_page() -> None:
     wanted |= set(load_texts("fr"))
     for language in ai_notices():
         assert wanted <= load_texts(language).keys(), language
+
+
+def test_every_kind_of_outgoing_data_has_its_text() -> None:
+    for language in FULL_LANGUAGES:
+        assert {f"gets_{kind}" for kind in get_args(OutgoingKind)} <= load_texts(language).keys()
 
 
 def test_the_command_prints_and_writes_reports(tmp_path: Path) -> None:

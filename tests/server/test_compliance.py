@@ -8,7 +8,9 @@ import pytest
 
 from eclair.compliance.report import REPORT_NAMES
 from eclair.compliance.report_texts import ai_notices
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import EngineSettings, Settings
+from eclair.storage.retention import RetentionRule
 from tests.support import JSON, Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -88,7 +90,11 @@ async def test_the_records_name_recipients_periods_and_measures(settings: Settin
         assert levels["Daten gelangen in Länder ohne gleichwertigen Schutz"] == "hoch"
         assert levels["Daten werden länger als nötig aufbewahrt"] == "niedrig"
     async with serving(settings) as server:
-        conversations = section(await report(server, "records"), "conversations")
+        rule = RetentionRule(scope="everyone", subject="", days=30)
+        await server.app.storage.retention.set_rule(LOCAL_PRINCIPAL, rule)
+        ruled = await report(server, "records")
+        assert section(ruled, "rules")["table"]["rows"][0][0] == "everyone"
+        conversations = section(ruled, "conversations")
         assert conversations["table"] is None
         assert "Recipients: nobody outside this installation" in conversations["done"]
 

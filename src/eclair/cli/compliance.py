@@ -43,11 +43,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _make(settings: Settings, name: ReportName, language: str) -> ComplianceReport:
+    models = await list_answering_models(settings)
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        counts = await storage.literacy.get_literacy_counts()
+        return make_report(name, await gather_facts(settings, models, storage), language)
     finally:
         await storage.close()
-    models = await list_answering_models(settings)
-    facts = await gather_facts(settings, models, literacy_offered=counts.offered, literacy_read=counts.read)
-    return make_report(name, facts, language)

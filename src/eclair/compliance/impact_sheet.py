@@ -79,11 +79,12 @@ def find_risks(facts: InstallationFacts) -> Iterator[Risk]:
     yield Risk("transfer", "high" if facts.outside_europe else "low")
     yield Risk("disclosure", "medium" if answered_elsewhere else "low")
     yield Risk("interception", "high" if facts.is_unencrypted else "low")
-    yield Risk("too_long", "medium" if facts.settings.keep_days == 0 else "low")
+    yield Risk("too_long", "low" if facts.has_limit else "medium")
     yield Risk("injection", "medium" if facts.settings.egress == "open" else "low")
     yield Risk("loss", "high" if facts.settings.backup_folder is None else "low")
     yield Risk("sensitive", "medium")
-    yield Risk("surveillance", "medium" if facts.is_exposed else "low")
+    is_watched = facts.is_exposed and not facts.settings.works_council
+    yield Risk("surveillance", "medium" if is_watched else "low")
 
 
 def _risks(facts: InstallationFacts, texts: ReportTexts) -> ReportSection:

@@ -13,6 +13,8 @@ from eclair.network.policy import is_local_network
 from eclair.outgoing_data import OutgoingData, list_outgoing_data
 from eclair.schema.models import Model
 from eclair.settings import Settings
+from eclair.storage.base import Storage
+from eclair.storage.retention import RetentionRule
 
 MIN_LOG_DAYS = 183
 """Six months (AI Act, Art. 26 (6))."""
@@ -48,6 +50,14 @@ class InstallationFacts:
     outgoing: tuple[OutgoingData, ...]
     literacy_offered: int = 0
     literacy_read: int = 0
+    rules: tuple[RetentionRule, ...] = ()
+    holds: int = 0
+
+    @property
+    def has_limit(self) -> bool:
+        """True if conversations are erased after some days, by the settings or a rule for everyone."""
+        ruled = any(rule.scope == "everyone" and rule.days is not None for rule in self.rules)
+        return self.settings.keep_days > 0 or ruled
 
     @property
     def is_exposed(self) -> bool:
@@ -72,7 +82,7 @@ class InstallationFacts:
     @property
     def logs(self) -> tuple[LogPeriod, ...]:
         """The logs that a deployer of a high-risk use must keep for six months."""
-        names = ("egress_days", "run_log_days", "keep_days")
+        names = ("egress_days", "audit_days", "run_log_days", "keep_days")
         return tuple(LogPeriod(name, getattr(self.settings, name)) for name in names)
 
     @property
@@ -87,11 +97,11 @@ def is_outside_europe(recipient: OutgoingData) -> bool:
     return bool(hosts) and recipient.country not in EU_EEA_COUNTRIES
 
 
-async def gather_facts(
-    settings: Settings, models: Sequence[Model], *, literacy_offered: int = 0, literacy_read: int = 0
-) -> InstallationFacts:
+async def gather_facts(settings: Settings, models: Sequence[Model], storage: Storage) -> InstallationFacts:
     """Gather the facts; `models` are those that can be asked."""
+    counts = await storage.literacy.get_literacy_counts()
+    rules, holds = await storage.retention.list_rules(), await storage.retention.list_holds()
     entries = load_entries(settings.catalog)
     used = tuple(UsedModel(model, entries.get(model.id)) for model in models)
     outgoing = tuple(await list_outgoing_data(settings))
-    return InstallationFacts(settings, used, outgoing, literacy_offered, literacy_read)
+    return InstallationFacts(settings, used, outgoing, counts.offered, counts.read, tuple(rules), len(holds))

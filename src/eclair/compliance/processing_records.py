@@ -27,8 +27,8 @@ def report_processing(facts: InstallationFacts, texts: ReportTexts, generated: s
     activities += [
         _activity(texts, "images", [], texts("kept_until_deleted")),
         _activity(texts, "programs", answers, _kept(texts, "response_days", settings.response_days, none=True)),
-        _activity(texts, "access", [], texts("kept_access")),
-        _activity(texts, "records", _recipients(facts, "traces"), "; ".join(_log_periods(facts, texts))),
+        _activity(texts, "access", _recipients(facts, "identity"), texts("kept_access")),
+        _activity(texts, "records", _recipients(facts, "traces", "audit"), "; ".join(_log_periods(facts, texts))),
     ]
     if settings.backup_folder is not None:
         kept = texts("kept_backups", count=settings.backup_keep, hours=f"{settings.backup_hours:g}")
@@ -41,7 +41,12 @@ def report_processing(facts: InstallationFacts, texts: ReportTexts, generated: s
         as_of=None,
         generated=generated,
         introduction=(texts("records_introduction"),),
-        sections=(controller_section(facts, texts), *activities, measures_section(facts, texts)),
+        sections=(
+            controller_section(facts, texts),
+            *activities,
+            *_rules_sections(facts, texts),
+            measures_section(facts, texts),
+        ),
     )
 
 
@@ -61,6 +66,7 @@ def measures_section(facts: InstallationFacts, texts: ReportTexts) -> ReportSect
     done, todo = [texts("measure_sandbox"), texts("measure_deletion"), texts("measure_audit")], list[str]()
     settings = facts.settings
     done.append(texts(f"measure_egress_{settings.egress}", hosts=", ".join(settings.egress_hosts)))
+    done += [texts("measure_works_council")] if settings.works_council else []
     done.append(texts("measure_access_others" if facts.is_exposed else "measure_access_alone"))
     (todo if facts.is_unencrypted else done).append(
         texts("measure_unencrypted" if facts.is_unencrypted else "measure_encrypted")
@@ -107,6 +113,29 @@ def _activity(texts: ReportTexts, id: str, recipients: Sequence[OutgoingData], k
     )
 
 
+def _rules_sections(facts: InstallationFacts, texts: ReportTexts) -> list[ReportSection]:
+    """List the rules of retention and the number of legal holds, if there are any."""
+    if not facts.rules and not facts.holds:
+        return []
+    columns = (texts("column_scope"), texts("column_kept"))
+    rows = tuple(
+        (
+            texts(f"scope_{rule.scope}") + (f" ({rule.subject})" if rule.subject else ""),
+            texts("rule_for_ever") if rule.days is None else texts("rule_days", days=rule.days),
+        )
+        for rule in facts.rules
+    )
+    return [
+        ReportSection(
+            "rules",
+            texts("rules_heading"),
+            paragraphs=(texts("rules_text"),),
+            table=ReportTable(columns, rows) if rows else None,
+            done=(texts("rules_holds", count=facts.holds),),
+        )
+    ]
+
+
 def _recipients(facts: InstallationFacts, *kinds: OutgoingKind) -> list[OutgoingData]:
     return [each for each in facts.outgoing if each.kind in kinds]
 
@@ -118,6 +147,6 @@ def _kept(texts: ReportTexts, setting: str, days: int, *, none: bool = False) ->
 
 
 def _log_periods(facts: InstallationFacts, texts: ReportTexts) -> Iterator[str]:
-    for setting in ("egress_days", "run_log_days"):
+    for setting in ("egress_days", "audit_days", "run_log_days"):
         days: int = getattr(facts.settings, setting)
         yield texts("logs_for_ever" if days == 0 else "logs_days", setting=setting, days=days)

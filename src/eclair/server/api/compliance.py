@@ -47,9 +47,8 @@ def router(app: App) -> APIRouter:
     async def read_report(
         name: ReportName, language: LanguageCode = "en", format: Literal["json", "markdown"] = "json"
     ) -> LabelledReport | Response:
-        counts = await app.storage.literacy.get_literacy_counts()
         models = await app.registry.models()
-        facts = await gather_facts(app.settings, models, literacy_offered=counts.offered, literacy_read=counts.read)
+        facts = await gather_facts(app.settings, models, app.storage)
         report = make_report(name, facts, language)
         if format == "markdown":
             headers = {"Content-Disposition": attachment_disposition(f"eclair-{name}.md")}
