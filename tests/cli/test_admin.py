@@ -53,3 +53,14 @@ def test_groups_get_members(run: Eclair) -> None:
     assert run("admin", "groups", "members", "Legal").stdout == "None found.\n"
     assert run("admin", "groups", "delete", "Legal").returncode == 0
     assert run("admin", "groups", "delete", "Legal").returncode == 2
+
+
+def test_rights_of_a_person_are_shown_with_their_reason(run: Eclair) -> None:
+    run("admin", "people", "add", "ada", "--role", "admin")
+    run("admin", "people", "add", "gast", "--role", "guest")
+    rights = {each["object"]: each for each in orjson.loads(run("admin", "rights", "gast", "--json").stdout)}
+    assert (rights["web"]["allowed"], rights["web"]["reason"]) == (True, "open")
+    assert (rights["keys"]["allowed"], rights["keys"]["reason"]) == (False, "guest")
+    table = [line.split() for line in run("admin", "rights", "gast").stdout.splitlines()]
+    assert ["share", "no", "closed", "to", "guests"] in table
+    assert run("admin", "rights", "nobody").returncode == 2

@@ -35,6 +35,14 @@ def add_admin_options(parser: argparse.ArgumentParser) -> None:
         description="Print a new code for the first account.",
     )
     setup.set_defaults(action="setup-code")
+    rights = actions.add_parser(
+        "rights",
+        help="show what a person may use, with the reason",
+        description="Show what a person may use, with the reason.",
+    )
+    rights.set_defaults(action="rights")
+    rights.add_argument("name", metavar="NAME", help="name to sign in with")
+    rights.add_argument("--json", action="store_true", help="print the rights as JSON")
     for topic, choices in (("people", PEOPLE_ACTIONS), ("groups", GROUP_ACTIONS)):
         help = f"list and change {topic}"
         added = actions.add_parser(topic, help=help, description=f"L{help[1:]}.")

@@ -13,6 +13,7 @@ import orjson
 
 from eclair.accounts.one_time_codes import NewCode
 from eclair.accounts.service import Accounts
+from eclair.cli._admin_rights import print_rights
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
@@ -58,6 +59,9 @@ async def _run(settings: Settings, arguments: argparse.Namespace, terminal: Term
                 await _change_people(house, action, arguments)
             case "groups":
                 await _change_groups(house, action, arguments)
+            case "rights":
+                person = await find_person(house.storage, arguments.name)
+                await print_rights(house.storage, person, terminal, as_json=arguments.json)
             case _:
                 made = await house.accounts.codes.make_setup_code()
                 terminal.line(made.code)

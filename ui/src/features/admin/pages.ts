@@ -18,6 +18,8 @@ export const ADMIN_PAGES: Readonly<Record<string, AdminPage>> = {
   overview: { label: "overview", load: () => import("./Overview.svelte") },
   people: { label: "people", needsAccounts: true, load: () => import("./People.svelte") },
   groups: { label: "groups", needsAccounts: true, load: () => import("./Groups.svelte") },
+  rights: { label: "rights", needsAccounts: true, load: () => import("./Rights.svelte") },
+  emergency: { label: "emergencyReads", needsAccounts: true, load: () => import("./EmergencyReads.svelte") },
 };
 
 /** The names of the pages that a person sees. */
