@@ -14,6 +14,7 @@ import orjson
 from aiohttp import web
 from playwright.sync_api import Page, expect
 
+from tests.browser.accounts import set_up
 from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
 from tests.identity.openid import CLIENT, SECRET, OpenIdProvider
@@ -121,3 +122,25 @@ def test_saml_from_another_site(opening: Opening, starting: Starting, watches: l
         page.goto("/api/sign-in/firm?return_to=/docs")
         page.wait_for_url("**/docs")
         assert who(page) == "person-1"
+
+
+def test_a_person_signs_in_and_out_by_the_page(opening: Opening, starting: Starting, watches: list[Watch]) -> None:
+    provider = OpenIdProvider()
+    with in_thread(provider.serving(ELSEWHERE)):
+        house = {"kind": "oidc", "name": "House account", "issuer": provider.url, "client_id": CLIENT}
+        served = start(starting, house={**house, "client_secret": SECRET})
+        set_up(opening(served), served)
+        page = opening(served, viewport={"width": 390, "height": 800}).new_page()
+        watches[-1].forgive(provider.url, "401")
+        page.goto("/")
+        page.get_by_role("link", name="Sign in with House account").click()
+        expect(page.get_by_role("textbox", name="Your message", exact=True)).to_be_visible()
+        assert who(page) == "ada-2"
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.get_by_role("button", name="Account: Ada L.").click()
+        page.get_by_role("menuitem", name="Sign out").click()
+        expect(page.get_by_role("link", name="Sign in with House account")).to_be_visible()
+        assert "/logout" in provider.asked
+        provider.denies = True
+        page.get_by_role("link", name="Sign in with House account").click()
+        expect(page.get_by_role("alert").first).to_have_text("Sign-in was canceled.")

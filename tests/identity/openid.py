@@ -80,6 +80,7 @@ class OpenIdProvider:
         app = web.Application(middlewares=[self._watch])
         app.router.add_get("/.well-known/openid-configuration", self._metadata)
         app.router.add_get("/authorize", self._authorize)
+        app.router.add_get("/logout", self._end_session)
         app.router.add_get("/keys", self._keys)
         app.router.add_post("/token", self._token)
         app.router.add_get("/userinfo", self._userinfo)
@@ -113,6 +114,11 @@ class OpenIdProvider:
             "authorization_response_iss_parameter_supported": True,
         }
         return web.json_response(found | self.metadata)
+
+    async def _end_session(self, request: web.Request) -> web.Response:
+        assert request.query["client_id"] == CLIENT
+        assert request.query["id_token_hint"]
+        return web.Response(status=303, headers={"Location": request.query["post_logout_redirect_uri"]})
 
     async def _authorize(self, request: web.Request) -> web.Response:
         return web.Response(status=303, headers={"Location": self.authorize(str(request.url))})

@@ -6,6 +6,7 @@ import { Api } from "../api/api.ts";
 import type { AnswerOptions, AnswerSettings, Deleted } from "../api/conversations.ts";
 import type { Folder } from "../api/folders.ts";
 import type { Model, ModePicks } from "../api/models.ts";
+import type { SessionState } from "../api/session.ts";
 import { t } from "../lib/i18n/translate.ts";
 import { AnswerNotifications } from "./answerNotifications.svelte.ts";
 import { Account } from "./account.svelte.ts";
@@ -170,11 +171,13 @@ export class App {
 
   /** Sign this browser out, and have it forget a person's texts and settings, or the key. */
   async signOut(): Promise<void> {
-    await this.api.client.signOut();
+    const { client } = this.api;
+    const begun = this.account.person === null ? null : await client.call<SessionState>("GET", "/api/session");
+    await client.signOut();
     this.apiKeyPrompt.forget();
-    if (this.account.person === null) return location.reload();
+    if (begun === null) return location.reload();
     clearStored();
-    location.assign(toAddress("/"));
+    location.assign(toAddress(begun.sign_out ?? "/"));
   }
 
   /** Begin a new chat; `push` adds a step to the browser's history. */
