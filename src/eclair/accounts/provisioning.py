@@ -10,39 +10,40 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
 from typing import Any, cast
 
 import orjson
-from scim2_models import Bulk as BulkSupport
-from scim2_models import ChangePassword as PasswordSupport
-from scim2_models import ETag as EtagSupport
 from scim2_models import (
-    Filter,
     ForbiddenException,
     InvalidValueException,
     Meta,
     NotFoundException,
-    Patch,
     PreconditionFailedException,
-    Resource,
     ResourceType,
     ResponseParameters,
     ScimFilter,
-    ScimProvider,
     SearchRequest,
-    ServiceProviderConfig,
-    Sort,
     UniquenessException,
 )
 from scim2_models.path import CompareOperator, Comparison
 from scim2_server.storage import AsyncScimStorage, SearchPage
-from scim2_server.utils import load_default_resource_types, load_default_schemas, parametrize
+from scim2_server.utils import parametrize
 
-from eclair.accounts.people import People, name_from, normal_display_name, normal_email
+from eclair.accounts.people import People
 from eclair.accounts.principals import Principals
-from eclair.errors import Conflict, InvalidInput, NotFound
+from eclair.accounts.scim_mapping import (
+    AnyResource,
+    body_of,
+    etag_of,
+    facts_of,
+    group_name_of,
+    is_user,
+    model_of,
+    moment_of,
+    name_of,
+    type_of,
+)
+from eclair.errors import Conflict, NotFound
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.people import SCIM_ORIGIN, Person, PersonChange, PersonGroup
 from eclair.schema.principal import Principal
@@ -50,13 +51,9 @@ from eclair.storage.groups import GroupStore
 from eclair.storage.people import PeopleStore
 from eclair.storage.scim import ScimRecord, ScimStore, ScimType
 
-MAX_RESULTS = 200
 MAX_MEMBERS = 100_000
-MAX_PAYLOAD_BYTES = 32 << 20
 MEMBERS_PAGE = 5000
 DECODED_AT_ONCE = 50
-
-AnyResource = Resource[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +89,12 @@ class Provisioning(AsyncScimStorage):
         *,
         response_parameters: ResponseParameters[Any] | None = None,
     ) -> AnyResource:
-        return await self._resource(await self._record(_type_of(resource_type), resource_id))
+        return await self._resource(await self._record(type_of(resource_type), resource_id))
 
     async def search(
         self, resource_types: list[ResourceType], search_request: SearchRequest[Any], *, position: Any = None
     ) -> SearchPage:
-        types: list[ScimType] = list(dict.fromkeys(_type_of(each) for each in resource_types))
+        types: list[ScimType] = list(dict.fromkeys(type_of(each) for each in resource_types))
         wanted: Any = search_request.filter
         records = [record for type in types for record in await self._candidates(type, wanted)]
         if wanted is None and search_request.sort_by is None:
@@ -119,17 +116,17 @@ class Provisioning(AsyncScimStorage):
 
     async def create(self, resource_type: ResourceType, resource: AnyResource) -> AnyResource:
         resource = resource.model_copy(deep=True)
-        if _is_user(resource):
+        if is_user(resource):
             id = await self._add_person(resource)
         else:
             id = await self._add_group(resource)
         now = self._now()
         record = ScimRecord(
             id=id,
-            type=_type_of(resource_type),
-            name=_name_of(resource),
+            type=type_of(resource_type),
+            name=name_of(resource),
             external_id=resource.external_id,
-            body=_body_of(resource),
+            body=body_of(resource),
             version=1,
             created=now,
             modified=now,
@@ -144,20 +141,20 @@ class Provisioning(AsyncScimStorage):
     async def update(
         self, resource_type: ResourceType, resource: AnyResource, *, expected_version: str | None = None
     ) -> AnyResource:
-        record = await self._record(_type_of(resource_type), str(resource.id))
-        if expected_version is not None and _etag(record) != expected_version:
+        record = await self._record(type_of(resource_type), str(resource.id))
+        if expected_version is not None and etag_of(record) != expected_version:
             raise PreconditionFailedException
         changed = ScimRecord(
             id=record.id,
             type=record.type,
-            name=_name_of(resource),
+            name=name_of(resource),
             external_id=resource.external_id,
-            body=_body_of(resource),
+            body=body_of(resource),
             version=record.version + 1,
             created=record.created,
             modified=self._now(),
         )
-        if _is_user(resource):
+        if is_user(resource):
             await self._change_person(record.id, resource)
         else:
             await self._change_group(record.id, resource)
@@ -173,8 +170,8 @@ class Provisioning(AsyncScimStorage):
     async def delete(
         self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None
     ) -> None:
-        record = await self._record(_type_of(resource_type), resource_id)
-        if expected_version is not None and _etag(record) != expected_version:
+        record = await self._record(type_of(resource_type), resource_id)
+        if expected_version is not None and etag_of(record) != expected_version:
             raise PreconditionFailedException
         if record.type == "User":
             await self._lock(record.id)
@@ -184,7 +181,7 @@ class Provisioning(AsyncScimStorage):
         await self._stores.scim.delete_resource(record.type, record.id)
 
     async def _add_person(self, user: Any) -> str:
-        facts = _facts_of(user)
+        facts = facts_of(user)
         present = await self._stores.people.find_by_name(facts.name)
         if present is not None and not await self._may_adopt(present):
             raise UniquenessException(detail=f"There is an account {facts.name!r} that isn't the directory's.")
@@ -203,7 +200,7 @@ class Provisioning(AsyncScimStorage):
         return not await self._stores.scim.list_resources("User", person.name)
 
     async def _change_person(self, id: str, user: Any) -> None:
-        facts = _facts_of(user)
+        facts = facts_of(user)
         change = PersonChange(name=facts.name, display_name=facts.display_name, email=facts.email or "")
         try:
             person = await self._people.change(self._principal, id, change)
@@ -222,7 +219,7 @@ class Provisioning(AsyncScimStorage):
 
     async def _add_group(self, group: Any) -> str:
         made = PersonGroup(
-            id=new_id("grp", self._clock), name=_group_name(group), origin=SCIM_ORIGIN, created=self._now()
+            id=new_id("grp", self._clock), name=group_name_of(group), origin=SCIM_ORIGIN, created=self._now()
         )
         try:
             await self._stores.groups.add_group(self._principal, made)
@@ -237,7 +234,7 @@ class Provisioning(AsyncScimStorage):
 
     async def _change_group(self, id: str, group: Any) -> None:
         try:
-            await self._stores.groups.rename_group(self._principal, id, _group_name(group))
+            await self._stores.groups.rename_group(self._principal, id, group_name_of(group))
         except Conflict:
             raise UniquenessException from None
         await self._set_members(id, group)
@@ -290,13 +287,13 @@ class Provisioning(AsyncScimStorage):
         if record.type == "Group":
             present = await self._member_ids(record.id)
             values["members"] = [each for each in values.get("members") or () if each["value"] in present] or None
-        resource = _model_of(record.type).model_validate(values)
+        resource = model_of(record.type).model_validate(values)
         resource.id = record.id
         resource.meta = Meta(
             resource_type=record.type,
-            created=_moment(record.created),
-            last_modified=_moment(record.modified),
-            version=_etag(record),
+            created=moment_of(record.created),
+            last_modified=moment_of(record.modified),
+            version=etag_of(record),
         )
         return resource
 
@@ -310,99 +307,6 @@ class Provisioning(AsyncScimStorage):
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
-
-
-@dataclass(frozen=True, slots=True)
-class _PersonFacts:
-    name: str
-    display_name: str
-    email: str | None
-    is_active: bool
-
-
-@cache
-def provider() -> ScimProvider:
-    """Describe the service: SCIM's own schemas, with filters, PATCH, sorting, bulk requests and versions."""
-    config = ServiceProviderConfig(
-        patch=Patch(supported=True),
-        bulk=BulkSupport(supported=True, max_operations=1000, max_payload_size=MAX_PAYLOAD_BYTES),
-        filter=Filter(supported=True, max_results=MAX_RESULTS),
-        change_password=PasswordSupport(supported=False),
-        sort=Sort(supported=True),
-        etag=EtagSupport(supported=True),
-    )
-    return ScimProvider.from_discovery(
-        load_default_schemas().values(), load_default_resource_types().values(), config=config
-    )
-
-
-@cache
-def _model_of(type: ScimType) -> type[AnyResource]:
-    """Return the model of a type with its extensions."""
-    return cast(
-        "type[AnyResource]", provider().model_for(next(each for each in provider().resource_types if each.name == type))
-    )
-
-
-def _is_user(resource: AnyResource) -> bool:
-    return "user_name" in type(resource).model_fields
-
-
-def _type_of(resource_type: ResourceType) -> ScimType:
-    return "Group" if resource_type.name == "Group" else "User"
-
-
-def _facts_of(user: Any) -> _PersonFacts:
-    """Return what is taken over of a directory's user. Raises InvalidValueException."""
-    try:
-        name = name_from(user.user_name or "")
-        shown = user.display_name
-        if not shown and user.name is not None:
-            shown = user.name.formatted or " ".join(
-                part for part in (user.name.given_name, user.name.family_name) if part
-            )
-        emails = [each for each in user.emails or () if each.value]
-        email = next((each.value for each in emails if each.primary), emails[0].value if emails else None)
-        return _PersonFacts(
-            name,
-            normal_display_name(shown or name),
-            normal_email(str(email)) if email else None,
-            user.active is not False,
-        )
-    except InvalidInput as error:
-        raise InvalidValueException(detail=error.message) from None
-
-
-def _group_name(group: Any) -> str:
-    try:
-        return normal_display_name(group.display_name or "")
-    except InvalidInput as error:
-        raise InvalidValueException(detail=error.message) from None
-
-
-def _name_of(resource: AnyResource) -> str:
-    plain: Any = resource
-    name = plain.user_name if _is_user(resource) else plain.display_name
-    return (name or "").casefold()
-
-
-def _body_of(resource: AnyResource) -> str:
-    """Return what is stored of a resource as JSON, never a password; whom it refers to, it names by type and id."""
-    values = resource.model_dump(mode="json")
-    for left_out in ("id", "meta", "password", "groups"):
-        values.pop(left_out, None)
-    for member in values.get("members") or ():
-        member["$ref"] = f"Users/{member['value']}"
-        member.pop("ref", None)
-    return orjson.dumps(values).decode()
-
-
-def _etag(record: ScimRecord) -> str:
-    return f'W/"{record.version}"'
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _sort_key(search_request: SearchRequest[Any], resource: AnyResource) -> tuple[bool, Any, str]:

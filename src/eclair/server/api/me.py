@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from eclair.app import App
-from eclair.errors import NotFound
-from eclair.schema.people import Person, PersonChange, PersonSession
+from eclair.schema.people import PersonChange, PersonSession
 from eclair.server.api.session import PersonBody, Secret
+from eclair.server.entrance import own_account
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 
@@ -74,40 +74,14 @@ class EndedSessions(BaseModel):
     ended: int
 
 
-class PasswordBody(RequestBody):
-    password: Secret
-
-
-class AuthenticatorSecret(BaseModel):
-    """A secret for an authenticator app, to type or, as `uri`, to scan."""
-
-    secret: str
-    uri: str
-
-
-class AuthenticatorCode(RequestBody):
-    code: Secret
-
-
-class RecoveryCodes(BaseModel):
-    """Codes that let one in once each where the authenticator is lost; they are shown only now."""
-
-    codes: list[str]
-
-
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/me", tags=["session"])
     people = app.storage.people
     accounts = app.accounts
 
-    async def own_account(principal: Caller) -> Person:
-        if app.settings.accounts == "off":
-            raise NotFound("There are no accounts here; set `accounts` to `on` for them.")
-        return await people.get_person(principal.id)
-
     @api.get("")
     async def show_account(principal: Caller) -> Me:
-        person = await own_account(principal)
+        person = await own_account(app, principal)
         return Me(
             **PersonBody.from_person(person).model_dump(),
             groups=[MyGroup(id=each.id, name=each.name) for each in await app.storage.groups.list_groups_of(person.id)],
@@ -118,50 +92,31 @@ def router(app: App) -> APIRouter:
 
     @api.patch("")
     async def change_account(principal: Caller, body: MyChange) -> Me:
-        await own_account(principal)
+        await own_account(app, principal)
         await accounts.people.change(principal, principal.id, PersonChange(display_name=body.display_name))
         return await show_account(principal)
 
     @api.put("/password", status_code=204)
     async def change_password(principal: Caller, body: PasswordChange) -> None:
-        person = await own_account(principal)
+        person = await own_account(app, principal)
         if await people.get_password(person.id) is not None:
             await accounts.sign_in.check_password(person, body.current)
         await accounts.people.set_password(principal, person, body.password, keep=principal.session)
 
     @api.get("/sessions")
     async def list_sessions(principal: Caller) -> PersonSessionList:
-        await own_account(principal)
+        await own_account(app, principal)
         listed = await accounts.sessions.list_sessions(principal.id)
         return PersonSessionList(sessions=[PersonSessionBody.from_session(each, principal.session) for each in listed])
 
     @api.delete("/sessions")
     async def end_other_sessions(principal: Caller) -> EndedSessions:
-        await own_account(principal)
+        await own_account(app, principal)
         return EndedSessions(ended=await accounts.sessions.end_all(principal, principal.id, principal.session))
 
     @api.delete("/sessions/{id}", status_code=204)
     async def end_session(principal: Caller, id: str) -> None:
-        await own_account(principal)
+        await own_account(app, principal)
         await accounts.sessions.end(principal, principal.id, id)
-
-    @api.post("/second-factor")
-    async def prepare_second_factor(principal: Caller, body: PasswordBody) -> AuthenticatorSecret:
-        person = await own_account(principal)
-        if await people.get_password(person.id) is not None:
-            await accounts.sign_in.check_password(person, body.password)
-        made = await accounts.second_factors.prepare(principal, person)
-        return AuthenticatorSecret(secret=made.secret, uri=made.uri)
-
-    @api.put("/second-factor")
-    async def confirm_second_factor(principal: Caller, body: AuthenticatorCode) -> RecoveryCodes:
-        person = await own_account(principal)
-        return RecoveryCodes(codes=await accounts.second_factors.confirm(principal, person, body.code))
-
-    @api.post("/second-factor/removal", status_code=204)
-    async def remove_second_factor(principal: Caller, body: PasswordBody) -> None:
-        person = await own_account(principal)
-        await accounts.sign_in.check_password(person, body.password)
-        await accounts.second_factors.remove(principal, person.id)
 
     return api

@@ -1,4 +1,4 @@
-"""`/api/session`: the person who is signed in, and in and out by a key, a password or a one-time code."""
+"""`/api/session`: the person who is signed in, and in and out by a key or a password."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from eclair.accounts.sessions import BegunSession, Visitor
 from eclair.app import App
-from eclair.errors import Gone, InvalidInput, NotFound
+from eclair.errors import InvalidInput
 from eclair.schema.people import Person
 from eclair.schema.principal import PersonRole, Principal
 from eclair.server.access import given_keys
 from eclair.server.api.preferences import PreferenceText
 from eclair.server.auth import is_public
-from eclair.server.client_address import ClientAddresses
+from eclair.server.entrance import Entrance, require_accounts
 from eclair.server.key_session import KeySession
-from eclair.server.person_session import begin_person_session, end_person_session, visitor_of
+from eclair.server.person_session import end_person_session
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
-from eclair.storage.people import CodePurpose
 
 Secret = Annotated[PreferenceText, Field(max_length=1000)]
 
@@ -75,34 +73,11 @@ class SignInBody(RequestBody):
     code: Secret = ""
 
 
-class CodeBody(RequestBody):
-    code: Secret
-
-
-class RedeemBody(RequestBody):
-    """A one-time code, and the password that is chosen; a name unless the code says one."""
-
-    code: Secret
-    password: Secret
-    name: Secret = ""
-    display_name: Secret = ""
-
-
-class CodeFacts(BaseModel):
-    """The purpose of a one-time code; `name` is empty where it is to be chosen."""
-
-    purpose: CodePurpose
-    name: str
-    display_name: str
-    role: PersonRole
-    expires: int
-
-
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/session", tags=["session"])
     keys = KeySession.from_settings(app.settings)
     has_accounts = app.settings.accounts == "on"
-    cookie_path = app.settings.path_prefix or "/"
+    entrance = Entrance(app)
     accounts = app.accounts
     ways = [SignInWay(kind=way.kind, id=way.id, name=way.name) for way in app.identity.ways]
 
@@ -113,22 +88,6 @@ def router(app: App) -> APIRouter:
         issuer = next((each.issuer for each in sessions if each.id == principal.session), None)
         provider = None if issuer is None else app.identity.find_by_issuer(issuer)
         return None if provider is None else f"/api/sign-in/{provider}/logout"
-
-    def require_accounts() -> None:
-        if not has_accounts:
-            raise NotFound("There are no accounts here; set `accounts` to `on` for them.")
-
-    def visitor(request: Request) -> Visitor:
-        address = ClientAddresses(app.settings.trusted_proxies).find(request.scope, request.headers)
-        return visitor_of(request.headers, address)
-
-    async def let_in(request: Request, caller: Principal, begun: BegunSession) -> Response:
-        """Answer with the cookie of a new session, in place of the one that the browser had."""
-        if caller.session is not None:
-            await accounts.sessions.end(caller, caller.id, caller.session)
-        response = Response(status_code=204)
-        begin_person_session(request.scope, begun, response, cookie_path)
-        return response
 
     @api.get("")
     async def show_session(request: Request, principal: Caller) -> SessionState:
@@ -148,9 +107,9 @@ def router(app: App) -> APIRouter:
     @api.post("", status_code=204)
     async def sign_in(request: Request, principal: Caller, body: SignInBody | None = None) -> Response:
         if body is not None:
-            require_accounts()
-            begun = await accounts.sign_in.with_password(body.name, body.password, visitor(request), body.code)
-            return await let_in(request, principal, begun)
+            require_accounts(app)
+            begun = await accounts.sign_in.with_password(body.name, body.password, entrance.visitor(request), body.code)
+            return await entrance.let_in(request, principal, begun)
         given = given_keys(request.headers)
         if not given:
             raise InvalidInput("Only a key begins a session; send `Authorization: Bearer KEY`.")
@@ -158,40 +117,13 @@ def router(app: App) -> APIRouter:
         await asyncio.to_thread(keys.begin, request.scope, given[0], response)
         return response
 
-    @api.post("/setup", status_code=204)
-    async def set_up(request: Request, principal: Caller, body: RedeemBody) -> Response:
-        require_accounts()
-        if (await accounts.codes.find(body.code)).purpose != "setup":
-            raise Gone("This is not the code of the first account; it is in the terminal where Éclair was started.")
-        response = await redeem(request, principal, body)
-        await app.storage.audit.add_act(principal, "accounts.set_up")
-        return response
-
-    @api.post("/code")
-    async def describe_code(body: CodeBody) -> CodeFacts:
-        require_accounts()
-        stored = await accounts.codes.find(body.code)
-        return CodeFacts(
-            purpose=stored.purpose,
-            name=stored.name,
-            display_name=stored.display_name,
-            role="admin" if stored.purpose == "setup" else stored.role,
-            expires=stored.expires,
-        )
-
-    @api.post("/redeem", status_code=204)
-    async def redeem(request: Request, principal: Caller, body: RedeemBody) -> Response:
-        require_accounts()
-        person = await accounts.codes.redeem(body.code, body.password, body.name, body.display_name)
-        return await let_in(request, principal, await accounts.sign_in.begin(person, visitor(request)))
-
     @api.delete("", status_code=204)
     async def sign_out(request: Request, principal: Caller) -> Response:
         response = Response(status_code=204)
         if has_accounts:
             if principal.session is not None:
                 await accounts.sessions.end(principal, principal.id, principal.session)
-            end_person_session(request.scope, response, cookie_path)
+            end_person_session(request.scope, response, app.settings.path_prefix or "/")
         else:
             keys.end(request.scope, response)
         return response

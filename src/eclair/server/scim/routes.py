@@ -10,7 +10,8 @@ from fastapi import APIRouter, Request
 from scim2_server.applications.asgi import ASGIApplication
 from starlette.responses import Response
 
-from eclair.accounts.provisioning import Provisioning, ProvisioningStores, provider
+from eclair.accounts.provisioning import Provisioning, ProvisioningStores
+from eclair.accounts.scim_mapping import provider
 from eclair.app import App
 from eclair.errors import NotFound
 from eclair.server.principal import Caller
