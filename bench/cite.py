@@ -336,7 +336,7 @@ async def judge_at(url: str) -> Judge:
     """The first model of an OpenAI-compatible server as the judge of open doubts."""
     engine = OpenAIEngine("judge", url, dialect=DIALECTS[0])
     model = (await engine.models())[0]
-    return lambda doubt: is_supported(doubt, engine, model)
+    return lambda doubt: is_supported(doubt, engine.stream, model)
 
 
 async def main(given: Any) -> None:

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eclair.accounts.absent_principals import AbsentPrincipals
+from eclair.accounts.budgets import Budgets
 from eclair.accounts.emergency_reads import EmergencyReads
+from eclair.accounts.person_limits import PersonLimits
 from eclair.accounts.rights import OPEN_RULES, RightRules, Rights
 from eclair.accounts.service import Accounts
 from eclair.audit.audit_service import AuditService
@@ -118,6 +121,8 @@ class App:
     downloads: ModelDownloads
     upgrade: ModelUpgrade
     ledger: UsageLedger
+    budgets: Budgets
+    limits: PersonLimits
     egress_log: EgressLog
     audit: AuditService
     web_client: WebClient
@@ -339,6 +344,7 @@ async def open_image_generation(
     gate: OutboundGate,
     environment: Environment,
     planner: ScenePlanner,
+    budgets: Budgets,
     rights: RightRules = OPEN_RULES,
 ) -> AsyncGenerator[tuple[Provenance, ImageService]]:
     """Open the provenance and image services. Raises SettingsError."""
@@ -348,8 +354,19 @@ async def open_image_generation(
         own = image_backends(settings, storage.servers.list_servers, gate=gate, planner=planner)
         backends = [*own, *environment.image_backends(gate)]
         files = (documents.blobs, documents.vision)
-        opening = open_image_service(settings, storage, gallery, *files, provenance, idle, backends, rights)
+        opening = open_image_service(settings, storage, gallery, *files, provenance, idle, backends, budgets, rights)
         yield provenance, await stack.enter_async_context(opening)
+
+
+@asynccontextmanager
+async def open_budgets(live_settings: LiveSettings, storage: Storage) -> AsyncGenerator[Budgets]:
+    """Open the budgets, and settle what dead processes left. Raises StoreError."""
+    budgets = Budgets(storage.budgets, storage.processes, live_settings)
+    await budgets.start()
+    try:
+        yield budgets
+    finally:
+        await budgets.close()
 
 
 @asynccontextmanager
@@ -419,7 +436,9 @@ async def open_app(
         responses = ResponseService(live_settings, storage)
         await responses.start()
         stack.push_async_callback(responses.close)
-        ledger = UsageLedger(settings, storage.usage)
+        budgets = await stack.enter_async_context(open_budgets(live_settings, storage))
+        limits = PersonLimits(live_settings)
+        ledger = UsageLedger(settings, storage.usage, budgets, limits)
         titles = await stack.enter_async_context(
             open_background(settings, storage, registry, changes, idle, ledger.ask)
         )
@@ -460,6 +479,7 @@ async def open_app(
                 gate,
                 environment,
                 ScenePlanner(registry, ledger.ask),
+                budgets,
                 rights,
             )
         )
@@ -468,8 +488,9 @@ async def open_app(
         sources = (documents.documents, documents.vision, web, images)
         requests = AnswerRequests(live_settings, registry, router, preferences, *sources, rights=rights)
         parts = (runs, pipeline, requests, images, prefill, titles)
-        turns = Turns(storage, *parts, live_settings)
-        batches = BatchService(storage.batches, registry, idle, settings.data_dir)
+        turns = Turns(storage, *parts, live_settings, budgets)
+        absent = AbsentPrincipals(storage.api_keys, accounts.principals, live_settings)
+        batches = BatchService(storage.batches, registry, idle, settings.data_dir, absent)
         stack.push_async_callback(batches.close)
         catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove_model))
         upgrade = ModelUpgrade(settings, registry, changes)
@@ -505,6 +526,8 @@ async def open_app(
             downloads=downloads,
             upgrade=upgrade,
             ledger=ledger,
+            budgets=budgets,
+            limits=limits,
             servers=servers,
             backups=backups,
             weights=weights,
@@ -516,8 +539,8 @@ async def open_app(
             search=documents.search,
             documents=documents.documents,
             batches=batches,
-            embeddings=EmbeddingService(registry, documents.embedder),
-            reranking=RerankService(registry, documents.reranker),
+            embeddings=EmbeddingService(registry, documents.embedder, ledger),
+            reranking=RerankService(registry, documents.reranker, ledger),
             vision=documents.vision,
             web=web,
             web_settings=WebSettingsService(live_settings, storage.web_settings, vault, web.access.search),

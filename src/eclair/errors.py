@@ -28,7 +28,8 @@
     │   ├── Gone                  410  an expired link
     │   ├── TooLarge              413  over a limit, which the message names
     │   ├── UnreadableFile        422  a file that is locked, damaged or of an unsupported type
-    │   └── TooBusy               429  too many requests at the same time
+    │   ├── TooBusy               429  too many requests at the same time
+    │   └── BudgetExceeded        429  a budget is used up, or what is left of it isn't enough
     ├── SetupError                the machine or its configuration is at fault: exit code 3
     │   ├── SettingsError              an unknown key, a value of the wrong type
     │   ├── IdentityMisconfigured      an identity provider doesn't know Éclair, or tells too little
@@ -235,6 +236,17 @@ class TooBusy(UserError):
     status = 429
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class BudgetExceeded(UserError):
+    """A budget is used up, or too little is left; `retry_after` says for how many seconds."""
+
+    code = "budget_exceeded"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 

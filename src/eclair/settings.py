@@ -83,7 +83,8 @@ class EngineSettings:
 
     `api` is the API that it speaks, where its address doesn't tell: OpenAI's, Anthropic's or Gemini's.
     `pictures` names image models whose names don't show it. `prices` are by model, `*` for all others.
-    `joules_per_token`, or else `watts`, is the energy that answering takes there.
+    `joules_per_token`, or else `watts`, is the energy that answering takes there. It makes `parallel` answers of a
+    model at a time; people take turns for them.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -97,6 +98,33 @@ class EngineSettings:
     joules_per_token: Rate | None = None
     watts: Rate | None = None
     api: EngineApi | None = None
+    parallel: Annotated[int | None, Field(ge=1)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """One budget, for `everyone`, `role:NAME`, `group:ID`, `person:ID` or `key:ID`; see docs/budgets.md.
+
+    It limits what is named of `tokens`, `images`, `watt_hours` and `money` in a `currency`. With `each`, everyone it
+    is for has it alone. `soft` is the percentage from which on a notice warns; one that isn't `hard` warns only.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    subject: Annotated[str, Field(pattern=r"^(everyone|(role|group|person|key):\S.*)$")] = "everyone"
+    period: Literal["day", "month"] = "month"
+    tokens: Annotated[int | None, Field(ge=1)] = None
+    images: Annotated[int | None, Field(ge=1)] = None
+    watt_hours: Annotated[float | None, Field(gt=0, le=1e12, allow_inf_nan=False)] = None
+    money: Annotated[Decimal | None, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)] = None
+    currency: Annotated[str | None, Field(pattern="^[A-Z]{3}$")] = None
+    each: bool = True
+    soft: Annotated[int | None, Field(ge=1, le=100)] = 80
+    hard: bool = True
+
+    def __post_init__(self) -> None:
+        if (self.money is None) != (self.currency is None):
+            raise ValueError("`money` and `currency` belong together; set both or neither")
 
 
 def _setting(default: Any, sentence: str, **limits: int) -> Any:
@@ -297,6 +325,19 @@ class Settings:
         "anywhere",
         "Where engines may be named: `anywhere`, which includes the page and `eclair engines`, or in these settings "
         "alone (`file`), so that nobody else can add one.",
+    )
+    budgets: dict[str, BudgetSettings] = field(
+        default_factory=dict[str, BudgetSettings],
+        metadata={
+            "sentence": "Budgets by name, beside those of the page and `eclair budget`: `subject`, `period`, `tokens`, "
+            "`images`, `watt_hours`, `money` with `currency`, `each`, `soft`, `hard`; see docs/budgets.md."
+        },
+    )
+    person_requests_per_minute: Annotated[int, Field(ge=0)] = _setting(
+        0, "Questions and images that one person may ask for in a minute, wherever from; 0 sets no limit."
+    )
+    person_answers_at_once: Annotated[int, Field(ge=0)] = _setting(
+        0, "Answers that one person may have under way at a time; 0 sets no limit."
     )
     core_watts: float = _setting(
         4.0,
@@ -529,6 +570,8 @@ def describe(loaded: LoadedSettings) -> list[SettingDescription]:
             value = {name: each.kind for name, each in loaded.settings.identity.items()}
         if spec.name == "engines":
             value = {name: hide_login(engine.url) for name, engine in loaded.settings.engines.items()}
+        if spec.name == "budgets":
+            value = {name: budget.subject for name, budget in loaded.settings.budgets.items()}
         rows.append(
             SettingDescription(
                 name=spec.name,
@@ -569,9 +612,13 @@ def _parse(name: str, value: Any, origin: SettingOrigin, file: Path) -> Any:
         raise SettingsError(_describe(error, shown, where)) from None
 
 
+_JSON_SETTINGS = ("budgets", "engines", "fallbacks", "identity", "opensearch", "search_keys")
+"""Settings that the environment gives as JSON."""
+
+
 def _validate(name: str, value: Any, origin: SettingOrigin) -> Any:
     adapter = _adapter(name)
-    if origin == "environment" and name in ("engines", "fallbacks", "identity", "opensearch", "search_keys"):
+    if origin == "environment" and name in _JSON_SETTINGS:
         return adapter.validate_json(value)
     if origin == "environment" and name in (
         "allowed_hosts",

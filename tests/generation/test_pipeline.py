@@ -49,6 +49,7 @@ from eclair.schema.events import (
 )
 from eclair.schema.messages import Message, Part, Passage, Sampling
 from eclair.schema.models import Model
+from eclair.schema.principal import LOCAL_PRINCIPAL
 
 MODEL = Model("m", "Muse", "fake", context=1000)
 
@@ -115,7 +116,9 @@ class Prompts:
 
 def answer(engine: Fake, *, dropped: int = 0, resumes: Message | None = None) -> AnswerStream:
     route = Route(engine, MODEL, Fallback(Registry([])))
-    return AnswerPipeline().run(AnswerRequest(route, Prompts(dropped), time.perf_counter(), resumes=resumes))
+    return AnswerPipeline().run(
+        AnswerRequest(route, Prompts(dropped), time.perf_counter(), LOCAL_PRINCIPAL, resumes=resumes)
+    )
 
 
 async def heard(work: AnswerStream) -> list[Event]:

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from starlette.datastructures import Headers
 
+from eclair.accounts.person_limits import PersonLimits
 from eclair.errors import TooBusy
 from eclair.live_settings import LiveSettings
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
@@ -106,7 +107,7 @@ async def test_one_address_may_hold_so_many_connections(
 def test_an_allowance_fills_up_again_and_is_each_keys_own(settings: Settings) -> None:
     now = 0.0
     live = LiveSettings(replace(settings, client_requests_per_minute=60))
-    limits = ClientLimits(live, clock=lambda: now)
+    limits = ClientLimits(live, PersonLimits(live), clock=lambda: now)
     scope = {"method": "POST", "path": "/api/answers"}
 
     def passes(principal: Principal = LOCAL_PRINCIPAL) -> bool:

@@ -29,7 +29,12 @@ async def test_two_keys_of_one_owner_cannot_share_a_name(storage: Storage) -> No
     assert await storage.api_keys.list_keys(ME) == [KEY]
 
 
-async def test_a_key_is_found_by_its_digest(storage: Storage) -> None:
+async def test_a_key_is_found_by_its_digest_and_its_id(storage: Storage) -> None:
+    limited = replace(OLDER, models=("a", "b"), per_minute=6, at_once=2)
+    await storage.api_keys.add_key(ME, limited)
+    assert await storage.api_keys.get_key("key_b") == limited
+    assert await storage.api_keys.get_key("key_a") is None
+    await storage.api_keys.delete_key(ME, "phone")
     await storage.api_keys.add_key(ME, KEY)
     assert await storage.api_keys.find_key(KEY.digest) == KEY
     assert await storage.api_keys.find_key(OLDER.digest) is None

@@ -67,6 +67,9 @@ class ApiKeys:
             scope=rights.scope,
             networks=rights.networks,
             expires=None if rights.days is None else now + rights.days * DAY_MS,
+            models=rights.models,
+            per_minute=rights.per_minute,
+            at_once=rights.at_once,
         )
         await self._store.add_key(principal, key)
         log_admin_act("key.made", f"The key {name!r} was made.", key=name)

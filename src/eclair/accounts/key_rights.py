@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from eclair.errors import Forbidden, InvalidInput, Unauthorized
+from eclair.schema.principal import KeyLimits, Principal
 from eclair.storage.api_keys import KEY_SCOPES, KeyScope, StoredApiKey
 
 MAX_NETWORKS = 50
 MAX_DAYS = 3660
+MAX_MODELS = 200
+MAX_PER_MINUTE = 100_000
+MAX_AT_ONCE = 1000
 
 _PROGRAM_PATHS = re.compile(r"/v1/|/api/(?:chat|generate|embed|embeddings|version|tags|ps|show)$")
 """Paths that clients of OpenAI, Anthropic and Ollama use."""
@@ -22,19 +26,42 @@ _PROGRAM_PATHS = re.compile(r"/v1/|/api/(?:chat|generate|embed|embeddings|versio
 class KeyRights:
     """The rights that a new key gets. Raises InvalidInput.
 
-    Without `networks` it may be used from everywhere, without `days` for good.
+    Without `networks` it may be used from everywhere, without `days` for good, without `models` for all. It may ask
+    `per_minute` times a minute, and have `at_once` answers under way.
     """
 
     scope: KeyScope = "all"
     networks: tuple[str, ...] = ()
     days: int | None = None
+    models: tuple[str, ...] = ()
+    per_minute: int | None = None
+    at_once: int | None = None
 
     def __post_init__(self) -> None:
         if self.scope not in KEY_SCOPES:
             raise InvalidInput(f"A key is for one of {', '.join(KEY_SCOPES)}; choose one.", param="scope")
         if self.days is not None and not 1 <= self.days <= MAX_DAYS:
             raise InvalidInput(f"A key ends after 1 to {MAX_DAYS:,} days; choose a number of them.", param="days")
+        _check_limit("per_minute", self.per_minute, MAX_PER_MINUTE, "asks {} times a minute")
+        _check_limit("at_once", self.at_once, MAX_AT_ONCE, "has {} answers at once")
+        models = tuple(dict.fromkeys(name.strip() for name in self.models if name.strip()))
+        if len(models) > MAX_MODELS:
+            raise InvalidInput(f"A key names at most {MAX_MODELS} models; name fewer.", param="models")
+        object.__setattr__(self, "models", models)
         object.__setattr__(self, "networks", _normal_networks(self.networks))
+
+
+def limits_of(key: StoredApiKey) -> KeyLimits:
+    """Return the limits of a key, as whoever comes with it has them."""
+    return KeyLimits(key.name, frozenset(key.models), key.per_minute, key.at_once)
+
+
+def check_model(principal: Principal, *names: str) -> None:
+    """Raise Forbidden where the key of a principal may not ask a model, which may go by several names."""
+    limits = principal.limits
+    if limits is not None and limits.models and limits.models.isdisjoint(names):
+        allowed = ", ".join(sorted(limits.models))
+        raise Forbidden(f"The key {limits.name!r} may not ask {names[0]}; it may ask {allowed}.", param="model")
 
 
 def check_use(key: StoredApiKey, method: str, path: str, address: str, now: int) -> None:
@@ -53,6 +80,11 @@ def check_use(key: StoredApiKey, method: str, path: str, address: str, now: int)
         raise Forbidden("Only a key that was made for SCIM may be used here; have an administrator make one.")
     if key.scope == "read" and method not in ("GET", "HEAD"):
         raise Forbidden(f"The key {key.name!r} may read only; use a key for everything.")
+
+
+def _check_limit(param: str, value: int | None, most: int, phrase: str) -> None:
+    if value is not None and not 1 <= value <= most:
+        raise InvalidInput(f"A key {phrase.format(f'1 to {most:,}')}; choose a number of them.", param=param)
 
 
 def _normal_networks(networks: Iterable[str]) -> tuple[str, ...]:

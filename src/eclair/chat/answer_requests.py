@@ -128,10 +128,11 @@ class AnswerRequests:
             route,
             prompt,
             question.accepted,
+            question.principal,
             retriever,
             await self._tools(question),
             question.resumes,
-            principal=question.principal if question.conversation is None else None,
+            is_carried=question.conversation is not None,
             reviews_doubts=True,
         )
 

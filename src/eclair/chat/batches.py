@@ -1,4 +1,6 @@
-"""Batches: requests from a file that run in the background, one at a time, while nobody waits for an answer.
+"""Batches: requests from a file that run in the background, while nobody waits for an answer.
+
+Each person's run one at a time, and those of several people side by side.
 
 Each reply is stored once, as it comes, so that a killed process loses at most the request it was at, which the next one
 sends again. A request that is stopped for an answer is sent again later; one at a server elsewhere is left to finish.
@@ -10,14 +12,15 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
+from eclair.accounts.absent_principals import AbsentPrincipals
 from eclair.chat.batch_lines import BatchInput, BatchLine
-from eclair.errors import EclairError, NotFound, StoreError
+from eclair.errors import BudgetExceeded, EclairError, NotFound, StoreError
 from eclair.llm.registry import Registry
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.ids import new_id
@@ -35,6 +38,10 @@ RETRY_DELAY_S = 5.0
 BUSY_STATUSES = (429, 502, 503)
 BUSY_PAUSES_S = (1.0, 5.0, 30.0, 120.0)
 """Pauses before a request is sent again whose engine was busy or away."""
+BUDGET_PAUSE_S = 60.0
+"""Between two looks whether a budget that is used up has refilled."""
+MAX_CONCURRENT_BATCHES = 8
+"""Of different people."""
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +61,22 @@ SendRequest = Callable[[Principal, str, bytes], Awaitable[SentReply]]
 class BatchService:
     """Runs batches once `start` was called with a way to send requests. Call `close` at the end."""
 
-    def __init__(self, store: BatchStore, registry: Registry, idle: IdleScheduler, data_dir: Path) -> None:
+    def __init__(
+        self,
+        store: BatchStore,
+        registry: Registry,
+        idle: IdleScheduler,
+        data_dir: Path,
+        principals: AbsentPrincipals,
+    ) -> None:
+        self._principals = principals
         self._store = store
         self._registry = registry
         self._idle = idle
         self._lock = data_dir / "batches.lock"
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._current: tuple[str, asyncio.Task[SentReply]] | None = None
+        self._current: dict[str, asyncio.Task[SentReply]] = {}
 
     def start(self, send: SendRequest) -> None:
         """Run what is unfinished, and each new batch."""
@@ -81,8 +96,8 @@ class BatchService:
     async def cancel(self, principal: Principal, id: str) -> StoredBatch:
         """Ask for a batch to be cancelled; the request that it is at is stopped. Raises NotFound."""
         batch = await self._store.cancel_batch(principal, id, _now())
-        if self._current is not None and self._current[0] == id:
-            self._current[1].cancel()
+        if (sending := self._current.get(id)) is not None:
+            sending.cancel()
         self._wake.set()
         return batch
 
@@ -106,14 +121,54 @@ class BatchService:
             return
         await asyncio.to_thread(self._lock.touch)
         with file_lock.try_lock(self._lock) as ours:
-            while ours and (batch := await self._store.find_next_batch()) is not None:
-                try:
-                    await self._run(batch, send)
-                except NotFound as error:  # the input file
-                    await self._store.finish_batch(batch.id, "failed", _now(), faults=[BatchFault(error.message, None)])
+            if ours:
+                await self._run_side_by_side(send)
+
+    async def _run_side_by_side(self, send: SendRequest) -> None:
+        """Run batches until none is left: of each person one at a time, of several people together."""
+        running: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                self._wake.clear()
+                while len(running) < MAX_CONCURRENT_BATCHES:
+                    batch = await self._store.find_next_batch(tuple(running))
+                    if batch is None:
+                        break
+                    running[batch.owner] = asyncio.create_task(self._run(batch, send), name=batch.id)
+                if not running:
+                    return
+                await self._wait_for_any(running.values())
+                for owner, task in [*running.items()]:
+                    if task.done():
+                        del running[owner]
+                        task.result()
+        finally:
+            for task in running.values():
+                task.cancel()
+            if running:
+                await asyncio.wait(running.values())
+
+    async def _wait_for_any(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        """Wait until one of the tasks has ended, or there may be a new batch."""
+        waking = asyncio.create_task(self._wake.wait())
+        try:
+            await asyncio.wait([*tasks, waking], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waking.cancel()
+            await asyncio.wait([waking])
 
     async def _run(self, batch: StoredBatch, send: SendRequest) -> None:
-        principal, details = Principal(batch.owner), batch.details
+        """Run a batch to its end; it fails without its input file, and without whoever began it."""
+        try:
+            principal = await self._principals.find(batch.owner, batch.details.key)
+            if principal is None:
+                raise NotFound("Whoever began this batch, or their key, is locked or gone; begin it again.")
+            await self._run_for(principal, batch, send)
+        except NotFound as error:
+            await self._store.finish_batch(batch.id, "failed", _now(), faults=[BatchFault(error.message, None)])
+
+    async def _run_for(self, principal: Principal, batch: StoredBatch, send: SendRequest) -> None:
+        details = batch.details
         PRINCIPAL.set(principal)
         requests = BatchInput(self._store, principal, details.input_file, details.endpoint)
         if batch.status == "validating":
@@ -158,7 +213,7 @@ class BatchService:
             return await send(principal, batch.details.endpoint, body)
 
         task = asyncio.create_task(self._send_patiently(attempt, line), name=f"line {line.number} of {batch.id}")
-        self._current = (batch.id, task)
+        self._current[batch.id] = task
         try:
             until = time.monotonic() + left_s
             while (left_s := until - time.monotonic()) > 0:
@@ -166,16 +221,19 @@ class BatchService:
                 if done or await self._store.get_status(batch.id) != "in_progress":
                     break
         finally:
-            self._current = None
+            del self._current[batch.id]
             task.cancel()
             await asyncio.wait([task])
         return None if task.cancelled() else task.result()
 
     async def _send_patiently(self, attempt: Callable[[], Awaitable[SentReply]], line: BatchLine) -> SentReply:
-        """Send a request, and again after a pause while its engine is busy or away."""
+        """Send a request, and again after a pause while its engine is busy or away, or the budget used up."""
         can_interrupt = await self._runs_here(line)
         for pause_s in (*BUSY_PAUSES_S, None):
             reply = await self._send_when_idle(attempt, can_interrupt=can_interrupt)
+            while _is_over_budget(reply):
+                await asyncio.sleep(BUDGET_PAUSE_S)
+                reply = await self._send_when_idle(attempt, can_interrupt=can_interrupt)
             if pause_s is None or reply.status not in BUSY_STATUSES:
                 return reply
             await asyncio.sleep(pause_s)
@@ -229,6 +287,10 @@ class BatchService:
             for failed in (False, True)
         ]
         await self._store.finish_batch(batch.id, status, now, files)
+
+
+def _is_over_budget(reply: SentReply) -> bool:
+    return reply.status == BudgetExceeded.status and BudgetExceeded.code.encode() in reply.body
 
 
 def _response(reply: SentReply) -> dict[str, object]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from eclair.accounts.budgets import Budgets
 from eclair.chat.answer_requests import AnswerRequests, ChatQuestion
 from eclair.chat.live_run import Batch
 from eclair.chat.message_text import check_message, title_from
@@ -77,6 +78,7 @@ class Turns:
         prefill: Prefill,
         titles: TitleGenerator | None,
         settings: LiveSettings,
+        budgets: Budgets,
         *,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
@@ -89,6 +91,7 @@ class Turns:
         self._prefill = prefill
         self._titles = titles
         self._settings = settings
+        self._budgets = budgets
         self._clock = clock
         self._ids = ids
 
@@ -128,8 +131,8 @@ class Turns:
         `accepted` is when the question arrived, on `time.perf_counter`. A `conversation` from `new_conversation` is
         stored with its first turn, or not at all.
 
-        Raises NotFound (conversation, message, model), InvalidInput, TooLarge, and Conflict while the conversation is
-        still answering; then nothing is stored.
+        Raises NotFound (conversation, message, model), InvalidInput, TooLarge, BudgetExceeded, and Conflict while the
+        conversation is still answering; then nothing is stored.
         """
         if isinstance(action, NewMessage):
             check_message(action.text, self._settings.current.max_message_kb)
@@ -138,6 +141,7 @@ class Turns:
             turn = await self._locate(principal, conversation, action)
             if turn.position.image_request is not None:
                 return await self._generate_images(turn, _image_models(action, options, turn.messages))
+            await self._budgets.check(principal)
             answer = AnswerRef(turn.run, turn.conversation.id, turn.answer)
             question = ChatQuestion(
                 principal, turn.run, turn.position.history, options, accepted, turn.conversation, answer
@@ -167,6 +171,7 @@ class Turns:
         ]
         run = self._ids("run")
         with self._pipeline.busy():
+            await self._budgets.check(principal)
             request = await self._requests.make(ChatQuestion(principal, run, history, options, accepted))
         started = RunStarted(run, self._ids("msg"), conversation, None, request.route.model.id, now)
         return self._runs.stream_unstored(started, self._pipeline.run(request))

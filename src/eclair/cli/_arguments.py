@@ -8,12 +8,14 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import eclair
 from eclair.cli._admin_arguments import add_admin_options
 from eclair.errors import InvalidInput
+from eclair.schema.budgets import BUDGET_PERIODS
 from eclair.storage.api_keys import KEY_SCOPES
 
 if TYPE_CHECKING:
@@ -142,6 +144,7 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     service.add_argument("--user", action="store_true", help="for this account alone; the default but for root")
     service.add_argument("--print", action="store_true", help="only print the files")
     service.set_defaults(module="service")
+    _add_budget_options(command("budget", "list, set and remove budgets, which limit what may be used"))
     _add_key_options(command("key", "make, list and revoke keys for programs and other people"))
     add_admin_options(command("admin", "list and change people and groups"))
 
@@ -522,6 +525,59 @@ def _add_key_options(parser: argparse.ArgumentParser) -> None:
                 help="the only address or network to use it from, such as 10.0.0.0/24; may be repeated",
             )
             added.add_argument("--days", type=int, metavar="N", help="days after which it ends; never by default")
+            added.add_argument(
+                "--model",
+                dest="models",
+                metavar="ID",
+                action="append",
+                default=[],
+                help="the only model to ask; may be repeated",
+            )
+            added.add_argument("--per-minute", type=int, metavar="N", help="requests a minute; no limit by default")
+            added.add_argument("--at-once", type=int, metavar="N", help="answers at a time; no limit by default")
+
+
+def _add_budget_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    parser.set_defaults(action="list")
+    actions = parser.add_subparsers(metavar="ACTION", parser_class=_Parser)
+    for action, help in (
+        ("list", "list the budgets with what is used of them"),
+        ("set", "set a budget, in place of the one for the same people, thing and period"),
+        ("remove", "remove a budget"),
+    ):
+        added = actions.add_parser(action, help=help, description=_sentence(help))
+        added.set_defaults(action=action)
+        if action == "list":
+            added.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the list as JSON")
+        elif action == "remove":
+            added.add_argument("id", metavar="ID", help="its id, as `eclair budget list` shows it")
+        else:
+            _add_budget_fields(added)
+
+
+def _add_budget_fields(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--for",
+        dest="subject",
+        metavar="WHOM",
+        default="everyone",
+        help="everyone, role:NAME, group:ID, person:ID or key:NAME; everyone by default",
+    )
+    amount = parser.add_mutually_exclusive_group(required=True)
+    amount.add_argument("--tokens", type=int, metavar="N", help="tokens, read and written")
+    amount.add_argument("--images", type=int, metavar="N", help="images")
+    amount.add_argument("--energy", type=float, metavar="WH", help="watt-hours")
+    amount.add_argument("--money", type=Decimal, metavar="AMOUNT", help="money, by the prices in the settings")
+    parser.add_argument("--currency", metavar="CODE", help="currency of --money, such as EUR")
+    parser.add_argument(
+        "--per", dest="period", choices=BUDGET_PERIODS, default="month", help="period; month by default"
+    )
+    parser.add_argument("--together", action="store_true", help="they share it; else each of them has it alone")
+    parser.add_argument(
+        "--soft", type=int, choices=range(101), default=80, metavar="PERCENT", help="warn from here on; 0 never warns"
+    )
+    parser.add_argument("--warn-only", action="store_true", help="warn once it is used up, and refuse nothing")
 
 
 def _answer_options() -> _Parser:

@@ -18,12 +18,13 @@ from eclair.chat.message_text import check_message
 from eclair.chat.routing import ModelRouter
 from eclair.chat.turn_options import TurnOptions
 from eclair.cli._arguments import load_settings, sampling_options
+from eclair.cli._ledger import open_ledger
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._printer import Printer
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import INTERNAL_ERROR, EclairError, InvalidInput, TooLarge
-from eclair.generation.pipeline import AnswerPipeline, AnswerStream
+from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, AnswerStream
 from eclair.live_settings import LiveSettings
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
@@ -109,8 +110,11 @@ async def _ask(settings: Settings, question: Question, show: Show, terminal: Ter
             async with (
                 _sources(settings, registry, question, terminal) as sources,
                 _web(settings, registry, question, gate) as web,
+                open_ledger(settings) as ledger,
             ):
-                started, answer = await _prepare(settings, registry, question, sources, web)
+                pipeline = AnswerPipeline(ledger, sources.idle if sources is not None else None)
+                started, request = await _prepare(settings, registry, question, sources, web)
+                answer = pipeline.run(request)
                 fault = await show_run(started, answer, show)
         finally:
             await registry.close()
@@ -157,7 +161,7 @@ def _web(
 
 async def _prepare(
     settings: Settings, registry: Registry, question: Question, sources: QuestionSources | None, web: WebService | None
-) -> tuple[RunStarted, AnswerStream]:
+) -> tuple[RunStarted, AnswerRequest]:
     created = int(time.time() * 1000)
     asked = Message(
         id=new_id("msg"),
@@ -177,8 +181,7 @@ async def _prepare(
     run = new_id("run")
     request = await requests.make(ChatQuestion(LOCAL_PRINCIPAL, run, [asked], question.options, question.accepted))
     started = RunStarted(run, new_id("msg"), "", None, request.route.model.id, created)
-    pipeline = AnswerPipeline(idle=sources.idle if sources is not None else None)
-    return started, pipeline.run(request)
+    return started, request
 
 
 async def show_run(started: RunStarted, answer: AnswerStream, show: Show) -> EclairError | None:

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from eclair.chat.edit_text import TextEdit, check_edit, request_edit
 from eclair.cli._arguments import load_settings
+from eclair.cli._ledger import open_ledger
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, TooLarge
+from eclair.generation.usage import ask_uncounted
 from eclair.llm.registry import build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.network.egress_log import open_gate
@@ -44,9 +46,10 @@ async def _edit(settings: Settings, text: str, arguments: argparse.Namespace, te
         registry = build_registry(chosen, UserEngines.read_once(settings, gate), gate=gate)
         try:
             engine, model = await registry.resolve(arguments.model)
-            edited = await request_edit(
-                LOCAL_PRINCIPAL, engine, model, text, arguments.instruction, settings.max_tokens, started
-            )
+            async with open_ledger(settings) as ledger:
+                ask = ask_uncounted if ledger is None else ledger.ask
+                asked = (text, arguments.instruction, settings.max_tokens, started, ask)
+                edited = await request_edit(LOCAL_PRINCIPAL, engine, model, *asked)
         finally:
             await registry.close()
     if arguments.file == Path("-"):

@@ -49,7 +49,8 @@ async def _opened(settings: Settings) -> AsyncGenerator[ApiKeys]:
 
 async def _new(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Print the key alone to standard output, so that it can be piped."""
-    rights = KeyRights(arguments.scope, tuple(arguments.networks), arguments.days)
+    limits = (tuple(arguments.models), arguments.per_minute, arguments.at_once)
+    rights = KeyRights(arguments.scope, tuple(arguments.networks), arguments.days, *limits)
     async with _opened(settings) as keys:
         made = await keys.add(LOCAL_PRINCIPAL, arguments.name, rights)
     terminal.line(made.secret)
@@ -81,7 +82,8 @@ async def _revoke(settings: Settings, name: str, terminal: Terminal) -> int:
 
 def _cells(key: StoredApiKey) -> tuple[str, ...]:
     ends = "never" if key.expires is None else _day(key.expires)
-    return key.name, key.scope, ", ".join(key.networks) or "anywhere", _day(key.created), key.used or "never", ends
+    use = f"{key.scope}: {', '.join(key.models)}" if key.models else key.scope
+    return key.name, use, ", ".join(key.networks) or "anywhere", _day(key.created), key.used or "never", ends
 
 
 def _day(milliseconds: int) -> str:

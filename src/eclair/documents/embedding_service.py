@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from eclair.documents.embeddings import E5Embedder, Embedder, EmbeddingKind, prefixes_of
 from eclair.errors import InvalidInput
+from eclair.generation.usage import UsageLedger
 from eclair.llm.base import Embeddings
 from eclair.llm.registry import Registry
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -33,7 +35,8 @@ MAX_TEXT_CHARS = 65_536
 class EmbeddingService:
     """Embeds texts with the embedder of documents if it is E5, or with a model of an engine."""
 
-    def __init__(self, registry: Registry, embedder: Embedder | None) -> None:
+    def __init__(self, registry: Registry, embedder: Embedder | None, ledger: UsageLedger) -> None:
+        self._ledger = ledger
         self._registry = registry
         self._e5 = embedder if isinstance(embedder, E5Embedder) else None
 
@@ -43,20 +46,29 @@ class EmbeddingService:
         return E5_MODEL if self._e5 is not None and self._registry.may_use(E5_MODEL) else None
 
     async def embed(
-        self, model: str, texts: Sequence[str], dimensions: int | None = None, kind: EmbeddingKind | None = None
+        self,
+        principal: Principal,
+        model: str,
+        texts: Sequence[str],
+        dimensions: int | None = None,
+        kind: EmbeddingKind | None = None,
     ) -> Embeddings:
         """Return a vector for each text, shortened to `dimensions` and of length 1 then.
 
         Texts get the prefix of their `kind` if the model expects one. Without a kind, those for E5 that have no prefix
-        count as queries, and those for other models are embedded as they are. Raises InvalidInput, NotFound and
-        UpstreamError.
+        count as queries, and those for other models are embedded as they are. Raises InvalidInput, NotFound,
+        BudgetExceeded and UpstreamError.
         """
         if self._e5 is not None and self.own_model is not None and model == E5_MODEL.id:
-            found = await self._embed_with_e5(self._e5, texts, kind)
+            async with self._ledger.reading(principal, E5_MODEL, texts) as count:
+                found = await self._embed_with_e5(self._e5, texts, kind)
+                count(found.tokens)
         else:
             engine, chosen = await self._registry.resolve(model)
             prefix = prefixes_of(chosen.id)[kind] if kind is not None else ""
-            found = await engine.embed(chosen.id, [prefix + text for text in texts], dimensions)
+            async with self._ledger.reading(principal, chosen, texts) as count:
+                found = await engine.embed(chosen.id, [prefix + text for text in texts], dimensions)
+                count(found.tokens)
         return await asyncio.to_thread(_shorten, model, found, dimensions)
 
     async def _embed_with_e5(

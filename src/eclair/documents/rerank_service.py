@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from eclair.documents.reranker import EngineReranker, InstalledReranker, Reranker
 from eclair.errors import AbilityMissing
+from eclair.generation.usage import UsageLedger
 from eclair.llm.local.local_reranker import LocalReranker
 from eclair.llm.registry import Registry
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 
 LOCAL_BATCH_TEXTS = 8
 """Texts that the embedded reranker reads at a time, so that a search in documents needn't wait for many."""
@@ -26,7 +28,8 @@ class RankedTexts:
 class RerankService:
     """Scores texts with the model of the models folder, or with one of an engine."""
 
-    def __init__(self, registry: Registry, reranker: Reranker | None) -> None:
+    def __init__(self, registry: Registry, reranker: Reranker | None, ledger: UsageLedger) -> None:
+        self._ledger = ledger
         self._registry = registry
         self._local = reranker.local if isinstance(reranker, InstalledReranker) else None
         self._default = reranker.model if isinstance(reranker, EngineReranker) else None
@@ -38,14 +41,15 @@ class RerankService:
         model = Model(name, name, "reranker") if name is not None else None
         return model if model is not None and self._registry.may_use(model) else None
 
-    async def rerank(self, model: str | None, query: str, texts: Sequence[str]) -> RankedTexts:
+    async def rerank(self, principal: Principal, model: str | None, query: str, texts: Sequence[str]) -> RankedTexts:
         """Score texts with the model of that name, or the one that documents use.
 
-        Raises AbilityMissing, NotFound, UpstreamError and SetupError.
+        Raises AbilityMissing, NotFound, BudgetExceeded, UpstreamError and SetupError.
         """
         own = self.own_model
         if self._local is not None and own is not None and model in (None, own.id):
-            return RankedTexts(own.id, await _rerank_locally(self._local, query, texts))
+            async with self._ledger.reading(principal, own, [query, *texts]):
+                return RankedTexts(own.id, await _rerank_locally(self._local, query, texts))
         name = model or self._default
         if name is None:
             raise AbilityMissing(
@@ -54,7 +58,8 @@ class RerankService:
                 param="model",
             )
         engine, found = await self._registry.resolve(name)
-        return RankedTexts(found.id, await engine.rerank(found.id, query, texts))
+        async with self._ledger.reading(principal, found, [query, *texts]):
+            return RankedTexts(found.id, await engine.rerank(found.id, query, texts))
 
 
 async def _rerank_locally(reranker: LocalReranker, query: str, texts: Sequence[str]) -> list[float]:

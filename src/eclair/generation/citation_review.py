@@ -8,13 +8,13 @@ another answer waits; what it doesn't confirm stays doubted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from eclair.errors import EclairError
 from eclair.generation.fallback import cancel_and_wait
-from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
+from eclair.llm.base import JSON, Delta, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.schema.messages import Doubt, Sampling
 from eclair.schema.models import Model
@@ -23,6 +23,8 @@ MAX_REVIEWED = 4
 MAX_REVIEW_S = 3.0
 MAX_NEAREST_CHARS = 600
 MAX_REPLY_TOKENS = 8
+
+AskReviewer = Callable[[Request], AsyncGenerator[Delta, None]]
 
 _PROMPT = """\
 Text:
@@ -53,14 +55,14 @@ def can_review(model: Model) -> bool:
 
 
 async def review_doubts(
-    doubts: Sequence[OpenDoubt], engine: Engine, model: Model, interrupted: Callable[[], Awaitable[None]]
+    doubts: Sequence[OpenDoubt], ask: AskReviewer, model: Model, interrupted: Callable[[], Awaitable[None]]
 ) -> list[Doubt]:
     """Return the doubts that remain. Stops as soon as `interrupted` returns, at an error, and when time is up."""
     confirmed: list[OpenDoubt] = []
 
     async def ask_about_each() -> None:
         for doubt in doubts[:MAX_REVIEWED]:
-            if await is_supported(doubt, engine, model):
+            if await is_supported(doubt, ask, model):
                 confirmed.append(doubt)
 
     asking, waiting = asyncio.ensure_future(ask_about_each()), asyncio.ensure_future(interrupted())
@@ -72,7 +74,7 @@ async def review_doubts(
     return [each.doubt for each in doubts if each not in confirmed]
 
 
-async def is_supported(doubt: OpenDoubt, engine: Engine, model: Model) -> bool:
+async def is_supported(doubt: OpenDoubt, ask: AskReviewer, model: Model) -> bool:
     """Ask whether the nearest text supports the sentence; no if the engine fails."""
     prompt = _PROMPT.format(nearest=doubt.nearest[:MAX_NEAREST_CHARS], sentence=doubt.sentence)
     extra: JSON = {} if model.reasoning in (None, "never") else {"reasoning_effort": FLASH_EFFORT}
@@ -87,7 +89,7 @@ async def is_supported(doubt: OpenDoubt, engine: Engine, model: Model) -> bool:
     )
     reply = ""
     try:
-        async with aclosing(engine.stream(request)) as deltas:
+        async with aclosing(ask(request)) as deltas:
             async for delta in deltas:
                 reply += delta.text if isinstance(delta, Text) else ""
     except EclairError:

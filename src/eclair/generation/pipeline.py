@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol, assert_never
 
 from eclair.errors import EngineBroken, TooLarge, UpstreamError
@@ -23,7 +24,7 @@ from eclair.generation.prompt import PreparedTurn, PromptBuilder
 from eclair.generation.route import Route
 from eclair.generation.sources import NO_LEAD, Lead, Note, Quote, QuoteMarkFilter, Retriever
 from eclair.generation.statistics import AnswerStatistics, Outcome
-from eclair.generation.usage import UsageLedger
+from eclair.generation.usage import CallState, UsageLedger, ask_uncounted
 from eclair.llm.base import (
     JSON,
     Delta,
@@ -78,18 +79,20 @@ class AnswerRequest:
 
     `accepted` is when the question arrived, on `time.perf_counter`. `resumes` is an unfinished answer to continue,
     without retrieving again. With `reviews_doubts` the model itself looks again at what no passage supports by its
-    words, if it can. The usage counts to `principal`; None if the stored message carries it. Without
-    `allows_lead` the answer begins with the model's own words, in whatever format the request demands. Without
-    `shows_steps` no loading step is reported. A `meter` measures several answers as one.
+    words, if it can. It is made for `principal`, to whom the usage counts; with `is_carried` something else, such as
+    the stored message, carries it. Without `allows_lead` the answer begins with the model's own words, in whatever
+    format the request demands. Without `shows_steps` no loading step is reported. A `meter` measures several answers
+    as one.
     """
 
     route: Route
     prompt: PromptBuilder
     accepted: float
+    principal: Principal
     retriever: Retriever | None = None
     tools: tuple[Tool, ...] = ()
     resumes: Message | None = None
-    principal: Principal | None = None
+    is_carried: bool = False
     allows_lead: bool = True
     shows_steps: bool = True
     reviews_doubts: bool = False
@@ -138,6 +141,7 @@ class AnswerStream:
         self._request = request
         self._ledger = ledger
         self._idle = idle
+        self._call = CallState()
         self._engine, self._model = request.route.engine, request.route.model
         self._fallback = request.route.fallback.copy()
         self._meter = request.meter or Meter(request.accepted)
@@ -200,7 +204,7 @@ class AnswerStream:
                 self._statistics.add(outcome, self._meter.usage())
             if self._checker is not None:
                 await self._checker.close()
-            if self._ledger is not None and self._request.principal is not None:
+            if self._ledger is not None and not self._request.is_carried:
                 await self._ledger.add(self._request.principal, self._model.id, self._meter.usage())
 
     def closing_events(self, end: Event | None = None) -> list[Event]:
@@ -226,12 +230,24 @@ class AnswerStream:
             span.set("gen_ai.request.model", self._model.id)
             span.set("eclair.location", self._model.location)
             try:
-                async with aclosing(self._engine.stream(self._engine_request())) as deltas:
+                async with aclosing(self._stream(self._engine_request())) as deltas:
                     yield deltas
             finally:
                 counted = self.token_usage
                 span.set("gen_ai.usage.input_tokens", counted and counted.prompt_tokens)
                 span.set("gen_ai.usage.output_tokens", counted and counted.completion_tokens)
+
+    def _stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Ask the engine through the ledger, if there is one."""
+        if self._ledger is None:
+            return self._engine.stream(request)
+        self._call = CallState()
+        return self._ledger.stream(self._request.principal, self._engine, self._model, request, self._call)
+
+    def _count_ahead(self) -> int:
+        """Count the answers before this one: those in the engine's queue, or else those that the model makes."""
+        ahead = self._call.ahead()
+        return self._statistics.count_ahead(self) if ahead is None else ahead
 
     @property
     def _has_ended(self) -> bool:
@@ -281,7 +297,9 @@ class AnswerStream:
             return verdicts
         left = [each.doubt for each in doubts]
         if can_review(self._model) and self._statistics.running == 1:
-            left = await review_doubts(doubts, self._engine, self._model, self._idle.next_answer)
+            ask = ask_uncounted if self._ledger is None else self._ledger.ask
+            asked = partial(ask, self._request.principal, self._engine, self._model)
+            left = await review_doubts(doubts, asked, self._model, self._idle.next_answer)
         return [*verdicts, *map(Doubted, left)]
 
     def _resume(self, answer: Message) -> list[Event]:
@@ -349,7 +367,7 @@ class AnswerStream:
 
     async def _first_events(self, deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[Event, None]:
         """Wait for the first delta, reporting what the engine is busy with. Raises _TooSlow."""
-        first = FirstDelta(deltas, self._engine, self._model, lambda: self._statistics.count_ahead(self))
+        first = FirstDelta(deltas, self._engine, self._model, self._count_ahead)
         try:
             waiting = first.wait(self._fallback.timeout_s, shows_steps=self._request.shows_steps)
             async with aclosing(waiting) as steps:
@@ -377,6 +395,7 @@ class AnswerStream:
             *([ModelChanged(model.id)] if model.id != self._request.route.model.id else []),
             *([replaced] if replaced is not None else []),
             *([_trimmed(turn)] if turn.dropped else []),
+            *(Notice("budget_low", sentence) for sentence in self._call.warnings),
             *turn.notices,
         ]
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
+from eclair.accounts.budgets import Budgets
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.documents.vision import VisionService
 from eclair.generation.use_warning import check_use
@@ -36,6 +37,7 @@ async def open_image_service(
     provenance: Provenance,
     idle: IdleScheduler,
     backends: Sequence[ImageBackend],
+    budgets: Budgets,
     rights: RightRules = OPEN_RULES,
 ) -> AsyncGenerator[ImageService]:
     """Open the service over these backends, and close both at the end. `files` has the bytes of files to edit."""
@@ -49,6 +51,7 @@ async def open_image_service(
         provenance,
         idle,
         model=settings.picture_model,
+        budgets=budgets,
         timeout_s=settings.picture_seconds,
         max_concurrent=settings.pictures_at_once,
         check_prompt=partial(check_use, settings=settings),

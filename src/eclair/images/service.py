@@ -13,6 +13,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from eclair.accounts.budgets import Budgets
+from eclair.accounts.key_rights import check_model
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.errors import (
     EngineBroken,
@@ -21,6 +23,7 @@ from eclair.errors import (
     ImageModelMissing,
     ModelMissing,
     NotFound,
+    TooBusy,
     UnreadableFile,
 )
 from eclair.images.base import ImageBackend, PromptChecker
@@ -28,11 +31,11 @@ from eclair.images.gallery import Gallery
 from eclair.images.inputs import NO_UPLOADS, ImageInputs, ImageUploads
 from eclair.images.inspect import ImageInspector
 from eclair.images.job import ImageJob
-from eclair.images.queue import ImageQueue
 from eclair.images.request import build_job, check_request, resolve_size
 from eclair.provenance import xmp
 from eclair.provenance.provenance_report import DEFAULT_QUALITY, ImageForm, Origin
 from eclair.provenance.service import Provenance
+from eclair.schema.budgets import IMAGES, Demand, Measure, NeedRate
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.images import (
     BackendProgress,
@@ -47,9 +50,12 @@ from eclair.schema.images import (
 )
 from eclair.schema.principal import Principal
 from eclair.util.background import IdleScheduler
+from eclair.util.fair_queue import FairQueue, QueueFull, QueuePlace
 
 MAX_CONCURRENT_REMOTE_IMAGES = 4
 """Per backend whose models run elsewhere."""
+MAX_WAITING_IMAGES = 100
+"""Per backend."""
 MAX_IMAGE_BYTES = 64 << 20
 MAX_PREVIEW_BYTES = 4 << 20
 
@@ -83,6 +89,7 @@ class ImageService:
         idle: IdleScheduler,
         *,
         model: str | None = None,
+        budgets: Budgets | None = None,
         timeout_s: float,
         max_concurrent: int = 1,
         check_prompt: Callable[[str], None] | None = None,
@@ -99,11 +106,12 @@ class ImageService:
         self._provenance = provenance
         self._idle = idle
         self._model = model
+        self._budgets = budgets
         self._max_concurrent = max_concurrent
         self._check_prompt = check_prompt
         self._clock = clock
         self._ids = ids
-        self._queues: dict[tuple[str, bool], ImageQueue] = {}
+        self._queues: dict[tuple[str, bool], FairQueue] = {}
         self._previews: dict[str, ImagePreview] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -163,7 +171,7 @@ class ImageService:
         """Check a request and make it a job. `form` and `quality` are those of the files, None for the backend's own.
 
         Raises InvalidInput and TooLarge for what the model can't do, NotFound and UnreadableFile for images to edit,
-        what `resolve_model` raises, and RightMissing.
+        BudgetExceeded, RightMissing, and what `resolve_model` raises.
         """
         if self._check_prompt is not None:
             self._check_prompt(prompt)
@@ -171,7 +179,10 @@ class ImageService:
         source_count = len(request.sources) + len(uploads.images)
         backend, chosen = await self.resolve_model(model, edits=source_count > 0)
         has_mask = request.mask is not None or uploads.mask is not None
+        check_model(principal, chosen.id)
         check_request(chosen, prompt, request, source_count, has_mask=has_mask)
+        if self._budgets is not None:
+            await self._budgets.check(principal, images=request.count)
         resolve_size(chosen, request, None)
         inputs = await self._inputs.prepare(principal, request, uploads, chosen)
         size = resolve_size(chosen, request, inputs.size)
@@ -192,7 +203,7 @@ class ImageService:
         try:
             with self._idle.answering():
                 for index in range(job.request.count):
-                    async with aclosing(self._generate_one(job.with_image(index), index)) as updates:
+                    async with aclosing(self._generate_within_budget(job.with_image(index), index)) as updates:
                         async for update in updates:
                             yield update
         finally:
@@ -243,15 +254,39 @@ class ImageService:
     def _backend(self, job: ImageJob) -> ImageBackend:
         return next(backend for backend in self.backends if backend.name == job.model.generator)
 
-    def _queue(self, model: ImageModel) -> ImageQueue:
+    def _enter_queue(self, job: ImageJob) -> QueuePlace:
+        """Take a place before a job's backend. Raises TooBusy where too many wait."""
+        try:
+            return self._queue(job.model).enter(job.principal)
+        except QueueFull:
+            raise TooBusy(f"{MAX_WAITING_IMAGES} images are waiting already; try again when some are done.") from None
+
+    def _queue(self, model: ImageModel) -> FairQueue:
         is_remote = model.jurisdiction is not None
         max_concurrent = MAX_CONCURRENT_REMOTE_IMAGES if is_remote else self._max_concurrent
-        return self._queues.setdefault((model.generator, is_remote), ImageQueue(max_concurrent))
+        return self._queues.setdefault((model.generator, is_remote), FairQueue(max_concurrent, MAX_WAITING_IMAGES))
+
+    async def _generate_within_budget(self, job: ImageJob, index: int) -> AsyncGenerator[ImageUpdate, None]:
+        """Reserve an image of the budgets, and generate it; one that isn't stored costs nothing."""
+        if self._budgets is None:
+            async with aclosing(self._generate_one(job, index)) as updates:
+                async for update in updates:
+                    yield update
+            return
+        spent: dict[Measure, int] = {}
+        async with (
+            self._budgets.spending(job.principal, Demand({IMAGES: NeedRate(1)}), spent),
+            aclosing(self._generate_one(job, index)) as updates,
+        ):
+            async for update in updates:
+                if isinstance(update, ImageFinished):
+                    spent[IMAGES] = 1
+                yield update
 
     async def _generate_one(self, job: ImageJob, index: int) -> AsyncGenerator[ImageUpdate, None]:
         """Generate, mark and store image number `index`."""
         id, unmarked = self._ids("pic"), None
-        place = self._queue(job.model).enter(job.principal)
+        place = self._enter_queue(job)
         try:
             while ahead := place.ahead:
                 yield ImageQueued(ahead)

@@ -211,6 +211,13 @@ class RemoteEngine(Protocol):
 
 
 @runtime_checkable
+class LimitedEngine(Protocol):
+    """An engine that makes so many answers of a model at a time; None if it doesn't say."""
+
+    parallel: int | None
+
+
+@runtime_checkable
 class VocabularyEngine(Protocol):
     """An engine that knows the vocabularies of its models."""
 

@@ -55,6 +55,7 @@ NoticeCode = Literal[
     "superseded",
     "prohibited_use",
     "high_risk_use",
+    "budget_low",
 ]
 NameKind = Literal["title", "tag", "file", "library"]
 ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files", "feeds", "folders"]

@@ -12,6 +12,16 @@ ROLES: tuple[PersonRole, ...] = get_args(PersonRole)
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """The limits of the key called `name`: the models it may ask, all without; requests a minute, answers at once."""
+
+    name: str
+    models: frozenset[str] = frozenset()
+    per_minute: int | None = None
+    at_once: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A person or service that was authenticated at the door. `id` is the owner of the rows that they store.
 
@@ -25,6 +35,7 @@ class Principal:
     groups: frozenset[str] = field(default=frozenset(), compare=False)
     session: str | None = field(default=None, compare=False)
     address: str | None = field(default=None, compare=False)
+    limits: KeyLimits | None = field(default=None, compare=False)
 
 
 LOCAL_PRINCIPAL = Principal("local", role="admin")

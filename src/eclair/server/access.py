@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hmac
 import time
+from dataclasses import replace
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from eclair.accounts.api_keys import ApiKeys
-from eclair.accounts.key_rights import check_use
+from eclair.accounts.key_rights import check_use, limits_of
 from eclair.accounts.principals import Principals
 from eclair.errors import AccountLocked, Unauthorized
 from eclair.live_settings import LiveSettings
 from eclair.network.exposure import is_exposed
-from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
+from eclair.schema.principal import LOCAL_PRINCIPAL, PersonRole, Principal
 from eclair.server.client_address import ClientAddresses
 from eclair.server.key_session import KeySession
 from eclair.server.owner_session import OwnerSession
@@ -79,13 +80,12 @@ class AccessControl:
         if not self.needs_key and not by_key_alone:
             account = "own" if self._lets_all_in else await peer_account(scope)
             if account == "own" or (self._session is not None and self._session.has_cookie(scope, headers)):
-                return LOCAL_PRINCIPAL
+                return await self._find_keyed(scope, headers) or LOCAL_PRINCIPAL
         if not by_key_alone and (principal := await self._find_session(scope, headers)) is not None:
             return principal
+        if (principal := await self._find_keyed(scope, headers)) is not None:
+            return principal
         given = given_keys(headers)
-        for secret in given:
-            if (key := await self._keys.find(secret)) is not None:
-                return self._principal(key, scope, headers)
         address = self._addresses.find(scope, headers)
         is_watched = self._is_exposed or await peer_account(scope) != "own"  # who could read the key gains nothing
         if given and is_watched:
@@ -108,7 +108,7 @@ class AccessControl:
             if (key := await self._keys.find(secret)) is not None:
                 check_use(key, scope["method"], scope["path"], address, int(time.time() * 1000))
                 if (owner := await self._principals.find_by_person(key.owner, address, key.id)) is not None:
-                    return owner
+                    return replace(owner, limits=limits_of(key))
                 raise AccountLocked("The account of this key is locked or gone; use a key of somebody else's.")
         if given:
             await self._refusals.wait(address)
@@ -128,6 +128,13 @@ class AccessControl:
         owners = [await self._principals.find_by_person(key.owner, "") for key in keys if key is not None]
         return any(owner is not None for owner in owners)
 
+    async def _find_keyed(self, scope: Scope, headers: Headers) -> Principal | None:
+        """Return for whom the key of a request acts, with the key's rights; None without one that is known."""
+        for secret in given_keys(headers):
+            if (key := await self._keys.find(secret)) is not None:
+                return self._principal(key, scope, headers)
+        return None
+
     async def _find_session(self, scope: Scope, headers: Headers) -> Principal | None:
         """Return for whom a browser acts that has shown a key; None where it has not, or the key is none any more."""
         digest = self._key_session.find_digest(scope, headers)
@@ -142,9 +149,8 @@ class AccessControl:
         """Return for whom a key acts. Raises Unauthorized or Forbidden for what it may not do."""
         address = self._addresses.find(scope, headers)
         check_use(key, scope["method"], scope["path"], address, int(time.time() * 1000))
-        return Principal(
-            key.owner, key.id, role="admin" if key.owner == LOCAL_PRINCIPAL.id else "member", address=address
-        )
+        role: PersonRole = "admin" if key.owner == LOCAL_PRINCIPAL.id else "member"
+        return Principal(key.owner, key.id, role=role, address=address, limits=limits_of(key))
 
     def _has_set_key(self, given: list[bytes]) -> bool:
         return self._key is not None and any(hmac.compare_digest(key, self._key.encode()) for key in given)

@@ -23,6 +23,7 @@ from eclair.accounts.api_keys import ApiKeys
 from eclair.app import App
 from eclair.errors import (
     INTERNAL_ERROR,
+    BudgetExceeded,
     Conflict,
     EclairError,
     EngineBusy,
@@ -81,6 +82,7 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
         principals=app.accounts.principals,
         audit=app.storage.audit,
         session=session,
+        limits=app.limits,
         respond=respond,
     )
     api.add_middleware(PlainRequests)
@@ -140,7 +142,7 @@ def respond(scope: Scope, error: EclairError) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, EngineBusy | TooBusy) and error.retry_after is not None:
+    if isinstance(error, BudgetExceeded | EngineBusy | TooBusy) and error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if scope["path"].startswith(anthropic.PATH):
         return JSONResponse(anthropic.body(error), error.status, headers)

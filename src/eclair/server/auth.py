@@ -17,6 +17,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eclair.accounts.api_keys import ApiKeys
+from eclair.accounts.person_limits import PersonLimits
 from eclair.accounts.principals import Principals
 from eclair.errors import AccountLocked, EclairError, Forbidden, RoleMissing, TooLarge, Unauthorized
 from eclair.live_settings import LiveSettings
@@ -25,6 +26,7 @@ from eclair.network.gate import PRINCIPAL
 from eclair.provenance.text_marks import DISCLOSURE_HEADER
 from eclair.schema.principal import LOCAL_PRINCIPAL, NOBODY, Principal
 from eclair.server.access import AccessControl
+from eclair.server.budget_headers import add_budget_headers
 from eclair.server.client_limits import ClientLimits
 from eclair.server.cross_origin import CrossOrigin
 from eclair.server.owner_session import OwnerSession
@@ -107,6 +109,7 @@ class AuthMiddleware:
         principals: Principals,
         audit: AuditStore,
         session: OwnerSession | None,
+        limits: PersonLimits,
         respond: Respond,
     ) -> None:
         self._app = app
@@ -115,7 +118,7 @@ class AuthMiddleware:
         self._has_accounts = settings.current.accounts == "on"
         self._access = AccessControl(settings, keys, principals, session)
         self._session = session
-        self._limits = ClientLimits(settings)
+        self._limits = ClientLimits(settings, limits)
         settings.follow(self._apply)
 
     def _apply(self, settings: Settings) -> None:
@@ -165,6 +168,7 @@ class AuthMiddleware:
             set_principal(scope, principal, is_public=is_public)
             PRINCIPAL.set(principal)
             receive = _limit_body(receive, max_bytes, too_large)
+            send = add_budget_headers(send)
             with self._limits.holding(client):
                 if self._has_accounts and not is_public:
                     await self._serve_while_in(scope, headers, receive, send)

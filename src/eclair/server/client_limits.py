@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from eclair.accounts.person_limits import PersonLimits
 from eclair.errors import TooBusy
 from eclair.live_settings import LiveSettings
 from eclair.schema.principal import Principal
@@ -30,6 +31,8 @@ COSTLY_ROUTES = frozenset(
         "api/chat",
         "api/conversations",
         "api/edits",
+        "api/embed",
+        "api/embeddings",
         "api/generate",
         "api/imports",
         "api/marks",
@@ -37,8 +40,11 @@ COSTLY_ROUTES = frozenset(
         "api/research",
         "v1/chat",
         "v1/completions",
+        "v1/embeddings",
+        "v1/fim",
         "v1/images",
         "v1/messages",
+        "v1/rerank",
         "v1/responses",
     }
 )
@@ -53,7 +59,10 @@ log = logging.getLogger(__name__)
 class ClientLimits:
     """Counts the requests of clients; a client is a network and the key that it uses."""
 
-    def __init__(self, settings: LiveSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: LiveSettings, limits: PersonLimits, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limits = limits
         self._clock = clock
         self._held = Counter[str]()
         self._allowances: LruCache[tuple[str, str | None], tuple[float, float]] = LruCache(MAX_CLIENTS)
@@ -92,10 +101,14 @@ class ClientLimits:
                 del self._held[client]
 
     def charge(self, client: str | None, principal: Principal, scope: Scope) -> None:
-        """Take a costly request off its client's allowance, which fills up again within a minute. Raises TooBusy."""
-        if client is None or not self._per_minute or scope["method"] != "POST":
+        """Take a costly request off its client's allowance, which fills up again within a minute, and its person's.
+
+        Raises TooBusy.
+        """
+        if scope["method"] != "POST" or route_prefix(scope["path"]) not in COSTLY_ROUTES:
             return
-        if route_prefix(scope["path"]) not in COSTLY_ROUTES:
+        self._limits.charge(principal)
+        if client is None or not self._per_minute:
             return
         now, per_second = self._clock(), self._per_minute / 60
         left, since = self._allowances.get((client, principal.key)) or (float(self._per_minute), now)

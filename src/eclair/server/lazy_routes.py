@@ -72,6 +72,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/invitations": ("api.invitations",),
     "api/groups": ("api.groups",),
     "api/keys": ("api.keys",),
+    "api/budgets": ("api.budgets",),
     "api/chat": ("ollama.routes",),
     "api/generate": ("ollama.routes",),
     "api/embed": ("ollama.embeddings",),

@@ -61,8 +61,8 @@ def start_answer(
         route,
         prompt,
         time.perf_counter(),
+        principal,
         retriever,
-        principal=principal,
         allows_lead=allows_lead,
         shows_steps=shows_steps,
     )

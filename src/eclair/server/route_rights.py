@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eclair.errors import RoleMissing
-from eclair.schema.principal import PersonRole, Principal
+from eclair.schema.principal import ROLES, PersonRole, Principal
 
 READING: frozenset[str] = frozenset({"GET", "HEAD"})
 WRITING: frozenset[str] = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -13,6 +13,7 @@ ALL: frozenset[str] = READING | WRITING
 
 ADMINS: frozenset[PersonRole] = frozenset({"admin"})
 OVERSEERS: frozenset[PersonRole] = frozenset({"admin", "auditor"})
+EVERYBODY: frozenset[PersonRole] = frozenset(ROLES)
 MEMBERS: frozenset[PersonRole] = frozenset({"admin", "auditor", "member"})
 
 
@@ -31,6 +32,9 @@ ROUTE_RIGHTS = (
     RouteRight("/api/groups", READING, OVERSEERS),
     RouteRight("/api/groups", WRITING, ADMINS),
     RouteRight("/api/invitations", ALL, ADMINS),
+    RouteRight("/api/budgets/mine", ALL, EVERYBODY),
+    RouteRight("/api/budgets", READING, OVERSEERS),
+    RouteRight("/api/budgets", WRITING, ADMINS),
     RouteRight("/api/engines", WRITING, ADMINS),
     RouteRight("/api/models", WRITING, ADMINS),
     RouteRight("/api/tuning", WRITING, ADMINS),

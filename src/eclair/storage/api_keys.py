@@ -18,7 +18,8 @@ class StoredApiKey:
     """A key that acts for its `owner`. `digest` is its SHA-256; the key itself isn't stored.
 
     `created` and `expires` are in milliseconds, `used` is the last day of use (ISO 8601), None for one that never was.
-    Without `networks` it may be used from everywhere.
+    Without `networks` it may be used from everywhere, without `models` for all. It may ask `per_minute` times a minute,
+    and have `at_once` answers under way; None sets no limit.
     """
 
     id: str
@@ -30,6 +31,9 @@ class StoredApiKey:
     scope: KeyScope = "all"
     networks: tuple[str, ...] = ()
     expires: int | None = None
+    models: tuple[str, ...] = ()
+    per_minute: int | None = None
+    at_once: int | None = None
 
 
 class ApiKeyStore(Protocol):
@@ -47,6 +51,10 @@ class ApiKeyStore(Protocol):
 
     async def find_key(self, digest: bytes) -> StoredApiKey | None:
         """Return the key with that SHA-256, whoever owns it: it says for whom the caller acts."""
+        ...
+
+    async def get_key(self, id: str) -> StoredApiKey | None:
+        """Return the key of that id, for work that it began; None once it was deleted."""
         ...
 
     async def mark_used(self, id: str, day: str) -> None:

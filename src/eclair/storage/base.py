@@ -18,6 +18,7 @@ from eclair.storage.api_conversations import ApiConversationStore
 from eclair.storage.api_keys import ApiKeyStore
 from eclair.storage.audit import AuditStore
 from eclair.storage.batches import BatchStore
+from eclair.storage.budgets import BudgetStore
 from eclair.storage.chunks import ChunkStore
 from eclair.storage.conversations import ConversationStore
 from eclair.storage.documents import DocumentStore
@@ -60,6 +61,7 @@ class Storage:
     api_keys: ApiKeyStore
     audit: AuditStore
     batches: BatchStore
+    budgets: BudgetStore
     chunks: ChunkStore
     conversations: ConversationStore
     documents: DocumentStore

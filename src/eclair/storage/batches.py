@@ -26,7 +26,8 @@ class BatchFault:
 class BatchDetails:
     """Everything about a batch but its owner and status. Times are in milliseconds.
 
-    `lines` is the number of its requests, known once it was validated. `keep_output_s` is how long its output is kept,
+    It was begun with the API key of id `key`, if with any. `lines` is the number of its requests, known once it was
+    validated. `keep_output_s` is how long its output is kept,
     None for as long as nobody deletes it.
     """
 
@@ -43,6 +44,7 @@ class BatchDetails:
     output_file: str | None = None
     error_file: str | None = None
     faults: tuple[BatchFault, ...] = ()
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,8 @@ class BatchStore(Protocol):
         """List batches, newest first, from the one after `after` on. Raises NotFound for that one."""
         ...
 
-    async def find_next_batch(self) -> StoredBatch | None:
-        """Return the oldest unfinished batch, whoever owns it; those to be cancelled come first."""
+    async def find_next_batch(self, except_of: Sequence[str] = ()) -> StoredBatch | None:
+        """Return the oldest unfinished batch of anybody but some owners; those to be cancelled come first."""
         ...
 
     async def get_status(self, id: str) -> BatchStatus | None:

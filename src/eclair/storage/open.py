@@ -105,6 +105,11 @@ def has_api_keys(folder: Path) -> bool:
     return sqlite.has_api_keys(folder)
 
 
+def has_budgets(folder: Path) -> bool:
+    """Tell whether a data folder has budgets, without creating, locking or migrating anything. Raises StoreError."""
+    return sqlite.has_stored_budgets(folder)
+
+
 def has_database(folder: Path) -> bool:
     """Tell whether a data folder has a database that isn't empty."""
     return sqlite.has_database(folder)

@@ -24,6 +24,7 @@ DROP TABLE scim_resource;
 DROP TRIGGER person_rights_gone; DROP TRIGGER group_rights_gone;
 DROP TABLE access_grant; DROP TABLE library_share; DROP TABLE emergency_reading; DROP TABLE emergency_read;
 ALTER TABLE share DROP COLUMN house;
+DROP TABLE reserved_part; DROP TABLE reservation; DROP TABLE budget_use; DROP TABLE budget;
 DROP TABLE one_time_code; DROP TABLE group_member; DROP TABLE person_group; DROP TABLE session;
 DROP TABLE recovery_code; DROP TABLE second_factor; DROP TABLE password; DROP TABLE identity; DROP TABLE person;
 DROP TABLE batch_part; DROP TABLE batch_reply; DROP TABLE batch_file; DROP TABLE batch; DROP TABLE upload;

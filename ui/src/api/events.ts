@@ -6,7 +6,7 @@ export type Status = "running" | "finished" | "stopped" | "interrupted" | "faile
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load" | "read" | "search" | "ask" | "fetch" | "draw" | "wait" | "prompt";
 export type StepOutcome = "done" | "nothing" | "late" | "refused" | "failed" | "wall";
-export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use";
+export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use" | "budget_low";
 export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds" | "folders";
 export type NameKind = "title" | "tag" | "file" | "library";
 export type Mode = "flash" | "auto" | "think";
@@ -43,6 +43,7 @@ export type ErrorCode =
   | "too_large"
   | "unreadable_file"
   | "too_busy"
+  | "budget_exceeded"
   | "setup"
   | "settings"
   | "identity_setup"

@@ -6233,6 +6233,134 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/budgets": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["BudgetList"];
+                    };
+                };
+            };
+        };
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["BudgetRequest"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["BudgetBody"];
+                    };
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/budgets/mine": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OwnBudgetList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/budgets/{budget}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly budget: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -6296,11 +6424,15 @@ export interface components {
          */
         readonly AnswerNotice: {
             /** @enum {string} */
-            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use";
+            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "budget_low";
             readonly message: string;
             readonly language: string | null;
         };
-        /** @description A key without its secret. `used` is the last day of its use; `expires` is in milliseconds. */
+        /**
+         * @description A key without its secret. `used` is the last day of its use; `expires` is in milliseconds.
+         *
+         *     It may ask `models`, all if there are none, `per_minute` times a minute, and have `at_once` answers under way.
+         */
         readonly ApiKeyBody: {
             readonly id: string;
             readonly name: string;
@@ -6310,6 +6442,9 @@ export interface components {
             readonly created: number;
             readonly used: string | null;
             readonly expires: number | null;
+            readonly models: readonly string[];
+            readonly per_minute: number | null;
+            readonly at_once: number | null;
         };
         readonly ApiKeyList: {
             readonly keys: readonly components["schemas"]["ApiKeyBody"][];
@@ -6323,6 +6458,9 @@ export interface components {
             readonly scope?: "all" | "v1" | "read" | "scim";
             readonly networks?: readonly string[];
             readonly days?: number | null;
+            readonly models?: readonly string[];
+            readonly per_minute?: number | null;
+            readonly at_once?: number | null;
         };
         /** @description A file attached to a message. `media` is its type (RFC 6838). */
         readonly Attachment: {
@@ -6371,6 +6509,50 @@ export interface components {
             readonly top: number;
             readonly right: number;
             readonly bottom: number;
+        };
+        /**
+         * @description A budget; `kind` and `subject` say for whom, by id. Money is in millionths, energy in millijoules.
+         *
+         *     With `each`, everyone of a group or role, or everyone, has it alone. From `soft` percent on a notice warns. A `hard`
+         *     one ends there. One that is `fixed` stands in the settings.
+         */
+        readonly BudgetBody: {
+            readonly id: string;
+            /** @enum {string} */
+            readonly kind: "everyone" | "role" | "group" | "person" | "key";
+            readonly subject: string;
+            /** @enum {string} */
+            readonly unit: "tokens" | "money" | "energy" | "images";
+            readonly currency: string;
+            /** @enum {string} */
+            readonly period: "day" | "month";
+            readonly amount: number;
+            readonly each: boolean;
+            readonly soft: number | null;
+            readonly hard: boolean;
+            readonly fixed: boolean;
+        };
+        readonly BudgetList: {
+            readonly budgets: readonly components["schemas"]["SummedBudget"][];
+        };
+        readonly BudgetRequest: {
+            /** @enum {string} */
+            readonly kind: "everyone" | "role" | "group" | "person" | "key";
+            /** @default  */
+            readonly subject?: string;
+            /** @enum {string} */
+            readonly unit: "tokens" | "money" | "energy" | "images";
+            /** @default  */
+            readonly currency?: string;
+            /** @enum {string} */
+            readonly period: "day" | "month";
+            readonly amount: number;
+            /** @default true */
+            readonly each?: boolean;
+            /** @default 80 */
+            readonly soft?: number | null;
+            /** @default true */
+            readonly hard?: boolean;
         };
         /**
          * @description An outgoing call; each redirect is another one.
@@ -7325,6 +7507,9 @@ export interface components {
             readonly created: number;
             readonly used: string | null;
             readonly expires: number | null;
+            readonly models: readonly string[];
+            readonly per_minute: number | null;
+            readonly at_once: number | null;
             readonly secret: string;
         };
         /** @description One's own account. `issuers` are the identity providers by which one may sign in. */
@@ -7638,6 +7823,16 @@ export interface components {
              * @enum {string}
              */
             readonly kind: "answers" | "traces" | "search" | "pages" | "feeds" | "download" | "audit" | "identity";
+        };
+        /** @description A budget that applies to whoever asks, as far as it is used; `reserved` is held by what is being made. */
+        readonly OwnBudget: {
+            readonly budget: components["schemas"]["BudgetBody"];
+            readonly used: number;
+            readonly reserved: number;
+            readonly refills: number;
+        };
+        readonly OwnBudgetList: {
+            readonly budgets: readonly components["schemas"]["OwnBudget"][];
         };
         /**
          * @description A page as text.
@@ -8508,6 +8703,19 @@ export interface components {
         readonly StyleBody: {
             readonly name: string;
             readonly title: string;
+        };
+        /**
+         * @description A budget, and what its `holders` have used of it in this period; `exhausted` of them have used all of theirs.
+         *
+         *     `refills` is in milliseconds.
+         */
+        readonly SummedBudget: {
+            readonly budget: components["schemas"]["BudgetBody"];
+            readonly holders: number;
+            readonly used: number;
+            readonly reserved: number;
+            readonly exhausted: number;
+            readonly refills: number;
         };
         readonly TagCount: {
             readonly tag: string;

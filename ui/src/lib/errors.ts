@@ -43,6 +43,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   too_large: "problemLarge",
   unreadable_file: "problemFile",
   too_busy: "problemCrowd",
+  budget_exceeded: "problemBudget",
   setup: "problemSetup",
   settings: "problemSetup",
   port_in_use: "problemSetup",
@@ -91,6 +92,7 @@ const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof 
   superseded: "webSuperseded",
   prohibited_use: "prohibitedUse",
   high_risk_use: "highRiskUse",
+  budget_low: "budgetLow",
 };
 
 /** An error as the server describes it. */

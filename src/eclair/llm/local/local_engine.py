@@ -37,6 +37,7 @@ class LocalEngine:
 
     def __init__(self, settings: Settings, default: CatalogEntry) -> None:
         self.name = EMBEDDED_ENGINE
+        self.parallel: int | None = settings.embedded_parallel
         self._settings = settings
         self._default = default
         self._processes = {default.id: ModelProcess(settings, default)}

@@ -69,6 +69,7 @@ class ServerOptions(TypedDict, total=False):
     gate: OutboundGate
     idle: float
     first_word_s: float
+    parallel: int | None
     sleep: Callable[[float], Awaitable[None]]
 
 
@@ -94,7 +95,8 @@ class ServerEngine(ABC):
 
     `models` are those that it doesn't list; `context` is the window of models that state none. `setting` names the
     setting of its key for error messages, `location` is its location if known better than by its address. Outgoing
-    calls pass `gate`. `first_word_s` limits the silence before the first word, `idle` the one between two.
+    calls pass `gate`. `first_word_s` limits the silence before the first word, `idle` the one between two. It makes
+    `parallel` answers of a model at a time, if that is known.
     """
 
     KEY_HEADER: ClassVar[str | None] = None
@@ -126,6 +128,7 @@ class ServerEngine(ABC):
             header=self.KEY_HEADER,
             headers=self.HEADERS,
         )
+        self.parallel = options.get("parallel")
         self._key = key
         self._models = tuple(models)
         self._context = context

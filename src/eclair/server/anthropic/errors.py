@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eclair.errors import (
+    BudgetExceeded,
     ContextExceeded,
     EclairError,
     EngineUnavailable,
@@ -30,7 +31,7 @@ def body(error: EclairError) -> JSON:
             kind = "request_too_large"
         case EngineUnavailable():
             kind = "overloaded_error"
-        case TooBusy():
+        case TooBusy() | BudgetExceeded():
             kind = "rate_limit_error"
         case NotFound():
             kind = "not_found_error"

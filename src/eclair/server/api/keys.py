@@ -17,7 +17,10 @@ from eclair.storage.api_keys import KeyScope, StoredApiKey
 
 
 class ApiKeyBody(BaseModel):
-    """A key without its secret. `used` is the last day of its use; `expires` is in milliseconds."""
+    """A key without its secret. `used` is the last day of its use; `expires` is in milliseconds.
+
+    It may ask `models`, all if there are none, `per_minute` times a minute, and have `at_once` answers under way.
+    """
 
     id: str
     name: str
@@ -26,6 +29,9 @@ class ApiKeyBody(BaseModel):
     created: int
     used: str | None
     expires: int | None
+    models: list[str]
+    per_minute: int | None
+    at_once: int | None
 
     @classmethod
     def from_key(cls, key: StoredApiKey) -> ApiKeyBody:
@@ -37,6 +43,9 @@ class ApiKeyBody(BaseModel):
             created=key.created,
             used=key.used,
             expires=key.expires,
+            models=list(key.models),
+            per_minute=key.per_minute,
+            at_once=key.at_once,
         )
 
 
@@ -55,6 +64,9 @@ class ApiKeyRequest(RequestBody):
     scope: KeyScope = "all"
     networks: list[PreferenceText] = Field(default_factory=list[str])
     days: Annotated[int | None, Field(ge=1)] = None
+    models: list[PreferenceText] = Field(default_factory=list[str])
+    per_minute: Annotated[int | None, Field(ge=1)] = None
+    at_once: Annotated[int | None, Field(ge=1)] = None
 
 
 def router(app: App) -> APIRouter:
@@ -67,7 +79,9 @@ def router(app: App) -> APIRouter:
 
     @api.post("", status_code=201)
     async def make_key(principal: Caller, body: ApiKeyRequest) -> MadeApiKey:
-        made = await keys.add(principal, body.name, KeyRights(body.scope, tuple(body.networks), body.days))
+        limits = (tuple(body.models), body.per_minute, body.at_once)
+        rights = KeyRights(body.scope, tuple(body.networks), body.days, *limits)
+        made = await keys.add(principal, body.name, rights)
         return MadeApiKey(**ApiKeyBody.from_key(made.stored).model_dump(), secret=made.secret)
 
     @api.delete("/{name}", status_code=204)

@@ -59,6 +59,7 @@ def router(app: App) -> APIRouter:
             window=body.completion_window,
             expires=now + _window_hours(body.completion_window) * HOUR_MS,
             metadata=body.metadata or {},
+            key=principal.key,
             keep_output_s=body.output_expires_after.seconds if body.output_expires_after is not None else None,
         )
         batch = StoredBatch(new_id("batch"), principal.id, now, "validating", details)

@@ -16,6 +16,7 @@ from eclair.app import App
 from eclair.documents.embeddings import EmbeddingKind
 from eclair.llm.base import JSON, Embeddings
 from eclair.schema.ids import new_id
+from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.server.streaming import CLIENT_GONE, unless_disconnected
 
@@ -70,9 +71,9 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1", tags=["OpenAI"])
 
     @api.post("/embeddings")
-    async def embed(body: EmbeddingsRequest, request: Request) -> Response:
+    async def embed(principal: Caller, body: EmbeddingsRequest, request: Request) -> Response:
         dimensions = body.dimensions or body.output_dimension
-        embedding = app.embeddings.embed(body.model, body.input, dimensions, body.kind)
+        embedding = app.embeddings.embed(principal, body.model, body.input, dimensions, body.kind)
         result = await unless_disconnected(request, embedding)
         if result is None:
             return CLIENT_GONE

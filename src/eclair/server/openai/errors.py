@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eclair.errors import (
+    BudgetExceeded,
     ContextExceeded,
     EclairError,
     EngineRefused,
@@ -20,6 +21,8 @@ def body(error: EclairError) -> JSON:
     match error:
         case Unauthorized():
             kind = "authentication_error"
+        case BudgetExceeded():
+            kind = "insufficient_quota"
         case TooLarge() | UserError():
             kind = "invalid_request_error"
         case UpstreamError(status=429):

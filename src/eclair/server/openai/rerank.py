@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from eclair.app import App
 from eclair.llm.base import JSON
 from eclair.schema.ids import new_id
+from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody, StrictModel
 from eclair.server.streaming import CLIENT_GONE, unless_disconnected
 
@@ -39,8 +40,8 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1", tags=["OpenAI"])
 
     @api.post("/rerank")
-    async def rerank(body: RerankRequest, request: Request) -> Response:
-        ranking = app.reranking.rerank(body.model or None, body.query, body.texts)
+    async def rerank(principal: Caller, body: RerankRequest, request: Request) -> Response:
+        ranking = app.reranking.rerank(principal, body.model or None, body.query, body.texts)
         ranked = await unless_disconnected(request, ranking)
         if ranked is None:
             return CLIENT_GONE

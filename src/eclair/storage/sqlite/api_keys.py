@@ -14,7 +14,7 @@ from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
-_COLUMNS = "id, owner, name, digest, created, used, scope, networks, expires"
+_COLUMNS = "id, owner, name, digest, created, used, scope, networks, expires, models, per_minute, at_once"
 
 
 class SQLiteApiKeyStore(SQLiteStore):
@@ -25,10 +25,11 @@ class SQLiteApiKeyStore(SQLiteStore):
         if first_row(db, "SELECT 1 FROM api_key WHERE owner = ? AND name = ?", (principal.id, key.name)) is not None:
             raise Conflict(f"There is a key {key.name!r} already; choose another name, or revoke that one first.")
         db.execute(
-            f"INSERT INTO api_key ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO api_key ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(key.id, principal.id, key.name, key.digest, key.created, key.used, key.scope),
                 *(orjson.dumps(key.networks).decode(), key.expires),
+                *(orjson.dumps(key.models).decode(), key.per_minute, key.at_once),
             ),
         )
         append_act(db, principal, "key.made", key.id, details={"scope": key.scope, "expires": key.expires})
@@ -51,6 +52,11 @@ class SQLiteApiKeyStore(SQLiteStore):
         row = first_row(db, f"SELECT {_COLUMNS} FROM api_key WHERE digest = ?", (digest,))
         return None if row is None else _key(row)
 
+    @read
+    def get_key(self, db: apsw.Connection, id: str) -> StoredApiKey | None:
+        row = first_row(db, f"SELECT {_COLUMNS} FROM api_key WHERE id = ?", (id,))
+        return None if row is None else _key(row)
+
     @write
     def mark_used(self, db: apsw.Connection, id: str, day: str) -> None:
         db.execute("UPDATE api_key SET used = ? WHERE id = ?", (day, id))
@@ -58,8 +64,15 @@ class SQLiteApiKeyStore(SQLiteStore):
 
 @row_decoder
 def _key(row: Any) -> StoredApiKey:
-    *plain, networks, expires = row
-    return StoredApiKey(*plain, networks=tuple(orjson.loads(networks)), expires=expires)
+    *plain, networks, expires, models, per_minute, at_once = row
+    return StoredApiKey(
+        *plain,
+        networks=tuple(orjson.loads(networks)),
+        expires=expires,
+        models=tuple(orjson.loads(models)),
+        per_minute=per_minute,
+        at_once=at_once,
+    )
 
 
 def has_keys(db: apsw.Connection) -> bool:

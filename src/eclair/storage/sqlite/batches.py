@@ -119,12 +119,13 @@ class SQLiteBatchStore(SQLiteStore):
         return decode_rows(rows, _batch, self.database.damage.noting("batches"))
 
     @read
-    def find_next_batch(self, db: apsw.Connection) -> StoredBatch | None:
+    def find_next_batch(self, db: apsw.Connection, except_of: Sequence[str] = ()) -> StoredBatch | None:
         row = first_row(
             db,
             f"SELECT {_BATCH} FROM batch WHERE status IN ({_UNFINISHED})"
+            f" AND owner NOT IN ({', '.join('?' * len(except_of))})"
             " ORDER BY status <> 'cancelling', created, id LIMIT 1",
-            (),
+            tuple(except_of),
         )
         return None if row is None else _batch(row)
 

@@ -18,6 +18,7 @@ from eclair.storage.sqlite.api_conversations import SQLiteApiConversationStore
 from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
 from eclair.storage.sqlite.audit import SQLiteAuditStore
 from eclair.storage.sqlite.batches import SQLiteBatchStore
+from eclair.storage.sqlite.budgets import SQLiteBudgetStore, has_budgets
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
 from eclair.storage.sqlite.conversations import SQLiteConversationStore
 from eclair.storage.sqlite.database import Database, migrations, translated
@@ -82,6 +83,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         api_keys=SQLiteApiKeyStore(database),
         audit=SQLiteAuditStore(database),
         batches=SQLiteBatchStore(database, clock),
+        budgets=SQLiteBudgetStore(database),
         chunks=chunks,
         conversations=SQLiteConversationStore(database, clock),
         documents=documents,
@@ -155,6 +157,15 @@ def has_api_keys(folder: Path) -> bool:
         return False
     with open_readonly(path) as db:
         return has_keys(db)
+
+
+def has_stored_budgets(folder: Path) -> bool:
+    """Tell whether there are budgets, without creating, locking or migrating anything. Raises StoreError."""
+    path = folder / DATABASE_FILE
+    if not path.exists():
+        return False
+    with open_readonly(path) as db:
+        return has_budgets(db)
 
 
 def has_database(folder: Path) -> bool:

@@ -257,6 +257,7 @@ export interface Placeholders {
   readonly webHostsFixed: "hosts";
   readonly fromMemory: never;
   readonly webSuperseded: never;
+  readonly budgetLow: never;
   readonly webRefused: never;
   readonly webStale: never;
   readonly webContradicted: never;
@@ -581,6 +582,10 @@ export interface Placeholders {
   readonly keyReading: never;
   readonly keyDirectory: never;
   readonly keyValid: never;
+  readonly keyModels: never;
+  readonly keyPerMinute: never;
+  readonly keyAtOnce: never;
+  readonly keyNoLimit: never;
   readonly keyOnce: never;
   readonly keyCopy: never;
   readonly keyUsed: "date";
@@ -925,6 +930,38 @@ export interface Placeholders {
   readonly day: never;
   readonly asTable: never;
   readonly energyKnown: "all" | "known";
+  readonly budgets: never;
+  readonly budgetUsed: "amount" | "used";
+  readonly budgetHeld: "amount";
+  readonly budgetRefills: "date";
+  readonly budgetShared: never;
+  readonly budgetWarns: never;
+  readonly budgetsHint: never;
+  readonly budgetsEmpty: never;
+  readonly budgetSet: never;
+  readonly budgetFor: never;
+  readonly budgetEveryone: never;
+  readonly budgetRole: never;
+  readonly budgetGroup: never;
+  readonly budgetPerson: never;
+  readonly budgetKey: never;
+  readonly budgetId: never;
+  readonly budgetUnit: never;
+  readonly budgetTokens: never;
+  readonly budgetMoney: never;
+  readonly budgetEnergy: never;
+  readonly budgetImages: never;
+  readonly budgetAmount: never;
+  readonly budgetCurrency: never;
+  readonly budgetMonth: never;
+  readonly budgetHolders: never;
+  readonly budgetEach: never;
+  readonly budgetTogether: never;
+  readonly budgetSoft: never;
+  readonly budgetHard: never;
+  readonly budgetFixed: never;
+  readonly budgetExhausted: "count";
+  readonly budgetDelete: "name";
   readonly about: never;
   readonly aboutVersion: "version";
   readonly compliance: never;
@@ -1176,6 +1213,7 @@ export interface Placeholders {
   readonly pastedText: never;
   readonly checkText: never;
   readonly problemCrowd: never;
+  readonly problemBudget: never;
 }
 
 export type PluralKey =

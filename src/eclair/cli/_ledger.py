@@ -1,0 +1,27 @@
+"""The ledger of commands that answer without a database: it is opened only where budgets limit them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from eclair.accounts.budgets import Budgets
+from eclair.generation.usage import UsageLedger
+from eclair.live_settings import LiveSettings
+from eclair.settings import Settings
+from eclair.storage.open import has_budgets, open_storage
+
+
+@asynccontextmanager
+async def open_ledger(settings: Settings) -> AsyncGenerator[UsageLedger | None]:
+    """Open the ledger; None where there are no budgets. Raises StoreError."""
+    if not settings.budgets and not await asyncio.to_thread(has_budgets, settings.data_dir):
+        yield None
+        return
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    try:
+        budgets = Budgets(storage.budgets, storage.processes, LiveSettings(settings))
+        yield UsageLedger(settings, storage.usage, budgets)
+    finally:
+        await storage.close()

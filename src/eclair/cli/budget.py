@@ -1,0 +1,146 @@
+"""`eclair budget`: lists, sets and removes budgets, which limit what may be used in a day or a month."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from decimal import Decimal
+
+import orjson
+
+from eclair.accounts.budget_text import MICROS, MILLIJOULES_PER_WH, format_amount
+from eclair.accounts.budgets import Budgets
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._signals import run_async
+from eclair.cli._terminal import Terminal
+from eclair.cli.models import print_table
+from eclair.errors import InvalidInput, NotFound
+from eclair.live_settings import LiveSettings
+from eclair.schema.budgets import BUDGET_SUBJECTS, Budget, BudgetSubject, BudgetUnit
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.settings import Settings
+from eclair.storage.base import Storage
+from eclair.storage.budgets import BudgetSum
+from eclair.storage.open import open_storage
+
+COLUMNS = ("ID", "FOR", "BUDGET", "USED", "THEN")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    match arguments.action:
+        case "set":
+            return run_async(_set(settings, arguments, terminal))
+        case "remove":
+            return run_async(_remove(settings, arguments.id, terminal))
+        case _:
+            return run_async(_list(settings, terminal, json=arguments.json))
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncGenerator[tuple[Storage, Budgets]]:
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    try:
+        yield storage, Budgets(storage.budgets, storage.processes, LiveSettings(settings))
+    finally:
+        await storage.close()
+
+
+async def _set(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    unit, currency, amount = _amount(arguments)
+    async with _opened(settings) as (storage, budgets):
+        kind, subject = await _subject(arguments.subject, storage)
+        budget = Budget(
+            id="",
+            kind=kind,
+            subject=subject,
+            unit=unit,
+            currency=currency,
+            period=arguments.period,
+            amount=amount,
+            each=not arguments.together,
+            soft=arguments.soft or None,
+            hard=not arguments.warn_only,
+        )
+        stored = await budgets.set_budget(LOCAL_PRINCIPAL, budget)
+    terminal.line(f"{_name(stored)}: {format_amount(stored, stored.amount)} a {stored.period} ({stored.id}).")
+    return 0
+
+
+async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
+    async with _opened(settings) as (_, budgets):
+        listed = [(budget, await budgets.sum_uses(budget)) for budget in await budgets.list_budgets()]
+    if json:
+        rows = [{**asdict(budget), **asdict(found)} for budget, found in listed]
+        terminal.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+    elif listed:
+        print_table([COLUMNS, *(_cells(budget, found) for budget, found in listed)], terminal)
+    else:
+        terminal.line("There are no budgets; `eclair budget set --tokens 100000 --per day` makes one for everyone.")
+    return 0
+
+
+async def _remove(settings: Settings, id: str, terminal: Terminal) -> int:
+    async with _opened(settings) as (_, budgets):
+        await budgets.remove_budget(LOCAL_PRINCIPAL, id)
+    terminal.line(f"Removed {id}.")
+    return 0
+
+
+def _amount(arguments: argparse.Namespace) -> tuple[BudgetUnit, str, int]:
+    """Return unit, currency and amount of the one option that names them. Raises InvalidInput."""
+    money: Decimal | None = arguments.money
+    if (money is None) != (arguments.currency is None):
+        raise InvalidInput("--money and --currency belong together, such as --money 20 --currency EUR.")
+    if money is not None:
+        return "money", str(arguments.currency), _positive(round(money * MICROS))
+    if arguments.energy is not None:
+        return "energy", "", _positive(round(arguments.energy * MILLIJOULES_PER_WH))
+    if arguments.images is not None:
+        return "images", "", _positive(arguments.images)
+    return "tokens", "", _positive(arguments.tokens)
+
+
+def _positive(amount: int) -> int:
+    if amount < 1:
+        raise InvalidInput("A budget is more than nothing; name a larger amount.")
+    return amount
+
+
+async def _subject(name: str, storage: Storage) -> tuple[BudgetSubject, str]:
+    """Return the kind and the id of whom a budget is for; keys are named. Raises InvalidInput and NotFound."""
+    word, _, subject = name.partition(":")
+    kinds: dict[str, BudgetSubject] = {each: each for each in BUDGET_SUBJECTS}
+    kind = kinds.get(word)
+    if kind is None or (kind == "everyone") != (subject == ""):
+        raise InvalidInput(
+            f"{name!r} is nobody; write everyone, role:NAME, group:ID, person:ID or key:NAME.", param="for"
+        )
+    if kind != "key":
+        return kind, subject
+    keys = await storage.api_keys.list_keys(LOCAL_PRINCIPAL)
+    found = next((key for key in keys if subject in (key.name, key.id)), None)
+    if found is None:
+        raise NotFound(f"There is no key {subject!r}; `eclair key list` lists them.")
+    return "key", found.id
+
+
+def _name(budget: Budget) -> str:
+    name = budget.kind if budget.kind == "everyone" else f"{budget.kind}:{budget.subject}"
+    is_shared = not budget.each and budget.kind in ("everyone", "role", "group")
+    return f"{name} together" if is_shared else name
+
+
+def _cells(budget: Budget, found: BudgetSum) -> tuple[str, ...]:
+    return (
+        budget.id,
+        _name(budget),
+        f"{format_amount(budget, budget.amount)} a {budget.period}",
+        format_amount(budget, found.used),
+        "refused" if budget.hard else "warned",
+    )
