@@ -101,7 +101,13 @@ PERSONAL_TABLES = (
         "day, model, currency, answers, words, prompt_tokens, cached_tokens, completion_tokens, milliseconds,"
         " measured_mj, estimated_mj, micros",
     ),
-    _table("api_key", "keys", "rows", "rows", "id, name, created, used, scope, networks, expires"),
+    _table("reserved_part", "reservations", "derived", "cascade", mine=_under("reservation", "reservation")),
+    _table("reservation", "reservations", "derived", "rows"),
+    _table("budget_use", "use of budgets", "rows", "rows", "budget, start, used", "holder = ?1"),
+    _table(
+        *("api_key", "keys", "rows", "rows"),
+        "id, name, created, used, scope, networks, expires, models, per_minute, at_once",
+    ),
     _table(
         *("egress", "outgoing calls", "rows", "kept"),
         "moment, purpose, run, method, url, host, address, country, sent, received, status, verdict, reason",
