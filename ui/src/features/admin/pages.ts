@@ -20,6 +20,7 @@ export const ADMIN_PAGES: Readonly<Record<string, AdminPage>> = {
   groups: { label: "groups", needsAccounts: true, load: () => import("./Groups.svelte") },
   rights: { label: "rights", needsAccounts: true, load: () => import("./Rights.svelte") },
   emergency: { label: "emergencyReads", needsAccounts: true, load: () => import("./EmergencyReads.svelte") },
+  budgets: { label: "budgets", load: () => import("./Budgets.svelte") },
 };
 
 /** The names of the pages that a person sees. */
