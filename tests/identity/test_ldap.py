@@ -121,7 +121,7 @@ async def test_a_renamed_person_stays_the_same(house: Directory, authority: Auth
 
 async def test_what_is_wrong_with_a_directory_is_said(house: Directory, authority: Authority) -> None:
     with pytest.raises(IdentityUnavailable, match="House can't be reached"):
-        await open_directory(f"ldap://localhost:{free_port()}", authority).check("ada", "ada's secret")
+        await open_directory(f"ldap://127.0.0.1:{free_port()}", authority).check("ada", "ada's secret")
     with pytest.raises(IdentityMisconfigured, match="bind_dn"):
         await open_directory(house.secure_url, authority, "wrong").check("ada", "ada's secret")
     with pytest.raises(IdentityMisconfigured, match="base_dn"):

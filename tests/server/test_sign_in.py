@@ -371,7 +371,7 @@ async def test_ldap_takes_the_passwords_of_the_page(settings: Settings, tmp_path
             ):
                 reply = await server.post("/api/session", {"name": name, "password": password})
                 assert reply.status == status, reply
-        down = replace(ldap, url="ldaps://localhost:1")
+        down = replace(ldap, url="ldaps://127.0.0.1:1")
         async with house(replace(settings, data_dir=tmp_path / "other"), directory=down) as server:
             reply = await server.post("/api/session", {"name": "bob", "password": "bob's secret"})
             assert (reply.status, reply.error["code"]) == (503, "identity_unavailable")
