@@ -6,7 +6,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.accounts import join
 from tests.browser.axe import AXE, check
-from tests.browser.conftest import Opening, Starting
+from tests.browser.conftest import Opening, Starting, Watch
+from tests.browser.test_chat import choose
 from tests.browser.test_sign_in import begin
 
 REASON = "They have not come to work and wrote of wanting to die."
@@ -104,3 +105,25 @@ def test_two_people_read_in_an_emergency_and_the_owner_is_told(opening: Opening,
     owner.reload()
     expect(owner.get_by_role("textbox", name="Your message")).to_be_visible()
     expect(told).to_have_count(0)
+
+
+def test_a_link_for_the_house_opens_for_who_is_signed_in(
+    opening: Opening, starting: Starting, watches: list[Watch]
+) -> None:
+    served, page = begin(opening, starting)
+    other = join(opening(served), served, "ben")
+    page.get_by_role("textbox", name="Your message").fill("script: say=Bread is baked.")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Bread is baked.", exact=True)).to_be_visible()
+    choose(page, "script: say=Bread is baked.", "Share…")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Only for people with an account here").check()
+    dialog.get_by_role("button", name="Create link").click()
+    link = dialog.get_by_label("Link", exact=True).input_value()
+    other.goto(link)
+    expect(other.get_by_text("Bread is baked.", exact=True)).to_be_visible()
+    stranger = opening(served).new_page()
+    watches[-1].forgive("401")
+    stranger.goto(link)
+    expect(stranger.get_by_role("alert")).to_contain_text("Only for people with an account here")
+    expect(stranger.get_by_role("link", name="Sign in")).to_be_visible()

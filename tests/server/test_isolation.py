@@ -78,7 +78,7 @@ NO_OWNER = frozenset(
 )
 """Paths whose id is nobody's, or is of something that lasts for seconds; the owner sees nothing there either."""
 
-ACCOUNT_ROUTES = ("/api/people/", "/api/groups/", "/api/emergency-reads/")
+ACCOUNT_ROUTES = ("/api/people/", "/api/groups/", "/api/emergency-reads/", "/api/erasures/", "/api/compliance/")
 """Beginnings of paths of what is the house's; roles decide there."""
 
 PLAIN_STRINGS = frozenset(

@@ -53,7 +53,14 @@ OWNERLESS: dict[str, frozenset[str]] = {
     ),
     "a run or a batch that began for somebody goes on and ends": frozenset(
         [
+            "api_keys.SQLiteApiKeyStore.get_key",
             "batches.SQLiteBatchStore.add_reply",
+            "budgets.SQLiteBudgetStore.list_processes",
+            "budgets.SQLiteBudgetStore.reserve",
+            "budgets.SQLiteBudgetStore.settle",
+            "budgets.SQLiteBudgetStore.settle_dead",
+            "budgets._reserve",
+            "budgets._written_tokens",
             "batches.SQLiteBatchStore.begin_batch",
             "batches.SQLiteBatchStore.find_next_batch",
             "batches.SQLiteBatchStore.finish_batch",
