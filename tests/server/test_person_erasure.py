@@ -170,6 +170,18 @@ async def test_until_it_is_due_it_can_be_withdrawn(settings: Settings) -> None:
         assert (await house.get("/api/erasures", admin)).body == {"erasures": []}
 
 
+async def test_what_a_deleted_account_kept_can_be_erased(house: Server, settings: Settings) -> None:
+    admin = await set_up(house)
+    ben, his = await member(house, admin)
+    await house.post("/api/conversations", {"title": "zqdeparted"}, headers=his)
+    assert (await house.call("DELETE", f"/api/people/{ben}", headers=admin)).status == 204
+    body = {"confirm": "erase everything"}
+    asked = await house.post(f"/api/people/{ben}/data/erasure", body, headers=admin)
+    assert asked.status == 202, asked
+    assert (await erased(house, admin, asked.body["id"]))["remaining"] == []
+    await gone("zqdeparted", settings.data_dir)
+
+
 async def test_the_last_administrator_stays(house: Server) -> None:
     admin = await set_up(house)
     reply = await house.post("/api/me/data/erasure", CONFIRM, headers=admin)
