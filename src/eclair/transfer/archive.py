@@ -17,6 +17,8 @@ from eclair.schema.images import GeneratedImage
 from eclair.settings import EngineApi
 
 INDEX_NAME = "everything.json"
+PERSONAL_FOLDER = "personal/"
+"""Beneath it are rows of what else a person has, for reading alone."""
 MAX_NAME_CHARS = 255
 _MEMBER = re.compile(r"files/[0-9a-f]{64}|(?:pictures|thumbnails)/pic_[0-9a-z]{26}(?:\.[a-z]{3,4})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -25,6 +25,7 @@ from eclair.storage.conversations import ConversationCursor
 from eclair.storage.files import StoredFile
 from eclair.transfer.archive import (
     INDEX_NAME,
+    PERSONAL_FOLDER,
     ArchivedFeed,
     ArchivedFile,
     ArchivedFolder,
@@ -240,7 +241,7 @@ class ArchiveWriter:
 
 
 def _member_of_rows(kind: str, part: int) -> str:
-    return f"personal/{kind.replace(' ', '-')}{f'-{part + 1}' if part else ''}.jsonl"
+    return f"{PERSONAL_FOLDER}{kind.replace(' ', '-')}{f'-{part + 1}' if part else ''}.jsonl"
 
 
 def _add_conversation(archive: zipfile.ZipFile, exported: ExportedConversation) -> None:

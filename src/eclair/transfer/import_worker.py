@@ -15,7 +15,7 @@ from eclair.errors import InvalidInput, TooLarge, UserError
 from eclair.sandbox.descriptors import open_input
 from eclair.sandbox.protocol import ProcessLimits, Rejected
 from eclair.sandbox.worker import serve
-from eclair.transfer.archive import INDEX_NAME, dump_record, is_archive_member, load_record
+from eclair.transfer.archive import INDEX_NAME, PERSONAL_FOLDER, dump_record, is_archive_member, load_record
 from eclair.transfer.import_protocol import (
     CPU_LIMIT_S,
     MEMORY_LIMIT_BYTES,
@@ -223,7 +223,7 @@ class _Export:
         if is_archive_member(name):
             self._members += 1
             self._member = self._member or name
-        elif PurePosixPath(name).suffix.lower() not in _READABLE_COPIES:
+        elif not name.startswith(PERSONAL_FOLDER) and PurePosixPath(name).suffix.lower() not in _READABLE_COPIES:
             self._others += 1
             self._other = self._other or name
 

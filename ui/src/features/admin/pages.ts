@@ -21,6 +21,7 @@ export const ADMIN_PAGES: Readonly<Record<string, AdminPage>> = {
   rights: { label: "rights", needsAccounts: true, load: () => import("./Rights.svelte") },
   emergency: { label: "emergencyReads", needsAccounts: true, load: () => import("./EmergencyReads.svelte") },
   budgets: { label: "budgets", load: () => import("./Budgets.svelte") },
+  retention: { label: "retention", load: () => import("./RetentionPage.svelte") },
 };
 
 /** The names of the pages that a person sees. */
