@@ -185,6 +185,9 @@ class Settings:
     )
     session_days: int = _setting(30, "Days after which people must sign in again.", ge=1, le=3650)
     session_idle_days: int = _setting(14, "Days without use after which a session ends.", ge=1, le=3650)
+    house_name: str | None = _setting(None, "Name of the house, shown where people sign in and above the list.")
+    sign_in_notice: str | None = _setting(None, "Text shown where people sign in, such as who may and whom to ask.")
+    announcement: str | None = _setting(None, "Text shown above the page until each person closes it.")
     identity: dict[ProviderName, IdentitySettings] = field(
         default_factory=dict[str, IdentitySettings],
         metadata={

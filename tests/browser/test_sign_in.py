@@ -188,6 +188,32 @@ def test_another_service_sends_back_an_error(opening: Opening, starting: Startin
     check(page)
 
 
+def test_the_house_has_a_name_a_notice_and_an_announcement(
+    opening: Opening, starting: Starting, watches: list[Watch]
+) -> None:
+    said = {"ECLAIR_HOUSE_NAME": "Town hall", "ECLAIR_ANNOUNCEMENT": "Closed on Monday"}
+    served = starting(ECLAIR_ACCOUNTS="on", ECLAIR_SIGN_IN_NOTICE="Ask room 12 for an account.", **said)
+    context = opening(served)
+    watches[-1].forgive("401")
+    context.add_init_script(path=AXE)
+    page = set_up(context, served)
+    expect(page.get_by_role("navigation", name="Conversations").get_by_role("link", name="Town hall")).to_be_visible()
+    page.goto("/settings/general")
+    expect(page.get_by_role("heading", name="General")).to_be_visible()
+    expect(page.get_by_text("Closed on Monday")).to_be_visible()
+    check(page)
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_text("Closed on Monday")).to_have_count(0)
+    page.goto("/")
+    expect(composer(page)).to_be_visible()
+    expect(page.get_by_text("Closed on Monday")).to_have_count(0)
+    page.context.clear_cookies()
+    page.reload()
+    expect(page.get_by_text("Ask room 12 for an account.")).to_be_visible()
+    expect(page.get_by_text("Town hall")).to_be_visible()
+    check(page)
+
+
 def test_the_owner_without_accounts_signs_in_nowhere(page: Page) -> None:
     send(page, "script: say=nobody else here")
     finished(page, "nobody else here")

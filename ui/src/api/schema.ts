@@ -8558,6 +8558,7 @@ export interface components {
         /**
          * @description The person who is signed in, and the ways to sign in.
          *
+         *     `house` is the name of the house, `notice` is for those who sign in, `announcement` for those who are signed in.
          *     `sign_out` is the path at which the identity provider of the session ends its own, once ours has ended.
          *     `needs_setup`: nobody has an account yet.
          */
@@ -8567,6 +8568,9 @@ export interface components {
             readonly person: components["schemas"]["PersonBody"] | null;
             readonly role: ("admin" | "auditor" | "member" | "guest") | null;
             readonly ways: readonly components["schemas"]["SignInWay"][];
+            readonly house: string | null;
+            readonly notice: string | null;
+            readonly announcement: string | null;
             readonly sign_out: string | null;
             readonly needs_setup: boolean;
         };

@@ -6,6 +6,10 @@ import type { Person, Role } from "../api/session.ts";
 export class Account {
   /** The person who is signed in; null where people have no accounts. */
   person = $state.raw<Person | null>(null);
+  /** The house that the person is a guest of, as it calls itself; null where it has no name. */
+  house = $state.raw<string | null>(null);
+  /** What the house has to say to everybody; null where it says nothing. */
+  announcement = $state.raw<string | null>(null);
   /** Called once the person has signed in again; null while their session is good. */
   resume = $state.raw<(() => void) | null>(null);
   /** Without accounts there is one owner, who may do everything. */

@@ -53,6 +53,7 @@ class PersonBody(BaseModel):
 class SessionState(BaseModel):
     """The person who is signed in, and the ways to sign in.
 
+    `house` is the name of the house, `notice` is for those who sign in, `announcement` for those who are signed in.
     `sign_out` is the path at which the identity provider of the session ends its own, once ours has ended.
     `needs_setup`: nobody has an account yet.
     """
@@ -61,6 +62,9 @@ class SessionState(BaseModel):
     person: PersonBody | None
     role: PersonRole | None
     ways: list[SignInWay]
+    house: str | None
+    notice: str | None
+    announcement: str | None
     sign_out: str | None
     needs_setup: bool
 
@@ -100,6 +104,9 @@ def router(app: App) -> APIRouter:
             person=person,
             role=None if signed_in is None else signed_in.role,
             ways=[SignInWay(kind="password", id="password", name=""), *ways] if has_accounts else [],
+            house=app.settings.house_name,
+            notice=app.settings.sign_in_notice if has_accounts else None,
+            announcement=None if signed_in is None else app.settings.announcement,
             sign_out=None if signed_in is None else await find_sign_out(signed_in),
             needs_setup=has_accounts and not await accounts.people.has_administrator(),
         )
