@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eclair.errors import ModelMissing
 from eclair.models.gguf.header import Header, read_header
-from eclair.models.gguf.vocabulary import read_control_tokens
+from eclair.models.gguf.vocabulary import read_control_tokens, read_word_tokens
 from tests.models.gguf_files import Value, gguf, header
 
 KEYS = st.sampled_from(["general.name", "x.context_length", "x.block_count", "x.attention.head_count_kv", "other"])
@@ -147,3 +147,16 @@ def test_a_vocabulary_that_is_cut_off_is_no_model(tmp_path: Path, size: int) -> 
     path.write_bytes(whole[:size])
     with pytest.raises(ModelMissing):
         read_control_tokens(path)
+
+
+def test_tokens_that_begin_words_are_read_from_the_vocabulary(model_file: Path, tmp_path: Path) -> None:
+    found = read_word_tokens(model_file)
+    words = [word for _, word in found]
+    assert {"house", "House", "é"} <= set(words)
+    assert words.count("house") == 1, "one that could stand within a word is none"
+    assert words.count("House") == 2, "with a space before, and without"
+    assert len({id for id, _ in found}) == len(found)
+    assert not any("\u0120" in word for word in words)
+    (tmp_path / "text").write_text("no model")
+    with pytest.raises(ModelMissing):
+        read_word_tokens(tmp_path / "text")

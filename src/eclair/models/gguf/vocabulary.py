@@ -42,6 +42,7 @@ def read_control_tokens(path: Path) -> tuple[str, ...]:
 def read_word_tokens(path: Path) -> list[tuple[int, str]]:
     """Return the tokens of a file that begin a word: their ids and letters, without the space before. Blocks.
 
+    Those without a space before begin with a capital letter; the others could stand within a word.
     Raises ModelMissing if the file isn't GGUF or can't be read.
     """
     try:
@@ -54,17 +55,19 @@ def read_word_tokens(path: Path) -> list[tuple[int, str]]:
 
 
 def _word_tokens(tokens: list[bytes]) -> list[tuple[int, str]]:
-    """Decode tokens that begin with the mark of a space: SentencePiece's, or that of a byte-level vocabulary."""
+    """Decode tokens that begin with the mark of a space, SentencePiece's or GPT-2's, or with a capital letter."""
     found: list[tuple[int, str]] = []
     for id, token in enumerate(tokens):
         text = token.decode(errors="replace")
         if text.startswith("\u2581"):
             found.append((id, text[1:]))
-        elif text.startswith("\u0120"):
-            try:
-                found.append((id, bytes(map(_BYTES.__getitem__, text[1:])).decode()))
-            except (KeyError, UnicodeDecodeError):  # a part of a letter
-                continue
+            continue
+        try:
+            word = bytes(map(_BYTES.__getitem__, text.removeprefix("\u0120"))).decode()
+        except (KeyError, UnicodeDecodeError):  # a part of a letter, or a vocabulary of characters
+            continue
+        if text.startswith("\u0120") or word.istitle():
+            found.append((id, word))
     return found
 
 
