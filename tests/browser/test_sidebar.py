@@ -439,6 +439,36 @@ def test_a_link_is_made_read_without_a_key_and_revoked(opening: Opening, shared:
     expect(reader.get_by_role("alert")).to_have_text(re.compile(r"\w.*\.$"))
 
 
+def test_a_link_is_labelled_until_somebody_answers_for_it(opening: Opening, shared: Served, tmp_path: Path) -> None:
+    page = opening(shared, color_scheme="dark").new_page()
+    page.goto("/")
+    send(page, "script: say=for the record")
+    finished(page, "for the record")
+    choose(page, "script: say=for the record", "Share…")
+    dialog = page.get_by_role("dialog", name="Share “script: say=for the record”")
+    dialog.get_by_role("button", name="Create link").click()
+    links = dialog.get_by_role("textbox", name="Link", exact=True)
+    expect(links).to_have_count(1)
+    reader = opening(shared).new_page()
+    reader.goto(links.input_value())
+    expect(reader.get_by_text("AI", exact=True)).to_be_visible()
+    dialog.get_by_label("A person has reviewed it and answers for it").check()
+    dialog.get_by_role("button", name="Create link").click()
+    expect(dialog.get_by_label("Name of that person")).to_be_focused()
+    dialog.get_by_label("Name of that person").fill("Ada Ångström")
+    page.screenshot(path=tmp_path / "share.png")
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.screenshot(path=tmp_path / "share-320.png")
+    dialog.get_by_role("button", name="Create link").click()
+    expect(links).to_have_count(2)
+    expect(dialog.get_by_text("Reviewed by Ada Ångström, who answers for it.")).to_be_visible()
+    reader.screenshot(path=tmp_path / "labelled.png")
+    reader.goto(links.first.input_value())
+    expect(reader.get_by_text("Made with AI. Reviewed by Ada Ångström, who answers for it.")).to_be_visible()
+    expect(reader.get_by_text("AI", exact=True)).to_have_count(0)
+    reader.screenshot(path=tmp_path / "reviewed.png")
+
+
 def test_a_link_that_has_expired_says_so(opening: Opening, full: Served, watches: list[Watch]) -> None:
     page = opening(full).new_page()
     watches[0].forgive("410")

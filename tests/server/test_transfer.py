@@ -327,6 +327,38 @@ async def test_a_share_is_a_snapshot_for_whoever_has_the_link(keyed: Server) -> 
     assert (await keyed.call("DELETE", f"/api/shares/{share.body['id']}", headers=key)).status == 404
 
 
+async def test_a_share_says_who_reviewed_it_and_answers_for_it(server: Server) -> None:
+    id = await server.begin(title="Tea")
+    await server.say(id, "script: say=Green.")
+    unseen = (await server.post(f"/api/conversations/{id}/shares", {"days": 1})).body
+    reviewed = (await server.post(f"/api/conversations/{id}/shares", {"days": 1, "reviewer": "Ada Ångström"})).body
+    assert (unseen["reviewer"], reviewed["reviewer"]) == (None, "Ada Ångström")
+    assert (await server.get(f"/api/shared/{unseen['id']}")).body["reviewer"] is None
+    assert (await server.get(f"/api/shared/{reviewed['id']}")).body["reviewer"] == "Ada Ångström"
+
+
+@pytest.mark.parametrize("format", ["markdown", "json", "html"])
+async def test_an_export_says_who_reviewed_it_and_answers_for_it(server: Server, format: str) -> None:
+    id = await server.begin(title="Tea")
+    await server.say(id, "script: say=Green.")
+    path = f"/api/conversations/{id}/export?format={format}"
+    plain, reviewed = [(await server.get(path + more)).raw.decode() for more in ("", "&reviewer=Ada%20%26%20Bo")]
+    assert "Reviewed by Ada" not in plain
+    if format == "html":
+        assert ('class="ai">AI<' in plain, 'class="ai">AI<' in reviewed) == (True, False)
+        assert "Reviewed by Ada &amp; Bo, who answers for it." in reviewed
+    else:
+        assert "reviewed_by" not in plain
+        assert "Ada & Bo" in reviewed.partition("reviewed_by")[2]
+    assert "trainedAlgorithmicMedia" in reviewed.replace("TrainedAlg", "trainedAlg"), "programs are told all the same"
+
+
+@pytest.mark.parametrize("name", ["", "%20", "a%0Ab", "x" * 101])
+async def test_a_reviewer_has_a_name(server: Server, name: str) -> None:
+    id = await server.begin(title="Tea")
+    assert (await server.get(f"/api/conversations/{id}/export?reviewer={name}")).status == 400
+
+
 async def test_a_share_expires(server: Server) -> None:
     id = await server.begin(title="Old")
     await server.say(id, "script: say=Hi.")

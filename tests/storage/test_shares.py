@@ -16,7 +16,7 @@ async def test_a_share_is_read_by_whoever_knows_it_and_listed_for_its_owner(stor
     await conversation(storage)
     share = Share("share_a", "local", "conv_a", "Bread", 5, None)
     await storage.shares.add_share(LOCAL_PRINCIPAL, share, '{"messages":[]}')
-    later = replace(share, id="share_b", created=6, expires=7)
+    later = replace(share, id="share_b", created=6, expires=7, reviewer="Ada")
     await storage.shares.add_share(LOCAL_PRINCIPAL, later, "{}")
     assert await storage.shares.get_share("share_a") == (share, '{"messages":[]}')
     assert await storage.shares.list_shares(LOCAL_PRINCIPAL) == [later, share]

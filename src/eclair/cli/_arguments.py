@@ -185,6 +185,7 @@ def _add_transfer(command: _Command) -> None:
     formats = ("markdown", "json", "html", "docx", "pdf")
     export.add_argument("--format", choices=formats, help="format; markdown by default")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="file or folder to write to")
+    export.add_argument("--reviewer", metavar="NAME", help="who reviewed the conversation and answers for it")
     export.set_defaults(module="export")
 
     import_ = command(

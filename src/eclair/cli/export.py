@@ -6,6 +6,7 @@ import argparse
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 from eclair.chat.runs import Runs
@@ -24,6 +25,7 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage_for_reading
 from eclair.transfer.archive_writer import ArchiveWriter, archive_name
 from eclair.transfer.export_service import load_conversation, render_conversation
+from eclair.transfer.export_view import parse_reviewer
 from eclair.transfer.exporters import EXPORTERS, ExportFormat
 from eclair.util.humanize import format_size
 
@@ -35,11 +37,19 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         raise InvalidInput(
             "Everything goes into a zip; export one conversation to choose its format: `eclair export ID`."
         )
-    return run_async(_export(settings, arguments.conversation, arguments.format, arguments.output, terminal))
+    if arguments.conversation is None and arguments.reviewer is not None:
+        raise InvalidInput("A person answers for one conversation; name it: `eclair export ID --reviewer NAME`.")
+    reviewer = parse_reviewer(arguments.reviewer) if arguments.reviewer is not None else None
+    return run_async(_export(settings, arguments.conversation, arguments.format, arguments.output, reviewer, terminal))
 
 
 async def _export(
-    settings: Settings, id: str | None, format: ExportFormat | None, output: Path | None, terminal: Terminal
+    settings: Settings,
+    id: str | None,
+    format: ExportFormat | None,
+    output: Path | None,
+    reviewer: str | None,
+    terminal: Terminal,
 ) -> int:
     storage = await asyncio.to_thread(open_storage_for_reading, settings.data_dir)
     try:
@@ -54,6 +64,7 @@ async def _export(
             format = format or "markdown"
             embedded = gallery if EXPORTERS[format].embeds_images else None
             exported = await load_conversation(storage, runs, LOCAL_PRINCIPAL, id, embedded)
+            exported = replace(exported, reviewer=reviewer)
             name, data = await render_conversation(exported, format, Provenance.configured(settings))
             pieces = _single_chunk(data)
         path = _output_path(output, name)

@@ -55,10 +55,11 @@ _OFFICE_DOCUMENTS = {
 }
 
 
-def front_matter(models: Iterable[str]) -> Sequence[str]:
-    """Return the lines that begin a Markdown file: its source, the program, and the models, as YAML."""
-    names = orjson.dumps(list(models)).decode()  # JSON's lists are YAML
-    return ("---", f"{SOURCE_FIELD}: {MADE_BY_AI}", f"{TOOL_FIELD}: {TOOL}", f"models: {names}", "---")
+def front_matter(models: Iterable[str], reviewer: str | None = None) -> Sequence[str]:
+    """Return the lines that begin a Markdown file: its source, program, models, and who answers for it, as YAML."""
+    names = orjson.dumps(list(models)).decode()  # JSON's values are YAML
+    reviewed = (f"reviewed_by: {orjson.dumps(reviewer).decode()}",) if reviewer else ()
+    return ("---", f"{SOURCE_FIELD}: {MADE_BY_AI}", f"{TOOL_FIELD}: {TOOL}", f"models: {names}", *reviewed, "---")
 
 
 def read_text_mark(path: Path) -> tuple[str, IptcMetadata] | None:

@@ -13,6 +13,7 @@ class Share:
     """A shared snapshot. Times are in milliseconds; `expires` is None for one that never does.
 
     `readings` counts how often it was opened. One for the `house` is read by people who are signed in here alone.
+    `reviewer` is the person who reviewed it and answers for it, if any.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Share:
     expires: int | None
     readings: int = 0
     house: bool = False
+    reviewer: str | None = None
 
 
 class ShareStore(Protocol):

@@ -7,13 +7,20 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Annotated
 
+from pydantic import Field, TypeAdapter, ValidationError
+
+from eclair.errors import InvalidInput
 from eclair.schema.images import GeneratedImage
 from eclair.schema.messages import Conversation, Message, Part, branch
 from eclair.transfer.source_numbers import number_sources
 
 UNTITLED = "Conversation"
 MAX_FILE_NAME_CHARS = 60
+ReviewerName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S([^\x00-\x1f]*\S)?$")]
+"""The name of a person who reviewed what AI wrote, and answers for it."""
+_REVIEWER: TypeAdapter[str] = TypeAdapter(ReviewerName)
 _UNSAFE = re.compile(r"[^\w.-]+")
 
 
@@ -22,7 +29,8 @@ class ExportedConversation:
     """A conversation with its whole tree, oldest message first.
 
     `at` is the time of export in milliseconds. `pictures` maps image ids to `data:` URLs, for formats that embed them.
-    `language` is that of the texts around the conversation, in formats that have them in more than English.
+    `language` is that of the texts around the conversation, in formats that have them in more than English. `reviewer`
+    is who reviewed it and answers for it; None if nobody did.
     """
 
     conversation: Conversation
@@ -30,6 +38,7 @@ class ExportedConversation:
     at: int
     pictures: Mapping[str, str] = field(default_factory=dict[str, str])
     language: str = "en"
+    reviewer: str | None = None
 
     @property
     def title(self) -> str:
@@ -42,9 +51,23 @@ class ExportedConversation:
         return [number_sources(message) for message in shown]
 
     @property
+    def notice(self) -> str:
+        """Sentences for people: AI made the answers, who reviewed them, and when they were exported."""
+        reviewed = f" Reviewed by {self.reviewer}, who answers for it." if self.reviewer else ""
+        return f"{ai_notice(self.branch)}{reviewed} Exported from Éclair on {format_time(self.at)}."
+
+    @property
     def name(self) -> str:
         """File name without suffix, valid on every system."""
         return file_name(self.title)
+
+
+def parse_reviewer(name: str) -> str:
+    """Return a reviewer's name. Raises InvalidInput."""
+    try:
+        return _REVIEWER.validate_python(name)
+    except ValidationError:
+        raise InvalidInput("The reviewer needs a name of at most 100 characters, in one line.") from None
 
 
 def file_name(title: str) -> str:

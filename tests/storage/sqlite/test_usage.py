@@ -32,7 +32,7 @@ ALTER TABLE conversation DROP COLUMN model; ALTER TABLE conversation DROP COLUMN
 ALTER TABLE conversation DROP COLUMN web; ALTER TABLE conversation DROP COLUMN temperature;
 ALTER TABLE conversation DROP COLUMN max_tokens; ALTER TABLE conversation DROP COLUMN system;
 DROP TABLE folder; DROP INDEX conversation_in_folder; ALTER TABLE conversation DROP COLUMN folder;
-DROP TABLE web_page; ALTER TABLE share DROP COLUMN readings;
+DROP TABLE web_page; ALTER TABLE share DROP COLUMN readings; ALTER TABLE share DROP COLUMN reviewer;
 DROP TABLE entry_word; DROP TABLE entry_text; DROP TABLE entry; DROP TABLE feed;
 DROP TABLE egress; DROP TRIGGER egress_forgets; DROP TABLE audit; DROP TABLE audit_value;
 DROP TABLE audit_checkpoint; DROP TABLE audit_delivery;

@@ -197,8 +197,9 @@ export class ConversationCalls extends Resource {
     return this.client.request("POST", "/api/answers", turn, signal);
   }
 
-  export(id: string, format: ExportFormat, language: string): Promise<Response> {
-    return this.client.request("GET", `/api/conversations/${id}/export?format=${format}&language=${language}`);
+  export(id: string, format: ExportFormat, language: string, reviewer: string | null = null): Promise<Response> {
+    const query = new URLSearchParams({ format, language, ...(reviewer === null ? {} : { reviewer }) });
+    return this.client.request("GET", `/api/conversations/${id}/export?${query}`);
   }
 
   /** Export several conversations as one zip file. */

@@ -10,9 +10,12 @@ export class ShareCalls extends Resource {
     return (await this.client.call<Reply<"/api/shares", "get">>("GET", "/api/shares")).shares;
   }
 
-  /** Share the conversation for this many days; null never expires. One for the house takes an account here. */
-  add(conversation: string, days: number | null, house: boolean): Promise<Share> {
-    return this.client.call("POST", `/api/conversations/${conversation}/shares`, { days, house });
+  /**
+   * Share the conversation for this many days; null never expires. One for the house takes an account here; the reviewer
+   * answers for it.
+   */
+  add(conversation: string, days: number | null, house: boolean, reviewer: string | null): Promise<Share> {
+    return this.client.call("POST", `/api/conversations/${conversation}/shares`, { days, house, reviewer });
   }
 
   revoke(share: string): Promise<void> {

@@ -14,6 +14,7 @@ from eclair.app import App
 from eclair.server.principal import Caller
 from eclair.transfer.archive_writer import ArchiveWriter, archive_name
 from eclair.transfer.export_service import load_conversation, render_conversation
+from eclair.transfer.export_view import ReviewerName
 from eclair.transfer.exporters import EXPORTERS, ExportFormat
 
 
@@ -40,11 +41,16 @@ def router(app: App) -> APIRouter:
         id: str,
         format: ExportFormat = "markdown",
         language: Annotated[str, Query(pattern="^[a-z]{2}$")] = "en",
+        reviewer: ReviewerName | None = None,
     ) -> Response:
         gallery = app.gallery if EXPORTERS[format].embeds_images else None
         exported = await load_conversation(app.storage, app.runs, principal, id, gallery)
-        await app.storage.audit.add_act(principal, "export.made", id, details={"format": format})
-        name, data = await render_conversation(replace(exported, language=language), format, app.provenance)
+        await app.storage.audit.add_act(
+            principal, "export.made", id, details={"format": format, "reviewed": reviewer is not None}
+        )
+        name, data = await render_conversation(
+            replace(exported, language=language, reviewer=reviewer), format, app.provenance
+        )
         return Response(data, media_type=EXPORTERS[format].media_type, headers=_download_headers(name))
 
     @api.get("/export", response_class=StreamingResponse)

@@ -25,6 +25,7 @@ from eclair.server.principal import Caller
 from eclair.server.public_address import PublicAddress
 from eclair.server.request_body import RequestBody
 from eclair.storage.shares import Share
+from eclair.transfer.export_view import ReviewerName
 
 DAY_MS = 86_400_000
 MAX_SHARE_DAYS = 3650
@@ -34,10 +35,14 @@ _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 
 
 class NewShare(RequestBody):
-    """A new share, which expires after `days`; never if null. One for the `house` takes an account here."""
+    """A new share, which expires after `days`; never if null. One for the `house` takes an account here.
+
+    `reviewer` reviewed it and answers for it.
+    """
 
     days: Annotated[int | None, Field(ge=1, le=MAX_SHARE_DAYS)] = DEFAULT_SHARE_DAYS
     house: bool = False
+    reviewer: ReviewerName | None = None
 
 
 class ShareBody(BaseModel):
@@ -54,6 +59,7 @@ class ShareBody(BaseModel):
     expires: int | None
     readings: int
     house: bool
+    reviewer: str | None
 
     @classmethod
     def from_share(cls, share: Share, public: PublicAddress) -> ShareBody:
@@ -66,6 +72,7 @@ class ShareBody(BaseModel):
             expires=share.expires,
             readings=share.readings,
             house=share.house,
+            reviewer=share.reviewer,
         )
 
 
@@ -74,12 +81,16 @@ class ShareList(BaseModel):
 
 
 class SharedConversation(BaseModel):
-    """A shared branch: its messages, from the first on, without ids and whatever else its page doesn't show."""
+    """A shared branch: its messages, from the first on, without ids and whatever else its page doesn't show.
+
+    `reviewer` is the person who reviewed it and answers for it; null if nobody did.
+    """
 
     title: str
     messages: list[Message]
     created: int
     expires: int | None
+    reviewer: str | None
 
 
 def router(app: App) -> APIRouter:
@@ -98,7 +109,16 @@ def router(app: App) -> APIRouter:
                 raise Conflict("This conversation is still answering; share it when it has.", run=message.run)
         now = _now()
         expires = None if body.days is None else now + body.days * DAY_MS
-        share = Share(secret_id("share"), principal.id, id, conversation.title, now, expires, house=body.house)
+        share = Share(
+            secret_id("share"),
+            principal.id,
+            id,
+            conversation.title,
+            now,
+            expires,
+            house=body.house,
+            reviewer=body.reviewer,
+        )
         body_json = _MESSAGES.dump_json([_shown(message) for message in shown]).decode()
         await app.storage.shares.add_share(principal, share, body_json)
         return ShareBody.from_share(share, public)
@@ -119,7 +139,13 @@ def router(app: App) -> APIRouter:
         response.headers.update({"Cache-Control": "no-store", "X-Robots-Tag": "noindex"})
         await app.storage.shares.count_reading(id)
         messages = [_without_ids(_shown(message)) for message in _messages(body)]
-        return SharedConversation(title=share.title, messages=messages, created=share.created, expires=share.expires)
+        return SharedConversation(
+            title=share.title,
+            messages=messages,
+            created=share.created,
+            expires=share.expires,
+            reviewer=share.reviewer,
+        )
 
     @api.get("/shared/{id}/pictures/{picture}", response_class=FileResponse)
     async def shared_picture(id: str, picture: str, request: Request) -> FileResponse:

@@ -14,7 +14,7 @@ from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, require_json, row_decoder
 
-_COLUMNS = "id, owner, conversation, title, created, expires, readings, house"
+_COLUMNS = "id, owner, conversation, title, created, expires, readings, house, reviewer"
 _THERE = "EXISTS (SELECT 1 FROM conversation WHERE conversation.id = share.conversation AND deleted IS NULL)"
 
 
@@ -25,7 +25,7 @@ class SQLiteShareStore(SQLiteStore):
     def add_share(self, db: apsw.Connection, principal: Principal, share: Share, body: str) -> None:
         conversations.find(db, principal, share.conversation)
         db.execute(
-            f"INSERT INTO share ({_COLUMNS}, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO share ({_COLUMNS}, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 share.id,
                 principal.id,
@@ -35,10 +35,12 @@ class SQLiteShareStore(SQLiteStore):
                 share.expires,
                 share.readings,
                 int(share.house),
+                share.reviewer,
                 body,
             ),
         )
-        append_act(db, principal, "share.made", share.id, details={"conversation": share.conversation})
+        details = {"conversation": share.conversation, "reviewed": share.reviewer is not None}
+        append_act(db, principal, "share.made", share.id, details=details)
 
     @read
     def get_share(self, db: apsw.Connection, id: str) -> tuple[Share, str]:
@@ -69,5 +71,5 @@ class SQLiteShareStore(SQLiteStore):
 
 @row_decoder
 def _share(row: Any) -> Share:
-    *values, house = row
-    return Share(*values, house=bool(house))
+    *values, house, reviewer = row
+    return Share(*values, house=bool(house), reviewer=reviewer)

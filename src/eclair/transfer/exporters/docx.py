@@ -17,7 +17,6 @@ from eclair.provenance.text_marks import MADE_BY_AI
 from eclair.schema.messages import Citation, Message
 from eclair.transfer.export_view import (
     ExportedConversation,
-    ai_notice,
     ending_note,
     format_time,
     image_caption,
@@ -62,10 +61,9 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 def render(exported: ExportedConversation) -> bytes:
     parts = DocxParts()
     body = "".join(_Writer(exported, parts).body())
-    notice = f"{ai_notice(exported.branch)} Exported from Éclair on {format_time(exported.at)}."
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in _files(exported, parts, body, notice):
+        for name, text in _files(exported, parts, body, exported.notice):
             archive.writestr(_entry(name), _XML + text)
         for image in parts.images:
             archive.writestr(_entry(f"word/media/{image.name}"), image.data)
@@ -90,8 +88,7 @@ class _Writer:
     def body(self) -> Iterator[str]:
         messages = self._exported.branch
         yield paragraph(text_run(" ".join(self._exported.title.split())), "Title")
-        notice = f"{ai_notice(messages)} Exported from Éclair on {format_time(self._exported.at)}."
-        yield paragraph(text_run(notice), "Note")
+        yield paragraph(text_run(self._exported.notice), "Note")
         answers = 0
         for message in messages:
             answers += message.role == "assistant"

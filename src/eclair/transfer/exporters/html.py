@@ -24,7 +24,6 @@ from eclair.provenance.text_marks import SCHEMA_ORG_MADE_BY_AI
 from eclair.schema.messages import Citation, Message
 from eclair.transfer.export_view import (
     ExportedConversation,
-    ai_notice,
     ending_note,
     format_time,
     image_caption,
@@ -79,7 +78,8 @@ def _plain_text(exported: ExportedConversation, title: str) -> Iterator[str]:
     yield '<main itemscope itemtype="https://schema.org/Conversation">'
     yield "<header>"
     yield f'<h1 itemprop="name" dir="auto" lang="">{title}</h1>'
-    yield f"<p>{escape(ai_notice(messages))} Exported from Éclair on {_time(exported.at)}.</p>"
+    label = "" if exported.reviewer else '<strong class="ai">AI</strong> '
+    yield f"<p>{label}{escape(exported.notice)}</p>"
     yield "</header>"
     answers = 0
     for message in messages:

@@ -32,6 +32,7 @@ def render(exported: ExportedConversation) -> bytes:
         "notice": ai_notice(exported.messages),
         SOURCE_FIELD: MADE_BY_AI,
         TOOL_FIELD: TOOL,
+        **({"reviewed_by": exported.reviewer} if exported.reviewer else {}),
         "exported": exported.at,
         "conversation": conversation,
         "messages": messages,

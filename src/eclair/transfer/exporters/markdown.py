@@ -12,7 +12,6 @@ from eclair.provenance.text_marks import front_matter
 from eclair.schema.messages import Citation, Message
 from eclair.transfer.export_view import (
     ExportedConversation,
-    ai_notice,
     answering_models,
     ending_note,
     format_time,
@@ -33,11 +32,11 @@ from eclair.transfer.footnotes import (
 def render(exported: ExportedConversation) -> bytes:
     messages = exported.branch
     lines = [
-        *front_matter(answering_models(messages)),
+        *front_matter(answering_models(messages), exported.reviewer),
         "",
         f"# {' '.join(exported.title.split())}",
         "",
-        f"> {ai_notice(messages)} Exported from Éclair on {format_time(exported.at)}.",
+        f"> {exported.notice}",
     ]
     answers = 0
     for message in messages:

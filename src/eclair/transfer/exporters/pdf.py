@@ -15,7 +15,6 @@ from eclair.provenance.text_marks import MADE_BY_AI
 from eclair.schema.messages import Citation, Message
 from eclair.transfer.export_view import (
     ExportedConversation,
-    ai_notice,
     ending_note,
     format_time,
     image_caption,
@@ -53,7 +52,7 @@ class _Content:
     def document(self) -> dict[str, object]:
         exported = self._exported
         at = to_datetime(exported.at)
-        notice = clean(f"{ai_notice(exported.branch)} Exported from Éclair on {format_time(exported.at)}.")
+        notice = clean(exported.notice)
         return {
             "title": clean(" ".join(exported.title.split())) or "Conversation",
             "language": exported.language,

@@ -85,6 +85,7 @@ def _data(exported: ExportedConversation) -> str:
             "conversation": {
                 "title": exported.title,
                 "exported": exported.at,
+                "reviewer": exported.reviewer,
                 "messages": [asdict(_shown(message)) for message in exported.branch],
                 "pictures": dict(exported.pictures),
             },

@@ -1167,6 +1167,10 @@ export interface Placeholders {
   readonly pictureDate: never;
   readonly pictureTook: never;
   readonly madeLabel: never;
+  readonly aiLabel: never;
+  readonly reviewedSwitch: never;
+  readonly reviewerName: never;
+  readonly reviewedBy: "name";
   readonly drawnLabel: never;
   readonly pictureGone: never;
   readonly pictureUnread: never;

@@ -1,0 +1,2 @@
+-- who reviewed a shared conversation and answers for it
+ALTER TABLE share ADD COLUMN reviewer TEXT;
