@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -180,37 +181,44 @@ def home(tmp_path: Path, model_file: Path) -> Settings:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / model_file.name).symlink_to(model_file)
     own = tmp_path / "catalog.toml"
-    own.write_text(f'[[model]]\nid = "{starter_entry().id}"\nwatermark_bias = 3.0\n', "utf-8")
-    return Settings(data_dir=tmp_path, catalog=own, embedded_parallel=2, embedded_context=2048)
+    own.write_text(f'[[model]]\nid = "{starter_entry().id}"\nwatermark_bias = 4.0\n', "utf-8")
+    return Settings(data_dir=tmp_path, catalog=own, embedded_parallel=3, embedded_context=2048)
 
 
-async def told(engine: LocalEngine, **changed: Any) -> tuple[str, TokenUsage]:
-    question = PromptMessage("user", "What are the advantages and disadvantages of remote work?")
-    sampling = Sampling(max_tokens=320, seed=2)
-    request = replace(Request(starter_entry().id, (question,), sampling=sampling, watermarks=True), **changed)
-    found = [delta async for delta in engine.stream(request)]
-    counted = next(delta for delta in found if isinstance(delta, TokenUsage))
+QUESTIONS = (
+    "What are the advantages and disadvantages of remote work?",
+    "Give advice to somebody who wants to learn to cook.",
+    "Write a story about a lighthouse keeper.",
+)
+
+
+async def told(engine: LocalEngine, question: str, **changed: Any) -> tuple[str, TokenUsage]:
+    sampling = Sampling(temperature=1.0, max_tokens=320, seed=2)
+    asked = Request(starter_entry().id, (PromptMessage("user", question),), sampling=sampling, watermarks=True)
+    found = [delta async for delta in engine.stream(replace(asked, **changed))]
     assert isinstance(found[-1], Finish)
+    counted = next(delta for delta in found if isinstance(delta, TokenUsage))
     return "".join(delta.text for delta in found if isinstance(delta, Text)), counted
 
 
-async def test_a_long_answer_of_the_embedded_model_is_known_again(home: Settings) -> None:
+async def test_long_answers_of_the_embedded_model_are_known_again(home: Settings) -> None:
     engine = LocalEngine.start(home)
     try:
-        text, counted = await told(engine)
-        plain, uncounted = await told(engine, watermarks=False)
+        answers = await asyncio.gather(*(told(engine, question) for question in QUESTIONS))
+        plain, uncounted = await told(engine, QUESTIONS[0], watermarks=False)
     finally:
         await engine.close()
     keys = WatermarkKeys.configured(home).all()
-    assert (counted.watermarked_tokens or 0) > 100
+    assert all(counted.watermarked_tokens for _, counted in answers)
     assert uncounted.watermarked_tokens is None
-    assert (detect_watermark(text, keys), detect_watermark(plain, keys)) == ("likely", "unknown")
+    assert detect_watermark("\n\n".join(text for text, _ in answers), keys) == "likely"
+    assert detect_watermark(plain, keys) == "unknown"
 
 
 async def test_the_setting_turns_it_off(home: Settings) -> None:
     engine = LocalEngine.start(replace(home, text_watermark="off"))
     try:
-        _, counted = await told(engine, sampling=Sampling(max_tokens=200))
+        _, counted = await told(engine, QUESTIONS[0], sampling=Sampling(max_tokens=200))
     finally:
         await engine.close()
     assert counted.watermarked_tokens is None
