@@ -51,10 +51,15 @@ class ExportedConversation:
         return [number_sources(message) for message in shown]
 
     @property
-    def notice(self) -> str:
-        """Sentences for people: AI made the answers, who reviewed them, and when they were exported."""
+    def origin(self) -> str:
+        """Sentences for people: AI made the answers, and who reviewed them."""
         reviewed = f" Reviewed by {self.reviewer}, who answers for it." if self.reviewer else ""
-        return f"{ai_notice(self.branch)}{reviewed} Exported from Éclair on {format_time(self.at)}."
+        return f"{ai_notice(self.branch)}{reviewed}"
+
+    @property
+    def notice(self) -> str:
+        """Sentences for people: the answers' origin, and when they were exported."""
+        return f"{self.origin} Exported from Éclair on {format_time(self.at)}."
 
     @property
     def name(self) -> str:

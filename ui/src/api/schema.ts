@@ -586,6 +586,7 @@ export interface paths {
                 readonly query?: {
                     readonly format?: "markdown" | "json" | "html" | "docx" | "pdf";
                     readonly language?: string;
+                    readonly reviewer?: string | null;
                 };
                 readonly header?: never;
                 readonly path: {
@@ -7754,12 +7755,17 @@ export interface components {
             /** @default false */
             readonly accept_license?: boolean;
         };
-        /** @description A new share, which expires after `days`; never if null. One for the `house` takes an account here. */
+        /**
+         * @description A new share, which expires after `days`; never if null. One for the `house` takes an account here.
+         *
+         *     `reviewer` reviewed it and answers for it.
+         */
         readonly NewShare: {
             /** @default 7 */
             readonly days?: number | null;
             /** @default false */
             readonly house?: boolean;
+            readonly reviewer?: string | null;
         };
         /**
          * @description A turn: exactly one of `text`, `retry` and `continue`; see docs/api.md.
@@ -8588,16 +8594,22 @@ export interface components {
             readonly expires: number | null;
             readonly readings: number;
             readonly house: boolean;
+            readonly reviewer: string | null;
         };
         readonly ShareList: {
             readonly shares: readonly components["schemas"]["ShareBody"][];
         };
-        /** @description A shared branch: its messages, from the first on, without ids and whatever else its page doesn't show. */
+        /**
+         * @description A shared branch: its messages, from the first on, without ids and whatever else its page doesn't show.
+         *
+         *     `reviewer` is the person who reviewed it and answers for it; null if nobody did.
+         */
         readonly SharedConversation: {
             readonly title: string;
             readonly messages: readonly components["schemas"]["Message"][];
             readonly created: number;
             readonly expires: number | null;
+            readonly reviewer: string | null;
         };
         /** @description A name and a password; `code` is that of the authenticator, or for recovery, where it is asked for. */
         readonly SignInBody: {

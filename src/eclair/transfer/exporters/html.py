@@ -78,8 +78,8 @@ def _plain_text(exported: ExportedConversation, title: str) -> Iterator[str]:
     yield '<main itemscope itemtype="https://schema.org/Conversation">'
     yield "<header>"
     yield f'<h1 itemprop="name" dir="auto" lang="">{title}</h1>'
-    label = "" if exported.reviewer else '<strong class="ai">AI</strong> '
-    yield f"<p>{label}{escape(exported.notice)}</p>"
+    label = "" if exported.reviewer else ' class="ai"'
+    yield f"<p{label}>{escape(exported.origin)} Exported from Éclair on {_time(exported.at)}.</p>"
     yield "</header>"
     answers = 0
     for message in messages:
