@@ -150,6 +150,7 @@ class LdapDirectory:
             read_only=True,
             raise_exceptions=True,
         )
+        connection.strategy._open_socket = partial(_open_socket, connection, connection.strategy._open_socket)
         try:
             connection.open(read_server_info=False)
             if encrypts:
@@ -263,6 +264,16 @@ class LdapDirectory:
         if isinstance(error, faults.LDAPInsufficientAccessRightsResult):
             return IdentityMisconfigured(f"{self.name} doesn't let Éclair search; check the rights of `bind_dn`.")
         return IdentityUnavailable(f"{self.name} can't be reached ({_first_line(error)}); try again later.")
+
+
+def _open_socket(connection: Any, opening: Callable[..., None], *arguments: Any, **options: Any) -> None:
+    """Connect to one of a host's addresses, and leave no socket open where that fails: ldap3 tries the next one."""
+    try:
+        opening(*arguments, **options)
+    except Exception:
+        if connection.socket is not None:
+            connection.socket.close()
+        raise
 
 
 def _encrypt(context: ssl.SSLContext, host: str, connection: Any, do_handshake: bool = False) -> None:
