@@ -103,3 +103,25 @@ def test_the_doctor_says_who_needs_a_key(run: Eclair) -> None:
     assert key(**exposed, ECLAIR_API_KEY="k" * 24)[0] == "ok"
     run("key", "new", "phone")
     assert key(**exposed) == ("ok", "every request must carry one of `eclair key list`")
+
+
+def test_budgets_are_set_listed_and_removed(run: Eclair) -> None:
+    assert run("budget").stdout.startswith("There are no budgets")
+    assert run("budget", "set", "--tokens", "1000", "--per", "day").stdout.startswith("everyone: 1,000 tokens a day (")
+    run("key", "new", "bot")
+    made = run("budget", "set", "--for", "key:bot", "--money", "2.5", "--currency", "EUR", "--warn-only", "--soft", "0")
+    assert made.stdout.startswith("key:key_")
+    everyone, bot = orjson.loads(run("budget", "list", "--json").stdout)
+    assert (everyone["amount"], everyone["each"], everyone["soft"], everyone["used"]) == (1000, True, 80, 0)
+    assert (bot["unit"], bot["currency"], bot["amount"], bot["hard"], bot["soft"]) == (
+        "money",
+        "EUR",
+        2_500_000,
+        False,
+        None,
+    )
+    assert run("budget", "remove", everyone["id"]).returncode == 0
+    assert len(orjson.loads(run("budget", "--json").stdout)) == 1
+    for wrong in (("--for", "nobody"), ("--for", "key:none"), ("--money", "2"), ("--currency", "EUR")):
+        tokens = () if "--money" in wrong else ("--tokens", "1")
+        assert run("budget", "set", *wrong, *tokens).returncode == 2
