@@ -19,6 +19,8 @@ from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
 ROWS_PER_STEP = 500
 ROWS_PER_READ = 200
+STEPWISE_TABLES = frozenset({"entry", "api_response", "api_conversation", "batch", "batch_file"})
+"""Tables that may be so large that others wait for a deletion."""
 
 _REQUEST = "id, owner, asked_by, asked, due, ended, receipt"
 
@@ -75,11 +77,11 @@ class SQLitePersonalDataStore(SQLiteStore):
 
     @write
     def _erase_some(self, db: apsw.Connection, principal: Principal, table: PersonalTable) -> int:
-        if table.name == "spent":  # without rowids, and few rows
-            db.execute("DELETE FROM spent WHERE owner = ?", (principal.id,))
-        else:
+        if table.name in STEPWISE_TABLES:
             some = f"SELECT rowid FROM {table.name} WHERE {table.mine} LIMIT {ROWS_PER_STEP}"
             db.execute(f"DELETE FROM {table.name} WHERE rowid IN ({some})", (principal.id,))
+        else:
+            db.execute(f"DELETE FROM {table.name} WHERE {table.mine}", (principal.id,))
         return db.changes()
 
     @write
