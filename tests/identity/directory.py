@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,12 +112,12 @@ def free_port() -> int:
 
 
 def _connect(url: str, process: subprocess.Popen[bytes]) -> Any:
-    ldap3 = load_ldap3()
-    connection = ldap3.Connection(url, ROOT, ROOT_PASSWORD, raise_exceptions=True)
+    address = ("127.0.0.1", int(url.rpartition(":")[2]))
     while True:
         assert process.poll() is None, "slapd ended"
-        try:
-            connection.bind()
-            return connection
-        except ldap3.core.exceptions.LDAPSocketOpenError:
-            time.sleep(0.02)
+        with suppress(OSError), socket.create_connection(address):
+            break
+        time.sleep(0.02)
+    ldap3 = load_ldap3()
+    server = f"ldap://{address[0]}:{address[1]}"
+    return ldap3.Connection(server, ROOT, ROOT_PASSWORD, auto_bind=True, raise_exceptions=True)
