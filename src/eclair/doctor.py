@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 import eclair
+from eclair.compliance.installation_facts import describe_short_logs
 from eclair.errors import EclairError, ModelMissing, PortInUse, SettingsError, StoreError
 from eclair.llm.local.kernels import ENGINE_PACKAGE, KERNEL_PACKAGE
 from eclair.llm.servers.service import Server
@@ -86,7 +87,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     if settings.ollama_port is not None:
         checks.append(_port("Ollama's port", settings.host, settings.ollama_port, "ollama_port"))
     checks += [await _key(settings), _encryption(settings), _policy(settings)]
-    checks += [_marks(settings), await asyncio.to_thread(_walls)]
+    checks += [*_logs(settings), _marks(settings), await asyncio.to_thread(_walls)]
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
     servers = list_servers(settings)
@@ -106,6 +107,12 @@ def _policy(settings: Settings) -> Check:
     except SettingsError as error:
         return Check("What may leave", "broken", error.message)
     return Check("What may leave", "ok", f"{description} `eclair egress` lists what did.")
+
+
+def _logs(settings: Settings) -> list[Check]:
+    """Note logs that end too early for the high-risk use that is stated (AI Act, Art. 26 (6))."""
+    fault = describe_short_logs(settings)
+    return [] if fault is None else [Check("Logs", "note", fault, "Raise them, or set 0 for no limit.")]
 
 
 def _marks(settings: Settings) -> Check:

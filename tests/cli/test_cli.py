@@ -863,6 +863,12 @@ class TestDoctor:
         assert "Nothing by itself." in said
         assert "✓ Python" in said
 
+    def test_logs_too_short_for_a_stated_high_risk_use_are_noted(self, run: Eclair) -> None:
+        _, checks, code = self.checks(run, ECLAIR_HIGH_RISK_USE="true", ECLAIR_EGRESS_DAYS="30")
+        assert (checks["Logs"]["state"], code) == ("note", 0)
+        assert "`egress_days`, `run_log_days` end before six months" in checks["Logs"]["detail"]
+        assert "Logs" not in self.checks(run)[1]
+
     def test_it_knows_every_dependency(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
         names = [re.split(r"[>=<;\[ ]", line)[0] for line in project["dependencies"]]

@@ -82,13 +82,26 @@ class InstallationFacts:
     @property
     def logs(self) -> tuple[LogPeriod, ...]:
         """The logs that a deployer of a high-risk use must keep for six months."""
-        names = ("egress_days", "audit_days", "run_log_days", "keep_days")
-        return tuple(LogPeriod(name, getattr(self.settings, name)) for name in names)
+        return list_logs(self.settings)
 
     @property
     def short_logs(self) -> tuple[LogPeriod, ...]:
         """The logs that are erased before six months are over."""
         return tuple(log for log in self.logs if not log.is_long_enough)
+
+
+def list_logs(settings: Settings) -> tuple[LogPeriod, ...]:
+    """List the logs that a deployer of a high-risk use must keep for six months."""
+    names = ("egress_days", "audit_days", "run_log_days", "keep_days")
+    return tuple(LogPeriod(name, getattr(settings, name)) for name in names)
+
+
+def describe_short_logs(settings: Settings) -> str | None:
+    """Say in a sentence which logs end too early for a high-risk use; None if none is stated, or all are kept."""
+    short = [f"`{log.setting}`" for log in list_logs(settings) if not log.is_long_enough]
+    if not settings.high_risk_use or not short:
+        return None
+    return f"`high_risk_use` is set, but {', '.join(short)} end before six months, {MIN_LOG_DAYS} days."
 
 
 def is_outside_europe(recipient: OutgoingData) -> bool:
