@@ -80,7 +80,11 @@ class _Check:
         """Raises _Faulty."""
         previous = EMPTY_CHAIN
         for chained in self._contents.rows:
-            previous = self._check_row(chained, previous)
+            try:
+                previous = self._check_row(chained, previous)
+            except (AttributeError, KeyError, TypeError, ValueError):  # of damaged values
+                number = self.tree.size + 1
+                raise _Faulty(number, f"Row {number} can't be read.") from None
         missing = [size for size in self._checkpoints if size > self.tree.size]
         if missing:
             last = max(missing)
@@ -98,10 +102,7 @@ class _Check:
         if row.chain(previous) != chained.hash:
             raise _Faulty(row.number, f"Row {row.number} isn't the one that was written.")
         self._check_values(chained)
-        try:
-            self._note_details(row.number, row.action, orjson.loads(row.details))
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            raise _Faulty(row.number, f"Row {row.number} can't be read.") from None
+        self._note_details(row.number, row.action, orjson.loads(row.details))
         self.tree.add(chained.hash)
         for checkpoint in self._checkpoints.get(self.tree.size, ()):
             self._check_checkpoint(checkpoint)

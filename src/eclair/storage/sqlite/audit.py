@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -32,7 +33,7 @@ from eclair.storage.audit_chain import (
 )
 from eclair.storage.sqlite.sealed_calls import digest_calls, seal_calls
 from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, read, search, snapshot, write, write_synced
-from eclair.storage.sqlite.stored_rows import decode_object, decode_rows, row_decoder
+from eclair.storage.sqlite.stored_rows import MalformedRow, decode_object, decode_rows, row_decoder
 
 T = TypeVar("T")
 
@@ -50,7 +51,8 @@ def append_act(
 ) -> int:
     """Add an act of the principal in the transaction that is under way, and return its number."""
     found = first_row(db, "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1", ())
-    number, previous = (found[0] + 1, found[1]) if found is not None else (1, EMPTY_CHAIN)
+    last = _Last(0, EMPTY_CHAIN) if found is None else _last(found)
+    number, previous = last.number + 1, last.hash
     personal = dict(zip(_PERSONAL, (principal.id, principal.key, principal.address, object), strict=True))
     salted = [(name, os.urandom(SALT_BYTES), value) for name, value in personal.items() if value is not None]
     hashes = {name: value_hash(salt, value) for name, salt, value in salted}
@@ -144,7 +146,7 @@ class SQLiteAuditStore(SQLiteStore):
         if announced is None or decode_object(announced[0]).get("public") != key:
             append_act(db, SYSTEM_PRINCIPAL, "audit.key_changed", details={"public": key})
         latest = first_row(db, "SELECT size, peaks FROM audit_checkpoint ORDER BY size DESC LIMIT 1", ())
-        tree = MerkleTree() if latest is None else MerkleTree.from_text(*latest)
+        tree = MerkleTree() if latest is None else _tree(latest)
         before = tree.size
         rows = db.execute("SELECT hash FROM audit WHERE number > ? ORDER BY number", (before,))
         tree.extend(hash for (hash,) in rows)
@@ -252,6 +254,26 @@ def _iterate(db: apsw.Connection) -> Iterator[ChainedRow]:
 
 def _checkpoint_rows(db: apsw.Connection, after: int) -> Iterable[Any]:
     return db.execute("SELECT size, peaks, moment, note FROM audit_checkpoint WHERE size > ? ORDER BY size", (after,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """Number and hash of the last row."""
+
+    number: int
+    hash: bytes
+
+
+@row_decoder
+def _last(row: Any) -> _Last:
+    return _Last(*row)
+
+
+def _tree(row: Any) -> MerkleTree:
+    try:
+        return MerkleTree.from_text(*row)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise MalformedRow(str(error)) from error
 
 
 @row_decoder

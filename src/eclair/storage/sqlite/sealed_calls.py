@@ -53,8 +53,10 @@ def digest_calls(db: apsw.Connection, after: int, through: int) -> tuple[int, st
         f"SELECT url, url_salt, url_hash, {_SEALED} FROM egress WHERE id > ? AND id <= ? ORDER BY id", (after, through)
     )
     for url, salt, hash, *sealed in rows:
-        if hash is not None and url is not None and (salt is None or url_hash(salt, url) != hash):
-            return None
-        digest.update(orjson.dumps(sealed) + b"\n")
+        if hash is not None and url is not None:
+            is_sound = isinstance(salt, bytes) and isinstance(url, str) and url_hash(salt, url) == hash
+            if not is_sound:
+                return None
+        digest.update(orjson.dumps(sealed, default=repr) + b"\n")
         count += 1
     return count, digest.hexdigest()
