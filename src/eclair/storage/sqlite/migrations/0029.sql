@@ -58,9 +58,9 @@ CREATE INDEX session_of_provider ON session (issuer, provider_session) WHERE iss
 
 CREATE TABLE person_group (
     id      TEXT PRIMARY KEY,
+    created INTEGER NOT NULL,
     name    TEXT NOT NULL,
     origin  TEXT NOT NULL,
-    created INTEGER NOT NULL,
     UNIQUE (origin, name)
 ) STRICT;
 CREATE TABLE group_member (
