@@ -16,6 +16,7 @@ export interface AdminPage {
 /** Each page by its name, which is its address below `/admin/`. */
 export const ADMIN_PAGES: Readonly<Record<string, AdminPage>> = {
   overview: { label: "overview", load: () => import("./Overview.svelte") },
+  audit: { label: "auditLog", load: () => import("./AuditLog.svelte") },
   people: { label: "people", needsAccounts: true, load: () => import("./People.svelte") },
   groups: { label: "groups", needsAccounts: true, load: () => import("./Groups.svelte") },
   rights: { label: "rights", needsAccounts: true, load: () => import("./Rights.svelte") },
