@@ -1,6 +1,6 @@
 // Prints one element of the page alone.
 
-import "../styles/print.css";
+import "./printElement.css";
 
 export function printElement(element: HTMLElement): void {
   const sheet = document.createElement("div");
