@@ -68,6 +68,7 @@ async def test_the_first_account_is_made_by_a_code_that_counts_once(house: Serve
     weak = await house.post("/api/session/setup", {"code": code, "name": "ada", "password": "short"})
     assert (weak.status, weak.body["error"]["param"]) == (400, "password")
     admin = await set_up(house)
+    assert (await house.get("/api/people/local", admin)).body["seen"] is not None
     again = await house.post("/api/session/setup", {"code": code, "name": "eve", "password": PASSWORD})
     assert again.status == 410
     state = (await house.get("/api/session", admin)).body

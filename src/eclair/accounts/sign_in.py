@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import date
 
 from eclair.accounts.passwords import PasswordHasher
 from eclair.accounts.people import People, name_from, normal_email, normal_name
@@ -150,7 +151,9 @@ class SignIn:
         if person.locked is not None:
             await self._note_failure(person, visitor, "locked")
             raise AccountLocked
-        return await self._sessions.begin(person, visitor, issuer, provider_session)
+        begun = await self._sessions.begin(person, visitor, issuer, provider_session)
+        await self._store.mark_seen(person.id, date.fromtimestamp(self._clock()).isoformat())
+        return begun
 
     async def _join(self, identity: ProvidedIdentity, policy: JoinPolicy) -> Person:
         person = await self._find_provisioned(identity) if policy.links_by_provisioning else None

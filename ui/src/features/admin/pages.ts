@@ -16,13 +16,13 @@ export interface AdminPage {
 /** Each page by its name, which is its address below `/admin/`. */
 export const ADMIN_PAGES: Readonly<Record<string, AdminPage>> = {
   overview: { label: "overview", load: () => import("./Overview.svelte") },
-  audit: { label: "auditLog", load: () => import("./AuditLog.svelte") },
   people: { label: "people", needsAccounts: true, load: () => import("./People.svelte") },
   groups: { label: "groups", needsAccounts: true, load: () => import("./Groups.svelte") },
   rights: { label: "rights", needsAccounts: true, load: () => import("./Rights.svelte") },
   emergency: { label: "emergencyReads", needsAccounts: true, load: () => import("./EmergencyReads.svelte") },
   budgets: { label: "budgets", load: () => import("./Budgets.svelte") },
   retention: { label: "retention", load: () => import("./RetentionPage.svelte") },
+  audit: { label: "auditLog", load: () => import("./AuditLog.svelte") },
   compliance: { label: "compliance", load: () => import("../compliance/Compliance.svelte") },
 };
 
