@@ -7,6 +7,7 @@
     │   │   └── UnsupportedEncoding  415  a body that is compressed in an unknown way
     │   ├── Unauthorized          401  no key, or a wrong one
     │   │   ├── WrongCredentials  401  a wrong name or password
+    │   │   ├── PasskeyRefused    401  a passkey that isn't known, or whose signature is wrong
     │   │   └── SecondFactorNeeded   401  a code of the authenticator is missing, or wrong
     │   ├── Forbidden             403  a foreign Host or Origin; a model whose terms nobody here has accepted
     │   │   ├── RoleMissing       403  only an administrator may do it
@@ -106,6 +107,13 @@ class WrongCredentials(Unauthorized):
     code = "wrong_credentials"
 
     def __init__(self, message: str = "The name or the password is wrong; try again.") -> None:
+        super().__init__(message)
+
+
+class PasskeyRefused(Unauthorized):
+    code = "passkey_refused"
+
+    def __init__(self, message: str = "This passkey was not recognized; try again, or sign in another way.") -> None:
         super().__init__(message)
 
 

@@ -220,3 +220,42 @@ def test_the_owner_without_accounts_signs_in_nowhere(page: Page) -> None:
     expect(page.get_by_role("button", name=re.compile("Account"))).to_have_count(0)
     page.goto("/settings")
     expect(page.get_by_role("link", name="Account")).to_have_count(0)
+
+
+def test_a_passkey_of_the_device_signs_in_without_a_password(
+    opening: Opening, starting: Starting, watches: list[Watch]
+) -> None:
+    """Passkeys take a name, so the page is at `localhost`."""
+    served = starting(ECLAIR_ACCOUNTS="on")
+    served.address = served.address.replace("127.0.0.1", "localhost")
+    context = opening(served)
+    context.add_init_script(path=AXE)
+    page = set_up(context, served)
+    device = context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    made = device.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {"options": {**options, "isUserVerified": True, "automaticPresenceSimulation": True}},
+    )
+    page.goto("/settings/account")
+    page.get_by_role("button", name="Add a passkey").click()
+    page.get_by_label("Name of the passkey").fill("Laptop")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("status").filter(has_text="The passkey was added.")).to_be_visible()
+    expect(page.get_by_role("list", name="Passkeys").get_by_role("listitem")).to_contain_text(["Laptop"])
+    check(page)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("button", name="Account: Ada Lovelace")).to_be_visible()
+    page.goto("/settings/account")
+    page.get_by_role("button", name="Delete: Laptop").click()
+    expect(page.get_by_role("status").filter(has_text="The passkey was removed.")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    watches[-1].forgive("401")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("alert")).to_have_text(
+        "This passkey was not recognized; try again, or sign in another way."
+    )
+    device.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": made["authenticatorId"]})

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from eclair.accounts.one_time_codes import OneTimeCodes
+from eclair.accounts.passkeys import Passkeys
 from eclair.accounts.passwords import PasswordHasher
 from eclair.accounts.people import People
 from eclair.accounts.principals import Principals
@@ -27,6 +28,7 @@ class Accounts:
     sessions: Sessions
     codes: OneTimeCodes
     second_factors: SecondFactors
+    passkeys: Passkeys
     sign_in: SignIn
 
     @classmethod
@@ -43,5 +45,6 @@ class Accounts:
             sessions=sessions,
             codes=OneTimeCodes(storage.people, people, storage.groups, clock),
             second_factors=second_factors,
+            passkeys=Passkeys(storage.passkeys, clock),
             sign_in=SignIn(storage.people, storage.groups, *parts, storage.audit, clock),
         )

@@ -55,6 +55,8 @@ AuditAction = Literal[
     "model.pulled",
     "model.removed",
     "password.changed",
+    "passkey.added",
+    "passkey.removed",
     "person.added",
     "person.changed",
     "person.locked",

@@ -33,6 +33,7 @@ from eclair.storage.images import ImageStore
 from eclair.storage.integrity import IntegrityStore
 from eclair.storage.libraries import LibraryStore
 from eclair.storage.literacy import LiteracyStore
+from eclair.storage.passkeys import PasskeyStore
 from eclair.storage.people import PeopleStore
 from eclair.storage.personal_data import PersonalDataStore
 from eclair.storage.preferences import PreferenceStore
@@ -76,6 +77,7 @@ class Storage:
     integrity: IntegrityStore
     libraries: LibraryStore
     literacy: LiteracyStore
+    passkeys: PasskeyStore
     people: PeopleStore
     personal_data: PersonalDataStore
     preferences: PreferenceStore

@@ -20,6 +20,7 @@ export type ErrorCode =
   | "no_clip_art"
   | "unauthorized"
   | "wrong_credentials"
+  | "passkey_refused"
   | "second_factor_needed"
   | "forbidden"
   | "prohibited_use"

@@ -1,5 +1,6 @@
 // Sessions of people: who is signed in, the ways in, and one's own account.
 
+import { createPasskey, getPasskey } from "./passkeys.ts";
 import { Resource } from "./resource.ts";
 import type { Body, Reply } from "./wire.ts";
 
@@ -14,6 +15,7 @@ export type CodeFacts = Reply<"/api/session/code", "post">;
 
 /** One's own account. */
 export type Me = Reply<"/api/me", "get">;
+export type Passkey = Reply<"/api/me/passkeys", "get">["passkeys"][number];
 export type PersonSession = Reply<"/api/me/sessions", "get">["sessions"][number];
 
 export class SessionCalls extends Resource {
@@ -31,6 +33,33 @@ export class SessionCalls extends Resource {
 
   redeem(body: Body<"/api/session/redeem", "post">): Promise<void> {
     return this.client.call("POST", "/api/session/redeem", body);
+  }
+
+  /** Sign in with a passkey of this device; the browser asks for it. */
+  async signInWithPasskey(): Promise<void> {
+    const { options } = await this.client.call<Reply<"/api/session/passkey/options", "post">>(
+      "POST",
+      "/api/session/passkey/options",
+    );
+    const credential = await getPasskey(options);
+    await this.client.call("POST", "/api/session/passkey", { credential });
+  }
+
+  async passkeys(): Promise<readonly Passkey[]> {
+    return (await this.client.call<Reply<"/api/me/passkeys", "get">>("GET", "/api/me/passkeys")).passkeys;
+  }
+
+  /** Make a passkey on this device; the browser asks for it. */
+  async addPasskey(name: string, password: string): Promise<Passkey> {
+    const { options } = await this.client.call<Reply<"/api/me/passkeys/options", "post">>("POST", "/api/me/passkeys/options", {
+      password,
+    });
+    const credential = await createPasskey(options);
+    return this.client.call("POST", "/api/me/passkeys", { name, credential });
+  }
+
+  removePasskey(id: string): Promise<void> {
+    return this.client.call("DELETE", `/api/me/passkeys/${id}`);
   }
 
   me(): Promise<Me> {

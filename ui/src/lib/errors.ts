@@ -19,6 +19,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   unauthorized: "keyTitle",
   forbidden: "problemInput",
   wrong_credentials: "problemSignIn",
+  passkey_refused: "passkeyNotUsed",
   second_factor_needed: "problemSecondStep",
   role_missing: "problemRole",
   right_missing: "problemRight",

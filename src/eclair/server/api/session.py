@@ -83,7 +83,8 @@ def router(app: App) -> APIRouter:
     has_accounts = app.settings.accounts == "on"
     entrance = Entrance(app)
     accounts = app.accounts
-    ways = [SignInWay(kind=way.kind, id=way.id, name=way.name) for way in app.identity.ways]
+    own_ways = [SignInWay(kind=kind, id=kind, name="") for kind in ("password", "passkey")]
+    ways = [*own_ways, *(SignInWay(kind=way.kind, id=way.id, name=way.name) for way in app.identity.ways)]
 
     async def find_sign_out(principal: Principal) -> str | None:
         if principal.session is None or not app.identity.oidc:
@@ -103,7 +104,7 @@ def router(app: App) -> APIRouter:
             accounts=app.settings.accounts,
             person=person,
             role=None if signed_in is None else signed_in.role,
-            ways=[SignInWay(kind="password", id="password", name=""), *ways] if has_accounts else [],
+            ways=ways if has_accounts else [],
             house=app.settings.house_name,
             notice=app.settings.sign_in_notice if has_accounts else None,
             announcement=None if signed_in is None else app.settings.announcement,

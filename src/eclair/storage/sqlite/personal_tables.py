@@ -130,6 +130,7 @@ PERSONAL_TABLES = (
     ),
     _table("password", "passwords", "secret", "cascade", mine=_ACCOUNT),
     _table("second_factor", "second factors", "secret", "cascade", mine=_ACCOUNT),
+    _table("passkey", "passkeys", "rows", "cascade", "id, name, created, used", _ACCOUNT),
     _table("recovery_code", "recovery codes", "secret", "cascade", mine=_ACCOUNT),
     _table("one_time_code", "one-time codes", "secret", "cascade", mine=_ACCOUNT),
     _table("identity", "identities", "rows", "cascade", "issuer, subject", _ACCOUNT),

@@ -441,6 +441,16 @@ export interface Placeholders {
   readonly twoStepApp: never;
   readonly twoStepCopy: never;
   readonly twoStepRemoved: never;
+  readonly passkeys: never;
+  readonly passkeysHint: never;
+  readonly passkeysNone: never;
+  readonly passkeyAdd: never;
+  readonly passkeyName: never;
+  readonly passkeyAdded: never;
+  readonly passkeyRemoved: never;
+  readonly passkeyNotMade: never;
+  readonly passkeyNotUsed: never;
+  readonly signInPasskey: never;
   readonly recoveryCodes: never;
   readonly recoveryCodesLabel: never;
   readonly recoveryCopy: never;
