@@ -28,7 +28,7 @@ ROUTES = (
     *("audit", "audit/verify"),
 )
 
-KEYS = {"chunk": "last", "spent": "model", "audit_value": "number || field"}
+KEYS = {"chunk": "last", "spent": "model"}
 """Columns that identify the rows of tables without rowids."""
 
 

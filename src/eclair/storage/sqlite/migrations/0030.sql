@@ -23,8 +23,8 @@ CREATE TABLE audit_value (
     value  TEXT,
     erased INTEGER,
     PRIMARY KEY (number, field)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX audit_value_of ON audit_value (value, field, number) WHERE value IS NOT NULL;
+) STRICT;
+CREATE INDEX audit_value_of ON audit_value (value, number) WHERE value IS NOT NULL;
 CREATE TABLE audit_checkpoint (
     size   INTEGER PRIMARY KEY,
     moment INTEGER NOT NULL,
