@@ -181,7 +181,7 @@ class ArchiveWriter:
                 part = 0 if each != kind else part + 1
                 lines = []
             kind = each
-            lines.append(orjson.dumps(dict(row)) + b"\n")
+            lines.append(orjson.dumps(dict(row), default=repr) + b"\n")
         if lines:
             yield _member_of_rows(kind, part), b"".join(lines)
 
