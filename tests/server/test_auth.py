@@ -242,7 +242,17 @@ async def test_no_other_protocol_gets_past_the_guard(server: Server) -> None:
         sent.append(message)
 
     keys = ApiKeys(server.app.storage.api_keys)
-    guard = AuthMiddleware(app, server.app.live_settings, keys, server.app.accounts.principals, None, respond)
+    house = server.app
+    guard = AuthMiddleware(
+        app,
+        settings=house.live_settings,
+        keys=keys,
+        principals=house.accounts.principals,
+        audit=house.storage.audit,
+        session=None,
+        limits=house.limits,
+        respond=respond,
+    )
     for kind in ("websocket", "webtransport", "lifespan"):
         await guard({"type": kind, "path": "/api/conversations", "headers": []}, receive, send)
     assert reached == ["lifespan"]

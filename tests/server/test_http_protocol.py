@@ -245,10 +245,10 @@ async def test_strangers_may_not_check_files_where_others_can_reach_it(settings:
     headers = {"Content-Type": "application/octet-stream"}
     for opened, status in ((False, 401), (True, 422)):
         async with serving(replace(exposed, public_checks=opened)) as server:
-            reply = await server.post("/api/marks/check?name=boat.png", data=b"hello", headers=headers)
+            reply = await server.post("/api/marks/check?name=boat.png", data=b"\x89\xff\0", headers=headers)
             assert reply.status == status
             headers_with_key = {**headers, "x-api-key": "k" * 24}
-            assert (await server.post("/api/marks/check", data=b"hello", headers=headers_with_key)).status == 422
+            assert (await server.post("/api/marks/check", data=b"\x89\xff\0", headers=headers_with_key)).status == 422
 
 
 async def test_a_check_waits_for_its_place_before_its_body_is_read(server: Server, wire: Wire) -> None:

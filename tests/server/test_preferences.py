@@ -121,7 +121,8 @@ async def test_the_preferred_model_answers_while_it_is_there(fresh: Server) -> N
 
 async def test_about_says_the_version_and_what_leaves(fresh: Server) -> None:
     about = (await fresh.get("/api/about")).body
-    assert set(about) == {"version", "leaving"}
+    assert set(about) == {"version", "leaving", "ai_notice", "works_council"}
+    assert (len(about["ai_notice"]), about["works_council"]) == (24, False)
     told = [(each["kind"], each["hosts"], each["country"], each["asked"]) for each in about["leaving"]]
     assert told == [("search", ["wikipedia.org"], "US", True), ("pages", [], None, True)]
     later = int(time.time() * 1000) + 86_400_000
