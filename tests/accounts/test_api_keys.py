@@ -28,6 +28,7 @@ class Counted:
         self.add_key = store.add_key
         self.list_keys = store.list_keys
         self.delete_key = store.delete_key
+        self.get_key = store.get_key
         self._store = store
         self.found = self.marked = 0
 

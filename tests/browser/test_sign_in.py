@@ -234,7 +234,7 @@ def test_a_passkey_of_the_device_signs_in_without_a_password(
     device = context.new_cdp_session(page)
     device.send("WebAuthn.enable")
     options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
-    made = device.send(
+    device.send(
         "WebAuthn.addVirtualAuthenticator",
         {"options": {**options, "isUserVerified": True, "automaticPresenceSimulation": True}},
     )
@@ -258,4 +258,3 @@ def test_a_passkey_of_the_device_signs_in_without_a_password(
     expect(page.get_by_role("alert")).to_have_text(
         "This passkey was not recognized; try again, or sign in another way."
     )
-    device.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": made["authenticatorId"]})

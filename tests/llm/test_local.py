@@ -32,6 +32,7 @@ from eclair.llm.base import Delta, Finish, PromptMessage, Request, Text, TokenUs
 from eclair.llm.json_schema import SchemaCheck
 from eclair.llm.local import llama_server, speculative
 from eclair.llm.local.endpoint_file import endpoint_path
+from eclair.llm.local.llama_engine import LlamaEngine
 from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.model_process import ModelProcess
 from eclair.llm.openai.dialects import DIALECTS
@@ -474,7 +475,7 @@ async def test_closing_in_the_moment_it_is_ready_leaves_nothing(
     tell = ModelProcess._set  # pyright: ignore[reportPrivateUsage]
 
     async def tell_and_wait(
-        resident: ModelProcess, client: OpenAIEngine | None, fault: EclairError | None = None, *, hopeless: bool = False
+        resident: ModelProcess, client: LlamaEngine | None, fault: EclairError | None = None, *, hopeless: bool = False
     ) -> None:
         await tell(resident, client, fault, hopeless=hopeless)
         if client is not None:

@@ -11,6 +11,7 @@ from eclair.live_settings import LiveSettings
 from eclair.llm.registry import Registry
 from eclair.network.client import WebClient
 from eclair.network.gate import OutboundGate
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.web.open import REAL_ENVIRONMENT, open_web
 from eclair.web.retriever import WebService
@@ -28,5 +29,5 @@ async def open_web_access(settings: Settings, registry: Registry, gate: Outbound
         web = await stack.enter_async_context(
             open_web(LiveSettings(settings), browser, None, embedder, ask_uncounted, REAL_ENVIRONMENT)
         )
-        web.require_open()
+        web.require_open(LOCAL_PRINCIPAL)
         yield web

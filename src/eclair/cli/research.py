@@ -48,7 +48,7 @@ async def _research(
     terminal: Terminal,
 ) -> int:
     async with open_app(replace(settings, model=options.model or settings.model)) as app:
-        app.web.require_open()
+        app.web.require_open(LOCAL_PRINCIPAL)
         questions = given or await _plan(app, request, options, terminal)
         for number, question in enumerate(questions, 1):
             terminal.line(f"{number}. {question}")
