@@ -145,7 +145,7 @@ async def test_each_model_is_given_the_prefix_that_it_learned(
         assert name == model
         return found
 
-    monkeypatch.setattr(registry, "resolve", resolve)
+    monkeypatch.setattr(registry, "resolve_for_house", resolve)
     embedder = EngineEmbedder(registry, model)
     await embedder.embed(["x"], "query")
     await embedder.embed(["x"], "passage")

@@ -145,7 +145,10 @@ async def test_text_is_one_part() -> None:
     assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.words) == (3, 2, 1, 2)
     assert usage.first_word_ms is not None
     assert usage.first_word_ms >= 0
-    assert engine.asked == [Request("m", (PromptMessage("user", "Hello"),), sampling=Sampling(max_tokens=9))]
+    (request,) = engine.asked
+    assert request == Request(
+        "m", (PromptMessage("user", "Hello"),), sampling=Sampling(max_tokens=9), watermarks=request.watermarks
+    )
     assert engine.closed
 
 

@@ -125,7 +125,7 @@ async def test_a_deleted_conversation_takes_what_was_asked_and_leaves_the_proof(
     assert found[other.id].url == CALL.url
     for run in (first, second):
         assert replace(found[run.id], id=0) == replace(CALL, run=run.id, url=None)
-    database = (await asyncio.to_thread(_bytes, tmp_path / "store")).count(b"secret")
+    database = (await asyncio.to_thread(_bytes, tmp_path / "store")).count(str(CALL.url).encode())
     assert database == 1
 
 

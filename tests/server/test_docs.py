@@ -1,4 +1,4 @@
-"""docs/api.md holds what the code does, and the OpenAPI document is sound."""
+"""The pages on the API hold what the code does, and the OpenAPI document is sound."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from tests.support import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-DOCS = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+FOLDER = Path(__file__).parents[2] / "docs"
+PAGES = ("api", "accounts", "ai-act", "audit", "budgets", "receipts", "retention")
+API = (FOLDER / "api.md").read_text(encoding="utf-8")
+DOCS = "\n".join((FOLDER / f"{name}.md").read_text(encoding="utf-8") for name in PAGES)
 
 
 async def document(server: Server) -> Any:
@@ -44,12 +47,12 @@ async def test_every_query_is_in_the_docs(server: Server) -> None:
 
 async def test_every_field_of_a_turn_is_in_the_docs(server: Server) -> None:
     body = (await document(server))["components"]["schemas"]["NewTurnBody"]
-    section = DOCS.partition("## Turns")[2].partition("## Runs")[0]
+    section = API.partition("## Turns")[2].partition("## Runs")[0]
     assert all(re.search(rf"[`\"]{name}[`\"]", section) for name in body["properties"])
 
 
 async def test_every_event_is_in_the_docs() -> None:
-    table = DOCS.partition("The events, in the order")[2]
+    table = API.partition("The events, in the order")[2]
     rows = {row.partition("|")[0] + row: row for row in table.splitlines() if row.startswith("|")}
     text = "\n".join(rows.values())
     for kind in Event.__args__:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import orjson
 from scim2_models import Bulk as BulkSupport
@@ -65,6 +65,12 @@ def model_of(type: ScimType) -> type[AnyResource]:
     return cast(
         "type[AnyResource]", provider().model_for(next(each for each in provider().resource_types if each.name == type))
     )
+
+
+def build_models() -> None:
+    """Build what all requests need, so that none of them waits for it."""
+    for type in get_args(ScimType):
+        model_of(type)
 
 
 def is_user(resource: AnyResource) -> bool:

@@ -103,7 +103,7 @@ def router(app: App) -> APIRouter:
         return PasskeyOptions(options=await passkeys.begin_signing_in(site(request)))
 
     @api.post("/session/passkey", status_code=204)
-    async def sign_in(request: Request, principal: Caller, body: PasskeySignIn) -> Response:
+    async def sign_in_with_passkey(request: Request, principal: Caller, body: PasskeySignIn) -> Response:
         require_accounts(app)
         visitor = entrance.visitor(request)
         try:

@@ -11,7 +11,7 @@ from scim2_server.applications.asgi import ASGIApplication
 from starlette.responses import Response
 
 from eclair.accounts.provisioning import Provisioning, ProvisioningStores
-from eclair.accounts.scim_mapping import provider
+from eclair.accounts.scim_mapping import build_models, provider
 from eclair.app import App
 from eclair.errors import NotFound
 from eclair.server.principal import Caller
@@ -47,6 +47,7 @@ def _receiver(request: Request) -> Callable[[], Awaitable[dict[str, Any]]]:
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix=PREFIX, tags=["people"])
+    build_models()  # which takes a while, and is done in a thread here
     stores = ProvisioningStores(app.storage.scim, app.storage.people, app.storage.groups)
 
     async def serve(request: Request, principal: Caller) -> Response:

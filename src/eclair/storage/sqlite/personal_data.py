@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -53,7 +54,7 @@ class SQLitePersonalDataStore(SQLiteStore):
             f"SELECT {table.columns} FROM {table.name} WHERE {table.mine} ORDER BY {order} LIMIT ? OFFSET ?",
             (principal.id, ROWS_PER_READ, at),
         )
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        return [dict(zip(names, map(_readable, row), strict=True)) for row in rows]
 
     @read
     def is_held(self, db: apsw.Connection, principal: Principal) -> bool:
@@ -139,6 +140,16 @@ class SQLitePersonalDataStore(SQLiteStore):
     def end_request(self, db: apsw.Connection, id: str, ended: int, receipt: str) -> None:
         db.execute("UPDATE erasure_request SET ended = ?, receipt = ? WHERE id = ?", (ended, receipt, id))
         append_act(db, SYSTEM_PRINCIPAL, "personal_data.erased", details={"request": id})
+
+
+def _readable(value: Any) -> Any:
+    """Return stored bytes as text, or in base64 where they are none."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return f"base64:{base64.b64encode(value).decode()}"
 
 
 def _split(columns: str) -> list[str]:

@@ -87,11 +87,11 @@ PERSONAL_TABLES = (
     _table("api_response", "responses of the API", "rows", "rows", "id, used, status, previous, conversation, body"),
     _table("api_conversation", "conversations of the API", "rows", "rows", "id, created, used, metadata"),
     _table(
-        *("batch_reply", "replies of batches", "rows", "cascade", "batch, line, failed, CAST(body AS TEXT) AS body"),
+        *("batch_reply", "replies of batches", "rows", "cascade", "batch, line, failed, body"),
         mine=_under("batch", "batch"),
     ),
     _table(
-        *("batch_part", "parts of batch files", "rows", "cascade", "file, number, CAST(data AS TEXT) AS data"),
+        *("batch_part", "parts of batch files", "rows", "cascade", "file, number, data"),
         mine=_under("batch_file", "file"),
     ),
     _table("batch_file", "files of batches", "rows", "rows", "id, name, created, size, expires, batch, failed"),
