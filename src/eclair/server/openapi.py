@@ -184,7 +184,8 @@ def _error_statuses(method: str, path: str, operation: JSON) -> set[int]:
     statuses = {401, 403, 429, 431, 503}
     statuses |= {400} if has_body or has_parameters or method != "GET" else set()
     statuses |= {413, 415} if has_body or method == "POST" else set()
-    statuses |= {404} if has_parameters or has_body or asks else set()
+    needs_accounts = route_prefix(path) in ("api/me", "api/session")
+    statuses |= {404} if has_parameters or has_body or asks or needs_accounts else set()
     statuses |= {409} if method != "GET" and (path.startswith("/api/") or "{" in path) else set()
     statuses |= {410} if path.startswith("/api/shared/") else set()
     statuses |= {422, 502} if asks and method != "GET" else set()
