@@ -286,6 +286,56 @@ async def open_network(
 
 
 @asynccontextmanager
+async def open_oversight(
+    live_settings: LiveSettings, storage: Storage, gate: OutboundGate
+) -> AsyncGenerator[tuple[AuditService, Rights]]:
+    """Open the audit log and the rights. Raises StoreError."""
+    async with AsyncExitStack() as stack:
+        settings = live_settings.current
+        audit = AuditService(settings, storage.audit, SigningKey.configured(settings), gate)
+        audit.start()
+        stack.push_async_callback(audit.close)
+        rights = Rights(storage.grants, storage.processes, live_settings)
+        await rights.start()
+        stack.push_async_callback(rights.close)
+        yield audit, rights
+
+
+@asynccontextmanager
+async def open_erasure(
+    live_settings: LiveSettings,
+    storage: Storage,
+    data: tuple[ConversationService, ResponseService, Ingestor, Gallery],
+    preferences: PreferenceService,
+    accounts: Accounts,
+) -> AsyncGenerator[tuple[RetentionService, PersonErasure]]:
+    """Open what erases: by the rules of retention, and by the requests of people."""
+    async with AsyncExitStack() as stack:
+        retention = RetentionService(live_settings, storage, *data)
+        retention.start()
+        stack.push_async_callback(retention.close)
+        person_erasure = PersonErasure(live_settings, storage, *data, preferences, accounts.principals)
+        person_erasure.start()
+        stack.push_async_callback(person_erasure.close)
+        yield retention, person_erasure
+
+
+@asynccontextmanager
+async def open_downloads(
+    settings: Settings, registry: Registry, changes: ChangeFeed, gate: OutboundGate
+) -> AsyncGenerator[tuple[ModelUpgrade, ModelDownloads]]:
+    """Open the downloads of models, and the change to a better one when it is here."""
+    async with AsyncExitStack() as stack:
+        catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove_model))
+        upgrade = ModelUpgrade(settings, registry, changes)
+        upgrade.start()
+        stack.push_async_callback(upgrade.close)
+        downloads = ModelDownloads(settings, catalogs, changes, registry.release, upgrade.models_changed, gate=gate)
+        stack.push_async_callback(downloads.close)
+        yield upgrade, downloads
+
+
+@asynccontextmanager
 async def open_identity(
     settings: Settings, gate: OutboundGate, accounts: Accounts
 ) -> AsyncGenerator[IdentityProviders]:
@@ -412,12 +462,7 @@ async def open_app(
         egress_log, gate, web_client = await stack.enter_async_context(
             open_network(live_settings, storage, environment)
         )
-        audit = AuditService(settings, storage.audit, SigningKey.configured(settings), gate)
-        audit.start()
-        stack.push_async_callback(audit.close)
-        rights = Rights(storage.grants, storage.processes, live_settings)
-        await rights.start()
-        stack.push_async_callback(rights.close)
+        audit, rights = await stack.enter_async_context(open_oversight(live_settings, storage, gate))
         registry = build_registry(
             settings,
             UserEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
@@ -451,12 +496,9 @@ async def open_app(
         )
         accounts = Accounts.open(live_settings, storage, vault)
         data = (conversations, responses, documents.ingestor, gallery)
-        retention = RetentionService(live_settings, storage, *data)
-        retention.start()
-        stack.push_async_callback(retention.close)
-        person_erasure = PersonErasure(live_settings, storage, *data, preferences, accounts.principals)
-        person_erasure.start()
-        stack.push_async_callback(person_erasure.close)
+        retention, person_erasure = await stack.enter_async_context(
+            open_erasure(live_settings, storage, data, preferences, accounts)
+        )
         servers = ServerService(settings, storage, gate=gate)
         archives = ArchiveImporter(storage, documents.ingestor, gallery, preferences, servers)
         imports = ImportService(storage, archives, settings.data_dir / "imports", changes)
@@ -469,20 +511,8 @@ async def open_app(
                 live_settings, web_client, storage.web, documents.embedder, ledger.ask, environment, services, rights
             )
         )
-        provenance, images = await stack.enter_async_context(
-            open_image_generation(
-                settings,
-                storage,
-                gallery,
-                documents,
-                idle,
-                gate,
-                environment,
-                ScenePlanner(registry, ledger.ask),
-                budgets,
-                rights,
-            )
-        )
+        drawing = (storage, gallery, documents, idle, gate, environment, ScenePlanner(registry, ledger.ask))
+        provenance, images = await stack.enter_async_context(open_image_generation(settings, *drawing, budgets, rights))
         pipeline = AnswerPipeline(ledger, idle)
         router = ModelRouter(live_settings, registry, storage.usage, preferences, documents.vision)
         sources = (documents.documents, documents.vision, web, images)
@@ -492,12 +522,7 @@ async def open_app(
         absent = AbsentPrincipals(storage.api_keys, accounts.principals, live_settings)
         batches = BatchService(storage.batches, registry, idle, settings.data_dir, absent)
         stack.push_async_callback(batches.close)
-        catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove_model))
-        upgrade = ModelUpgrade(settings, registry, changes)
-        upgrade.start()
-        stack.push_async_callback(upgrade.close)
-        downloads = ModelDownloads(settings, catalogs, changes, registry.release, upgrade.models_changed, gate=gate)
-        stack.push_async_callback(downloads.close)
+        upgrade, downloads = await stack.enter_async_context(open_downloads(settings, registry, changes, gate))
         identity = await stack.enter_async_context(open_identity(settings, gate, accounts))
         yield App(
             live_settings=live_settings,
