@@ -101,6 +101,7 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     _add_transfer(command)
     _add_models(command)
     _add_inspection(command)
+    _add_records(command)
     return parser, list(commands.choices)
 
 
@@ -319,7 +320,7 @@ def _add_models(command: _Command) -> None:
 
 
 def _add_inspection(command: _Command) -> None:
-    """Add the commands that show state, usage and outgoing calls."""
+    """Add the commands that show state and usage."""
     doctor = command("doctor", "check what is installed, what is missing and what would leave this machine")
     doctor.add_argument("--json", action="store_true", help="print the report as JSON")
     doctor.add_argument(
@@ -355,6 +356,9 @@ def _add_inspection(command: _Command) -> None:
     cancel.set_defaults(action="cancel")
     cancel.add_argument("which", metavar="BATCH", help="which one")
 
+
+def _add_records(command: _Command) -> None:
+    """Add the commands that show who did what, what left this machine, and what AI made."""
     compliance = command("compliance", "print a report for whoever answers for this installation")
     compliance.add_argument("report", choices=REPORTS, help="which one; ai-act lists the duties of the AI Act")
     compliance.add_argument("--language", default="en", metavar="CODE", help="its language, such as de; en by default")
