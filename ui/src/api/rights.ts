@@ -27,7 +27,7 @@ export class RightCalls extends Resource {
     return this.client.call("DELETE", `/api/grants/${id}`);
   }
 
-  /** What a person may use, with the reason. */
+  /** The rights of a person, each with its reason. */
   async of(person: string): Promise<readonly EffectiveRight[]> {
     return (await this.client.call<Reply<"/api/people/{id}/rights", "get">>("GET", `/api/people/${person}/rights`)).rights;
   }

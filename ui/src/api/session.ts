@@ -4,13 +4,13 @@ import { createPasskey, getPasskey } from "./passkeys.ts";
 import { Resource } from "./resource.ts";
 import type { Body, Reply } from "./wire.ts";
 
-/** Who is signed in, and how people sign in. */
+/** The person who is signed in, and the ways to sign in. */
 export type SessionState = Reply<"/api/session", "get">;
 export type SignInWay = SessionState["ways"][number];
 export type Person = NonNullable<SessionState["person"]>;
 export type Role = Person["role"];
 
-/** What a one-time code is for. */
+/** The purpose of a one-time code. */
 export type CodeFacts = Reply<"/api/session/code", "post">;
 
 /** One's own account. */
