@@ -86,7 +86,8 @@ class AuditService:
         public = encode_key(await asyncio.to_thread(self._key.public))
         checkpoint = await self._store.add_checkpoint(public, partial(write_note, self._key))
         if checkpoint is not None:
-            log.info("audit log: %s", checkpoint_line(checkpoint))
+            level = logging.DEBUG if self._settings.accounts == "off" else logging.INFO  # noise to one person alone
+            log.log(level, "audit log: %s", checkpoint_line(checkpoint))
         return checkpoint
 
     async def verify(self, outside: Sequence[AuditCheckpoint] = ()) -> AuditVerification:
