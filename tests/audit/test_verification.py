@@ -121,7 +121,7 @@ def lose_value(db: apsw.Connection, chooser: random.Random) -> None:
 
 
 def delete(db: apsw.Connection, chooser: random.Random) -> None:
-    """Take a row out, and number the later ones anew in half of the cases."""
+    """Take a row out, and in half of the cases renumber the later ones."""
     number = chooser.choice(row_numbers(db)[:-1])
     for table in ("audit", "audit_value"):
         db.execute(f"DELETE FROM {table} WHERE number = ?", (number,))
@@ -151,7 +151,7 @@ def insert(db: apsw.Connection, chooser: random.Random) -> None:
 
 
 def rewrite(db: apsw.Connection, chooser: random.Random) -> None:
-    """Change a row, and make the chain after it anew."""
+    """Change a row, and rebuild the chain after it."""
     number = chooser.choice(row_numbers(db))
     db.execute("UPDATE audit SET outcome = 'denied' || number WHERE number = ?", (number,))
     previous = EMPTY_CHAIN

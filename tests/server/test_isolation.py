@@ -62,7 +62,7 @@ INSTALLATION = frozenset({"server", "probe", "web_settings", "health_check", "in
 """Tables of what belongs to nobody."""
 
 OPEN_BY_DESIGN = frozenset({"/api/shared/{id}", "/api/shared/{id}/pictures/{picture}"})
-"""Whoever has the link may read what is shared by it."""
+"""Anyone with the link may read what it shares."""
 
 ENDLESS_ROUTES = frozenset({("GET", "/api/changes")})
 """Streams that don't end; they have tests of their own."""
@@ -582,7 +582,7 @@ BORROWED: tuple[tuple[str, str, JSON], ...] = (
     ("conversation", "/api/prefill", {"conversation": "{}", "text": "a"}),
     ("picture", "/api/pictures", {"prompt": "the same in blue", "source": "{}"}),
 )
-"""What a request may borrow from elsewhere, and how."""
+"""The ids that a request may borrow from another person, by route and body."""
 
 
 @pytest.mark.parametrize(("kind", "path", "body"), BORROWED, ids=[kind for kind, _, _ in BORROWED])

@@ -45,7 +45,7 @@ class Principals:
         self._idle_ms = settings.session_idle_days * DAY_MS
 
     def forget(self) -> None:
-        """Look everything up anew, since something has changed."""
+        """Look everything up again, since something has changed."""
         self._by_digest = LruCache(MAX_REMEMBERED)
         self._by_person = LruCache(MAX_REMEMBERED)
         self._changed.set()
