@@ -104,7 +104,7 @@ def message_of(reply: Reply) -> str:
 
 
 async def test_a_question_that_was_asked_too_early_keeps_its_words(fresh: Server) -> None:
-    """Another call may take the rest of a budget while a question is on its way: the run fails, and the question stays."""
+    """Another call may take the rest of a budget while a question is on its way: its run fails, its words stay."""
     conversation = await fresh.begin()
     await set_budget(fresh, 5)
     answer = await fresh.say(conversation, "script: words=10")
