@@ -30,6 +30,7 @@ from eclair.chat.runs import Runs
 from eclair.chat.titles import TitleGenerator
 from eclair.chat.turn_options import TurnOptions
 from eclair.chat.turns import Turns
+from eclair.documents.background_embedding import FindOwner, nobody_known
 from eclair.documents.document_parser import Parser
 from eclair.documents.document_search import DocumentSearch
 from eclair.documents.embedding_service import EmbeddingService
@@ -217,29 +218,31 @@ async def open_documents(
     registry: Registry,
     changes: ChangeFeed,
     idle: IdleScheduler,
-    ask: AskModel,
+    ledger: UsageLedger,
     models_dir: Path | None = None,
     rights: RightRules = OPEN_RULES,
+    find_owner: FindOwner = nobody_known,
 ) -> AsyncGenerator[DocumentComponents]:
     """Open the document services and resume unfinished reading and embedding.
 
-    `models_dir` is the data folder of the models, if it is another. Raises StoreError.
+    `models_dir` is the data folder of the models, if it is another; `find_owner` says for whom a document is embedded.
+    Raises StoreError.
     """
     async with AsyncExitStack() as stack:
         blobs = Blobs(settings.data_dir / "files")
         parser = Parser(labels=classifier_file(models_dir or settings.data_dir))
         stack.push_async_callback(parser.close)
-        embedder = choose_embedder(settings, registry)
+        embedder = choose_embedder(settings, registry, ledger.reading_for_caller)
         if embedder is not None:
             stack.push_async_callback(embedder.close)
-        ingestor = Ingestor(storage, blobs, parser, embedder, changes, idle, rights=rights)
+        ingestor = Ingestor(storage, blobs, parser, embedder, changes, idle, rights=rights, find_owner=find_owner)
         stack.push_async_callback(ingestor.close)
         await ingestor.start()
-        reranker = choose_reranker(settings, registry)
+        reranker = choose_reranker(settings, registry, ledger.reading_for_caller)
         if reranker is not None:
             stack.push_async_callback(reranker.close)
         search = DocumentSearch(storage.chunks, embedder, reranker)
-        documents = DocumentService(storage, search, ingestor, embedder, ask, rights)
+        documents = DocumentService(storage, search, ingestor, embedder, ledger.ask, rights)
         vision = VisionService(storage, blobs, parser)
         yield DocumentComponents(ingestor, blobs, search, documents, vision, embedder, reranker)
 
@@ -491,10 +494,13 @@ async def open_app(
         await preferences.read(LOCAL_PRINCIPAL)
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
-        documents = await stack.enter_async_context(
-            open_documents(settings, storage, registry, changes, idle, ledger.ask, rights=rights)
-        )
         accounts = Accounts.open(live_settings, storage, vault)
+        absent = AbsentPrincipals(storage.api_keys, accounts.principals, live_settings)
+        documents = await stack.enter_async_context(
+            open_documents(
+                settings, storage, registry, changes, idle, ledger, rights=rights, find_owner=absent.find_person
+            )
+        )
         data = (conversations, responses, documents.ingestor, gallery)
         retention, person_erasure = await stack.enter_async_context(
             open_erasure(live_settings, storage, data, preferences, accounts)
@@ -519,7 +525,6 @@ async def open_app(
         requests = AnswerRequests(live_settings, registry, router, preferences, *sources, rights=rights)
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, live_settings, budgets)
-        absent = AbsentPrincipals(storage.api_keys, accounts.principals, live_settings)
         batches = BatchService(storage.batches, registry, idle, settings.data_dir, absent)
         stack.push_async_callback(batches.close)
         upgrade, downloads = await stack.enter_async_context(open_downloads(settings, registry, changes, gate))

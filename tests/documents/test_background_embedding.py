@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 import eclair.documents.background_embedding as background
 from eclair.documents.background_embedding import BackgroundEmbedder
-from eclair.documents.embeddings import EmbeddingKind, Turn
+from eclair.documents.embeddings import EmbeddingKind, EmbeddingRefused, Turn
 from eclair.errors import EngineUnavailable
+from eclair.network.gate import PRINCIPAL
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.chunks import SearchScope
 from eclair.util.background import IdleScheduler
-from tests.storage.helpers import ME, OTHER, SHA, read
+from tests.storage.helpers import ME, OTHER, SHA, cut, file, paged, read
 
 
 class OneByOne:
@@ -29,6 +31,8 @@ class OneByOne:
     def __init__(self, *, fails: bool = False) -> None:
         self.texts: list[str] = []
         self.fails = fails
+        self.poor: set[str] = set()
+        self.acted_for: list[Principal] = []
 
     async def embed(
         self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True, turn: Turn | None = None
@@ -37,9 +41,12 @@ class OneByOne:
         for text in texts:
             if turn is not None:
                 await turn()
+            if PRINCIPAL.get().id in self.poor:
+                raise EmbeddingRefused("Your budget is used up.")
             if self.fails:
                 raise EngineUnavailable("It is down.")
             self.texts.append(text)
+            self.acted_for.append(PRINCIPAL.get())
         return np.ones((len(texts), 1), np.float32)
 
     async def wake(self) -> None: ...
@@ -52,7 +59,10 @@ class Background:
 
     def __init__(self, storage: Storage, folder: Path, *, fails: bool = False) -> None:
         self.idle, self.embedder, self.ended = IdleScheduler(), OneByOne(fails=fails), asyncio.Event()
-        self.work = BackgroundEmbedder(storage, Blobs(folder), self.embedder, self.idle, self._notify)
+        self.work = BackgroundEmbedder(storage, Blobs(folder), self.embedder, self.idle, self._notify, self._find)
+
+    async def _find(self, owner: str) -> Principal | None:
+        return None if owner == "locked" else Principal(owner, groups=frozenset({"readers"}))
 
     def _notify(self, ended: bool) -> None:
         if ended:
@@ -113,3 +123,27 @@ async def test_it_says_why_it_fails(storage: Storage, tmp_path: Path) -> None:
         while failing.work.error is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert failing.work.error == "It is down."
+
+
+async def test_it_acts_for_the_owner_and_waits_for_their_budget_alone(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "BUDGET_RETRY_S", 0.05)
+    await storage.files.add_file(Principal("locked"), file("file_a", SHA, "locked"), 1)
+    await storage.files.add_file(Principal("me"), file("file_b", OTHER), 1)
+    for sha, text in ((SHA, "one"), (OTHER, "two")):
+        await storage.documents.add_pages(sha, paged([text]), cut([text], sha), finished=True)
+    made = Background(storage, tmp_path / "blobs")
+    made.embedder.poor = {"me"}
+    async with made.running(), asyncio.timeout(30):
+        while (await storage.documents.get_state(SHA)).embedded < 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert (await storage.documents.get_state(OTHER)).embedded == 0
+        made.embedder.poor = set()
+        while (await storage.documents.get_state(OTHER)).embedded < 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert [(each.id, each.groups) for each in made.embedder.acted_for] == [
+        ("locked", frozenset()),
+        ("me", frozenset({"readers"})),
+    ]
+    assert made.work.error is None

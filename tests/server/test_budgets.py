@@ -11,9 +11,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from eclair.llm.base import estimate_tokens
 from eclair.schema.budgets import IMAGES, TOKENS, Demand, NeedRate
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import BudgetSettings, EngineSettings, Price, Settings
+from eclair.storage.chunks import SearchScope
+from tests.llm.servers import reply
+from tests.llm.standin import Call
+from tests.server.test_documents import add, reading, ready
 from tests.support import JSON, Process, Reply, Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -205,3 +210,49 @@ async def test_kill_settles_by_the_log(tmp_path: Path) -> None:
             assert 0 < found["used"] < 5000
         finally:
             await second.close()
+
+
+async def test_what_a_servers_model_embeds_and_ranks_counts_to_whom_it_is_done_for(settings: Settings) -> None:
+    async with reading(settings, embedder="reader", reranker="judge") as (server, model):
+        model.lists.append("judge")
+
+        async def embed(call: Call) -> None:
+            texts = call.json["input"]
+            vectors = [{"index": number, "embedding": [1.0, 2.0]} for number in range(len(texts))]
+            await reply(call, {"data": vectors, "usage": {"prompt_tokens": 50 * len(texts)}})
+
+        async def rank(call: Call) -> None:
+            await reply(call, {"results": [{"index": 0, "relevance_score": 0.5}]})
+
+        model.standin.routes |= {"/v1/embeddings": embed, "/v1/rerank": rank}
+        await set_budget(server, 10_000)
+        await embedded(server, await add(server, "# Bread\n\nBread costs two euros.\n", "bread.md"))
+        assert (await own(server))["used"] == 50, "the document's one passage"
+
+        await set_budget(server, 51)
+        late = await add(server, "# Milk\n\nMilk costs one euro.\n", "milk.md")
+        assert (await ready(server, late))["embedded"] == 0, "its vectors wait until the budget refills"
+        assert (await own(server))["used"] == 50
+        await set_budget(server, 10_000)
+        found = await server.app.search.find(SearchScope(LOCAL_PRINCIPAL, files=(late["id"],)), "milk", 5)
+        assert [each.name for each in found] == ["milk.md"]
+        ranked = estimate_tokens("milk") + estimate_tokens("Milk\nMilk costs one euro.")
+        assert 100 <= (await own(server))["used"] <= 100 + ranked + 10, "the question, and what it was ranked with"
+
+
+async def test_a_search_goes_on_by_words_where_the_budget_is_used_up(settings: Settings) -> None:
+    async with reading(settings, embedder="reader", reranker="judge") as (server, model):
+        model.lists.append("judge")
+        await set_budget(server, 1)
+        file = await ready(server, await add(server, "# Bread\n\nBread costs two euros.\n", "bread.md"))
+        scope = SearchScope(LOCAL_PRINCIPAL, files=(file["id"],))
+        assert [each.name for each in await server.app.search.find(scope, "bread", 5)] == ["bread.md"]
+        asked = {call.path for call in model.standin.calls}
+        assert not asked & {"/v1/embeddings", "/v1/rerank"}, "nothing was asked beyond the budget"
+
+
+async def embedded(server: Server, file: JSON) -> None:
+    """Wait until a file is found by meaning."""
+    async with asyncio.timeout(60):
+        while (found := await ready(server, file))["embedded"] < found["chunks"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)

@@ -115,6 +115,18 @@ async def test_documents_that_are_asked_come_first_then_attached_ones_and_the_ne
     assert order == "adbec"
 
 
+async def test_documents_have_an_owner_and_those_of_some_can_wait(storage: Storage) -> None:
+    await storage.files.add_file(ME, file("file_a", SHA), 1)
+    await storage.files.add_file(SOMEONE, file("file_b", SHA, "someone"), 1)
+    await storage.files.add_file(SOMEONE, file("file_c", OTHER, "someone"), 1)
+    for sha in (SHA, OTHER):
+        await storage.documents.add_pages(sha, paged([sha[0]]), cut([sha[0]], sha), finished=True)
+    assert [await storage.chunks.find_owner(sha) for sha in (SHA, OTHER, "c" * 64)] == ["me", "someone", ""]
+    assert (await storage.chunks.list_unembedded("e5", 9, None, ["someone"]))[0].document == SHA
+    assert (await storage.chunks.list_unembedded("e5", 9, None, ["me"]))[0].document == OTHER
+    assert await storage.chunks.list_unembedded("e5", 9, None, ["me", "someone"]) == []
+
+
 async def test_vectors_of_a_text_that_was_read_anew_are_not_kept(storage: Storage) -> None:
     await read(storage, ["apple"])
     chunks = await storage.chunks.list_unembedded("e5", 9)

@@ -19,6 +19,10 @@ class AbsentPrincipals:
         self._principals = principals
         self._settings = settings
 
+    async def find_person(self, owner: str) -> Principal | None:
+        """Return a person as a principal without a key; None where they are locked or gone."""
+        return await self.find(owner, None)
+
     async def find(self, owner: str, key: str | None) -> Principal | None:
         """Return a person as a principal; None where they are locked or gone, or the key is."""
         if self._settings.current.accounts == "on":

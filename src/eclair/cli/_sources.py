@@ -47,7 +47,12 @@ class QuestionSources:
 
 @asynccontextmanager
 async def open_sources(
-    settings: Settings, registry: Registry, files: Sequence[Path], libraries: Sequence[str], terminal: Terminal
+    settings: Settings,
+    registry: Registry,
+    files: Sequence[Path],
+    libraries: Sequence[str],
+    terminal: Terminal,
+    ledger: UsageLedger | None,
 ) -> AsyncGenerator[QuestionSources]:
     """Read the files. Raises UserError for an unreadable file or an unknown library."""
     paths = resolve_roots(files)
@@ -56,7 +61,7 @@ async def open_sources(
         models_dir = settings.data_dir
         if not libraries:
             settings = replace(settings, data_dir=_temporary_folder(stack))
-        async with _open_documents(settings, registry, idle, models_dir) as components:
+        async with _open_documents(settings, registry, idle, models_dir, ledger) as components:
             names = await components.documents.get_libraries(LOCAL_PRINCIPAL, libraries)
             async with _ingested(components, paths, settings.max_file_mb, forget=bool(libraries)) as ids:
                 async with aclosing(components.documents.wait_until_read(LOCAL_PRINCIPAL, ids)) as states:
@@ -86,13 +91,13 @@ def _temporary_folder(stack: contextlib.ExitStack) -> Path:
 
 @asynccontextmanager
 async def _open_documents(
-    settings: Settings, registry: Registry, idle: IdleScheduler, models_dir: Path
+    settings: Settings, registry: Registry, idle: IdleScheduler, models_dir: Path, ledger: UsageLedger | None
 ) -> AsyncGenerator[DocumentComponents]:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        ask = UsageLedger(settings, storage.usage).ask
+        ledger = ledger or UsageLedger(settings, storage.usage)
         changes = ChangeFeed(storage.processes)
-        async with open_documents(settings, storage, registry, changes, idle, ask, models_dir) as components:
+        async with open_documents(settings, storage, registry, changes, idle, ledger, models_dir) as components:
             yield components
     finally:
         await storage.close()

@@ -11,6 +11,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eclair.accounts.budgets import Budgets
 from eclair.app import DocumentComponents, open_documents
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
@@ -22,6 +23,7 @@ from eclair.documents import folder_sync
 from eclair.documents.folder_sync import FolderScan, ScannedFile, SyncPlan, SyncResult
 from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
 from eclair.generation.usage import UsageLedger
+from eclair.live_settings import LiveSettings
 from eclair.llm.registry import build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.network.client import OutboundGate
@@ -87,9 +89,10 @@ async def open_documents_storage(settings: Settings) -> AsyncGenerator[tuple[Sto
         added = UserEngines(settings, storage.servers.list_servers, gate=gate)
         registry = build_registry(replace(settings, embedded=False), added, gate=gate)
         try:
-            ask = UsageLedger(settings, storage.usage).ask
+            budgets = Budgets(storage.budgets, storage.processes, LiveSettings(settings))
+            ledger = UsageLedger(settings, storage.usage, budgets)
             changes = ChangeFeed(storage.processes)
-            async with open_documents(settings, storage, registry, changes, IdleScheduler(), ask) as documents:
+            async with open_documents(settings, storage, registry, changes, IdleScheduler(), ledger) as documents:
                 yield storage, documents
         finally:
             await registry.close()

@@ -25,6 +25,7 @@ from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import INTERNAL_ERROR, EclairError, InvalidInput, TooLarge
 from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, AnswerStream
+from eclair.generation.usage import UsageLedger
 from eclair.live_settings import LiveSettings
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
@@ -108,9 +109,9 @@ async def _ask(settings: Settings, question: Question, show: Show, terminal: Ter
         registry = build_registry(chosen, UserEngines.read_once(settings, gate), gate=gate)
         try:
             async with (
-                _sources(settings, registry, question, terminal) as sources,
-                _web(settings, registry, question, gate) as web,
                 open_ledger(settings) as ledger,
+                _sources(settings, registry, question, terminal, ledger) as sources,
+                _web(settings, registry, question, gate, ledger) as web,
             ):
                 pipeline = AnswerPipeline(ledger, sources.idle if sources is not None else None)
                 started, request = await _prepare(settings, registry, question, sources, web)
@@ -138,25 +139,25 @@ def _mention_recommended(default: CatalogEntry, settings: Settings, terminal: Te
 
 
 def _sources(
-    settings: Settings, registry: Registry, question: Question, terminal: Terminal
+    settings: Settings, registry: Registry, question: Question, terminal: Terminal, ledger: UsageLedger | None
 ) -> AbstractAsyncContextManager[QuestionSources | None]:
     """Open the question's files and libraries, if it has any."""
     if not question.files and not question.libraries:
         return nullcontext()
     from eclair.cli._sources import open_sources  # slow to import, and most questions do without
 
-    return open_sources(settings, registry, question.files, question.libraries, terminal)
+    return open_sources(settings, registry, question.files, question.libraries, terminal, ledger)
 
 
 def _web(
-    settings: Settings, registry: Registry, question: Question, gate: OutboundGate
+    settings: Settings, registry: Registry, question: Question, gate: OutboundGate, ledger: UsageLedger | None
 ) -> AbstractAsyncContextManager[WebService | None]:
     """Open access to the web if the question asks for it."""
     if question.options.web != "on":
         return nullcontext()
     from eclair.cli._web import open_web_access  # slow to import, as above
 
-    return open_web_access(settings, registry, gate)
+    return open_web_access(settings, registry, gate, ledger)
 
 
 async def _prepare(

@@ -1,6 +1,7 @@
 """Embeds the chunks of documents in the background, so that they are found by meaning too.
 
-It waits while answers are made. Documents that a question was just asked of come first, then those attached to messages
+It waits while answers are made. What it embeds counts to the owner of the document, and waits while their budget is
+used up. Documents that a question was just asked of come first, then those attached to messages
 and the newest. Searching by words waits for none of it.
 """
 
@@ -10,12 +11,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from eclair.documents.e5 import lane_count
-from eclair.documents.embeddings import Embedder
+from eclair.documents.embeddings import Embedder, EmbeddingRefused
 from eclair.errors import EclairError, UpstreamError
+from eclair.network.gate import PRINCIPAL
 from eclair.schema.documents import Chunk
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.chunks import SearchScope
@@ -33,16 +36,27 @@ MIN_WORK_S = 1.0
 RETRY_DELAY_S = 5.0
 """After a failure."""
 
+BUDGET_RETRY_S = 60.0
+"""After a budget refused, since it may have been raised."""
+
 OWN_HEADING_CHARS = 200
 """Headings within this many characters of a chunk's beginning count as its own."""
 
+FindOwner = Callable[[str], Awaitable[Principal | None]]
+"""Finds an owner of documents with the rights that they have now; None where they are locked or gone."""
+
 log = logging.getLogger(__name__)
+
+
+async def nobody_known(owner: str) -> None:
+    """A `FindOwner` for one person at a command line, whose groups and role nothing depends on."""
 
 
 class BackgroundEmbedder:
     """Embeds what has no vector yet; without an embedder it does nothing.
 
-    `notify` is called when documents have more vectors, with True if that was the last batch for now.
+    `notify` is called when documents have more vectors, with True if that was the last batch for now. `find_owner`
+    says for whom a document is embedded.
     """
 
     def __init__(
@@ -52,12 +66,15 @@ class BackgroundEmbedder:
         embedder: Embedder | None,
         idle: IdleScheduler,
         notify: Callable[[bool], None],
+        find_owner: FindOwner = nobody_known,
     ) -> None:
         self._storage = storage
         self._blobs = blobs
         self._embedder = embedder
         self._idle = idle
         self._notify = notify
+        self._find_owner = find_owner
+        self._refused: dict[str, float] = {}
         self._chunks = asyncio.Event()
         self._asked: SearchScope | None = None
         self._works_until = 0.0
@@ -109,12 +126,33 @@ class BackgroundEmbedder:
         """Embed all chunks without a vector, unless another process does."""
         chunks = self._storage.chunks
         with self._blobs.try_lock_embedding() as ours:
-            while ours and (some := await chunks.list_unembedded(embedder.name, BATCH_CHUNKS, self._asked)):
+            while ours and (
+                some := await chunks.list_unembedded(embedder.name, BATCH_CHUNKS, self._asked, self._waiting_owners())
+            ):
                 texts = [embedding_text(chunk) for chunk in some]
-                vectors = await embedder.embed(texts, "passage", soon=False, turn=self._wait_until_idle)
+                owner = await chunks.find_owner(some[0].document)
+                acting = PRINCIPAL.set(await self._find_owner(owner) or Principal(owner))
+                try:
+                    vectors = await embedder.embed(texts, "passage", soon=False, turn=self._wait_until_idle)
+                except EmbeddingRefused as error:
+                    self._wait_for_budget(owner, error)
+                    continue
+                finally:
+                    PRINCIPAL.reset(acting)
                 await chunks.add_vectors(embedder.name, some, vectors)
                 self.error = None
                 self._notify(len(some) < BATCH_CHUNKS)
+
+    def _waiting_owners(self) -> list[str]:
+        """Return the owners whose documents wait for a budget."""
+        now = time.monotonic()
+        self._refused = {owner: until for owner, until in self._refused.items() if until > now}
+        return list(self._refused)
+
+    def _wait_for_budget(self, owner: str, error: EmbeddingRefused) -> None:
+        log.info("documents of one person are searched by words alone for now: %s", error.message)
+        self._refused[owner] = time.monotonic() + BUDGET_RETRY_S
+        asyncio.get_running_loop().call_later(BUDGET_RETRY_S * 1.02, self._chunks.set)
 
     async def _wait_until_idle(self) -> None:
         """Wait until no answer is being made, for `MAX_IDLE_WAIT_S` at most."""

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from eclair.documents.e5 import find_weights, lane_count
 from eclair.documents.e5.embedding_protocol import REQUESTS, RESULTS, EmbedTexts, Vectors
-from eclair.errors import EngineBroken, EngineUnavailable
+from eclair.errors import BudgetExceeded, EngineBroken, EngineUnavailable
+from eclair.generation.usage import ReadTexts, read_uncounted
 from eclair.llm.registry import Registry
 from eclair.settings import Settings
 from eclair.util.child_process import ChildProcess, python_module
@@ -45,6 +46,10 @@ MODEL_PREFIXES: tuple[tuple[str, str, str], ...] = (
 """Prefixes that models expect before a query and before a passage, by a part of their name."""
 
 
+class EmbeddingRefused(EngineUnavailable):
+    """A budget of the person for whom texts would be embedded is used up."""
+
+
 class Embedder(Protocol):
     @property
     def name(self) -> str:
@@ -56,7 +61,7 @@ class Embedder(Protocol):
     ) -> NDArray[float32]:
         """Return a matrix with a unit vector for each text. Without `soon` it delays no other request.
 
-        `turn` is awaited before each piece of the work. Raises UpstreamError.
+        `turn` is awaited before each piece of the work. Raises UpstreamError; EmbeddingRefused is one.
         """
         ...
 
@@ -67,12 +72,15 @@ class Embedder(Protocol):
     async def close(self) -> None: ...
 
 
-def choose_embedder(settings: Settings, registry: Registry) -> Embedder | None:
-    """Return the embedder of the settings; None if it is off, or not available on this platform."""
+def choose_embedder(settings: Settings, registry: Registry, reading: ReadTexts = read_uncounted) -> Embedder | None:
+    """Return the embedder of the settings; None if it is off, or not available on this platform.
+
+    `reading` counts what a model of an engine reads.
+    """
     if settings.embedder == "off":
         return None
     if settings.embedder != "auto":
-        return EngineEmbedder(registry, settings.embedder)
+        return EngineEmbedder(registry, settings.embedder, reading)
     return E5Embedder() if find_weights() is not None else None
 
 
@@ -83,10 +91,14 @@ def prefixes_of(model: str) -> dict[EmbeddingKind, str]:
 
 
 class EngineEmbedder:
-    """Embeds with a model of an engine, which is looked up each time, since engines come and go."""
+    """Embeds with a model of an engine, which is looked up each time, since engines come and go.
 
-    def __init__(self, registry: Registry, model: str) -> None:
+    It counts to the person on whose behalf it is asked.
+    """
+
+    def __init__(self, registry: Registry, model: str, reading: ReadTexts = read_uncounted) -> None:
         self._registry = registry
+        self._reading = reading
         self.name = model
         self._prefixes = prefixes_of(model)
 
@@ -96,7 +108,13 @@ class EngineEmbedder:
         if turn is not None:
             await turn()
         engine, model = await self._registry.resolve_for_house(self.name)
-        found = await engine.embed(model.id, [self._prefixes[kind] + text for text in texts], None)
+        prefixed = [self._prefixes[kind] + text for text in texts]
+        try:
+            async with self._reading(model, prefixed) as count:
+                found = await engine.embed(model.id, prefixed, None)
+                count(found.tokens)
+        except BudgetExceeded as error:
+            raise EmbeddingRefused(error.message) from error
         return await asyncio.to_thread(_normalize, found.vectors)
 
     async def wake(self) -> None:

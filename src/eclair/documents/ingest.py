@@ -17,7 +17,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
-from eclair.documents.background_embedding import BackgroundEmbedder
+from eclair.documents.background_embedding import BackgroundEmbedder, FindOwner, nobody_known
 from eclair.documents.chunking import Chunker
 from eclair.documents.document_parser import READER_VERSION, Parser
 from eclair.documents.embeddings import Embedder
@@ -86,6 +86,7 @@ class Ingestor:
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
         rights: RightRules = OPEN_RULES,
+        find_owner: FindOwner = nobody_known,
     ) -> None:
         self._rights = rights
         self._storage = storage
@@ -100,7 +101,9 @@ class Ingestor:
         self._read = asyncio.Condition()
         self._deleting = asyncio.Lock()
         self._notified = 0.0
-        self.embedding = BackgroundEmbedder(storage, blobs, embedder, idle, lambda ended: self._notify(now=ended))
+        self.embedding = BackgroundEmbedder(
+            storage, blobs, embedder, idle, lambda ended: self._notify(now=ended), find_owner
+        )
         self.read_error: str | None = None
         """The reason why nothing can be read at the moment."""
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from eclair.errors import EclairError
+from eclair.generation.usage import ReadTexts, read_uncounted
 from eclair.llm.local.local_reranker import LocalReranker
 from eclair.llm.registry import Registry
 from eclair.settings import Settings
@@ -43,11 +44,13 @@ class Reranker(Protocol):
     async def close(self) -> None: ...
 
 
-def choose_reranker(settings: Settings, registry: Registry) -> Reranker | None:
-    """Return the reranker of the settings; None if it is off."""
+def choose_reranker(settings: Settings, registry: Registry, reading: ReadTexts = read_uncounted) -> Reranker | None:
+    """Return the reranker of the settings; None if it is off. `reading` counts what a model of an engine reads."""
     if settings.reranker == "off" or (settings.reranker == "auto" and not settings.embedded):
         return None
-    return InstalledReranker(settings) if settings.reranker == "auto" else EngineReranker(registry, settings.reranker)
+    if settings.reranker == "auto":
+        return InstalledReranker(settings)
+    return EngineReranker(registry, settings.reranker, reading)
 
 
 class InstalledReranker:
@@ -80,12 +83,16 @@ class InstalledReranker:
 
 
 class EngineReranker:
-    """Reranks with a model of an engine, which is looked up each time, since engines come and go."""
+    """Reranks with a model of an engine, which is looked up each time, since engines come and go.
+
+    It counts to the person on whose behalf it is asked.
+    """
 
     is_enabled = True
 
-    def __init__(self, registry: Registry, model: str) -> None:
+    def __init__(self, registry: Registry, model: str, reading: ReadTexts = read_uncounted) -> None:
         self._registry = registry
+        self._reading = reading
         self.model = model
 
     async def rank(self, query: str, texts: Sequence[str]) -> list[int]:
@@ -96,7 +103,8 @@ class EngineReranker:
 
     async def _rerank(self, query: str, texts: Sequence[str]) -> list[float]:
         engine, model = await self._registry.resolve_for_house(self.model)
-        return await engine.rerank(model.id, query, texts)
+        async with self._reading(model, [query, *texts]):
+            return await engine.rerank(model.id, query, texts)
 
 
 async def _rank(

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 
 from eclair.accounts.budgets import NO_HOLD, BudgetHold, Budgets
@@ -22,7 +22,7 @@ from eclair.generation.cost import find_rates
 from eclair.generation.demand import CallCount, CallDemand, reading_needs
 from eclair.generation.meter import Meter
 from eclair.llm.base import Delta, Engine, LimitedEngine, Request, Text, TokenUsage, estimate_tokens
-from eclair.network.gate import CURRENT_RUN
+from eclair.network.gate import CURRENT_RUN, PRINCIPAL
 from eclair.schema.budgets import Demand, Measure
 from eclair.schema.messages import Usage
 from eclair.schema.models import Model
@@ -33,6 +33,9 @@ from eclair.util.fair_queue import FairQueue, QueuePlace
 
 AskModel = Callable[[Principal, Engine, Model, Request], AsyncGenerator[Delta, None]]
 """Asks a model something for a principal, to whom the usage counts."""
+
+ReadTexts = Callable[[Model, Sequence[str]], AbstractAsyncContextManager[Callable[[int], None]]]
+"""Counts texts that a model reads in a block to whoever asks; see `UsageLedger.reading_for_caller`."""
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +55,12 @@ class CallState:
 def ask_uncounted(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Delta, None]:
     """An `AskModel` that counts no usage."""
     return engine.stream(request)
+
+
+@asynccontextmanager
+async def read_uncounted(model: Model, texts: Sequence[str]) -> AsyncGenerator[Callable[[int], None]]:
+    """A `ReadTexts` that counts nothing."""
+    yield lambda tokens: None
 
 
 class UsageLedger:
@@ -120,15 +129,29 @@ class UsageLedger:
         finally:
             await self.add(principal, model.id, meter.usage(), answers=int(answer))
 
-    @asynccontextmanager
-    async def reading(
+    def reading(
         self, principal: Principal, model: Model, texts: Sequence[str]
-    ) -> AsyncGenerator[Callable[[int], None]]:
+    ) -> AbstractAsyncContextManager[Callable[[int], None]]:
         """Let a model read texts in the block, to embed or to rank them; call what it yields with the tokens.
 
         Without a call they count by an estimate. Raises BudgetExceeded, and Forbidden as `stream` does.
         """
         check_model(principal, model.id)
+        return self._reading(principal, model, texts)
+
+    def reading_for_caller(
+        self, model: Model, texts: Sequence[str]
+    ) -> AbstractAsyncContextManager[Callable[[int], None]]:
+        """Do as `reading` for the person on whose behalf engines are called now.
+
+        The model is the house's choice, so a key need not name it. Raises BudgetExceeded.
+        """
+        return self._reading(PRINCIPAL.get(), model, texts)
+
+    @asynccontextmanager
+    async def _reading(
+        self, principal: Principal, model: Model, texts: Sequence[str]
+    ) -> AsyncGenerator[Callable[[int], None]]:
         if self._budgets is None:
             yield lambda tokens: None
             return

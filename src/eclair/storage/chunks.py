@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -58,11 +58,18 @@ class ChunkStore(Protocol):
         """List chunks `first` to `last` of a document, or to the end. Raises NotFound."""
         ...
 
-    async def list_unembedded(self, embedder: str, limit: int, asked: SearchScope | None = None) -> list[Chunk]:
+    async def list_unembedded(
+        self, embedder: str, limit: int, asked: SearchScope | None = None, without: Collection[str] = ()
+    ) -> list[Chunk]:
         """List the next chunks of one document that lack vectors of this embedder; empty where none do.
 
         Documents of the scope `asked` come first, then files of messages before those of libraries, the newest first.
+        Those of the owners in `without` are left out.
         """
+        ...
+
+    async def find_owner(self, sha256: str) -> str:
+        """Return the owner of a document: of its oldest file, empty where it has none any more."""
         ...
 
     async def add_vectors(self, embedder: str, chunks: Sequence[Chunk], vectors: NDArray[float32]) -> bool:

@@ -78,6 +78,7 @@ OWNERLESS: dict[str, frozenset[str]] = {
     "background work concerns everyone's, and shows it to nobody": frozenset(
         [
             "batches.SQLiteBatchStore.erase_expired_files",
+            "chunks.SQLiteChunkStore.find_owner",
             "bulk_erasure.erase_conversations",
             "conversations.SQLiteConversationStore._expire",
             "conversations.SQLiteConversationStore._list_deleted",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,7 @@ MAX_DOCUMENTS_PER_LOAD = 50
 """Documents whose vectors are loaded in one read."""
 
 _CHUNK_COLUMNS = "sha256, piece.id & 0xffffff, page, start, stop, heading, text"
+_OWNER = "coalesce((SELECT owner FROM file WHERE file.document = number ORDER BY file.id LIMIT 1), '')"
 _INSIDE = (
     "WITH inside (file, name, document) AS ("
     " SELECT id, name, document FROM file WHERE id IN (SELECT value FROM json_each(?2))"
@@ -79,21 +80,32 @@ class SQLiteChunkStore(SQLiteStore):
 
     @read
     def list_unembedded(
-        self, db: apsw.Connection, embedder: str, limit: int, asked: SearchScope | None = None
+        self,
+        db: apsw.Connection,
+        embedder: str,
+        limit: int,
+        asked: SearchScope | None = None,
+        without: Collection[str] = (),
     ) -> list[Chunk]:
         scope = asked or SearchScope(Principal(""))
         row = first_row(
             db,  # someone may be waiting for files attached to messages
             f"{_INSIDE} SELECT number, iif(embedder IS ?4, embedded, 0) AS done FROM document"
-            " WHERE sha256 IS NOT NULL AND done < chunks"
+            f" WHERE sha256 IS NOT NULL AND done < chunks"
+            f" AND (json_array_length(?5) = 0 OR {_OWNER} NOT IN (SELECT value FROM json_each(?5)))"
             " ORDER BY number IN (SELECT document FROM inside) DESC, EXISTS (SELECT 1 FROM file"
             " WHERE file.document = document.number AND file.library IS NULL) DESC, number DESC LIMIT 1",
-            (*_scope_values(scope), embedder),
+            (*_scope_values(scope), embedder, orjson.dumps(list(without)).decode()),
         )
         if row is None:
             return []
         number, done = row
         return _list_chunks(db, id_range(number, done, done + limit - 1))
+
+    @read
+    def find_owner(self, db: apsw.Connection, sha256: str) -> str:
+        row = first_row(db, f"SELECT {_OWNER} FROM document WHERE sha256 = ?", (sha256,))
+        return "" if row is None else row[0]
 
     async def add_vectors(self, embedder: str, chunks: Sequence[Chunk], vectors: NDArray[float32]) -> bool:
         from eclair.storage.sqlite.vectors import packed  # numpy takes 0.1 s to import, and many never need it
