@@ -1,12 +1,13 @@
-"""Edits a text with a model: asks for changes, then applies all of them."""
+"""Edits a text with a model: asks for changes, shows them as they come, then applies all of them."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from eclair.chat.message_text import check_message
-from eclair.chat.text_edits import EditTask, TextChange
+from eclair.chat.text_edits import EditTask, PatchReader, TextChange, TextPatch
 from eclair.errors import EngineBroken, InvalidInput
 from eclair.generation.meter import Meter
 from eclair.generation.usage import AskModel, ask_uncounted
@@ -52,6 +53,25 @@ async def request_edit(
     `accepted` is when the request arrived, on `time.perf_counter`. Raises EngineBroken if the answer is not a list of
     changes or was cut off, and what `Engine.stream` raises.
     """
+    edits = stream_edit(principal, engine, model, text, instruction, max_tokens, accepted, ask)
+    async with aclosing(edits):
+        async for each in edits:
+            if isinstance(each, TextEdit):
+                return each
+    raise AssertionError("an edit ends with the whole of it")
+
+
+async def stream_edit(
+    principal: Principal,
+    engine: Engine,
+    model: Model,
+    text: str,
+    instruction: str,
+    max_tokens: int | None,
+    accepted: float,
+    ask: AskModel = ask_uncounted,
+) -> AsyncGenerator[TextPatch | TextEdit, None]:
+    """Yield what changes as soon as it is known, and the whole edit at the end. Raises what `request_edit` raises."""
     task = EditTask(text, instruction, may_decline=model.can_plan)
     limit = max(
         max_tokens or MIN_EDIT_TOKENS, 2 * await engine.count(model.id, text)
@@ -59,6 +79,7 @@ async def request_edit(
     request = Request(model.id, task.messages, sampling=Sampling(temperature=0.0, max_tokens=limit))
     meter = Meter(accepted)
     reply: list[str] = []
+    reader = PatchReader(task)
     finish: Finish | None = None
     async with aclosing(ask(principal, engine, model, request)) as deltas:
         async for delta in deltas:
@@ -66,6 +87,8 @@ async def request_edit(
                 case Text():
                     reply.append(delta.text)
                     meter.count_text(delta.text)
+                    for patch in reader.read(delta.text):
+                        yield patch
                 case TokenUsage():
                     meter.add_token_usage(delta)
                 case Finish():
@@ -75,4 +98,4 @@ async def request_edit(
     if finish is None or finish.reason != "stop":
         raise EngineBroken("The model broke off before its last change; nothing was changed.")
     edited = task.apply("".join(reply))
-    return TextEdit(edited.text, edited.changes, model.id, meter.usage())
+    yield TextEdit(edited.text, edited.changes, model.id, meter.usage())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from eclair.errors import EngineBroken
 from eclair.llm.base import PromptMessage
@@ -52,6 +53,15 @@ class TextChange:
 
 
 @dataclass(frozen=True, slots=True)
+class TextPatch:
+    """New text in place of the characters `start` to `end` of the text before the edit."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class EditedText:
     """The text after an edit, and its changes in order."""
 
@@ -74,6 +84,7 @@ class EditTask:
         self._instruction = instruction
         self._may_decline = may_decline
         self._pieces = split_pieces(text)
+        self._starts = [0, *accumulate(len(piece.text) + len(piece.after) for piece in self._pieces)]
         self._newline = "\r\n" if "\r\n" in text else "\n"
         self._open, self._close = _unused_brackets(text)
         self._arrow = next((arrow for arrow in _ARROWS if arrow not in text + instruction), _ARROWS[-1])
@@ -113,6 +124,24 @@ class EditTask:
             if new or not piece.text:
                 parts += (new, piece.after)
         return EditedText("".join(parts), tuple(changes))
+
+    def patches(self, lines: Sequence[str]) -> list[TextPatch]:
+        """Return what these lines of a reply change. Raises EngineBroken as `apply` does."""
+        edits = self._parse("\n".join(lines))
+        return [patch for number in edits for patch in self._patch(number, edits[number])]
+
+    def marked_number(self, line: str) -> str | None:
+        """Return the number of the piece that a line of a reply begins to change; None for a line that goes on."""
+        match = self._mark.match(line)
+        return None if match is None else match[1]
+
+    def _patch(self, number: int, edit: _PieceEdit) -> list[TextPatch]:
+        piece = self._pieces[number - 1]
+        new = self._edit_piece(number, piece.text, edit)
+        start = self._starts[number - 1]
+        if new == piece.text:
+            return []
+        return [TextPatch(start, start + len(piece.text) + (0 if new else len(piece.after)), new)]
 
     def _rules(self) -> str:
         example = f"{self._number_mark(3)} two cat {self._arrow} two cats"
@@ -170,6 +199,35 @@ class EditTask:
 
     def _number_mark(self, number: int | str) -> str:
         return f"{self._open}{number}{self._close}"
+
+
+class PatchReader:
+    """Reads the reply to a task while it is written, and finds each change as soon as the next one begins."""
+
+    def __init__(self, task: EditTask) -> None:
+        self._task = task
+        self._rest = ""
+        self._number: str | None = None
+        self._lines: list[str] = []
+
+    def read(self, text: str) -> list[TextPatch]:
+        """Take what the model wrote next. Raises EngineBroken for a change that can't be made."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        found: list[TextPatch] = []
+        for line in lines:
+            found += self._begin(line)
+            if self._number is not None:
+                self._lines.append(line)
+        return found + self._begin(self._rest)
+
+    def _begin(self, line: str) -> list[TextPatch]:
+        """Return the changes that end where this line begins another one."""
+        number = self._task.marked_number(line)
+        if number is None or number == self._number:
+            return []
+        found = self._task.patches(self._lines) if self._lines else []
+        self._number, self._lines = number, []
+        return found
 
 
 def split_pieces(source: str) -> list[Piece]:

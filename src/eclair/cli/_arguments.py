@@ -189,6 +189,18 @@ def _add_transfer(command: _Command) -> None:
     export.add_argument("--reviewer", metavar="NAME", help="who reviewed the conversation and answers for it")
     export.set_defaults(module="export")
 
+    canvas = command("canvas", "list canvases, or print the text of one")
+    canvas.add_argument("--json", action="store_true", help="print the list as JSON")
+    canvas.set_defaults(module="canvas", action="list")
+    canvases = canvas.add_subparsers(metavar="ACTION", parser_class=_Parser)
+    listing = canvases.add_parser("list", help="list canvases", description="List canvases, the latest first.")
+    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the list as JSON")
+    listing.set_defaults(action="list")
+    show = canvases.add_parser("show", help="print the text of a canvas", description="Print the text of a canvas.")
+    show.set_defaults(action="show")
+    show.add_argument("which", metavar="CANVAS", help="which one")
+    show.add_argument("--version", type=_positive, metavar="N", help="an earlier version; the current one by default")
+
     import_ = command(
         "import", "import an export of ChatGPT, Claude, Le Chat, Gemini, Copilot, Open WebUI, LibreChat or Éclair"
     )

@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 ITEMS: dict[ItemKind, str] = {
     "conversations": "conversations",
+    "canvases": "canvases",
     "libraries": "libraries",
     "files": "files",
     "images": "images",

@@ -17,7 +17,7 @@ It answers with made-up prose. A line of the last message that begins with `scri
 | `load=S` | a model that takes S seconds to load |
 | `read=N` | N tokens of a prompt that are read first, 1,000 a second |
 | `busy=S` | a busy error with a Retry-After of S seconds |
-| `say=TEXT` | these words, to the end of the line |
+| `say=TEXT` | these words, to the end of the line; `⏎` begins a new one |
 | `title=A_B` | the title for the conversation, `_` for a space; none by default |
 | `next=A_B?,C?` | the questions that follow, `_` for a space; none by default |
 | `below=1` | the lines of the message below this one, word by word |
@@ -112,7 +112,7 @@ def parse_script(message: str) -> Script:
             reasoning=int(values.pop("reasoning", 0)),
             tool=tool or None,
             arguments=(brace + arguments) or "{}",
-            say=say or None,
+            say=say.replace("⏎", "\n") or None,
             below="".join(lines[place + 1 :]) if int(values.pop("below", 0)) else None,
             load=float(values.pop("load", 0)),
             read=int(values.pop("read", 0)),

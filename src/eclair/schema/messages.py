@@ -58,7 +58,7 @@ NoticeCode = Literal[
     "budget_low",
 ]
 NameKind = Literal["title", "tag", "file", "library"]
-ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files", "feeds", "folders"]
+ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files", "feeds", "folders", "canvases"]
 EnergyKind = Literal["measured", "estimated"]
 RatingValue = Literal["up", "down"]
 Mode = Literal["flash", "auto", "think"]

@@ -23,6 +23,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
         "api.exports",
         "api.shares",
         "api.receipts",
+        "api.canvases",
     ),
     ".well-known/eclair-receipts.json": ("api.receipts",),
     "api/search": ("api.conversations",),

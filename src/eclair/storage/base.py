@@ -19,6 +19,7 @@ from eclair.storage.api_keys import ApiKeyStore
 from eclair.storage.audit import AuditStore
 from eclair.storage.batches import BatchStore
 from eclair.storage.budgets import BudgetStore
+from eclair.storage.canvases import CanvasStore
 from eclair.storage.chunks import ChunkStore
 from eclair.storage.conversations import ConversationStore
 from eclair.storage.documents import DocumentStore
@@ -63,6 +64,7 @@ class Storage:
     audit: AuditStore
     batches: BatchStore
     budgets: BudgetStore
+    canvases: CanvasStore
     chunks: ChunkStore
     conversations: ConversationStore
     documents: DocumentStore

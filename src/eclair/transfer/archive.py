@@ -13,6 +13,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from eclair.schema.canvases import Canvas, CanvasVersion
 from eclair.schema.images import GeneratedImage
 from eclair.settings import EngineApi
 
@@ -22,11 +23,11 @@ PERSONAL_FOLDER = "personal/"
 MAX_NAME_CHARS = 255
 _MEMBER = re.compile(r"files/[0-9a-f]{64}|(?:pictures|thumbnails)/pic_[0-9a-z]{26}(?:\.[a-z]{3,4})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ID = re.compile(r"(?:file|fold|lib|pic)_[0-9a-z]{26}")
+_ID = re.compile(r"(?:canv|file|fold|lib|pic)_[0-9a-z]{26}")
 _NAME = re.compile(r"[^/\\\x00-\x1f]+")
 _IMAGE_MEDIA = {"image/png", "image/webp", "image/jpeg"}
 
-RecordKind = Literal["library", "file", "image", "preferences", "feed", "server", "folder"]
+RecordKind = Literal["library", "file", "image", "preferences", "feed", "server", "folder", "canvas"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,14 @@ class ArchivedPreferences:
     values: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class ArchivedCanvas:
+    """A canvas with its versions and their texts."""
+
+    canvas: Canvas
+    versions: tuple[tuple[CanvasVersion, str], ...]
+
+
 ArchiveRecord = (
     ArchivedLibrary
     | ArchivedFile
@@ -115,6 +124,7 @@ ArchiveRecord = (
     | ArchivedFeed
     | ArchivedServer
     | ArchivedFolder
+    | ArchivedCanvas
 )
 
 _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
@@ -125,6 +135,7 @@ _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
     "feed": ArchivedFeed,
     "server": ArchivedServer,
     "folder": ArchivedFolder,
+    "canvas": ArchivedCanvas,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _ADAPTERS = {name: TypeAdapter[ArchiveRecord](kind) for name, kind in _KINDS.items()}
@@ -141,6 +152,7 @@ class ArchiveIndex:
     feeds: list[ArchivedFeed] = field(default_factory=list[ArchivedFeed])
     servers: list[ArchivedServer] = field(default_factory=list[ArchivedServer])
     folders: list[ArchivedFolder] = field(default_factory=list[ArchivedFolder])
+    canvases: list[ArchivedCanvas] = field(default_factory=list[ArchivedCanvas])
 
     def add(self, record: ArchiveRecord) -> None:
         match record:
@@ -158,11 +170,14 @@ class ArchiveIndex:
                 self.servers.append(record)
             case ArchivedFolder():
                 self.folders.append(record)
+            case ArchivedCanvas():
+                self.canvases.append(record)
 
     @property
     def records(self) -> Sequence[ArchiveRecord]:
         own = [self.preferences] if self.preferences is not None else []
-        return [*self.libraries, *self.files, *self.images, *own, *self.feeds, *self.servers, *self.folders]
+        rest = (*self.feeds, *self.servers, *self.folders, *self.canvases)
+        return [*self.libraries, *self.files, *self.images, *own, *rest]
 
     def __len__(self) -> int:
         return len(self.records)
@@ -205,5 +220,9 @@ def _is_sound(record: ArchiveRecord) -> bool:
             return bool(ids) and len(record.name) <= MAX_NAME_CHARS and record.size >= 0
         case ArchivedImage():
             return bool(_ID.fullmatch(record.image.id)) and record.image.media in _IMAGE_MEDIA
+        case ArchivedCanvas():
+            numbers = [version.number for version, _ in record.versions]
+            is_numbered = bool(numbers) and numbers == sorted(set(numbers)) and record.canvas.current in numbers
+            return is_numbered and bool(_ID.fullmatch(record.canvas.id))
         case _:
             return True

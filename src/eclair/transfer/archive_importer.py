@@ -23,6 +23,7 @@ from eclair.storage.feeds import StoredFeed
 from eclair.storage.folders import Folder
 from eclair.storage.libraries import Library
 from eclair.transfer.archive import (
+    ArchivedCanvas,
     ArchivedFeed,
     ArchivedFile,
     ArchivedFolder,
@@ -34,7 +35,9 @@ from eclair.transfer.import_protocol import MemberBytes
 from eclair.transfer.staging import StagedImport
 from eclair.web.feeds.service import check_feed_url
 
-ItemKind = Literal["conversations", "libraries", "files", "images", "prompts", "settings", "feeds", "servers"]
+ItemKind = Literal[
+    "conversations", "canvases", "libraries", "files", "images", "prompts", "settings", "feeds", "servers"
+]
 MEMBERS_PER_READING = 200
 MAX_PROMPTS = 100
 MAX_IMAGE_BYTES = 64 << 20
@@ -87,7 +90,9 @@ class ArchiveImporter:
         own, archived = await self._preferences.read(principal), self._archived_preferences(staged)
         prompts = {prompt.name for prompt in own.prompts}
         there = archived.prompts if archived is not None else ()
+        canvases = {canvas.id for canvas in await self._storage.canvases.list_canvases(principal)}
         found = (
+            ImportItems("canvases", len(index.canvases), sum(each.canvas.id in canvases for each in index.canvases)),
             ImportItems(
                 "libraries", len(index.libraries), sum(e.id in libraries or e.name in names for e in index.libraries)
             ),
@@ -146,6 +151,8 @@ class ArchiveImporter:
         """
         for folder in staged.index.folders:
             await self._add_folder(principal, folder)
+        for canvas in staged.index.canvases:
+            yield await self._add_canvas(principal, canvas)
         new = [each for each in staged.index.images if not await self._has_image(principal, each.image.id)]
         for _ in range(len(staged.index.images) - len(new)):
             yield ImportStep("images", added=False)
@@ -189,6 +196,24 @@ class ArchiveImporter:
             with contextlib.suppress(NotFound):
                 if (await conversations.get_conversation(principal, id)).folder is None:
                     await conversations.edit_conversation(principal, id, ConversationEdit(folder=here.id))
+
+    async def _add_canvas(self, principal: Principal, archived: ArchivedCanvas) -> ImportStep:
+        canvas = archived.canvas
+        try:
+            await self._storage.canvases.get_canvas(principal, canvas.id)
+        except NotFound:
+            pass
+        else:
+            return ImportStep("canvases", added=False)
+        try:
+            await self._storage.canvases.add_canvas(principal, canvas, archived.versions)
+        except Conflict:  # the id is another person's
+            canvas = replace(canvas, id=new_id("canv", time.time))
+            await self._storage.canvases.add_canvas(principal, canvas, archived.versions)
+        except NotFound:
+            problem = f"The canvas {canvas.title!r} was left out: its conversation is not here."
+            return ImportStep("canvases", added=False, problem=problem)
+        return ImportStep("canvases", added=True)
 
     async def _add_file(
         self, principal: Principal, file: ArchivedFile, places: dict[str, str], pieces: AsyncIterator[bytes]

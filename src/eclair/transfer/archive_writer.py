@@ -26,6 +26,7 @@ from eclair.storage.files import StoredFile
 from eclair.transfer.archive import (
     INDEX_NAME,
     PERSONAL_FOLDER,
+    ArchivedCanvas,
     ArchivedFeed,
     ArchivedFile,
     ArchivedFolder,
@@ -120,6 +121,7 @@ class ArchiveWriter:
                 if chunk := out.drain():
                     yield chunk
             records += await self._other_records(principal)
+            records += [record async for record in self._canvases(principal, damaged)]
             await asyncio.to_thread(_add_index, archive, records)
             if damaged:
                 archive.writestr("damaged.txt", "\n".join([*damaged, ""]))
@@ -208,6 +210,19 @@ class ArchiveWriter:
                 for each in await self._storage.folders.list_folders(principal)
             ],
         ]
+
+    async def _canvases(self, principal: Principal, damaged: list[str]) -> AsyncGenerator[ArchivedCanvas, None]:
+        store = self._storage.canvases
+        for canvas in await store.list_canvases(principal):
+            try:
+                listed = await store.list_versions(principal, canvas.id)
+                texts = [await store.get_version(principal, canvas.id, version.number) for version in listed]
+            except NotFound:
+                continue
+            except StoreError as error:
+                damaged.append(f"{canvas.title}: {error.message}")
+                continue
+            yield ArchivedCanvas(canvas, tuple(texts))
 
     async def _list_folder(self, principal: Principal, folder: str) -> AsyncGenerator[str, None]:
         for archived in (False, True):

@@ -24,6 +24,8 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "api_items.list_items",
             "batches._add_file",
             "batches._erase_file",
+            "canvases._insert_version",
+            "canvases._require_version",
             "conversations.SQLiteConversationStore._list_by_index",
             "conversations.refuse_while_running",
             "documents.SQLiteDocumentStore._replace",

@@ -20,7 +20,7 @@ DROP TRIGGER file_held; DROP TRIGGER picture_held; DROP TRIGGER folder_held; DRO
 DROP TRIGGER response_held; DROP TRIGGER api_conversation_held; DROP TRIGGER batch_held; DROP TRIGGER batch_file_held;
 DROP TRIGGER message_held; DROP TRIGGER conversation_temporary; DROP TRIGGER message_temporary;
 DROP TABLE retention_rule; DROP TABLE legal_hold; DROP TABLE erasure_request;
-DROP TABLE scim_resource; DROP TABLE passkey;
+DROP TABLE scim_resource; DROP TABLE passkey; DROP TABLE canvas_version; DROP TABLE canvas;
 DROP TRIGGER person_rights_gone; DROP TRIGGER group_rights_gone;
 DROP TABLE access_grant; DROP TABLE library_share; DROP TABLE emergency_reading; DROP TABLE emergency_read;
 ALTER TABLE share DROP COLUMN house;

@@ -905,6 +905,260 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/conversations/{id}/canvases": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["CanvasList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["NewCanvasBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["CanvasBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/conversations/{id}/canvases/{canvas}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly canvas: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["CanvasBody"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly canvas: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly canvas: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["CanvasEditBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Canvas"];
+                    };
+                };
+            };
+        };
+        readonly trace?: never;
+    };
+    readonly "/api/conversations/{id}/canvases/{canvas}/versions": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly canvas: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["NewCanvasVersionBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AddedVersion"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/conversations/{id}/canvases/{canvas}/versions/{number}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly canvas: string;
+                    readonly number: number;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["CanvasVersionText"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly canvas: string;
+                    readonly number: number;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["VersionNameBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["CanvasVersion"];
+                    };
+                };
+            };
+        };
+        readonly trace?: never;
+    };
     readonly "/api/retention": {
         readonly parameters: {
             readonly query?: never;
@@ -6623,6 +6877,17 @@ export interface components {
             readonly known: number;
         };
         /**
+         * @description A version that was added, and the canvas after it.
+         *
+         *     `conflict` says that the canvas had been changed meanwhile: the version is kept beside the current one. It is null
+         *     where the version became the current one.
+         */
+        readonly AddedVersion: {
+            readonly version: components["schemas"]["CanvasVersion"];
+            readonly canvas: components["schemas"]["Canvas"];
+            readonly conflict: string | null;
+        };
+        /**
          * @description Something the person should know about an answer, such as that old turns were left out.
          *
          *     `language` is the code of the language it is about, if any.
@@ -6799,6 +7064,54 @@ export interface components {
             };
             readonly calls: readonly components["schemas"]["CallBody"][];
             readonly next: number | null;
+        };
+        /**
+         * @description A canvas of a conversation. Times are in milliseconds; `current` is the number of the version that counts.
+         *
+         *     `language` is what its text is written in, such as `markdown`, `python`, `html`, `svg`, `jsx` or `mermaid`.
+         */
+        readonly Canvas: {
+            readonly id: string;
+            readonly conversation: string;
+            readonly title: string;
+            readonly language: string;
+            readonly created: number;
+            readonly updated: number;
+            /** @default 1 */
+            readonly current: number;
+        };
+        /** @description A canvas, its versions without texts, oldest first, and the text of the current one. */
+        readonly CanvasBody: {
+            readonly canvas: components["schemas"]["Canvas"];
+            readonly versions: readonly components["schemas"]["CanvasVersion"][];
+            readonly text: string;
+        };
+        /** @description Fields to change; what is left out stays. */
+        readonly CanvasEditBody: {
+            readonly title?: string | null;
+            readonly language?: string | null;
+        };
+        readonly CanvasList: {
+            readonly canvases: readonly components["schemas"]["Canvas"][];
+        };
+        /**
+         * @description A version of a canvas, without its text. Versions count from 1; the first has no `parent`.
+         *
+         *     `model` is the model that wrote it; None for a person. The name is empty until somebody gives it one.
+         */
+        readonly CanvasVersion: {
+            readonly number: number;
+            readonly parent: number | null;
+            /** @enum {string} */
+            readonly author: "person" | "model";
+            readonly model: string | null;
+            readonly name: string;
+            readonly created: number;
+        };
+        /** @description A version with its text. */
+        readonly CanvasVersionText: {
+            readonly version: components["schemas"]["CanvasVersion"];
+            readonly text: string;
         };
         /**
          * @description A model; sizes and memory in bytes, null if unknown.
@@ -7019,11 +7332,17 @@ export interface components {
             readonly about: string;
             readonly passage: number | null;
         };
-        /** @description A text, what to change in it, and the model that does it. */
+        /**
+         * @description A text, what to change in it, and the model that does it.
+         *
+         *     With `stream` the reply is an event stream: `change` for each change, as soon as it is known, then `edit`.
+         */
         readonly EditBody: {
             readonly text: string;
             readonly instruction: string;
             readonly model?: string | null;
+            /** @default false */
+            readonly stream?: boolean;
         };
         /**
          * @description The right of a person to something, and why it is so.
@@ -7522,7 +7841,7 @@ export interface components {
         /** @description Things of one kind in an export; `here` of them are here already. */
         readonly ImportItemsBody: {
             /** @enum {string} */
-            readonly kind: "conversations" | "libraries" | "files" | "images" | "prompts" | "settings" | "feeds" | "servers";
+            readonly kind: "conversations" | "canvases" | "libraries" | "files" | "images" | "prompts" | "settings" | "feeds" | "servers";
             readonly count: number;
             readonly here: number;
         };
@@ -7876,6 +8195,32 @@ export interface components {
         readonly NewBranch: {
             readonly message: string;
             readonly title?: string | null;
+        };
+        /** @description A new canvas with its first version. `language` is such as `markdown`, `python`, `html` or `mermaid`. */
+        readonly NewCanvasBody: {
+            readonly title: string;
+            /** @default markdown */
+            readonly language?: string;
+            readonly text: string;
+            /**
+             * @default person
+             * @enum {string}
+             */
+            readonly author?: "person" | "model";
+            readonly model?: string | null;
+        };
+        /** @description A version made from version `parent`. `model` is the model that wrote it, if one did. */
+        readonly NewCanvasVersionBody: {
+            readonly parent: number;
+            readonly text: string;
+            /**
+             * @default person
+             * @enum {string}
+             */
+            readonly author?: "person" | "model";
+            readonly model?: string | null;
+            /** @default  */
+            readonly name?: string;
         };
         /**
          * @description A new conversation; with a `turn`, both are created or neither.
@@ -9166,6 +9511,10 @@ export interface components {
             readonly erased: number;
             readonly number: number | null;
             readonly fault: string | null;
+        };
+        /** @description A version's name; an empty one takes it away. */
+        readonly VersionNameBody: {
+            readonly name: string;
         };
         /** @description Result of the watermark search; `chance` bounds the probability of a false positive. */
         readonly WatermarkFinding: {

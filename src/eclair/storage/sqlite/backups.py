@@ -27,6 +27,7 @@ _NAME = re.compile(r"-format\d++-(\d{8}-\d{6})\.db")
 _ROWS = (
     ("legal_hold", "scope || subject"),
     *(("egress", "id"), ("share", "id"), ("picture", "id"), ("web_page", "id"), ("message", "id")),
+    *(("canvas_version", "id"), ("canvas", "id")),
     *(("conversation", "id"), ("file", "id"), ("library", "id"), ("document", "number"), ("entry", "number")),
     *(("api_key", "id"), ("feed", "id"), ("preference", "owner"), ("server", "name"), ("probe", "server")),
     *(("web_settings", "id"), ("api_item", "number"), ("api_response", "id"), ("api_conversation", "id")),
@@ -42,7 +43,7 @@ _TEXTS = (
     *(("share", "id", "body"), ("preference", "owner", "body"), ("file", "id", "name"), ("library", "id", "name")),
     *(("egress", "id", "url"), ("server", "name", "url"), ("server", "name", "key")),
     *(("web_settings", "id", "body"), ("api_item", "number", "body"), ("api_response", "id", "body")),
-    ("api_conversation", "id", "metadata"),
+    *(("api_conversation", "id", "metadata"), ("canvas", "id", "title"), ("canvas_version", "id", "text")),
 )
 """Columns that are overwritten: table, key, column."""
 

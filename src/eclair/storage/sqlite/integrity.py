@@ -46,6 +46,8 @@ CONTENTS = {
     "batch_reply": "batches",
     "budget": "budgets",
     "budget_use": "budgets",
+    "canvas": "canvases",
+    "canvas_version": "canvases",
     "chunk": "records of answers",
     "conversation": "conversations",
     "document": "files",

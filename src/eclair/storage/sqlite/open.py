@@ -19,6 +19,7 @@ from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
 from eclair.storage.sqlite.audit import SQLiteAuditStore
 from eclair.storage.sqlite.batches import SQLiteBatchStore
 from eclair.storage.sqlite.budgets import SQLiteBudgetStore, has_budgets
+from eclair.storage.sqlite.canvases import SQLiteCanvasStore
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
 from eclair.storage.sqlite.conversations import SQLiteConversationStore
 from eclair.storage.sqlite.database import Database, migrations, translated
@@ -85,6 +86,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         audit=SQLiteAuditStore(database),
         batches=SQLiteBatchStore(database, clock),
         budgets=SQLiteBudgetStore(database),
+        canvases=SQLiteCanvasStore(database, clock),
         chunks=chunks,
         conversations=SQLiteConversationStore(database, clock),
         documents=documents,

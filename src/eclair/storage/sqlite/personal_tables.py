@@ -63,6 +63,15 @@ PERSONAL_TABLES = (
         mine=_under("conversation", "conversation"),
     ),
     _table("share", "shared links", "rows", "cascade", "id, conversation, title, created, expires, readings, body"),
+    _table(
+        "canvas_version",
+        "canvases",
+        "archive",
+        "cascade",
+        mine="canvas IN (SELECT canvas.id FROM canvas"
+        " JOIN conversation ON conversation.id = canvas.conversation WHERE owner = ?1)",
+    ),
+    _table("canvas", "canvases", "archive", "cascade", mine=_under("conversation", "conversation")),
     _table("conversation", "conversations", "archive", "service"),
     _table("picture", "images", "archive", "service"),
     _table("upload", "uploads", "rows", "cascade", "file, purpose, expires", _under("file", "file")),

@@ -757,6 +757,7 @@ export interface Placeholders {
   readonly feedListed: never;
   readonly feedTerms: never;
   readonly libraries: never;
+  readonly canvases: never;
   readonly librariesHint: "example";
   readonly librariesNone: never;
   readonly libraryNew: never;
