@@ -17,6 +17,7 @@ LAYERS = (
     "doctor",
     "compliance",
     "outgoing_data",
+    "policy",
     "transfer",
     "chat",
     "tools",

@@ -65,6 +65,7 @@ from eclair.models.weights_check import WeightsCheck
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.egress_log import EgressLog
 from eclair.network.policy import OutboundPolicy
+from eclair.policy.policy_service import PolicyService
 from eclair.provenance.service import Provenance
 from eclair.schema.events import Event, decode, fold
 from eclair.schema.messages import Message, Role, Web
@@ -141,6 +142,7 @@ class App:
     feeds: FeedService
     web: WebService
     web_settings: WebSettingsService
+    policy: PolicyService
     provenance: Provenance
     gallery: Gallery
     images: ImageService
@@ -302,6 +304,26 @@ async def open_oversight(
         await rights.start()
         stack.push_async_callback(rights.close)
         yield audit, rights
+
+
+@asynccontextmanager
+async def open_policy(
+    live_settings: LiveSettings, storage: Storage, vault: Vault, web: WebService, rights: Rights, budgets: Budgets
+) -> AsyncGenerator[tuple[WebSettingsService, PolicyService]]:
+    """Open the web settings and the policy, and follow what other processes change of them."""
+    web_settings = WebSettingsService(live_settings, storage.web_settings, vault, web.access.search)
+
+    async def reload() -> None:
+        await rights.reload()
+        budgets.reload()
+        await web_settings.reload()
+
+    policy = PolicyService(live_settings, storage, vault, reload)
+    policy.start()
+    try:
+        yield web_settings, policy
+    finally:
+        await policy.close()
 
 
 @asynccontextmanager
@@ -529,6 +551,9 @@ async def open_app(
         stack.push_async_callback(batches.close)
         upgrade, downloads = await stack.enter_async_context(open_downloads(settings, registry, changes, gate))
         identity = await stack.enter_async_context(open_identity(settings, gate, accounts))
+        web_settings, policy = await stack.enter_async_context(
+            open_policy(live_settings, storage, vault, web, rights, budgets)
+        )
         yield App(
             live_settings=live_settings,
             read_only=read_only,
@@ -573,7 +598,8 @@ async def open_app(
             reranking=RerankService(registry, documents.reranker, ledger),
             vision=documents.vision,
             web=web,
-            web_settings=WebSettingsService(live_settings, storage.web_settings, vault, web.access.search),
+            web_settings=web_settings,
+            policy=policy,
             feeds=feeds,
             provenance=provenance,
             gallery=gallery,

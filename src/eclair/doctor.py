@@ -87,7 +87,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     if settings.ollama_port is not None:
         checks.append(_port("Ollama's port", settings.host, settings.ollama_port, "ollama_port"))
     checks += [await _key(settings), _encryption(settings), _policy(settings)]
-    checks += [*_logs(settings), _marks(settings), await asyncio.to_thread(_walls)]
+    checks += [*await _drift(settings), *_logs(settings), _marks(settings), await asyncio.to_thread(_walls)]
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
     servers = list_servers(settings)
@@ -107,6 +107,25 @@ def _policy(settings: Settings) -> Check:
     except SettingsError as error:
         return Check("What may leave", "broken", error.message)
     return Check("What may leave", "ok", f"{description} `eclair egress` lists what did.")
+
+
+async def _drift(settings: Settings) -> list[Check]:
+    """Say whether the store is as the policy file declares; nothing without one."""
+    from eclair.policy.policy_service import examine_policy
+
+    try:
+        drift = await examine_policy(settings)
+    except StoreError:
+        return []  # the check of the database says it
+    if drift is None:
+        return []
+    if drift.problem is not None:
+        return [Check("Policy file", "broken", drift.problem, "Correct it; `eclair admin apply --dry-run` tries it.")]
+    if not drift.changes:
+        return [Check("Policy file", "ok", f"everything is as {drift.file} says")]
+    count = len(drift.changes)
+    detail = f"the store differs from {drift.file} in {count:,} {'entry' if count == 1 else 'entries'}."
+    return [Check("Policy file", "note", detail, "`eclair admin drift` lists them, `eclair admin apply` applies it.")]
 
 
 def _logs(settings: Settings) -> list[Check]:

@@ -30,6 +30,7 @@ RELOADABLE = frozenset(
         "max_tokens",
         "person_answers_at_once",
         "person_requests_per_minute",
+        "policy_file",
         "public_checks",
         "response_days",
         "run_log_days",
@@ -95,8 +96,9 @@ class LiveSettings:
 
     def overlay(self, values: Mapping[str, Any]) -> None:
         """Put settings that were chosen in the app in force, in place of those chosen before."""
-        self._overlay = values
-        self._publish()
+        if values != self._overlay:
+            self._overlay = values
+            self._publish()
 
     def _publish(self) -> None:
         self._current = replace(self._configured, **self._overlay)

@@ -1,7 +1,7 @@
 """Settings: name, default and sentence; from one file and the environment.
 
-`load` builds the one frozen `Settings` that is passed down; nothing else reads the environment or the file. `eclair
-config` and docs/configuration.md are generated from `describe`.
+`load` builds the one frozen `Settings` that is passed down; nothing else reads the environment or the file, but for
+the keys that a policy file refers to. `eclair config` and docs/configuration.md are generated from `describe`.
 """
 
 from __future__ import annotations
@@ -188,6 +188,13 @@ class Settings:
     house_name: str | None = _setting(None, "Name of the house, shown where people sign in and above the list.")
     sign_in_notice: str | None = _setting(None, "Text shown where people sign in, such as who may and whom to ask.")
     announcement: str | None = _setting(None, "Text shown above the page until each person closes it.")
+    policy_file: Path | None = field(
+        default=None,
+        metadata={
+            "sentence": "File (TOML) that declares what administrators decide, for `eclair admin apply`; where the "
+            "store differs from it is shown; see docs/policy.md."
+        },
+    )
     identity: dict[ProviderName, IdentitySettings] = field(
         default_factory=dict[str, IdentitySettings],
         metadata={

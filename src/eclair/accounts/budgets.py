@@ -127,6 +127,10 @@ class Budgets:
             self._listed.until = now + RECHECK_AFTER_S
         return self._listed.budgets
 
+    def reload(self) -> None:
+        """Take up the budgets as they are stored now."""
+        self._listed.until = -1.0
+
     async def sum_uses(self, budget: Budget) -> BudgetSum:
         """Sum what all holders have used of a budget in this period."""
         return await self._store.sum_uses(budget, self._start(budget.period))
@@ -134,7 +138,7 @@ class Budgets:
     async def set_budget(self, principal: Principal, budget: Budget) -> Budget:
         """Store a budget in place of the one of the same subject, measure and period."""
         stored = await self._store.set_budget(principal, replace(budget, id=new_id("budget", self._clock)))
-        self._listed.until = -1.0
+        self.reload()
         log_admin_act("budget.set", f"The budget {stored.id} was set.", budget=stored.id, amount=stored.amount)
         return stored
 
@@ -143,7 +147,7 @@ class Budgets:
         if any(budget.id == id for budget in self._listed.stated):
             raise Conflict(f"The budget {id!r} stands in the settings; remove it there.")
         await self._store.remove_budget(principal, id)
-        self._listed.until = -1.0
+        self.reload()
         log_admin_act("budget.removed", f"The budget {id} was removed.", budget=id)
 
     async def states(self, principal: Principal) -> list[BudgetState]:

@@ -116,7 +116,7 @@ class Rights(RightRules):
     async def start(self) -> None:
         """Read the grants, and follow what other processes change. Raises StoreError."""
         if self._has_accounts:
-            await self._load()
+            await self.reload()
             self._task = asyncio.create_task(self._follow(), name="follow changes of rights")
 
     async def close(self) -> None:
@@ -138,15 +138,16 @@ class Rights(RightRules):
             created=int(self._clock() * 1000),
         )
         made = await self._store.put_grant(principal, new)
-        await self._load()
+        await self.reload()
         return made
 
     async def revoke(self, principal: Principal, id: str) -> None:
         """Delete a grant. Raises NotFound."""
         await self._store.delete_grant(principal, id)
-        await self._load()
+        await self.reload()
 
-    async def _load(self) -> None:
+    async def reload(self) -> None:
+        """Decide by the grants as they are stored now."""
         self._rules = _index(await self._store.list_grants())
 
     async def _follow(self) -> None:
@@ -155,7 +156,7 @@ class Rights(RightRules):
             try:
                 version = await self._processes.get_foreign_version()
                 if seen not in (None, version):
-                    await self._load()
+                    await self.reload()
                 seen = version
             except StoreError as error:
                 log.warning("cannot see whether rights were changed elsewhere: %s", error.message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from eclair.schema.principal import ROLES
 
@@ -43,6 +44,7 @@ def add_admin_options(parser: argparse.ArgumentParser) -> None:
     rights.set_defaults(action="rights")
     rights.add_argument("name", metavar="NAME", help="name to sign in with")
     rights.add_argument("--json", action="store_true", help="print the rights as JSON")
+    _add_policy_actions(actions.add_parser)
     for topic, choices in (("people", PEOPLE_ACTIONS), ("groups", GROUP_ACTIONS)):
         help = f"list and change {topic}"
         added = actions.add_parser(topic, help=help, description=f"L{help[1:]}.")
@@ -51,6 +53,32 @@ def add_admin_options(parser: argparse.ArgumentParser) -> None:
             action = inner.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.")
             action.set_defaults(action=f"{topic} {name}")
             _add_details(action, topic, name)
+
+
+def _add_policy_actions(add: Callable[..., argparse.ArgumentParser]) -> None:
+    apply = add(
+        "apply",
+        help="apply a policy file: groups, rights, budgets, retention, engines, web settings",
+        description="Apply a policy file: groups, rights, budgets, retention, engines, web settings.",
+    )
+    apply.set_defaults(action="apply")
+    apply.add_argument("file", nargs="?", metavar="FILE", help="the file (TOML); that of the settings unless given")
+    apply.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+    export = add(
+        "export",
+        help="write the present state as a policy file, without keys",
+        description="Write the present state as a policy file, without keys.",
+    )
+    export.set_defaults(action="export")
+    export.add_argument("file", nargs="?", metavar="FILE", help="the file to write; standard output unless given")
+    drift = add(
+        "drift",
+        help="say where the store differs from the policy file of the settings; exit code 1 if it does",
+        description="Say where the store differs from the policy file of the settings; exit code 1 if it does.",
+    )
+    drift.set_defaults(action="drift")
+    for action in (apply, drift):
+        action.add_argument("--json", action="store_true", help="print the differences as JSON")
 
 
 def _add_details(action: argparse.ArgumentParser, topic: str, name: str) -> None:

@@ -147,7 +147,7 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     service.set_defaults(module="service")
     _add_budget_options(command("budget", "list, set and remove budgets, which limit what may be used"))
     _add_key_options(command("key", "make, list and revoke keys for programs and other people"))
-    add_admin_options(command("admin", "list and change people and groups"))
+    add_admin_options(command("admin", "list and change people and groups, or apply a policy file"))
 
 
 def _add_documents(command: _Command) -> None:

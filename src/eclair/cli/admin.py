@@ -1,4 +1,4 @@
-"""`eclair admin`: people and groups, and the code of the first account, for whoever runs the machine."""
+"""`eclair admin`: people, groups, policy files, and the code of the first account, for whoever runs the machine."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import orjson
 
 from eclair.accounts.one_time_codes import NewCode
 from eclair.accounts.service import Accounts
+from eclair.cli._admin_policy import run_policy
 from eclair.cli._admin_rights import print_rights
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
@@ -62,6 +63,8 @@ async def _run(settings: Settings, arguments: argparse.Namespace, terminal: Term
             case "rights":
                 person = await find_person(house.storage, arguments.name)
                 await print_rights(house.storage, person, terminal, as_json=arguments.json)
+            case "apply" | "export" | "drift":
+                return await run_policy(settings, house.storage, arguments, terminal)
             case _:
                 made = await house.accounts.codes.make_setup_code()
                 terminal.line(made.code)

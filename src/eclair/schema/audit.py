@@ -64,6 +64,7 @@ AuditAction = Literal[
     "person.unlocked",
     "personal_data.erased",
     "personal_data.exported",
+    "policy.applied",
     "responses.deleted",
     "retention.changed",
     "retention.ran",

@@ -58,6 +58,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/pictures": ("api.images",),
     "api/backups": ("api.backups",),
     "api/storage": ("api.storage_state",),
+    "api/policy": ("api.policy",),
     "api/usage": ("api.usage",),
     "api/ratings": ("api.ratings",),
     "api/audit": ("api.audit",),

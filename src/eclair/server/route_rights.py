@@ -42,6 +42,8 @@ ROUTE_RIGHTS = (
     *(RouteRight(f"/api/compliance/{name}", ALL, OVERSEERS) for name in ("ai-act", "records", "impact")),
     RouteRight("/api/backups", READING, OVERSEERS),
     RouteRight("/api/backups", WRITING, ADMINS),
+    RouteRight("/api/policy/drift", READING, OVERSEERS),
+    RouteRight("/api/policy", ALL, ADMINS),
     RouteRight("/api/audit", ALL, OVERSEERS),
     RouteRight("/api/retention/rules", READING, OVERSEERS),
     RouteRight("/api/retention/rules", WRITING, ADMINS),

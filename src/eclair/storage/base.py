@@ -37,6 +37,7 @@ from eclair.storage.literacy import LiteracyStore
 from eclair.storage.passkeys import PasskeyStore
 from eclair.storage.people import PeopleStore
 from eclair.storage.personal_data import PersonalDataStore
+from eclair.storage.policy import PolicyStore
 from eclair.storage.preferences import PreferenceStore
 from eclair.storage.processes import ProcessStore
 from eclair.storage.ratings import RatingStore
@@ -82,6 +83,7 @@ class Storage:
     passkeys: PasskeyStore
     people: PeopleStore
     personal_data: PersonalDataStore
+    policy: PolicyStore
     preferences: PreferenceStore
     processes: ProcessStore
     ratings: RatingStore

@@ -86,8 +86,15 @@ class WebSettingsService:
         """
         self._check(change)
         stored = await self._store.edit_web_settings(PRINCIPAL.get(), lambda stored: self._apply(stored, change))
-        self._live.overlay(overlay_of(self._live.configured, stored, self._vault))
+        self._put_in_force(stored)
         log_admin_act("web.changed", "The web settings were changed.")
+
+    async def reload(self) -> None:
+        """Put in force what is stored, where something else than `change` has changed it."""
+        self._put_in_force(await self._store.get_web_settings())
+
+    def _put_in_force(self, stored: StoredWebSettings) -> None:
+        self._live.overlay(overlay_of(self._live.configured, stored, self._vault))
 
     async def test(self, name: str, context: CallContext) -> ProviderTest:
         """Ask a service for a word, whether it is in use or not. Raises NotFound."""
@@ -141,7 +148,7 @@ class WebSettingsService:
         for name, text in change.keys.items():
             key = _check_key(text)
             if key:
-                keys[name] = self._vault.encrypt(key, _place(name))
+                keys[name] = self._vault.encrypt(key, key_place(name))
             else:
                 keys.pop(name, None)
         hosts = stored.hosts if change.hosts is None else tuple(dict.fromkeys(change.hosts))
@@ -223,13 +230,14 @@ def _readable_keys(stored: StoredWebSettings, vault: Vault) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, key in stored.keys.items():
         try:
-            found[name] = vault.decrypt(key, _place(name))
+            found[name] = vault.decrypt(key, key_place(name))
         except SettingsError as error:
             log.error("The key of the search service %s can't be used: %s", name, error.message)
     return found
 
 
-def _place(name: str) -> str:
+def key_place(name: str) -> str:
+    """Return the place that binds the key of a search service; see `Vault`."""
     return f"search service {name}"
 
 

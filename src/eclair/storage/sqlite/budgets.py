@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import apsw
@@ -32,34 +32,15 @@ class SQLiteBudgetStore(SQLiteStore):
 
     @read
     def list_budgets(self, db: apsw.Connection) -> list[Budget]:
-        rows = db.execute(f"SELECT {_COLUMNS} FROM budget ORDER BY id")
-        return decode_rows(rows, _budget, self.database.damage.noting("budgets"))
+        return list_budgets(db, self.database.damage.noting("budgets"))
 
     @write
     def set_budget(self, db: apsw.Connection, principal: Principal, budget: Budget) -> Budget:
-        row = first_row(
-            db,
-            f"INSERT INTO budget ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (kind, subject, unit, currency, period, each)"
-            " DO UPDATE SET amount = excluded.amount, soft = excluded.soft, hard = excluded.hard"
-            f" RETURNING {_COLUMNS}",
-            (
-                *(budget.id, budget.kind, budget.subject, budget.unit, budget.currency, budget.period),
-                *(budget.amount, int(budget.each), budget.soft, int(budget.hard)),
-            ),
-        )
-        stored = _budget(row)
-        details: ActDetails = {"unit": stored.unit, "period": stored.period, "amount": stored.amount}
-        append_act(db, principal, "budget.changed", stored.id, details=details)
-        return stored
+        return set_budget(db, principal, budget)
 
     @write
     def remove_budget(self, db: apsw.Connection, principal: Principal, id: str) -> None:
-        db.execute("DELETE FROM budget WHERE id = ?", (id,))
-        if not db.changes():
-            raise NotFound(f"There is no budget {id!r}; `eclair budget list` lists them.")
-        db.execute("DELETE FROM budget_use WHERE budget = ?", (id,))
-        append_act(db, principal, "budget.changed", id, details={"removed": True})
+        remove_budget(db, principal, id)
 
     @read
     def get_use(self, db: apsw.Connection, budget: str, holder: str, start: str) -> BudgetUse:
@@ -117,6 +98,37 @@ class SQLiteBudgetStore(SQLiteStore):
     @write
     def forget_uses(self, db: apsw.Connection, before: str) -> None:
         db.execute("DELETE FROM budget_use WHERE start < ? AND reserved = 0", (before,))
+
+
+def list_budgets(db: apsw.Connection, note: Callable[[], None]) -> list[Budget]:
+    rows = db.execute(f"SELECT {_COLUMNS} FROM budget ORDER BY id")
+    return decode_rows(rows, _budget, note)
+
+
+def set_budget(db: apsw.Connection, principal: Principal, budget: Budget) -> Budget:
+    row = first_row(
+        db,
+        f"INSERT INTO budget ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (kind, subject, unit, currency, period, each)"
+        " DO UPDATE SET amount = excluded.amount, soft = excluded.soft, hard = excluded.hard"
+        f" RETURNING {_COLUMNS}",
+        (
+            *(budget.id, budget.kind, budget.subject, budget.unit, budget.currency, budget.period),
+            *(budget.amount, int(budget.each), budget.soft, int(budget.hard)),
+        ),
+    )
+    stored = _budget(row)
+    details: ActDetails = {"unit": stored.unit, "period": stored.period, "amount": stored.amount}
+    append_act(db, principal, "budget.changed", stored.id, details=details)
+    return stored
+
+
+def remove_budget(db: apsw.Connection, principal: Principal, id: str) -> None:
+    db.execute("DELETE FROM budget WHERE id = ?", (id,))
+    if not db.changes():
+        raise NotFound(f"There is no budget {id!r}; `eclair budget list` lists them.")
+    db.execute("DELETE FROM budget_use WHERE budget = ?", (id,))
+    append_act(db, principal, "budget.changed", id, details={"removed": True})
 
 
 def has_budgets(db: apsw.Connection) -> bool:

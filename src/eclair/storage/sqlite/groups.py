@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apsw
@@ -26,9 +26,7 @@ class SQLiteGroupStore(SQLiteStore):
 
     @write
     def add_group(self, db: apsw.Connection, principal: Principal, group: PersonGroup) -> None:
-        _refuse_taken_name(db, group.origin, group.name, group.id)
-        _insert(db, group)
-        append_act(db, principal, "group.added", group.id, details={"origin": group.origin})
+        add_group(db, principal, group)
 
     @read
     def get_group(self, db: apsw.Connection, id: str) -> PersonGroup:
@@ -60,9 +58,7 @@ class SQLiteGroupStore(SQLiteStore):
 
     @overwrite
     def delete_group(self, db: apsw.Connection, principal: Principal, id: str) -> None:
-        _require_group(db, id)
-        db.execute("DELETE FROM person_group WHERE id = ?", (id,))
-        append_act(db, principal, "group.removed", id)
+        delete_group(db, principal, id)
 
     @read
     def list_members(self, db: apsw.Connection, id: str, limit: int, after: str | None = None) -> list[Person]:
@@ -130,6 +126,23 @@ class SQLiteGroupStore(SQLiteStore):
         db.execute("DELETE FROM group_member WHERE person_group = ?", (id,))
         _add_members(db, id, people)
         append_act(db, principal, "group.changed", id, details={"what": "members", "count": len(people)})
+
+
+def list_all_groups(db: apsw.Connection, note: Callable[[], None]) -> list[PersonGroup]:
+    """List the groups of every origin by name; call `note` for damaged ones, which are left out."""
+    return decode_rows(db.execute(f"SELECT {_COLUMNS} FROM person_group ORDER BY name, id"), _group, note)
+
+
+def add_group(db: apsw.Connection, principal: Principal, group: PersonGroup) -> None:
+    _refuse_taken_name(db, group.origin, group.name, group.id)
+    _insert(db, group)
+    append_act(db, principal, "group.added", group.id, details={"origin": group.origin})
+
+
+def delete_group(db: apsw.Connection, principal: Principal, id: str) -> None:
+    _require_group(db, id)
+    db.execute("DELETE FROM person_group WHERE id = ?", (id,))
+    append_act(db, principal, "group.removed", id)
 
 
 def _insert(db: apsw.Connection, group: PersonGroup) -> None:

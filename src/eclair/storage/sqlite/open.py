@@ -12,6 +12,7 @@ import apsw
 
 from eclair.schema.ids import Clock
 from eclair.storage.base import DatabaseReport, Storage
+from eclair.storage.policy import StoredPolicy
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import compaction
 from eclair.storage.sqlite.api_conversations import SQLiteApiConversationStore
@@ -39,6 +40,7 @@ from eclair.storage.sqlite.literacy import SQLiteLiteracyStore
 from eclair.storage.sqlite.passkeys import SQLitePasskeyStore
 from eclair.storage.sqlite.people import SQLitePeopleStore
 from eclair.storage.sqlite.personal_data import SQLitePersonalDataStore
+from eclair.storage.sqlite.policy import SQLitePolicyStore, read_policy
 from eclair.storage.sqlite.preferences import SQLitePreferenceStore
 from eclair.storage.sqlite.processes import SQLiteProcessStore
 from eclair.storage.sqlite.ratings import SQLiteRatingStore
@@ -104,6 +106,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         passkeys=SQLitePasskeyStore(database),
         people=SQLitePeopleStore(database, clock),
         personal_data=SQLitePersonalDataStore(database),
+        policy=SQLitePolicyStore(database),
         preferences=SQLitePreferenceStore(database),
         processes=processes,
         ratings=SQLiteRatingStore(database),
@@ -139,6 +142,15 @@ def read_stored_web_settings(folder: Path) -> StoredWebSettings:
     with open_readonly(path) as db:
         exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("web_settings",))
         return read_web_settings(db, lambda: None) if exists is not None else StoredWebSettings()
+
+
+def read_stored_policy(folder: Path) -> StoredPolicy | None:
+    """Read the policy without creating, locking or migrating anything; None before a migration. Raises StoreError."""
+    path = folder / DATABASE_FILE
+    if not path.exists():
+        return StoredPolicy()
+    with open_readonly(path) as db:
+        return read_policy(db, lambda: None) if db.pragma("user_version") == len(migrations()) else None
 
 
 def read_feed_urls(folder: Path) -> list[str]:

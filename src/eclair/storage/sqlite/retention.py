@@ -5,7 +5,7 @@ Rules come as JSON, so that those that are only tried are counted by the stateme
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apsw
@@ -82,53 +82,27 @@ class SQLiteRetentionStore(SQLiteStore):
 
     @read
     def list_rules(self, db: apsw.Connection) -> list[RetentionRule]:
-        rows = db.execute(
-            "SELECT scope, subject, days, changed FROM retention_rule ORDER BY scope <> 'everyone', scope, subject"
-        )
-        return decode_rows(rows, _rule, self.database.damage.noting("retention rules"))
+        return list_rules(db, self.database.damage.noting("retention rules"))
 
     @write
     def set_rule(self, db: apsw.Connection, principal: Principal, rule: RetentionRule) -> None:
-        if rule.scope != "everyone":
-            _require(db, rule.scope, rule.subject)
-        db.execute(
-            "INSERT INTO retention_rule (scope, subject, days, changed) VALUES (?1, ?2, ?3, ?4)"
-            " ON CONFLICT DO UPDATE SET days = ?3, changed = ?4",
-            (rule.scope, rule.subject, rule.days, self.now()),
-        )
-        details = {"scope": rule.scope, "days": rule.days}
-        append_act(db, principal, "retention.changed", rule.subject or None, details=details)
+        set_rule(db, principal, rule, self.now())
 
     @write
     def delete_rule(self, db: apsw.Connection, principal: Principal, scope: RetentionScope, subject: str) -> None:
-        db.execute("DELETE FROM retention_rule WHERE scope = ? AND subject = ?", (scope, subject))
-        if not db.changes():
-            raise NotFound("There is no such rule; it may have been deleted meanwhile.")
-        append_act(db, principal, "retention.changed", subject or None, details={"scope": scope, "deleted": True})
+        delete_rule(db, principal, scope, subject)
 
     @read
     def list_holds(self, db: apsw.Connection) -> list[LegalHold]:
-        rows = db.execute("SELECT scope, subject, reason, placed FROM legal_hold ORDER BY placed, scope, subject")
-        return decode_rows(rows, _hold, self.database.damage.noting("legal holds"))
+        return list_holds(db, self.database.damage.noting("legal holds"))
 
     @write
     def place_hold(self, db: apsw.Connection, principal: Principal, hold: LegalHold) -> None:
-        if hold.scope != "person":
-            _require(db, hold.scope, hold.subject)
-        db.execute(
-            "INSERT INTO legal_hold (scope, subject, reason, placed) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (hold.scope, hold.subject, hold.reason, self.now()),
-        )
-        if not db.changes():
-            raise Conflict("There is a legal hold on this already.")
-        append_act(db, principal, "legal_hold.placed", hold.subject, details={"scope": hold.scope})
+        place_hold(db, principal, hold, self.now())
 
     @write
     def lift_hold(self, db: apsw.Connection, principal: Principal, scope: HoldScope, subject: str) -> None:
-        db.execute("DELETE FROM legal_hold WHERE scope = ? AND subject = ?", (scope, subject))
-        if not db.changes():
-            raise NotFound("There is no such legal hold; it may have been lifted meanwhile.")
-        append_act(db, principal, "legal_hold.lifted", subject, details={"scope": scope})
+        lift_hold(db, principal, scope, subject)
 
     @read
     def get_person_retention(self, db: apsw.Connection, principal: Principal) -> PersonRetention:
@@ -202,6 +176,56 @@ class SQLiteRetentionStore(SQLiteStore):
         counts = ("conversations", "people", "responses", "batches", "images", "files")
         details = {name: int(getattr(erased, name)) for name in counts}
         append_act(db, SYSTEM_PRINCIPAL, "retention.ran", details=details)
+
+
+def list_rules(db: apsw.Connection, note: Callable[[], None]) -> list[RetentionRule]:
+    rows = db.execute(
+        "SELECT scope, subject, days, changed FROM retention_rule ORDER BY scope <> 'everyone', scope, subject"
+    )
+    return decode_rows(rows, _rule, note)
+
+
+def set_rule(db: apsw.Connection, principal: Principal, rule: RetentionRule, now: int) -> None:
+    if rule.scope != "everyone":
+        _require(db, rule.scope, rule.subject)
+    db.execute(
+        "INSERT INTO retention_rule (scope, subject, days, changed) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT DO UPDATE SET days = ?3, changed = ?4",
+        (rule.scope, rule.subject, rule.days, now),
+    )
+    details = {"scope": rule.scope, "days": rule.days}
+    append_act(db, principal, "retention.changed", rule.subject or None, details=details)
+
+
+def delete_rule(db: apsw.Connection, principal: Principal, scope: RetentionScope, subject: str) -> None:
+    db.execute("DELETE FROM retention_rule WHERE scope = ? AND subject = ?", (scope, subject))
+    if not db.changes():
+        raise NotFound("There is no such rule; it may have been deleted meanwhile.")
+    append_act(db, principal, "retention.changed", subject or None, details={"scope": scope, "deleted": True})
+
+
+def list_holds(db: apsw.Connection, note: Callable[[], None]) -> list[LegalHold]:
+    rows = db.execute("SELECT scope, subject, reason, placed FROM legal_hold ORDER BY placed, scope, subject")
+    return decode_rows(rows, _hold, note)
+
+
+def place_hold(db: apsw.Connection, principal: Principal, hold: LegalHold, now: int) -> None:
+    if hold.scope != "person":
+        _require(db, hold.scope, hold.subject)
+    db.execute(
+        "INSERT INTO legal_hold (scope, subject, reason, placed) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (hold.scope, hold.subject, hold.reason, now),
+    )
+    if not db.changes():
+        raise Conflict("There is a legal hold on this already.")
+    append_act(db, principal, "legal_hold.placed", hold.subject, details={"scope": hold.scope})
+
+
+def lift_hold(db: apsw.Connection, principal: Principal, scope: HoldScope, subject: str) -> None:
+    db.execute("DELETE FROM legal_hold WHERE scope = ? AND subject = ?", (scope, subject))
+    if not db.changes():
+        raise NotFound("There is no such legal hold; it may have been lifted meanwhile.")
+    append_act(db, principal, "legal_hold.lifted", subject, details={"scope": scope})
 
 
 def _require(db: apsw.Connection, scope: str, subject: str) -> None:

@@ -30,32 +30,17 @@ class SQLiteServerStore(SQLiteStore):
 
     @write
     def add_server(self, db: apsw.Connection, principal: Principal, server: StoredServer) -> None:
-        if first_row(db, "SELECT 1 FROM server WHERE name = ?", (server.name,)) is not None:
-            raise Conflict(
-                f"There is an engine {server.name!r} already; choose another name, or remove that one first."
-            )
-        _put(db, server)
-        append_act(db, principal, "engine.added", server.name)
+        add_server(db, principal, server)
 
     @overwrite
     def edit_server(
         self, db: apsw.Connection, principal: Principal, name: str, edit: Callable[[StoredServer], StoredServer]
     ) -> StoredServer:
-        row = first_row(db, f"SELECT {_COLUMNS} FROM server WHERE name = ?", (name,))
-        if row is None:
-            raise _missing(name)
-        edited = edit(_server(row))
-        _put(db, edited)
-        append_act(db, principal, "engine.changed", name)
-        return edited
+        return edit_server(db, principal, name, edit)
 
     @overwrite
     def delete_server(self, db: apsw.Connection, principal: Principal, name: str) -> None:
-        db.execute("DELETE FROM server WHERE name = ?", (name,))
-        if not db.changes():
-            raise _missing(name)
-        db.execute("DELETE FROM probe WHERE server = ?", (name,))
-        append_act(db, principal, "engine.removed", name)
+        delete_server(db, principal, name)
 
     @read
     def list_probes(self, db: apsw.Connection) -> dict[str, str]:
@@ -65,6 +50,33 @@ class SQLiteServerStore(SQLiteStore):
     @write
     def save_probe(self, db: apsw.Connection, name: str, body: str) -> None:
         db.execute("INSERT OR REPLACE INTO probe (server, body) VALUES (?, ?)", (name, body))
+
+
+def add_server(db: apsw.Connection, principal: Principal, server: StoredServer) -> None:
+    if first_row(db, "SELECT 1 FROM server WHERE name = ?", (server.name,)) is not None:
+        raise Conflict(f"There is an engine {server.name!r} already; choose another name, or remove that one first.")
+    _put(db, server)
+    append_act(db, principal, "engine.added", server.name)
+
+
+def edit_server(
+    db: apsw.Connection, principal: Principal, name: str, edit: Callable[[StoredServer], StoredServer]
+) -> StoredServer:
+    row = first_row(db, f"SELECT {_COLUMNS} FROM server WHERE name = ?", (name,))
+    if row is None:
+        raise _missing(name)
+    edited = edit(_server(row))
+    _put(db, edited)
+    append_act(db, principal, "engine.changed", name)
+    return edited
+
+
+def delete_server(db: apsw.Connection, principal: Principal, name: str) -> None:
+    db.execute("DELETE FROM server WHERE name = ?", (name,))
+    if not db.changes():
+        raise _missing(name)
+    db.execute("DELETE FROM probe WHERE server = ?", (name,))
+    append_act(db, principal, "engine.removed", name)
 
 
 def list_servers(db: apsw.Connection, note: Callable[[], None], *, migrated: bool = True) -> list[StoredServer]:

@@ -36,17 +36,26 @@ class SQLiteWebSettingsStore(SQLiteStore):
     def edit_web_settings(
         self, db: apsw.Connection, principal: Principal, edit: Callable[[StoredWebSettings], StoredWebSettings]
     ) -> StoredWebSettings:
-        edited = edit(read_web_settings(db, self.database.damage.noting("web settings")))
-        body = {
-            "services": edited.services,
-            "searxng": edited.searxng,
-            "keys": {name: base64.b64encode(key).decode() for name, key in edited.keys.items()},
-            "policy": edited.policy,
-            "hosts": edited.hosts,
-        }
-        db.execute("INSERT OR REPLACE INTO web_settings (id, body) VALUES (1, ?)", (orjson.dumps(body).decode(),))
-        append_act(db, principal, "settings.changed", "web")
-        return edited
+        return edit_web_settings(db, principal, edit, self.database.damage.noting("web settings"))
+
+
+def edit_web_settings(
+    db: apsw.Connection,
+    principal: Principal,
+    edit: Callable[[StoredWebSettings], StoredWebSettings],
+    note: Callable[[], None],
+) -> StoredWebSettings:
+    edited = edit(read_web_settings(db, note))
+    body = {
+        "services": edited.services,
+        "searxng": edited.searxng,
+        "keys": {name: base64.b64encode(key).decode() for name, key in edited.keys.items()},
+        "policy": edited.policy,
+        "hosts": edited.hosts,
+    }
+    db.execute("INSERT OR REPLACE INTO web_settings (id, body) VALUES (1, ?)", (orjson.dumps(body).decode(),))
+    append_act(db, principal, "settings.changed", "web")
+    return edited
 
 
 def read_web_settings(db: apsw.Connection, note: Callable[[], None]) -> StoredWebSettings:

@@ -62,6 +62,12 @@ def available_providers(
     ]
 
 
+def list_provider_names(settings: Settings) -> dict[str, bool]:
+    """Return the names of all providers, and whether each needs a key."""
+    keyless = [*LOCAL_PROVIDERS, SearXNG.name, *settings.opensearch]
+    return {**dict.fromkeys(keyless, False), **{each.name: each.needs_key for each in PROVIDERS}}
+
+
 def select_providers(settings: Settings, providers: Sequence[SearchProvider]) -> list[SearchProvider]:
     """Select the providers to use: those named in `web_search`, else the defaults and those that were set up."""
     by_name: dict[str, SearchProvider] = {}

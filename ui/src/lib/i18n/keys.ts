@@ -902,6 +902,17 @@ export interface Placeholders {
   readonly egressTrace: never;
   readonly egressIdentity: never;
   readonly auditLog: never;
+  readonly policyFile: never;
+  readonly policyNone: never;
+  readonly policySame: "file";
+  readonly policyDiffers: "file";
+  readonly policyAdd: never;
+  readonly policyChange: never;
+  readonly policyRemove: never;
+  readonly policyField: "declared" | "field" | "stored";
+  readonly policyApply: never;
+  readonly policyExport: never;
+  readonly policyHint: never;
   readonly egressSent: never;
   readonly egressReceived: never;
   readonly egressTime: never;

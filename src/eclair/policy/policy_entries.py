@@ -1,0 +1,177 @@
+"""Entries of a policy file: one for each thing that administrators decide, in the form that the file has them.
+
+Entries name groups and people as people know them, and refer to keys, which they never hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from eclair.accounts.rights import check_rule
+from eclair.errors import UserError
+from eclair.llm.servers.service import check_country, check_models, check_name, check_url
+from eclair.network.policy import PolicyMode
+from eclair.schema.budgets import BUDGET_UNITS, BudgetPeriod, BudgetUnit
+from eclair.settings import EngineApi, HostName
+from eclair.storage.grants import EVERYONE, GrantEffect
+from eclair.web.web_settings import MAX_HOSTS, check_address
+
+T = TypeVar("T")
+
+VAULT = "vault"
+"""The reference to a key that is stored here already."""
+MAX_AMOUNT = 10**15
+MAX_DAYS = 36_500
+
+
+def _checked(check: Callable[[str], T]) -> AfterValidator:
+    """Return a validator that tells the fault which `check` raises."""
+
+    def run(text: str) -> T:
+        try:
+            return check(text)
+        except UserError as error:
+            raise ValueError(error.message) from None
+
+    return AfterValidator(run)
+
+
+def _check_subject(text: str) -> str:
+    kind, _, name = text.partition(":")
+    if text != EVERYONE and not (kind in ("role", "group", "person", "key") and name.strip()):
+        raise ValueError(f"{text!r} is nobody; write everyone, role:NAME, group:NAME, person:NAME or key:ID")
+    return text
+
+
+def _check_object(text: str) -> str:
+    check_rule(EVERYONE, text)
+    return text
+
+
+def _check_models(names: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return check_models(names)
+    except UserError as error:
+        raise ValueError(error.message) from None
+
+
+def _check_reference(text: str) -> str:
+    kind, _, name = text.partition(":")
+    if text != VAULT and not (kind in ("env", "file") and name):
+        raise ValueError("no key stands in this file; write env:VARIABLE, file:PATH, or vault for the stored one")
+    return text
+
+
+Subject = Annotated[str, Field(max_length=200), AfterValidator(_check_subject)]
+KeyReference = Annotated[str, AfterValidator(_check_reference)]
+PolicyGroupName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
+EngineName = Annotated[str, _checked(check_name)]
+
+
+class PolicyEntry(BaseModel):
+    """An entry: an unknown name in it is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GroupEntry(PolicyEntry):
+    """A group that was made here. Its members are no policy."""
+
+    name: PolicyGroupName
+
+
+class GrantEntry(PolicyEntry):
+    """A right that is given or denied."""
+
+    subject: Subject
+    object: Annotated[str, _checked(_check_object)]
+    effect: GrantEffect
+
+
+class BudgetEntry(PolicyEntry):
+    """A budget of one measure. `soft` 0 is for no warning."""
+
+    subject: Subject = EVERYONE
+    period: BudgetPeriod = "month"
+    tokens: Annotated[int | None, Field(ge=1, le=MAX_AMOUNT)] = None
+    images: Annotated[int | None, Field(ge=1, le=MAX_AMOUNT)] = None
+    watt_hours: Annotated[float | None, Field(gt=0, le=278_000_000, allow_inf_nan=False)] = None
+    money: Annotated[Decimal | None, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)] = None
+    currency: Annotated[str | None, Field(pattern="^[A-Z]{3}$")] = None
+    each: bool = True
+    soft: Annotated[int, Field(ge=0, le=100)] = 80
+    hard: bool = True
+
+    @model_validator(mode="after")
+    def _check_measure(self) -> BudgetEntry:
+        if sum(each is not None for each in (self.tokens, self.images, self.watt_hours, self.money)) != 1:
+            raise ValueError("a budget limits one of tokens, images, watt_hours and money; write one table for each")
+        if (self.money is None) != (self.currency is None):
+            raise ValueError("money and currency belong together; set both or neither")
+        return self
+
+    @property
+    def unit(self) -> BudgetUnit:
+        amounts = {"tokens": self.tokens, "images": self.images, "energy": self.watt_hours, "money": self.money}
+        return next(each for each in BUDGET_UNITS if amounts[each] is not None)
+
+
+class RetentionEntry(PolicyEntry):
+    """A rule: days without use after which what is in the target is erased."""
+
+    target: Annotated[str, Field(pattern="^(everyone|(group|folder|library):.+)$")]
+    days: Annotated[int, Field(ge=1, le=MAX_DAYS)] | Literal["forever", "temporary"]
+
+    @model_validator(mode="after")
+    def _check_temporary(self) -> RetentionEntry:
+        if self.days == "temporary" and self.target.startswith(("folder:", "library:")):
+            raise ValueError("temporary is for everyone or for a group; give days")
+        return self
+
+
+class HoldEntry(PolicyEntry):
+    """A legal hold on a person, folder or conversation."""
+
+    target: Annotated[str, Field(pattern="^(person|folder|conversation):.+$")]
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class EngineEntry(PolicyEntry):
+    """A model server, with a reference to its key."""
+
+    url: Annotated[str, _checked(check_url)]
+    key: KeyReference | None = None
+    models: Annotated[tuple[str, ...], AfterValidator(_check_models)] = ()
+    context: Annotated[int | None, Field(ge=1)] = None
+    country: Annotated[str, _checked(check_country)] | None = None
+    api: EngineApi | None = None
+
+
+class WebEntry(PolicyEntry):
+    """The web settings; None leaves a matter to the settings of the server."""
+
+    services: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    searxng: Annotated[str, _checked(check_address)] | None = None
+    policy: PolicyMode | None = None
+    hosts: Annotated[tuple[Annotated[HostName, Field(max_length=253)], ...], Field(max_length=MAX_HOSTS)] = ()
+    keys: dict[str, KeyReference] = {}
+
+
+def name_entry(entry: PolicyEntry) -> str:
+    """Return a name of an entry that no other of its table has."""
+    match entry:
+        case GroupEntry():
+            return entry.name
+        case GrantEntry():
+            return f"{entry.subject} {entry.object}"
+        case BudgetEntry():
+            measure = f"{entry.unit} in {entry.currency}" if entry.currency else entry.unit
+            return f"{entry.subject} {measure} a {entry.period}{' each' if entry.each else ''}"
+        case RetentionEntry() | HoldEntry():
+            return entry.target
+        case _:
+            return ""
