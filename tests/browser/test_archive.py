@@ -20,7 +20,7 @@ def test_everything_goes_from_one_eclair_to_another(opening: Opening, starting: 
     finished(page, "Here.")
     library = page.request.post("/api/libraries", data={"name": "handbook"}).json()["id"]
     assert page.request.post(f"/api/files?name=rules.txt&library={library}", data="Bikes are allowed.").ok
-    preferences = {"version": 0, "theme": "dark", "prompts": [{"name": "polite", "text": "Be polite."}]}
+    preferences = {"version": 0, "theme": "dark"}
     assert page.request.put("/api/preferences", data=preferences).ok
     page.goto("/settings#data")
     expect(page.get_by_text("Files: 1")).to_be_visible()

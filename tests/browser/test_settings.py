@@ -139,7 +139,7 @@ def test_a_question_mark_shows_the_shortcuts_but_not_while_writing(page: Page) -
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_prompts_are_added_changed_deleted_and_brought_back(opening: Opening, mortal: Served) -> None:
+def test_prompts_are_added_changed_and_deleted(opening: Opening, mortal: Served) -> None:
     page = opening(mortal).new_page()
     page.goto("/settings/prompts")
     page.get_by_role("button", name="Add a prompt").click()
@@ -150,12 +150,21 @@ def test_prompts_are_added_changed_deleted_and_brought_back(opening: Opening, mo
     expect(page.get_by_text("A name is one word")).to_be_visible()
     name.fill("email")
     expect(page.get_by_text("Asks for: who")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
-    page.get_by_role("button", name="Delete “email”").click()
-    expect(page.get_by_text("No prompts yet.")).to_be_visible()
-    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Add a prompt")).to_be_focused()
     page.get_by_text("/email").click()
     expect(name).to_have_value("email")
+    page.get_by_role("textbox", name="Text", exact=True).fill("Hello")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Asks for: who")).to_have_count(0)
+    page.reload()
+    page.get_by_text("/email").click()
+    expect(page.get_by_role("textbox", name="Text", exact=True)).to_have_value("Hello")
+    page.get_by_role("button", name="Delete “email”").click()
+    page.get_by_role("group", name="Delete the prompt “email”?").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No prompts yet.")).to_be_visible()
+    expect(page.get_by_role("button", name="Add a prompt")).to_be_focused()
 
 
 def test_what_may_leave_the_machine_is_said(page: Page) -> None:

@@ -545,9 +545,9 @@ def prefer(page: Page, **choices: object) -> None:
 def test_a_saved_prompt_asks_for_its_blanks(opening: Opening, mortal: Served) -> None:
     page = opening(mortal).new_page()
     page.goto("/")
-    prefer(
-        page, prompts=[{"name": "thanks", "text": "Thank {{name}} for {{what}}."}, {"name": "plain", "text": "Hello"}]
-    )
+    for name, text in (("thanks", "Thank {{name}} for {{what}}."), ("plain", "Hello")):
+        assert page.request.post("/api/prompts", data={"name": name, "text": text}).ok
+    page.reload()
     composer(page).press_sequentially("/tha")
     expect(page.get_by_role("option", name="/thanks")).to_be_visible()
     composer(page).press("Enter")

@@ -65,8 +65,10 @@ async def filled(server: Server) -> None:
     )  # fmt: skip
     message = (await server.tree(id))["messages"][-1]["id"]
     await server.app.gallery.add(LOCAL_PRINCIPAL, picture, buffer.getvalue(), buffer.getvalue(), message)
-    preferences = {"version": 0, "theme": "dark", "prompts": [{"name": "polite", "text": "Be polite to {{who}}."}]}
+    preferences = {"version": 0, "theme": "dark"}
     assert (await server.call("PUT", "/api/preferences", preferences)).status == 200
+    prompt = {"name": "polite", "text": "Be polite to {{who}}."}
+    assert (await server.post("/api/prompts", prompt)).status == 201
     opml = f'<opml version="2.0"><body><outline type="rss" text="News" xmlUrl="{FEED}"/></body></opml>'
     assert (await server.call("POST", "/api/feeds/opml", data=opml.encode())).status in (200, 201)
     added = {"name": "lab", "url": "https://lab.example.org/v1", "key": "s3cret"}
@@ -94,6 +96,7 @@ async def described(server: Server) -> dict[str, Any]:
         "bytes": [(await server.get(f"/api/files/{file['id']}/content")).raw for file in files],
         "libraries": [(each["id"], each["name"]) for each in (await server.get("/api/libraries")).body],
         "pictures": (await server.get("/api/pictures")).body["pictures"],
+        "prompts": (await server.get("/api/prompts")).body,
         "preferences": {**preferences, "version": 1},
         "feeds": [(feed["url"], feed["title"]) for feed in (await server.get("/api/feeds")).body],
         "engines": [(each["name"], each["url"]) for each in engines if each["origin"] == "added"],
@@ -133,8 +136,8 @@ async def test_everything_goes_out_and_into_an_empty_eclair_and_only_once(taken:
 
 
 async def test_newer_settings_stay_unless_they_are_to_be_replaced(taken: Taken, fresh: Server) -> None:
-    mine = {"version": 0, "theme": "light", "prompts": [{"name": "brief", "text": "Be brief."}]}
-    await fresh.call("PUT", "/api/preferences", mine)
+    await fresh.call("PUT", "/api/preferences", {"version": 0, "theme": "light"})
+    await fresh.post("/api/prompts", {"name": "brief", "text": "Be brief."})
     await carry_out(fresh, (await upload(fresh, taken.archive, "eclair.zip")).body["id"])
     kept = (await fresh.get("/api/preferences")).body
     assert (kept["theme"], [prompt["name"] for prompt in kept["prompts"]]) == ("light", ["brief", "polite"])

@@ -261,6 +261,7 @@ async def furnish(server: Server) -> dict[str, str]:
     assert rated.status < 300, rated
     share = (await server.post(f"/api/conversations/{conversation}/shares", {"days": 1})).body["id"]
     await server.call("PUT", "/api/preferences", {"version": 0, "instructions": TEXT})
+    prompt = (await server.post("/api/prompts", {"name": f"{SECRET}-{HIDDEN}", "text": TEXT})).body["id"]
     drawn = await server.post("/api/pictures", {"prompt": TEXT})
     picture = (await server.get("/api/pictures")).body["pictures"]
     assert picture, drawn.raw
@@ -276,6 +277,7 @@ async def furnish(server: Server) -> dict[str, str]:
         "answer": begun["answer"],
         "run": begun["run"],
         "share": share,
+        "prompt": prompt,
         "picture": picture[0]["id"],
         "key": named["key"]["name"] if "key" in named and isinstance(named["key"], dict) else SECRET,
         **await furnish_v1(server),
@@ -419,7 +421,8 @@ def attempts(house: House) -> Iterator[Attempt]:
 def combinations(house: House, count: int) -> Iterator[tuple[str, ...]]:
     """Yield ids for the places of a path: each with each, where one of two says in what the other is."""
     parents = {
-        house.ids[kind] for kind in ("conversation", "answer", "api conversation", "api item", "library", "share")
+        house.ids[kind]
+        for kind in ("conversation", "answer", "api conversation", "api item", "library", "prompt", "share")
     }
     for values in itertools.product(house.ids.values(), repeat=count):
         if count < 2 or values[0] in parents or values[0] == values[1]:

@@ -54,6 +54,7 @@ async def fill(server: Server, headers: Headers, person: str, word: str) -> None
     await server.post(path, data=f"Shelf of {word}".encode(), headers=headers)
     await server.post("/api/folders", {"name": f"Folder {word}"}, headers=headers)
     await server.post(f"/api/conversations/{id}/shares", {"days": 1}, headers=headers)
+    await server.post("/api/prompts", {"name": f"ask-{word}", "text": f"Ask of {word}"}, headers=headers)
     await server.post("/v1/responses", {"model": "scripted", "input": f"{word}\nscript: words=1"}, headers=headers)
     await server.post("/v1/conversations", {"metadata": {"a": word}}, headers=headers)
     await server.post("/api/keys", {"name": f"key {word}"}, headers=headers)

@@ -6,7 +6,8 @@ import pytest
 
 from eclair.errors import Conflict, Forbidden, NotFound
 from eclair.storage.base import Storage
-from eclair.storage.libraries import Library, LibraryShare
+from eclair.storage.libraries import Library
+from eclair.storage.sharing import AccessShare
 from tests.storage.helpers import ME, OTHER, SHA, SOMEONE, cut, directions, file, found, paged, read
 
 HANDBOOK = Library("lib_a", "me", "handbook", 1)
@@ -94,8 +95,8 @@ async def test_a_library_is_deleted_with_its_files(storage: Storage) -> None:
 
 async def test_a_shared_library_is_read_by_those_it_is_shared_with(storage: Storage) -> None:
     await add_libraries(storage)
-    everyone = LibraryShare("lib_a", "everyone", "view", 1)
-    await storage.libraries.share_library(ME, everyone)
+    everyone = AccessShare("lib_a", "everyone", "view", 1)
+    await storage.libraries.share(ME, everyone)
     await storage.files.add_file(ME, file("file_a", library="lib_a"), 1)
     (listed,) = (await storage.files.list_files(SOMEONE, 9, library="lib_a")).files
     assert listed.file.id == "file_a"
@@ -106,18 +107,18 @@ async def test_a_shared_library_is_read_by_those_it_is_shared_with(storage: Stor
         await storage.libraries.rename_library(SOMEONE, "lib_a", "mine")
     with pytest.raises(Forbidden):
         await storage.files.add_file(SOMEONE, file("file_b", library="lib_a", owner="someone"), 1)
-    await storage.libraries.share_library(ME, replace(everyone, access="edit"))
-    assert [each.access for each in await storage.libraries.list_library_shares(ME, "lib_a")] == ["edit"]
+    await storage.libraries.share(ME, replace(everyone, access="edit"))
+    assert [each.access for each in await storage.libraries.list_shares(ME, "lib_a")] == ["edit"]
     await storage.files.add_file(SOMEONE, file("file_b", library="lib_a", owner="someone"), 1)
     assert (await storage.files.get_file(ME, "file_b")).file.owner == "me", "what is in it is its owner's"
-    await storage.libraries.unshare_library(ME, "lib_a", "everyone")
+    await storage.libraries.unshare(ME, "lib_a", "everyone")
     for call in (
         storage.libraries.get_library(SOMEONE, "lib_a"),
         storage.files.get_file(SOMEONE, "file_a"),
         storage.files.get_file(SOMEONE, "file_b"),
-        storage.libraries.unshare_library(ME, "lib_a", "everyone"),
-        storage.libraries.share_library(SOMEONE, everyone),
-        storage.libraries.share_library(ME, replace(everyone, subject="person:none")),
+        storage.libraries.unshare(ME, "lib_a", "everyone"),
+        storage.libraries.share(SOMEONE, everyone),
+        storage.libraries.share(ME, replace(everyone, subject="person:none")),
     ):
         with pytest.raises(NotFound):
             await call

@@ -1,4 +1,4 @@
-"""A person's preferences: appearance, default model, instructions, saved prompts.
+"""A person's preferences: appearance, default model, instructions.
 
 Most of them are for the web app. `model`, `instructions` and `draws` apply to every turn, in the terminal too.
 """
@@ -17,14 +17,6 @@ from eclair.schema.principal import Principal
 from eclair.storage.preferences import PreferenceStore
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SavedPrompt:
-    """A saved prompt. Placeholders in double braces are filled in before it is used."""
-
-    name: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +40,6 @@ class Preferences:
     instructions: str = ""
     draws: bool = True
     follow_ups: bool = False
-    prompts: tuple[SavedPrompt, ...] = ()
     shortcuts: dict[str, str] = field(default_factory=dict[str, str])
 
 

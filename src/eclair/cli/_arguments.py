@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import eclair
 from eclair.cli._admin_arguments import add_admin_options
+from eclair.cli._prompt_arguments import add_prompt_options
 from eclair.errors import InvalidInput
 from eclair.schema.budgets import BUDGET_PERIODS
 from eclair.storage.api_keys import KEY_SCOPES
@@ -156,6 +157,7 @@ def _add_documents(command: _Command) -> None:
     files = command("files", "list and remove files")
     files.add_argument("--library", metavar="NAME", help="only files of this library")
     _add_listing_options(files, "ID", "remove a file")
+    add_prompt_options(command("prompts", "list, save, change and share prompts"))
 
 
 def _add_web(command: _Command) -> None:

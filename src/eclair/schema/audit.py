@@ -65,6 +65,7 @@ AuditAction = Literal[
     "personal_data.erased",
     "personal_data.exported",
     "policy.applied",
+    "prompt.deleted",
     "responses.deleted",
     "retention.changed",
     "retention.ran",

@@ -58,7 +58,9 @@ NoticeCode = Literal[
     "budget_low",
 ]
 NameKind = Literal["title", "tag", "file", "library"]
-ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files", "feeds", "folders", "canvases"]
+ChangeKind = Literal[
+    "changed", "removed", "running", "finished", "models", "files", "feeds", "folders", "canvases", "prompts"
+]
 EnergyKind = Literal["measured", "estimated"]
 RatingValue = Literal["up", "down"]
 Mode = Literal["flash", "auto", "think"]

@@ -47,6 +47,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/engines": ("api.engines",),
     "api/tuning": ("api.tuning",),
     "api/preferences": ("api.preferences",),
+    "api/prompts": ("api.prompts",),
     "api/files": ("api.files",),
     "api/folders": ("api.folders",),
     "api/libraries": ("api.libraries",),

@@ -40,6 +40,7 @@ from eclair.storage.personal_data import PersonalDataStore
 from eclair.storage.policy import PolicyStore
 from eclair.storage.preferences import PreferenceStore
 from eclair.storage.processes import ProcessStore
+from eclair.storage.prompts import PromptStore
 from eclair.storage.ratings import RatingStore
 from eclair.storage.responses import ResponseStore
 from eclair.storage.retention import RetentionStore
@@ -86,6 +87,7 @@ class Storage:
     policy: PolicyStore
     preferences: PreferenceStore
     processes: ProcessStore
+    prompts: PromptStore
     ratings: RatingStore
     responses: ResponseStore
     retention: RetentionStore

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from eclair.schema.principal import Principal
 from eclair.storage.documents import DocumentStage
-
-LibraryAccess = Literal["own", "edit", "view"]
-"""Access to a library: an editor adds and removes files, a viewer searches and reads them."""
-SharedAccess = Literal["edit", "view"]
+from eclair.storage.sharing import Access, AccessShare
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
     """A named collection of files. `name` is unique for its owner; `created` is in milliseconds.
 
-    `access` is that of the principal for whom it was read.
+    `access` is that of the principal for whom it was read: an editor adds and removes files, a viewer searches and
+    reads them.
     """
 
     id: str
     owner: str
     name: str
     created: int
-    access: LibraryAccess = "own"
-
-
-@dataclass(frozen=True, slots=True)
-class LibraryShare:
-    """A library that is shared with a subject such as `group:ID`; see `Grant`. `created` is in milliseconds."""
-
-    library: str
-    subject: str
-    access: SharedAccess
-    created: int
+    access: Access = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +72,17 @@ class LibraryStore(Protocol):
         """
         ...
 
-    async def share_library(self, principal: Principal, share: LibraryShare) -> None:
+    async def share(self, principal: Principal, share: AccessShare) -> None:
         """Share a library of the principal's, or change the access of those with whom it is shared.
 
         Raises NotFound for a library, and for a person or group that doesn't exist.
         """
         ...
 
-    async def unshare_library(self, principal: Principal, id: str, subject: str) -> None:
+    async def unshare(self, principal: Principal, id: str, subject: str) -> None:
         """End a share at once. Raises NotFound for a library or a share that isn't there."""
         ...
 
-    async def list_library_shares(self, principal: Principal, id: str) -> list[LibraryShare]:
+    async def list_shares(self, principal: Principal, id: str) -> list[AccessShare]:
         """List with whom a library of the principal's is shared. Raises NotFound."""
         ...

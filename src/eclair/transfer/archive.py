@@ -14,8 +14,10 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from eclair.schema.canvases import Canvas, CanvasVersion
+from eclair.schema.ids import derived_id
 from eclair.schema.images import GeneratedImage
 from eclair.settings import EngineApi
+from eclair.storage.prompts import MAX_PROMPT_CHARS, PROMPT_NAME_PATTERN
 
 INDEX_NAME = "everything.json"
 PERSONAL_FOLDER = "personal/"
@@ -23,11 +25,11 @@ PERSONAL_FOLDER = "personal/"
 MAX_NAME_CHARS = 255
 _MEMBER = re.compile(r"files/[0-9a-f]{64}|(?:pictures|thumbnails)/pic_[0-9a-z]{26}(?:\.[a-z]{3,4})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ID = re.compile(r"(?:canv|file|fold|lib|pic)_[0-9a-z]{26}")
+_ID = re.compile(r"(?:canv|file|fold|lib|pic|prompt)_[0-9a-z]{26}")
 _NAME = re.compile(r"[^/\\\x00-\x1f]+")
 _IMAGE_MEDIA = {"image/png", "image/webp", "image/jpeg"}
 
-RecordKind = Literal["library", "file", "image", "preferences", "feed", "server", "folder", "canvas"]
+RecordKind = Literal["library", "file", "image", "preferences", "feed", "server", "folder", "canvas", "prompt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,14 @@ class ArchivedFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchivedPrompt:
+    id: str
+    name: str
+    text: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
 class ArchivedPreferences:
     """Preferences, by name."""
 
@@ -125,6 +135,7 @@ ArchiveRecord = (
     | ArchivedServer
     | ArchivedFolder
     | ArchivedCanvas
+    | ArchivedPrompt
 )
 
 _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
@@ -136,8 +147,10 @@ _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
     "server": ArchivedServer,
     "folder": ArchivedFolder,
     "canvas": ArchivedCanvas,
+    "prompt": ArchivedPrompt,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
+_OLDER_PROMPTS = TypeAdapter(list[dict[Literal["name", "text"], str]])
 _ADAPTERS = {name: TypeAdapter[ArchiveRecord](kind) for name, kind in _KINDS.items()}
 
 
@@ -153,6 +166,7 @@ class ArchiveIndex:
     servers: list[ArchivedServer] = field(default_factory=list[ArchivedServer])
     folders: list[ArchivedFolder] = field(default_factory=list[ArchivedFolder])
     canvases: list[ArchivedCanvas] = field(default_factory=list[ArchivedCanvas])
+    prompts: list[ArchivedPrompt] = field(default_factory=list[ArchivedPrompt])
 
     def add(self, record: ArchiveRecord) -> None:
         match record:
@@ -164,6 +178,7 @@ class ArchiveIndex:
                 self.images.append(record)
             case ArchivedPreferences():
                 self.preferences = record
+                self.prompts += _older_prompts(record)
             case ArchivedFeed():
                 self.feeds.append(record)
             case ArchivedServer():
@@ -172,11 +187,13 @@ class ArchiveIndex:
                 self.folders.append(record)
             case ArchivedCanvas():
                 self.canvases.append(record)
+            case ArchivedPrompt():
+                self.prompts.append(record)
 
     @property
     def records(self) -> Sequence[ArchiveRecord]:
         own = [self.preferences] if self.preferences is not None else []
-        rest = (*self.feeds, *self.servers, *self.folders, *self.canvases)
+        rest = (*self.feeds, *self.servers, *self.folders, *self.canvases, *self.prompts)
         return [*self.libraries, *self.files, *self.images, *own, *rest]
 
     def __len__(self) -> int:
@@ -211,6 +228,16 @@ def without_place(image: GeneratedImage) -> GeneratedImage:
     return replace(image, owner="", blob="", thumbnail="")
 
 
+def _older_prompts(preferences: ArchivedPreferences) -> list[ArchivedPrompt]:
+    """Return the prompts in preferences, where Éclair kept them at first."""
+    try:
+        found = _OLDER_PROMPTS.validate_python(preferences.values.get("prompts", ()))
+    except ValidationError:
+        return []
+    prompts = [ArchivedPrompt(derived_id("prompt", each["name"]), each["name"], each["text"], 0) for each in found]
+    return [prompt for prompt in prompts if _is_sound(prompt)]
+
+
 def _is_sound(record: ArchiveRecord) -> bool:
     match record:
         case ArchivedLibrary() | ArchivedFolder():
@@ -218,6 +245,9 @@ def _is_sound(record: ArchiveRecord) -> bool:
         case ArchivedFile():
             ids = _ID.fullmatch(record.id) and _SHA256.fullmatch(record.sha256) and _NAME.fullmatch(record.name)
             return bool(ids) and len(record.name) <= MAX_NAME_CHARS and record.size >= 0
+        case ArchivedPrompt():
+            fits = re.fullmatch(PROMPT_NAME_PATTERN, record.name) and 0 < len(record.text) <= MAX_PROMPT_CHARS
+            return bool(_ID.fullmatch(record.id)) and bool(fits) and "\0" not in record.text
         case ArchivedImage():
             return bool(_ID.fullmatch(record.image.id)) and record.image.media in _IMAGE_MEDIA
         case ArchivedCanvas():

@@ -22,6 +22,7 @@ from eclair.storage.conversations import ConversationEdit
 from eclair.storage.feeds import StoredFeed
 from eclair.storage.folders import Folder
 from eclair.storage.libraries import Library
+from eclair.storage.prompts import SavedPrompt
 from eclair.transfer.archive import (
     ArchivedCanvas,
     ArchivedFeed,
@@ -29,6 +30,7 @@ from eclair.transfer.archive import (
     ArchivedFolder,
     ArchivedImage,
     ArchivedLibrary,
+    ArchivedPrompt,
     ArchivedServer,
 )
 from eclair.transfer.import_protocol import MemberBytes
@@ -39,7 +41,6 @@ ItemKind = Literal[
     "conversations", "canvases", "libraries", "files", "images", "prompts", "settings", "feeds", "servers"
 ]
 MEMBERS_PER_READING = 200
-MAX_PROMPTS = 100
 MAX_IMAGE_BYTES = 64 << 20
 
 
@@ -88,8 +89,7 @@ class ArchiveImporter:
         feeds = {listed.feed.url for listed in await self._storage.feeds.list_feeds(principal)}
         servers = {server.name for server in await self._servers.all()}
         own, archived = await self._preferences.read(principal), self._archived_preferences(staged)
-        prompts = {prompt.name for prompt in own.prompts}
-        there = archived.prompts if archived is not None else ()
+        prompts = await self._prompt_names(principal)
         canvases = {canvas.id for canvas in await self._storage.canvases.list_canvases(principal)}
         found = (
             ImportItems("canvases", len(index.canvases), sum(each.canvas.id in canvases for each in index.canvases)),
@@ -98,7 +98,7 @@ class ArchiveImporter:
             ),
             ImportItems("files", len(files), sum(files)),
             ImportItems("images", len(images), sum(images)),
-            ImportItems("prompts", len(there), sum(prompt.name in prompts for prompt in there)),
+            ImportItems("prompts", len(index.prompts), sum(each.name.casefold() in prompts for each in index.prompts)),
             ImportItems("settings", int(archived is not None), int(own.version > 0)),
             ImportItems("feeds", len(index.feeds), sum(feed.url in feeds for feed in index.feeds)),
             ImportItems("servers", len(index.servers), sum(server.name in servers for server in index.servers)),
@@ -158,10 +158,11 @@ class ArchiveImporter:
             yield ImportStep("images", added=False)
         for each in new:
             yield await self._add_image(principal, staged, each, places.get(each.image.id))
+        for prompt in staged.index.prompts:
+            yield await self._add_prompt(principal, prompt)
         archived = self._archived_preferences(staged)
         if archived is not None:
-            for step in await self._merge_preferences(principal, archived, replace_settings):
-                yield step
+            yield await self._take_preferences(principal, archived, replace_settings=replace_settings)
         for feed in staged.index.feeds:
             yield await self._add_feed(principal, feed)
         for server in staged.index.servers:
@@ -251,23 +252,29 @@ class ArchiveImporter:
             return ImportStep("images", added=False, problem=f"The image {each.image.id} was left out: {error.message}")
         return ImportStep("images", added=True)
 
-    async def _merge_preferences(
-        self, principal: Principal, archived: Preferences, replace_settings: bool
-    ) -> list[ImportStep]:
-        """Add prompts by name; take the settings where there are none here, or where they are to be replaced."""
+    async def _add_prompt(self, principal: Principal, prompt: ArchivedPrompt) -> ImportStep:
+        if prompt.name.casefold() in await self._prompt_names(principal):
+            return ImportStep("prompts", added=False)
+        created = prompt.created or int(time.time() * 1000)
+        new = SavedPrompt(prompt.id, principal.id, prompt.name, prompt.text, created)
+        try:
+            await self._storage.prompts.add_prompt(principal, new)
+        except Conflict:  # the id is another person's, or there are too many
+            try:
+                await self._storage.prompts.add_prompt(principal, replace(new, id=new_id("prompt")))
+            except Conflict as error:
+                return ImportStep("prompts", added=False, problem=f"{prompt.name!r} was left out: {error.message}")
+        return ImportStep("prompts", added=True)
+
+    async def _take_preferences(
+        self, principal: Principal, archived: Preferences, *, replace_settings: bool
+    ) -> ImportStep:
+        """Take the settings where there are none here, or where they are to be replaced."""
         own = await self._preferences.read(principal)
-        names = {prompt.name for prompt in own.prompts}
-        new = [prompt for prompt in archived.prompts if prompt.name not in names][: MAX_PROMPTS - len(names)]
-        takes_settings = own.version == 0 or replace_settings
-        if new or takes_settings:
-            base = archived if takes_settings else own
-            merged = replace(base, version=own.version, prompts=(*own.prompts, *new))
-            await self._preferences.replace(principal, merged)
-        added = {prompt.name for prompt in new}
-        return [
-            *(ImportStep("prompts", added=prompt.name in added) for prompt in archived.prompts),
-            ImportStep("settings", added=takes_settings),
-        ]
+        takes = own.version == 0 or replace_settings
+        if takes:
+            await self._preferences.replace(principal, replace(archived, version=own.version))
+        return ImportStep("settings", added=takes)
 
     async def _add_feed(self, principal: Principal, feed: ArchivedFeed) -> ImportStep:
         try:
@@ -302,6 +309,10 @@ class ArchiveImporter:
 
     async def _libraries(self, principal: Principal) -> dict[str, Library]:
         return {each.library.id: each.library for each in await self._storage.libraries.list_libraries(principal)}
+
+    async def _prompt_names(self, principal: Principal) -> set[str]:
+        prompts = await self._storage.prompts.list_prompts(principal)
+        return {each.name.casefold() for each in prompts if each.access == "own"}
 
     async def _conversation(self, principal: Principal, id: str | None) -> str | None:
         """Return the id of a conversation that is here; None for any other."""

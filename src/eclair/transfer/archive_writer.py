@@ -33,6 +33,7 @@ from eclair.transfer.archive import (
     ArchivedImage,
     ArchivedLibrary,
     ArchivedPreferences,
+    ArchivedPrompt,
     ArchivedServer,
     ArchiveRecord,
     dump_record,
@@ -188,13 +189,15 @@ class ArchiveWriter:
             yield _member_of_rows(kind, part), b"".join(lines)
 
     async def _other_records(self, principal: Principal) -> list[ArchiveRecord]:
-        libraries = await self._storage.libraries.list_libraries(principal)
+        libraries = [each.library for each in await self._storage.libraries.list_libraries(principal)]
+        prompts = await self._storage.prompts.list_prompts(principal)
         feeds = [listed.feed for listed in await self._storage.feeds.list_feeds(principal)]
         servers = await self._storage.servers.list_servers()
         version, body = await self._storage.preferences.get_preferences(principal)
         return [
-            *(ArchivedLibrary(each.library.id, each.library.name, each.library.created) for each in libraries),
+            *(ArchivedLibrary(each.id, each.name, each.created) for each in libraries if each.access == "own"),
             *([ArchivedPreferences(orjson.loads(body))] if version else []),
+            *(ArchivedPrompt(each.id, each.name, each.text, each.created) for each in prompts if each.access == "own"),
             *(ArchivedFeed(feed.url, feed.title, feed.site, feed.language, feed.active) for feed in feeds),
             *(
                 ArchivedServer(each.name, strip_login(each.url), each.models, each.context, each.country, each.api)

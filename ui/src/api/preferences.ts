@@ -4,12 +4,10 @@ import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
 /** Preferences with their version on the server. */
-export type StoredPreferences = Reply<"/api/preferences", "get">;
+export type StoredPreferences = Omit<Reply<"/api/preferences", "get">, "prompts">;
 
 /** `language` is null where the browser decides, `model` where the server does; `shortcuts` are keys by action. */
 export type PreferenceValues = Omit<StoredPreferences, "version">;
-
-export type SavedPrompt = PreferenceValues["prompts"][number];
 
 export class PreferenceCalls extends Resource {
   get(): Promise<StoredPreferences> {

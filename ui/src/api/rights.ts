@@ -1,4 +1,4 @@
-// Rights, the directory of people and groups, shares of libraries, and emergency reads.
+// Rights, the directory of people and groups, shares, and emergency reads.
 
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
@@ -8,8 +8,12 @@ export type GrantEffect = Grant["effect"];
 export type EffectiveRight = Reply<"/api/people/{id}/rights", "get">["rights"][number];
 /** A person or group; `subject` is what rights and shares name them by. */
 export type DirectoryEntry = Reply<"/api/directory", "get">["entries"][number];
-export type LibraryShare = Reply<"/api/libraries/{id}/shares", "get">["shares"][number];
-export type SharedAccess = LibraryShare["access"];
+type Shares = Reply<"/api/libraries/{id}/shares", "get">;
+/** A person or group with whom something is shared, and as what. */
+export type AccessShare = Shares["shares"][number];
+export type SharedAccess = AccessShare["access"];
+/** What can be shared, as it is named in addresses. */
+export type SharedKind = "libraries" | "prompts";
 export type EmergencyRead = Reply<"/api/emergency-reads", "get">["requests"][number];
 export type OpenedConversation = Reply<"/api/emergency-reads/{id}/conversations", "get">["conversations"][number];
 export type ReadConversation = Reply<"/api/emergency-reads/{id}/conversations/{conversation}", "get">;
@@ -36,16 +40,16 @@ export class RightCalls extends Resource {
     return (await this.client.call<Reply<"/api/directory", "get">>("GET", `/api/directory?${new URLSearchParams({ q: words })}`)).entries;
   }
 
-  async librarySharees(library: string): Promise<readonly LibraryShare[]> {
-    return (await this.client.call<Reply<"/api/libraries/{id}/shares", "get">>("GET", `/api/libraries/${library}/shares`)).shares;
+  async shares(kind: SharedKind, id: string): Promise<readonly AccessShare[]> {
+    return (await this.client.call<Shares>("GET", `/api/${kind}/${id}/shares`)).shares;
   }
 
-  shareLibrary(library: string, subject: string, access: SharedAccess): Promise<void> {
-    return this.client.call("PUT", `/api/libraries/${library}/shares/${encodeURIComponent(subject)}`, { access });
+  share(kind: SharedKind, id: string, subject: string, access: SharedAccess): Promise<void> {
+    return this.client.call("PUT", `/api/${kind}/${id}/shares/${encodeURIComponent(subject)}`, { access });
   }
 
-  unshareLibrary(library: string, subject: string): Promise<void> {
-    return this.client.call("DELETE", `/api/libraries/${library}/shares/${encodeURIComponent(subject)}`);
+  unshare(kind: SharedKind, id: string, subject: string): Promise<void> {
+    return this.client.call("DELETE", `/api/${kind}/${id}/shares/${encodeURIComponent(subject)}`);
   }
 }
 

@@ -2736,7 +2736,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Preferences"];
+                        readonly "application/json": components["schemas"]["PreferencesReply"];
                     };
                 };
             };
@@ -2760,13 +2760,228 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Preferences"];
+                        readonly "application/json": components["schemas"]["PreferencesReply"];
                     };
                 };
             };
         };
         readonly post?: never;
         readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/prompts": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": readonly components["schemas"]["PromptBody"][];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["NewPrompt"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PromptBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/prompts/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["NewPrompt"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PromptBody"];
+                    };
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/prompts/{id}/shares": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AccessShareList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/prompts/{id}/shares/{subject}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly subject: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["SharedAccessBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly subject: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -3368,7 +3583,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["LibraryShareList"];
+                        readonly "application/json": components["schemas"]["AccessShareList"];
                     };
                 };
             };
@@ -3401,7 +3616,7 @@ export interface paths {
             };
             readonly requestBody: {
                 readonly content: {
-                    readonly "application/json": components["schemas"]["LibraryAccessBody"];
+                    readonly "application/json": components["schemas"]["SharedAccessBody"];
                 };
             };
             readonly responses: {
@@ -6942,12 +7157,22 @@ export interface components {
             };
             readonly works_council: boolean;
         };
+        /** @description A subject, the name that people know it by, and what it may do. */
+        readonly AccessShareBody: {
+            readonly subject: string;
+            readonly name: string;
+            /** @enum {string} */
+            readonly access: "edit" | "view";
+        };
+        readonly AccessShareList: {
+            readonly shares: readonly components["schemas"]["AccessShareBody"][];
+        };
         /** @description An act. `actor`, `key`, `address` and `object` are null where they were erased or aren't shown. */
         readonly ActBody: {
             readonly number: number;
             readonly moment: number;
             /** @enum {string} */
-            readonly action: "access.denied" | "accounts.set_up" | "announcement.changed" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "identity.unlinked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "personal_data.exported" | "policy.applied" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "second_factor.added" | "second_factor.removed" | "second_factor.used" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
+            readonly action: "access.denied" | "accounts.set_up" | "announcement.changed" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "identity.unlinked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "personal_data.exported" | "policy.applied" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "second_factor.added" | "second_factor.removed" | "second_factor.used" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
             /** @enum {string} */
             readonly outcome: "success" | "failure" | "denied";
             readonly actor: string | null;
@@ -8072,11 +8297,6 @@ export interface components {
         readonly LegalHolds: {
             readonly holds: readonly components["schemas"]["LegalHold"][];
         };
-        /** @description `view` lets people search and read a library, `edit` add and remove files too. */
-        readonly LibraryAccessBody: {
-            /** @enum {string} */
-            readonly access: "edit" | "view";
-        };
         /**
          * @description A library with its number of files and bytes.
          *
@@ -8106,16 +8326,6 @@ export interface components {
         readonly LibraryName: {
             readonly id: string;
             readonly name: string;
-        };
-        /** @description A subject, the name that people know it by, and what it may do. */
-        readonly LibraryShareBody: {
-            readonly subject: string;
-            readonly name: string;
-            /** @enum {string} */
-            readonly access: "edit" | "view";
-        };
-        readonly LibraryShareList: {
-            readonly shares: readonly components["schemas"]["LibraryShareBody"][];
         };
         /** @description The literacy page was offered to somebody, or somebody confirmed having read it. */
         readonly LiteracyEventBody: {
@@ -8420,6 +8630,11 @@ export interface components {
             readonly role?: "admin" | "auditor" | "member" | "guest";
             readonly password?: string | null;
         };
+        /** @description A prompt's name, a word by which `/name` calls it, and its text, in which `{{name}}` is a variable. */
+        readonly NewPrompt: {
+            readonly name: string;
+            readonly text: string;
+        };
         readonly NewPullBody: {
             readonly name: string;
             /** @default false */
@@ -8694,14 +8909,47 @@ export interface components {
             readonly problem: string | null;
             readonly changes: readonly components["schemas"]["PolicyChangeBody"][];
         };
-        /**
-         * @description Preferences as of `version`, which counts changes. None means the default.
-         *
-         *     `pinned_models` come first where a model is chosen. `draws` allows models that call tools to generate images,
-         *     and `follow_ups` has the web app suggest questions below an answer.
-         *     `shortcuts` maps actions to keys that differ from the default; an empty string means no key.
-         */
-        readonly Preferences: {
+        /** @description The full document; fields left out get their defaults. `prompts` is passed over: it is there to be read. */
+        readonly PreferencesBody: {
+            readonly version: number;
+            readonly language?: string | null;
+            /**
+             * @default system
+             * @enum {string}
+             */
+            readonly theme?: "system" | "light" | "dark";
+            /**
+             * @default normal
+             * @enum {string}
+             */
+            readonly contrast?: "normal" | "more";
+            /** @default 1 */
+            readonly text_size?: number;
+            /**
+             * @default system
+             * @enum {string}
+             */
+            readonly motion?: "system" | "less";
+            /**
+             * @default enter
+             * @enum {string}
+             */
+            readonly send_key?: "enter" | "ctrl-enter";
+            readonly model?: string | null;
+            readonly pinned_models?: readonly string[];
+            /** @default  */
+            readonly instructions?: string;
+            /** @default true */
+            readonly draws?: boolean;
+            /** @default false */
+            readonly follow_ups?: boolean;
+            readonly prompts?: readonly unknown[];
+            readonly shortcuts?: {
+                readonly [key: string]: string;
+            };
+        };
+        /** @description Preferences, and one's own prompts, which clients of earlier versions read here; see `/api/prompts`. */
+        readonly PreferencesReply: {
             /** @default 0 */
             readonly version: number;
             readonly language: string | null;
@@ -8736,50 +8984,11 @@ export interface components {
             readonly draws: boolean;
             /** @default false */
             readonly follow_ups: boolean;
-            /** @default [] */
-            readonly prompts: readonly components["schemas"]["SavedPrompt"][];
             readonly shortcuts: {
                 readonly [key: string]: string;
             };
-        };
-        /** @description The full document; fields left out get their defaults. */
-        readonly PreferencesBody: {
-            readonly version: number;
-            readonly language?: string | null;
-            /**
-             * @default system
-             * @enum {string}
-             */
-            readonly theme?: "system" | "light" | "dark";
-            /**
-             * @default normal
-             * @enum {string}
-             */
-            readonly contrast?: "normal" | "more";
-            /** @default 1 */
-            readonly text_size?: number;
-            /**
-             * @default system
-             * @enum {string}
-             */
-            readonly motion?: "system" | "less";
-            /**
-             * @default enter
-             * @enum {string}
-             */
-            readonly send_key?: "enter" | "ctrl-enter";
-            readonly model?: string | null;
-            readonly pinned_models?: readonly string[];
-            /** @default  */
-            readonly instructions?: string;
-            /** @default true */
-            readonly draws?: boolean;
-            /** @default false */
-            readonly follow_ups?: boolean;
-            readonly prompts?: readonly components["schemas"]["PromptBody"][];
-            readonly shortcuts?: {
-                readonly [key: string]: string;
-            };
+            /** @default [] */
+            readonly prompts: readonly components["schemas"]["PromptText"][];
         };
         /**
          * @description The turn being written; `text` is what was typed so far.
@@ -8825,7 +9034,20 @@ export interface components {
         readonly ProbeFinishedFrame: {
             readonly finished: components["schemas"]["Probe"];
         };
+        /** @description A prompt. Of one that is shared with the caller, `owner` is the name of its owner. */
         readonly PromptBody: {
+            readonly id: string;
+            readonly name: string;
+            readonly text: string;
+            readonly created: number;
+            /**
+             * @default own
+             * @enum {string}
+             */
+            readonly access: "own" | "edit" | "view";
+            readonly owner: string | null;
+        };
+        readonly PromptText: {
             readonly name: string;
             readonly text: string;
         };
@@ -9223,11 +9445,6 @@ export interface components {
             readonly stop: readonly string[];
             readonly repeat_penalty: number | null;
         };
-        /** @description A saved prompt. Placeholders in double braces are filled in before it is used. */
-        readonly SavedPrompt: {
-            readonly name: string;
-            readonly text: string;
-        };
         readonly SearchBody: {
             readonly queries: readonly components["schemas"]["QueryBody"][];
             readonly steps: readonly components["schemas"]["StepBody"][];
@@ -9313,6 +9530,11 @@ export interface components {
         };
         readonly ShareList: {
             readonly shares: readonly components["schemas"]["ShareBody"][];
+        };
+        /** @description `view` lets people use something, `edit` change what is in it too. */
+        readonly SharedAccessBody: {
+            /** @enum {string} */
+            readonly access: "edit" | "view";
         };
         /**
          * @description A shared branch: its messages, from the first on, without ids and whatever else its page doesn't show.

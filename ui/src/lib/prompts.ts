@@ -1,7 +1,7 @@
 // Saved prompts: their names, and the `{{variables}}` to fill in before they are inserted.
 
 import type { PlainKey } from "./i18n/translate.ts";
-import type { SavedPrompt } from "../api/preferences.ts";
+import type { PromptText } from "../api/prompts.ts";
 
 const VARIABLE = /\{\{\s*([^{}]{1,60}?)\s*\}\}/g;
 const NAME = /^[^\s/]{1,40}$/u;
@@ -17,7 +17,7 @@ export function fillPrompt(text: string, values: Readonly<Record<string, string>
 }
 
 /** What is wrong with a prompt among `others`. */
-export function promptProblem({ name, text }: SavedPrompt, others: readonly SavedPrompt[]): PlainKey | null {
+export function promptProblem({ name, text }: PromptText, others: readonly PromptText[]): PlainKey | null {
   if (!NAME.test(name)) return "promptNameWrong";
   if (others.some((other) => other.name.toLowerCase() === name.toLowerCase())) return "promptNameTaken";
   return text.trim() === "" ? "promptEmpty" : null;

@@ -33,6 +33,7 @@ import { Toasts } from "./toasts.svelte.ts";
 import { addressOf, isSettingsName, type Place, placeAt, PLACES, SETTINGS, type SettingsName } from "./places.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
+import { Prompts } from "./prompts.svelte.ts";
 import { Sidebar } from "./sidebar.svelte.ts";
 import type { Source } from "./source.ts";
 import { StorageProblem } from "./storageProblem.svelte.ts";
@@ -84,6 +85,7 @@ export class App {
   readonly notifications = new AnswerNotifications();
   readonly files = new FileStatuses(this.api);
   readonly libraries = new Libraries(this.api);
+  readonly prompts = new Prompts(this.api);
   readonly feeds = new Feeds(this.api);
   readonly webSearch = new WebSearch(this.api);
   readonly imageModels = new ImageModels(this.api);
@@ -398,6 +400,10 @@ export class App {
       void this.conversations.folders.refresh();
       return;
     }
+    if (kind === "prompts") {
+      void this.prompts.refresh();
+      return;
+    }
     if (kind === "feeds") {
       void this.feeds.poll();
       return;
@@ -407,6 +413,7 @@ export class App {
       void this.feeds.poll();
       void this.files.refresh();
       void this.libraries.refresh();
+      void this.prompts.refresh();
       if (kind === "files") return;
       void this.installedModels.refreshDownloads();
     }

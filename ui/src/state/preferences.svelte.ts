@@ -25,7 +25,6 @@ const DEFAULTS: StoredPreferences = {
   instructions: "",
   draws: true,
   follow_ups: false,
-  prompts: [],
   shortcuts: {},
 };
 
@@ -140,7 +139,7 @@ export class Preferences {
   }
 
   #settle(kept: StoredPreferences): void {
-    this.#kept = kept;
+    this.#kept = known(kept);
     this.#mirror();
   }
 
@@ -153,8 +152,8 @@ export class Preferences {
     if (mirror === null) return;
     try {
       const { kept, unsent } = JSON.parse(mirror) as Mirror;
-      this.#kept = { ...DEFAULTS, ...kept };
-      this.#unsent = unsent;
+      this.#kept = { ...DEFAULTS, ...known(kept) };
+      this.#unsent = known(unsent);
     } catch {
       writeStored(MIRROR, null);
     }
@@ -170,6 +169,11 @@ export class Preferences {
     for (const [name, value] of Object.entries(appearance)) document.documentElement.setAttribute(name, value);
     writeStored(APPEARANCE, JSON.stringify(appearance));
   }
+}
+
+/** What of it is a preference here; an earlier or later version may have had more. */
+function known<T extends Partial<StoredPreferences>>(values: T): T {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => name in DEFAULTS)) as T;
 }
 
 /** The changes that remain after `sent` was sent. */

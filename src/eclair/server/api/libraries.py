@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel
 
 from eclair.app import App
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
+from eclair.server.sharing_routes import add_sharing_routes, find_owner_name
 from eclair.server.subject_names import SubjectNames
-from eclair.storage.libraries import Library, LibraryAccess, LibraryShare, LibrarySummary, SharedAccess
+from eclair.storage.libraries import Library, LibrarySummary
+from eclair.storage.sharing import Access
 
 MAX_NAME_CHARS = 80
 
@@ -46,7 +47,7 @@ class LibraryBody(BaseModel):
     bytes: int = 0
     waiting: int = 0
     failed: int = 0
-    access: LibraryAccess = "own"
+    access: Access = "own"
     owner: str | None = None
 
     @classmethod
@@ -71,28 +72,6 @@ class NewLibrary(RequestBody):
     name: NewLibraryName
 
 
-LibrarySubject = Annotated[str, Path(pattern=r"^(?:everyone|(?:person|group):[\w.:-]{1,200})$")]
-"""With whom a library is shared: everyone here, a group or a person."""
-
-
-class LibraryShareBody(BaseModel):
-    """A subject, the name that people know it by, and what it may do."""
-
-    subject: str
-    name: str
-    access: SharedAccess
-
-
-class LibraryShareList(BaseModel):
-    shares: list[LibraryShareBody]
-
-
-class LibraryAccessBody(RequestBody):
-    """`view` lets people search and read a library, `edit` add and remove files too."""
-
-    access: SharedAccess
-
-
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/libraries", tags=["libraries"])
     libraries = app.storage.libraries
@@ -106,8 +85,7 @@ def router(app: App) -> APIRouter:
         found: list[LibraryBody] = []
         for each in await libraries.list_libraries(principal):
             if app.rights.may(principal, f"library:{each.library.id}"):
-                is_own = each.library.access == "own"
-                owner = None if is_own else await names.find(f"person:{each.library.owner}")
+                owner = await find_owner_name(names, each.library.owner, is_own=each.library.access == "own")
                 found.append(LibraryBody.from_summary(each, owner))
         return found
 
@@ -129,27 +107,5 @@ def router(app: App) -> APIRouter:
     async def delete_library(principal: Caller, id: str) -> None:
         await app.ingestor.delete_library(principal, id)
 
-    @api.get("/{id}/shares")
-    async def list_shares(principal: Caller, id: str) -> LibraryShareList:
-        names = SubjectNames(app.storage)
-        shares = await libraries.list_library_shares(principal, id)
-        return LibraryShareList(
-            shares=[
-                LibraryShareBody(subject=each.subject, name=await names.find(each.subject), access=each.access)
-                for each in shares
-            ]
-        )
-
-    @api.put("/{id}/shares/{subject}", status_code=204)
-    async def share_library(principal: Caller, id: str, subject: LibrarySubject, body: LibraryAccessBody) -> None:
-        app.rights.require(principal, "share", "Your account may not share; ask an administrator.")
-        share = LibraryShare(id, subject, body.access, int(time.time() * 1000))
-        await libraries.share_library(principal, share)
-        app.changes.publish_to_all("files")
-
-    @api.delete("/{id}/shares/{subject}", status_code=204)
-    async def unshare_library(principal: Caller, id: str, subject: LibrarySubject) -> None:
-        await libraries.unshare_library(principal, id, subject)
-        app.changes.publish_to_all("files")
-
+    add_sharing_routes(api, app, libraries, noun="library", kind="files")
     return api

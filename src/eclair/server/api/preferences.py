@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
 from eclair.app import App
-from eclair.chat.preferences import Preferences, SavedPrompt
+from eclair.chat.preferences import Preferences
+from eclair.schema.principal import Principal
 from eclair.server.principal import Caller
-from eclair.server.request_body import RequestBody, StrictModel
+from eclair.server.request_body import RequestBody
 
 MAX_INSTRUCTIONS_CHARS = 4000
 TEXT_SIZES = (0.875, 1.0, 1.125, 1.25, 1.5)
@@ -22,14 +24,6 @@ def _check_text_size(size: float) -> float:
     return size
 
 
-def _require_unique_names(prompts: list[PromptBody]) -> list[PromptBody]:
-    names = [prompt.name.casefold() for prompt in prompts]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"two prompts are called {name!r}; give one of them another name")
-    return prompts
-
-
 def _reject_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("it holds a NUL character; remove it")
@@ -39,13 +33,21 @@ def _reject_nul(text: str) -> str:
 PreferenceText = Annotated[str, AfterValidator(_reject_nul)]
 
 
-class PromptBody(StrictModel):
-    name: Annotated[str, Field(pattern=r"^[^\s/]{1,40}$")]
-    text: Annotated[PreferenceText, Field(min_length=1, max_length=20_000)]
+@dataclass(frozen=True, slots=True)
+class PromptText:
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferencesReply(Preferences):
+    """Preferences, and one's own prompts, which clients of earlier versions read here; see `/api/prompts`."""
+
+    prompts: tuple[PromptText, ...] = ()
 
 
 class PreferencesBody(RequestBody):
-    """The full document; fields left out get their defaults."""
+    """The full document; fields left out get their defaults. `prompts` is passed over: it is there to be read."""
 
     version: Annotated[int, Field(ge=0, lt=1 << 53)]
     language: Annotated[str | None, Field(pattern="^[a-z]{2}$")] = None
@@ -61,29 +63,31 @@ class PreferencesBody(RequestBody):
     instructions: Annotated[PreferenceText, Field(max_length=MAX_INSTRUCTIONS_CHARS)] = ""
     draws: bool = True
     follow_ups: bool = False
-    prompts: Annotated[list[PromptBody], Field(max_length=100), AfterValidator(_require_unique_names)] = Field(
-        default_factory=list
-    )
+    prompts: Annotated[list[Any], Field(max_length=1000)] = Field(default_factory=list)
     shortcuts: Annotated[
         dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=40)]], Field(max_length=100)
     ] = Field(default_factory=dict)
 
     def value(self) -> Preferences:
-        plain = {name: getattr(self, name) for name in type(self).model_fields}
+        plain = {name: getattr(self, name) for name in type(self).model_fields if name != "prompts"}
         plain["pinned_models"] = tuple(dict.fromkeys(self.pinned_models))
-        plain["prompts"] = tuple(SavedPrompt(prompt.name, prompt.text) for prompt in self.prompts)
         return Preferences(**plain)
 
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/preferences", tags=["preferences"])
 
+    async def with_prompts(principal: Principal, preferences: Preferences) -> PreferencesReply:
+        values = {spec.name: getattr(preferences, spec.name) for spec in fields(preferences)}
+        prompts = [each for each in await app.storage.prompts.list_prompts(principal) if each.access == "own"]
+        return PreferencesReply(**values, prompts=tuple(PromptText(each.name, each.text) for each in prompts))
+
     @api.get("")
-    async def read_preferences(principal: Caller) -> Preferences:
-        return await app.preferences.read(principal)
+    async def read_preferences(principal: Caller) -> PreferencesReply:
+        return await with_prompts(principal, await app.preferences.read(principal))
 
     @api.put("")
-    async def put_preferences(principal: Caller, body: PreferencesBody) -> Preferences:
-        return await app.preferences.replace(principal, body.value())
+    async def put_preferences(principal: Caller, body: PreferencesBody) -> PreferencesReply:
+        return await with_prompts(principal, await app.preferences.replace(principal, body.value()))
 
     return api

@@ -28,7 +28,7 @@ from eclair.storage.sqlite.document_rows import (
     id_range,
     require_number,
 )
-from eclair.storage.sqlite.library_access import OWNED, SHARED, describe
+from eclair.storage.sqlite.sharing import LIBRARIES, OWNED, describe
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 from eclair.storage.sqlite.stored_rows import decode_list, row_decoder
 from eclair.text.search_terms import SearchTerm, index_forms, parse_query
@@ -51,9 +51,9 @@ _OWNER = "coalesce((SELECT owner FROM file WHERE file.document = number ORDER BY
 _INSIDE = (
     "WITH inside (file, name, document) AS ("
     " SELECT id, name, document FROM file WHERE id IN (SELECT value FROM json_each(?2))"
-    f" AND ({OWNED} OR library IN {SHARED})"
+    f" AND ({OWNED} OR library IN {LIBRARIES.shared})"
     " UNION SELECT id, name, document FROM file WHERE library IN (SELECT value FROM json_each(?3))"
-    f" AND ({OWNED} OR library IN {SHARED}))"
+    f" AND ({OWNED} OR library IN {LIBRARIES.shared}))"
 )
 
 

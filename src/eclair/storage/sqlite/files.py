@@ -13,7 +13,7 @@ from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import Principal
 from eclair.storage.documents import FILE_NAME_MARK, DocumentState
 from eclair.storage.files import FilePage, FileState, StoredFile, Upload
-from eclair.storage.libraries import LibraryAccess
+from eclair.storage.sharing import Access
 from eclair.storage.sqlite import libraries
 from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.database import Database
@@ -25,8 +25,8 @@ from eclair.storage.sqlite.document_rows import (
     release_document,
 )
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
-from eclair.storage.sqlite.library_access import EDITABLE, OWNED, SHARED, describe
 from eclair.storage.sqlite.shared_messages import erase_file
+from eclair.storage.sqlite.sharing import LIBRARIES, OWNED, describe
 from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
@@ -35,10 +35,10 @@ _FILE_COLUMNS = (
     " file.mtime_ns"
 )
 _FROM = "FROM file JOIN document ON document.number = file.document"
-_SHARES: dict[LibraryAccess, str] = {
+_SHARES: dict[Access, str] = {
     "own": "",
-    "edit": f" OR file.library IN {EDITABLE}",
-    "view": f" OR file.library IN {SHARED}",
+    "edit": f" OR file.library IN {LIBRARIES.editable}",
+    "view": f" OR file.library IN {LIBRARIES.shared}",
 }
 _WIDTH = _FILE_COLUMNS.count(",") + 1
 
@@ -260,7 +260,7 @@ def _delete(db: apsw.Connection, principal: Principal, id: str) -> str | None:
     return release_document(db, sha256)
 
 
-def _find(db: apsw.Connection, principal: Principal, id: str, *, needs: LibraryAccess = "own") -> FileState:
+def _find(db: apsw.Connection, principal: Principal, id: str, *, needs: Access = "own") -> FileState:
     """Return a file of the principal's, or one of a library to which they have that access. Raises NotFound."""
     row = first_row(
         db,

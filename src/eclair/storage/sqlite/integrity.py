@@ -64,6 +64,8 @@ CONTENTS = {
     "piece": "texts of files",
     "preference": "preferences",
     "probe": "engines",
+    "prompt": "prompts",
+    "prompt_share": "shares",
     "reservation": "budgets",
     "reserved_part": "budgets",
     "retention_rule": "retention rules",

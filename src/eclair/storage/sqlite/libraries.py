@@ -7,35 +7,30 @@ from typing import Any
 
 import apsw
 
-from eclair.errors import Conflict, Forbidden, NotFound
+from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import Principal
 from eclair.storage.documents import DocumentStage
-from eclair.storage.libraries import Library, LibraryAccess, LibraryShare, LibrarySummary
+from eclair.storage.libraries import Library, LibrarySummary
+from eclair.storage.sharing import Access
 from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.document_rows import release_document
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
-from eclair.storage.sqlite.library_access import ACCESS, OWNED, SHARED, describe
 from eclair.storage.sqlite.shared_messages import erase_file
-from eclair.storage.sqlite.store import SQLiteStore, first_row, overwrite, read, snapshot, write
+from eclair.storage.sqlite.sharing import LIBRARIES, SQLiteSharedStore, describe, find_shared
+from eclair.storage.sqlite.store import first_row, overwrite, read, snapshot, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
 MAX_FILES_PER_DELETION = 20
 """Files that are deleted in one transaction, so that no other write waits for long."""
 
 _COLUMNS = "id, owner, name, created"
-_VISIBLE = f"(library.{OWNED} OR library.id IN {SHARED})"
-
-_RANKS: dict[LibraryAccess, int] = {"view": 0, "edit": 1, "own": 2}
-_SENTENCES: dict[LibraryAccess, str] = {
-    "edit": "You may read the library {name!r} but not change it; ask its owner to let you.",
-    "own": "The library {name!r} is shared with you; only its owner may do this.",
-}
-_SUBJECT_TABLES = {"person": "person", "group": "person_group"}
 
 
-class SQLiteLibraryStore(SQLiteStore):
+class SQLiteLibraryStore(SQLiteSharedStore):
     """Implements `LibraryStore`."""
+
+    table = LIBRARIES
 
     def __init__(self, database: Database, documents: SQLiteDocumentStore) -> None:
         super().__init__(database)
@@ -59,7 +54,7 @@ class SQLiteLibraryStore(SQLiteStore):
     def get_library_by_name(self, db: apsw.Connection, principal: Principal, name: str) -> Library:
         row = first_row(
             db,
-            f"SELECT {_COLUMNS}, {ACCESS} AS may FROM library WHERE name = ?2 AND may IS NOT NULL"
+            f"SELECT {_COLUMNS}, {LIBRARIES.access} AS may FROM library WHERE name = ?2 AND may IS NOT NULL"
             " ORDER BY may <> 'own', created LIMIT 1",
             (describe(principal), name),
         )
@@ -71,13 +66,15 @@ class SQLiteLibraryStore(SQLiteStore):
     def list_libraries(self, db: apsw.Connection, principal: Principal) -> list[LibrarySummary]:
         caller = describe(principal)
         with snapshot(db):
-            rows = db.execute(f"SELECT {_COLUMNS}, {ACCESS} FROM library WHERE {_VISIBLE} ORDER BY name", (caller,))
+            rows = db.execute(
+                f"SELECT {_COLUMNS}, {LIBRARIES.access} FROM library WHERE {LIBRARIES.visible} ORDER BY name", (caller,)
+            )
             libraries = decode_rows(rows, _library, self.database.damage.noting("libraries"))
             rows = db.execute(
                 "SELECT file.library, document.state, count(*), sum(file.size), sum(document.chunks),"
                 " sum(document.embedded) FROM library JOIN file ON file.library = library.id"
                 " JOIN document ON document.number = file.document"
-                f" WHERE {_VISIBLE} GROUP BY 1, 2",
+                f" WHERE {LIBRARIES.visible} GROUP BY 1, 2",
                 (caller,),
             )
             stages: dict[str, dict[DocumentStage, int]] = defaultdict(dict)
@@ -133,61 +130,18 @@ class SQLiteLibraryStore(SQLiteStore):
             erase_file(db, file)
         return [blob for _, sha256 in files if (blob := release_document(db, sha256)) is not None]
 
-    @write
-    def share_library(self, db: apsw.Connection, principal: Principal, share: LibraryShare) -> None:
-        find(db, principal, share.library)
-        kind, _, id = share.subject.partition(":")
-        table = _SUBJECT_TABLES.get(kind)
-        if table is not None and first_row(db, f"SELECT 1 FROM {table} WHERE id = ?", (id,)) is None:
-            raise NotFound(f"There is no {kind} {id!r}; choose another.")
-        db.execute(
-            "INSERT INTO library_share (library, subject, access, created) VALUES (?1, ?2, ?3, ?4)"
-            " ON CONFLICT DO UPDATE SET access = ?3",
-            (share.library, share.subject, share.access, share.created),
-        )
-        append_act(db, principal, "share.made", share.subject, details={"of": share.library, "access": share.access})
-
-    @write
-    def unshare_library(self, db: apsw.Connection, principal: Principal, id: str, subject: str) -> None:
+    def require_own(self, db: apsw.Connection, principal: Principal, id: str) -> None:
         find(db, principal, id)
-        db.execute("DELETE FROM library_share WHERE library = ? AND subject = ?", (id, subject))
-        if not db.changes():
-            raise NotFound(f"This library isn't shared with {subject!r}.")
-        append_act(db, principal, "share.revoked", subject, details={"of": id})
-
-    @read
-    def list_library_shares(self, db: apsw.Connection, principal: Principal, id: str) -> list[LibraryShare]:
-        find(db, principal, id)
-        rows = db.execute(
-            "SELECT library, subject, access, created FROM library_share WHERE library = ? ORDER BY created, subject",
-            (id,),
-        )
-        return decode_rows(rows, _share, self.database.damage.noting("libraries"))
 
 
-def find(db: apsw.Connection, principal: Principal, id: str, *, needs: LibraryAccess = "own") -> Library:
+def find(db: apsw.Connection, principal: Principal, id: str, *, needs: Access = "own") -> Library:
     """Return a library to which the principal has that access. Raises NotFound, and Forbidden for less access."""
-    row = first_row(
-        db,
-        f"SELECT {_COLUMNS}, {ACCESS} AS may FROM library WHERE id = ?2 AND may IS NOT NULL",
-        (describe(principal), id),
-    )
-    if row is None:
-        raise NotFound(f"There is no library {id!r}.")
-    library = _library(row)
-    if _RANKS[library.access] < _RANKS[needs]:
-        raise Forbidden(_SENTENCES[needs].format(name=library.name))
-    return library
+    return find_shared(db, principal, LIBRARIES, id, _COLUMNS, _library, needs=needs)
 
 
 @row_decoder
 def _library(row: Any) -> Library:
     return Library(*row)
-
-
-@row_decoder
-def _share(row: Any) -> LibraryShare:
-    return LibraryShare(*row)
 
 
 def _refuse_taken_name(db: apsw.Connection, principal: Principal, name: str, id: str) -> None:

@@ -15,7 +15,7 @@ import apsw
 
 from eclair.schema.messages import NameHit
 from eclair.schema.principal import Principal
-from eclair.storage.sqlite.library_access import OWNED, SHARED, describe
+from eclair.storage.sqlite.sharing import LIBRARIES, OWNED, describe
 from eclair.storage.sqlite.store import first_row, snapshot
 from eclair.storage.sqlite.stored_rows import decode_list, decode_rows, row_decoder
 from eclair.text.name_match import NameQuery
@@ -62,11 +62,11 @@ _CONVERSATIONS = (
     ("title", "tags"),
 )
 _LIBRARIES = (
-    f"SELECT created AS moment, id, name FROM library WHERE ({OWNED} OR id IN {SHARED})",
+    f"SELECT created AS moment, id, name FROM library WHERE ({OWNED} OR id IN {LIBRARIES.shared})",
     ("name",),
 )
 _FILES = (
-    f"SELECT created AS moment, id, name, library FROM file WHERE ({OWNED} OR library IN {SHARED})",
+    f"SELECT created AS moment, id, name, library FROM file WHERE ({OWNED} OR library IN {LIBRARIES.shared})",
     ("name",),
 )
 

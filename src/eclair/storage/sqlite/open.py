@@ -43,6 +43,7 @@ from eclair.storage.sqlite.personal_data import SQLitePersonalDataStore
 from eclair.storage.sqlite.policy import SQLitePolicyStore, read_policy
 from eclair.storage.sqlite.preferences import SQLitePreferenceStore
 from eclair.storage.sqlite.processes import SQLiteProcessStore
+from eclair.storage.sqlite.prompts import SQLitePromptStore
 from eclair.storage.sqlite.ratings import SQLiteRatingStore
 from eclair.storage.sqlite.responses import SQLiteResponseStore
 from eclair.storage.sqlite.retention import SQLiteRetentionStore
@@ -109,6 +110,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         policy=SQLitePolicyStore(database),
         preferences=SQLitePreferenceStore(database),
         processes=processes,
+        prompts=SQLitePromptStore(database),
         ratings=SQLiteRatingStore(database),
         responses=SQLiteResponseStore(database, clock),
         retention=SQLiteRetentionStore(database, clock),

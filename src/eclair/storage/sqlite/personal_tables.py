@@ -85,6 +85,11 @@ PERSONAL_TABLES = (
         mine=_under("library", "library"),
     ),
     _table("library", "libraries", "archive", "service"),
+    _table(
+        *("prompt_share", "shares of prompts", "rows", "cascade", "prompt, subject, access, created"),
+        mine=_under("prompt", "prompt"),
+    ),
+    _table("prompt", "prompts", "archive", "rows"),
     _table("folder", "folders", "archive", "rows"),
     _table("preference", "preferences", "archive", "rows"),
     _table("entry", "entries of feeds", "derived", "rows", mine=_under("feed", "feed")),

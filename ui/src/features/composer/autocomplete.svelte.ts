@@ -3,7 +3,7 @@
 import type { Library } from "../../api/libraries.ts";
 import { t } from "../../lib/i18n/translate.ts";
 import { locationName } from "../../lib/location.ts";
-import type { SavedPrompt } from "../../api/preferences.ts";
+import type { SavedPrompt } from "../../api/prompts.ts";
 import { promptVariables } from "../../lib/prompts.ts";
 import { findTrigger, matchOptions } from "./trigger.ts";
 import { ACTIONS } from "../../state/actions.ts";
@@ -95,10 +95,10 @@ export class Autocompletion {
         void action.run(app);
       },
     }));
-    const prompts = app.preferences.now.prompts.map((saved, i) => ({
-      id: `prompt ${i}`,
+    const prompts = app.prompts.all.map((saved) => ({
+      id: saved.id,
       name: `/${saved.name}`,
-      hint: t("savedPrompt"),
+      hint: saved.owner === null ? t("savedPrompt") : t("promptSharedBy", { name: saved.owner }),
       choose: () => void this.#choosePrompt(saved),
     }));
     return [...actions, ...prompts];

@@ -385,7 +385,9 @@ export interface Placeholders {
   readonly sharedWithNobody: never;
   readonly mayView: never;
   readonly mayEdit: never;
+  readonly mayChange: never;
   readonly sharedBy: "name";
+  readonly promptSharedBy: "name";
   readonly personOrGroup: never;
   readonly shareHouse: never;
   readonly emergencyReads: never;
@@ -782,11 +784,11 @@ export interface Placeholders {
   readonly prompts: never;
   readonly promptsHint: "example";
   readonly noPrompts: never;
+  readonly promptRemoveAsk: "name";
   readonly promptName: never;
   readonly promptText: never;
   readonly removePrompt: "name";
   readonly promptAsks: "names";
-  readonly promptRemoved: "name";
   readonly addPrompt: never;
   readonly promptNameWrong: never;
   readonly promptNameTaken: never;
