@@ -65,3 +65,4 @@ def test_the_page_reads_and_says_why_it_stores_nothing(
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("kann zurzeit nichts speichern")
     expect(page.get_by_role("textbox").last).to_have_value("And now?")
+    page.close()  # the server ends first

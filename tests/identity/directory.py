@@ -91,15 +91,18 @@ def directory(folder: Path, authority: Authority, ldif: str = "") -> Generator[D
     urls = (f"ldap://localhost:{plain}", f"ldaps://localhost:{secure}")
     with subprocess.Popen([PROGRAM, "-f", file, "-h", " ".join(urls), "-d", "0"], stderr=subprocess.DEVNULL) as process:
         try:
-            opened = Directory(*urls, _connect(urls[0], process))
-            opened.add(READER, ["organizationalRole", "simpleSecurityObject"], userPassword=READER_PASSWORD)
-            ada = opened.add_person("ada", "Ada L.", "ada@example.eu", "ada's secret")
-            bob = opened.add_person("bob", "Bob (b*)", "bob@example.eu", "bob's secret")
-            opened.add_group("staff", [ada, bob])
-            opened.add_group("Labs\\, Paris", [ada])
-            opened.add_group("boss", [bob], unit="other")
-            yield opened
-            opened.admin.unbind()
+            admin = _connect(urls[0], process)
+            try:
+                opened = Directory(*urls, admin)
+                opened.add(READER, ["organizationalRole", "simpleSecurityObject"], userPassword=READER_PASSWORD)
+                ada = opened.add_person("ada", "Ada L.", "ada@example.eu", "ada's secret")
+                bob = opened.add_person("bob", "Bob (b*)", "bob@example.eu", "bob's secret")
+                opened.add_group("staff", [ada, bob])
+                opened.add_group("Labs\\, Paris", [ada])
+                opened.add_group("boss", [bob], unit="other")
+                yield opened
+            finally:
+                admin.unbind()
         finally:
             process.terminate()
 

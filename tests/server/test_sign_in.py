@@ -363,7 +363,7 @@ async def test_ldap_takes_the_passwords_of_the_page(settings: Settings, tmp_path
             ca_file=authority.certificates,
         )
         async with house(settings, directory=ldap) as server:
-            assert [way["kind"] for way in (await server.get("/api/session")).body["ways"]] == ["password"]
+            assert [way["kind"] for way in (await server.get("/api/session")).body["ways"]] == ["password", "passkey"]
             for name, password, status in (
                 ("bob", "wrong", 401),
                 ("bob", "bob's secret", 204),
