@@ -214,6 +214,7 @@ async def test_no_route_answers_whom_nobody_knows(settings: Settings) -> None:
         known = {route for route in routes if (await server.call(*route, data=b"{}")).status != 401}
     assert known == {
         ("GET", "/.well-known/eclair-receipts.json"),
+        ("GET", "/.well-known/oauth-authorization-server"),
         ("GET", "/api/health"),
         ("GET", "/api/health/live"),
         ("GET", "/api/health/ready"),

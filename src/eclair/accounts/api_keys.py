@@ -47,12 +47,16 @@ class ApiKeys:
         self._clock = clock
         self._found: dict[bytes, tuple[StoredApiKey, float]] = {}
 
+    def require_right(self, principal: Principal) -> None:
+        """Raise RightMissing for somebody who may not make keys."""
+        self._rights.require(principal, "keys", "Your account may not make keys; ask an administrator.")
+
     async def add(self, principal: Principal, name: str, rights: KeyRights = FULL_RIGHTS) -> NewApiKey:
         """Make a key that acts for the principal.
 
         Raises InvalidInput, Conflict where the name is taken, and RightMissing.
         """
-        self._rights.require(principal, "keys", "Your account may not make keys; ask an administrator.")
+        self.require_right(principal)
         name = name.strip()
         if _NAME.fullmatch(name) is None:
             raise InvalidInput("A key's name is 1 to 60 letters, digits, spaces and . _ @ + -; choose another.")

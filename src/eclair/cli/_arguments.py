@@ -107,7 +107,7 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
 
 
 def _add_asking(command: _Command, answering: _Parser) -> None:
-    ask = command("ask", "ask one question; nothing is stored", answering)
+    ask = command("ask", "ask one question; nothing is stored", answering, _local_option())
     ask.add_argument("question", nargs="*", metavar="QUESTION", help="the question; piped text is added to it")
     ask.add_argument("-f", "--file", action="append", type=Path, metavar="FILE", help=_FILE_HELP)
     ask.add_argument("--library", action="append", metavar="NAME", help="answer from this library; may be repeated")
@@ -141,6 +141,12 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
         help="download the small starter model first if there is none, and a better one in the background",
     )
     serve.add_argument("--no-fetch", action="store_true", help="with --pull, don't download the better model")
+    login = command("login", "sign in to an Éclair elsewhere; ask, models, libraries, files and add then go there")
+    login.add_argument("url", metavar="URL", help="its address, such as https://ai.example.org")
+    login.set_defaults(action="login", module="login")
+    command("logout", "end the key of `eclair login`, and act on this machine again").set_defaults(
+        action="logout", module="login"
+    )
     service = command("service", "install Éclair as a service of systemd")
     service.add_argument("action", choices=("install",), help="write the unit, and tell systemd of it")
     service.add_argument("--user", action="store_true", help="for this account alone; the default but for root")
@@ -151,10 +157,19 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     add_admin_options(command("admin", "list and change people and groups, or apply a policy file"))
 
 
+def _local_option() -> _Parser:
+    """Build the option of commands that act where `eclair login` signed in."""
+    option = _Parser(add_help=False)
+    option.add_argument("--local", action="store_true", help="act on this machine, also while signed in elsewhere")
+    return option
+
+
 def _add_documents(command: _Command) -> None:
-    _add_add_options(command("add", "add files and folders to a library that questions can be answered from"))
-    _add_listing_options(command("libraries", "list and remove libraries"), "NAME", "remove a library with its files")
-    files = command("files", "list and remove files")
+    local = _local_option()
+    _add_add_options(command("add", "add files and folders to a library that questions can be answered from", local))
+    libraries = command("libraries", "list and remove libraries", local)
+    _add_listing_options(libraries, "NAME", "remove a library with its files")
+    files = command("files", "list and remove files", local)
     files.add_argument("--library", metavar="NAME", help="only files of this library")
     _add_listing_options(files, "ID", "remove a file")
     add_prompt_options(command("prompts", "list, save, change and share prompts"))
@@ -326,7 +341,7 @@ def _add_models(command: _Command) -> None:
         "--build", action="store_true", help="compile the engine for this processor first; kept if it is faster"
     )
     tune.add_argument("--reset", action="store_true", help="return to the original settings and delete the tuning")
-    models = command("models", "list the available models")
+    models = command("models", "list the available models", _local_option())
     models.add_argument("--json", action="store_true", help="print the list as JSON")
     models.add_argument("--all", action="store_true", help="list the whole catalog")
     models.add_argument("--markdown", action="store_true", help="print the table of docs/engines.md")

@@ -15,7 +15,9 @@ from eclair.accounts.budgets import Budgets
 from eclair.app import DocumentComponents, open_documents
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._logins import find_login
 from eclair.cli._progress import ProgressCounter
+from eclair.cli._remote_files import add_there
 from eclair.cli._signals import run_async
 from eclair.cli._sources import describe_progress
 from eclair.cli._terminal import Terminal
@@ -60,7 +62,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     library = arguments.library
     if not _NAME.fullmatch(library):
         raise InvalidInput(f"{library!r} is not a valid library name; use a single word of up to 80 characters.")
-    request = SyncRequest(folder_sync.resolve_roots(arguments.paths), library, arguments.sync or arguments.watch)
+    roots = folder_sync.resolve_roots(arguments.paths)
+    if (login := find_login(arguments)) is not None:
+        if arguments.sync or arguments.watch:
+            raise InvalidInput("--sync and --watch work on this machine alone; leave them out, or add --local.")
+        return run_async(add_there(settings, login, list(roots), library, terminal))
+    request = SyncRequest(roots, library, arguments.sync or arguments.watch)
     return run_async(_add(settings, request, arguments.watch, terminal))
 
 

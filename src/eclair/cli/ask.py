@@ -20,7 +20,9 @@ from eclair.chat.turn_options import TurnOptions
 from eclair.cli._arguments import load_settings, sampling_options
 from eclair.cli._ledger import open_ledger
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._logins import find_login
 from eclair.cli._printer import Printer
+from eclair.cli._remote_ask import QuestionThere, ask_there
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import INTERNAL_ERROR, EclairError, InvalidInput, TooLarge
@@ -77,7 +79,14 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         if isinstance(event, RunFailed):
             terminal.warn(event.message)
 
-    return run_async(_ask(settings, question, print_json if arguments.json else _printing(terminal), terminal))
+    show = print_json if arguments.json else _printing(terminal)
+    if (login := find_login(arguments)) is not None:
+        return run_async(ask_there(settings, login, asked_there(question), show, terminal))
+    return run_async(_ask(settings, question, show, terminal))
+
+
+def asked_there(question: Question) -> QuestionThere:
+    return QuestionThere(question.text, question.options, question.files, question.libraries)
 
 
 def read_options(arguments: argparse.Namespace) -> TurnOptions:

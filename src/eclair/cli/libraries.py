@@ -12,6 +12,8 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._logins import find_login
+from eclair.cli._remote_files import find_there, list_there, remove_there
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
@@ -47,8 +49,21 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
     files = arguments.what == "ID"
+    login = find_login(arguments)
+    if login is not None and arguments.action != "list":
+        there = asyncio.run(find_there(settings, login, arguments.which, files=files))
+        if not arguments.yes and not _confirm(f"{there.description} at {login.url}", terminal):
+            terminal.line("Nothing was removed.")
+            return 0
+        asyncio.run(remove_there(settings, login, there))
+        terminal.line(f"Removed {there.description} at {login.url}.")
+        return 0
     if arguments.action == "list":
-        listing = _files(settings, arguments.library) if files else _libraries(settings)
+        if login is not None:
+            terminal.note(f"at {login.url}")
+            listing = list_there(settings, login, arguments.library if files else None, files=files)
+        else:
+            listing = _files(settings, arguments.library) if files else _libraries(settings)
         head, rows, data = asyncio.run(listing)
         if arguments.json:
             terminal.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")

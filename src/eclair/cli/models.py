@@ -15,6 +15,9 @@ import orjson
 from eclair.cli._arguments import load_settings
 from eclair.cli._json import model_json, offer_json
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._logins import ServerLogin, find_login
+from eclair.cli._server import EclairServer
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.pull import format_maker
 from eclair.images.backends.backend_registry import image_backends
@@ -54,6 +57,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return 0
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
+    if (login := find_login(arguments)) is not None and not arguments.all:
+        return run_async(_list_there(settings, login, terminal, json=arguments.json))
     if arguments.all:
         return _all(settings, terminal, json=arguments.json)
     terminal.status("Asking the engines…")
@@ -74,6 +79,34 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if not rows:
         terminal.warn("No model is available; `eclair doctor` says why.")
     return 0 if rows else 3
+
+
+async def _list_there(settings: Settings, login: ServerLogin, terminal: Terminal, *, json: bool) -> int:
+    """List the models that may be asked where somebody signed in."""
+    async with EclairServer.open(settings, login) as server:
+        reply = await server.get("/api/models")
+    if json:
+        terminal.write_bytes(orjson.dumps(reply["models"], option=orjson.OPT_INDENT_2) + b"\n")
+        return 0
+    terminal.note(f"at {server.host}")
+    rows = [
+        (
+            ("* " if model["id"] == reply["default"] else "") + str(model["id"]),
+            str(model["name"]) if model["name"] != model["id"] else "",
+            str(model["license"] or ""),
+            " ".join(filter(None, (model["maker"], f"({model['country']})" if model["country"] else None))),
+            f"{model['context']:,}" if model["context"] else "",
+            format_size(model["size"]) if model["size"] else "",
+            str(model["engine"]),
+            str(model["place"]),
+        )
+        for model in reply["models"]
+    ]
+    if not rows:
+        terminal.warn(f"No model is available at {server.host}; ask whoever runs it.")
+        return 3
+    print_table([COLUMNS, *rows], terminal)
+    return 0
 
 
 def markdown() -> str:

@@ -141,6 +141,13 @@ class HttpClient:
             async with open_reply(request, call) as reply:
                 yield reply
 
+    @asynccontextmanager
+    async def delete(self, url: str, *, context: CallContext | None = None) -> AsyncGenerator[StreamedReply]:
+        """Delete what is at `url`. Raises as `post` does."""
+        with self._recorded(context) as call:
+            async with open_reply(self._open().delete(url, **self._options(None, call)), call) as reply:
+                yield reply
+
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()

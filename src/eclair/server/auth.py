@@ -54,6 +54,8 @@ SIGN_IN_PATHS = re.compile(r"/api/session(?:/[a-z]+){0,2}$|/api/sign-in/")
 """Paths by which people come in, where they have accounts."""
 SIGN_IN_RETURN = re.compile(r"/api/sign-in/[^/]+(?:/callback)?$")
 """Paths that an identity provider's page may lead a browser to."""
+DEVICE_ROUTES = frozenset(("POST", f"/api/device/{step}") for step in ("code", "token", "revoke"))
+"""Routes by which programs get a key, and end it."""
 SESSION_ROUTE = ("GET", "/api/session")
 """Says whether a key or an account is needed, to whoever asks."""
 
@@ -181,7 +183,7 @@ class AuthMiddleware:
         """Return for whom a request acts, and whether that is nobody known. Raises Unauthorized."""
         path: str = scope["path"]
         nobody = NOBODY if self._has_accounts else LOCAL_PRINCIPAL
-        if not path.startswith(INTERFACES):
+        if not path.startswith(INTERFACES) or (scope["method"], path) in DEVICE_ROUTES:
             return nobody, True
         try:
             principal = await self._access.identify(scope, headers, by_key_alone=is_foreign)

@@ -26,6 +26,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
         "api.canvases",
     ),
     ".well-known/eclair-receipts.json": ("api.receipts",),
+    ".well-known/oauth-authorization-server": ("api.device_login",),
     "api/search": ("api.conversations",),
     "api/count": ("api.conversations",),
     "api/erasure": ("api.deletion",),
@@ -67,6 +68,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/about": ("api.about",),
     "api/session": ("api.session", "api.session_codes", "api.passkeys"),
     "api/sign-in": ("api.sign_in",),
+    "api/device": ("api.device_login",),
     "api/me": (
         "api.me",
         "api.passkeys",

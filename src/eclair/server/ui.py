@@ -68,6 +68,7 @@ def router(prefix: str, *, has_accounts: bool) -> APIRouter:
     @pages.get("/admin/{page}")
     @pages.get("/admin/{page}/{entry}")
     @pages.get("/join")
+    @pages.get("/device")
     @pages.get("/s/{share}")
     @pages.get("/temporary")
     @pages.get("/made")

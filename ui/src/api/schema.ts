@@ -1159,6 +1159,82 @@ export interface paths {
         };
         readonly trace?: never;
     };
+    readonly "/api/device/lookup": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["DeviceCodeBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["WaitingProgram"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/device/decision": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["DeviceDecision"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/retention": {
         readonly parameters: {
             readonly query?: never;
@@ -7645,6 +7721,17 @@ export interface components {
             readonly delivered: number;
             readonly fault: string | null;
         };
+        /** @description The code that a program shows. */
+        readonly DeviceCodeBody: {
+            readonly user_code: string;
+        };
+        /** @description A decision on a program: its key, and for how many days it lasts. */
+        readonly DeviceDecision: {
+            readonly user_code: string;
+            readonly approve: boolean;
+            /** @default 90 */
+            readonly days?: number;
+        };
         readonly Directory: {
             readonly entries: readonly components["schemas"]["DirectoryItem"][];
         };
@@ -9871,6 +9958,23 @@ export interface components {
         /** @description A version's name; an empty one takes it away. */
         readonly VersionNameBody: {
             readonly name: string;
+        };
+        /**
+         * @description A program that waits. `program` and `device` are what it calls itself, which anybody can make up.
+         *
+         *     `address` is where it asks from, and `is_elsewhere` says that this is another one than the caller's. Times are in
+         *     milliseconds.
+         */
+        readonly WaitingProgram: {
+            readonly user_code: string;
+            readonly program: string;
+            readonly device: string;
+            readonly address: string;
+            readonly is_elsewhere: boolean;
+            /** @enum {string} */
+            readonly scope: "all" | "v1" | "read";
+            readonly created: number;
+            readonly expires: number;
         };
         /** @description Result of the watermark search; `chance` bounds the probability of a false positive. */
         readonly WatermarkFinding: {

@@ -606,6 +606,18 @@ export interface Placeholders {
   readonly signIn: never;
   readonly signInWith: "name";
   readonly signInOther: never;
+  readonly deviceTitle: never;
+  readonly deviceText: never;
+  readonly deviceCode: never;
+  readonly goOn: never;
+  readonly deviceAsks: "name";
+  readonly deviceFrom: never;
+  readonly deviceElsewhere: never;
+  readonly deviceWarning: never;
+  readonly deviceApprove: never;
+  readonly deviceApproved: never;
+  readonly deviceRefused: never;
+  readonly deviceKeys: never;
   readonly userName: never;
   readonly userNameHint: never;
   readonly unlock: never;
