@@ -12,9 +12,10 @@ import pytest
 
 from eclair.errors import EngineBroken, EngineUnavailable
 from eclair.generation import first_delta
+from eclair.generation.answer_request import AnswerRequest
 from eclair.generation.fallback import Fallback
 from eclair.generation.first_delta import FirstDelta
-from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, AnswerStream
+from eclair.generation.pipeline import AnswerPipeline, AnswerStream
 from eclair.generation.prompt import PreparedTurn
 from eclair.generation.route import Route
 from eclair.generation.sources import Note

@@ -193,8 +193,11 @@ async def test_a_model_that_calls_tools_may_have_a_picture_drawn(server: Server)
     conversation = await server.begin()
     answer = await server.say(conversation, call)
     assert (answer["status"], answer["finish_reason"], answer["model"]) == ("finished", "stop", "scripted")
-    (part,) = answer["parts"]
-    assert (part["kind"], part["name"], part["text"]) == ("picture", "scripted-picture", "an_apple")
+    assert [part["kind"] for part in answer["parts"]] == ["tool_call", "picture", "tool_result", "text"]
+    part = answer["parts"][1]
+    assert (part["name"], part["text"]) == ("scripted-picture", "an_apple")
+    (made,) = answer["calls"]
+    assert (made["tool"], made["summary"], made["outcome"]) == ("draw_picture", "Draw “an_apple”", "done")
     kept = (await server.get(f"/api/pictures/{part['id']}")).body
     assert (kept["conversation"], kept["width"], kept["height"]) == (conversation, 624, 416)
     retried = await server.turn(conversation, retry=answer["parent"], draw="auto")
@@ -202,10 +205,9 @@ async def test_a_model_that_calls_tools_may_have_a_picture_drawn(server: Server)
 
     plain = await server.say(await server.begin(), call, draw="off")
     assert [part["kind"] for part in plain["parts"]] == ["tool_call"]
-    broken = await server.ask(await server.begin(), "script: tool=draw_picture{}", draw="auto")
-    end = parse(await server.stream(broken["run"]))[-1][1]
-    assert isinstance(end, RunFailed)
-    assert "without saying which" in end.message
+    broken = await server.say(await server.begin(), "script: tool=draw_picture{}", draw="auto")
+    assert [part["kind"] for part in broken["parts"]] == ["tool_call", "tool_result", "text"]
+    assert "prompt: Field required" in broken["parts"][1]["text"]
 
 
 async def test_whether_a_model_may_have_pictures_drawn_is_as_the_person_likes(server: Server) -> None:

@@ -10,6 +10,10 @@ from pydantic import ValidationError
 
 from eclair.schema.events import (
     END,
+    CallAsked,
+    CallBegan,
+    CallDecided,
+    CallEnded,
     Event,
     ModelChanged,
     Notice,
@@ -19,8 +23,10 @@ from eclair.schema.events import (
     RunFailed,
     RunFinished,
     RunInterrupted,
+    RunResumed,
     RunStarted,
     RunStopped,
+    RunWaiting,
     SectionNote,
     SectionRead,
     StepFinished,
@@ -60,6 +66,15 @@ steps = (
     | st.builds(SectionRead, notes=st.lists(section_notes, max_size=2).map(tuple), section_chars=counts, **numbers)
 )
 remarks = st.builds(Notice, **numbers) | st.builds(ModelChanged, **numbers)
+calls = (
+    st.builds(CallAsked, **numbers)
+    | st.builds(CallDecided, **numbers)
+    | st.builds(CallBegan, **numbers)
+    | st.builds(
+        CallEnded, milliseconds=measures, sent_bytes=counts, passages=st.lists(counts, max_size=3).map(tuple), **numbers
+    )
+    | st.builds(RunResumed, **numbers)
+)
 costs = st.builds(UsageCounted, usage=usages, **numbers)
 ends = (
     st.builds(RunFinished, **numbers)
@@ -68,11 +83,13 @@ ends = (
     | st.builds(RunFailed, **numbers)
 )
 parts = (
-    st.builds(PartStarted, index=counts, **numbers)
+    st.builds(PartStarted, index=counts, round=st.none() | counts, **numbers)
     | st.builds(PartDelta, index=counts, **numbers)
     | st.builds(PartFinished, index=counts, **numbers)
 )
-events: st.SearchStrategy[Event] = starts | steps | parts | remarks | costs | ends
+events: st.SearchStrategy[Event] = (
+    starts | steps | parts | calls | remarks | costs | st.builds(RunWaiting, **numbers) | ends
+)
 
 
 @st.composite
@@ -80,7 +97,7 @@ def logs(draw: st.DrawFn) -> list[Event]:
     """A whole log of a run, as the assistant and the run log make them."""
     log: list[Event] = [draw(starts)]
     for index in range(draw(st.integers(0, 4))):
-        log += draw(st.lists(steps | remarks, max_size=2))
+        log += draw(st.lists(steps | calls | remarks, max_size=2))
         log.append(draw(st.builds(PartStarted, index=st.just(index))))
         log += draw(st.lists(st.builds(PartDelta, index=st.just(index)), max_size=4))
         log.append(PartFinished(index))
@@ -141,4 +158,9 @@ def test_what_is_no_event_is_refused(line: bytes) -> None:
 def test_a_type_for_each_event() -> None:
     types = {str(kind.__dataclass_fields__["type"].default) for kind in Event.__args__}
     assert len(types) == len(Event.__args__)
-    assert {kind for kind in Event.__args__ if kind.__name__.startswith("Run")} == {RunStarted, *END}
+    assert {kind for kind in Event.__args__ if kind.__name__.startswith("Run")} == {
+        RunStarted,
+        RunWaiting,
+        RunResumed,
+        *END,
+    }

@@ -312,9 +312,11 @@ async def test_a_failure_is_said_in_the_answer(server: Server, script: str, code
 
 
 async def test_a_tool_call_is_a_part(server: Server) -> None:
-    answer = await server.say(await server.begin(), 'script: tool=look_up{"city":"Aachen"}')
+    answer = await server.say(await server.begin(), 'script: tool=look_up{"city":"Aachen"}', draw="off")
     assert answer["finish_reason"] == "tool_calls"
-    assert answer["parts"] == [{"kind": "tool_call", "text": '{"city":"Aachen"}', "id": "call_1", "name": "look_up"}]
+    assert answer["parts"] == [
+        {"kind": "tool_call", "text": '{"city":"Aachen"}', "id": "call_1", "name": "look_up", "round": 0}
+    ]
 
 
 async def test_loading_is_a_step(server: Server) -> None:

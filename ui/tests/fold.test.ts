@@ -53,7 +53,7 @@ test("a resumed answer keeps its text, and a step is finished once", () => {
   const step = { type: "step.started", step: "s", kind: "load", title: "Loading" } as const;
   const events: Event[] = [
     start,
-    { type: "part.started", index: 0, kind: "text", id: null, name: null, seq: 2 },
+    { type: "part.started", index: 0, kind: "text", id: null, name: null, round: null, seq: 2 },
     { type: "part.delta", index: 0, text: "half", seq: 3 },
     { type: "run.stopped", seq: 4 },
     { ...start, run: "r2", continues: "r" },

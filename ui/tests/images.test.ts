@@ -21,7 +21,7 @@ const PICTURE: GeneratedImage = {
 };
 
 function part(kind: Part["kind"], id: string | null = null): Part {
-  return { kind, text: "", id, name: null };
+  return { kind, text: "", id, name: null, round: 0 };
 }
 
 test("a shape keeps to the model's limits", () => {

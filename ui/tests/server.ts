@@ -156,7 +156,7 @@ export class Server implements ConversationBackend {
     const [run, answer, model] = [`run_${number}`, `answer_${number}`, turn.model ?? "m"];
     this.run = new Run(run);
     this.run.add({ type: "run.started", run, message: answer, conversation, parent: message, model, created: number, continues: null });
-    this.run.add({ type: "part.started", index: 0, kind: "text", id: null, name: null });
+    this.run.add({ type: "part.started", index: 0, kind: "text", id: null, name: null, round: null });
     this.#store(this.run);
     this.leaf = answer;
     return { run, message, answer, model };

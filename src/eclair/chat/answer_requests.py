@@ -13,18 +13,20 @@ from eclair.documents.readings import READ_AS_USUAL, ReadingOptions
 from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.errors import InvalidInput
+from eclair.generation.answer_request import AnswerRequest
 from eclair.generation.conversation_prompt import ConversationPrompt
-from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, Tool, offer_tools
+from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever, combine
+from eclair.generation.tools import Tool, offer_tools
 from eclair.images.service import ImageService
-from eclair.images.tool import AnswerRef, ImageTool
 from eclair.live_settings import LiveSettings
 from eclair.llm.base import Engine, Request
 from eclair.llm.registry import Registry
 from eclair.schema.messages import Conversation, Message, Sampling, Web
 from eclair.schema.principal import Principal
 from eclair.text.intent.picture_request import asks_for_picture
+from eclair.tools.draw_picture import AnswerRef, ImageTool
 from eclair.web.question import WebQuestion
 from eclair.web.research.research_report import ResearchReport
 from eclair.web.retriever import WebService
@@ -121,8 +123,9 @@ class AnswerRequests:
         await prompt.check(route.engine, route.model)
         conversation = question.conversation.id if question.conversation is not None else None
         options = ReadingOptions(question.run, question.options.thorough, resumed.run if resumed is not None else None)
+        numbers = PassageNumbers(question.history)
         retriever = self.retriever(
-            question.principal, question.run, conversation, question.asked, question.web, options
+            question.principal, question.run, conversation, question.asked, question.web, options, numbers
         )
         return AnswerRequest(
             route,
@@ -131,7 +134,8 @@ class AnswerRequests:
             question.principal,
             retriever,
             await self._tools(question),
-            question.resumes,
+            numbers=numbers,
+            resumes=question.resumes,
             is_carried=question.conversation is not None,
             reviews_doubts=True,
         )
@@ -187,12 +191,13 @@ class AnswerRequests:
         history: Sequence[Message],
         web: Web | None,
         options: ReadingOptions = READ_AS_USUAL,
+        numbers: PassageNumbers | None = None,
     ) -> Retriever | None:
         """Return the retriever for the last question; None if there is nothing to search.
 
         With `web` None, the web isn't mentioned at all.
         """
-        numbers = PassageNumbers(history)
+        numbers = numbers or PassageNumbers(history)
         documents = (
             self._documents.make_retriever(principal, history, numbers, options)
             if self._documents is not None

@@ -87,7 +87,7 @@ class ConversationService:
         if message not in by_id:
             raise NotFound(f"There is no message {message!r} in this conversation.")
         thread = branch(by_id, message)
-        if any(each.status == "running" for each in thread):
+        if any(each.is_open for each in thread):
             raise Conflict("This conversation is still answering; stop that answer or wait for it.")
         names = {each.id: new_id("msg", self._clock) for each in thread}
         now, copy = int(self._clock() * 1000), new_id("conv", self._clock)

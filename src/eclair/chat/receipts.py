@@ -80,7 +80,7 @@ class ReceiptService:
             raise NotFound("There is no such message; open the conversation again.")
         if answer.role != "assistant" or answer.run is None:
             raise NotFound("Only answers that were made here have a receipt; choose one of those.")
-        if answer.status == "running":
+        if answer.is_open:
             raise Conflict("The answer is still being written; ask for its receipt when it has ended.")
         settings = self._settings.current
         receipt = Receipt(

@@ -30,7 +30,6 @@ from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.use_warning import check_use
 from eclair.images.run import ImageRun
 from eclair.images.service import ImageService
-from eclair.images.tool import AnswerRef
 from eclair.live_settings import LiveSettings
 from eclair.schema.events import RunStarted
 from eclair.schema.ids import Clock, new_id
@@ -38,6 +37,7 @@ from eclair.schema.messages import Conversation, Message, Part, Role
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
+from eclair.tools.draw_picture import AnswerRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class Turns:
             stored, messages = await self._storage.conversations.get_tree(principal, conversation)
         if (options.web or stored.web) == "on":
             self._requests.expect_web()
-        if any(message.status == "running" for message in messages):
+        if any(message.is_open for message in messages):
             return  # what comes before the next question is not known yet
         turn = await self._locate_in_tree(
             principal, stored, messages, NewMessage(text.strip() or ".", files=files), is_new=False

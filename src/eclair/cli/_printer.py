@@ -13,6 +13,10 @@ from eclair.cli._waiting import WaitingLine
 from eclair.errors import EclairError
 from eclair.generation.prompt import describe_location
 from eclair.schema.events import (
+    CallAsked,
+    CallBegan,
+    CallDecided,
+    CallEnded,
     Cited,
     Doubted,
     Event,
@@ -24,8 +28,10 @@ from eclair.schema.events import (
     RunFailed,
     RunFinished,
     RunInterrupted,
+    RunResumed,
     RunStarted,
     RunStopped,
+    RunWaiting,
     SectionRead,
     SourceFound,
     StepFinished,
@@ -69,6 +75,12 @@ class Printer:
                 self._citations.append(citation)
             case Doubted(doubt=doubt):
                 self._doubts.append(doubt)
+            case CallAsked(summary=summary):
+                terminal.note(summary)
+            case CallDecided() | CallBegan() | CallEnded() | RunWaiting() | RunResumed():
+                pass
+            case PartDelta(index=index) if self._kinds[index] == "tool_result":
+                pass
             case PartDelta(index=index, text=text):
                 self._texts[index].append(text)
                 (terminal.write if self._kinds[index] == "text" else terminal.write_dim)(text)

@@ -26,7 +26,8 @@ from eclair.cli._remote_ask import QuestionThere, ask_there
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import INTERNAL_ERROR, EclairError, InvalidInput, TooLarge
-from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, AnswerStream
+from eclair.generation.answer_request import AnswerRequest
+from eclair.generation.pipeline import AnswerPipeline, AnswerStream
 from eclair.generation.usage import UsageLedger
 from eclair.live_settings import LiveSettings
 from eclair.llm.registry import Registry, build_registry

@@ -82,6 +82,7 @@ class ConversationPrompt:
             count=_counter(engine, model),
             images=prepared.images,
             control_tokens=await control_tokens(engine, model),
+            shows_calls=model.can_call_tools,
         )
         extra: JSON = {} if self._effort is None else {"reasoning_effort": self._effort}
         request = Request(model.id, prompt.messages, sampling=sampling, extra=extra)

@@ -22,9 +22,10 @@ class ScoredDelta(PartDelta):
 
 
 class Parts:
-    """The parts of one answer, numbered from 0."""
+    """The parts of one answer, numbered from 0. `round` is that of the parts to come."""
 
     def __init__(self) -> None:
+        self.round = 0
         self._kinds: list[PartKind] = []
         self._open: int | None = None
         self._calls: dict[int, int] = {}
@@ -50,12 +51,21 @@ class Parts:
                     self._calls[delta.index] = self.current
                 return [*opened, PartDelta(self._calls[delta.index], delta.arguments)]
 
+    def next_round(self) -> None:
+        """Begin the next round, whose calls the engine numbers anew."""
+        self.round += 1
+        self._calls.clear()
+
+    def has_call(self, index: int) -> bool:
+        """Return whether call number `index` of this round has begun."""
+        return index in self._calls
+
     def start(self, kind: PartKind, id: str | None = None, name: str | None = None) -> list[PartEvent]:
         """Start a new part, finishing the open one."""
         finished = self.finish()
         self._kinds.append(kind)
         self._open = self.current
-        return [*finished, PartStarted(self._open, kind, id, name)]
+        return [*finished, PartStarted(self._open, kind, id, name, self.round or None)]
 
     def finish(self) -> list[PartEvent]:
         """Finish the open part, if there is one."""

@@ -1,32 +1,32 @@
 """The only place where an answer is made.
 
-It retrieves, builds the prompt, asks, calls tools, checks citations and counts. An `AnswerRequest` goes in, an
-`AnswerStream` yields events. Callers render those: runs store them, the foreign APIs translate them, the terminal
-prints them.
+It retrieves, builds the prompt, asks, has the loop call tools and asks again, checks citations and counts. An
+`AnswerRequest` goes in, an `AnswerStream` yields events. Callers render those: runs store them, the foreign APIs
+translate them, the terminal prints them.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Protocol, assert_never
+from dataclasses import replace
+from typing import assert_never
 
 from eclair.errors import EngineBroken, TooLarge, UpstreamError
-from eclair.generation.citation_review import can_review, review_doubts
+from eclair.generation.answer_checks import AnswerChecks
+from eclair.generation.answer_request import AnswerRequest
+from eclair.generation.call_rounds import call_messages, last_call_round
 from eclair.generation.fallback import FALLBACK_ERRORS
 from eclair.generation.first_delta import FirstDelta
-from eclair.generation.live_citations import StreamingCitationChecker
 from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
-from eclair.generation.prompt import PreparedTurn, PromptBuilder
-from eclair.generation.route import Route
-from eclair.generation.sources import NO_LEAD, Lead, Note, Quote, QuoteMarkFilter, Retriever
+from eclair.generation.prompt import PreparedTurn
+from eclair.generation.sources import NO_LEAD, Lead, Note, PassageNumbers, Quote, QuoteMarkFilter
 from eclair.generation.statistics import AnswerStatistics, Outcome
+from eclair.generation.tool_loop import ToolLoop
+from eclair.generation.tools import ToolContext, offer_tools
 from eclair.generation.usage import CallState, UsageLedger, ask_uncounted
 from eclair.llm.base import (
-    JSON,
     Delta,
     Engine,
     Finish,
@@ -37,66 +37,27 @@ from eclair.llm.base import (
     Text,
     TokenUsage,
     ToolCall,
+    control_tokens,
 )
 from eclair.schema.events import (
     Cited,
     Doubted,
     Event,
+    Folding,
     ModelChanged,
     Notice,
     PartDelta,
     RunFailed,
     RunFinished,
+    RunStarted,
     SourceFound,
     UsageCounted,
+    unfold_call,
 )
-from eclair.schema.messages import Message, Passage
+from eclair.schema.messages import Message, Part, Passage
 from eclair.schema.models import Model
-from eclair.schema.principal import Principal
 from eclair.util.background import IdleScheduler
 from eclair.util.tracing import CURRENT_SPAN, NO_SPAN, ending
-
-MAX_TOOL_CALLS = 4
-
-
-class Tool(Protocol):
-    """Something a model may call while it answers; the result becomes part of the answer."""
-
-    name: str
-
-    def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
-        """Return its definition in OpenAI's format; None if this model may not call it now."""
-        ...
-
-    def call(self, arguments: str, parts: Parts) -> AsyncGenerator[Event, None]:
-        """Carry out one call. Raises EngineBroken for invalid arguments."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerRequest:
-    """Everything an answer is made from.
-
-    `accepted` is when the question arrived, on `time.perf_counter`. `resumes` is an unfinished answer to continue,
-    without retrieving again. With `reviews_doubts` the model itself looks again at what no passage supports by its
-    words, if it can. It is made for `principal`, to whom the usage counts; with `is_carried` something else, such as
-    the stored message, carries it. Without `allows_lead` the answer begins with the model's own words, in whatever
-    format the request demands. Without `shows_steps` no loading step is reported. A `meter` measures several answers
-    as one.
-    """
-
-    route: Route
-    prompt: PromptBuilder
-    accepted: float
-    principal: Principal
-    retriever: Retriever | None = None
-    tools: tuple[Tool, ...] = ()
-    resumes: Message | None = None
-    is_carried: bool = False
-    allows_lead: bool = True
-    shows_steps: bool = True
-    reviews_doubts: bool = False
-    meter: Meter | None = None
 
 
 class AnswerPipeline:
@@ -114,14 +75,6 @@ class AnswerPipeline:
     def run(self, request: AnswerRequest) -> AnswerStream:
         """Prepare an answer: iterate over its `events`, then take its `closing_events`."""
         return AnswerStream(request, self._ledger, self._idle, self.statistics)
-
-
-@dataclass(slots=True)
-class _Call:
-    """A model's call of one of our tools."""
-
-    tool: Tool
-    arguments: list[str] = field(default_factory=list[str])
 
 
 class AnswerStream:
@@ -148,11 +101,13 @@ class AnswerStream:
         self._parts = Parts()
         self._found: tuple[Passage, ...] = ()
         self._notes: tuple[Note, ...] = ()
-        self._passages: tuple[Passage, ...] = ()
-        self._checker: StreamingCitationChecker | None = None
+        make = request.retriever.checker if request.retriever is not None else request.checker
+        self._checks = AnswerChecks(make, reviews_doubts=request.reviews_doubts)
         self._filter: QuoteMarkFilter | None = None
-        self._tools: dict[str, Tool] = {}
-        self._calls: dict[int, _Call] = {}
+        self._numbers = request.numbers or PassageNumbers(())
+        self._loop = ToolLoop(self._parts, self._call_context)
+        self._folding = Folding()
+        self._folding.add(RunStarted("", "", "", None, self._model.id, 0))
         self._has_begun = False
         self._span = self._engine_span = NO_SPAN
 
@@ -166,30 +121,9 @@ class AnswerStream:
         self._span = CURRENT_SPAN.get().child("answer")
         try:
             with self._idle.answering():
-                async with aclosing(self._prepare()) as events:
+                async with aclosing(self._rounds()) as events:
                     async for event in events:
-                        yield event
-                while not self._has_ended:
-                    try:
-                        async with self._asking() as deltas:
-                            async with aclosing(self._first_events(deltas)) as events:
-                                async for event in events:
-                                    yield event
-                            async for delta in deltas:
-                                for event in self._convert(delta):
-                                    yield event
-                                for verdict in self._checker.ready() if self._checker is not None else ():
-                                    yield verdict
-                        if not self._has_ended:
-                            raise EngineBroken("The engine broke off before the end of its answer; try again.")
-                    except _TooSlow as too_slow:
-                        self._ask_next(too_slow.next)
-                    except FALLBACK_ERRORS as error:
-                        await self._switch_model(error)
-                for verdict in await self._finish_checks():
-                    yield verdict
-                async with aclosing(self._call_tools()) as events:
-                    async for event in events:
+                        self._folding.add(event)
                         yield event
             outcome = "finished"
         except Exception as error:
@@ -202,8 +136,7 @@ class AnswerStream:
             self._span.end()
             if self._request.meter is None:  # several answers share one
                 self._statistics.add(outcome, self._meter.usage())
-            if self._checker is not None:
-                await self._checker.close()
+            await self._checks.close()
             if self._ledger is not None and not self._request.is_carried:
                 await self._ledger.add(self._request.principal, self._model.id, self._meter.usage())
 
@@ -221,8 +154,75 @@ class AnswerStream:
             end or RunFinished(self.finish.reason if self.finish is not None else "stop"),
         ]
 
+    async def _rounds(self) -> AsyncGenerator[Event, None]:
+        """Ask, have the calls made and ask again, until the model answers without a call."""
+        async with aclosing(self._prepare()) as events:
+            async for event in events:
+                yield event
+        is_last = False
+        while not self._has_ended:
+            is_last = self._loop.must_answer
+            async with aclosing(self._ask(is_last=is_last)) as events:
+                async for event in events:
+                    yield event
+            if not (calls := self._own_calls()):
+                break
+            async with aclosing(self._make_calls(calls)) as events:
+                async for event in events:
+                    yield event
+            self.finish = Finish("stop") if is_last else None
+        async with aclosing(self._finish_checks()) as verdicts:
+            async for verdict in verdicts:
+                yield verdict
+
+    async def _ask(self, *, is_last: bool) -> AsyncGenerator[Event, None]:
+        """Ask the engine until one answer is complete; another model may take over before the first word."""
+        while not self._has_ended:
+            try:
+                async with self._asking(await self._engine_request(is_last=is_last)) as deltas:
+                    async with aclosing(self._first_events(deltas)) as events:
+                        async for event in events:
+                            yield event
+                    async for delta in deltas:
+                        for event in self._convert(delta):
+                            yield event
+                        for verdict in self._checks.ready():
+                            yield verdict
+                if not self._has_ended:
+                    raise EngineBroken("The engine broke off before the end of its answer; try again.")
+            except _TooSlow as too_slow:
+                self._ask_next(too_slow.next)
+            except FALLBACK_ERRORS as error:
+                await self._switch_model(error)
+
+    def _own_calls(self) -> list[Part]:
+        """Return the calls of this round; none if a client's tool was called, whose result it has to send."""
+        assert self.turn is not None
+        clients = {tool.get("function", {}).get("name") for tool in self.turn.request.tools}
+        parts = self._folding.message().parts if self._loop.is_offered else ()
+        calls = [part for part in parts if part.kind == "tool_call" and part.round == self._parts.round]
+        return [] if any(call.name in clients for call in calls) else calls
+
+    async def _make_calls(self, calls: Sequence[Part]) -> AsyncGenerator[Event, None]:
+        """Have the calls of a round made; the answer may rest on what they found."""
+        for event in self._parts.finish():
+            yield event
+        found: list[Passage] = []
+        async with aclosing(self._loop.make(calls)) as events:
+            async for event in events:
+                if isinstance(event, SourceFound):
+                    found.append(event.passage)
+                yield event
+        self._parts.next_round()
+        if found:
+            for verdict in await self._checks.add_passages(found, self._model):
+                yield verdict
+
+    def _call_context(self, call: str) -> ToolContext:
+        return ToolContext(call, self._request.principal, self._engine, self._model, self._numbers)
+
     @asynccontextmanager
-    async def _asking(self) -> AsyncGenerator[AsyncGenerator[Delta, None]]:
+    async def _asking(self, request: Request) -> AsyncGenerator[AsyncGenerator[Delta, None]]:
         """Ask the engine, in a span of its own; yield its deltas."""
         with ending(self._span.child("chat")) as span:
             self._engine_span = span
@@ -230,7 +230,7 @@ class AnswerStream:
             span.set("gen_ai.request.model", self._model.id)
             span.set("eclair.location", self._model.location)
             try:
-                async with aclosing(self._stream(self._engine_request())) as deltas:
+                async with aclosing(self._stream(request)) as deltas:
                     yield deltas
             finally:
                 counted = self.token_usage
@@ -270,47 +270,45 @@ class AnswerStream:
                             self._found = (*self._found, finding.passage)
                         yield finding
                 span.set("eclair.passages", len(self._found))
-            self._check_against(self._found)
+            self._checks.begin(self._found, self._model)
             lead = await request.retriever.lead(self._model) if request.allows_lead else NO_LEAD
         self.turn = await self._build(self._engine, self._model)
         for event in self._lead_events(lead):
             yield event
         if lead.is_complete:
-            self.finish, self.token_usage, self._checker = Finish("stop"), TokenUsage(0, 0), None
+            self.finish, self.token_usage = Finish("stop"), TokenUsage(0, 0)
+            self._checks.drop()
             for event in self._opening_notices():
                 yield event
 
-    def _check_against(self, passages: tuple[Passage, ...]) -> None:
-        """Have the answer checked against these passages."""
-        self._passages = passages
-        if self._request.retriever is not None and passages:
-            holds_open = self._request.reviews_doubts and can_review(self._model)
-            self._checker = StreamingCitationChecker(self._request.retriever.checker(passages), holds_open=holds_open)
-
-    async def _finish_checks(self) -> list[Cited | Doubted]:
-        """Return the last verdicts; the model may look again at open doubts while nobody else waits for an answer."""
-        if self._checker is None:
-            return []
-        verdicts = await self._checker.finish()
-        doubts = self._checker.open_doubts
-        if not doubts:
-            return verdicts
-        left = [each.doubt for each in doubts]
-        if can_review(self._model) and self._statistics.running == 1:
-            ask = ask_uncounted if self._ledger is None else self._ledger.ask
-            asked = partial(ask, self._request.principal, self._engine, self._model)
-            left = await review_doubts(doubts, asked, self._model, self._idle.next_answer)
-        return [*verdicts, *map(Doubted, left)]
+    def _finish_checks(self) -> AsyncGenerator[Cited | Doubted, None]:
+        """Yield the last verdicts; the model may look again at open doubts while nobody else waits for an answer."""
+        ask = ask_uncounted if self._ledger is None else self._ledger.ask
+        return self._checks.finish(
+            self._request.principal,
+            self._engine,
+            self._model,
+            ask,
+            self._idle,
+            may_review=self._statistics.running == 1,
+        )
 
     def _resume(self, answer: Message) -> list[Event]:
         """Replay an unfinished answer; its last text stays open for more."""
-        self._check_against(answer.passages)
-        events: list[Event] = [SourceFound(passage) for passage in self._passages]
+        self._checks.begin(answer.passages, self._model)
+        self._loop.remember(answer)
+        events: list[Event] = [SourceFound(passage) for passage in answer.passages]
         for index, part in enumerate(answer.parts):
+            while self._parts.round < part.round:
+                self._parts.next_round()
             events += self._parts.start(part.kind, part.id, part.name)
             events.append(PartDelta(index, part.text))
-            if self._checker is not None and part.kind == "text":
-                self._checker.skip(index, part.text)
+            if part.kind == "text":
+                self._checks.skip(index, part.text)
+        for call in answer.calls:
+            events += unfold_call(call)
+        if self._parts.round == last_call_round(answer.parts, answer.calls):
+            self._parts.next_round()
         return [*events, *map(Cited, answer.citations), *map(Doubted, answer.doubts)]
 
     def _lead_events(self, lead: Lead) -> list[Event]:
@@ -326,24 +324,38 @@ class AnswerStream:
                 events.append(Cited(replace(citation, start=citation.start + offset, end=citation.end + offset)))
                 self._filter = QuoteMarkFilter()
             lead_text += text
-        if self._checker is not None and lead_text:
-            self._checker.skip(0, lead_text)
+        if lead_text:
+            self._checks.skip(0, lead_text)
         return events
 
     async def _build(self, engine: Engine, model: Model) -> PreparedTurn:
         return await self._request.prompt.build(engine, model, self._found, self._notes)
 
-    def _engine_request(self) -> Request:
-        """Return the prepared request, with the tools that this model may call."""
+    async def _engine_request(self, *, is_last: bool) -> Request:
+        """Return the prepared request, with the tools that this model may call, and the rounds so far.
+
+        In the last round the tools stay, since the prompt's head must not change, and may not be called.
+        """
         assert self.turn is not None
         turn = self.turn
         self._meter.rates = turn.rates
-        offered = offer_tools(self._request.tools, turn, self._passages)
-        self._tools = {tool.name: tool for tool, _ in offered}
+        offered = offer_tools(self._request.tools, turn, self._checks.passages)
+        self._loop.offer([tool for tool, _ in offered])
         tools = (*turn.request.tools, *(definition for _, definition in offered))
-        return replace(
-            turn.request, tools=tools, energy=self._meter.energy, watermarks=not self._passages and self._filter is None
-        )
+        watermarks = not self._checks.passages and self._filter is None
+        request = replace(turn.request, tools=tools, energy=self._meter.energy, watermarks=watermarks)
+        if self._loop.is_offered and is_last:
+            request = replace(request, tool_choice="none")
+        return replace(request, messages=await self._messages(turn))
+
+    async def _messages(self, turn: PreparedTurn) -> tuple[PromptMessage, ...]:
+        """Return the prompt, with the rounds that this answer had so far."""
+        if self._parts.round == 0 or not self._has_begun:
+            return turn.request.messages
+        said = self._folding.message()
+        rounds = call_messages(said.parts, said.calls, await control_tokens(self._engine, self._model))
+        question = max(number for number, each in enumerate(turn.request.messages) if each.role == "user")
+        return (*turn.request.messages[: question + 1], *rounds)
 
     async def _switch_model(self, error: UpstreamError) -> None:
         """Switch to the next model after an error. Raises the error if none is left."""
@@ -369,8 +381,8 @@ class AnswerStream:
         """Wait for the first delta, reporting what the engine is busy with. Raises _TooSlow."""
         first = FirstDelta(deltas, self._engine, self._model, self._count_ahead)
         try:
-            waiting = first.wait(self._fallback.timeout_s, shows_steps=self._request.shows_steps)
-            async with aclosing(waiting) as steps:
+            timeout_s = None if self._has_begun else self._fallback.timeout_s
+            async with aclosing(first.wait(timeout_s, shows_steps=self._request.shows_steps)) as steps:
                 async for step in steps:
                     yield step
             if not first.has_come:
@@ -381,9 +393,10 @@ class AnswerStream:
         finally:
             await first.close()
         if delta is not None:
+            notices = [] if self._has_begun else self._opening_notices()
             self._has_begun = True
             self._engine_span.mark("first_token")
-            for event in (*self._opening_notices(), *self._convert(delta)):
+            for event in (*notices, *self._convert(delta)):
                 yield event
 
     def _opening_notices(self) -> list[ModelChanged | Notice]:
@@ -407,14 +420,10 @@ class AnswerStream:
                 if self._filter is not None:
                     delta = replace(delta, text=self._filter.filter(text))
                 events = self._parts.add(delta)
-                if self._checker is not None:
-                    self._checker.add(self._parts.current, delta.text)
+                self._checks.add(self._parts.current, delta.text)
                 return events
-            case ToolCall(index=index) if index in self._calls or delta.name in self._tools:
-                if index not in self._calls:
-                    self._calls[index] = _Call(self._tools[delta.name or ""])
-                self._calls[index].arguments.append(delta.arguments)
-                return ()
+            case ToolCall(index=index) if self._loop.is_offered and not self._parts.has_call(index):
+                return self._parts.add(replace(delta, id=self._loop.unique_id(delta.id)))
             case Reasoning() | ToolCall():
                 return self._parts.add(delta)
             case PromptProgress():
@@ -429,18 +438,6 @@ class AnswerStream:
             case _:
                 assert_never(delta)
 
-    async def _call_tools(self) -> AsyncGenerator[Event, None]:
-        """Carry out the calls of our tools. Their results end the answer."""
-        if not self._calls:
-            return
-        self.finish = Finish("stop")
-        for event in self._parts.finish():
-            yield event
-        for call in [*self._calls.values()][:MAX_TOOL_CALLS]:
-            async with aclosing(call.tool.call("".join(call.arguments), self._parts)) as events:
-                async for event in events:
-                    yield event
-
 
 class _TooSlow(Exception):
     """The first word is late, and the prompt `next` is ready for another model."""
@@ -448,12 +445,6 @@ class _TooSlow(Exception):
     def __init__(self, next: PreparedTurn) -> None:
         super().__init__(next.model.id)
         self.next = next
-
-
-def offer_tools(tools: Sequence[Tool], turn: PreparedTurn, passages: Sequence[Passage]) -> list[tuple[Tool, JSON]]:
-    """Return the tools that the turn's model may call, each with its definition."""
-    defined = ((tool, tool.definition(turn.model, turn.request.messages, passages)) for tool in tools)
-    return [(tool, definition) for tool, definition in defined if definition is not None]
 
 
 def _trimmed(turn: PreparedTurn) -> Notice:

@@ -15,6 +15,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from eclair.errors import TooLarge
+from eclair.generation.call_rounds import call_messages, last_call_round
 from eclair.generation.cost import UNSTATED, Rates
 from eclair.generation.sources import Note
 from eclair.generation.untrusted import break_control_tokens, neutralize, neutralize_line
@@ -104,31 +105,37 @@ async def build_prompt(
     count: Count,
     images: Mapping[str, PromptImage] = NO_IMAGES.images,
     control_tokens: tuple[str, ...] = (),
+    shows_calls: bool = False,
 ) -> Prompt:
     """Choose what fits in `window` tokens (None: everything), less `reserve` for the answer.
 
     At most half of the window is reserved. `history` runs from the root of the branch to the question, or to the
     answer to resume; `passages` and `notes` belong to the question. The `images`, by file id, are shown with the
-    message that their file is attached to. `control_tokens` are the model's. Raises TooLarge if the question alone
-    doesn't fit.
+    message that their file is attached to. `control_tokens` are the model's. With `shows_calls` the model is shown
+    calls of tools and their results, too. Raises TooLarge if the question alone doesn't fit.
     """
     head = (PromptMessage("system", system),) if system else ()
     dropped = 0
-    texts = _message_texts(history, passages, notes, images, control_tokens)
+    rounds = [_rounds(message, control_tokens) if shows_calls else [] for message in history]
+    texts = _message_texts(history, passages, notes, images, control_tokens, rounds)
     shown = [_images_of(message, images) for message in history]
     tokens = [sum(image.tokens for image in attached) for attached in shown]
-    if window is not None and not _certainly_fits([system, *texts], _room(window, reserve) - sum(tokens)):
-        room = _room(window, reserve) - await count(system) - WRAPPING_TOKENS
-        lengths = [await count(text) + WRAPPING_TOKENS + more for text, more in zip(texts, tokens, strict=True)]
-        _check_room(sum(lengths[_question_index(history) :]), room)
-        dropped = count_dropped(history, lengths, room)
-        texts = _message_texts(history[dropped:], passages, notes, images, control_tokens)
-        shown = shown[dropped:]
-    messages = [
-        PromptMessage(message.role, text, images=attached)
-        for message, text, attached in zip(history[dropped:], texts, shown, strict=True)
-        if text
-    ]
+    if window is not None:
+        called = ["\n".join(map(_words_of, each)) for each in rounds]
+        room = _room(window, reserve) - sum(tokens)
+        if not _certainly_fits([system, *texts, *called], room - 2 * WRAPPING_TOKENS * sum(map(len, rounds))):
+            room = _room(window, reserve) - await count(system) - WRAPPING_TOKENS
+            lengths = [
+                await count(f"{text}{calls}") + WRAPPING_TOKENS * (1 + len(each)) + more
+                for text, calls, each, more in zip(texts, called, rounds, tokens, strict=True)
+            ]
+            _check_room(sum(lengths[_question_index(history) :]), room)
+            dropped = count_dropped(history, lengths, room)
+            shown, rounds = shown[dropped:], rounds[dropped:]
+            texts = _message_texts(history[dropped:], passages, notes, images, control_tokens, rounds)
+    messages: list[PromptMessage] = []
+    for message, text, attached, each in zip(history[dropped:], texts, shown, rounds, strict=True):
+        messages += [*each, *([PromptMessage(message.role, text, images=attached)] if text else [])]
     return Prompt((*head, *messages), dropped)
 
 
@@ -257,26 +264,46 @@ def _message_texts(
     notes: Sequence[Note],
     images: Mapping[str, PromptImage],
     control_tokens: tuple[str, ...],
+    rounds: Sequence[Sequence[PromptMessage]],
 ) -> list[str]:
     """Return the text of each message, with passages above the questions.
 
-    Each question gets the passages of its answer that no earlier question had; the last one also gets the notes.
-    Answers may quote foreign text.
+    Each question gets the passages of its answer that no earlier question had, and that no call of a tool brought if
+    its `rounds` are shown; the last one also gets the notes. Answers may quote foreign text.
     """
     texts, shown, has_images = list[str](), set[int](), False
-    for message, answer in zip(history, [*history[1:], None], strict=True):
+    for message, answer, own, called in zip(history, [*history[1:], None], rounds, [*rounds[1:], ()], strict=True):
+        brought = {number for call in answer.calls for number in call.passages} if answer and called else set[int]()
         given = () if message.role != "user" else passages if answer is None else answer.passages
+        given = [passage for passage in given if passage.number not in brought]
         new = [passage for passage in given if passage.number not in shown]
         asked = datetime.fromtimestamp(message.created / 1000).astimezone()
         noted = notes if answer is None and message.role == "user" else ()
         has_images = has_images or bool(_images_of(message, images))
-        text = _text_with_images(message)
+        text = _text_after_calls(message) if own else _text_with_images(message)
         if message.role != "user":
             text = break_control_tokens(text, control_tokens)
         asked_with = with_passages(text, new, noted, asked, with_images=has_images, control_tokens=control_tokens)
         texts.append(asked_with)
-        shown.update(passage.number for passage in given)
+        shown.update((passage.number for passage in given), brought)
     return texts
+
+
+def _rounds(message: Message, control_tokens: tuple[str, ...]) -> list[PromptMessage]:
+    """Return the rounds of an answer in which our tools were called."""
+    return call_messages(message.parts, message.calls, control_tokens) if message.calls else []
+
+
+def _text_after_calls(message: Message) -> str:
+    """Return what an answer said after the results of its last calls."""
+    last = last_call_round(message.parts, message.calls)
+    return "".join(part.text for part in message.parts if part.kind == "text" and part.round > last)
+
+
+def _words_of(message: PromptMessage) -> str:
+    """Return all words of a round's message, to be counted."""
+    calls = "".join(f"{call['function']['name']} {call['function']['arguments']}\n" for call in message.tool_calls)
+    return f"{message.reasoning or ''}{message.content or ''}{calls}"
 
 
 def _text_with_images(message: Message) -> str:

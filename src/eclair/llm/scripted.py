@@ -4,6 +4,8 @@ It answers with made-up prose. A line of the last message that begins with `scri
 
     script: words=500 rate=2000 pause=1.5@20
 
+Once its calls have results, the next such line counts, or else it answers with prose.
+
 | option | meaning |
 |---|---|
 | `words=N` | number of words, one token each (40) |
@@ -13,7 +15,7 @@ It answers with made-up prose. A line of the last message that begins with `scri
 | `break=N` | the stream breaks off in place of word N |
 | `guessed=N/M` | M words drafted, N of them accepted |
 | `reasoning=N` | N words of reasoning first, unless reasoning is off |
-| `tool=NAME{"a":1}` | a call of that tool in place of words; no spaces |
+| `tool=NAME{"a":1}` | a call of that tool in place of words; no spaces; several are made at once |
 | `load=S` | a model that takes S seconds to load |
 | `read=N` | N tokens of a prompt that are read first, 1,000 a second |
 | `busy=S` | a busy error with a Retry-After of S seconds |
@@ -33,7 +35,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eclair.errors import EngineBusy, EngineRefused, EngineUnavailable, InvalidInput
 from eclair.llm.base import (
@@ -81,8 +83,7 @@ class Script:
     break_: int | None = None
     drafted: tuple[int, int] | None = None
     reasoning: int = 0
-    tool: str | None = None
-    arguments: str = "{}"
+    tools: tuple[tuple[str, str], ...] = ()
     say: str | None = None
     below: str | None = None
     load: float = 0.0
@@ -92,14 +93,16 @@ class Script:
     next: tuple[str, ...] = ()
 
 
-def parse_script(message: str) -> Script:
-    """Parse the script in a message. Raises InvalidInput for an unknown option."""
+def parse_script(message: str, round: int = 0) -> Script:
+    """Parse the script in a message, for that round of calls. Raises InvalidInput for an unknown option."""
     lines = message.splitlines(keepends=True)
-    place = next((number for number, line in enumerate(lines) if line.startswith("script:")), len(lines))
+    places = [number for number, line in enumerate(lines) if line.startswith("script:")]
+    place = places[round] if round < len(places) else len(lines)
     line, _, say = "".join(lines[place : place + 1])[7:].rstrip("\r\n").partition("say=")
-    values: dict[str, str] = dict(_OPTION.findall(line))
+    options: list[tuple[str, str]] = _OPTION.findall(line)
+    values = dict(options)
+    values.pop("tool", None)
     pause, _, at = values.pop("pause", "0").partition("@")
-    tool, brace, arguments = values.pop("tool", "").partition("{")
     try:
         script = Script(
             words=int(values.pop("words", 40)),
@@ -110,8 +113,7 @@ def parse_script(message: str) -> Script:
             break_=int(values.pop("break")) if "break" in values else None,
             drafted=_parse_drafted(values.pop("guessed")) if "guessed" in values else None,
             reasoning=int(values.pop("reasoning", 0)),
-            tool=tool or None,
-            arguments=(brace + arguments) or "{}",
+            tools=tuple(_parse_call(value) for name, value in options if name == "tool"),
             say=say.replace("⏎", "\n") or None,
             below="".join(lines[place + 1 :]) if int(values.pop("below", 0)) else None,
             load=float(values.pop("load", 0)),
@@ -163,7 +165,9 @@ class ScriptedEngine:
         ]
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        script = parse_script(_question(request))
+        script = parse_script(_question(request), _rounds(request))
+        if request.tool_choice == "none":
+            script = replace(script, tools=())
         if request.purpose == "title":
             async for text in self._pace(_WORD.findall(script.title), script.rate):
                 yield Text(text)
@@ -181,7 +185,7 @@ class ScriptedEngine:
         thoughts = 0 if request.extra.get("reasoning_effort") in OFF_EFFORTS else script.reasoning
         async for text in self._pace(list(prose(thoughts)), script.rate):
             yield Reasoning(text)
-        for piece in _tool_call(script):
+        for piece in _tool_calls(script, _rounds(request)):
             yield piece
         words, reason, stop = _cut_answer(script, request)
         async for text in self._speak(words, script):
@@ -294,12 +298,24 @@ def _vector(text: str, dimensions: int) -> list[float]:
     return [number / length for number in total]
 
 
-def _tool_call(script: Script) -> Iterator[ToolCall]:
-    if script.tool is None:
-        return
-    yield ToolCall(0, "call_1", script.tool, "")
-    for start in range(0, len(script.arguments), 8):
-        yield ToolCall(0, None, None, script.arguments[start : start + 8])
+def _parse_call(value: str) -> tuple[str, str]:
+    """Return the name and the arguments of a call."""
+    name, brace, arguments = value.partition("{")
+    return name, (brace + arguments) or "{}"
+
+
+def _rounds(request: Request) -> int:
+    """Count the times that calls were made since the last question."""
+    since = next((at for at in reversed(range(len(request.messages))) if request.messages[at].role == "user"), 0)
+    return sum(bool(message.tool_calls) for message in request.messages[since:])
+
+
+def _tool_calls(script: Script, round: int) -> Iterator[ToolCall]:
+    for index, (name, arguments) in enumerate(script.tools):
+        number = f"{round}_{index + 1}" if round else str(index + 1)
+        yield ToolCall(index, f"call_{number}", name, "")
+        for start in range(0, len(arguments), 8):
+            yield ToolCall(index, None, None, arguments[start : start + 8])
 
 
 def _words(script: Script) -> list[str]:
@@ -310,7 +326,7 @@ def _words(script: Script) -> list[str]:
 
 def _cut_answer(script: Script, request: Request) -> tuple[list[str], FinishReason, str | None]:
     """Cut the answer at a stop sequence or the maximum length; return what ended it."""
-    if script.tool is not None:
+    if script.tools:
         return [], "tool_calls", None
     words = _words(script)
     text = "".join(words)

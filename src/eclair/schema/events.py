@@ -1,7 +1,8 @@
 """The event union: a run's log, the wire format, and the input of the UI.
 
 Every event carries `seq`, its number in the run, from 1 without a gap. A part is started, grows by deltas
-and is finished, all under one index. The last event of a run is one of the four in `END`.
+and is finished, all under one index. A call of a tool is asked for, decided on if it needs that, begun and ended.
+The last event of a run is one of the four in `END`.
 `encode` and `decode` are the JSON form; `fold` turns the events of a run into its message.
 `ui/src/api/events.ts` is generated from this module, and `ui/src/api/fold.ts` folds as `fold` does:
 `tests/streams/` holds both to the same result.
@@ -10,7 +11,7 @@ and is finished, all under one index. The last event of a run is one of the four
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from io import StringIO
 from typing import Annotated, Literal, assert_never
 
@@ -20,6 +21,10 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from eclair.errors import INTERNAL_ERROR
 from eclair.schema.messages import (
     AnswerNotice,
+    Call,
+    CallAccess,
+    CallDecision,
+    CallOutcome,
     Citation,
     Doubt,
     Fault,
@@ -158,12 +163,13 @@ class Doubted:
 
 @dataclass(frozen=True, slots=True)
 class PartStarted:
-    """Opens part `index`; a tool call's `id` and `name` are known from here on."""
+    """Opens part `index`; a tool call's `id` and `name` are known from here on. `round` is None in the first."""
 
     index: int
     kind: PartKind
     id: str | None = None
     name: str | None = None
+    round: int | None = None
     seq: int = 0
     type: Literal["part.started"] = "part.started"
 
@@ -181,6 +187,69 @@ class PartFinished:
     index: int
     seq: int = 0
     type: Literal["part.finished"] = "part.finished"
+
+
+@dataclass(frozen=True, slots=True)
+class CallAsked:
+    """The model has called one of our tools; see `Call`. Its arguments are the part of the same id."""
+
+    call: str
+    tool: str
+    access: CallAccess
+    summary: str
+    needs_approval: bool = False
+    scope: str = ""
+    seq: int = 0
+    type: Literal["call.asked"] = "call.asked"
+
+
+@dataclass(frozen=True, slots=True)
+class CallDecided:
+    """A person allowed or declined a call; `by` is their id, None for nobody in time."""
+
+    call: str
+    decision: CallDecision
+    by: str | None
+    seq: int = 0
+    type: Literal["call.decided"] = "call.decided"
+
+
+@dataclass(frozen=True, slots=True)
+class CallBegan:
+    """A call is about to be made; stored before it has any effect."""
+
+    call: str
+    seq: int = 0
+    type: Literal["call.began"] = "call.began"
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A call has ended, or will not be made; see `Call`."""
+
+    call: str
+    outcome: CallOutcome
+    milliseconds: float
+    sent_bytes: int = 0
+    passages: tuple[int, ...] = ()
+    seq: int = 0
+    type: Literal["call.ended"] = "call.ended"
+
+
+@dataclass(frozen=True, slots=True)
+class RunWaiting:
+    """The run waits for a person's decision on its calls, and no process works on it."""
+
+    seq: int = 0
+    type: Literal["run.waiting"] = "run.waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed:
+    """A process works on the run again."""
+
+    seq: int = 0
+    type: Literal["run.resumed"] = "run.resumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +319,14 @@ Event = (
     | PartFinished
     | Cited
     | Doubted
+    | CallAsked
+    | CallDecided
+    | CallBegan
+    | CallEnded
     | Notice
     | UsageCounted
+    | RunWaiting
+    | RunResumed
     | RunFinished
     | RunStopped
     | RunInterrupted
@@ -266,7 +341,9 @@ EVENT: TypeAdapter[Event] = TypeAdapter(
 
 
 def encode(event: Event) -> bytes:
-    """Encode an event as one line of JSON, without the newline."""
+    """Encode an event as one line of JSON, without the newline. The first round is left out."""
+    if isinstance(event, PartStarted) and event.round is None:
+        return orjson.dumps({each.name: getattr(event, each.name) for each in fields(event) if each.name != "round"})
     return orjson.dumps(event)
 
 
@@ -275,35 +352,53 @@ def decode(line: bytes | str) -> Event:
     return EVENT.validate_json(line)
 
 
+class FoldedParts:
+    """The parts that a run's events have made so far."""
+
+    def __init__(self) -> None:
+        self._parts: list[Part] = []
+        self._texts: list[StringIO] = []
+
+    def add(self, event: Event) -> None:
+        """Add an event; those that concern no part change nothing."""
+        match event:
+            case PartDelta():
+                self._texts[event.index].write(event.text)
+            case PartStarted():
+                self._parts.append(Part(event.kind, "", event.id, event.name, event.round or 0))
+                self._texts.append(StringIO(newline=""))
+            case _:
+                pass
+
+    def parts(self) -> tuple[Part, ...]:
+        """Return the parts with their texts so far."""
+        return tuple(replace(part, text=text.getvalue()) for part, text in zip(self._parts, self._texts, strict=True))
+
+
 class Folding:
     """Folds a run's events, one by one, into the message they have made so far."""
 
     def __init__(self) -> None:
         self._message: Message | None = None
-        self._parts: list[Part] = []
-        self._texts: list[StringIO] = []
+        self._parts = FoldedParts()
 
     def add(self, event: Event) -> None:
         """Add an event. Raises ValueError unless the first is RunStarted."""
-        if isinstance(event, RunStarted):
-            self._message = Message(
-                id=event.message,
-                conversation=event.conversation,
-                parent=event.parent,
-                role="assistant",
-                parts=(),
-                created=event.created,
-                status="running",
-                run=event.run,
-                model=event.model,
-            )
-            return
         match event:
-            case PartDelta():
-                self._texts[event.index].write(event.text)
-            case PartStarted():
-                self._parts.append(Part(event.kind, "", event.id, event.name))
-                self._texts.append(StringIO(newline=""))
+            case RunStarted():
+                self._message = Message(
+                    id=event.message,
+                    conversation=event.conversation,
+                    parent=event.parent,
+                    role="assistant",
+                    parts=(),
+                    created=event.created,
+                    status="running",
+                    run=event.run,
+                    model=event.model,
+                )
+            case PartStarted() | PartDelta():
+                self._parts.add(event)
             case PartFinished() | SectionRead():
                 pass
             case _:
@@ -311,8 +406,7 @@ class Folding:
 
     def message(self, end: End | None = None) -> Message:
         """Return the message so far, or as `end` would leave it. Raises ValueError before RunStarted."""
-        whole = (replace(part, text=text.getvalue()) for part, text in zip(self._parts, self._texts, strict=True))
-        message = replace(self._begun(), parts=tuple(whole))
+        message = replace(self._begun(), parts=self._parts.parts())
         return message if end is None else _after(message, end)
 
     def _begun(self) -> Message:
@@ -334,7 +428,7 @@ def unfold(message: Message) -> list[Event]:
 
     Raises ValueError for a message that is no run's, or whose run is under way.
     """
-    if message.run is None or message.status == "running":
+    if message.run is None or message.is_open:
         raise ValueError("only the message of a run that has ended can be unfolded")
     events: list[Event] = [
         RunStarted(message.run, message.id, message.conversation, message.parent, message.model or "", message.created)
@@ -344,7 +438,9 @@ def unfold(message: Message) -> list[Event]:
     events += [SourceFound(passage) for passage in message.passages]
     for index, part in enumerate(message.parts):
         delta = [PartDelta(index, part.text)] if part.text else []
-        events += [PartStarted(index, part.kind, part.id, part.name), *delta, PartFinished(index)]
+        events += [PartStarted(index, part.kind, part.id, part.name, part.round or None), *delta, PartFinished(index)]
+    for call in message.calls:
+        events += unfold_call(call)
     events += [Cited(citation) for citation in message.citations]
     events += [Doubted(doubt) for doubt in message.doubts]
     events += [Notice(notice.code, notice.message, notice.language) for notice in message.remarks]
@@ -362,6 +458,18 @@ def _unfolded_step(step: Step) -> list[Event]:
     return events
 
 
+def unfold_call(call: Call) -> list[Event]:
+    """Return the events that fold into a call."""
+    events: list[Event] = [CallAsked(call.call, call.tool, call.access, call.summary, call.needs_approval, call.scope)]
+    if call.decision is not None:
+        events.append(CallDecided(call.call, call.decision, call.decided_by))
+    if call.has_begun:
+        events.append(CallBegan(call.call))
+    if call.outcome is not None:
+        events.append(CallEnded(call.call, call.outcome, call.milliseconds or 0.0, call.sent_bytes, call.passages))
+    return events
+
+
 def _unfolded_end(message: Message) -> End:
     match message.status:
         case "failed":
@@ -375,8 +483,20 @@ def _unfolded_end(message: Message) -> End:
             return RunFinished(message.finish_reason or "stop")
 
 
+_CallEvent = CallAsked | CallDecided | CallBegan | CallEnded
 _Other = (
-    ModelChanged | StepStarted | StepProgressed | StepFinished | SourceFound | Cited | Doubted | Notice | UsageCounted
+    ModelChanged
+    | StepStarted
+    | StepProgressed
+    | StepFinished
+    | SourceFound
+    | Cited
+    | Doubted
+    | _CallEvent
+    | Notice
+    | UsageCounted
+    | RunWaiting
+    | RunResumed
 )
 
 
@@ -397,6 +517,15 @@ def _after(message: Message, event: _Other | End) -> Message:
             return replace(message, citations=(*message.citations, event.citation))
         case Doubted():
             return replace(message, doubts=(*message.doubts, event.doubt))
+        case CallAsked():
+            call = Call(event.call, event.tool, event.access, event.summary, event.needs_approval, event.scope)
+            return replace(message, calls=(*message.calls, call))
+        case CallDecided() | CallBegan() | CallEnded():
+            return replace(message, calls=tuple(_advanced(call, event) for call in message.calls))
+        case RunWaiting():
+            return replace(message, status="waiting")
+        case RunResumed():
+            return replace(message, status="running")
         case Notice(code="saved"):
             return _as_saved(message)
         case Notice():
@@ -424,6 +553,24 @@ def _finished(step: Step, event: StepFinished) -> Step:
     if step.step != event.step or step.milliseconds is not None:
         return step
     return replace(step, milliseconds=event.milliseconds, outcome=event.outcome, count=event.count)
+
+
+def _advanced(call: Call, event: CallDecided | CallBegan | CallEnded) -> Call:
+    if call.call != event.call:
+        return call
+    match event:
+        case CallDecided():
+            return replace(call, decision=event.decision, decided_by=event.by)
+        case CallBegan():
+            return replace(call, has_begun=True)
+        case CallEnded():
+            return replace(
+                call,
+                outcome=event.outcome,
+                milliseconds=event.milliseconds,
+                sent_bytes=event.sent_bytes,
+                passages=event.passages,
+            )
 
 
 def _progressed(step: Step, event: StepProgressed) -> Step:

@@ -12,11 +12,14 @@ from typing import Literal, get_args
 from eclair.schema.images import ImageRequest, is_image_id
 
 Role = Literal["system", "user", "assistant"]
-PartKind = Literal["text", "reasoning", "tool_call", "picture"]
-Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
+PartKind = Literal["text", "reasoning", "tool_call", "tool_result", "picture"]
+Status = Literal["running", "waiting", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 StepKind = Literal["load", "read", "search", "ask", "fetch", "draw", "wait", "prompt"]
 StepOutcome = Literal["done", "nothing", "late", "refused", "failed", "wall"]
+CallAccess = Literal["compute", "read", "outbound", "write"]
+CallDecision = Literal["once", "conversation", "always", "declined"]
+CallOutcome = Literal["done", "failed", "late", "declined", "stopped", "unknown"]
 Web = Literal["off", "auto", "on"]
 MAX_TAGS = 12
 MAX_TAG_CHARS = 40
@@ -71,14 +74,16 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 class Part:
     """One part of a message.
 
-    `text` is the words of a `text` or `reasoning` part, the JSON arguments of a `tool_call`, or the prompt of a
-    `picture`. `id` and `name` are those of the tool call and its tool, or of the picture and the model that made it.
+    `text` is the words of a `text` or `reasoning` part, the JSON arguments of a `tool_call`, the text that the model
+    was given as a `tool_result`, or the prompt of a `picture`. `id` and `name` are those of the tool call and its tool,
+    or of the picture and the model that made it. `round` counts the results that the model was given before, from 0.
     """
 
     kind: PartKind
     text: str
     id: str | None = None
     name: str | None = None
+    round: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,31 @@ class Step:
     of: int | None = None
     preview: int | None = None
     seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of one of our tools; its arguments and result are the parts with its id.
+
+    `access` says what it may do, and `summary` is a sentence for people. With `needs_approval` it waits for the
+    `decision` of a person, `decided_by`. One for more than this call covers the `scope`, such as a host, or all calls
+    of the tool if that is empty. Once `has_begun`, it may have had an effect. Without an `outcome` it isn't known to
+    have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers.
+    """
+
+    call: str
+    tool: str
+    access: CallAccess
+    summary: str
+    needs_approval: bool = False
+    scope: str = ""
+    decision: CallDecision | None = None
+    decided_by: str | None = None
+    has_begun: bool = False
+    outcome: CallOutcome | None = None
+    milliseconds: float | None = None
+    sent_bytes: int = 0
+    passages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +321,7 @@ class Message:
 
     An assistant's message is the fold of its run's events. Only it has `run`, `model` and the fields after them, except
     `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
-    those that the answer could rest on. A finished answer may have a `rating`.
+    those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`.
     """
 
     id: str
@@ -315,11 +345,21 @@ class Message:
     doubts: tuple[Doubt, ...] = ()
     wish: ImageRequest | None = None
     rating: Rating | None = None
+    calls: tuple[Call, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """True until its run has ended."""
+        return self.status in ("running", "waiting")
 
     @property
     def text(self) -> str:
-        """The words that are shown: every text part, joined."""
-        return "".join(part.text for part in self.parts if part.kind == "text")
+        """The words that are shown: the text parts joined, a paragraph for each round."""
+        rounds = dict[int, list[str]]()
+        for part in self.parts:
+            if part.kind == "text" and part.text:
+                rounds.setdefault(part.round, []).append(part.text)
+        return "\n\n".join("".join(texts) for texts in rounds.values())
 
     @property
     def needs(self) -> tuple[str, ...]:

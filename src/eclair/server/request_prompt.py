@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from eclair.app import App
+from eclair.generation.answer_request import AnswerRequest
 from eclair.generation.cost import find_rates
-from eclair.generation.pipeline import AnswerRequest, AnswerStream
+from eclair.generation.pipeline import AnswerStream
 from eclair.generation.prompt import PreparedTurn, with_passages
 from eclair.generation.route import Route
 from eclair.generation.sources import Note, Retriever

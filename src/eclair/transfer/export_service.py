@@ -28,7 +28,7 @@ async def load_conversation(
     conversation, messages = await storage.conversations.get_tree(principal, id)
     folded = [
         (await runs.fold(await storage.runs.get_run(principal, message.run)))[0]
-        if message.status == "running" and message.run is not None
+        if message.is_open and message.run is not None
         else message
         for message in messages
     ]

@@ -113,7 +113,7 @@ def ending_note(message: Message) -> str | None:
     match message.status:
         case "stopped":
             return "Stopped here."
-        case "interrupted" | "running":
+        case "interrupted" | "running" | "waiting":
             return "Interrupted here."
         case "failed":
             return message.fault.message if message.fault is not None else "Failed here."

@@ -1,11 +1,14 @@
 // Generated from events.py, messages.py and errors.py by `python -m eclair.server.typescript`; do not edit.
 
 export type Role = "system" | "user" | "assistant";
-export type PartKind = "text" | "reasoning" | "tool_call" | "picture";
-export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
+export type PartKind = "text" | "reasoning" | "tool_call" | "tool_result" | "picture";
+export type Status = "running" | "waiting" | "finished" | "stopped" | "interrupted" | "failed";
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load" | "read" | "search" | "ask" | "fetch" | "draw" | "wait" | "prompt";
 export type StepOutcome = "done" | "nothing" | "late" | "refused" | "failed" | "wall";
+export type CallAccess = "compute" | "read" | "outbound" | "write";
+export type CallDecision = "once" | "conversation" | "always" | "declined";
+export type CallOutcome = "done" | "failed" | "late" | "declined" | "stopped" | "unknown";
 export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use" | "budget_low";
 export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds" | "folders" | "canvases" | "prompts";
 export type NameKind = "title" | "tag" | "file" | "library";
@@ -70,14 +73,16 @@ export type ErrorCode =
 
 /** One part of a message.
  *
- * `text` is the words of a `text` or `reasoning` part, the JSON arguments of a `tool_call`, or the prompt of a
- * `picture`. `id` and `name` are those of the tool call and its tool, or of the picture and the model that made it.
+ * `text` is the words of a `text` or `reasoning` part, the JSON arguments of a `tool_call`, the text that the model
+ * was given as a `tool_result`, or the prompt of a `picture`. `id` and `name` are those of the tool call and its tool,
+ * or of the picture and the model that made it. `round` counts the results that the model was given before, from 0.
  */
 export interface Part {
   readonly kind: PartKind;
   readonly text: string;
   readonly id: string | null;
   readonly name: string | null;
+  readonly round: number;
 }
 
 /** The electricity used by an answer: measured by the machine, or estimated from known figures. */
@@ -158,6 +163,29 @@ export interface Step {
   readonly of: number | null;
   readonly preview: number | null;
   readonly seconds_left: number | null;
+}
+
+/** A call of one of our tools; its arguments and result are the parts with its id.
+ *
+ * `access` says what it may do, and `summary` is a sentence for people. With `needs_approval` it waits for the
+ * `decision` of a person, `decided_by`. One for more than this call covers the `scope`, such as a host, or all calls
+ * of the tool if that is empty. Once `has_begun`, it may have had an effect. Without an `outcome` it isn't known to
+ * have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers.
+ */
+export interface Call {
+  readonly call: string;
+  readonly tool: string;
+  readonly access: CallAccess;
+  readonly summary: string;
+  readonly needs_approval: boolean;
+  readonly scope: string;
+  readonly decision: CallDecision | null;
+  readonly decided_by: string | null;
+  readonly has_begun: boolean;
+  readonly outcome: CallOutcome | null;
+  readonly milliseconds: number | null;
+  readonly sent_bytes: number;
+  readonly passages: readonly number[];
 }
 
 /** A file attached to a message. `media` is its type (RFC 6838). */
@@ -274,7 +302,7 @@ export interface ImageRequest {
  *
  * An assistant's message is the fold of its run's events. Only it has `run`, `model` and the fields after them, except
  * `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
- * those that the answer could rest on. A finished answer may have a `rating`.
+ * those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`.
  */
 export interface Message {
   readonly id: string;
@@ -298,6 +326,7 @@ export interface Message {
   readonly doubts: readonly Doubt[];
   readonly wish: ImageRequest | null;
   readonly rating: Rating | null;
+  readonly calls: readonly Call[];
 }
 
 /** A conversation without its messages.
@@ -435,12 +464,13 @@ export interface SourceFound {
   readonly type: "source.found";
 }
 
-/** Opens part `index`; a tool call's `id` and `name` are known from here on. */
+/** Opens part `index`; a tool call's `id` and `name` are known from here on. `round` is None in the first. */
 export interface PartStarted {
   readonly index: number;
   readonly kind: PartKind;
   readonly id: string | null;
   readonly name: string | null;
+  readonly round: number | null;
   readonly seq: number;
   readonly type: "part.started";
 }
@@ -472,6 +502,45 @@ export interface Doubted {
   readonly type: "doubt";
 }
 
+/** The model has called one of our tools; see `Call`. Its arguments are the part of the same id. */
+export interface CallAsked {
+  readonly call: string;
+  readonly tool: string;
+  readonly access: CallAccess;
+  readonly summary: string;
+  readonly needs_approval: boolean;
+  readonly scope: string;
+  readonly seq: number;
+  readonly type: "call.asked";
+}
+
+/** A person allowed or declined a call; `by` is their id, None for nobody in time. */
+export interface CallDecided {
+  readonly call: string;
+  readonly decision: CallDecision;
+  readonly by: string | null;
+  readonly seq: number;
+  readonly type: "call.decided";
+}
+
+/** A call is about to be made; stored before it has any effect. */
+export interface CallBegan {
+  readonly call: string;
+  readonly seq: number;
+  readonly type: "call.began";
+}
+
+/** A call has ended, or will not be made; see `Call`. */
+export interface CallEnded {
+  readonly call: string;
+  readonly outcome: CallOutcome;
+  readonly milliseconds: number;
+  readonly sent_bytes: number;
+  readonly passages: readonly number[];
+  readonly seq: number;
+  readonly type: "call.ended";
+}
+
 /** Something the person should know about this answer; see `AnswerNotice`.
  *
  * `saved` takes back `not_saved`, and so does the end of the run, which comes once it is stored.
@@ -489,6 +558,18 @@ export interface UsageCounted {
   readonly usage: Usage;
   readonly seq: number;
   readonly type: "usage";
+}
+
+/** The run waits for a person's decision on its calls, and no process works on it. */
+export interface RunWaiting {
+  readonly seq: number;
+  readonly type: "run.waiting";
+}
+
+/** A process works on the run again. */
+export interface RunResumed {
+  readonly seq: number;
+  readonly type: "run.resumed";
 }
 
 export interface RunFinished {
@@ -529,8 +610,14 @@ export type Event =
   | PartFinished
   | Cited
   | Doubted
+  | CallAsked
+  | CallDecided
+  | CallBegan
+  | CallEnded
   | Notice
   | UsageCounted
+  | RunWaiting
+  | RunResumed
   | RunFinished
   | RunStopped
   | RunInterrupted

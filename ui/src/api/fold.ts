@@ -1,6 +1,6 @@
 // Folds a run's events into its message, exactly as `fold` in schema/events.py does.
 
-import type { Event, Message, Part, Step } from "./events.ts";
+import type { Call, Event, Message, Part, Step } from "./events.ts";
 
 /** Return the message after one more event. `message` is null before the first event, which is a run.started. */
 export function fold(message: Message | null, event: Event): Message {
@@ -10,7 +10,7 @@ export function fold(message: Message | null, event: Event): Message {
     case "model.changed":
       return { ...message, model: event.model };
     case "part.started":
-      return { ...message, parts: [...message.parts, { kind: event.kind, text: "", id: event.id, name: event.name }] };
+      return { ...message, parts: [...message.parts, { kind: event.kind, text: "", id: event.id, name: event.name, round: event.round ?? 0 }] };
     case "part.delta":
       return { ...message, parts: appendText(message.parts, event.index, event.text) };
     case "part.finished":
@@ -28,6 +28,18 @@ export function fold(message: Message | null, event: Event): Message {
       return { ...message, citations: [...message.citations, event.citation] };
     case "doubt":
       return { ...message, doubts: [...message.doubts, event.doubt] };
+    case "call.asked":
+      return { ...message, calls: [...message.calls, startCall(event)] };
+    case "call.decided":
+      return withCall(message, event.call, { decision: event.decision, decided_by: event.by });
+    case "call.began":
+      return withCall(message, event.call, { has_begun: true });
+    case "call.ended":
+      return withCall(message, event.call, { outcome: event.outcome, milliseconds: event.milliseconds, sent_bytes: event.sent_bytes, passages: event.passages });
+    case "run.waiting":
+      return { ...message, status: "waiting" };
+    case "run.resumed":
+      return { ...message, status: "running" };
     case "remark":
       if (event.code === "saved") return asSaved(message);
       return { ...message, remarks: [...message.remarks, { code: event.code, message: event.message, language: event.language }] };
@@ -74,7 +86,16 @@ function startMessage(event: Extract<Event, { type: "run.started" }>, parts: rea
     doubts: [],
     wish: null,
     rating: null,
+    calls: [],
   };
+}
+
+function startCall({ call, tool, access, summary, needs_approval, scope }: Extract<Event, { type: "call.asked" }>): Call {
+  return { call, tool, access, summary, needs_approval, scope, decision: null, decided_by: null, has_begun: false, outcome: null, milliseconds: null, sent_bytes: 0, passages: [] };
+}
+
+function withCall(message: Message, id: string, change: Partial<Call>): Message {
+  return { ...message, calls: message.calls.map((call) => (call.call === id ? { ...call, ...change } : call)) };
 }
 
 function withResult(step: Step, event: Extract<Event, { type: "step.finished" }>): Step {
@@ -93,7 +114,11 @@ function appendText(parts: readonly Part[], index: number, text: string): Part[]
   return next;
 }
 
-/** The visible text of a message: its text parts, joined. */
+/** The visible text of a message: its text parts joined, a paragraph for each round. */
 export function messageText(message: Message): string {
-  return message.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
+  const rounds = new Map<number, string>();
+  for (const { kind, text, round } of message.parts) {
+    if (kind === "text" && text !== "") rounds.set(round, (rounds.get(round) ?? "") + text);
+  }
+  return [...rounds.values()].join("\n\n");
 }

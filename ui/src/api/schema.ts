@@ -7435,6 +7435,35 @@ export interface components {
             readonly hard?: boolean;
         };
         /**
+         * @description A call of one of our tools; its arguments and result are the parts with its id.
+         *
+         *     `access` says what it may do, and `summary` is a sentence for people. With `needs_approval` it waits for the
+         *     `decision` of a person, `decided_by`. One for more than this call covers the `scope`, such as a host, or all calls
+         *     of the tool if that is empty. Once `has_begun`, it may have had an effect. Without an `outcome` it isn't known to
+         *     have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers.
+         */
+        readonly Call: {
+            readonly call: string;
+            readonly tool: string;
+            /** @enum {string} */
+            readonly access: "compute" | "read" | "outbound" | "write";
+            readonly summary: string;
+            /** @default false */
+            readonly needs_approval: boolean;
+            /** @default  */
+            readonly scope: string;
+            readonly decision: ("once" | "conversation" | "always" | "declined") | null;
+            readonly decided_by: string | null;
+            /** @default false */
+            readonly has_begun: boolean;
+            readonly outcome: ("done" | "failed" | "late" | "declined" | "stopped" | "unknown") | null;
+            readonly milliseconds: number | null;
+            /** @default 0 */
+            readonly sent_bytes: number;
+            /** @default [] */
+            readonly passages: readonly number[];
+        };
+        /**
          * @description An outgoing call; each redirect is another one.
          *
          *     `moment` is in milliseconds since 1970; `sent` counts bytes of the URL and the body, `received` those of the reply's
@@ -8477,7 +8506,7 @@ export interface components {
          *
          *     An assistant's message is the fold of its run's events. Only it has `run`, `model` and the fields after them, except
          *     `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
-         *     those that the answer could rest on. A finished answer may have a `rating`.
+         *     those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`.
          */
         readonly Message: {
             readonly id: string;
@@ -8491,7 +8520,7 @@ export interface components {
              * @default finished
              * @enum {string}
              */
-            readonly status: "running" | "finished" | "stopped" | "interrupted" | "failed";
+            readonly status: "running" | "waiting" | "finished" | "stopped" | "interrupted" | "failed";
             readonly run: string | null;
             readonly model: string | null;
             readonly finish_reason: ("stop" | "length" | "tool_calls" | "content_filter") | null;
@@ -8513,6 +8542,8 @@ export interface components {
             readonly doubts: readonly components["schemas"]["Doubt"][];
             readonly wish: components["schemas"]["ImageRequest"] | null;
             readonly rating: components["schemas"]["Rating"] | null;
+            /** @default [] */
+            readonly calls: readonly components["schemas"]["Call"][];
         };
         /** @description Models that the modes choose if none is named. */
         readonly ModePicks: {
@@ -8838,15 +8869,18 @@ export interface components {
         /**
          * @description One part of a message.
          *
-         *     `text` is the words of a `text` or `reasoning` part, the JSON arguments of a `tool_call`, or the prompt of a
-         *     `picture`. `id` and `name` are those of the tool call and its tool, or of the picture and the model that made it.
+         *     `text` is the words of a `text` or `reasoning` part, the JSON arguments of a `tool_call`, the text that the model
+         *     was given as a `tool_result`, or the prompt of a `picture`. `id` and `name` are those of the tool call and its tool,
+         *     or of the picture and the model that made it. `round` counts the results that the model was given before, from 0.
          */
         readonly Part: {
             /** @enum {string} */
-            readonly kind: "text" | "reasoning" | "tool_call" | "picture";
+            readonly kind: "text" | "reasoning" | "tool_call" | "tool_result" | "picture";
             readonly text: string;
             readonly id: string | null;
             readonly name: string | null;
+            /** @default 0 */
+            readonly round: number;
         };
         /**
          * @description A piece of text that an answer may cite: characters `start` to `end` of the document `file`.
@@ -9514,7 +9548,7 @@ export interface components {
             readonly run: string;
             readonly conversation: string;
             /** @enum {string} */
-            readonly status: "running" | "finished" | "stopped" | "interrupted" | "failed";
+            readonly status: "running" | "waiting" | "finished" | "stopped" | "interrupted" | "failed";
             readonly seq: number;
             readonly message: components["schemas"]["Message"];
         };

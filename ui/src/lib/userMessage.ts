@@ -7,8 +7,8 @@ import { toStoredOptions } from "./images.ts";
 type UserMessageInput = Pick<Message, "id" | "parent"> & Partial<Pick<Message, "files" | "libraries">> & { readonly text: string; readonly draw?: ImageOptions };
 
 export function userMessage(conversation: string, { id, parent, text, files = [], libraries = [], draw }: UserMessageInput, created = Date.now()): Message {
-  const parts = [{ kind: "text", text, id: null, name: null }] as const;
+  const parts = [{ kind: "text", text, id: null, name: null, round: 0 }] as const;
   const rest = { run: null, model: null, finish_reason: null, usage: null, fault: null, remarks: [], steps: [] };
-  const references = { files, libraries, passages: [], citations: [], doubts: [], wish: draw === undefined ? null : toStoredOptions(draw), rating: null };
+  const references = { files, libraries, passages: [], citations: [], doubts: [], calls: [], wish: draw === undefined ? null : toStoredOptions(draw), rating: null };
   return { id, conversation, parent, role: "user", parts, created, status: "finished", ...rest, ...references };
 }

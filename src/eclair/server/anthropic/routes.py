@@ -103,7 +103,7 @@ class _Block:
 
     def delta(self, text: str) -> JSON:
         match self.kind:
-            case "text" | "picture":
+            case "text" | "picture" | "tool_result":
                 return {"type": "text_delta", "text": text}
             case "reasoning":
                 return {"type": "thinking_delta", "thinking": text}
@@ -112,7 +112,7 @@ class _Block:
 
     def _with(self, text: str, arguments: JSON) -> JSON:
         match self.kind:
-            case "text" | "picture":
+            case "text" | "picture" | "tool_result":
                 return {"type": "text", "text": text}
             case "reasoning":
                 return {"type": "thinking", "thinking": text, "signature": UNCHECKED_SIGNATURE if text else ""}

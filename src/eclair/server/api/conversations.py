@@ -154,7 +154,7 @@ def router(app: App) -> APIRouter:
     @api.get("/conversations/{id}")
     async def read_conversation(principal: Caller, id: str) -> ConversationTree:
         conversation, messages = await app.storage.conversations.get_tree(principal, id)
-        running = next((message.run for message in messages if message.status == "running"), None)
+        running = next((message.run for message in messages if message.is_open), None)
         return ConversationTree(conversation=conversation, messages=messages, running=running)
 
     @api.patch("/conversations/{id}")

@@ -105,7 +105,7 @@ def router(app: App) -> APIRouter:
         if not shown:
             raise InvalidInput("This conversation has no messages yet; there is nothing to share.")
         for message in shown:
-            if message.status == "running":
+            if message.is_open:
                 raise Conflict("This conversation is still answering; share it when it has.", run=message.run)
         now = _now()
         expires = None if body.days is None else now + body.days * DAY_MS

@@ -171,7 +171,7 @@ class ResponseRenderer:
     def _start(self, part: PartStarted) -> list[JSON]:
         head: JSON
         match part.kind:
-            case "text" | "picture":
+            case "text" | "picture" | "tool_result":
                 head = {"id": new_id("msg"), "type": "message", "role": "assistant", "status": "in_progress"}
             case "reasoning":
                 head = {"id": new_id("rs"), "type": "reasoning", "summary": [], "status": "in_progress"}
@@ -198,7 +198,7 @@ class ResponseRenderer:
         if not text and not logprobs:
             return []
         match item.kind:
-            case "text" | "picture":
+            case "text" | "picture" | "tool_result":
                 brief = [_brief(token) for token in logprobs]
                 return [self._item_event(index, "response.output_text.delta", delta=text, logprobs=brief)]
             case "reasoning":
@@ -214,7 +214,7 @@ class ResponseRenderer:
         item = self._items[index]
         item.head["status"] = status
         match item.kind:
-            case "text" | "picture":
+            case "text" | "picture" | "tool_result":
                 brief = [_brief(token) for token in item.logprobs]
                 done = [self._item_event(index, "response.output_text.done", text=item.text, logprobs=brief)]
             case "reasoning":

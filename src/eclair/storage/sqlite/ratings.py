@@ -31,7 +31,7 @@ class SQLiteRatingStore(SQLiteStore):
         if known is None:
             raise NotFound(f"There is no message {message!r}.")
         found = get_message(db, message)
-        if found.role != "assistant" or found.status == "running":
+        if found.role != "assistant" or found.is_open:
             raise Conflict("Only an answer that has ended can be rated.")
         update_message(db, replace(found, rating=rating))
         return found.conversation

@@ -112,6 +112,9 @@ class _Writer:
             case "tool_call":
                 yield paragraph(text_run(f"Tool call: {part.name or ''}", RunStyle(bold=True)), "Note")
                 yield paragraph(text_run(part.text), "Code")
+            case "tool_result":
+                yield paragraph(text_run(f"Result of {part.name or ''}", RunStyle(bold=True)), "Note")
+                yield paragraph(text_run(part.text), "Code")
             case "picture":
                 caption = image_caption(part)
                 yield image_paragraph(self._parts, self._exported.pictures.get(part.id or "", ""), caption) or ""

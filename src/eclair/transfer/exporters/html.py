@@ -120,6 +120,9 @@ def _part(message: Message, index: int, answer: int, pictures: Mapping[str, str]
         case "tool_call":
             yield f"<details><summary>Tool call: {escape(part.name or '')}</summary>"
             yield f"<pre><code>{escape(part.text)}</code></pre></details>"
+        case "tool_result":
+            yield f"<details><summary>Result of {escape(part.name or '')}</summary>"
+            yield f"<pre><code>{escape(part.text)}</code></pre></details>"
         case "picture":
             line = escape(image_caption(part))
             if (source := pictures.get(part.id or "")) is not None:

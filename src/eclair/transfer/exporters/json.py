@@ -23,6 +23,8 @@ def render(exported: ExportedConversation) -> bytes:
     for message in messages:
         del message["conversation"], message["run"]
         _leave_out_none([message], "rating")
+        _leave_out_empty([message], "calls")
+        _leave_out_empty(message["parts"], "round")
         _leave_out_none(message["passages"], "computation")
         _leave_out_none(message["citations"], "computation")
         _leave_out_none(message["steps"], "seconds_left")
@@ -44,4 +46,11 @@ def _leave_out_none(parts: Iterable[dict[str, Any]], name: str) -> None:
     """Leave out a field that most parts don't have and older exports don't know."""
     for part in parts:
         if part[name] is None:
+            del part[name]
+
+
+def _leave_out_empty(parts: Iterable[dict[str, Any]], name: str) -> None:
+    """Leave out a field that is 0 or empty in most parts and that older exports don't know."""
+    for part in parts:
+        if not part[name]:
             del part[name]

@@ -65,6 +65,9 @@ def _part(message: Message, index: int, answer: int) -> Iterator[str]:
         case "tool_call":
             yield f"**Tool call** `{part.name or ''}`"
             yield from ("", f"    {part.text.replace(chr(10), chr(10) + '    ')}")
+        case "tool_result":
+            yield f"**Result of** `{part.name or ''}`"
+            yield from ("", f"    {part.text.replace(chr(10), chr(10) + '    ')}")
         case "picture":
             yield f"*{_inert(image_caption(part))}*"
 

@@ -98,6 +98,9 @@ class _Content:
                 case "tool_call":
                     yield paragraph(plain(f"Tool call: {part.name or ''}", bold=True), "note")
                     yield code(part.text)
+                case "tool_result":
+                    yield paragraph(plain(f"Result of {part.name or ''}", bold=True), "note")
+                    yield code(part.text)
                 case "picture":
                     caption = image_caption(part)
                     url = self._exported.pictures.get(part.id or "")

@@ -83,7 +83,7 @@ def _message(value: JSON, conversation: str) -> Message | None:
         id=_own("msg", message.id, conversation),
         parent=None if message.parent is None else _own("msg", message.parent, conversation),
         parts=tuple(replace(part, text=as_text(part.text)) for part in message.parts),
-        status="interrupted" if message.status == "running" else message.status,
+        status="interrupted" if message.is_open else message.status,
         rating=_rating(message.rating),
     )
     try:

@@ -18,10 +18,11 @@ from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
 from eclair.documents.quotes import choose_quotes
 from eclair.documents.reading_budget import reading_budget
+from eclair.generation.answer_request import AnswerRequest
 from eclair.generation.fallback import cancel_and_wait
 from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
-from eclair.generation.pipeline import AnswerPipeline, AnswerRequest
+from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.prompt import PreparedTurn, PromptBuilder, describe_location, quote_passage
 from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers
 from eclair.llm.base import Engine, PromptMessage, Reasoning, Text, control_tokens

@@ -165,7 +165,7 @@ class Mender:
             folded = fold(decode(line) for (chunk,) in list(lines) for line in chunk.split("\n"))
         except (ValueError, LookupError):
             return None
-        return replace(folded, status="interrupted") if folded.status == "running" else folded
+        return replace(folded, status="interrupted") if folded.is_open else folded
 
     def _add_runs(self) -> None:
         """Add the run of each answer whose log is there without one."""

@@ -1,0 +1,94 @@
+"""The checks of one answer against its passages, which may become more while it is made."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
+
+from eclair.citations.checker import CitationChecker
+from eclair.generation.citation_review import can_review, review_doubts
+from eclair.generation.live_citations import StreamingCitationChecker
+from eclair.generation.usage import AskModel
+from eclair.llm.base import Engine
+from eclair.schema.events import Cited, Doubted
+from eclair.schema.messages import Passage
+from eclair.schema.models import Model
+from eclair.schema.principal import Principal
+from eclair.util.background import IdleScheduler
+
+MakeChecker = Callable[[Sequence[Passage]], CitationChecker]
+
+
+class AnswerChecks:
+    """Checks an answer by what `make` returns for its passages, or not at all.
+
+    With `reviews_doubts` the model itself looks again at what no passage supports by its words, if it can.
+    """
+
+    def __init__(self, make: MakeChecker | None, *, reviews_doubts: bool) -> None:
+        self._make = make
+        self._reviews_doubts = reviews_doubts
+        self._checker: StreamingCitationChecker | None = None
+        self.passages: tuple[Passage, ...] = ()
+
+    def begin(self, passages: Sequence[Passage], model: Model) -> None:
+        """Have what follows checked against these passages."""
+        self.passages = tuple(passages)
+        if self._make is not None and passages:
+            holds_open = self._reviews_doubts and can_review(model)
+            self._checker = StreamingCitationChecker(self._make(passages), holds_open=holds_open)
+
+    async def add_passages(self, found: Sequence[Passage], model: Model) -> Sequence[Cited | Doubted]:
+        """Have what follows checked against further passages, too; return the verdicts on what came before."""
+        before = self._checker
+        verdicts = await before.finish() if before is not None else []
+        known = {passage.number for passage in self.passages}
+        self.begin((*self.passages, *(each for each in found if each.number not in known)), model)
+        if before is not None and self._checker is not None:
+            self._checker.open_doubts += before.open_doubts
+        return verdicts
+
+    def skip(self, index: int, text: str) -> None:
+        """Add the beginning of a part that needs no check."""
+        if self._checker is not None:
+            self._checker.skip(index, text)
+
+    def add(self, index: int, text: str) -> None:
+        """Add text to part `index`; its finished sentences are checked."""
+        if self._checker is not None:
+            self._checker.add(index, text)
+
+    def ready(self) -> Sequence[Cited | Doubted]:
+        """Return the verdicts that are ready."""
+        return self._checker.ready() if self._checker is not None else ()
+
+    def drop(self) -> None:
+        """Check nothing that follows."""
+        self._checker = None
+
+    async def finish(
+        self,
+        principal: Principal,
+        engine: Engine,
+        model: Model,
+        ask: AskModel,
+        idle: IdleScheduler,
+        *,
+        may_review: bool,
+    ) -> AsyncGenerator[Cited | Doubted, None]:
+        """Yield the last verdicts; with `may_review` the model looks again at open doubts."""
+        if self._checker is None:
+            return
+        for verdict in await self._checker.finish():
+            yield verdict
+        doubts = self._checker.open_doubts
+        left = [each.doubt for each in doubts]
+        if doubts and may_review and can_review(model):
+            left = await review_doubts(doubts, partial(ask, principal, engine, model), model, idle.next_answer)
+        for doubt in left:
+            yield Doubted(doubt)
+
+    async def close(self) -> None:
+        """Cancel the checks under way."""
+        if self._checker is not None:
+            await self._checker.close()

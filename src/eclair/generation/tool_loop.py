@@ -1,0 +1,273 @@
+"""The loop in which a model calls tools: reads its calls, makes them, several at once, and keeps its limits.
+
+It doesn't ask the engine; `AnswerStream` does, and shows the model the results of a round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from eclair.errors import EclairError
+from eclair.generation.call_rounds import is_object
+from eclair.generation.parts import Parts
+from eclair.generation.tools import Tool, ToolContext, ToolResult
+from eclair.schema.events import CallAsked, CallBegan, CallEnded, Event, PartDelta, SourceFound
+from eclair.schema.messages import CallOutcome, Message, Part
+
+MAX_ROUNDS = 8
+MAX_LOOP_SECONDS = 600.0
+MAX_CONCURRENT_CALLS = 4
+MAX_CALLS_PER_ROUND = 16
+MAX_FAULTS = 2
+"""After so many malformed or repeated calls, the model has to answer without further ones."""
+
+MAX_RESULT_BYTES = 24_000
+HEAD_SHARE = 2 / 3
+"""Of a result that is cut, so much is its beginning; the rest is its end."""
+
+MAX_NAMED_FAULTS = 3
+"""Of the arguments, in what the model is told of them."""
+
+
+@dataclass(slots=True)
+class PendingCall:
+    """A call of the model. `fault` says why it can't be made; then there are no `arguments`."""
+
+    part: Part
+    tool: Tool | None
+    arguments: Any = None
+    fault: str | None = None
+
+    @property
+    def id(self) -> str:
+        return self.part.id or ""
+
+    @property
+    def key(self) -> tuple[str | None, bytes]:
+        """The name and arguments, by which a repeated call is known."""
+        return self.part.name, orjson.dumps(orjson.loads(self.part.text or "{}"), option=orjson.OPT_SORT_KEYS)
+
+    def asked(self) -> CallAsked:
+        """Return the event that says what is asked for."""
+        if self.tool is None:
+            return CallAsked(self.id, self.part.name or "", "compute", "The model called a tool that doesn't exist.")
+        if self.fault is not None:
+            summary, scope = "The model made a call that can't be made.", ""
+        else:
+            summary, scope = self.tool.summary(self.arguments), self.tool.scope(self.arguments)
+        return CallAsked(self.id, self.tool.name, self.tool.access, summary, scope=scope)
+
+
+@dataclass(slots=True)
+class _Emitted:
+    """An event of a call, and what to set once it has been taken."""
+
+    event: Event
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class ToolLoop:
+    """The calls of one answer. `context` makes that of a call by its id."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        context: Callable[[str], ToolContext],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._parts = parts
+        self._context = context
+        self._clock = clock
+        self._began = clock()
+        self._faults = 0
+        self._earlier: dict[tuple[str | None, bytes], asyncio.Future[ToolResult]] = {}
+        self._ids = set[str]()
+        self._tools: dict[str, Tool] = {}
+
+    @property
+    def must_answer(self) -> bool:
+        """True once the model may not call any more, and has to answer."""
+        is_late = self._clock() - self._began >= MAX_LOOP_SECONDS
+        return is_late or self._parts.round >= MAX_ROUNDS - 1 or self._faults > MAX_FAULTS
+
+    def offer(self, tools: Sequence[Tool]) -> None:
+        """Take the tools that the model may call now."""
+        self._tools = {tool.name: tool for tool in tools}
+
+    @property
+    def is_offered(self) -> bool:
+        return bool(self._tools)
+
+    def remember(self, answer: Message) -> None:
+        """Take up an answer that had calls: their ids are taken, and their results needn't be found again."""
+        results = {part.id: part.text for part in answer.parts if part.kind == "tool_result"}
+        for part in answer.parts:
+            if part.kind != "tool_call" or part.id is None:
+                continue
+            self._ids.add(part.id)
+            if (text := results.get(part.id)) is not None and is_object(part.text):
+                made = asyncio.get_running_loop().create_future()
+                made.set_result(ToolResult(text))
+                self._earlier[PendingCall(part, None).key] = made
+
+    def unique_id(self, id: str | None) -> str:
+        """Return the engine's id of a new call, or one of our own where it gave none or the same again."""
+        if not id or id in self._ids:
+            id = f"call_{self._parts.round}_{len(self._ids)}"
+        self._ids.add(id)
+        return id
+
+    async def make(self, parts: Sequence[Part]) -> AsyncGenerator[Event, None]:
+        """Make the calls of a round, given as parts; their results become parts, too."""
+        calls = [self._read(part, number) for number, part in enumerate(parts)]
+        for call in calls:
+            yield call.asked()
+        async with aclosing(self._make_at_once(calls)) as events:
+            async for event in events:
+                yield event
+
+    def _read(self, part: Part, number: int) -> PendingCall:
+        """Parse a call; one that can't be made counts as a fault of the model."""
+        call = PendingCall(part, self._tools.get(part.name or ""))
+        if self.must_answer:
+            call.fault = "No further calls can be made now; answer from what you know."
+        elif number >= MAX_CALLS_PER_ROUND:
+            call.fault = f"At most {MAX_CALLS_PER_ROUND} calls can be made at once; this one was not made."
+        elif call.tool is None:
+            names = ", ".join(sorted(self._tools))
+            call.fault = f"There is no tool of this name. There are: {names}."
+            self._faults += 1
+        else:
+            try:
+                call.arguments = call.tool.arguments.model_validate_json(part.text or "{}")
+            except ValidationError as error:
+                call.fault = _describe_faults(error)
+                self._faults += 1
+        return call
+
+    async def _make_at_once(self, calls: Sequence[PendingCall]) -> AsyncGenerator[Event, None]:
+        """Make calls, as many at once as may be, those that change something one by one."""
+        queue = asyncio.Queue[_Emitted | None]()
+        slots, writing = asyncio.Semaphore(MAX_CONCURRENT_CALLS), asyncio.Lock()
+        tasks = [asyncio.create_task(self._run(call, queue, slots, writing), name=call.id) for call in calls]
+        for task in tasks:
+            task.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            ended = 0
+            while ended < len(tasks):
+                emitted = await queue.get()
+                if emitted is None:
+                    ended += 1
+                    continue
+                yield emitted.event
+                emitted.taken.set()
+            for task in tasks:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(
+        self,
+        call: PendingCall,
+        queue: asyncio.Queue[_Emitted | None],
+        slots: asyncio.Semaphore,
+        writing: asyncio.Lock,
+    ) -> None:
+        """Make one call, and put its events in the queue."""
+        if call.tool is None or call.fault is not None:
+            self._end(call, queue, "failed", 0.0, ToolResult(f"Error: {call.fault}", has_failed=True))
+            return
+        if (earlier := self._earlier.get(call.key)) is not None:
+            self._faults += 1
+            result = await asyncio.shield(earlier)
+            text = f"You made this call before, with the same arguments. Its result was:\n{result.text}"
+            self._end(call, queue, "failed" if result.has_failed else "done", 0.0, ToolResult(text))
+            return
+        self._earlier[call.key] = made = asyncio.get_running_loop().create_future()
+        async with AsyncExitStack() as stack:
+            if call.tool.access == "write":
+                await stack.enter_async_context(writing)
+            await stack.enter_async_context(slots)
+            began = _Emitted(CallBegan(call.id))
+            queue.put_nowait(began)
+            await began.taken.wait()
+            since = time.perf_counter()
+            outcome, result = await self._result(call.tool, call, queue)
+            self._end(call, queue, outcome, round((time.perf_counter() - since) * 1000, 1), result)
+            made.set_result(result)
+
+    async def _result(
+        self, tool: Tool, call: PendingCall, queue: asyncio.Queue[_Emitted | None]
+    ) -> tuple[CallOutcome, ToolResult]:
+        """Run the tool, within its time."""
+        result: ToolResult | None = None
+        try:
+            async with (
+                asyncio.timeout(tool.timeout_s),
+                aclosing(tool.run(call.arguments, self._context(call.id))) as found,
+            ):
+                async for each in found:
+                    if isinstance(each, ToolResult):
+                        result = each
+                    else:
+                        queue.put_nowait(_Emitted(each))
+        except TimeoutError:
+            text = f"Error: The call took longer than {tool.timeout_s:g} seconds and was stopped."
+            return "late", ToolResult(text, has_failed=True)
+        except EclairError as error:
+            return "failed", ToolResult(f"Error: {error.message}", has_failed=True)
+        if result is None:
+            return "failed", ToolResult("Error: The tool gave no result.", has_failed=True)
+        return "failed" if result.has_failed else "done", result
+
+    def _end(
+        self,
+        call: PendingCall,
+        queue: asyncio.Queue[_Emitted | None],
+        outcome: CallOutcome,
+        milliseconds: float,
+        result: ToolResult,
+    ) -> None:
+        """Put the result in the queue: passages, pictures, and the text that the model is shown."""
+        limit = self._context(call.id).model.context or MAX_RESULT_BYTES
+        numbers = tuple(passage.number for passage in result.passages)
+        events: list[Event] = [SourceFound(passage) for passage in result.passages]
+        for picture in result.pictures:
+            events += self._whole(picture.kind, picture.id, picture.name, picture.text)
+        events.append(CallEnded(call.id, outcome, milliseconds, result.sent_bytes, numbers))
+        text = cut_result(result.text, min(limit, MAX_RESULT_BYTES))
+        events += self._whole("tool_result", call.id, call.part.name, text)
+        for event in events:
+            queue.put_nowait(_Emitted(event))
+
+    def _whole(self, kind: Any, id: str | None, name: str | None, text: str) -> list[Event]:
+        """Return the events of a part that comes in one piece."""
+        started = self._parts.start(kind, id, name)
+        return [*started, PartDelta(self._parts.current, text), *self._parts.finish()]
+
+
+def cut_result(text: str, limit: int = MAX_RESULT_BYTES) -> str:
+    """Cut a result to `limit` bytes: its beginning, how much is left out, and its end."""
+    data = text.encode()
+    if len(data) <= limit:
+        return text
+    head = data[: int(limit * HEAD_SHARE)].decode(errors="ignore")
+    tail = data[len(data) - limit + int(limit * HEAD_SHARE) :].decode(errors="ignore")
+    return f"{head}\n[… {len(text) - len(head) - len(tail):,} characters are left out here …]\n{tail}"
+
+
+def _describe_faults(error: ValidationError) -> str:
+    """Say what is wrong with arguments, for the model that wrote them."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    named = [f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in faults[:MAX_NAMED_FAULTS]]
+    return f"The arguments are not right. {'; '.join(named)}. Call again with JSON that fits the tool's parameters."

@@ -1,0 +1,99 @@
+"""The port of tools: something of ours that a model may call while it answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from pydantic import BaseModel
+
+from eclair.generation.prompt import PreparedTurn
+from eclair.generation.sources import PassageNumbers
+from eclair.llm.base import JSON, Engine, PromptMessage
+from eclair.schema.events import Event
+from eclair.schema.messages import CallAccess, Part, Passage
+from eclair.schema.models import Model
+from eclair.schema.principal import Principal
+
+CALL_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """The end of a call.
+
+    `text` is for the model, which reads at most 24 kB of it. The answer may then rest on `passages`, numbered by
+    `ToolContext.numbers`, and `pictures` are shown in it. `sent_bytes` left this machine.
+    """
+
+    text: str
+    has_failed: bool = False
+    passages: tuple[Passage, ...] = ()
+    pictures: tuple[Part, ...] = ()
+    sent_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """For whom a call is made, and for which model. `call` is its id, which no other call of its run has."""
+
+    call: str
+    principal: Principal
+    engine: Engine
+    model: Model
+    numbers: PassageNumbers
+
+
+class Tool(Protocol):
+    """Something that a model may call; its result goes back to the model.
+
+    `arguments` is the model of its arguments, by which they are parsed before anything else sees them. `access` says
+    what a call may do: `compute` (nothing leaves, nothing is changed), `read` the person's own data, `outbound` (calls
+    leave this machine), or `write` (something that stays is changed).
+    """
+
+    name: str
+    access: CallAccess
+    arguments: type[BaseModel]
+    timeout_s: float
+
+    def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
+        """Return its definition in OpenAI's format; None if this model may not call it now."""
+        ...
+
+    def summary(self, arguments: Any) -> str:
+        """Say in one sentence, for people, what a call with these arguments does."""
+        ...
+
+    def scope(self, arguments: Any) -> str:
+        """Return what a permission for more than this call covers, such as a host or a folder; empty for all calls."""
+        ...
+
+    def run(self, arguments: Any, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
+        """Carry out one call: report its steps, then return the result as the last item.
+
+        An EclairError becomes a result that the model reads.
+        """
+        ...
+
+
+def define_function(name: str, description: str, arguments: type[BaseModel]) -> JSON:
+    """Return the definition of a function in OpenAI's format, with the schema of its arguments."""
+    schema: JSON = _without_titles(arguments.model_json_schema())
+    schema.pop("description", None)
+    return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
+
+
+def _without_titles(value: Any) -> Any:
+    """Leave out the titles that pydantic makes from names."""
+    if not isinstance(value, dict):
+        return value
+    items = cast("JSON", value)
+    return {key: _without_titles(each) for key, each in items.items() if key != "title" or not isinstance(each, str)}
+
+
+def offer_tools(tools: Sequence[Tool], turn: PreparedTurn, passages: Sequence[Passage]) -> list[tuple[Tool, JSON]]:
+    """Return the tools that the turn's model may call, each with its definition."""
+    defined = ((tool, tool.definition(turn.model, turn.request.messages, passages)) for tool in tools)
+    return [(tool, definition) for tool, definition in defined if definition is not None]

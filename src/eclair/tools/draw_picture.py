@@ -1,0 +1,115 @@
+"""`draw_picture`: a model that answers has an image generated, which becomes part of the same answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from eclair.generation.tools import ToolContext, ToolResult, define_function
+from eclair.images.request import size_for_shape
+from eclair.images.run import ImageRun
+from eclair.images.service import ImageService
+from eclair.llm.base import JSON, PromptMessage
+from eclair.schema.events import Event, FoldedParts, PartDelta, PartFinished, PartStarted
+from eclair.schema.images import ImageRequest
+from eclair.schema.messages import CallAccess, Message, Part, Passage
+from eclair.schema.models import Model
+from eclair.schema.principal import Principal
+
+DRAW_TOOL_NAME = "draw_picture"
+DRAW_TIMEOUT_S = 1800.0
+"""Images may wait for others, and take minutes on a processor."""
+
+MAX_SUMMARY_CHARS = 120
+"""Of the prompt in the summary."""
+
+ImageShape = Literal["square", "wide", "tall"]
+ASPECT_RATIOS: dict[ImageShape, float] = {"square": 1.0, "wide": 1.5, "tall": 1 / 1.5}
+
+
+class DrawArguments(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    prompt: str = Field(
+        min_length=1, description="What is to be seen, in English: the things, the place, the light, the style."
+    )
+    size: ImageShape = Field("square", description="The shape of the picture.")
+
+
+DRAW_TOOL = define_function(
+    DRAW_TOOL_NAME,
+    "Draws a picture, which the person then sees below your words. Call it when a picture is asked for, and not "
+    "otherwise.",
+    DrawArguments,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRef:
+    """The answer that an image becomes part of."""
+
+    run: str
+    conversation: str
+    message: str
+
+
+class ImageTool:
+    """Implements `Tool`: generates the images that a model calls for into its answer."""
+
+    name = DRAW_TOOL_NAME
+    access: CallAccess = "compute"
+    arguments: type[BaseModel] = DrawArguments
+    timeout_s = DRAW_TIMEOUT_S
+
+    def __init__(
+        self, service: ImageService, principal: Principal, answer: AnswerRef, history: Sequence[Message]
+    ) -> None:
+        """`history` ends with the question; what is foreign in it rules the tool out."""
+        self._service = service
+        self._principal = principal
+        self._answer = answer
+        self._has_foreign = any(message.passages or message.files or message.libraries for message in history)
+
+    def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
+        """Return the tool; None for a model that can't call tools, or where the conversation has foreign texts.
+
+        Passages, files and photos could ask for an image, and so could earlier answers that rest on them.
+        """
+        is_foreign = self._has_foreign or passages or any(message.images for message in messages)
+        return DRAW_TOOL if model.can_call_tools and not is_foreign else None
+
+    def summary(self, arguments: DrawArguments) -> str:
+        """See `Tool.summary`."""
+        shown = " ".join(arguments.prompt.split())
+        return f"Draw “{shown if len(shown) <= MAX_SUMMARY_CHARS else f'{shown[:MAX_SUMMARY_CHARS].rstrip()}…'}”"
+
+    def scope(self, arguments: DrawArguments) -> str:
+        """See `Tool.scope`."""
+        return ""
+
+    async def run(self, arguments: DrawArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
+        """Have the image generated. Raises what the service raises."""
+        _, model = await self._service.resolve_model(None)
+        width, height = size_for_shape(model, ASPECT_RATIOS[arguments.size])
+        request, answer = ImageRequest(width=width, height=height), self._answer
+        job = await self._service.prepare(self._principal, arguments.prompt, request, model.id)
+        job = job.with_answer(answer.run, answer.conversation, answer.message)
+        made = FoldedParts()
+        async with aclosing(ImageRun(self._service, job).events()) as events:
+            async for event in events:
+                if isinstance(event, PartStarted | PartDelta | PartFinished):
+                    made.add(event)
+                else:
+                    yield event
+        pictures = tuple(replace(part, round=0) for part in made.parts())
+        yield ToolResult(_result_text(pictures), has_failed=not pictures, pictures=pictures)
+
+
+def _result_text(pictures: Sequence[Part]) -> str:
+    if not pictures:
+        return "Error: No picture was made."
+    return "The picture is drawn, and the person sees it in your answer. Don't describe how it was made."
