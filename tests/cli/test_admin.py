@@ -64,3 +64,20 @@ def test_rights_of_a_person_are_shown_with_their_reason(run: Eclair) -> None:
     table = [line.split() for line in run("admin", "rights", "gast").stdout.splitlines()]
     assert ["share", "no", "closed", "to", "guests"] in table
     assert run("admin", "rights", "nobody").returncode == 2
+
+
+def test_announcements_are_added_listed_and_removed(run: Eclair) -> None:
+    assert run("admin", "announcements", "list").stdout == "There are no announcements.\n"
+    added = run(
+        *("admin", "announcements", "add", "--text", "de=Montag zu", "--text", "Closed on Monday"),
+        *("--level", "urgent", "--until", "2099-01-01", "--keep-open"),
+    )
+    assert added.stdout.endswith(", shown now.\n"), added
+    (listed,) = orjson.loads(run("admin", "announcements", "list", "--json").stdout)
+    assert (listed["language"], listed["texts"]) == ("de", {"de": "Montag zu", "en": "Closed on Monday"})
+    assert (listed["level"], listed["closable"], listed["begins"]) == ("urgent", False, None)
+    assert "Montag zu" in run("admin", "announcements", "list").stdout
+    refused = run("admin", "announcements", "add", "--text", "x", "--from", "Monday")
+    assert (refused.returncode, "--from: it is no time; write it as 2026-12-01" in refused.stderr) == (2, True)
+    assert run("admin", "announcements", "remove", listed["id"]).stdout == f"Removed {listed['id']}.\n"
+    assert run("admin", "announcements", "remove", listed["id"]).returncode == 2

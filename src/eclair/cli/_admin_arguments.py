@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from eclair.schema.announcements import ANNOUNCEMENT_LEVELS
 from eclair.schema.principal import ROLES
 
 PEOPLE_ACTIONS = {
@@ -45,6 +46,7 @@ def add_admin_options(parser: argparse.ArgumentParser) -> None:
     rights.add_argument("name", metavar="NAME", help="name to sign in with")
     rights.add_argument("--json", action="store_true", help="print the rights as JSON")
     _add_policy_actions(actions.add_parser)
+    _add_announcement_actions(actions.add_parser, type(parser))
     for topic, choices in (("people", PEOPLE_ACTIONS), ("groups", GROUP_ACTIONS)):
         help = f"list and change {topic}"
         added = actions.add_parser(topic, help=help, description=f"L{help[1:]}.")
@@ -79,6 +81,33 @@ def _add_policy_actions(add: Callable[..., argparse.ArgumentParser]) -> None:
     drift.set_defaults(action="drift")
     for action in (apply, drift):
         action.add_argument("--json", action="store_true", help="print the differences as JSON")
+
+
+def _add_announcement_actions(
+    add: Callable[..., argparse.ArgumentParser], parser_class: type[argparse.ArgumentParser]
+) -> None:
+    help = "list and change what is said to everybody"
+    announcements = add("announcements", help=help, description=f"L{help[1:]}.")
+    inner = announcements.add_subparsers(metavar="ACTION", required=True, parser_class=parser_class)
+    listing = inner.add_parser("list", help="list the announcements", description="List the announcements.")
+    listing.set_defaults(action="announcements list")
+    listing.add_argument("--json", action="store_true", help="print the list as JSON")
+    adding = inner.add_parser("add", help="add an announcement", description="Add an announcement.")
+    adding.set_defaults(action="announcements add")
+    adding.add_argument(
+        "--text",
+        action="append",
+        required=True,
+        metavar="[LANGUAGE=]TEXT",
+        help="text in a language, such as de=TEXT; English unless given; the first is for everybody else",
+    )
+    adding.add_argument("--level", choices=ANNOUNCEMENT_LEVELS, default="info", help="info unless given")
+    adding.add_argument("--from", dest="begins", metavar="TIME", help="show it from a day or time on (ISO 8601)")
+    adding.add_argument("--until", dest="ends", metavar="TIME", help="show it until a day or time (ISO 8601)")
+    adding.add_argument("--keep-open", action="store_true", help="let nobody close it")
+    removing = inner.add_parser("remove", help="remove an announcement", description="Remove an announcement.")
+    removing.set_defaults(action="announcements remove")
+    removing.add_argument("id", metavar="ID", help="id of the announcement")
 
 
 def _add_details(action: argparse.ArgumentParser, topic: str, name: str) -> None:

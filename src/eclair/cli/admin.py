@@ -13,6 +13,7 @@ import orjson
 
 from eclair.accounts.one_time_codes import NewCode
 from eclair.accounts.service import Accounts
+from eclair.cli._admin_announcements import run_announcements
 from eclair.cli._admin_policy import run_policy
 from eclair.cli._admin_rights import print_rights
 from eclair.cli._arguments import load_settings
@@ -63,6 +64,8 @@ async def _run(settings: Settings, arguments: argparse.Namespace, terminal: Term
             case "rights":
                 person = await find_person(house.storage, arguments.name)
                 await print_rights(house.storage, person, terminal, as_json=arguments.json)
+            case "announcements":
+                await run_announcements(house.storage.announcements, action, arguments, terminal)
             case "apply" | "export" | "drift":
                 return await run_policy(settings, house.storage, arguments, terminal)
             case _:

@@ -6,15 +6,18 @@ Entries name groups and people as people know them, and refer to keys, which the
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from eclair.accounts.rights import check_rule
 from eclair.errors import UserError
 from eclair.llm.servers.service import check_country, check_models, check_name, check_url
 from eclair.network.policy import PolicyMode
+from eclair.policy.announcement_rules import MAX_TEXT_CHARS, SETTINGS_ID, check_announcement
+from eclair.schema.announcements import Announcement, AnnouncementLevel
 from eclair.schema.budgets import BUDGET_UNITS, BudgetPeriod, BudgetUnit
 from eclair.settings import EngineApi, HostName
 from eclair.storage.grants import EVERYONE, GrantEffect
@@ -66,6 +69,23 @@ def _check_reference(text: str) -> str:
     return text
 
 
+def _parse_moment(value: object) -> datetime:
+    """Return a time in UTC; one without a zone is this machine's."""
+    try:
+        return datetime.fromisoformat(str(value)).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError("it is no time; write it as 2026-12-01T08:00:00+01:00, or 2026-12-01") from None
+
+
+def _check_id(text: str) -> str:
+    if text == SETTINGS_ID:
+        raise ValueError(f"{SETTINGS_ID} is the announcement of the settings; choose another name")
+    return text
+
+
+Moment = Annotated[datetime, BeforeValidator(_parse_moment)]
+AnnouncementLanguage = Annotated[str, Field(pattern="^[a-z]{2}$")]
+AnnouncementName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,80}$"), AfterValidator(_check_id)]
 Subject = Annotated[str, Field(max_length=200), AfterValidator(_check_subject)]
 KeyReference = Annotated[str, AfterValidator(_check_reference)]
 PolicyGroupName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
@@ -159,6 +179,33 @@ class WebEntry(PolicyEntry):
     policy: PolicyMode | None = None
     hosts: Annotated[tuple[Annotated[HostName, Field(max_length=253)], ...], Field(max_length=MAX_HOSTS)] = ()
     keys: dict[str, KeyReference] = {}
+
+
+class AnnouncementEntry(PolicyEntry):
+    """An announcement with a text in `language` at least."""
+
+    level: AnnouncementLevel = "info"
+    begins: Moment | None = None
+    ends: Moment | None = None
+    closable: bool = True
+    language: AnnouncementLanguage = "en"
+    texts: dict[AnnouncementLanguage, Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS)]]
+
+    @model_validator(mode="after")
+    def _check_texts(self) -> AnnouncementEntry:
+        check_announcement(self.to_announcement(""))
+        return self
+
+    def to_announcement(self, id: str) -> Announcement:
+        return Announcement(
+            id=id,
+            level=self.level,
+            language=self.language,
+            texts=self.texts,
+            begins=None if self.begins is None else round(self.begins.timestamp() * 1000),
+            ends=None if self.ends is None else round(self.ends.timestamp() * 1000),
+            closable=self.closable,
+        )
 
 
 def name_entry(entry: PolicyEntry) -> str:

@@ -6,6 +6,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, cast
@@ -14,6 +15,8 @@ from pydantic import ValidationError
 
 from eclair.errors import InvalidInput, NotFound
 from eclair.policy.policy_entries import (
+    AnnouncementEntry,
+    AnnouncementName,
     BudgetEntry,
     EngineEntry,
     EngineName,
@@ -31,6 +34,9 @@ MAX_FILE_BYTES: Final = 4 << 20
 PolicyTables = Mapping[str, Mapping[str, PolicyEntry]]
 """Entries by table, and by a name that no other of the table has."""
 
+NAMED_TABLES: Final = ("engines", "announcements")
+"""Tables of tables, each with its name."""
+
 HEADING = "# Policy of an installation of Éclair; `eclair admin apply` applies it, see docs/policy.md.\n"
 
 
@@ -42,6 +48,7 @@ class _PolicyDocument(PolicyEntry):
     holds: tuple[HoldEntry, ...] | None = None
     engines: dict[EngineName, EngineEntry] | None = None
     web: WebEntry | None = None
+    announcements: dict[AnnouncementName, AnnouncementEntry] | None = None
 
 
 TABLES: Final = tuple(_PolicyDocument.model_fields)
@@ -54,6 +61,7 @@ _ENTRIES: Final[dict[str, type[PolicyEntry]]] = {
     "holds": HoldEntry,
     "engines": EngineEntry,
     "web": WebEntry,
+    "announcements": AnnouncementEntry,
 }
 
 
@@ -92,7 +100,7 @@ def write_policy(tables: PolicyTables) -> str:
         if entries is None:
             continue
         fields = {name: _written(entry) for name, entry in entries.items()}
-        if table == "engines":
+        if table in NAMED_TABLES:
             blocks = [_block(f"[{table}.{_key(name)}]", values) for name, values in fields.items()]
             lines += blocks or [f"[{table}]\n"]
         elif table == "web":
@@ -136,7 +144,7 @@ def _describe(error: ValidationError, name: str) -> str:
         above, _, last = place.rpartition(".")
         return f"{name} has {above} without {last}; add it."
     if kind in ("model_type", "tuple_type", "dict_type"):
-        header = f"[{place}]" if place == "web" or place.startswith("engines") else f"[[{steps[0]}]]"
+        header = f"[{place}]" if steps[0] in ("web", *NAMED_TABLES) else f"[[{steps[0]}]]"
         return f"{name} sets {place} to something else than a table; write it as {header}."
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
     return f"{name} sets {place}, but {message[0].lower()}{message[1:]}; correct it."
@@ -168,6 +176,8 @@ def _value(value: Any) -> str:
             return repr(value)
         case Decimal():
             return f"{value.normalize():f}"
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
         case str():
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case dict():

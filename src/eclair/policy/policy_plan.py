@@ -11,6 +11,7 @@ from eclair.errors import Conflict, Forbidden, InvalidInput
 from eclair.llm.servers.engines import key_binding, taken_names
 from eclair.policy.key_references import KeyReferences
 from eclair.policy.policy_entries import (
+    AnnouncementEntry,
     BudgetEntry,
     EngineEntry,
     GrantEntry,
@@ -114,7 +115,7 @@ class PolicyPlanner:
 
     def _normalize(self, table: str, entries: Mapping[str, PolicyEntry]) -> dict[str, PolicyEntry]:
         """Return entries whose subjects are named as those of the store are."""
-        if table in ("groups", "engines", "web"):
+        if table in ("groups", "engines", "web", "announcements"):
             return dict(entries)
         found: dict[str, PolicyEntry] = {}
         for entry in entries.values():
@@ -164,6 +165,8 @@ class PolicyPlanner:
                     keys=keys,
                 )
                 return entry.model_copy(update={"keys": references}), web
+            case AnnouncementEntry():
+                return entry, entry.to_announcement(name)
             case _:
                 return entry, None
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import cast
 
 from eclair.accounts.budget_text import MICROS, MILLIJOULES_PER_WH
 from eclair.policy.policy_entries import (
     VAULT,
+    AnnouncementEntry,
     BudgetEntry,
     EngineEntry,
     GrantEntry,
@@ -21,6 +23,7 @@ from eclair.policy.policy_entries import (
 )
 from eclair.policy.policy_file import PolicyTables
 from eclair.policy.policy_names import PolicyNames
+from eclair.schema.announcements import Announcement
 from eclair.schema.budgets import Budget, BudgetSubject
 from eclair.schema.people import LOCAL_ORIGIN
 from eclair.storage.policy import PolicyValue, StoredPolicy
@@ -51,7 +54,9 @@ def list_stored(
     }
     named = {table: {name_entry(entry): (entry, value) for entry, value in rows} for table, rows in tables.items()}
     engines = {each.name: (_engine_entry(each), each) for each in stored.servers}
-    return {**named, "engines": engines, "web": {"": (_web_entry(stored.web), stored.web)}}
+    announcements = {each.id: (_announcement_entry(each), each) for each in stored.announcements}
+    web = {"": (_web_entry(stored.web), stored.web)}
+    return {**named, "engines": engines, "web": web, "announcements": announcements}
 
 
 def export_tables(stored: StoredPolicy) -> PolicyTables:
@@ -116,6 +121,21 @@ def _rule_entry(rule: RetentionRule, names: PolicyNames) -> RetentionEntry:
     target = names.show(f"{rule.scope}:{rule.subject}") if rule.subject else rule.scope
     days = rule.days or _NAMES_BY_DAYS[rule.days]
     return RetentionEntry.model_validate({"target": target, "days": days})
+
+
+def _announcement_entry(announcement: Announcement) -> AnnouncementEntry:
+    return AnnouncementEntry(
+        level=announcement.level,
+        begins=_time(announcement.begins),
+        ends=_time(announcement.ends),
+        closable=announcement.closable,
+        language=announcement.language,
+        texts=dict(announcement.texts),
+    )
+
+
+def _time(moment: int | None) -> datetime | None:
+    return None if moment is None else datetime.fromtimestamp(moment / 1000, UTC)
 
 
 def _engine_entry(server: StoredServer) -> EngineEntry:

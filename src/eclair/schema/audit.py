@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from eclair.schema.principal import Principal
 
 AuditAction = Literal[
+    "announcement.changed",
     "access.denied",
     "accounts.set_up",
     "announcement.changed",

@@ -62,7 +62,17 @@ NoticeCode = Literal[
 ]
 NameKind = Literal["title", "tag", "file", "library"]
 ChangeKind = Literal[
-    "changed", "removed", "running", "finished", "models", "files", "feeds", "folders", "canvases", "prompts"
+    "changed",
+    "removed",
+    "running",
+    "finished",
+    "models",
+    "files",
+    "feeds",
+    "folders",
+    "canvases",
+    "prompts",
+    "announcements",
 ]
 EnergyKind = Literal["measured", "estimated"]
 RatingValue = Literal["up", "down"]

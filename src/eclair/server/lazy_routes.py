@@ -60,6 +60,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/pictures": ("api.images",),
     "api/backups": ("api.backups",),
     "api/storage": ("api.storage_state",),
+    "api/announcements": ("api.announcements",),
     "api/policy": ("api.policy",),
     "api/usage": ("api.usage",),
     "api/ratings": ("api.ratings",),

@@ -44,6 +44,8 @@ ROUTE_RIGHTS = (
     RouteRight("/api/backups", WRITING, ADMINS),
     RouteRight("/api/policy/drift", READING, OVERSEERS),
     RouteRight("/api/policy", ALL, ADMINS),
+    RouteRight("/api/announcements/all", READING, OVERSEERS),
+    RouteRight("/api/announcements", WRITING, ADMINS),
     RouteRight("/api/audit", ALL, OVERSEERS),
     RouteRight("/api/retention/rules", READING, OVERSEERS),
     RouteRight("/api/retention/rules", WRITING, ADMINS),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eclair.storage.announcements import AnnouncementStore
 from eclair.storage.api_conversations import ApiConversationStore
 from eclair.storage.api_keys import ApiKeyStore
 from eclair.storage.audit import AuditStore
@@ -61,6 +62,7 @@ ReportSteps = Callable[[int, int], None]
 class Storage:
     """All stores of one database. Whoever opened it calls `close`."""
 
+    announcements: AnnouncementStore
     api_conversations: ApiConversationStore
     api_keys: ApiKeyStore
     audit: AuditStore

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from eclair.schema.announcements import Announcement
 from eclair.schema.audit import ActDetails
 from eclair.schema.budgets import Budget
 from eclair.schema.people import PersonGroup
@@ -15,7 +16,7 @@ from eclair.storage.retention import LegalHold, RetentionRule
 from eclair.storage.servers import StoredServer
 from eclair.storage.web_settings import StoredWebSettings
 
-PolicyValue = PersonGroup | Grant | Budget | RetentionRule | LegalHold | StoredServer | StoredWebSettings
+PolicyValue = PersonGroup | Grant | Budget | RetentionRule | LegalHold | StoredServer | StoredWebSettings | Announcement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class StoredPolicy:
     holds: Sequence[LegalHold] = ()
     servers: Sequence[StoredServer] = ()
     web: StoredWebSettings = field(default_factory=StoredWebSettings)
+    announcements: Sequence[Announcement] = ()
     names: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

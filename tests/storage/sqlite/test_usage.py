@@ -22,7 +22,7 @@ DROP TRIGGER message_held; DROP TRIGGER conversation_temporary; DROP TRIGGER mes
 DROP TRIGGER prompt_held; DROP TRIGGER person_prompts_gone; DROP TRIGGER group_prompts_gone;
 DROP TABLE prompt_share; DROP TABLE prompt;
 DROP TABLE retention_rule; DROP TABLE legal_hold; DROP TABLE erasure_request;
-DROP TABLE scim_resource; DROP TABLE passkey; DROP TABLE canvas_version; DROP TABLE canvas;
+DROP TABLE scim_resource; DROP TABLE passkey; DROP TABLE canvas_version; DROP TABLE canvas; DROP TABLE announcement;
 DROP TRIGGER person_rights_gone; DROP TRIGGER group_rights_gone;
 DROP TABLE access_grant; DROP TABLE library_share; DROP TABLE emergency_reading; DROP TABLE emergency_read;
 ALTER TABLE share DROP COLUMN house;

@@ -4760,6 +4760,159 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/announcements": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AnnouncementList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["AnnouncementRequest"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AnnouncementBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/announcements/all": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AnnouncementList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/announcements/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["AnnouncementRequest"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AnnouncementBody"];
+                    };
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/policy/drift": {
         readonly parameters: {
             readonly query?: never;
@@ -7248,7 +7401,7 @@ export interface components {
             readonly number: number;
             readonly moment: number;
             /** @enum {string} */
-            readonly action: "access.denied" | "accounts.set_up" | "announcement.changed" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "identity.unlinked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "personal_data.exported" | "policy.applied" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "second_factor.added" | "second_factor.removed" | "second_factor.used" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
+            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "identity.unlinked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "personal_data.exported" | "policy.applied" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "second_factor.added" | "second_factor.removed" | "second_factor.used" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
             /** @enum {string} */
             readonly outcome: "success" | "failure" | "denied";
             readonly actor: string | null;
@@ -7292,6 +7445,45 @@ export interface components {
             readonly version: components["schemas"]["CanvasVersion"];
             readonly canvas: components["schemas"]["Canvas"];
             readonly conflict: string | null;
+        };
+        /**
+         * @description An announcement; whoever reads a language that `texts` lacks gets the one in `language`.
+         *
+         *     `begins` and `ends` are in milliseconds. One that is `fixed` stands in the settings.
+         */
+        readonly AnnouncementBody: {
+            readonly id: string;
+            /** @enum {string} */
+            readonly level: "info" | "warning" | "urgent";
+            readonly language: string;
+            readonly texts: {
+                readonly [key: string]: string;
+            };
+            readonly begins: number | null;
+            readonly ends: number | null;
+            readonly closable: boolean;
+            readonly changed: number;
+            readonly fixed: boolean;
+        };
+        readonly AnnouncementList: {
+            readonly announcements: readonly components["schemas"]["AnnouncementBody"][];
+        };
+        /** @description An announcement with a text in `language` at least. */
+        readonly AnnouncementRequest: {
+            /**
+             * @default info
+             * @enum {string}
+             */
+            readonly level?: "info" | "warning" | "urgent";
+            /** @default en */
+            readonly language?: string;
+            readonly texts: {
+                readonly [key: string]: string;
+            };
+            readonly begins?: number | null;
+            readonly ends?: number | null;
+            /** @default true */
+            readonly closable?: boolean;
         };
         /**
          * @description Something the person should know about an answer, such as that old turns were left out.
@@ -9617,9 +9809,8 @@ export interface components {
         /**
          * @description The person who is signed in, and the ways to sign in.
          *
-         *     `house` is the name of the house, `notice` is for those who sign in, `announcement` for those who are signed in.
-         *     `sign_out` is the path at which the identity provider of the session ends its own, once ours has ended.
-         *     `needs_setup`: nobody has an account yet.
+         *     `house` is the name of the house, `notice` is for those who sign in. `sign_out` is the path at which the identity
+         *     provider of the session ends its own, once ours has ended. `needs_setup`: nobody has an account yet.
          */
         readonly SessionState: {
             /** @enum {string} */
@@ -9629,7 +9820,6 @@ export interface components {
             readonly ways: readonly components["schemas"]["SignInWay"][];
             readonly house: string | null;
             readonly notice: string | null;
-            readonly announcement: string | null;
             readonly sign_out: string | null;
             readonly needs_setup: boolean;
         };

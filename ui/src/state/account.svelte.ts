@@ -8,8 +8,8 @@ export class Account {
   person = $state.raw<Person | null>(null);
   /** The house that the person is a guest of, as it calls itself; null where it has no name. */
   house = $state.raw<string | null>(null);
-  /** What the house has to say to everybody; null where it says nothing. */
-  announcement = $state.raw<string | null>(null);
+  /** Counts changes of the announcements. */
+  announcements = $state(0);
   /** Called once the person has signed in again; null while their session is good. */
   resume = $state.raw<(() => void) | null>(null);
   /** Without accounts there is one owner, who may do everything. */

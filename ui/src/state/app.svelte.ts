@@ -404,6 +404,8 @@ export class App {
       void this.prompts.refresh();
       return;
     }
+    if (kind === "announcements" || conversation === null) this.account.announcements += 1;
+    if (kind === "announcements") return;
     if (kind === "feeds") {
       void this.feeds.poll();
       return;

@@ -53,9 +53,8 @@ class PersonBody(BaseModel):
 class SessionState(BaseModel):
     """The person who is signed in, and the ways to sign in.
 
-    `house` is the name of the house, `notice` is for those who sign in, `announcement` for those who are signed in.
-    `sign_out` is the path at which the identity provider of the session ends its own, once ours has ended.
-    `needs_setup`: nobody has an account yet.
+    `house` is the name of the house, `notice` is for those who sign in. `sign_out` is the path at which the identity
+    provider of the session ends its own, once ours has ended. `needs_setup`: nobody has an account yet.
     """
 
     accounts: Literal["off", "on"]
@@ -64,7 +63,6 @@ class SessionState(BaseModel):
     ways: list[SignInWay]
     house: str | None
     notice: str | None
-    announcement: str | None
     sign_out: str | None
     needs_setup: bool
 
@@ -107,7 +105,6 @@ def router(app: App) -> APIRouter:
             ways=ways if has_accounts else [],
             house=app.settings.house_name,
             notice=app.settings.sign_in_notice if has_accounts else None,
-            announcement=None if signed_in is None else app.settings.announcement,
             sign_out=None if signed_in is None else await find_sign_out(signed_in),
             needs_setup=has_accounts and not await accounts.people.has_administrator(),
         )

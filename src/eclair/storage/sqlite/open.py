@@ -15,6 +15,7 @@ from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.policy import StoredPolicy
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import compaction
+from eclair.storage.sqlite.announcements import SQLiteAnnouncementStore
 from eclair.storage.sqlite.api_conversations import SQLiteApiConversationStore
 from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
 from eclair.storage.sqlite.audit import SQLiteAuditStore
@@ -84,6 +85,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
     documents = SQLiteDocumentStore(database, chunks)
     processes = SQLiteProcessStore(database, lease, leases)
     return Storage(
+        announcements=SQLiteAnnouncementStore(database, clock),
         api_conversations=SQLiteApiConversationStore(database, clock),
         api_keys=SQLiteApiKeyStore(database),
         audit=SQLiteAuditStore(database),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import apsw
 
+from eclair.schema.announcements import Announcement
 from eclair.schema.audit import ActDetails
 from eclair.schema.budgets import Budget
 from eclair.schema.people import PersonGroup
@@ -14,6 +15,7 @@ from eclair.storage.grants import Grant
 from eclair.storage.policy import PolicyValue, StoredPolicy
 from eclair.storage.retention import LegalHold, RetentionRule
 from eclair.storage.servers import StoredServer
+from eclair.storage.sqlite.announcements import delete_announcement, list_announcements, put_announcement
 from eclair.storage.sqlite.audit import append_act
 from eclair.storage.sqlite.budgets import list_budgets, remove_budget, set_budget
 from eclair.storage.sqlite.grants import delete_grant, list_grants, put_grant
@@ -65,6 +67,7 @@ def read_policy(db: apsw.Connection, note: Callable[[], None]) -> StoredPolicy:
         holds=holds,
         servers=list_servers(db, note),
         web=read_web_settings(db, note),
+        announcements=list_announcements(db, note),
         names=_find_names(db, people),
     )
 
@@ -94,6 +97,8 @@ def _remove(db: apsw.Connection, principal: Principal, value: PolicyValue) -> No
             delete_server(db, principal, value.name)
         case StoredWebSettings():
             edit_web_settings(db, principal, lambda _: StoredWebSettings(), lambda: None)
+        case Announcement():
+            delete_announcement(db, principal, value.id)
 
 
 def _put(db: apsw.Connection, principal: Principal, value: PolicyValue, now: int, note: Callable[[], None]) -> None:
@@ -115,3 +120,5 @@ def _put(db: apsw.Connection, principal: Principal, value: PolicyValue, now: int
                 edit_server(db, principal, value.name, lambda _: value)
         case StoredWebSettings():
             edit_web_settings(db, principal, lambda _: value, note)
+        case Announcement():
+            put_announcement(db, principal, value, now)
