@@ -40,7 +40,7 @@ run: $(VENV)/.app ## Set up what is not set up, and start Éclair
 
 diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with FLUX
 
-test: $(VENV)/.dev diffusers chromium compiler directory models ## Run every test, in a real browser too
+test: $(VENV)/.dev diffusers chromium compiler directory models data-tools ## Run every test, in a real browser too
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 quick: $(VENV)/.dev models ## Formatting, lint, and the fast tests: no browser, no large model
@@ -113,6 +113,9 @@ clean: ## Forget everything that was set up; conversations and models stay
 models: $(VENV)/.app
 	@$(VENV)/bin/eclair pull
 
+data-tools: $(VENV)/.app
+	@$(VENV)/bin/eclair python install
+
 collected: $(VENV)/.dev $(VENV)/.app # what the tests import is compiled once, not by every process of tests
 	-@nice $(VENV)/bin/python -m pytest --collect-only -q >/dev/null # the tests will say what fails
 
@@ -173,4 +176,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers test quick map generate check types page format fuzz bench lock audit wheel image clean models collected chromium compiler directory
+.PHONY: help run diffusers test quick map generate check types page format fuzz bench lock audit wheel image clean models data-tools collected chromium compiler directory

@@ -31,6 +31,7 @@ CLIENTS = ROOT / "bench" / "clients"
 UNIMPORTED = {
     "httptools": "uvicorn is told by name to parse HTTP with it",
     "pip": "run as a program",
+    "pydantic-monty-runtime": "run as a program",
     "python-multipart": "FastAPI reads forms with it",
 }
 

@@ -24,6 +24,7 @@ LAYERS = (
     "web",
     "images",
     "documents",
+    "python",
     "generation",
     "llm",
     "models",

@@ -67,6 +67,8 @@ from eclair.network.egress_log import EgressLog
 from eclair.network.policy import OutboundPolicy
 from eclair.policy.policy_service import PolicyService
 from eclair.provenance.service import Provenance
+from eclair.python.data_tools import DataTools
+from eclair.python.python_service import PythonService
 from eclair.schema.events import Event, decode, fold
 from eclair.schema.messages import Message, Role, Web
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -146,6 +148,7 @@ class App:
     provenance: Provenance
     gallery: Gallery
     images: ImageService
+    python: PythonService
 
     @property
     def settings(self) -> Settings:
@@ -358,6 +361,20 @@ async def open_downloads(
         downloads = ModelDownloads(settings, catalogs, changes, registry.release, upgrade.models_changed, gate=gate)
         stack.push_async_callback(downloads.close)
         yield upgrade, downloads
+
+
+@asynccontextmanager
+async def open_python(
+    settings: Settings, storage: Storage, files: Blobs, changes: ChangeFeed, gate: OutboundGate
+) -> AsyncGenerator[PythonService]:
+    """Open sandboxed Python, and the installation of its data tools."""
+    tools = DataTools(settings.data_dir, gate, lambda: changes.publish_to_all("models"))
+    python = PythonService(storage, files, tools)
+    try:
+        yield python
+    finally:
+        await python.close()
+        await tools.close()
 
 
 @asynccontextmanager
@@ -604,4 +621,5 @@ async def open_app(
             provenance=provenance,
             gallery=gallery,
             images=images,
+            python=await stack.enter_async_context(open_python(settings, storage, documents.blobs, changes, gate)),
         )

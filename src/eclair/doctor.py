@@ -88,6 +88,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
         checks.append(_port("Ollama's port", settings.host, settings.ollama_port, "ollama_port"))
     checks += [await _key(settings), _encryption(settings), _policy(settings)]
     checks += [*await _drift(settings), *_logs(settings), _marks(settings), await asyncio.to_thread(_walls)]
+    checks.append(_sandboxed_python(settings.data_dir))
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
     servers = list_servers(settings)
@@ -180,6 +181,17 @@ def _walls() -> Check:
     return Check(
         name, "note", f"files are read behind {_join(held)} alone.", f"Use a kernel that has {_join(missing)}."
     )
+
+
+def _sandboxed_python(data_dir: Path) -> Check:
+    """Say what code of models can use."""
+    from eclair.python.data_tools import DataTools
+
+    name = "Code of models"
+    status = DataTools(data_dir).status()
+    if status.state == "ready":
+        return Check(name, "ok", f"runs in a sandbox, with numpy, pandas and matplotlib ({format_size(status.size)})")
+    return Check(name, "ok", "runs in a sandbox, without numpy and pandas; `eclair python install` adds them")
 
 
 def _join(parts: Sequence[str]) -> str:

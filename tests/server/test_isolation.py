@@ -266,6 +266,9 @@ async def furnish(server: Server) -> dict[str, str]:
     picture = (await server.get("/api/pictures")).body["pictures"]
     assert picture, drawn.raw
     named = (await server.post("/api/keys", {"name": SECRET})).body
+    code = {"code": f"secret = {TEXT!r}\nopen('{SECRET}.txt', 'w').write(secret)"}
+    made = await server.post(f"/api/conversations/{conversation}/python", code)
+    assert made.body["files"], made
     return {
         "folder": folder,
         "library": library,
@@ -279,6 +282,7 @@ async def furnish(server: Server) -> dict[str, str]:
         "share": share,
         "prompt": prompt,
         "picture": picture[0]["id"],
+        "workspace file": f"{SECRET}.txt",
         "key": named["key"]["name"] if "key" in named and isinstance(named["key"], dict) else SECRET,
         **await furnish_v1(server),
         **await furnish_store(server, conversation),

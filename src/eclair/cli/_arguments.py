@@ -341,6 +341,11 @@ def _add_models(command: _Command) -> None:
         "--build", action="store_true", help="compile the engine for this processor first; kept if it is faster"
     )
     tune.add_argument("--reset", action="store_true", help="return to the original settings and delete the tuning")
+    python = command("python", "install, show or remove the data tools for code that models write")
+    python.add_argument(
+        "what", nargs="?", choices=("status", "install", "remove"), default="status", help="status by default"
+    )
+    python.add_argument("--json", action="store_true", help="print the status as JSON")
     models = command("models", "list the available models", _local_option())
     models.add_argument("--json", action="store_true", help="print the list as JSON")
     models.add_argument("--all", action="store_true", help="list the whole catalog")

@@ -1,12 +1,12 @@
 """The process that sandboxes are forked from, to skip imports.
 
-Run as `python -m eclair.sandbox.host MODULE SCRATCH [READABLE ...]`.
+Run as `python -m eclair.sandbox.host MODULE SCRATCH [READABLE ...] [-- PROGRAM ...]`.
 
 Standard input is a socket. A positive number comes with two sockets of a new process, for its requests and for the
 files to read; the host forks it, it raises its walls and calls the module's `main`. The negative number ends that
 process and is answered with its exit status. When standard input ends, all processes end. With a scratch folder that
 isn't empty, each process has its temporary files in a subfolder named by its number; `READABLE` are files that all of
-them may open.
+them may open, and `PROGRAM` those that they may start. A process that may start some is ended with them.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def main() -> None:
             if descriptors:
                 with contextlib.suppress(OSError):  # too little memory: its socket ends, and its status says so
                     pids[number] = os.fork() or _become(run, number, descriptors, line)
+                    os.setpgid(pids[number], 0)
                 for descriptor in descriptors:
                     os.close(descriptor)
             else:
@@ -65,6 +66,8 @@ def _become(run: Callable[[], None], number: int, descriptors: Sequence[int], li
     """Run the forked process of that number, and exit."""
     try:
         walls.die_with_parent(signal.SIGKILL)
+        with contextlib.suppress(OSError):  # the host was quicker
+            os.setpgid(0, 0)
         line.close()
         requests, files = descriptors
         os.dup2(requests, 0)
@@ -72,13 +75,20 @@ def _become(run: Callable[[], None], number: int, descriptors: Sequence[int], li
         os.close(requests)
         connect_files(socket.socket(fileno=files))
         os.nice(NICENESS)
-        scratch, readable = sys.argv[2], [Path(path) for path in sys.argv[3:]]
-        walls.enclose_reader(readable, [_own_folder(scratch, number)] if scratch else [])
+        scratch, readable, programs = _arguments()
+        walls.enclose_reader(readable, [_own_folder(scratch, number)] if scratch else [], programs=programs)
         run()
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
         os._exit(0)
+
+
+def _arguments() -> tuple[str, list[Path], list[Path]]:
+    """Return the scratch folder, the readable files and the programs."""
+    scratch, *paths = sys.argv[2:]
+    end = paths.index("--") if "--" in paths else len(paths)
+    return scratch, [Path(path) for path in paths[:end]], [Path(path) for path in paths[end + 1 :]]
 
 
 def _own_folder(scratch: str, number: int) -> Path:
@@ -91,6 +101,8 @@ def _own_folder(scratch: str, number: int) -> Path:
 
 def _end(pid: int) -> int:
     """Kill a process of ours, and return its exit status."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)  # with the programs that it started
     os.kill(pid, signal.SIGKILL)  # until it is waited for, the number is its own
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 

@@ -88,8 +88,13 @@ class HostProcess:
         self._log = asyncio.create_task(self.log_tail.read(process.stderr), name="log of sandboxes")
 
     @classmethod
-    async def start(cls, module: str, *, scratch: bool, readable: Sequence[str] = ()) -> HostProcess:
-        """Start a host for a module, whose processes may open the `readable` files. Raises OSError."""
+    async def start(
+        cls, module: str, *, scratch: bool, readable: Sequence[str] = (), programs: Sequence[str] = ()
+    ) -> HostProcess:
+        """Start a host for a module, whose processes may open the `readable` files and start the `programs`.
+
+        Raises OSError.
+        """
         folder = ScratchFolder("sandbox") if scratch else None
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
@@ -97,7 +102,7 @@ class HostProcess:
             with theirs:
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "eclair.sandbox.host", module),
-                    *(str(folder.path) if folder is not None else "", *readable),
+                    *(str(folder.path) if folder is not None else "", *readable, "--", *programs),
                     stdin=theirs.fileno(),
                     stdout=DEVNULL,
                     stderr=PIPE,

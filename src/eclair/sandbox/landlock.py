@@ -41,12 +41,18 @@ def abi_version() -> int:
 
 
 def restrict_files(
-    read: Iterable[Path], write: Iterable[Path], *, listens: bool = False, starts_programs: bool = False
+    read: Iterable[Path],
+    write: Iterable[Path],
+    *,
+    listens: bool = False,
+    starts_programs: bool = False,
+    programs: Iterable[Path] = (),
 ) -> int:
     """Leave this thread and its future threads the files beneath `read`, and those beneath `write` to change.
 
-    Paths that don't exist are skipped. No program can be started unless it `starts_programs`, no TCP port opened
-    unless it `listens`, none connected to, and no other process signaled, as far as the kernel's ABI reaches.
+    Paths that don't exist are skipped. No program can be started but `programs`, or any that is readable with
+    `starts_programs`; no TCP port opened unless it `listens`, none connected to, and no other process signaled, as far
+    as the kernel's ABI reaches.
     Returns that ABI, 0 if the kernel has no Landlock. The process must have given up new privileges before. Raises
     OSError.
     """
@@ -61,6 +67,8 @@ def restrict_files(
     try:
         for path in dict.fromkeys(read):
             _add(ruleset, path, _READ | (_EXECUTE if starts_programs else 0))
+        for path in dict.fromkeys(programs):
+            _add(ruleset, path, _READ | _EXECUTE)
         for path in dict.fromkeys(write):
             _add(ruleset, path, files & ~_EXECUTE)
         _call(_RESTRICT_SELF, ruleset, 0)

@@ -33,7 +33,8 @@ class SandboxPool(Generic[RequestT, ResultT]):
 
     The host ends with the last process or, with `linger`, a while later; then `close` must be called. With `scratch`,
     each process has a folder for temporary files, which is removed with it. It opens no other file than those of its
-    request (`SandboxProtocol.input_paths`), the `readable` ones and Python's packages.
+    request (`SandboxProtocol.input_paths`), the `readable` ones and Python's packages, and starts no other program
+    than `programs`. Without `reuse`, nobody gets a process that somebody else had.
     """
 
     def __init__(
@@ -44,6 +45,8 @@ class SandboxPool(Generic[RequestT, ResultT]):
         linger: bool = False,
         scratch: bool = False,
         readable: Sequence[str] = (),
+        programs: Sequence[str] = (),
+        reuse: bool = True,
         host_idle_s: float = HOST_IDLE_S,
     ) -> None:
         self._protocol = protocol
@@ -51,6 +54,8 @@ class SandboxPool(Generic[RequestT, ResultT]):
         self._linger = linger
         self._scratch = scratch
         self._readable = readable
+        self._programs = programs
+        self._reuse = reuse
         self._host_idle_s = host_idle_s
         self._host: asyncio.Task[HostProcess] | None = None
         self._idle: list[SandboxWorker[RequestT, ResultT]] = []
@@ -78,7 +83,7 @@ class SandboxPool(Generic[RequestT, ResultT]):
                 yield worker
             finally:
                 self._busy.discard(worker)
-                if self._linger and worker.is_reusable and worker.requests < MAX_REQUESTS_PER_WORKER:
+                if self._linger and self._reuse and worker.is_reusable and worker.requests < MAX_REQUESTS_PER_WORKER:
                     self._idle.append(worker)
                     worker.timer = asyncio.get_running_loop().call_later(WORKER_IDLE_S, self._retire, worker)
                 else:
@@ -165,7 +170,9 @@ class SandboxPool(Generic[RequestT, ResultT]):
         ):
             await self._end_host()
         if self._host is None:
-            starting = HostProcess.start(self._protocol.module, scratch=self._scratch, readable=self._readable)
+            starting = HostProcess.start(
+                self._protocol.module, scratch=self._scratch, readable=self._readable, programs=self._programs
+            )
             self._host = asyncio.create_task(starting, name=f"host of {self._protocol.module}")
         return await asyncio.shield(self._host)
 

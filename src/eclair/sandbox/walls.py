@@ -13,7 +13,7 @@ import os
 import resource
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,9 @@ _SYSTEM_FOLDERS = ("/bin", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/
 _ACCELERATORS = ("dri", "kfd", "nvidia*", "accel", "dxg")
 _ACCELERATOR_CACHES = (".nv", ".cache/mesa_shader_cache", ".cache/mesa_shader_cache_db", ".cache/neo_compiler_cache")
 """Folders in the home where drivers keep compiled code."""
+
+_LOADERS = ("lib*/ld-*.so*", "lib/*/ld-*.so*")
+"""Dynamic loaders, which the kernel starts with a program."""
 
 _NULL = Path("/dev/null")
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
@@ -77,17 +80,30 @@ def die_with_parent(signal: int) -> None:
         _prctl(_PR_SET_PDEATHSIG, signal)
 
 
-def enclose_reader(read: Iterable[Path] = (), write: Iterable[Path] = (), *, allowed: Iterable[str] = ()) -> Walls:
+def enclose_reader(
+    read: Iterable[Path] = (),
+    write: Iterable[Path] = (),
+    *,
+    allowed: Iterable[str] = (),
+    programs: Sequence[Path] = (),
+) -> Walls:
     """Leave this process Python's packages, the files beneath `read`, and those beneath `write` to change.
 
-    No network, no programs, no other processes; `allowed` are system calls that stay. Threads that run already stay
-    outside. Raises OSError if the system has a wall and it can't be raised.
+    No network, no other processes, and no programs but `programs`, which have the same walls and may be ended;
+    `allowed` are system calls that stay. Threads that run already stay outside. Raises OSError if the system has a wall
+    and it can't be raised.
     """
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
     if sys.platform != "linux":
-        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))  # on Linux this would forbid threads too
+        if not programs:
+            resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))  # on Linux this would forbid threads too
         return Walls()
-    return _enclose([*python_folders(), *map(Path, _SYSTEM_FILES), *read], [_NULL, *write], allowed)
+    read = [*python_folders(), *map(Path, _SYSTEM_FILES), *read]
+    if not programs:
+        return _enclose(read, [_NULL, *write], allowed)
+    loaders = [path for pattern in _LOADERS for path in Path("/").glob(pattern)]
+    calls = {*allowed, *seccomp.PROGRAM_CALLS, "kill"}
+    return _enclose(read, [_NULL, *write], calls, programs=[*programs, *loaders])
 
 
 def enclose_engine(
@@ -121,9 +137,10 @@ def _enclose(
     *,
     listens: bool = False,
     starts_programs: bool = False,
+    programs: Iterable[Path] = (),
 ) -> Walls:
     forbid_new_privileges()
-    abi = landlock.restrict_files(read, write, listens=listens, starts_programs=starts_programs)
+    abi = landlock.restrict_files(read, write, listens=listens, starts_programs=starts_programs, programs=programs)
     if is_filtered := seccomp.is_supported():
         seccomp.install_filter(allowed=allowed)
     return Walls(True, landlock=abi, seccomp=is_filtered)

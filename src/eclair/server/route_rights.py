@@ -38,6 +38,7 @@ ROUTE_RIGHTS = (
     RouteRight("/api/engines", WRITING, ADMINS),
     RouteRight("/api/models", WRITING, ADMINS),
     RouteRight("/api/tuning", WRITING, ADMINS),
+    RouteRight("/api/python", WRITING, ADMINS),
     RouteRight("/api/web/settings", WRITING, ADMINS),
     *(RouteRight(f"/api/compliance/{name}", ALL, OVERSEERS) for name in ("ai-act", "records", "impact")),
     RouteRight("/api/backups", READING, OVERSEERS),

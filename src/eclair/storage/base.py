@@ -53,6 +53,7 @@ from eclair.storage.shares import ShareStore
 from eclair.storage.usage import UsageStore
 from eclair.storage.web import WebStore
 from eclair.storage.web_settings import WebSettingsStore
+from eclair.storage.workspaces import WorkspaceStore
 
 ReportSteps = Callable[[int, int], None]
 """Takes the number of steps that are done, and of all."""
@@ -101,6 +102,7 @@ class Storage:
     usage: UsageStore
     web: WebStore
     web_settings: WebSettingsStore
+    workspaces: WorkspaceStore
     close: Callable[[], Coroutine[Any, Any, None]]
 
 

@@ -51,6 +51,7 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "shared_messages._edit",
             "shared_messages._mentioning",
             "shared_messages.erase_messages",
+            "workspaces.SQLiteWorkspaceStore._store",
         ]
     ),
     "a run or a batch that began for somebody goes on and ends": frozenset(

@@ -1159,6 +1159,143 @@ export interface paths {
         };
         readonly trace?: never;
     };
+    readonly "/api/conversations/{id}/python": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["PythonCodeBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PythonRunBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/conversations/{id}/workspace": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["WorkspaceList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/conversations/{id}/workspace/{name}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly version?: number | null;
+                    readonly download?: boolean;
+                };
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly name: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly name: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/device/lookup": {
         readonly parameters: {
             readonly query?: never;
@@ -4671,6 +4808,128 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/python": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PythonReport"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/python/data-tools": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["DataToolsReport"];
+                    };
+                };
+            };
+        };
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["FreedSpace"];
+                    };
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/python/data-tools/installation": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/backups": {
         readonly parameters: {
             readonly query?: never;
@@ -7925,6 +8184,23 @@ export interface components {
             readonly micros: number;
             readonly currency: string;
         };
+        readonly DataToolsFault: {
+            readonly code: string;
+            readonly message: string;
+        };
+        /**
+         * @description State of the data tools. `size` is about the bytes that they take; `share` of the installation is done, 0 to 1.
+         *
+         *     `error` says why the last installation failed.
+         */
+        readonly DataToolsReport: {
+            /** @enum {string} */
+            readonly state: "absent" | "installing" | "ready" | "unsupported";
+            readonly size: number;
+            readonly stage: ("wait" | "download" | "unpack" | "memory" | "compile") | null;
+            readonly share: number;
+            readonly error: components["schemas"]["DataToolsFault"] | null;
+        };
         /**
          * @description A deletion of many conversations: how many, and the millisecond by which `restore_deletion` finds them.
          *
@@ -8233,6 +8509,10 @@ export interface components {
         };
         readonly FollowUps: {
             readonly questions: readonly string[];
+        };
+        /** @description Bytes that were freed. */
+        readonly FreedSpace: {
+            readonly freed: number;
         };
         /** @description A right that an administrator gave or denied; `subject_name` is what people know the subject as. */
         readonly GrantBody: {
@@ -9422,6 +9702,30 @@ export interface components {
             readonly left: number | null;
             readonly error: components["schemas"]["PullFault"] | null;
         };
+        /** @description Python code for the session of a conversation. */
+        readonly PythonCodeBody: {
+            readonly code: string;
+        };
+        /** @description The interpreter that runs code, and modules that it has besides Python's own. */
+        readonly PythonReport: {
+            /** @enum {string} */
+            readonly interpreter: "monty" | "wasi";
+            readonly modules: readonly string[];
+            readonly data_tools: components["schemas"]["DataToolsReport"];
+        };
+        /** @description Results of a call; see `python.python_service.PythonRun`. */
+        readonly PythonRunBody: {
+            /** @enum {string} */
+            readonly interpreter: "monty" | "wasi";
+            readonly output: string;
+            readonly error: string | null;
+            readonly line: number | null;
+            readonly files: readonly components["schemas"]["WorkspaceFileBody"][];
+            readonly removed: readonly string[];
+            readonly lost: boolean;
+            readonly wants: string | null;
+            readonly milliseconds: number;
+        };
         /**
          * @description The quality of a layout's answers.
          *
@@ -10247,6 +10551,24 @@ export interface components {
             readonly hosts: readonly string[];
             readonly fixed_hosts: readonly string[];
             readonly fixed: readonly string[];
+        };
+        /**
+         * @description A version of a file that Python made. `created` is in milliseconds since 1970, UTC; `size` in bytes.
+         *
+         *     `alt` describes a chart for those who can't see it.
+         */
+        readonly WorkspaceFileBody: {
+            readonly name: string;
+            readonly version: number;
+            readonly size: number;
+            readonly media: string;
+            readonly created: number;
+            readonly alt: string;
+            readonly url: string;
+        };
+        /** @description The current files of a conversation. */
+        readonly WorkspaceList: {
+            readonly files: readonly components["schemas"]["WorkspaceFileBody"][];
         };
     };
     responses: never;

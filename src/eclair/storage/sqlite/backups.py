@@ -27,7 +27,8 @@ _NAME = re.compile(r"-format\d++-(\d{8}-\d{6})\.db")
 _ROWS = (
     ("legal_hold", "scope || subject"),
     *(("egress", "id"), ("share", "id"), ("picture", "id"), ("web_page", "id"), ("message", "id")),
-    *(("canvas_version", "id"), ("canvas", "id")),
+    *(("canvas_version", "id"), ("canvas", "id"), ("workspace_file", "conversation || name || version")),
+    ("python_state", "conversation"),
     *(("conversation", "id"), ("file", "id"), ("library", "id"), ("document", "number"), ("entry", "number")),
     *(("api_key", "id"), ("feed", "id"), ("preference", "owner"), ("server", "name"), ("probe", "server")),
     *(("web_settings", "id"), ("api_item", "number"), ("api_response", "id"), ("api_conversation", "id")),

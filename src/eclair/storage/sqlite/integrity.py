@@ -77,6 +77,8 @@ CONTENTS = {
     "vector": "texts of files",
     "web_page": "web pages",
     "web_settings": "web settings",
+    "workspace_file": "workspaces",
+    "python_state": "workspaces",
 }
 """Names of what tables hold, for people."""
 _DERIVED = {"health_check", "literacy", "picture_gone", "probe"}

@@ -58,6 +58,7 @@ from eclair.storage.sqlite.stored_rows import skip_unreadable
 from eclair.storage.sqlite.usage import SQLiteUsageStore
 from eclair.storage.sqlite.web import SQLiteWebStore
 from eclair.storage.sqlite.web_settings import SQLiteWebSettingsStore, read_web_settings
+from eclair.storage.sqlite.workspaces import SQLiteWorkspaceStore
 from eclair.storage.web_settings import StoredWebSettings
 from eclair.util.file_lock import is_locked
 
@@ -124,6 +125,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         usage=SQLiteUsageStore(database, clock),
         web=SQLiteWebStore(database),
         web_settings=SQLiteWebSettingsStore(database),
+        workspaces=SQLiteWorkspaceStore(database),
         close=close,
     )
 

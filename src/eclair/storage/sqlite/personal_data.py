@@ -20,6 +20,8 @@ from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
 ROWS_PER_STEP = 500
 ROWS_PER_READ = 200
+LARGE_ROWS = frozenset({"workspace_file"})
+"""Tables whose rows are read one at a time, as each may be of many megabytes."""
 STEPWISE_TABLES = frozenset({"entry", "api_response", "api_conversation", "batch", "batch_file"})
 """Tables that may be so large that others wait for a deletion."""
 
@@ -52,7 +54,7 @@ class SQLitePersonalDataStore(SQLiteStore):
         order = ", ".join(str(number + 1) for number in range(min(2, len(names))))
         rows: Any = db.execute(
             f"SELECT {table.columns} FROM {table.name} WHERE {table.mine} ORDER BY {order} LIMIT ? OFFSET ?",
-            (principal.id, ROWS_PER_READ, at),
+            (principal.id, 1 if table.name in LARGE_ROWS else ROWS_PER_READ, at),
         )
         return [dict(zip(names, map(_readable, row), strict=True)) for row in rows]
 

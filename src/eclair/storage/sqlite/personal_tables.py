@@ -72,6 +72,12 @@ PERSONAL_TABLES = (
         " JOIN conversation ON conversation.id = canvas.conversation WHERE owner = ?1)",
     ),
     _table("canvas", "canvases", "archive", "cascade", mine=_under("conversation", "conversation")),
+    _table(
+        *("workspace_file", "files that Python made", "rows", "cascade"),
+        "conversation, name, version, media, created, sha256, alt, data",
+        _under("conversation", "conversation"),
+    ),
+    _table("python_state", "variables of Python", "derived", "cascade", mine=_under("conversation", "conversation")),
     _table("conversation", "conversations", "archive", "service"),
     _table("picture", "images", "archive", "service"),
     _table("upload", "uploads", "rows", "cascade", "file, purpose, expires", _under("file", "file")),

@@ -29,7 +29,7 @@ _JSON_OBJECTS = (
 """Tables whose `body` is all there is to a row, and its type."""
 _WITHOUT_ROWIDS = {"chunk": ("run", "run"), "api_event": ("response", "api_response")}
 """Tables whose rows have no number: the column that says what they belong to, and the table of that."""
-_OF_CONVERSATIONS = ("message", "run", "share", "web_page", "picture", "canvas")
+_OF_CONVERSATIONS = ("message", "run", "share", "web_page", "picture", "canvas", "workspace_file", "python_state")
 
 _MESSAGE = TypeAdapter(Message)
 

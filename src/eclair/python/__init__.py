@@ -1,0 +1,1 @@
+"""Sandboxed Python: interpreters, sessions of conversations, and their workspaces."""

