@@ -89,7 +89,6 @@ async def test_a_key_ends_where_its_program_signs_out(house: Server) -> None:
     key = (await poll(house, begun)).body["access_token"]
     assert (await post_form(house, "/api/device/revoke", token=key)).status == 200
     assert (await house.get("/api/keys", admin)).body["keys"] == []
-    assert (await house.get("/api/me", {"Authorization": f"Bearer {key}"})).status in (200, 401)  # 2 s are allowed
     assert (await post_form(house, "/api/device/revoke", token="eclair_nothing")).status == 200
 
 
@@ -111,6 +110,24 @@ async def test_confirming_takes_an_account_that_may_make_keys(house: Server) -> 
     refused = await decide(house, begun, guest)
     assert (refused.status, refused.error["code"]) == (403, "right_missing")
     assert (await poll(house, begun)).body["error"] == "authorization_pending"
+
+
+async def test_a_key_with_limits_sheds_none_of_them(house: Server) -> None:
+    admin = await set_up(house)
+
+    async def make(**limits: object) -> Headers:
+        made = await house.post("/api/keys", {"name": f"key {len(limits)}", **limits}, headers=admin)
+        return {"Authorization": f"Bearer {made.body['secret']}"}
+
+    for limits in ({"days": 1}, {"models": ["scripted"], "days": 2}, {"per_minute": 5, "days": 2, "at_once": 1}):
+        limited = await make(**limits)
+        refused = await house.post("/api/keys", {"name": "another"}, headers=limited)
+        assert (refused.status, refused.error["code"]) == (403, "forbidden")
+        assert "has limits, so it may not make keys" in refused.error["message"]
+        begun = await begin(house)
+        assert (await decide(house, begun, limited)).status == 403
+        assert (await poll(house, begun)).body["error"] == "authorization_pending"
+    assert (await house.post("/api/keys", {"name": "another"}, headers=await make())).status == 201
 
 
 async def test_somebody_locked_meanwhile_gets_no_key(house: Server) -> None:

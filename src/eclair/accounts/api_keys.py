@@ -14,7 +14,7 @@ from datetime import date
 
 from eclair.accounts.key_rights import FULL_RIGHTS, KeyRights
 from eclair.accounts.rights import OPEN_RULES, RightRules
-from eclair.errors import InvalidInput
+from eclair.errors import Forbidden, InvalidInput
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
 from eclair.storage.api_keys import ApiKeyStore, StoredApiKey
@@ -48,13 +48,17 @@ class ApiKeys:
         self._found: dict[bytes, tuple[StoredApiKey, float]] = {}
 
     def require_right(self, principal: Principal) -> None:
-        """Raise RightMissing for somebody who may not make keys."""
+        """Raise RightMissing for somebody who may not make keys, and Forbidden for a key that would shed its limits."""
+        if principal.limits is not None and not principal.limits.is_unlimited:
+            raise Forbidden(
+                f"The key {principal.limits.name!r} has limits, so it may not make keys; sign in to do that."
+            )
         self._rights.require(principal, "keys", "Your account may not make keys; ask an administrator.")
 
     async def add(self, principal: Principal, name: str, rights: KeyRights = FULL_RIGHTS) -> NewApiKey:
         """Make a key that acts for the principal.
 
-        Raises InvalidInput, Conflict where the name is taken, and RightMissing.
+        Raises InvalidInput, Conflict where the name is taken, and what `require_right` raises.
         """
         self.require_right(principal)
         name = name.strip()

@@ -148,7 +148,7 @@ class DeviceLogins:
         raise NotFound("No program waits with this code; check it, or begin anew in the program.")
 
     def approve(self, principal: Principal, user_code: str, days: int) -> None:
-        """Let a program in as the principal. Raises what `find` raises, RightMissing, and InvalidInput."""
+        """Let a program in as the principal. Raises what `find` and `require_right` raise, and InvalidInput."""
         self._keys.require_right(principal)
         request = self.find(principal, user_code)
         KeyRights(scope=request.scope, days=days)  # which checks them

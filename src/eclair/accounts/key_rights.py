@@ -53,7 +53,9 @@ class KeyRights:
 
 def limits_of(key: StoredApiKey) -> KeyLimits:
     """Return the limits of a key, as whoever comes with it has them."""
-    return KeyLimits(key.name, frozenset(key.models), key.per_minute, key.at_once)
+    limits = (key.networks, key.expires, key.models, key.per_minute, key.at_once)
+    is_unlimited = key.scope == "all" and not any(limits)
+    return KeyLimits(key.name, frozenset(key.models), key.per_minute, key.at_once, is_unlimited)
 
 
 def check_model(principal: Principal, *names: str) -> None:

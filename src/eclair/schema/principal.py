@@ -13,12 +13,16 @@ ROLES: tuple[PersonRole, ...] = get_args(PersonRole)
 
 @dataclass(frozen=True, slots=True)
 class KeyLimits:
-    """The limits of the key called `name`: the models it may ask, all without; requests a minute, answers at once."""
+    """The limits of the key called `name`: the models it may ask, all without; requests a minute, answers at once.
+
+    Only a key that `is_unlimited`, which also ends never and comes from anywhere, may make keys.
+    """
 
     name: str
     models: frozenset[str] = frozenset()
     per_minute: int | None = None
     at_once: int | None = None
+    is_unlimited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
