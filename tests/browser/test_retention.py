@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from tests.browser.accounts import join, set_up
 from tests.browser.axe import AXE, check
-from tests.browser.conftest import Opening, Watch
+from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
+from tests.browser.test_folders import make_folder
+from tests.browser.test_sign_in import begin
 
 
 def test_a_rule_is_previewed_set_and_deleted(opening: Opening, mortal: Served) -> None:
@@ -54,6 +57,69 @@ def test_a_hold_keeps_a_conversation_and_says_so(opening: Opening, mortal: Serve
     holds.get_by_role("button", name="Lift").click()
     expect(holds).to_have_count(0)
     assert page.request.delete(f"/api/conversations/{id}").status == 204
+
+
+def test_rules_and_holds_are_for_what_is_found_by_name(opening: Opening, starting: Starting) -> None:
+    served, page = begin(opening, starting)
+    ben = join(opening(served), served, "ben")
+    make_folder(ben, "Handed in")
+    page.goto("/admin/retention")
+    form = page.get_by_role("form", name="Set the rule")
+    form.get_by_label("Scope").select_option("Folder")
+    expect(form.get_by_role("button", name="Set the rule")).to_have_attribute("aria-disabled", "true")
+    form.get_by_label("Folder", exact=True).fill("hand")
+    form.get_by_role("button", name="Handed in Ben").click()
+    form.get_by_role("button", name="Set the rule").click()
+    expect(page.get_by_role("list", name="Rules").get_by_role("listitem")).to_have_text(
+        ["Folder Handed in Ben · 365 days"]
+    )
+    hold = page.get_by_role("form", name="Place the hold")
+    hold.get_by_label("Person", exact=True).fill("be")
+    hold.get_by_role("button", name="Ben ben").click()
+    hold.get_by_label("Reason").fill("Case 7")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("list", name="Legal holds")).to_contain_text("Person Ben")
+    check(page)
+
+
+def test_a_person_is_erased_by_an_administrator(opening: Opening, starting: Starting) -> None:
+    served = starting(ECLAIR_ACCOUNTS="on", ECLAIR_ERASURE_DAYS="0")
+    context = opening(served)
+    context.add_init_script(path=AXE)
+    page = set_up(context, served)
+    join(opening(served), served, "ben")
+    page.goto("/admin/people")
+    page.get_by_role("list", name="People").get_by_role("link", name="Ben").click()
+    section = page.get_by_role("region", name="Personal data")
+    expect(section).to_contain_text("Other records")
+    erase = section.get_by_role("button", name="Erase everything of Ben")
+    erase.click()
+    question = section.get_by_role("group", name="Erase everything of Ben, with the account, now?")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    check(page)
+    page.keyboard.press("Escape")
+    expect(erase).to_be_focused()
+    erase.click()
+    question.get_by_role("button", name="Delete", exact=True).click()
+    expect(section.get_by_role("link", name="Receipt")).to_be_visible(timeout=90_000)
+
+
+def test_an_administrator_withdraws_an_erasure(opening: Opening, starting: Starting) -> None:
+    served, page = begin(opening, starting)
+    join(opening(served), served, "ben")
+    page.goto("/admin/people")
+    page.get_by_role("list", name="People").get_by_role("link", name="Ben").click()
+    section = page.get_by_role("region", name="Personal data")
+    section.get_by_role("button", name="Erase everything of Ben").click()
+    expect(section).to_contain_text("Until then it can be withdrawn.")
+    section.get_by_role("button", name="Delete", exact=True).click()
+    expect(section).to_contain_text("Everything of Ben is erased on")
+    expect(section.get_by_role("button", name="Withdraw")).to_be_focused()
+    page.goto("/admin/retention")
+    expect(page.get_by_role("list", name="Erasures of people")).to_contain_text("Ben Due on")
+    page.go_back()
+    section.get_by_role("button", name="Withdraw").click()
+    expect(section.get_by_role("button", name="Erase everything of Ben")).to_be_focused()
 
 
 def test_ones_own_erasure_is_asked_for_and_withdrawn(opening: Opening, mortal: Served) -> None:

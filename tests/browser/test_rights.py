@@ -44,6 +44,33 @@ def test_a_right_is_denied_shown_with_its_reason_and_given_back(opening: Opening
     expect(page.get_by_text("There are no rules")).to_be_visible()
 
 
+def test_a_right_to_one_library_is_chosen_by_its_name(opening: Opening, starting: Starting) -> None:
+    served, page = begin(opening, starting)
+    ben = join(opening(served), served, "ben")
+    ben.goto("/libraries")
+    ben.get_by_label("New library").fill("handbook")
+    ben.get_by_role("button", name="Create").click()
+    expect(ben.get_by_role("heading", name="@handbook")).to_be_visible()
+    page.goto("/admin/rights")
+    form = page.get_by_role("form", name="New rule")
+    form.get_by_label("Right to").select_option("Library…")
+    add = form.get_by_role("button", name="New rule")
+    expect(add).to_have_attribute("aria-disabled", "true")
+    form.get_by_label("Library", exact=True).fill("hand")
+    form.get_by_role("list", name="Library").get_by_role("button", name="handbook Ben").press("Enter")
+    expect(form.get_by_role("button", name="Choose another")).to_be_focused()
+    add.click()
+    rule = page.get_by_role("list", name="Rights").get_by_role("listitem")
+    expect(rule).to_contain_text("Library: handbook")
+    expect(rule).to_contain_text("Ben")
+    form.get_by_label("Right to").select_option("Model…")
+    form.get_by_label("Model", exact=True).fill("scr")
+    form.get_by_role("list", name="Model").get_by_role("button").first.click()
+    add.click()
+    expect(page.get_by_role("list", name="Rights")).to_contain_text("Model: Scripted")
+    check(page)
+
+
 def test_a_library_is_shared_read_and_taken_back(opening: Opening, starting: Starting) -> None:
     served, page = begin(opening, starting)
     other = join(opening(served), served, "ben")

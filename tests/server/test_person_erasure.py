@@ -143,6 +143,20 @@ async def test_nothing_of_an_erased_person_is_left_and_others_keep_theirs(
     assert again.status == 404
 
 
+async def test_what_others_share_with_an_erased_person_stays_theirs(house: Server) -> None:
+    admin = await set_up(house)
+    ben, _ = await member(house, admin, "ben")
+    library = (await house.post("/api/libraries", {"name": "handbook"}, headers=admin)).body["id"]
+    share = f"/api/libraries/{library}/shares/everyone"
+    assert (await house.call("PUT", share, {"access": "edit"}, headers=admin)).status == 204
+    body = {"confirm": "erase everything"}
+    asked = await house.post(f"/api/people/{ben}/data/erasure", body, headers=admin)
+    assert asked.body["name"] == "ben"
+    assert (await erased(house, admin, asked.body["id"]))["remaining"] == []
+    assert [each["id"] for each in (await house.get("/api/libraries", admin)).body] == [library]
+    assert (await house.get("/api/erasures", admin)).body["erasures"][0]["name"] == ben, "the name is gone with them"
+
+
 async def test_a_changed_receipt_is_found(house: Server) -> None:
     admin = await set_up(house)
     ben, _ = await member(house, admin)

@@ -206,3 +206,36 @@ async def test_without_accounts_everything_is_open(settings: Settings) -> None:
         assert (await server.post("/api/grants", closed)).status == 201
         rights = (await server.get("/api/me/rights")).body["rights"]
         assert all(each["allowed"] for each in rights)
+
+
+async def test_rules_name_what_they_are_for_and_administrators_find_it(house: Server) -> None:
+    admin = await set_up(house)
+    _, ada = await member(house, admin, "ada-b")
+    ben, his = await member(house, admin, "ben")
+    library = (await house.post("/api/libraries", {"name": "handbook"}, headers=ada)).body["id"]
+    prompt = (await house.post("/api/prompts", {"name": "handy", "text": "x"}, headers=ada)).body["id"]
+    folder = (await house.post("/api/folders", {"name": "Handed in"}, headers=ada)).body["id"]
+    group = (await house.post("/api/groups", {"name": "Research"}, headers=admin)).body["id"]
+    for kind, id, name in (
+        ("library", library, "handbook"),
+        ("prompt", prompt, "handy"),
+        ("folder", folder, "Handed in"),
+    ):
+        path = f"/api/directory/objects?kind={kind}&q=hand"
+        found = (await house.get(path, admin)).body["objects"]
+        assert found == [{"id": id, "name": name, "owner": "ada-b"}]
+        assert (await house.get(path, his)).status == 403
+    assert (await house.get("/api/directory/objects?kind=conversation&q=hand", admin)).status == 400
+    new = {"subject": f"person:{ben}", "object": f"library:{library}", "effect": "deny"}
+    made = (await house.post("/api/grants", new, headers=admin)).body
+    assert (made["object_name"], made["owner"], made["subject_name"]) == ("handbook", "ada-b", "ben")
+    for scope, subject in (("group", group), ("folder", folder)):
+        body = {"scope": scope, "subject": subject, "days": 9}
+        assert (await house.call("PUT", "/api/retention/rules", body, headers=admin)).status == 200
+    rules = (await house.get("/api/retention/rules", admin)).body["rules"]
+    assert [(each["name"], each["owner"]) for each in rules] == [("Handed in", "ada-b"), ("Research", None)]
+    for scope, subject in (("person", ben), ("person", "gone")):
+        held = await house.post("/api/retention/holds", {"scope": scope, "subject": subject}, headers=admin)
+        assert held.status == 201, held
+    holds = (await house.get("/api/retention/holds", admin)).body["holds"]
+    assert {each["subject"]: each["name"] for each in holds} == {ben: "ben", "gone": None}

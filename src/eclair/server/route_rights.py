@@ -60,6 +60,7 @@ ROUTE_RIGHTS = (
     RouteRight("/api/grants", READING, OVERSEERS),
     RouteRight("/api/grants", WRITING, ADMINS),
     RouteRight("/api/emergency-reads", ALL, OVERSEERS),
+    RouteRight("/api/directory/objects", READING, OVERSEERS),
     RouteRight("/api/directory", READING, MEMBERS),
 )
 """The one table of roles by route; the first that fits a path and a method decides."""

@@ -1,13 +1,16 @@
-"""Names of those whom rights and shares are for, as people know them."""
+"""Names of those whom rules and shares are for, and of what they are to, as people know them."""
 
 from __future__ import annotations
 
+from typing import cast, get_args
+
 from eclair.errors import NotFound
 from eclair.storage.base import Storage
+from eclair.storage.owned_names import OwnedKind, OwnedName
 
 
 class SubjectNames:
-    """Finds the names of subjects such as `group:ID`, each once."""
+    """Finds the names of subjects such as `group:ID`, and of objects such as `library:ID`, each once."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -16,6 +19,17 @@ class SubjectNames:
     async def find(self, subject: str) -> str:
         """Return the name of a person or group; of others the subject itself, without its kind."""
         return await self._look_up(subject) or subject.rpartition(":")[2]
+
+    async def find_owned(self, object: str) -> OwnedName | None:
+        """Return name and owner of a folder, library or prompt; None for others, and for what is gone."""
+        kind, _, id = object.partition(":")
+        if kind not in get_args(OwnedKind):
+            return None
+        return (await self._storage.owned_names.get_names(cast(OwnedKind, kind), [id])).get(id)
+
+    async def find_owner(self, owned: OwnedName | None) -> str | None:
+        """Return the name of the owner of what was found."""
+        return None if owned is None else await self.find(f"person:{owned.owner}")
 
     async def exists(self, subject: str) -> bool:
         """Tell if the person or group is there; everyone and the roles always are."""

@@ -35,6 +35,7 @@ from eclair.storage.images import ImageStore
 from eclair.storage.integrity import IntegrityStore
 from eclair.storage.libraries import LibraryStore
 from eclair.storage.literacy import LiteracyStore
+from eclair.storage.owned_names import OwnedNameStore
 from eclair.storage.passkeys import PasskeyStore
 from eclair.storage.people import PeopleStore
 from eclair.storage.personal_data import PersonalDataStore
@@ -84,6 +85,7 @@ class Storage:
     integrity: IntegrityStore
     libraries: LibraryStore
     literacy: LiteracyStore
+    owned_names: OwnedNameStore
     passkeys: PasskeyStore
     people: PeopleStore
     personal_data: PersonalDataStore

@@ -196,6 +196,8 @@ class PersonErasure:
             for each in files:
                 await self._ingestor.delete(person, each.file.id)
         for listed in await self._storage.libraries.list_libraries(person):
+            if listed.library.access != "own":  # another person shares it
+                continue
             await self._ingestor.delete_library(person, listed.library.id)
         while images := (await self._gallery.list_images(person, FILES_PER_STEP)).pictures:
             for image in images:

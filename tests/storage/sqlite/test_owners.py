@@ -127,6 +127,9 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "emergency_reads._find",
         ]
     ),
+    "administrators and auditors choose by name what a rule is for": frozenset(
+        ["owned_names.SQLiteOwnedNameStore.get_names", "owned_names.SQLiteOwnedNameStore.search_names"]
+    ),
     "the bytes are known by their hash; several people's files may share them": frozenset(
         ["document_rows.release_document", "files.SQLiteFileStore.get_name"]
     ),

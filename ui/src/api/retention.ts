@@ -51,6 +51,19 @@ export class RetentionCalls extends Resource {
     return (await this.client.call<Erasures>("GET", "/api/erasures")).erasures;
   }
 
+  /** Everything of a person, as numbers; for administrators and auditors. */
+  dataOf(person: string): Promise<PersonalData> {
+    return this.client.call("GET", `/api/people/${person}/data`);
+  }
+
+  erase(person: string): Promise<ErasureState> {
+    return this.client.call("POST", `/api/people/${person}/data/erasure`, { confirm: CONFIRMATION });
+  }
+
+  withdraw(person: string): Promise<void> {
+    return this.client.call("DELETE", `/api/people/${person}/data/erasure`);
+  }
+
   /** Everything of one's own, as numbers. */
   ownData(): Promise<PersonalData> {
     return this.client.call("GET", "/api/me/data");

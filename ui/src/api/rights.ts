@@ -14,6 +14,9 @@ export type AccessShare = Shares["shares"][number];
 export type SharedAccess = AccessShare["access"];
 /** What can be shared, as it is named in addresses. */
 export type SharedKind = "libraries" | "prompts";
+/** Something that people own and rules can be for; `owner` is the name of whose it is. */
+export type OwnedObject = Reply<"/api/directory/objects", "get">["objects"][number];
+export type OwnedKind = "folder" | "library" | "prompt";
 export type EmergencyRead = Reply<"/api/emergency-reads", "get">["requests"][number];
 export type OpenedConversation = Reply<"/api/emergency-reads/{id}/conversations", "get">["conversations"][number];
 export type ReadConversation = Reply<"/api/emergency-reads/{id}/conversations/{conversation}", "get">;
@@ -38,6 +41,12 @@ export class RightCalls extends Resource {
 
   async search(words: string): Promise<readonly DirectoryEntry[]> {
     return (await this.client.call<Reply<"/api/directory", "get">>("GET", `/api/directory?${new URLSearchParams({ q: words })}`)).entries;
+  }
+
+  /** Find what people own by its name; for administrators and auditors. */
+  async objects(kind: OwnedKind, words: string): Promise<readonly OwnedObject[]> {
+    const query = new URLSearchParams({ kind, q: words });
+    return (await this.client.call<Reply<"/api/directory/objects", "get">>("GET", `/api/directory/objects?${query}`)).objects;
   }
 
   async shares(kind: SharedKind, id: string): Promise<readonly AccessShare[]> {

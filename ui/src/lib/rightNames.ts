@@ -15,7 +15,12 @@ export const THINGS: Readonly<Record<string, PlainKey>> = {
 };
 
 /** Objects with an id, by their kind. */
-export const KINDS: Readonly<Record<string, PlainKey>> = { model: "model", engine: "modelServer", library: "library" };
+export const KINDS: Readonly<Record<string, PlainKey>> = {
+  model: "model",
+  engine: "modelServer",
+  library: "library",
+  prompt: "prompt",
+};
 
 /** What a right is to, such as `Model: Mistral Small`. */
 export function objectName(object: string, name = object.slice(object.indexOf(":") + 1)): string {

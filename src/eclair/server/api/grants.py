@@ -20,12 +20,17 @@ RuleText = Annotated[str, Field(min_length=1, max_length=400)]
 
 
 class GrantBody(BaseModel):
-    """A right that an administrator gave or denied; `subject_name` is what people know the subject as."""
+    """A right that an administrator gave or denied; `subject_name` and `object_name` are what people know them as.
+
+    `owner` is the name of whom the object belongs to, if it is a library or a prompt.
+    """
 
     id: str
     subject: str
     subject_name: str
     object: str
+    object_name: str
+    owner: str | None
     effect: GrantEffect
     created: int
 
@@ -67,11 +72,14 @@ def router(app: App) -> APIRouter:
     rights = app.rights
 
     async def show(grant: Grant, names: SubjectNames) -> GrantBody:
+        owned = await names.find_owned(grant.object)
         return GrantBody(
             id=grant.id,
             subject=grant.subject,
             subject_name=await names.find(grant.subject),
             object=grant.object,
+            object_name=grant.object.partition(":")[2] or grant.object if owned is None else owned.name,
+            owner=await names.find_owner(owned),
             effect=grant.effect,
             created=grant.created,
         )
@@ -113,6 +121,8 @@ def router(app: App) -> APIRouter:
         objects |= {
             f"library:{each.library.id}": each.library.name for each in libraries if each.library.access != "own"
         }
+        prompts = await app.storage.prompts.list_prompts(principal)
+        objects |= {f"prompt:{each.id}": each.name for each in prompts if each.access != "own"}
         found = [
             await effective(object, name, rights.decide(principal, object), names) for object, name in objects.items()
         ]

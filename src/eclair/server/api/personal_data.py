@@ -14,6 +14,7 @@ from eclair.schema.principal import Principal
 from eclair.server.api.session import Secret
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
+from eclair.server.subject_names import SubjectNames
 from eclair.storage.personal_data import ErasureRequest
 from eclair.transfer.person_erasure import PersonalData
 
@@ -21,21 +22,23 @@ from eclair.transfer.person_erasure import PersonalData
 class ErasureState(BaseModel):
     """A request for erasure; times are in milliseconds. It can be withdrawn until it is `due`.
 
-    `ended` is when it was done; there is a receipt then.
+    `ended` is when it was done; there is a receipt then. `name` is that of the person, while they have an account.
     """
 
     id: str
     person: str
+    name: str
     asked_by: str
     asked: int
     due: int
     ended: int | None
 
     @classmethod
-    def from_request(cls, request: ErasureRequest) -> ErasureState:
+    def from_request(cls, request: ErasureRequest, name: str) -> ErasureState:
         return cls(
             id=request.id,
             person=request.owner,
+            name=name,
             asked_by=request.asked_by,
             asked=request.asked,
             due=request.due,
@@ -56,8 +59,9 @@ class PersonalDataSummary(BaseModel):
     asks_password: bool
 
     @classmethod
-    def from_data(cls, data: PersonalData, *, asks_password: bool = False) -> PersonalDataSummary:
-        erasure = None if data.request is None else ErasureState.from_request(data.request)
+    def from_data(
+        cls, data: PersonalData, erasure: ErasureState | None, *, asks_password: bool = False
+    ) -> PersonalDataSummary:
         return cls(
             counts=dict(data.counts),
             erasure=erasure,
@@ -85,17 +89,24 @@ def router(app: App) -> APIRouter:
     async def has_password(principal: Principal) -> bool:
         return app.settings.accounts == "on" and await app.storage.people.get_password(principal.id) is not None
 
+    async def state_of(request: ErasureRequest) -> ErasureState:
+        return ErasureState.from_request(request, await SubjectNames(app.storage).find(f"person:{request.owner}"))
+
+    async def summary_of(data: PersonalData, *, asks_password: bool = False) -> PersonalDataSummary:
+        erasure = None if data.request is None else await state_of(data.request)
+        return PersonalDataSummary.from_data(data, erasure, asks_password=asks_password)
+
     @api.get("/me/data")
     async def read_own_data(principal: Caller) -> PersonalDataSummary:
         data = await service.describe(principal)
-        return PersonalDataSummary.from_data(data, asks_password=await has_password(principal))
+        return await summary_of(data, asks_password=await has_password(principal))
 
     @api.post("/me/data/erasure", status_code=202)
     async def request_own_erasure(principal: Caller, body: ErasureBody) -> ErasureState:
         if await has_password(principal):
             person = await app.storage.people.get_person(principal.id)
             await app.accounts.sign_in.check_password(person, body.password)
-        return ErasureState.from_request(await service.request(principal, principal.id))
+        return await state_of(await service.request(principal, principal.id))
 
     @api.delete("/me/data/erasure", status_code=204)
     async def withdraw_own_erasure(principal: Caller) -> None:
@@ -103,11 +114,11 @@ def router(app: App) -> APIRouter:
 
     @api.get("/people/{id}/data")
     async def read_data(principal: Caller, id: str) -> PersonalDataSummary:
-        return PersonalDataSummary.from_data(await service.describe(Principal(id)))
+        return await summary_of(await service.describe(Principal(id)))
 
     @api.post("/people/{id}/data/erasure", status_code=202)
     async def request_erasure(principal: Caller, id: str, body: ErasureBody) -> ErasureState:
-        return ErasureState.from_request(await service.request(principal, id))
+        return await state_of(await service.request(principal, id))
 
     @api.delete("/people/{id}/data/erasure", status_code=204)
     async def withdraw_erasure(principal: Caller, id: str) -> None:
@@ -116,7 +127,7 @@ def router(app: App) -> APIRouter:
     @api.get("/erasures")
     async def list_erasures(principal: Caller) -> Erasures:
         requests = await app.storage.personal_data.list_requests()
-        return Erasures(erasures=[ErasureState.from_request(each) for each in requests])
+        return Erasures(erasures=[await state_of(each) for each in requests])
 
     @api.get("/erasures/{id}/receipt", response_class=Response)
     async def read_erasure_receipt(principal: Caller, id: str) -> Response:

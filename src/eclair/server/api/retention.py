@@ -11,6 +11,7 @@ from eclair.app import App
 from eclair.errors import InvalidInput
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
+from eclair.server.subject_names import SubjectNames
 from eclair.storage.retention import (
     EVERYONE,
     DueConversation,
@@ -66,14 +67,36 @@ class HoldBody(RequestBody):
     reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)] = ""
 
 
+class NamedRule(BaseModel):
+    """A rule; `name` is that of its group, folder or library, if it is there, and `owner` whose that is."""
+
+    scope: RetentionScope
+    subject: str
+    name: str | None
+    owner: str | None
+    days: int | None
+    changed: int
+
+
+class NamedHold(BaseModel):
+    """A legal hold; `name` is that of the person or folder, if it is there, and `owner` whose folder that is."""
+
+    scope: HoldScope
+    subject: str
+    name: str | None
+    owner: str | None
+    reason: str
+    placed: int
+
+
 class RetentionRules(BaseModel):
     """Rules of retention: for everyone first."""
 
-    rules: list[RetentionRule]
+    rules: list[NamedRule]
 
 
 class LegalHolds(BaseModel):
-    holds: list[LegalHold]
+    holds: list[NamedHold]
 
 
 class RuleExample(BaseModel):
@@ -116,6 +139,34 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/retention", tags=["conversations"])
     store = app.storage.retention
 
+    async def name_of(scope: str, subject: str, names: SubjectNames) -> tuple[str | None, str | None]:
+        """Return the name of what a rule or hold is for, and that of its owner, as far as they are known."""
+        object = f"{scope}:{subject}"
+        if scope in ("person", "group"):
+            return (await names.find(object) if await names.exists(object) else None), None
+        owned = await names.find_owned(object)
+        return None if owned is None else owned.name, await names.find_owner(owned)
+
+    async def named_rules() -> RetentionRules:
+        names, rules = SubjectNames(app.storage), list[NamedRule]()
+        for each in await store.list_rules():
+            name, owner = await name_of(each.scope, each.subject, names)
+            subject, days, changed = each.subject, each.days, each.changed
+            rules.append(
+                NamedRule(scope=each.scope, subject=subject, name=name, owner=owner, days=days, changed=changed)
+            )
+        return RetentionRules(rules=rules)
+
+    async def named_holds() -> LegalHolds:
+        names, holds = SubjectNames(app.storage), list[NamedHold]()
+        for each in await store.list_holds():
+            name, owner = await name_of(each.scope, each.subject, names)
+            subject, reason, placed = each.subject, each.reason, each.placed
+            holds.append(
+                NamedHold(scope=each.scope, subject=subject, name=name, owner=owner, reason=reason, placed=placed)
+            )
+        return LegalHolds(holds=holds)
+
     @api.get("")
     async def read_retention(
         principal: Caller, days: Annotated[int | None, Query(ge=1, le=MAX_DAYS)] = None
@@ -137,12 +188,12 @@ def router(app: App) -> APIRouter:
 
     @api.get("/rules")
     async def list_rules(principal: Caller) -> RetentionRules:
-        return RetentionRules(rules=await store.list_rules())
+        return await named_rules()
 
     @api.put("/rules")
     async def set_rule(principal: Caller, body: RuleBody) -> RetentionRules:
         await store.set_rule(principal, _rule(body))
-        return RetentionRules(rules=await store.list_rules())
+        return await named_rules()
 
     @api.delete("/rules", status_code=204)
     async def delete_rule(principal: Caller, scope: RetentionScope, subject: str = EVERYONE) -> None:
@@ -156,13 +207,13 @@ def router(app: App) -> APIRouter:
 
     @api.get("/holds")
     async def list_holds(principal: Caller) -> LegalHolds:
-        return LegalHolds(holds=await store.list_holds())
+        return await named_holds()
 
     @api.post("/holds", status_code=201)
     async def place_hold(principal: Caller, body: HoldBody) -> LegalHolds:
         hold = LegalHold(scope=body.scope, subject=body.subject, reason=body.reason, placed=0)
         await store.place_hold(principal, hold)
-        return LegalHolds(holds=await store.list_holds())
+        return await named_holds()
 
     @api.delete("/holds", status_code=204)
     async def lift_hold(principal: Caller, scope: HoldScope, subject: str) -> None:

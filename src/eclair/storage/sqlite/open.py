@@ -38,6 +38,7 @@ from eclair.storage.sqlite.integrity import SQLiteIntegrityStore, describe_damag
 from eclair.storage.sqlite.lease import Lease
 from eclair.storage.sqlite.libraries import SQLiteLibraryStore
 from eclair.storage.sqlite.literacy import SQLiteLiteracyStore
+from eclair.storage.sqlite.owned_names import SQLiteOwnedNameStore
 from eclair.storage.sqlite.passkeys import SQLitePasskeyStore
 from eclair.storage.sqlite.people import SQLitePeopleStore
 from eclair.storage.sqlite.personal_data import SQLitePersonalDataStore
@@ -107,6 +108,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         groups=SQLiteGroupStore(database),
         libraries=SQLiteLibraryStore(database, documents),
         literacy=SQLiteLiteracyStore(database),
+        owned_names=SQLiteOwnedNameStore(database),
         passkeys=SQLitePasskeyStore(database),
         people=SQLitePeopleStore(database, clock),
         personal_data=SQLitePersonalDataStore(database),

@@ -183,6 +183,7 @@ export interface Placeholders {
   readonly filesMany: "count";
   readonly slashList: never;
   readonly savedPrompt: never;
+  readonly prompt: never;
   readonly blanks: "name";
   readonly blanksInsert: never;
   readonly options: "count";
@@ -388,6 +389,7 @@ export interface Placeholders {
   readonly mayChange: never;
   readonly sharedBy: "name";
   readonly promptSharedBy: "name";
+  readonly chooseOther: never;
   readonly personOrGroup: never;
   readonly shareHouse: never;
   readonly emergencyReads: never;
@@ -854,7 +856,7 @@ export interface Placeholders {
   readonly scopeLibrary: never;
   readonly scopeConversation: never;
   readonly retentionScope: never;
-  readonly retentionId: never;
+  readonly conversationAddress: never;
   readonly retentionLimit: never;
   readonly retentionForDays: never;
   readonly retentionForever: never;
@@ -883,6 +885,13 @@ export interface Placeholders {
   readonly secondStepHint: never;
   readonly eraseMeDue: "date";
   readonly eraseMeWithdraw: never;
+  readonly personalData: never;
+  readonly otherRecords: never;
+  readonly erasePerson: "name";
+  readonly erasePersonAsk: "date" | "name";
+  readonly erasePersonNow: "name";
+  readonly erasePersonDue: "date" | "name";
+  readonly erasePersonHeld: "name";
   readonly heldAll: never;
   readonly ruleForYou: "time";
   readonly keepTry: never;
