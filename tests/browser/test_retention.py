@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.browser.accounts import join, set_up
 from tests.browser.axe import AXE, check
 from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
+from tests.browser.test_chat import finished, send
 from tests.browser.test_folders import make_folder
 from tests.browser.test_sign_in import begin
 
@@ -35,6 +38,25 @@ def test_a_rule_is_previewed_set_and_deleted(opening: Opening, mortal: Served) -
     rules.get_by_role("button", name="Delete “Everyone”").click()
     page.get_by_role("group", name="Delete “Everyone”?").get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text("No rules.")).to_be_visible()
+
+
+def test_a_new_chat_is_temporary_where_no_other_is_allowed(opening: Opening, starting: Starting) -> None:
+    page = opening(starting()).new_page()
+    rule = {"scope": "everyone", "days": 0}
+    assert page.request.put("/api/retention/rules", data=rule).ok
+    page.goto("/")
+    expect(page.get_by_text("No other chats are allowed here.")).to_be_visible()
+    expect(page).to_have_url(re.compile("/temporary$"))
+    send(page, "script: say=Nothing is kept.")
+    finished(page, "Nothing is kept.")
+    page.get_by_role("button", name="New chat").first.click()
+    expect(page.get_by_text("No other chats are allowed here.")).to_be_visible()
+    expect(page.get_by_text("Nothing is kept.", exact=True)).to_have_count(0)
+    assert page.request.delete("/api/retention/rules?scope=everyone").ok
+    page.reload()
+    page.get_by_role("button", name="New chat").first.click()
+    expect(page.get_by_text("No other chats are allowed here.")).to_have_count(0)
+    expect(page).to_have_url(re.compile("/$"))
 
 
 def test_a_hold_keeps_a_conversation_and_says_so(opening: Opening, mortal: Served, watches: list[Watch]) -> None:

@@ -30,6 +30,8 @@ WHOLE: dict[str, Any] = {
     "shortcuts": {"new": "Mod+Shift+N"},
 }
 
+READ_ONLY: dict[str, Any] = {"prompts": [], "temporary_only": False}
+
 
 async def test_they_begin_with_defaults_and_are_kept_whole(settings: Settings) -> None:
     async with serving(settings) as server:
@@ -37,11 +39,11 @@ async def test_they_begin_with_defaults_and_are_kept_whole(settings: Settings) -
         assert first.status == 200
         assert first.body["version"] == 0
         assert first.body["theme"] == "system"
-        assert set(first.body) == {"version", "prompts", *WHOLE}
+        assert set(first.body) == {"version", *READ_ONLY, *WHOLE}
         put = await server.call("PUT", "/api/preferences", {"version": 0, **WHOLE})
-        assert (put.status, put.body) == (200, {"version": 1, "prompts": [], **WHOLE})
+        assert (put.status, put.body) == (200, {"version": 1, **READ_ONLY, **WHOLE})
     async with serving(settings) as server:
-        assert (await server.get("/api/preferences")).body == {"version": 1, "prompts": [], **WHOLE}
+        assert (await server.get("/api/preferences")).body == {"version": 1, **READ_ONLY, **WHOLE}
 
 
 async def test_an_older_version_does_not_undo_a_newer_one(fresh: Server) -> None:

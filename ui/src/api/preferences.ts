@@ -3,14 +3,16 @@
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
+type PreferencesReply = Reply<"/api/preferences", "get">;
+
 /** Preferences with their version on the server. */
-export type StoredPreferences = Omit<Reply<"/api/preferences", "get">, "prompts">;
+export type StoredPreferences = Omit<PreferencesReply, "prompts" | "temporary_only">;
 
 /** `language` is null where the browser decides, `model` where the server does; `shortcuts` are keys by action. */
 export type PreferenceValues = Omit<StoredPreferences, "version">;
 
 export class PreferenceCalls extends Resource {
-  get(): Promise<StoredPreferences> {
+  get(): Promise<PreferencesReply> {
     return this.client.call("GET", "/api/preferences");
   }
 

@@ -9502,7 +9502,7 @@ export interface components {
             readonly problem: string | null;
             readonly changes: readonly components["schemas"]["PolicyChangeBody"][];
         };
-        /** @description The full document; fields left out get their defaults. `prompts` is passed over: it is there to be read. */
+        /** @description The full document; fields left out get their defaults. READ_ONLY ones are passed over. */
         readonly PreferencesBody: {
             readonly version: number;
             readonly language?: string | null;
@@ -9537,11 +9537,17 @@ export interface components {
             /** @default false */
             readonly follow_ups?: boolean;
             readonly prompts?: readonly unknown[];
+            /** @default false */
+            readonly temporary_only?: boolean;
             readonly shortcuts?: {
                 readonly [key: string]: string;
             };
         };
-        /** @description Preferences, and one's own prompts, which clients of earlier versions read here; see `/api/prompts`. */
+        /**
+         * @description Preferences, and what clients read with them: one's own prompts, which `/api/prompts` changes, and a rule.
+         *
+         *     `temporary_only` says that a rule of retention allows temporary chats alone.
+         */
         readonly PreferencesReply: {
             /** @default 0 */
             readonly version: number;
@@ -9582,6 +9588,8 @@ export interface components {
             };
             /** @default [] */
             readonly prompts: readonly components["schemas"]["PromptText"][];
+            /** @default false */
+            readonly temporary_only: boolean;
         };
         /**
          * @description The turn being written; `text` is what was typed so far.

@@ -184,6 +184,7 @@ export class App {
 
   /** Begin a new chat; `push` adds a step to the browser's history. */
   begin(push = true): void {
+    if (this.preferences.temporaryOnly) return this.beginTemporary();
     this.drawer = false;
     if (push) {
       this.page = "chat";
@@ -455,8 +456,17 @@ export class App {
 
   /** Reconnect and bring the preferences up to date; a hidden page only disconnects. */
   #refreshVisible(): void {
-    if (!document.hidden) void this.preferences.refresh();
+    if (!document.hidden) void this.preferences.refresh().then(() => this.#obeyTemporaryOnly());
     this.changes.restart();
+  }
+
+  /** Make a new chat a temporary one, with what was written for it, where no other is allowed. */
+  #obeyTemporaryOnly(): void {
+    const { temporary, stored, draft } = this.current;
+    if (!this.preferences.temporaryOnly || temporary || stored) return;
+    this.#enterTemporary(true);
+    this.current.write(draft);
+    if (this.page === "chat") history.replaceState(null, "", toAddress(TEMPORARY_PATH));
   }
 
   /** Load what changed between the first request and the first connection. */

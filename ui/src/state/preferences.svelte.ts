@@ -39,6 +39,8 @@ export class Preferences {
   /** The progress of the last change; null before there was one. */
   progress = $state<"saving" | "saved" | "waiting" | null>(null);
   problem = $state<string | null>(null);
+  /** Only temporary chats are allowed. */
+  temporaryOnly = $state(false);
 
   readonly now: PreferenceValues = $derived({ ...this.#kept, ...this.#unsent });
   readonly language = $derived(chooseLanguage(this.now.language, navigator.languages));
@@ -70,7 +72,9 @@ export class Preferences {
   async refresh(): Promise<void> {
     if (this.#sending) return;
     try {
-      this.#settle(await this.#api.preferences.get());
+      const found = await this.#api.preferences.get();
+      this.temporaryOnly = found.temporary_only;
+      this.#settle(found);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       return;

@@ -15,6 +15,8 @@ from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 
 MAX_INSTRUCTIONS_CHARS = 4000
+READ_ONLY = frozenset({"prompts", "temporary_only"})
+"""Fields that are there to be read."""
 TEXT_SIZES = (0.875, 1.0, 1.125, 1.25, 1.5)
 
 
@@ -41,13 +43,17 @@ class PromptText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreferencesReply(Preferences):
-    """Preferences, and one's own prompts, which clients of earlier versions read here; see `/api/prompts`."""
+    """Preferences, and what clients read with them: one's own prompts, which `/api/prompts` changes, and a rule.
+
+    `temporary_only` says that a rule of retention allows temporary chats alone.
+    """
 
     prompts: tuple[PromptText, ...] = ()
+    temporary_only: bool = False
 
 
 class PreferencesBody(RequestBody):
-    """The full document; fields left out get their defaults. `prompts` is passed over: it is there to be read."""
+    """The full document; fields left out get their defaults. READ_ONLY ones are passed over."""
 
     version: Annotated[int, Field(ge=0, lt=1 << 53)]
     language: Annotated[str | None, Field(pattern="^[a-z]{2}$")] = None
@@ -64,12 +70,13 @@ class PreferencesBody(RequestBody):
     draws: bool = True
     follow_ups: bool = False
     prompts: Annotated[list[Any], Field(max_length=1000)] = Field(default_factory=list)
+    temporary_only: bool = False
     shortcuts: Annotated[
         dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=40)]], Field(max_length=100)
     ] = Field(default_factory=dict)
 
     def value(self) -> Preferences:
-        plain = {name: getattr(self, name) for name in type(self).model_fields if name != "prompts"}
+        plain = {name: getattr(self, name) for name in type(self).model_fields if name not in READ_ONLY}
         plain["pinned_models"] = tuple(dict.fromkeys(self.pinned_models))
         return Preferences(**plain)
 
@@ -80,7 +87,11 @@ def router(app: App) -> APIRouter:
     async def with_prompts(principal: Principal, preferences: Preferences) -> PreferencesReply:
         values = {spec.name: getattr(preferences, spec.name) for spec in fields(preferences)}
         prompts = [each for each in await app.storage.prompts.list_prompts(principal) if each.access == "own"]
-        return PreferencesReply(**values, prompts=tuple(PromptText(each.name, each.text) for each in prompts))
+        return PreferencesReply(
+            **values,
+            prompts=tuple(PromptText(each.name, each.text) for each in prompts),
+            temporary_only=(await app.storage.retention.get_person_retention(principal)).days == 0,
+        )
 
     @api.get("")
     async def read_preferences(principal: Caller) -> PreferencesReply:

@@ -45,6 +45,7 @@ export interface Placeholders {
   readonly transcript: never;
   readonly temporary: never;
   readonly temporaryText: never;
+  readonly temporaryOnly: never;
   readonly temporaryFiles: never;
   readonly temporaryLost: never;
   readonly finish: never;
