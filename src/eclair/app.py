@@ -30,6 +30,7 @@ from eclair.chat.runs import Runs
 from eclair.chat.titles import TitleGenerator
 from eclair.chat.turn_options import TurnOptions
 from eclair.chat.turns import Turns
+from eclair.compliance.compliance_settings import ComplianceSettingsService
 from eclair.documents.background_embedding import FindOwner, nobody_known
 from eclair.documents.document_parser import Parser
 from eclair.documents.document_search import DocumentSearch
@@ -144,6 +145,7 @@ class App:
     feeds: FeedService
     web: WebService
     web_settings: WebSettingsService
+    compliance_settings: ComplianceSettingsService
     policy: PolicyService
     provenance: Provenance
     gallery: Gallery
@@ -300,7 +302,7 @@ async def open_oversight(
     """Open the audit log and the rights. Raises StoreError."""
     async with AsyncExitStack() as stack:
         settings = live_settings.current
-        audit = AuditService(settings, storage.audit, SigningKey.configured(settings), gate)
+        audit = AuditService(live_settings, storage.audit, SigningKey.configured(settings), gate)
         audit.start()
         stack.push_async_callback(audit.close)
         rights = Rights(storage.grants, storage.processes, live_settings)
@@ -311,15 +313,22 @@ async def open_oversight(
 
 @asynccontextmanager
 async def open_policy(
-    live_settings: LiveSettings, storage: Storage, vault: Vault, web: WebService, rights: Rights, budgets: Budgets
+    live_settings: LiveSettings,
+    storage: Storage,
+    vault: Vault,
+    web: WebService,
+    rights: Rights,
+    budgets: Budgets,
+    compliance_settings: ComplianceSettingsService,
 ) -> AsyncGenerator[tuple[WebSettingsService, PolicyService]]:
-    """Open the web settings and the policy, and follow what other processes change of them."""
+    """Open the web settings and the policy, and follow what other processes change of them and of compliance."""
     web_settings = WebSettingsService(live_settings, storage.web_settings, vault, web.access.search)
 
     async def reload() -> None:
         await rights.reload()
         budgets.reload()
         await web_settings.reload()
+        await compliance_settings.reload()
 
     policy = PolicyService(live_settings, storage, vault, reload)
     policy.start()
@@ -428,7 +437,7 @@ async def open_conversations(
 
 @asynccontextmanager
 async def open_image_generation(
-    settings: Settings,
+    live_settings: LiveSettings,
     storage: Storage,
     gallery: Gallery,
     documents: DocumentComponents,
@@ -440,13 +449,16 @@ async def open_image_generation(
     rights: RightRules = OPEN_RULES,
 ) -> AsyncGenerator[tuple[Provenance, ImageService]]:
     """Open the provenance and image services. Raises SettingsError."""
+    settings = live_settings.current
     async with AsyncExitStack() as stack:
         provenance = Provenance.configured(settings, stay=True)
         stack.push_async_callback(provenance.close)
         own = image_backends(settings, storage.servers.list_servers, gate=gate, planner=planner)
         backends = [*own, *environment.image_backends(gate)]
         files = (documents.blobs, documents.vision)
-        opening = open_image_service(settings, storage, gallery, *files, provenance, idle, backends, budgets, rights)
+        opening = open_image_service(
+            live_settings, storage, gallery, *files, provenance, idle, backends, budgets, rights
+        )
         yield provenance, await stack.enter_async_context(opening)
 
 
@@ -497,6 +509,8 @@ async def open_app(
         stack.push_async_callback(storage.close)
         vault = Vault.configured(settings)
         live_settings.overlay(overlay_of(settings, await storage.web_settings.get_web_settings(), vault))
+        compliance_settings = ComplianceSettingsService(live_settings, storage.compliance_settings)
+        await compliance_settings.reload()
         settings = live_settings.current
         backups = BackupSchedule(settings)
         backups.start()
@@ -557,7 +571,8 @@ async def open_app(
             )
         )
         drawing = (storage, gallery, documents, idle, gate, environment, ScenePlanner(registry, ledger.ask))
-        provenance, images = await stack.enter_async_context(open_image_generation(settings, *drawing, budgets, rights))
+        opening_images = open_image_generation(live_settings, *drawing, budgets, rights)
+        provenance, images = await stack.enter_async_context(opening_images)
         pipeline = AnswerPipeline(ledger, idle)
         router = ModelRouter(live_settings, registry, storage.usage, preferences, documents.vision)
         sources = (documents.documents, documents.vision, web, images)
@@ -569,7 +584,7 @@ async def open_app(
         upgrade, downloads = await stack.enter_async_context(open_downloads(settings, registry, changes, gate))
         identity = await stack.enter_async_context(open_identity(settings, gate, accounts))
         web_settings, policy = await stack.enter_async_context(
-            open_policy(live_settings, storage, vault, web, rights, budgets)
+            open_policy(live_settings, storage, vault, web, rights, budgets, compliance_settings)
         )
         yield App(
             live_settings=live_settings,
@@ -616,6 +631,7 @@ async def open_app(
             vision=documents.vision,
             web=web,
             web_settings=web_settings,
+            compliance_settings=compliance_settings,
             policy=policy,
             feeds=feeds,
             provenance=provenance,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -61,7 +62,7 @@ class LiveSettings:
 
     def __init__(self, settings: Settings) -> None:
         self._configured = settings
-        self._overlay: Mapping[str, Any] = {}
+        self._overlays: dict[str, Mapping[str, Any]] = {}
         self._current = settings
         self._followers: list[Callable[[Settings], None]] = []
 
@@ -94,13 +95,13 @@ class LiveSettings:
         self._configured = change.settings
         self._publish()
 
-    def overlay(self, values: Mapping[str, Any]) -> None:
-        """Put settings that were chosen in the app in force, in place of those chosen before."""
-        if values != self._overlay:
-            self._overlay = values
+    def overlay(self, values: Mapping[str, Any], layer: str = "web") -> None:
+        """Put settings that were chosen in the app in force, in place of those chosen before in the same layer."""
+        if values != self._overlays.get(layer, {}):
+            self._overlays[layer] = values
             self._publish()
 
     def _publish(self) -> None:
-        self._current = replace(self._configured, **self._overlay)
+        self._current = replace(self._configured, **ChainMap(*map(dict, self._overlays.values())))
         for follower in self._followers:
             follower(self._current)

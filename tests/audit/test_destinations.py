@@ -14,6 +14,7 @@ from aiohttp import web
 
 from eclair.audit.audit_service import AuditService
 from eclair.audit.checkpoint_notes import read_notes
+from eclair.live_settings import LiveSettings
 from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
@@ -34,7 +35,7 @@ async def storage(tmp_path: Path) -> AsyncGenerator[Storage]:
 
 def service(settings: Settings, storage: Storage, mode: str = "open") -> AuditService:
     gate = OutboundGate(OutboundPolicy("offline" if mode == "offline" else "open"))
-    return AuditService(settings, storage.audit, SigningKey(settings.data_dir / "signing.key"), gate)
+    return AuditService(LiveSettings(settings), storage.audit, SigningKey(settings.data_dir / "signing.key"), gate)
 
 
 async def test_a_file_gets_acts_and_checkpoints_and_proves_the_log(tmp_path: Path, storage: Storage) -> None:
@@ -157,7 +158,11 @@ async def test_old_acts_forget_who_acted_after_audit_days(tmp_path: Path, storag
     assert act.actor == ADA.id
     later = replace(settings)
     audit = AuditService(
-        later, storage.audit, SigningKey(tmp_path / "signing.key"), OutboundGate(), lambda: act.moment / 1000 + 90_000
+        LiveSettings(later),
+        storage.audit,
+        SigningKey(tmp_path / "signing.key"),
+        OutboundGate(),
+        lambda: act.moment / 1000 + 90_000,
     )
     await audit.run_once()
     (*_, act) = await storage.audit.list_acts_after(0, 1)

@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import axe
+from tests.browser.conftest import Opening
+from tests.browser.served import Served
 
 
 def test_literacy_is_offered_until_it_is_read(look: Callable[..., Page]) -> None:
@@ -53,3 +55,24 @@ def test_reports_speak_the_language_of_the_page(look: Callable[..., Page], langu
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     duties = page.get_by_role("heading", name="KI-Kompetenz" if language == "de" else "AI literacy")
     expect(duties).to_be_visible()
+
+
+def test_settings_are_chosen_and_reports_tell_of_them(opening: Opening, mortal: Served) -> None:
+    context = opening(mortal, viewport={"width": 320, "height": 800})
+    context.add_init_script(path=axe.AXE)
+    page = context.new_page()
+    page.goto("/settings/compliance")
+    shown = page.get_by_role("combobox", name="AI Act and data protection")
+    shown.select_option(label="Responsibility and warnings")
+    form = page.get_by_role("form", name="Responsibility and warnings")
+    form.get_by_label("Organisation", exact=True).fill("Ministry of Bread")
+    form.get_by_label("Country (code)").fill("mt")
+    form.get_by_label("Questions that look like a prohibited").select_option("Show a notice")
+    axe.check(page)
+    form.get_by_role("button", name="Save").press("Enter")
+    expect(form.get_by_role("status")).to_have_text("Saved")
+    shown.select_option(label="Records of processing activities")
+    expect(page.get_by_text("Ministry of Bread").first).to_be_visible()
+    page.reload()
+    shown.select_option(label="Responsibility and warnings")
+    expect(form.get_by_label("Country (code)")).to_have_value("MT")

@@ -13,11 +13,11 @@ from eclair.audit.checkpoint_notes import checkpoint_line, write_note
 from eclair.audit.destinations import AuditDestination, AuditEntry, build_destinations
 from eclair.audit.verification import AuditVerification, verify
 from eclair.errors import EclairError
+from eclair.live_settings import LiveSettings
 from eclair.network.client import OutboundGate
 from eclair.schema.audit import AuditCheckpoint
 from eclair.schema.ids import Clock
 from eclair.schema.works_council import without_people
-from eclair.settings import Settings
 from eclair.storage.audit import AuditStore
 from eclair.storage.signing_key import SigningKey, encode_key
 from eclair.util.rare_log import RareLog
@@ -46,13 +46,18 @@ class AuditService:
     """Keeps the log of one installation. Call `start` before use and `close` at the end."""
 
     def __init__(
-        self, settings: Settings, store: AuditStore, key: SigningKey, gate: OutboundGate, clock: Clock = time.time
+        self,
+        live_settings: LiveSettings,
+        store: AuditStore,
+        key: SigningKey,
+        gate: OutboundGate,
+        clock: Clock = time.time,
     ) -> None:
-        self._settings = settings
+        self._live = live_settings
         self._store = store
         self._key = key
         self._clock = clock
-        self._destinations = build_destinations(settings, gate)
+        self._destinations = build_destinations(live_settings.current, gate)
         self._faults: dict[str, str] = {}
         self._delivering = asyncio.Lock()
         self._log = RareLog(log)
@@ -86,7 +91,7 @@ class AuditService:
         public = encode_key(await asyncio.to_thread(self._key.public))
         checkpoint = await self._store.add_checkpoint(public, partial(write_note, self._key))
         if checkpoint is not None:
-            level = logging.DEBUG if self._settings.accounts == "off" else logging.INFO  # noise to one person alone
+            level = logging.DEBUG if self._live.current.accounts == "off" else logging.INFO  # noise to one person alone
             log.log(level, "audit log: %s", checkpoint_line(checkpoint))
         return checkpoint
 
@@ -115,7 +120,7 @@ class AuditService:
         acts_place, checkpoints_place = destination.name, f"{destination.name} checkpoints"
         after = await self._store.get_delivered(acts_place)
         while acts := await self._store.list_acts_after(after, BATCH_ACTS):
-            shown = map(without_people, acts) if self._settings.works_council else acts
+            shown = map(without_people, acts) if self._live.current.works_council else acts
             await destination.send([AuditEntry.of_act(act) for act in shown])
             after = acts[-1].number
             await self._store.set_delivered(acts_place, after)
@@ -139,10 +144,10 @@ class AuditService:
         now = self._clock()
         if now >= self._erase_at:
             self._erase_at = now + ERASE_INTERVAL_S
-            if self._settings.audit_days:
-                await self._store.erase_values(int(now * 1000) - self._settings.audit_days * DAY_MS)
+            if self._live.current.audit_days:
+                await self._store.erase_values(int(now * 1000) - self._live.current.audit_days * DAY_MS)
         if now >= self._checkpoint_at:
-            self._checkpoint_at = now + self._settings.audit_checkpoint_minutes * 60
+            self._checkpoint_at = now + self._live.current.audit_checkpoint_minutes * 60
             await self.add_checkpoint()
         if self._destinations:
             await self.deliver()

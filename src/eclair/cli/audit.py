@@ -17,6 +17,7 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
+from eclair.compliance.compliance_settings import with_compliance_settings
 from eclair.errors import InvalidInput
 from eclair.schema.audit import ActFilter, AuditAct, AuditCheckpoint
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -30,7 +31,7 @@ COLUMNS = ("NUMBER", "WHEN", "ACTION", "OUTCOME", "WHO", "OBJECT", "FROM")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    settings = load_settings(arguments).settings
+    settings = with_compliance_settings(load_settings(arguments).settings)
     log_if_debugging(settings)
     return run_async(_run(arguments, settings, terminal))
 

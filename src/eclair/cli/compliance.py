@@ -13,6 +13,7 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import list_answering_models
+from eclair.compliance.compliance_settings import with_compliance_settings
 from eclair.compliance.installation_facts import gather_facts
 from eclair.compliance.report import ComplianceReport, ReportName
 from eclair.compliance.reports import make_report, report_markdown
@@ -22,7 +23,7 @@ from eclair.storage.open import open_storage
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    settings = load_settings(arguments).settings
+    settings = with_compliance_settings(load_settings(arguments).settings)
     log_if_debugging(settings)
     report = asyncio.run(_make(settings, arguments.report, arguments.language))
     data = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 
 from eclair.accounts.budgets import Budgets
 from eclair.accounts.rights import OPEN_RULES, RightRules
@@ -15,6 +14,7 @@ from eclair.images.gallery import Gallery
 from eclair.images.inputs import ImageInputs
 from eclair.images.inspect import ImageInspector
 from eclair.images.service import ImageService
+from eclair.live_settings import LiveSettings
 from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from eclair.storage.base import Storage
@@ -29,7 +29,7 @@ def open_gallery(settings: Settings, storage: Storage) -> Gallery:
 
 @asynccontextmanager
 async def open_image_service(
-    settings: Settings,
+    live_settings: LiveSettings,
     storage: Storage,
     gallery: Gallery,
     files: Blobs,
@@ -41,6 +41,7 @@ async def open_image_service(
     rights: RightRules = OPEN_RULES,
 ) -> AsyncGenerator[ImageService]:
     """Open the service over these backends, and close both at the end. `files` has the bytes of files to edit."""
+    settings = live_settings.current
     inspector = ImageInspector()
     inputs = ImageInputs(gallery, storage.files, files, vision, inspector)
     service = ImageService(
@@ -54,7 +55,7 @@ async def open_image_service(
         budgets=budgets,
         timeout_s=settings.picture_seconds,
         max_concurrent=settings.pictures_at_once,
-        check_prompt=partial(check_use, settings=settings),
+        check_prompt=lambda prompt: check_use(prompt, live_settings.current),
         rights=rights,
     )
     try:

@@ -56,7 +56,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/research": ("api.research",),
     "api/web": ("api.web_search", "api.web_settings", "api.web"),
     "api/feeds": ("api.feeds",),
-    "api/compliance": ("api.compliance",),
+    "api/compliance": ("api.compliance_settings", "api.compliance"),
     "api/marks": ("api.provenance",),
     "api/pictures": ("api.images",),
     "api/python": ("api.python",),

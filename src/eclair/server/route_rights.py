@@ -40,6 +40,8 @@ ROUTE_RIGHTS = (
     RouteRight("/api/tuning", WRITING, ADMINS),
     RouteRight("/api/python", WRITING, ADMINS),
     RouteRight("/api/web/settings", WRITING, ADMINS),
+    RouteRight("/api/compliance/settings", READING, OVERSEERS),
+    RouteRight("/api/compliance/settings", WRITING, ADMINS),
     *(RouteRight(f"/api/compliance/{name}", ALL, OVERSEERS) for name in ("ai-act", "records", "impact")),
     RouteRight("/api/backups", READING, OVERSEERS),
     RouteRight("/api/backups", WRITING, ADMINS),

@@ -22,6 +22,7 @@ from eclair.storage.batches import BatchStore
 from eclair.storage.budgets import BudgetStore
 from eclair.storage.canvases import CanvasStore
 from eclair.storage.chunks import ChunkStore
+from eclair.storage.compliance_settings import ComplianceSettingsStore
 from eclair.storage.conversations import ConversationStore
 from eclair.storage.documents import DocumentStore
 from eclair.storage.egress import EgressStore
@@ -72,6 +73,7 @@ class Storage:
     budgets: BudgetStore
     canvases: CanvasStore
     chunks: ChunkStore
+    compliance_settings: ComplianceSettingsStore
     conversations: ConversationStore
     documents: DocumentStore
     egress: EgressStore

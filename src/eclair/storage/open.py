@@ -13,6 +13,7 @@ from eclair.errors import StoreError
 from eclair.schema.ids import Clock
 from eclair.storage import lost
 from eclair.storage.base import DatabaseReport, RepairReport, ReportSteps, Storage
+from eclair.storage.compliance_settings import ComplianceValues
 from eclair.storage.policy import StoredPolicy
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import open as sqlite
@@ -94,6 +95,14 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
 def read_web_settings(folder: Path) -> StoredWebSettings:
     """Read the web settings of a data folder without creating, locking or migrating anything. Raises StoreError."""
     return sqlite.read_stored_web_settings(folder)
+
+
+def read_compliance_settings(folder: Path) -> ComplianceValues:
+    """Read the compliance settings of a data folder without creating, locking or migrating anything.
+
+    Raises StoreError.
+    """
+    return sqlite.read_stored_compliance_settings(folder)
 
 
 def read_policy(folder: Path) -> StoredPolicy | None:

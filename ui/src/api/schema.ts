@@ -4426,6 +4426,64 @@ export interface paths {
         };
         readonly trace?: never;
     };
+    readonly "/api/compliance/settings": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ComplianceSettingsBody"];
+                    };
+                };
+            };
+        };
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["NewComplianceSettings"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ComplianceSettingsBody"];
+                    };
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/compliance/literacy": {
         readonly parameters: {
             readonly query?: never;
@@ -8103,6 +8161,18 @@ export interface components {
             readonly introduction: readonly string[];
             readonly sections: readonly components["schemas"]["ReportSection"][];
         };
+        /** @description The settings in force, and the names of those that the settings file says, which can't be changed here. */
+        readonly ComplianceSettingsBody: {
+            readonly organisation: string | null;
+            readonly organisation_contact: string | null;
+            readonly organisation_country: string | null;
+            readonly data_protection_officer: string | null;
+            /** @enum {string} */
+            readonly use_warnings: "off" | "warn" | "block";
+            readonly high_risk_use: boolean;
+            readonly works_council: boolean;
+            readonly fixed: readonly string[];
+        };
         /**
          * @description Content Credentials (C2PA): signed, so that changes show.
          *
@@ -9136,6 +9206,22 @@ export interface components {
             readonly model?: string | null;
             /** @default  */
             readonly name?: string;
+        };
+        /** @description All settings; a text that is left out or empty is none. */
+        readonly NewComplianceSettings: {
+            readonly organisation?: string | null;
+            readonly organisation_contact?: string | null;
+            readonly organisation_country?: string | null;
+            readonly data_protection_officer?: string | null;
+            /**
+             * @default off
+             * @enum {string}
+             */
+            readonly use_warnings?: "off" | "warn" | "block";
+            /** @default false */
+            readonly high_risk_use?: boolean;
+            /** @default false */
+            readonly works_council?: boolean;
         };
         /**
          * @description A new conversation; with a `turn`, both are created or neither.

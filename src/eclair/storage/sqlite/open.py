@@ -12,6 +12,7 @@ import apsw
 
 from eclair.schema.ids import Clock
 from eclair.storage.base import DatabaseReport, Storage
+from eclair.storage.compliance_settings import ComplianceValues
 from eclair.storage.policy import StoredPolicy
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite import compaction
@@ -23,6 +24,7 @@ from eclair.storage.sqlite.batches import SQLiteBatchStore
 from eclair.storage.sqlite.budgets import SQLiteBudgetStore, has_budgets
 from eclair.storage.sqlite.canvases import SQLiteCanvasStore
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
+from eclair.storage.sqlite.compliance_settings import SQLiteComplianceSettingsStore, read_compliance_settings
 from eclair.storage.sqlite.conversations import SQLiteConversationStore
 from eclair.storage.sqlite.database import Database, migrations, translated
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
@@ -95,6 +97,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         budgets=SQLiteBudgetStore(database),
         canvases=SQLiteCanvasStore(database, clock),
         chunks=chunks,
+        compliance_settings=SQLiteComplianceSettingsStore(database),
         conversations=SQLiteConversationStore(database, clock),
         documents=documents,
         egress=SQLiteEgressStore(database, processes),
@@ -159,6 +162,17 @@ def read_stored_policy(folder: Path) -> StoredPolicy | None:
         return StoredPolicy()
     with open_readonly(path) as db:
         return read_policy(db, lambda: None) if db.pragma("user_version") == len(migrations()) else None
+
+
+def read_stored_compliance_settings(folder: Path) -> ComplianceValues:
+    """Read the compliance settings without creating, locking or migrating anything. Raises StoreError."""
+    path = folder / DATABASE_FILE
+    if not path.exists():
+        return {}
+    with open_readonly(path) as db:
+        query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
+        exists = first_row(db, query, ("compliance_settings",))
+        return read_compliance_settings(db, lambda: None) if exists is not None else {}
 
 
 def read_feed_urls(folder: Path) -> list[str]:

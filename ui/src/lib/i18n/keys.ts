@@ -983,7 +983,6 @@ export interface Placeholders {
   readonly auditDenied: never;
   readonly auditDelivered: "destination" | "number";
   readonly auditUndelivered: "destination";
-  readonly worksCouncil: never;
   readonly usage: never;
   readonly usageHint: never;
   readonly usageNone: never;
@@ -1032,6 +1031,18 @@ export interface Placeholders {
   readonly about: never;
   readonly aboutVersion: "version";
   readonly compliance: never;
+  readonly complianceSettings: never;
+  readonly organisation: never;
+  readonly organisationContact: never;
+  readonly organisationCountry: never;
+  readonly protectionOfficer: never;
+  readonly usesWarned: never;
+  readonly usesOff: never;
+  readonly usesWarn: never;
+  readonly usesBlock: never;
+  readonly statedHighRisk: never;
+  readonly worksCouncil: never;
+  readonly settingsFixed: never;
   readonly reportAiAct: never;
   readonly reportLiteracy: never;
   readonly reportModels: never;
