@@ -16,7 +16,18 @@ from tests.support import Server
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FOLDER = Path(__file__).parents[2] / "docs"
-PAGES = ("api", "accounts", "ai-act", "audit", "budgets", "house", "policy", "receipts", "retention", "sandboxed-python")
+PAGES = (
+    "api",
+    "accounts",
+    "ai-act",
+    "audit",
+    "budgets",
+    "house",
+    "policy",
+    "receipts",
+    "retention",
+    "sandboxed-python",
+)
 API = (FOLDER / "api.md").read_text(encoding="utf-8")
 DOCS = "\n".join((FOLDER / f"{name}.md").read_text(encoding="utf-8") for name in PAGES)
 

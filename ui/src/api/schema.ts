@@ -7130,6 +7130,44 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/directory/objects": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query: {
+                    readonly kind: "folder" | "library" | "prompt";
+                    readonly q: string;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OwnedObjects"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/invitations": {
         readonly parameters: {
             readonly query?: never;
@@ -8453,11 +8491,12 @@ export interface components {
         /**
          * @description A request for erasure; times are in milliseconds. It can be withdrawn until it is `due`.
          *
-         *     `ended` is when it was done; there is a receipt then.
+         *     `ended` is when it was done; there is a receipt then. `name` is that of the person, while they have an account.
          */
         readonly ErasureState: {
             readonly id: string;
             readonly person: string;
+            readonly name: string;
             readonly asked_by: string;
             readonly asked: number;
             readonly due: number;
@@ -8584,12 +8623,18 @@ export interface components {
         readonly FreedSpace: {
             readonly freed: number;
         };
-        /** @description A right that an administrator gave or denied; `subject_name` is what people know the subject as. */
+        /**
+         * @description A right that an administrator gave or denied; `subject_name` and `object_name` are what people know them as.
+         *
+         *     `owner` is the name of whom the object belongs to, if it is a library or a prompt.
+         */
         readonly GrantBody: {
             readonly id: string;
             readonly subject: string;
             readonly subject_name: string;
             readonly object: string;
+            readonly object_name: string;
+            readonly owner: string | null;
             /** @enum {string} */
             readonly effect: "allow" | "deny";
             readonly created: number;
@@ -8944,16 +8989,8 @@ export interface components {
             readonly offer: components["schemas"]["CatalogModel"] | null;
             readonly seconds: number | null;
         };
-        /** @description A hold on all that a person has, or on a folder or conversation: until it is lifted, nothing of it is erased. */
-        readonly LegalHold: {
-            /** @enum {string} */
-            readonly scope: "person" | "folder" | "conversation";
-            readonly subject: string;
-            readonly reason: string;
-            readonly placed: number;
-        };
         readonly LegalHolds: {
-            readonly holds: readonly components["schemas"]["LegalHold"][];
+            readonly holds: readonly components["schemas"]["NamedHold"][];
         };
         /**
          * @description A library with its number of files and bytes.
@@ -9175,6 +9212,26 @@ export interface components {
             readonly title: string;
             readonly message: string | null;
             readonly library: string | null;
+        };
+        /** @description A legal hold; `name` is that of the person or folder, if it is there, and `owner` whose folder that is. */
+        readonly NamedHold: {
+            /** @enum {string} */
+            readonly scope: "person" | "folder" | "conversation";
+            readonly subject: string;
+            readonly name: string | null;
+            readonly owner: string | null;
+            readonly reason: string;
+            readonly placed: number;
+        };
+        /** @description A rule; `name` is that of its group, folder or library, if it is there, and `owner` whose that is. */
+        readonly NamedRule: {
+            /** @enum {string} */
+            readonly scope: "everyone" | "group" | "folder" | "library";
+            readonly subject: string;
+            readonly name: string | null;
+            readonly owner: string | null;
+            readonly days: number | null;
+            readonly changed: number;
         };
         /** @description A new conversation with the thread that ends with `message`. */
         readonly NewBranch: {
@@ -9400,6 +9457,15 @@ export interface components {
         };
         readonly OwnBudgetList: {
             readonly budgets: readonly components["schemas"]["OwnBudget"][];
+        };
+        /** @description Something that a rule can be for, and the name of its owner. */
+        readonly OwnedObject: {
+            readonly id: string;
+            readonly name: string;
+            readonly owner: string;
+        };
+        readonly OwnedObjects: {
+            readonly objects: readonly components["schemas"]["OwnedObject"][];
         };
         /**
          * @description A page as text.
@@ -10088,23 +10154,9 @@ export interface components {
             readonly newest: number | null;
             readonly pinned: number;
         };
-        /**
-         * @description Days without use after which what is in the scope is erased.
-         *
-         *     0 is for temporary chats alone, None for ever. `subject` is the id of a group, a folder or a library. Of several
-         *     rules that apply, the shortest wins.
-         */
-        readonly RetentionRule: {
-            /** @enum {string} */
-            readonly scope: "everyone" | "group" | "folder" | "library";
-            readonly subject: string;
-            readonly days: number | null;
-            /** @default 0 */
-            readonly changed: number;
-        };
         /** @description Rules of retention: for everyone first. */
         readonly RetentionRules: {
-            readonly rules: readonly components["schemas"]["RetentionRule"][];
+            readonly rules: readonly components["schemas"]["NamedRule"][];
         };
         /** @description A rule. `days` 0 allows temporary chats alone, null is for ever; the subject for everyone is empty. */
         readonly RuleBody: {

@@ -983,6 +983,7 @@ export interface Placeholders {
   readonly auditDenied: never;
   readonly auditDelivered: "destination" | "number";
   readonly auditUndelivered: "destination";
+  readonly worksCouncil: never;
   readonly usage: never;
   readonly usageHint: never;
   readonly usageNone: never;
@@ -1041,7 +1042,7 @@ export interface Placeholders {
   readonly usesWarn: never;
   readonly usesBlock: never;
   readonly statedHighRisk: never;
-  readonly worksCouncil: never;
+  readonly hidesPeople: never;
   readonly settingsFixed: never;
   readonly reportAiAct: never;
   readonly reportLiteracy: never;
