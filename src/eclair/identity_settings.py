@@ -25,6 +25,9 @@ class ProviderSettings:
     `default_role` to people who are in none of them. Without `join`, only those come in who have an account already.
     With `link_by_email` a verified address leads to the account that has it; `verified_emails` says that every address
     of this provider's is verified. With `link_by_scim` the subject is the `externalId` that a directory gives in SCIM.
+
+    `second_step_values` are what the provider calls a sign-in with a second step, besides the standard names, and
+    `trust_second_step` says that each of its sign-ins has one.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -40,6 +43,8 @@ class ProviderSettings:
     link_by_email: bool = False
     link_by_scim: bool = False
     verified_emails: bool = False
+    second_step_values: tuple[ProviderText, ...] = ()
+    trust_second_step: bool = False
 
     @property
     def needs_groups(self) -> bool:
@@ -52,7 +57,8 @@ class OidcSettings(ProviderSettings):
     """A provider of OpenID Connect.
 
     `groups_claim` and `roles_claim` are names of claims, or paths such as `realm_access.roles`; without the first the
-    provider's groups aren't taken over. `ca_file` has further certificate authorities (PEM).
+    provider's groups aren't taken over. Where a claim is missing, the person is in none (`none`), or their groups and
+    role stay as they are (`keep`), as `missing_claims` says. `ca_file` has further certificate authorities (PEM).
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -66,6 +72,7 @@ class OidcSettings(ProviderSettings):
     name_claim: ProviderText = "preferred_username"
     groups_claim: ProviderText | None = None
     roles_claim: ProviderText | None = None
+    missing_claims: Literal["none", "keep"] = "none"
     ca_file: Path | None = None
 
 

@@ -183,6 +183,11 @@ class Settings:
         "off",
         "One owner without a login (`off`), or people who sign in, with roles and groups (`on`); see docs/accounts.md.",
     )
+    second_step: Literal["optional", "required"] = _setting(
+        "optional",
+        "A second step is up to each person (`optional`), or asked of everybody (`required`) who signs in with a "
+        "password, or by a provider that asked for none.",
+    )
     session_days: int = _setting(30, "Days after which people must sign in again.", ge=1, le=3650)
     session_idle_days: int = _setting(14, "Days without use after which a session ends.", ge=1, le=3650)
     house_name: str | None = _setting(None, "Name of the house, shown where people sign in and above the list.")

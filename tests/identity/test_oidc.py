@@ -286,7 +286,8 @@ async def test_groups_and_roles_come_from_claims() -> None:
 
 
 async def test_groups_too_many_for_a_token_are_said_so() -> None:
-    async with openid_provider() as provider, relying_party(provider, groups_claim="groups") as party:
+    settings: JSON = {"groups_claim": "groups", "roles": {"guest": ("none",)}}
+    async with openid_provider() as provider, relying_party(provider, **settings) as party:
         provider.person["_claim_names"] = {"groups": "src1"}
         with pytest.raises(IdentityMisconfigured, match="more groups"):
             await sign_in(provider, party)

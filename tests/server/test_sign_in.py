@@ -34,7 +34,7 @@ class Browser:
     """A browser that keeps cookies, and follows no redirect by itself."""
 
     def __init__(self, door: Door) -> None:
-        self._door = door
+        self.door = door
         self.cookies: dict[str, str] = {}
 
     async def go(
@@ -43,23 +43,29 @@ class Browser:
         method: str = "GET",
         form: Mapping[str, str] | None = None,
         more: Mapping[str, str] = MappingProxyType({}),
+        data: bytes | None = None,
     ) -> Reply:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()), **more}
-        data = None
         if form is not None:
             data, headers["Content-Type"] = urlencode(form).encode(), "application/x-www-form-urlencoded"
-        call = self._door.http.request(
-            method, self._door.address + path, data=data, headers=headers, allow_redirects=False
+        call = self.door.http.request(
+            method, self.door.address + path, data=data, headers=headers, allow_redirects=False
         )
         async with call as response:
-            for line in response.headers.getall("Set-Cookie", []):
-                for name, morsel in SimpleCookie(line).items():
-                    assert morsel["httponly"]
-                    if morsel["max-age"] == "0" or not morsel.value:
-                        self.cookies.pop(name, None)
-                    else:
-                        self.cookies[name] = morsel.value
-            return Reply(response.status, response.headers, await response.read())
+            reply = Reply(response.status, response.headers, await response.read())
+        self.keep(reply)
+        return reply
+
+    def keep(self, reply: Reply) -> None:
+        """Keep the cookies of a reply, or forget them."""
+        headers: Any = reply.headers
+        for line in headers.getall("Set-Cookie", []):
+            for name, morsel in SimpleCookie(line).items():
+                assert morsel["httponly"]
+                if morsel["max-age"] == "0" or not morsel.value:
+                    self.cookies.pop(name, None)
+                else:
+                    self.cookies[name] = morsel.value
 
     async def follow(self, reply: Reply, more: Mapping[str, str]) -> Reply:
         """Go to where a reply leads, which must be here."""
@@ -77,7 +83,9 @@ async def house(settings: Settings, **providers: IdentitySettings) -> AsyncGener
     async with serving(replace(settings, accounts="on", identity=providers, saml=True)) as server:
         code = (await server.app.accounts.codes.make_setup_code()).code
         body = {"code": code, "name": "root", "display_name": "Root", "password": PASSWORD}
-        assert (await server.post("/api/session/setup", body)).status == 204
+        assert (await server.post("/api/session/setup", body)).status == (
+            202 if settings.second_step == "required" else 204
+        )
         yield server
 
 

@@ -38,13 +38,14 @@ class Accounts:
         people = People(storage.people, storage.sessions, principals, hasher, clock)
         sessions = Sessions(storage.sessions, principals, settings, clock)
         second_factors = SecondFactors(storage.people, vault, clock)
-        parts = (people, sessions, principals, hasher, second_factors)
+        passkeys = Passkeys(storage.passkeys, clock)
+        parts = (people, sessions, principals, hasher, second_factors, passkeys)
         return cls(
             people=people,
             principals=principals,
             sessions=sessions,
             codes=OneTimeCodes(storage.people, people, storage.groups, clock),
             second_factors=second_factors,
-            passkeys=Passkeys(storage.passkeys, clock),
-            sign_in=SignIn(storage.people, storage.groups, *parts, storage.audit, clock),
+            passkeys=passkeys,
+            sign_in=SignIn(storage.people, storage.groups, *parts, storage.audit, settings, clock),
         )

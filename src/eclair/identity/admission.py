@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from eclair.accounts.people import MAX_DISPLAY_CHARS, normal_email
@@ -11,6 +11,25 @@ from eclair.identity_settings import ProviderSettings
 from eclair.schema.people import ProvidedIdentity
 from eclair.schema.principal import ROLES
 
+SECOND_STEP_VALUES = frozenset(
+    {
+        "mfa",
+        "phr",
+        "phrh",
+        "http://schemas.microsoft.com/claims/multipleauthn",
+        "http://schemas.openid.net/pape/policies/2007/06/multi-factor",
+        "https://refeds.org/profile/mfa",
+        "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorContract",
+    }
+)
+"""Standard names of a sign-in with more than a password: RFC 8176, OpenID's EAP and PAPE, REFEDS, SAML, and Entra's."""
+
+
+def has_second_step(settings: ProviderSettings, told: Iterable[str | None]) -> bool:
+    """Tell whether a provider asked for a second step, by what it says of how somebody signed in."""
+    known = SECOND_STEP_VALUES.union(settings.second_step_values)
+    return settings.trust_second_step or not known.isdisjoint(told)
+
 
 def admit(
     name: str,
@@ -18,10 +37,13 @@ def admit(
     identity: ProvidedIdentity,
     names: Collection[str],
     fold: Callable[[str], str] = str,
+    *,
+    is_told: bool = True,
 ) -> ProvidedIdentity:
     """Return an identity with its role, where the settings give one. Raises NotAdmitted.
 
     `names` are the person's groups and roles at the provider `name`; `fold` makes those equal that mean the same.
+    Unless the provider has told them all, whoever is known keeps their role.
     """
     identity = _clean(identity)
     held = {fold(each) for each in names}
@@ -33,7 +55,7 @@ def admit(
             raise NotAdmitted(
                 f"{name} knows you, but only addresses of some domains may use Éclair; ask your administrator."
             )
-    if not settings.roles and settings.default_role == "member":
+    if not is_told or (not settings.roles and settings.default_role == "member"):
         return identity
     fitting = (role for role in ROLES if not held.isdisjoint(map(fold, settings.roles.get(role, ()))))
     return replace(identity, role=next(fitting, settings.default_role))

@@ -18,7 +18,7 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from eclair.errors import IdentityMisconfigured, IdentityUnavailable, Refused, SettingsError, SignInDenied
@@ -47,6 +47,8 @@ _AD_SENTENCES = {
     "701": "the account has expired; ask your administrator",
     "775": "the account is locked; ask your administrator",
 }
+
+FoundT = TypeVar("FoundT")
 
 log = logging.getLogger(__name__)
 
@@ -93,17 +95,25 @@ class LdapDirectory:
         """
         if not name or not password:  # a bind without a password succeeds, as nobody
             return None
+        return await self._call(partial(self._look_up, name, password))
+
+    async def probe(self) -> None:
+        """Bind and search as for a sign-in. Raises IdentityUnavailable and IdentityMisconfigured."""
+        await self._call(self._try_search)
+
+    async def _call(self, look_up: Callable[[], FoundT]) -> FoundT:
+        """Run a look-up in a thread, past the gate."""
         async with self._slots:
             try:
                 call = self._gate.begin("LDAP", self._url, CallContext(LOCAL_PRINCIPAL, "identity"))
             except Refused as error:
                 raise IdentityMisconfigured(f"{self.name} can't be asked: {error.message}") from error
             if call is None:
-                return await asyncio.to_thread(self._look_up, name, password)
+                return await asyncio.to_thread(look_up)
             await self._gate.store(call)
             fault: str | None = "The look-up broke off."
             try:
-                found = await asyncio.to_thread(self._look_up, name, password)
+                found = await asyncio.to_thread(look_up)
                 fault = None
             except (IdentityUnavailable, IdentityMisconfigured) as error:
                 fault = error.message
@@ -114,6 +124,14 @@ class LdapDirectory:
             finally:
                 self._gate.end(call, fault)
             return found
+
+    def _try_search(self) -> None:
+        ldap3 = load_ldap3()
+        try:
+            with self._open(ldap3, self.settings.bind_dn, self._password) as connection:
+                self._find_person(ldap3, connection, "nobody-of-this-name")
+        except ldap3.core.exceptions.LDAPException as error:
+            raise self._explain(ldap3, error) from error
 
     def _look_up(self, name: str, password: str) -> ProvidedIdentity | None:
         ldap3 = load_ldap3()
@@ -250,6 +268,7 @@ class LdapDirectory:
             email=email,
             email_verified=email is not None and self.settings.verified_emails,
             groups=tuple(dict.fromkeys(map(_common_name, groups))),
+            used_second_step=self.settings.trust_second_step,
         )
         return admit(self.name, self.settings, identity, {*groups, *common_names}, fold_dn)
 
@@ -261,6 +280,12 @@ class LdapDirectory:
             error, faults.LDAPNoSuchObjectResult | faults.LDAPInvalidFilterError | faults.LDAPInvalidDNSyntaxResult
         ):
             return IdentityMisconfigured(f"{self.name} can't be searched ({error}); check `base_dn` and `user_filter`.")
+        if isinstance(error, faults.LDAPStrongerAuthRequiredResult | faults.LDAPConfidentialityRequiredResult):
+            return IdentityMisconfigured(
+                f"{self.name} wants an encrypted connection and a bind; check `url` and `bind_dn`."
+            )
+        if isinstance(error, faults.LDAPOperationsErrorResult) and self.settings.bind_dn is None:
+            return IdentityMisconfigured(f"{self.name} lets nobody search without a name; set `bind_dn`.")
         if isinstance(error, faults.LDAPInsufficientAccessRightsResult):
             return IdentityMisconfigured(f"{self.name} doesn't let Éclair search; check the rights of `bind_dn`.")
         return IdentityUnavailable(f"{self.name} can't be reached ({_first_line(error)}); try again later.")

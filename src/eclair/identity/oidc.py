@@ -17,7 +17,7 @@ from eclair.errors import (
     SignInDenied,
     SignInExpired,
 )
-from eclair.identity.admission import admit
+from eclair.identity.admission import admit, has_second_step
 from eclair.identity.provider_claims import JSON, as_list, as_names, as_number, as_object, as_text, find_claim
 from eclair.identity.provider_client import ProviderClient
 from eclair.identity.signed_tokens import CLOCK_SKEW_S, ProviderKeys, check_claims, check_nonce, read_subject
@@ -156,6 +156,18 @@ class OidcProvider:
         query = {"client_id": self.settings.client_id, "post_logout_redirect_uri": back}
         return _with_query(metadata.end_session, query | ({"id_token_hint": id_token} if id_token else {}))
 
+    async def probe(self) -> tuple[int, float | None]:
+        """Ask the provider for its description and keys; return how many keys fit, and how far its clock is ahead.
+
+        Raises IdentityUnavailable, IdentityMisconfigured and IdentityUnverified.
+        """
+        self._metadata = None
+        await self._read_metadata()
+        keys = await self._keys.count()
+        if keys == 0:
+            raise IdentityMisconfigured(f"{self.name} publishes no key that its tokens could be checked with.")
+        return keys, None if self._client.date is None else self._client.date - self._clock()
+
     async def close(self) -> None:
         await self._client.close()
 
@@ -243,14 +255,12 @@ class OidcProvider:
         settings = self.settings
         subject = read_subject(claims)
         email, name = as_text(claims.get("email")), as_text(find_claim(claims, settings.name_claim))
-        groups = None if settings.groups_claim is None else as_names(find_claim(claims, settings.groups_claim))
-        if groups is None and settings.groups_claim is not None:
-            if settings.groups_claim in (as_object(claims.get("_claim_names")) or {}) or claims.get("hasgroups"):
-                raise IdentityMisconfigured(
-                    f"You are in more groups than {self.name} tells; have it name only groups assigned to Éclair."
-                )
-            groups = ()
-        roles = () if settings.roles_claim is None else as_names(find_claim(claims, settings.roles_claim)) or ()
+        groups = self._read_names(claims, settings.groups_claim)
+        roles = self._read_names(claims, settings.roles_claim)
+        configured = ((settings.groups_claim, groups), (settings.roles_claim, roles))
+        is_told = all(claim is None or names is not None for claim, names in configured)
+        methods = as_list(claims.get("amr")) or ()
+        ways = (as_text(claims.get("acr")), *map(as_text, methods))
         given = " ".join(filter(None, (as_text(claims.get("given_name")), as_text(claims.get("family_name")))))
         verified = claims.get("email_verified") in (True, "true") or settings.verified_emails
         identity = ProvidedIdentity(
@@ -262,8 +272,28 @@ class OidcProvider:
             email_verified=email is not None and verified,
             groups=groups,
             provider_session=as_text(claims.get("sid")),
+            used_second_step=has_second_step(settings, ways),
         )
-        return admit(self.name, settings, identity, {*(groups or ()), *roles})
+        return admit(self.name, settings, identity, {*(groups or ()), *(roles or ())}, is_told=is_told)
+
+    def _read_names(self, claims: JSON, claim: str | None) -> tuple[str, ...] | None:
+        """Return the names in a claim; None where the provider leaves open which they are.
+
+        Raises IdentityMisconfigured where there are too many to be told, and they decide on access or role.
+        """
+        if claim is None:
+            return None
+        names = as_names(find_claim(claims, claim))
+        if names is not None:
+            return names
+        has_more = claim == self.settings.groups_claim and claims.get("hasgroups")
+        if has_more or claim in (as_object(claims.get("_claim_names")) or {}):
+            if self.settings.needs_groups:
+                raise IdentityMisconfigured(
+                    f"You are in more groups than {self.name} tells; have it name only groups assigned to Éclair."
+                )
+            return None
+        return None if self.settings.missing_claims == "keep" else ()
 
 
 def _with_query(address: str, query: Mapping[str, str]) -> str:

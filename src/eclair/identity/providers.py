@@ -83,7 +83,7 @@ class IdentityProviders:
         settings = self.settings.get(id)
         if settings is None:
             raise NotFound(f"There is no identity provider {id[:60]!r}.")
-        return JoinPolicy(settings.join, settings.link_by_email, settings.link_by_scim)
+        return JoinPolicy(settings.join, settings.link_by_email, settings.link_by_scim, settings.default_role)
 
     @property
     def directories(self) -> list[tuple[PasswordCheck, JoinPolicy]]:

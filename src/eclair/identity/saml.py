@@ -12,14 +12,14 @@ import threading
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from urllib.parse import urlencode, urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
 from eclair.errors import IdentityMisconfigured, IdentityUnverified, SettingsError, SignInDenied
-from eclair.identity.admission import admit
+from eclair.identity.admission import admit, has_second_step
 from eclair.identity.saml_metadata import POST_BINDING, PROTOCOL, SamlIssuer, read_metadata
 from eclair.identity.saml_signatures import find_signed
 from eclair.identity.saml_xml import SamlElement, parse_xml, text_of
@@ -32,6 +32,8 @@ RESPONSE = f"{{{PROTOCOL}}}"
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
+
+METHODS_ATTRIBUTE = "http://schemas.microsoft.com/claims/authnmethodsreferences"
 
 MAX_RESPONSE_BYTES = 1 << 20
 CLOCK_SKEW_S = 60
@@ -83,6 +85,11 @@ class SamlProvider:
         if find_spec("signxml") is None:
             raise SettingsError(f"{name} speaks SAML, for which a package is missing; install `eclair[saml]`.")
         return cls(name, settings, read_metadata(name, settings.metadata_file.expanduser()), clock)
+
+    @property
+    def expires(self) -> float:
+        """The moment until which the provider's metadata and one of its certificates count."""
+        return self._issuer.expires
 
     def begin(self, entity_id: str, consumer_url: str) -> tuple[str, str]:
         """Return the id of a request, and the address at the provider to which a browser is sent with it."""
@@ -139,7 +146,11 @@ class SamlProvider:
             raise IdentityUnverified("The assertion doesn't say for whom it was made.")
         statement = _only(assertion, "AuthnStatement")
         _check_times(statement, now, until="SessionNotOnOrAfter")
-        identity = self._identify(subject, _read_attributes(assertion), statement.get("SessionIndex"))
+        attributes = _read_attributes(assertion)
+        context = text_of(statement.find(f"{ASSERTION}AuthnContext/{ASSERTION}AuthnContextClassRef"))
+        ways = (context, *attributes.get(METHODS_ATTRIBUTE, ()))
+        identity = self._identify(subject, attributes, statement.get("SessionIndex"))
+        identity = replace(identity, used_second_step=has_second_step(self.settings, ways))
         self._remember(assertion.get("ID"), now, until)
         return SamlReply(request, identity)
 

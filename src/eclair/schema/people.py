@@ -60,7 +60,8 @@ class ProvidedIdentity:
     `issuer` is such as `oidc:https://id.example.org`, and `subject` the provider's own unchanging name for the person.
     `name`, `display_name` and `email` are for people to read. `groups` and `role` are None where the provider doesn't
     tell, which changes nothing; no groups at all means that the person is in none. `provider_session` is the
-    provider's id of this session, by which it may end it.
+    provider's id of this session, by which it may end it. `used_second_step` says that the provider asked for more than
+    a password.
     """
 
     issuer: str
@@ -72,6 +73,7 @@ class ProvidedIdentity:
     groups: tuple[str, ...] | None = None
     role: PersonRole | None = None
     provider_session: str | None = None
+    used_second_step: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ PROVENANCE_CHECK_ROUTE = ("POST", "/api/marks/check")
 PUBLIC_PATHS = re.compile(r"/api/health(/live|/ready)?$|/api/shared/")
 """Paths that need no key: the health checks, and shared links that nobody can guess."""
 
-SIGN_IN_PATHS = re.compile(r"/api/session(?:/[a-z]+){0,2}$|/api/sign-in/")
+SIGN_IN_PATHS = re.compile(r"/api/session(?:/[a-z-]+){0,2}$|/api/sign-in/")
 """Paths by which people come in, where they have accounts."""
 SIGN_IN_RETURN = re.compile(r"/api/sign-in/[^/]+(?:/callback)?$")
 """Paths that an identity provider's page may lead a browser to."""

@@ -69,8 +69,9 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/audit": ("api.audit",),
     "api/egress": ("api.egress",),
     "api/about": ("api.about",),
-    "api/session": ("api.session", "api.session_codes", "api.passkeys"),
+    "api/session": ("api.session", "api.session_codes", "api.second_steps", "api.passkeys"),
     "api/sign-in": ("api.sign_in",),
+    "api/sign-in-providers": ("api.sign_in_providers",),
     "api/device": ("api.device_login",),
     "api/me": (
         "api.me",

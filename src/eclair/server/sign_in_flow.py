@@ -11,17 +11,19 @@ from collections.abc import Mapping
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from eclair.accounts.sessions import BegunSession
+from eclair.accounts.pending_sign_ins import MissingStep
 from eclair.app import App
 from eclair.errors import NotFound, SignInExpired
 from eclair.schema.people import ProvidedIdentity
 from eclair.server.client_address import ClientAddresses
+from eclair.server.pending_cookie import PendingCookie
 from eclair.server.person_session import begin_person_session, visitor_of
 from eclair.server.public_address import PublicAddress
 from eclair.server.sign_in_cookie import BegunSignIn, SignInCookie, local_path
 from eclair.util.lru import LruCache
 
 TICKET_S = 60
+DAY_S = 86_400
 MAX_TICKETS = 1000
 MAX_ID_TOKEN_CHARS = 3500
 """Browsers keep cookies of 4 KB. A longer token isn't kept, and the provider then asks before it ends its session."""
@@ -61,6 +63,7 @@ class SignInFlow:
         self._tickets = SignInTickets()
         self._public = PublicAddress.from_settings(app.settings)
         self._prefix = app.settings.path_prefix
+        self._pending = PendingCookie(self._prefix or "/")
         self._addresses = ClientAddresses(app.settings.trusted_proxies)
 
     async def start(self, request: Request, provider: str, back: str) -> Response:
@@ -107,11 +110,14 @@ class SignInFlow:
             found = await self._identity.oidc[provider].finish(query, redirect_uri, begun.nonce, begun.verifier)
             identity, id_token = found.identity, found.id_token
         visitor = visitor_of(request.headers, self.address_of(request))
-        session = await self._app.accounts.sign_in.with_identity(identity, visitor, policy)
+        result = await self._app.accounts.sign_in.with_identity(identity, visitor, policy)
         response = RedirectResponse(begun.back, status_code=303)
         self.cookie.remove(request.scope, response)
-        begin_person_session(request.scope, session, response, self._prefix or "/")
-        self._keep_id_token(request, provider, session, id_token, response)
+        if isinstance(result, MissingStep):  # which the page asks for
+            self._pending.write(request.scope, result.secret, response)
+        else:
+            begin_person_session(request.scope, result, response, self._prefix or "/")
+        self._keep_id_token(request, provider, id_token, response)
         return response
 
     async def sign_out(self, request: Request, provider: str) -> Response:
@@ -137,15 +143,13 @@ class SignInFlow:
         name = self._identity.saml[provider].settings.entity_id or self.own_url(request, provider, "metadata")
         return name, self.own_url(request, provider, "callback")
 
-    def _keep_id_token(
-        self, request: Request, provider: str, session: BegunSession, id_token: str, response: Response
-    ) -> None:
+    def _keep_id_token(self, request: Request, provider: str, id_token: str, response: Response) -> None:
         """Let the browser keep the token by which the provider knows its session when that is to end."""
         if 0 < len(id_token) <= MAX_ID_TOKEN_CHARS:
             response.set_cookie(
                 ID_TOKEN_COOKIE,
                 id_token,
-                max_age=(session.session.expires - session.session.created) // 1000,
+                max_age=self._app.settings.session_days * DAY_S,
                 path=self._logout_path(provider),
                 httponly=True,
                 samesite="strict",

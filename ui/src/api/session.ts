@@ -13,6 +13,10 @@ export type Role = Person["role"];
 /** The purpose of a one-time code. */
 export type CodeFacts = Reply<"/api/session/code", "post">;
 
+/** The second step that a sign-in lacks. */
+export type SignInStep = Reply<"/api/session", "post", 202>;
+export type SecondStep = SignInStep["second_step"];
+
 /** One's own account. */
 export type Me = Reply<"/api/me", "get">;
 export type Passkey = Reply<"/api/me/passkeys", "get">["passkeys"][number];
@@ -23,7 +27,8 @@ export class SessionCalls extends Resource {
     return this.client.call("GET", "/api/session");
   }
 
-  signIn(body: NonNullable<Body<"/api/session", "post">>): Promise<void> {
+  /** Sign in; resolves to the second step that is missing, if one is. */
+  signIn(body: NonNullable<Body<"/api/session", "post">>): Promise<SignInStep | undefined> {
     return this.client.call("POST", "/api/session", body);
   }
 
@@ -31,8 +36,27 @@ export class SessionCalls extends Resource {
     return this.client.call("POST", "/api/session/code", { code });
   }
 
-  redeem(body: Body<"/api/session/redeem", "post">): Promise<void> {
+  redeem(body: Body<"/api/session/redeem", "post">): Promise<SignInStep | undefined> {
     return this.client.call("POST", "/api/session/redeem", body);
+  }
+
+  /** End a sign-in by the code of an authenticator, or for recovery. */
+  takeSecondStep(code: string): Promise<void> {
+    return this.client.call("POST", "/api/session/second-step", { code });
+  }
+
+  prepareSecondStep(): Promise<Reply<"/api/session/second-step/setup", "post">> {
+    return this.client.call("POST", "/api/session/second-step/setup");
+  }
+
+  /** End a sign-in by the first code of a new authenticator; resolves to the recovery codes. */
+  async setUpSecondStep(code: string): Promise<readonly string[]> {
+    return (await this.client.call<Reply<"/api/session/second-step/setup", "put">>("PUT", "/api/session/second-step/setup", { code })).codes;
+  }
+
+  /** Forget the sign-in that was begun. */
+  abandon(): Promise<void> {
+    return this.client.call("DELETE", "/api/session");
   }
 
   /** Sign in with a passkey of this device; the browser asks for it. */
@@ -96,7 +120,7 @@ export class SessionCalls extends Resource {
     return (await this.client.call<Reply<"/api/me/second-factor", "put">>("PUT", "/api/me/second-factor", { code })).codes;
   }
 
-  removeSecondFactor(password: string): Promise<void> {
-    return this.client.call("POST", "/api/me/second-factor/removal", { password });
+  removeSecondFactor(proof: { readonly password: string } | { readonly code: string }): Promise<void> {
+    return this.client.call("POST", "/api/me/second-factor/removal", proof);
   }
 }

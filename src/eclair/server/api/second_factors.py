@@ -16,6 +16,13 @@ class PasswordBody(RequestBody):
     password: Secret
 
 
+class SecondFactorRemoval(RequestBody):
+    """One's password, or a code where there is no password."""
+
+    password: Secret = ""
+    code: Secret = ""
+
+
 class AuthenticatorSecret(BaseModel):
     """A secret for an authenticator app, to type or, as `uri`, to scan."""
 
@@ -51,9 +58,12 @@ def router(app: App) -> APIRouter:
         return RecoveryCodes(codes=await accounts.second_factors.confirm(principal, person, body.code))
 
     @api.post("/removal", status_code=204)
-    async def remove_second_factor(principal: Caller, body: PasswordBody) -> None:
+    async def remove_second_factor(principal: Caller, body: SecondFactorRemoval) -> None:
         person = await own_account(app, principal)
-        await accounts.sign_in.check_password(person, body.password)
+        if await app.storage.people.get_password(person.id) is not None:
+            await accounts.sign_in.check_password(person, body.password)
+        else:
+            await accounts.sign_in.check_code(person, body.code)
         await accounts.second_factors.remove(principal, person.id)
 
     return api

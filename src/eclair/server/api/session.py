@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from eclair.accounts.pending_sign_ins import SecondStep
 from eclair.app import App
 from eclair.errors import InvalidInput
 from eclair.schema.people import Person
@@ -54,7 +55,8 @@ class SessionState(BaseModel):
     """The person who is signed in, and the ways to sign in.
 
     `house` is the name of the house, `notice` is for those who sign in. `sign_out` is the path at which the identity
-    provider of the session ends its own, once ours has ended. `needs_setup`: nobody has an account yet.
+    provider of the session ends its own, once ours has ended. `needs_setup`: nobody has an account yet. `second_step`
+    is what the sign-in that this browser began lacks.
     """
 
     accounts: Literal["off", "on"]
@@ -65,6 +67,13 @@ class SessionState(BaseModel):
     notice: str | None
     sign_out: str | None
     needs_setup: bool
+    second_step: SecondStep | None
+
+
+class SignInStep(BaseModel):
+    """The second step that a sign-in lacks: a code, a passkey, or setting up an authenticator."""
+
+    second_step: SecondStep
 
 
 class SignInBody(RequestBody):
@@ -92,6 +101,10 @@ def router(app: App) -> APIRouter:
         provider = None if issuer is None else app.identity.find_by_issuer(issuer)
         return None if provider is None else f"/api/sign-in/{provider}/logout"
 
+    def find_missing_step(request: Request) -> SecondStep | None:
+        found = accounts.sign_in.pending.find(entrance.pending.read(request.scope, request.headers))
+        return None if found is None else found.step
+
     @api.get("")
     async def show_session(request: Request, principal: Caller) -> SessionState:
         signed_in = None if is_public(request.scope) else principal
@@ -107,9 +120,10 @@ def router(app: App) -> APIRouter:
             notice=app.settings.sign_in_notice if has_accounts else None,
             sign_out=None if signed_in is None else await find_sign_out(signed_in),
             needs_setup=has_accounts and not await accounts.people.has_administrator(),
+            second_step=find_missing_step(request) if signed_in is None else None,
         )
 
-    @api.post("", status_code=204)
+    @api.post("", status_code=204, responses={202: {"model": SignInStep}})
     async def sign_in(request: Request, principal: Caller, body: SignInBody | None = None) -> Response:
         if body is not None:
             require_accounts(app)
@@ -129,6 +143,7 @@ def router(app: App) -> APIRouter:
             if principal.session is not None:
                 await accounts.sessions.end(principal, principal.id, principal.session)
             end_person_session(request.scope, response, app.settings.path_prefix or "/")
+            entrance.pending.remove(request.scope, request.headers, response)
         else:
             keys.end(request.scope, response)
         return response

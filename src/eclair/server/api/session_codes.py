@@ -9,7 +9,7 @@ from starlette.responses import Response
 from eclair.app import App
 from eclair.errors import Gone
 from eclair.schema.principal import PersonRole
-from eclair.server.api.session import Secret
+from eclair.server.api.session import Secret, SignInStep
 from eclair.server.entrance import Entrance, require_accounts
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
@@ -44,7 +44,7 @@ def router(app: App) -> APIRouter:
     accounts = app.accounts
     entrance = Entrance(app)
 
-    @api.post("/setup", status_code=204)
+    @api.post("/setup", status_code=204, responses={202: {"model": SignInStep}})
     async def set_up(request: Request, principal: Caller, body: RedeemBody) -> Response:
         require_accounts(app)
         if (await accounts.codes.find(body.code)).purpose != "setup":
@@ -65,12 +65,11 @@ def router(app: App) -> APIRouter:
             expires=stored.expires,
         )
 
-    @api.post("/redeem", status_code=204)
+    @api.post("/redeem", status_code=204, responses={202: {"model": SignInStep}})
     async def redeem(request: Request, principal: Caller, body: RedeemBody) -> Response:
         require_accounts(app)
         person = await accounts.codes.redeem(body.code, body.password, body.name, body.display_name)
-        return await entrance.let_in(
-            request, principal, await accounts.sign_in.begin(person, entrance.visitor(request))
-        )
+        result = await accounts.sign_in.admit(person, entrance.visitor(request))
+        return await entrance.let_in(request, principal, result)
 
     return api

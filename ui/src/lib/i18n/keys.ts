@@ -608,6 +608,16 @@ export interface Placeholders {
   readonly apiKeyDelete: "name";
   readonly signIn: never;
   readonly signInWith: "name";
+  readonly signInWays: never;
+  readonly signInWaysHint: never;
+  readonly signInWaysNone: never;
+  readonly checkAnswers: never;
+  readonly checkUnreachable: never;
+  readonly checkMisconfigured: never;
+  readonly checkClock: "seconds";
+  readonly checkCertificate: "date";
+  readonly secondStepRequired: never;
+  readonly secondStepOptional: never;
   readonly signInOther: never;
   readonly deviceTitle: never;
   readonly deviceText: never;
@@ -884,6 +894,10 @@ export interface Placeholders {
   readonly passwordHint: never;
   readonly secondStep: never;
   readonly secondStepHint: never;
+  readonly qrOfKey: never;
+  readonly secondStepTitle: never;
+  readonly secondStepSetup: never;
+  readonly secondStepPasskey: never;
   readonly eraseMeDue: "date";
   readonly eraseMeWithdraw: never;
   readonly personalData: never;
