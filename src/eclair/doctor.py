@@ -1,6 +1,7 @@
 """Environment checks: what is installed, missing, or would leave the machine.
 
-`examine` creates no file, starts no engine and opens no connection. It reads pip's configuration by running pip.
+`examine` creates no file and starts no engine. It opens no connection but to the identity providers of the settings,
+and reads pip's configuration by running pip.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +32,7 @@ from eclair.llm.tuning.expected import SpeedEstimator, describe_speed
 from eclair.models.catalog import starter_entry
 from eclair.models.installed import verify
 from eclair.models.offers import list_offers
+from eclair.network.client import OutboundGate
 from eclair.network.exposure import find_exposure, find_weak_key, is_unencrypted
 from eclair.network.policy import OutboundPolicy
 from eclair.network.tls import load_tls
@@ -89,6 +92,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     checks += [await _key(settings), _encryption(settings), _policy(settings)]
     checks += [*await _drift(settings), *_logs(settings), _marks(settings), await asyncio.to_thread(_walls)]
     checks.append(_sandboxed_python(settings.data_dir))
+    checks += await _providers(settings)
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
     servers = list_servers(settings)
@@ -127,6 +131,33 @@ async def _drift(settings: Settings) -> list[Check]:
     count = len(drift.changes)
     detail = f"the store differs from {drift.file} in {count:,} {'entry' if count == 1 else 'entries'}."
     return [Check("Policy file", "note", detail, "`eclair admin drift` lists them, `eclair admin apply` applies it.")]
+
+
+async def _providers(settings: Settings) -> list[Check]:
+    """Say of each identity provider whether it answers."""
+    if settings.accounts == "off" or not settings.identity:
+        return []
+    from eclair.identity.provider_checks import check_providers
+    from eclair.identity.providers import IdentityProviders
+
+    gate = OutboundGate(OutboundPolicy.from_settings(settings))
+    try:
+        providers = IdentityProviders.open(settings, gate)
+    except SettingsError as error:
+        return [Check("Sign-in", "broken", error.message)]
+    try:
+        found = await check_providers(providers, time.time())
+    finally:
+        await providers.close()
+    return [
+        Check(
+            f"Sign-in {each.name}",
+            "broken" if each.is_broken else "ok" if each.fault is None else "note",
+            f"{each.detail.rstrip('.')}.",
+            "Renew it at the provider, and export its metadata again." if each.expires is not None else None,
+        )
+        for each in found
+    ]
 
 
 def _logs(settings: Settings) -> list[Check]:

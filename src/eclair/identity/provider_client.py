@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +40,8 @@ class ProviderClient:
         self._name = name
         self._http = HttpClient(url, gate=gate, ca_file=ca_file)
         self._context = CallContext(LOCAL_PRINCIPAL, "identity")
+        self.date: float | None = None
+        """The time that the provider gave with its last reply."""
 
     async def get(self, url: str, token: str | None = None) -> JSON:
         """Fetch JSON, with an access token where one is given."""
@@ -68,6 +71,7 @@ class ProviderClient:
         try:
             async with asyncio.timeout(REPLY_TIMEOUT_S), request as reply:
                 body = await reply.body(MAX_REPLY_BYTES + 1)
+                self.date = _read_date(reply.headers.get("Date"))
         except Refused as error:
             raise IdentityMisconfigured(f"{self._name} can't be asked: {error.message}") from error
         except (Unreachable, TimedOut, BrokenReply, TimeoutError) as error:
@@ -91,3 +95,10 @@ class ProviderClient:
                 f"{urlsplit(url).netloc} sent no JSON that can be read; ask your administrator to check {self._name}."
             )
         return parsed
+
+
+def _read_date(header: str | None) -> float | None:
+    try:
+        return None if header is None else parsedate_to_datetime(header).timestamp()
+    except ValueError:
+        return None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 from xml.sax.saxutils import quoteattr
+
+from cryptography import x509
 
 from eclair.errors import SettingsError
 from eclair.identity.saml_xml import parse_xml
@@ -20,11 +23,15 @@ POST_BINDING = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 
 @dataclass(frozen=True, slots=True)
 class SamlIssuer:
-    """An identity provider: its name for itself, where people are sent, and the certificates (PEM) it signs with."""
+    """An identity provider: its name for itself, where people are sent, and the certificates (PEM) it signs with.
+
+    `expires` is until when the metadata and one of the certificates count.
+    """
 
     entity_id: str
     sign_in_url: str
     certificates: tuple[str, ...]
+    expires: float = float("inf")
 
 
 def read_metadata(name: str, file: Path) -> SamlIssuer:
@@ -55,7 +62,17 @@ def read_metadata(name: str, file: Path) -> SamlIssuer:
         raise SettingsError(
             f"{file} lacks the provider's entityID, its address for HTTP-Redirect or its certificate; export it again."
         )
-    return SamlIssuer(entity_id, urls[0], certificates)
+    try:
+        ends = [x509.load_pem_x509_certificate(each.encode()).not_valid_after_utc for each in certificates]
+        until = [
+            datetime.fromisoformat(text)
+            for element in (entities[0], descriptor)
+            if (text := element.get("validUntil")) is not None
+        ]
+    except ValueError as error:
+        raise SettingsError(f"{file} has a certificate or a date that can't be read; export it again.") from error
+    moments = [max(ends), *(each if each.tzinfo is not None else each.replace(tzinfo=UTC) for each in until)]
+    return SamlIssuer(entity_id, urls[0], certificates, min(moments).timestamp())
 
 
 def write_metadata(entity_id: str, consumer_url: str) -> bytes:

@@ -56,6 +56,11 @@ class ProviderKeys:
                 return claims
         raise IdentityUnverified("The token's signature is not by a key of the provider.")
 
+    async def count(self) -> int:
+        """Fetch the keys anew, and return how many can be used."""
+        await self._renew()
+        return len(self._keys)
+
     def _candidates(self, header: JSON, algorithm: str) -> list[Key]:
         """Return the keys that may have signed a token: the one that it names, or all that fit if it names none."""
         kind = "OKP" if algorithm.startswith("Ed") else _KEY_TYPES[algorithm[0]]

@@ -32,6 +32,7 @@ ROUTE_RIGHTS = (
     RouteRight("/api/groups", READING, OVERSEERS),
     RouteRight("/api/groups", WRITING, ADMINS),
     RouteRight("/api/invitations", ALL, ADMINS),
+    RouteRight("/api/sign-in-providers", READING, OVERSEERS),
     RouteRight("/api/budgets/mine", ALL, EVERYBODY),
     RouteRight("/api/budgets", READING, OVERSEERS),
     RouteRight("/api/budgets", WRITING, ADMINS),

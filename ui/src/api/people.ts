@@ -13,7 +13,14 @@ export type Invitation = Reply<"/api/invitations", "get">["invitations"][number]
 /** A one-time code, and the path of the page where it is used. */
 export type CodeLink = Reply<"/api/invitations", "post", 201>;
 
+/** An identity provider of the settings, as it was found now. */
+export type CheckedProvider = Reply<"/api/sign-in-providers", "get">["providers"][number];
+
 export class PeopleCalls extends Resource {
+  checkProviders(): Promise<Reply<"/api/sign-in-providers", "get">> {
+    return this.client.call("GET", "/api/sign-in-providers");
+  }
+
   list(query: string, after: string | null): Promise<PeoplePage> {
     return this.client.call("GET", `/api/people?${search(query, after)}`);
   }

@@ -5777,6 +5777,15 @@ export interface paths {
                 };
             };
             readonly responses: {
+                /** @description Accepted */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["SignInStep"];
+                    };
+                };
                 /** @description Successful Response */
                 readonly 204: {
                     headers: {
@@ -5831,6 +5840,15 @@ export interface paths {
                 };
             };
             readonly responses: {
+                /** @description Accepted */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["SignInStep"];
+                    };
+                };
                 /** @description Successful Response */
                 readonly 204: {
                     headers: {
@@ -5907,12 +5925,116 @@ export interface paths {
                 };
             };
             readonly responses: {
+                /** @description Accepted */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["SignInStep"];
+                    };
+                };
                 /** @description Successful Response */
                 readonly 204: {
                     headers: {
                         readonly [name: string]: unknown;
                     };
                     content?: never;
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/session/second-step": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["AuthenticatorCode"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/session/second-step/setup": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["AuthenticatorCode"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["RecoveryCodes"];
+                    };
+                };
+            };
+        };
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AuthenticatorSecret"];
+                    };
                 };
             };
         };
@@ -6120,6 +6242,41 @@ export interface paths {
                 };
             };
         };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/sign-in-providers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["CheckedProviders"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -6390,7 +6547,7 @@ export interface paths {
             };
             readonly requestBody: {
                 readonly content: {
-                    readonly "application/json": components["schemas"]["PasswordBody"];
+                    readonly "application/json": components["schemas"]["SecondFactorRemoval"];
                 };
             };
             readonly responses: {
@@ -8141,6 +8298,23 @@ export interface components {
         readonly CatalogReport: {
             readonly memory: number;
             readonly models: readonly components["schemas"]["CatalogModel"][];
+        };
+        /** @description A provider, as it was found now; `fault` is null where all is well. `detail` is a sentence for administrators. */
+        readonly CheckedProvider: {
+            readonly id: string;
+            readonly name: string;
+            /** @enum {string} */
+            readonly kind: "oidc" | "ldap" | "saml";
+            readonly detail: string;
+            readonly fault: ("unreachable" | "misconfigured" | "clock" | "certificate") | null;
+            readonly seconds: number | null;
+            readonly expires: number | null;
+        };
+        /** @description All providers, and whether a second step is required of everybody. */
+        readonly CheckedProviders: {
+            /** @enum {string} */
+            readonly second_step: "optional" | "required";
+            readonly providers: readonly components["schemas"]["CheckedProvider"][];
         };
         /**
          * @description Characters `start` to `end` of an answer's part `index` rest on the `quote` from passage `passage`.
@@ -10224,6 +10398,13 @@ export interface components {
             readonly names: readonly components["schemas"]["NameHit"][];
             readonly hits: readonly components["schemas"]["Hit"][];
         };
+        /** @description One's password, or a code where there is no password. */
+        readonly SecondFactorRemoval: {
+            /** @default  */
+            readonly password?: string;
+            /** @default  */
+            readonly code?: string;
+        };
         /** @description A search provider; `jurisdiction` is a country (ISO 3166) or `machine`, `network`, `unknown`. */
         readonly ServiceBody: {
             readonly name: string;
@@ -10260,7 +10441,8 @@ export interface components {
          * @description The person who is signed in, and the ways to sign in.
          *
          *     `house` is the name of the house, `notice` is for those who sign in. `sign_out` is the path at which the identity
-         *     provider of the session ends its own, once ours has ended. `needs_setup`: nobody has an account yet.
+         *     provider of the session ends its own, once ours has ended. `needs_setup`: nobody has an account yet. `second_step`
+         *     is what the sign-in that this browser began lacks.
          */
         readonly SessionState: {
             /** @enum {string} */
@@ -10272,6 +10454,7 @@ export interface components {
             readonly notice: string | null;
             readonly sign_out: string | null;
             readonly needs_setup: boolean;
+            readonly second_step: ("code" | "passkey" | "setup") | null;
         };
         /**
          * @description A share as its owner sees it; `readings` counts how often it was opened.
@@ -10315,6 +10498,11 @@ export interface components {
             readonly password: string;
             /** @default  */
             readonly code?: string;
+        };
+        /** @description The second step that a sign-in lacks: a code, a passkey, or setting up an authenticator. */
+        readonly SignInStep: {
+            /** @enum {string} */
+            readonly second_step: "code" | "passkey" | "setup";
         };
         /** @description A way to sign in. `id` is the provider's name in the settings, `name` what people know it as. */
         readonly SignInWay: {

@@ -19,6 +19,7 @@ export const ADMIN_PAGES: Readonly<Record<string, AdminPage>> = {
   people: { label: "people", needsAccounts: true, load: () => import("./People.svelte") },
   groups: { label: "groups", needsAccounts: true, load: () => import("./Groups.svelte") },
   rights: { label: "rights", needsAccounts: true, load: () => import("./Rights.svelte") },
+  "sign-in": { label: "signInWays", needsAccounts: true, load: () => import("./SignInWays.svelte") },
   emergency: { label: "emergencyReads", needsAccounts: true, load: () => import("./EmergencyReads.svelte") },
   budgets: { label: "budgets", load: () => import("./Budgets.svelte") },
   retention: { label: "retention", load: () => import("./RetentionPage.svelte") },
