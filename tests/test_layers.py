@@ -21,6 +21,7 @@ LAYERS = (
     "transfer",
     "chat",
     "tools",
+    "memory",
     "web",
     "images",
     "documents",

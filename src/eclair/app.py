@@ -59,6 +59,8 @@ from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.llm.servers.service import ServerService
 from eclair.llm.tuning.auto import AutoTuner
+from eclair.memory.recall import MemoryRecall
+from eclair.memory.service import MemoryService
 from eclair.models.catalog import load_entries
 from eclair.models.download_targets import TextModelCatalog
 from eclair.models.downloads import ModelDownloads
@@ -111,6 +113,7 @@ class App:
     registry: Registry
     router: ModelRouter
     preferences: PreferenceService
+    memory: MemoryService
     runs: Runs
     responses: ResponseService
     retention: RetentionService
@@ -576,7 +579,8 @@ async def open_app(
         pipeline = AnswerPipeline(ledger, idle)
         router = ModelRouter(live_settings, registry, storage.usage, preferences, documents.vision)
         sources = (documents.documents, documents.vision, web, images)
-        requests = AnswerRequests(live_settings, registry, router, preferences, *sources, rights=rights)
+        memory = MemoryService(storage.memories, changes, MemoryRecall(documents.embedder), rights)
+        requests = AnswerRequests(live_settings, registry, router, preferences, *sources, rights=rights, memory=memory)
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, live_settings, budgets)
         batches = BatchService(storage.batches, registry, idle, settings.data_dir, absent)
@@ -598,6 +602,7 @@ async def open_app(
             registry=registry,
             router=router,
             preferences=preferences,
+            memory=memory,
             runs=runs,
             responses=responses,
             retention=retention,

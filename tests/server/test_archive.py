@@ -71,6 +71,7 @@ async def filled(server: Server) -> None:
     assert (await server.post("/api/prompts", prompt)).status == 201
     opml = f'<opml version="2.0"><body><outline type="rss" text="News" xmlUrl="{FEED}"/></body></opml>'
     assert (await server.call("POST", "/api/feeds/opml", data=opml.encode())).status in (200, 201)
+    assert (await server.post("/api/memories", {"text": "I live in Gent"})).status == 201
     added = {"name": "lab", "url": "https://lab.example.org/v1", "key": "s3cret"}
     assert (await server.post("/api/engines", added)).status == 201
 
@@ -99,6 +100,7 @@ async def described(server: Server) -> dict[str, Any]:
         "prompts": (await server.get("/api/prompts")).body,
         "preferences": {**preferences, "version": 1},
         "feeds": [(feed["url"], feed["title"]) for feed in (await server.get("/api/feeds")).body],
+        "memories": (await server.get("/api/memories")).body["memories"],
         "engines": [(each["name"], each["url"]) for each in engines if each["origin"] == "added"],
     }
 
@@ -118,6 +120,7 @@ async def test_everything_goes_out_and_into_an_empty_eclair_and_only_once(taken:
         "prompts": (1, 0),
         "settings": (1, 0),
         "feeds": (1, 0),
+        "memories": (1, 0),
         "servers": (1, 0),
     }
     finished = (await carry_out(fresh, read.body["id"]))[-1]["finished"]

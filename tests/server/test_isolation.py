@@ -262,6 +262,7 @@ async def furnish(server: Server) -> dict[str, str]:
     share = (await server.post(f"/api/conversations/{conversation}/shares", {"days": 1})).body["id"]
     await server.call("PUT", "/api/preferences", {"version": 0, "instructions": TEXT})
     prompt = (await server.post("/api/prompts", {"name": f"{SECRET}-{HIDDEN}", "text": TEXT})).body["id"]
+    memory = (await server.post("/api/memories", {"text": TEXT})).body["id"]
     drawn = await server.post("/api/pictures", {"prompt": TEXT})
     picture = (await server.get("/api/pictures")).body["pictures"]
     assert picture, drawn.raw
@@ -281,6 +282,7 @@ async def furnish(server: Server) -> dict[str, str]:
         "run": begun["run"],
         "share": share,
         "prompt": prompt,
+        "memory": memory,
         "picture": picture[0]["id"],
         "workspace file": f"{SECRET}.txt",
         "key": named["key"]["name"] if "key" in named and isinstance(named["key"], dict) else SECRET,

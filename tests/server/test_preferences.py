@@ -27,6 +27,7 @@ WHOLE: dict[str, Any] = {
     "instructions": "Be brief.",
     "draws": False,
     "follow_ups": True,
+    "memory": False,
     "shortcuts": {"new": "Mod+Shift+N"},
 }
 

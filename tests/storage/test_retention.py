@@ -16,7 +16,7 @@ from tests.storage.helpers import SOMEONE
 from tests.storage.test_images import IMAGE
 
 DAY_MS = 86_400_000
-NONE_DUE = DueCount(conversations=0, people=0, responses=0, batches=0, images=0, files=0, held=0)
+NONE_DUE = DueCount(conversations=0, people=0, responses=0, batches=0, images=0, files=0, memories=0, held=0)
 WEEK = RetentionRule(scope="everyone", subject="", days=7)
 
 

@@ -14,7 +14,7 @@ from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.errors import InvalidInput
 from eclair.generation.answer_request import AnswerRequest
-from eclair.generation.conversation_prompt import ConversationPrompt
+from eclair.generation.conversation_prompt import KEPT_REMARK, NOT_KEPT_REMARK, ConversationPrompt
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever, combine
@@ -23,9 +23,12 @@ from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
 from eclair.llm.base import Engine, Request
 from eclair.llm.registry import Registry
+from eclair.memory.recall import NOTHING_RECALLED
+from eclair.memory.service import MemoryService
 from eclair.schema.messages import Conversation, Message, Sampling, Web
 from eclair.schema.principal import Principal
 from eclair.text.intent.picture_request import asks_for_picture
+from eclair.text.intent.special_category import may_be_special_category
 from eclair.tools.draw_picture import AnswerRef, ImageTool
 from eclair.web.question import WebQuestion
 from eclair.web.research.research_report import ResearchReport
@@ -87,7 +90,7 @@ class ChatQuestion:
 
 
 class AnswerRequests:
-    """Builds answer requests. `documents`, `vision`, `web` and `images` are optional."""
+    """Builds answer requests. `documents`, `vision`, `web`, `images` and `memory` are optional."""
 
     def __init__(
         self,
@@ -100,7 +103,9 @@ class AnswerRequests:
         web: WebService | None = None,
         images: ImageService | None = None,
         rights: RightRules = OPEN_RULES,
+        memory: MemoryService | None = None,
     ) -> None:
+        self._memory = memory
         self._rights = rights
         self._settings = settings
         self._registry = registry
@@ -119,7 +124,7 @@ class AnswerRequests:
         resumed = question.resumes
         if not question.has_begun:
             question = replace(question, history=question.asked)
-        route, prompt = await self._route(question)
+        route, prompt, memories = await self._route(question)
         await prompt.check(route.engine, route.model)
         conversation = question.conversation.id if question.conversation is not None else None
         options = ReadingOptions(question.run, question.options.thorough, resumed.run if resumed is not None else None)
@@ -138,6 +143,7 @@ class AnswerRequests:
             resumes=question.resumes,
             is_carried=question.conversation is not None,
             reviews_doubts=True,
+            memories=memories,
         )
 
     async def prefill(self, question: ChatQuestion) -> tuple[Engine, Request]:
@@ -145,7 +151,7 @@ class AnswerRequests:
 
         Waits for files that are being read. Raises what `make` raises.
         """
-        route, prompt = await self._route(question)
+        route, prompt, _ = await self._route(question, is_complete=False)
         documents = self._documents.make_retriever(question.principal, question.history) if self._documents else None
         passages = await documents.certain_passages(route.model) if documents is not None else ()
         turn = await prompt.build(route.engine, route.model, passages)
@@ -209,11 +215,30 @@ class AnswerRequests:
         has_documents = documents is not None
         return combine(documents, self._web.make_retriever(question, numbers, setting=web, has_documents=has_documents))
 
-    async def _route(self, question: ChatQuestion) -> tuple[Route, ConversationPrompt]:
+    async def memory_for(self, question: ChatQuestion) -> MemoryService | None:
+        """Return the memory if an answer may use and keep it; never in a temporary chat."""
+        if self._memory is None or question.conversation is None:
+            return None
+        chosen = question.options.memory or question.conversation.memory
+        if chosen is None and self._preferences is not None:
+            chosen = "on" if (await self._preferences.get(question.principal)).memory else "off"
+        return None if chosen == "off" else self._memory
+
+    async def _route(
+        self, question: ChatQuestion, *, is_complete: bool = True
+    ) -> tuple[Route, ConversationPrompt, tuple[str, ...]]:
+        """Choose the model, build its prompt, and return the ids of the memories in that."""
         principal, options, history = question.principal, question.options, question.history
         route = await self._router.route(principal, options, question.conversation, history)
         preferences = await self._preferences.get(principal) if self._preferences is not None else None
-        return route, ConversationPrompt(
+        memory, recalled, remark = await self.memory_for(question), NOTHING_RECALLED, ""
+        if memory is not None and question.conversation is not None:
+            asked, begun = question.asked[-1].text if is_complete else "", question.conversation.created
+            recalled = await memory.recall(principal, begun, asked, route.model.context)
+            wish = memory.find_wish(principal, asked)
+            if wish is not None:
+                remark = NOT_KEPT_REMARK if may_be_special_category(wish) else KEPT_REMARK
+        prompt = ConversationPrompt(
             self._settings.current,
             self._registry,
             route,
@@ -225,7 +250,11 @@ class AnswerRequests:
             self._vision,
             self._wants_picture(question),
             may_draw=bool(await self._tools(question)),
+            memories=[each.text for each in recalled.head],
+            recalled=[each.text for each in recalled.near] if is_complete else (),
+            remark=remark,
         )
+        return route, prompt, recalled.ids
 
     def _wants_picture(self, question: ChatQuestion) -> bool:
         """Return whether the question asks for a picture, and one can be stored with its answer."""

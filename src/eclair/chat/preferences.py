@@ -24,7 +24,7 @@ class Preferences:
     """Preferences as of `version`, which counts changes. None means the default.
 
     `pinned_models` come first where a model is chosen. `draws` allows models that call tools to generate images,
-    and `follow_ups` has the web app suggest questions below an answer.
+    `follow_ups` has the web app suggest questions below an answer, and `memory` lets answers use and keep memories.
     `shortcuts` maps actions to keys that differ from the default; an empty string means no key.
     """
 
@@ -40,6 +40,7 @@ class Preferences:
     instructions: str = ""
     draws: bool = True
     follow_ups: bool = False
+    memory: bool = True
     shortcuts: dict[str, str] = field(default_factory=dict[str, str])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from eclair.schema.messages import Mode, Sampling, Web
+from eclair.schema.messages import Mode, Sampling, Switch, Web
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,8 @@ class TurnOptions:
     """None leaves a choice to the conversation, the person's preferences and the settings.
 
     `mode` chooses a model, or tells a named model whether to reason. `draws` allows a model that calls tools to
-    generate images. With `thorough`, long documents are read in full, however long that takes.
+    generate images. With `thorough`, long documents are read in full, however long that takes. `memory` lets
+    answers of stored conversations use and keep memories.
     """
 
     model: str | None = None
@@ -22,6 +23,7 @@ class TurnOptions:
     web: Web | None = None
     draws: bool | None = None
     thorough: bool = False
+    memory: Switch | None = None
 
 
 NO_CHOICES = TurnOptions()

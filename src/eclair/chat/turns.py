@@ -12,6 +12,7 @@ from eclair.chat.answer_requests import AnswerRequests, ChatQuestion
 from eclair.chat.live_run import Batch
 from eclair.chat.message_text import check_message, title_from
 from eclair.chat.prefill import Prefill
+from eclair.chat.remembering_run import RememberingRun
 from eclair.chat.runs import EventProducer, Runs
 from eclair.chat.titles import TitleGenerator
 from eclair.chat.tree import (
@@ -116,6 +117,7 @@ class Turns:
             temperature=choices.sampling.temperature,
             max_tokens=choices.sampling.max_tokens,
             system=choices.system,
+            memory=choices.memory,
         )
 
     async def ask(
@@ -151,6 +153,8 @@ class Turns:
                 producer: EventProducer = self._requests.report(self._pipeline, request, question, action.research)
             else:
                 producer = self._pipeline.run(request)
+            if isinstance(action, NewMessage):
+                producer = await self._remembering(question, turn, producer)
             return await self._start(turn, request.route.model.id, producer, self._title_callback(turn))
 
     async def ask_temporary(
@@ -244,6 +248,15 @@ class Turns:
         job = await self._images.prepare(turn.principal, question.text, image_request, named)
         job = job.with_answer(turn.run, turn.conversation.id, turn.answer)
         return await self._start(turn, job.model.id, ImageRun(self._images, job))
+
+    async def _remembering(self, asked: ChatQuestion, turn: _Turn, producer: EventProducer) -> EventProducer:
+        """Have the run keep first what its question asks to remember."""
+        memory = await self._requests.memory_for(asked)
+        question = turn.position.question
+        if memory is None or question is None:
+            return producer
+        keep = partial(memory.keep_asked, turn.principal, question.text, turn.conversation.id, question.id)
+        return RememberingRun(keep, producer)
 
     async def _start(
         self, turn: _Turn, model: str, producer: EventProducer, on_finish: Callable[[Message], None] | None = None

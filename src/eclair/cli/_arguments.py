@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import eclair
 from eclair.cli._admin_arguments import add_admin_options
+from eclair.cli._memory_arguments import add_memory_options
 from eclair.cli._prompt_arguments import add_prompt_options
 from eclair.errors import InvalidInput
 from eclair.schema.budgets import BUDGET_PERIODS
@@ -173,6 +174,7 @@ def _add_documents(command: _Command) -> None:
     files.add_argument("--library", metavar="NAME", help="only files of this library")
     _add_listing_options(files, "ID", "remove a file")
     add_prompt_options(command("prompts", "list, save, change and share prompts"))
+    add_memory_options(command("memory", "list, add, edit and erase what is kept for later conversations"))
 
 
 def _add_web(command: _Command) -> None:

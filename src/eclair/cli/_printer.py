@@ -20,6 +20,8 @@ from eclair.schema.events import (
     Cited,
     Doubted,
     Event,
+    MemoriesUsed,
+    MemoryKept,
     ModelChanged,
     Notice,
     PartDelta,
@@ -56,6 +58,7 @@ class Printer:
         self._passages: dict[int, Passage] = {}
         self._citations: list[Citation] = []
         self._doubts: list[Doubt] = []
+        self._memories = 0
 
     def show(self, event: Event) -> None:
         terminal = self._terminal
@@ -88,6 +91,10 @@ class Printer:
                 terminal.end_line()
             case Notice(code=code, message=message):
                 (terminal.note if code.startswith("routed_") else terminal.warn)(message)
+            case MemoriesUsed(memories=memories):
+                self._memories = len(memories)
+            case MemoryKept(memory=memory):
+                terminal.note(f"Remembered as {memory}; `eclair memory remove` erases it.")
             case UsageCounted(usage=usage):
                 self._usage = usage
             case RunFinished(reason=reason):
@@ -122,6 +129,9 @@ class Printer:
         if note:
             self._terminal.note(note)
         self._show_sources()
+        if self._memories:
+            used = "Used 1 memory." if self._memories == 1 else f"Used {self._memories:,} memories."
+            self._terminal.note(used)
         if self._usage is not None:
             self._terminal.note(format_speed(self._usage, self._model))
 

@@ -62,6 +62,7 @@ ITEMS: dict[ItemKind, str] = {
     "settings": "settings",
     "feeds": "feeds",
     "servers": "servers, without keys",
+    "memories": "memories",
 }
 
 

@@ -24,6 +24,7 @@ class AnswerRequest:
     the stored message, carries it. Without `allows_lead` the answer begins with the model's own words, in whatever
     format the request demands. Without `shows_steps` no loading step is reported. A `meter` measures several answers
     as one. What `tools` find is checked by `checker` if there is no retriever, and numbered by `numbers`.
+    `memories` are the ids of those in the prompt.
     """
 
     route: Route
@@ -40,3 +41,4 @@ class AnswerRequest:
     shows_steps: bool = True
     reviews_doubts: bool = False
     meter: Meter | None = None
+    memories: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from eclair.generation.prompt import (
 from eclair.generation.route import Route
 from eclair.generation.sampling import resolve_sampling
 from eclair.generation.sources import Note
+from eclair.generation.untrusted import neutralize_line
 from eclair.generation.use_warning import use_warning
 from eclair.llm.base import JSON, Engine, Request, control_tokens
 from eclair.llm.reasoning import FLASH_EFFORT, THINK_EFFORT
@@ -41,6 +42,11 @@ RESERVED_ANSWER_TOKENS = 1024
 REASONING_LENGTH_FACTOR = 4
 """The factor by which an answer may be longer if the model reasons first."""
 
+MEMORIES_INTRODUCTION = "The person had you keep these facts; take them into account where they matter:"
+RECALLED_INTRODUCTION = "Of what the person had you keep, this is closest to the question:"
+KEPT_REMARK = "(This is being kept for later conversations, as the person asks; confirm that in a few words.)"
+NOT_KEPT_REMARK = "(This can't be kept for later conversations; the person is told why.)"
+
 PICTURE_OFFER = Notice("picture_offer", "This model only writes text, but Éclair can make an image from your words.")
 
 
@@ -51,7 +57,8 @@ class ConversationPrompt:
     `history` ends with the question, or with the answer to resume. `system` replaces the system prompt of the
     settings; a person's `instructions` come below it, so that the engine's prefix cache still hits. `photos` prepares
     the images of `principal`; None where no files can be attached. `wants_picture` if the question asks for
-    one; `may_draw` if a model that calls tools makes it by itself.
+    one; `may_draw` if a model that calls tools makes it by itself. `memories` stand at the head, `recalled` ones and a
+    `remark` beside the question.
     """
 
     settings: Settings
@@ -65,6 +72,9 @@ class ConversationPrompt:
     photos: ImageSource | None = None
     wants_picture: bool = False
     may_draw: bool = False
+    memories: Sequence[str] = ()
+    recalled: Sequence[str] = ()
+    remark: str = ""
 
     async def build(
         self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
@@ -72,8 +82,9 @@ class ConversationPrompt:
         """See `PromptBuilder.build`."""
         prepared = await self._prepare_images(model)
         sampling = self._sampling_for(model, quoted=bool(passages))
+        tokens = await control_tokens(engine, model)
         prompt = await build_prompt(
-            self._system,
+            self._system_for(tokens),
             self.history,
             passages,
             notes,
@@ -81,8 +92,9 @@ class ConversationPrompt:
             reserve=sampling.max_tokens or self._reserve(model),
             count=_counter(engine, model),
             images=prepared.images,
-            control_tokens=await control_tokens(engine, model),
+            control_tokens=tokens,
             shows_calls=model.can_call_tools,
+            preface=self._preface(tokens),
         )
         extra: JSON = {} if self._effort is None else {"reasoning_effort": self._effort}
         request = Request(model.id, prompt.messages, sampling=sampling, extra=extra)
@@ -99,7 +111,7 @@ class ConversationPrompt:
         """Raise TooLarge if the question alone doesn't fit, before anything is stored."""
         prepared = await self._prepare_images(model)
         await check_question_fits(
-            self._system,
+            self._system_for(),
             self.history,
             window=model.context,
             reserve=self._sampling_for(model, quoted=False).max_tokens or self._reserve(model),
@@ -126,10 +138,14 @@ class ConversationPrompt:
         """The reasoning effort; none for a resumed answer, since templates refuse it there."""
         return FLASH_EFFORT if self._resumes and self.route.effort is not None else self.route.effort
 
-    @property
-    def _system(self) -> str:
+    def _system_for(self, control_tokens: tuple[str, ...] = ()) -> str:
         system = self.system if self.system is not None else self.settings.system_prompt
-        return "\n\n".join(text for text in (system, self.instructions.strip()) if text)
+        kept = _memory_list(MEMORIES_INTRODUCTION, self.memories, control_tokens)
+        return "\n\n".join(text for text in (system, self.instructions.strip(), kept) if text)
+
+    def _preface(self, control_tokens: tuple[str, ...]) -> str:
+        recalled = _memory_list(RECALLED_INTRODUCTION, self.recalled, control_tokens)
+        return "".join(f"{text}\n\n" for text in (recalled, self.remark) if text)
 
     def _sampling_for(self, model: Model, *, quoted: bool) -> Sampling:
         """Resolve the sampling; a reasoning model gets more room than the longest answer."""
@@ -145,6 +161,13 @@ class ConversationPrompt:
 
     def _length_factor(self, model: Model) -> int:
         return REASONING_LENGTH_FACTOR if self._effort == THINK_EFFORT and model.reasoning != "never" else 1
+
+
+def _memory_list(introduction: str, memories: Sequence[str], control_tokens: tuple[str, ...]) -> str:
+    if not memories:
+        return ""
+    lines = "\n".join(f"- {neutralize_line(memory, control_tokens)}" for memory in memories)
+    return f"{introduction}\n<memories>\n{lines}\n</memories>"
 
 
 def _counter(engine: Engine, model: Model) -> Count:

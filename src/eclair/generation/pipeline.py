@@ -44,6 +44,8 @@ from eclair.schema.events import (
     Doubted,
     Event,
     Folding,
+    MemoriesUsed,
+    MemoryKept,
     ModelChanged,
     Notice,
     PartDelta,
@@ -256,6 +258,8 @@ class AnswerStream:
     async def _prepare(self) -> AsyncGenerator[Event, None]:
         """Resume the answer so far, or retrieve; then build the prompt."""
         request, lead = self._request, NO_LEAD
+        if request.memories:
+            yield MemoriesUsed(request.memories)
         if request.resumes is not None:
             for event in self._resume(request.resumes):
                 yield event
@@ -309,7 +313,8 @@ class AnswerStream:
             events += unfold_call(call)
         if self._parts.round == last_call_round(answer.parts, answer.calls):
             self._parts.next_round()
-        return [*events, *map(Cited, answer.citations), *map(Doubted, answer.doubts)]
+        kept = map(MemoryKept, answer.kept_memories)
+        return [*events, *map(Cited, answer.citations), *map(Doubted, answer.doubts), *kept]
 
     def _lead_events(self, lead: Lead) -> list[Event]:
         """Start the answer with quotes, which don't count toward the model's speed."""

@@ -106,18 +106,20 @@ async def build_prompt(
     images: Mapping[str, PromptImage] = NO_IMAGES.images,
     control_tokens: tuple[str, ...] = (),
     shows_calls: bool = False,
+    preface: str = "",
 ) -> Prompt:
     """Choose what fits in `window` tokens (None: everything), less `reserve` for the answer.
 
     At most half of the window is reserved. `history` runs from the root of the branch to the question, or to the
     answer to resume; `passages` and `notes` belong to the question. The `images`, by file id, are shown with the
     message that their file is attached to. `control_tokens` are the model's. With `shows_calls` the model is shown
-    calls of tools and their results, too. Raises TooLarge if the question alone doesn't fit.
+    calls of tools and their results, too. The `preface` stands above the question and what belongs to it. Raises
+    TooLarge if the question alone doesn't fit.
     """
     head = (PromptMessage("system", system),) if system else ()
     dropped = 0
     rounds = [_rounds(message, control_tokens) if shows_calls else [] for message in history]
-    texts = _message_texts(history, passages, notes, images, control_tokens, rounds)
+    texts = _message_texts(history, passages, notes, images, control_tokens, rounds, preface)
     shown = [_images_of(message, images) for message in history]
     tokens = [sum(image.tokens for image in attached) for attached in shown]
     if window is not None:
@@ -132,7 +134,7 @@ async def build_prompt(
             _check_room(sum(lengths[_question_index(history) :]), room)
             dropped = count_dropped(history, lengths, room)
             shown, rounds = shown[dropped:], rounds[dropped:]
-            texts = _message_texts(history[dropped:], passages, notes, images, control_tokens, rounds)
+            texts = _message_texts(history[dropped:], passages, notes, images, control_tokens, rounds, preface)
     messages: list[PromptMessage] = []
     for message, text, attached, each in zip(history[dropped:], texts, shown, rounds, strict=True):
         messages += [*each, *([PromptMessage(message.role, text, images=attached)] if text else [])]
@@ -265,14 +267,16 @@ def _message_texts(
     images: Mapping[str, PromptImage],
     control_tokens: tuple[str, ...],
     rounds: Sequence[Sequence[PromptMessage]],
+    preface: str,
 ) -> list[str]:
     """Return the text of each message, with passages above the questions.
 
     Each question gets the passages of its answer that no earlier question had, and that no call of a tool brought if
-    its `rounds` are shown; the last one also gets the notes. Answers may quote foreign text.
+    its `rounds` are shown; the last one also gets the notes and the preface. Answers may quote foreign text.
     """
-    texts, shown, has_images = list[str](), set[int](), False
-    for message, answer, own, called in zip(history, [*history[1:], None], rounds, [*rounds[1:], ()], strict=True):
+    texts, shown, has_images, asked_last = list[str](), set[int](), False, _question_index(history)
+    turns = zip(history, [*history[1:], None], rounds, [*rounds[1:], ()], strict=True)
+    for at, (message, answer, own, called) in enumerate(turns):
         brought = {number for call in answer.calls for number in call.passages} if answer and called else set[int]()
         given = () if message.role != "user" else passages if answer is None else answer.passages
         given = [passage for passage in given if passage.number not in brought]
@@ -284,7 +288,7 @@ def _message_texts(
         if message.role != "user":
             text = break_control_tokens(text, control_tokens)
         asked_with = with_passages(text, new, noted, asked, with_images=has_images, control_tokens=control_tokens)
-        texts.append(asked_with)
+        texts.append(f"{preface}{asked_with}" if at == asked_last else asked_with)
         shown.update((passage.number for passage in given), brought)
     return texts
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-_BLOCK_TAG = re.compile(r"<\s*+/?\s*+(passages|notes|closest|part)\b[^>]*+>?", re.IGNORECASE)
+_BLOCK_TAG = re.compile(r"<\s*+/?\s*+(passages|notes|closest|memories|part)\b[^>]*+>?", re.IGNORECASE)
 
 _BRACKETED = (
     "INST|SYSTEM_PROMPT|MODEL_SETTINGS|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|ARGS|CALL_ID|THINK"

@@ -267,6 +267,24 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoriesUsed:
+    """The model is shown these memories; comes before the first word, and not at all without any."""
+
+    memories: tuple[str, ...]
+    seq: int = 0
+    type: Literal["memories.used"] = "memories.used"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryKept:
+    """A memory was kept. Its text isn't in the log, so that erasing it leaves nothing of it."""
+
+    memory: str
+    seq: int = 0
+    type: Literal["memory.kept"] = "memory.kept"
+
+
+@dataclass(frozen=True, slots=True)
 class UsageCounted:
     """The cost and the speed of the answer; see `Usage`."""
 
@@ -324,6 +342,8 @@ Event = (
     | CallBegan
     | CallEnded
     | Notice
+    | MemoriesUsed
+    | MemoryKept
     | UsageCounted
     | RunWaiting
     | RunResumed
@@ -433,6 +453,8 @@ def unfold(message: Message) -> list[Event]:
     events: list[Event] = [
         RunStarted(message.run, message.id, message.conversation, message.parent, message.model or "", message.created)
     ]
+    events += [MemoriesUsed(message.used_memories)] if message.used_memories else []
+    events += [MemoryKept(memory) for memory in message.kept_memories]
     for step in message.steps:
         events += _unfolded_step(step)
     events += [SourceFound(passage) for passage in message.passages]
@@ -494,6 +516,8 @@ _Other = (
     | Doubted
     | _CallEvent
     | Notice
+    | MemoriesUsed
+    | MemoryKept
     | UsageCounted
     | RunWaiting
     | RunResumed
@@ -530,6 +554,10 @@ def _after(message: Message, event: _Other | End) -> Message:
             return _as_saved(message)
         case Notice():
             return replace(message, remarks=(*message.remarks, AnswerNotice(event.code, event.message, event.language)))
+        case MemoriesUsed():
+            return replace(message, used_memories=event.memories)
+        case MemoryKept():
+            return replace(message, kept_memories=(*message.kept_memories, event.memory))
         case UsageCounted():
             return replace(message, usage=event.usage)
         case RunFinished():

@@ -21,6 +21,7 @@ CallAccess = Literal["compute", "read", "outbound", "write"]
 CallDecision = Literal["once", "conversation", "always", "declined"]
 CallOutcome = Literal["done", "failed", "late", "declined", "stopped", "unknown"]
 Web = Literal["off", "auto", "on"]
+Switch = Literal["off", "on"]
 MAX_TAGS = 12
 MAX_TAG_CHARS = 40
 MAX_COMMENT_CHARS = 1000
@@ -59,6 +60,8 @@ NoticeCode = Literal[
     "prohibited_use",
     "high_risk_use",
     "budget_low",
+    "memory_refused",
+    "memory_not_kept",
 ]
 NameKind = Literal["title", "tag", "file", "library"]
 ChangeKind = Literal[
@@ -73,6 +76,7 @@ ChangeKind = Literal[
     "canvases",
     "prompts",
     "announcements",
+    "memories",
 ]
 EnergyKind = Literal["measured", "estimated"]
 RatingValue = Literal["up", "down"]
@@ -331,7 +335,9 @@ class Message:
 
     An assistant's message is the fold of its run's events. Only it has `run`, `model` and the fields after them, except
     `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
-    those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`.
+    those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`. The model
+    was shown the `used_memories`, and the `kept_memories` were kept on the way; both are ids, since erasing a memory
+    leaves nothing of it.
     """
 
     id: str
@@ -356,6 +362,8 @@ class Message:
     wish: ImageRequest | None = None
     rating: Rating | None = None
     calls: tuple[Call, ...] = ()
+    used_memories: tuple[str, ...] = ()
+    kept_memories: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -385,7 +393,8 @@ class Conversation:
     `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
     its answers, None for the defaults; `system` replaces the system prompt.
     `branched_from` is the id of the conversation whose thread it was begun with, if any.
-    `folder` is the id of the folder that it is in.
+    `folder` is the id of the folder that it is in. `memory` says if its answers may use and keep memories; None leaves
+    that to the person's preferences.
     """
 
     id: str
@@ -405,6 +414,7 @@ class Conversation:
     system: str | None = None
     branched_from: str | None = None
     folder: str | None = None
+    memory: Switch | None = None
 
 
 @dataclass(frozen=True, slots=True)

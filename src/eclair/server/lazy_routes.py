@@ -50,6 +50,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/tuning": ("api.tuning",),
     "api/preferences": ("api.preferences",),
     "api/prompts": ("api.prompts",),
+    "api/memories": ("api.memories",),
     "api/files": ("api.files",),
     "api/folders": ("api.folders",),
     "api/libraries": ("api.libraries",),

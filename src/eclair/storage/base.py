@@ -36,6 +36,7 @@ from eclair.storage.images import ImageStore
 from eclair.storage.integrity import IntegrityStore
 from eclair.storage.libraries import LibraryStore
 from eclair.storage.literacy import LiteracyStore
+from eclair.storage.memories import MemoryStore
 from eclair.storage.owned_names import OwnedNameStore
 from eclair.storage.passkeys import PasskeyStore
 from eclair.storage.people import PeopleStore
@@ -88,6 +89,7 @@ class Storage:
     libraries: LibraryStore
     literacy: LiteracyStore
     owned_names: OwnedNameStore
+    memories: MemoryStore
     passkeys: PasskeyStore
     people: PeopleStore
     personal_data: PersonalDataStore

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from eclair.schema.messages import Conversation, Hit, Message, Mode, NameHit, Web
+from eclair.schema.messages import Conversation, Hit, Message, Mode, NameHit, Switch, Web
 from eclair.schema.principal import Principal
 
-ClearableField = Literal["model", "mode", "web", "temperature", "max_tokens", "system", "folder"]
+ClearableField = Literal["model", "mode", "web", "temperature", "max_tokens", "system", "folder", "memory"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class ConversationEdit:
     max_tokens: int | None = None
     system: str | None = None
     folder: str | None = None
+    memory: Switch | None = None
     cleared: frozenset[ClearableField] = frozenset()
 
 

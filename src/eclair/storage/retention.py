@@ -59,12 +59,13 @@ class DueCount:
     batches: int
     images: int
     files: int
+    memories: int
     held: int
     own: tuple[DueConversation, ...] = ()
 
     @property
     def total(self) -> int:
-        return self.conversations + self.responses + self.batches + self.images + self.files
+        return self.conversations + self.responses + self.batches + self.images + self.files + self.memories
 
 
 @dataclass(frozen=True, slots=True)

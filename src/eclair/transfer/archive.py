@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from eclair.schema.canvases import Canvas, CanvasVersion
 from eclair.schema.ids import derived_id
 from eclair.schema.images import GeneratedImage
+from eclair.schema.memories import MAX_MEMORY_CHARS, MemoryMaker
 from eclair.settings import EngineApi
 from eclair.storage.prompts import MAX_PROMPT_CHARS, PROMPT_NAME_PATTERN
 
@@ -25,11 +26,13 @@ PERSONAL_FOLDER = "personal/"
 MAX_NAME_CHARS = 255
 _MEMBER = re.compile(r"files/[0-9a-f]{64}|(?:pictures|thumbnails)/pic_[0-9a-z]{26}(?:\.[a-z]{3,4})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ID = re.compile(r"(?:canv|file|fold|lib|pic|prompt)_[0-9a-z]{26}")
+_ID = re.compile(r"(?:canv|file|fold|lib|mem|pic|prompt)_[0-9a-z]{26}")
 _NAME = re.compile(r"[^/\\\x00-\x1f]+")
 _IMAGE_MEDIA = {"image/png", "image/webp", "image/jpeg"}
 
-RecordKind = Literal["library", "file", "image", "preferences", "feed", "server", "folder", "canvas", "prompt"]
+RecordKind = Literal[
+    "library", "file", "image", "preferences", "feed", "server", "folder", "canvas", "prompt", "memory"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,19 @@ class ArchivedPrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchivedMemory:
+    """A memory; `conversation` and `message` say where it is from."""
+
+    id: str
+    text: str
+    maker: MemoryMaker
+    created: int
+    changed: int
+    conversation: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ArchivedPreferences:
     """Preferences, by name."""
 
@@ -136,6 +152,7 @@ ArchiveRecord = (
     | ArchivedFolder
     | ArchivedCanvas
     | ArchivedPrompt
+    | ArchivedMemory
 )
 
 _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
@@ -148,6 +165,7 @@ _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
     "folder": ArchivedFolder,
     "canvas": ArchivedCanvas,
     "prompt": ArchivedPrompt,
+    "memory": ArchivedMemory,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _OLDER_PROMPTS = TypeAdapter(list[dict[Literal["name", "text"], str]])
@@ -167,6 +185,7 @@ class ArchiveIndex:
     folders: list[ArchivedFolder] = field(default_factory=list[ArchivedFolder])
     canvases: list[ArchivedCanvas] = field(default_factory=list[ArchivedCanvas])
     prompts: list[ArchivedPrompt] = field(default_factory=list[ArchivedPrompt])
+    memories: list[ArchivedMemory] = field(default_factory=list[ArchivedMemory])
 
     def add(self, record: ArchiveRecord) -> None:
         match record:
@@ -189,11 +208,13 @@ class ArchiveIndex:
                 self.canvases.append(record)
             case ArchivedPrompt():
                 self.prompts.append(record)
+            case ArchivedMemory():
+                self.memories.append(record)
 
     @property
     def records(self) -> Sequence[ArchiveRecord]:
         own = [self.preferences] if self.preferences is not None else []
-        rest = (*self.feeds, *self.servers, *self.folders, *self.canvases, *self.prompts)
+        rest = (*self.feeds, *self.servers, *self.folders, *self.canvases, *self.prompts, *self.memories)
         return [*self.libraries, *self.files, *self.images, *own, *rest]
 
     def __len__(self) -> int:
@@ -248,6 +269,12 @@ def _is_sound(record: ArchiveRecord) -> bool:
         case ArchivedPrompt():
             fits = re.fullmatch(PROMPT_NAME_PATTERN, record.name) and 0 < len(record.text) <= MAX_PROMPT_CHARS
             return bool(_ID.fullmatch(record.id)) and bool(fits) and "\0" not in record.text
+        case ArchivedMemory():
+            return (
+                bool(_ID.fullmatch(record.id))
+                and 0 < len(record.text) <= MAX_MEMORY_CHARS
+                and record.text.isprintable()
+            )
         case ArchivedImage():
             return bool(_ID.fullmatch(record.image.id)) and record.image.media in _IMAGE_MEDIA
         case ArchivedCanvas():

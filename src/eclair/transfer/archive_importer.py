@@ -16,6 +16,7 @@ from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
 from eclair.images.gallery import Gallery
 from eclair.llm.servers.service import ServerChange, ServerService
 from eclair.schema.ids import new_id
+from eclair.schema.memories import Memory
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.conversations import ConversationEdit
@@ -30,6 +31,7 @@ from eclair.transfer.archive import (
     ArchivedFolder,
     ArchivedImage,
     ArchivedLibrary,
+    ArchivedMemory,
     ArchivedPrompt,
     ArchivedServer,
 )
@@ -38,7 +40,16 @@ from eclair.transfer.staging import StagedImport
 from eclair.web.feeds.service import check_feed_url
 
 ItemKind = Literal[
-    "conversations", "canvases", "libraries", "files", "images", "prompts", "settings", "feeds", "servers"
+    "conversations",
+    "canvases",
+    "libraries",
+    "files",
+    "images",
+    "prompts",
+    "settings",
+    "feeds",
+    "servers",
+    "memories",
 ]
 MEMBERS_PER_READING = 200
 MAX_IMAGE_BYTES = 64 << 20
@@ -88,6 +99,7 @@ class ArchiveImporter:
         images = [await self._has_image(principal, each.image.id) for each in index.images]
         feeds = {listed.feed.url for listed in await self._storage.feeds.list_feeds(principal)}
         servers = {server.name for server in await self._servers.all()}
+        memories = {memory.text for memory in await self._storage.memories.list_memories(principal)}
         own, archived = await self._preferences.read(principal), self._archived_preferences(staged)
         prompts = await self._prompt_names(principal)
         canvases = {canvas.id for canvas in await self._storage.canvases.list_canvases(principal)}
@@ -101,6 +113,7 @@ class ArchiveImporter:
             ImportItems("prompts", len(index.prompts), sum(each.name.casefold() in prompts for each in index.prompts)),
             ImportItems("settings", int(archived is not None), int(own.version > 0)),
             ImportItems("feeds", len(index.feeds), sum(feed.url in feeds for feed in index.feeds)),
+            ImportItems("memories", len(index.memories), sum(each.text in memories for each in index.memories)),
             ImportItems("servers", len(index.servers), sum(server.name in servers for server in index.servers)),
         )
         return tuple(items for items in found if items.count)
@@ -145,7 +158,7 @@ class ArchiveImporter:
     async def store_rest(
         self, principal: Principal, staged: StagedImport, places: dict[str, tuple[str, str]], *, replace_settings: bool
     ) -> AsyncGenerator[ImportStep, None]:
-        """Store images, which `places` maps to conversation and message, then prompts, settings, feeds and servers.
+        """Store images, which `places` maps to conversation and message, then prompts, settings and the rest.
 
         Folders take the imported conversations that are in none.
         """
@@ -167,6 +180,8 @@ class ArchiveImporter:
             yield await self._add_feed(principal, feed)
         for server in staged.index.servers:
             yield await self._add_server(server)
+        for memory in staged.index.memories:
+            yield await self._add_memory(principal, memory)
 
     async def _add_library(self, principal: Principal, library: ArchivedLibrary, places: dict[str, str]) -> ImportStep:
         known = await self._libraries(principal)
@@ -306,6 +321,27 @@ class ArchiveImporter:
         except EclairError as error:
             return ImportStep("servers", added=False, problem=f"The server {server.name!r}: {error.message}")
         return ImportStep("servers", added=True)
+
+    async def _add_memory(self, principal: Principal, memory: ArchivedMemory) -> ImportStep:
+        new = Memory(
+            id=memory.id,
+            owner=principal.id,
+            text=memory.text,
+            maker=memory.maker,
+            created=memory.created,
+            changed=memory.changed,
+            conversation=await self._conversation(principal, memory.conversation),
+            message=memory.message,
+        )
+        known = {each.text for each in await self._storage.memories.list_memories(principal)}
+        try:
+            try:
+                await self._storage.memories.add_memory(principal, new)
+            except Conflict:  # the id is another person's
+                await self._storage.memories.add_memory(principal, replace(new, id=new_id("mem", time.time)))
+        except Conflict as conflict:
+            return ImportStep("memories", added=False, problem=conflict.message)
+        return ImportStep("memories", added=memory.text not in known)
 
     async def _libraries(self, principal: Principal) -> dict[str, Library]:
         return {each.library.id: each.library for each in await self._storage.libraries.list_libraries(principal)}

@@ -32,6 +32,7 @@ from eclair.transfer.archive import (
     ArchivedFolder,
     ArchivedImage,
     ArchivedLibrary,
+    ArchivedMemory,
     ArchivedPreferences,
     ArchivedPrompt,
     ArchivedServer,
@@ -212,6 +213,12 @@ class ArchiveWriter:
                 )
                 for each in await self._storage.folders.list_folders(principal)
             ],
+            *(
+                ArchivedMemory(
+                    each.id, each.text, each.maker, each.created, each.changed, each.conversation, each.message
+                )
+                for each in await self._storage.memories.list_memories(principal)
+            ),
         ]
 
     async def _canvases(self, principal: Principal, damaged: list[str]) -> AsyncGenerator[ArchivedCanvas, None]:

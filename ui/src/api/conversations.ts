@@ -38,9 +38,9 @@ export type MessageTree = Omit<Reply<"/api/conversations/{id}", "get">, "message
 export type ConversationChanges = Body<"/api/conversations/{id}", "patch">;
 
 /** The settings for answers that a conversation stores. */
-export type AnswerSettings = Pick<Conversation, "model" | "mode" | "web" | "temperature" | "max_tokens" | "system">;
+export type AnswerSettings = Pick<Conversation, "model" | "mode" | "web" | "temperature" | "max_tokens" | "system" | "memory">;
 
-export const NO_SETTINGS: AnswerSettings = { model: null, mode: null, web: null, temperature: null, max_tokens: null, system: null };
+export const NO_SETTINGS: AnswerSettings = { model: null, mode: null, web: null, temperature: null, max_tokens: null, system: null, memory: null };
 
 /** Options of one answer; what is missing falls back to the defaults. */
 export type AnswerOptions = { readonly [K in keyof AnswerSettings]?: NonNullable<AnswerSettings[K]> } & { readonly thorough?: boolean };
@@ -165,7 +165,7 @@ export class ConversationCalls extends Resource {
   }
 
   /** Tell the engine that a message is being written, so that it can read the prompt ahead. */
-  prefill(writing: Pick<AnswerOptions, "model" | "mode" | "web" | "system"> & { readonly conversation?: string; readonly files?: readonly string[] }): Promise<void> {
+  prefill(writing: Pick<AnswerOptions, "model" | "mode" | "web" | "system" | "memory"> & { readonly conversation?: string; readonly files?: readonly string[] }): Promise<void> {
     return this.client.call("POST", "/api/prefill", writing);
   }
 

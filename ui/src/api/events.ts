@@ -9,8 +9,8 @@ export type StepOutcome = "done" | "nothing" | "late" | "refused" | "failed" | "
 export type CallAccess = "compute" | "read" | "outbound" | "write";
 export type CallDecision = "once" | "conversation" | "always" | "declined";
 export type CallOutcome = "done" | "failed" | "late" | "declined" | "stopped" | "unknown";
-export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use" | "budget_low";
-export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds" | "folders" | "canvases" | "prompts" | "announcements";
+export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use" | "budget_low" | "memory_refused" | "memory_not_kept";
+export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds" | "folders" | "canvases" | "prompts" | "announcements" | "memories";
 export type NameKind = "title" | "tag" | "file" | "library";
 export type Mode = "flash" | "auto" | "think";
 export type Web = "off" | "auto" | "on";
@@ -302,7 +302,9 @@ export interface ImageRequest {
  *
  * An assistant's message is the fold of its run's events. Only it has `run`, `model` and the fields after them, except
  * `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
- * those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`.
+ * those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`. The model
+ * was shown the `used_memories`, and the `kept_memories` were kept on the way; both are ids, since erasing a memory
+ * leaves nothing of it.
  */
 export interface Message {
   readonly id: string;
@@ -327,6 +329,8 @@ export interface Message {
   readonly wish: ImageRequest | null;
   readonly rating: Rating | null;
   readonly calls: readonly Call[];
+  readonly used_memories: readonly string[];
+  readonly kept_memories: readonly string[];
 }
 
 /** A conversation without its messages.
@@ -334,7 +338,8 @@ export interface Message {
  * `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
  * its answers, None for the defaults; `system` replaces the system prompt.
  * `branched_from` is the id of the conversation whose thread it was begun with, if any.
- * `folder` is the id of the folder that it is in.
+ * `folder` is the id of the folder that it is in. `memory` says if its answers may use and keep memories; None leaves
+ * that to the person's preferences.
  */
 export interface Conversation {
   readonly id: string;
@@ -354,6 +359,7 @@ export interface Conversation {
   readonly system: string | null;
   readonly branched_from: string | null;
   readonly folder: string | null;
+  readonly memory: "off" | "on" | null;
 }
 
 /** A message found by a search. In `excerpt`, matches stand between U+E000 and U+E001. */
@@ -553,6 +559,20 @@ export interface Notice {
   readonly type: "remark";
 }
 
+/** The model is shown these memories; comes before the first word, and not at all without any. */
+export interface MemoriesUsed {
+  readonly memories: readonly string[];
+  readonly seq: number;
+  readonly type: "memories.used";
+}
+
+/** A memory was kept. Its text isn't in the log, so that erasing it leaves nothing of it. */
+export interface MemoryKept {
+  readonly memory: string;
+  readonly seq: number;
+  readonly type: "memory.kept";
+}
+
 /** The cost and the speed of the answer; see `Usage`. */
 export interface UsageCounted {
   readonly usage: Usage;
@@ -615,6 +635,8 @@ export type Event =
   | CallBegan
   | CallEnded
   | Notice
+  | MemoriesUsed
+  | MemoryKept
   | UsageCounted
   | RunWaiting
   | RunResumed

@@ -43,6 +43,10 @@ export function fold(message: Message | null, event: Event): Message {
     case "remark":
       if (event.code === "saved") return asSaved(message);
       return { ...message, remarks: [...message.remarks, { code: event.code, message: event.message, language: event.language }] };
+    case "memories.used":
+      return { ...message, used_memories: event.memories };
+    case "memory.kept":
+      return { ...message, kept_memories: [...message.kept_memories, event.memory] };
     case "usage":
       return { ...message, usage: event.usage };
     case "run.finished":
@@ -87,6 +91,8 @@ function startMessage(event: Extract<Event, { type: "run.started" }>, parts: rea
     wish: null,
     rating: null,
     calls: [],
+    used_memories: [],
+    kept_memories: [],
   };
 }
 

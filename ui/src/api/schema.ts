@@ -3200,6 +3200,143 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/memories": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["MemoryList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["MemoryTextBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["MemoryBody"];
+                    };
+                };
+            };
+        };
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ErasedMemories"];
+                    };
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/memories/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["MemoryTextBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["MemoryBody"];
+                    };
+                };
+            };
+        };
+        readonly trace?: never;
+    };
     readonly "/api/files": {
         readonly parameters: {
             readonly query?: never;
@@ -8004,7 +8141,7 @@ export interface components {
          */
         readonly AnswerNotice: {
             /** @enum {string} */
-            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use" | "budget_low";
+            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use" | "budget_low" | "memory_refused" | "memory_not_kept";
             readonly message: string;
             readonly language: string | null;
         };
@@ -8409,7 +8546,8 @@ export interface components {
          *     `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
          *     its answers, None for the defaults; `system` replaces the system prompt.
          *     `branched_from` is the id of the conversation whose thread it was begun with, if any.
-         *     `folder` is the id of the folder that it is in.
+         *     `folder` is the id of the folder that it is in. `memory` says if its answers may use and keep memories; None leaves
+         *     that to the person's preferences.
          */
         readonly Conversation: {
             readonly id: string;
@@ -8432,6 +8570,7 @@ export interface components {
             readonly system: string | null;
             readonly branched_from: string | null;
             readonly folder: string | null;
+            readonly memory: ("off" | "on") | null;
         };
         readonly ConversationCount: {
             readonly conversations: number;
@@ -8449,6 +8588,7 @@ export interface components {
             readonly max_tokens?: number | null;
             readonly system?: string | null;
             readonly folder?: string | null;
+            readonly memory?: ("off" | "on") | null;
         };
         /** @description A page of the list; pass `next` as `before` to get the next page. Pinned ones are on the first page. */
         readonly ConversationList: {
@@ -8654,6 +8794,9 @@ export interface components {
         readonly EntryList: {
             readonly entries: readonly components["schemas"]["EntryBody"][];
             readonly next: string | null;
+        };
+        readonly ErasedMemories: {
+            readonly erased: number;
         };
         /** @description The confirmation, and the password of whoever has one and asks for their own erasure. */
         readonly ErasureBody: {
@@ -9058,7 +9201,7 @@ export interface components {
         /** @description Things of one kind in an export; `here` of them are here already. */
         readonly ImportItemsBody: {
             /** @enum {string} */
-            readonly kind: "conversations" | "canvases" | "libraries" | "files" | "images" | "prompts" | "settings" | "feeds" | "servers";
+            readonly kind: "conversations" | "canvases" | "libraries" | "files" | "images" | "prompts" | "settings" | "feeds" | "servers" | "memories";
             readonly count: number;
             readonly here: number;
         };
@@ -9254,12 +9397,32 @@ export interface components {
         readonly Members: {
             readonly people: readonly string[];
         };
+        /** @description A memory: a person wrote it, or a model for them; `message` of `conversation` is where, if it is still there. */
+        readonly MemoryBody: {
+            readonly id: string;
+            readonly text: string;
+            /** @enum {string} */
+            readonly maker: "person" | "model";
+            readonly created: number;
+            readonly changed: number;
+            readonly conversation: string | null;
+            readonly message: string | null;
+        };
+        /** @description Memories in the order in which they were made. */
+        readonly MemoryList: {
+            readonly memories: readonly components["schemas"]["MemoryBody"][];
+        };
+        readonly MemoryTextBody: {
+            readonly text: string;
+        };
         /**
          * @description One message of a conversation. Times are milliseconds since 1970, UTC.
          *
          *     An assistant's message is the fold of its run's events. Only it has `run`, `model` and the fields after them, except
          *     `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
-         *     those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`.
+         *     those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`. The model
+         *     was shown the `used_memories`, and the `kept_memories` were kept on the way; both are ids, since erasing a memory
+         *     leaves nothing of it.
          */
         readonly Message: {
             readonly id: string;
@@ -9297,6 +9460,10 @@ export interface components {
             readonly rating: components["schemas"]["Rating"] | null;
             /** @default [] */
             readonly calls: readonly components["schemas"]["Call"][];
+            /** @default [] */
+            readonly used_memories: readonly string[];
+            /** @default [] */
+            readonly kept_memories: readonly string[];
         };
         /** @description Models that the modes choose if none is named. */
         readonly ModePicks: {
@@ -9469,6 +9636,7 @@ export interface components {
             readonly temperature?: number | null;
             readonly max_tokens?: number | null;
             readonly system?: string | null;
+            readonly memory?: ("off" | "on") | null;
             readonly turn?: components["schemas"]["NewTurnBody"] | null;
         };
         /** @description A request to read the conversations of `person`; they will read the reason. */
@@ -9574,6 +9742,7 @@ export interface components {
             readonly top_p?: number | null;
             readonly max_tokens?: number | null;
             readonly seed?: number | null;
+            readonly memory?: ("off" | "on") | null;
             /** @default false */
             readonly thorough?: boolean;
             readonly text?: string | null;
@@ -9862,6 +10031,8 @@ export interface components {
             readonly draws?: boolean;
             /** @default false */
             readonly follow_ups?: boolean;
+            /** @default true */
+            readonly memory?: boolean;
             readonly prompts?: readonly unknown[];
             /** @default false */
             readonly temporary_only?: boolean;
@@ -9909,6 +10080,8 @@ export interface components {
             readonly draws: boolean;
             /** @default false */
             readonly follow_ups: boolean;
+            /** @default true */
+            readonly memory: boolean;
             readonly shortcuts: {
                 readonly [key: string]: string;
             };
@@ -9928,6 +10101,7 @@ export interface components {
             readonly mode?: ("flash" | "auto" | "think") | null;
             readonly system?: string | null;
             readonly web?: ("off" | "auto" | "on") | null;
+            readonly memory?: ("off" | "on") | null;
             /** @default  */
             readonly text?: string;
             /** @default [] */
@@ -10357,6 +10531,7 @@ export interface components {
             readonly batches: number;
             readonly images: number;
             readonly files: number;
+            readonly memories: number;
             readonly held: number;
             readonly examples: readonly components["schemas"]["RuleExample"][];
         };
@@ -10641,6 +10816,7 @@ export interface components {
             readonly top_p?: number | null;
             readonly max_tokens?: number | null;
             readonly seed?: number | null;
+            readonly memory?: ("off" | "on") | null;
             /** @default false */
             readonly thorough?: boolean;
             readonly messages: readonly components["schemas"]["TemporaryMessageBody"][];

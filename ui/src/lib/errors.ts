@@ -94,6 +94,8 @@ const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof 
   prohibited_use: "prohibitedUse",
   high_risk_use: "highRiskUse",
   budget_low: "budgetLow",
+  memory_refused: "memoryRefused",
+  memory_not_kept: "memoryNotKept",
 };
 
 /** An error as the server describes it. */

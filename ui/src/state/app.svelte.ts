@@ -115,6 +115,8 @@ export class App {
   /** The models were requested, with or without a reply. */
   modelsRead = $state(false);
   drawer = $state(false);
+  /** Counts the changes of memories that are known here. */
+  memoryChanges = $state(0);
 
   /** The server's default model. */
   serverDefault = $state<string | null>(null);
@@ -399,6 +401,10 @@ export class App {
     }
     if (kind === "folders") {
       void this.conversations.folders.refresh();
+      return;
+    }
+    if (kind === "memories") {
+      this.memoryChanges += 1;
       return;
     }
     if (kind === "prompts") {

@@ -37,6 +37,7 @@ export class Conversation {
   temperature = $state<number | null>(null);
   max_tokens = $state<number | null>(null);
   system = $state<string | null>(null);
+  memory = $state<AnswerSettings["memory"]>(null);
   messages = $state.raw<Messages>(new Map());
   leaf = $state<string | null>(null);
   connected = $state(true);
@@ -474,6 +475,6 @@ export class Conversation {
   }
 }
 
-function settingsOf({ model, mode, web, temperature, max_tokens, system }: AnswerSettings): AnswerSettings {
-  return { model, mode, web, temperature, max_tokens, system };
+function settingsOf({ model, mode, web, temperature, max_tokens, system, memory }: AnswerSettings): AnswerSettings {
+  return { model, mode, web, temperature, max_tokens, system, memory };
 }

@@ -22,6 +22,7 @@ export const SETTINGS = {
   appearance: "appearance",
   models: "models",
   instructions: "instructions",
+  memory: "memory",
   prompts: "prompts",
   servers: "engines",
   keys: "apiKeys",

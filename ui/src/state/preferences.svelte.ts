@@ -25,6 +25,7 @@ const DEFAULTS: StoredPreferences = {
   instructions: "",
   draws: true,
   follow_ups: false,
+  memory: true,
   shortcuts: {},
 };
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from eclair.app import App
 from eclair.errors import InvalidInput
-from eclair.schema.messages import MAX_TAG_CHARS, MAX_TAGS, Conversation, Hit, Message, Mode, NameHit, Web
+from eclair.schema.messages import MAX_TAG_CHARS, MAX_TAGS, Conversation, Hit, Message, Mode, NameHit, Switch, Web
 from eclair.server.api.turns import MaxTokens, ModelName, SystemPrompt, Temperature, check_length
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
@@ -57,6 +57,7 @@ class ConversationEditBody(RequestBody):
     max_tokens: MaxTokens | None = None
     system: SystemPrompt | None = None
     folder: str | None = None
+    memory: Switch | None = None
 
     def edit(self) -> ConversationEdit:
         """Build the edit. Null clears the folder or a choice for answers; for other fields it means no change."""
@@ -73,6 +74,7 @@ class ConversationEditBody(RequestBody):
             max_tokens=self.max_tokens,
             system=self.system,
             folder=self.folder,
+            memory=self.memory,
             cleared=frozenset(
                 name for name in CLEARABLE_FIELDS if name in self.model_fields_set and getattr(self, name) is None
             ),

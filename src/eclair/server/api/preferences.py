@@ -69,6 +69,7 @@ class PreferencesBody(RequestBody):
     instructions: Annotated[PreferenceText, Field(max_length=MAX_INSTRUCTIONS_CHARS)] = ""
     draws: bool = True
     follow_ups: bool = False
+    memory: bool = True
     prompts: Annotated[list[Any], Field(max_length=1000)] = Field(default_factory=list)
     temporary_only: bool = False
     shortcuts: Annotated[

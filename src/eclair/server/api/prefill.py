@@ -9,7 +9,7 @@ from pydantic import Field
 
 from eclair.app import App
 from eclair.chat.turn_options import TurnOptions
-from eclair.schema.messages import Mode, Web
+from eclair.schema.messages import Mode, Switch, Web
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 
@@ -25,6 +25,7 @@ class PrefillBody(RequestBody):
     mode: Mode | None = None
     system: str | None = None
     web: Web | None = None
+    memory: Switch | None = None
     text: str = ""
     files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
 
@@ -34,7 +35,7 @@ def router(app: App) -> APIRouter:
 
     @api.post("/prefill", status_code=202, response_class=Response)
     async def prefill(principal: Caller, body: PrefillBody) -> None:
-        options = TurnOptions(body.model, body.mode, body.system, web=body.web)
+        options = TurnOptions(body.model, body.mode, body.system, web=body.web, memory=body.memory)
         await app.turns.prefill(principal, body.conversation, options, body.text, body.files)
 
     return api

@@ -118,6 +118,7 @@ class RulePreview(BaseModel):
     batches: int
     images: int
     files: int
+    memories: int
     held: int
     examples: list[RuleExample]
 
@@ -130,6 +131,7 @@ class RulePreview(BaseModel):
             batches=found.batches,
             images=found.images,
             files=found.files,
+            memories=found.memories,
             held=found.held,
             examples=[_example(each) for each in found.own],
         )

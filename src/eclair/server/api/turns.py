@@ -21,6 +21,7 @@ from eclair.schema.messages import (
     Conversation,
     Mode,
     Sampling,
+    Switch,
     Web,
 )
 from eclair.schema.principal import Principal
@@ -50,12 +51,13 @@ class TurnOptionsBody(RequestBody):
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
     max_tokens: MaxTokens | None = None
     seed: int | None = None
+    memory: Switch | None = None
     thorough: bool = False
 
     def options(self) -> TurnOptions:
         sampling = Sampling(self.temperature, self.top_p, self.max_tokens, self.seed)
         web = ("on" if self.web else "off") if isinstance(self.web, bool) else self.web
-        return TurnOptions(self.model, self.mode, self.system, sampling, web, self.draws, self.thorough)
+        return TurnOptions(self.model, self.mode, self.system, sampling, web, self.draws, self.thorough, self.memory)
 
     @property
     def draws(self) -> bool | None:
@@ -125,11 +127,12 @@ class NewConversation(RequestBody):
     temperature: Temperature | None = None
     max_tokens: MaxTokens | None = None
     system: SystemPrompt | None = None
+    memory: Switch | None = None
     turn: NewTurnBody | None = None
 
     def choices(self) -> TurnOptions:
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        return TurnOptions(self.model, self.mode, self.system, sampling, self.web)
+        return TurnOptions(self.model, self.mode, self.system, sampling, self.web, memory=self.memory)
 
 
 class StartedTurn(BaseModel):

@@ -45,7 +45,8 @@ FOREVER = 0
 EXPIRED_PER_STEP = 500
 
 _CHOICES = "model, mode, web, temperature, max_tokens, system"
-_COLUMNS = f"id, owner, title, created, updated, leaf, pinned, archived, tags, {_CHOICES}, branched_from, folder"
+_MORE = "branched_from, folder, memory"
+_COLUMNS = f"id, owner, title, created, updated, leaf, pinned, archived, tags, {_CHOICES}, {_MORE}"
 _UNTITLED = "id = ? AND owner = ? AND deleted IS NULL AND NOT named"
 _INACTIVE = f"updated < ? AND deleted IS NULL AND NOT pinned AND NOT {HELD}"
 
@@ -417,7 +418,7 @@ def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) ->
     if row is None:
         db.execute(
             f"INSERT INTO conversation ({_COLUMNS}, named)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
             (
                 new.id,
                 principal.id,
@@ -436,6 +437,7 @@ def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) ->
                 new.system,
                 new.branched_from,
                 new.folder,
+                new.memory,
             ),
         )
         return new

@@ -62,6 +62,7 @@ CONTENTS = {
     "page": "texts of files",
     "picture": "images",
     "piece": "texts of files",
+    "memory": "memories",
     "preference": "preferences",
     "probe": "engines",
     "prompt": "prompts",

@@ -40,6 +40,7 @@ from eclair.storage.sqlite.integrity import SQLiteIntegrityStore, describe_damag
 from eclair.storage.sqlite.lease import Lease
 from eclair.storage.sqlite.libraries import SQLiteLibraryStore
 from eclair.storage.sqlite.literacy import SQLiteLiteracyStore
+from eclair.storage.sqlite.memories import SQLiteMemoryStore
 from eclair.storage.sqlite.owned_names import SQLiteOwnedNameStore
 from eclair.storage.sqlite.passkeys import SQLitePasskeyStore
 from eclair.storage.sqlite.people import SQLitePeopleStore
@@ -112,6 +113,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         libraries=SQLiteLibraryStore(database, documents),
         literacy=SQLiteLiteracyStore(database),
         owned_names=SQLiteOwnedNameStore(database),
+        memories=SQLiteMemoryStore(database),
         passkeys=SQLitePasskeyStore(database),
         people=SQLitePeopleStore(database, clock),
         personal_data=SQLitePersonalDataStore(database),

@@ -78,6 +78,7 @@ PERSONAL_TABLES = (
         _under("conversation", "conversation"),
     ),
     _table("python_state", "variables of Python", "derived", "cascade", mine=_under("conversation", "conversation")),
+    _table("memory", "memories", "archive", "rows"),
     _table("conversation", "conversations", "archive", "service"),
     _table("picture", "images", "archive", "service"),
     _table("upload", "uploads", "rows", "cascade", "file, purpose, expires", _under("file", "file")),

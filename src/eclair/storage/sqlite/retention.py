@@ -68,6 +68,7 @@ _OTHERS = {
     "batch": _due("batch", "created", _FINISHED),
     "batch_file": _due("batch_file", "created", f"batch IS NULL AND {_READ_NOW}"),
     "picture": _due("picture", "created", "conversation IS NULL"),
+    "memory": _due("memory", "changed"),
 }
 _FILE_DUE = (
     "library IS NOT NULL AND created < "
@@ -173,7 +174,7 @@ class SQLiteRetentionStore(SQLiteStore):
 
     @write
     def note_round(self, db: apsw.Connection, erased: DueCount) -> None:
-        counts = ("conversations", "people", "responses", "batches", "images", "files")
+        counts = ("conversations", "people", "responses", "batches", "images", "files", "memories")
         details = {name: int(getattr(erased, name)) for name in counts}
         append_act(db, SYSTEM_PRINCIPAL, "retention.ran", details=details)
 
@@ -248,6 +249,7 @@ def _count(
         batches=counts["batch"] + counts["batch_file"],
         images=counts["picture"],
         files=counts.get("file", 0),
+        memories=counts["memory"],
         held=held,
         own=own,
     )

@@ -17,11 +17,11 @@ VERSION = 1
 def render(exported: ExportedConversation) -> bytes:
     conversation = asdict(exported.conversation)
     del conversation["owner"], conversation["folder"]
-    for name in ("temperature", "max_tokens", "system", "branched_from"):
+    for name in ("temperature", "max_tokens", "system", "branched_from", "memory"):
         _leave_out_none([conversation], name)
     messages = [asdict(message) for message in exported.messages]
     for message in messages:
-        del message["conversation"], message["run"]
+        del message["conversation"], message["run"], message["used_memories"], message["kept_memories"]
         _leave_out_none([message], "rating")
         _leave_out_empty([message], "calls")
         _leave_out_empty(message["parts"], "round")

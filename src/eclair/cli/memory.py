@@ -1,0 +1,125 @@
+"""`eclair memory`: lists, adds, edits, removes and exports what is kept for later conversations."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._signals import run_async
+from eclair.cli._terminal import Terminal
+from eclair.cli.models import print_table
+from eclair.errors import NotFound, UserError
+from eclair.memory.recall import MemoryRecall
+from eclair.memory.service import MemoryService
+from eclair.schema.memories import Memory
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.settings import Settings
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.open import open_storage
+from eclair.text.terms import fold_text
+
+COLUMNS = ("ID", "DATE", "MEMORY")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    match arguments.action:
+        case "add":
+            return run_async(_add(settings, " ".join(arguments.words), terminal))
+        case "edit":
+            return run_async(_edit(settings, arguments.which, " ".join(arguments.words), terminal))
+        case "remove":
+            return run_async(_remove(settings, arguments.which, terminal))
+        case "export":
+            return run_async(_export(settings, arguments.output, terminal))
+        case _:
+            return run_async(_list(settings, " ".join(arguments.words), terminal, json=arguments.json))
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncGenerator[MemoryService]:
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    try:
+        yield MemoryService(storage.memories, ChangeFeed(storage.processes), MemoryRecall(None))
+    finally:
+        await storage.close()
+
+
+async def _list(settings: Settings, words: str, terminal: Terminal, *, json: bool) -> int:
+    async with _opened(settings) as memory:
+        listed = await memory.list(LOCAL_PRINCIPAL)
+    found = [each for each in listed if fold_text(words) in fold_text(each.text)]
+    if json:
+        terminal.write_bytes(_dump(found))
+    elif found:
+        print_table([COLUMNS, *((each.id, _day(each), each.text) for each in found)], terminal)
+    elif listed:
+        terminal.line(f"No memory has {words!r}.")
+    else:
+        terminal.line("Nothing is kept; `eclair memory add WORDS` keeps a sentence for later conversations.")
+    return 0
+
+
+async def _add(settings: Settings, text: str, terminal: Terminal) -> int:
+    async with _opened(settings) as memory:
+        kept = await memory.keep(LOCAL_PRINCIPAL, text)
+    terminal.line(f"Kept as {kept.id}: {kept.text}")
+    return 0
+
+
+async def _edit(settings: Settings, which: str, text: str, terminal: Terminal) -> int:
+    async with _opened(settings) as memory:
+        changed = await memory.edit(LOCAL_PRINCIPAL, which, text)
+    terminal.line(f"{changed.id} is now: {changed.text}")
+    return 0
+
+
+async def _remove(settings: Settings, which: list[str], terminal: Terminal) -> int:
+    async with _opened(settings) as memory:
+        known = {each.id for each in await memory.list(LOCAL_PRINCIPAL)}
+        for id in which:
+            if id not in known:
+                raise NotFound(f"There is no memory {id!r}; `eclair memory` lists them.")
+        for id in dict.fromkeys(which):
+            await memory.delete(LOCAL_PRINCIPAL, id)
+    terminal.line("Erased." if len(which) == 1 else f"Erased {len(set(which)):,} memories.")
+    return 0
+
+
+async def _export(settings: Settings, output: Path | None, terminal: Terminal) -> int:
+    async with _opened(settings) as memory:
+        listed = await memory.list(LOCAL_PRINCIPAL)
+    if output is None:
+        terminal.write_bytes(_dump(listed))
+        return 0
+    try:
+        await asyncio.to_thread(output.write_bytes, _dump(listed))
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}.") from error
+    terminal.line(f"Wrote {len(listed):,} memories to {output}.")
+    return 0
+
+
+def _dump(memories: list[Memory]) -> bytes:
+    return orjson.dumps([_json(each) for each in memories], option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _json(memory: Memory) -> dict[str, Any]:
+    fields = asdict(memory)
+    del fields["owner"]
+    return fields
+
+
+def _day(memory: Memory) -> str:
+    return datetime.fromtimestamp(memory.created / 1000).date().isoformat()

@@ -1,0 +1,1 @@
+"""Memory: sentences that a person keeps for later conversations."""

@@ -1,0 +1,72 @@
+"""Memories on SQLite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+
+from eclair.errors import Conflict, NotFound
+from eclair.schema.memories import MAX_MEMORIES, Memory
+from eclair.schema.principal import Principal
+from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, read, write
+from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
+
+_COLUMNS = "id, owner, text, maker, created, changed, conversation, message"
+
+
+class SQLiteMemoryStore(SQLiteStore):
+    """Implements `MemoryStore`."""
+
+    @write
+    def add_memory(self, db: apsw.Connection, principal: Principal, memory: Memory) -> Memory:
+        same = first_row(db, f"SELECT {_COLUMNS} FROM memory WHERE owner = ? AND text = ?", (principal.id, memory.text))
+        if same is not None:
+            return _memory(same)
+        if first_row(db, "SELECT 1 FROM memory WHERE id = ?", (memory.id,)) is not None:
+            raise Conflict(f"The id {memory.id!r} is taken; leave it out to be given one.")
+        (count,) = first_row(db, "SELECT count(*) FROM memory WHERE owner = ?", (principal.id,))
+        if count >= MAX_MEMORIES:
+            raise Conflict(f"There are {MAX_MEMORIES:,} memories already; delete some first.")
+        db.execute(
+            f"INSERT INTO memory ({_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+            " (SELECT id FROM conversation WHERE id = ?7 AND owner = ?2), ?8)",
+            (
+                *(memory.id, principal.id, memory.text, memory.maker, memory.created, memory.changed),
+                *(memory.conversation, memory.message),
+            ),
+        )
+        return _require(db, principal, memory.id)
+
+    @read
+    def list_memories(self, db: apsw.Connection, principal: Principal) -> list[Memory]:
+        rows = db.execute(f"SELECT {_COLUMNS} FROM memory WHERE owner = ? ORDER BY id", (principal.id,))
+        return decode_rows(rows, _memory, self.database.damage.noting("memories"))
+
+    @overwrite
+    def edit_memory(self, db: apsw.Connection, principal: Principal, id: str, text: str, changed: int) -> Memory:
+        _require(db, principal, id)
+        db.execute("UPDATE memory SET text = ?, changed = ? WHERE id = ?", (text, changed, id))
+        return _require(db, principal, id)
+
+    @erase
+    def delete_memory(self, db: apsw.Connection, principal: Principal, id: str) -> None:
+        _require(db, principal, id)
+        db.execute("DELETE FROM memory WHERE id = ?", (id,))
+
+    @erase
+    def delete_all_memories(self, db: apsw.Connection, principal: Principal) -> int:
+        db.execute("DELETE FROM memory WHERE owner = ?", (principal.id,))
+        return db.changes()
+
+
+def _require(db: apsw.Connection, principal: Principal, id: str) -> Memory:
+    row = first_row(db, f"SELECT {_COLUMNS} FROM memory WHERE id = ? AND owner = ?", (id, principal.id))
+    if row is None:
+        raise NotFound("There is no such memory; it may have been deleted meanwhile.")
+    return _memory(row)
+
+
+@row_decoder
+def _memory(row: Any) -> Memory:
+    return Memory(*row)
