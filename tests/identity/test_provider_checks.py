@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 from cryptography import x509
 
 from eclair.doctor import examine
-from eclair.errors import IdentityMisconfigured
-from eclair.identity.ldap import LdapDirectory
 from eclair.identity.provider_checks import ProviderCheck, check_providers
 from eclair.identity.providers import IdentityProviders
 from eclair.identity_settings import IdentitySettings, LdapSettings, OidcSettings, SamlSettings
@@ -131,44 +124,3 @@ async def test_the_doctor_says_one_sentence_of_each(tmp_path: Path) -> None:
     assert (checks["Sign-in House"].state, checks["Sign-in House"].detail) == ("ok", "answers, and signs with 1 key.")
     assert checks["Sign-in Old"].state == "broken"
     assert "Old can't be reached" in checks["Sign-in Old"].detail
-
-
-@contextmanager
-def refusing(*replies: bytes) -> Generator[str]:
-    """A directory that answers each message in turn, as Active Directory does."""
-
-    def serve() -> None:
-        connection, _ = listener.accept()
-        with connection:
-            for reply in replies:
-                message = connection.recv(4096)
-                start = 2 + (message[1] & 0x7F if message[1] & 0x80 else 0)
-                number = message[start : start + 2 + message[start + 1]]
-                connection.sendall(b"\x30" + bytes([len(number) + len(reply)]) + number + reply)
-            connection.recv(4096)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"ldap://127.0.0.1:{listener.getsockname()[1]}"
-        thread.join()
-
-
-BIND, SEARCH = b"\x61\x07\x0a\x01", b"\x65\x07\x0a\x01"
-NO_TEXT = b"\x04\x00\x04\x00"
-
-
-@pytest.mark.parametrize(
-    ("replies", "more", "words"),
-    [
-        ((BIND + b"\x08" + NO_TEXT,), {"bind_dn": READER}, "wants an encrypted connection"),
-        ((BIND + b"\x00" + NO_TEXT, SEARCH + b"\x01" + NO_TEXT), {}, "set `bind_dn`"),
-    ],
-)
-async def test_what_active_directory_wants_is_said(
-    replies: tuple[bytes, ...], more: dict[str, Any], words: str
-) -> None:
-    with refusing(*replies) as url:
-        settings = LdapSettings(kind="ldap", url=url, base_dn=BASE, start_tls=False, **more)
-        with pytest.raises(IdentityMisconfigured, match=words):
-            await LdapDirectory("House", settings, READER_PASSWORD if more else None, OutboundGate()).probe()

@@ -41,6 +41,8 @@ _ATTRIBUTES = (*SUBJECTS, "uid", "sAMAccountName", "cn", "displayName", "mail", 
 _ALL_MEMBERS = "(|(member={dn})(uniqueMember={dn}))"
 _AD_FAULT = re.compile(r"\bdata ([0-9a-f]{2,4})\b")
 _AD_SENTENCES = {
+    "530": "the account may not be used at this hour; ask your administrator",
+    "531": "the account may be used on some machines alone; ask your administrator",
     "532": "the password has expired; change it where you usually do",
     "773": "the password must be changed first; do so where you usually do",
     "533": "the account is disabled; ask your administrator",
