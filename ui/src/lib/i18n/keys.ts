@@ -624,7 +624,6 @@ export interface Placeholders {
   readonly deviceTitle: never;
   readonly deviceText: never;
   readonly deviceCode: never;
-  readonly goOn: never;
   readonly deviceAsks: "name";
   readonly deviceFrom: never;
   readonly deviceElsewhere: never;
