@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
+import zxingcpp
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.accounts import PASSWORD, admin_command, set_up, sign_in
@@ -17,8 +21,12 @@ CODE = "Code from your authenticator app"
 
 def set_up_step(page: Page) -> str:
     """Set an authenticator up at the door; return the key."""
-    expect(page.get_by_role("img", name="QR code of this key for your authenticator app")).to_be_visible()
+    picture = page.get_by_role("img", name="QR code of this key for your authenticator app")
+    expect(picture).to_be_visible()
+    (shown,) = zxingcpp.read_barcodes(Image.open(BytesIO(picture.screenshot())).convert("RGB"))
+    assert shown.text.startswith("otpauth://totp/")
     secret = page.locator("form code").inner_text().replace(" ", "")
+    assert f"?secret={secret}&" in shown.text
     page.get_by_label(CODE).fill(code_of(secret))
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("list", name="Recovery codes").get_by_role("listitem")).to_have_count(10)

@@ -157,27 +157,26 @@ async def test_nobody_sets_up_what_they_have(settings: Settings) -> None:
         assert (await send(thief, "POST", "/api/session", body)).status == 204
 
 
-async def test_a_passkey_is_a_second_step(strict: Server) -> None:
-    await set_up_without_step(strict)
-    person = await strict.app.storage.people.find_by_name("ada")
-    assert person is not None
-    passkey = Passkey(
-        id="pk", person=person.id, credential=b"c", public_key=b"k", signatures=0, name="phone", created=1
-    )
+async def test_a_passkey_is_a_second_step_until_an_administrator_takes_it(strict: Server) -> None:
+    admin = Browser(strict)
+    code = (await strict.app.accounts.codes.make_setup_code()).code
+    ada = {"code": code, "name": "ada", "display_name": "Ada", "password": PASSWORD}
+    assert (await send(admin, "POST", "/api/session/setup", ada)).status == 202
+    await set_up_step(admin)
+    body = orjson.dumps({"name": "ben", "password": PASSWORD, "role": "member"})
+    ben = (await admin.go("/api/people", "POST", more=SESSION | JSON_BODY, data=body)).body["id"]
+    passkey = Passkey(id="pk", person=ben, credential=b"c", public_key=b"k", signatures=0, name="phone", created=1)
     await strict.app.storage.passkeys.add_passkey(LOCAL_PRINCIPAL, passkey)
     browser = Browser(strict)
-    reply = await send(browser, "POST", "/api/session", {"name": "ada", "password": PASSWORD})
+    reply = await send(browser, "POST", "/api/session", {"name": "ben", "password": PASSWORD})
     assert (reply.status, reply.body) == (202, {"second_step": "passkey"})
     assert (await send(browser, "POST", "/api/session/second-step/setup", {})).status == 400
     assert await browser.who() is None
     await browser.go("/api/session", "DELETE")
     assert await missing(browser) is None
-
-
-async def set_up_without_step(server: Server) -> None:
-    code = (await server.app.accounts.codes.make_setup_code()).code
-    body = {"code": code, "name": "ada", "display_name": "Ada", "password": PASSWORD}
-    assert (await server.post("/api/session/setup", body)).status == 202
+    assert (await admin.go(f"/api/people/{ben}/second-factor", "DELETE", more=SESSION)).status == 204
+    reply = await send(browser, "POST", "/api/session", {"name": "ben", "password": PASSWORD})
+    assert reply.body == {"second_step": "setup"}
 
 
 async def test_a_new_password_doesnt_skip_the_second_step(settings: Settings) -> None:

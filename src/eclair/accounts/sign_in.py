@@ -233,6 +233,14 @@ class SignIn:
         await self._store.mark_seen(person.id, date.fromtimestamp(self._clock()).isoformat())
         return begun
 
+    async def reset_second_step(self, principal: Principal, person: str) -> None:
+        """Take the second factor of somebody who lost it away; where they have none, the passkeys that are theirs."""
+        if await self._second_factors.is_on(person):
+            await self._second_factors.remove(principal, person)
+            return
+        for passkey in await self._passkeys.list_passkeys(person):
+            await self._passkeys.remove(principal, person, passkey.id)
+
     async def _end_pending(self, secret: str, pending: PendingSignIn, person: Person, visitor: Visitor) -> BegunSession:
         self.pending.remove(secret)
         return await self.begin(person, visitor, pending.issuer, pending.provider_session)

@@ -90,7 +90,7 @@ def router(app: App) -> APIRouter:
 
     @api.delete("/api/people/{id}/second-factor", status_code=204)
     async def remove_second_factor(principal: Caller, id: str) -> None:
-        await app.accounts.second_factors.remove(principal, id)
+        await app.accounts.sign_in.reset_second_step(principal, id)
 
     @api.get("/api/people/{id}/sessions")
     async def list_sessions(principal: Caller, id: str) -> PersonSessionList:
