@@ -68,6 +68,7 @@ from eclair.models.weights_check import WeightsCheck
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.egress_log import EgressLog
 from eclair.network.policy import OutboundPolicy
+from eclair.policy.branding_service import BrandingService
 from eclair.policy.policy_service import PolicyService
 from eclair.provenance.service import Provenance
 from eclair.python.data_tools import DataTools
@@ -150,6 +151,7 @@ class App:
     web_settings: WebSettingsService
     compliance_settings: ComplianceSettingsService
     policy: PolicyService
+    branding: BrandingService
     provenance: Provenance
     gallery: Gallery
     images: ImageService
@@ -638,6 +640,7 @@ async def open_app(
             web_settings=web_settings,
             compliance_settings=compliance_settings,
             policy=policy,
+            branding=BrandingService(live_settings, storage.branding),
             feeds=feeds,
             provenance=provenance,
             gallery=gallery,

@@ -16,6 +16,7 @@ from eclair.accounts.rights import check_rule
 from eclair.errors import UserError
 from eclair.llm.servers.service import check_country, check_models, check_name, check_url
 from eclair.network.policy import PolicyMode
+from eclair.policy.accent import check_color
 from eclair.policy.announcement_rules import MAX_TEXT_CHARS, SETTINGS_ID, check_announcement
 from eclair.schema.announcements import Announcement, AnnouncementLevel
 from eclair.schema.budgets import BUDGET_UNITS, BudgetPeriod, BudgetUnit
@@ -179,6 +180,15 @@ class WebEntry(PolicyEntry):
     policy: PolicyMode | None = None
     hosts: Annotated[tuple[Annotated[HostName, Field(max_length=253)], ...], Field(max_length=MAX_HOSTS)] = ()
     keys: dict[str, KeyReference] = {}
+
+
+class BrandingEntry(PolicyEntry):
+    """The branding; `logo` is a path beside the file, or a data URL."""
+
+    name: Annotated[str | None, Field(min_length=1, max_length=60)] = None
+    notice: Annotated[str | None, Field(min_length=1, max_length=1000)] = None
+    accent: Annotated[str, AfterValidator(check_color)] | None = None
+    logo: Annotated[str | None, Field(min_length=1)] = None
 
 
 class AnnouncementEntry(PolicyEntry):

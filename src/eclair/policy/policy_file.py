@@ -17,6 +17,7 @@ from eclair.errors import InvalidInput, NotFound
 from eclair.policy.policy_entries import (
     AnnouncementEntry,
     AnnouncementName,
+    BrandingEntry,
     BudgetEntry,
     EngineEntry,
     EngineName,
@@ -34,6 +35,7 @@ MAX_FILE_BYTES: Final = 4 << 20
 PolicyTables = Mapping[str, Mapping[str, PolicyEntry]]
 """Entries by table, and by a name that no other of the table has."""
 
+SINGLE_TABLES: Final = ("web", "branding")
 NAMED_TABLES: Final = ("engines", "announcements")
 """Tables of tables, each with its name."""
 
@@ -48,6 +50,7 @@ class _PolicyDocument(PolicyEntry):
     holds: tuple[HoldEntry, ...] | None = None
     engines: dict[EngineName, EngineEntry] | None = None
     web: WebEntry | None = None
+    branding: BrandingEntry | None = None
     announcements: dict[AnnouncementName, AnnouncementEntry] | None = None
 
 
@@ -61,6 +64,7 @@ _ENTRIES: Final[dict[str, type[PolicyEntry]]] = {
     "holds": HoldEntry,
     "engines": EngineEntry,
     "web": WebEntry,
+    "branding": BrandingEntry,
     "announcements": AnnouncementEntry,
 }
 
@@ -103,7 +107,7 @@ def write_policy(tables: PolicyTables) -> str:
         if table in NAMED_TABLES:
             blocks = [_block(f"[{table}.{_key(name)}]", values) for name, values in fields.items()]
             lines += blocks or [f"[{table}]\n"]
-        elif table == "web":
+        elif table in SINGLE_TABLES:
             lines += [_block(f"[{table}]", values) for values in fields.values()]
         else:
             blocks = [_block(f"[[{table}]]", values) for values in fields.values()]
@@ -144,7 +148,7 @@ def _describe(error: ValidationError, name: str) -> str:
         above, _, last = place.rpartition(".")
         return f"{name} has {above} without {last}; add it."
     if kind in ("model_type", "tuple_type", "dict_type"):
-        header = f"[{place}]" if steps[0] in ("web", *NAMED_TABLES) else f"[[{steps[0]}]]"
+        header = f"[{place}]" if steps[0] in (*SINGLE_TABLES, *NAMED_TABLES) else f"[[{steps[0]}]]"
         return f"{name} sets {place} to something else than a table; write it as {header}."
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
     return f"{name} sets {place}, but {message[0].lower()}{message[1:]}; correct it."

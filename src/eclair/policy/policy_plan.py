@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from eclair.errors import Conflict, Forbidden, InvalidInput
 from eclair.llm.servers.engines import key_binding, taken_names
+from eclair.policy.branding_service import fixed_branding
 from eclair.policy.key_references import KeyReferences
+from eclair.policy.logo_files import read_logo, write_logo
 from eclair.policy.policy_entries import (
     AnnouncementEntry,
+    BrandingEntry,
     BudgetEntry,
     EngineEntry,
     GrantEntry,
@@ -25,6 +31,7 @@ from eclair.policy.policy_entries import (
 from eclair.policy.policy_file import TABLES, PolicyTables
 from eclair.policy.policy_names import PolicyNames
 from eclair.policy.stored_entries import budget_of, hold_of, list_stored, rule_of
+from eclair.schema.branding import Branding
 from eclair.schema.ids import new_id
 from eclair.schema.people import LOCAL_ORIGIN, Person, PersonGroup
 from eclair.settings import Settings
@@ -35,8 +42,11 @@ from eclair.storage.web_settings import StoredWebSettings
 from eclair.web.providers import list_provider_names
 from eclair.web.web_settings import fixed_by, key_place
 
+MAX_SHOWN_CHARS = 200
+
 ChangeAction = Literal["add", "change", "remove"]
 FindPerson = Callable[[str], Awaitable[Person | None]]
+DrawLogo = Callable[[bytes], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,8 @@ class PolicyPlanner:
     keys: KeyReferences
     find_person: FindPerson
     file: str
+    folder: Path
+    make_logo: DrawLogo | None
     names: PolicyNames = field(init=False)
 
     def __post_init__(self) -> None:
@@ -115,7 +127,7 @@ class PolicyPlanner:
 
     def _normalize(self, table: str, entries: Mapping[str, PolicyEntry]) -> dict[str, PolicyEntry]:
         """Return entries whose subjects are named as those of the store are."""
-        if table in ("groups", "engines", "web", "announcements"):
+        if table in ("groups", "engines", "web", "branding", "announcements"):
             return dict(entries)
         found: dict[str, PolicyEntry] = {}
         for entry in entries.values():
@@ -165,10 +177,26 @@ class PolicyPlanner:
                     keys=keys,
                 )
                 return entry.model_copy(update={"keys": references}), web
+            case BrandingEntry():
+                return await self._settle_branding(entry, value if isinstance(value, Branding) else Branding())
             case AnnouncementEntry():
                 return entry, entry.to_announcement(name)
             case _:
                 return entry, None
+
+    async def _settle_branding(self, entry: BrandingEntry, old: Branding) -> tuple[PolicyEntry, PolicyValue]:
+        """Return an entry whose logo is comparable, and its branding."""
+        logo, source = None, None
+        if entry.logo is not None:
+            data = await asyncio.to_thread(read_logo, entry.logo, self.folder, f"{self.file}: branding.logo")
+            source = hashlib.sha256(data).hexdigest()
+            if old.logo is not None and source in (old.source, old.logo_digest):
+                logo, source = old.logo, old.source
+                entry = entry.model_copy(update={"logo": write_logo(old.logo)})
+            elif self.make_logo is not None:
+                logo = await self.make_logo(data)
+        branding = Branding(name=entry.name, notice=entry.notice, accent=entry.accent, logo=logo, source=source)
+        return entry, branding
 
     def _value(self, entry: PolicyEntry, old: PolicyValue | None) -> PolicyValue:
         """Return the value of an entry that has no keys."""
@@ -206,6 +234,11 @@ class PolicyPlanner:
     def _refuse_fixed(self, table: str, name: str, old: PolicyEntry | None, entry: PolicyEntry) -> None:
         """Raise for what the settings decide, and for search services that there aren't."""
         fixed = fixed_by(self.settings)
+        if isinstance(entry, BrandingEntry):
+            before = old if isinstance(old, BrandingEntry) else BrandingEntry()
+            for field in fixed_branding(self.settings):
+                if getattr(entry, field) not in (None, getattr(before, field)):
+                    raise Conflict(f"{self.file} sets branding.{field}, which the settings say; remove it from one.")
         if table in ("engines", "web") and fixed.everything:
             raise Forbidden(f"{self.file} sets {table}, but only the settings may (`engines_from`); set it there.")
         if table == "engines" and name in taken_names(self.settings):
@@ -264,7 +297,8 @@ def _text(value: Any) -> str | None:
         case dict():
             return ", ".join(f"{name}: {_text(each)}" for name, each in cast(dict[str, Any], value).items())
         case _:
-            return str(value)
+            text = str(value)
+            return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}…"
 
 
 def _order(change: PolicyChange) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from eclair.errors import EclairError, InvalidInput, StoreError
+from eclair.images.logo_maker import make_logo
 from eclair.live_settings import LiveSettings
 from eclair.policy.key_references import KeyReferences
 from eclair.policy.policy_file import read_policy_file, write_policy
@@ -107,7 +108,9 @@ class PolicyService:
     async def _plan(self, file: Path, keys: KeyReferences) -> tuple[PolicyPlan, str]:
         tables, data = await asyncio.to_thread(read_policy_file, file)
         stored = await self.storage.policy.read_policy()
-        planner = PolicyPlanner(self.live_settings.configured, stored, keys, self._find_person, file.name)
+        planner = PolicyPlanner(
+            self.live_settings.configured, stored, keys, self._find_person, file.name, file.parent, make_logo
+        )
         return await planner.plan(tables), hashlib.sha256(data).hexdigest()
 
     async def _find_person(self, name: str) -> Person | None:
@@ -148,7 +151,9 @@ async def _compare(
 ) -> PolicyDrift:
     try:
         tables, _ = await asyncio.to_thread(read_policy_file, file)
-        planner = PolicyPlanner(settings, stored, KeyReferences(vault, is_lenient=True), find_person, file.name)
+        planner = PolicyPlanner(
+            settings, stored, KeyReferences(vault, is_lenient=True), find_person, file.name, file.parent, None
+        )
         return PolicyDrift(file, (await planner.plan(tables)).changes)
     except EclairError as error:
         if isinstance(error, StoreError):

@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import cast
 
 from eclair.accounts.budget_text import MICROS, MILLIJOULES_PER_WH
+from eclair.policy.logo_files import write_logo
 from eclair.policy.policy_entries import (
     VAULT,
     AnnouncementEntry,
+    BrandingEntry,
     BudgetEntry,
     EngineEntry,
     GrantEntry,
@@ -24,6 +26,7 @@ from eclair.policy.policy_entries import (
 from eclair.policy.policy_file import PolicyTables
 from eclair.policy.policy_names import PolicyNames
 from eclair.schema.announcements import Announcement
+from eclair.schema.branding import Branding
 from eclair.schema.budgets import Budget, BudgetSubject
 from eclair.schema.people import LOCAL_ORIGIN
 from eclair.storage.policy import PolicyValue, StoredPolicy
@@ -56,7 +59,8 @@ def list_stored(
     engines = {each.name: (_engine_entry(each), each) for each in stored.servers}
     announcements = {each.id: (_announcement_entry(each), each) for each in stored.announcements}
     web = {"": (_web_entry(stored.web), stored.web)}
-    return {**named, "engines": engines, "web": web, "announcements": announcements}
+    branding = {"": (_branding_entry(stored.branding), stored.branding)}
+    return {**named, "engines": engines, "web": web, "branding": branding, "announcements": announcements}
 
 
 def export_tables(stored: StoredPolicy) -> PolicyTables:
@@ -121,6 +125,11 @@ def _rule_entry(rule: RetentionRule, names: PolicyNames) -> RetentionEntry:
     target = names.show(f"{rule.scope}:{rule.subject}") if rule.subject else rule.scope
     days = rule.days or _NAMES_BY_DAYS[rule.days]
     return RetentionEntry.model_validate({"target": target, "days": days})
+
+
+def _branding_entry(branding: Branding) -> BrandingEntry:
+    logo = None if branding.logo is None else write_logo(branding.logo)
+    return BrandingEntry(name=branding.name, notice=branding.notice, accent=branding.accent, logo=logo)
 
 
 def _announcement_entry(announcement: Announcement) -> AnnouncementEntry:

@@ -62,7 +62,7 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     prefix = app.settings.path_prefix
     api = _new_app()
     api.add_api_route("/openapi.json", _openapi_route(app), include_in_schema=False)
-    pages = ui.router(prefix, has_accounts=app.settings.accounts == "on")
+    pages = ui.router(prefix, app.branding.get, has_accounts=app.settings.accounts == "on")
     check_base_path(
         app.settings, ["/assets", "/openapi.json", *(f"/{group}" for group in ROUTE_MODULES), *ui.paths(pages)]
     )

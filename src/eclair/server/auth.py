@@ -47,8 +47,8 @@ MAX_FORM_OVERHEAD_BYTES = 1 << 20
 
 PROVENANCE_CHECK_ROUTE = ("POST", "/api/marks/check")
 
-PUBLIC_PATHS = re.compile(r"/api/health(/live|/ready)?$|/api/shared/")
-"""Paths that need no key: the health checks, and shared links that nobody can guess."""
+PUBLIC_PATHS = re.compile(r"/api/health(/live|/ready)?$|/api/shared/|/api/branding/(?:logo|style\.css)$")
+"""Paths that need no key: the health checks, shared links that nobody can guess, and the looks of the page."""
 
 SIGN_IN_PATHS = re.compile(r"/api/session(?:/[a-z-]+){0,2}$|/api/sign-in/")
 """Paths by which people come in, where they have accounts."""

@@ -64,6 +64,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/backups": ("api.backups",),
     "api/storage": ("api.storage_state",),
     "api/announcements": ("api.announcements",),
+    "api/branding": ("api.branding",),
     "api/policy": ("api.policy",),
     "api/usage": ("api.usage",),
     "api/ratings": ("api.ratings",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from html import escape
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -13,7 +14,11 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from eclair.errors import StoreError
+from eclair.schema.branding import Branding
 from eclair.server.auth import DIAGRAM_HEADERS, PAGE_HEADERS
+
+GetBranding = Callable[[], Awaitable[Branding]]
 
 STATIC = Path(__file__).parent / "static"
 
@@ -48,10 +53,10 @@ class Assets(StaticFiles):
         return response
 
 
-def router(prefix: str, *, has_accounts: bool) -> APIRouter:
+def router(prefix: str, branding: GetBranding, *, has_accounts: bool) -> APIRouter:
     """Build the routes of all pages, served under `prefix`. Most serve the app, which reads the address itself.
 
-    With `has_accounts` the app has people sign in first.
+    With `has_accounts` the app has people sign in first. It bears the branding.
     """
     pages = APIRouter(include_in_schema=False)
 
@@ -73,7 +78,7 @@ def router(prefix: str, *, has_accounts: bool) -> APIRouter:
     @pages.get("/temporary")
     @pages.get("/made")
     async def app() -> Response:
-        return await _page("index.html", prefix, has_accounts=has_accounts)
+        return await _page("index.html", prefix, has_accounts=has_accounts, branding=await _find_branding(branding))
 
     @pages.get("/docs")
     async def docs() -> Response:
@@ -104,7 +109,12 @@ def _file(name: str, kind: str) -> Callable[[], Awaitable[Response]]:
 
 
 async def _page(
-    name: str, prefix: str, headers: dict[str, str] = PAGE_HEADERS, *, has_accounts: bool = False
+    name: str,
+    prefix: str,
+    headers: dict[str, str] = PAGE_HEADERS,
+    *,
+    has_accounts: bool = False,
+    branding: Branding | None = None,
 ) -> Response:
     """Return a page, whose addresses begin with `./` in the file: the prefix takes its place."""
     try:
@@ -113,7 +123,30 @@ async def _page(
         return _not_built()
     if has_accounts:
         html = html.replace('data-accounts="off"', 'data-accounts="on"', 1)
+    if branding is not None:
+        html = _branded(html, branding)
     return HTMLResponse(html.replace('="./', f'="{prefix}/'), headers={**headers, "Cache-Control": "no-cache"})
+
+
+async def _find_branding(get: GetBranding) -> Branding:
+    """Return the branding; none where the database can't serve, which the app says by itself."""
+    try:
+        return await get()
+    except StoreError:
+        return Branding()
+
+
+def _branded(html: str, branding: Branding) -> str:
+    """Return a page with the name and logo of the house, and its accent colour."""
+    said = {"house": branding.name, "logo": branding.logo_digest}
+    marks = "".join(f' data-{name}="{escape(value)}"' for name, value in said.items() if value is not None)
+    html = html.replace("<html", f"<html{marks}", 1)
+    if branding.accent is None:
+        return html
+    version = branding.accent.removeprefix("#")
+    return html.replace(
+        "</head>", f'  <link rel="stylesheet" href="./api/branding/style.css?v={version}" />\n  </head>', 1
+    )
 
 
 def _not_built() -> Response:

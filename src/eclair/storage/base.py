@@ -19,6 +19,7 @@ from eclair.storage.api_conversations import ApiConversationStore
 from eclair.storage.api_keys import ApiKeyStore
 from eclair.storage.audit import AuditStore
 from eclair.storage.batches import BatchStore
+from eclair.storage.branding import BrandingStore
 from eclair.storage.budgets import BudgetStore
 from eclair.storage.canvases import CanvasStore
 from eclair.storage.chunks import ChunkStore
@@ -71,6 +72,7 @@ class Storage:
     api_keys: ApiKeyStore
     audit: AuditStore
     batches: BatchStore
+    branding: BrandingStore
     budgets: BudgetStore
     canvases: CanvasStore
     chunks: ChunkStore

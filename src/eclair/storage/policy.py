@@ -8,6 +8,7 @@ from typing import Protocol
 
 from eclair.schema.announcements import Announcement
 from eclair.schema.audit import ActDetails
+from eclair.schema.branding import Branding
 from eclair.schema.budgets import Budget
 from eclair.schema.people import PersonGroup
 from eclair.schema.principal import Principal
@@ -16,7 +17,17 @@ from eclair.storage.retention import LegalHold, RetentionRule
 from eclair.storage.servers import StoredServer
 from eclair.storage.web_settings import StoredWebSettings
 
-PolicyValue = PersonGroup | Grant | Budget | RetentionRule | LegalHold | StoredServer | StoredWebSettings | Announcement
+PolicyValue = (
+    PersonGroup
+    | Grant
+    | Budget
+    | RetentionRule
+    | LegalHold
+    | StoredServer
+    | StoredWebSettings
+    | Announcement
+    | Branding
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +41,7 @@ class StoredPolicy:
     holds: Sequence[LegalHold] = ()
     servers: Sequence[StoredServer] = ()
     web: StoredWebSettings = field(default_factory=StoredWebSettings)
+    branding: Branding = field(default_factory=Branding)
     announcements: Sequence[Announcement] = ()
     names: Mapping[str, str] = field(default_factory=dict[str, str])
 

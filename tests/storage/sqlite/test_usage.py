@@ -25,7 +25,7 @@ DROP TABLE prompt_share; DROP TABLE prompt;
 DROP TABLE memory; ALTER TABLE conversation DROP COLUMN memory;
 DROP TABLE retention_rule; DROP TABLE legal_hold; DROP TABLE erasure_request;
 DROP TABLE scim_resource; DROP TABLE passkey; DROP TABLE canvas_version; DROP TABLE canvas; DROP TABLE announcement;
-DROP TABLE workspace_file; DROP TABLE python_state;
+DROP TABLE workspace_file; DROP TABLE python_state; DROP TABLE branding;
 DROP TRIGGER person_rights_gone; DROP TRIGGER group_rights_gone;
 DROP TABLE access_grant; DROP TABLE library_share; DROP TABLE emergency_reading; DROP TABLE emergency_read;
 ALTER TABLE share DROP COLUMN house;

@@ -1,5 +1,6 @@
 // The account of the person who is signed in, and the question for a new sign-in once its session has ended.
 
+import { HOUSE } from "../lib/branding.ts";
 import { SESSION } from "../api/client.ts";
 import type { Person, Role } from "../api/session.ts";
 
@@ -7,7 +8,7 @@ export class Account {
   /** The person who is signed in; null where people have no accounts. */
   person = $state.raw<Person | null>(null);
   /** The house that the person is a guest of, as it calls itself; null where it has no name. */
-  house = $state.raw<string | null>(null);
+  house = $state.raw<string | null>(HOUSE);
   /** Counts changes of the announcements. */
   announcements = $state(0);
   /** Called once the person has signed in again; null while their session is good. */

@@ -25,8 +25,8 @@ class UnreadableSvg(Exception):
     """The file is not an SVG, or has nothing to render."""
 
 
-def render_svg(data: bytes) -> Image.Image:
-    """Return the picture on a white background. Raises UnreadableSvg."""
+def render_svg(data: bytes, background: str | None = "#ffffff") -> Image.Image:
+    """Return the picture on a background, transparent without one. Raises UnreadableSvg."""
     parser = etree.XMLParser(no_network=True, huge_tree=False, remove_comments=True, remove_pis=True)
     try:
         root = etree.fromstring(data, parser)
@@ -42,12 +42,12 @@ def render_svg(data: bytes) -> Image.Image:
     size = (RENDERED_SIDE_PX, None) if wide >= high else (None, RENDERED_SIDE_PX)
     svg: str = etree.tostring(root, encoding="unicode")
     try:
-        png = resvg_py.svg_to_bytes(svg_string=svg, background="#ffffff", width=size[0], height=size[1])
+        png = resvg_py.svg_to_bytes(svg_string=svg, background=background, width=size[0], height=size[1])
     except ValueError as error:
         raise UnreadableSvg(str(error)) from error
     image = Image.open(io.BytesIO(png))
     image.load()
-    return image.convert("RGB")
+    return image if background is None else image.convert("RGB")
 
 
 def _sides(root: Any) -> tuple[float, float]:

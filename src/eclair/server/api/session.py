@@ -111,13 +111,14 @@ def router(app: App) -> APIRouter:
         person = None
         if has_accounts and signed_in is not None:
             person = PersonBody.from_person(await app.storage.people.get_person(signed_in.id))
+        branding = await app.branding.get()
         return SessionState(
             accounts=app.settings.accounts,
             person=person,
             role=None if signed_in is None else signed_in.role,
             ways=ways if has_accounts else [],
-            house=app.settings.house_name,
-            notice=app.settings.sign_in_notice if has_accounts else None,
+            house=branding.name,
+            notice=branding.notice if has_accounts else None,
             sign_out=None if signed_in is None else await find_sign_out(signed_in),
             needs_setup=has_accounts and not await accounts.people.has_administrator(),
             second_step=find_missing_step(request) if signed_in is None else None,

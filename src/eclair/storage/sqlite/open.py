@@ -21,6 +21,7 @@ from eclair.storage.sqlite.api_conversations import SQLiteApiConversationStore
 from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
 from eclair.storage.sqlite.audit import SQLiteAuditStore
 from eclair.storage.sqlite.batches import SQLiteBatchStore
+from eclair.storage.sqlite.branding import SQLiteBrandingStore
 from eclair.storage.sqlite.budgets import SQLiteBudgetStore, has_budgets
 from eclair.storage.sqlite.canvases import SQLiteCanvasStore
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
@@ -95,6 +96,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         api_keys=SQLiteApiKeyStore(database),
         audit=SQLiteAuditStore(database),
         batches=SQLiteBatchStore(database, clock),
+        branding=SQLiteBrandingStore(database),
         budgets=SQLiteBudgetStore(database),
         canvases=SQLiteCanvasStore(database, clock),
         chunks=chunks,

@@ -8,6 +8,7 @@ import apsw
 
 from eclair.schema.announcements import Announcement
 from eclair.schema.audit import ActDetails
+from eclair.schema.branding import Branding
 from eclair.schema.budgets import Budget
 from eclair.schema.people import PersonGroup
 from eclair.schema.principal import Principal
@@ -17,6 +18,7 @@ from eclair.storage.retention import LegalHold, RetentionRule
 from eclair.storage.servers import StoredServer
 from eclair.storage.sqlite.announcements import delete_announcement, list_announcements, put_announcement
 from eclair.storage.sqlite.audit import append_act
+from eclair.storage.sqlite.branding import put_branding, read_branding
 from eclair.storage.sqlite.budgets import list_budgets, remove_budget, set_budget
 from eclair.storage.sqlite.grants import delete_grant, list_grants, put_grant
 from eclair.storage.sqlite.groups import add_group, delete_group, list_all_groups
@@ -67,6 +69,7 @@ def read_policy(db: apsw.Connection, note: Callable[[], None]) -> StoredPolicy:
         holds=holds,
         servers=list_servers(db, note),
         web=read_web_settings(db, note),
+        branding=read_branding(db, note),
         announcements=list_announcements(db, note),
         names=_find_names(db, people),
     )
@@ -99,6 +102,8 @@ def _remove(db: apsw.Connection, principal: Principal, value: PolicyValue) -> No
             edit_web_settings(db, principal, lambda _: StoredWebSettings(), lambda: None)
         case Announcement():
             delete_announcement(db, principal, value.id)
+        case Branding():
+            put_branding(db, principal, Branding())
 
 
 def _put(db: apsw.Connection, principal: Principal, value: PolicyValue, now: int, note: Callable[[], None]) -> None:
@@ -122,3 +127,5 @@ def _put(db: apsw.Connection, principal: Principal, value: PolicyValue, now: int
             edit_web_settings(db, principal, lambda _: value, note)
         case Announcement():
             put_announcement(db, principal, value, now)
+        case Branding():
+            put_branding(db, principal, value)

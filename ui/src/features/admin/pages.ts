@@ -23,6 +23,7 @@ export const ADMIN_PAGES: Readonly<Record<string, AdminPage>> = {
   emergency: { label: "emergencyReads", needsAccounts: true, load: () => import("./EmergencyReads.svelte") },
   budgets: { label: "budgets", load: () => import("./Budgets.svelte") },
   retention: { label: "retention", load: () => import("./RetentionPage.svelte") },
+  branding: { label: "branding", load: () => import("./BrandingPage.svelte") },
   announcements: { label: "announcements", load: () => import("./Announcements.svelte") },
   policy: { label: "policyFile", load: () => import("./PolicyFile.svelte") },
   audit: { label: "auditLog", load: () => import("./AuditLog.svelte") },

@@ -997,6 +997,18 @@ export interface Placeholders {
   readonly announcementEnds: never;
   readonly announcementClosable: never;
   readonly announcementOrder: never;
+  readonly branding: never;
+  readonly brandName: never;
+  readonly brandNotice: never;
+  readonly brandOwnAccent: never;
+  readonly brandAccent: never;
+  readonly brandAccentHint: never;
+  readonly brandFixed: never;
+  readonly brandLogo: never;
+  readonly brandLogoChoose: never;
+  readonly brandLogoHint: never;
+  readonly brandLogoRemove: never;
+  readonly brandSaved: never;
   readonly egressSent: never;
   readonly egressReceived: never;
   readonly egressTime: never;
