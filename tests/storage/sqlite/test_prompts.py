@@ -10,11 +10,10 @@ import pytest
 
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.open import open_storage
+from eclair.storage.sqlite.database import migrations
 
-UNDO = """
-DROP TRIGGER prompt_held; DROP TRIGGER person_prompts_gone; DROP TRIGGER group_prompts_gone;
-DROP TABLE prompt_share; DROP TABLE prompt;
-"""
+BEFORE = 38
+"""The version without prompts of their own."""
 KEPT = {
     "theme": "dark",
     "prompts": [
@@ -30,9 +29,10 @@ KEPT = {
 
 @pytest.mark.parametrize("damaged", ["{", "[]", "3", '{"prompts": 3}', '{"prompts": {"a": 1}}'])
 async def test_prompts_move_out_of_the_preferences(tmp_path: Path, damaged: str) -> None:
-    await open_storage(tmp_path).close()
     database = apsw.Connection(str(tmp_path / "eclair.db"))
-    database.execute(f"{UNDO} PRAGMA user_version = 38")
+    for script in list(migrations())[:BEFORE]:
+        database.execute(script)
+    database.execute(f"PRAGMA user_version = {BEFORE}")
     rows = [(LOCAL_PRINCIPAL.id, orjson.dumps(KEPT).decode()), ("other", damaged)]
     database.executemany("INSERT INTO preference (owner, version, body) VALUES (?, 3, ?)", rows)
     database.close()
