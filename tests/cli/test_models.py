@@ -129,6 +129,15 @@ def test_a_script_must_accept_a_license_that_restricts(run: Eclair, hub: str) ->
     assert (done.returncode, "nothing to remove" in done.stderr) == (2, True)
 
 
+def test_models_that_come_and_go_are_recorded(run: Eclair, hub: str) -> None:
+    run("key", "new", "bot")  # makes the database
+    run("pull", "tiny", "--accept-license", HF_ENDPOINT=hub)
+    run("pull", "tiny", "--remove")
+    acts = [orjson.loads(line) for line in run("audit", "export").stdout.splitlines()]
+    found = [(act["action"], act["object"]) for act in acts if act["action"].startswith("model.")]
+    assert found == [("model.pulled", "tiny"), ("model.removed", "tiny")]
+
+
 @pytest.mark.parametrize(("answer", "code"), [("n", 2), ("", 2), ("y", 0)])
 def test_a_person_is_asked(run: Eclair, hub: str, answer: str, code: int) -> None:
     screen = Screen(run.folder, "pull", "tiny", ECLAIR_HUB=hub)

@@ -54,6 +54,21 @@ def test_in_and_out_and_in_again(run: Eclair, tmp_path: Path) -> None:
     assert run("export", id, "-o", str(tmp_path)).stdout.startswith(f"Exported to {tmp_path / 'Sourdough.md'} (")
 
 
+def test_what_came_in_and_went_out_is_recorded(run: Eclair, tmp_path: Path) -> None:
+    run("import", str(SAMPLES / "chatgpt.json"))
+    run("export", "-o", str(tmp_path / "all.zip"))
+    assert run("export", "nothing").returncode == 2
+    run("egress", "--csv")
+    acts = [orjson.loads(line) for line in run("audit", "export").stdout.splitlines()]
+    kept = ("conversations.imported", "export.made")
+    assert [(act["action"], act["details"]) for act in acts if act["action"] in kept] == [
+        ("conversations.imported", {"from": "chatgpt", "conversations": 2}),
+        ("export.made", {"all": True}),
+        ("export.made", {"what": "outgoing calls", "format": "csv"}),
+    ]
+    assert {act["actor"] for act in acts if act["action"] in kept} == {"local"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -212,6 +212,9 @@ async def test_ollama_pulls_and_deletes(market: Server) -> None:
         with pytest.raises(ollama.ResponseError, match=r"has no model") as caught:
             await client.delete(pull["model"])
         assert caught.value.status_code == 404
+    acts = (await market.get("/api/audit?limit=200")).body["acts"]
+    assert ("model.pulled", f"hf:{REPO}:Q8_0") in [(act["action"], act["object"]) for act in acts]
+    assert ("model.removed", pull["model"]) in [(act["action"], act["object"]) for act in acts]
 
 
 async def test_ollama_sees_progress_and_faults_of_a_pull(shop: Shop, market: Server) -> None:

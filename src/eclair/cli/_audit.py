@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from eclair.schema.audit import AuditAction
+from eclair.schema.audit import ActDetails, AuditAction
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.open import has_database, open_storage
 
 
-async def add_act(settings: Settings, action: AuditAction, object: str | None = None) -> None:
+async def add_act(
+    settings: Settings, action: AuditAction, object: str | None = None, details: ActDetails | None = None
+) -> None:
     """Add an act of whoever sits at the machine, where there is a database. Raises StoreError."""
     if not has_database(settings.data_dir):
         return
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        await storage.audit.add_act(LOCAL_PRINCIPAL, action, object)
+        await storage.audit.add_act(LOCAL_PRINCIPAL, action, object, details=details)
     finally:
         await storage.close()

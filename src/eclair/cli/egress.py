@@ -39,6 +39,8 @@ async def _show(
     try:
         await storage.egress.mark_interrupted()
         if format is not None:
+            what = {"what": "outgoing calls", "format": format}
+            await storage.audit.add_act(LOCAL_PRINCIPAL, "export.made", details=what)
             async with aclosing(stream_export(storage.egress, LOCAL_PRINCIPAL, which, format)) as pieces:
                 async for piece in pieces:
                     terminal.write_bytes(piece)

@@ -11,13 +11,15 @@ from pathlib import Path
 
 from eclair.chat.runs import Runs
 from eclair.cli._arguments import load_settings
+from eclair.cli._audit import add_act
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._progress import ProgressCounter
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.errors import InvalidInput
+from eclair.errors import InvalidInput, StoreError
 from eclair.images.open import open_gallery
 from eclair.provenance.service import Provenance
+from eclair.schema.audit import ActDetails
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.blobs import Blobs
@@ -67,6 +69,7 @@ async def _export(
             exported = replace(exported, reviewer=reviewer)
             name, data = await render_conversation(exported, format, Provenance.configured(settings))
             pieces = _single_chunk(data)
+        await _note_export(settings, id, format, reviewer, terminal)
         path = _output_path(output, name)
         async with aclosing(pieces):
             await _write(path, pieces)
@@ -74,6 +77,18 @@ async def _export(
         await storage.close()
     terminal.line(f"Exported to {path} ({format_size(path.stat().st_size)})")
     return 0
+
+
+async def _note_export(
+    settings: Settings, id: str | None, format: ExportFormat | None, reviewer: str | None, terminal: Terminal
+) -> None:
+    """Add the act to the audit log; on a disk that takes no writes, only say that it is missing."""
+    archive: ActDetails = {"all": True}
+    single: ActDetails = {"format": format or "markdown", "reviewed": reviewer is not None}
+    try:
+        await add_act(settings, "export.made", id, archive if id is None else single)
+    except StoreError as error:
+        terminal.warn(f"The audit log doesn't say that this was exported: {error.message}")
 
 
 def _output_path(output: Path | None, name: str) -> Path:

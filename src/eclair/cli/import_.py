@@ -117,6 +117,8 @@ async def _store(
         counting.show(step.done, step.total)
     if last is None:
         return
+    imported = {"from": staged.preview.kind, "conversations": last.added}
+    await storage.audit.add_act(LOCAL_PRINCIPAL, "conversations.imported", details=imported)
     for problem in last.problems[len(staged.preview.problems) :]:
         terminal.warn(problem)
     terminal.line(

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from pathlib import Path
 
 from eclair.cli._arguments import load_settings
+from eclair.cli._audit import add_act
 from eclair.cli._terminal import Terminal
 from eclair.errors import Conflict
+from eclair.settings import Settings
 from eclair.storage.lost import count_blobs, erase_lost, list_lost, set_all_aside
 from eclair.storage.open import has_database
 from eclair.util.humanize import format_size
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    folder = load_settings(arguments).settings.data_dir
+    settings = load_settings(arguments).settings
+    folder = settings.data_dir
     if arguments.set_aside:
         return _set_aside(folder, arguments.yes, terminal)
     if arguments.erase:
-        return _erase(folder, arguments.yes, terminal)
+        return _erase(settings, arguments.yes, terminal)
     for lost in list_lost(folder):
         terminal.line(f"{lost.day}  {lost.count:,} of {lost.folder}/, {format_size(lost.size)}")
     if not list_lost(folder):
@@ -38,10 +42,12 @@ def _set_aside(folder: Path, is_confirmed: bool, terminal: Terminal) -> int:
     return 0
 
 
-def _erase(folder: Path, is_confirmed: bool, terminal: Terminal) -> int:
+def _erase(settings: Settings, is_confirmed: bool, terminal: Terminal) -> int:
+    folder = settings.data_dir
     count = sum(lost.count for lost in list_lost(folder))
     question = f"Erase {count:,} files that were set aside, for good?"
     if count and (is_confirmed or terminal.confirm(question, f"{question[:-1]}: add --yes to do it.")):
+        asyncio.run(add_act(settings, "file.deleted", details={"what": "set aside", "count": count}))
         erase_lost(folder)
         terminal.line(f"{count:,} files were erased.")
     else:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eclair.cli._arguments import load_settings
+from eclair.cli._audit import add_act
 from eclair.cli._progress import draw_bar
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     path = _fetch(plan, settings, hub, terminal, thorough=True)
     if any((file.sha256 or file.git_sha1) is None and not isinstance(file.source, Path) for file in plan.files):
         terminal.warn("There is no hash to verify it with; it was only checked to be a GGUF file.")
+    asyncio.run(add_act(settings, "model.pulled", plan.entry.id))
     terminal.line(f"{plan.entry.name} is in {path}")
     if arguments.name is None:
         pull_photo_labels(settings, terminal)
@@ -157,6 +159,7 @@ def _require_license(plan: DownloadPlan, terminal: Terminal, *, accepted: bool) 
 
 def _remove(name: str, settings: Settings, terminal: Terminal) -> int:
     entry, freed = asyncio.run(remove_model(_catalogs(settings), name))
+    asyncio.run(add_act(settings, "model.removed", entry.id))
     frees = f"that frees {format_size(freed)}" if freed else "its file stays under another name, so nothing is freed"
     terminal.line(f"{entry.name} is removed; {frees}")
     return 0

@@ -99,6 +99,8 @@ def router(app: App) -> APIRouter:
     @api.get("/export", response_class=Response)
     async def export_calls(principal: Caller, which: Filter, format: EgressFormat = "csv") -> StreamingResponse:
         await app.egress_log.settle()
+        what = {"what": "outgoing calls", "format": format}
+        await app.storage.audit.add_act(principal, "export.made", details=what)
         name = f"eclair-egress-{datetime.now(UTC):%Y%m%d}.{format}"
         headers = {
             "Content-Disposition": f'attachment; filename="{name}"',

@@ -11,10 +11,12 @@ from eclair.app import App
 from eclair.errors import Conflict, EclairError, LicenseNotAccepted
 from eclair.llm.base import JSON
 from eclair.models.downloads import ModelDownload
+from eclair.schema.principal import Principal
 from eclair.server.ollama import errors
 from eclair.server.ollama.model_names import download_name, find_id, list_named
 from eclair.server.ollama.renderer import LINES, NDJSON, encode_line
 from eclair.server.ollama.schema import OllamaBody
+from eclair.server.principal import Caller
 from eclair.server.sse import EventStream
 
 PROGRESS_INTERVAL_S = 0.25
@@ -37,10 +39,10 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["Ollama"])
 
     @api.post("/pull", responses=LINES)
-    async def pull_model(body: OllamaPullRequest) -> Response:
+    async def pull_model(principal: Caller, body: OllamaPullRequest) -> Response:
         id = await find_id(app, body.model)
         is_here = any(model.id == id for model in await list_named(app))
-        download = None if is_here else await begin(download_name(body.model))
+        download = None if is_here else await begin(principal, download_name(body.model))
         if body.stream is not False:
             lines = _lines(app, download)
             return EventStream(lines, heartbeat=encode_line(BEGIN), headers={"Content-Type": NDJSON})
@@ -50,17 +52,21 @@ def router(app: App) -> APIRouter:
             raise fault
         return JSONResponse(SUCCESS)
 
-    async def begin(name: str) -> ModelDownload:
+    async def begin(principal: Principal, name: str) -> ModelDownload:
         try:
-            return await app.downloads.begin(name, accepted=False)
+            download = await app.downloads.begin(name, accepted=False)
         except LicenseNotAccepted as error:
             raise LicenseNotAccepted(
                 f"{error.message} Accept that in the list of models on Éclair's page, or with `eclair pull {name}`."
             ) from None
+        await app.storage.audit.add_act(principal, "model.pulled", name)
+        return download
 
     @api.delete("/delete")
-    async def delete_model(body: OllamaBody) -> Response:
-        await app.downloads.remove(await find_id(app, body.model))
+    async def delete_model(principal: Caller, body: OllamaBody) -> Response:
+        id = await find_id(app, body.model)
+        await app.downloads.remove(id)
+        await app.storage.audit.add_act(principal, "model.removed", id)
         return Response()
 
     @api.post("/create", include_in_schema=False)
