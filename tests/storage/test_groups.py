@@ -45,6 +45,8 @@ async def test_members_come_and_go(storage: Storage) -> None:
     await make(storage)
     await storage.groups.add_members(LOCAL_PRINCIPAL, "grp_s", ["local", "person_b", "local"])
     assert await storage.groups.list_members("grp_s", 1) == [ADA]
+    assert sorted(await storage.groups.list_member_ids("grp_s")) == sorted([ADA.id, BEN.id])
+    assert await storage.groups.list_member_ids("grp_none") == []
     assert await storage.groups.list_members("grp_s", 5, after="local") == [BEN]
     assert (await storage.groups.get_group("grp_s")).members == 2
     assert await storage.groups.list_groups_of("person_b") == [replace(STAFF, members=2)]

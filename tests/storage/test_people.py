@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -51,6 +52,7 @@ async def test_people_are_listed_by_name_page_by_page_and_searched(storage: Stor
     assert await storage.people.list_people(5, "%") == []
     expected: dict[PersonRole, int] = {"admin": 1, "member": 1}
     assert await storage.people.count_people() == expected
+    assert Counter((await storage.people.list_roles()).values()) == expected
 
 
 async def test_a_change_touches_what_it_names(storage: Storage) -> None:

@@ -91,6 +91,7 @@ class Budgets:
         settings.follow(self._apply)
 
     def _apply(self, settings: Settings) -> None:
+        self._hides_others = settings.works_council
         self._listed.stated = stated_budgets(settings)
         self._listed.until = -1.0
 
@@ -158,7 +159,7 @@ class Budgets:
         """Raise BudgetExceeded where no answer, or not so many images, can be made any more. Reserves nothing."""
         budgets = [each for each in await self._applying(principal) if (each.measure == IMAGES) == (images > 0)]
         states = [await self._state(budget, principal) for budget in budgets]
-        _note(states)
+        self._note(states)
         for state in states:
             if state.budget.hard and (state.left < images or state.used >= state.budget.amount):
                 raise self._refusal(state)
@@ -188,7 +189,7 @@ class Budgets:
             BudgetState(budget, use.used, use.reserved, at)
             for budget, use, at in zip(budgets, grant.uses, refills, strict=True)
         )
-        _note(states)
+        self._note(states)
         if grant.tokens is None:
             raise self._refusal(_tightest(states, demand))
         return BudgetHold(reservation.id, grant.tokens if demand.most else None, budgets, states)
@@ -212,6 +213,11 @@ class Budgets:
             yield
         finally:
             await self.settle(hold, spent)
+
+    def _note(self, states: Sequence[BudgetState]) -> None:
+        """Keep the states of budgets for whoever tells the client of the current request."""
+        if (noted := CURRENT_STATES.get()) is not None:
+            noted[:] = [state for state in states if not (self._hides_others and state.budget.is_shared)]
 
     async def _applying(self, principal: Principal) -> list[Budget]:
         return [budget for budget in await self.list_budgets() if _applies(budget, principal)]
@@ -240,12 +246,6 @@ class Budgets:
         return int(self._clock() * 1000)
 
 
-def _note(states: Sequence[BudgetState]) -> None:
-    """Keep the states of budgets for whoever tells the client of the current request."""
-    if (noted := CURRENT_STATES.get()) is not None:
-        noted[:] = states
-
-
 def _applies(budget: Budget, principal: Principal) -> bool:
     match budget.kind:
         case "everyone":
@@ -262,7 +262,7 @@ def _applies(budget: Budget, principal: Principal) -> bool:
 
 def _holder(budget: Budget, principal: Principal) -> str:
     """Return who holds a budget: a person where each has it alone; empty where it is shared."""
-    return principal.id if budget.each and budget.kind in ("everyone", "role", "group") else ""
+    return "" if budget.is_shared or budget.kind in ("person", "key") else principal.id
 
 
 def _tightest(states: Sequence[BudgetState], demand: Demand) -> BudgetState:

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import orjson
 
@@ -112,7 +112,8 @@ async def _change_people(house: _House, action: str, arguments: argparse.Namespa
             _print_link(house, await accounts.codes.make_password_code(LOCAL_PRINCIPAL, person.id))
         case "end-sessions":
             count = await accounts.sessions.end_all(LOCAL_PRINCIPAL, person.id)
-            terminal.line(f"Ended {count} sessions of {person.name}.")
+            number = "all" if house.settings.works_council else f"{count}"
+            terminal.line(f"Ended {number} sessions of {person.name}.")
         case _:
             await accounts.people.delete(LOCAL_PRINCIPAL, person.id)
             terminal.line(f"Deleted the account {person.name}; what they kept stays.")
@@ -194,7 +195,9 @@ async def _find_group(storage: Storage, name: str) -> PersonGroup:
 
 
 def _print_people(house: _House, people: list[Person], arguments: argparse.Namespace) -> None:
-    cells = [_person_cells(each) for each in people]
+    if house.settings.works_council:
+        people = [replace(each, seen=None) for each in people]
+    cells = [_person_cells(each, shows_seen=not house.settings.works_council) for each in people]
     _print(house, [asdict(each) for each in people], cells, PEOPLE_COLUMNS, arguments)
 
 
@@ -220,6 +223,7 @@ def _print_link(house: _House, made: NewCode) -> None:
     house.terminal.aside("Hand this link to its person; it counts once, for a day, and is shown only now.")
 
 
-def _person_cells(person: Person) -> tuple[str, ...]:
+def _person_cells(person: Person, *, shows_seen: bool) -> tuple[str, ...]:
     locked = "" if person.locked is None else "locked"
-    return person.name, person.display_name, person.email or "", person.role, person.seen or "never", locked
+    seen = person.seen or "never" if shows_seen else "not shown"
+    return person.name, person.display_name, person.email or "", person.role, seen, locked

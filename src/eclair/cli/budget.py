@@ -13,6 +13,7 @@ import orjson
 
 from eclair.accounts.budget_text import MICROS, MILLIJOULES_PER_WH, format_amount
 from eclair.accounts.budgets import Budgets
+from eclair.accounts.shown_budgets import ShownBudget, sum_budgets
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
@@ -73,13 +74,13 @@ async def _set(settings: Settings, arguments: argparse.Namespace, terminal: Term
 
 
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
-    async with _opened(settings) as (_, budgets):
-        listed = [(budget, await budgets.sum_uses(budget)) for budget in await budgets.list_budgets()]
+    async with _opened(settings) as (storage, budgets):
+        listed = await sum_budgets(budgets, storage, settings)
     if json:
-        rows = [{**asdict(budget), **asdict(found)} for budget, found in listed]
+        rows = [_row(each) for each in listed]
         terminal.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
     elif listed:
-        print_table([COLUMNS, *(_cells(budget, found) for budget, found in listed)], terminal)
+        print_table([COLUMNS, *map(_cells, listed)], terminal)
     else:
         terminal.line("There are no budgets; `eclair budget set --tokens 100000 --per day` makes one for everyone.")
     return 0
@@ -132,15 +133,21 @@ async def _subject(name: str, storage: Storage) -> tuple[BudgetSubject, str]:
 
 def _name(budget: Budget) -> str:
     name = budget.kind if budget.kind == "everyone" else f"{budget.kind}:{budget.subject}"
-    is_shared = not budget.each and budget.kind in ("everyone", "role", "group")
-    return f"{name} together" if is_shared else name
+    return f"{name} together" if budget.is_shared else name
 
 
-def _cells(budget: Budget, found: BudgetSum) -> tuple[str, ...]:
+def _row(shown: ShownBudget) -> dict[str, object]:
+    """Return a budget with its use; figures that works-council mode hides are null."""
+    use = dict.fromkeys(asdict(BudgetSum())) if shown.use is None else asdict(shown.use)
+    return {**asdict(shown.budget), **use, "exhausted": shown.exhausted}
+
+
+def _cells(shown: ShownBudget) -> tuple[str, ...]:
+    budget = shown.budget
     return (
         budget.id,
         _name(budget),
         f"{format_amount(budget, budget.amount)} a {budget.period}",
-        format_amount(budget, found.used),
+        "not shown" if shown.use is None else format_amount(budget, shown.use.used),
         "refused" if budget.hard else "warned",
     )

@@ -50,7 +50,8 @@ async def _ask(settings: Settings, person: str, terminal: Terminal, *, is_sure: 
             raise NotFound(f"There is nothing of {person!r} here; give the id of a person.")
         if await data.is_held(who):
             raise HeldBack("This data is under a legal hold, so it can't be erased; lift that first.")
-        what = f"everything of {person}: {', '.join(f'{count:,} {kind}' for kind, count in counts.items())}"
+        named = counts if settings.works_council else [f"{count:,} {kind}" for kind, count in counts.items()]
+        what = f"everything of {person}: {', '.join(named)}"
         unasked = f"There is no terminal to ask before erasing {what}; add --yes to do it anyway."
         if not is_sure and not terminal.confirm(f"Erase {what}?", unasked):
             terminal.line("Nothing was asked for.")

@@ -15,6 +15,7 @@ from eclair.accounts.api_keys import ApiKeys
 from eclair.accounts.key_rights import KeyRights
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._own_figures import hides_own_figures
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
@@ -63,11 +64,12 @@ async def _new(settings: Settings, arguments: argparse.Namespace, terminal: Term
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     async with _opened(settings) as keys:
         listed = await keys.list_keys(LOCAL_PRINCIPAL)
+    shows_use = not hides_own_figures(settings)
     if json:
-        rows = [_row(key) for key in listed]
+        rows = [_row(key, shows_use=shows_use) for key in listed]
         terminal.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
     elif listed:
-        print_table([COLUMNS, *map(_cells, listed)], terminal)
+        print_table([COLUMNS, *(_cells(key, shows_use=shows_use) for key in listed)], terminal)
     else:
         terminal.line("There are no keys; `eclair key new NAME` makes one.")
     return 0
@@ -80,17 +82,18 @@ async def _revoke(settings: Settings, name: str, terminal: Terminal) -> int:
     return 0
 
 
-def _cells(key: StoredApiKey) -> tuple[str, ...]:
+def _cells(key: StoredApiKey, *, shows_use: bool) -> tuple[str, ...]:
     ends = "never" if key.expires is None else _day(key.expires)
     use = f"{key.scope}: {', '.join(key.models)}" if key.models else key.scope
-    return key.name, use, ", ".join(key.networks) or "anywhere", _day(key.created), key.used or "never", ends
+    used = key.used or "never" if shows_use else "not shown"
+    return key.name, use, ", ".join(key.networks) or "anywhere", _day(key.created), used, ends
 
 
 def _day(milliseconds: int) -> str:
     return date.fromtimestamp(milliseconds / 1000).isoformat()
 
 
-def _row(key: StoredApiKey) -> dict[str, object]:
+def _row(key: StoredApiKey, *, shows_use: bool) -> dict[str, object]:
     row = asdict(key)
     del row["owner"], row["digest"]
-    return row
+    return row if shows_use else {**row, "used": None}

@@ -13,6 +13,7 @@ from typing import cast, get_args
 from eclair.chat.conversations import DAY_S
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._own_figures import hides_own_figures
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -53,7 +54,7 @@ async def _show(settings: Settings, days: int, terminal: Terminal) -> int:
         for hold in await storage.retention.list_holds():
             reason = f": {hold.reason}" if hold.reason else ""
             terminal.line(f"Legal hold on {_target(hold.scope, hold.subject)} since {_date(hold.placed)}{reason}")
-        if days:
+        if days and not hides_own_figures(settings):
             before = int((time.time() - days * DAY_S) * 1000)
             terminal.line(_describe(await storage.conversations.count_inactive(LOCAL_PRINCIPAL, before), days))
     return 0

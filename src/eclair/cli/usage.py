@@ -12,8 +12,10 @@ import orjson
 from eclair.cli._arguments import load_settings
 from eclair.cli._format import format_carbon, format_cost, format_energy
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._own_figures import hides_own_figures
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
+from eclair.errors import Forbidden
 from eclair.generation.cost import co2_grams
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
@@ -26,6 +28,8 @@ COLUMNS = ("", "ANSWERS", "WORDS", "READ", "CACHED", "WRITTEN", "ENERGY", "CO2",
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
+    if hides_own_figures(settings):
+        raise Forbidden("Works-council mode shows no figures of single people; see your own in the app, under Usage.")
     today = date.today().toordinal()
     first = None if arguments.days is None else date.fromordinal(max(1, today + 1 - arguments.days))
     total, groups = asyncio.run(_read(settings, first, arguments.by))

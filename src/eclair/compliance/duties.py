@@ -64,9 +64,10 @@ def _section(duty: Duty, facts: InstallationFacts, texts: ReportTexts, generated
 
 
 def _literacy(facts: InstallationFacts, texts: ReportTexts) -> DutyFinding:
+    counts = facts.literacy
     done = (
         texts("literacy_page"),
-        texts("literacy_counts", offered=facts.literacy_offered, read=facts.literacy_read),
+        *(() if counts is None else (texts("literacy_counts", offered=counts.offered, read=counts.read),)),
     )
     return DutyFinding("partly", done, (texts("literacy_train"),))
 

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from eclair.accounts.shown_budgets import is_house_hidden
 from eclair.models.catalog import CatalogEntry, load_entries
 from eclair.network.countries import EU_EEA_COUNTRIES
 from eclair.network.exposure import is_exposed, is_unencrypted
 from eclair.network.policy import is_local_network
 from eclair.outgoing_data import OutgoingData, list_outgoing_data
 from eclair.schema.models import Model
+from eclair.schema.works_council import may_show_part
 from eclair.settings import Settings
 from eclair.storage.base import Storage
+from eclair.storage.literacy import LiteracyCounts
 from eclair.storage.retention import RetentionRule
 
 MIN_LOG_DAYS = 183
@@ -48,8 +51,8 @@ class InstallationFacts:
     settings: Settings
     models: tuple[UsedModel, ...]
     outgoing: tuple[OutgoingData, ...]
-    literacy_offered: int = 0
-    literacy_read: int = 0
+    literacy: LiteracyCounts | None = None
+    """None where works-council mode hides how often the literacy page was offered and read."""
     rules: tuple[RetentionRule, ...] = ()
     holds: int = 0
 
@@ -112,9 +115,15 @@ def is_outside_europe(recipient: OutgoingData) -> bool:
 
 async def gather_facts(settings: Settings, models: Sequence[Model], storage: Storage) -> InstallationFacts:
     """Gather the facts; `models` are those that can be asked."""
-    counts = await storage.literacy.get_literacy_counts()
+    counts = await _literacy_counts(settings, storage)
     rules, holds = await storage.retention.list_rules(), await storage.retention.list_holds()
     entries = load_entries(settings.catalog)
     used = tuple(UsedModel(model, entries.get(model.id)) for model in models)
     outgoing = tuple(await list_outgoing_data(settings))
-    return InstallationFacts(settings, used, outgoing, counts.offered, counts.read, tuple(rules), len(holds))
+    return InstallationFacts(settings, used, outgoing, counts, tuple(rules), len(holds))
+
+
+async def _literacy_counts(settings: Settings, storage: Storage) -> LiteracyCounts | None:
+    counts = await storage.literacy.get_literacy_counts()
+    is_of_few = settings.works_council and not may_show_part(counts.read, counts.offered)
+    return None if is_of_few or await is_house_hidden(settings, storage) else counts

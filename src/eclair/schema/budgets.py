@@ -52,6 +52,11 @@ class Budget:
     def measure(self) -> Measure:
         return self.unit, self.currency
 
+    @property
+    def is_shared(self) -> bool:
+        """True if several people use it together."""
+        return not self.each and self.kind in ("everyone", "role", "group")
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetState:

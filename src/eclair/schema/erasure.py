@@ -14,12 +14,12 @@ _STRICT = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, slots=True)
 class ErasedCount:
-    """A number of things of one kind, such as `messages`."""
+    """A number of things of one kind, such as `messages`; None in works-council mode."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     kind: str
-    count: int
+    count: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ class SubjectNames:
         self._found: dict[str, str | None] = {}
 
     async def find(self, subject: str) -> str:
-        """Return the name of a person or group; of others the subject itself, without its kind."""
+        """Return the name of a person, group or key; of others the subject itself, without its kind."""
         return await self._look_up(subject) or subject.rpartition(":")[2]
 
     async def find_owned(self, object: str) -> OwnedName | None:
@@ -49,5 +49,6 @@ class SubjectNames:
             if kind == "group":
                 return (await self._storage.groups.get_group(id)).name
         except NotFound:
-            pass
-        return None
+            return None
+        key = await self._storage.api_keys.get_key(id) if kind == "key" else None
+        return None if key is None else key.name

@@ -36,6 +36,10 @@ class GroupStore(Protocol):
         """List the members of a group by name, from the one after the id `after`."""
         ...
 
+    async def list_member_ids(self, id: str) -> list[str]:
+        """List the ids of the people in a group; nobody is in one that isn't there."""
+        ...
+
     async def list_groups_of(self, person: str) -> list[PersonGroup]: ...
 
     async def add_members(self, principal: Principal, id: str, people: Sequence[str]) -> None:

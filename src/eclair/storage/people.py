@@ -86,6 +86,10 @@ class PeopleStore(Protocol):
         """Count people who are not locked, by role."""
         ...
 
+    async def list_roles(self) -> dict[str, PersonRole]:
+        """Return the roles of all people who are not locked, by their ids."""
+        ...
+
     async def change_person(self, principal: Principal, id: str, change: PersonChange) -> Person:
         """Change a person and return them. Raises NotFound, and Conflict for a taken name or the last administrator."""
         ...

@@ -206,6 +206,7 @@ class PersonErasure:
     def _sign(self, request: ErasureRequest, before: Mapping[str, int], after: Mapping[str, int]) -> str:
         """Return the signed receipt as JSON. Raises SettingsError without a usable key."""
         settings = self._settings.current
+        counts = _kinds if settings.works_council else _counts
         receipt = ErasureReceipt(
             type=ERASURE_TYPE,
             version=1,
@@ -214,9 +215,9 @@ class PersonErasure:
             asked_by="person" if request.asked_by == request.owner else "administrator",
             asked=_written(request.asked / 1000),
             ended=_written(self._clock()),
-            erased=_counts({kind: n - after.get(kind, 0) for kind, n in before.items() if kind not in KEPT_KINDS}),
-            kept=_counts({kind: count for kind, count in after.items() if kind in KEPT_KINDS}),
-            remaining=_counts({kind: count for kind, count in after.items() if kind not in KEPT_KINDS}),
+            erased=counts({kind: n - after.get(kind, 0) for kind, n in before.items() if kind not in KEPT_KINDS}),
+            kept=counts({kind: count for kind, count in after.items() if kind in KEPT_KINDS}),
+            remaining=counts({kind: count for kind, count in after.items() if kind not in KEPT_KINDS}),
             backups=tuple(list_backups(settings)),
             logs="ids and addresses only; they go as the system rotates its logs",
             issuer=f"Éclair {eclair.__version__}",
@@ -256,6 +257,10 @@ def list_backups(settings: Settings) -> list[BackupExpiry]:
 
 def _counts(numbers: Mapping[str, int]) -> tuple[ErasedCount, ...]:
     return tuple(ErasedCount(kind, count) for kind, count in sorted(numbers.items()) if count)
+
+
+def _kinds(numbers: Mapping[str, int]) -> tuple[ErasedCount, ...]:
+    return tuple(ErasedCount(kind, None) for kind, count in sorted(numbers.items()) if count)
 
 
 def _written(seconds: float) -> str:

@@ -8917,8 +8917,9 @@ export interface components {
         readonly EmergencyReadList: {
             readonly requests: readonly components["schemas"]["EmergencyReadBody"][];
         };
+        /** @description The number of sessions that were ended; null where works-council mode hides it. */
         readonly EndedSessions: {
-            readonly ended: number;
+            readonly ended: number | null;
         };
         /** @description The electricity used by an answer: measured by the machine, or estimated from known figures. */
         readonly Energy: {
@@ -9981,11 +9982,15 @@ export interface components {
              */
             readonly kind: "answers" | "traces" | "search" | "pages" | "feeds" | "download" | "audit" | "identity";
         };
-        /** @description A budget that applies to whoever asks, as far as it is used; `reserved` is held by what is being made. */
+        /**
+         * @description A budget that applies to whoever asks, as far as it is used; `reserved` is held by what is being made.
+         *
+         *     In works-council mode both are null where others use the same budget.
+         */
         readonly OwnBudget: {
             readonly budget: components["schemas"]["BudgetBody"];
-            readonly used: number;
-            readonly reserved: number;
+            readonly used: number | null;
+            readonly reserved: number | null;
             readonly refills: number;
         };
         readonly OwnBudgetList: {
@@ -10108,7 +10113,11 @@ export interface components {
                 readonly [key: string]: number;
             };
         };
-        /** @description An account. `created` and `locked` are in milliseconds, `seen` is the last day on which its person came in. */
+        /**
+         * @description An account. `created` and `locked` are in milliseconds, `seen` is the last day on which its person came in.
+         *
+         *     Works-council mode shows that day to nobody else.
+         */
         readonly PersonBody: {
             readonly id: string;
             readonly name: string;
@@ -10144,6 +10153,8 @@ export interface components {
         };
         /**
          * @description Numbers of what a person has, by what it is, the open request to erase it, and the days it can be withdrawn.
+         *
+         *     Works-council mode shows the numbers to nobody else.
          *
          *     `held` says that a legal hold keeps it, `asks_password` that a request for its erasure needs the password.
          */
@@ -10712,17 +10723,17 @@ export interface components {
         /**
          * @description Numbers of what would be erased now, and conversations of whoever asks among it; nobody else's are named.
          *
-         *     `held` conversations are as old, and a legal hold keeps them.
+         *     `held` conversations are as old, and a legal hold keeps them. Numbers that works-council mode hides are null.
          */
         readonly RulePreview: {
-            readonly conversations: number;
-            readonly people: number;
-            readonly responses: number;
-            readonly batches: number;
-            readonly images: number;
-            readonly files: number;
-            readonly memories: number;
-            readonly held: number;
+            readonly conversations: number | null;
+            readonly people: number | null;
+            readonly responses: number | null;
+            readonly batches: number | null;
+            readonly images: number | null;
+            readonly files: number | null;
+            readonly memories: number | null;
+            readonly held: number | null;
             readonly examples: readonly components["schemas"]["RuleExample"][];
         };
         readonly RunState: {
@@ -10807,7 +10818,7 @@ export interface components {
          *
          *     `house` is the name of the house, `notice` is for those who sign in. `sign_out` is the path at which the identity
          *     provider of the session ends its own, once ours has ended. `needs_setup`: nobody has an account yet. `second_step`
-         *     is what the sign-in that this browser began lacks.
+         *     is what the sign-in that this browser began lacks. `works_council`: no figures of single people are shown.
          */
         readonly SessionState: {
             /** @enum {string} */
@@ -10820,6 +10831,7 @@ export interface components {
             readonly sign_out: string | null;
             readonly needs_setup: boolean;
             readonly second_step: ("code" | "passkey" | "setup") | null;
+            readonly works_council: boolean;
         };
         /**
          * @description A share as its owner sees it; `readings` counts how often it was opened.
@@ -10974,14 +10986,16 @@ export interface components {
         /**
          * @description A budget, and what its `holders` have used of it in this period; `exhausted` of them have used all of theirs.
          *
-         *     `refills` is in milliseconds.
+         *     `name` is that of its group, person, key or role, empty for everyone. `refills` is in milliseconds. Figures that
+         *     works-council mode hides are null.
          */
         readonly SummedBudget: {
             readonly budget: components["schemas"]["BudgetBody"];
-            readonly holders: number;
-            readonly used: number;
-            readonly reserved: number;
-            readonly exhausted: number;
+            readonly name: string;
+            readonly holders: number | null;
+            readonly used: number | null;
+            readonly reserved: number | null;
+            readonly exhausted: number | null;
             readonly refills: number;
         };
         readonly TagCount: {

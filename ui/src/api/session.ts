@@ -108,7 +108,7 @@ export class SessionCalls extends Resource {
 
   /** End all sessions but this one; resolves to their number. */
   async endOthers(): Promise<number> {
-    return (await this.client.call<Reply<"/api/me/sessions", "delete">>("DELETE", "/api/me/sessions")).ended;
+    return (await this.client.call<Reply<"/api/me/sessions", "delete">>("DELETE", "/api/me/sessions")).ended ?? 0;
   }
 
   prepareSecondFactor(password: string): Promise<Reply<"/api/me/second-factor", "post">> {

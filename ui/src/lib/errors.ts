@@ -106,20 +106,22 @@ export interface ErrorReport {
   readonly status?: number;
 }
 
-/** The page of the settings that helps against an error, and what the button that leads there says. */
+/** The page that helps against an error, and what the button that leads there says. */
 export interface ErrorAction {
   readonly label: PlainKey;
-  readonly section: "models" | "servers";
+  readonly place: "settings" | "usage";
+  readonly section?: "models" | "servers";
 }
 
-const MODELS_ACTION: ErrorAction = { label: "models", section: "models" };
+const MODELS_ACTION: ErrorAction = { label: "models", place: "settings", section: "models" };
 const ACTIONS: { readonly [code in ErrorCode]?: ErrorAction } = {
   no_clip_art: MODELS_ACTION,
   no_model: MODELS_ACTION,
   model_missing: MODELS_ACTION,
   image_model_missing: MODELS_ACTION,
   model_too_large: MODELS_ACTION,
-  key_refused: { label: "changeKey", section: "servers" },
+  key_refused: { label: "changeKey", place: "settings", section: "servers" },
+  budget_exceeded: { label: "usage", place: "usage" },
 };
 
 /** An error in the page's language. The server's sentence comes first where it is English and names no command, and is

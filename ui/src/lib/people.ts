@@ -44,9 +44,9 @@ export function formatMoment(moment: number): string {
   return new Intl.DateTimeFormat(dateLocale(), { dateStyle: "medium", timeStyle: "short" }).format(moment);
 }
 
-/** A person's name to sign in with, address, role, and when they were last here. */
-export function describePerson({ name, email, role, seen }: Person): string {
-  const last = seen === null ? t("seenNever") : t("sessionSeen", { when: formatDay(Date.parse(seen), "UTC") });
+/** A person's name to sign in with, address, role, and when they were last here unless that isn't shown. */
+export function describePerson({ name, email, role, seen }: Person, showsSeen: boolean): string {
+  const last = !showsSeen ? null : seen === null ? t("seenNever") : t("sessionSeen", { when: formatDay(Date.parse(seen), "UTC") });
   return [name, email, t(ROLE_LABELS[role]), last].filter(Boolean).join(" · ");
 }
 

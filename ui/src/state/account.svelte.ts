@@ -11,6 +11,8 @@ export class Account {
   house = $state.raw<string | null>(HOUSE);
   /** Counts changes of the announcements. */
   announcements = $state(0);
+  /** True where no figures of single people are shown. */
+  worksCouncil = $state(false);
   /** Called once the person has signed in again; null while their session is good. */
   resume = $state.raw<(() => void) | null>(null);
   /** Without accounts there is one owner, who may do everything. */

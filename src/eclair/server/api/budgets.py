@@ -8,12 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, model_validator
 
+from eclair.accounts.shown_budgets import ShownBudget, sum_budgets
 from eclair.app import App
 from eclair.schema.budgets import Budget, BudgetPeriod, BudgetState, BudgetSubject, BudgetUnit, period_end
 from eclair.server.api.preferences import PreferenceText
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
-from eclair.storage.budgets import BudgetSum
+from eclair.server.subject_names import SubjectNames
 
 MAX_AMOUNT = 10**15
 
@@ -57,26 +58,30 @@ class BudgetBody(BaseModel):
 class SummedBudget(BaseModel):
     """A budget, and what its `holders` have used of it in this period; `exhausted` of them have used all of theirs.
 
-    `refills` is in milliseconds.
+    `name` is that of its group, person, key or role, empty for everyone. `refills` is in milliseconds. Figures that
+    works-council mode hides are null.
     """
 
     budget: BudgetBody
-    holders: int
-    used: int
-    reserved: int
-    exhausted: int
+    name: str
+    holders: int | None
+    used: int | None
+    reserved: int | None
+    exhausted: int | None
     refills: int
 
     @classmethod
-    def from_sum(cls, budget: Budget, found: BudgetSum) -> SummedBudget:
+    def from_shown(cls, shown: ShownBudget, name: str) -> SummedBudget:
         now = int(datetime.now().timestamp() * 1000)
+        use = shown.use
         return cls(
-            budget=BudgetBody.from_budget(budget),
-            holders=found.holders,
-            used=found.used,
-            reserved=found.reserved,
-            exhausted=found.exhausted,
-            refills=int(period_end(budget.period, now).timestamp() * 1000),
+            budget=BudgetBody.from_budget(shown.budget),
+            name=name,
+            holders=None if use is None else use.holders,
+            used=None if use is None else use.used,
+            reserved=None if use is None else use.reserved,
+            exhausted=shown.exhausted,
+            refills=int(period_end(shown.budget.period, now).timestamp() * 1000),
         )
 
 
@@ -85,17 +90,26 @@ class BudgetList(BaseModel):
 
 
 class OwnBudget(BaseModel):
-    """A budget that applies to whoever asks, as far as it is used; `reserved` is held by what is being made."""
+    """A budget that applies to whoever asks, as far as it is used; `reserved` is held by what is being made.
+
+    In works-council mode both are null where others use the same budget.
+    """
 
     budget: BudgetBody
-    used: int
-    reserved: int
+    used: int | None
+    reserved: int | None
     refills: int
 
     @classmethod
-    def from_state(cls, state: BudgetState) -> OwnBudget:
+    def from_state(cls, state: BudgetState, *, hides_others: bool) -> OwnBudget:
         body = BudgetBody.from_budget(state.budget)
-        return cls(budget=body, used=state.used, reserved=state.reserved, refills=state.refills)
+        is_hidden = hides_others and state.budget.is_shared
+        return cls(
+            budget=body,
+            used=None if is_hidden else state.used,
+            reserved=None if is_hidden else state.reserved,
+            refills=state.refills,
+        )
 
 
 class OwnBudgetList(BaseModel):
@@ -141,13 +155,16 @@ def router(app: App) -> APIRouter:
 
     @api.get("")
     async def list_budgets() -> BudgetList:
-        budgets = await app.budgets.list_budgets()
-        sums = [SummedBudget.from_sum(budget, await app.budgets.sum_uses(budget)) for budget in budgets]
-        return BudgetList(budgets=sums)
+        names = SubjectNames(app.storage)
+        found = await sum_budgets(app.budgets, app.storage, app.settings)
+        named = [(each, await names.find(f"{each.budget.kind}:{each.budget.subject}")) for each in found]
+        return BudgetList(budgets=[SummedBudget.from_shown(each, name) for each, name in named])
 
     @api.get("/mine")
     async def list_own_budgets(principal: Caller) -> OwnBudgetList:
-        return OwnBudgetList(budgets=[OwnBudget.from_state(state) for state in await app.budgets.states(principal)])
+        hides = app.settings.works_council
+        states = await app.budgets.states(principal)
+        return OwnBudgetList(budgets=[OwnBudget.from_state(state, hides_others=hides) for state in states])
 
     @api.put("")
     async def set_budget(principal: Caller, body: BudgetRequest) -> BudgetBody:

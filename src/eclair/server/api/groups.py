@@ -111,7 +111,7 @@ def router(app: App) -> APIRouter:
     ) -> MemberPage:
         found = await groups.list_members(id, limit + 1, after)
         return MemberPage(
-            people=[PersonBody.from_person(each) for each in found[:limit]],
+            people=[PersonBody.from_person(each, shows_seen=not app.settings.works_council) for each in found[:limit]],
             next=found[limit - 1].id if len(found) > limit else None,
         )
 

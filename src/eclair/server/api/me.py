@@ -71,7 +71,9 @@ class PersonSessionList(BaseModel):
 
 
 class EndedSessions(BaseModel):
-    ended: int
+    """The number of sessions that were ended; null where works-council mode hides it."""
+
+    ended: int | None
 
 
 def router(app: App) -> APIRouter:

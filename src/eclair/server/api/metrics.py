@@ -13,6 +13,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request, Response
 
 import eclair
+from eclair.accounts.shown_budgets import is_house_hidden
 from eclair.app import App
 from eclair.llm.base import EngineState
 from eclair.server.request_counts import COUNTS_KEY, RequestCounts
@@ -56,7 +57,9 @@ def router(app: App) -> APIRouter:
     @api.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics(request: Request) -> Response:
         requests: RequestCounts = request.scope["state"][COUNTS_KEY]
-        families = [*_requests(requests), *_answers(app), *_states(app), _engines(await app.registry.last_states())]
+        families = [*_states(app), _engines(await app.registry.last_states())]
+        if not await is_house_hidden(app.settings, app.storage):
+            families += [*_requests(requests), *_answers(app)]
         content, media_type = await asyncio.to_thread(_render, app.settings.data_dir, families)
         return Response(content, headers={"Content-Type": media_type})
 
@@ -76,6 +79,7 @@ def _requests(requests: RequestCounts) -> Iterator[MetricFamily]:
 def _answers(app: App) -> Iterator[MetricFamily]:
     found = app.pipeline.statistics
     outcomes = {str(outcome): count for outcome, count in found.outcomes.items()}
+    yield MetricFamily.gauge("eclair_answers_running", "Answers being made.", found.running)
     yield MetricFamily.counter("eclair_answers", "Answers that have ended, by outcome.", outcomes, "outcome")
     yield MetricFamily.counter("eclair_answer_words", "Words of answers.", {"": found.words})
     tokens = {"prompt": found.prompt_tokens, "completion": found.completion_tokens}
@@ -88,7 +92,6 @@ def _answers(app: App) -> Iterator[MetricFamily]:
 
 def _states(app: App) -> Iterator[MetricFamily]:
     yield MetricFamily.gauge("eclair_info", "The version, as a label.", 1, version=eclair.__version__)
-    yield MetricFamily.gauge("eclair_answers_running", "Answers being made.", app.pipeline.statistics.running)
     queues: list[Sample] = [
         ("", {"queue": "images"}, app.images.waiting),
         ("", {"queue": "documents"}, app.ingestor.waiting),

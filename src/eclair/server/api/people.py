@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from eclair.app import App
-from eclair.schema.people import PersonChange
-from eclair.schema.principal import PersonRole
+from eclair.schema.people import Person, PersonChange
+from eclair.schema.principal import PersonRole, Principal
 from eclair.server.api.invitations import CodeLink
 from eclair.server.api.me import EndedSessions, PersonSessionBody, PersonSessionList
 from eclair.server.api.session import PersonBody, Secret
@@ -50,13 +50,16 @@ def router(app: App) -> APIRouter:
     people = app.accounts.people
     store = app.storage.people
 
+    def shown(person: Person) -> PersonBody:
+        return PersonBody.from_person(person, shows_seen=not app.settings.works_council)
+
     @api.get("/api/people")
     async def list_people(
         query: str = "", after: str | None = None, limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50
     ) -> PeoplePage:
         found = await store.list_people(limit + 1, query, after)
         return PeoplePage(
-            people=[PersonBody.from_person(each) for each in found[:limit]],
+            people=[shown(each) for each in found[:limit]],
             next=found[limit - 1].id if len(found) > limit else None,
             counts=await store.count_people(),
         )
@@ -66,11 +69,11 @@ def router(app: App) -> APIRouter:
         made = await people.add(
             principal, body.name, body.display_name, role=body.role, email=body.email, password=body.password
         )
-        return PersonBody.from_person(made)
+        return shown(made)
 
     @api.get("/api/people/{id}")
     async def show_person(id: str) -> PersonBody:
-        return PersonBody.from_person(await store.get_person(id))
+        return shown(await store.get_person(id))
 
     @api.patch("/api/people/{id}")
     async def change_person(principal: Caller, id: str, body: PersonEdit) -> PersonBody:
@@ -78,7 +81,7 @@ def router(app: App) -> APIRouter:
         person = await people.change(principal, id, change)
         if body.locked is not None and body.locked != (person.locked is not None):
             person = await (people.lock if body.locked else people.unlock)(principal, id)
-        return PersonBody.from_person(person)
+        return shown(person)
 
     @api.delete("/api/people/{id}", status_code=204)
     async def delete_person(principal: Caller, id: str) -> None:
@@ -92,14 +95,22 @@ def router(app: App) -> APIRouter:
     async def remove_second_factor(principal: Caller, id: str) -> None:
         await app.accounts.sign_in.reset_second_step(principal, id)
 
+    def is_hidden(principal: Principal, id: str) -> bool:
+        """Tell whether works-council mode hides when and from where somebody came in."""
+        return app.settings.works_council and id != principal.id
+
     @api.get("/api/people/{id}/sessions")
     async def list_sessions(principal: Caller, id: str) -> PersonSessionList:
-        listed = await app.accounts.sessions.list_sessions((await store.get_person(id)).id)
+        person = await store.get_person(id)
+        if is_hidden(principal, id):
+            return PersonSessionList(sessions=[])
+        listed = await app.accounts.sessions.list_sessions(person.id)
         return PersonSessionList(sessions=[PersonSessionBody.from_session(each, principal.session) for each in listed])
 
     @api.delete("/api/people/{id}/sessions")
     async def end_sessions(principal: Caller, id: str) -> EndedSessions:
         person = await store.get_person(id)
-        return EndedSessions(ended=await app.accounts.sessions.end_all(principal, person.id))
+        ended = await app.accounts.sessions.end_all(principal, person.id)
+        return EndedSessions(ended=None if is_hidden(principal, id) else ended)
 
     return api

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import orjson
@@ -48,6 +49,8 @@ class ErasureState(BaseModel):
 
 class PersonalDataSummary(BaseModel):
     """Numbers of what a person has, by what it is, the open request to erase it, and the days it can be withdrawn.
+
+    Works-council mode shows the numbers to nobody else.
 
     `held` says that a legal hold keeps it, `asks_password` that a request for its erasure needs the password.
     """
@@ -114,7 +117,9 @@ def router(app: App) -> APIRouter:
 
     @api.get("/people/{id}/data")
     async def read_data(principal: Caller, id: str) -> PersonalDataSummary:
-        return await summary_of(await service.describe(Principal(id)))
+        data = await service.describe(Principal(id))
+        is_hidden = app.settings.works_council and id != principal.id
+        return await summary_of(replace(data, counts={}) if is_hidden else data)
 
     @api.post("/people/{id}/data/erasure", status_code=202)
     async def request_erasure(principal: Caller, id: str, body: ErasureBody) -> ErasureState:

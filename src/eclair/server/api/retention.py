@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from eclair.accounts.shown_budgets import is_house_hidden
 from eclair.app import App
 from eclair.errors import InvalidInput
+from eclair.schema.works_council import MIN_GROUP_PEOPLE
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.server.subject_names import SubjectNames
@@ -109,21 +112,24 @@ class RuleExample(BaseModel):
 class RulePreview(BaseModel):
     """Numbers of what would be erased now, and conversations of whoever asks among it; nobody else's are named.
 
-    `held` conversations are as old, and a legal hold keeps them.
+    `held` conversations are as old, and a legal hold keeps them. Numbers that works-council mode hides are null.
     """
 
-    conversations: int
-    people: int
-    responses: int
-    batches: int
-    images: int
-    files: int
-    memories: int
-    held: int
+    conversations: int | None
+    people: int | None
+    responses: int | None
+    batches: int | None
+    images: int | None
+    files: int | None
+    memories: int | None
+    held: int | None
     examples: list[RuleExample]
 
     @classmethod
-    def from_count(cls, found: DueCount) -> RulePreview:
+    def from_count(cls, found: DueCount, *, hides_numbers: bool) -> RulePreview:
+        examples = [_example(each) for each in found.own]
+        if hides_numbers:
+            return cls(**dict.fromkeys(cls.model_fields.keys() - {"examples"}), examples=examples)
         return cls(
             conversations=found.conversations,
             people=found.people,
@@ -133,7 +139,7 @@ class RulePreview(BaseModel):
             files=found.files,
             memories=found.memories,
             held=found.held,
-            examples=[_example(each) for each in found.own],
+            examples=examples,
         )
 
 
@@ -168,6 +174,13 @@ def router(app: App) -> APIRouter:
                 NamedHold(scope=each.scope, subject=subject, name=name, owner=owner, reason=reason, placed=placed)
             )
         return LegalHolds(holds=holds)
+
+    async def hides_numbers(rules: Sequence[RetentionRule], found: DueCount) -> bool:
+        """Tell whether works-council mode hides what rules would erase: it is of few people, or by group or folder."""
+        if not app.settings.works_council:
+            return False
+        is_of_few = 0 < found.people < MIN_GROUP_PEOPLE or await is_house_hidden(app.settings, app.storage)
+        return is_of_few or any(rule.scope != "everyone" for rule in rules)
 
     @api.get("")
     async def read_retention(
@@ -205,7 +218,9 @@ def router(app: App) -> APIRouter:
     async def preview_rule(principal: Caller, body: RuleBody) -> RulePreview:
         new = _rule(body)
         others = [each for each in await store.list_rules() if (each.scope, each.subject) != (new.scope, new.subject)]
-        return RulePreview.from_count(await app.retention.preview(principal, [*others, new]))
+        rules = [*others, new]
+        found = await app.retention.preview(principal, rules)
+        return RulePreview.from_count(found, hides_numbers=await hides_numbers(rules, found))
 
     @api.get("/holds")
     async def list_holds(principal: Caller) -> LegalHolds:

@@ -35,7 +35,10 @@ class SignInWay(BaseModel):
 
 
 class PersonBody(BaseModel):
-    """An account. `created` and `locked` are in milliseconds, `seen` is the last day on which its person came in."""
+    """An account. `created` and `locked` are in milliseconds, `seen` is the last day on which its person came in.
+
+    Works-council mode shows that day to nobody else.
+    """
 
     id: str
     name: str
@@ -47,8 +50,9 @@ class PersonBody(BaseModel):
     seen: str | None
 
     @classmethod
-    def from_person(cls, person: Person) -> PersonBody:
-        return cls(**{name: getattr(person, name) for name in cls.model_fields})
+    def from_person(cls, person: Person, *, shows_seen: bool = True) -> PersonBody:
+        found = cls(**{name: getattr(person, name) for name in cls.model_fields})
+        return found if shows_seen else found.model_copy(update={"seen": None})
 
 
 class SessionState(BaseModel):
@@ -56,7 +60,7 @@ class SessionState(BaseModel):
 
     `house` is the name of the house, `notice` is for those who sign in. `sign_out` is the path at which the identity
     provider of the session ends its own, once ours has ended. `needs_setup`: nobody has an account yet. `second_step`
-    is what the sign-in that this browser began lacks.
+    is what the sign-in that this browser began lacks. `works_council`: no figures of single people are shown.
     """
 
     accounts: Literal["off", "on"]
@@ -68,6 +72,7 @@ class SessionState(BaseModel):
     sign_out: str | None
     needs_setup: bool
     second_step: SecondStep | None
+    works_council: bool
 
 
 class SignInStep(BaseModel):
@@ -122,6 +127,7 @@ def router(app: App) -> APIRouter:
             sign_out=None if signed_in is None else await find_sign_out(signed_in),
             needs_setup=has_accounts and not await accounts.people.has_administrator(),
             second_step=find_missing_step(request) if signed_in is None else None,
+            works_council=app.settings.works_council,
         )
 
     @api.post("", status_code=204, responses={202: {"model": SignInStep}})

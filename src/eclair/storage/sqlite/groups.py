@@ -72,6 +72,10 @@ class SQLiteGroupStore(SQLiteStore):
         return decode_rows(rows, person_of_row, self.database.damage.noting("people"))
 
     @read
+    def list_member_ids(self, db: apsw.Connection, id: str) -> list[str]:
+        return [person for (person,) in db.execute("SELECT person FROM group_member WHERE person_group = ?", (id,))]
+
+    @read
     def list_groups_of(self, db: apsw.Connection, person: str) -> list[PersonGroup]:
         rows = db.execute(
             f"SELECT {_COLUMNS} FROM person_group WHERE id IN"

@@ -75,6 +75,10 @@ class SQLitePeopleStore(SQLiteStore):
     def count_people(self, db: apsw.Connection) -> dict[PersonRole, int]:
         return dict(db.execute("SELECT role, count(*) FROM person WHERE locked IS NULL GROUP BY role"))
 
+    @read
+    def list_roles(self, db: apsw.Connection) -> dict[str, PersonRole]:
+        return dict(db.execute("SELECT id, role FROM person WHERE locked IS NULL"))
+
     @overwrite
     def change_person(self, db: apsw.Connection, principal: Principal, id: str, change: PersonChange) -> Person:
         person = require_person(db, id)

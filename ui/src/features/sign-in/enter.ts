@@ -20,8 +20,8 @@ export async function enter(app: App, target: HTMLElement): Promise<void> {
   const state = await session.state().catch(() => null);
   const known = currentPath() === CODE_PATH ? null : (state?.person ?? null);
   const person = known ?? (await showPage(session, target, state));
-  const { house } = known !== null && state !== null ? state : await session.state();
-  Object.assign(app.account, { person, house });
+  const { house, works_council } = known !== null && state !== null ? state : await session.state();
+  Object.assign(app.account, { person, house, worksCouncil: works_council });
   if (takeOver(person)) return;
   location.reload(); // what this page has read so far is somebody else's
   await new Promise(() => {});

@@ -1035,6 +1035,7 @@ export interface Placeholders {
   readonly auditDelivered: "destination" | "number";
   readonly auditUndelivered: "destination";
   readonly worksCouncil: never;
+  readonly figuresHidden: never;
   readonly usage: never;
   readonly usageHint: never;
   readonly usageNone: never;
@@ -1063,7 +1064,7 @@ export interface Placeholders {
   readonly budgetGroup: never;
   readonly budgetPerson: never;
   readonly budgetKey: never;
-  readonly budgetId: never;
+  readonly budgetChoose: never;
   readonly budgetUnit: never;
   readonly budgetTokens: never;
   readonly budgetMoney: never;
