@@ -19,6 +19,7 @@ from eclair.accounts.service import Accounts
 from eclair.audit.audit_service import AuditService
 from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.batches import BatchService
+from eclair.chat.call_decisions import CallDecisions
 from eclair.chat.conversations import ConversationService
 from eclair.chat.follow_ups import FollowUpGenerator
 from eclair.chat.preferences import PreferenceService
@@ -85,6 +86,7 @@ from eclair.storage.integrity_watch import IntegrityWatch
 from eclair.storage.open import open_storage
 from eclair.storage.secrets import Vault
 from eclair.storage.signing_key import SigningKey
+from eclair.tools.permissions import ToolPermissions
 from eclair.transfer.archive_importer import ArchiveImporter
 from eclair.transfer.import_service import ImportService
 from eclair.transfer.person_erasure import PersonErasure
@@ -122,6 +124,8 @@ class App:
     pipeline: AnswerPipeline
     answer_requests: AnswerRequests
     turns: Turns
+    call_decisions: CallDecisions
+    tool_permissions: ToolPermissions
     changes: ChangeFeed
     conversations: ConversationService
     imports: ImportService
@@ -582,9 +586,20 @@ async def open_app(
         router = ModelRouter(live_settings, registry, storage.usage, preferences, documents.vision)
         sources = (documents.documents, documents.vision, web, images)
         memory = MemoryService(storage.memories, changes, MemoryRecall(documents.embedder), rights)
-        requests = AnswerRequests(live_settings, registry, router, preferences, *sources, rights=rights, memory=memory)
+        permissions = ToolPermissions(storage.tool_permissions, rights)
+        requests = AnswerRequests(
+            live_settings,
+            registry,
+            router,
+            preferences,
+            *sources,
+            rights=rights,
+            memory=memory,
+            permissions=permissions,
+        )
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, live_settings, budgets)
+        decisions = CallDecisions(storage, runs, pipeline, requests, permissions, absent.find_person)
         batches = BatchService(storage.batches, registry, idle, settings.data_dir, absent)
         stack.push_async_callback(batches.close)
         upgrade, downloads = await stack.enter_async_context(open_downloads(settings, registry, changes, gate))
@@ -612,6 +627,8 @@ async def open_app(
             pipeline=pipeline,
             answer_requests=requests,
             turns=turns,
+            call_decisions=decisions,
+            tool_permissions=permissions,
             changes=changes,
             conversations=conversations,
             imports=imports,

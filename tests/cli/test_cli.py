@@ -44,6 +44,7 @@ from eclair.schema.messages import Cost, Energy, Message, Rating, Usage
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.batches import BatchDetails, BatchFile, StoredBatch
 from eclair.storage.open import open_storage
+from eclair.tools.scripted_tools import EFFECTS_FILE
 from eclair.util.humanize import format_duration, format_size
 from tests import forked
 from tests.llm.native_kernels import native_kernels
@@ -604,6 +605,12 @@ class TestChat:
         assert path.read_bytes().startswith(b"\x89PNG")
         assert "There are no messages yet" in done.stderr
         assert "There is no folder" in done.stderr
+
+    def test_a_call_that_changes_something_asks_first(self, run: Eclair) -> None:
+        one, two = (f'script: tool=scripted_write{{"text":"{text}"}}\n' for text in ("one", "two"))
+        done = run("chat", stdin=f"{one}perhaps\ny\n{two}")
+        assert (run.folder / EFFECTS_FILE).read_text().split() == ["scripted_write", "call_1", "one"]
+        assert done.stdout.count("The quiet people weather word") == 2
 
     async def test_what_is_chosen_is_remembered_with_the_conversation(self, run: Eclair) -> None:
         done = run("chat", "--model", "scripted", stdin="script: reasoning=2 say=Yes.\n/flash\n/retry\n")

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from eclair.errors import UpstreamError
 from eclair.generation import tool_loop
 from eclair.generation.answer_request import AnswerRequest
+from eclair.generation.call_permissions import ALLOWED, CallQuestion, CallRuling
 from eclair.generation.fallback import Fallback
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.prompt import PreparedTurn, build_prompt
@@ -38,7 +39,7 @@ from eclair.llm.registry import Registry
 from eclair.schema.events import CallBegan, CallEnded, Event, RunStarted, SourceFound, fold
 from eclair.schema.messages import CallAccess, Message, Part, Passage
 from eclair.schema.models import Model
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 
 MODEL = Model("m", "Muse", "fake", context=100_000, can_call_tools=True)
 QUESTION = Message("q", "c", None, "user", (Part("text", "What is it?"),), 1)
@@ -72,6 +73,9 @@ class Echo:
 
     def scope(self, arguments: EchoArguments) -> str:
         return ""
+
+    def sends(self, arguments: EchoArguments) -> str:
+        return arguments.say
 
     async def run(self, arguments: EchoArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         self.made.append(arguments.say)
@@ -145,11 +149,20 @@ class Prompts:
         return PreparedTurn(engine, model, Request(model.id, await prompt_of([QUESTION])))
 
 
+class Allowing:
+    """Allows every call."""
+
+    async def judge(self, principal: Principal, question: CallQuestion) -> CallRuling:
+        return ALLOWED
+
+
 async def answered(engine: Rounds, *tools: Echo) -> tuple[Message, list[Event]]:
     """Run the answer; its message and its events."""
     route = Route(engine, MODEL, Fallback(Registry([])))
     work = AnswerPipeline().run(
-        AnswerRequest(route, Prompts(), time.perf_counter(), LOCAL_PRINCIPAL, tools=tuple[Any, ...](tools))
+        AnswerRequest(
+            route, Prompts(), time.perf_counter(), LOCAL_PRINCIPAL, tools=tuple[Any, ...](tools), permissions=Allowing()
+        )
     )
     events: list[Event] = [RunStarted("r", "a", "c", "q", "m", 2)]
     async with aclosing(work.events()) as stream:

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from eclair.errors import Conflict, NotFound
-from eclair.schema.events import RunFinished, encode
+from eclair.schema.events import RunFinished, RunWaiting, encode
 from eclair.schema.messages import Message
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
 from eclair.storage.conversations import ConversationEdit
 from eclair.storage.runs import EventChunk
+from eclair.storage.tool_permissions import ToolPermission
 from tests.storage.conftest import Opener
 from tests.storage.helpers import turn
 from tests.support import Ids, conversation, messages_of, new_turn
@@ -151,3 +152,52 @@ async def test_messages_read_back_as_they_were(storage: Storage) -> None:
     assert await storage.runs.list_running("conv_a") == [run]
     assert await storage.runs.list_running("conv_b") == []
     assert await storage.runs.list_running() == [run]
+
+
+async def test_a_run_that_waits_belongs_to_nobody_until_one_takes_it_up(storage: Storage, other: Storage) -> None:
+    await conversation(storage)
+    added, started = new_turn(storage, Ids())
+    run = await storage.runs.open_turn(
+        replace(added, first=EventChunk(started.run, 1, encode(replace(started, seq=1))), options="{}")
+    )
+    await storage.runs.append_safely(EventChunk(run.id, 2, b"2"))
+    await storage.runs.append_safely(EventChunk(run.id, 2, b""))
+    assert await other.runs.take_up_run(run.id) is None, "it is at work"
+    rest = EventChunk(run.id, 3, encode(RunWaiting(seq=3)))
+    assert await storage.runs.park_run(run, replace(added.answer, status="waiting"), rest) == LOCAL_PRINCIPAL
+    assert await storage.runs.park_run(run, replace(added.answer, status="waiting"), rest) is None
+    assert await storage.runs.get_status(run.id) == "waiting"
+    assert await storage.runs.get_status("run_none") is None
+    assert await storage.runs.list_running() == []
+    assert [each.id for each in await storage.runs.list_waiting_runs(1 << 50)] == [run.id]
+    assert await storage.runs.list_waiting_runs(0) == []
+    ids = Ids()
+    ids("more")
+    with pytest.raises(Conflict):
+        await storage.runs.open_turn(new_turn(storage, ids)[0])
+    with pytest.raises(NotFound):
+        await storage.runs.decide_call(Principal("someone"), run.id, "call_1", "once")
+    assert await storage.runs.list_decided_runs() == []
+    assert await storage.runs.decide_call(LOCAL_PRINCIPAL, run.id, "call_1", "once")
+    assert not await other.runs.decide_call(LOCAL_PRINCIPAL, run.id, "call_1", "declined")
+    assert [each.id for each in await other.runs.list_decided_runs()] == [run.id]
+    taken = await other.runs.take_up_run(run.id)
+    assert taken is not None
+    assert (taken.owner, taken.options, taken.decisions) == (LOCAL_PRINCIPAL, "{}", {"call_1": "once"})
+    assert taken.run.process == other.processes.current
+    assert await storage.runs.take_up_run(run.id) is None, "the other one was faster"
+
+
+async def test_permissions_of_tools_are_each_persons_own(storage: Storage) -> None:
+    await conversation(storage)
+    given = ToolPermission("perm_1", "send_mail", "example.org", "conv_a", 1)
+    await storage.tool_permissions.add_permission(LOCAL_PRINCIPAL, given)
+    await storage.tool_permissions.add_permission(LOCAL_PRINCIPAL, replace(given, id="perm_2"))
+    await storage.tool_permissions.add_permission(LOCAL_PRINCIPAL, replace(given, id="perm_3", conversation=None))
+    listed = await storage.tool_permissions.list_permissions(LOCAL_PRINCIPAL)
+    assert [each.id for each in listed] == ["perm_1", "perm_3"]
+    assert await storage.tool_permissions.list_permissions(Principal("someone")) == []
+    with pytest.raises(NotFound):
+        await storage.tool_permissions.delete_permission(Principal("someone"), "perm_1")
+    await storage.tool_permissions.delete_permission(LOCAL_PRINCIPAL, "perm_1")
+    assert [each.id for each in await storage.tool_permissions.list_permissions(LOCAL_PRINCIPAL)] == ["perm_3"]

@@ -14,6 +14,7 @@ from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.errors import InvalidInput
 from eclair.generation.answer_request import AnswerRequest
+from eclair.generation.call_permissions import DefaultPermissions
 from eclair.generation.conversation_prompt import KEPT_REMARK, NOT_KEPT_REMARK, ConversationPrompt
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.route import Route
@@ -30,6 +31,8 @@ from eclair.schema.principal import Principal
 from eclair.text.intent.picture_request import asks_for_picture
 from eclair.text.intent.special_category import may_be_special_category
 from eclair.tools.draw_picture import AnswerRef, ImageTool
+from eclair.tools.permissions import ToolPermissions
+from eclair.tools.scripted_tools import scripted_tools
 from eclair.web.question import WebQuestion
 from eclair.web.research.research_report import ResearchReport
 from eclair.web.retriever import WebService
@@ -104,9 +107,11 @@ class AnswerRequests:
         images: ImageService | None = None,
         rights: RightRules = OPEN_RULES,
         memory: MemoryService | None = None,
+        permissions: ToolPermissions | None = None,
     ) -> None:
         self._memory = memory
         self._rights = rights
+        self._permissions = permissions
         self._settings = settings
         self._registry = registry
         self._router = router
@@ -140,6 +145,10 @@ class AnswerRequests:
             retriever,
             await self._tools(question),
             numbers=numbers,
+            permissions=self._permissions.of_conversation(conversation) if self._permissions else DefaultPermissions(),
+            is_tainted=any(message.passages or message.files or message.libraries for message in question.history),
+            asked_words="\n".join(message.text for message in question.history if message.role == "user"),
+            can_wait=conversation is not None and self._permissions is not None,
             resumes=question.resumes,
             is_carried=question.conversation is not None,
             reviews_doubts=True,
@@ -249,7 +258,7 @@ class AnswerRequests:
             preferences.instructions if preferences is not None else "",
             self._vision,
             self._wants_picture(question),
-            may_draw=bool(await self._tools(question)),
+            may_draw=any(isinstance(tool, ImageTool) for tool in await self._tools(question)),
             memories=[each.text for each in recalled.head],
             recalled=[each.text for each in recalled.near] if is_complete else (),
             remark=remark,
@@ -262,10 +271,15 @@ class AnswerRequests:
         return self._images is not None and question.answer is not None and asks_for_picture(asked.text)
 
     async def _tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
+        """Return the tools that the person may have called, always in the same order."""
+        scripted = scripted_tools(self._settings.current.data_dir) if self._settings.current.scripted else ()
+        tools: tuple[Tool, ...] = (*scripted, *await self._image_tools(question))
+        return tuple(tool for tool in tools if self._rights.may(question.principal, f"tool:{tool.name}"))
+
+    async def _image_tools(self, question: ChatQuestion) -> tuple[ImageTool, ...]:
         if self._images is None or question.answer is None or not self._images.is_open_to(question.principal):
             return ()
         draws = question.options.draws
         if draws is None:
             draws = self._preferences is not None and (await self._preferences.get(question.principal)).draws
-        tools = (ImageTool(self._images, question.principal, question.answer, question.history),) if draws else ()
-        return tuple(tool for tool in tools if self._rights.may(question.principal, f"tool:{tool.name}"))
+        return (ImageTool(self._images, question.principal, question.answer, question.history),) if draws else ()

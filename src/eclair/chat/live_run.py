@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from eclair.errors import StoreError
-from eclair.schema.events import END, Event, Folding, Notice, PartDelta, RunInterrupted, RunStopped, decode, encode
+from eclair.schema.events import (
+    END,
+    CallAsked,
+    Event,
+    Folding,
+    Notice,
+    PartDelta,
+    RunInterrupted,
+    RunStopped,
+    RunWaiting,
+    decode,
+    encode,
+)
 from eclair.storage.runs import EventChunk
 
 FRAME_S = 0.02
@@ -36,7 +49,8 @@ class Batch:
 class LiveRun:
     """A run of this process that is under way."""
 
-    def __init__(self, id: str, started: Event, dirty: asyncio.Event) -> None:
+    def __init__(self, id: str, started: Event, dirty: asyncio.Event, stored: Sequence[Event] = ()) -> None:
+        """`stored` are the events of a run that is taken up again; `started` follows them."""
         self.id = id
         self.folding = Folding()
         self.last: Event = started
@@ -45,6 +59,8 @@ class LiveRun:
         self.is_unsaved = False
         """True while followers are told that it can't be saved."""
         self.flushing: asyncio.Future[None] | None = None
+        self.effects = set[str]()
+        """Calls that may have an effect, whose beginning is stored before they are made."""
         self.phase: Literal["opened", "running", "ending"] = "opened"
         self.ending: RunStopped | RunInterrupted | None = None
         self.task: asyncio.Task[None] | None = None
@@ -55,6 +71,9 @@ class LiveRun:
         self._index = 0
         self._emitted = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        for event in stored:
+            self._add(event)
+        self.stored_lines = len(self.lines)
         self._add(started)
 
     def append(self, event: Event) -> None:
@@ -74,7 +93,12 @@ class LiveRun:
 
     @property
     def ended(self) -> bool:
-        return isinstance(self.last, END)
+        """True once it has ended here: for good, or until it is taken up again."""
+        return isinstance(self.last, END) or self.is_parked
+
+    @property
+    def is_parked(self) -> bool:
+        return isinstance(self.last, RunWaiting)
 
     def chunk(self, *, end: Event | None = None) -> EventChunk:
         """Return the events that aren't stored yet, and `end`."""
@@ -126,6 +150,8 @@ class LiveRun:
     def _add(self, event: Event) -> None:
         event = self.numbered(event)
         self.folding.add(event)
+        if isinstance(event, CallAsked) and event.access in ("outbound", "write"):
+            self.effects.add(event.call)
         self.last = event
         self.lines.append(bytes(memoryview(encode(event))))  # orjson's own keeps 4 KB, however short the line
         self._dirty.set()

@@ -3,7 +3,8 @@
 A run is a task of its own: the client that asked may disconnect. Its events are numbered, encoded once and kept in
 memory; followers read them at their own pace. Every FLUSH_INTERVAL_S seconds the new events of all runs are written
 in one transaction. Deltas within FRAME_S seconds become one event, so that a replay is byte for byte what a follower
-saw live. `reap` ends the log of a run whose process died.
+saw live. `reap` ends the log of a run whose process died. A run that waits for a person's decision belongs to no
+process; whoever has the decision takes it up.
 """
 
 from __future__ import annotations
@@ -11,38 +12,44 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from eclair.chat.live_run import Batch, LiveRun, describe_loss
-from eclair.errors import INTERNAL_ERROR, Conflict, DataDamaged, EclairError, StoreError
+from eclair.chat.stored_runs import POLL_INTERVAL_S, StoredRuns
+from eclair.errors import INTERNAL_ERROR, Conflict, EclairError, StoreError
 from eclair.network.gate import CURRENT_RUN
 from eclair.schema.events import (
     END,
+    CallBegan,
     End,
     Event,
     RunFailed,
     RunInterrupted,
+    RunResumed,
     RunStarted,
     RunStopped,
-    decode,
-    encode,
+    RunWaiting,
     fold,
-    unfold,
 )
+from eclair.schema.ids import Clock
 from eclair.schema.messages import Message
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.runs import EventChunk, FoldedRun, NewTurn, RunRecord
+from eclair.storage.runs import NewTurn, RunRecord, TakenUpRun
 from eclair.util.background import IdleScheduler
 
 FLUSH_INTERVAL_S = 0.1
 RETRY_INTERVAL_S = 1.0
-POLL_INTERVAL_S = 0.2
 REAP_INTERVAL_S = 5.0
+MAX_WAIT_MS = 86_400_000
+"""So long a run waits for a decision; then its calls are declined."""
+
 END_TIMEOUT_S = 5.0
 """Limits the wait for a run's end while the storage is unavailable."""
 
@@ -53,23 +60,31 @@ class EventProducer(Protocol):
     """Produces the events of a run: an answer being made."""
 
     def events(self) -> AsyncGenerator[Event, None]:
-        """Yield the events after run.started, without the closing ones.
+        """Yield the events after run.started or run.resumed, without the closing ones.
 
         Closing the generator stops the engine.
         """
         ...
 
     def closing_events(self, end: Event | None) -> list[Event]:
-        """Return the last events: open parts, usage, then `end` or the producer's own end."""
+        """Return the last events: open parts, usage, then `end` or the producer's own end, or that it waits."""
         ...
 
 
 class Runs:
     """The run log. Call `start` before use; `close` interrupts what is under way."""
 
-    def __init__(self, storage: Storage, changes: ChangeFeed | None = None, idle: IdleScheduler | None = None) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        changes: ChangeFeed | None = None,
+        idle: IdleScheduler | None = None,
+        clock: Clock = time.time,
+    ) -> None:
         self._storage = storage
+        self._clock = clock
         self._changes = changes or ChangeFeed(storage.processes)
+        self._stored = StoredRuns(storage, self._changes)
         self._idle = idle or IdleScheduler()
         self._live: dict[str, LiveRun] = {}
         self._unstored: set[LiveRun] = set()
@@ -77,6 +92,8 @@ class Runs:
         self._dirty = asyncio.Event()
         self._has_live = asyncio.Event()
         self._background: list[asyncio.Task[None]] = []
+        self.on_decided: Callable[[RunRecord], Awaitable[None]] | None = None
+        """Takes up a waiting run that a decision has come for."""
         self.unsaved = 0
         """Answers whose end could not be stored when this was closed."""
 
@@ -145,10 +162,32 @@ class Runs:
             self._changes.publish(turn.principal, record.conversation, "running")
         return record
 
-    def follow(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
+    async def reopen(
+        self, taken: TakenUpRun, producer: EventProducer, on_finish: Callable[[Message], None] | None = None
+    ) -> None:
+        """Go on with a run that waited and that `RunStore.take_up_run` gave to this process. Raises DataDamaged."""
+        run = taken.run
+        live = LiveRun(run.id, RunResumed(), self._dirty, await self._stored.list_events(run))
+        self._live[run.id] = live
+        self._has_live.set()
+        live.task = asyncio.create_task(self._run(live, producer, run, on_finish), name=run.id)
+        self._changes.publish(taken.owner, run.conversation, "running")
+
+    async def follow(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
         """Yield the run's events after number `after` until its last, including future ones."""
-        live = self._live.get(run.id)
-        return self._follow_stored(run, after) if live is None else _follow_live(live, after)
+        goes_on = True
+        while goes_on:
+            live = self._live.get(run.id)
+            batches = (
+                self._stored.follow(run, after, partial(self._has, run.id), self.reap)
+                if live is None
+                else _follow_live(live, after)
+            )
+            async with aclosing(batches):
+                async for batch in batches:
+                    after = batch.last
+                    yield batch
+            goes_on = run.id in self._live if live is None else live.is_parked
 
     async def stream_unstored(self, started: RunStarted, producer: EventProducer) -> AsyncGenerator[Batch, None]:
         """Yield the events of a run that isn't stored. Closing the generator ends it."""
@@ -171,8 +210,8 @@ class Runs:
         if live is not None:
             return live.folding.message(), len(live.lines)
         if run.status == "running":
-            await self._reap(run)
-        events = await self._stored_events(run)
+            await self.reap(run.conversation)
+        events = await self._stored.list_events(run)
         if not events and (folded := await self._storage.runs.find_folded(run.id)) is not None:
             return folded.message, folded.last
         return fold(events), len(events)
@@ -187,15 +226,17 @@ class Runs:
             self._end(live, RunStopped())
             if live.task is not None:
                 await asyncio.wait([live.task], timeout=END_TIMEOUT_S)
-        elif run.status == "running" and run.process != self._storage.processes.current:
+            return
+        if run.status == "running" and run.process != self._storage.processes.current:
             await self._stop_elsewhere(run)
+        await self._stored.end_waiting(run, "stopped")
 
     async def _stop_elsewhere(self, run: RunRecord) -> None:
         """Have the process that writes the run stop it."""
         await self._storage.runs.request_stop(run.id)
         try:
             async with asyncio.timeout(END_TIMEOUT_S):
-                while await self._is_running(run) and not await self._reap(run):  # noqa: ASYNC110 (no event tells)
+                while await self._stored.is_running(run) and not await self.reap(run.conversation):  # noqa: ASYNC110 (no event tells)
                     await asyncio.sleep(POLL_INTERVAL_S)
         except TimeoutError:
             raise Conflict(
@@ -217,6 +258,9 @@ class Runs:
             await asyncio.sleep(REAP_INTERVAL_S)
             try:
                 await self.reap()
+                await self._take_up_decided()
+                for run in await self._storage.runs.list_waiting_runs(self._now() - MAX_WAIT_MS):
+                    await self._stored.end_waiting(run, "declined")
             except StoreError as error:
                 log.warning("answers of processes that died cannot be ended yet: %s", error.message)
 
@@ -225,67 +269,22 @@ class Runs:
 
         Without `conversation` all conversations are checked.
         """
-        return any([await self._reap(run) for run in await self._storage.runs.list_running(conversation)])
+        dead = [
+            run
+            for run in await self._storage.runs.list_running(conversation)
+            if run.id not in self._live and not self._storage.processes.is_alive(run.process)
+        ]
+        return any([await self._stored.interrupt(run) for run in dead])
 
-    async def _reap(self, run: RunRecord) -> bool:
-        """Mark a run as interrupted if its process died; its text so far is kept."""
-        if run.id in self._live or self._storage.processes.is_alive(run.process):
-            return False
-        try:
-            events = await self._stored_events(run)
-        except DataDamaged as error:
-            log.error("run %s: %s", run.id, error.message)
-            return False
-        end = RunInterrupted(seq=len(events) + 1)
-        rest = EventChunk(run.id, end.seq, encode(end))
-        self._publish_end(run, await self._storage.runs.finish_run(run, fold([*events, end]), rest))
-        return True
+    async def _take_up_decided(self) -> None:
+        """Go on with waiting runs whose decisions have come, here or in another process."""
+        if self.on_decided is not None:
+            for run in await self._storage.runs.list_decided_runs():
+                await self.on_decided(run)
 
-    async def _stored_events(self, run: RunRecord) -> list[Event]:
-        chunks = await self._storage.runs.list_events(run.id, 0)
-        try:
-            return [decode(line) for chunk in chunks for line in chunk.lines.split(b"\n")]
-        except ValueError as error:
-            raise DataDamaged("The log of this answer is damaged; its text is in the conversation.") from error
-
-    async def _follow_stored(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
-        """Follow a run of another process, or one that has ended, through the storage; a damaged log interrupts it."""
-        seen = after
-        ended = False
-        while not ended:
-            ended = run.status != "running" or not await self._is_running(run)  # asked before the log is read
-            shown = after
-            reset = ended and after == seen > 0 and await self._was_lost(run, seen)
-            after = 0 if reset else after
-            try:
-                chunks = await self._storage.runs.list_events(run.id, after)
-            except DataDamaged as error:
-                log.error("run %s: %s", run.id, error.message)
-                yield Batch(seen + 1, [encode(RunInterrupted(seq=seen + 1))], False)
-                return
-            if ended and not chunks and (folded := await self._storage.runs.find_folded(run.id)) is not None:
-                if (batch := _replay(folded, shown)) is not None:
-                    yield batch
-                return
-            for chunk in chunks:
-                lines = chunk.lines.split(b"\n")
-                first = chunk.last - len(lines) + 1
-                new_lines = lines[max(0, after + 1 - first) :]
-                yield Batch(chunk.last - len(new_lines) + 1, new_lines, reset)
-                after, reset = chunk.last, False
-            if not ended and not chunks and not await self._reap(run):
-                await asyncio.sleep(POLL_INTERVAL_S)
-
-    async def _is_running(self, run: RunRecord) -> bool:
-        return any(other.id == run.id for other in await self._storage.runs.list_running(run.conversation))
-
-    async def _was_lost(self, run: RunRecord, seen: int) -> bool:
-        """Return whether a follower saw event `seen` of an ended run before it was lost."""
-        chunks = await self._storage.runs.list_events(run.id, seen - 1)
-        if not chunks:
-            return True
-        last = decode(chunks[-1].lines.rsplit(b"\n", 1)[-1])
-        return last.seq == seen and isinstance(last, RunInterrupted)  # which took the number of what was lost
+    def _now(self) -> int:
+        """The time in milliseconds since 1970."""
+        return int(self._clock() * 1000)
 
     def _end(self, live: LiveRun, ending: RunStopped | RunInterrupted) -> None:
         live.ending = live.ending or ending
@@ -296,15 +295,19 @@ class Runs:
         self, live: LiveRun, producer: EventProducer, run: RunRecord, on_finish: Callable[[Message], None] | None
     ) -> None:
         """Run the producer, then store the run's end, however it ends."""
-        message = await self._finish(live, await self._produce(live, producer), run)
+        last = await self._produce(live, producer, is_stored=True)
+        if isinstance(last, RunWaiting) and live.ending is None:
+            await self._park(live, last, run)
+            return
+        message = await self._finish(live, live.ending or RunStopped() if isinstance(last, RunWaiting) else last, run)
         if on_finish is not None:
             on_finish(message)
 
     async def _run_unstored(self, live: LiveRun, producer: EventProducer) -> None:
-        last = await self._produce(live, producer)
+        last = await self._produce(live, producer, is_stored=False)
         live.append(last)
 
-    async def _produce(self, live: LiveRun, producer: EventProducer) -> End:
+    async def _produce(self, live: LiveRun, producer: EventProducer, *, is_stored: bool) -> End | RunWaiting:
         """Run the producer; return the run's last event, after emitting all before it."""
         CURRENT_RUN.set(live.id)
         end: End | None = live.ending
@@ -312,7 +315,7 @@ class Runs:
             if end is None:
                 live.phase = "running"
                 with self._idle.answering():
-                    await self._collect(live, producer)
+                    await self._collect(live, producer, is_stored=is_stored)
         except asyncio.CancelledError:
             end = live.ending or RunInterrupted()
         except EclairError as error:
@@ -322,15 +325,69 @@ class Runs:
             end = RunFailed("internal", INTERNAL_ERROR)
         live.phase = "ending"
         *others, last = producer.closing_events(end)
-        assert isinstance(last, END)
+        assert isinstance(last, (*END, RunWaiting))
         for event in others:
             live.append(event)
         return last
 
-    async def _collect(self, live: LiveRun, producer: EventProducer) -> None:
+    async def _collect(self, live: LiveRun, producer: EventProducer, *, is_stored: bool) -> None:
+        """Append what is produced. A call that may have an effect isn't made until its beginning is stored."""
         async with aclosing(producer.events()) as events:
             async for event in events:
                 live.append(event)
+                if is_stored and isinstance(event, CallBegan) and event.call in live.effects:
+                    await asyncio.shield(asyncio.ensure_future(self._store_safely(live)))
+
+    async def _store_safely(self, live: LiveRun) -> None:
+        """Store all events of a run so far, however long the storage is unavailable."""
+        while True:
+            while live.flushing is not None and not live.flushing.done():
+                await live.flushing
+            if live.ending is not None:  # whose end stores the rest
+                return
+            chunk, live.flushing = live.chunk(), asyncio.get_running_loop().create_future()
+            try:
+                await self._storage.runs.append_safely(chunk)
+                live.stored_lines = chunk.last
+                if live.phase != "ending":
+                    live.note_saved()
+                return
+            except StoreError as error:
+                log.error("run %s cannot be saved yet: %s", live.id, error.message)
+                live.note_unsaved(error)
+            finally:
+                live.flushing.set_result(None)
+            await asyncio.sleep(RETRY_INTERVAL_S)
+
+    async def _park(self, live: LiveRun, last: RunWaiting, run: RunRecord) -> None:
+        """Store that a run waits, and let go of it: the decision may come to any process."""
+        live.emit()
+        if live.flushing is not None:
+            await live.flushing
+        while True:
+            waiting = live.numbered(last)
+            try:
+                owner = await self._storage.runs.park_run(run, live.folding.message(waiting), live.chunk(end=waiting))
+                break
+            except StoreError as error:
+                log.error("run %s cannot be saved yet: %s", run.id, error.message)
+                live.note_unsaved(error)
+                await asyncio.sleep(RETRY_INTERVAL_S)
+        live.append(last)
+        self._forget(run)
+        if owner is not None:
+            self._changes.publish(owner, run.conversation, "changed")
+        if live.ending is not None and isinstance(live.ending, RunStopped):
+            await self._stored.end_waiting(run, "stopped")
+        await self._take_up_decided()
+
+    def _has(self, id: str) -> bool:
+        return id in self._live
+
+    def _forget(self, run: RunRecord) -> None:
+        del self._live[run.id]
+        if not self._live:
+            self._has_live.clear()
 
     async def _finish(self, live: LiveRun, last: End, run: RunRecord) -> Message:
         """Store the run's end, then show it to followers: they may ask the next question."""
@@ -350,15 +407,9 @@ class Runs:
                 live.note_unsaved(error)
                 await asyncio.sleep(RETRY_INTERVAL_S)
         live.append(last)
-        del self._live[run.id]
-        if not self._live:
-            self._has_live.clear()
-        self._publish_end(run, owner)
+        self._forget(run)
+        self._stored.publish_end(run, owner)
         return message
-
-    def _publish_end(self, run: RunRecord, owner: Principal | None) -> None:
-        if owner is not None:
-            self._changes.publish(owner, run.conversation, "finished")
 
     async def _flush_periodically(self) -> None:
         while True:
@@ -377,6 +428,10 @@ class Runs:
     async def _flush(self) -> None:
         """Store the new events of all runs in one write."""
         lives = [live for live in self._live.values() if live.stored_lines < len(live.lines) and live.phase != "ending"]
+        busy = {live for live in lives if live.flushing is not None and not live.flushing.done()}
+        if busy:
+            self._dirty.set()
+        lives = [live for live in lives if live not in busy]
         if not lives:
             return
         chunks = [live.chunk() for live in lives]
@@ -391,16 +446,6 @@ class Runs:
                     live.note_saved()
         finally:
             flushing.set_result(None)
-
-
-def _replay(folded: FoldedRun, seen: int) -> Batch | None:
-    """Rebuild the events of a run from its message once its log is gone; None for a follower who has seen its end.
-
-    Events that the death of a process took from the log may have had the last one's number.
-    """
-    if seen == folded.last and folded.message.status != "interrupted":
-        return None
-    return Batch(1, [encode(event) for event in unfold(folded.message)], reset=seen > 0)
 
 
 async def _follow_live(live: LiveRun, after: int) -> AsyncGenerator[Batch, None]:

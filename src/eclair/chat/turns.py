@@ -9,6 +9,7 @@ from functools import partial
 
 from eclair.accounts.budgets import Budgets
 from eclair.chat.answer_requests import AnswerRequests, ChatQuestion
+from eclair.chat.call_decisions import TURN_OPTIONS
 from eclair.chat.live_run import Batch
 from eclair.chat.message_text import check_message, title_from
 from eclair.chat.prefill import Prefill
@@ -155,7 +156,8 @@ class Turns:
                 producer = self._pipeline.run(request)
             if isinstance(action, NewMessage):
                 producer = await self._remembering(question, turn, producer)
-            return await self._start(turn, request.route.model.id, producer, self._title_callback(turn))
+            stated = TURN_OPTIONS.dump_json(options).decode()
+            return await self._start(turn, request.route.model.id, producer, self._title_callback(turn), stated)
 
     async def ask_temporary(
         self, principal: Principal, messages: Sequence[tuple[Role, str]], options: TurnOptions, accepted: float
@@ -259,9 +261,14 @@ class Turns:
         return RememberingRun(keep, producer)
 
     async def _start(
-        self, turn: _Turn, model: str, producer: EventProducer, on_finish: Callable[[Message], None] | None = None
+        self,
+        turn: _Turn,
+        model: str,
+        producer: EventProducer,
+        on_finish: Callable[[Message], None] | None = None,
+        options: str | None = None,
     ) -> OpenedTurn:
-        """Store the turn and start its run."""
+        """Store the turn and start its run; `options` are stated again if it waits."""
         position, conversation = turn.position, turn.conversation.id
         resumes = position.resumes.id if position.resumes else None
         started = RunStarted(turn.run, turn.answer, conversation, position.parent, model, self._now(), resumes)
@@ -279,7 +286,8 @@ class Turns:
         record = RunRecord(turn.run, conversation, turn.answer, self._storage.processes.current, "running")
         title = title_from(position.question.text) if position.question else ""
         begins = turn.conversation if turn.is_new else None
-        new = NewTurn(turn.principal, position.question, answer, record, EventChunk(turn.run, 0, b""), title, begins)
+        first = EventChunk(turn.run, 0, b"")
+        new = NewTurn(turn.principal, position.question, answer, record, first, title, begins, options)
         return OpenedTurn(await self._runs.open(new, started, producer, on_finish), position.parent, model)
 
     def _title_callback(self, turn: _Turn) -> Callable[[Message], None] | None:

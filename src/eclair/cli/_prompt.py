@@ -41,6 +41,7 @@ class PipedLines:
         line = await self._lines.get()
         self._room.release()
         if line is None:
+            self._lines.put_nowait(None)  # for whoever reads on
             return None
         try:
             return line.decode("utf-8-sig").removesuffix("\r")

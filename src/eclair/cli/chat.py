@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import difflib
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from eclair.app import App, open_app
 from eclair.chat.tree import NewMessage, Regenerate, Resume
@@ -17,15 +20,15 @@ from eclair.chat.turn_options import TurnOptions
 from eclair.cli._arguments import load_settings, sampling_options
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._printer import Printer, exit_code
-from eclair.cli._prompt import InteractiveLines, completions, open_lines
+from eclair.cli._prompt import InteractiveLines, LineReader, completions, open_lines
 from eclair.cli._signals import hide_typing, on_interrupt, run_async
 from eclair.cli._sources import ingest_file
 from eclair.cli._terminal import Terminal
 from eclair.cli.draw import write_image
 from eclair.documents.folder_sync import resolve_roots
-from eclair.errors import EclairError, InvalidInput, NotFound
-from eclair.schema.events import RunFailed, decode
-from eclair.schema.messages import MODES, WEBS, Conversation, Message, Mode, Web, branch
+from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
+from eclair.schema.events import RunFailed, RunWaiting, decode
+from eclair.schema.messages import MODES, WEBS, Call, CallDecision, Conversation, Message, Mode, Web, branch
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.conversations import ConversationEdit
@@ -69,6 +72,18 @@ async def _chat(settings: Settings, id: str | None, latest: bool, options: TurnO
         return await Chat(app, terminal, options, conversation).run()
 
 
+DECISIONS: dict[str, CallDecision] = {
+    "y": "once",
+    "yes": "once",
+    "c": "conversation",
+    "a": "always",
+    "always": "always",
+    "n": "declined",
+    "no": "declined",
+}
+"""Decisions on a call by what the person types."""
+
+
 class Chat:
     """A chat session. The conversation is created with its first message, not before."""
 
@@ -81,6 +96,8 @@ class Chat:
         self._files: list[str] = []
         self._libraries: list[str] = []
         self._run: RunRecord | None = None
+        self._lines: LineReader | None = None
+        self._printer: Printer | None = None
         self._failed = 0
         self._done = False
 
@@ -89,7 +106,7 @@ class Chat:
         model = (await self._app.router.route(LOCAL_PRINCIPAL, self._options, self._conversation)).model
         self._models = [known.id for known in await self._app.registry.models()]
         settings = self._app.settings
-        lines = open_lines(
+        self._lines = lines = open_lines(
             settings.data_dir / "chat_history",
             settings.max_message_kb * 1024,
             lambda typed: completions(typed, list(COMMANDS), self._models),
@@ -148,8 +165,30 @@ class Chat:
             await commands[name]()
 
     async def _answer(self, what: NewMessage | Regenerate | Resume) -> None:
-        """Ask and show the answer; Ctrl-C stops it without leaving the conversation."""
-        turn = asyncio.create_task(self._turn(what))
+        """Ask and show the answer, and have the person decide on its calls that wait."""
+        run = await self._show(self._turn(what))
+        while run is not None:
+            message, seq = await self._app.runs.fold(run)
+            undecided = [each for each in message.calls if each.needs_approval and each.outcome is None]
+            for each in undecided:
+                decision = await self._ask_decision(each)
+                with contextlib.suppress(Conflict):  # decided on in the page meanwhile
+                    await self._app.call_decisions.decide(LOCAL_PRINCIPAL, run, each.call, decision)
+            run = await self._show(self._follow(run, seq)) if undecided else None
+
+    async def _ask_decision(self, call: Call) -> CallDecision:
+        """Ask the person about a call; without further input it is declined."""
+        assert self._lines is not None
+        self._terminal.note(f"{call.summary}? y: once, c: in this conversation, always, n: no")
+        while (line := await self._lines.read()) is not None:
+            if (decision := DECISIONS.get(line.strip().lower())) is not None:
+                return decision
+            self._terminal.note("Type y, c, always or n.")
+        return "declined"
+
+    async def _show(self, answering: Coroutine[Any, Any, RunRecord | None]) -> RunRecord | None:
+        """Show an answer; Ctrl-C stops it without leaving the conversation. Returns a run that waits."""
+        turn = asyncio.create_task(answering)
         stops: set[asyncio.Task[None]] = set()
 
         def stop() -> None:
@@ -167,10 +206,10 @@ class Chat:
         self._terminal.end_line()
         if turn.cancelled():
             self._terminal.note("Stopped.")
-        else:
-            await turn
+            return None
+        return await turn
 
-    async def _turn(self, what: NewMessage | Regenerate | Resume) -> None:
+    async def _turn(self, what: NewMessage | Regenerate | Resume) -> RunRecord | None:
         accepted = time.perf_counter()
         turns = self._app.turns
         where = (
@@ -182,20 +221,27 @@ class Chat:
         self._conversation = self._conversation or await self._app.storage.conversations.get_conversation(
             LOCAL_PRINCIPAL, asked.run.conversation
         )
-        self._run = asked.run
         if isinstance(what, NewMessage):
             self._files, self._libraries = [], []
-        printer = Printer(self._terminal)
+        return await self._follow(asked.run, 0)
+
+    async def _follow(self, run: RunRecord, after: int) -> RunRecord | None:
+        """Print the events of a run after number `after`; return the run if it waits for a decision."""
+        self._run = run
+        self._printer = self._printer if after and self._printer is not None else Printer(self._terminal)
         try:
-            async for batch in self._app.runs.follow(asked.run, 0):
-                for line in batch.lines:
-                    event = decode(line)
-                    printer.show(event)
-                    if isinstance(event, RunFailed):
-                        self._failed = exit_code(event.code)
+            async with aclosing(self._app.runs.follow(run, after)) as batches:
+                async for batch in batches:
+                    for event in map(decode, batch.lines):
+                        self._printer.show(event)
+                        if isinstance(event, RunFailed):
+                            self._failed = exit_code(event.code)
+                        if isinstance(event, RunWaiting):
+                            return run
         finally:
-            printer.close()
+            self._printer.close()
             self._run = None
+        return None
 
     async def _branch(self) -> list[Message]:
         """Return the messages of the displayed branch. Raises InvalidInput if there are none."""

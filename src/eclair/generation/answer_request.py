@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from eclair.generation.answer_checks import MakeChecker
+from eclair.generation.call_permissions import CallPermissions, DefaultPermissions
 from eclair.generation.meter import Meter
 from eclair.generation.prompt import PromptBuilder
 from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever
 from eclair.generation.tools import Tool
-from eclair.schema.messages import Message
+from eclair.schema.messages import CallDecision, Message
 from eclair.schema.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUpAnswer:
+    """An answer that waited for decisions on its calls, as it stands, and those decisions by call."""
+
+    message: Message
+    decisions: Mapping[str, CallDecision]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,8 @@ class AnswerRequest:
     the stored message, carries it. Without `allows_lead` the answer begins with the model's own words, in whatever
     format the request demands. Without `shows_steps` no loading step is reported. A `meter` measures several answers
     as one. What `tools` find is checked by `checker` if there is no retriever, and numbered by `numbers`.
+    `permissions` judge their calls: foreign text in the conversation makes it tainted, and `asked_words` are the
+    person's own. If it `can_wait`, it ends with calls undecided, and `takes_up` goes on with such an answer.
     `memories` are the ids of those in the prompt.
     """
 
@@ -35,7 +47,12 @@ class AnswerRequest:
     tools: tuple[Tool, ...] = ()
     checker: MakeChecker | None = None
     numbers: PassageNumbers | None = None
+    permissions: CallPermissions = field(default_factory=DefaultPermissions)
+    is_tainted: bool = False
+    asked_words: str = ""
+    can_wait: bool = False
     resumes: Message | None = None
+    takes_up: TakenUpAnswer | None = None
     is_carried: bool = False
     allows_lead: bool = True
     shows_steps: bool = True

@@ -11,6 +11,7 @@ import orjson
 
 from eclair.generation.untrusted import break_control_tokens, neutralize
 from eclair.llm.base import JSON, PromptMessage
+from eclair.schema.events import CallEnded, End, Event, RunFailed, RunInterrupted
 from eclair.schema.messages import Call, Part
 
 UNKNOWN_RESULT = (
@@ -45,6 +46,19 @@ def call_messages(
                 PromptMessage("tool", neutralize(result, control_tokens), name=part.name, tool_call_id=part.id)
             )
     return messages
+
+
+def end_calls(calls: Sequence[Call], end: End) -> list[Event]:
+    """Return the events that end calls under way when their run ends.
+
+    Those that had begun when the process died are `unknown`.
+    """
+    is_lost = isinstance(end, RunInterrupted | RunFailed)
+    return [
+        CallEnded(call.call, "unknown" if is_lost and call.has_begun else "stopped", 0.0)
+        for call in calls
+        if call.outcome is None
+    ]
 
 
 def last_call_round(parts: Sequence[Part], calls: Sequence[Call]) -> int:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from eclair.generation.cost import UNSTATED, Rates, add_costs
 from eclair.llm.base import EnergyUse, TokenUsage
-from eclair.schema.messages import Usage
+from eclair.schema.messages import Cost, Energy, Usage
 
 MIN_RATE_SECONDS = 0.05
 """A faster answer gets no rate: it came at once."""
@@ -73,16 +74,50 @@ class Meter:
         return add_costs(usage, self.rates, self.energy)
 
 
-def _sum(first: TokenUsage, second: TokenUsage) -> TokenUsage:
-    def add(a: int | None, b: int | None) -> int | None:
-        return None if a is None and b is None else (a or 0) + (b or 0)
+def add_usage(earlier: Usage | None, later: Usage | None) -> Usage | None:
+    """Add the usage of an answer before and after it waited."""
+    if earlier is None or later is None:
+        return earlier or later
+    return replace(
+        earlier,
+        prompt_tokens=_add(earlier.prompt_tokens, later.prompt_tokens),
+        cached_tokens=_add(earlier.cached_tokens, later.cached_tokens),
+        completion_tokens=_add(earlier.completion_tokens, later.completion_tokens),
+        words=earlier.words + later.words,
+        words_per_second=later.words_per_second or earlier.words_per_second,
+        seconds=(earlier.seconds or 0.0) + (later.seconds or 0.0),
+        energy=_add_energy(earlier.energy, later.energy),
+        cost=_add_cost(earlier.cost, later.cost),
+        drafted_tokens=_add(earlier.drafted_tokens, later.drafted_tokens),
+        accepted_tokens=_add(earlier.accepted_tokens, later.accepted_tokens),
+        watermarked_tokens=_add(earlier.watermarked_tokens, later.watermarked_tokens),
+    )
 
+
+def _add_energy(first: Energy | None, second: Energy | None) -> Energy | None:
+    if first is None or second is None:
+        return first or second
+    kind = "measured" if first.kind == second.kind == "measured" else "estimated"
+    return Energy(first.joules + second.joules, kind)
+
+
+def _add_cost(first: Cost | None, second: Cost | None) -> Cost | None:
+    if first is None or second is None or first.currency != second.currency:
+        return first or second
+    return Cost(first.micros + second.micros, first.currency)
+
+
+def _add(first: int | None, second: int | None) -> int | None:
+    return None if first is None and second is None else (first or 0) + (second or 0)
+
+
+def _sum(first: TokenUsage, second: TokenUsage) -> TokenUsage:
     return TokenUsage(
         first.prompt_tokens + second.prompt_tokens,
         first.completion_tokens + second.completion_tokens,
-        add(first.cached_tokens, second.cached_tokens),
-        add(first.reasoning_tokens, second.reasoning_tokens),
-        add(first.drafted_tokens, second.drafted_tokens),
-        add(first.accepted_tokens, second.accepted_tokens),
-        watermarked_tokens=add(first.watermarked_tokens, second.watermarked_tokens),
+        _add(first.cached_tokens, second.cached_tokens),
+        _add(first.reasoning_tokens, second.reasoning_tokens),
+        _add(first.drafted_tokens, second.drafted_tokens),
+        _add(first.accepted_tokens, second.accepted_tokens),
+        watermarked_tokens=_add(first.watermarked_tokens, second.watermarked_tokens),
     )

@@ -10,21 +10,22 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from eclair.errors import EngineBroken, TooLarge, UpstreamError
 from eclair.generation.answer_checks import AnswerChecks
-from eclair.generation.answer_request import AnswerRequest
-from eclair.generation.call_rounds import call_messages, last_call_round
+from eclair.generation.answer_request import AnswerRequest, TakenUpAnswer
+from eclair.generation.call_permissions import CallQuestion, CallRuling
+from eclair.generation.call_rounds import call_messages, end_calls, last_call_round
 from eclair.generation.fallback import FALLBACK_ERRORS
 from eclair.generation.first_delta import FirstDelta
-from eclair.generation.meter import Meter
+from eclair.generation.meter import Meter, add_usage
 from eclair.generation.parts import Parts
 from eclair.generation.prompt import PreparedTurn
 from eclair.generation.sources import NO_LEAD, Lead, Note, PassageNumbers, Quote, QuoteMarkFilter
 from eclair.generation.statistics import AnswerStatistics, Outcome
 from eclair.generation.tool_loop import ToolLoop
-from eclair.generation.tools import ToolContext, offer_tools
+from eclair.generation.tools import Tool, ToolContext, offer_tools
 from eclair.generation.usage import CallState, UsageLedger, ask_uncounted
 from eclair.llm.base import (
     Delta,
@@ -40,6 +41,7 @@ from eclair.llm.base import (
     control_tokens,
 )
 from eclair.schema.events import (
+    END,
     Cited,
     Doubted,
     Event,
@@ -52,11 +54,13 @@ from eclair.schema.events import (
     RunFailed,
     RunFinished,
     RunStarted,
+    RunWaiting,
     SourceFound,
     UsageCounted,
+    replay,
     unfold_call,
 )
-from eclair.schema.messages import Message, Part, Passage
+from eclair.schema.messages import Message, Part, Passage, Usage
 from eclair.schema.models import Model
 from eclair.util.background import IdleScheduler
 from eclair.util.tracing import CURRENT_SPAN, NO_SPAN, ending
@@ -107,9 +111,10 @@ class AnswerStream:
         self._checks = AnswerChecks(make, reviews_doubts=request.reviews_doubts)
         self._filter: QuoteMarkFilter | None = None
         self._numbers = request.numbers or PassageNumbers(())
-        self._loop = ToolLoop(self._parts, self._call_context)
+        self._loop = ToolLoop(self._parts, self._call_context, self._judge, can_wait=request.can_wait)
         self._folding = Folding()
         self._folding.add(RunStarted("", "", "", None, self._model.id, 0))
+        self._earlier_usage: Usage | None = None
         self._has_begun = False
         self._span = self._engine_span = NO_SPAN
 
@@ -147,11 +152,13 @@ class AnswerStream:
 
         If the answer failed before its first word, notices that may help come first.
         """
-        usage = self._meter.usage()
+        usage = add_usage(self._earlier_usage, self._meter.usage())
+        end = end or (RunWaiting() if self._loop.is_waiting else None)
         notices = self.turn.notices if self.turn is not None else ()
         return [
             *(notices if isinstance(end, RunFailed) and not self._has_begun else ()),
             *self._parts.finish(),
+            *(end_calls(self._folding.message().calls, end) if isinstance(end, END) else ()),
             *([UsageCounted(usage)] if usage is not None else []),
             end or RunFinished(self.finish.reason if self.finish is not None else "stop"),
         ]
@@ -162,17 +169,19 @@ class AnswerStream:
             async for event in events:
                 yield event
         is_last = False
-        while not self._has_ended:
+        while not self._has_ended and not self._loop.is_waiting:
             is_last = self._loop.must_answer
             async with aclosing(self._ask(is_last=is_last)) as events:
                 async for event in events:
                     yield event
             if not (calls := self._own_calls()):
                 break
-            async with aclosing(self._make_calls(calls)) as events:
+            async with aclosing(self._make_calls(self._loop.make(calls))) as events:
                 async for event in events:
                     yield event
             self.finish = Finish("stop") if is_last else None
+        if self._loop.is_waiting:
+            return
         async with aclosing(self._finish_checks()) as verdicts:
             async for verdict in verdicts:
                 yield verdict
@@ -205,20 +214,36 @@ class AnswerStream:
         calls = [part for part in parts if part.kind == "tool_call" and part.round == self._parts.round]
         return [] if any(call.name in clients for call in calls) else calls
 
-    async def _make_calls(self, calls: Sequence[Part]) -> AsyncGenerator[Event, None]:
-        """Have the calls of a round made; the answer may rest on what they found."""
+    async def _make_calls(self, made: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """Have calls of a round made; the answer may rest on what they found."""
         for event in self._parts.finish():
             yield event
         found: list[Passage] = []
-        async with aclosing(self._loop.make(calls)) as events:
+        async with aclosing(made) as events:
             async for event in events:
                 if isinstance(event, SourceFound):
                     found.append(event.passage)
                 yield event
-        self._parts.next_round()
+        if not self._loop.is_waiting:
+            self._parts.next_round()
         if found:
             for verdict in await self._checks.add_passages(found, self._model):
                 yield verdict
+
+    async def _judge(self, tool: Tool, arguments: Any) -> CallRuling:
+        """Judge a call. What foreign text may have led to is judged for itself."""
+        sent = tool.sends(arguments) if tool.access == "outbound" else None
+        question = CallQuestion(tool.name, tool.access, tool.scope(arguments), self._is_tainted(sent))
+        return await self._request.permissions.judge(self._request.principal, question)
+
+    def _is_tainted(self, sent: str | None) -> bool:
+        """Return whether foreign text is in the context. What a call only `sent` may be the person's or a source's."""
+        said = self._folding.message()
+        read = any(call.access != "compute" and call.outcome is not None for call in said.calls)
+        if not (self._request.is_tainted or self._checks.passages or read):
+            return False
+        is_known = sent in self._request.asked_words if sent is not None else False
+        return not is_known and not any(sent == each.url for each in self._checks.passages if each.url is not None)
 
     def _call_context(self, call: str) -> ToolContext:
         return ToolContext(call, self._request.principal, self._engine, self._model, self._numbers)
@@ -258,6 +283,11 @@ class AnswerStream:
     async def _prepare(self) -> AsyncGenerator[Event, None]:
         """Resume the answer so far, or retrieve; then build the prompt."""
         request, lead = self._request, NO_LEAD
+        if request.takes_up is not None:
+            async with aclosing(self._take_up(request.takes_up)) as events:
+                async for event in events:
+                    yield event
+            return
         if request.memories:
             yield MemoriesUsed(request.memories)
         if request.resumes is not None:
@@ -296,6 +326,27 @@ class AnswerStream:
             self._idle,
             may_review=self._statistics.running == 1,
         )
+
+    async def _take_up(self, answer: TakenUpAnswer) -> AsyncGenerator[Event, None]:
+        """Go on with an answer that waited: its log stays, and the calls that are decided on are made."""
+        message = answer.message
+        self._earlier_usage = message.usage
+        for event in replay(message):
+            self._folding.add(event)
+        self._resume(message)
+        self._parts.finish()
+        self._parts.round = max(part.round for part in message.parts)
+        self._has_begun = True
+        brought = {number for call in message.calls for number in call.passages}
+        self._found = tuple(passage for passage in message.passages if passage.number not in brought)
+        self.turn = await self._build(self._engine, self._model)
+        offered = offer_tools(self._request.tools, self.turn, self._checks.passages)
+        self._loop.offer([tool for tool, _ in offered])
+        open_calls = {call.call for call in message.calls if call.outcome is None}
+        parts = [part for part in message.parts if part.kind == "tool_call" and part.id in open_calls]
+        async with aclosing(self._make_calls(self._loop.make_decided(parts, answer.decisions))) as events:
+            async for event in events:
+                yield event
 
     def _resume(self, answer: Message) -> list[Event]:
         """Replay an unfinished answer; its last text stays open for more."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,11 +16,12 @@ import orjson
 from pydantic import ValidationError
 
 from eclair.errors import EclairError
+from eclair.generation.call_permissions import ALLOWED, CallRuling
 from eclair.generation.call_rounds import is_object
 from eclair.generation.parts import Parts
 from eclair.generation.tools import Tool, ToolContext, ToolResult
-from eclair.schema.events import CallAsked, CallBegan, CallEnded, Event, PartDelta, SourceFound
-from eclair.schema.messages import CallOutcome, Message, Part
+from eclair.schema.events import CallAsked, CallBegan, CallDecided, CallEnded, Event, PartDelta, SourceFound
+from eclair.schema.messages import CallDecision, CallOutcome, Message, Part
 
 MAX_ROUNDS = 8
 MAX_LOOP_SECONDS = 600.0
@@ -33,18 +34,28 @@ MAX_RESULT_BYTES = 24_000
 HEAD_SHARE = 2 / 3
 """Of a result that is cut, so much is its beginning; the rest is its end."""
 
+DECLINED_RESULT = (
+    "The person declined this call. Don't try to reach the same in another way; answer without it, or ask them."
+)
+UNASKED_RESULT = "This call needs the permission of a person, and nobody can be asked here; answer without it."
+
 MAX_NAMED_FAULTS = 3
 """Of the arguments, in what the model is told of them."""
 
 
 @dataclass(slots=True)
 class PendingCall:
-    """A call of the model. `fault` says why it can't be made; then there are no `arguments`."""
+    """A call of the model. `fault` says why it can't be made; then there are no `arguments`.
+
+    `decision` is that of the person who was asked, if the `verdict` is to ask.
+    """
 
     part: Part
     tool: Tool | None
     arguments: Any = None
     fault: str | None = None
+    verdict: CallRuling = ALLOWED
+    decision: CallDecision | None = None
 
     @property
     def id(self) -> str:
@@ -63,7 +74,12 @@ class PendingCall:
             summary, scope = "The model made a call that can't be made.", ""
         else:
             summary, scope = self.tool.summary(self.arguments), self.tool.scope(self.arguments)
-        return CallAsked(self.id, self.tool.name, self.tool.access, summary, scope=scope)
+        return CallAsked(self.id, self.tool.name, self.tool.access, summary, self.verdict.verdict == "ask", scope)
+
+    @property
+    def is_waiting(self) -> bool:
+        """True until a person has decided on it."""
+        return self.fault is None and self.verdict.verdict == "ask" and self.decision is None
 
 
 @dataclass(slots=True)
@@ -75,22 +91,32 @@ class _Emitted:
 
 
 class ToolLoop:
-    """The calls of one answer. `context` makes that of a call by its id."""
+    """The calls of one answer. `context` makes that of a call by its id; `judge` says if it is made.
+
+    Unless it `can_wait`, calls that a person would have to be asked about are declined.
+    """
 
     def __init__(
         self,
         parts: Parts,
         context: Callable[[str], ToolContext],
+        judge: Callable[[Tool, Any], Awaitable[CallRuling]],
+        *,
+        can_wait: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._parts = parts
         self._context = context
+        self._judge = judge
+        self._can_wait = can_wait
         self._clock = clock
         self._began = clock()
         self._faults = 0
         self._earlier: dict[tuple[str | None, bytes], asyncio.Future[ToolResult]] = {}
         self._ids = set[str]()
         self._tools: dict[str, Tool] = {}
+        self.is_waiting = False
+        """True while calls of the last round wait for a person's decision."""
 
     @property
     def must_answer(self) -> bool:
@@ -126,13 +152,47 @@ class ToolLoop:
         return id
 
     async def make(self, parts: Sequence[Part]) -> AsyncGenerator[Event, None]:
-        """Make the calls of a round, given as parts; their results become parts, too."""
+        """Make the calls of a round, given as parts; their results become parts, too.
+
+        Those that a person has to decide on are asked for, and not made; then it `is_waiting`.
+        """
         calls = [self._read(part, number) for number, part in enumerate(parts)]
         for call in calls:
+            if call.tool is not None and call.fault is None and not self._is_repeated(call):
+                call.verdict = await self._judge(call.tool, call.arguments)
+            if call.verdict.verdict == "deny":
+                call.fault = "This call isn't allowed here."
             yield call.asked()
-        async with aclosing(self._make_at_once(calls)) as events:
+            if call.verdict.decision is not None:
+                yield CallDecided(call.id, call.verdict.decision, self._context(call.id).principal.id)
+            if call.is_waiting and not self._can_wait:
+                call.decision = "declined"
+                yield CallDecided(call.id, "declined", None)
+        async with aclosing(self._go_on(calls)) as events:
             async for event in events:
                 yield event
+
+    async def make_decided(
+        self, parts: Sequence[Part], decisions: Mapping[str, CallDecision]
+    ) -> AsyncGenerator[Event, None]:
+        """Make those calls of a round that waited and are decided on; the others wait on."""
+        calls = [self._read(part, number) for number, part in enumerate(parts)]
+        for call in calls:
+            call.verdict, call.decision = CallRuling("ask"), decisions.get(call.id)
+            if call.decision is not None:
+                yield CallDecided(call.id, call.decision, self._context(call.id).principal.id)
+        async with aclosing(self._go_on(calls)) as events:
+            async for event in events:
+                yield event
+
+    async def _go_on(self, calls: Sequence[PendingCall]) -> AsyncGenerator[Event, None]:
+        self.is_waiting = any(call.is_waiting for call in calls)
+        async with aclosing(self._make_at_once([call for call in calls if not call.is_waiting])) as events:
+            async for event in events:
+                yield event
+
+    def _is_repeated(self, call: PendingCall) -> bool:
+        return call.key in self._earlier
 
     def _read(self, part: Part, number: int) -> PendingCall:
         """Parse a call; one that can't be made counts as a fault of the model."""
@@ -186,6 +246,9 @@ class ToolLoop:
         """Make one call, and put its events in the queue."""
         if call.tool is None or call.fault is not None:
             self._end(call, queue, "failed", 0.0, ToolResult(f"Error: {call.fault}", has_failed=True))
+            return
+        if call.decision == "declined":
+            self._end(call, queue, "declined", 0.0, ToolResult(DECLINED_RESULT if self._can_wait else UNASKED_RESULT))
             return
         if (earlier := self._earlier.get(call.key)) is not None:
             self._faults += 1

@@ -70,6 +70,13 @@ class Tool(Protocol):
         """Return what a permission for more than this call covers, such as a host or a folder; empty for all calls."""
         ...
 
+    def sends(self, arguments: Any) -> str:
+        """Return the words by which a call could carry something out of this machine; empty if it can't.
+
+        Words that the person wrote, or an address that a source has, carry nothing.
+        """
+        ...
+
     def run(self, arguments: Any, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Carry out one call: report its steps, then return the result as the last item.
 

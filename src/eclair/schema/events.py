@@ -424,7 +424,7 @@ class Folding:
             case _:
                 self._message = _after(self._begun(), event)
 
-    def message(self, end: End | None = None) -> Message:
+    def message(self, end: End | RunWaiting | None = None) -> Message:
         """Return the message so far, or as `end` would leave it. Raises ValueError before RunStarted."""
         message = replace(self._begun(), parts=self._parts.parts())
         return message if end is None else _after(message, end)
@@ -450,6 +450,14 @@ def unfold(message: Message) -> list[Event]:
     """
     if message.run is None or message.is_open:
         raise ValueError("only the message of a run that has ended can be unfolded")
+    events = [*replay(message), _unfolded_end(message)]
+    return [replace(event, seq=number) for number, event in enumerate(events, 1)]
+
+
+def replay(message: Message) -> list[Event]:
+    """Return events that fold into a run's message, without its end, its numbers and `continues`."""
+    if message.run is None:
+        raise ValueError("only the message of a run can be replayed")
     events: list[Event] = [
         RunStarted(message.run, message.id, message.conversation, message.parent, message.model or "", message.created)
     ]
@@ -467,8 +475,7 @@ def unfold(message: Message) -> list[Event]:
     events += [Doubted(doubt) for doubt in message.doubts]
     events += [Notice(notice.code, notice.message, notice.language) for notice in message.remarks]
     events += [UsageCounted(message.usage)] if message.usage is not None else []
-    events.append(_unfolded_end(message))
-    return [replace(event, seq=number) for number, event in enumerate(events, 1)]
+    return events
 
 
 def _unfolded_step(step: Step) -> list[Event]:

@@ -25,6 +25,9 @@ Switch = Literal["off", "on"]
 MAX_TAGS = 12
 MAX_TAG_CHARS = 40
 MAX_COMMENT_CHARS = 1000
+OPEN: frozenset[Status] = frozenset({"running", "waiting"})
+"""The states of a run that has not ended."""
+
 WEBS: tuple[Web, ...] = get_args(Web)
 MAX_TEMPERATURE = 2
 MAX_ANSWER_TOKENS = 10_000_000
@@ -368,7 +371,7 @@ class Message:
     @property
     def is_open(self) -> bool:
         """True until its run has ended."""
-        return self.status in ("running", "waiting")
+        return self.status in OPEN
 
     @property
     def text(self) -> str:

@@ -36,6 +36,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/responses": ("api.responses",),
     "api/prefill": ("api.prefill",),
     "api/runs": ("api.runs",),
+    "api/tool-permissions": ("api.tool_permissions",),
     "api/answers": ("api.answers",),
     "api/edits": ("api.text_edits",),
     "api/changes": ("api.changes",),

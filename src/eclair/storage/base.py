@@ -54,6 +54,7 @@ from eclair.storage.scim import ScimStore
 from eclair.storage.servers import ServerStore
 from eclair.storage.sessions import SessionStore
 from eclair.storage.shares import ShareStore
+from eclair.storage.tool_permissions import ToolPermissionStore
 from eclair.storage.usage import UsageStore
 from eclair.storage.web import WebStore
 from eclair.storage.web_settings import WebSettingsStore
@@ -107,6 +108,7 @@ class Storage:
     servers: ServerStore
     sessions: SessionStore
     shares: ShareStore
+    tool_permissions: ToolPermissionStore
     usage: UsageStore
     web: WebStore
     web_settings: WebSettingsStore

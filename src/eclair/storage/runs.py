@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from eclair.schema.messages import Conversation, Message, Status
+from eclair.schema.messages import CallDecision, Conversation, Message, Status
 from eclair.schema.principal import Principal
 
 
@@ -31,6 +31,16 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenUpRun:
+    """A run that waited and is this process' now: its owner, the turn's options, and the decisions on its calls."""
+
+    run: RunRecord
+    owner: Principal
+    options: str | None
+    decisions: Mapping[str, CallDecision]
+
+
+@dataclass(frozen=True, slots=True)
 class FoldedRun:
     """An ended run whose log was folded away: its message, and the number of events that the log had."""
 
@@ -43,7 +53,8 @@ class NewTurn:
     """All that one turn adds: question, pending answer, run, and the first chunk of the run's log.
 
     `question` is None when an older one is answered again. `title` names a conversation that has no title yet;
-    `begins` is a conversation to create with the turn unless it exists.
+    `begins` is a conversation to create with the turn unless it exists. `options` are the turn's, for whoever takes up
+    a run that waited.
     """
 
     principal: Principal
@@ -53,6 +64,7 @@ class NewTurn:
     first: EventChunk
     title: str
     begins: Conversation | None = None
+    options: str | None = None
 
 
 class RunStore(Protocol):
@@ -73,6 +85,33 @@ class RunStore(Protocol):
 
     async def append_events(self, chunks: Sequence[EventChunk]) -> None:
         """Append to the logs of any runs; chunks of runs that were deleted meanwhile are dropped."""
+        ...
+
+    async def append_safely(self, chunk: EventChunk) -> None:
+        """Append to the log of a run; return once that survives a power cut."""
+        ...
+
+    async def park_run(self, run: RunRecord, message: Message, rest: EventChunk) -> Principal | None:
+        """Store the rest of the log of a run that waits for a decision, and its message; no process has it then.
+
+        Returns the owner of its conversation, None where that is gone or the run has ended.
+        """
+        ...
+
+    async def take_up_run(self, run: str) -> TakenUpRun | None:
+        """Give a waiting run to this process; None where it doesn't wait, or another process was faster."""
+        ...
+
+    async def list_decided_runs(self) -> list[RunRecord]:
+        """List everyone's waiting runs with decisions that no process has taken up."""
+        ...
+
+    async def list_waiting_runs(self, since: int) -> list[RunRecord]:
+        """List everyone's runs that have waited since millisecond `since` or longer."""
+        ...
+
+    async def decide_call(self, principal: Principal, run: str, call: str, decision: CallDecision) -> bool:
+        """Store a decision on a call of a run; False where there is one. Raises NotFound for a missing run."""
         ...
 
     async def finish_run(self, run: RunRecord, message: Message, rest: EventChunk | None) -> Principal | None:
@@ -107,6 +146,10 @@ class RunStore(Protocol):
 
         Their messages stay. Serves background work on everyone's runs.
         """
+        ...
+
+    async def get_status(self, run: str) -> Status | None:
+        """Return the status of a run; None where it is gone."""
         ...
 
     async def list_running(self, conversation: str | None = None) -> list[RunRecord]:

@@ -91,6 +91,10 @@ class ImageTool:
         """See `Tool.scope`."""
         return ""
 
+    def sends(self, arguments: DrawArguments) -> str:
+        """See `Tool.sends`."""
+        return ""
+
     async def run(self, arguments: DrawArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Have the image generated. Raises what the service raises."""
         _, model = await self._service.resolve_model(None)

@@ -15,6 +15,8 @@ from eclair.storage.usage import UsageTotal
 from tests.storage.test_usage import USAGE, Calendar, answered
 
 NEWER = """
+DROP TABLE tool_permission; DROP TABLE call_decision; DROP INDEX run_waiting;
+ALTER TABLE run DROP COLUMN waiting_since; ALTER TABLE run DROP COLUMN options;
 DROP TRIGGER conversation_held; DROP TRIGGER conversation_held_listed; DROP TRIGGER conversation_held_in_folder;
 DROP TRIGGER file_held; DROP TRIGGER picture_held; DROP TRIGGER folder_held; DROP TRIGGER library_held;
 DROP TRIGGER response_held; DROP TRIGGER api_conversation_held; DROP TRIGGER batch_held; DROP TRIGGER batch_file_held;

@@ -1,4 +1,4 @@
-"""`/api/runs`: follow an answer from any event on, stop it, or have it now from what was read so far."""
+"""`/api/runs`: follow an answer from any event on, stop it, decide on its calls, or have it now from what was read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from eclair.app import App
 from eclair.errors import InvalidInput
-from eclair.schema.messages import Message, Status
+from eclair.schema.messages import CallDecision, Message, Status
 from eclair.server.principal import Caller
 from eclair.server.sse import EventStream
 
@@ -23,6 +23,10 @@ class RunState(BaseModel):
     status: Status
     seq: int
     message: Message
+
+
+class CallDecisionBody(BaseModel):
+    decision: CallDecision
 
 
 def router(app: App) -> APIRouter:
@@ -47,6 +51,12 @@ def router(app: App) -> APIRouter:
     @api.post("/{id}/stop", status_code=202)
     async def stop_run(principal: Caller, id: str) -> RunState:
         await app.runs.stop(await app.storage.runs.get_run(principal, id))
+        return await read_run(principal, id)
+
+    @api.post("/{id}/calls/{call}", status_code=202)
+    async def decide_call(principal: Caller, id: str, call: str, body: CallDecisionBody) -> RunState:
+        run = await app.storage.runs.get_run(principal, id)
+        await app.call_decisions.decide(principal, run, call, body.decision)
         return await read_run(principal, id)
 
     @api.post("/{id}/answer-now", status_code=202)

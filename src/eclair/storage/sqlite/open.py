@@ -60,6 +60,7 @@ from eclair.storage.sqlite.sessions import SQLiteSessionStore
 from eclair.storage.sqlite.shares import SQLiteShareStore
 from eclair.storage.sqlite.store import first_row
 from eclair.storage.sqlite.stored_rows import skip_unreadable
+from eclair.storage.sqlite.tool_permissions import SQLiteToolPermissionStore
 from eclair.storage.sqlite.usage import SQLiteUsageStore
 from eclair.storage.sqlite.web import SQLiteWebStore
 from eclair.storage.sqlite.web_settings import SQLiteWebSettingsStore, read_web_settings
@@ -131,6 +132,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         servers=SQLiteServerStore(database),
         sessions=SQLiteSessionStore(database),
         shares=SQLiteShareStore(database),
+        tool_permissions=SQLiteToolPermissionStore(database),
         usage=SQLiteUsageStore(database, clock),
         web=SQLiteWebStore(database),
         web_settings=SQLiteWebSettingsStore(database),

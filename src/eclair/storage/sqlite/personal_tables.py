@@ -57,6 +57,11 @@ PERSONAL_TABLES = (
         *("chunk", "records of answers", "derived", "cascade"),
         mine="run IN (SELECT run.id FROM run JOIN conversation ON conversation.id = run.conversation WHERE owner = ?1)",
     ),
+    _table(
+        *("call_decision", "records of answers", "derived", "cascade"),
+        mine="run IN (SELECT run.id FROM run JOIN conversation ON conversation.id = run.conversation WHERE owner = ?1)",
+    ),
+    _table("tool_permission", "permissions of tools", "rows", "rows", "id, tool, scope, conversation, created"),
     _table("attached", "attachments", "archive", "cascade", mine=_OF_MESSAGE),
     _table(
         *("web_page", "web pages", "rows", "cascade", "id, conversation, url, fetched, title, site, author, published"),

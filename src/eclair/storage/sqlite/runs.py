@@ -8,11 +8,11 @@ from typing import Any
 
 import apsw
 
-from eclair.errors import NotFound
+from eclair.errors import Conflict, NotFound
 from eclair.schema.ids import Clock
-from eclair.schema.messages import Message
+from eclair.schema.messages import CallDecision, Message, Status
 from eclair.schema.principal import Principal
-from eclair.storage.runs import EventChunk, FoldedRun, NewTurn, RunRecord
+from eclair.storage.runs import EventChunk, FoldedRun, NewTurn, RunRecord, TakenUpRun
 from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.files import attach_files
@@ -47,13 +47,14 @@ class SQLiteRunStore(SQLiteStore):
             if repeated is not None:
                 return _run(repeated)
         conversations.refuse_while_running(db, "conversation = ?", (conversation.id,))
+        _refuse_while_waiting(db, conversation.id)
         if turn.question is not None:
             insert_message(db, turn.question)
             attach_files(db, turn.principal, turn.question.id, turn.question.needs)
         insert_message(db, turn.answer)
         db.execute(
-            "INSERT INTO run (id, conversation, message, process, status) VALUES (?, ?, ?, ?, ?)",
-            (turn.run.id, turn.run.conversation, turn.run.message, turn.run.process, turn.run.status),
+            "INSERT INTO run (id, conversation, message, process, status, options) VALUES (?, ?, ?, ?, ?, ?)",
+            (turn.run.id, turn.run.conversation, turn.run.message, turn.run.process, turn.run.status, turn.options),
         )
         _append(db, [turn.first])
         db.execute(
@@ -68,12 +69,63 @@ class SQLiteRunStore(SQLiteStore):
         _append(db, chunks)
 
     @write_synced
+    def append_safely(self, db: apsw.Connection, chunk: EventChunk) -> None:
+        _append(db, [chunk] if chunk.lines else [])
+
+    @write_synced
+    def park_run(self, db: apsw.Connection, run: RunRecord, message: Message, rest: EventChunk) -> Principal | None:
+        db.execute(
+            "UPDATE run SET status = 'waiting', process = '', waiting_since = ? WHERE id = ? AND status = 'running'",
+            (self.now(), run.id),
+        )
+        if not db.changes():
+            return None
+        _append(db, [rest])
+        update_message(db, message)
+        return _owner(db, run)
+
+    @write
+    def take_up_run(self, db: apsw.Connection, run: str) -> TakenUpRun | None:
+        db.execute(
+            "UPDATE run SET status = 'running', process = ? WHERE id = ? AND status = 'waiting'", (self._process, run)
+        )
+        if not db.changes():
+            return None
+        (options, *columns) = first_row(db, f"SELECT options, {_COLUMNS} FROM run WHERE id = ?", (run,))
+        record = _run(columns)
+        owner = _owner(db, record)
+        assert owner is not None  # a run goes with its conversation
+        rows = db.execute("SELECT call, decision FROM call_decision WHERE run = ? AND NOT is_taken", (run,))
+        decisions = dict(rows)
+        db.execute("UPDATE call_decision SET is_taken = 1 WHERE run = ?", (run,))
+        return TakenUpRun(record, owner, options, decisions)
+
+    @read
+    def list_decided_runs(self, db: apsw.Connection) -> list[RunRecord]:
+        rows = db.execute(
+            f"SELECT {_COLUMNS} FROM run WHERE status = 'waiting'"
+            " AND EXISTS (SELECT 1 FROM call_decision WHERE run = run.id AND NOT is_taken)"
+        )
+        return decode_rows(rows, _run, self.database.damage.noting("records of answers"))
+
+    @read
+    def list_waiting_runs(self, db: apsw.Connection, since: int) -> list[RunRecord]:
+        rows = db.execute(f"SELECT {_COLUMNS} FROM run WHERE status = 'waiting' AND waiting_since <= ?", (since,))
+        return decode_rows(rows, _run, self.database.damage.noting("records of answers"))
+
+    @write_synced
+    def decide_call(
+        self, db: apsw.Connection, principal: Principal, run: str, call: str, decision: CallDecision
+    ) -> bool:
+        _find(db, principal, run)
+        return _insert_decision(db, run, call, decision)
+
+    @write_synced
     def finish_run(
         self, db: apsw.Connection, run: RunRecord, message: Message, rest: EventChunk | None
     ) -> Principal | None:
         now = self.now()
-        row = first_row(db, "SELECT owner FROM conversation WHERE id = ?", (run.conversation,))
-        owner = None if row is None else Principal(row[0])
+        owner = _owner(db, run)
         db.execute(
             "UPDATE run SET status = ?, ended = ? WHERE id = ? AND status = 'running'", (message.status, now, run.id)
         )
@@ -99,15 +151,7 @@ class SQLiteRunStore(SQLiteStore):
 
     @read
     def get_run(self, db: apsw.Connection, principal: Principal, id: str) -> RunRecord:
-        row = first_row(
-            db,
-            f"SELECT {_COLUMNS} FROM run JOIN conversation ON conversation.id = run.conversation"
-            " WHERE run.id = ? AND owner = ? AND deleted IS NULL",
-            (id, principal.id),
-        )
-        if row is None:
-            raise NotFound(f"There is no run {id!r}.")
-        return _run(row)
+        return _find(db, principal, id)
 
     @read
     def list_events(self, db: apsw.Connection, run: str, after: int) -> list[EventChunk]:
@@ -133,6 +177,11 @@ class SQLiteRunStore(SQLiteStore):
         return len(runs)
 
     @read
+    def get_status(self, db: apsw.Connection, run: str) -> Status | None:
+        row = first_row(db, "SELECT status FROM run WHERE id = ?", (run,))
+        return None if row is None else row[0]
+
+    @read
     def list_running(self, db: apsw.Connection, conversation: str | None = None) -> list[RunRecord]:
         rows = db.execute(
             f"SELECT {_COLUMNS} FROM run WHERE status = 'running' AND coalesce(conversation = ?, true)",
@@ -150,6 +199,39 @@ def _run(row: Sequence[Any]) -> RunRecord:
 def _chunk(row: Sequence[Any]) -> EventChunk:
     run, last, lines = row
     return EventChunk(run, last, lines.encode())
+
+
+def _find(db: apsw.Connection, principal: Principal, id: str) -> RunRecord:
+    row = first_row(
+        db,
+        f"SELECT {_COLUMNS} FROM run JOIN conversation ON conversation.id = run.conversation"
+        " WHERE run.id = ? AND owner = ? AND deleted IS NULL",
+        (id, principal.id),
+    )
+    if row is None:
+        raise NotFound(f"There is no run {id!r}.")
+    return _run(row)
+
+
+def _owner(db: apsw.Connection, run: RunRecord) -> Principal | None:
+    """Return the owner of a run's conversation; None where that is gone."""
+    row = first_row(db, "SELECT owner FROM conversation WHERE id = ?", (run.conversation,))
+    return None if row is None else Principal(row[0])
+
+
+def _insert_decision(db: apsw.Connection, run: str, call: str, decision: CallDecision) -> bool:
+    """Insert a decision; return False where there is one."""
+    db.execute("INSERT OR IGNORE INTO call_decision (run, call, decision) VALUES (?, ?, ?)", (run, call, decision))
+    return bool(db.changes())
+
+
+def _refuse_while_waiting(db: apsw.Connection, conversation: str) -> None:
+    waiting = first_row(db, "SELECT id FROM run WHERE conversation = ? AND status = 'waiting'", (conversation,))
+    if waiting is not None:
+        raise Conflict(
+            "An answer here waits for your decision on a call; allow or decline it, or stop the answer.",
+            run=waiting[0],
+        )
 
 
 def _append(db: apsw.Connection, chunks: Sequence[EventChunk]) -> None:

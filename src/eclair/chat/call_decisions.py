@@ -1,0 +1,125 @@
+"""People's decisions on calls of tools, and the runs that go on with them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
+
+from pydantic import TypeAdapter
+
+from eclair.chat.answer_requests import AnswerRequests, ChatQuestion
+from eclair.chat.runs import EventProducer, Runs
+from eclair.chat.turn_options import TurnOptions
+from eclair.errors import Conflict, EclairError, Forbidden, NotFound
+from eclair.generation.answer_request import TakenUpAnswer
+from eclair.generation.pipeline import AnswerPipeline
+from eclair.schema.events import Event, RunFinished, RunResumed
+from eclair.schema.messages import Call, CallDecision, branch
+from eclair.schema.principal import Principal
+from eclair.storage.base import Storage
+from eclair.storage.runs import RunRecord, TakenUpRun
+from eclair.tools.draw_picture import AnswerRef
+from eclair.tools.permissions import ToolPermissions
+
+TURN_OPTIONS = TypeAdapter(TurnOptions)
+
+log = logging.getLogger(__name__)
+
+
+class FailedAnswer:
+    """Implements `EventProducer` for an answer that can't go on: raises why."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        raise self._error
+        yield RunResumed()  # makes it a generator
+
+    def closing_events(self, end: Event | None) -> list[Event]:
+        return [end or RunFinished("stop")]
+
+
+class CallDecisions:
+    """Takes decisions; the run goes on in this process. `find_person` returns who it acts for, with today's rights."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        runs: Runs,
+        pipeline: AnswerPipeline,
+        requests: AnswerRequests,
+        permissions: ToolPermissions,
+        find_person: Callable[[str], Awaitable[Principal | None]],
+    ) -> None:
+        self._storage = storage
+        self._runs = runs
+        self._pipeline = pipeline
+        self._requests = requests
+        self._permissions = permissions
+        self._find_person = find_person
+        runs.on_decided = self.take_up
+
+    async def decide(self, principal: Principal, run: RunRecord, call: str, decision: CallDecision) -> None:
+        """Decide on a call that waits; one decision counts, and the answer goes on.
+
+        Raises NotFound, and Conflict where it is decided on already or its answer has ended.
+        """
+        asked = await self._find_call(run, call)
+        if not await self._storage.runs.decide_call(principal, run.id, call, decision):
+            raise Conflict("This call is decided on already; reload the page to see how.", run=run.id)
+        if decision in ("conversation", "always"):
+            conversation = run.conversation if decision == "conversation" else None
+            await self._permissions.give(principal, asked.tool, asked.scope, conversation)
+        await self.take_up(run)
+
+    async def take_up(self, run: RunRecord) -> None:
+        """Go on with a run that waits; does nothing if another process was faster."""
+        await asyncio.shield(asyncio.ensure_future(self._take_up(run)))
+
+    async def _find_call(self, run: RunRecord, call: str) -> Call:
+        message, _ = await self._runs.fold(run)
+        asked = next((each for each in message.calls if each.call == call), None)
+        if asked is None or not asked.needs_approval:
+            raise NotFound(f"There is no call {call!r} to decide on in this answer.")
+        if asked.decision is not None:
+            raise Conflict("This call is decided on already; reload the page to see how.", run=run.id)
+        if asked.outcome is not None or not message.is_open:
+            raise Conflict("This answer has ended, so its calls are not made; ask again.", run=run.id)
+        return asked
+
+    async def _take_up(self, run: RunRecord) -> None:
+        taken = await self._storage.runs.take_up_run(run.id)
+        if taken is None:
+            return
+        try:
+            producer: EventProducer = await self._producer(taken)
+        except EclairError as error:
+            producer = FailedAnswer(error)
+        except Exception as error:
+            log.exception("run %s cannot go on", run.id)
+            producer = FailedAnswer(error)
+        await self._runs.reopen(taken, producer)
+
+    async def _producer(self, taken: TakenUpRun) -> EventProducer:
+        run = taken.run
+        principal = await self._find_person(taken.owner.id)
+        if principal is None:
+            raise Forbidden("The account of this conversation is locked or gone, so its answer does not go on.")
+        conversation, messages = await self._storage.conversations.get_tree(principal, run.conversation)
+        message, _ = await self._runs.fold(run)
+        options = TURN_OPTIONS.validate_json(taken.options or "{}")
+        question = ChatQuestion(
+            principal,
+            run.id,
+            branch({each.id: each for each in messages}, message.parent),
+            replace(options, model=message.model),
+            time.perf_counter(),
+            conversation,
+            AnswerRef(run.id, run.conversation, run.message),
+        )
+        request = await self._requests.make(question)
+        return self._pipeline.run(replace(request, takes_up=TakenUpAnswer(message, taken.decisions)))

@@ -1,0 +1,142 @@
+"""Runs that no task of this process works on: read, followed and ended through the storage."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from eclair.chat.live_run import Batch
+from eclair.errors import DataDamaged
+from eclair.generation.call_rounds import end_calls
+from eclair.schema.events import (
+    CallDecided,
+    CallEnded,
+    Event,
+    RunInterrupted,
+    RunResumed,
+    RunStopped,
+    decode,
+    encode,
+    fold,
+    unfold,
+)
+from eclair.schema.messages import OPEN, CallOutcome
+from eclair.schema.principal import Principal
+from eclair.storage.base import Storage
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.runs import EventChunk, FoldedRun, RunRecord
+
+POLL_INTERVAL_S = 0.2
+
+log = logging.getLogger(__name__)
+
+
+class StoredRuns:
+    """The logs of runs in the storage."""
+
+    def __init__(self, storage: Storage, changes: ChangeFeed) -> None:
+        self._storage = storage
+        self._changes = changes
+
+    async def list_events(self, run: RunRecord) -> list[Event]:
+        """Return the events of a run. Raises DataDamaged."""
+        chunks = await self._storage.runs.list_events(run.id, 0)
+        try:
+            return [decode(line) for chunk in chunks for line in chunk.lines.split(b"\n")]
+        except ValueError as error:
+            raise DataDamaged("The log of this answer is damaged; its text is in the conversation.") from error
+
+    async def interrupt(self, run: RunRecord) -> bool:
+        """Mark a run of a dead process as interrupted; its text so far is kept. False for a damaged log."""
+        try:
+            events = await self.list_events(run)
+        except DataDamaged as error:
+            log.error("run %s: %s", run.id, error.message)
+            return False
+        end = RunInterrupted()
+        await self.end(run, events, [*end_calls(fold(events).calls, end), end])
+        return True
+
+    async def end(self, run: RunRecord, events: Sequence[Event], rest: Sequence[Event]) -> None:
+        """End a run that no task works on: append the rest of its log."""
+        rest = [replace(event, seq=number) for number, event in enumerate(rest, len(events) + 1)]
+        chunk = EventChunk(run.id, rest[-1].seq, b"\n".join(map(encode, rest)))
+        self.publish_end(run, await self._storage.runs.finish_run(run, fold([*events, *rest]), chunk))
+
+    async def end_waiting(self, run: RunRecord, outcome: CallOutcome) -> None:
+        """End a run that waits, whose calls are not made; does nothing for others."""
+        taken = await self._storage.runs.take_up_run(run.id)
+        if taken is None:
+            return
+        events = await self.list_events(taken.run)
+        rest: list[Event] = [RunResumed()]
+        for call in fold(events).calls:
+            if call.outcome is None:
+                rest += [CallDecided(call.call, "declined", None)] if outcome == "declined" else []
+                rest.append(CallEnded(call.call, outcome, 0.0))
+        await self.end(taken.run, events, [*rest, RunStopped()])
+
+    async def follow(
+        self, run: RunRecord, after: int, is_live: Callable[[], bool], reap: Callable[[str], Awaitable[bool]]
+    ) -> AsyncGenerator[Batch, None]:
+        """Follow a run of another process, or one that has ended, through the storage; a damaged log interrupts it."""
+        seen = after
+        ended = False
+        while not ended:
+            if is_live():  # it waited, and was taken up here
+                return
+            ended = run.status not in OPEN or not await self.is_open(run)  # asked before the log is read
+            shown = after
+            reset = ended and after == seen > 0 and await self._was_lost(run, seen)
+            after = 0 if reset else after
+            try:
+                chunks = await self._storage.runs.list_events(run.id, after)
+            except DataDamaged as error:
+                log.error("run %s: %s", run.id, error.message)
+                yield Batch(seen + 1, [encode(RunInterrupted(seq=seen + 1))], False)
+                return
+            if ended and not chunks and (folded := await self._storage.runs.find_folded(run.id)) is not None:
+                if (batch := _replay(folded, shown)) is not None:
+                    yield batch
+                return
+            for chunk in chunks:
+                lines = chunk.lines.split(b"\n")
+                first = chunk.last - len(lines) + 1
+                new_lines = lines[max(0, after + 1 - first) :]
+                yield Batch(chunk.last - len(new_lines) + 1, new_lines, reset)
+                after, reset = chunk.last, False
+            if not ended and not chunks and not await reap(run.conversation):
+                await asyncio.sleep(POLL_INTERVAL_S)
+
+    async def is_running(self, run: RunRecord) -> bool:
+        """Return whether a process works on the run."""
+        return await self._storage.runs.get_status(run.id) == "running"
+
+    async def is_open(self, run: RunRecord) -> bool:
+        """Return whether the run has not ended."""
+        return await self._storage.runs.get_status(run.id) in OPEN
+
+    async def _was_lost(self, run: RunRecord, seen: int) -> bool:
+        """Return whether a follower saw event `seen` of an ended run before it was lost."""
+        chunks = await self._storage.runs.list_events(run.id, seen - 1)
+        if not chunks:
+            return True
+        last = decode(chunks[-1].lines.rsplit(b"\n", 1)[-1])
+        return last.seq == seen and isinstance(last, RunInterrupted)  # which took the number of what was lost
+
+    def publish_end(self, run: RunRecord, owner: Principal | None) -> None:
+        """Tell followers of the owner's conversations that a run has ended."""
+        if owner is not None:
+            self._changes.publish(owner, run.conversation, "finished")
+
+
+def _replay(folded: FoldedRun, seen: int) -> Batch | None:
+    """Rebuild the events of a run from its message once its log is gone; None for a follower who has seen its end.
+
+    Events that the death of a process took from the log may have had the last one's number.
+    """
+    if seen == folded.last and folded.message.status != "interrupted":
+        return None
+    return Batch(1, [encode(event) for event in unfold(folded.message)], reset=seen > 0)

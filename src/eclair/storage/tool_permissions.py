@@ -1,0 +1,38 @@
+"""Port of permissions that people gave to tools: for a conversation, or for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from eclair.schema.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class ToolPermission:
+    """A person's permission for further calls of a tool with this `scope`, such as a host; all calls if it is empty.
+
+    It counts in `conversation`, or in all if that is None. `created` is in milliseconds.
+    """
+
+    id: str
+    tool: str
+    scope: str
+    conversation: str | None
+    created: int
+
+
+class ToolPermissionStore(Protocol):
+    """Permissions of a person, which nobody else sees."""
+
+    async def list_permissions(self, principal: Principal) -> list[ToolPermission]:
+        """List a person's permissions, newest first."""
+        ...
+
+    async def add_permission(self, principal: Principal, permission: ToolPermission) -> None:
+        """Add a permission, unless there is the same."""
+        ...
+
+    async def delete_permission(self, principal: Principal, id: str) -> None:
+        """Delete a permission. Raises NotFound."""
+        ...

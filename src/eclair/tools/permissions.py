@@ -1,0 +1,77 @@
+"""Permissions of tools: rights of administrators first, then what the tool may do, then what the person allowed.
+
+What only computes or reads is made at once; what calls out is made as the policy of the web says; what changes
+something is asked. Where foreign text may have led to a call, no earlier permission counts: it was not given for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from eclair.accounts.rights import RightRules
+from eclair.generation.call_permissions import CallQuestion, CallRuling
+from eclair.schema.ids import Clock, new_id
+from eclair.schema.principal import Principal
+from eclair.storage.tool_permissions import ToolPermission, ToolPermissionStore
+
+
+class ToolPermissions:
+    """Permissions that people gave to tools beyond one call."""
+
+    def __init__(
+        self,
+        store: ToolPermissionStore,
+        rights: RightRules,
+        clock: Clock = time.time,
+        ids: Callable[[str], str] = new_id,
+    ) -> None:
+        self._store = store
+        self._rights = rights
+        self._clock = clock
+        self._ids = ids
+
+    def of_conversation(self, conversation: str | None) -> ConversationPermissions:
+        """Return those that count in a conversation; in one that isn't stored, those that count in all."""
+        return ConversationPermissions(self._store, self._rights, conversation)
+
+    async def give(self, principal: Principal, tool: str, scope: str, conversation: str | None) -> None:
+        """Allow further calls: in a conversation, or in all."""
+        created = int(self._clock() * 1000)
+        await self._store.add_permission(
+            principal, ToolPermission(self._ids("perm"), tool, scope, conversation, created)
+        )
+
+    async def list_given(self, principal: Principal) -> list[ToolPermission]:
+        """List a person's permissions, newest first."""
+        return await self._store.list_permissions(principal)
+
+    async def revoke(self, principal: Principal, id: str) -> None:
+        """Take a permission back. Raises NotFound."""
+        await self._store.delete_permission(principal, id)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationPermissions:
+    """Implements `CallPermissions`."""
+
+    store: ToolPermissionStore
+    rights: RightRules
+    conversation: str | None
+
+    async def judge(self, principal: Principal, question: CallQuestion) -> CallRuling:
+        """See `CallPermissions.judge`."""
+        if not self.rights.may(principal, f"tool:{question.tool}"):
+            return CallRuling("deny")
+        if question.access in ("compute", "read"):
+            return CallRuling("allow")
+        if question.is_tainted:
+            return CallRuling("ask")
+        for given in await self.store.list_permissions(principal):
+            if (given.tool, given.scope) == (question.tool, question.scope):
+                if given.conversation is None:
+                    return CallRuling("allow", "always")
+                if given.conversation == self.conversation:
+                    return CallRuling("allow", "conversation")
+        return CallRuling("allow" if question.access == "outbound" else "ask")
