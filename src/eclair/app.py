@@ -329,6 +329,7 @@ async def open_policy(
     rights: Rights,
     budgets: Budgets,
     compliance_settings: ComplianceSettingsService,
+    changes: ChangeFeed,
 ) -> AsyncGenerator[tuple[WebSettingsService, PolicyService]]:
     """Open the web settings and the policy, and follow what other processes change of them and of compliance."""
     web_settings = WebSettingsService(live_settings, storage.web_settings, vault, web.access.search)
@@ -338,6 +339,7 @@ async def open_policy(
         budgets.reload()
         await web_settings.reload()
         await compliance_settings.reload()
+        changes.publish_to_all("announcements")
 
     policy = PolicyService(live_settings, storage, vault, reload)
     policy.start()
@@ -605,7 +607,7 @@ async def open_app(
         upgrade, downloads = await stack.enter_async_context(open_downloads(settings, registry, changes, gate))
         identity = await stack.enter_async_context(open_identity(settings, gate, accounts))
         web_settings, policy = await stack.enter_async_context(
-            open_policy(live_settings, storage, vault, web, rights, budgets, compliance_settings)
+            open_policy(live_settings, storage, vault, web, rights, budgets, compliance_settings, changes)
         )
         yield App(
             live_settings=live_settings,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from tests.server.test_accounts import member, set_up
 from tests.support import serving
@@ -66,7 +68,11 @@ async def test_the_policy_file_declares_announcements(settings: Settings, tmp_pa
         "texts = { en = 'Down on Monday', de = 'Montag zu' }\n"
     )
     async with serving(replace(settings, policy_file=file)) as server:
-        assert (await server.post("/api/policy/apply")).status == 200
+        async with aclosing(server.app.changes.follow(LOCAL_PRINCIPAL)) as feed:
+            await anext(feed)
+            assert (await server.post("/api/policy/apply")).status == 200
+            kinds = [change.kind for change in await anext(feed)]
+        assert "announcements" in kinds, "open tabs are told"
         (shown,) = (await server.get("/api/announcements")).body["announcements"]
         assert (shown["id"], shown["begins"], shown["texts"]["de"]) == ("maintenance", 1767596400000, "Montag zu")
         file.write_bytes((await server.get("/api/policy/export")).raw)

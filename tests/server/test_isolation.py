@@ -58,7 +58,9 @@ OWNER_KEY = "a-key-of-the-owner"
 SOMEONE = Principal("someone")
 NEWCOMER = Principal("newcomer")
 
-INSTALLATION = frozenset({"server", "probe", "web_settings", "health_check", "index_merge_due"})
+INSTALLATION = frozenset(
+    {"server", "probe", "web_settings", "health_check", "index_merge_due", "announcement", "branding"}
+)
 """Tables of what belongs to nobody."""
 
 OPEN_BY_DESIGN = frozenset({"/api/shared/{id}", "/api/shared/{id}/pictures/{picture}"})

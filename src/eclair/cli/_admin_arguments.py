@@ -60,8 +60,8 @@ def add_admin_options(parser: argparse.ArgumentParser) -> None:
 def _add_policy_actions(add: Callable[..., argparse.ArgumentParser]) -> None:
     apply = add(
         "apply",
-        help="apply a policy file: groups, rights, budgets, retention, engines, web settings",
-        description="Apply a policy file: groups, rights, budgets, retention, engines, web settings.",
+        help="apply a policy file: rights, budgets, retention, engines, branding and more",
+        description="Apply a policy file: rights, budgets, retention, engines, branding and more; see docs/policy.md.",
     )
     apply.set_defaults(action="apply")
     apply.add_argument("file", nargs="?", metavar="FILE", help="the file (TOML); that of the settings unless given")

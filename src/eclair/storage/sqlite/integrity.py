@@ -52,6 +52,8 @@ CONTENTS = {
     "conversation": "conversations",
     "document": "files",
     "egress": "outgoing calls",
+    "announcement": "announcements",
+    "branding": "branding",
     "entry": "feeds",
     "feed": "feeds",
     "file": "files",
