@@ -586,7 +586,8 @@ async def open_app(
         provenance, images = await stack.enter_async_context(opening_images)
         pipeline = AnswerPipeline(ledger, idle)
         router = ModelRouter(live_settings, registry, storage.usage, preferences, documents.vision)
-        sources = (documents.documents, documents.vision, web, images)
+        python = await stack.enter_async_context(open_python(settings, storage, documents.blobs, changes, gate))
+        sources = (documents.documents, documents.vision, web, images, python)
         memory = MemoryService(storage.memories, changes, MemoryRecall(documents.embedder), rights)
         permissions = ToolPermissions(storage.tool_permissions, rights)
         requests = AnswerRequests(
@@ -664,5 +665,5 @@ async def open_app(
             provenance=provenance,
             gallery=gallery,
             images=images,
-            python=await stack.enter_async_context(open_python(settings, storage, documents.blobs, changes, gate)),
+            python=python,
         )

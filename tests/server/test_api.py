@@ -313,10 +313,11 @@ async def test_a_failure_is_said_in_the_answer(server: Server, script: str, code
 
 async def test_a_tool_call_is_a_part(server: Server) -> None:
     answer = await server.say(await server.begin(), 'script: tool=look_up{"city":"Aachen"}', draw="off")
-    assert answer["finish_reason"] == "tool_calls"
-    assert answer["parts"] == [
-        {"kind": "tool_call", "text": '{"city":"Aachen"}', "id": "call_1", "name": "look_up", "round": 0}
-    ]
+    assert answer["finish_reason"] == "stop"
+    called, result, text = answer["parts"]
+    assert called == {"kind": "tool_call", "text": '{"city":"Aachen"}', "id": "call_1", "name": "look_up", "round": 0}
+    assert (result["kind"], result["id"]) == ("tool_result", "call_1")
+    assert text["kind"] == "text", "a tool that doesn't exist is said to the model, which then answers"
 
 
 async def test_loading_is_a_step(server: Server) -> None:

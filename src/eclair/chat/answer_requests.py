@@ -26,12 +26,14 @@ from eclair.llm.base import Engine, Request
 from eclair.llm.registry import Registry
 from eclair.memory.recall import NOTHING_RECALLED
 from eclair.memory.service import MemoryService
+from eclair.python.python_service import PythonService
 from eclair.schema.messages import Conversation, Message, Sampling, Web
 from eclair.schema.principal import Principal
 from eclair.text.intent.picture_request import asks_for_picture
 from eclair.text.intent.special_category import may_be_special_category
 from eclair.tools.draw_picture import AnswerRef, ImageTool
 from eclair.tools.permissions import ToolPermissions
+from eclair.tools.run_python import PythonTool
 from eclair.tools.scripted_tools import scripted_tools
 from eclair.web.question import WebQuestion
 from eclair.web.research.research_report import ResearchReport
@@ -93,7 +95,7 @@ class ChatQuestion:
 
 
 class AnswerRequests:
-    """Builds answer requests. `documents`, `vision`, `web`, `images` and `memory` are optional."""
+    """Builds answer requests. `documents`, `vision`, `web`, `images`, `python` and `memory` are optional."""
 
     def __init__(
         self,
@@ -105,6 +107,7 @@ class AnswerRequests:
         vision: VisionService | None = None,
         web: WebService | None = None,
         images: ImageService | None = None,
+        python: PythonService | None = None,
         rights: RightRules = OPEN_RULES,
         memory: MemoryService | None = None,
         permissions: ToolPermissions | None = None,
@@ -120,6 +123,7 @@ class AnswerRequests:
         self._vision = vision
         self._web = web
         self._images = images
+        self._python = python
 
     async def make(self, question: ChatQuestion) -> AnswerRequest:
         """Build the request of an answer.
@@ -273,8 +277,13 @@ class AnswerRequests:
     async def _tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
         """Return the tools that the person may have called, always in the same order."""
         scripted = scripted_tools(self._settings.current.data_dir) if self._settings.current.scripted else ()
-        tools: tuple[Tool, ...] = (*scripted, *await self._image_tools(question))
+        tools: tuple[Tool, ...] = (*scripted, *await self._image_tools(question), *self._python_tools(question))
         return tuple(tool for tool in tools if self._rights.may(question.principal, f"tool:{tool.name}"))
+
+    def _python_tools(self, question: ChatQuestion) -> tuple[PythonTool, ...]:
+        if self._python is None or question.answer is None:
+            return ()
+        return (PythonTool(self._python, question.principal, question.answer.conversation),)
 
     async def _image_tools(self, question: ChatQuestion) -> tuple[ImageTool, ...]:
         if self._images is None or question.answer is None or not self._images.is_open_to(question.principal):

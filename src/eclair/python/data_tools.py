@@ -32,7 +32,7 @@ from eclair.util.task_process import TaskFailed, run_task
 VERSION = "0.1.0"
 
 MIN_FREE_DISK_BYTES = 900 << 20
-INSTALLED_BYTES = 570 << 20
+INSTALLED_BYTES = 570_000_000
 """About the space that they take, for people."""
 MIN_FREE_MEMORY_BYTES = 3 << 30
 MEMORY_WAIT_S = 5.0

@@ -98,6 +98,11 @@ class PythonService:
         """List the current files of a conversation. Raises NotFound."""
         return await self._storage.workspaces.list_workspace_files(principal, conversation)
 
+    async def list_names(self, principal: Principal, conversation: str) -> list[str]:
+        """List the names of all files that code can read. Raises NotFound."""
+        made = {file.name for file in await self.list_files(principal, conversation)}
+        return sorted({*made, *(file.name for file in await self._inputs(principal, conversation, made))})
+
     async def read_file(
         self, principal: Principal, conversation: str, name: str, version: int | None = None
     ) -> tuple[WorkspaceFile, bytes]:

@@ -13,6 +13,7 @@ import { ImportCalls } from "./imports.ts";
 import { LibraryCalls } from "./libraries.ts";
 import { ModelCalls } from "./models.ts";
 import { PreferenceCalls } from "./preferences.ts";
+import { PythonCalls } from "./python.ts";
 import { ReceiptCalls } from "./receipts.ts";
 import { ShareCalls } from "./shares.ts";
 import { SystemCalls } from "./system.ts";
@@ -32,6 +33,7 @@ export class Api {
   readonly libraries: LibraryCalls;
   readonly models: ModelCalls;
   readonly preferences: PreferenceCalls;
+  readonly python: PythonCalls;
   readonly receipts: ReceiptCalls;
   readonly shares: ShareCalls;
   readonly system: SystemCalls;
@@ -52,6 +54,7 @@ export class Api {
     this.libraries = new LibraryCalls(client);
     this.models = new ModelCalls(client);
     this.preferences = new PreferenceCalls(client);
+    this.python = new PythonCalls(client);
     this.receipts = new ReceiptCalls(client);
     this.shares = new ShareCalls(client);
     this.system = new SystemCalls(client);

@@ -1,0 +1,109 @@
+"""`run_python`: a model that answers runs code in the sandbox of the conversation, and reads what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from eclair.generation.tools import ToolContext, ToolResult, define_function
+from eclair.llm.base import JSON, PromptMessage
+from eclair.python.python_protocol import MAX_CODE_CHARS, TIMEOUT_S
+from eclair.python.python_service import PythonRun, PythonService
+from eclair.schema.events import Event
+from eclair.schema.messages import CallAccess, Passage
+from eclair.schema.models import Model
+from eclair.schema.principal import Principal
+
+PYTHON_TOOL_NAME = "run_python"
+CALL_LIMIT_S = TIMEOUT_S + 60.0
+"""Time for a call, with the start of a session."""
+
+MAX_OUTPUT_CHARS = 16_000
+MAX_ERROR_CHARS = 4_000
+
+_DESCRIPTION = (
+    "Runs Python in a sandbox without network and returns what it prints, with the value of a last expression. Use it "
+    "to calculate, and to read or make tables and files. Variables stay for the next call. Files that the person "
+    "attached are in the working directory under their names; the person sees the files that you write there. "
+)
+_PLAIN = "Only Python's own modules are there: {modules}. There is no pandas, numpy or matplotlib."
+_DATA = "These are there too: {modules}. Call plt.show() to show a chart; give it a title."
+
+
+class PythonArguments(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    code: str = Field(min_length=1, max_length=MAX_CODE_CHARS, description="The Python code to run.")
+
+
+class PythonTool:
+    """Implements `Tool`: runs code for one conversation."""
+
+    name = PYTHON_TOOL_NAME
+    access: CallAccess = "compute"
+    arguments: type[BaseModel] = PythonArguments
+    timeout_s = CALL_LIMIT_S
+
+    def __init__(self, service: PythonService, principal: Principal, conversation: str) -> None:
+        self._service = service
+        self._principal = principal
+        self._conversation = conversation
+
+    def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
+        """Return the tool with the modules that are there; None for a model that can't call tools."""
+        if not model.can_call_tools:
+            return None
+        note = _DATA if self._service.interpreter == "wasi" else _PLAIN
+        description = _DESCRIPTION + note.format(modules=", ".join(self._service.modules))
+        return define_function(PYTHON_TOOL_NAME, description, PythonArguments)
+
+    def summary(self, arguments: PythonArguments) -> str:
+        """See `Tool.summary`."""
+        lines = len(arguments.code.strip().splitlines())
+        return f"Run {lines} {'line' if lines == 1 else 'lines'} of Python"
+
+    def scope(self, arguments: PythonArguments) -> str:
+        """See `Tool.scope`."""
+        return ""
+
+    async def run(self, arguments: PythonArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
+        """Run the code. Raises what the service raises."""
+        found = await self._service.run(self._principal, self._conversation, arguments.code)
+        names: Sequence[str] = ()
+        if found.error is not None and "FileNotFoundError" in found.error:
+            names = await self._service.list_names(self._principal, self._conversation)
+        yield ToolResult(describe_run(found, names), has_failed=found.error is not None)
+
+
+def describe_run(found: PythonRun, names: Sequence[str] = ()) -> str:
+    """Describe results for a model. The page reads this form too: the files come last, one on a line."""
+    parts: list[str] = []
+    if found.lost:
+        parts.append("Note: The variables of earlier calls are gone; files are still there.")
+    if found.output.strip() or found.error is None:
+        parts.append(f"Output:\n{_shorten(found.output.rstrip(), MAX_OUTPUT_CHARS) or '(nothing)'}")
+    if found.error is not None:
+        line = f" in line {found.line}" if found.line is not None else ""
+        parts.append(f"Error{line}:\n{_shorten(found.error, MAX_ERROR_CHARS)}")
+    if found.wants is not None:
+        parts.append(
+            f"Note: {found.wants} is not installed here. Do it without {found.wants} if you can; otherwise say that "
+            "the person can install the data tools with the button below the code."
+        )
+    if names:
+        parts.append(f"Note: The working directory has these files: {', '.join(names)}.")
+    files = [
+        f"- {file.name} ({file.media}, version {file.version}, {file.size} bytes){f': {file.alt}' if file.alt else ''}"
+        for file in found.files
+    ]
+    parts.append("\n".join(["Files made:", *files]) if files else "Files made: none")
+    return "\n\n".join(parts)
+
+
+def _shorten(text: str, limit: int) -> str:
+    """Cut the middle out of a text that is too long for a model."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n[… {len(text) - limit:,} characters left out …]\n{text[-half:]}"

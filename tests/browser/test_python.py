@@ -1,0 +1,92 @@
+"""Python in the page: code, output, errors, charts and files of an answer, and the data tools in the settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from eclair.settings import Settings
+from tests.browser import axe
+from tests.browser.conftest import Opening
+from tests.browser.served import Served
+from tests.browser.test_chat import answer, finished, send
+from tests.python.conftest import lend_tools
+from tests.python.test_data_tools import CHART, SALES
+from tests.python.test_tool import call
+
+FIRST_CHART_MS = 60_000
+"""Time for the interpreter to start and to import matplotlib, while other tests compute."""
+
+
+@pytest.fixture(scope="module")
+def tooled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """An Éclair that has the data tools."""
+    folder = tmp_path_factory.mktemp("tooled")
+    lend_tools(replace(Settings(), data_dir=folder / "data"))
+    served = Served(folder)
+    served.start()
+    yield served
+    served.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_table_becomes_a_chart_in_the_answer(opening: Opening, tooled: Served, tmp_path: Path, theme: str) -> None:
+    context = opening(tooled, color_scheme=theme, viewport={"width": 390, "height": 1100}, reduced_motion="reduce")
+    context.add_init_script(path=axe.AXE)
+    page = context.new_page()
+    page.goto("/")
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "sales.csv", "mimeType": "text/csv", "buffer": SALES}
+    )
+    expect(page.get_by_role("list", name="Attached files").get_by_text("ready")).to_be_visible()
+    send(page, call(CHART + "print(sales.revenue.sum())"))
+    python = answer(page).get_by_role("region", name="Python")
+    chart = python.get_by_role("img", name="Umsatz je Region. Umsatz")
+    expect(chart).to_be_visible(timeout=FIRST_CHART_MS)
+    finished(page)
+    expect(python.get_by_role("group", name="Output")).to_have_text("344")
+    expect(python.get_by_text("plt.bar")).to_be_hidden()
+    python.get_by_text("Code", exact=True).click()
+    expect(python.get_by_text("plt.bar")).to_be_visible()
+    files = python.get_by_role("list", name="Files made by Python")
+    expect(files.get_by_role("listitem")).to_have_count(2)
+    with page.expect_download() as saving:
+        files.get_by_role("button", name="Download chart.svg").click()
+    saving.value.save_as(tmp_path / "chart.svg")
+    assert "<svg" in (tmp_path / "chart.svg").read_text("utf-8")
+    axe.check(page)
+    page.reload()
+    expect(answer(page).get_by_role("img", name="Umsatz je Region. Umsatz")).to_be_visible()
+
+
+def test_an_error_is_folded_below_its_line(page: Page) -> None:
+    send(page, call("x = 1\nx / 0"))
+    finished(page)
+    python = answer(page).get_by_role("region", name="Python")
+    fault = python.get_by_text("Error in line 2 · ZeroDivisionError: division by zero")
+    expect(fault).to_be_visible()
+    fault.press("Enter")
+    expect(python.get_by_role("group", name="Error in line 2")).to_contain_text("Traceback")
+
+
+def test_an_answer_that_wanted_pandas_leads_to_it(page: Page) -> None:
+    send(page, call("import pandas"))
+    finished(page)
+    python = answer(page).get_by_role("region", name="Python")
+    expect(python.get_by_text("This code needs pandas.")).to_be_visible()
+    expect(python.get_by_role("button", name=re.compile("^Install the data tools"))).to_be_visible()
+
+
+def test_the_settings_say_what_is_installed(opening: Opening, tooled: Served, page: Page) -> None:
+    page.goto("/settings/models")
+    expect(page.get_by_role("heading", name="Data tools for Python")).to_be_visible()
+    expect(page.get_by_role("button", name="Install the data tools (570 MB, about 2 minutes)")).to_be_visible()
+    there = opening(tooled).new_page()
+    there.goto("/settings/models")
+    expect(there.get_by_text(re.compile(r"^Installed \(\d+ MB\)$"))).to_be_visible()
+    expect(there.get_by_role("button", name="Remove: Data tools for Python")).to_be_visible()
