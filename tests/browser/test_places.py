@@ -18,6 +18,7 @@ PAGES = {
     "appearance": "Appearance",
     "models": "Models",
     "instructions": "Custom instructions",
+    "memory": "Memory",
     "prompts": "Prompts",
     "servers": "Servers",
     "keys": "API keys",
