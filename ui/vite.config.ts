@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin, type Rollup } from "vite";
@@ -108,11 +109,13 @@ const listed: Plugin = {
   },
 };
 
-// Three pages: the chat, the API reference, and the diagram frame. Their addresses are relative, and the server puts the
+// Three pages: the chat, the API reference, and the diagram frame. The preview frame is public/preview.html as it is. Their addresses are relative, and the server puts the
 // path under which it is served in place of `./`. Every asset is a file, so that the strict Content-
 // Security-Policy holds: no inline script, no inline style, no data: script.
 export default defineConfig({
   base: "./",
+  // The package exports its scripts as modules alone; the preview frame needs them as plain ones.
+  resolve: { alias: { "preact-files": fileURLToPath(new URL("node_modules/preact", import.meta.url)) } },
   plugins: [svelte(), englishTexts(), woff2, apart, collected(), shell, packed, listed],
   worker: { format: "es", plugins: () => [collected()] },
   build: {

@@ -262,6 +262,7 @@ async def furnish(server: Server) -> dict[str, str]:
     rated = await server.call("PUT", f"/api/ratings/{answer['id']}", rating)
     assert rated.status < 300, rated
     share = (await server.post(f"/api/conversations/{conversation}/shares", {"days": 1})).body["id"]
+    written = await server.post(f"/api/conversations/{conversation}/canvases", {"title": SECRET, "text": TEXT})
     await server.call("PUT", "/api/preferences", {"version": 0, "instructions": TEXT})
     prompt = (await server.post("/api/prompts", {"name": f"{SECRET}-{HIDDEN}", "text": TEXT})).body["id"]
     memory = (await server.post("/api/memories", {"text": TEXT})).body["id"]
@@ -285,6 +286,7 @@ async def furnish(server: Server) -> dict[str, str]:
         "share": share,
         "prompt": prompt,
         "memory": memory,
+        "canvas": written.body["canvas"]["id"],
         "picture": picture[0]["id"],
         "workspace file": f"{SECRET}.txt",
         "key": named["key"]["name"] if "key" in named and isinstance(named["key"], dict) else SECRET,

@@ -208,7 +208,7 @@ def _add_transfer(command: _Command) -> None:
     export.add_argument("--reviewer", metavar="NAME", help="who reviewed the conversation and answers for it")
     export.set_defaults(module="export")
 
-    canvas = command("canvas", "list canvases, or print the text of one")
+    canvas = command("canvas", "list canvases, print the text of one, or export it as a file")
     canvas.add_argument("--json", action="store_true", help="print the list as JSON")
     canvas.set_defaults(module="canvas", action="list")
     canvases = canvas.add_subparsers(metavar="ACTION", parser_class=_Parser)
@@ -218,7 +218,18 @@ def _add_transfer(command: _Command) -> None:
     show = canvases.add_parser("show", help="print the text of a canvas", description="Print the text of a canvas.")
     show.set_defaults(action="show")
     show.add_argument("which", metavar="CANVAS", help="which one")
-    show.add_argument("--version", type=_positive, metavar="N", help="an earlier version; the current one by default")
+    export_one = canvases.add_parser("export", help="write a canvas to a file", description="Write a canvas to a file.")
+    export_one.set_defaults(action="export")
+    export_one.add_argument("which", metavar="CANVAS", help="which one")
+    of_canvas = ("source", "markdown", "html", "docx", "pdf", "pptx", "xlsx", "csv")
+    export_one.add_argument(
+        "--format", choices=of_canvas, default="source", help="format; its text as it is by default"
+    )
+    export_one.add_argument("-o", "--output", type=Path, metavar="FILE", help="file or folder to write to")
+    for each in (show, export_one):
+        each.add_argument(
+            "--version", type=_positive, metavar="N", help="an earlier version; the current one by default"
+        )
 
     import_ = command(
         "import", "import an export of ChatGPT, Claude, Le Chat, Gemini, Copilot, Open WebUI, LibreChat or Éclair"

@@ -1,4 +1,4 @@
-"""`eclair canvas`: lists canvases, or prints the text of one."""
+"""`eclair canvas`: lists canvases, prints one, or exports it as a file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 import orjson
 
@@ -13,11 +14,15 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
+from eclair.cli.export import output_path, single_chunk, write_new
 from eclair.cli.models import print_table
+from eclair.provenance.service import Provenance
 from eclair.schema.canvases import Canvas
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.open import open_storage_for_reading
+from eclair.transfer.canvas_export import load_canvas, render_canvas
+from eclair.util.humanize import format_size
 
 COLUMNS = ("CHANGED", "LANGUAGE", "VERSION", "TITLE", "CANVAS")
 
@@ -34,13 +39,18 @@ async def _run(settings: Settings, arguments: argparse.Namespace, terminal: Term
         if arguments.action == "list":
             _list(await storage.canvases.list_canvases(LOCAL_PRINCIPAL), terminal, as_json=arguments.json)
             return 0
-        canvas = await storage.canvases.get_canvas(LOCAL_PRINCIPAL, arguments.which)
-        number: int = arguments.version or canvas.current
-        _, text = await storage.canvases.get_version(LOCAL_PRINCIPAL, canvas.id, number)
-        terminal.write_bytes(text.encode() + (b"" if text.endswith("\n") else b"\n"))
-        return 0
+        exported = await load_canvas(storage, LOCAL_PRINCIPAL, arguments.which, arguments.version)
+        if arguments.action == "show":
+            terminal.write_bytes(exported.text.encode() + (b"" if exported.text.endswith("\n") else b"\n"))
+            return 0
+        name, data = await render_canvas(exported, arguments.format, Provenance.configured(settings))
     finally:
         await storage.close()
+    output: Path | None = arguments.output
+    path = output_path(output, name)
+    await write_new(path, single_chunk(data))
+    terminal.line(f"Exported to {path} ({format_size(path.stat().st_size)})")
+    return 0
 
 
 def _list(canvases: Sequence[Canvas], terminal: Terminal, *, as_json: bool) -> None:

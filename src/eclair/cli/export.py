@@ -68,11 +68,11 @@ async def _export(
             exported = await load_conversation(storage, runs, LOCAL_PRINCIPAL, id, embedded)
             exported = replace(exported, reviewer=reviewer)
             name, data = await render_conversation(exported, format, Provenance.configured(settings))
-            pieces = _single_chunk(data)
+            pieces = single_chunk(data)
         await _note_export(settings, id, format, reviewer, terminal)
-        path = _output_path(output, name)
+        path = output_path(output, name)
         async with aclosing(pieces):
-            await _write(path, pieces)
+            await write_new(path, pieces)
     finally:
         await storage.close()
     terminal.line(f"Exported to {path} ({format_size(path.stat().st_size)})")
@@ -91,18 +91,18 @@ async def _note_export(
         terminal.warn(f"The audit log doesn't say that this was exported: {error.message}")
 
 
-def _output_path(output: Path | None, name: str) -> Path:
+def output_path(output: Path | None, name: str) -> Path:
     """Return the file to write: `output`, or `name` in it if it is a folder."""
     if output is None:
         return Path(name)
     return output / name if output.is_dir() else output
 
 
-async def _single_chunk(data: bytes) -> AsyncGenerator[bytes, None]:
+async def single_chunk(data: bytes) -> AsyncGenerator[bytes, None]:
     yield data
 
 
-async def _write(path: Path, pieces: AsyncGenerator[bytes, None]) -> None:
+async def write_new(path: Path, pieces: AsyncGenerator[bytes, None]) -> None:
     """Write a new file; remove it if that fails. Raises InvalidInput, also for an existing file."""
     try:
         with path.open("xb") as file:

@@ -352,3 +352,15 @@ DIAGRAM_HEADERS = {
     ),
 }
 """Headers of the frame that draws diagrams: inline styles are allowed, and nothing can be fetched."""
+
+PREVIEW_HEADERS = {
+    **PAGE_HEADERS,
+    "Content-Security-Policy": (
+        "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
+        "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; media-src data: blob:; connect-src 'none'; "
+        "worker-src 'none'; frame-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+        "require-trusted-types-for 'script'; trusted-types default; frame-ancestors 'self'"
+    ),
+    "X-DNS-Prefetch-Control": "off",
+}
+"""Headers of the frame that runs what a canvas holds: any script, of an origin of its own, without any connection."""

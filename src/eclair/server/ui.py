@@ -16,7 +16,7 @@ from starlette.types import Scope
 
 from eclair.errors import StoreError
 from eclair.schema.branding import Branding
-from eclair.server.auth import DIAGRAM_HEADERS, PAGE_HEADERS
+from eclair.server.auth import DIAGRAM_HEADERS, PAGE_HEADERS, PREVIEW_HEADERS
 
 GetBranding = Callable[[], Awaitable[Branding]]
 
@@ -87,6 +87,10 @@ def router(prefix: str, branding: GetBranding, *, has_accounts: bool) -> APIRout
     @pages.get("/diagram")
     async def diagram() -> Response:
         return await _page("diagram.html", prefix, DIAGRAM_HEADERS)
+
+    @pages.get("/preview")
+    async def preview() -> Response:
+        return await _page("preview.html", prefix, PREVIEW_HEADERS)
 
     for name, kind in ROOT_FILES.items():
         pages.add_api_route(f"/{name}", _file(name, kind))

@@ -35,6 +35,7 @@ import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
 import { Prompts } from "./prompts.svelte.ts";
 import { Sidebar } from "./sidebar.svelte.ts";
+import type { CanvasRequest } from "./canvasRequest.ts";
 import type { Source } from "./source.ts";
 import { StorageProblem } from "./storageProblem.svelte.ts";
 import { explain } from "../lib/errors.ts";
@@ -101,7 +102,11 @@ export class App {
   research = $state.raw<Research | null>(null);
   /** The source shown next to the conversation. */
   source = $state.raw<Source | null>(null);
-  /** The element that had the focus when the source was opened. */
+  /** The canvas shown next to the conversation. */
+  canvas = $state.raw<CanvasRequest | null>(null);
+  /** Called with every change on the server. */
+  readonly followers = new Set<(change: Change) => void>();
+  /** The element that had the focus when the source or canvas was opened. */
   sourceOpener: Element | null = null;
   /** The conversation on the page. A new chat whose first message may have arrived keeps its id. */
   current = $state.raw<Conversation>(this.#newConversation());
@@ -316,6 +321,13 @@ export class App {
     this.source = source;
   }
 
+  /** Show a canvas next to the conversation; null closes it. */
+  showCanvas(canvas: CanvasRequest | null): void {
+    if (canvas !== null) this.sourceOpener = document.activeElement;
+    this.source = null;
+    this.canvas = canvas;
+  }
+
   /** Focus the search field, which is in the drawer on a small screen. */
   async focusSearch(): Promise<void> {
     this.drawer = isNarrow();
@@ -394,6 +406,8 @@ export class App {
   #apply(change: Change): void {
     const { conversation, kind } = change;
     const { current } = this;
+    for (const follow of this.followers) follow(change);
+    if (kind === "canvases") return;
     if (kind === "models") {
       void this.installedModels.refresh();
       void this.imageModels.read();
@@ -529,7 +543,7 @@ export class App {
   #show(conversation: Conversation): void {
     if (this.current.leave()) this.#background.set(this.current.id, this.current);
     this.target = null;
-    this.source = null;
+    this.source = this.canvas = null;
     this.current = conversation;
   }
 

@@ -6,7 +6,7 @@ import time
 import unicodedata
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from eclair.app import App
@@ -14,8 +14,10 @@ from eclair.errors import InvalidInput, NotFound, TooLarge
 from eclair.schema.canvases import Canvas, CanvasAuthor, CanvasVersion, NewCanvasVersion
 from eclair.schema.ids import new_id
 from eclair.schema.principal import Principal
+from eclair.server.api.exports import download_headers
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
+from eclair.transfer.canvas_export import CANVAS_EXPORTERS, CanvasFormat, load_canvas, render_canvas
 
 MAX_TITLE_CHARS = 120
 MAX_MODEL_CHARS = 200
@@ -128,6 +130,20 @@ def router(app: App) -> APIRouter:
         versions = await canvases.list_versions(principal, canvas)
         _, text = await canvases.get_version(principal, canvas, found.current)
         return CanvasBody(canvas=found, versions=versions, text=text)
+
+    @api.get("/{canvas}/export", response_class=Response)
+    async def export_canvas(
+        principal: Caller,
+        id: str,
+        canvas: str,
+        format: CanvasFormat = "source",
+        version: Annotated[int | None, Query(ge=1)] = None,
+    ) -> Response:
+        await _require(principal, id, canvas)
+        exported = await load_canvas(app.storage, principal, canvas, version)
+        name, data = await render_canvas(exported, format, app.provenance)
+        await app.storage.audit.add_act(principal, "export.made", canvas, details={"format": format})
+        return Response(data, media_type=CANVAS_EXPORTERS[format].media_type, headers=download_headers(name))
 
     @api.patch("/{canvas}")
     async def edit_canvas(principal: Caller, id: str, canvas: str, body: CanvasEditBody) -> Canvas:

@@ -51,13 +51,13 @@ def router(app: App) -> APIRouter:
         name, data = await render_conversation(
             replace(exported, language=language, reviewer=reviewer), format, app.provenance
         )
-        return Response(data, media_type=EXPORTERS[format].media_type, headers=_download_headers(name))
+        return Response(data, media_type=EXPORTERS[format].media_type, headers=download_headers(name))
 
     @api.get("/export", response_class=StreamingResponse)
     async def export_everything(
         principal: Caller, ids: Annotated[str | None, Query(max_length=MAX_IDS_CHARS)] = None
     ) -> StreamingResponse:
-        headers = _download_headers(archive_name())
+        headers = download_headers(archive_name())
         what = {"all": True} if ids is None else {"count": len(ids.split(","))}
         await app.storage.audit.add_act(principal, "export.made", details=what)
         chunks = archives.write(principal) if ids is None else archives.write_conversations(principal, ids.split(","))
@@ -71,7 +71,7 @@ def router(app: App) -> APIRouter:
     return api
 
 
-def _download_headers(name: str) -> dict[str, str]:
+def download_headers(name: str) -> dict[str, str]:
     """Headers that make browsers save the body under this name, and never show it as a page of ours."""
     return {
         "Content-Disposition": attachment_disposition(name),

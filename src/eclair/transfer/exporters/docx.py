@@ -6,29 +6,25 @@ authorship is stated in the text, in the footer and in the document's properties
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 
-from eclair.provenance.text_marks import MADE_BY_AI
 from eclair.schema.messages import Citation, Message
+from eclair.transfer.canvas_view import ExportedCanvas
 from eclair.transfer.export_view import (
     ExportedConversation,
     ending_note,
     format_time,
     image_caption,
     speaker_label,
-    to_datetime,
 )
 from eclair.transfer.exporters.docx_body import (
     DocxParts,
     MarkdownBody,
     RunStyle,
     bookmark,
-    clean,
     hyperlink,
     image_paragraph,
     paragraph,
@@ -44,36 +40,38 @@ from eclair.transfer.footnotes import (
     insert_marks,
     safe_url,
 )
+from eclair.transfer.office_package import (
+    RELATIONSHIPS,
+    content_types,
+    core_properties,
+    custom_properties,
+    package_relations,
+    relations,
+    write_package,
+)
 
-_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
-_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
-_XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _NAMESPACES = (
     'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
-    f'xmlns:r="{_OFFICE}/relationships" '
+    f'xmlns:r="{RELATIONSHIPS}" '
     'xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" '
     'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
     'xmlns:pic="http://schemas.openxmlformats.org/drawingml/2006/picture"'
 )
-_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def render(exported: ExportedConversation) -> bytes:
     parts = DocxParts()
     body = "".join(_Writer(exported, parts).body())
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in _files(exported, parts, body, exported.notice):
-            archive.writestr(_entry(name), _XML + text)
-        for image in parts.images:
-            archive.writestr(_entry(f"word/media/{image.name}"), image.data)
-    return out.getvalue()
+    return write_document(exported.title, exported.language, exported.at, exported.notice, body, parts)
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, _TIME)
-    info.compress_type = zipfile.ZIP_DEFLATED
-    return info
+def render_canvas(canvas: ExportedCanvas) -> bytes:
+    """Write a canvas as a document, without anything around its text but the notice of what AI made."""
+    parts = DocxParts()
+    notice = canvas.notice
+    body = paragraph(text_run(canvas.heading), "Title")
+    body += MarkdownBody(parts, top_level=1).write(canvas.body, "")
+    return write_document(canvas.heading, "en", canvas.at, notice, body, parts)
 
 
 class _Writer:
@@ -141,92 +139,51 @@ def _sign(mark: FootnoteMark) -> str:
     return f"{MARK_SENTINEL}{mark.passage if isinstance(mark, Citation) else '?'}{MARK_SENTINEL}"
 
 
-def _files(exported: ExportedConversation, parts: DocxParts, body: str, notice: str) -> Iterator[tuple[str, str]]:
+def write_document(title: str, language: str, at: int, notice: str | None, body: str, parts: DocxParts) -> bytes:
+    """Write a document. The notice that AI made its text, if it did, is in the footer and the properties."""
+    media = ((f"word/media/{image.name}", image.data) for image in parts.images)
+    return write_package(_files(title, language, at, notice, body, parts), media)
+
+
+def _files(
+    title: str, language: str, at: int, notice: str | None, body: str, parts: DocxParts
+) -> Iterator[tuple[str, str]]:
     """Yield the XML files of the package by name."""
     page = (
         '<w:sectPr><w:footerReference w:type="default" r:id="footer"/><w:pgSz w:w="11906" w:h="16838"/>'
         '<w:pgMar w:top="1417" w:right="1417" w:bottom="1417" w:left="1417" w:header="708" w:footer="708" '
         'w:gutter="0"/></w:sectPr>'
     )
-    yield "[Content_Types].xml", _content_types()
-    yield (
-        "_rels/.rels",
-        _relations(
-            ("document", f"{_OFFICE}/relationships/officeDocument", "word/document.xml", False),
-            ("core", f"{_PACKAGE}/relationships/metadata/core-properties", "docProps/core.xml", False),
-            ("custom", f"{_OFFICE}/relationships/custom-properties", "docProps/custom.xml", False),
-        ),
-    )
-    yield "docProps/core.xml", _core_properties(exported, notice)
-    yield "docProps/custom.xml", _custom_properties()
+    yield "[Content_Types].xml", content_types(_TYPES)
+    yield "_rels/.rels", package_relations("word/document.xml")
+    yield "docProps/core.xml", core_properties(title, at, notice)
+    yield "docProps/custom.xml", custom_properties(made_by_ai=notice is not None)
     yield "word/document.xml", f"<w:document {_NAMESPACES}><w:body>{body}{page}</w:body></w:document>"
-    yield "word/footer1.xml", f"<w:ftr {_NAMESPACES}>{paragraph(text_run(notice), 'Footer')}</w:ftr>"
-    yield "word/styles.xml", _styles().replace("LANGUAGE", exported.language)
+    yield "word/footer1.xml", f"<w:ftr {_NAMESPACES}>{paragraph(text_run(notice or ''), 'Footer')}</w:ftr>"
+    yield "word/styles.xml", _styles().replace("LANGUAGE", language)
     yield "word/numbering.xml", _numbering(parts)
-    document = f"{_OFFICE}/relationships"
     yield (
         "word/_rels/document.xml.rels",
-        _relations(
-            ("styles", f"{document}/styles", "styles.xml", False),
-            ("numbering", f"{document}/numbering", "numbering.xml", False),
-            ("footer", f"{document}/footer", "footer1.xml", False),
+        relations(
+            ("styles", f"{RELATIONSHIPS}/styles", "styles.xml", False),
+            ("numbering", f"{RELATIONSHIPS}/numbering", "numbering.xml", False),
+            ("footer", f"{RELATIONSHIPS}/footer", "footer1.xml", False),
             *(
-                (f"image{n}", f"{document}/image", f"media/{image.name}", False)
+                (f"image{n}", f"{RELATIONSHIPS}/image", f"media/{image.name}", False)
                 for n, image in enumerate(parts.images, 1)
             ),
-            *((id, f"{document}/hyperlink", url, True) for url, id in parts.links.items()),
+            *((id, f"{RELATIONSHIPS}/hyperlink", url, True) for url, id in parts.links.items()),
         ),
     )
 
 
-def _content_types() -> str:
-    word = "application/vnd.openxmlformats-officedocument.wordprocessingml"
-    overrides = {
-        "/word/document.xml": f"{word}.document.main+xml",
-        "/word/styles.xml": f"{word}.styles+xml",
-        "/word/numbering.xml": f"{word}.numbering+xml",
-        "/word/footer1.xml": f"{word}.footer+xml",
-        "/docProps/core.xml": "application/vnd.openxmlformats-package.core-properties+xml",
-        "/docProps/custom.xml": "application/vnd.openxmlformats-officedocument.custom-properties+xml",
-    }
-    defaults = {
-        "rels": "application/vnd.openxmlformats-package.relationships+xml",
-        "xml": "application/xml",
-        "png": "image/png",
-        "jpeg": "image/jpeg",
-    }
-    inner = "".join(f'<Default Extension="{name}" ContentType="{kind}"/>' for name, kind in defaults.items())
-    inner += "".join(f'<Override PartName="{name}" ContentType="{kind}"/>' for name, kind in overrides.items())
-    return f'<Types xmlns="{_PACKAGE}/content-types">{inner}</Types>'
-
-
-def _relations(*relations: tuple[str, str, str, bool]) -> str:
-    inner = "".join(
-        f'<Relationship Id="{id}" Type="{kind}" Target="{clean(target)}"{external}/>'
-        for id, kind, target, is_external in relations
-        for external in [' TargetMode="External"' if is_external else ""]
-    )
-    return f'<Relationships xmlns="{_PACKAGE}/relationships">{inner}</Relationships>'
-
-
-def _core_properties(exported: ExportedConversation, notice: str) -> str:
-    made = f"{to_datetime(exported.at):%Y-%m-%dT%H:%M:%SZ}"
-    return (
-        f'<cp:coreProperties xmlns:cp="{_PACKAGE}/metadata/core-properties" '
-        'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:dcterms="http://purl.org/dc/terms/" '
-        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
-        f"<dc:title>{clean(exported.title)}</dc:title><dc:creator>Éclair</dc:creator>"
-        f"<cp:keywords>AI-generated</cp:keywords><dc:description>{clean(notice)}</dc:description>"
-        f'<dcterms:created xsi:type="dcterms:W3CDTF">{made}</dcterms:created></cp:coreProperties>'
-    )
-
-
-def _custom_properties() -> str:
-    return (
-        f'<Properties xmlns="{_OFFICE}/custom-properties" xmlns:vt="{_OFFICE}/docPropsVTypes">'
-        '<property fmtid="{D5CDD505-2E9C-101B-9397-08002B2CF9AE}" pid="2" name="DigitalSourceType">'
-        f"<vt:lpwstr>{MADE_BY_AI}</vt:lpwstr></property></Properties>"
-    )
+_WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml"
+_TYPES = {
+    "/word/document.xml": f"{_WORD}.document.main+xml",
+    "/word/styles.xml": f"{_WORD}.styles+xml",
+    "/word/numbering.xml": f"{_WORD}.numbering+xml",
+    "/word/footer1.xml": f"{_WORD}.footer+xml",
+}
 
 
 def _numbering(parts: DocxParts) -> str:

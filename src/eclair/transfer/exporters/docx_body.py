@@ -8,7 +8,6 @@ import re
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from html import escape
 from typing import Literal
 
 from markdown_it import MarkdownIt
@@ -16,6 +15,7 @@ from markdown_it.token import Token
 
 from eclair.transfer.footnotes import MARK_SENTINEL
 from eclair.transfer.markdown_tokens import make_parser
+from eclair.transfer.office_package import clean
 
 MAX_IMAGE_WIDTH_EMU = 5_760_000
 """The width of the text on a page, 16 cm."""
@@ -23,7 +23,6 @@ MAX_IMAGE_HEIGHT_EMU = 7_200_000
 EMU_PER_PIXEL = 9525
 MAX_LIST_LEVEL = 8
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MARK = re.compile(rf"{MARK_SENTINEL}(\d+|\?){MARK_SENTINEL}")
 _DATA_URL = re.compile(r"data:image/(png|jpeg);base64,")
 
@@ -94,11 +93,6 @@ def bookmark(number: int, name: str, runs: str) -> str:
     return f'<w:bookmarkStart w:id="{number}" w:name="{name}"/>{runs}<w:bookmarkEnd w:id="{number}"/>'
 
 
-def clean(text: str) -> str:
-    """Escape text for XML, without the characters that XML can't hold."""
-    return escape(_CONTROLS.sub("", text))
-
-
 def image_paragraph(parts: DocxParts, url: str, label: str) -> str | None:
     """Write an image of a `data:` address as a paragraph; None for one that Word can't show."""
     found = _DATA_URL.match(url)
@@ -152,8 +146,10 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
 class MarkdownBody:
     """Writes the Markdown of answers; marks of sources become links to their places below the answer."""
 
-    def __init__(self, parts: DocxParts) -> None:
+    def __init__(self, parts: DocxParts, top_level: int = 2) -> None:
+        """`top_level` is the level of the highest heading."""
         self._parts = parts
+        self._top_level = top_level
         self._parser: MarkdownIt = make_parser()
         self._anchors = ""
 
@@ -202,7 +198,7 @@ class MarkdownBody:
     ) -> Iterable[str]:
         runs, images = self._inline(token.children or [])
         if opening.type == "heading_open":
-            level = min(int(opening.tag[1]) + 1, 6)
+            level = min(int(opening.tag[1]) + self._top_level - 1, 6)
             yield paragraph(runs, f"Heading{level}")
         elif lists:
             level = min(len(lists) - 1, MAX_LIST_LEVEL)

@@ -22,6 +22,7 @@ from markdown_it.utils import OptionsDict
 import eclair
 from eclair.provenance.text_marks import SCHEMA_ORG_MADE_BY_AI
 from eclair.schema.messages import Citation, Message
+from eclair.transfer.canvas_view import ExportedCanvas
 from eclair.transfer.export_view import (
     ExportedConversation,
     ending_note,
@@ -47,6 +48,29 @@ from eclair.util.slug import heading_anchor
 
 def render(exported: ExportedConversation) -> bytes:
     return "\n".join(_page(exported)).encode()
+
+
+def render_canvas(canvas: ExportedCanvas) -> bytes:
+    """Write a canvas as a web page that fetches nothing and runs nothing."""
+    text = make_parser(_Renderer).render(canvas.body, {"answer": ""})
+    notice = canvas.notice
+    mark = f'<meta itemprop="digitalSourceType" content="{SCHEMA_ORG_MADE_BY_AI}">' if notice else ""
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    lines = (
+        "<!doctype html>",
+        '<html lang="">',
+        f'<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f'<meta name="color-scheme" content="light dark"><meta name="generator" content="Éclair {eclair.__version__}">',
+        f"<title>{escape(canvas.heading)}</title><style>\n{_style()}</style></head>",
+        f'<body><main itemscope itemtype="https://schema.org/CreativeWork">{mark}',
+        f'<h1 itemprop="name" dir="auto">{escape(canvas.heading)}</h1>',
+        f'<div class="said" itemprop="text" dir="auto">\n{text}</div>',
+        *([f'<p class="end">{escape(notice)}</p>'] if notice else []),
+        "</main></body></html>",
+        "",
+    )
+    return "\n".join(lines).encode()
 
 
 def _page(exported: ExportedConversation) -> Iterator[str]:

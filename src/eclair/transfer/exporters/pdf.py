@@ -13,6 +13,7 @@ import orjson
 
 from eclair.provenance.text_marks import MADE_BY_AI
 from eclair.schema.messages import Citation, Message
+from eclair.transfer.canvas_view import ExportedCanvas
 from eclair.transfer.export_view import (
     ExportedConversation,
     ending_note,
@@ -42,6 +43,33 @@ def render(exported: ExportedConversation) -> bytes:
     return orjson.dumps(_Content(exported).document())
 
 
+def render_canvas(canvas: ExportedCanvas) -> bytes:
+    """Return the content of a canvas as JSON: its text alone, and the notice of what AI made."""
+    pictures: list[str] = []
+
+    def keep(url: str) -> int | None:
+        if sum(map(len, pictures)) + len(url) > MAX_PICTURES_CHARS:
+            return None
+        pictures.append(url)
+        return len(pictures) - 1
+
+    at = to_datetime(canvas.at)
+    blocks = PdfMarkdown(keep, top_level=1).read(canvas.body, "", ())
+    return orjson.dumps(
+        {
+            "title": clean(canvas.heading) or "Canvas",
+            "language": "en",
+            "notice": clean(canvas.notice or ""),
+            "preface": None,
+            "keywords": ["AI-generated", MADE_BY_AI] if canvas.models else [],
+            "date": {"year": at.year, "month": at.month, "day": at.day},
+            "messages": [],
+            "blocks": blocks,
+            "pictures": pictures,
+        }
+    )
+
+
 class _Content:
     def __init__(self, exported: ExportedConversation) -> None:
         self._exported = exported
@@ -61,6 +89,7 @@ class _Content:
             "keywords": ["AI-generated", MADE_BY_AI],
             "date": {"year": at.year, "month": at.month, "day": at.day},
             "messages": list(self._messages()),
+            "blocks": [],
             "pictures": self._pictures,
         }
 

@@ -85,16 +85,18 @@ def code(text: str) -> PdfBlock:
 class PdfMarkdown:
     """Reads the Markdown of answers. `keep` stores the `data:` address of an image and returns its number."""
 
-    def __init__(self, keep: Callable[[str], int | None]) -> None:
+    def __init__(self, keep: Callable[[str], int | None], top_level: int = 2) -> None:
+        """`top_level` is the level of the highest heading."""
+        self._top_level = top_level
         self._keep = keep
         self._parser = make_parser()
         self._anchors = ""
         self._sources: Collection[int] = ()
-        self._level = 1
+        self._level = top_level - 1
 
     def read(self, markdown: str, anchors: str, sources: Collection[int]) -> list[PdfBlock]:
         """Return the blocks of a text. The reference of source 3 is named `anchors` and its number."""
-        self._anchors, self._sources, self._level = anchors, sources, 1
+        self._anchors, self._sources, self._level = anchors, sources, self._top_level - 1
         return self._blocks(iter(self._parser.parse(markdown)), 0)
 
     def _blocks(self, tokens: Iterator[Token], depth: int) -> list[PdfBlock]:
@@ -133,7 +135,7 @@ class PdfMarkdown:
         runs, images = self._inline(inline.children or [])
         if not any(run.text.strip() for run in runs):
             return images
-        self._level = min(level + 1, self._level + 1, MAX_LEVEL)
+        self._level = min(level + self._top_level - 1, self._level + 1, MAX_LEVEL)
         return [{"kind": "heading", "level": self._level, "runs": runs}, *images]
 
     def _inline_block(self, token: Token) -> list[PdfBlock]:

@@ -12,10 +12,12 @@ export interface ContentActions {
   enlarge(picture: HTMLImageElement): void;
   /** Shows the source or the doubt with this key. */
   source(key: string): void;
+  /** Opens a block of code in a canvas, by its text and the words after its fence. */
+  canvas(text: string, info: string): void;
 }
 
 /** Run the clicked button or heading link. */
-export async function handleClick(root: HTMLElement, event: MouseEvent, { enlarge, source }: ContentActions): Promise<void> {
+export async function handleClick(root: HTMLElement, event: MouseEvent, { enlarge, source, canvas }: ContentActions): Promise<void> {
   if (!(event.target instanceof Element)) return;
   const link = event.target.closest<HTMLAnchorElement>('a[href^="#"]');
   if (link !== null) {
@@ -35,6 +37,8 @@ export async function handleClick(root: HTMLElement, event: MouseEvent, { enlarg
       return toggle(button, button.closest(".code")?.classList.toggle("wrapped") === true);
     case "save":
       return save(fileName(button.closest<HTMLElement>(".code")?.dataset["info"] ?? "", codeOf(button)), codeOf(button));
+    case "canvas":
+      return canvas(codeOf(button), button.closest<HTMLElement>(".code")?.dataset["info"] ?? "");
     case "diagram": {
       const drawn = button.closest(".code")?.classList.toggle("drawn") === true;
       button.textContent = t(drawn ? "diagramSource" : "diagramShow");

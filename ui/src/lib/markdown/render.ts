@@ -58,6 +58,7 @@ const marked = new Marked({
       const name = /^[^\s:{,]*/.exec(info)?.[0] ?? "";
       const known = language(name);
       const tools = [
+        button("canvas", t("canvasOpen")),
         button("wrap", t("wrapCode"), ' aria-pressed="false"'),
         button("save", t("saveCode")),
         button("copy", t("copyCode")),

@@ -1,0 +1,114 @@
+// The editor of canvases: CodeMirror in a shadow root, whose own styles our policy leaves alone.
+
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { bracketMatching, indentOnInput, syntaxHighlighting } from "@codemirror/language";
+import { unifiedMergeView } from "@codemirror/merge";
+import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
+import { Annotation, Compartment, EditorSelection, EditorState, type Extension } from "@codemirror/state";
+import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import { grammarOf } from "./grammars.ts";
+import { isProse } from "./languages.ts";
+import { livePreview } from "./livePreview.ts";
+import { difference, type TextRange } from "./patches.ts";
+import { codeColors, editorTheme, proseColors } from "./theme.ts";
+
+export interface EditorOptions {
+  readonly language: string;
+  /** The name of the text field, for screen readers. */
+  readonly label: string;
+  onInput(text: string): void;
+  /** The selected range, and where it ends on the screen; null where nothing is selected. */
+  onSelect(selected: (TextRange & { readonly top: number; readonly left: number }) | null): void;
+  onSave(): void;
+}
+
+/** Marks changes that come from elsewhere than the keyboard. */
+const fromElsewhere = Annotation.define<boolean>();
+const MAX_DIFF_MS = 20;
+
+export class CanvasEditor {
+  readonly #view: EditorView;
+  readonly #grammar = new Compartment();
+  readonly #writable = new Compartment();
+  readonly #comparison = new Compartment();
+  #compared: string | null = null;
+
+  constructor(host: HTMLElement, text: string, { language, label, onInput, onSelect, onSave }: EditorOptions) {
+    const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
+    root.replaceChildren();
+    const report = EditorView.updateListener.of((update) => {
+      if (update.docChanged && !update.transactions.some((change) => change.annotation(fromElsewhere))) onInput(update.state.doc.toString());
+      if (update.selectionSet || update.docChanged || update.focusChanged) onSelect(this.#selected());
+    });
+    const save = { key: "Mod-s", preventDefault: true, run: () => (onSave(), true) };
+    const extensions: Extension[] = [
+      this.#comparison.of([]),
+      history(),
+      drawSelection(),
+      indentOnInput(),
+      search({ top: true }),
+      EditorState.allowMultipleSelections.of(true),
+      keymap.of([save, ...searchKeymap, ...historyKeymap, ...defaultKeymap, ...(isProse(language) ? [] : [indentWithTab])]),
+      EditorView.contentAttributes.of({ "aria-label": label, spellcheck: String(isProse(language)), dir: isProse(language) ? "auto" : "ltr" }),
+      editorTheme,
+      isProse(language) ? [EditorView.lineWrapping, syntaxHighlighting(proseColors), EditorView.editorAttributes.of({ class: "prose" })] : codeExtensions(),
+      this.#grammar.of([]),
+      this.#writable.of([]),
+      report,
+    ];
+    this.#view = new EditorView({ parent: root, root, state: EditorState.create({ doc: text, extensions }) });
+    void grammarOf(language).then((grammar) => {
+      const shown = isProse(language) && grammar !== null ? [grammar, livePreview] : (grammar ?? []);
+      this.#view.dispatch({ effects: this.#grammar.reconfigure(shown) });
+    });
+  }
+
+  get text(): string {
+    return this.#view.state.doc.toString();
+  }
+
+  /** Put another text in place; what stays the same isn't touched, nor is the selection there. */
+  replace(text: string): void {
+    const { from, to, insert } = difference(this.text, text);
+    if (from === to && insert === "") return;
+    this.#view.dispatch({ changes: { from, to, insert }, annotations: fromElsewhere.of(true) });
+  }
+
+  /** Show how the text differs from another one, with words that are gone and new; null ends that. */
+  compare(before: string | null): void {
+    if (before === this.#compared) return;
+    this.#compared = before;
+    const view = before === null ? [] : unifiedMergeView({ original: before, mergeControls: false, gutter: false, diffConfig: { timeout: MAX_DIFF_MS } });
+    this.#view.dispatch({ effects: this.#comparison.reconfigure(view) });
+  }
+
+  setWritable(isWritable: boolean): void {
+    const closed = [EditorState.readOnly.of(true), EditorView.editable.of(false), EditorView.contentAttributes.of({ tabindex: "0" })];
+    this.#view.dispatch({ effects: this.#writable.reconfigure(isWritable ? [] : closed) });
+  }
+
+  focus(): void {
+    this.#view.focus();
+  }
+
+  /** Put the cursor at the end of a range, without selecting it. */
+  deselect(): void {
+    this.#view.dispatch({ selection: EditorSelection.cursor(this.#view.state.selection.main.to) });
+  }
+
+  destroy(): void {
+    this.#view.destroy();
+  }
+
+  #selected(): (TextRange & { top: number; left: number }) | null {
+    const { from, to, head } = this.#view.state.selection.main;
+    if (from === to) return null;
+    const at = this.#view.coordsAtPos(head);
+    const box = this.#view.dom.getBoundingClientRect();
+    return { from, to, top: at === null ? 0 : at.bottom - box.top, left: at === null ? 0 : at.left - box.left };
+  }
+}
+
+function codeExtensions(): Extension {
+  return [lineNumbers(), highlightActiveLine(), bracketMatching(), highlightSelectionMatches(), syntaxHighlighting(codeColors), EditorView.editorAttributes.of({ class: "source" })];
+}

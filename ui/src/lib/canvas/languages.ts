@@ -1,0 +1,49 @@
+// The languages of canvases: their labels, and how they are shown.
+
+import { language } from "../markdown/codeLanguages.ts";
+
+export type PreviewKind = "markdown" | "page" | "component" | "image" | "diagram";
+
+const PREVIEWS: Readonly<Record<string, PreviewKind>> = {
+  markdown: "markdown",
+  md: "markdown",
+  html: "page",
+  htm: "page",
+  xhtml: "page",
+  svg: "image",
+  mermaid: "diagram",
+  jsx: "component",
+  tsx: "component",
+  react: "component",
+};
+
+/** How a canvas is shown other than as its text; null where there is no such view. */
+export function previewKind(name: string): PreviewKind | null {
+  return PREVIEWS[name] ?? null;
+}
+
+export function isProse(name: string): boolean {
+  return ["", "markdown", "md", "text", "txt", "plain", "plaintext"].includes(name);
+}
+
+/** The name of a language for people. */
+export function languageLabel(name: string): string {
+  if (name === "svg") return "SVG";
+  if (["jsx", "tsx", "react"].includes(name)) return "React";
+  return language(name)?.label ?? name;
+}
+
+/** The language of a block of code, as canvases name it. */
+export function blockLanguage(info: string, code: string): string {
+  const name = (/^[a-z0-9+#.-]{1,30}/i.exec(info)?.[0] ?? "").toLowerCase();
+  if (name === "xml" && /^\s*(?:<\?xml[^>]*>\s*)?<svg[\s>]/i.test(code)) return "svg";
+  const isComponent = /\bexport\s+default\b/.test(code) && /<[A-Za-z][^>]*>/.test(code);
+  if (["javascript", "js", "typescript", "ts"].includes(name) && isComponent) return name.startsWith("t") ? "tsx" : "jsx";
+  return name === "" ? "plaintext" : name;
+}
+
+/** A title for a text: its first heading or line. */
+export function titleOf(text: string, fallback: string): string {
+  const heading = /^#{1,6}\s+(.+?)#*\s*$/m.exec(text)?.[1] ?? /<title>([^<]{1,120})<\/title>/i.exec(text)?.[1] ?? fallback;
+  return heading.replace(/[*_`[\]]/g, "").replace(/\s+/g, " ").trim().slice(0, 120) || fallback;
+}

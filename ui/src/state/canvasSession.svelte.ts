@@ -1,0 +1,255 @@
+// An open canvas: its text and versions, saving, restoring, and changes that a model makes.
+
+import { type Canvas, type CanvasCalls, type CanvasFormat, type CanvasVersion } from "../api/canvases.ts";
+import { ApiError } from "../api/client.ts";
+import type { Change } from "../api/events.ts";
+import { type ErrorReport, toReport } from "../lib/errors.ts";
+import { applyPatches, type TextRange } from "../lib/canvas/patches.ts";
+import type { CanvasRequest } from "./canvasRequest.ts";
+
+const SAVE_DELAY_MS = 2000;
+
+/** A change by a model: the text before it, and as it is so far. */
+export interface ModelEdit {
+  readonly before: string;
+  readonly after: string;
+  readonly instruction: string;
+  readonly model: string | null;
+  readonly isRunning: boolean;
+  readonly count: number;
+}
+
+/** An earlier version that is shown in place of the current one. */
+export interface ShownVersion {
+  readonly version: CanvasVersion;
+  readonly text: string;
+}
+
+export class CanvasSession {
+  canvas = $state.raw<Canvas | null>(null);
+  versions = $state.raw<readonly CanvasVersion[]>([]);
+  /** The text as it stands in the editor. */
+  text = $state("");
+  /** The text of the version that the editor's is based on. */
+  savedText = $state("");
+  isSaving = $state(false);
+  edit = $state.raw<ModelEdit | null>(null);
+  shown = $state.raw<ShownVersion | null>(null);
+  /** The version beside the current one that holds what was written here. */
+  conflict = $state<number | null>(null);
+  problem = $state<string | ErrorReport>("");
+  isGone = $state(false);
+  /** Counts the texts that came from elsewhere than the editor. */
+  loads = $state(0);
+  readonly isChanged = $derived(this.text !== this.savedText);
+  #base = 1;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #saving: Promise<void> = Promise.resolve();
+  #cut: AbortController | null = null;
+  readonly #calls: CanvasCalls;
+  readonly #request: CanvasRequest;
+
+  constructor(calls: CanvasCalls, request: CanvasRequest) {
+    this.#calls = calls;
+    this.#request = request;
+  }
+
+  /** Load the canvas, or make it. */
+  async open(): Promise<void> {
+    const { conversation, canvas } = this.#request;
+    await this.#attempt(async () => {
+      if (typeof canvas === "string") return this.#take(await this.#calls.get({ conversation, id: canvas }));
+      const { model, ...draft } = canvas;
+      this.#take(await this.#calls.add(conversation, { ...draft, author: "model", model }));
+    });
+  }
+
+  /** Take what was typed; it becomes a version after a pause. */
+  type(text: string): void {
+    this.text = text;
+    clearTimeout(this.#timer);
+    if (this.isChanged) this.#timer = setTimeout(() => void this.save(), SAVE_DELAY_MS);
+  }
+
+  /** Make a version of the text, one after another. */
+  save(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#saving = this.#saving.then(() => (this.isChanged ? this.#addVersion(this.text, { author: "person" }) : undefined));
+    return this.#saving;
+  }
+
+  /** Save what is unsaved, and end what runs. */
+  async close(): Promise<void> {
+    this.#cut?.abort();
+    await this.save();
+  }
+
+  async rename(title: string): Promise<void> {
+    const { canvas } = this;
+    if (canvas === null || title.trim() === "" || title === canvas.title) return;
+    await this.#attempt(async () => (this.canvas = await this.#calls.edit(canvas, { title })));
+  }
+
+  async nameVersion({ number }: CanvasVersion, name: string): Promise<void> {
+    const { canvas } = this;
+    if (canvas === null) return;
+    await this.#attempt(async () => {
+      const named = await this.#calls.nameVersion(canvas, number, name);
+      this.versions = this.versions.map((version) => (version.number === number ? named : version));
+    });
+  }
+
+  async show(version: CanvasVersion | null): Promise<void> {
+    const { canvas } = this;
+    if (version === null || canvas === null) {
+      this.shown = null;
+      return;
+    }
+    await this.save();
+    await this.#attempt(async () => (this.shown = { version, text: await this.#calls.versionText(canvas, version.number) }));
+  }
+
+  /** Make the shown version the current one again, as a new version. */
+  async restore(): Promise<void> {
+    const { shown } = this;
+    if (shown === null) return;
+    const { author, model, name } = shown.version;
+    this.shown = null;
+    if (this.conflict === shown.version.number) this.conflict = null;
+    await this.#addVersion(shown.text, { author, model, name });
+    this.#replace(shown.text);
+  }
+
+  /** Show what was kept beside the current version, in order to restore it. */
+  async showConflict(): Promise<void> {
+    const mine = this.versions.find(({ number }) => number === this.conflict);
+    if (mine !== undefined) await this.show(mine);
+  }
+
+  /** The shown version as a file; null where that failed. */
+  async export(format: CanvasFormat): Promise<Response | null> {
+    const { canvas } = this;
+    if (canvas === null) return null;
+    await this.save();
+    let file: Response | null = null;
+    await this.#attempt(async () => (file = await this.#calls.export(canvas, format, this.shown?.version.number ?? null)));
+    return file;
+  }
+
+  async remove(): Promise<boolean> {
+    const { canvas } = this;
+    if (canvas === null) return false;
+    clearTimeout(this.#timer);
+    return this.#attempt(() => this.#calls.remove(canvas));
+  }
+
+  /** Have a model change the text, or a part of it. */
+  async change(instruction: string, range: TextRange | null, model: string | null): Promise<void> {
+    await this.save();
+    const before = this.text;
+    const { from, to } = range ?? { from: 0, to: before.length };
+    const part = before.slice(from, to);
+    const whole = (changed: string) => before.slice(0, from) + changed + before.slice(to);
+    const patches: { start: number; end: number; text: string }[] = [];
+    this.problem = "";
+    this.#cut = new AbortController();
+    const { signal } = this.#cut;
+    this.edit = { before, after: before, instruction, model, isRunning: true, count: 0 };
+    try {
+      for await (const news of this.#calls.change(part, instruction, model, signal)) {
+        if (news.kind === "change") patches.push(news.patch);
+        else if (news.kind === "error") throw new ApiError(502, news.code, news.message, null, news.message);
+        const after = whole(news.kind === "edit" ? news.text : applyPatches(part, patches));
+        const done = news.kind === "edit";
+        this.edit = { before, after, instruction, model: done ? news.model : model, isRunning: !done, count: patches.length };
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        if (!(error instanceof ApiError)) throw error;
+        this.problem = toReport(error);
+      }
+      this.edit = null;
+    }
+  }
+
+  /** End a change that runs; what it made so far is undone. */
+  stop(): void {
+    this.#cut?.abort();
+  }
+
+  /** Keep what the model changed, as a version of its own. */
+  async accept(): Promise<void> {
+    const { edit } = this;
+    if (edit === null) return;
+    this.#replace(edit.after);
+    this.edit = null;
+    await this.#addVersion(edit.after, { author: "model", model: edit.model, name: edit.instruction.replace(/\s+/g, " ").slice(0, 120) });
+  }
+
+  /** Leave the text as it was. */
+  discard(): void {
+    this.#cut?.abort();
+    this.edit = null;
+  }
+
+  /** Follow a change on the server, which may be this page's own. */
+  async follow({ conversation, kind }: Change): Promise<void> {
+    const { canvas } = this;
+    if (canvas === null || (conversation !== null && (conversation !== canvas.conversation || kind !== "canvases"))) return;
+    await this.#saving;
+    await this.#attempt(async () => {
+      const content = await this.#calls.get(canvas);
+      const isOurs = content.canvas.current === this.#base;
+      if (isOurs || this.isChanged || this.edit !== null) {
+        this.canvas = content.canvas;
+        this.versions = content.versions;
+      } else this.#take(content);
+    });
+  }
+
+  #take({ canvas, versions, text }: { canvas: Canvas; versions: readonly CanvasVersion[]; text: string }): void {
+    this.canvas = canvas;
+    this.versions = versions;
+    this.#base = canvas.current;
+    this.savedText = text;
+    this.#replace(text);
+  }
+
+  #replace(text: string): void {
+    this.text = text;
+    this.loads++;
+  }
+
+  async #addVersion(text: string, by: { author: "person" | "model"; model?: string | null; name?: string }): Promise<void> {
+    const { canvas } = this;
+    if (canvas === null) return;
+    this.isSaving = true;
+    await this.#attempt(async () => {
+      const added = await this.#calls.addVersion(canvas, { parent: this.#base, text, ...by });
+      this.canvas = added.canvas;
+      this.#base = added.version.number;
+      this.savedText = text;
+      if (this.versions.every(({ number }) => number !== added.version.number)) this.versions = [...this.versions, added.version];
+      if (added.conflict !== null) await this.#keepBeside(added.version.number, canvas);
+    });
+    this.isSaving = false;
+  }
+
+  /** The canvas was changed elsewhere: show that, and offer what was written here. */
+  async #keepBeside(number: number, canvas: Canvas): Promise<void> {
+    this.#take(await this.#calls.get(canvas));
+    this.conflict = number;
+  }
+
+  async #attempt(work: () => unknown): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 404) this.isGone = true;
+      else this.problem = toReport(error);
+      return false;
+    }
+  }
+}
