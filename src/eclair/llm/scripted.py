@@ -321,7 +321,9 @@ def _tool_calls(script: Script, round: int) -> Iterator[ToolCall]:
 def _words(script: Script) -> list[str]:
     if script.below is not None:
         return _WORD.findall(script.below)
-    return [script.say] if script.say is not None else list(prose(script.words))
+    if script.say is not None:
+        return _WORD.findall(script.say) if script.rate else [script.say]
+    return list(prose(script.words))
 
 
 def _cut_answer(script: Script, request: Request) -> tuple[list[str], FinishReason, str | None]:
