@@ -1051,6 +1051,45 @@ export interface paths {
         };
         readonly trace?: never;
     };
+    readonly "/api/conversations/{id}/canvases/{canvas}/export": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly format?: "source" | "markdown" | "html" | "docx" | "pdf" | "pptx" | "xlsx" | "csv";
+                    readonly version?: number | null;
+                };
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly canvas: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/conversations/{id}/canvases/{canvas}/versions": {
         readonly parameters: {
             readonly query?: never;
