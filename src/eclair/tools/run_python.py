@@ -67,6 +67,10 @@ class PythonTool:
         """See `Tool.scope`."""
         return ""
 
+    def sends(self, arguments: PythonArguments) -> str:
+        """See `Tool.sends`."""
+        return ""
+
     async def run(self, arguments: PythonArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Run the code. Raises what the service raises."""
         found = await self._service.run(self._principal, self._conversation, arguments.code)
