@@ -3,7 +3,7 @@
 Everybody asks the embedded engine again and again, one question at a time; one of them has a batch's worth of requests
 open at all times. The share of each is the words that they got.
 
-    python bench/fair.py [--people 100] [--parallel 16] [--seconds 120] [--quick]
+    python bench/fair.py [--people 100] [--parallel 16] [--seconds 120] [--model ID] [--quick]
 """
 
 from __future__ import annotations
@@ -57,24 +57,30 @@ async def measure_added_ms(storage: Storage, settings: Settings, rounds: int) ->
     return sorted(taken)
 
 
-async def measure_shares(storage: Storage, settings: Settings, people: int, seconds: float) -> Counter[str]:
-    """Return the tokens that each person got of the embedded engine; the first is eager."""
+async def measure_shares(
+    storage: Storage, settings: Settings, people: int, seconds: float, model: str | None = None, eager: int = 0
+) -> Counter[str]:
+    """Return the tokens that each person got of the embedded engine, of a `model` or its first.
+
+    The first person has `eager` requests more open at all times.
+    """
     live = LiveSettings(settings)
     budgets = Budgets(storage.budgets, storage.processes, live)
     ledger = UsageLedger(settings, storage.usage, budgets, PersonLimits(live))
     engine = LocalEngine.start(settings)
     got = Counter[str]()
     try:
-        (model, *_) = await engine.models()
-        await _ask(ledger, engine, model, Principal("warm-up"), Counter[str](), math.inf)
+        found = await engine.models()
+        chosen = next(each for each in found if model in (None, each.id))
+        await _ask(ledger, engine, chosen, Principal("warm-up"), Counter[str](), math.inf)
         until = time.monotonic() + seconds
 
         async def keep_asking(person: Principal) -> None:
             while time.monotonic() < until:
-                await _ask(ledger, engine, model, person, got, until)
+                await _ask(ledger, engine, chosen, person, got, until)
 
         askers = [Principal(f"person {number}") for number in range(people)]
-        await asyncio.gather(*map(keep_asking, [*askers, *(askers[0] for _ in range(EAGER_REQUESTS))]))
+        await asyncio.gather(*map(keep_asking, [*askers, *(askers[0] for _ in range(eager))]))
     finally:
         await engine.close()
     return got
@@ -100,6 +106,7 @@ async def main() -> None:
     parser.add_argument("--people", type=int, default=100)
     parser.add_argument("--parallel", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--model")
     arguments = parser.parse_args()
     goals = Goals()
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
@@ -109,7 +116,9 @@ async def main() -> None:
         storage = await asyncio.to_thread(open_storage, data)
         try:
             taken = await measure_added_ms(storage, settings, 200 if arguments.quick else 5000)
-            got = await measure_shares(storage, settings, arguments.people, arguments.seconds)
+            got = await measure_shares(
+                storage, settings, arguments.people, arguments.seconds, arguments.model, EAGER_REQUESTS
+            )
         finally:
             await storage.close()
     added, late = statistics.median(taken), taken[len(taken) * 95 // 100]

@@ -17,6 +17,7 @@ from eclair.accounts.person_limits import PersonLimits
 from eclair.accounts.rights import OPEN_RULES, RightRules, Rights
 from eclair.accounts.service import Accounts
 from eclair.audit.audit_service import AuditService
+from eclair.audit.chosen_destinations import ChosenDestinations
 from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.batches import BatchService
 from eclair.chat.call_decisions import CallDecisions
@@ -138,6 +139,7 @@ class App:
     limits: PersonLimits
     egress_log: EgressLog
     audit: AuditService
+    audit_destinations: ChosenDestinations
     web_client: WebClient
     servers: ServerService
     backups: BackupSchedule
@@ -306,18 +308,20 @@ async def open_network(
 
 @asynccontextmanager
 async def open_oversight(
-    live_settings: LiveSettings, storage: Storage, gate: OutboundGate
-) -> AsyncGenerator[tuple[AuditService, Rights]]:
-    """Open the audit log and the rights. Raises StoreError."""
+    live_settings: LiveSettings, storage: Storage, gate: OutboundGate, vault: Vault
+) -> AsyncGenerator[tuple[AuditService, ChosenDestinations, Rights]]:
+    """Open the audit log with its destinations, and the rights. Raises StoreError."""
     async with AsyncExitStack() as stack:
         settings = live_settings.current
         audit = AuditService(live_settings, storage.audit, SigningKey.configured(settings), gate)
         audit.start()
         stack.push_async_callback(audit.close)
+        destinations = ChosenDestinations(settings, storage.audit_destinations, vault, gate, audit)
+        await destinations.start()
         rights = Rights(storage.grants, storage.processes, live_settings)
         await rights.start()
         stack.push_async_callback(rights.close)
-        yield audit, rights
+        yield audit, destinations, rights
 
 
 @asynccontextmanager
@@ -529,7 +533,9 @@ async def open_app(
         egress_log, gate, web_client = await stack.enter_async_context(
             open_network(live_settings, storage, environment)
         )
-        audit, rights = await stack.enter_async_context(open_oversight(live_settings, storage, gate))
+        audit, destinations, rights = await stack.enter_async_context(
+            open_oversight(live_settings, storage, gate, vault)
+        )
         registry = build_registry(
             settings,
             UserEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
@@ -647,6 +653,7 @@ async def open_app(
             weights=weights,
             egress_log=egress_log,
             audit=audit,
+            audit_destinations=destinations,
             web_client=web_client,
             ingestor=documents.ingestor,
             blobs=documents.blobs,

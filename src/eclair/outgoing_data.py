@@ -23,7 +23,7 @@ from eclair.network.countries import find_country
 from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy, is_loopback_url, strip_login
 from eclair.settings import Settings
-from eclair.storage.open import read_feed_urls
+from eclair.storage.open import read_audit_destinations, read_feed_urls
 from eclair.web.providers import available_providers, select_providers
 from eclair.web.providers.base import HttpProvider
 from eclair.web.web_settings import with_web_settings
@@ -54,7 +54,8 @@ async def list_outgoing_data(settings: Settings) -> list[OutgoingData]:
     answers = await asyncio.to_thread(_answers, settings)
     web = await asyncio.to_thread(_web, settings)
     downloads = [await _fetching(), _pulling(settings)] if settings.embedded else []
-    return [*answers, *_traces(settings), *_audit(settings), *_identity(settings), *web, *downloads]
+    audit = await asyncio.to_thread(_audit, settings)
+    return [*answers, *_traces(settings), *audit, *_identity(settings), *web, *downloads]
 
 
 def list_servers(settings: Settings) -> list[Server]:
@@ -98,7 +99,11 @@ def _traces(settings: Settings) -> list[OutgoingData]:
 
 def _audit(settings: Settings) -> list[OutgoingData]:
     """Describe what other machines get of the audit log."""
-    urls = [url for url in (settings.audit_syslog, settings.audit_webhook) if url and not is_loopback_url(url)]
+    try:
+        chosen = [each.target for each in read_audit_destinations(settings.data_dir) if each.kind != "file"]
+    except StoreError:  # the database has a check of its own
+        chosen = []
+    urls = [url for url in (settings.audit_syslog, settings.audit_webhook, *chosen) if url and not is_loopback_url(url)]
     hosts = tuple(urlsplit(url).netloc for url in urls)
     what = "the audit log: who did what, when and from where, but no text"
     return [OutgoingData("While Éclair is used", what, hosts, kind="audit")] if hosts else []

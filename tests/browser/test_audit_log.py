@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.axe import AXE, check
-from tests.browser.conftest import Opening, Starting
+from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
 
 
@@ -91,3 +91,32 @@ def test_the_page_fits_and_is_accessible(opening: Opening, starting: Starting, s
     expect(rows(page)).to_have_count(2)
     check(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_destinations_are_added_tested_changed_and_removed(
+    opening: Opening, starting: Starting, watches: list[Watch]
+) -> None:
+    served, page = begin(opening, starting)
+    watches[-1].forgive("502")
+    section = page.get_by_role("region", name="Destinations")
+    form = section.get_by_role("form", name="Add destination")
+    form.get_by_label("Kind").select_option(label="Syslog server")
+    form.get_by_label("Address").fill("tls://127.0.0.1:9")
+    form.get_by_role("button", name="Test").click()
+    expect(section.get_by_role("alert")).to_contain_text("tls://127.0.0.1:9 can't be sent to")
+    form.get_by_label("Kind").select_option(label="File in the data folder")
+    form.get_by_label("File name").fill("acts.jsonl")
+    form.get_by_role("button", name="Add destination").click()
+    shown = section.get_by_role("listitem")
+    expect(shown).to_contain_text("acts.jsonl")
+    section.get_by_role("button", name="Test acts.jsonl").click()
+    expect(section.get_by_text("“acts.jsonl” took a test message.")).to_be_visible()
+    assert (Path(served.environment["ECLAIR_DATA_DIR"]) / "audit" / "acts.jsonl").exists()
+    section.get_by_role("button", name="Edit acts.jsonl").click()
+    section.get_by_label("File name").fill("log.jsonl")
+    section.get_by_role("button", name="Save").click()
+    expect(shown).to_contain_text("log.jsonl")
+    check(page)
+    section.get_by_role("button", name="Delete “log.jsonl”").click()
+    shown.get_by_role("button", name="Delete", exact=True).click()
+    expect(shown).to_have_count(0)

@@ -57,7 +57,8 @@ class AuditService:
         self._store = store
         self._key = key
         self._clock = clock
-        self._destinations = build_destinations(live_settings.current, gate)
+        self._fixed = build_destinations(live_settings.current, gate)
+        self._chosen: Sequence[AuditDestination] = ()
         self._faults: dict[str, str] = {}
         self._delivering = asyncio.Lock()
         self._log = RareLog(log)
@@ -83,6 +84,19 @@ class AuditService:
             log.error("the audit log has no last checkpoint: %s", error.message)
         for destination in self._destinations:
             await destination.close()
+
+    @property
+    def _destinations(self) -> list[AuditDestination]:
+        return [*self._fixed, *self._chosen]
+
+    async def replace_chosen(self, chosen: Sequence[AuditDestination]) -> None:
+        """Deliver to these besides those of the settings, in place of those before."""
+        async with self._delivering:
+            before, self._chosen = self._chosen, chosen
+            kept = {each.name for each in self._destinations}
+            self._faults = {name: fault for name, fault in self._faults.items() if name in kept}
+        for each in before:
+            await each.close()
 
     async def add_checkpoint(self) -> AuditCheckpoint | None:
         """Add a checkpoint where something has happened since the last, and log it. Raises EclairError."""

@@ -9,6 +9,7 @@ import eclair
 from eclair.schema.audit import AuditAct
 
 VERSION = "1.9.0"
+PRODUCT = "Éclair"
 OTHER = 99
 
 
@@ -25,19 +26,18 @@ _AUTHENTICATION = _Class(3002, "Authentication", *_IAM)
 _AUTHORIZE = _Class(3003, "Authorize Session", *_IAM)
 _GROUP = _Class(3006, "Group Management", *_IAM)
 _USER = _Class(3007, "User Management", *_IAM)
-_ROLE = _Class(3008, "Role Management", *_IAM)
 _API = _Class(6003, "API Activity", 6, "Application Activity")
 
 _CLASSES = {
     "accounts": _USER,
     "emergency_read": _AUTHORIZE,
-    "grant": _ROLE,
     "group": _GROUP,
     "identity": _USER,
     "invitation": _USER,
+    "passkey": _USER,
     "password": _USER,
     "person": _USER,
-    "role": _ROLE,
+    "role": _USER,
     "second_factor": _USER,
     "session": _AUTHENTICATION,
     "sign_in": _AUTHENTICATION,
@@ -46,9 +46,24 @@ _ACTIVITIES: dict[str, tuple[int, str]] = {
     "session.started": (1, "Logon"),
     "session.ended": (2, "Logoff"),
     "sign_in.failed": (1, "Logon"),
+    "emergency_read.approved": (1, "Assign Privileges"),
     "group.removed": (5, "Delete"),
     "group.added": (6, "Create"),
+    "group.changed": (9, "Update"),
+    "group.synced": (9, "Update"),
+    "person.added": (1, "Create"),
+    "person.changed": (2, "Update"),
+    "person.removed": (3, "Delete"),
+    "person.locked": (6, "Lock"),
+    "person.unlocked": (7, "Unlock"),
+    "password.changed": (8, "Password Change"),
+    "passkey.added": (12, "Enable MFA Factors"),
+    "passkey.removed": (13, "Disable MFA Factors"),
+    "second_factor.added": (12, "Enable MFA Factors"),
+    "second_factor.removed": (13, "Disable MFA Factors"),
+    "role.changed": (16, "Assign Roles"),
 }
+_MEMBERSHIPS = {"added": (3, "Add User"), "removed": (4, "Remove User")}
 _API_VERBS: dict[str, tuple[int, str]] = {
     "added": (1, "Create"),
     "made": (1, "Create"),
@@ -71,11 +86,9 @@ _STATUS: dict[str, tuple[int, str, int, str]] = {
 
 def to_ocsf(act: AuditAct) -> dict[str, Any]:
     """Return an act as an event."""
-    matter, _, verb = act.action.partition(".")
+    matter = act.action.partition(".")[0]
     kind = _CLASSES.get(matter, _API)
-    activity, activity_name = _ACTIVITIES.get(act.action) or (
-        _API_VERBS.get(verb, (OTHER, verb)) if kind is _API else (OTHER, verb)
-    )
+    activity, activity_name = _activity(act, kind)
     status_id, status, severity_id, severity = _STATUS[act.outcome]
     user = {"uid": act.actor or "unknown", "type_id": 0 if act.actor is None else 3 if act.actor == "system" else 1}
     event: dict[str, Any] = {
@@ -94,7 +107,7 @@ def to_ocsf(act: AuditAct) -> dict[str, Any]:
         "status": status,
         "metadata": {
             "version": VERSION,
-            "product": {"name": "Éclair", "vendor_name": "Éclair", "version": eclair.__version__},
+            "product": {"name": PRODUCT, "vendor_name": PRODUCT, "version": eclair.__version__},
             "log_name": "audit",
             "uid": str(act.number),
             "sequence": act.number,
@@ -104,14 +117,27 @@ def to_ocsf(act: AuditAct) -> dict[str, Any]:
         "src_endpoint": {"ip": act.address} if act.address else {"name": "unknown"},
         "unmapped": {**act.details, **({"key": act.key} if act.key else {}), "outcome": act.outcome},
     }
+    return {**event, **_concerned(act, kind)}
+
+
+def _activity(act: AuditAct, kind: _Class) -> tuple[int, str]:
+    """Return id and name of the activity that an act is in its class."""
+    verb = act.action.partition(".")[2]
+    if act.action == "group.changed" and (membership := _MEMBERSHIPS.get(str(act.details.get("what")))):
+        return membership
+    return _ACTIVITIES.get(act.action) or (_API_VERBS if kind is _API else {}).get(verb, (OTHER, verb))
+
+
+def _concerned(act: AuditAct, kind: _Class) -> dict[str, Any]:
+    """Return what an act was done to, as its class has it."""
+    object = act.object or "unknown"
     if kind is _API:
-        event["api"] = {"operation": act.action}
-        if act.object is not None:
-            event["resources"] = [{"uid": act.object, "type": matter}]
-    elif kind is _GROUP:
-        event["group"] = {"uid": act.object or "unknown"}
-    elif kind is _AUTHENTICATION:
-        event["user"] = {"uid": act.object or act.actor or "unknown"}
-    else:
-        event["user"] = {"uid": act.object or "unknown"}
-    return event
+        resource = [] if act.object is None else [{"uid": object, "type": act.action.partition(".")[0]}]
+        return {"api": {"operation": act.action}, **({"resources": resource} if resource else {})}
+    if kind is _GROUP:
+        group = act.details.get("group")  # where a member came or went, that is the object
+        return {"group": {"uid": str(group)}, "user": {"uid": object}} if group else {"group": {"uid": object}}
+    if kind is _AUTHENTICATION:
+        return {"user": {"uid": act.object or act.actor or "unknown"}, "service": {"name": PRODUCT}}
+    rights = {"privileges": ["read conversations"]} if kind is _AUTHORIZE else {}
+    return {"user": {"uid": object}, **rights}

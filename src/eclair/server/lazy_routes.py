@@ -69,7 +69,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/policy": ("api.policy",),
     "api/usage": ("api.usage",),
     "api/ratings": ("api.ratings",),
-    "api/audit": ("api.audit",),
+    "api/audit": ("api.audit", "api.audit_destinations"),
     "api/egress": ("api.egress",),
     "api/about": ("api.about",),
     "api/session": ("api.session", "api.session_codes", "api.second_steps", "api.passkeys"),

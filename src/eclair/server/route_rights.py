@@ -54,6 +54,7 @@ ROUTE_RIGHTS = (
     RouteRight("/api/branding/style.css", READING, EVERYBODY),
     RouteRight("/api/branding", READING, OVERSEERS),
     RouteRight("/api/branding", WRITING, ADMINS),
+    RouteRight("/api/audit/destinations", WRITING, ADMINS),
     RouteRight("/api/audit", ALL, OVERSEERS),
     RouteRight("/api/retention/rules", READING, OVERSEERS),
     RouteRight("/api/retention/rules", WRITING, ADMINS),

@@ -18,6 +18,7 @@ from eclair.storage.announcements import AnnouncementStore
 from eclair.storage.api_conversations import ApiConversationStore
 from eclair.storage.api_keys import ApiKeyStore
 from eclair.storage.audit import AuditStore
+from eclair.storage.audit_destinations import AuditDestinationStore
 from eclair.storage.batches import BatchStore
 from eclair.storage.branding import BrandingStore
 from eclair.storage.budgets import BudgetStore
@@ -72,6 +73,7 @@ class Storage:
     api_conversations: ApiConversationStore
     api_keys: ApiKeyStore
     audit: AuditStore
+    audit_destinations: AuditDestinationStore
     batches: BatchStore
     branding: BrandingStore
     budgets: BudgetStore

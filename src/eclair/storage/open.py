@@ -12,6 +12,7 @@ from pathlib import Path
 from eclair.errors import StoreError
 from eclair.schema.ids import Clock
 from eclair.storage import lost
+from eclair.storage.audit_destinations import StoredDestination
 from eclair.storage.base import DatabaseReport, RepairReport, ReportSteps, Storage
 from eclair.storage.compliance_settings import ComplianceValues
 from eclair.storage.policy import StoredPolicy
@@ -90,6 +91,11 @@ def _close_to_others(folder: Path) -> None:
 def read_added_servers(folder: Path) -> list[StoredServer]:
     """Read the added servers of a data folder without creating, locking or migrating anything. Raises StoreError."""
     return sqlite.read_added_servers(folder)
+
+
+def read_audit_destinations(folder: Path) -> list[StoredDestination]:
+    """Read the destinations of the audit log without creating, locking or migrating anything. Raises StoreError."""
+    return sqlite.read_stored_destinations(folder)
 
 
 def read_web_settings(folder: Path) -> StoredWebSettings:

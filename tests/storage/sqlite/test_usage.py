@@ -42,7 +42,7 @@ DROP TABLE folder; DROP INDEX conversation_in_folder; ALTER TABLE conversation D
 DROP TABLE web_page; ALTER TABLE share DROP COLUMN readings; ALTER TABLE share DROP COLUMN reviewer;
 DROP TABLE entry_word; DROP TABLE entry_text; DROP TABLE entry; DROP TABLE feed;
 DROP TABLE egress; DROP TRIGGER egress_forgets; DROP TABLE audit; DROP TABLE audit_value;
-DROP TABLE audit_checkpoint; DROP TABLE audit_delivery;
+DROP TABLE audit_destination; DROP TABLE audit_checkpoint; DROP TABLE audit_delivery;
 DROP TABLE server; DROP TABLE probe;
 DROP TABLE attached; DROP TABLE file; DROP TABLE library; DROP TABLE document; DROP TABLE page; DROP TABLE vector;
 DROP TABLE piece_word; DROP TABLE piece_text; DROP TABLE piece;

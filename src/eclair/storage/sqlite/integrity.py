@@ -39,6 +39,7 @@ CONTENTS = {
     "audit": "the audit log",
     "audit_checkpoint": "the audit log",
     "audit_delivery": "the audit log",
+    "audit_destination": "destinations of the audit log",
     "audit_value": "the audit log",
     "batch": "batches",
     "batch_file": "batches",

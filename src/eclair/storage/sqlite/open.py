@@ -11,6 +11,7 @@ from urllib.parse import quote
 import apsw
 
 from eclair.schema.ids import Clock
+from eclair.storage.audit_destinations import StoredDestination
 from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.compliance_settings import ComplianceValues
 from eclair.storage.policy import StoredPolicy
@@ -20,6 +21,7 @@ from eclair.storage.sqlite.announcements import SQLiteAnnouncementStore
 from eclair.storage.sqlite.api_conversations import SQLiteApiConversationStore
 from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
 from eclair.storage.sqlite.audit import SQLiteAuditStore
+from eclair.storage.sqlite.audit_destinations import SQLiteAuditDestinationStore, list_destinations
 from eclair.storage.sqlite.batches import SQLiteBatchStore
 from eclair.storage.sqlite.branding import SQLiteBrandingStore
 from eclair.storage.sqlite.budgets import SQLiteBudgetStore, has_budgets
@@ -96,6 +98,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         api_conversations=SQLiteApiConversationStore(database, clock),
         api_keys=SQLiteApiKeyStore(database),
         audit=SQLiteAuditStore(database),
+        audit_destinations=SQLiteAuditDestinationStore(database),
         batches=SQLiteBatchStore(database, clock),
         branding=SQLiteBrandingStore(database),
         budgets=SQLiteBudgetStore(database),
@@ -149,6 +152,16 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
     with open_readonly(path) as db:
         columns = {name for (name,) in db.execute("SELECT name FROM pragma_table_info('server')")}
         return list_servers(db, lambda: None, migrated="api" in columns) if columns else []
+
+
+def read_stored_destinations(folder: Path) -> list[StoredDestination]:
+    """Read the destinations of the audit log without creating, locking or migrating anything. Raises StoreError."""
+    path = folder / DATABASE_FILE
+    if not path.exists():
+        return []
+    with open_readonly(path) as db:
+        exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("audit_destination",))
+        return list_destinations(db, lambda: None) if exists is not None else []
 
 
 def read_stored_web_settings(folder: Path) -> StoredWebSettings:

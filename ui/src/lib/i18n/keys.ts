@@ -1068,6 +1068,18 @@ export interface Placeholders {
   readonly auditDenied: never;
   readonly auditDelivered: "destination" | "number";
   readonly auditUndelivered: "destination";
+  readonly destinations: never;
+  readonly destinationsHint: never;
+  readonly destinationKind: never;
+  readonly destinationFile: never;
+  readonly destinationSyslog: never;
+  readonly destinationWebhook: never;
+  readonly destinationAddress: never;
+  readonly destinationName: never;
+  readonly destinationKey: never;
+  readonly destinationAdd: never;
+  readonly destinationTook: "name";
+  readonly destinationDelete: "name";
   readonly worksCouncil: never;
   readonly figuresHidden: never;
   readonly usage: never;
