@@ -314,6 +314,17 @@ export interface Placeholders {
   readonly thinking: never;
   readonly thought: never;
   readonly called: "name";
+  readonly callAsks: never;
+  readonly callOnce: never;
+  readonly callHere: never;
+  readonly callAlways: never;
+  readonly callDecline: never;
+  readonly callInput: never;
+  readonly callResult: never;
+  readonly callDeclined: never;
+  readonly callStopped: never;
+  readonly callUnknown: never;
+  readonly callSent: "size";
   readonly toEnd: never;
   readonly onPage: "page";
   readonly sources: never;

@@ -1,0 +1,63 @@
+"""Calls of tools in the page: a step with input and result, and a card that asks before something is changed."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import axe
+from tests.browser.conftest import Opening, Starting
+from tests.browser.test_chat import answer, finished, send
+
+
+@pytest.fixture
+def page(opening: Opening, starting: Starting) -> Page:
+    context = opening(starting())
+    context.add_init_script(path=axe.AXE)
+    page = context.new_page()
+    page.goto("/")
+    return page
+
+
+def call(text: str) -> str:
+    return f'script: tool=scripted_write{{"text":"{text}"}}'
+
+
+def test_a_call_that_changes_something_waits_for_a_click_across_reload_and_tabs(page: Page) -> None:
+    send(page, call("mail:hello"))
+    card = answer(page).get_by_role("group", name="This waits for your permission:")
+    expect(card).to_contain_text("Write “mail:hello”")
+    expect(card).to_contain_text('{"text":"mail:hello"}')
+    axe.check(page)
+    page.set_viewport_size({"width": 320, "height": 700})
+    expect(card.get_by_role("button", name="Decline")).to_be_in_viewport()
+    page.set_viewport_size({"width": 1200, "height": 800})
+    page.reload()
+    expect(card).to_be_visible()
+    other = page.context.new_page()
+    other.goto(page.url)
+    card.get_by_role("button", name="Once").focus()
+    page.keyboard.press("Enter")
+    finished(page)
+    expect(card).to_have_count(0)
+    step = answer(page).get_by_text("Write “mail:hello” ·")
+    step.click()
+    expect(answer(page).get_by_text("Result", exact=True)).to_be_visible()
+    expect(answer(other).get_by_text("Write “mail:hello” ·")).to_be_visible()
+    axe.check(page)
+
+
+def test_a_declined_call_is_not_made_and_the_answer_goes_on(page: Page) -> None:
+    send(page, call("notes:1"))
+    answer(page).get_by_role("button", name="Decline").click()
+    finished(page)
+    expect(answer(page)).to_contain_text("Write “notes:1” · declined")
+
+
+def test_what_is_allowed_in_a_conversation_is_not_asked_there_again(page: Page) -> None:
+    send(page, call("notes:1"))
+    answer(page).get_by_role("button", name="In this conversation").click()
+    finished(page)
+    send(page, call("notes:2"))
+    finished(page)
+    expect(answer(page)).to_contain_text("Write “notes:2” ·")
