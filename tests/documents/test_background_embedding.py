@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 import eclair.documents.background_embedding as background
 from eclair.documents.background_embedding import BackgroundEmbedder
-from eclair.documents.embeddings import EmbeddingKind, EmbeddingRefused, Turn
-from eclair.errors import EngineUnavailable
+from eclair.documents.embeddings import EmbeddingKind, Turn
+from eclair.errors import EmbeddingRefused, EngineUnavailable
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage

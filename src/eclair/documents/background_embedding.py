@@ -14,8 +14,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 from eclair.documents.e5 import lane_count
-from eclair.documents.embeddings import Embedder, EmbeddingRefused
-from eclair.errors import EclairError, UpstreamError
+from eclair.documents.embeddings import Embedder
+from eclair.errors import EclairError, EmbeddingRefused, UpstreamError
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.documents import Chunk
 from eclair.schema.principal import Principal

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from eclair.documents.e5 import find_weights, lane_count
 from eclair.documents.e5.embedding_protocol import REQUESTS, RESULTS, EmbedTexts, Vectors
-from eclair.errors import BudgetExceeded, EngineBroken, EngineUnavailable
+from eclair.errors import BudgetExceeded, EmbeddingRefused, EngineBroken, EngineUnavailable
 from eclair.generation.usage import ReadTexts, read_uncounted
 from eclair.llm.registry import Registry
 from eclair.settings import Settings
@@ -44,10 +44,6 @@ MODEL_PREFIXES: tuple[tuple[str, str, str], ...] = (
     ("nomic-embed", "search_query: ", "search_document: "),
 )
 """Prefixes that models expect before a query and before a passage, by a part of their name."""
-
-
-class EmbeddingRefused(EngineUnavailable):
-    """A budget of the person for whom texts would be embedded is used up."""
 
 
 class Embedder(Protocol):
