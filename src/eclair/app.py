@@ -605,6 +605,7 @@ async def open_app(
             rights=rights,
             memory=memory,
             permissions=permissions,
+            canvases=(storage.canvases, changes),
         )
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, live_settings, budgets)

@@ -12,7 +12,7 @@ from eclair.chat.turn_options import TurnOptions
 from eclair.documents.readings import READ_AS_USUAL, ReadingOptions
 from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
-from eclair.errors import InvalidInput
+from eclair.errors import InvalidInput, NotFound
 from eclair.generation.answer_request import AnswerRequest
 from eclair.generation.call_permissions import DefaultPermissions
 from eclair.generation.conversation_prompt import KEPT_REMARK, NOT_KEPT_REMARK, ConversationPrompt
@@ -29,8 +29,12 @@ from eclair.memory.service import MemoryService
 from eclair.python.python_service import PythonService
 from eclair.schema.messages import Conversation, Message, Sampling, Web
 from eclair.schema.principal import Principal
+from eclair.storage.canvases import CanvasStore
+from eclair.storage.change_feed import ChangeFeed
+from eclair.text.intent.canvas import names_canvas
 from eclair.text.intent.picture_request import asks_for_picture
 from eclair.text.intent.special_category import may_be_special_category
+from eclair.tools.canvases import ConversationCanvases, EditCanvasTool, OpenCanvasTool
 from eclair.tools.draw_picture import AnswerRef, ImageTool
 from eclair.tools.permissions import ToolPermissions
 from eclair.tools.run_python import PythonTool
@@ -111,8 +115,10 @@ class AnswerRequests:
         rights: RightRules = OPEN_RULES,
         memory: MemoryService | None = None,
         permissions: ToolPermissions | None = None,
+        canvases: tuple[CanvasStore, ChangeFeed] | None = None,
     ) -> None:
         self._memory = memory
+        self._canvases = canvases
         self._rights = rights
         self._permissions = permissions
         self._settings = settings
@@ -277,7 +283,12 @@ class AnswerRequests:
     async def _tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
         """Return the tools that the person may have called, always in the same order."""
         scripted = scripted_tools(self._settings.current.data_dir) if self._settings.current.scripted else ()
-        tools: tuple[Tool, ...] = (*scripted, *await self._image_tools(question), *self._python_tools(question))
+        tools: tuple[Tool, ...] = (
+            *scripted,
+            *await self._image_tools(question),
+            *self._python_tools(question),
+            *await self._canvas_tools(question),
+        )
         return tuple(tool for tool in tools if self._rights.may(question.principal, f"tool:{tool.name}"))
 
     def _python_tools(self, question: ChatQuestion) -> tuple[PythonTool, ...]:
@@ -292,3 +303,19 @@ class AnswerRequests:
         if draws is None:
             draws = self._preferences is not None and (await self._preferences.get(question.principal)).draws
         return (ImageTool(self._images, question.principal, question.answer, question.history),) if draws else ()
+
+    async def _canvas_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
+        """Return the tools on canvases, where there is one or a question names it: other prompts stay short."""
+        if self._canvases is None or question.answer is None:
+            return ()
+        store, changes = self._canvases
+        conversation = question.answer.conversation
+        is_named = any(message.role == "user" and names_canvas(message.text) for message in question.history)
+        try:
+            known = await store.list_canvases(question.principal, conversation)
+        except NotFound:  # it is stored with this question
+            known = []
+        if not known and not is_named:
+            return ()
+        canvases = ConversationCanvases(store, changes, question.principal, conversation, question.history)
+        return OpenCanvasTool(canvases), EditCanvasTool(canvases, known)

@@ -1,0 +1,69 @@
+"""A model opens and changes canvases while it answers, where the person asked for one."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from eclair.text.intent.canvas import names_canvas
+from tests.support import JSON, Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def call(name: str, arguments: JSON) -> str:
+    return f"Into the canvas, please.\nscript: tool={name}{orjson.dumps(arguments).decode()}"
+
+
+def results(answer: JSON) -> list[str]:
+    return [part["text"] for part in answer["parts"] if part["kind"] == "tool_result"]
+
+
+async def canvases(server: Server, conversation: str) -> list[JSON]:
+    return list((await server.get(f"/api/conversations/{conversation}/canvases")).body["canvases"])
+
+
+async def test_a_model_opens_a_canvas_and_changes_it(server: Server) -> None:
+    conversation = await server.begin()
+    made = await server.say(conversation, call("open_canvas", {"title": "Letter", "text": "Dear_Ada_and_Ada"}))
+    [canvas] = await canvases(server, conversation)
+    assert (canvas["title"], canvas["language"]) == ("Letter", "markdown")
+    assert canvas["id"] in results(made)[0]
+    wrong = await server.say(
+        conversation, call("edit_canvas", {"canvas": canvas["id"], "changes": [{"old": "Ada", "new": "Grace"}]})
+    )
+    assert "stands in the text 2 times" in results(wrong)[0]
+    right = await server.say(
+        conversation, call("edit_canvas", {"canvas": canvas["id"], "changes": [{"old": "Dear", "new": "Hello"}]})
+    )
+    assert results(right)[0] == "The canvas is changed; it is version 2 now."
+    path = f"/api/conversations/{conversation}/canvases/{canvas['id']}"
+    found = (await server.get(path)).body
+    assert found["text"] == "Hello_Ada_and_Ada"
+    assert (found["versions"][1]["author"], found["versions"][1]["model"]) == ("model", "scripted")
+    read = await server.say(conversation, call("edit_canvas", {"canvas": canvas["id"]}))
+    assert results(read)[0] == "Hello_Ada_and_Ada"
+
+
+async def test_a_canvas_of_another_conversation_stays_as_it_is(server: Server) -> None:
+    one, other = await server.begin(), await server.begin()
+    await server.say(one, call("open_canvas", {"title": "A", "text": "one"}))
+    await server.say(other, call("open_canvas", {"title": "B", "text": "two"}))
+    [canvas] = await canvases(server, one)
+    tried = await server.say(
+        other, call("edit_canvas", {"canvas": canvas["id"], "changes": [{"old": "one", "new": "three"}]})
+    )
+    assert "in another conversation" in results(tried)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_named"),
+    [
+        ("Write it into a canvas.", True),
+        ("Mets-le dans le canevas.", True),
+        ("Γράψ' το στον καμβά.", True),
+        ("Write a letter.", False),
+    ],
+)
+async def test_questions_name_the_canvas_in_any_language(text: str, is_named: bool) -> None:
+    assert names_canvas(text) == is_named
