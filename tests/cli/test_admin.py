@@ -42,6 +42,19 @@ def test_people_are_added_changed_and_deleted(run: Eclair) -> None:
     assert (last.returncode, "administrator" in last.stderr) == (2, True)
 
 
+def test_a_budget_is_for_a_person_or_a_group_by_name(run: Eclair) -> None:
+    assert run("admin", "groups", "add", "Legal").returncode == 0
+    assert run("admin", "people", "add", "ada", "--display-name", "Ada").returncode == 0
+    (group,) = orjson.loads(run("admin", "groups", "list", "--json").stdout)
+    (person,) = orjson.loads(run("admin", "people", "list", "--json").stdout)
+    for kind, name, id in (("group", "Legal", group["id"]), ("person", "ada", person["id"])):
+        for subject in (name, id):
+            made = run("budget", "set", "--for", f"{kind}:{subject}", "--tokens", "1000")
+            assert made.stdout.startswith(f"{kind}:{id}: 1,000 tokens"), made
+        unknown = run("budget", "set", "--for", f"{kind}:nobody", "--tokens", "1000")
+        assert (unknown.returncode, "nobody" in unknown.stderr) == (2, True)
+
+
 def test_groups_get_members(run: Eclair) -> None:
     run("admin", "people", "add", "ada", "--role", "admin")
     assert run("admin", "groups", "add", "Legal").stdout == "Added the group Legal.\n"

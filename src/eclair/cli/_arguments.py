@@ -614,7 +614,7 @@ def _add_budget_fields(parser: argparse.ArgumentParser) -> None:
         dest="subject",
         metavar="WHOM",
         default="everyone",
-        help="everyone, role:NAME, group:ID, person:ID or key:NAME; everyone by default",
+        help="everyone, role:NAME, group:NAME, person:NAME or key:NAME; everyone by default",
     )
     amount = parser.add_mutually_exclusive_group(required=True)
     amount.add_argument("--tokens", type=int, metavar="N", help="tokens, read and written")

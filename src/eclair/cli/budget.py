@@ -18,6 +18,7 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
+from eclair.cli.admin import find_person, list_all_groups
 from eclair.cli.models import print_table
 from eclair.errors import InvalidInput, NotFound
 from eclair.live_settings import LiveSettings
@@ -114,21 +115,45 @@ def _positive(amount: int) -> int:
 
 
 async def _subject(name: str, storage: Storage) -> tuple[BudgetSubject, str]:
-    """Return the kind and the id of whom a budget is for; keys are named. Raises InvalidInput and NotFound."""
+    """Return the kind and the id of whom a budget is for, by name or id. Raises InvalidInput and NotFound."""
     word, _, subject = name.partition(":")
     kinds: dict[str, BudgetSubject] = {each: each for each in BUDGET_SUBJECTS}
     kind = kinds.get(word)
     if kind is None or (kind == "everyone") != (subject == ""):
         raise InvalidInput(
-            f"{name!r} is nobody; write everyone, role:NAME, group:ID, person:ID or key:NAME.", param="for"
+            f"{name!r} is nobody; write everyone, role:NAME, group:NAME, person:NAME or key:NAME.", param="for"
         )
-    if kind != "key":
-        return kind, subject
+    match kind:
+        case "person":
+            return kind, await _person_id(subject, storage)
+        case "group":
+            return kind, await _group_id(subject, storage)
+        case "key":
+            return kind, await _key_id(subject, storage)
+        case _:
+            return kind, subject
+
+
+async def _person_id(name: str, storage: Storage) -> str:
+    if name == LOCAL_PRINCIPAL.id or await storage.people.find_facts(name) is not None:
+        return name
+    return (await find_person(storage, name)).id
+
+
+async def _group_id(name: str, storage: Storage) -> str:
+    found = [group.id for group in await list_all_groups(storage) if name in (group.id, group.name)]
+    if len(found) != 1:
+        fault = "Several groups are" if found else "There is no group"
+        raise NotFound(f"{fault} called {name!r}; `eclair admin groups list --json` shows their ids.")
+    return found[0]
+
+
+async def _key_id(name: str, storage: Storage) -> str:
     keys = await storage.api_keys.list_keys(LOCAL_PRINCIPAL)
-    found = next((key for key in keys if subject in (key.name, key.id)), None)
+    found = next((key for key in keys if name in (key.name, key.id)), None)
     if found is None:
-        raise NotFound(f"There is no key {subject!r}; `eclair key list` lists them.")
-    return "key", found.id
+        raise NotFound(f"There is no key {name!r}; `eclair key list` lists them.")
+    return found.id
 
 
 def _name(budget: Budget) -> str:

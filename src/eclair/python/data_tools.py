@@ -159,7 +159,8 @@ class DataTools:
             raise ModelMissing("The data tools exist for Linux and macOS on x86-64 and ARM64 only.")
         try:
             await asyncio.to_thread(self._parent.mkdir, mode=0o700, parents=True, exist_ok=True)
-            report(ToolsProgress("wait"))
+            if file_lock.is_locked(self._parent / "lock"):
+                report(ToolsProgress("wait"))
             async with file_lock.lock(self._parent / "lock"):
                 if not self.is_ready:
                     await self._install((_INTERPRETER, runtime), report)
