@@ -21,6 +21,7 @@ from typing import Any, Self
 
 import aiohttp
 import orjson
+import psutil
 import uvicorn
 
 from eclair.app import App, open_app
@@ -314,6 +315,12 @@ def has_walls(pid: int) -> bool:
         return True
     lines = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return lines["NoNewPrivs"] == "1" and (lines["Seccomp"] == "2" or not seccomp.is_supported())
+
+
+def live_children(*, recursive: bool = False) -> list[psutil.Process]:
+    """Return the processes beneath this one that have not ended."""
+    children = psutil.Process().children(recursive=recursive)
+    return [each for each in children if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 
 
 def environment(folder: Path) -> dict[str, str]:

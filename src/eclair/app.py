@@ -338,12 +338,17 @@ async def open_policy(
     """Open the web settings and the policy, and follow what other processes change of them and of compliance."""
     web_settings = WebSettingsService(live_settings, storage.web_settings, vault, web.access.search)
 
+    shown = await storage.announcements.list_announcements()
+
     async def reload() -> None:
+        nonlocal shown
         await rights.reload()
         budgets.reload()
         await web_settings.reload()
         await compliance_settings.reload()
-        changes.publish_to_all("announcements")
+        if (stored := await storage.announcements.list_announcements()) != shown:
+            shown = stored
+            changes.publish_to_all("announcements")
 
     policy = PolicyService(live_settings, storage, vault, reload)
     policy.start()

@@ -357,6 +357,21 @@ class EngineBusy(UpstreamError):
         self.retry_after = retry_after
 
 
+class RemoteRefusal(UserError):
+    """Another Éclair's refusal, in its own sentence; `reason` is its code."""
+
+    code = "refused"
+
+    def __init__(self, message: str, status: int, reason: str) -> None:
+        super().__init__(message)
+        self.reply_status = status
+        self.reason = reason
+
+
+class RemoteFailure(UpstreamError):
+    """Another Éclair can't be reached, or replies with what no Éclair does."""
+
+
 class EngineUnavailable(UpstreamError):
     code = "engine_unavailable"
     status = 503

@@ -118,6 +118,11 @@ def check(prompt: str, injection: Injection) -> None:
         assert token not in head + block + after, token
 
 
+def offered(recorder: Recorder) -> list[str]:
+    """Names of the tools that the last request offers."""
+    return [tool["function"]["name"] for tool in recorder.requests[-1].tools]
+
+
 @pytest.mark.parametrize("injection", INJECTIONS, ids=lambda injection: injection.name)
 async def test_an_injection_does_nothing(recorder: Recorder, injection: Injection) -> None:
     server = recorder.server
@@ -127,10 +132,10 @@ async def test_an_injection_does_nothing(recorder: Recorder, injection: Injectio
     assert answer["passages"]
     assert injection.payload.split()[0] in shown(answer), "it is there to be seen"
     check(recorder.prompt, injection)
-    assert recorder.requests[-1].tools == ()
+    assert offered(recorder) == ["run_python"], "in the sandbox, which nothing leaves"
     again = await server.say(conversation, "Thank you.", draw="auto")
     check(recorder.prompt, injection)
-    assert recorder.requests[-1].tools == ()
+    assert offered(recorder) == ["run_python"]
     assert not [part for message in (answer, again) for part in message["parts"] if part["kind"] == "picture"]
 
 
@@ -146,4 +151,4 @@ async def test_an_injection_does_nothing_on_v1(recorder: Recorder, injection: In
 
 async def test_a_tool_is_offered_where_nothing_is_foreign(recorder: Recorder) -> None:
     await recorder.server.say(await recorder.server.begin(), "Hello", draw="auto")
-    assert [tool["function"]["name"] for tool in recorder.requests[-1].tools] == ["draw_picture"]
+    assert offered(recorder) == ["draw_picture", "run_python"]

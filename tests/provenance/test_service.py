@@ -24,6 +24,7 @@ from eclair.provenance.provenance_report import Origin, ProvenanceReport
 from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from tests.provenance.made import bomb, decoded, encoded, photo
+from tests.support import live_children
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -70,7 +71,7 @@ async def test_what_reads_files_stays_is_replaced_and_ends_with_the_rest(tmp_pat
 
 
 def _hosts() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "eclair.provenance.worker" in " ".join(each.cmdline())]
+    return [each for each in live_children() if "eclair.provenance.worker" in " ".join(each.cmdline())]
 
 
 async def test_what_no_model_made_says_so_and_bears_no_watermark(marks: Provenance) -> None:

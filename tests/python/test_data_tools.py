@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.python.test_python_service import attach, read, run
-from tests.support import Server
+from tests.support import Server, live_children
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -124,7 +124,7 @@ async def busy_worker() -> psutil.Process:
     """The process that runs WebAssembly, once it computes."""
     async with asyncio.timeout(60):
         while True:
-            for each in psutil.Process().children(recursive=True):
+            for each in live_children(recursive=True):
                 if "wasi_worker" in " ".join(each.cmdline()) and each.cpu_percent(0.2) > 5:
                     return each
             await asyncio.sleep(0)

@@ -12,7 +12,7 @@ import pytest
 from eclair.errors import StoreError
 from eclair.python.python_protocol import MAX_OUTPUT_CHARS
 from eclair.storage.sqlite.workspaces import SQLiteWorkspaceStore
-from tests.support import JSON, Server
+from tests.support import JSON, Server, live_children
 
 
 async def conversation(server: Server) -> str:
@@ -166,7 +166,7 @@ async def test_what_is_written_is_bounded(server: Server) -> None:
 
 def interpreters() -> list[psutil.Process]:
     """Processes beneath this one that run code."""
-    children = psutil.Process().children(recursive=True)
+    children = live_children(recursive=True)
     return [each for each in children if each.name() == "monty" or "monty_worker" in " ".join(each.cmdline())]
 
 

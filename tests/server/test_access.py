@@ -215,6 +215,8 @@ async def test_no_route_answers_whom_nobody_knows(settings: Settings) -> None:
     assert known == {
         ("GET", "/.well-known/eclair-receipts.json"),
         ("GET", "/.well-known/oauth-authorization-server"),
+        ("GET", "/api/branding/logo"),
+        ("GET", "/api/branding/style.css"),
         ("GET", "/api/health"),
         ("GET", "/api/health/live"),
         ("GET", "/api/health/ready"),

@@ -12,6 +12,7 @@ import pytest_asyncio
 from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import Status, check_server
 
+from eclair.accounts.pending_sign_ins import MissingStep
 from eclair.accounts.sessions import Visitor
 from eclair.accounts.sign_in import JoinPolicy
 from eclair.schema.people import ProvidedIdentity
@@ -133,4 +134,5 @@ async def test_an_identity_provider_that_shares_the_directorys_ids_finds_the_per
     )
     policy = JoinPolicy(may_join=False, links_by_provisioning=True)
     begun = await house.app.accounts.sign_in.with_identity(said, Visitor("192.0.2.1"), policy)
+    assert not isinstance(begun, MissingStep)
     assert begun.person.id == user["id"]

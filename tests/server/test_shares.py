@@ -99,7 +99,9 @@ async def test_nothing_is_sent_but_what_the_page_shows(fresh: Server) -> None:
         assert word not in sent, word
     question, answer = reply.body["messages"]
     assert [file["name"] for file in question["files"]] == ["tower.pdf"]
-    assert answer["parts"] == [{"kind": "text", "text": "It is 330 metres high. It is old.", "id": None, "name": None}]
+    assert answer["parts"] == [
+        {"kind": "text", "text": "It is 330 metres high. It is old.", "id": None, "name": None, "round": 0}
+    ]
     assert [(each["number"], each["name"], each["url"], each["text"]) for each in answer["passages"]] == [
         (1, "tower.pdf", None, ""),
         (3, "The wiki", None, ""),

@@ -178,15 +178,14 @@ class Runs:
         goes_on = True
         while goes_on:
             live = self._live.get(run.id)
-            batches = (
-                self._stored.follow(run, after, partial(self._has, run.id), self.reap)
-                if live is None
-                else _follow_live(live, after)
-            )
-            async with aclosing(batches):
-                async for batch in batches:
-                    after = batch.last
-                    yield batch
+            while live is not None and (batch := await live.next(after)) is not None:
+                yield batch
+                after = batch.last
+            if live is None:
+                async with aclosing(self._stored.follow(run, after, partial(self._has, run.id), self.reap)) as batches:
+                    async for batch in batches:
+                        after = batch.last
+                        yield batch
             goes_on = run.id in self._live if live is None else live.is_parked
 
     async def stream_unstored(self, started: RunStarted, producer: EventProducer) -> AsyncGenerator[Batch, None]:
@@ -446,9 +445,3 @@ class Runs:
                     live.note_saved()
         finally:
             flushing.set_result(None)
-
-
-async def _follow_live(live: LiveRun, after: int) -> AsyncGenerator[Batch, None]:
-    while (batch := await live.next(after)) is not None:
-        yield batch
-        after = batch.last

@@ -255,7 +255,7 @@ class Turns:
         """Have the run keep first what its question asks to remember."""
         memory = await self._requests.memory_for(asked)
         question = turn.position.question
-        if memory is None or question is None:
+        if memory is None or question is None or memory.find_wish(turn.principal, question.text) is None:
             return producer
         keep = partial(memory.keep_asked, turn.principal, question.text, turn.conversation.id, question.id)
         return RememberingRun(keep, producer)

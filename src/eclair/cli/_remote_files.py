@@ -11,10 +11,10 @@ from typing import Any
 from eclair.cli._logins import ServerLogin
 from eclair.cli._progress import ProgressCounter
 from eclair.cli._remote_ask import wait_until_read
-from eclair.cli._server import EclairServer, RemoteRefusal
+from eclair.cli._server import EclairServer
 from eclair.cli._terminal import Terminal
 from eclair.documents import folder_sync
-from eclair.errors import NotFound, UserError
+from eclair.errors import NotFound, RemoteRefusal, UserError
 from eclair.settings import Settings
 from eclair.util.humanize import format_size
 

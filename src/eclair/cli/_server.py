@@ -7,13 +7,13 @@ import mimetypes
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
 from eclair.cli._logins import ServerLogin
-from eclair.errors import InvalidInput, UpstreamError, UserError
+from eclair.errors import InvalidInput, RemoteFailure, RemoteRefusal
 from eclair.network.client import (
     BrokenReply,
     CallContext,
@@ -30,21 +30,6 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 
 POLL_S = 0.5
-
-
-class RemoteRefusal(UserError):
-    """The other Éclair's refusal, in its own sentence; `reason` is its code."""
-
-    code = "refused"
-
-    def __init__(self, message: str, status: int, reason: str) -> None:
-        super().__init__(message)
-        self.reply_status = status
-        self.reason = reason
-
-
-class RemoteFailure(UpstreamError):
-    code: ClassVar[str] = "upstream"
 
 
 class EclairServer:

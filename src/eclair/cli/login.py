@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._logins import ServerLogin, login_file, read_login, write_login
-from eclair.cli._server import EclairServer, RemoteFailure
+from eclair.cli._server import EclairServer
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.errors import InvalidInput, NotFound, UserError
+from eclair.errors import InvalidInput, NotFound, RemoteFailure, UserError
 from eclair.network.egress_log import open_gate
 from eclair.network.policy import is_loopback_url
 from eclair.settings import Settings

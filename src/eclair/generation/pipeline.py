@@ -7,7 +7,7 @@ translate them, the terminal prints them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any, assert_never
@@ -128,10 +128,11 @@ class AnswerStream:
         self._span = CURRENT_SPAN.get().child("answer")
         try:
             with self._idle.answering():
-                async with aclosing(self._rounds()) as events:
-                    async for event in events:
-                        self._folding.add(event)
-                        yield event
+                for stage in self._stages():
+                    async with aclosing(stage) as events:
+                        async for event in events:
+                            self._folding.add(event)
+                            yield event
             outcome = "finished"
         except Exception as error:
             outcome = "failed"
@@ -163,28 +164,18 @@ class AnswerStream:
             end or RunFinished(self.finish.reason if self.finish is not None else "stop"),
         ]
 
-    async def _rounds(self) -> AsyncGenerator[Event, None]:
-        """Ask, have the calls made and ask again, until the model answers without a call."""
-        async with aclosing(self._prepare()) as events:
-            async for event in events:
-                yield event
-        is_last = False
+    def _stages(self) -> Iterator[AsyncGenerator[Event, None]]:
+        """Yield what makes the answer, one after another: ask, make the calls and ask again, until there is none."""
+        yield self._prepare()
         while not self._has_ended and not self._loop.is_waiting:
             is_last = self._loop.must_answer
-            async with aclosing(self._ask(is_last=is_last)) as events:
-                async for event in events:
-                    yield event
+            yield self._ask(is_last=is_last)
             if not (calls := self._own_calls()):
                 break
-            async with aclosing(self._make_calls(self._loop.make(calls))) as events:
-                async for event in events:
-                    yield event
+            yield self._make_calls(self._loop.make(calls))
             self.finish = Finish("stop") if is_last else None
-        if self._loop.is_waiting:
-            return
-        async with aclosing(self._finish_checks()) as verdicts:
-            async for verdict in verdicts:
-                yield verdict
+        if not self._loop.is_waiting:
+            yield self._finish_checks()
 
     async def _ask(self, *, is_last: bool) -> AsyncGenerator[Event, None]:
         """Ask the engine until one answer is complete; another model may take over before the first word."""

@@ -47,7 +47,8 @@ MAX_FORM_OVERHEAD_BYTES = 1 << 20
 
 PROVENANCE_CHECK_ROUTE = ("POST", "/api/marks/check")
 
-PUBLIC_PATHS = re.compile(r"/api/health(/live|/ready)?$|/api/shared/|/api/branding/(?:logo|style\.css)$")
+PUBLIC_PATHS = re.compile(r"/api/health(/live|/ready)?$|/api/shared/")
+BRANDING_PATHS = re.compile(r"/api/branding/(?:logo|style\.css)$")
 """Paths that need no key: the health checks, shared links that nobody can guess, and the looks of the page."""
 
 SIGN_IN_PATHS = re.compile(r"/api/session(?:/[a-z-]+){0,2}$|/api/sign-in/")
@@ -236,6 +237,8 @@ class AuthMiddleware:
         """Tell whether a route is for everybody."""
         if PUBLIC_PATHS.match(path) or (method, path) == SESSION_ROUTE:
             return True
+        if BRANDING_PATHS.match(path):
+            return method in ("GET", "HEAD")
         if (method, path) == PROVENANCE_CHECK_ROUTE:
             return self._has_public_checks
         return self._has_accounts and SIGN_IN_PATHS.match(path) is not None

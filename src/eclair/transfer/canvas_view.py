@@ -13,7 +13,7 @@ from eclair.transfer.markdown_tokens import make_parser
 
 MAX_SLIDE_LINES = 9
 MAX_SLIDE_CHARS = 620
-_TITLE = re.compile(r"\s*#[ \t]+([^\n]+?)[ \t#]*(?:\n|$)")
+_TITLE = re.compile(r"\s*#[ \t]+([^\s#][^\n]*)(?:\n|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ExportedCanvas:
     def heading(self) -> str:
         """The heading that the text begins with, or else the title."""
         found = _TITLE.match(self.text)
-        return self.title if found is None else "".join(_plain(found[1]))
+        return self.title if found is None else "".join(_plain(found[1].rstrip(" \t#")))
 
     @property
     def body(self) -> str:

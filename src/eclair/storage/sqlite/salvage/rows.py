@@ -113,11 +113,14 @@ class RowSalvage:
             self._note_broken(self.tables[owner.table], cell.rowid)
 
     def _recognize(self, cell: Cell, owner: SchemaEntry | None) -> TableShape | None:
-        """Find the table of a row: that of its page if it fits, else the only one that it fits."""
+        """Find the table of a row: that of its page if it fits, else the only one that it fits, or that of its id."""
         mine = self._shapes.get(owner.table) if owner is not None else None
         if mine is not None and mine.fits(cell.rowid, cell.values):
             return mine
         fitting = [shape for shape in self._shapes.values() if shape.fits(cell.rowid, cell.values)]
+        if len(fitting) > 1:
+            is_run = str(cell.values[0]).startswith("run_")
+            fitting = [shape for shape in fitting if (shape.name == "run") == is_run]
         return fitting[0] if len(fitting) == 1 else None
 
     def _insert(self, shape: TableShape, cell: Cell) -> bool:
