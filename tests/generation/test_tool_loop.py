@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
+import pytest
 from pydantic import BaseModel
 
 from eclair.errors import UpstreamError
@@ -59,6 +60,7 @@ class Echo:
     arguments: type[BaseModel] = EchoArguments
     timeout_s: float = 5.0
     fails: bool = False
+    breaks: bool = False
     passage: Passage | None = None
     made: list[str] = field(default_factory=list[str])
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -84,6 +86,8 @@ class Echo:
         self.most = max(self.most, self.running)
         try:
             await asyncio.sleep(arguments.wait)
+            if self.breaks:
+                raise ZeroDivisionError
             if self.fails:
                 raise UpstreamError("The echo is gone; try another place.")
             yield ToolResult(arguments.say, passages=(self.passage,) if self.passage else ())
@@ -276,6 +280,12 @@ async def test_a_tool_that_fails_or_hangs_gives_a_result() -> None:
     message, _ = await answered(Rounds([[echo("x", 9)]]), Echo(timeout_s=0.02))
     assert "took longer than 0.02 seconds" in results(message)[0]
     assert message.calls[0].outcome == "late"
+
+
+async def test_a_tool_that_breaks_ends_the_answer_though_it_was_called_twice() -> None:
+    async with asyncio.timeout(10):
+        with pytest.raises(ZeroDivisionError):
+            await answered(Rounds([[echo("x"), echo("x")]]), Echo(breaks=True))
 
 
 async def test_a_flood_of_calls_is_cut() -> None:

@@ -258,6 +258,7 @@ class ToolLoop:
             return
         self._earlier[call.key] = made = asyncio.get_running_loop().create_future()
         async with AsyncExitStack() as stack:
+            stack.callback(made.cancel)  # nobody waits for the result of a call that broke
             if call.tool.access == "write":
                 await stack.enter_async_context(writing)
             await stack.enter_async_context(slots)
