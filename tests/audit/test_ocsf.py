@@ -19,7 +19,7 @@ OUTCOMES: tuple[AuditOutcome, ...] = ("success", "failure", "denied")
 
 
 def faults(value: Any, definition: JSON, place: str) -> list[str]:
-    """What is wrong with an event or one of its objects."""
+    """Return the faults of an event and of its objects."""
     found = [f"{place}.{name} is missing" for name in definition["required"] if name not in value]
     one_of = definition.get("at_least_one")
     if one_of is not None and not any(name in value for name in one_of):

@@ -1,4 +1,4 @@
-"""What Active Directory says in ways of its own, as a domain controller of Samba 4.22 sends it."""
+"""Replies that only Active Directory gives, as a domain controller of Samba 4.22 sends them."""
 
 from __future__ import annotations
 

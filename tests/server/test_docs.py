@@ -22,7 +22,7 @@ PAGES = (
     "ai-act",
     "audit",
     "budgets",
-    "house",
+    "branding",
     "policy",
     "receipts",
     "retention",

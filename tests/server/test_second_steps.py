@@ -140,7 +140,7 @@ async def test_a_required_step_is_set_up_at_the_door(settings: Settings) -> None
 
 
 async def test_nobody_sets_up_what_they_have(settings: Settings) -> None:
-    """Who knows a password alone can't replace the second factor by one of their own."""
+    """A password alone isn't enough to replace somebody's second factor."""
     async with serving(replace(settings, accounts="on", second_step="required")) as server:
         browser = Browser(server)
         code = (await server.app.accounts.codes.make_setup_code()).code

@@ -145,7 +145,7 @@ class DeviceLogins:
             if secrets.compare_digest(request.user_code, letters) and request.expires > now and not request.is_decided:
                 return request
         self._throttle.note_failure(principal.id)
-        raise NotFound("No program waits with this code; check it, or begin anew in the program.")
+        raise NotFound("No program waits with this code; check it, or start again in the program.")
 
     def approve(self, principal: Principal, user_code: str, days: int) -> None:
         """Let a program in as the principal. Raises what `find` and `require_right` raise, and InvalidInput."""
@@ -166,7 +166,7 @@ class DeviceLogins:
         if request is None:
             raise DeviceLoginFault("invalid_grant", "This device_code was never given out, or has been used.")
         if request.expires <= now:
-            raise DeviceLoginFault("expired_token", "Nobody confirmed in time; begin anew.")
+            raise DeviceLoginFault("expired_token", "Nobody confirmed in time; start again.")
         if request.is_denied:
             raise DeviceLoginFault("access_denied", "The person refused.")
         if request.owner is None:
@@ -196,7 +196,7 @@ class DeviceLogins:
             return await self._keys.add(owner, name, KeyRights(scope=scope, days=request.days))
         except Conflict:
             raise DeviceLoginFault(
-                "temporarily_unavailable", "Another key of this name was made; begin anew."
+                "temporarily_unavailable", "Another key of this name was made meanwhile; start again."
             ) from None
         except UserError as error:
             raise DeviceLoginFault("access_denied", error.message) from None

@@ -52,7 +52,7 @@ class Parts:
                 return [*opened, PartDelta(self._calls[delta.index], delta.arguments)]
 
     def next_round(self) -> None:
-        """Begin the next round, whose calls the engine numbers anew."""
+        """Begin the next round, in which the engine numbers its calls from 0 again."""
         self.round += 1
         self._calls.clear()
 

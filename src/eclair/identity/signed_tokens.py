@@ -57,7 +57,7 @@ class ProviderKeys:
         raise IdentityUnverified("The token's signature is not by a key of the provider.")
 
     async def count(self) -> int:
-        """Fetch the keys anew, and return how many can be used."""
+        """Fetch the keys again, and return how many can be used."""
         await self._renew()
         return len(self._keys)
 

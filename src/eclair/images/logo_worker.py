@@ -1,4 +1,4 @@
-"""Makes a logo of one picture inside a sandbox: drawn or decoded, made small, and encoded anew."""
+"""Makes a logo from a picture inside a sandbox: draws or decodes it, scales it down, and encodes it as PNG."""
 
 from __future__ import annotations
 

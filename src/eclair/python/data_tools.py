@@ -138,7 +138,7 @@ class DataTools:
         return ToolsStatus("absent" if _runtime() is not None else "unsupported", INSTALLED_BYTES, error=self._error)
 
     def begin(self) -> None:
-        """Install them in the background, unless they are there or coming."""
+        """Install them in the background, unless they are there or being installed."""
         if self._task is not None or self.is_ready:
             return
         self._error = None
@@ -169,7 +169,7 @@ class DataTools:
         return self.folder
 
     async def remove(self) -> int:
-        """Remove them, and what was downloaded of them; return the bytes freed. Raises Conflict while they come."""
+        """Remove them, and what was downloaded of them; return the bytes freed. Raises Conflict while installing."""
         if self._task is not None:
             raise Conflict("The data tools are being installed; stop that first.")
         if not self._parent.is_dir():

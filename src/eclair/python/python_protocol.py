@@ -103,10 +103,14 @@ MONTY_PROTOCOL = SandboxProtocol[RunCode, CodeResult](
 WASI_PROTOCOL = MONTY_PROTOCOL.served_by("eclair.python.wasi_worker")
 
 
+def shorten(text: str, limit: int, head_share: float = 0.5) -> str:
+    """Cut the middle out of a text of more than `limit` characters; `head_share` of what is kept is its beginning."""
+    if len(text) <= limit:
+        return text
+    head = int(limit * head_share)
+    return f"{text[:head]}\n[… {len(text) - limit:,} characters left out …]\n{text[head - limit :]}"
+
+
 def shorten_output(text: str) -> str:
     """Cut the middle out of what is too long to show."""
-    if len(text) <= MAX_OUTPUT_CHARS:
-        return text
-    head = MAX_OUTPUT_CHARS * 3 // 4
-    left_out = len(text) - MAX_OUTPUT_CHARS
-    return f"{text[:head]}\n[… {left_out:,} characters left out …]\n{text[head - MAX_OUTPUT_CHARS :]}"
+    return shorten(text, MAX_OUTPUT_CHARS, 3 / 4)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from eclair.generation.tools import ToolContext, ToolResult, define_function
 from eclair.llm.base import JSON, PromptMessage
-from eclair.python.python_protocol import MAX_CODE_CHARS, TIMEOUT_S
+from eclair.python.python_protocol import MAX_CODE_CHARS, TIMEOUT_S, shorten
 from eclair.python.python_service import PythonRun, PythonService
 from eclair.schema.events import Event
 from eclair.schema.messages import CallAccess, Passage
@@ -19,7 +19,7 @@ PYTHON_TOOL_NAME = "run_python"
 CALL_LIMIT_S = TIMEOUT_S + 60.0
 """Time for a call, with the start of a session."""
 
-MAX_OUTPUT_CHARS = 16_000
+MAX_SHOWN_CHARS = 16_000
 MAX_ERROR_CHARS = 4_000
 
 _DESCRIPTION = (
@@ -86,10 +86,10 @@ def describe_run(found: PythonRun, names: Sequence[str] = ()) -> str:
     if found.lost:
         parts.append("Note: The variables of earlier calls are gone; files are still there.")
     if found.output.strip() or found.error is None:
-        parts.append(f"Output:\n{_shorten(found.output.rstrip(), MAX_OUTPUT_CHARS) or '(nothing)'}")
+        parts.append(f"Output:\n{shorten(found.output.rstrip(), MAX_SHOWN_CHARS) or '(nothing)'}")
     if found.error is not None:
         line = f" in line {found.line}" if found.line is not None else ""
-        parts.append(f"Error{line}:\n{_shorten(found.error, MAX_ERROR_CHARS)}")
+        parts.append(f"Error{line}:\n{shorten(found.error, MAX_ERROR_CHARS)}")
     if found.wants is not None:
         parts.append(
             f"Note: {found.wants} is not installed here. Do it without {found.wants} if you can; otherwise say that "
@@ -103,11 +103,3 @@ def describe_run(found: PythonRun, names: Sequence[str] = ()) -> str:
     ]
     parts.append("\n".join(["Files made:", *files]) if files else "Files made: none")
     return "\n\n".join(parts)
-
-
-def _shorten(text: str, limit: int) -> str:
-    """Cut the middle out of a text that is too long for a model."""
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    return f"{text[:half]}\n[… {len(text) - limit:,} characters left out …]\n{text[-half:]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -99,7 +100,7 @@ def find_shared(
     return found
 
 
-class SQLiteSharedStore(SQLiteStore):
+class SQLiteSharedStore(SQLiteStore, ABC):
     """A store of what can be shared. Only the owner shares, ends shares and sees them."""
 
     table: ClassVar[SharedTable]
@@ -138,9 +139,9 @@ class SQLiteSharedStore(SQLiteStore):
         )
         return decode_rows(rows, _share, self.database.damage.noting("shares"))
 
+    @abstractmethod
     def require_own(self, db: apsw.Connection, principal: Principal, id: str) -> None:
         """Raise NotFound, or Forbidden where it is another's that is shared with the principal."""
-        raise NotImplementedError
 
 
 @row_decoder
