@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.routing import ModelRouter
+from eclair.chat.standing_instructions import StandingInstructions
 from eclair.chat.turn_options import TurnOptions
 from eclair.documents.readings import READ_AS_USUAL, ReadingOptions
 from eclair.documents.service import DocumentService
@@ -257,15 +258,18 @@ class AnswerRequests:
             wish = memory.find_wish(principal, asked)
             if wish is not None:
                 remark = NOT_KEPT_REMARK if may_be_special_category(wish) else KEPT_REMARK
+        settings = self._settings.current
         prompt = ConversationPrompt(
-            self._settings.current,
+            settings,
             self._registry,
             route,
             history,
             principal,
+            StandingInstructions(
+                house=settings.system_prompt if question.system is None else question.system,
+                person=preferences.instructions if preferences is not None else None,
+            ).text,
             question.sampling,
-            question.system,
-            preferences.instructions if preferences is not None else "",
             self._vision,
             self._wants_picture(question),
             may_draw=any(isinstance(tool, ImageTool) for tool in await self._tools(question)),

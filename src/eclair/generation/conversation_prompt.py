@@ -54,11 +54,10 @@ PICTURE_OFFER = Notice("picture_offer", "This model only writes text, but Éclai
 class ConversationPrompt:
     """Implements `PromptBuilder` for a conversation.
 
-    `history` ends with the question, or with the answer to resume. `system` replaces the system prompt of the
-    settings; a person's `instructions` come below it, so that the engine's prefix cache still hits. `photos` prepares
-    the images of `principal`; None where no files can be attached. `wants_picture` if the question asks for
-    one; `may_draw` if a model that calls tools makes it by itself. `memories` stand at the head, `recalled` ones and a
-    `remark` beside the question.
+    `history` ends with the question, or with the answer to resume. `instructions` stand at the head, always the same,
+    so that the engine's prefix cache hits. `photos` prepares the images of `principal`; None where no files can be
+    attached. `wants_picture` if the question asks for one; `may_draw` if a model that calls tools makes it by itself.
+    `memories` stand below the instructions, `recalled` ones and a `remark` beside the question.
     """
 
     settings: Settings
@@ -66,9 +65,8 @@ class ConversationPrompt:
     route: Route
     history: Sequence[Message]
     principal: Principal
+    instructions: str
     sampling: Sampling = field(default_factory=Sampling)
-    system: str | None = None
-    instructions: str = ""
     photos: ImageSource | None = None
     wants_picture: bool = False
     may_draw: bool = False
@@ -139,9 +137,8 @@ class ConversationPrompt:
         return FLASH_EFFORT if self._resumes and self.route.effort is not None else self.route.effort
 
     def _system_for(self, control_tokens: tuple[str, ...] = ()) -> str:
-        system = self.system if self.system is not None else self.settings.system_prompt
         kept = _memory_list(MEMORIES_INTRODUCTION, self.memories, control_tokens)
-        return "\n\n".join(text for text in (system, self.instructions.strip(), kept) if text)
+        return "\n\n".join(text for text in (self.instructions, kept) if text)
 
     def _preface(self, control_tokens: tuple[str, ...]) -> str:
         recalled = _memory_list(RECALLED_INTRODUCTION, self.recalled, control_tokens)
