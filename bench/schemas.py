@@ -11,13 +11,12 @@ import json
 import os
 import sys
 import tempfile
-import time
 import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.generated_requests import Trial, operations, try_operation
+from tests.generated_requests import try_operations
 from tests.support import environment, served
 
 
@@ -29,20 +28,16 @@ def main() -> int:
     options.add_argument("--quick", action="store_true", help="two requests of each kind")
     given = options.parse_args()
     examples = 2 if given.quick else given.examples
-    trial = Trial()
     with tempfile.TemporaryDirectory() as folder:
         address, process = served(Path(folder), {**os.environ, **environment(Path(folder))})
         try:
             with urllib.request.urlopen(f"{address}/openapi.json") as reply:
-                tried = list(operations(json.load(reply)))
-            ends = time.monotonic() + given.seconds
-            for number, operation in enumerate(tried):
-                until = time.monotonic() + (ends - time.monotonic()) / (len(tried) - number)
-                try_operation(operation, address, examples, given.seed, trial, until)
+                document = json.load(reply)
+            trial = try_operations(document, address, examples, given.seed, given.seconds)
         finally:
             process.terminate()
             process.join()
-    print(f"{trial.counts.total():,} requests of {len(tried)} operations")
+    print(f"{trial.counts.total():,} requests of {trial.operations} operations")
     for status, count in sorted(trial.counts.items()):
         print(f"{status}  {count:6,}")
     print("\n\n".join(trial.faults.values()) or "no fault")

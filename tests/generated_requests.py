@@ -34,10 +34,11 @@ TIMEOUT_S = 30.0
 
 @dataclass(slots=True)
 class Trial:
-    """`faults` are sentences by what was wrong; `counts` the replies by status."""
+    """`faults` are sentences by what was wrong; `counts` the replies by status; `operations` were tried."""
 
     faults: dict[str, str] = field(default_factory=dict[str, str])
     counts: Counter[int] = field(default_factory=Counter[int])
+    operations: int = 0
 
     def attempt(self, case: Any, address: str) -> None:
         """Send a request, and note what its reply has wrong."""
@@ -62,7 +63,19 @@ def operations(document: dict[str, Any]) -> Iterator[Any]:
             yield operation
 
 
-def try_operation(operation: Any, address: str, examples: int, seed: int, trial: Trial, until: float) -> None:
+def try_operations(document: dict[str, Any], address: str, examples: int, seed: int, seconds: float) -> Trial:
+    """Try all operations, each for its share of the seconds that are left."""
+    trial = Trial()
+    tried = list(operations(document))
+    ends = time.monotonic() + seconds
+    for number, operation in enumerate(tried):
+        until = time.monotonic() + (ends - time.monotonic()) / (len(tried) - number)
+        _try_operation(operation, address, examples, seed, trial, until)
+    trial.operations = len(tried)
+    return trial
+
+
+def _try_operation(operation: Any, address: str, examples: int, seed: int, trial: Trial, until: float) -> None:
     """Try as many right requests as wrong ones, but none after the moment `until`."""
     for mode in schemathesis.GenerationMode:
         if time.monotonic() >= until:

@@ -87,7 +87,7 @@ class Watch:
 
     def heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and "Service Worker registration blocked" not in message.text:
-            self.faults.append(message.text)
+            self.faults.append(f"{message.text} ({message.location['url']})")
 
     def asked(self, request: Request) -> None:
         if not request.url.startswith((self.address, "data:", "blob:")):

@@ -49,7 +49,9 @@ def effects(folder: Path) -> list[str]:
 
 
 def results(message: JSON) -> list[str]:
-    return [part["text"] for part in message["parts"] if part["kind"] == "tool_result"]
+    """Results in the order of their calls, which may end in any order."""
+    texts = {part["id"]: part["text"] for part in message["parts"] if part["kind"] == "tool_result"}
+    return [texts[each["call"]] for each in message["calls"] if each["call"] in texts]
 
 
 async def until_waiting(door: Door, run: str) -> JSON:

@@ -21,6 +21,9 @@ from tests.support import JSON, Server, serving
 WRONG: tuple[object, ...] = ("{", 7, b"\xff\xfe", None)
 """Values that a flipped bit, or something worse, may leave in a column: no JSON, no text, none at all."""
 
+SHARES = 4
+"""Tests among which the columns are divided."""
+
 ROUTES = (
     *("conversations", "conversations?tag=bees", "tags", "search?q=bees", "files", "libraries", "pictures", "export"),
     *("shares", "usage?by=day", "egress", "preferences", "conversations/{conversation}", "runs/{run}"),
@@ -97,13 +100,14 @@ def columns(db: apsw.Connection) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.parametrize("share", range(SHARES))
 async def test_no_damaged_value_is_a_fault_of_eclair(
-    filled: tuple[Server, dict[str, str]], caplog: pytest.LogCaptureFixture
+    filled: tuple[Server, dict[str, str]], caplog: pytest.LogCaptureFixture, share: int
 ) -> None:
     server, ids = filled
     wrong: list[tuple[str, str, object, str]] = []
     with loosened(server.app.settings.data_dir / "eclair.db") as db:
-        for number, (table, column) in enumerate(columns(db)):
+        for number, (table, column) in list(enumerate(columns(db)))[share::SHARES]:
             value = WRONG[number % len(WRONG)]
             db.execute("SAVEPOINT before")
             rows = list(db.execute(f"SELECT {KEYS.get(table, 'rowid')}, {column} FROM {table}"))

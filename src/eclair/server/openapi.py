@@ -185,11 +185,12 @@ def _error_statuses(method: str, path: str, operation: JSON) -> set[int]:
     statuses |= {400} if has_body or has_parameters or method != "GET" else set()
     statuses |= {413, 415} if has_body or method == "POST" else set()
     needs_accounts = route_prefix(path) in ("api/me", "api/session")
-    statuses |= {404} if has_parameters or has_body or asks or needs_accounts else set()
+    is_logo = path == "/api/branding/logo"
+    statuses |= {404} if has_parameters or has_body or asks or needs_accounts or is_logo else set()
     statuses |= {409} if method != "GET" and (path.startswith("/api/") or "{" in path) else set()
     statuses |= {410} if path.startswith("/api/shared/") else set()
     statuses |= {422, 502} if asks and method != "GET" else set()
-    statuses |= {422} if path.startswith(("/api/files", "/v1/files")) else set()
+    statuses |= {422} if path.startswith(("/api/files", "/v1/files")) or is_logo else set()
     statuses |= {501} if path in ("/v1/moderations", "/v1/rerank") else set()
     statuses |= {409} if path in ("/v1/responses", "/v1/conversations") else set()
     return statuses
