@@ -26,6 +26,7 @@ LAYERS = (
     "images",
     "documents",
     "python",
+    "calculation",
     "generation",
     "llm",
     "models",

@@ -118,6 +118,10 @@ def check(prompt: str, injection: Injection) -> None:
         assert token not in head + block + after, token
 
 
+HARMLESS = ["run_python", "calculate", "calculate_dates"]
+"""Tools that stay where foreign text is."""
+
+
 def offered(recorder: Recorder) -> list[str]:
     """Names of the tools that the last request offers."""
     return [tool["function"]["name"] for tool in recorder.requests[-1].tools]
@@ -132,10 +136,10 @@ async def test_an_injection_does_nothing(recorder: Recorder, injection: Injectio
     assert answer["passages"]
     assert injection.payload.split()[0] in shown(answer), "it is there to be seen"
     check(recorder.prompt, injection)
-    assert offered(recorder) == ["run_python"], "in the sandbox, which nothing leaves"
+    assert offered(recorder) == HARMLESS, "in the sandbox, which nothing leaves"
     again = await server.say(conversation, "Thank you.", draw="auto")
     check(recorder.prompt, injection)
-    assert offered(recorder) == ["run_python"]
+    assert offered(recorder) == HARMLESS
     assert not [part for message in (answer, again) for part in message["parts"] if part["kind"] == "picture"]
 
 
@@ -151,4 +155,4 @@ async def test_an_injection_does_nothing_on_v1(recorder: Recorder, injection: In
 
 async def test_a_tool_is_offered_where_nothing_is_foreign(recorder: Recorder) -> None:
     await recorder.server.say(await recorder.server.begin(), "Hello", draw="auto")
-    assert offered(recorder) == ["draw_picture", "run_python"]
+    assert {"draw_picture", "remember", "forget", *HARMLESS} <= {*offered(recorder)}

@@ -21,6 +21,7 @@ from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever, combine
 from eclair.generation.tools import Tool, offer_tools
+from eclair.generation.untrusted import has_foreign_text
 from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
 from eclair.llm.base import Engine, Request
@@ -35,9 +36,11 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.text.intent.canvas import names_canvas
 from eclair.text.intent.picture_request import asks_for_picture
 from eclair.text.intent.special_category import may_be_special_category
+from eclair.tools.calculate import CalculateDatesTool, CalculateTool
 from eclair.tools.canvases import ConversationCanvases, EditCanvasTool, OpenCanvasTool
 from eclair.tools.draw_picture import AnswerRef, ImageTool
 from eclair.tools.permissions import ToolPermissions
+from eclair.tools.remember import ForgetTool, MemoryAccess, RememberTool
 from eclair.tools.run_python import PythonTool
 from eclair.tools.scripted_tools import scripted_tools
 from eclair.web.question import WebQuestion
@@ -157,7 +160,7 @@ class AnswerRequests:
             await self._tools(question),
             numbers=numbers,
             permissions=self._permissions.of_conversation(conversation) if self._permissions else DefaultPermissions(),
-            is_tainted=any(message.passages or message.files or message.libraries for message in question.history),
+            is_tainted=has_foreign_text(question.history),
             asked_words="\n".join(message.text for message in question.history if message.role == "user"),
             can_wait=conversation is not None and self._permissions is not None,
             resumes=question.resumes,
@@ -292,8 +295,19 @@ class AnswerRequests:
             *await self._image_tools(question),
             *self._python_tools(question),
             *await self._canvas_tools(question),
+            *await self._memory_tools(question),
+            CalculateTool(),
+            CalculateDatesTool(),
         )
         return tuple(tool for tool in tools if self._rights.may(question.principal, f"tool:{tool.name}"))
+
+    async def _memory_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
+        memory = await self.memory_for(question)
+        if memory is None or question.answer is None:
+            return ()
+        wish = memory.find_wish(question.principal, question.asked[-1].text)
+        access = MemoryAccess(memory, question.answer, question.history, wish)
+        return RememberTool(access), ForgetTool(access)
 
     def _python_tools(self, question: ChatQuestion) -> tuple[PythonTool, ...]:
         if self._python is None or question.answer is None:

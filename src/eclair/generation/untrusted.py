@@ -7,8 +7,10 @@ template as its own, so that a document could open a system turn. A space within
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+
+from eclair.schema.messages import Message
 
 _BLOCK_TAG = re.compile(r"<\s*+/?\s*+(passages|notes|closest|memories|part)\b[^>]*+>?", re.IGNORECASE)
 
@@ -33,6 +35,11 @@ _FIRST_CHARACTER = re.compile(
     re.IGNORECASE,
 )
 """The first character of a control token of a known family."""
+
+
+def has_foreign_text(history: Iterable[Message]) -> bool:
+    """Return whether a conversation has texts that the person didn't write: files, libraries, or what was found."""
+    return any(message.passages or message.files or message.libraries for message in history)
 
 
 def neutralize(text: str, control_tokens: tuple[str, ...] = ()) -> str:

@@ -1,7 +1,8 @@
 """Permissions of tools: rights of administrators first, then what the tool may do, then what the person allowed.
 
 What only computes or reads is made at once; what calls out is made as the policy of the web says; what changes
-something is asked. Where foreign text may have led to a call, no earlier permission counts: it was not given for it.
+something is asked, but for what the person sees and can undo. Where foreign text may have led to a call, no earlier
+permission counts: it was not given for it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from eclair.generation.call_permissions import CallQuestion, CallRuling
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
 from eclair.storage.tool_permissions import ToolPermission, ToolPermissionStore
+
+UNDOABLE_TOOLS = frozenset({"remember"})
+"""Tools whose change is shown with a button that takes it back, so that it needn't be asked for."""
 
 
 class ToolPermissions:
@@ -74,4 +78,5 @@ class ConversationPermissions:
                     return CallRuling("allow", "always")
                 if given.conversation == self.conversation:
                     return CallRuling("allow", "conversation")
-        return CallRuling("allow" if question.access == "outbound" else "ask")
+        needs_none = question.access == "outbound" or question.tool in UNDOABLE_TOOLS
+        return CallRuling("allow" if needs_none else "ask")
