@@ -611,6 +611,7 @@ async def open_app(
             memory=memory,
             permissions=permissions,
             canvases=(storage.canvases, changes),
+            ask=ledger.ask,
         )
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, live_settings, budgets)

@@ -22,6 +22,7 @@ from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever, combine
 from eclair.generation.tools import Tool, offer_tools
 from eclair.generation.untrusted import has_foreign_text
+from eclair.generation.usage import AskModel
 from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
 from eclair.llm.base import Engine, Request
@@ -39,6 +40,8 @@ from eclair.text.intent.special_category import may_be_special_category
 from eclair.tools.calculate import CalculateDatesTool, CalculateTool
 from eclair.tools.canvases import ConversationCanvases, EditCanvasTool, OpenCanvasTool
 from eclair.tools.draw_picture import AnswerRef, ImageTool
+from eclair.tools.edit_picture import EditPictureTool, made_pictures
+from eclair.tools.look_at_picture import LookTool, PictureViewer
 from eclair.tools.permissions import ToolPermissions
 from eclair.tools.remember import ForgetTool, MemoryAccess, RememberTool
 from eclair.tools.run_python import PythonTool
@@ -120,7 +123,9 @@ class AnswerRequests:
         memory: MemoryService | None = None,
         permissions: ToolPermissions | None = None,
         canvases: tuple[CanvasStore, ChangeFeed] | None = None,
+        ask: AskModel | None = None,
     ) -> None:
+        self._ask = ask
         self._memory = memory
         self._canvases = canvases
         self._rights = rights
@@ -293,6 +298,7 @@ class AnswerRequests:
         tools: tuple[Tool, ...] = (
             *scripted,
             *await self._image_tools(question),
+            *await self._look_tools(question),
             *self._python_tools(question),
             *await self._canvas_tools(question),
             *await self._memory_tools(question),
@@ -314,13 +320,26 @@ class AnswerRequests:
             return ()
         return (PythonTool(self._python, question.principal, question.answer.conversation),)
 
-    async def _image_tools(self, question: ChatQuestion) -> tuple[ImageTool, ...]:
+    async def _image_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
         if self._images is None or question.answer is None or not self._images.is_open_to(question.principal):
             return ()
         draws = question.options.draws
         if draws is None:
             draws = self._preferences is not None and (await self._preferences.get(question.principal)).draws
-        return (ImageTool(self._images, question.principal, question.answer, question.history),) if draws else ()
+        if not draws:
+            return ()
+        given = (self._images, question.principal, question.answer, question.history)
+        can_edit = bool(made_pictures(question.history)) and await self._images.can_edit()
+        return (ImageTool(*given), EditPictureTool(*given)) if can_edit else (ImageTool(*given),)
+
+    async def _look_tools(self, question: ChatQuestion) -> tuple[LookTool, ...]:
+        if self._images is None or self._vision is None or self._ask is None or question.conversation is None:
+            return ()
+        history = question.history
+        if not (made_pictures(history) or any(message.files for message in history)):
+            return ()
+        viewers = [each for each in await self._registry.ready() if each[1].vision_pixels is not None]
+        return (LookTool(PictureViewer(self._images, self._vision, self._ask, viewers, history)),)
 
     async def _canvas_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
         """Return the tools on canvases, where there is one or a question names it: other prompts stay short."""

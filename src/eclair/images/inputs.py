@@ -55,21 +55,21 @@ class ImageInputs:
         """Prepare the inputs of a request for a model. Raises NotFound, UnreadableFile and TooLarge."""
         images: list[bytes] = []
         size: tuple[int, int] | None = None
-        given = [*[await self._read(principal, id) for id in request.sources], *uploads.images]
+        given = [*[await self.read(principal, id) for id in request.sources], *uploads.images]
         for name, data in given:
             seen = await self._vision.prepare_bytes(data, name, model.most)
             images.append(seen.data)
             size = size or (seen.width, seen.height)
         mask = uploads.mask
         if request.mask is not None:
-            mask = (await self._read(principal, request.mask))[1]
+            mask = (await self.read(principal, request.mask))[1]
         if mask is None or size is None:
             return PreparedInputs(tuple(images), size)
         if len(mask) > MAX_MASK_BYTES:
             raise TooLarge(f"The mask is larger than {MAX_MASK_BYTES >> 20} MiB; make it smaller.", param="mask")
         return PreparedInputs(tuple(images), size, await self._inspector.mask(mask, size, "The mask"))
 
-    async def _read(self, principal: Principal, id: str) -> tuple[str, bytes]:
+    async def read(self, principal: Principal, id: str) -> tuple[str, bytes]:
         """Read an image or file: its name for people, and its bytes. Raises NotFound."""
         if is_image_id(id):
             return "The image", await self._gallery.read_bytes(await self._gallery.get_image(principal, id))

@@ -153,6 +153,14 @@ class ImageService:
             raise Forbidden(found.why or f"{found.name} may not be used here; see docs/images.md.", param="model")
         return next(pair for pair in pairs if pair[1] is found)
 
+    async def can_edit(self) -> bool:
+        """Tell if a model is ready that edits images."""
+        return any(model.edits and model.state == "ready" for model in await self.models())
+
+    async def read_source(self, principal: Principal, id: str) -> tuple[str, bytes]:
+        """Read one of a person's images or files: its name for people, and its bytes. Raises NotFound."""
+        return await self._inputs.read(principal, id)
+
     def is_open_to(self, principal: Principal) -> bool:
         """Tell if somebody may have images made."""
         return self._rights.may(principal, "images")

@@ -17,6 +17,9 @@ Tier = Literal["tiny", "small", "capable"]
 A tiny model is not trusted to answer from sources in its own words: the best passages are quoted. A small one writes,
 but leaves plans and search queries to rules. A capable one does all of it."""
 
+OWN_LOCATIONS = ("machine", "network")
+"""Locations of models whose servers are the house's own."""
+
 SMALL_FROM_BILLIONS = 1.0
 CAPABLE_FROM_BILLIONS = 3.0
 

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from eclair.generation.tools import ToolContext, ToolResult, define_function
+from eclair.images.job import ImageJob
 from eclair.images.request import size_for_shape
 from eclair.images.run import ImageRun
 from eclair.images.service import ImageService
@@ -101,19 +102,31 @@ class ImageTool:
         width, height = size_for_shape(model, ASPECT_RATIOS[arguments.size])
         request, answer = ImageRequest(width=width, height=height), self._answer
         job = await self._service.prepare(self._principal, arguments.prompt, request, model.id)
-        job = job.with_answer(answer.run, answer.conversation, answer.message)
-        made = FoldedParts()
-        async with aclosing(ImageRun(self._service, job).events()) as events:
+        async with aclosing(draw_into_answer(self._service, job, answer)) as events:
             async for event in events:
-                if isinstance(event, PartStarted | PartDelta | PartFinished):
-                    made.add(event)
+                if isinstance(event, tuple):
+                    yield ToolResult(result_text(event), has_failed=not event, pictures=event)
                 else:
                     yield event
-        pictures = tuple(replace(part, round=0) for part in made.parts())
-        yield ToolResult(_result_text(pictures), has_failed=not pictures, pictures=pictures)
 
 
-def _result_text(pictures: Sequence[Part]) -> str:
+async def draw_into_answer(
+    service: ImageService, job: ImageJob, answer: AnswerRef
+) -> AsyncGenerator[Event | tuple[Part, ...], None]:
+    """Have the images of a job made into an answer; yield its steps, and then the pictures."""
+    made = FoldedParts()
+    job = job.with_answer(answer.run, answer.conversation, answer.message)
+    async with aclosing(ImageRun(service, job).events()) as events:
+        async for event in events:
+            if isinstance(event, PartStarted | PartDelta | PartFinished):
+                made.add(event)
+            else:
+                yield event
+    yield tuple(replace(part, round=0) for part in made.parts())
+
+
+def result_text(pictures: Sequence[Part]) -> str:
+    """Return what the model is told of the pictures that were made."""
     if not pictures:
         return "Error: No picture was made."
     return "The picture is drawn, and the person sees it in your answer. Don't describe how it was made."

@@ -19,7 +19,7 @@ from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.llm.registry import Registry
 from eclair.schema.messages import Sampling
-from eclair.schema.models import Model
+from eclair.schema.models import OWN_LOCATIONS, Model
 from eclair.schema.principal import Principal
 from eclair.util.lru import LruCache
 
@@ -33,7 +33,6 @@ MAX_ITEMS = 12
 MAX_ROWS = 2
 """Above and below the middle one."""
 MAX_WORD_CHARS = 40
-OWN_LOCATIONS = ("machine", "network")
 
 log = logging.getLogger(__name__)
 
