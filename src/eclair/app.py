@@ -25,6 +25,7 @@ from eclair.chat.conversations import ConversationService
 from eclair.chat.follow_ups import FollowUpGenerator
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.prefill import Prefill
+from eclair.chat.projects import ProjectService
 from eclair.chat.responses import ResponseService
 from eclair.chat.retention import RetentionService
 from eclair.chat.routing import ModelRouter
@@ -118,6 +119,7 @@ class App:
     router: ModelRouter
     preferences: PreferenceService
     memory: MemoryService
+    projects: ProjectService
     runs: Runs
     responses: ResponseService
     retention: RetentionService
@@ -600,6 +602,7 @@ async def open_app(
         python = await stack.enter_async_context(open_python(settings, storage, documents.blobs, changes, gate))
         sources = (documents.documents, documents.vision, web, images, python)
         memory = MemoryService(storage.memories, changes, MemoryRecall(documents.embedder), rights)
+        projects = ProjectService(storage.projects, changes, rights)
         permissions = ToolPermissions(storage.tool_permissions, rights)
         requests = AnswerRequests(
             live_settings,
@@ -609,6 +612,7 @@ async def open_app(
             *sources,
             rights=rights,
             memory=memory,
+            projects=projects,
             permissions=permissions,
             canvases=(storage.canvases, changes),
             ask=ledger.ask,
@@ -636,6 +640,7 @@ async def open_app(
             router=router,
             preferences=preferences,
             memory=memory,
+            projects=projects,
             runs=runs,
             responses=responses,
             retention=retention,

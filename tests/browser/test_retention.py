@@ -11,7 +11,7 @@ from tests.browser.axe import AXE, check
 from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import finished, send
-from tests.browser.test_folders import make_folder
+from tests.browser.test_projects import make_project
 from tests.browser.test_sign_in import begin
 
 
@@ -25,7 +25,7 @@ def test_a_rule_is_previewed_set_and_deleted(opening: Opening, mortal: Served) -
     form.get_by_label("Days").fill("30")
     form.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("This would be erased now: conversations 0 (people: 0)")).to_be_visible()
-    form.get_by_label("Scope").select_option("Folder")
+    form.get_by_label("Scope").select_option("Project")
     expect(page.get_by_text("This would be erased now")).to_have_count(0)
     expect(form.get_by_role("option", name="Temporary chats only")).to_have_count(0)
     form.get_by_label("Scope").select_option("Everyone")
@@ -84,16 +84,16 @@ def test_a_hold_keeps_a_conversation_and_says_so(opening: Opening, mortal: Serve
 def test_rules_and_holds_are_for_what_is_found_by_name(opening: Opening, starting: Starting) -> None:
     served, page = begin(opening, starting)
     ben = join(opening(served), served, "ben")
-    make_folder(ben, "Handed in")
+    make_project(ben, "Handed in")
     page.goto("/admin/retention")
     form = page.get_by_role("form", name="Set the rule")
-    form.get_by_label("Scope").select_option("Folder")
+    form.get_by_label("Scope").select_option("Project")
     expect(form.get_by_role("button", name="Set the rule")).to_have_attribute("aria-disabled", "true")
-    form.get_by_label("Folder", exact=True).fill("hand")
+    form.get_by_label("Project", exact=True).fill("hand")
     form.get_by_role("button", name="Handed in Ben").click()
     form.get_by_role("button", name="Set the rule").click()
     expect(page.get_by_role("list", name="Rules").get_by_role("listitem")).to_have_text(
-        ["Folder Handed in Ben · 365 days"]
+        ["Project Handed in Ben · 365 days"]
     )
     hold = page.get_by_role("form", name="Place the hold")
     hold.get_by_label("Person", exact=True).fill("be")

@@ -72,7 +72,7 @@ def test_a_file_is_tried_applied_once_and_exported(run: Eclair, tmp_path: Path) 
         ("[[budgets]]\ntokens = 0\n", "sets budgets[1].tokens"),
         ("[[groups]]\nname = 'New'\n[[grants]]\nsubject = 'group:Nwe'\nobject = 'web'\neffect = 'deny'\n", "group:Nwe"),
         ("[[groups]]\nname = 'New'\n[[holds]]\ntarget = 'person:nobody'\n", "person:nobody, which isn't there"),
-        ("[[groups]]\nname = 'New'\n[[retention]]\ntarget = 'folder:fld_x'\ndays = 3\n", "folder"),
+        ("[[groups]]\nname = 'New'\n[[retention]]\ntarget = 'project:fld_x'\ndays = 3\n", "project"),
         ("[[groups]]\nname = 'New'\n[engines.a]\nurl = 'http://a'\nkey = 'env:NONE'\n", "NONE, which isn't set"),
         ("[[groups]]\nname = 'New'\n[engines.a]\nurl = 'http://a'\nkey = 'vault'\n", "there is none for this address"),
         ("[[groups]]\nname = 'New'\n[web]\nservices = ['altavista']\n", "search service 'altavista'"),

@@ -38,10 +38,10 @@ def test_rules_and_holds(run: Eclair, tmp_path: Path) -> None:
     ("given", "said"),
     [
         (["--set", "everyone", "0"], "'0' is no limit"),
-        (["--set", "everyone:x", "3"], "is none of everyone, group:ID, folder:ID, library:ID."),
-        (["--set", "folder:x", "temporary"], "for everyone or for a group"),
-        (["--set", "folder:x", "3"], "There is no folder 'x'."),
-        (["--hold", "library:x"], "is none of person:ID, folder:ID, conversation:ID."),
+        (["--set", "everyone:x", "3"], "is none of everyone, group:ID, project:ID, library:ID."),
+        (["--set", "project:x", "temporary"], "for everyone or for a group"),
+        (["--set", "project:x", "3"], "There is no project 'x'."),
+        (["--hold", "library:x"], "is none of person:ID, project:ID, conversation:ID."),
     ],
 )
 def test_what_makes_no_sense_is_refused(run: Eclair, given: list[str], said: str) -> None:

@@ -65,7 +65,7 @@ def test_what_is_written_reads_as_the_same() -> None:
         ("[[grants]]\nsubject = 'all'\nobject = 'web'\neffect = 'deny'", "grants[1].subject, but 'all' is nobody"),
         ("[[grants]]\nsubject = 'everyone'\nobject = 'x'\neffect = 'deny'", "grants[1].object, but rights are to web"),
         ("[[retention]]\ntarget = 'everyone'\ndays = 0", "p.toml sets retention[1].days, but"),
-        ("[[retention]]\ntarget = 'folder:a'\ndays = 'temporary'", "but temporary is for everyone or for a group"),
+        ("[[retention]]\ntarget = 'project:a'\ndays = 'temporary'", "but temporary is for everyone or for a group"),
         ("[engines.a]\nurl = 'x'", "p.toml sets engines.a.url, but 'x' is not an address; begin it with"),
         ("[engines.'a b']\nurl = 'http://a'", "p.toml sets engines.a b, but a server's name is"),
         ("[engines.a]\nurl = 'http://a'\nkey = 'sk-123'", "p.toml sets engines.a.key, but no key stands in this file"),

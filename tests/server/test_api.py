@@ -388,22 +388,22 @@ async def test_a_conversation_keeps_how_it_is_answered(server: Server, monkeypat
     assert asked[-1].messages[0].content == server.app.settings.system_prompt
 
 
-async def test_a_conversation_is_put_in_a_folder(fresh: Server) -> None:
-    folder = (await fresh.post("/api/folders", {"name": " Work "})).body
-    assert (folder["name"], folder["conversations"]) == ("Work", 0)
+async def test_a_conversation_is_put_in_a_project(fresh: Server) -> None:
+    project = (await fresh.post("/api/projects", {"name": " Work "})).body
+    assert (project["name"], project["conversations"]) == ("Work", 0)
     id, other = await fresh.begin(), await fresh.begin()
-    moved = await fresh.call("PATCH", f"/api/conversations/{id}", {"folder": folder["id"]})
-    assert moved.body["folder"] == folder["id"]
-    listed = (await fresh.get(f"/api/conversations?folder={folder['id']}")).body["conversations"]
+    moved = await fresh.call("PATCH", f"/api/conversations/{id}", {"project_id": project["id"]})
+    assert moved.body["project_id"] == project["id"]
+    listed = (await fresh.get(f"/api/conversations?project_id={project['id']}")).body["conversations"]
     assert [each["id"] for each in listed] == [id]
-    renamed = await fresh.call("PATCH", f"/api/folders/{folder['id']}", {"name": "Office"})
+    renamed = await fresh.call("PATCH", f"/api/projects/{project['id']}", {"name": "Office"})
     assert (renamed.body["name"], renamed.body["conversations"]) == ("Office", 1)
-    assert (await fresh.call("PATCH", f"/api/conversations/{other}", {"folder": "fold_none"})).status == 404
-    assert (await fresh.post("/api/folders", {"name": "Office"})).status == 409
-    assert (await fresh.post("/api/folders", {"name": "a\nb"})).status == 400
-    assert (await fresh.call("PATCH", f"/api/conversations/{id}", {"folder": None})).body["folder"] is None
-    assert (await fresh.call("DELETE", f"/api/folders/{folder['id']}")).status == 204
-    assert (await fresh.get("/api/folders")).body == []
+    assert (await fresh.call("PATCH", f"/api/conversations/{other}", {"project_id": "proj_none"})).status == 404
+    assert (await fresh.post("/api/projects", {"name": "Office"})).status == 409
+    assert (await fresh.post("/api/projects", {"name": "a\nb"})).status == 400
+    assert (await fresh.call("PATCH", f"/api/conversations/{id}", {"project_id": None})).body["project_id"] is None
+    assert (await fresh.call("DELETE", f"/api/projects/{project['id']}")).status == 204
+    assert (await fresh.get("/api/projects")).body == []
 
 
 @pytest.mark.parametrize(

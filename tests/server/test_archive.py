@@ -17,7 +17,7 @@ from PIL import Image
 from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.transfer.archive import ArchivedFile, dump_record
+from eclair.transfer.archive import ArchivedFile, ArchivedProject, dump_record, load_record
 from tests.server.test_transfer import carry_out, upload
 from tests.support import JSON, Server, serving
 from tests.transfer.support import zipped
@@ -55,8 +55,10 @@ async def filled(server: Server) -> None:
     id = await server.begin(title="Bikes")
     await server.say(id, "script: say=Inside.", files=[attached])
     await server.call("PATCH", f"/api/conversations/{id}", {"archived": True, "tags": ["town"]})
-    folder = (await server.post("/api/folders", {"name": "Town"})).body["id"]
-    assert (await server.call("PATCH", f"/api/conversations/{id}", {"folder": folder})).status == 200
+    project = (await server.post("/api/projects", {"name": "Town"})).body["id"]
+    chosen = {"instructions": "Be brief.", "model": "scripted", "web": "off", "tools": ["run_python"]}
+    assert (await server.call("PATCH", f"/api/projects/{project}", chosen)).status == 200
+    assert (await server.call("PATCH", f"/api/conversations/{id}", {"project_id": project})).status == 200
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(buffer, "PNG")
     picture = GeneratedImage(
@@ -97,12 +99,19 @@ async def described(server: Server) -> dict[str, Any]:
         "bytes": [(await server.get(f"/api/files/{file['id']}/content")).raw for file in files],
         "libraries": [(each["id"], each["name"]) for each in (await server.get("/api/libraries")).body],
         "pictures": (await server.get("/api/pictures")).body["pictures"],
+        "projects": (await server.get("/api/projects")).body,
         "prompts": (await server.get("/api/prompts")).body,
         "preferences": {**preferences, "version": 1},
         "feeds": [(feed["url"], feed["title"]) for feed in (await server.get("/api/feeds")).body],
         "memories": (await server.get("/api/memories")).body["memories"],
         "engines": [(each["name"], each["url"]) for each in engines if each["origin"] == "added"],
     }
+
+
+async def test_folders_of_older_exports_are_read_as_projects() -> None:
+    id = "fold_" + "0" * 26
+    older = {"id": id, "name": "Town", "created": 1, "conversations": ["conv_a"]}
+    assert load_record({"eclair_record": "folder", "value": older}) == ArchivedProject(id, "Town", 1, ("conv_a",))
 
 
 async def test_everything_goes_out_and_into_an_empty_eclair_and_only_once(taken: Taken, fresh: Server) -> None:

@@ -24,6 +24,7 @@ PAGES = (
     "budgets",
     "branding",
     "policy",
+    "projects",
     "receipts",
     "retention",
     "sandboxed-python",

@@ -249,12 +249,12 @@ def open_api(server: Server) -> JSON:
 
 async def furnish(server: Server) -> dict[str, str]:
     """Give the owner something of each kind; return its ids."""
-    folder = (await server.post("/api/folders", {"name": TEXT[:70]})).body["id"]
+    project = (await server.post("/api/projects", {"name": TEXT[:70]})).body["id"]
     library = (await server.post("/api/libraries", {"name": f"{SECRET}-{SOUGHT}"})).body["id"]
     shelved = await ready(server, await add(server, f"# {TEXT}\n\n{TEXT}", f"{SECRET}.md", library))
     file = await ready(server, await add(server, TEXT + TEXT, f"{SOUGHT}-{SECRET}.md"))
     conversation = await server.begin(title=TEXT)
-    edit = {"tags": [SECRET, SOUGHT], "folder": folder}
+    edit = {"tags": [SECRET, SOUGHT], "project_id": project}
     assert (await server.call("PATCH", f"/api/conversations/{conversation}", edit)).status == 200
     begun = await server.ask(conversation, f"script: say={TEXT}", files=[file["id"]], libraries=[library])
     answer = await server.answered(begun["run"])
@@ -274,7 +274,7 @@ async def furnish(server: Server) -> dict[str, str]:
     made = await server.post(f"/api/conversations/{conversation}/python", code)
     assert made.body["files"], made
     return {
-        "folder": folder,
+        "project": project,
         "library": library,
         "library name": f"{SECRET}-{SOUGHT}",
         "library file": shelved["id"],
@@ -622,8 +622,8 @@ async def test_a_turn_borrows_from_its_own_person_alone(house: House) -> None:
         reply = await house.server.post(f"/api/conversations/{own}/turns", asked, headers=headers)
         assert reply.status in (400, 404), (more, reply)
         assert SECRET not in shown(reply) or SECRET in str(more)
-    for folder in ({"folder": house.ids["folder"]}, {"leaf": house.ids["answer"]}):
-        assert (await house.server.call("PATCH", f"/api/conversations/{own}", folder, headers=headers)).status == 404
+    for change in ({"project_id": house.ids["project"]}, {"leaf": house.ids["answer"]}):
+        assert (await house.server.call("PATCH", f"/api/conversations/{own}", change, headers=headers)).status == 404
 
 
 async def test_a_crafted_archive_replaces_nothing_of_others(house: House) -> None:

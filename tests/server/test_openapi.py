@@ -123,5 +123,5 @@ def test_it_says_who_may_call_and_what_comes(document: Any) -> None:
     for path in ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"):
         assert set(paths[path]["post"]["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
     assert "200" in paths["/api/conversations"]["post"]["responses"]
-    assert "422" not in paths["/api/folders"]["post"]["responses"]
+    assert "422" not in paths["/api/projects"]["post"]["responses"]
     assert "HTTPValidationError" not in document["components"]["schemas"]

@@ -52,7 +52,7 @@ async def fill(server: Server, headers: Headers, person: str, word: str) -> None
     library = (await server.post("/api/libraries", {"name": f"Shelf {word}"}, headers=headers)).body["id"]
     path = f"/api/files?name=b{word}.md&library={library}"
     await server.post(path, data=f"Shelf of {word}".encode(), headers=headers)
-    await server.post("/api/folders", {"name": f"Folder {word}"}, headers=headers)
+    await server.post("/api/projects", {"name": f"Folder {word}"}, headers=headers)
     await server.post(f"/api/conversations/{id}/shares", {"days": 1}, headers=headers)
     await server.post("/api/prompts", {"name": f"ask-{word}", "text": f"Ask of {word}"}, headers=headers)
     await server.post("/v1/responses", {"model": "scripted", "input": f"{word}\nscript: words=1"}, headers=headers)

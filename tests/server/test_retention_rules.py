@@ -58,9 +58,9 @@ async def listed(server: Server, headers: Headers | None = None) -> set[str]:
 
 
 async def test_the_shortest_rule_wins_and_a_preview_says_what_goes(fresh: Server, settings: Settings) -> None:
-    folder = (await fresh.post("/api/folders", {"name": "Cases"})).body["id"]
+    project = (await fresh.post("/api/projects", {"name": "Cases"})).body["id"]
     old, filed, pinned, young = [await fresh.begin(title=f"chat {n}") for n in range(4)]
-    await fresh.call("PATCH", f"/api/conversations/{filed}", {"folder": folder})
+    await fresh.call("PATCH", f"/api/conversations/{filed}", {"project_id": project})
     await fresh.call("PATCH", f"/api/conversations/{pinned}", {"pinned": True})
     for id, days in ((old, 40), (filed, 10), (pinned, 50), (young, 3)):
         age(settings.data_dir, id, days)
@@ -69,15 +69,15 @@ async def test_the_shortest_rule_wins_and_a_preview_says_what_goes(fresh: Server
     assert [each["title"] for each in preview["examples"]] == ["chat 2", "chat 0"]
     assert await listed(fresh) == {old, filed, pinned, young}, "a preview changes nothing"
     await rule(fresh, 30)
-    await rule(fresh, 7, "folder", folder)
+    await rule(fresh, 7, "project", project)
     await run_round(fresh)
-    assert await listed(fresh) == {young}, "the folder's rule is shorter, and pinned ones go too"
+    assert await listed(fresh) == {young}, "the project's rule is shorter, and pinned ones go too"
     await rule(fresh, None)
     age(settings.data_dir, young, 400)
     await run_round(fresh)
     assert await listed(fresh) == {young}, "for ever"
-    assert (await fresh.call("DELETE", "/api/retention/rules?scope=folder&subject=" + folder)).status == 204
-    assert (await fresh.call("DELETE", "/api/retention/rules?scope=folder&subject=" + folder)).status == 404
+    assert (await fresh.call("DELETE", "/api/retention/rules?scope=project&subject=" + project)).status == 204
+    assert (await fresh.call("DELETE", "/api/retention/rules?scope=project&subject=" + project)).status == 404
     rules = (await fresh.get("/api/retention/rules")).body["rules"]
     assert [(each["scope"], each["days"]) for each in rules] == [("everyone", None)]
 
@@ -101,7 +101,7 @@ async def test_a_library_forgets_old_files(fresh: Server, settings: Settings) ->
     ("body", "param"),
     [
         ({"scope": "everyone", "subject": "x", "days": 1}, "subject"),
-        ({"scope": "folder", "days": 1}, "subject"),
+        ({"scope": "project", "days": 1}, "subject"),
         ({"scope": "library", "subject": "lib", "days": 0}, "days"),
     ],
 )
@@ -111,7 +111,7 @@ async def test_a_rule_that_makes_no_sense_is_refused(server: Server, body: Any, 
 
 
 async def test_a_rule_for_what_is_not_there_is_refused(server: Server) -> None:
-    for scope in ("group", "folder", "library"):
+    for scope in ("group", "project", "library"):
         body = {"scope": scope, "subject": "none", "days": 3}
         assert (await server.call("PUT", "/api/retention/rules", body)).status == 404
 
@@ -132,19 +132,19 @@ async def test_temporary_chats_alone(fresh: Server) -> None:
 
 
 async def test_what_is_held_outlives_rules_and_its_persons_own_deletion(fresh: Server, settings: Settings) -> None:
-    folder = (await fresh.post("/api/folders", {"name": "Case"})).body["id"]
+    project = (await fresh.post("/api/projects", {"name": "Case"})).body["id"]
     alone, filed, free = [await fresh.begin(title="bread") for _ in range(3)]
     begun = await fresh.say(alone, "script: words=2")
-    await fresh.call("PATCH", f"/api/conversations/{filed}", {"folder": folder})
+    await fresh.call("PATCH", f"/api/conversations/{filed}", {"project_id": project})
     await hold(fresh, "conversation", alone)
-    await hold(fresh, "folder", folder)
+    await hold(fresh, "project", project)
     for method, path, body in (
         ("DELETE", f"/api/conversations/{alone}", None),
         ("DELETE", f"/api/conversations/{alone}?forever=true", None),
         ("DELETE", f"/api/conversations/{alone}/messages/{begun['parent']}", None),
         ("DELETE", f"/api/conversations/{filed}", None),
-        ("PATCH", f"/api/conversations/{filed}", {"folder": None}),
-        ("DELETE", f"/api/folders/{folder}", None),
+        ("PATCH", f"/api/conversations/{filed}", {"project_id": None}),
+        ("DELETE", f"/api/projects/{project}", None),
     ):
         reply = await fresh.call(method, path, body)
         assert (reply.status, reply.error["code"]) == (409, "legal_hold"), (method, path)
@@ -157,7 +157,7 @@ async def test_what_is_held_outlives_rules_and_its_persons_own_deletion(fresh: S
     deleted = (await fresh.call("DELETE", "/api/conversations?confirm=all&forever=true")).body
     assert (deleted["count"], deleted["held"]) == (0, 2)
     assert (await fresh.post("/api/me/data/erasure", {"confirm": "erase everything"})).error["code"] == "legal_hold"
-    assert (await fresh.call("DELETE", f"/api/retention/holds?scope=folder&subject={folder}")).status == 204
+    assert (await fresh.call("DELETE", f"/api/retention/holds?scope=project&subject={project}")).status == 204
     await run_round(fresh)
     assert await listed(fresh) == {alone}
 

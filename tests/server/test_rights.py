@@ -214,12 +214,12 @@ async def test_rules_name_what_they_are_for_and_administrators_find_it(house: Se
     ben, his = await member(house, admin, "ben")
     library = (await house.post("/api/libraries", {"name": "handbook"}, headers=ada)).body["id"]
     prompt = (await house.post("/api/prompts", {"name": "handy", "text": "x"}, headers=ada)).body["id"]
-    folder = (await house.post("/api/folders", {"name": "Handed in"}, headers=ada)).body["id"]
+    project = (await house.post("/api/projects", {"name": "Handed in"}, headers=ada)).body["id"]
     group = (await house.post("/api/groups", {"name": "Research"}, headers=admin)).body["id"]
     for kind, id, name in (
         ("library", library, "handbook"),
         ("prompt", prompt, "handy"),
-        ("folder", folder, "Handed in"),
+        ("project", project, "Handed in"),
     ):
         path = f"/api/directory/objects?kind={kind}&q=hand"
         found = (await house.get(path, admin)).body["objects"]
@@ -229,11 +229,11 @@ async def test_rules_name_what_they_are_for_and_administrators_find_it(house: Se
     new = {"subject": f"person:{ben}", "object": f"library:{library}", "effect": "deny"}
     made = (await house.post("/api/grants", new, headers=admin)).body
     assert (made["object_name"], made["owner"], made["subject_name"]) == ("handbook", "ada-b", "ben")
-    for scope, subject in (("group", group), ("folder", folder)):
+    for scope, subject in (("group", group), ("project", project)):
         body = {"scope": scope, "subject": subject, "days": 9}
         assert (await house.call("PUT", "/api/retention/rules", body, headers=admin)).status == 200
     rules = (await house.get("/api/retention/rules", admin)).body["rules"]
-    assert [(each["name"], each["owner"]) for each in rules] == [("Handed in", "ada-b"), ("Research", None)]
+    assert [(each["name"], each["owner"]) for each in rules] == [("Research", None), ("Handed in", "ada-b")]
     for scope, subject in (("person", ben), ("person", "gone")):
         held = await house.post("/api/retention/holds", {"scope": scope, "subject": subject}, headers=admin)
         assert held.status == 201, held

@@ -7,8 +7,8 @@ import pytest
 from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
-from eclair.storage.folders import Folder
 from eclair.storage.personal_data import ErasureRequest
+from eclair.storage.projects import Project
 from tests.storage.helpers import SOMEONE
 
 REQUEST = ErasureRequest(id="erasure_a", owner="local", asked_by="someone", asked=1, due=5)
@@ -16,11 +16,13 @@ REQUEST = ErasureRequest(id="erasure_a", owner="local", asked_by="someone", aske
 
 async def test_rows_are_counted_listed_and_erased_for_one_person_alone(storage: Storage) -> None:
     for owner in (LOCAL_PRINCIPAL, SOMEONE):
-        await storage.folders.add_folder(owner, Folder(f"folder_{owner.id}", owner.id, "Cases", 1))
+        await storage.projects.add_project(
+            owner, Project(id=f"proj_{owner.id}", owner=owner.id, name="Cases", created=1)
+        )
         await storage.preferences.replace_preferences(owner, 0, "{}")
     await storage.personal_data.add_request(SOMEONE, REQUEST)
     assert await storage.personal_data.count_rows(LOCAL_PRINCIPAL) == {
-        "folders": 1,
+        "projects": 1,
         "preferences": 1,
         "requests for erasure": 1,
         "names in the audit log": 1,
@@ -31,7 +33,7 @@ async def test_rows_are_counted_listed_and_erased_for_one_person_alone(storage: 
     await storage.personal_data.erase_rows(LOCAL_PRINCIPAL)
     assert await storage.personal_data.count_rows(LOCAL_PRINCIPAL) == {"requests for erasure": 1}
     theirs = await storage.personal_data.count_rows(SOMEONE)
-    assert (theirs["folders"], theirs["preferences"]) == (1, 1)
+    assert (theirs["projects"], theirs["preferences"]) == (1, 1)
 
 
 async def test_a_request_is_open_until_it_is_withdrawn_or_done(storage: Storage) -> None:

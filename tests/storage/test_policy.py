@@ -36,7 +36,7 @@ async def test_values_are_put_and_removed_together(storage: Storage) -> None:
 
 
 async def test_nothing_is_changed_where_one_value_cannot_be(storage: Storage) -> None:
-    lost = RetentionRule(scope="folder", subject="fld_none", days=3)
+    lost = RetentionRule(scope="project", subject="fld_none", days=3)
     with pytest.raises(NotFound):
         await storage.policy.change_policy(LOCAL_PRINCIPAL, [], [GROUP, lost], {})
     assert (await storage.policy.read_policy()).groups == []

@@ -30,7 +30,7 @@ GUEST_CLOSED: Final = frozenset({"keys", "share", "uploads"})
 """Things that guests may use only where a grant says so: making keys, sharing, and adding to libraries."""
 
 THINGS: Final = frozenset({"web", "images", "share", "keys", "uploads"})
-KINDS: Final = frozenset({"model", "engine", "tool", "library", "prompt"})
+KINDS: Final = frozenset({"model", "engine", "tool", "library", "project", "prompt"})
 """Kinds of objects that have an id, or `*` for all of a kind."""
 
 _SUBJECT: Final = re.compile(rf"{EVERYONE}|role:(?:{'|'.join(ROLES)})|(?:group|person):[\w.:-]{{1,200}}")
@@ -171,8 +171,8 @@ def check_rule(subject: str, object: str) -> None:
         )
     if _OBJECT.fullmatch(object) is None:
         raise InvalidInput(
-            "Rights are to web, images, share, keys, uploads, or to model:, engine:, tool:, library: or prompt: "
-            "with an id or *; choose one of these.",
+            "Rights are to web, images, share, keys, uploads, or to model:, engine:, tool:, library:, project: or "
+            "prompt: with an id or *; choose one of these.",
             param="object",
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.chat.preferences import PreferenceService
+from eclair.chat.projects import ProjectService
 from eclair.chat.routing import ModelRouter
 from eclair.chat.standing_instructions import StandingInstructions
 from eclair.chat.turn_options import TurnOptions
@@ -34,6 +35,7 @@ from eclair.schema.messages import Conversation, Message, Sampling, Web
 from eclair.schema.principal import Principal
 from eclair.storage.canvases import CanvasStore
 from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.projects import Project
 from eclair.text.intent.canvas import names_canvas
 from eclair.text.intent.picture_request import asks_for_picture
 from eclair.text.intent.special_category import may_be_special_category
@@ -57,7 +59,7 @@ class ChatQuestion:
 
     `run` is the answer's run. Without a `conversation` nothing is stored. `answer` says which answer generated images
     belong to; None where the model may not generate any. `accepted` is when the question arrived, on
-    `time.perf_counter`.
+    `time.perf_counter`. `project` is that of the conversation, once `AnswerRequests` has found it.
     """
 
     principal: Principal
@@ -67,6 +69,7 @@ class ChatQuestion:
     accepted: float
     conversation: Conversation | None = None
     answer: AnswerRef | None = None
+    project: Project | None = None
 
     @property
     def asked(self) -> Sequence[Message]:
@@ -85,7 +88,8 @@ class ChatQuestion:
     @property
     def web(self) -> Web:
         stored = self.conversation.web if self.conversation is not None else None
-        return self.options.web or stored or "off"
+        default = self.project.web if self.project is not None else None
+        return self.options.web or stored or default or "off"
 
     @property
     def sampling(self) -> Sampling:
@@ -106,7 +110,7 @@ class ChatQuestion:
 
 
 class AnswerRequests:
-    """Builds answer requests. `documents`, `vision`, `web`, `images`, `python` and `memory` are optional."""
+    """Builds answer requests. Everything from `preferences` on is optional."""
 
     def __init__(
         self,
@@ -121,12 +125,14 @@ class AnswerRequests:
         python: PythonService | None = None,
         rights: RightRules = OPEN_RULES,
         memory: MemoryService | None = None,
+        projects: ProjectService | None = None,
         permissions: ToolPermissions | None = None,
         canvases: tuple[CanvasStore, ChangeFeed] | None = None,
         ask: AskModel | None = None,
     ) -> None:
         self._ask = ask
         self._memory = memory
+        self._projects = projects
         self._canvases = canvases
         self._rights = rights
         self._permissions = permissions
@@ -145,6 +151,7 @@ class AnswerRequests:
 
         Raises NotFound, EngineUnavailable, and TooLarge if the question alone doesn't fit the model's window.
         """
+        question = await self._find_project(question)
         resumed = question.resumes
         if not question.has_begun:
             question = replace(question, history=question.asked)
@@ -179,6 +186,7 @@ class AnswerRequests:
 
         Waits for files that are being read. Raises what `make` raises.
         """
+        question = await self._find_project(question)
         route, prompt, _ = await self._route(question, is_complete=False)
         documents = self._documents.make_retriever(question.principal, question.history) if self._documents else None
         passages = await documents.certain_passages(route.model) if documents is not None else ()
@@ -252,12 +260,21 @@ class AnswerRequests:
             chosen = "on" if (await self._preferences.get(question.principal)).memory else "off"
         return None if chosen == "off" else self._memory
 
+    async def _find_project(self, question: ChatQuestion) -> ChatQuestion:
+        conversation = question.conversation
+        if self._projects is None or conversation is None:
+            return question
+        return replace(question, project=await self._projects.find(question.principal, conversation.project_id))
+
     async def _route(
         self, question: ChatQuestion, *, is_complete: bool = True
     ) -> tuple[Route, ConversationPrompt, tuple[str, ...]]:
         """Choose the model, build its prompt, and return the ids of the memories in that."""
         principal, options, history = question.principal, question.options, question.history
-        route = await self._router.route(principal, options, question.conversation, history)
+        project = question.project
+        route = await self._router.route(
+            principal, options, question.conversation, history, default=None if project is None else project.model
+        )
         preferences = await self._preferences.get(principal) if self._preferences is not None else None
         memory, recalled, remark = await self.memory_for(question), NOTHING_RECALLED, ""
         if memory is not None and question.conversation is not None:
@@ -276,6 +293,7 @@ class AnswerRequests:
             StandingInstructions(
                 house=settings.system_prompt if question.system is None else question.system,
                 person=preferences.instructions if preferences is not None else None,
+                project=project.instructions if project is not None else None,
             ).text,
             question.sampling,
             self._vision,
@@ -293,7 +311,7 @@ class AnswerRequests:
         return self._images is not None and question.answer is not None and asks_for_picture(asked.text)
 
     async def _tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
-        """Return the tools that the person may have called, always in the same order."""
+        """Return the tools that the person may have called, and the project offers, always in the same order."""
         scripted = scripted_tools(self._settings.current.data_dir) if self._settings.current.scripted else ()
         tools: tuple[Tool, ...] = (
             *scripted,
@@ -305,7 +323,12 @@ class AnswerRequests:
             CalculateTool(),
             CalculateDatesTool(),
         )
-        return tuple(tool for tool in tools if self._rights.may(question.principal, f"tool:{tool.name}"))
+        chosen = question.project.tools if question.project is not None else None
+        return tuple(
+            tool
+            for tool in tools
+            if (chosen is None or tool.name in chosen) and self._rights.may(question.principal, f"tool:{tool.name}")
+        )
 
     async def _memory_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
         memory = await self.memory_for(question)

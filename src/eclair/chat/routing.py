@@ -63,8 +63,10 @@ class ModelRouter:
         options: TurnOptions,
         conversation: Conversation | None = None,
         history: Sequence[Message] = (),
+        *,
+        default: str | None = None,
     ) -> Route:
-        """Resolve the model: explicit > conversation > user preference > mode > default.
+        """Resolve the model: explicit > conversation > `default` of its project > user preference > mode > default.
 
         An answer is resumed by the model that began it. Raises NotFound and EngineUnavailable as the registry does.
         """
@@ -72,7 +74,7 @@ class ModelRouter:
         question = last_question(history)
         if options.model is not None:
             return await self.choose(options.model, mode, question)
-        preferred = [conversation.model] if conversation is not None else []
+        preferred = [conversation.model if conversation is not None else None, default]
         if self._preferences is not None:
             preferred.append((await self._preferences.get(principal)).model)
         if mode is not None and history and history[-1].role == "assistant":

@@ -103,8 +103,9 @@ class Turns:
         id: str | None = None,
         title: str = "",
         choices: TurnOptions = NO_CHOICES,
+        project: str | None = None,
     ) -> Conversation:
-        """Make a conversation that isn't stored yet, with `choices` for all its answers."""
+        """Make a conversation that isn't stored yet, with `choices` for all its answers, in a project if any."""
         now = self._now()
         return Conversation(
             id or self._ids("conv"),
@@ -119,6 +120,7 @@ class Turns:
             max_tokens=choices.sampling.max_tokens,
             system=choices.system,
             memory=choices.memory,
+            project_id=project,
         )
 
     async def ask(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 import eclair
 from eclair.cli._admin_arguments import add_admin_options
 from eclair.cli._memory_arguments import add_memory_options
+from eclair.cli._project_arguments import add_project_options
 from eclair.cli._prompt_arguments import add_prompt_options
 from eclair.errors import InvalidInput
 from eclair.schema.budgets import BUDGET_PERIODS
@@ -129,6 +130,7 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     which = chat.add_mutually_exclusive_group()
     which.add_argument("--continue", dest="latest", action="store_true", help="continue the latest conversation")
     which.add_argument("--conversation", metavar="ID", help="continue this conversation")
+    which.add_argument("--project", metavar="NAME", help="begin the conversation in this project")
 
     _add_draw_options(command("draw", "generate or edit images"))
     _add_research_options(command("research", "research questions on the web and write a report", answering))
@@ -173,6 +175,7 @@ def _add_documents(command: _Command) -> None:
     files = command("files", "list and remove files", local)
     files.add_argument("--library", metavar="NAME", help="only files of this library")
     _add_listing_options(files, "ID", "remove a file")
+    add_project_options(command("projects", "list, begin, change and share projects"))
     add_prompt_options(command("prompts", "list, save, change and share prompts"))
     add_memory_options(command("memory", "list, add, edit and erase what is kept for later conversations"))
 
@@ -257,12 +260,12 @@ def _add_transfer(command: _Command) -> None:
     )
     retention.add_argument("days", nargs="?", type=_positive, metavar="DAYS", help="days to try; keep_days by default")
     change = retention.add_mutually_exclusive_group()
-    rule = "of everyone, group:ID, folder:ID or library:ID"
+    rule = "of everyone, group:ID, project:ID or library:ID"
     change.add_argument(
         "--set", nargs=2, metavar=("SCOPE", "DAYS"), help=f"set the rule {rule}, in days, or forever or temporary"
     )
     change.add_argument("--unset", metavar="SCOPE", help=f"delete the rule {rule}")
-    held = "on person:ID, folder:ID or conversation:ID"
+    held = "on person:ID, project:ID or conversation:ID"
     change.add_argument("--hold", metavar="SCOPE", help=f"place a legal hold {held}")
     change.add_argument("--lift", metavar="SCOPE", help=f"lift the legal hold {held}")
     retention.add_argument("--reason", default="", metavar="TEXT", help="why the hold is placed")

@@ -58,18 +58,22 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
     options = TurnOptions(arguments.model, arguments.mode, arguments.system, sampling_options(arguments))
-    return run_async(_chat(settings, arguments.conversation, arguments.latest, options, terminal))
+    return run_async(_chat(settings, arguments, options, terminal))
 
 
-async def _chat(settings: Settings, id: str | None, latest: bool, options: TurnOptions, terminal: Terminal) -> int:
+async def _chat(settings: Settings, arguments: argparse.Namespace, options: TurnOptions, terminal: Terminal) -> int:
+    id: str | None = arguments.conversation
+    project: str | None = arguments.project
     async with open_app(settings) as app:
+        if project is not None:
+            project = (await app.storage.projects.get_project_by_name(LOCAL_PRINCIPAL, project)).id
         conversation = await app.storage.conversations.get_conversation(LOCAL_PRINCIPAL, id) if id else None
-        if latest:
+        if arguments.latest:
             listed = await app.storage.conversations.list_conversations(LOCAL_PRINCIPAL, 1)
             conversation = max([*listed.pinned, *listed.conversations], key=lambda each: each.updated, default=None)
             if conversation is None:
                 raise NotFound("There is no conversation yet; start one with `eclair chat`.")
-        return await Chat(app, terminal, options, conversation).run()
+        return await Chat(app, terminal, options, conversation, project).run()
 
 
 DECISIONS: dict[str, CallDecision] = {
@@ -87,8 +91,16 @@ DECISIONS: dict[str, CallDecision] = {
 class Chat:
     """A chat session. The conversation is created with its first message, not before."""
 
-    def __init__(self, app: App, terminal: Terminal, options: TurnOptions, conversation: Conversation | None) -> None:
+    def __init__(
+        self,
+        app: App,
+        terminal: Terminal,
+        options: TurnOptions,
+        conversation: Conversation | None,
+        project: str | None = None,
+    ) -> None:
         self._app = app
+        self._project = project
         self._terminal = terminal
         self._options = options
         self._conversation = conversation
@@ -215,7 +227,7 @@ class Chat:
         where = (
             self._conversation.id
             if self._conversation is not None
-            else turns.new_conversation(LOCAL_PRINCIPAL, choices=self._options)
+            else turns.new_conversation(LOCAL_PRINCIPAL, choices=self._options, project=self._project)
         )
         asked = await turns.ask(LOCAL_PRINCIPAL, where, what, self._options, accepted)
         self._conversation = self._conversation or await self._app.storage.conversations.get_conversation(

@@ -144,20 +144,20 @@ class BudgetEntry(PolicyEntry):
 class RetentionEntry(PolicyEntry):
     """A rule: days without use after which what is in the target is erased."""
 
-    target: Annotated[str, Field(pattern="^(everyone|(group|folder|library):.+)$")]
+    target: Annotated[str, Field(pattern="^(everyone|(group|project|library):.+)$")]
     days: Annotated[int, Field(ge=1, le=MAX_DAYS)] | Literal["forever", "temporary"]
 
     @model_validator(mode="after")
     def _check_temporary(self) -> RetentionEntry:
-        if self.days == "temporary" and self.target.startswith(("folder:", "library:")):
+        if self.days == "temporary" and self.target.startswith(("project:", "library:")):
             raise ValueError("temporary is for everyone or for a group; give days")
         return self
 
 
 class HoldEntry(PolicyEntry):
-    """A legal hold on a person, folder or conversation."""
+    """A legal hold on a person, project or conversation."""
 
-    target: Annotated[str, Field(pattern="^(person|folder|conversation):.+$")]
+    target: Annotated[str, Field(pattern="^(person|project|conversation):.+$")]
     reason: Annotated[str, Field(max_length=500)] = ""
 
 

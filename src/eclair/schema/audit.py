@@ -64,6 +64,7 @@ AuditAction = Literal[
     "person.unlocked",
     "personal_data.erased",
     "policy.applied",
+    "project.deleted",
     "prompt.deleted",
     "responses.deleted",
     "retention.changed",

@@ -75,7 +75,7 @@ ChangeKind = Literal[
     "models",
     "files",
     "feeds",
-    "folders",
+    "projects",
     "canvases",
     "prompts",
     "announcements",
@@ -396,7 +396,7 @@ class Conversation:
     `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
     its answers, None for the defaults; `system` replaces the system prompt.
     `branched_from` is the id of the conversation whose thread it was begun with, if any.
-    `folder` is the id of the folder that it is in. `memory` says if its answers may use and keep memories; None leaves
+    `project_id` is the project that it is in. `memory` says if its answers may use and keep memories; None leaves
     that to the person's preferences.
     """
 
@@ -416,7 +416,7 @@ class Conversation:
     max_tokens: int | None = None
     system: str | None = None
     branched_from: str | None = None
-    folder: str | None = None
+    project_id: str | None = None
     memory: Switch | None = None
 
 

@@ -53,7 +53,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/prompts": ("api.prompts",),
     "api/memories": ("api.memories",),
     "api/files": ("api.files",),
-    "api/folders": ("api.folders",),
+    "api/projects": ("api.projects",),
     "api/libraries": ("api.libraries",),
     "api/research": ("api.research",),
     "api/web": ("api.web_search", "api.web_settings", "api.web"),

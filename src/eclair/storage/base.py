@@ -31,7 +31,6 @@ from eclair.storage.egress import EgressStore
 from eclair.storage.emergency_reads import EmergencyReadStore
 from eclair.storage.feeds import FeedStore
 from eclair.storage.files import FileStore
-from eclair.storage.folders import FolderStore
 from eclair.storage.grants import GrantStore
 from eclair.storage.groups import GroupStore
 from eclair.storage.images import ImageStore
@@ -46,6 +45,7 @@ from eclair.storage.personal_data import PersonalDataStore
 from eclair.storage.policy import PolicyStore
 from eclair.storage.preferences import PreferenceStore
 from eclair.storage.processes import ProcessStore
+from eclair.storage.projects import ProjectStore
 from eclair.storage.prompts import PromptStore
 from eclair.storage.ratings import RatingStore
 from eclair.storage.responses import ResponseStore
@@ -86,7 +86,7 @@ class Storage:
     emergency_reads: EmergencyReadStore
     feeds: FeedStore
     files: FileStore
-    folders: FolderStore
+    projects: ProjectStore
     grants: GrantStore
     groups: GroupStore
     images: ImageStore

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from eclair.schema.messages import Conversation, Hit, Message, Mode, NameHit, Switch, Web
 from eclair.schema.principal import Principal
 
-ClearableField = Literal["model", "mode", "web", "temperature", "max_tokens", "system", "folder", "memory"]
+ClearableField = Literal["model", "mode", "web", "temperature", "max_tokens", "system", "project_id", "memory"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class ConversationEdit:
     temperature: float | None = None
     max_tokens: int | None = None
     system: str | None = None
-    folder: str | None = None
+    project_id: str | None = None
     memory: Switch | None = None
     cleared: frozenset[ClearableField] = frozenset()
 
@@ -107,12 +107,12 @@ class ConversationStore(Protocol):
         *,
         archived: bool = False,
         tag: str | None = None,
-        folder: str | None = None,
+        project_id: str | None = None,
         before: ConversationCursor | None = None,
     ) -> ConversationPage:
         """List conversations, latest change first, pinned ones apart; with `archived` only those, pinned or not.
 
-        With `folder` those in it, pinned ones among them. Without, those in folders are listed too.
+        With `project_id` those in it, pinned ones among them. Without, those in projects are listed too.
         `before` is the `next` of the previous page.
         """
         ...
@@ -155,7 +155,7 @@ class ConversationStore(Protocol):
         ...
 
     async def edit_conversation(self, principal: Principal, id: str, edit: ConversationEdit) -> Conversation:
-        """Edit a conversation. Raises NotFound for the conversation, a leaf that is not in it, or the folder."""
+        """Edit a conversation. Raises NotFound for the conversation, a leaf that is not in it, or the project."""
         ...
 
     async def is_untitled(self, principal: Principal, id: str) -> bool:

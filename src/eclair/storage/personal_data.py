@@ -42,7 +42,7 @@ class PersonalDataStore(Protocol):
         ...
 
     async def is_held(self, principal: Principal) -> bool:
-        """Tell whether a legal hold is on the person, or on a folder or conversation of theirs."""
+        """Tell whether a legal hold is on the person, or on a project or conversation of theirs."""
         ...
 
     async def erase_rows(self, principal: Principal) -> None:

@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 
 from eclair.schema.principal import Principal
 
-RetentionScope = Literal["everyone", "group", "folder", "library"]
-HoldScope = Literal["person", "folder", "conversation"]
+RetentionScope = Literal["everyone", "group", "project", "library"]
+HoldScope = Literal["person", "project", "conversation"]
 
 EVERYONE = ""
 """The subject of the rule for everyone."""
@@ -19,7 +19,7 @@ EVERYONE = ""
 class RetentionRule:
     """Days without use after which what is in the scope is erased.
 
-    0 is for temporary chats alone, None for ever. `subject` is the id of a group, a folder or a library. Of several
+    0 is for temporary chats alone, None for ever. `subject` is the id of a group, a project or a library. Of several
     rules that apply, the shortest wins.
     """
 
@@ -31,7 +31,7 @@ class RetentionRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegalHold:
-    """A hold on all that a person has, or on a folder or conversation: until it is lifted, nothing of it is erased."""
+    """A hold on all that a person has, or on a project or conversation: until it is lifted, nothing of it is erased."""
 
     scope: HoldScope
     subject: str
@@ -84,7 +84,7 @@ class RetentionStore(Protocol):
         ...
 
     async def set_rule(self, principal: Principal, rule: RetentionRule) -> None:
-        """Set the rule of a scope and subject. Raises NotFound for a group, folder or library that isn't there."""
+        """Set the rule of a scope and subject. Raises NotFound for a group, project or library that isn't there."""
         ...
 
     async def delete_rule(self, principal: Principal, scope: RetentionScope, subject: str) -> None:
@@ -96,7 +96,7 @@ class RetentionStore(Protocol):
         ...
 
     async def place_hold(self, principal: Principal, hold: LegalHold) -> None:
-        """Place a hold. Raises NotFound for a folder or conversation that isn't there, Conflict where there is one."""
+        """Place a hold. Raises NotFound for a project or conversation that isn't there, Conflict where there is one."""
         ...
 
     async def lift_hold(self, principal: Principal, scope: HoldScope, subject: str) -> None:

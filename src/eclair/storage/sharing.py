@@ -1,4 +1,4 @@
-"""Sharing: what people own, such as libraries and prompts, opened to people and groups as viewers or editors."""
+"""Sharing: libraries, projects and prompts that people own, opened to people and groups as viewers or editors."""
 
 from __future__ import annotations
 

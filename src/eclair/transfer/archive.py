@@ -17,7 +17,9 @@ from eclair.schema.canvases import Canvas, CanvasVersion
 from eclair.schema.ids import derived_id
 from eclair.schema.images import GeneratedImage
 from eclair.schema.memories import MAX_MEMORY_CHARS, MemoryMaker
+from eclair.schema.messages import Web
 from eclair.settings import EngineApi
+from eclair.storage.projects import MAX_PROJECT_INSTRUCTIONS_CHARS, MAX_PROJECT_NAME_CHARS
 from eclair.storage.prompts import MAX_PROMPT_CHARS, PROMPT_NAME_PATTERN
 
 INDEX_NAME = "everything.json"
@@ -26,12 +28,12 @@ PERSONAL_FOLDER = "personal/"
 MAX_NAME_CHARS = 255
 _MEMBER = re.compile(r"files/[0-9a-f]{64}|(?:pictures|thumbnails)/pic_[0-9a-z]{26}(?:\.[a-z]{3,4})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ID = re.compile(r"(?:canv|file|fold|lib|mem|pic|prompt)_[0-9a-z]{26}")
+_ID = re.compile(r"(?:canv|file|fold|lib|mem|pic|proj|prompt)_[0-9a-z]{26}")
 _NAME = re.compile(r"[^/\\\x00-\x1f]+")
 _IMAGE_MEDIA = {"image/png", "image/webp", "image/jpeg"}
 
 RecordKind = Literal[
-    "library", "file", "image", "preferences", "feed", "server", "folder", "canvas", "prompt", "memory"
+    "library", "file", "image", "preferences", "feed", "server", "project", "canvas", "prompt", "memory"
 ]
 
 
@@ -97,13 +99,17 @@ class ArchivedServer:
 
 
 @dataclass(frozen=True, slots=True)
-class ArchivedFolder:
-    """A folder with the ids of the conversations in it, archived ones included."""
+class ArchivedProject:
+    """A project with the ids of its owner's conversations in it, archived ones included."""
 
     id: str
     name: str
     created: int
     conversations: tuple[str, ...]
+    instructions: str = ""
+    model: str | None = None
+    web: Web | None = None
+    tools: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +155,7 @@ ArchiveRecord = (
     | ArchivedPreferences
     | ArchivedFeed
     | ArchivedServer
-    | ArchivedFolder
+    | ArchivedProject
     | ArchivedCanvas
     | ArchivedPrompt
     | ArchivedMemory
@@ -162,14 +168,17 @@ _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
     "preferences": ArchivedPreferences,
     "feed": ArchivedFeed,
     "server": ArchivedServer,
-    "folder": ArchivedFolder,
+    "project": ArchivedProject,
     "canvas": ArchivedCanvas,
     "prompt": ArchivedPrompt,
     "memory": ArchivedMemory,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _OLDER_PROMPTS = TypeAdapter(list[dict[Literal["name", "text"], str]])
-_ADAPTERS = {name: TypeAdapter[ArchiveRecord](kind) for name, kind in _KINDS.items()}
+_ADAPTERS: Mapping[str, TypeAdapter[ArchiveRecord]] = {
+    **{name: TypeAdapter[ArchiveRecord](kind) for name, kind in _KINDS.items()},
+    "folder": TypeAdapter[ArchiveRecord](ArchivedProject),  # what projects were at first
+}
 
 
 @dataclass(slots=True)
@@ -182,7 +191,7 @@ class ArchiveIndex:
     preferences: ArchivedPreferences | None = None
     feeds: list[ArchivedFeed] = field(default_factory=list[ArchivedFeed])
     servers: list[ArchivedServer] = field(default_factory=list[ArchivedServer])
-    folders: list[ArchivedFolder] = field(default_factory=list[ArchivedFolder])
+    projects: list[ArchivedProject] = field(default_factory=list[ArchivedProject])
     canvases: list[ArchivedCanvas] = field(default_factory=list[ArchivedCanvas])
     prompts: list[ArchivedPrompt] = field(default_factory=list[ArchivedPrompt])
     memories: list[ArchivedMemory] = field(default_factory=list[ArchivedMemory])
@@ -202,8 +211,8 @@ class ArchiveIndex:
                 self.feeds.append(record)
             case ArchivedServer():
                 self.servers.append(record)
-            case ArchivedFolder():
-                self.folders.append(record)
+            case ArchivedProject():
+                self.projects.append(record)
             case ArchivedCanvas():
                 self.canvases.append(record)
             case ArchivedPrompt():
@@ -214,7 +223,7 @@ class ArchiveIndex:
     @property
     def records(self) -> Sequence[ArchiveRecord]:
         own = [self.preferences] if self.preferences is not None else []
-        rest = (*self.feeds, *self.servers, *self.folders, *self.canvases, *self.prompts, *self.memories)
+        rest = (*self.feeds, *self.servers, *self.projects, *self.canvases, *self.prompts, *self.memories)
         return [*self.libraries, *self.files, *self.images, *own, *rest]
 
     def __len__(self) -> int:
@@ -261,8 +270,12 @@ def _older_prompts(preferences: ArchivedPreferences) -> list[ArchivedPrompt]:
 
 def _is_sound(record: ArchiveRecord) -> bool:
     match record:
-        case ArchivedLibrary() | ArchivedFolder():
+        case ArchivedLibrary():
             return bool(_ID.fullmatch(record.id)) and bool(_NAME.fullmatch(record.name[: MAX_NAME_CHARS + 1]))
+        case ArchivedProject():
+            fits = len(record.name) <= MAX_PROJECT_NAME_CHARS and record.name.isprintable() and record.name.strip()
+            is_short = len(record.instructions) <= MAX_PROJECT_INSTRUCTIONS_CHARS and "\0" not in record.instructions
+            return bool(_ID.fullmatch(record.id)) and bool(fits) and is_short
         case ArchivedFile():
             ids = _ID.fullmatch(record.id) and _SHA256.fullmatch(record.sha256) and _NAME.fullmatch(record.name)
             return bool(ids) and len(record.name) <= MAX_NAME_CHARS and record.size >= 0

@@ -21,17 +21,17 @@ from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.conversations import ConversationEdit
 from eclair.storage.feeds import StoredFeed
-from eclair.storage.folders import Folder
 from eclair.storage.libraries import Library
+from eclair.storage.projects import Project
 from eclair.storage.prompts import SavedPrompt
 from eclair.transfer.archive import (
     ArchivedCanvas,
     ArchivedFeed,
     ArchivedFile,
-    ArchivedFolder,
     ArchivedImage,
     ArchivedLibrary,
     ArchivedMemory,
+    ArchivedProject,
     ArchivedPrompt,
     ArchivedServer,
 )
@@ -160,10 +160,10 @@ class ArchiveImporter:
     ) -> AsyncGenerator[ImportStep, None]:
         """Store images, which `places` maps to conversation and message, then prompts, settings and the rest.
 
-        Folders take the imported conversations that are in none.
+        Projects take the imported conversations that are in none.
         """
-        for folder in staged.index.folders:
-            await self._add_folder(principal, folder)
+        for project in staged.index.projects:
+            await self._add_project(principal, project)
         for canvas in staged.index.canvases:
             yield await self._add_canvas(principal, canvas)
         new = [each for each in staged.index.images if not await self._has_image(principal, each.image.id)]
@@ -197,21 +197,31 @@ class ArchiveImporter:
         places[library.id] = new.id
         return ImportStep("libraries", added=True)
 
-    async def _add_folder(self, principal: Principal, folder: ArchivedFolder) -> None:
-        known = [each.folder for each in await self._storage.folders.list_folders(principal)]
-        here = next((each for each in known if each.id == folder.id or each.name == folder.name), None)
+    async def _add_project(self, principal: Principal, project: ArchivedProject) -> None:
+        known = [each.project for each in await self._storage.projects.list_projects(principal)]
+        mine = [each for each in known if each.access == "own"]
+        here = next((each for each in mine if each.id == project.id or each.name == project.name), None)
         if here is None:
-            here = Folder(folder.id, principal.id, folder.name, folder.created)
+            here = Project(
+                id=project.id,
+                owner=principal.id,
+                name=project.name,
+                created=project.created,
+                instructions=project.instructions,
+                model=project.model,
+                web=project.web,
+                tools=project.tools,
+            )
             try:
-                await self._storage.folders.add_folder(principal, here)
+                await self._storage.projects.add_project(principal, here)
             except Conflict:  # the id is another person's
-                here = replace(here, id=new_id("fold", time.time))
-                await self._storage.folders.add_folder(principal, here)
+                here = replace(here, id=new_id("proj", time.time))
+                await self._storage.projects.add_project(principal, here)
         conversations = self._storage.conversations
-        for id in folder.conversations:
+        for id in project.conversations:
             with contextlib.suppress(NotFound):
-                if (await conversations.get_conversation(principal, id)).folder is None:
-                    await conversations.edit_conversation(principal, id, ConversationEdit(folder=here.id))
+                if (await conversations.get_conversation(principal, id)).project_id is None:
+                    await conversations.edit_conversation(principal, id, ConversationEdit(project_id=here.id))
 
     async def _add_canvas(self, principal: Principal, archived: ArchivedCanvas) -> ImportStep:
         canvas = archived.canvas

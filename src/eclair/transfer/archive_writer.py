@@ -29,11 +29,11 @@ from eclair.transfer.archive import (
     ArchivedCanvas,
     ArchivedFeed,
     ArchivedFile,
-    ArchivedFolder,
     ArchivedImage,
     ArchivedLibrary,
     ArchivedMemory,
     ArchivedPreferences,
+    ArchivedProject,
     ArchivedPrompt,
     ArchivedServer,
     ArchiveRecord,
@@ -205,13 +205,18 @@ class ArchiveWriter:
                 for each in servers
             ),
             *[
-                ArchivedFolder(
-                    each.folder.id,
-                    each.folder.name,
-                    each.folder.created,
-                    tuple([id async for id in self._list_folder(principal, each.folder.id)]),
+                ArchivedProject(
+                    each.project.id,
+                    each.project.name,
+                    each.project.created,
+                    tuple([id async for id in self._list_in_project(principal, each.project.id)]),
+                    each.project.instructions,
+                    each.project.model,
+                    each.project.web,
+                    each.project.tools,
                 )
-                for each in await self._storage.folders.list_folders(principal)
+                for each in await self._storage.projects.list_projects(principal)
+                if each.project.access == "own"
             ],
             *(
                 ArchivedMemory(
@@ -234,12 +239,12 @@ class ArchiveWriter:
                 continue
             yield ArchivedCanvas(canvas, tuple(texts))
 
-    async def _list_folder(self, principal: Principal, folder: str) -> AsyncGenerator[str, None]:
+    async def _list_in_project(self, principal: Principal, project: str) -> AsyncGenerator[str, None]:
         for archived in (False, True):
             before: ConversationCursor | None = None
             while True:
                 page = await self._storage.conversations.list_conversations(
-                    principal, PAGE_ITEMS, archived=archived, folder=folder, before=before
+                    principal, PAGE_ITEMS, archived=archived, project_id=project, before=before
                 )
                 for conversation in page.conversations:
                     yield conversation.id

@@ -17,8 +17,8 @@ from tests.storage.test_usage import USAGE, Calendar, answered
 NEWER = """
 DROP TABLE tool_permission; DROP TABLE call_decision; DROP INDEX run_waiting;
 ALTER TABLE run DROP COLUMN waiting_since; ALTER TABLE run DROP COLUMN options;
-DROP TRIGGER conversation_held; DROP TRIGGER conversation_held_listed; DROP TRIGGER conversation_held_in_folder;
-DROP TRIGGER file_held; DROP TRIGGER picture_held; DROP TRIGGER folder_held; DROP TRIGGER library_held;
+DROP TRIGGER conversation_held; DROP TRIGGER conversation_held_listed; DROP TRIGGER conversation_held_in_project;
+DROP TRIGGER file_held; DROP TRIGGER picture_held; DROP TRIGGER project_held; DROP TRIGGER library_held;
 DROP TRIGGER response_held; DROP TRIGGER api_conversation_held; DROP TRIGGER batch_held; DROP TRIGGER batch_file_held;
 DROP TRIGGER message_held; DROP TRIGGER conversation_temporary; DROP TRIGGER message_temporary;
 DROP TABLE compliance_settings;
@@ -38,7 +38,9 @@ DROP TABLE batch_part; DROP TABLE batch_reply; DROP TABLE batch_file; DROP TABLE
 ALTER TABLE conversation DROP COLUMN model; ALTER TABLE conversation DROP COLUMN mode;
 ALTER TABLE conversation DROP COLUMN web; ALTER TABLE conversation DROP COLUMN temperature;
 ALTER TABLE conversation DROP COLUMN max_tokens; ALTER TABLE conversation DROP COLUMN system;
-DROP TABLE folder; DROP INDEX conversation_in_folder; ALTER TABLE conversation DROP COLUMN folder;
+DROP TRIGGER project_gone;
+DROP TABLE project_share; DROP TABLE project;
+DROP INDEX conversation_in_project; ALTER TABLE conversation DROP COLUMN project_id;
 DROP TABLE web_page; ALTER TABLE share DROP COLUMN readings; ALTER TABLE share DROP COLUMN reviewer;
 DROP TABLE entry_word; DROP TABLE entry_text; DROP TABLE entry; DROP TABLE feed;
 DROP TABLE egress; DROP TRIGGER egress_forgets; DROP TABLE audit; DROP TABLE audit_value;

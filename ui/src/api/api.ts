@@ -7,7 +7,7 @@ import { EgressCalls } from "./egress.ts";
 import { EngineCalls } from "./engines.ts";
 import { FeedCalls } from "./feeds.ts";
 import { FileCalls } from "./files.ts";
-import { FolderCalls } from "./folders.ts";
+import { ProjectCalls } from "./projects.ts";
 import { ImageCalls } from "./images.ts";
 import { ImportCalls } from "./imports.ts";
 import { LibraryCalls } from "./libraries.ts";
@@ -27,7 +27,7 @@ export class Api {
   readonly engines: EngineCalls;
   readonly feeds: FeedCalls;
   readonly files: FileCalls;
-  readonly folders: FolderCalls;
+  readonly projects: ProjectCalls;
   readonly images: ImageCalls;
   readonly imports: ImportCalls;
   readonly libraries: LibraryCalls;
@@ -48,7 +48,7 @@ export class Api {
     this.engines = new EngineCalls(client);
     this.feeds = new FeedCalls(client);
     this.files = new FileCalls(client);
-    this.folders = new FolderCalls(client);
+    this.projects = new ProjectCalls(client);
     this.images = new ImageCalls(client);
     this.imports = new ImportCalls(client);
     this.libraries = new LibraryCalls(client);

@@ -12,7 +12,7 @@ export type ConversationPage = Reply<"/api/conversations", "get">;
 export interface ConversationQuery {
   readonly archived: boolean;
   readonly tag: string | null;
-  readonly folder?: string;
+  readonly project?: string;
   readonly before?: string;
   readonly limit: number;
 }
@@ -77,10 +77,10 @@ export type ExportFormat = "markdown" | "json" | "html" | "docx" | "pdf";
 export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "answerNow" | "events" | "prefill">;
 
 export class ConversationCalls extends Resource {
-  list({ archived, tag, folder, before, limit }: ConversationQuery): Promise<ConversationPage> {
+  list({ archived, tag, project, before, limit }: ConversationQuery): Promise<ConversationPage> {
     const query = new URLSearchParams({ archived: String(archived), limit: String(limit) });
     if (tag !== null) query.set("tag", tag);
-    if (folder !== undefined) query.set("folder", folder);
+    if (project !== undefined) query.set("project_id", project);
     if (before !== undefined) query.set("before", before);
     return this.client.call("GET", `/api/conversations?${query}`);
   }

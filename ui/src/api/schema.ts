@@ -16,7 +16,7 @@ export interface paths {
                 readonly query?: {
                     readonly archived?: boolean;
                     readonly tag?: string | null;
-                    readonly folder?: string | null;
+                    readonly project_id?: string | null;
                     readonly before?: string | null;
                     readonly limit?: number;
                 };
@@ -1503,7 +1503,7 @@ export interface paths {
         readonly delete: {
             readonly parameters: {
                 readonly query: {
-                    readonly scope: "everyone" | "group" | "folder" | "library";
+                    readonly scope: "everyone" | "group" | "project" | "library";
                     readonly subject?: string;
                 };
                 readonly header?: never;
@@ -1620,7 +1620,7 @@ export interface paths {
         readonly delete: {
             readonly parameters: {
                 readonly query: {
-                    readonly scope: "person" | "folder" | "conversation";
+                    readonly scope: "person" | "project" | "conversation";
                     readonly subject: string;
                 };
                 readonly header?: never;
@@ -3824,7 +3824,7 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
-    readonly "/api/folders": {
+    readonly "/api/projects": {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -3833,7 +3833,10 @@ export interface paths {
         };
         readonly get: {
             readonly parameters: {
-                readonly query?: never;
+                readonly query?: {
+                    readonly q?: string;
+                    readonly order?: "name" | "recent";
+                };
                 readonly header?: never;
                 readonly path?: never;
                 readonly cookie?: never;
@@ -3846,7 +3849,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": readonly components["schemas"]["FolderBody"][];
+                        readonly "application/json": readonly components["schemas"]["ProjectBody"][];
                     };
                 };
             };
@@ -3861,7 +3864,7 @@ export interface paths {
             };
             readonly requestBody: {
                 readonly content: {
-                    readonly "application/json": components["schemas"]["FolderName"];
+                    readonly "application/json": components["schemas"]["NewProject"];
                 };
             };
             readonly responses: {
@@ -3871,7 +3874,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["FolderBody"];
+                        readonly "application/json": components["schemas"]["ProjectBody"];
                     };
                 };
             };
@@ -3882,14 +3885,35 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
-    readonly "/api/folders/{id}": {
+    readonly "/api/projects/{id}": {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
         };
-        readonly get?: never;
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ProjectBody"];
+                    };
+                };
+            };
+        };
         readonly put?: never;
         readonly post?: never;
         readonly delete: {
@@ -3925,7 +3949,7 @@ export interface paths {
             };
             readonly requestBody: {
                 readonly content: {
-                    readonly "application/json": components["schemas"]["FolderName"];
+                    readonly "application/json": components["schemas"]["ProjectEdit"];
                 };
             };
             readonly responses: {
@@ -3935,11 +3959,108 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["FolderBody"];
+                        readonly "application/json": components["schemas"]["ProjectBody"];
                     };
                 };
             };
         };
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{id}/shares": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AccessShareList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{id}/shares/{subject}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly subject: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["SharedAccessBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly subject: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
         readonly trace?: never;
     };
     readonly "/api/libraries": {
@@ -7939,7 +8060,7 @@ export interface paths {
         readonly get: {
             readonly parameters: {
                 readonly query: {
-                    readonly kind: "folder" | "library" | "prompt";
+                    readonly kind: "library" | "project" | "prompt";
                     readonly q: string;
                 };
                 readonly header?: never;
@@ -8561,7 +8682,7 @@ export interface components {
             readonly number: number;
             readonly moment: number;
             /** @enum {string} */
-            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
+            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
             /** @enum {string} */
             readonly outcome: "success" | "failure" | "denied";
             readonly actor: string | null;
@@ -9081,7 +9202,7 @@ export interface components {
          *     `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
          *     its answers, None for the defaults; `system` replaces the system prompt.
          *     `branched_from` is the id of the conversation whose thread it was begun with, if any.
-         *     `folder` is the id of the folder that it is in. `memory` says if its answers may use and keep memories; None leaves
+         *     `project_id` is the project that it is in. `memory` says if its answers may use and keep memories; None leaves
          *     that to the person's preferences.
          */
         readonly Conversation: {
@@ -9104,7 +9225,7 @@ export interface components {
             readonly max_tokens: number | null;
             readonly system: string | null;
             readonly branched_from: string | null;
-            readonly folder: string | null;
+            readonly project_id: string | null;
             readonly memory: ("off" | "on") | null;
         };
         readonly ConversationCount: {
@@ -9122,7 +9243,7 @@ export interface components {
             readonly temperature?: number | null;
             readonly max_tokens?: number | null;
             readonly system?: string | null;
-            readonly folder?: string | null;
+            readonly project_id?: string | null;
             readonly memory?: ("off" | "on") | null;
         };
         /** @description A page of the list; pass `next` as `before` to get the next page. Pinned ones are on the first page. */
@@ -9481,16 +9602,6 @@ export interface components {
         readonly FindingFrame: {
             readonly found: components["schemas"]["ProbeFinding"];
         };
-        /** @description A folder with the number of conversations in it, without archived ones. */
-        readonly FolderBody: {
-            readonly id: string;
-            readonly name: string;
-            readonly created: number;
-            readonly conversations: number;
-        };
-        readonly FolderName: {
-            readonly name: string;
-        };
         readonly FollowUps: {
             readonly questions: readonly string[];
         };
@@ -9576,7 +9687,7 @@ export interface components {
         };
         readonly HoldBody: {
             /** @enum {string} */
-            readonly scope: "person" | "folder" | "conversation";
+            readonly scope: "person" | "project" | "conversation";
             readonly subject: string;
             /** @default  */
             readonly reason?: string;
@@ -10112,20 +10223,20 @@ export interface components {
             readonly message: string | null;
             readonly library: string | null;
         };
-        /** @description A legal hold; `name` is that of the person or folder, if it is there, and `owner` whose folder that is. */
+        /** @description A legal hold; `name` is that of the person or project, if it is there, and `owner` whose project that is. */
         readonly NamedHold: {
             /** @enum {string} */
-            readonly scope: "person" | "folder" | "conversation";
+            readonly scope: "person" | "project" | "conversation";
             readonly subject: string;
             readonly name: string | null;
             readonly owner: string | null;
             readonly reason: string;
             readonly placed: number;
         };
-        /** @description A rule; `name` is that of its group, folder or library, if it is there, and `owner` whose that is. */
+        /** @description A rule; `name` is that of its group, project or library, if it is there, and `owner` whose that is. */
         readonly NamedRule: {
             /** @enum {string} */
-            readonly scope: "everyone" | "group" | "folder" | "library";
+            readonly scope: "everyone" | "group" | "project" | "library";
             readonly subject: string;
             readonly name: string | null;
             readonly owner: string | null;
@@ -10195,6 +10306,7 @@ export interface components {
             readonly max_tokens?: number | null;
             readonly system?: string | null;
             readonly memory?: ("off" | "on") | null;
+            readonly project_id?: string | null;
             readonly turn?: components["schemas"]["NewTurnBody"] | null;
         };
         /** @description A destination. `key` is the bearer token of a webhook. */
@@ -10270,6 +10382,9 @@ export interface components {
              */
             readonly role?: "admin" | "auditor" | "member" | "guest";
             readonly password?: string | null;
+        };
+        readonly NewProject: {
+            readonly name: string;
         };
         /** @description A prompt's name, a word by which `/name` calls it, and its text, in which `{{name}}` is a variable. */
         readonly NewPrompt: {
@@ -10711,6 +10826,38 @@ export interface components {
         readonly ProbeFinishedFrame: {
             readonly finished: components["schemas"]["Probe"];
         };
+        /**
+         * @description A project with the number of the caller's conversations in it, without archived ones.
+         *
+         *     `used` is when something was last said in one of them. Of a project that is shared with the caller, `owner` is the
+         *     name of its owner.
+         */
+        readonly ProjectBody: {
+            readonly id: string;
+            readonly name: string;
+            readonly created: number;
+            readonly conversations: number;
+            readonly used: number;
+            /** @default  */
+            readonly instructions: string;
+            readonly model: string | null;
+            readonly web: ("off" | "auto" | "on") | null;
+            readonly tools: readonly string[] | null;
+            /**
+             * @default own
+             * @enum {string}
+             */
+            readonly access: "own" | "edit" | "view";
+            readonly owner: string | null;
+        };
+        /** @description Changes to a project; null clears `model`, `web` and `tools`, which leaves them to the person. */
+        readonly ProjectEdit: {
+            readonly name?: string | null;
+            readonly instructions?: string | null;
+            readonly model?: string | null;
+            readonly web?: ("off" | "auto" | "on") | null;
+            readonly tools?: readonly string[] | null;
+        };
         /** @description A prompt. Of one that is shared with the caller, `owner` is the name of its owner. */
         readonly PromptBody: {
             readonly id: string;
@@ -11085,7 +11232,7 @@ export interface components {
         /** @description A rule. `days` 0 allows temporary chats alone, null is for ever; the subject for everyone is empty. */
         readonly RuleBody: {
             /** @enum {string} */
-            readonly scope: "everyone" | "group" | "folder" | "library";
+            readonly scope: "everyone" | "group" | "project" | "library";
             /** @default  */
             readonly subject?: string;
             readonly days: number | null;

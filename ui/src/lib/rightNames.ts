@@ -19,6 +19,7 @@ export const KINDS: Readonly<Record<string, PlainKey>> = {
   model: "model",
   engine: "modelServer",
   library: "library",
+  project: "project",
   prompt: "prompt",
 };
 

@@ -4,7 +4,7 @@ import { tick } from "svelte";
 import { currentPath, toAddress } from "../api/address.ts";
 import { Api } from "../api/api.ts";
 import type { AnswerOptions, AnswerSettings, Deleted } from "../api/conversations.ts";
-import type { Folder } from "../api/folders.ts";
+import type { Project } from "../api/projects.ts";
 import type { Model, ModePicks } from "../api/models.ts";
 import type { SessionState } from "../api/session.ts";
 import { t } from "../lib/i18n/translate.ts";
@@ -52,7 +52,7 @@ export type Overlay = "palette" | "models" | "shortcuts" | { readonly retry: Mes
 export type Dialog =
   | { readonly kind: "export" | "share" | "tags"; readonly conversation: StoredConversation }
   | { readonly kind: "import" | "answers" }
-  | { readonly kind: "folder"; readonly folder: Folder | null }
+  | { readonly kind: "project"; readonly project: Project | null }
   | { readonly kind: "move"; readonly conversations: readonly StoredConversation[] }
   | { readonly kind: "receipt"; readonly conversation: string; readonly message: string }
   | { readonly kind: "license"; readonly name: string; readonly text: string };
@@ -75,7 +75,7 @@ export class App {
   readonly storage = new StorageProblem(this.api);
   readonly conversations = new Conversations(this.api, () => {
     this.#updateTitle();
-    void this.conversations.folders.refresh();
+    void this.conversations.projects.refresh();
   });
   readonly toasts = new Toasts();
   readonly conversationActions = new ConversationActions(this);
@@ -413,8 +413,8 @@ export class App {
       void this.imageModels.read();
       return;
     }
-    if (kind === "folders") {
-      void this.conversations.folders.refresh();
+    if (kind === "projects") {
+      void this.conversations.projects.refresh();
       return;
     }
     if (kind === "memories") {

@@ -1,14 +1,14 @@
 // Pins, archives and deletes conversations, with undo.
 
 import type { Conversation } from "../api/events.ts";
-import type { Folder } from "../api/folders.ts";
+import type { Project } from "../api/projects.ts";
 import { t } from "../lib/i18n/translate.ts";
 import type { Conversations } from "./conversations.svelte.ts";
 import type { Toasts } from "./toasts.svelte.ts";
 
 /** What the actions need of the app. */
 export interface ConversationHost {
-  readonly conversations: Pick<Conversations, "change" | "folders" | "refresh" | "restore">;
+  readonly conversations: Pick<Conversations, "change" | "projects" | "refresh" | "restore">;
   readonly toasts: Pick<Toasts, "show">;
   readonly current: { readonly id: string };
   open(id: string): void;
@@ -36,28 +36,30 @@ export class ConversationActions {
     });
   }
 
-  /** Move conversations to a folder, or with null out of theirs, and offer to undo it. */
-  async move(conversations: readonly Conversation[], folder: string | null): Promise<void> {
+  /** Move conversations to a project, or with null out of theirs, and offer to undo it. */
+  async move(conversations: readonly Conversation[], project: string | null): Promise<void> {
     const { conversations: list, toasts } = this.#host;
     await this.#attempt(async () => {
-      for (const { id } of conversations) await list.change(id, { folder });
-      const name = list.folders.all.find(({ id }) => id === folder)?.name;
-      toasts.show(name === undefined ? t("movedOut") : t("movedTo", { name }), async () => {
-        for (const { id, folder: before } of conversations) await list.change(id, { folder: before });
+      for (const { id } of conversations) await list.change(id, { project_id: project });
+      const name = list.projects.all.find(({ id }) => id === project)?.name;
+      toasts.show(name === undefined ? t("movedOutOfProject") : t("movedToProject", { name }), async () => {
+        for (const { id, project_id: before } of conversations) await list.change(id, { project_id: before });
       });
     });
   }
 
-  /** Delete a folder, keep its conversations, and offer to undo it. */
-  async removeFolder({ id, name }: Folder): Promise<void> {
+  /** Delete a project, keep its conversations, and offer to undo it. */
+  async removeProject(project: Project): Promise<void> {
     const { conversations: list, toasts } = this.#host;
     await this.#attempt(async () => {
-      const kept = await list.folders.conversationsIn(id);
-      await list.folders.remove(id);
+      const kept = await list.projects.conversationsIn(project.id);
+      await list.projects.remove(project.id);
       await list.refresh(true);
-      toasts.show(t("folderRemoved", { name }), async () => {
-        const again = await list.folders.add(name);
-        for (const conversation of kept) await list.change(conversation.id, { folder: again.id });
+      const { name, instructions, model, web, tools } = project;
+      toasts.show(t("projectRemoved", { name }), async () => {
+        const again = await list.projects.add(name);
+        await list.projects.change(again.id, { instructions, model, web, tools });
+        for (const conversation of kept) await list.change(conversation.id, { project_id: again.id });
       });
     });
   }

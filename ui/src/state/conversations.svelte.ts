@@ -6,8 +6,8 @@ import { ApiError } from "../api/client.ts";
 import type { ConversationChanges, Deleted, Found, TagCount } from "../api/conversations.ts";
 import { locale, t } from "../lib/i18n/translate.ts";
 import type { Change, Conversation } from "../api/events.ts";
-import type { Folder } from "../api/folders.ts";
-import { Folders } from "./folders.svelte.ts";
+import type { Project } from "../api/projects.ts";
+import { Projects } from "./projects.svelte.ts";
 
 const PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 200;
@@ -25,7 +25,7 @@ export interface Section {
   readonly conversations: readonly Conversation[];
   /** False where more conversations belong to it. */
   readonly complete: boolean;
-  readonly folder?: Folder;
+  readonly project?: Project;
 }
 
 /** The list's filter: archived or not, and a tag. */
@@ -55,15 +55,15 @@ export class Conversations {
   /** Conversations are being selected, to do something with all of them. */
   selecting = $state(false);
   readonly selected = new SvelteSet<string>();
-  readonly folders: Folders;
+  readonly projects: Projects;
   readonly sections = $derived.by(() => {
     if (this.filter.archived || this.filter.tag !== null) return bySection(this.pinned, this.all, this.next === null, new Date());
-    const { all, contents } = this.folders;
+    const { all, contents } = this.projects;
     const ids = new Set(all.map(({ id }) => id));
-    const unfiled = this.all.filter(({ folder }) => folder === null || !ids.has(folder));
-    const folders = all.map((folder) => ({ key: folder.id, name: folder.name, conversations: this.#unpinned(contents.get(folder.id)), complete: true, folder }));
+    const unfiled = this.all.filter(({ project_id }) => project_id === null || !ids.has(project_id));
+    const projects = all.map((project) => ({ key: project.id, name: project.name, conversations: this.#unpinned(contents.get(project.id)), complete: true, project }));
     const sections = bySection(this.pinned, unfiled, this.next === null, new Date());
-    return this.pinned.length === 0 ? [...folders, ...sections] : [...sections.slice(0, 1), ...folders, ...sections.slice(1)];
+    return this.pinned.length === 0 ? [...projects, ...sections] : [...sections.slice(0, 1), ...projects, ...sections.slice(1)];
   });
 
   readonly #api: Api;
@@ -80,13 +80,13 @@ export class Conversations {
   /** `onRead` is called whenever the list has been read. */
   constructor(api: Api, onRead: () => void) {
     this.#api = api;
-    this.folders = new Folders(api);
+    this.projects = new Projects(api);
     this.#onRead = onRead;
   }
 
   known(id: string): Conversation | undefined {
     const same = (conversation: Conversation) => conversation.id === id;
-    return this.pinned.find(same) ?? this.all.find(same) ?? this.folders.find(id);
+    return this.pinned.find(same) ?? this.all.find(same) ?? this.projects.find(id);
   }
 
   /** Begin to select conversations, with this one. */
@@ -161,7 +161,7 @@ export class Conversations {
     this.#changes += 1;
     this.#insert(changed);
     if (changes.tags !== undefined) void this.readTags();
-    if (changes.folder !== undefined || this.folders.find(id) !== undefined) await this.folders.refresh();
+    if (changes.project_id !== undefined || this.projects.find(id) !== undefined) await this.projects.refresh();
     return changed;
   }
 

@@ -56,11 +56,11 @@ class ConversationEditBody(RequestBody):
     temperature: Temperature | None = None
     max_tokens: MaxTokens | None = None
     system: SystemPrompt | None = None
-    folder: str | None = None
+    project_id: str | None = None
     memory: Switch | None = None
 
     def edit(self) -> ConversationEdit:
-        """Build the edit. Null clears the folder or a choice for answers; for other fields it means no change."""
+        """Build the edit. Null clears the project or a choice for answers; for other fields it means no change."""
         return ConversationEdit(
             title=self.title,
             leaf=self.leaf,
@@ -73,7 +73,7 @@ class ConversationEditBody(RequestBody):
             temperature=self.temperature,
             max_tokens=self.max_tokens,
             system=self.system,
-            folder=self.folder,
+            project_id=self.project_id,
             memory=self.memory,
             cleared=frozenset(
                 name for name in CLEARABLE_FIELDS if name in self.model_fields_set and getattr(self, name) is None
@@ -130,13 +130,13 @@ def router(app: App) -> APIRouter:
         principal: Caller,
         archived: bool = False,
         tag: str | None = None,
-        folder: str | None = None,
+        project_id: str | None = None,
         before: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> ConversationList:
         cursor = None if before is None else _parse_cursor(before)
         listed = await app.storage.conversations.list_conversations(
-            principal, limit, archived=archived, tag=tag, folder=folder, before=cursor
+            principal, limit, archived=archived, tag=tag, project_id=project_id, before=cursor
         )
         return ConversationList(
             pinned=listed.pinned,
@@ -168,6 +168,8 @@ def router(app: App) -> APIRouter:
             known = {model.id for model in await app.registry.models()}
             model = body.model or (stored.model if stored.model in known else None)
             await check_length(app.registry, body.max_tokens, model)
+        if body.project_id is not None:
+            await app.projects.get(principal, body.project_id)
         return await app.conversations.edit(principal, id, body.edit())
 
     @api.post("/conversations/{id}/branch", status_code=201)

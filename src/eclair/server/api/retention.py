@@ -71,7 +71,7 @@ class HoldBody(RequestBody):
 
 
 class NamedRule(BaseModel):
-    """A rule; `name` is that of its group, folder or library, if it is there, and `owner` whose that is."""
+    """A rule; `name` is that of its group, project or library, if it is there, and `owner` whose that is."""
 
     scope: RetentionScope
     subject: str
@@ -82,7 +82,7 @@ class NamedRule(BaseModel):
 
 
 class NamedHold(BaseModel):
-    """A legal hold; `name` is that of the person or folder, if it is there, and `owner` whose folder that is."""
+    """A legal hold; `name` is that of the person or project, if it is there, and `owner` whose project that is."""
 
     scope: HoldScope
     subject: str
@@ -176,7 +176,7 @@ def router(app: App) -> APIRouter:
         return LegalHolds(holds=holds)
 
     async def hides_numbers(rules: Sequence[RetentionRule], found: DueCount) -> bool:
-        """Tell whether works-council mode hides what rules would erase: it is of few people, or by group or folder."""
+        """Tell whether works-council mode hides what rules would erase: it is of few people, or by group or project."""
         if not app.settings.works_council:
             return False
         is_of_few = 0 < found.people < MIN_GROUP_PEOPLE or await is_house_hidden(app.settings, app.storage)

@@ -128,6 +128,7 @@ class NewConversation(RequestBody):
     max_tokens: MaxTokens | None = None
     system: SystemPrompt | None = None
     memory: Switch | None = None
+    project_id: str | None = None
     turn: NewTurnBody | None = None
 
     def choices(self) -> TurnOptions:
@@ -184,7 +185,9 @@ def router(app: App) -> APIRouter:
         if body.model is not None:
             await app.registry.resolve(body.model)
         await check_length(app.registry, body.max_tokens, body.model)
-        new = app.turns.new_conversation(principal, body.id, body.title, body.choices())
+        if body.project_id is not None:
+            await app.projects.get(principal, body.project_id)
+        new = app.turns.new_conversation(principal, body.id, body.title, body.choices(), body.project_id)
         if body.turn is not None:
             answer = await start_turn(principal, new, body.turn, accepted, accept)
             return answer if isinstance(answer, EventStream) else JSONResponse(answer.model_dump(), 202)

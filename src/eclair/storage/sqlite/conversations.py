@@ -25,7 +25,6 @@ from eclair.storage.conversations import (
 )
 from eclair.storage.sqlite import bulk_erasure
 from eclair.storage.sqlite.audit import append_act
-from eclair.storage.sqlite.folders import require_folder
 from eclair.storage.sqlite.message_search import find_messages
 from eclair.storage.sqlite.messages import (
     find_newest_leaf,
@@ -34,6 +33,7 @@ from eclair.storage.sqlite.messages import (
     require_message,
 )
 from eclair.storage.sqlite.name_search import find_names
+from eclair.storage.sqlite.projects import require_project
 from eclair.storage.sqlite.retention import HELD
 from eclair.storage.sqlite.shared_messages import erase_messages
 from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, paced, read, search, snapshot, write
@@ -45,7 +45,7 @@ FOREVER = 0
 EXPIRED_PER_STEP = 500
 
 _CHOICES = "model, mode, web, temperature, max_tokens, system"
-_MORE = "branched_from, folder, memory"
+_MORE = "branched_from, project_id, memory"
 _COLUMNS = f"id, owner, title, created, updated, leaf, pinned, archived, tags, {_CHOICES}, {_MORE}"
 _UNTITLED = "id = ? AND owner = ? AND deleted IS NULL AND NOT named"
 _INACTIVE = f"updated < ? AND deleted IS NULL AND NOT pinned AND NOT {HELD}"
@@ -96,16 +96,16 @@ class SQLiteConversationStore(SQLiteStore):
         *,
         archived: bool = False,
         tag: str | None = None,
-        folder: str | None = None,
+        project_id: str | None = None,
         before: ConversationCursor | None = None,
     ) -> ConversationPage:
         with snapshot(db):  # what is pinned meanwhile is in one of the two lists, not in both or none
-            shelves = ("archive",) if archived else ("list",) if folder is None else ("list", "pinned")
+            shelves = ("archive",) if archived else ("list",) if project_id is None else ("list", "pinned")
             has_pinned = before is None and shelves == ("list",)
             pinned, _ = (
                 self._list_section(db, principal, ("pinned",), tag, None, None, -1) if has_pinned else ([], False)
             )
-            found, has_more = self._list_section(db, principal, shelves, tag, folder, before, limit)
+            found, has_more = self._list_section(db, principal, shelves, tag, project_id, before, limit)
         more = ConversationCursor(found[-1].updated, found[-1].id) if found and has_more else None
         return ConversationPage(pinned, found, more)
 
@@ -185,8 +185,8 @@ class SQLiteConversationStore(SQLiteStore):
         find(db, principal, id)
         if edit.leaf is not None:
             require_message(db, id, edit.leaf)
-        if edit.folder is not None:
-            require_folder(db, principal, edit.folder)
+        if edit.project_id is not None:
+            require_project(db, principal, edit.project_id)
         changed = {field.name: value for field in fields(edit) if (value := getattr(edit, field.name)) is not None}
         changed |= dict.fromkeys(changed.pop("cleared"))
         if edit.title is not None:
@@ -335,7 +335,7 @@ class SQLiteConversationStore(SQLiteStore):
         principal: Principal,
         shelves: Sequence[str],
         tag: str | None,
-        folder: str | None,
+        project_id: str | None,
         before: ConversationCursor | None,
         limit: int,
     ) -> tuple[list[Conversation], bool]:
@@ -345,9 +345,9 @@ class SQLiteConversationStore(SQLiteStore):
         """
         values: list[Any] = [principal.id, *shelves]
         more = ""
-        if folder is not None:
-            more += " AND folder = ?"
-            values.append(folder)
+        if project_id is not None:
+            more += " AND project_id = ?"
+            values.append(project_id)
         if tag is not None:
             more += " AND EXISTS (SELECT 1 FROM json_each(iif(json_valid(tags), tags, '[]')) WHERE value = ?)"
             values.append(tag)
@@ -368,7 +368,7 @@ class SQLiteConversationStore(SQLiteStore):
                     if seen <= limit or limit < 0:
                         yield row
             except apsw.CorruptError:
-                if tag is not None or folder is not None:  # the index doesn't have them
+                if tag is not None or project_id is not None:  # the index doesn't have them
                     raise
                 seen = -1
 
@@ -436,7 +436,7 @@ def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) ->
                 new.max_tokens,
                 new.system,
                 new.branched_from,
-                new.folder,
+                new.project_id,
                 new.memory,
             ),
         )

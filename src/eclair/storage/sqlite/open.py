@@ -35,7 +35,6 @@ from eclair.storage.sqlite.egress import SQLiteEgressStore
 from eclair.storage.sqlite.emergency_reads import SQLiteEmergencyReadStore
 from eclair.storage.sqlite.feeds import SQLiteFeedStore
 from eclair.storage.sqlite.files import SQLiteFileStore
-from eclair.storage.sqlite.folders import SQLiteFolderStore
 from eclair.storage.sqlite.grants import SQLiteGrantStore
 from eclair.storage.sqlite.groups import SQLiteGroupStore
 from eclair.storage.sqlite.images import SQLiteImageStore
@@ -51,6 +50,7 @@ from eclair.storage.sqlite.personal_data import SQLitePersonalDataStore
 from eclair.storage.sqlite.policy import SQLitePolicyStore, read_policy
 from eclair.storage.sqlite.preferences import SQLitePreferenceStore
 from eclair.storage.sqlite.processes import SQLiteProcessStore
+from eclair.storage.sqlite.projects import SQLiteProjectStore
 from eclair.storage.sqlite.prompts import SQLitePromptStore
 from eclair.storage.sqlite.ratings import SQLiteRatingStore
 from eclair.storage.sqlite.responses import SQLiteResponseStore
@@ -113,7 +113,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         files=SQLiteFileStore(database, documents),
         images=SQLiteImageStore(database),
         integrity=SQLiteIntegrityStore(database, leases),
-        folders=SQLiteFolderStore(database),
+        projects=SQLiteProjectStore(database),
         grants=SQLiteGrantStore(database),
         groups=SQLiteGroupStore(database),
         libraries=SQLiteLibraryStore(database, documents),

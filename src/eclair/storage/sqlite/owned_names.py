@@ -14,8 +14,8 @@ from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 from eclair.text.name_match import NameQuery
 
 _NAMES = {
-    "folder": "SELECT id, owner, name FROM folder",
     "library": "SELECT id, owner, name FROM library",
+    "project": "SELECT id, owner, name FROM project",
     "prompt": "SELECT id, owner, name FROM prompt",
 }
 

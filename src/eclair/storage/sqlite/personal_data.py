@@ -62,7 +62,7 @@ class SQLitePersonalDataStore(SQLiteStore):
     def is_held(self, db: apsw.Connection, principal: Principal) -> bool:
         person = first_row(db, "SELECT 1 FROM legal_hold WHERE scope = 'person' AND subject = ?", (principal.id,))
         theirs = f"SELECT 1 FROM conversation WHERE owner = ? AND {HELD} LIMIT 1"
-        empty = "SELECT 1 FROM folder JOIN legal_hold ON scope = 'folder' AND subject = id WHERE owner = ?"
+        empty = "SELECT 1 FROM project JOIN legal_hold ON scope = 'project' AND subject = id WHERE owner = ?"
         return person is not None or any(first_row(db, query, (principal.id,)) for query in (theirs, empty))
 
     async def erase_rows(self, principal: Principal) -> None:

@@ -102,7 +102,11 @@ PERSONAL_TABLES = (
         mine=_under("prompt", "prompt"),
     ),
     _table("prompt", "prompts", "archive", "rows"),
-    _table("folder", "folders", "archive", "rows"),
+    _table(
+        *("project_share", "shares of projects", "rows", "cascade", "project, subject, access, created"),
+        mine=_under("project", "project"),
+    ),
+    _table("project", "projects", "archive", "rows"),
     _table("preference", "preferences", "archive", "rows"),
     _table("entry", "entries of feeds", "derived", "rows", mine=_under("feed", "feed")),
     _table("feed", "feeds", "archive", "rows"),

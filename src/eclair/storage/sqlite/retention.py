@@ -33,7 +33,7 @@ ERASED_PER_STEP = 200
 
 HELD = (
     "EXISTS (SELECT 1 FROM legal_hold WHERE (scope, subject) IN"
-    " (VALUES ('person', conversation.owner), ('folder', conversation.folder), ('conversation', conversation.id)))"
+    " (VALUES ('person', conversation.owner), ('project', conversation.project_id), ('conversation', conversation.id)))"
 )
 """Condition on a conversation that a hold keeps."""
 _RULE = (
@@ -48,7 +48,7 @@ _MINE = (
 _BEFORE = f"?2 - {DAY_MS} * (SELECT min(days) FROM rule WHERE {{which}})"
 _CONVERSATION_DUE = (
     "deleted IS NULL AND updated < "
-    + _BEFORE.format(which=_MINE.format(table="conversation") + " OR scope = 'folder' AND subject = folder")
+    + _BEFORE.format(which=_MINE.format(table="conversation") + " OR scope = 'project' AND subject = project_id")
     + " AND NOT EXISTS (SELECT 1 FROM run WHERE run.conversation = conversation.id AND status = 'running')"
 )
 _PERSON_HELD = "EXISTS (SELECT 1 FROM legal_hold WHERE scope = 'person' AND subject = {table}.owner)"
@@ -75,7 +75,7 @@ _FILE_DUE = (
     + _BEFORE.format(which="scope = 'library' AND subject = library")
     + f" AND NOT {_PERSON_HELD.format(table='file')}"
 )
-_SUBJECTS = {"group": "person_group", "folder": "folder", "library": "library", "conversation": "conversation"}
+_SUBJECTS = {"group": "person_group", "project": "project", "library": "library", "conversation": "conversation"}
 
 
 class SQLiteRetentionStore(SQLiteStore):
@@ -230,7 +230,7 @@ def lift_hold(db: apsw.Connection, principal: Principal, scope: HoldScope, subje
 
 
 def _require(db: apsw.Connection, scope: str, subject: str) -> None:
-    """Raise NotFound unless there is such a group, folder, library or conversation, whoever has it."""
+    """Raise NotFound unless there is such a group, project, library or conversation, whoever has it."""
     if first_row(db, f"SELECT 1 FROM {_SUBJECTS[scope]} WHERE id = ?", (subject,)) is None:
         raise NotFound(f"There is no {scope} {subject!r}.")
 

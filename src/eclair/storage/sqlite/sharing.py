@@ -55,6 +55,7 @@ class SharedTable:
 
 
 LIBRARIES = SharedTable("library")
+PROJECTS = SharedTable("project")
 PROMPTS = SharedTable("prompt")
 
 

@@ -1,4 +1,4 @@
-// Conversations that are dragged to a folder.
+// Conversations that are dragged to a project.
 
 /** The type of the dragged data: ids, separated by spaces. */
 export const DRAGGED = "application/x-eclair-conversations";

@@ -213,7 +213,7 @@ class Mender:
             self._db.execute("UPDATE file SET document = ? WHERE id = ?", (document, id))
             self.mended["file"] += 1
         self._db.execute("UPDATE file SET library = NULL WHERE library NOT IN (SELECT id FROM library)")
-        self._db.execute("UPDATE conversation SET folder = NULL WHERE folder NOT IN (SELECT id FROM folder)")
+        self._db.execute("UPDATE conversation SET project_id = NULL WHERE project_id NOT IN (SELECT id FROM project)")
 
     def _reread_documents(self) -> None:
         """Queue each document whose contents are incomplete; they are made again from the file."""

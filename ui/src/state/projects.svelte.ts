@@ -1,18 +1,18 @@
-// Folders of conversations: their names, which of them are open, and what is in those.
+// Projects: their names and settings, which of them are open in the list, and what is in those.
 
 import { SvelteSet } from "svelte/reactivity";
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
 import type { Conversation } from "../api/events.ts";
-import type { Folder } from "../api/folders.ts";
+import type { Project, ProjectChanges } from "../api/projects.ts";
 import { readStoredJson, writeStored } from "../lib/storage.ts";
 
-const STORED_OPEN = "eclair.folders";
+const STORED_OPEN = "eclair.projects";
 const PAGE_SIZE = 200;
 
-export class Folders {
-  all = $state.raw<readonly Folder[]>([]);
-  /** The conversations of the open folders, latest change first. */
+export class Projects {
+  all = $state.raw<readonly Project[]>([]);
+  /** The conversations of the open projects, latest change first. */
   contents = $state.raw<ReadonlyMap<string, readonly Conversation[]>>(new Map());
   readonly open = new SvelteSet<string>(readStoredJson<string[]>(STORED_OPEN) ?? []);
   readonly #api: Api;
@@ -23,12 +23,12 @@ export class Folders {
     this.#api = api;
   }
 
-  /** Read the folders, and the conversations of those that are open. */
+  /** Read the projects, and the conversations of those that are open. */
   async refresh(): Promise<void> {
     this.#readings += 1;
     const reading = this.#readings;
     try {
-      const all = await this.#api.folders.list();
+      const all = await this.#api.projects.list();
       const shown = all.filter(({ id }) => this.open.has(id));
       const contents = new Map(await Promise.all(shown.map(async ({ id }) => [id, await this.conversationsIn(id)] as const)));
       if (reading !== this.#readings) return;
@@ -39,11 +39,11 @@ export class Folders {
     }
   }
 
-  async conversationsIn(folder: string): Promise<readonly Conversation[]> {
+  async conversationsIn(project: string): Promise<readonly Conversation[]> {
     const found: Conversation[] = [];
     let before: string | undefined;
     do {
-      const page = await this.#api.conversations.list({ archived: false, tag: null, folder, limit: PAGE_SIZE, ...(before !== undefined && { before }) });
+      const page = await this.#api.conversations.list({ archived: false, tag: null, project, limit: PAGE_SIZE, ...(before !== undefined && { before }) });
       found.push(...page.conversations);
       before = page.next ?? undefined;
     } while (before !== undefined);
@@ -56,21 +56,21 @@ export class Folders {
     await this.refresh();
   }
 
-  async add(name: string): Promise<Folder> {
-    const folder = await this.#api.folders.add(name);
-    this.open.add(folder.id);
+  async add(name: string): Promise<Project> {
+    const project = await this.#api.projects.add(name);
+    this.open.add(project.id);
     writeStored(STORED_OPEN, JSON.stringify([...this.open]));
     await this.refresh();
-    return folder;
+    return project;
   }
 
-  async rename(id: string, name: string): Promise<void> {
-    await this.#api.folders.rename(id, name);
+  async change(id: string, changes: ProjectChanges): Promise<void> {
+    await this.#api.projects.change(id, changes);
     await this.refresh();
   }
 
   async remove(id: string): Promise<void> {
-    await this.#api.folders.remove(id);
+    await this.#api.projects.remove(id);
     await this.refresh();
   }
 

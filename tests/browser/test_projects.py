@@ -1,4 +1,4 @@
-"""Folders of conversations, and what is done with several at once."""
+"""Projects in the list of conversations, and what is done with several at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def nav(page: Page) -> Locator:
     return page.get_by_role("navigation", name="Conversations")
 
 
-def folder(page: Page, name: str) -> Locator:
+def project(page: Page, name: str) -> Locator:
     return nav(page).get_by_role("button", name=re.compile(f"^{name}"))
 
 
@@ -41,53 +41,53 @@ def shelf(opening: Opening, mortal: Served) -> Page:
     return page
 
 
-def make_folder(page: Page, name: str) -> None:
-    nav(page).get_by_role("button", name="New folder").click()
-    page.get_by_role("textbox", name="Folder name").fill(name)
+def make_project(page: Page, name: str) -> None:
+    nav(page).get_by_role("button", name="New project").click()
+    page.get_by_role("textbox", name="Project name").fill(name)
     page.keyboard.press("Enter")
-    expect(folder(page, name)).to_have_attribute("aria-expanded", "true")
+    expect(project(page, name)).to_have_attribute("aria-expanded", "true")
 
 
 def members(page: Page, name: str) -> Locator:
     return nav(page).get_by_role("list", name=name, exact=True).get_by_role("listitem")
 
 
-def test_a_folder_is_made_filled_closed_renamed_and_deleted(shelf: Page) -> None:
-    make_folder(shelf, "Baking")
-    choose(shelf, "Rye", "Move to folder…")
-    shelf.get_by_role("dialog", name="Move to folder").get_by_role("button", name="Baking").click()
+def test_a_project_is_made_filled_closed_renamed_and_deleted(shelf: Page) -> None:
+    make_project(shelf, "Baking")
+    choose(shelf, "Rye", "Move to project…")
+    shelf.get_by_role("dialog", name="Move to project").get_by_role("button", name="Baking").click()
     expect(members(shelf, "Baking")).to_have_count(1)
     expect(link(shelf, "Rye")).to_have_count(1)
     second = shelf.context.new_page()
     second.goto("/")
     expect(members(second, "Baking")).to_have_count(1)
-    folder(shelf, "Baking").click()
+    project(shelf, "Baking").click()
     expect(link(shelf, "Rye")).to_have_count(0)
     shelf.reload()
-    expect(folder(shelf, "Baking")).to_have_attribute("aria-expanded", "false")
-    folder(shelf, "Baking").hover()
+    expect(project(shelf, "Baking")).to_have_attribute("aria-expanded", "false")
+    project(shelf, "Baking").hover()
     nav(shelf).get_by_role("button", name="Actions for “Baking”").click()
     shelf.get_by_role("menuitem", name="Rename").click()
-    shelf.get_by_role("textbox", name="Folder name").fill("Kitchen")
+    shelf.get_by_role("textbox", name="Project name").fill("Kitchen")
     shelf.keyboard.press("Enter")
-    expect(folder(second, "Kitchen")).to_be_visible()
-    folder(shelf, "Kitchen").hover()
+    expect(project(second, "Kitchen")).to_be_visible()
+    project(shelf, "Kitchen").hover()
     nav(shelf).get_by_role("button", name="Actions for “Kitchen”").click()
     shelf.get_by_role("menuitem", name="Delete").click()
-    expect(shelf.get_by_text("Folder “Kitchen” deleted. Its conversations were kept.")).to_be_visible()
+    expect(shelf.get_by_text("Project “Kitchen” deleted. Its conversations were kept.")).to_be_visible()
     expect(link(shelf, "Rye")).to_be_visible()
-    expect(folder(second, "Kitchen")).to_have_count(0)
+    expect(project(second, "Kitchen")).to_have_count(0)
     shelf.get_by_role("button", name="Undo").click()
     expect(members(shelf, "Kitchen")).to_have_count(1)
 
 
-def test_a_conversation_is_dragged_into_a_folder_and_out(shelf: Page) -> None:
-    make_folder(shelf, "Baking")
-    link(shelf, "Bread").drag_to(folder(shelf, "Baking"))
+def test_a_conversation_is_dragged_into_a_project_and_out(shelf: Page) -> None:
+    make_project(shelf, "Baking")
+    link(shelf, "Bread").drag_to(project(shelf, "Baking"))
     expect(members(shelf, "Baking")).to_have_text([re.compile("Bread")])
     shelf.get_by_role("button", name="Undo").click()
     expect(members(shelf, "Baking")).to_have_count(0)
-    link(shelf, "Bread").drag_to(folder(shelf, "Baking"))
+    link(shelf, "Bread").drag_to(project(shelf, "Baking"))
     expect(members(shelf, "Baking")).to_have_count(1)
     link(shelf, "Bread").drag_to(link(shelf, "Rye"))
     expect(members(shelf, "Baking")).to_have_count(0)
@@ -114,8 +114,8 @@ def test_several_are_selected_moved_archived_exported_and_deleted(shelf: Page, t
             choose(shelf, name, "Select")
         else:
             shelf.get_by_role("checkbox", name=name).check()
-    bar.get_by_role("button", name="Move to folder").click()
-    shelf.get_by_role("textbox", name="New folder").fill("Grain")
+    bar.get_by_role("button", name="Move to project").click()
+    shelf.get_by_role("textbox", name="New project").fill("Grain")
     shelf.keyboard.press("Enter")
     expect(members(shelf, "Grain")).to_have_count(2)
     choose(shelf, "Rye", "Select")
@@ -149,12 +149,14 @@ def test_everybody_can_use_them(opening: Opening, mortal: Served, width: int) ->
     context.add_init_script(path=axe.AXE)
     page = context.new_page()
     page.goto("/")
-    made = page.request.post("/api/folders", data={"name": "A folder with quite a long name for a narrow list"}).json()
+    made = page.request.post(
+        "/api/projects", data={"name": "A project with quite a long name for a narrow list"}
+    ).json()
     kept = [page.request.post("/api/conversations", data={"title": title}).json() for title in TITLES]
-    assert page.request.patch(f"/api/conversations/{kept[-1]['id']}", data={"folder": made["id"]}).ok
+    assert page.request.patch(f"/api/conversations/{kept[-1]['id']}", data={"project_id": made["id"]}).ok
     if width < 500:
         page.get_by_role("button", name="Conversations").click()
-    folder(page, "A folder").click()
+    project(page, "A project").click()
     expect(link(page, "Wheat")).to_be_visible()
     axe.check(page)
     choose(page, "Rye", "Select")

@@ -1,0 +1,76 @@
+"""Projects as people use them: what is stored, within their rights, with each change published."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from eclair.accounts.rights import OPEN_RULES, RightRules
+from eclair.errors import NotFound
+from eclair.schema.ids import Clock, new_id
+from eclair.schema.principal import Principal
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.projects import Project, ProjectOrder, ProjectStore, ProjectSummary
+
+DENIED = "This project isn't open to your account; ask an administrator."
+
+
+class ProjectService:
+    """Reads and changes projects. One that a right denies is as if it weren't shared."""
+
+    def __init__(
+        self,
+        store: ProjectStore,
+        changes: ChangeFeed,
+        rights: RightRules = OPEN_RULES,
+        *,
+        clock: Clock = time.time,
+        ids: Callable[[str], str] = new_id,
+    ) -> None:
+        self._store = store
+        self._changes = changes
+        self._rights = rights
+        self._clock = clock
+        self._ids = ids
+
+    async def list(self, principal: Principal, words: str = "", order: ProjectOrder = "name") -> list[ProjectSummary]:
+        """List the projects that the principal may use, whose names have the words."""
+        found = await self._store.list_projects(principal, words, order)
+        return [each for each in found if self._rights.may(principal, f"project:{each.project.id}")]
+
+    async def get(self, principal: Principal, id: str) -> Project:
+        """Return a project. Raises NotFound and RightMissing."""
+        project = await self._store.get_project(principal, id)
+        self._rights.require(principal, f"project:{id}", DENIED)
+        return project
+
+    async def find(self, principal: Principal, id: str | None) -> Project | None:
+        """Return the project of a conversation; None without one, or where it is no longer open to the principal."""
+        if id is None or not self._rights.may(principal, f"project:{id}"):
+            return None
+        try:
+            return await self._store.get_project(principal, id)
+        except NotFound:
+            return None
+
+    async def add(self, principal: Principal, name: str) -> Project:
+        """Add a project. Raises Conflict where the principal has one of that name."""
+        now = int(self._clock() * 1000)
+        project = Project(id=self._ids("proj"), owner=principal.id, name=name, created=now)
+        await self._store.add_project(principal, project)
+        self._changes.publish(principal, None, "projects")
+        return project
+
+    async def edit(self, principal: Principal, project: Project) -> Project:
+        """Replace name, instructions and settings. Raises what `ProjectStore.edit_project` raises, and RightMissing."""
+        self._rights.require(principal, f"project:{project.id}", DENIED)
+        edited = await self._store.edit_project(principal, replace(project, instructions=project.instructions.strip()))
+        self._changes.publish_to_all("projects")
+        return edited
+
+    async def delete(self, principal: Principal, id: str) -> None:
+        """Delete a project and keep its conversations. Raises NotFound, and Forbidden for all but its owner."""
+        await self._store.delete_project(principal, id)
+        self._changes.publish_to_all("projects")
+        self._changes.publish(principal, None, "changed")

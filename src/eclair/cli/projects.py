@@ -1,0 +1,185 @@
+"""`eclair projects`: lists, shows, begins, changes, shares and deletes projects."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import orjson
+
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._terminal import Terminal
+from eclair.cli.models import print_table
+from eclair.cli.prompts import ACCESS
+from eclair.errors import InvalidInput
+from eclair.schema.ids import new_id
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.settings import Settings
+from eclair.storage.base import Storage
+from eclair.storage.open import open_storage
+from eclair.storage.projects import MAX_PROJECT_INSTRUCTIONS_CHARS, MAX_PROJECT_NAME_CHARS, Project, ProjectSummary
+from eclair.storage.sharing import AccessShare
+
+COLUMNS = ("NAME", "ACCESS", "CONVERSATIONS", "MODEL")
+_SUBJECT = re.compile(r"everyone|(?:person|group):[\w.:-]{1,200}")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    match arguments.action:
+        case "list":
+            return asyncio.run(_list(settings, terminal, as_json=arguments.json))
+        case "show":
+            return asyncio.run(_show(settings, arguments.name, terminal))
+        case "add":
+            return asyncio.run(_add(settings, check_name(arguments.name), terminal))
+        case "edit":
+            return asyncio.run(_edit(settings, arguments, terminal))
+        case "share":
+            return asyncio.run(_share(settings, arguments, terminal))
+        case _:
+            return _remove(settings, arguments, terminal)
+
+
+async def _list(settings: Settings, terminal: Terminal, *, as_json: bool) -> int:
+    async with _opened(settings) as storage:
+        found = await storage.projects.list_projects(LOCAL_PRINCIPAL)
+    if as_json:
+        rows = [{**_fields(each.project), "conversations": each.conversations, "used": each.used} for each in found]
+        terminal.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+    elif found:
+        print_table([COLUMNS, *map(_cells, found)], terminal)
+    else:
+        terminal.line("There are no projects; `eclair projects add NAME` begins one.")
+    return 0
+
+
+async def _show(settings: Settings, name: str, terminal: Terminal) -> int:
+    async with _opened(settings) as storage:
+        project = await storage.projects.get_project_by_name(LOCAL_PRINCIPAL, name)
+        terminal.line(project.instructions or "It has no instructions.")
+        chosen = {"model": project.model, "web": project.web, "tools": _tool_text(project)}
+        terminal.note(", ".join(f"{what}: {value or 'the person’s'}" for what, value in chosen.items()))
+        if project.access == "own":
+            for share in await storage.projects.list_shares(LOCAL_PRINCIPAL, project.id):
+                terminal.note(f"Shared with {share.subject} ({ACCESS[share.access]}).")
+    return 0
+
+
+async def _add(settings: Settings, name: str, terminal: Terminal) -> int:
+    new = Project(id=new_id("proj"), owner=LOCAL_PRINCIPAL.id, name=name, created=int(time.time() * 1000))
+    async with _opened(settings) as storage:
+        await storage.projects.add_project(LOCAL_PRINCIPAL, new)
+    terminal.line(f"Began the project {name}.")
+    return 0
+
+
+async def _edit(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    async with _opened(settings) as storage:
+        project = await storage.projects.get_project_by_name(LOCAL_PRINCIPAL, arguments.name)
+        changed = _changed(project, arguments)
+        if changed == project:
+            raise InvalidInput("Nothing changes; give --rename, --instructions, --file, --model, --web or --tools.")
+        await storage.projects.edit_project(LOCAL_PRINCIPAL, changed)
+    terminal.line(f"Changed the project {changed.name}.")
+    return 0
+
+
+def _changed(project: Project, arguments: argparse.Namespace) -> Project:
+    """Return the project with what was given. Raises InvalidInput."""
+    instructions = _read_instructions(arguments)
+    if arguments.rename is not None:
+        project = replace(project, name=check_name(arguments.rename))
+    if instructions is not None:
+        project = replace(project, instructions=instructions)
+    if arguments.model is not None:
+        project = replace(project, model=arguments.model or None)
+    if arguments.web is not None:
+        project = replace(project, web=None if arguments.web == "default" else arguments.web)
+    if arguments.tools is not None:
+        names = tuple(name.strip() for name in arguments.tools.split(",") if name.strip())
+        project = replace(project, tools={("all",): None, ("none",): ()}.get(names, names))
+    return project
+
+
+def _read_instructions(arguments: argparse.Namespace) -> str | None:
+    try:
+        given = arguments.instructions if arguments.file is None else arguments.file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{arguments.file} can't be read as a text: {error}") from error
+    if given is None:
+        return None
+    text = str(given).strip()
+    if len(text) > MAX_PROJECT_INSTRUCTIONS_CHARS or "\0" in text:
+        raise InvalidInput(f"Instructions are up to {MAX_PROJECT_INSTRUCTIONS_CHARS:,} characters, none of them NUL.")
+    return text
+
+
+async def _share(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    subject: str = arguments.subject
+    if _SUBJECT.fullmatch(subject) is None:
+        raise InvalidInput(f"{subject!r} is none of everyone, group:ID, person:ID.")
+    async with _opened(settings) as storage:
+        project = await storage.projects.get_project_by_name(LOCAL_PRINCIPAL, arguments.name)
+        if arguments.end:
+            await storage.projects.unshare(LOCAL_PRINCIPAL, project.id, subject)
+        else:
+            access = "edit" if arguments.edit else "view"
+            share = AccessShare(project.id, subject, access, int(time.time() * 1000))
+            await storage.projects.share(LOCAL_PRINCIPAL, share)
+    terminal.line(f"The project {arguments.name} is {'no longer ' if arguments.end else ''}shared with {subject}.")
+    return 0
+
+
+def _remove(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    question = f"Delete the project {arguments.name} for good, and keep its conversations?"
+    if not arguments.yes and not terminal.confirm(question, "There is no terminal to confirm this; add --yes."):
+        terminal.line("Nothing was deleted.")
+        return 0
+    asyncio.run(_delete(settings, arguments.name))
+    terminal.line(f"Deleted the project {arguments.name}.")
+    return 0
+
+
+async def _delete(settings: Settings, name: str) -> None:
+    async with _opened(settings) as storage:
+        project = await storage.projects.get_project_by_name(LOCAL_PRINCIPAL, name)
+        await storage.projects.delete_project(LOCAL_PRINCIPAL, project.id)
+
+
+def check_name(text: str) -> str:
+    """Return a project's name. Raises InvalidInput."""
+    name = text.strip()
+    if not 1 <= len(name) <= MAX_PROJECT_NAME_CHARS or not name.isprintable():
+        raise InvalidInput(f"A project's name is 1 to {MAX_PROJECT_NAME_CHARS} characters on one line.")
+    return name
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    try:
+        yield storage
+    finally:
+        await storage.close()
+
+
+def _fields(project: Project) -> dict[str, object]:
+    names = ("id", "owner", "name", "created", "instructions", "model", "web", "tools", "access")
+    return {name: getattr(project, name) for name in names}
+
+
+def _tool_text(project: Project) -> str | None:
+    return None if project.tools is None else ", ".join(project.tools) or "none"
+
+
+def _cells(listed: ProjectSummary) -> tuple[str, ...]:
+    project = listed.project
+    return project.name, ACCESS[project.access], f"{listed.conversations:,}", project.model or "–"

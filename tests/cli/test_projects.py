@@ -1,0 +1,49 @@
+"""`eclair projects`: begun, changed, shared and deleted at the terminal; `eclair chat --project` asks in one."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from tests.cli.test_transfer import Eclair, run
+
+__all__ = ["run"]
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def test_a_project_is_begun_changed_used_shared_and_deleted(run: Eclair) -> None:
+    assert run("projects").stdout == "There are no projects; `eclair projects add NAME` begins one.\n"
+    assert run("projects", "add", "Town hall").stdout == "Began the project Town hall.\n"
+    options = ("--instructions", "Be brief.", "--model", "scripted", "--web", "off", "--tools", "run_python")
+    assert run("projects", "edit", "Town hall", "--rename", "Town", *options).stdout == "Changed the project Town.\n"
+    assert run("chat", "--project", "Town", stdin="script: words=1\n").returncode == 0
+    (listed,) = orjson.loads(run("projects", "--json").stdout)
+    assert set(listed) == {
+        *("id", "owner", "name", "created", "instructions", "model", "web", "tools", "access"),
+        *("conversations", "used"),
+    }
+    assert (listed["conversations"], listed["tools"], listed["web"]) == (1, ["run_python"], "off")
+    assert "Town  yours   1              scripted" in run("projects", "list").stdout
+    assert run("projects", "show", "Town").stdout == "Be brief.\n"
+    assert run("projects", "share", "Town", "everyone").stdout == "The project Town is shared with everyone.\n"
+    ended = run("projects", "share", "Town", "everyone", "--end")
+    assert ended.stdout == "The project Town is no longer shared with everyone.\n"
+    assert "add --yes" in run("projects", "remove", "Town").stderr
+    assert run("projects", "remove", "Town", "--yes").stdout == "Deleted the project Town.\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["projects", "add", " "], "1 to 80 characters"),
+        (["projects", "show", "none"], "There is no project 'none'."),
+        (["projects", "share", "none", "ben"], "is none of everyone, group:ID, person:ID."),
+        (["projects", "edit", "none", "-f", "none.txt"], "There is no project 'none'."),
+        (["chat", "--project", "none"], "There is no project 'none'."),
+    ],
+)
+def test_what_makes_no_sense_is_refused(run: Eclair, given: list[str], said: str) -> None:
+    refused = run(*given)
+    assert refused.returncode == 2
+    assert said in refused.stderr
