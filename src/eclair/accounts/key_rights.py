@@ -18,8 +18,8 @@ MAX_MODELS = 200
 MAX_PER_MINUTE = 100_000
 MAX_AT_ONCE = 1000
 
-_PROGRAM_PATHS = re.compile(r"/v1/|/api/(?:chat|generate|embed|embeddings|version|tags|ps|show)$")
-"""Paths that clients of OpenAI, Anthropic and Ollama use."""
+_PROGRAM_PATHS = re.compile(r"/v1/|/mcp$|/api/(?:chat|generate|embed|embeddings|version|tags|ps|show)$")
+"""Paths that clients of OpenAI, Anthropic, Ollama and MCP use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def check_use(key: StoredApiKey, method: str, path: str, address: str, now: int)
     if key.networks and not _is_in(address, key.networks):
         raise Forbidden(f"The key {key.name!r} may not be used from {address or 'here'}.")
     if key.scope == "v1" and not _PROGRAM_PATHS.match(path):
-        raise Forbidden(f"The key {key.name!r} is for programs under /v1; use a key for everything.")
+        raise Forbidden(f"The key {key.name!r} is for programs under /v1 and /mcp; use a key for everything.")
     is_provisioning = path.startswith("/scim/")
     if key.scope == "scim" and not is_provisioning:
         raise Forbidden(f"The key {key.name!r} is for a directory under /scim; use a key for everything.")

@@ -162,11 +162,19 @@ class Turns:
             return await self._start(turn, request.route.model.id, producer, self._title_callback(turn), stated)
 
     async def ask_temporary(
-        self, principal: Principal, messages: Sequence[tuple[Role, str]], options: TurnOptions, accepted: float
+        self,
+        principal: Principal,
+        messages: Sequence[tuple[Role, str]],
+        options: TurnOptions,
+        accepted: float,
+        *,
+        files: Sequence[str] = (),
+        libraries: Sequence[str] = (),
     ) -> AsyncGenerator[Batch, None]:
         """Answer `messages` and store nothing. Closing the returned generator stops the engine.
 
-        If the last message is an answer, it is resumed. Raises what `ask` raises for a new message.
+        The last message may have files and libraries; if it is an answer, it is resumed. Raises what `ask` raises for
+        a new message.
         """
         for _, text in messages:
             check_message(text, self._settings.current.max_message_kb)
@@ -177,6 +185,7 @@ class Turns:
         history = [
             Message(self._ids("msg"), conversation, None, role, (Part("text", text),), now) for role, text in messages
         ]
+        history[-1] = await self._requests.attach(principal, history[-1], files, libraries)
         run = self._ids("run")
         with self._pipeline.busy():
             await self._budgets.check(principal)

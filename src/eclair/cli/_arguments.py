@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import eclair
 from eclair.cli._admin_arguments import add_admin_options
+from eclair.cli._mcp_arguments import add_mcp_options
 from eclair.cli._memory_arguments import add_memory_options
 from eclair.cli._project_arguments import add_project_options
 from eclair.cli._prompt_arguments import add_prompt_options
@@ -177,6 +178,7 @@ def _add_documents(command: _Command) -> None:
     _add_listing_options(files, "ID", "remove a file")
     add_project_options(command("projects", "list, begin, change and share projects"))
     add_prompt_options(command("prompts", "list, save, change and share prompts"))
+    add_mcp_options(command("mcp", "serve documents, web search and answers to other assistants, by MCP"))
     add_memory_options(command("memory", "list, add, edit and erase what is kept for later conversations"))
 
 

@@ -14,12 +14,12 @@ from eclair.util.log_context import ALWAYS_LOGGED, FIELDS_ATTRIBUTE, REQUEST_ID
 
 
 def log_to_stderr(settings: Settings) -> None:
-    """Log from `log_level` on, as `log_format` says; from uvicorn only warnings, unless at level debug."""
+    """Log from `log_level` on, as `log_format` says; from libraries only warnings, unless at level debug."""
     level = getattr(logging, settings.log_level.upper())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for name in ("uvicorn", "asyncio"):
+    for name in ("uvicorn", "asyncio", "mcp"):
         logging.getLogger(name).setLevel(logging.WARNING if level > logging.DEBUG else logging.NOTSET)
     for name in ALWAYS_LOGGED:
         logging.getLogger(name).setLevel(logging.INFO)

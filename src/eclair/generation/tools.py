@@ -87,17 +87,17 @@ class Tool(Protocol):
 
 def define_function(name: str, description: str, arguments: type[BaseModel]) -> JSON:
     """Return the definition of a function in OpenAI's format, with the schema of its arguments."""
-    schema: JSON = _without_titles(arguments.model_json_schema())
+    schema: JSON = without_titles(arguments.model_json_schema())
     schema.pop("description", None)
     return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
 
 
-def _without_titles(value: Any) -> Any:
+def without_titles(value: Any) -> Any:
     """Leave out the titles that pydantic makes from names."""
     if not isinstance(value, dict):
         return value
     items = cast("JSON", value)
-    return {key: _without_titles(each) for key, each in items.items() if key != "title" or not isinstance(each, str)}
+    return {key: without_titles(each) for key, each in items.items() if key != "title" or not isinstance(each, str)}
 
 
 def offer_tools(tools: Sequence[Tool], turn: PreparedTurn, passages: Sequence[Passage]) -> list[tuple[Tool, JSON]]:

@@ -65,6 +65,7 @@ POLICY_VIOLATION = 1008
 AI_TEXT_PATHS = re.compile(
     r"/v1/(?:chat/completions|completions|fim/completions|messages)$|/v1/responses(?:/|$)"
     r"|/api/(?:answers|chat|generate|edits|runs|shared|research|export|conversations)(?:/|$)"
+    r"|/mcp$"
 )
 """Paths of replies that hold text of a model."""
 

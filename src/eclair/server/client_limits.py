@@ -25,6 +25,9 @@ from eclair.settings import Settings
 from eclair.util.lru import LruCache
 from eclair.util.rare_log import RareLog
 
+MCP_ROUTE = "mcp"
+"""There a person is charged for calls of tools alone, when they are made."""
+
 COSTLY_ROUTES = frozenset(
     {
         "api/answers",
@@ -46,6 +49,7 @@ COSTLY_ROUTES = frozenset(
         "v1/messages",
         "v1/rerank",
         "v1/responses",
+        MCP_ROUTE,
     }
 )
 """Prefixes under which a POST takes a model, a sandbox or the web."""
@@ -105,9 +109,11 @@ class ClientLimits:
 
         Raises TooBusy.
         """
-        if scope["method"] != "POST" or route_prefix(scope["path"]) not in COSTLY_ROUTES:
+        prefix = route_prefix(scope["path"])
+        if scope["method"] != "POST" or prefix not in COSTLY_ROUTES:
             return
-        self._limits.charge(principal)
+        if prefix != MCP_ROUTE:
+            self._limits.charge(principal)
         if client is None or not self._per_minute:
             return
         now, per_second = self._clock(), self._per_minute / 60

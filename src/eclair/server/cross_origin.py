@@ -13,7 +13,7 @@ OPAQUE_ORIGIN = "null"
 """The origin of sandboxed frames and local files, which anyone can make: `*` doesn't stand for it."""
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-EXPOSED_HEADERS = "content-disposition, openai-processing-ms, request-id, retry-after, x-request-id"
+EXPOSED_HEADERS = "content-disposition, mcp-session-id, openai-processing-ms, request-id, retry-after, x-request-id"
 PREFLIGHT_MAX_AGE_S = 600
 
 

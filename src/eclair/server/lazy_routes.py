@@ -108,6 +108,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/blobs": ("ollama.pulls",),
     "scim/v2": ("scim.routes",),
     "metrics": ("api.metrics",),
+    "mcp": ("mcp.routes",),
     "v1/chat": ("openai.routes",),
     "v1/completions": ("openai.completions",),
     "v1/fim": ("openai.completions",),

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eclair.errors import EclairError, InvalidInput, UnsupportedEncoding
 
-INTERFACES = ("/api/", "/v1/", "/scim/", "/metrics")
+INTERFACES = ("/api/", "/v1/", "/scim/", "/metrics", "/mcp")
 MAX_PIECE_BYTES = 1 << 20
 """The most that is inflated at once, so that a small body can't fill the memory."""
 

@@ -602,6 +602,7 @@ export interface Placeholders {
   readonly signOut: never;
   readonly apiKeys: never;
   readonly apiKeysHint: "address";
+  readonly apiKeysMcpHint: "address";
   readonly apiKeysNone: never;
   readonly keyNew: never;
   readonly keyScope: never;
