@@ -451,9 +451,8 @@ async def test_a_program_starts_it_and_speaks_to_it_by_standard_input(tmp_path: 
 
 
 async def test_a_start_does_not_import_the_sdk() -> None:
-    code = (
-        "import sys, eclair.server.serve, eclair.app, eclair.cli.serve; print([n for n in sys.modules if n == 'mcp'])"
-    )
+    modules = "eclair.server.serve, eclair.app, eclair.cli.serve, eclair.server.mcp.routes"
+    code = f"import sys, {modules}; print([name for name in sys.modules if name == 'mcp'])"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
     assert out.strip() == b"[]"
