@@ -21,6 +21,7 @@ from eclair.audit.chosen_destinations import ChosenDestinations
 from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.batches import BatchService
 from eclair.chat.call_decisions import CallDecisions
+from eclair.chat.comparisons import Comparisons
 from eclair.chat.conversations import ConversationService
 from eclair.chat.follow_ups import FollowUpGenerator
 from eclair.chat.preferences import PreferenceService
@@ -128,6 +129,7 @@ class App:
     answer_requests: AnswerRequests
     turns: Turns
     call_decisions: CallDecisions
+    comparisons: Comparisons
     tool_permissions: ToolPermissions
     changes: ChangeFeed
     conversations: ConversationService
@@ -649,6 +651,7 @@ async def open_app(
             answer_requests=requests,
             turns=turns,
             call_decisions=decisions,
+            comparisons=Comparisons(storage, runs, changes),
             tool_permissions=permissions,
             changes=changes,
             conversations=conversations,

@@ -1066,17 +1066,27 @@ async def test_batches_are_listed_and_cancelled(run: Eclair) -> None:
     assert "no batch 'batch_x'" in run("batches", "cancel", "batch_x").stderr
 
 
+def test_several_models_answer_one_after_another(run: Eclair) -> None:
+    done = run("ask", "--model", "scripted", "--model", "other", "script: say=Yes.")
+    assert done.stdout.split("\n\n") == ["## scripted", "Yes.", "## other\n"]
+    assert (done.returncode, "Available: scripted." in done.stderr) == (2, True)
+
+
 async def test_ratings_are_listed_and_removed(run: Eclair) -> None:
     assert run("ratings").stdout == "No answer was rated.\n"
     assert run("chat", stdin="script: say=so").returncode == 0
     ((_, answer),) = await kept(run.folder)
     storage = open_storage(run.folder)
-    await storage.ratings.rate_answer(LOCAL_PRINCIPAL, answer.id, Rating("down", "Too\nshort", 1_800_000_000_000))
+    await storage.ratings.rate_answer(
+        LOCAL_PRINCIPAL, answer.id, Rating("down", "Too\nshort", 1_800_000_000_000, "wrong")
+    )
     await storage.close()
     row = run("ratings").stdout.splitlines()[1]
-    assert re.fullmatch(rf"2027-01-1\d +bad +scripted +Too short +{answer.id}", row)
+    assert re.fullmatch(rf"2027-01-1\d +bad +scripted +wrong +Too short +{answer.id}", row)
     (found,) = orjson.loads(run("ratings", "--json").stdout)
     assert set(found) == {"conversation", "title", "message", "model", "rating", "beginning"}
+    line = orjson.loads(run("ratings", "export").stdout)
+    assert (line["reason"], line["prompt"][0]["content"], line["answer"]["text"]) == ("wrong", "script: say=so", "so")
     assert "add --yes" in run("ratings", "remove", answer.id).stderr
     assert run("ratings", "remove", answer.id, "--yes").returncode == 0
     assert run("ratings").stdout == "No answer was rated.\n"

@@ -181,6 +181,10 @@ class AnswerRequests:
             memories=memories,
         )
 
+    def is_embedded(self, request: AnswerRequest) -> bool:
+        """Return whether the embedded engine answers, which has the memory for one model at a time."""
+        return request.route.engine is self._registry.local
+
     async def prefill(self, question: ChatQuestion) -> tuple[Engine, Request]:
         """Return the engine and the part of the prompt known while the question is written.
 

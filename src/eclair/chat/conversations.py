@@ -93,7 +93,13 @@ class ConversationService:
         now, copy = int(self._clock() * 1000), new_id("conv", self._clock)
         messages = [
             replace(
-                each, id=names[each.id], conversation=copy, parent=names.get(each.parent or ""), run=None, rating=None
+                each,
+                id=names[each.id],
+                conversation=copy,
+                parent=names.get(each.parent or ""),
+                run=None,
+                rating=None,
+                comparison=None,
             )
             for each in thread
         ]

@@ -13,9 +13,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -69,6 +69,15 @@ class EventProducer(Protocol):
     def closing_events(self, end: Event | None) -> list[Event]:
         """Return the last events: open parts, usage, then `end` or the producer's own end, or that it waits."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to begin. `on_finish` is called with the message once it is stored."""
+
+    started: RunStarted
+    producer: EventProducer
+    on_finish: Callable[[Message], None] | None = None
 
 
 class Runs:
@@ -132,22 +141,23 @@ class Runs:
         started: RunStarted,
         producer: EventProducer,
         on_finish: Callable[[Message], None] | None = None,
+        beside: Sequence[NewRun] = (),
     ) -> RunRecord:
-        """Store a turn and start its run. Asking the same question again returns the same run.
+        """Store a turn and start its runs; return the first. Asking the same question again returns the same run.
 
-        `on_finish` is called with the message once it is stored. `turn.first` is filled in here. If the caller is
-        cancelled, a stored turn still gets a run that ends. Raises what `RunStore.open_turn` raises.
+        `on_finish` is called with the message once it is stored. The first chunks of the logs are filled in here. If
+        the caller is cancelled, a stored turn still gets runs that end. Raises what `RunStore.open_turn` raises.
         """
-        opening = asyncio.ensure_future(self._open(turn, started, producer, on_finish))
+        opening = asyncio.ensure_future(self._open(turn, (NewRun(started, producer, on_finish), *beside)))
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
         return await asyncio.shield(opening)
 
-    async def _open(
-        self, turn: NewTurn, started: RunStarted, producer: EventProducer, on_finish: Callable[[Message], None] | None
-    ) -> RunRecord:
-        live = LiveRun(turn.run.id, started, self._dirty)
-        turn = replace(turn, first=live.chunk())
+    async def _open(self, turn: NewTurn, new: Sequence[NewRun]) -> RunRecord:
+        lives = [LiveRun(each.started.run, each.started, self._dirty) for each in new]
+        first, *rest = [live.chunk() for live in lives]
+        beside = tuple(replace(answer, first=chunk) for answer, chunk in zip(turn.beside, rest, strict=True))
+        turn = replace(turn, first=first, beside=beside)
         try:
             record = await self._storage.runs.open_turn(turn)
         except Conflict:
@@ -155,10 +165,11 @@ class Runs:
                 raise
             record = await self._storage.runs.open_turn(turn)
         if record.id == turn.run.id:
-            live.stored_lines = 1
-            self._live[record.id] = live
+            for live, each, run in zip(lives, new, (record, *(answer.run for answer in beside)), strict=True):
+                live.stored_lines = 1
+                self._live[run.id] = live
+                live.task = asyncio.create_task(self._run(live, each.producer, run, each.on_finish), name=run.id)
             self._has_live.set()
-            live.task = asyncio.create_task(self._run(live, producer, record, on_finish), name=record.id)
             self._changes.publish(turn.principal, record.conversation, "running")
         return record
 

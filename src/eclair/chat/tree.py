@@ -24,7 +24,7 @@ class NewMessage:
 
     `at_root` starts a new branch. `files` are ids of attached files, `libraries` names or ids of libraries to search
     from now on. `research` holds the questions of a report to write from the web. With `draw` the answer is images,
-    and the files are edited.
+    and the files are edited. Several `models` answer it side by side; if it is `blind`, in an order by chance.
     """
 
     text: str
@@ -35,6 +35,8 @@ class NewMessage:
     libraries: tuple[str, ...] = ()
     research: tuple[str, ...] = ()
     draw: DrawOptions | None = None
+    models: tuple[str, ...] = ()
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from functools import partial
 from eclair.accounts.budgets import Budgets
 from eclair.chat.answer_requests import AnswerRequests, ChatQuestion
 from eclair.chat.call_decisions import TURN_OPTIONS
+from eclair.chat.comparisons import TurnTaking, order_models
 from eclair.chat.live_run import Batch
 from eclair.chat.message_text import check_message, title_from
 from eclair.chat.prefill import Prefill
 from eclair.chat.remembering_run import RememberingRun
-from eclair.chat.runs import EventProducer, Runs
+from eclair.chat.runs import EventProducer, NewRun, Runs
 from eclair.chat.titles import TitleGenerator
 from eclair.chat.tree import (
     NewMessage,
@@ -35,20 +36,24 @@ from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
 from eclair.schema.events import RunStarted
 from eclair.schema.ids import Clock, new_id
-from eclair.schema.messages import Conversation, Message, Part, Role
+from eclair.schema.messages import AnswerComparison, Conversation, Message, Part, Role
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
-from eclair.storage.runs import EventChunk, NewTurn, RunRecord
+from eclair.storage.runs import EventChunk, NewAnswer, NewTurn, RunRecord
 from eclair.tools.draw_picture import AnswerRef
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedTurn:
-    """A turn that was started. `question` is the user message that is being answered."""
+    """A turn that was started. `question` is the user message that is being answered.
+
+    Of several answers side by side, it is the first; the others are `beside` it.
+    """
 
     run: RunRecord
     question: str | None
     model: str
+    beside: tuple[OpenedTurn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +152,9 @@ class Turns:
             if turn.position.image_request is not None:
                 return await self._generate_images(turn, _image_models(action, options, turn.messages))
             await self._budgets.check(principal)
-            answer = AnswerRef(turn.run, turn.conversation.id, turn.answer)
-            question = ChatQuestion(
-                principal, turn.run, turn.position.history, options, accepted, turn.conversation, answer
-            )
+            if isinstance(action, NewMessage) and action.models:
+                return await self._compare(turn, action, options, accepted)
+            question = _chat_question(turn, options, accepted)
             request = await self._requests.make(question)
             if isinstance(action, NewMessage) and action.research:
                 producer: EventProducer = self._requests.report(self._pipeline, request, question, action.research)
@@ -160,6 +164,29 @@ class Turns:
                 producer = await self._remembering(question, turn, producer)
             stated = TURN_OPTIONS.dump_json(options).decode()
             return await self._start(turn, request.route.model.id, producer, self._title_callback(turn), stated)
+
+    async def _compare(self, turn: _Turn, action: NewMessage, options: TurnOptions, accepted: float) -> OpenedTurn:
+        """Have several models answer the question, each in a run of its own.
+
+        Those of the embedded engine take turns, since it has the memory for one at a time.
+        """
+        turns = [turn, *(replace(turn, run=self._ids("run"), answer=self._ids("msg")) for _ in action.models[1:])]
+        order = TurnTaking()
+        runs: list[NewRun] = []
+        for each, model in zip(turns, order_models(action), strict=True):
+            question = _chat_question(each, replace(options, model=model), accepted)
+            request = await self._requests.make(question)
+            producer = order.arrange(self._pipeline, request, self._requests.is_embedded(request))
+            if not runs:
+                producer = await self._remembering(question, each, producer)
+            started = self._started(each, request.route.model.id)
+            runs.append(NewRun(started, producer, None if runs else self._title_callback(turn)))
+        asked = turn.position.question
+        assert asked is not None
+        compared = AnswerComparison(tuple(each.answer for each in turns), action.blind)
+        position = replace(turn.position, question=replace(asked, comparison=compared))
+        stated = TURN_OPTIONS.dump_json(options).decode()
+        return await self._open(replace(turn, position=position), runs, stated)
 
     async def ask_temporary(
         self,
@@ -280,26 +307,63 @@ class Turns:
         options: str | None = None,
     ) -> OpenedTurn:
         """Store the turn and start its run; `options` are stated again if it waits."""
-        position, conversation = turn.position, turn.conversation.id
+        return await self._open(turn, [NewRun(self._started(turn, model), producer, on_finish)], options)
+
+    def _started(self, turn: _Turn, model: str) -> RunStarted:
+        position = turn.position
         resumes = position.resumes.id if position.resumes else None
-        started = RunStarted(turn.run, turn.answer, conversation, position.parent, model, self._now(), resumes)
+        return RunStarted(turn.run, turn.answer, turn.conversation.id, position.parent, model, self._now(), resumes)
+
+    async def _open(self, turn: _Turn, runs: Sequence[NewRun], options: str | None) -> OpenedTurn:
+        """Store the turn with all its answers and start their runs."""
+        position = turn.position
+        title = title_from(position.question.text) if position.question else ""
+        begins = turn.conversation if turn.is_new else None
+        first, *beside = [self._new_answer(each.started) for each in runs]
+        new = NewTurn(
+            turn.principal,
+            position.question,
+            first.answer,
+            first.run,
+            first.first,
+            title,
+            begins,
+            options,
+            tuple(beside),
+        )
+        started = runs[0]
+        record = await self._runs.open(new, started.started, started.producer, started.on_finish, runs[1:])
+        if beside and record.id != first.run.id:
+            return await self._opened_before(turn.principal, record)
+        others = tuple(OpenedTurn(each.run, position.parent, each.answer.model or "") for each in beside)
+        return OpenedTurn(record, position.parent, started.started.model, others)
+
+    def _new_answer(self, started: RunStarted) -> NewAnswer:
         answer = Message(
-            id=turn.answer,
-            conversation=conversation,
-            parent=position.parent,
+            id=started.message,
+            conversation=started.conversation,
+            parent=started.parent,
             role="assistant",
             parts=(),
             created=started.created,
             status="running",
-            run=turn.run,
-            model=model,
+            run=started.run,
+            model=started.model,
         )
-        record = RunRecord(turn.run, conversation, turn.answer, self._storage.processes.current, "running")
-        title = title_from(position.question.text) if position.question else ""
-        begins = turn.conversation if turn.is_new else None
-        first = EventChunk(turn.run, 0, b"")
-        new = NewTurn(turn.principal, position.question, answer, record, first, title, begins, options)
-        return OpenedTurn(await self._runs.open(new, started, producer, on_finish), position.parent, model)
+        process = self._storage.processes.current
+        record = RunRecord(started.run, started.conversation, started.message, process, "running")
+        return NewAnswer(answer, record, EventChunk(started.run, 0, b""))
+
+    async def _opened_before(self, principal: Principal, record: RunRecord) -> OpenedTurn:
+        """Return the comparison that was begun when the same question was sent before."""
+        _, messages = await self._storage.conversations.get_tree(principal, record.conversation)
+        question = next(each.parent for each in messages if each.id == record.message)
+        opened = [
+            OpenedTurn(await self._storage.runs.get_run(principal, each.run), question, each.model or "")
+            for each in messages
+            if each.parent == question and each.run is not None
+        ]
+        return replace(opened[0], beside=tuple(opened[1:]))
 
     def _title_callback(self, turn: _Turn) -> Callable[[Message], None] | None:
         """Return what names the conversation after its first answer; None if it has a title."""
@@ -312,6 +376,11 @@ class Turns:
     def _now(self) -> int:
         """The time in milliseconds since 1970."""
         return int(self._clock() * 1000)
+
+
+def _chat_question(turn: _Turn, options: TurnOptions, accepted: float) -> ChatQuestion:
+    answer = AnswerRef(turn.run, turn.conversation.id, turn.answer)
+    return ChatQuestion(turn.principal, turn.run, turn.position.history, options, accepted, turn.conversation, answer)
 
 
 def _image_models(action: TurnAction, options: TurnOptions, messages: Sequence[Message]) -> list[str | None]:

@@ -394,7 +394,9 @@ def _add_inspection(command: _Command) -> None:
     usage.add_argument("--json", action="store_true", help="print the sums as JSON")
 
     ratings = command("ratings", "list the ratings of answers, or remove one")
-    _add_listing_options(ratings, "MESSAGE", "remove the rating of an answer")
+    actions = _add_listing_options(ratings, "MESSAGE", "remove the rating of an answer")
+    export = "print ratings and choices with their questions and answers, a line of JSON each"
+    actions.add_parser("export", help=export, description=_sentence(export)).set_defaults(action="export")
     ratings.add_argument("--limit", type=_positive, default=100, metavar="N", help="only the latest N; 100 by default")
     ratings.set_defaults(module="ratings")
 
@@ -502,8 +504,8 @@ def _add_engine_options(parser: argparse.ArgumentParser) -> None:
             action.add_argument("--url", metavar="URL", help="its new address; its key does not go to another host")
 
 
-def _add_listing_options(parser: argparse.ArgumentParser, what: str, help: str) -> None:
-    """Add `--json` and the action `remove`; `what` is the placeholder of its argument."""
+def _add_listing_options(parser: argparse.ArgumentParser, what: str, help: str) -> argparse._SubParsersAction[_Parser]:  # pyright: ignore[reportPrivateUsage]
+    """Add `--json` and the action `remove`, and return all actions; `what` is the placeholder of its argument."""
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     parser.set_defaults(action="list", module="libraries", what=what)
     actions = parser.add_subparsers(metavar="ACTION", parser_class=_Parser)
@@ -511,6 +513,7 @@ def _add_listing_options(parser: argparse.ArgumentParser, what: str, help: str) 
     remove.set_defaults(action="remove")
     remove.add_argument("which", metavar=what, help="which one")
     remove.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    return actions
 
 
 def _add_research_options(research: argparse.ArgumentParser) -> None:
@@ -637,10 +640,24 @@ def _add_budget_fields(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--warn-only", action="store_true", help="warn once it is used up, and refuse nothing")
 
 
+class _ModelAction(argparse.Action):
+    """Stores the model named last as `model`, and all of them as `models`."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> None:
+        namespace.model = values
+        namespace.models = [*getattr(namespace, "models", ()), values]
+
+
 def _answer_options() -> _Parser:
     """Build the options shared by all commands that answer."""
     options = _Parser(add_help=False)
-    options.add_argument("--model", metavar="ID", help="model that answers; `eclair models` lists them")
+    options.add_argument("--model", action=_ModelAction, metavar="ID", help="model that answers; `ask` takes several")
     how = options.add_mutually_exclusive_group()
     how.add_argument(
         "--mode", choices=("flash", "auto", "think"), help="answer fast, think first, or let the question decide"

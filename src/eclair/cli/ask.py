@@ -71,19 +71,27 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = with_web_settings(load_settings(arguments).settings)
     log_if_debugging(settings)
     text = _text(arguments.question, settings.max_message_kb)
-    options = read_options(arguments)
     files, libraries = tuple(arguments.file or ()), tuple(arguments.library or ())
-    question = Question(text, options, time.perf_counter(), files, libraries)
 
     def print_json(event: Event) -> None:
         terminal.write_bytes(encode(event) + b"\n")
         if isinstance(event, RunFailed):
             terminal.warn(event.message)
 
-    show = print_json if arguments.json else _printing(terminal)
-    if (login := find_login(arguments)) is not None:
-        return run_async(ask_there(settings, login, asked_there(question), show, terminal))
-    return run_async(_ask(settings, question, show, terminal))
+    models: list[str] = list(dict.fromkeys(getattr(arguments, "models", ())))
+    login = find_login(arguments)
+    code = 0
+    for model in models or [None]:
+        if len(models) > 1 and not arguments.json:
+            terminal.line(f"## {model}\n" if model == models[0] else f"\n## {model}\n")
+        question = Question(text, replace(read_options(arguments), model=model), time.perf_counter(), files, libraries)
+        show = print_json if arguments.json else _printing(terminal)
+        if login is not None:
+            answering = ask_there(settings, login, asked_there(question), show, terminal)
+        else:
+            answering = _ask(settings, question, show, terminal)
+        code = max(code, run_async(answering))
+    return code
 
 
 def asked_there(question: Question) -> QuestionThere:

@@ -1,10 +1,11 @@
-"""`eclair ratings`: lists the ratings of answers, or removes one."""
+"""`eclair ratings`: lists the ratings of answers, exports them with the answers, or removes one."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,8 +19,9 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
 from eclair.storage.ratings import RatedAnswer, RatingStore
+from eclair.transfer.rating_export import export_ratings
 
-COLUMNS = ("DATE", "RATING", "MODEL", "COMMENT", "MESSAGE")
+COLUMNS = ("DATE", "RATING", "MODEL", "REASON", "COMMENT", "MESSAGE")
 
 T = TypeVar("T")
 
@@ -27,6 +29,8 @@ T = TypeVar("T")
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
+    if arguments.action == "export":
+        return asyncio.run(_export(settings, terminal))
     if arguments.action == "remove":
         return _remove(settings, arguments, terminal)
     found = asyncio.run(_with_ratings(settings, lambda store: store.list_ratings(LOCAL_PRINCIPAL, arguments.limit)))
@@ -50,6 +54,17 @@ def _remove(settings: Settings, arguments: argparse.Namespace, terminal: Termina
     return 0
 
 
+async def _export(settings: Settings, terminal: Terminal) -> int:
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    try:
+        async with aclosing(export_ratings(storage, LOCAL_PRINCIPAL)) as lines:
+            async for line in lines:
+                terminal.write_bytes(line)
+    finally:
+        await storage.close()
+    return 0
+
+
 async def _with_ratings(settings: Settings, work: Callable[[RatingStore], Awaitable[T]]) -> T:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
@@ -65,6 +80,7 @@ def _cells(answer: RatedAnswer) -> tuple[str, ...]:
         day,
         "good" if rating.value == "up" else "bad",
         answer.model or "",
+        rating.reason or "",
         " ".join(rating.comment.split()),
         answer.message,
     )

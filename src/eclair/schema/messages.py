@@ -83,6 +83,7 @@ ChangeKind = Literal[
 ]
 EnergyKind = Literal["measured", "estimated"]
 RatingValue = Literal["up", "down"]
+RatingReason = Literal["wrong", "instructions", "incomplete", "sources", "style"]
 Mode = Literal["flash", "auto", "think"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -330,6 +331,20 @@ class Rating:
     value: RatingValue
     comment: str
     created: int
+    reason: RatingReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerComparison:
+    """Several models answer a question side by side: the ids of their `answers`, in the order in which they are shown.
+
+    With `blind`, their names are hidden until the person has `kept` one, at millisecond `decided`.
+    """
+
+    answers: tuple[str, ...]
+    blind: bool = False
+    kept: str | None = None
+    decided: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +355,7 @@ class Message:
     `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
     those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`. The model
     was shown the `used_memories`, and the `kept_memories` were kept on the way; both are ids, since erasing a memory
-    leaves nothing of it.
+    leaves nothing of it. A question that several models answer side by side has a `comparison`.
     """
 
     id: str
@@ -367,6 +382,7 @@ class Message:
     calls: tuple[Call, ...] = ()
     used_memories: tuple[str, ...] = ()
     kept_memories: tuple[str, ...] = ()
+    comparison: AnswerComparison | None = None
 
     @property
     def is_open(self) -> bool:

@@ -19,6 +19,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
         "api.conversations",
         "api.follow_ups",
         "api.turns",
+        "api.comparisons",
         "api.deletion",
         "api.exports",
         "api.shares",

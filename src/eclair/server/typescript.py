@@ -36,6 +36,7 @@ EXPORTED_TYPES = (
     messages.Cost,
     messages.Usage,
     messages.Fault,
+    messages.AnswerComparison,
     messages.Rating,
     messages.AnswerNotice,
     messages.Step,

@@ -49,12 +49,21 @@ class FoldedRun:
 
 
 @dataclass(frozen=True, slots=True)
+class NewAnswer:
+    """An answer beside the first one to a question: pending answer, run, and the first chunk of the run's log."""
+
+    answer: Message
+    run: RunRecord
+    first: EventChunk
+
+
+@dataclass(frozen=True, slots=True)
 class NewTurn:
     """All that one turn adds: question, pending answer, run, and the first chunk of the run's log.
 
     `question` is None when an older one is answered again. `title` names a conversation that has no title yet;
     `begins` is a conversation to create with the turn unless it exists. `options` are the turn's, for whoever takes up
-    a run that waited.
+    a run that waited. Further answers to the question are written `beside` this one.
     """
 
     principal: Principal
@@ -65,6 +74,7 @@ class NewTurn:
     title: str
     begins: Conversation | None = None
     options: str | None = None
+    beside: tuple[NewAnswer, ...] = ()
 
 
 class RunStore(Protocol):

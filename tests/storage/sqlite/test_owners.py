@@ -52,6 +52,7 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "runs._refuse_while_waiting",
             "runs.SQLiteRunStore.get_status",
             "runs.SQLiteRunStore.park_run",
+            "runs._insert_answer",
             "runs._insert_decision",
             "shared_messages._edit",
             "shared_messages._mentioning",

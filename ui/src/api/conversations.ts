@@ -57,14 +57,16 @@ export type Found = Reply<"/api/search", "get">;
 
 /** A message with its files and libraries by id; `research` holds the questions of a report. */
 type NewMessage = { readonly id: string; readonly text: string; readonly parent: string | null } & {
-  readonly [K in "files" | "libraries" | "research"]?: NonNullable<TurnBody[K]>;
+  readonly [K in "files" | "libraries" | "research" | "models" | "blind"]?: NonNullable<TurnBody[K]>;
 } & { readonly draw?: ImageOptions };
 
 /** A turn: a new message, another answer to one, or the rest of an answer. */
 export type Turn = AnswerOptions & (NewMessage | { readonly retry: string } | { readonly continue: string });
 
 /** A turn that has begun: its run, its message and the id of the answer. */
-export type AcceptedTurn = Omit<Reply<"/api/conversations/{id}/turns", "post", 202>, "message" | "conversation"> & { readonly message: string };
+export type AcceptedTurn = Omit<StartedTurn, "message" | "conversation" | "beside"> & { readonly message: string } & Partial<Pick<StartedTurn, "beside">>;
+
+type StartedTurn = Reply<"/api/conversations/{id}/turns", "post", 202>;
 
 /** A turn of a chat that isn't stored: all messages so far, and the options of the answer. */
 export interface UnstoredTurn extends AnswerOptions {
@@ -74,7 +76,7 @@ export interface UnstoredTurn extends AnswerOptions {
 export type ExportFormat = "markdown" | "json" | "html" | "docx" | "pdf";
 
 /** What a conversation needs of the server; a temporary chat implements it in the page. */
-export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "answerNow" | "events" | "prefill">;
+export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "answerNow" | "events" | "prefill"> & Partial<Pick<ConversationCalls, "allEvents" | "keep">>;
 
 export class ConversationCalls extends Resource {
   list({ archived, tag, project, before, limit }: ConversationQuery): Promise<ConversationPage> {
@@ -185,6 +187,20 @@ export class ConversationCalls extends Resource {
       cache: "no-store",
       signal,
     });
+  }
+
+  /** Open the event stream of all answers that are being written in a conversation. */
+  allEvents(conversation: string, signal: AbortSignal): Promise<Response> {
+    return fetch(toAddress(`/api/conversations/${conversation}/events`), {
+      headers: { ...this.client.headers, Accept: "text/event-stream" },
+      cache: "no-store",
+      signal,
+    });
+  }
+
+  /** Keep one of the answers to a question that stand side by side. */
+  keep(conversation: string, question: string, answer: string): Promise<Message> {
+    return this.client.call("PUT", `/api/conversations/${conversation}/comparisons/${question}`, { answer });
   }
 
   /** Open an event stream of every change from now on. */

@@ -127,11 +127,23 @@ export interface Fault {
   readonly message: string;
 }
 
+/** Several models answer a question side by side: the ids of their `answers`, in the order in which they are shown.
+ *
+ * With `blind`, their names are hidden until the person has `kept` one, at millisecond `decided`.
+ */
+export interface AnswerComparison {
+  readonly answers: readonly string[];
+  readonly blind: boolean;
+  readonly kept: string | null;
+  readonly decided: number | null;
+}
+
 /** A person's verdict on an answer, given at millisecond `created`; `comment` may be empty. */
 export interface Rating {
   readonly value: "up" | "down";
   readonly comment: string;
   readonly created: number;
+  readonly reason: "wrong" | "instructions" | "incomplete" | "sources" | "style" | null;
 }
 
 /** Something the person should know about an answer, such as that old turns were left out.
@@ -304,7 +316,7 @@ export interface ImageRequest {
  * `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
  * those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`. The model
  * was shown the `used_memories`, and the `kept_memories` were kept on the way; both are ids, since erasing a memory
- * leaves nothing of it.
+ * leaves nothing of it. A question that several models answer side by side has a `comparison`.
  */
 export interface Message {
   readonly id: string;
@@ -331,6 +343,7 @@ export interface Message {
   readonly calls: readonly Call[];
   readonly used_memories: readonly string[];
   readonly kept_memories: readonly string[];
+  readonly comparison: AnswerComparison | null;
 }
 
 /** A conversation without its messages.

@@ -93,6 +93,7 @@ function startMessage(event: Extract<Event, { type: "run.started" }>, parts: rea
     calls: [],
     used_memories: [],
     kept_memories: [],
+    comparison: null,
   };
 }
 

@@ -425,6 +425,85 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/conversations/{id}/events": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "text/event-stream": string;
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/conversations/{id}/comparisons/{message}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly message: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["KeptAnswer"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Message"];
+                    };
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/erasure": {
         readonly parameters: {
             readonly query?: never;
@@ -5984,6 +6063,39 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/ratings/export": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/ratings/{message}": {
         readonly parameters: {
             readonly query?: never;
@@ -8767,6 +8879,18 @@ export interface components {
             readonly closable?: boolean;
         };
         /**
+         * @description Several models answer a question side by side: the ids of their `answers`, in the order in which they are shown.
+         *
+         *     With `blind`, their names are hidden until the person has `kept` one, at millisecond `decided`.
+         */
+        readonly AnswerComparison: {
+            readonly answers: readonly string[];
+            /** @default false */
+            readonly blind: boolean;
+            readonly kept: string | null;
+            readonly decided: number | null;
+        };
+        /**
          * @description Something the person should know about an answer, such as that old turns were left out.
          *
          *     `language` is the code of the language it is about, if any.
@@ -9944,6 +10068,10 @@ export interface components {
             readonly source: string | null;
             readonly tool: string | null;
         };
+        /** @description The answer to keep. */
+        readonly KeptAnswer: {
+            readonly answer: string;
+        };
         /**
          * @description Numbers of what programs stored through the API.
          *
@@ -10091,7 +10219,7 @@ export interface components {
          *     `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
          *     those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`. The model
          *     was shown the `used_memories`, and the `kept_memories` were kept on the way; both are ids, since erasing a memory
-         *     leaves nothing of it.
+         *     leaves nothing of it. A question that several models answer side by side has a `comparison`.
          */
         readonly Message: {
             readonly id: string;
@@ -10133,6 +10261,7 @@ export interface components {
             readonly used_memories: readonly string[];
             /** @default [] */
             readonly kept_memories: readonly string[];
+            readonly comparison: components["schemas"]["AnswerComparison"] | null;
         };
         /** @description Models that the modes choose if none is named. */
         readonly ModePicks: {
@@ -10411,8 +10540,8 @@ export interface components {
         /**
          * @description A turn: exactly one of `text`, `retry` and `continue`; see docs/api.md.
          *
-         *     The other fields belong to a `text`: attached `files` and `libraries`, the questions of a `research`, and how to
-         *     `draw` it.
+         *     The other fields belong to a `text`: attached `files` and `libraries`, the questions of a `research`, how to `draw`
+         *     it, and the `models` that answer it side by side, `blind` if their names are to be hidden until one is kept.
          */
         readonly NewTurnBody: {
             readonly model?: string | null;
@@ -10438,6 +10567,10 @@ export interface components {
             /** @default [] */
             readonly research?: readonly string[];
             readonly draw?: components["schemas"]["ImageRequestBody"] | ("auto" | "off") | null;
+            /** @default [] */
+            readonly models?: readonly string[];
+            /** @default false */
+            readonly blind?: boolean;
         };
         readonly OpenedConversation: {
             readonly id: string;
@@ -11004,11 +11137,13 @@ export interface components {
             readonly value: "up" | "down";
             readonly comment: string;
             readonly created: number;
+            readonly reason: ("wrong" | "instructions" | "incomplete" | "sources" | "style") | null;
         };
-        /** @description A rating; the comment may be empty. */
+        /** @description A rating; the comment may be empty, and only a bad one has a reason. */
         readonly RatingBody: {
             /** @enum {string} */
             readonly value: "up" | "down";
+            readonly reason?: ("wrong" | "instructions" | "incomplete" | "sources" | "style") | null;
             /** @default  */
             readonly comment?: string;
         };
@@ -11432,13 +11567,21 @@ export interface components {
             readonly decode: number;
             readonly deep: number;
         };
-        /** @description A started turn: its run, the user's message, the answer's id and the model that writes it. */
-        readonly StartedTurn: {
-            readonly conversation: string;
+        /** @description An answer that was begun: its run, its id and the model that writes it. */
+        readonly StartedAnswer: {
             readonly run: string;
-            readonly message: string | null;
             readonly answer: string;
             readonly model: string;
+        };
+        /** @description A started turn: its first answer, the user's message, and the answers beside the first. */
+        readonly StartedTurn: {
+            readonly run: string;
+            readonly answer: string;
+            readonly model: string;
+            readonly conversation: string;
+            readonly message: string | null;
+            /** @default [] */
+            readonly beside: readonly components["schemas"]["StartedAnswer"][];
         };
         /** @description A feed of the starter list; `listed` if it was added already. */
         readonly StarterBody: {

@@ -26,6 +26,14 @@ export function siblingsByParent(messages: Messages): ReadonlyMap<string | null,
   return byParent;
 }
 
+/** The answers that stand side by side while the person hasn't kept one: those to the question above `leaf`. */
+export function answersToCompare(messages: Messages, leaf: string | null): readonly Message[] {
+  const comparison = messages.get(messages.get(leaf ?? "")?.parent ?? "")?.comparison ?? null;
+  if (comparison === null || comparison.kept !== null || !comparison.answers.includes(leaf ?? "")) return [];
+  const answers = comparison.answers.flatMap((id) => messages.get(id) ?? []);
+  return answers.length > 1 ? answers : [];
+}
+
 /** The leaf of the branch that goes through `id` and then always to the newest child. */
 export function leafUnder(byParent: ReadonlyMap<string | null, readonly Message[]>, id: string): string {
   for (let at = id; ; ) {

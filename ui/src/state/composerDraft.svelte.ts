@@ -4,11 +4,11 @@ import type { Attachment, LibraryName, Message } from "../api/events.ts";
 import { newId } from "../lib/ids.ts";
 import type { ImageOptions } from "../api/conversations.ts";
 import { withoutEmpty } from "../lib/images.ts";
-import { adoptDrafts, type Draft, isDraftPersistent, NEW_CHAT, readDraft, type SentDraft, writeDraft } from "./drafts.ts";
+import { adoptDrafts, type CompareOptions, type Draft, isDraftPersistent, NEW_CHAT, readDraft, type SentDraft, writeDraft } from "./drafts.ts";
 import { MessageQueue } from "./messageQueue.svelte.ts";
 
 /** The content of a composer. */
-export type DraftContent = Pick<Draft, "text" | "files" | "libraries" | "model" | "draw">;
+export type DraftContent = Pick<Draft, "text" | "files" | "libraries" | "model" | "compare" | "draw">;
 
 const EMPTY: DraftContent = { text: "", files: [], libraries: [] };
 
@@ -19,6 +19,8 @@ export class ComposerDraft {
   libraries = $state.raw<readonly LibraryName[]>([]);
   /** The model for the next message alone. */
   nextModel = $state<string | null>(null);
+  /** The models that answer the next message side by side. */
+  compare = $state.raw<CompareOptions | null>(null);
   /** The options of the images that the next message asks for; null where it asks for text. */
   imageOptions = $state.raw<ImageOptions | null>(null);
   /** It survives a reload. */
@@ -44,8 +46,8 @@ export class ComposerDraft {
   }
 
   get content(): DraftContent {
-    const { draft, files, libraries, nextModel: model, imageOptions: draw } = this;
-    return { text: draft.trim(), files, libraries, ...(model !== null && { model }), ...(draw !== null && { draw }) };
+    const { draft, files, libraries, nextModel: model, compare, imageOptions: draw } = this;
+    return { text: draft.trim(), files, libraries, ...(model !== null && { model }), ...(compare !== null && { compare }), ...(draw !== null && { draw }) };
   }
 
   write(text: string): void {
@@ -77,6 +79,14 @@ export class ComposerDraft {
   /** Choose the model for the next message alone; null goes back to the conversation's. */
   setNextModel(model: string | null): void {
     this.nextModel = model;
+    this.compare = null;
+    this.#store();
+  }
+
+  /** Have models answer the next message side by side. */
+  setCompare(compare: CompareOptions): void {
+    this.nextModel = null;
+    this.compare = compare;
     this.#store();
   }
 
@@ -156,11 +166,12 @@ export class ComposerDraft {
     for (const { id } of queue.items.toReversed()) this.restore(queue.remove(id) ?? EMPTY);
   }
 
-  #put({ text, files, libraries, model, draw }: DraftContent): void {
+  #put({ text, files, libraries, model, compare, draw }: DraftContent): void {
     this.draft = text;
     this.files = files;
     this.libraries = libraries;
     this.nextModel = model ?? null;
+    this.compare = compare ?? null;
     this.imageOptions = draw ?? null;
   }
 
@@ -178,12 +189,14 @@ export class ComposerDraft {
 function join(before: DraftContent, after: DraftContent): DraftContent {
   const texts = before.text === after.text ? [after.text] : [before.text, after.text];
   const model = after.model ?? before.model;
+  const compare = after.compare ?? before.compare;
   const draw = after.draw ?? before.draw;
   return {
     text: texts.filter((text) => text !== "").join("\n\n"),
     files: union(before.files, after.files),
     libraries: union(before.libraries, after.libraries),
     ...(model !== undefined && { model }),
+    ...(compare !== undefined && { compare }),
     ...(draw !== undefined && { draw }),
   };
 }

@@ -10,9 +10,10 @@ import { RunFollower } from "./runFollower.svelte.ts";
 import { QueueSender } from "./queueSender.svelte.ts";
 import { userMessage } from "../lib/userMessage.ts";
 import { MessageQueue } from "./messageQueue.svelte.ts";
-import { branchTo, leafUnder, type Messages, siblingsByParent } from "../lib/messageTree.ts";
+import { answersToCompare, branchTo, leafUnder, type Messages, siblingsByParent } from "../lib/messageTree.ts";
 import { ComposerDraft, type DraftContent } from "./composerDraft.svelte.ts";
 import type { ConversationContext } from "./conversationContext.ts";
+import type { CompareOptions } from "./drafts.ts";
 import { outgoingMessage, type OutgoingMessage, TurnSender } from "./turnSender.svelte.ts";
 import type { Attachment, LibraryName, Message, Mode, Web } from "../api/events.ts";
 import { fold } from "../api/fold.ts";
@@ -56,12 +57,18 @@ export class Conversation {
   readonly #queueSender: QueueSender;
   /** Loading before a message is sent. */
   #preparing = $state(false);
+  /** Ends the following of answers that are written side by side. */
+  #comparing = $state.raw<AbortController | null>(null);
+  /** Those answers, by id. */
+  #beside = $state.raw<Messages>(new Map());
 
   readonly siblings = $derived(siblingsByParent(this.messages));
   readonly path = $derived(branchTo(this.messages, this.leaf));
-  readonly running = $derived.by(() => this.run !== null || this.#turns.sending || this.#preparing);
+  /** The answers that stand side by side while none is kept. */
+  readonly compared = $derived(answersToCompare(this.messages, this.leaf));
+  readonly running = $derived.by(() => this.run !== null || this.#comparing !== null || this.#turns.sending || this.#preparing);
   /** The last answer is incomplete, so the queue waits until the person says more. */
-  readonly paused = $derived(!this.running && this.leaf !== null && this.messages.get(this.leaf)?.status !== "finished");
+  readonly paused = $derived(!this.running && this.leaf !== null && (this.compared.length > 0 || this.messages.get(this.leaf)?.status !== "finished"));
   /** Everything written here survives a reload. */
   readonly persistent = $derived.by(() => this.temporary || (this.#composer.persistent && this.queue.persistent));
 
@@ -143,6 +150,11 @@ export class Conversation {
     return this.#composer.nextModel;
   }
 
+  /** The models that answer the next message side by side. */
+  get compare(): CompareOptions | null {
+    return this.#composer.compare;
+  }
+
   /** The options of the images that the next message asks for; null where it asks for text. */
   get imageOptions(): ImageOptions | null {
     return this.#composer.imageOptions;
@@ -175,7 +187,8 @@ export class Conversation {
       this.loaded = true;
       if (!this.#follower.isFollowing) this.connected = true;
       this.#composer.dropArrived(this.messages);
-      if (tree.running !== null) this.#follower.follow(tree.running);
+      if (tree.messages.filter(({ status }) => status === "running" || status === "waiting").length > 1) void this.#followBeside();
+      else if (tree.running !== null && this.#comparing === null) this.#follower.follow(tree.running);
       else if (!this.#follower.isFollowing) this.#follower.run = null;
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) this.missing = true;
@@ -192,12 +205,15 @@ export class Conversation {
     if (!waiting) {
       clearTimeout(this.#reloadTimer);
       this.#follower.leave();
+      this.#leaveBeside();
     }
     return waiting;
   }
 
   /** The newest version of a message, the answer in progress included. */
   latest(message: Message): Message {
+    const beside = this.#beside.get(message.id);
+    if (beside !== undefined) return beside;
     return this.liveAnswer !== null && this.liveAnswer.id === message.id ? this.liveAnswer : message;
   }
 
@@ -230,6 +246,11 @@ export class Conversation {
   /** Choose the model for the next message alone; null goes back to the conversation's. */
   setNextModel(model: string | null): void {
     this.#composer.setNextModel(model);
+  }
+
+  /** Have models answer the next message side by side. */
+  setCompare(compare: CompareOptions): void {
+    this.#composer.setCompare(compare);
   }
 
   /** Ask for images with the next message; null asks for text. */
@@ -271,6 +292,10 @@ export class Conversation {
       return true;
     }
     if (!(await this.#ensureLoaded())) return false;
+    if (this.compared.length > 0) {
+      this.error = t("compareFirst");
+      return false;
+    }
     const id = this.#composer.identify(content, this.leaf);
     this.#composer.startSending(content);
     const accepted = (await this.#turns.sendMessage(outgoingMessage(id, content, this.leaf))) === "accepted";
@@ -371,10 +396,34 @@ export class Conversation {
     }
   }
 
+  /** Stop the answer in progress, or all that are written side by side. */
   async stop(): Promise<void> {
-    if (this.run === null) return this.#turns.requestStop();
+    const beside = [...this.messages.values()].filter(({ status, run }) => run !== null && (status === "running" || status === "waiting"));
+    if (this.#comparing !== null) await Promise.all(beside.map((answer) => this.stopAnswer(answer)));
+    else if (this.run === null) this.#turns.requestStop();
+    else await this.#stopRun(this.run);
+  }
+
+  /** Stop one of the answers that are written side by side. */
+  async stopAnswer({ run }: Message): Promise<void> {
+    if (run !== null) await this.#stopRun(run);
+  }
+
+  async #stopRun(run: string): Promise<void> {
     try {
-      await this.#context.api.stop(this.run);
+      await this.#context.api.stop(run);
+    } catch (error) {
+      this.showError(error);
+    }
+  }
+
+  /** Keep one of the answers that stand side by side; the others stay as its siblings. */
+  async keep(answer: Message): Promise<void> {
+    try {
+      await this.#context.api.keep?.(this.id, answer.parent ?? "", answer.id);
+      this.#changes += 1;
+      await this.load();
+      this.#context.onChange(this.id);
     } catch (error) {
       this.showError(error);
     }
@@ -437,16 +486,50 @@ export class Conversation {
   #accept(turn: AcceptedTurn, outgoing: OutgoingMessage | null): void {
     const messages = new Map(this.messages);
     const created = Date.now();
-    if (outgoing !== null) messages.set(turn.message, userMessage(this.id, { ...outgoing, id: turn.message }, created));
+    const beside = turn.beside ?? [];
+    const answers = [turn, ...beside];
+    const comparison = beside.length === 0 ? null : { answers: answers.map(({ answer }) => answer), blind: outgoing?.blind === true, kept: null, decided: null };
+    if (outgoing !== null) messages.set(turn.message, userMessage(this.id, { ...outgoing, id: turn.message, comparison }, created));
     const start = { type: "run.started", seq: 0, created, continues: null, conversation: this.id } as const;
-    messages.set(turn.answer, fold(null, { ...start, message: turn.answer, parent: turn.message, run: turn.run, model: turn.model }));
+    for (const { run, answer, model } of answers) messages.set(answer, fold(null, { ...start, message: answer, parent: turn.message, run, model }));
     this.#changes += 1;
     this.messages = messages;
     this.leaf = turn.answer;
     if (!this.stored) this.#composer.moveToConversation();
     this.stored = true;
-    this.#follower.follow(turn.run);
+    if (beside.length > 0) void this.#followBeside();
+    else this.#follower.follow(turn.run);
     this.#context.onChange(this.id);
+  }
+
+  /** Follow the answers that are written side by side, until all have ended. */
+  async #followBeside(): Promise<void> {
+    if (this.#comparing !== null) return;
+    this.#follower.leave();
+    this.#follower.run = null;
+    const following = new AbortController();
+    this.#comparing = following;
+    const connection = {
+      open: (signal: AbortSignal) => this.#context.api.allEvents?.(this.id, signal) ?? Promise.reject(new Error("nothing to follow")),
+      onConnection: (live: boolean) => (this.connected = live),
+      show: (answers: Messages) => (this.#beside = answers),
+    };
+    try {
+      const { followAnswers } = await import("./followAnswers.ts");
+      const answers = await followAnswers(connection, following.signal);
+      if (following.signal.aborted) return;
+      this.messages = new Map([...this.messages, ...answers]);
+    } catch {
+      this.#loadLater(); // the page is offline
+    }
+    this.#leaveBeside();
+    await this.#finish(null);
+  }
+
+  #leaveBeside(): void {
+    this.#comparing?.abort();
+    this.#comparing = null;
+    this.#beside = new Map();
   }
 
   /** Store the finished answer in the tree, and go on with what waited for it. */

@@ -17,12 +17,20 @@ export interface Draft {
   readonly libraries: readonly LibraryName[];
   /** The model for this message alone. */
   readonly model?: string;
+  /** The models that answer it side by side. */
+  readonly compare?: CompareOptions;
   /** The options of the images that it asks for. */
   readonly draw?: ImageOptions;
   /** The id that a new chat will have, so that a reload doesn't change it. */
   readonly conversation?: string;
   /** What was last sent of it: the same text under the same parent is the same message. */
   readonly sent?: SentDraft;
+}
+
+/** Models that answer a message side by side, and whether their names are hidden until one answer is kept. */
+export interface CompareOptions {
+  readonly models: readonly string[];
+  readonly blind: boolean;
 }
 
 export interface SentDraft {

@@ -18,6 +18,9 @@ export interface OutgoingMessage {
   readonly libraries: readonly LibraryName[];
   readonly parent: string | null;
   readonly model?: string;
+  /** The models that answer it side by side, and whether their names are hidden. */
+  readonly models?: readonly string[];
+  readonly blind?: boolean;
   /** The options of the images that it asks for. */
   readonly draw?: ImageOptions;
   /** The questions of the report that it asks for. */
@@ -111,7 +114,9 @@ export class TurnSender {
     const { id, stored, settings, messages } = this.#host;
     const { api } = this.#context;
     const drawn = "draw" in turn || ("retry" in turn && messages.get(turn.retry)?.wish != null);
-    const request: Turn = drawn ? turn : { ...this.#context.answerOptions(settings), ...turn };
+    const { model, ...options } = this.#context.answerOptions(settings);
+    const chosen = model === undefined || "models" in turn ? {} : { model };
+    const request: Turn = drawn ? turn : { ...options, ...chosen, ...turn };
     const accepted = await (stored ? api.turn(id, request) : api.begin(id, request, settings));
     this.#latest = { answer: accepted.answer, mode: request.mode ?? null };
     this.outgoing = null;
@@ -129,8 +134,8 @@ export class TurnSender {
   }
 }
 
-export function outgoingMessage(id: string, { text, files, libraries, model, draw }: DraftContent, parent: string | null): OutgoingMessage {
-  const options = draw === undefined ? (model === undefined ? {} : { model }) : { draw };
+export function outgoingMessage(id: string, { text, files, libraries, model, compare, draw }: DraftContent, parent: string | null): OutgoingMessage {
+  const options = draw !== undefined ? { draw } : (compare ?? (model === undefined ? {} : { model }));
   return { id, text, files, libraries, parent, ...options };
 }
 

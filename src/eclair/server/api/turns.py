@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from eclair.app import App
+from eclair.chat.comparisons import MAX_MODELS
 from eclair.chat.tree import DrawOptions, NewMessage, Regenerate, Resume
 from eclair.chat.turn_options import TurnOptions
 from eclair.errors import InvalidInput
@@ -25,6 +26,7 @@ from eclair.schema.messages import (
     Web,
 )
 from eclair.schema.principal import Principal
+from eclair.server.api.comparisons import merge_runs
 from eclair.server.api.images import ImageRequestBody
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
@@ -68,8 +70,8 @@ class TurnOptionsBody(RequestBody):
 class NewTurnBody(TurnOptionsBody):
     """A turn: exactly one of `text`, `retry` and `continue`; see docs/api.md.
 
-    The other fields belong to a `text`: attached `files` and `libraries`, the questions of a `research`, and how to
-    `draw` it.
+    The other fields belong to a `text`: attached `files` and `libraries`, the questions of a `research`, how to `draw`
+    it, and the `models` that answer it side by side, `blind` if their names are to be hidden until one is kept.
     """
 
     text: str | None = None
@@ -81,6 +83,8 @@ class NewTurnBody(TurnOptionsBody):
     libraries: Annotated[tuple[str, ...], Field(max_length=20)] = ()
     research: Annotated[tuple[ResearchQuestion, ...], Field(max_length=MAX_QUESTIONS)] = ()
     draw: ImageRequestBody | Literal["auto", "off"] | None = None
+    models: Annotated[tuple[ModelName, ...], Field(max_length=MAX_MODELS)] = ()
+    blind: bool = False
 
     @property
     def draws(self) -> bool | None:
@@ -89,7 +93,8 @@ class NewTurnBody(TurnOptionsBody):
     def turn_input(self) -> NewMessage | Regenerate | Resume:
         """Return the turn's input. Raises InvalidInput unless exactly one kind is given."""
         if self.text is None:
-            for name in {"id", "parent", "files", "libraries", "research", "draw"} & self.model_fields_set:
+            only_new = {"id", "parent", "files", "libraries", "research", "draw", "models", "blind"}
+            for name in only_new & self.model_fields_set:
                 if name == "draw" and isinstance(self.draw, str):
                     continue
                 raise InvalidInput(f"Only a new message can have {name!r}; leave it out.", param=name)
@@ -104,13 +109,34 @@ class NewTurnBody(TurnOptionsBody):
                 for name in ("research", "libraries") if draw is not None else ():
                     if getattr(self, name):
                         raise InvalidInput(f"A turn that draws cannot have {name!r}; leave it out.", param=name)
-                return NewMessage(text, self.parent, at_root, self.id, self.files, self.libraries, self.research, draw)
+                self._check_models(draws=draw is not None)
+                return NewMessage(
+                    text,
+                    self.parent,
+                    at_root,
+                    self.id,
+                    self.files,
+                    self.libraries,
+                    self.research,
+                    draw,
+                    self.models,
+                    self.blind,
+                )
             case (None, str(message), None):
                 return Regenerate(message)
             case (None, None, str(message)):
                 return Resume(message)
             case _:
                 raise InvalidInput("A turn needs exactly one of `text`, `retry` and `continue`.", param="text")
+
+    def _check_models(self, *, draws: bool) -> None:
+        """Raise InvalidInput for models that can't answer side by side."""
+        if not self.models:
+            return
+        if len(set(self.models)) != len(self.models) or len(self.models) == 1:
+            raise InvalidInput(f"Name 2 to {MAX_MODELS} different models, or one as `model`.", param="models")
+        if draws or self.research or self.model is not None:
+            raise InvalidInput("A turn with `models` cannot have `draw`, `research` or `model`.", param="models")
 
 
 class NewConversation(RequestBody):
@@ -136,14 +162,20 @@ class NewConversation(RequestBody):
         return TurnOptions(self.model, self.mode, self.system, sampling, self.web, memory=self.memory)
 
 
-class StartedTurn(BaseModel):
-    """A started turn: its run, the user's message, the answer's id and the model that writes it."""
+class StartedAnswer(BaseModel):
+    """An answer that was begun: its run, its id and the model that writes it."""
 
-    conversation: str
     run: str
-    message: str | None
     answer: str
     model: str
+
+
+class StartedTurn(StartedAnswer):
+    """A started turn: its first answer, the user's message, and the answers beside the first."""
+
+    conversation: str
+    message: str | None
+    beside: tuple[StartedAnswer, ...] = ()
 
 
 async def check_length(registry: Registry, max_tokens: int | None, model: str | None) -> None:
@@ -170,11 +202,20 @@ def router(app: App) -> APIRouter:
         accept: str,
     ) -> StartedTurn | EventStream:
         asked = await app.turns.ask(principal, conversation, turn.turn_input(), turn.options(), accepted)
+        if "text/event-stream" in accept and asked.beside:
+            return EventStream(merge_runs(app.runs, [asked.run, *(each.run for each in asked.beside)]))
         if "text/event-stream" in accept:
             return EventStream(app.runs.follow(asked.run, 0))
         run = asked.run
         return StartedTurn(
-            conversation=run.conversation, run=run.id, message=asked.question, answer=run.message, model=asked.model
+            conversation=run.conversation,
+            run=run.id,
+            message=asked.question,
+            answer=run.message,
+            model=asked.model,
+            beside=tuple(
+                StartedAnswer(run=each.run.id, answer=each.run.message, model=each.model) for each in asked.beside
+            ),
         )
 
     @api.post("", status_code=201, response_model=Conversation, responses={202: {"model": StartedTurn}})

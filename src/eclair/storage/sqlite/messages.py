@@ -167,5 +167,7 @@ def _json(message: Message) -> str:
 
 
 def _rated(message: Message) -> int | None:
-    """Return when a message was rated."""
-    return message.rating.created if message.rating is not None else None
+    """Return when a message was rated, or one of the answers to it was kept."""
+    if message.rating is not None:
+        return message.rating.created
+    return message.comparison.decided if message.comparison is not None else None

@@ -12,7 +12,7 @@ from eclair.errors import Conflict, NotFound
 from eclair.schema.ids import Clock
 from eclair.schema.messages import CallDecision, Message, Status
 from eclair.schema.principal import Principal
-from eclair.storage.runs import EventChunk, FoldedRun, NewTurn, RunRecord, TakenUpRun
+from eclair.storage.runs import EventChunk, FoldedRun, NewAnswer, NewTurn, RunRecord, TakenUpRun
 from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.files import attach_files
@@ -51,12 +51,8 @@ class SQLiteRunStore(SQLiteStore):
         if turn.question is not None:
             insert_message(db, turn.question)
             attach_files(db, turn.principal, turn.question.id, turn.question.needs)
-        insert_message(db, turn.answer)
-        db.execute(
-            "INSERT INTO run (id, conversation, message, process, status, options) VALUES (?, ?, ?, ?, ?, ?)",
-            (turn.run.id, turn.run.conversation, turn.run.message, turn.run.process, turn.run.status, turn.options),
-        )
-        _append(db, [turn.first])
+        for each in (NewAnswer(turn.answer, turn.run, turn.first), *turn.beside):
+            _insert_answer(db, each, turn.options)
         db.execute(
             "UPDATE conversation SET leaf = ?, updated = max(updated, ?), title = iif(title = '', ?, title)"
             " WHERE id = ?",
@@ -232,6 +228,16 @@ def _refuse_while_waiting(db: apsw.Connection, conversation: str) -> None:
             "An answer here waits for your decision on a call; allow or decline it, or stop the answer.",
             run=waiting[0],
         )
+
+
+def _insert_answer(db: apsw.Connection, new: NewAnswer, options: str | None) -> None:
+    run = new.run
+    insert_message(db, new.answer)
+    db.execute(
+        "INSERT INTO run (id, conversation, message, process, status, options) VALUES (?, ?, ?, ?, ?, ?)",
+        (run.id, run.conversation, run.message, run.process, run.status, options),
+    )
+    _append(db, [new.first])
 
 
 def _append(db: apsw.Connection, chunks: Sequence[EventChunk]) -> None:

@@ -23,6 +23,8 @@ def render(exported: ExportedConversation) -> bytes:
     for message in messages:
         del message["conversation"], message["run"], message["used_memories"], message["kept_memories"]
         _leave_out_none([message], "rating")
+        _leave_out_none([message["rating"]] if message.get("rating") else (), "reason")
+        _leave_out_none([message], "comparison")
         _leave_out_empty([message], "calls")
         _leave_out_empty(message["parts"], "round")
         _leave_out_none(message["passages"], "computation")

@@ -108,6 +108,7 @@ def _shown(message: Message) -> Message:
         steps=(),
         wish=None,
         rating=None,
+        comparison=None,
         files=tuple(Attachment("", file.name, 0, "") for file in message.files),
         passages=tuple(
             replace(passage, file="", text="", url=safe_url(passage))

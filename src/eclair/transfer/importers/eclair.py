@@ -15,6 +15,7 @@ from eclair.schema.messages import (
     MAX_SYSTEM_PROMPT_CHARS,
     MAX_TEMPERATURE,
     MODES,
+    AnswerComparison,
     Conversation,
     Message,
     Rating,
@@ -85,6 +86,7 @@ def _message(value: JSON, conversation: str) -> Message | None:
         parts=tuple(replace(part, text=as_text(part.text)) for part in message.parts),
         status="interrupted" if message.is_open else message.status,
         rating=_rating(message.rating),
+        comparison=_comparison(message.comparison, conversation),
     )
     try:
         orjson.dumps(message)
@@ -97,6 +99,15 @@ def _rating(rating: Rating | None) -> Rating | None:
     if rating is None or _time(rating.created) is None:
         return None
     return replace(rating, comment=as_text(rating.comment)[:MAX_COMMENT_CHARS])
+
+
+def _comparison(comparison: AnswerComparison | None, conversation: str) -> AnswerComparison | None:
+    """Return a comparison with the answers' own ids; None for one that can't have been made here."""
+    if comparison is None or (comparison.decided is not None and _time(comparison.decided) is None):
+        return None
+    answers = tuple(_own("msg", answer, conversation) for answer in comparison.answers)
+    kept = None if comparison.kept is None else _own("msg", comparison.kept, conversation)
+    return replace(comparison, answers=answers, kept=kept)
 
 
 def _time(value: object) -> int | None:

@@ -125,6 +125,14 @@ export interface Placeholders {
   readonly gather: never;
   readonly gatherText: never;
   readonly compare: never;
+  readonly compareHint: never;
+  readonly compareBlind: never;
+  readonly compareNot: never;
+  readonly compareFirst: never;
+  readonly compareTurns: never;
+  readonly compareName: "letter";
+  readonly compareKeep: never;
+  readonly compareEnded: "name";
   readonly compareText: never;
   readonly plan: never;
   readonly planText: never;
@@ -909,6 +917,8 @@ export interface Placeholders {
   readonly data: never;
   readonly exportAll: never;
   readonly exportAllHint: never;
+  readonly ratingsExport: never;
+  readonly ratingsExportHint: never;
   readonly importHint: never;
   readonly backUp: never;
   readonly backupHint: "folder" | "hours";
@@ -1271,6 +1281,12 @@ export interface Placeholders {
   readonly rateAnswer: never;
   readonly rateUp: never;
   readonly rateDown: never;
+  readonly rateReason: never;
+  readonly rateWrong: never;
+  readonly rateInstructions: never;
+  readonly rateIncomplete: never;
+  readonly rateSources: never;
+  readonly rateStyle: never;
   readonly rateComment: never;
   readonly rateStays: never;
   readonly rateRemove: never;
