@@ -30,6 +30,8 @@ def test_a_model() -> None:
         "place",
         "sees",
         "calls",
+        "call_way",
+        "calls_well",
         "tier",
         "created",
     }

@@ -118,8 +118,8 @@ def check(prompt: str, injection: Injection) -> None:
         assert token not in head + block + after, token
 
 
-HARMLESS = ["run_python", "calculate", "calculate_dates"]
-"""Tools that stay where foreign text is."""
+HARMLESS = ["run_python", "calculate", "calculate_dates", "search_documents", "read_document"]
+"""Tools that stay where foreign text is: nothing leaves by them, and nothing is changed."""
 
 
 def offered(recorder: Recorder) -> list[str]:
@@ -136,7 +136,7 @@ async def test_an_injection_does_nothing(recorder: Recorder, injection: Injectio
     assert answer["passages"]
     assert injection.payload.split()[0] in shown(answer), "it is there to be seen"
     check(recorder.prompt, injection)
-    assert offered(recorder) == HARMLESS, "in the sandbox, which nothing leaves"
+    assert offered(recorder) == HARMLESS
     again = await server.say(conversation, "Thank you.", draw="auto")
     check(recorder.prompt, injection)
     assert offered(recorder) == HARMLESS
@@ -155,4 +155,4 @@ async def test_an_injection_does_nothing_on_v1(recorder: Recorder, injection: In
 
 async def test_a_tool_is_offered_where_nothing_is_foreign(recorder: Recorder) -> None:
     await recorder.server.say(await recorder.server.begin(), "Hello", draw="auto")
-    assert {"draw_picture", "remember", "forget", *HARMLESS} <= {*offered(recorder)}
+    assert {"draw_picture", "remember", "forget", "run_python", "calculate"} <= {*offered(recorder)}

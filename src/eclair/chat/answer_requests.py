@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.projects import ProjectService
 from eclair.chat.routing import ModelRouter
 from eclair.chat.standing_instructions import StandingInstructions
+from eclair.chat.tree import last_question
 from eclair.chat.turn_options import TurnOptions
 from eclair.documents.readings import READ_AS_USUAL, ReadingOptions
 from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.errors import InvalidInput, NotFound
+from eclair.generation.answer_checks import MakeChecker
 from eclair.generation.answer_request import AnswerRequest
 from eclair.generation.call_permissions import DefaultPermissions
 from eclair.generation.conversation_prompt import KEPT_REMARK, NOT_KEPT_REMARK, ConversationPrompt
@@ -48,6 +51,7 @@ from eclair.tools.permissions import ToolPermissions
 from eclair.tools.remember import ForgetTool, MemoryAccess, RememberTool
 from eclair.tools.run_python import PythonTool
 from eclair.tools.scripted_tools import scripted_tools
+from eclair.tools.source_tools import document_tools, web_tools
 from eclair.web.question import WebQuestion
 from eclair.web.research.research_report import ResearchReport
 from eclair.web.retriever import WebService
@@ -161,15 +165,24 @@ class AnswerRequests:
         options = ReadingOptions(question.run, question.options.thorough, resumed.run if resumed is not None else None)
         numbers = PassageNumbers(question.history)
         retriever = self.retriever(
-            question.principal, question.run, conversation, question.asked, question.web, options, numbers
+            question.principal,
+            question.run,
+            conversation,
+            question.asked,
+            question.web,
+            options,
+            numbers,
+            gives_way=True,
         )
+        tools = await self._tools(question, (*prompt.memories, *prompt.recalled, prompt.instructions))
         return AnswerRequest(
             route,
             prompt,
             question.accepted,
             question.principal,
             retriever,
-            await self._tools(question),
+            tools,
+            checker=self._checker(question),
             numbers=numbers,
             permissions=self._permissions.of_conversation(conversation) if self._permissions else DefaultPermissions(),
             is_tainted=has_foreign_text(question.history),
@@ -238,22 +251,27 @@ class AnswerRequests:
         web: Web | None,
         options: ReadingOptions = READ_AS_USUAL,
         numbers: PassageNumbers | None = None,
+        *,
+        gives_way: bool = False,
     ) -> Retriever | None:
         """Return the retriever for the last question; None if there is nothing to search.
 
-        With `web` None, the web isn't mentioned at all.
+        With `web` None, the web isn't mentioned at all. One that `gives_way` leaves it to a model that can look up
+        by itself whether to search the web, and for what else to search documents.
         """
         numbers = numbers or PassageNumbers(history)
         documents = (
-            self._documents.make_retriever(principal, history, numbers, options)
+            self._documents.make_retriever(principal, history, numbers, options, gives_way=gives_way)
             if self._documents is not None
             else None
         )
         if self._web is None or web is None:
             return documents
         question = WebQuestion.last_in(history, principal, run, conversation)
-        has_documents = documents is not None
-        return combine(documents, self._web.make_retriever(question, numbers, setting=web, has_documents=has_documents))
+        found = self._web.make_retriever(
+            question, numbers, setting=web, has_documents=documents is not None, gives_way=gives_way
+        )
+        return combine(documents, found)
 
     async def memory_for(self, question: ChatQuestion) -> MemoryService | None:
         """Return the memory if an answer may use and keep it; never in a temporary chat."""
@@ -314,8 +332,16 @@ class AnswerRequests:
         asked = question.asked[-1]
         return self._images is not None and question.answer is not None and asks_for_picture(asked.text)
 
-    async def _tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
-        """Return the tools that the person may have called, and the project offers, always in the same order."""
+    def _checker(self, question: ChatQuestion) -> MakeChecker | None:
+        """Return what checks an answer by the passages that tools bring."""
+        source = self._documents or self._web
+        return partial(source.checker, last_question(question.asked)) if source is not None else None
+
+    async def _tools(self, question: ChatQuestion, private: Sequence[str] = ()) -> tuple[Tool, ...]:
+        """Return the tools that the person may have called, and the project offers, always in the same order.
+
+        `private` texts are in the prompt, and don't go to the web.
+        """
         scripted = scripted_tools(self._settings.current.data_dir) if self._settings.current.scripted else ()
         tools: tuple[Tool, ...] = (
             *scripted,
@@ -326,6 +352,7 @@ class AnswerRequests:
             *await self._memory_tools(question),
             CalculateTool(),
             CalculateDatesTool(),
+            *self._source_tools(question, private),
         )
         chosen = question.project.tools if question.project is not None else None
         return tuple(
@@ -341,6 +368,16 @@ class AnswerRequests:
         wish = memory.find_wish(question.principal, question.asked[-1].text)
         access = MemoryAccess(memory, question.answer, question.history, wish)
         return RememberTool(access), ForgetTool(access)
+
+    def _source_tools(self, question: ChatQuestion, private: Sequence[str]) -> tuple[Tool, ...]:
+        """Return the tools that look something up: on the web unless that is off, and in documents if there are any."""
+        conversation = question.conversation.id if question.conversation is not None else None
+        asked = WebQuestion.last_in(question.history, question.principal, question.run, conversation)
+        web = self._web if question.web != "off" else None
+        return (
+            *web_tools(web, asked, question.history, private),
+            *document_tools(self._documents, question.principal, question.history),
+        )
 
     def _python_tools(self, question: ChatQuestion) -> tuple[PythonTool, ...]:
         if self._python is None or question.answer is None:

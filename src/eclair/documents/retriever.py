@@ -70,7 +70,10 @@ log = logging.getLogger(__name__)
 
 
 class DocumentRetriever:
-    """Implements `Retriever` for one answer. `history` ends with the question."""
+    """Implements `Retriever` for one answer. `history` ends with the question.
+
+    If it `gives_way`, a model that can look up by itself searches with other words.
+    """
 
     def __init__(
         self,
@@ -85,6 +88,8 @@ class DocumentRetriever:
         readings: Readings,
         options: ReadingOptions,
         clock: Callable[[], float] = time.perf_counter,
+        *,
+        gives_way: bool = False,
     ) -> None:
         self._storage = storage
         self._search = search
@@ -97,6 +102,7 @@ class DocumentRetriever:
         self._readings = readings
         self._options = options
         self._clock = clock
+        self._gives_way = gives_way
         self._query = _query(history)
         self._passages: list[Passage] = []
         self._found_chunks: Sequence[FoundChunk] | None = None
@@ -132,7 +138,8 @@ class DocumentRetriever:
         for passage in self._passages:
             yield SourceFound(passage)
         for notice in self._file_notices(files):
-            yield notice
+            if notice.code != "nothing_found" or not self._leaves_search_to(model):
+                yield notice
 
     async def _read_whole(
         self, question: str, files: Sequence[FileState], engine: Engine, model: Model
@@ -228,7 +235,8 @@ class DocumentRetriever:
         """Find the passages, in a second search with other words if the first ones don't answer."""
         began, closest = self._clock(), None
         yield StepStarted("search", "search", f"Searching {self._describe_scope(files)}")
-        if model.can_plan and self._may_depend_on_history() and await self._full_passages(files, budget) is None:
+        rewrites = model.can_plan and not self._leaves_search_to(model)
+        if rewrites and self._may_depend_on_history() and await self._full_passages(files, budget) is None:
             rewritten = await self._rewrite(engine, model)
             self._query = rewritten[0] if rewritten else self._query
         self._show(await self._find_passages(files, budget), model)
@@ -270,11 +278,15 @@ class DocumentRetriever:
 
     def _needs_other_words(self, model: Model) -> bool:
         """Return whether a second search may help. A small model is slow to ask, so only where all else fails."""
-        if self._found_chunks is None or model.only_quotes:
+        if self._found_chunks is None or model.only_quotes or self._leaves_search_to(model):
             return False
         if model.can_plan:
             return not self._is_answerable or (self._is_unclear() and self._is_foreign())
         return not self._is_answerable and (self._is_foreign() or self._may_depend_on_history())
+
+    def _leaves_search_to(self, model: Model) -> bool:
+        """Return whether the model is left to search with other words, by calls of tools."""
+        return self._gives_way and model.can_look_up
 
     def _may_depend_on_history(self) -> bool:
         asked = [message.text for message in self._history if message.role == "user"]

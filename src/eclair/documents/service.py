@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
+from eclair.citations.checker import CitationChecker
+from eclair.documents.document_lookup import DocumentLookup
 from eclair.documents.document_search import DocumentSearch
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Ingestor
@@ -15,7 +17,7 @@ from eclair.documents.retriever import DocumentRetriever
 from eclair.errors import StoreError, UnreadableFile
 from eclair.generation.sources import PassageNumbers
 from eclair.generation.usage import AskModel
-from eclair.schema.messages import Attachment, LibraryName, Message
+from eclair.schema.messages import Attachment, LibraryName, Message, Passage
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
@@ -101,14 +103,37 @@ class DocumentService:
         history: Sequence[Message],
         numbers: PassageNumbers | None = None,
         options: ReadingOptions = READ_AS_USUAL,
+        *,
+        gives_way: bool = False,
     ) -> DocumentRetriever | None:
-        """Make the retriever for the last question; None if the conversation has no files or libraries."""
+        """Make the retriever for the last question; None if the conversation has no files or libraries.
+
+        One that `gives_way` leaves it to a model that can look up by itself to search again with other words.
+        """
+        scope = self._find_scope(principal, history)
+        if scope is None:
+            return None
+        collaborators = (self._storage, self._search, self._ingestor, self._embedder, self._ask)
+        numbers = numbers or PassageNumbers(history)
+        return DocumentRetriever(*collaborators, scope, history, numbers, self.readings, options, gives_way=gives_way)
+
+    def make_lookup(self, principal: Principal, history: Sequence[Message]) -> DocumentLookup | None:
+        """Make what looks up passages for the last question; None if there are no files or libraries."""
+        scope = self._find_scope(principal, history)
+        if scope is None:
+            return None
+        known = {library.id: library.name for message in history for library in message.libraries}
+        question = next((message.text for message in reversed(history) if message.role == "user"), "")
+        names = [known[id] for id in scope.libraries if id in known]
+        return DocumentLookup(self._storage, self._search, self._ingestor, scope, question, names)
+
+    def checker(self, question: str, passages: Sequence[Passage]) -> CitationChecker:
+        """Make the checker of an answer to this question."""
+        return CitationChecker(passages, self._embedder, question)
+
+    def _find_scope(self, principal: Principal, history: Sequence[Message]) -> SearchScope | None:
+        """Return the files and libraries of a conversation that its person may search; None if there are none."""
         files = dict.fromkeys(file.id for message in history for file in message.files)
         named = dict.fromkeys(library.id for message in history for library in message.libraries)
         libraries = [id for id in named if self._rights.may(principal, f"library:{id}")]
-        if not files and not libraries:
-            return None
-        scope = SearchScope(principal, tuple(files), tuple(libraries))
-        collaborators = (self._storage, self._search, self._ingestor, self._embedder, self._ask)
-        numbers = numbers or PassageNumbers(history)
-        return DocumentRetriever(*collaborators, scope, history, numbers, self.readings, options)
+        return SearchScope(principal, tuple(files), tuple(libraries)) if files or libraries else None

@@ -341,6 +341,7 @@ class AnswerStream:
 
     def _resume(self, answer: Message) -> list[Event]:
         """Replay an unfinished answer; its last text stays open for more."""
+        self._numbers.keep(answer.passages)
         self._checks.begin(answer.passages, self._model)
         self._loop.remember(answer)
         events: list[Event] = [SourceFound(passage) for passage in answer.passages]

@@ -78,8 +78,13 @@ class PassageNumbers:
     """Numbers passages; a passage keeps its number within a conversation."""
 
     def __init__(self, history: Sequence[Message]) -> None:
-        passages = [passage for message in history for passage in message.passages]
-        self._known = {(old.file, old.start, old.end, old.computation): old.number for old in passages}
+        self._known: dict[tuple[str, int, int, str | None], int] = {}
+        for message in history:
+            self.keep(message.passages)
+
+    def keep(self, passages: Sequence[Passage]) -> None:
+        """Take the numbers that passages have."""
+        self._known.update({(old.file, old.start, old.end, old.computation): old.number for old in passages})
 
     def assign(self, passages: Sequence[Passage]) -> list[Passage]:
         """Return the passages with their numbers."""

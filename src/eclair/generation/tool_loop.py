@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -19,7 +19,8 @@ from eclair.errors import EclairError
 from eclair.generation.call_permissions import ALLOWED, CallRuling
 from eclair.generation.call_rounds import is_object
 from eclair.generation.parts import Parts
-from eclair.generation.tools import Tool, ToolContext, ToolResult
+from eclair.generation.tools import MAX_RESULT_BYTES, Tool, ToolContext, ToolResult, result_limit
+from eclair.network.gate import SENT_BYTES, SentBytes
 from eclair.schema.events import CallAsked, CallBegan, CallDecided, CallEnded, Event, PartDelta, SourceFound
 from eclair.schema.messages import CallDecision, CallOutcome, Message, Part
 
@@ -30,7 +31,6 @@ MAX_CALLS_PER_ROUND = 16
 MAX_FAULTS = 2
 """After so many malformed or repeated calls, the model has to answer without further ones."""
 
-MAX_RESULT_BYTES = 24_000
 HEAD_SHARE = 2 / 3
 """Of a result that is cut, so much is its beginning; the rest is its end."""
 
@@ -273,8 +273,10 @@ class ToolLoop:
     async def _result(
         self, tool: Tool, call: PendingCall, queue: asyncio.Queue[_Emitted | None]
     ) -> tuple[CallOutcome, ToolResult]:
-        """Run the tool, within its time."""
+        """Run the tool, within its time, and count what it sends."""
         result: ToolResult | None = None
+        sent = SentBytes()
+        SENT_BYTES.set(sent)
         try:
             async with (
                 asyncio.timeout(tool.timeout_s),
@@ -287,11 +289,12 @@ class ToolLoop:
                         queue.put_nowait(_Emitted(each))
         except TimeoutError:
             text = f"Error: The call took longer than {tool.timeout_s:g} seconds and was stopped."
-            return "late", ToolResult(text, has_failed=True)
+            return "late", ToolResult(text, has_failed=True, sent_bytes=sent.count)
         except EclairError as error:
-            return "failed", ToolResult(f"Error: {error.message}", has_failed=True)
+            return "failed", ToolResult(f"Error: {error.message}", has_failed=True, sent_bytes=sent.count)
         if result is None:
-            return "failed", ToolResult("Error: The tool gave no result.", has_failed=True)
+            return "failed", ToolResult("Error: The tool gave no result.", has_failed=True, sent_bytes=sent.count)
+        result = replace(result, sent_bytes=max(result.sent_bytes, sent.count))
         return "failed" if result.has_failed else "done", result
 
     def _end(
@@ -303,13 +306,13 @@ class ToolLoop:
         result: ToolResult,
     ) -> None:
         """Put the result in the queue: passages, pictures, and the text that the model is shown."""
-        limit = self._context(call.id).model.context or MAX_RESULT_BYTES
+        limit = result_limit(self._context(call.id).model)
         numbers = tuple(passage.number for passage in result.passages)
         events: list[Event] = [SourceFound(passage) for passage in result.passages]
         for picture in result.pictures:
             events += self._whole(picture.kind, picture.id, picture.name, picture.text)
         events.append(CallEnded(call.id, outcome, milliseconds, result.sent_bytes, numbers))
-        text = cut_result(result.text, min(limit, MAX_RESULT_BYTES))
+        text = cut_result(result.text, limit)
         events += self._whole("tool_result", call.id, call.part.name, text)
         for event in events:
             queue.put_nowait(_Emitted(event))

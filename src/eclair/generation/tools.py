@@ -17,6 +17,7 @@ from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 
 CALL_TIMEOUT_S = 30.0
+MAX_RESULT_BYTES = 24_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,11 @@ class Tool(Protocol):
         An EclairError becomes a result that the model reads.
         """
         ...
+
+
+def result_limit(model: Model) -> int:
+    """Return the most bytes of a result that a model is shown."""
+    return min(model.context or MAX_RESULT_BYTES, MAX_RESULT_BYTES)
 
 
 def define_function(name: str, description: str, arguments: type[BaseModel]) -> JSON:

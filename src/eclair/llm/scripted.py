@@ -161,6 +161,8 @@ class ScriptedEngine:
                 languages=("en",),
                 reasoning="enable_thinking",
                 can_call_tools=True,
+                call_way="native",
+                calls_well=True,
             )
         ]
 

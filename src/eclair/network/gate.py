@@ -29,6 +29,17 @@ PRINCIPAL: ContextVar[Principal] = ContextVar("principal", default=LOCAL_PRINCIP
 """On whose behalf engines are called now; the server sets it for each request."""
 
 
+@dataclass(slots=True)
+class SentBytes:
+    """The bytes that calls sent while it was counted."""
+
+    count: int = 0
+
+
+SENT_BYTES: ContextVar[SentBytes | None] = ContextVar("sent", default=None)
+"""Counts the bytes of calls that leave now, such as those of a tool."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallContext:
     """The caller and purpose of a call. `run` defaults to `CURRENT_RUN`.
@@ -90,6 +101,8 @@ class OutboundGate:
         fault = self.policy.refusal(call.url, context.purpose, context.country)
         if fault is not None:
             self.refuse(call, Refused(fault))
+        if (sent := SENT_BYTES.get()) is not None:
+            sent.count += call.sent
         return call
 
     async def store(self, call: OutboundCall) -> None:

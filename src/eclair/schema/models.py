@@ -11,6 +11,9 @@ from eclair.schema.messages import Sampling
 ReasoningSupport = Literal["enable_thinking", "thinking", "effort", "levels", "prompt", "always", "never"]
 """Ways to tell a model whether to reason first; `llm.reasoning` says what each means in a request."""
 
+CallWay = Literal["native", "text", "forced", "none"]
+"""Ways in which a model calls tools: as its engine defines calls, as text, if a grammar makes it, or not at all."""
+
 Tier = Literal["tiny", "small", "capable"]
 """Classes of models by what they are trusted with.
 
@@ -45,7 +48,8 @@ class Model:
     conversation. `parameters` and `active` (those that a token uses) are in billions. `reasoning` is how it is told
     whether to reason; None if unknown. `location` is where it answers: `machine` (this one), `network`, the ISO code of
     a country, or `unknown`. `vision_pixels` is how many pixels of an image's longer side it uses; None if it has no
-    vision. `can_call_tools` says whether it is known to call tools. `stated_tier` is the tier that the catalog states.
+    vision. `can_call_tools` says whether it is known to call tools, `call_way` how it does, None if nobody knows, and
+    `calls_well` whether it calls them when it should and not otherwise. `stated_tier` is what the catalog states.
     `reading_rate` is the tokens of a prompt that it reads per second; None if unknown. `created` is when it was made,
     or came to this machine, in seconds since 1970; None if unknown.
     """
@@ -67,6 +71,8 @@ class Model:
     location: str = "machine"
     vision_pixels: int | None = None
     can_call_tools: bool = False
+    call_way: CallWay | None = None
+    calls_well: bool = False
     stated_tier: Tier | None = None
     reading_rate: float | None = None
     created: int | None = None
@@ -85,3 +91,8 @@ class Model:
     def can_plan(self) -> bool:
         """Return whether the model is trusted to plan: queries, questions, scenes. One of unknown size is."""
         return self.tier in ("capable", None)
+
+    @property
+    def can_look_up(self) -> bool:
+        """Return whether the model is trusted to decide what to look up, by calls of tools."""
+        return self.can_call_tools and self.calls_well and self.can_plan

@@ -94,12 +94,19 @@ class WebService:
             await cancel_and_wait(self._warming)
 
     def make_retriever(
-        self, question: WebQuestion, numbers: PassageNumbers, *, setting: Web, has_documents: bool = False
+        self,
+        question: WebQuestion,
+        numbers: PassageNumbers,
+        *,
+        setting: Web,
+        has_documents: bool = False,
+        gives_way: bool = False,
     ) -> WebRetriever | None:
         """Make the retriever of one answer; None if it doesn't need the web.
 
         Questions about attached documents only use the web for URLs. If the web is off but needed, the retriever only
-        yields a notice; where the rule sees no need, it may ask a capable model first.
+        yields a notice; where the rule sees no need, it may ask a capable model first. One that `gives_way` leaves
+        that to a model that can look up by itself.
         """
         found = detect_web_need(question.text, self.access.today())
         if has_documents and found is not None and found.reason != "address":
@@ -108,7 +115,15 @@ class WebService:
         is_wanted = found is not None or may_ask or (setting == "on" and not is_small_talk(question.text))
         if self.is_shut or not is_wanted or not self._rights.may(question.principal, "web"):
             return None
-        return WebRetriever(self, question, numbers, setting, found, has_documents=has_documents)
+        return WebRetriever(self, question, numbers, setting, found, has_documents=has_documents, gives_way=gives_way)
+
+    def checker(self, question: str, passages: Sequence[Passage]) -> CitationChecker:
+        """Make the checker of an answer to this question."""
+        return CitationChecker(passages, self.embedder, question)
+
+    def may_use(self, principal: Principal) -> bool:
+        """Return whether calls may leave this machine, and the person may use the web."""
+        return not self.is_shut and self._rights.may(principal, "web")
 
     def require_open(self, principal: Principal) -> None:
         """Raise RightMissing for somebody who may not use the web, InvalidInput if no call may leave this machine."""
@@ -155,7 +170,9 @@ class WebRetriever:
         reason: WebNeed | None,
         *,
         has_documents: bool = False,
+        gives_way: bool = False,
     ) -> None:
+        self._gives_way = gives_way
         self._web = web
         self._question = question
         self._numbers = numbers
@@ -171,7 +188,10 @@ class WebRetriever:
         if self._setting == "off":
             yield Notice("web_off", "Web search is off, so what the model knows may be out of date.")
             return
+        leaves_search = self._gives_way and model.can_look_up
         if self._setting == "auto":
+            if leaves_search:
+                return
             if self._reason is None and not await self._is_needed(engine, model):
                 return
             reason = REASON_TEXTS[self._reason.reason] if self._reason is not None else "the model asked for it"
@@ -191,7 +211,8 @@ class WebRetriever:
         self._passages = self._numbers.assign(passages)
         for passage in self._passages:
             yield SourceFound(passage)
-        for notice in (*self._notices(session, model), *difference_notices(differences, self._passages)):
+        notices = [each for each in self._notices(session, model) if each.code != "from_memory" or not leaves_search]
+        for notice in (*notices, *difference_notices(differences, self._passages)):
             yield notice
 
     async def lead(self, model: Model) -> Lead:
@@ -225,9 +246,7 @@ class WebRetriever:
         return not (self._has_other_sources or is_task(self._question.text))
 
     def _notices(self, session: WebSession, model: Model) -> list[Notice]:
-        notices: list[Notice] = []
-        if session.late:
-            notices.append(Notice("web_late", f"Left out, because it took too long: {_hosts(session.late)}."))
+        notices = late_notices(session)
         if not self._passages:
             notices.append(self._failure_notice(session))
             if self._needs_sources and model.can_plan:
@@ -260,6 +279,11 @@ class WebRetriever:
             return None
         when = "has no date" if newest is None else f"is of {newest.isoformat()}"
         return Notice("stale", f"Nothing as new as the question asks for was found; the newest source {when}.")
+
+
+def late_notices(session: WebSession) -> list[Notice]:
+    """Return a notice if anything took too long."""
+    return [Notice("web_late", f"Left out, because it took too long: {_hosts(session.late)}.")] if session.late else []
 
 
 def failure_reply(failure: Literal["nothing_found", "unread"], language: str | None) -> str:

@@ -87,14 +87,21 @@ class _PageRead:
 class WebSession:
     """One web search for a question, and the pages that it has read.
 
-    `named_urls` are the URLs in the question; with any, nothing is searched. `model` writes the queries. `name`
-    prefixes the steps, as one run may have several sessions. `late` are titles of steps that took too long;
-    `got_reply` is true once a provider or page has answered; a local provider only counts where no other is asked. A
-    page that the question names may take all of the time.
+    `named_urls` are the URLs in the question, or the given `urls`; with any, nothing is searched. `model` writes the
+    queries. `name` prefixes the steps, as one run may have several sessions. `late` are titles of steps that took too
+    long; `got_reply` is true once a provider or page has answered; a local provider only counts where no other is
+    asked. A page that the question names may take all of the time.
     """
 
     def __init__(
-        self, access: WebAccess, question: WebQuestion, engine: Engine, model: Model, timeout_s: float, name: str = ""
+        self,
+        access: WebAccess,
+        question: WebQuestion,
+        engine: Engine,
+        model: Model,
+        timeout_s: float,
+        name: str = "",
+        urls: Sequence[str] | None = None,
     ) -> None:
         self._access = access
         self._question = question
@@ -111,7 +118,7 @@ class WebSession:
         self._hits: Sequence[WebHit] = ()
         self._failed_reads = 0
         self._enough_since: float | None = None
-        self.named_urls = find_addresses(question.text)
+        self.named_urls = find_addresses(question.text) if urls is None else list(urls)
         self.pages: dict[int, WebPage] = {}
         self.chunks: list[PageChunk] = []
         self.late: list[str] = []
@@ -124,6 +131,12 @@ class WebSession:
     @property
     def got_reply(self) -> bool:
         return self._replied_elsewhere or not (self._asked_elsewhere or (self._asked_here and not self._replied_here))
+
+    @property
+    def unread_hits(self) -> list[WebHit]:
+        """Return the hits, best first, of pages that were not read."""
+        read = {url for url, number in self._reading.items() if number in self.pages}
+        return [hit for hit in self._hits if hit.url not in read]
 
     @property
     def has_unread_pages(self) -> bool:

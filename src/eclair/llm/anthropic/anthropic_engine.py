@@ -80,6 +80,8 @@ class AnthropicEngine(ServerEngine):
             location=self._location,
             vision_pixels=None if sees is False else DEFAULT_IMAGE_SIDE_PIXELS,
             can_call_tools=True,
+            call_way="native",
+            calls_well=True,
             stated_tier="capable",
         )
 

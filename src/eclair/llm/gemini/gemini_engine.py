@@ -106,6 +106,8 @@ class GeminiEngine(ServerEngine):
             location=self._location,
             vision_pixels=DEFAULT_IMAGE_SIDE_PIXELS if answers else None,
             can_call_tools=answers,
+            call_way="native" if answers else None,
+            calls_well=answers,
             stated_tier="capable" if parameters is None else None,
         )
 
