@@ -56,6 +56,8 @@ from eclair.images.image_download_plan import ImageModelCatalog
 from eclair.images.open import open_gallery, open_image_service
 from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
+from eclair.llm.call_prober import CallProber
+from eclair.llm.call_skills import CallSkills
 from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.model_upgrade import ModelUpgrade
 from eclair.llm.local.removal import remove_model
@@ -545,12 +547,14 @@ async def open_app(
         audit, destinations, rights = await stack.enter_async_context(
             open_oversight(live_settings, storage, gate, vault)
         )
+        skills = CallSkills(settings.data_dir)
         registry = build_registry(
             settings,
             UserEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
             gate=gate,
             local=local,
             rights=rights,
+            skills=skills,
         )
         stack.push_async_callback(registry.close)
         changes = ChangeFeed(storage.processes)
@@ -599,7 +603,10 @@ async def open_app(
         drawing = (storage, gallery, documents, idle, gate, environment, ScenePlanner(registry, ledger.ask))
         opening_images = open_image_generation(live_settings, *drawing, budgets, rights)
         provenance, images = await stack.enter_async_context(opening_images)
-        pipeline = AnswerPipeline(ledger, idle)
+        prober = CallProber(skills, idle)
+        await prober.start()
+        stack.push_async_callback(prober.close)
+        pipeline = AnswerPipeline(ledger, idle, prober.note_answer)
         router = ModelRouter(live_settings, registry, storage.usage, preferences, documents.vision)
         python = await stack.enter_async_context(open_python(settings, storage, documents.blobs, changes, gate))
         sources = (documents.documents, documents.vision, web, images, python)

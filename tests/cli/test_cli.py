@@ -772,7 +772,7 @@ class TestModels:
         done = run("models", ECLAIR_EMBEDDED="true")
         answering, _, drawing = done.stdout.partition("\n\n")
         head, embedded, scripted = answering.splitlines()
-        assert head.split() == ["ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "ENGINE", "STATE"]
+        assert head.split() == ["ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "CALLS", "ENGINE", "STATE"]
         assert "not here: `eclair pull`" in embedded
         assert scripted.split()[-2:] == ["scripted", "ready"]
         assert embedded.index("embedded") == head.index("ENGINE") == scripted.rindex("scripted")

@@ -21,6 +21,7 @@ from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.pull import format_maker
 from eclair.images.backends.backend_registry import image_backends
+from eclair.llm.call_skills import CallSkills
 from eclair.llm.registry import build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.llm.tuning.expected import SpeedEstimator, describe_speed
@@ -34,7 +35,7 @@ from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.util.humanize import format_size
 
-COLUMNS = ("ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "SIZE", "ENGINE", "STATE")
+COLUMNS = ("ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "SIZE", "CALLS", "ENGINE", "STATE")
 IMAGE_COLUMNS = ("IMAGES", "NAME", "LICENSE", "MAKER", "SIZE", "CAN", "RUNS", "STATE")
 CATALOG_COLUMNS = ("ID", "NAME", "LICENSE", "MAKER", "SIZE", "MEMORY", "WRITES", "STATE")
 MARKDOWN_HEAD = """\
@@ -97,6 +98,7 @@ async def _list_there(settings: Settings, login: ServerLogin, terminal: Terminal
             " ".join(filter(None, (model["maker"], f"({model['country']})" if model["country"] else None))),
             f"{model['context']:,}" if model["context"] else "",
             format_size(model["size"]) if model["size"] else "",
+            describe_calls(model.get("call_way"), is_good=bool(model.get("calls_well"))),
             str(model["engine"]),
             str(model["place"]),
         )
@@ -141,7 +143,12 @@ async def _rows(settings: Settings) -> tuple[list[ModelRow], list[ImageModel], l
     """
     rows = _embedded(settings) if settings.embedded else []
     async with open_gate(settings) as gate:
-        registry = build_registry(replace(settings, embedded=False), UserEngines.read_once(settings, gate), gate=gate)
+        registry = build_registry(
+            replace(settings, embedded=False),
+            UserEngines.read_once(settings, gate),
+            gate=gate,
+            skills=CallSkills(settings.data_dir),
+        )
         try:
             models = await registry.models()
             health = await registry.health()
@@ -172,8 +179,11 @@ async def list_image_models(settings: Settings, gate: OutboundGate) -> list[Imag
 
 def _embedded(settings: Settings) -> list[ModelRow]:
     here = installed.installed_models(catalog.load_entries(settings.catalog), settings.data_dir)
+    skills = CallSkills(settings.data_dir)
     rows = [
-        ModelRow(found.entry.to_model("embedded", settings.embedded_context, found.size), "on this machine")
+        ModelRow(
+            skills.apply(found.entry.to_model("embedded", settings.embedded_context, found.size)), "on this machine"
+        )
         for found in here.values()
     ]
     if not here:
@@ -201,9 +211,15 @@ def _cells(row: ModelRow) -> tuple[str, ...]:
         maker.replace(", (", " ("),
         f"{model.context:,}" if model.context else "",
         format_size(model.size) if model.size else "",
+        describe_calls(model.call_way, is_good=model.calls_well),
         model.engine,
         row.state,
     )
+
+
+def describe_calls(way: str | None, *, is_good: bool) -> str:
+    """Describe how a model calls tools; empty if nobody knows."""
+    return "" if way is None else "well" if is_good else way
 
 
 def _picture_cells(model: ImageModel) -> tuple[str, ...]:

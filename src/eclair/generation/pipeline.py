@@ -7,7 +7,7 @@ translate them, the terminal prints them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any, assert_never
@@ -67,9 +67,18 @@ from eclair.util.tracing import CURRENT_SPAN, NO_SPAN, ending
 
 
 class AnswerPipeline:
-    """Makes answers. Without a `ledger` no usage is stored; `idle` work waits meanwhile."""
+    """Makes answers. Without a `ledger` no usage is stored; `idle` work waits meanwhile.
 
-    def __init__(self, ledger: UsageLedger | None = None, idle: IdleScheduler | None = None) -> None:
+    `note_answer` is told of each model that has answered.
+    """
+
+    def __init__(
+        self,
+        ledger: UsageLedger | None = None,
+        idle: IdleScheduler | None = None,
+        note_answer: Callable[[Engine, Model], None] | None = None,
+    ) -> None:
+        self._note_answer = note_answer
         self.statistics = AnswerStatistics()
         self._ledger = ledger
         self._idle = idle or IdleScheduler()
@@ -80,7 +89,7 @@ class AnswerPipeline:
 
     def run(self, request: AnswerRequest) -> AnswerStream:
         """Prepare an answer: iterate over its `events`, then take its `closing_events`."""
-        return AnswerStream(request, self._ledger, self._idle, self.statistics)
+        return AnswerStream(request, self._ledger, self._idle, self.statistics, self._note_answer)
 
 
 class AnswerStream:
@@ -91,8 +100,14 @@ class AnswerStream:
     """
 
     def __init__(
-        self, request: AnswerRequest, ledger: UsageLedger | None, idle: IdleScheduler, statistics: AnswerStatistics
+        self,
+        request: AnswerRequest,
+        ledger: UsageLedger | None,
+        idle: IdleScheduler,
+        statistics: AnswerStatistics,
+        note_answer: Callable[[Engine, Model], None] | None = None,
     ) -> None:
+        self._note_answer = note_answer
         self._statistics = statistics
         self.turn: PreparedTurn | None = None
         self.finish: Finish | None = None
@@ -134,6 +149,8 @@ class AnswerStream:
                             self._folding.add(event)
                             yield event
             outcome = "finished"
+            if self._note_answer is not None:
+                self._note_answer(self._engine, self._model)
         except Exception as error:
             outcome = "failed"
             self._span.set("error.type", type(error).__name__)

@@ -98,7 +98,7 @@ class Request:
     reasoning: ReasoningSupport | None = None
     suffix: str | None = None
     """Text that follows the `prompt`: what belongs between is asked for."""
-    purpose: Literal["answer", "title", "notes", "queries", "prefill", "review", "follow_ups"] = "answer"
+    purpose: Literal["answer", "title", "notes", "queries", "prefill", "review", "follow_ups", "probe"] = "answer"
     energy: EnergyUse = field(default_factory=EnergyUse, compare=False)
     watermarks: bool = False
 
@@ -120,12 +120,16 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A delta of call number `index`: `id` and `name` come once, first; `arguments` grow."""
+    """A delta of call number `index`: `id` and `name` come once, first; `arguments` grow.
+
+    One that `is_written` was found in the model's text.
+    """
 
     index: int
     id: str | None
     name: str | None
     arguments: str
+    is_written: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.errors import EclairError, EngineUnavailable, NoModel, NotFound, RightMissing, StoreError
 from eclair.llm.base import Engine, EngineState, Health, best_state
+from eclair.llm.call_skills import CallSkills
 from eclair.llm.servers.bfl import is_image_only
 from eclair.network.gate import CLOSED_GATE, PRINCIPAL, OutboundGate
 from eclair.schema.models import Model
@@ -53,8 +54,10 @@ class Registry:
         local: LocalEngine | None = None,
         added: EngineSource | None = None,
         rights: RightRules = OPEN_RULES,
+        skills: CallSkills | None = None,
     ) -> None:
         self._rights = rights
+        self._skills = skills
         self.engines = {engine.name: engine for engine in engines}
         self.default = default
         self.local = local
@@ -191,7 +194,7 @@ class Registry:
         known: dict[str, Model] = {}
         for name in self.engines:
             for model in self._models.get(name, []):
-                known.setdefault(model.id, model)
+                known.setdefault(model.id, model if self._skills is None else self._skills.apply(model))
         return known
 
     def may_use(self, model: Model) -> bool:
@@ -266,11 +269,12 @@ def build_registry(
     gate: OutboundGate = CLOSED_GATE,
     local: LocalEngine | None = None,
     rights: RightRules = OPEN_RULES,
+    skills: CallSkills | None = None,
 ) -> Registry:
     """Build the registry of the settings' engines and `added` ones.
 
     An embedded engine starts to load at once, unless `local` is given, which has started. Remote engines are called
-    through `gate`.
+    through `gate`. `skills` are what is known of how models call tools.
     """
     engines: list[Engine] = []
     if settings.embedded:
@@ -290,4 +294,4 @@ def build_registry(
         from eclair.llm.scripted import ScriptedEngine
 
         engines.append(ScriptedEngine())
-    return Registry(engines, settings.model, local, added, rights)
+    return Registry(engines, settings.model, local, added, rights, skills)

@@ -23,7 +23,7 @@ _DESCRIPTION = (
 )
 
 
-class ReadDocumentArguments(BaseModel):
+class DocumentToRead(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     file: str = Field(min_length=1, max_length=500, description="Its name.")
@@ -36,7 +36,7 @@ class ReadDocumentTool:
 
     name = READ_DOCUMENT_TOOL_NAME
     access: CallAccess = "read"
-    arguments: type[BaseModel] = ReadDocumentArguments
+    arguments: type[BaseModel] = DocumentToRead
     timeout_s = CALL_TIMEOUT_S
 
     def __init__(self, documents: DocumentLookup, *, demands_skill: bool = True) -> None:
@@ -47,23 +47,21 @@ class ReadDocumentTool:
         """Return the tool; None for a model that isn't known to call it where it should."""
         if not (model.can_look_up or (model.can_call_tools and not self._demands_skill)):
             return None
-        return define_function(self.name, _DESCRIPTION, ReadDocumentArguments)
+        return define_function(self.name, _DESCRIPTION, DocumentToRead)
 
-    def summary(self, arguments: ReadDocumentArguments) -> str:
+    def summary(self, arguments: DocumentToRead) -> str:
         """See `Tool.summary`."""
         return f"Read {arguments.file}{f', page {arguments.page}' if arguments.page is not None else ''}"
 
-    def scope(self, arguments: ReadDocumentArguments) -> str:
+    def scope(self, arguments: DocumentToRead) -> str:
         """See `Tool.scope`."""
         return ""
 
-    def sends(self, arguments: ReadDocumentArguments) -> str:
+    def sends(self, arguments: DocumentToRead) -> str:
         """See `Tool.sends`."""
         return ""
 
-    async def run(
-        self, arguments: ReadDocumentArguments, context: ToolContext
-    ) -> AsyncGenerator[Event | ToolResult, None]:
+    async def run(self, arguments: DocumentToRead, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Read as much as a result has room for. Raises NotFound, UnreadableFile and StoreError."""
         file = await self._documents.find_file(arguments.file)
         began, step = time.perf_counter(), f"{context.call}.read"

@@ -32,7 +32,7 @@ _DESCRIPTION = (
 _SCHEMES = ("http", "https")
 
 
-class ReadPageArguments(BaseModel):
+class PageToRead(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     url: str = Field(min_length=4, max_length=MAX_URL_CHARS, description="The whole address.")
@@ -55,7 +55,7 @@ class ReadPageTool:
 
     name = READ_PAGE_TOOL_NAME
     access: CallAccess = "outbound"
-    arguments: type[BaseModel] = ReadPageArguments
+    arguments: type[BaseModel] = PageToRead
 
     def __init__(
         self, web: WebService, question: WebQuestion, public: PublicWords, *, demands_skill: bool = True
@@ -70,21 +70,21 @@ class ReadPageTool:
         """Return the tool; None for a model that isn't known to call it where it should."""
         if not (model.can_look_up or (model.can_call_tools and not self._demands_skill)):
             return None
-        return define_function(self.name, _DESCRIPTION, ReadPageArguments)
+        return define_function(self.name, _DESCRIPTION, PageToRead)
 
-    def summary(self, arguments: ReadPageArguments) -> str:
+    def summary(self, arguments: PageToRead) -> str:
         """See `Tool.summary`."""
         return f"Read {arguments.url}"
 
-    def scope(self, arguments: ReadPageArguments) -> str:
+    def scope(self, arguments: PageToRead) -> str:
         """Return the host, for which a permission counts."""
         return urlsplit(arguments.url).hostname or ""
 
-    def sends(self, arguments: ReadPageArguments) -> str:
+    def sends(self, arguments: PageToRead) -> str:
         """Return the address, which can hold anything, unless a search gave it."""
         return "" if self._public.knows_address(arguments.url) else arguments.url
 
-    async def run(self, arguments: ReadPageArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
+    async def run(self, arguments: PageToRead, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Read the page. Raises RightMissing and InvalidInput."""
         web = self._web
         web.require_open(context.principal)

@@ -24,7 +24,7 @@ _DESCRIPTION = (
 )
 
 
-class SearchDocumentsArguments(BaseModel):
+class DocumentQuery(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     query: str = Field(min_length=1, max_length=1000, description="A question, or words that the passage has.")
@@ -35,7 +35,7 @@ class SearchDocumentsTool:
 
     name = SEARCH_DOCUMENTS_TOOL_NAME
     access: CallAccess = "read"
-    arguments: type[BaseModel] = SearchDocumentsArguments
+    arguments: type[BaseModel] = DocumentQuery
     timeout_s = CALL_TIMEOUT_S
 
     def __init__(self, documents: DocumentLookup, *, demands_skill: bool = True) -> None:
@@ -46,23 +46,21 @@ class SearchDocumentsTool:
         """Return the tool; None for a model that isn't known to call it where it should."""
         if not (model.can_look_up or (model.can_call_tools and not self._demands_skill)):
             return None
-        return define_function(self.name, _DESCRIPTION, SearchDocumentsArguments)
+        return define_function(self.name, _DESCRIPTION, DocumentQuery)
 
-    def summary(self, arguments: SearchDocumentsArguments) -> str:
+    def summary(self, arguments: DocumentQuery) -> str:
         """See `Tool.summary`."""
         return f"Search the files for “{' '.join(arguments.query.split())}”"
 
-    def scope(self, arguments: SearchDocumentsArguments) -> str:
+    def scope(self, arguments: DocumentQuery) -> str:
         """See `Tool.scope`."""
         return ""
 
-    def sends(self, arguments: SearchDocumentsArguments) -> str:
+    def sends(self, arguments: DocumentQuery) -> str:
         """See `Tool.sends`."""
         return ""
 
-    async def run(
-        self, arguments: SearchDocumentsArguments, context: ToolContext
-    ) -> AsyncGenerator[Event | ToolResult, None]:
+    async def run(self, arguments: DocumentQuery, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Search. Raises StoreError."""
         began, step = time.perf_counter(), f"{context.call}.search"
         yield StepStarted(step, "search", f"Searching {await self._documents.describe()}")

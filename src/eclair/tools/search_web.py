@@ -36,7 +36,7 @@ _DESCRIPTION = (
 )
 
 
-class SearchWebArguments(BaseModel):
+class ToolQuery(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     query: str = Field(
@@ -66,7 +66,7 @@ class SearchWebTool:
 
     name = SEARCH_WEB_TOOL_NAME
     access: CallAccess = "outbound"
-    arguments: type[BaseModel] = SearchWebArguments
+    arguments: type[BaseModel] = ToolQuery
 
     def __init__(
         self, web: WebService, question: WebQuestion, public: PublicWords, *, demands_skill: bool = True
@@ -83,23 +83,21 @@ class SearchWebTool:
         if not (model.can_look_up or (model.can_call_tools and not self._demands_skill)):
             return None
         today = self._web.access.today()
-        return define_function(self.name, _DESCRIPTION.format(today=f"{today:%A, %-d %B %Y}"), SearchWebArguments)
+        return define_function(self.name, _DESCRIPTION.format(today=f"{today:%A, %-d %B %Y}"), ToolQuery)
 
-    def summary(self, arguments: SearchWebArguments) -> str:
+    def summary(self, arguments: ToolQuery) -> str:
         """See `Tool.summary`."""
         return f"Search the web for “{' '.join(arguments.query.split())}”"
 
-    def scope(self, arguments: SearchWebArguments) -> str:
+    def scope(self, arguments: ToolQuery) -> str:
         """See `Tool.scope`."""
         return ""
 
-    def sends(self, arguments: SearchWebArguments) -> str:
+    def sends(self, arguments: ToolQuery) -> str:
         """See `Tool.sends`."""
         return self._public.find_private(arguments.query)
 
-    async def run(
-        self, arguments: SearchWebArguments, context: ToolContext
-    ) -> AsyncGenerator[Event | ToolResult, None]:
+    async def run(self, arguments: ToolQuery, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Search, read the best pages, and choose the passages that fit. Raises RightMissing and InvalidInput."""
         web = self._web
         web.require_open(context.principal)

@@ -10328,6 +10328,8 @@ export interface components {
             readonly place: string;
             readonly sees: number | null;
             readonly calls: boolean;
+            readonly call_way: ("native" | "text" | "forced" | "none") | null;
+            readonly calls_well: boolean;
             readonly words_per_second: number | null;
         };
         readonly MyChange: {

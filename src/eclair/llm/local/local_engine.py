@@ -125,7 +125,7 @@ class LocalEngine:
         Raises EngineUnavailable if the engine dies, and what keeps it from starting. No model is loaded for a title
         or follow-up questions, since that might unload the one in use: that raises EngineUnavailable too.
         """
-        use = self._if_loaded if request.purpose in ("title", "follow_ups") else self._loading
+        use = self._if_loaded if request.purpose in ("title", "follow_ups", "probe") else self._loading
         async with (
             use(request.model) as process,
             contextlib.aclosing(process.stream(request)) as deltas,

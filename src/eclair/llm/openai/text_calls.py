@@ -210,7 +210,7 @@ class TextCallFinder:
         self._before, self._gap = candidate.text[-1], ""
         for call in calls:
             if not (self._only_one and self._found):
-                deltas.append(ToolCall(self._found, new_call_id(), call.name, call.arguments))
+                deltas.append(ToolCall(self._found, new_call_id(), call.name, call.arguments, is_written=True))
                 self._found += 1
 
     def _pass_over(self, opener: str, text: str, deltas: list[Delta]) -> None:

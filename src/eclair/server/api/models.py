@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from eclair.app import App
 from eclair.models.catalog import CatalogEntry
 from eclair.schema.messages import Sampling
-from eclair.schema.models import Model, ReasoningSupport, Tier
+from eclair.schema.models import CallWay, Model, ReasoningSupport, Tier
 
 
 class ModePicks(BaseModel):
@@ -44,6 +44,8 @@ class ModelReport(BaseModel):
     place: str
     sees: int | None
     calls: bool
+    call_way: CallWay | None
+    calls_well: bool
     words_per_second: float | None
 
     @classmethod
@@ -67,6 +69,8 @@ class ModelReport(BaseModel):
             place=model.location,
             sees=model.vision_pixels,
             calls=model.can_call_tools,
+            call_way=model.call_way,
+            calls_well=model.calls_well,
             words_per_second=words_per_second,
         )
 

@@ -782,6 +782,11 @@ export interface Placeholders {
   readonly any: never;
   readonly ability: never;
   readonly canTools: never;
+  readonly callsWell: never;
+  readonly callsNative: never;
+  readonly callsText: never;
+  readonly callsForced: never;
+  readonly callsNone: never;
   readonly canVision: never;
   readonly canReasoning: never;
   readonly canAudio: never;
