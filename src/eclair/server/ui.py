@@ -62,6 +62,8 @@ def router(prefix: str, branding: GetBranding, *, has_accounts: bool) -> APIRout
 
     @pages.get("/")
     @pages.get("/c/{conversation}")
+    @pages.get("/projects")
+    @pages.get("/projects/{project}")
     @pages.get("/libraries")
     @pages.get("/news")
     @pages.get("/pictures")

@@ -162,8 +162,8 @@ export class ConversationCalls extends Resource {
   }
 
   /** Create the conversation with its first turn. */
-  begin(conversation: string, turn: Turn, settings: AnswerSettings): Promise<AcceptedTurn> {
-    return this.client.call("POST", "/api/conversations", { id: conversation, ...settings, turn });
+  begin(conversation: string, turn: Turn, settings: AnswerSettings, project: string | null): Promise<AcceptedTurn> {
+    return this.client.call("POST", "/api/conversations", { id: conversation, ...settings, ...(project !== null && { project_id: project }), turn });
   }
 
   /** Tell the engine that a message is being written, so that it can read the prompt ahead. */

@@ -200,6 +200,12 @@ export class App {
     this.#show(this.#newConversation());
   }
 
+  /** Begin a new chat in a project. */
+  beginIn(project: Project): void {
+    this.begin();
+    if (!this.current.temporary) this.#show(this.#conversation(newConversationId(), false, project));
+  }
+
   open(id: string, message: string | null = null): void {
     this.drawer = false;
     this.page = "chat";
@@ -346,13 +352,14 @@ export class App {
     return this.#conversation(newConversationId(), false);
   }
 
-  #conversation(id: string, stored: boolean): Conversation {
+  #conversation(id: string, stored: boolean, project: Project | null = null): Conversation {
     const background = this.#background.get(id);
     this.#background.delete(id);
     if (background !== undefined) return background;
     const context: ConversationContext = {
       api: this.api.conversations,
-      web: this.webSearch.last,
+      web: project?.web ?? this.webSearch.last,
+      project: project?.id ?? null,
       answerOptions: (settings) => this.#answerOptions(settings),
       refusal: () => (this.lacksModel ? t("firstNone") : null),
       existing: (message) => this.#existing(message),
@@ -372,7 +379,9 @@ export class App {
 
   /** This model or else the preferred one, if it can answer. */
   #knownModel(model: string | null): string | null {
-    return [model, this.preferences.now.model].find((id) => this.models.some((known) => known.id === id)) ?? null;
+    const { project } = this.current;
+    const ofProject = this.conversations.projects.all.find(({ id }) => id === project)?.model ?? null;
+    return [model, ofProject, this.preferences.now.model].find((id) => this.models.some((known) => known.id === id)) ?? null;
   }
 
   #modeDecides(chosen: string | null): boolean {

@@ -26,6 +26,8 @@ export class Conversation {
   readonly temporary: boolean;
   /** The server has it; a new chat is created with its first message. */
   stored = $state(false);
+  /** The project that it is in. */
+  project = $state<string | null>(null);
   missing = $state(false);
   loaded = $state(false);
   title = $state("");
@@ -87,6 +89,7 @@ export class Conversation {
     this.id = id;
     this.temporary = context.temporary === true;
     this.stored = stored;
+    this.project = context.project ?? null;
     this.web = stored ? null : (context.web ?? null);
     this.loaded = !stored;
     if (this.temporary) keepInMemory(id);
@@ -180,6 +183,7 @@ export class Conversation {
       this.missing = false;
       this.title = tree.conversation.title;
       Object.assign(this, settingsOf(tree.conversation));
+      this.project = tree.conversation.project_id;
       this.branchedFrom = tree.conversation.branched_from;
       this.messages = new Map(tree.messages.map((message) => [message.id, message]));
       if (this.#editors === 0 || !this.messages.has(this.leaf ?? "")) this.leaf = tree.conversation.leaf;

@@ -9,6 +9,8 @@ export interface ConversationContext {
   readonly temporary?: true;
   /** The web mode of a new chat, until the person chooses one. */
   readonly web?: Web | null;
+  /** The project that a new chat is begun in. */
+  readonly project?: string | null;
   /** The options for answering a message of a conversation with these settings. */
   answerOptions(settings: AnswerSettings): AnswerOptions;
   /** Why no message can be answered now; null where it can. */

@@ -4,6 +4,7 @@ import type { PlainKey } from "../lib/i18n/translate.ts";
 
 /** The label of each place. Its address is its name. */
 export const PLACES = {
+  projects: "projects",
   libraries: "libraries",
   news: "news",
   pictures: "pictures",
@@ -64,7 +65,7 @@ export function isSettingsName(name: string): name is SettingsName {
 /** The path and hash of a place. */
 export function addressOf({ place, section }: PlaceAddress): string {
   if (section === "") return `/${place}`;
-  return place === "settings" || place === "admin" ? `/${place}/${section}` : `/${place}#${section}`;
+  return place === "settings" || place === "admin" || place === "projects" ? `/${place}/${section}` : `/${place}#${section}`;
 }
 
 /** The place at an address; null for a conversation. */
@@ -72,6 +73,7 @@ export function placeAt(path: string, hash: string): PlaceAddress | null {
   const [, name = "", page = "", ...within] = path.split("/");
   const section = hash.slice(1);
   if (!isPlace(name)) return null;
+  if (name === "projects") return { place: name, section: page };
   if (name === "admin") return { place: name, section: [page, ...within].filter(Boolean).join("/") };
   if (name !== "settings") return { place: name, section };
   if (section === "") return { place: name, section: isSettingsName(page) ? page : "" };

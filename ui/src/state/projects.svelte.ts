@@ -12,6 +12,8 @@ const PAGE_SIZE = 200;
 
 export class Projects {
   all = $state.raw<readonly Project[]>([]);
+  /** The projects have been read. */
+  known = $state(false);
   /** The conversations of the open projects, latest change first. */
   contents = $state.raw<ReadonlyMap<string, readonly Conversation[]>>(new Map());
   readonly open = new SvelteSet<string>(readStoredJson<string[]>(STORED_OPEN) ?? []);
@@ -33,6 +35,7 @@ export class Projects {
       const contents = new Map(await Promise.all(shown.map(async ({ id }) => [id, await this.conversationsIn(id)] as const)));
       if (reading !== this.#readings) return;
       this.all = all;
+      this.known = true;
       this.contents = contents;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

@@ -31,6 +31,7 @@ export interface OutgoingMessage {
 export interface TurnHost {
   readonly id: string;
   readonly stored: boolean;
+  readonly project: string | null;
   readonly settings: AnswerSettings;
   readonly messages: Messages;
   readonly running: boolean;
@@ -111,13 +112,13 @@ export class TurnSender {
   }
 
   async #send(turn: Turn, outgoing: OutgoingMessage | null): Promise<void> {
-    const { id, stored, settings, messages } = this.#host;
+    const { id, stored, project, settings, messages } = this.#host;
     const { api } = this.#context;
     const drawn = "draw" in turn || ("retry" in turn && messages.get(turn.retry)?.wish != null);
     const { model, ...options } = this.#context.answerOptions(settings);
     const chosen = model === undefined || "models" in turn ? {} : { model };
     const request: Turn = drawn ? turn : { ...options, ...chosen, ...turn };
-    const accepted = await (stored ? api.turn(id, request) : api.begin(id, request, settings));
+    const accepted = await (stored ? api.turn(id, request) : api.begin(id, request, settings, project));
     this.#latest = { answer: accepted.answer, mode: request.mode ?? null };
     this.outgoing = null;
     this.#callbacks.onAccepted(accepted, outgoing);
