@@ -21,6 +21,7 @@ LAYERS = (
     "transfer",
     "chat",
     "tools",
+    "mcp_servers",
     "memory",
     "web",
     "images",

@@ -65,6 +65,7 @@ from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.llm.servers.service import ServerService
 from eclair.llm.tuning.auto import AutoTuner
+from eclair.mcp_servers.service import McpService
 from eclair.memory.recall import MemoryRecall
 from eclair.memory.service import MemoryService
 from eclair.models.catalog import load_entries
@@ -91,6 +92,7 @@ from eclair.storage.integrity_watch import IntegrityWatch
 from eclair.storage.open import open_storage
 from eclair.storage.secrets import Vault
 from eclair.storage.signing_key import SigningKey
+from eclair.tools.mcp_tools import McpToolSource
 from eclair.tools.permissions import ToolPermissions
 from eclair.transfer.archive_importer import ArchiveImporter
 from eclair.transfer.import_service import ImportService
@@ -123,6 +125,7 @@ class App:
     preferences: PreferenceService
     memory: MemoryService
     projects: ProjectService
+    mcp: McpService
     runs: Runs
     responses: ResponseService
     retention: RetentionService
@@ -613,6 +616,8 @@ async def open_app(
         memory = MemoryService(storage.memories, changes, MemoryRecall(documents.embedder), rights)
         projects = ProjectService(storage.projects, changes, rights)
         permissions = ToolPermissions(storage.tool_permissions, rights)
+        mcp = McpService(live_settings, storage.mcp_servers, vault, gate, rights)
+        stack.push_async_callback(mcp.close)
         requests = AnswerRequests(
             live_settings,
             registry,
@@ -625,6 +630,7 @@ async def open_app(
             permissions=permissions,
             canvases=(storage.canvases, changes),
             ask=ledger.ask,
+            mcp=McpToolSource(mcp, storage.workspaces),
         )
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, live_settings, budgets)
@@ -650,6 +656,7 @@ async def open_app(
             preferences=preferences,
             memory=memory,
             projects=projects,
+            mcp=mcp,
             runs=runs,
             responses=responses,
             retention=retention,

@@ -28,7 +28,7 @@ SettingOrigin = Literal["default", "file", "environment", "command line"]
 PREFIX = "ECLAIR_"
 _LOGIN = re.compile(r"//[^/@\s]*+@")
 FILE_VARIABLE = "ECLAIR_CONFIG"
-SECRETS = ("api_key", "audit_webhook_key", "engines", "identity", "otlp_key", "search_keys")
+SECRETS = ("api_key", "audit_webhook_key", "engines", "identity", "mcp_servers", "otlp_key", "search_keys")
 """Settings with keys in them, which `ECLAIR_<NAME>_FILE` reads from a file."""
 CATALOG = "models.toml"
 
@@ -99,6 +99,26 @@ class EngineSettings:
     watts: Rate | None = None
     api: EngineApi | None = None
     parallel: Annotated[int | None, Field(ge=1)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class McpServerSettings:
+    """One MCP server: a `command` with arguments, or a `url`; see docs/mcp.md.
+
+    `variables` are of a command, `headers` of requests to a URL. A command changes files in `folders`, reads those in
+    `readable`, and connects to other machines with `network`. `by_default` has it on for everybody.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    command: tuple[str, ...] = ()
+    url: Annotated[str | None, Field(pattern="^https?://[^/]")] = None
+    variables: dict[str, str] = field(default_factory=dict[str, str])
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    folders: tuple[str, ...] = ()
+    readable: tuple[str, ...] = ()
+    network: bool = False
+    by_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +332,13 @@ class Settings:
         metadata={
             "sentence": "OpenAI-compatible servers by name: `url`, `key`, `models`, `pictures`, `context`, prices "
             "and energy."
+        },
+    )
+    mcp_servers: dict[str, McpServerSettings] = field(
+        default_factory=dict[str, McpServerSettings],
+        metadata={
+            "sentence": "MCP servers by name: `command` or `url`, `variables` or `headers`, `folders`, `readable`, "
+            "`network` and `by_default`; see docs/mcp.md."
         },
     )
     organisation: str | None = _setting(
@@ -585,6 +612,11 @@ def describe(loaded: LoadedSettings) -> list[SettingDescription]:
             value = {name: each.kind for name, each in loaded.settings.identity.items()}
         if spec.name == "engines":
             value = {name: hide_login(engine.url) for name, engine in loaded.settings.engines.items()}
+        if spec.name == "mcp_servers":
+            value = {
+                name: hide_login(server.url) if server.url else " ".join(server.command[:1])
+                for name, server in loaded.settings.mcp_servers.items()
+            }
         if spec.name == "budgets":
             value = {name: budget.subject for name, budget in loaded.settings.budgets.items()}
         rows.append(
@@ -627,7 +659,7 @@ def _parse(name: str, value: Any, origin: SettingOrigin, file: Path) -> Any:
         raise SettingsError(_describe(error, shown, where)) from None
 
 
-_JSON_SETTINGS = ("budgets", "engines", "fallbacks", "identity", "opensearch", "search_keys")
+_JSON_SETTINGS = ("budgets", "engines", "fallbacks", "identity", "mcp_servers", "opensearch", "search_keys")
 """Settings that the environment gives as JSON."""
 
 
@@ -674,6 +706,8 @@ def _table(name: str, loc: tuple[int | str, ...]) -> type[Any]:
     """Return the class whose fields a table in a setting may have."""
     if name.lower().endswith("identity"):
         return _PROVIDER_KINDS[str(loc[1])]
+    if name.lower().endswith("mcp_servers"):
+        return McpServerSettings
     return Price if "prices" in loc else EngineSettings
 
 
@@ -710,8 +744,10 @@ def _fault(name: str, error: ValidationError) -> str:
                 return f"{place} to {first['input']!r}, which is not a currency code; write three letters, such as EUR"
             return f"{place} to {first['input']!r}, which is not an address that begins with http:// or https://"
         case _:
-            ends = ("key", "engines", "identity", "client_secret", "bind_password")
-            private = place.lower().endswith(ends) or "search_keys" in place.lower()
+            ends = ("key", "engines", "identity", "mcp_servers", "client_secret", "bind_password")
+            private = place.lower().endswith(ends) or any(
+                each in place.lower() for each in ("search_keys", "mcp_servers")
+            )
             secret = private or not isinstance(first["input"], str | int | float)
             value = "" if secret else f" to {first['input']!r}"
             return f"{place}{value}: {first['msg'][0].lower()}{first['msg'][1:]}"

@@ -21,6 +21,7 @@ PAGES = {
     "memory": "Memory",
     "prompts": "Prompts",
     "servers": "Servers",
+    "mcp": "MCP servers",
     "keys": "API keys",
     "web": "Web search",
     "keyboard": "Keyboard",

@@ -23,6 +23,7 @@ PAGES = (
     "audit",
     "budgets",
     "branding",
+    "mcp",
     "policy",
     "projects",
     "receipts",

@@ -30,6 +30,7 @@ from fastapi import FastAPI
 from eclair.schema.documents import Block, Page
 from eclair.schema.feeds import FeedEntry
 from eclair.schema.ids import new_id
+from eclair.schema.mcp_servers import McpListing, McpServerConfig, McpTool
 from eclair.schema.messages import Change
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.schema.web import WebPage
@@ -39,6 +40,7 @@ from eclair.storage.api_keys import StoredApiKey
 from eclair.storage.chunks import SearchScope
 from eclair.storage.egress import CallRecord
 from eclair.storage.feeds import StoredFeed
+from eclair.storage.mcp_servers import McpServerStore, StoredMcpServer
 from tests.server.test_documents import add, ready
 from tests.support import JSON, Reply, Server, serving
 
@@ -366,7 +368,19 @@ async def furnish_store(server: Server, conversation: str) -> dict[str, str]:
     read = WebPage(f"https://page.example/{SECRET}", 0, TEXT, "page.example", (sheet,))
     await storage.web.add_page(LOCAL_PRINCIPAL, page, conversation, read)
     await storage.egress.add_calls([call_record()])
-    return {"feed": feed.id, "web page": page}
+    mcp = await furnish_mcp(storage.mcp_servers)
+    return {"feed": feed.id, "web page": page, "mcp server": mcp}
+
+
+async def furnish_mcp(store: McpServerStore) -> str:
+    """Give the owner an MCP server of their own, whose tools they have looked at."""
+    config = McpServerConfig(url=f"https://mcp.example/{SECRET}")
+    mcp = StoredMcpServer(new_id("mcp"), LOCAL_PRINCIPAL.id, SOUGHT.lower(), config, None, 1)
+    await store.add_mcp_server(LOCAL_PRINCIPAL, mcp)
+    tool = McpTool("read", TEXT, TEXT, {"type": "object"})
+    await store.save_mcp_listing(LOCAL_PRINCIPAL, mcp.id, McpListing((tool,), HIDDEN, 1))
+    await store.approve_mcp_listing(LOCAL_PRINCIPAL, mcp.id, HIDDEN)
+    return mcp.id
 
 
 def call_record() -> CallRecord:

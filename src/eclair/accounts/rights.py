@@ -1,4 +1,4 @@
-"""Rights: who may use which model, engine, tool and library, and the web, images, shared links and keys.
+"""Rights: who may use which model, engine, tool and library, and the web, images, shared links, keys and MCP servers.
 
 `Rights.may` is asked by the port that is about to act. A denial wins over every permission. What some may use is closed
 to all others; what nobody restricted is open, but for guests what GUEST_CLOSED names.
@@ -26,10 +26,10 @@ POLL_INTERVAL_S: Final = 2.0
 
 GUESTS: Final = "role:guest"
 """A permission for guests closes nothing to others."""
-GUEST_CLOSED: Final = frozenset({"keys", "share", "uploads"})
-"""Things that guests may use only where a grant says so: making keys, sharing, and adding to libraries."""
+GUEST_CLOSED: Final = frozenset({"keys", "mcp", "share", "uploads"})
+"""Things that guests may do only where a grant says so: make keys, add MCP servers, share, add to libraries."""
 
-THINGS: Final = frozenset({"web", "images", "share", "keys", "uploads"})
+THINGS: Final = frozenset({"web", "images", "share", "keys", "uploads", "mcp"})
 KINDS: Final = frozenset({"model", "engine", "tool", "library", "project", "prompt"})
 """Kinds of objects that have an id, or `*` for all of a kind."""
 
@@ -171,7 +171,7 @@ def check_rule(subject: str, object: str) -> None:
         )
     if _OBJECT.fullmatch(object) is None:
         raise InvalidInput(
-            "Rights are to web, images, share, keys, uploads, or to model:, engine:, tool:, library:, project: or "
+            "Rights are to web, images, share, keys, uploads, mcp, or to model:, engine:, tool:, library:, project: or "
             "prompt: with an id or *; choose one of these.",
             param="object",
         )

@@ -47,6 +47,7 @@ from eclair.tools.canvases import ConversationCanvases, EditCanvasTool, OpenCanv
 from eclair.tools.draw_picture import AnswerRef, ImageTool
 from eclair.tools.edit_picture import EditPictureTool, made_pictures
 from eclair.tools.look_at_picture import LookTool, PictureViewer
+from eclair.tools.mcp_tools import McpToolSource
 from eclair.tools.permissions import ToolPermissions
 from eclair.tools.remember import ForgetTool, MemoryAccess, RememberTool
 from eclair.tools.run_python import PythonTool
@@ -133,8 +134,10 @@ class AnswerRequests:
         permissions: ToolPermissions | None = None,
         canvases: tuple[CanvasStore, ChangeFeed] | None = None,
         ask: AskModel | None = None,
+        mcp: McpToolSource | None = None,
     ) -> None:
         self._ask = ask
+        self._mcp = mcp
         self._memory = memory
         self._projects = projects
         self._canvases = canvases
@@ -353,6 +356,7 @@ class AnswerRequests:
             CalculateTool(),
             CalculateDatesTool(),
             *self._source_tools(question, private),
+            *(await self._mcp.tools(question.principal, question.answer) if self._mcp is not None else ()),
         )
         chosen = question.project.tools if question.project is not None else None
         return tuple(

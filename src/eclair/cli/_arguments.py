@@ -178,7 +178,7 @@ def _add_documents(command: _Command) -> None:
     _add_listing_options(files, "ID", "remove a file")
     add_project_options(command("projects", "list, begin, change and share projects"))
     add_prompt_options(command("prompts", "list, save, change and share prompts"))
-    add_mcp_options(command("mcp", "serve documents, web search and answers to other assistants, by MCP"))
+    add_mcp_options(command("mcp", "list, add and remove MCP servers, whose tools models may call; serve as one"))
     add_memory_options(command("memory", "list, add, edit and erase what is kept for later conversations"))
 
 

@@ -6,12 +6,48 @@ import argparse
 
 
 def add_mcp_options(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(metavar="ACTION", parser_class=type(parser), required=True)
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    parser.set_defaults(action="list")
+    actions = parser.add_subparsers(metavar="ACTION", parser_class=type(parser))
 
     def action(name: str, help: str) -> argparse.ArgumentParser:
         added = actions.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
         added.set_defaults(action=name)
         return added
 
+    listing = action("list", "list the servers")
+    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the list as JSON")
+    adding = action("add", "add a server by its address, or by a command after --")
+    adding.add_argument("name", metavar="NAME", help="a name of your choice: lowercase letters, digits, dashes")
+    adding.add_argument("target", nargs="+", metavar="URL | -- COMMAND", help="its address, or its command")
+    adding.add_argument(
+        "--variable",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a variable of the command, kept encrypted",
+    )
+    adding.add_argument(
+        "--header", action="append", default=[], metavar="NAME=VALUE", help="a header for the address, kept encrypted"
+    )
+    adding.add_argument("--token", action="store_true", help="ask for a bearer token, or read it from a pipe")
+    adding.add_argument(
+        "--folder", action="append", default=[], metavar="FOLDER", help="a folder that the command may change"
+    )
+    adding.add_argument(
+        "--readable", action="append", default=[], metavar="FOLDER", help="a folder that the command may read"
+    )
+    adding.add_argument("--network", action="store_true", help="let the command connect to other machines")
+    adding.add_argument("--default", action="store_true", help="have it on for everybody")
+    adding.add_argument("--allow", action="store_true", help="allow its tools without asking")
+    checking = action("check", "connect to a server and list its tools")
+    checking.add_argument("name", metavar="NAME", help="its name")
+    checking.add_argument("--allow", action="store_true", help="allow its tools as they are now")
+    for name, help in (
+        ("on", "have models call a server's tools"),
+        ("off", "have them not"),
+        ("remove", "remove a server"),
+    ):
+        action(name, help).add_argument("name", metavar="NAME", help="its name")
     serving = action("serve", "offer documents, web search and answers to a program that starts this command")
     serving.set_defaults(module="mcp_serve")

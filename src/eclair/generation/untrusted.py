@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from eclair.schema.mcp_servers import MCP_NAME_SEPARATOR
 from eclair.schema.messages import Message
 
 _BLOCK_TAG = re.compile(r"<\s*+/?\s*+(passages|notes|closest|memories|part)\b[^>]*+>?", re.IGNORECASE)
@@ -39,7 +40,13 @@ _FIRST_CHARACTER = re.compile(
 
 def has_foreign_text(history: Iterable[Message]) -> bool:
     """Return whether a conversation has texts that the person didn't write: files, libraries, or what was found."""
-    return any(message.passages or message.files or message.libraries for message in history)
+    return any(message.passages or message.files or message.libraries or _has_results(message) for message in history)
+
+
+def _has_results(message: Message) -> bool:
+    """Tell whether calls of an answer brought texts from elsewhere: of MCP servers, or from outside."""
+    found = (call for call in message.calls if call.outcome is not None)
+    return any(call.access == "outbound" or MCP_NAME_SEPARATOR in call.tool for call in found)
 
 
 def neutralize(text: str, control_tokens: tuple[str, ...] = ()) -> str:

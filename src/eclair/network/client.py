@@ -68,7 +68,7 @@ READ_BUFFER_BYTES = 16 << 10
 class _Options(TypedDict):
     timeout: aiohttp.ClientTimeout
     allow_redirects: bool
-    middlewares: tuple[RecordedCall]
+    middlewares: tuple[aiohttp.ClientMiddlewareType, ...]
 
 
 class HttpClient:
@@ -77,7 +77,7 @@ class HttpClient:
     Leaving the block of `get` or `post` closes the connection unless the reply was read to its end:
     that is how an engine learns to stop. `country` is the server's, where the owner has stated it. The key is sent as
     a bearer token, or as the header named `header`; `headers` are sent with every request. `ca_file` has further
-    certificate authorities (PEM).
+    certificate authorities (PEM). One that is `guarded` calls only public addresses and `private_addresses`.
     """
 
     def __init__(
@@ -92,7 +92,9 @@ class HttpClient:
         header: str | None = None,
         headers: Mapping[str, str] | None = None,
         ca_file: Path | None = None,
+        guarded: bool = False,
     ) -> None:
+        self._resolver = GuardedResolver(gate.policy.private) if guarded else None
         self.url = url.rstrip("/")
         self._gate = gate
         self._country = country
@@ -142,10 +144,13 @@ class HttpClient:
                 yield reply
 
     @asynccontextmanager
-    async def delete(self, url: str, *, context: CallContext | None = None) -> AsyncGenerator[StreamedReply]:
+    async def delete(
+        self, url: str, *, headers: Mapping[str, str] | None = None, context: CallContext | None = None
+    ) -> AsyncGenerator[StreamedReply]:
         """Delete what is at `url`. Raises as `post` does."""
         with self._recorded(context) as call:
-            async with open_reply(self._open().delete(url, **self._options(None, call)), call) as reply:
+            request = self._open().delete(url, headers=headers, **self._options(None, call))
+            async with open_reply(request, call) as reply:
                 yield reply
 
     async def close(self) -> None:
@@ -160,7 +165,10 @@ class HttpClient:
         if idle is not None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(self._connect, idle), sock_read=idle)
         # A redirect would send the key and the question to a server that nobody chose.
-        return {"timeout": timeout, "allow_redirects": False, "middlewares": (call,)}
+        if self._resolver is None:
+            return {"timeout": timeout, "allow_redirects": False, "middlewares": (call,)}
+        guard = DownloadGuard((), self._gate.policy.private, self._resolver)
+        return {"timeout": timeout, "allow_redirects": False, "middlewares": (call, guard)}
 
     def _tls(self) -> ssl.SSLContext | bool:
         if self._ca_file is None:
@@ -172,10 +180,10 @@ class HttpClient:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=self._tls()),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=self._tls(), resolver=self._resolver),
                 read_bufsize=READ_BUFFER_BYTES,
                 headers=self._headers,
-                trust_env=not is_loopback_url(self.url),
+                trust_env=self._resolver is None and not is_loopback_url(self.url),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 response_class=PeerResponse,
             )

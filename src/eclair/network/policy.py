@@ -18,14 +18,14 @@ from eclair.settings import Settings
 from eclair.util import loopback
 
 PolicyMode = Literal["offline", "listed", "eu", "open"]
-Purpose = Literal["engine", "model", "search", "page", "feed", "robots", "trace", "audit", "identity"]
+Purpose = Literal["engine", "model", "search", "page", "feed", "robots", "trace", "audit", "identity", "mcp"]
 """Purposes of a call.
 
-An answer, a download, web search, a page, a feed, robots.txt, traces for a collector, the audit log, or the sign-in
-of a person.
+An answer, a download, web search, a page, a feed, robots.txt, traces for a collector, the audit log, the sign-in of a
+person, or tools of an MCP server.
 """
 
-OWN_PURPOSES = ("engine", "trace", "audit", "identity")
+OWN_PURPOSES = ("engine", "trace", "audit", "identity", "mcp")
 """Purposes of calls to servers that the owner set up by address."""
 
 _LOCAL = (".local", ".lan", ".internal", ".home.arpa", ".intranet", ".localdomain")

@@ -45,14 +45,15 @@ def restrict_files(
     write: Iterable[Path],
     *,
     listens: bool = False,
+    connects: bool = False,
     starts_programs: bool = False,
     programs: Iterable[Path] = (),
 ) -> int:
     """Leave this thread and its future threads the files beneath `read`, and those beneath `write` to change.
 
     Paths that don't exist are skipped. No program can be started but `programs`, or any that is readable with
-    `starts_programs`; no TCP port opened unless it `listens`, none connected to, and no other process signaled, as far
-    as the kernel's ABI reaches.
+    `starts_programs`; no TCP port opened unless it `listens`, none connected to unless it `connects`, and no other
+    process signaled, as far as the kernel's ABI reaches.
     Returns that ABI, 0 if the kernel has no Landlock. The process must have given up new privileges before. Raises
     OSError.
     """
@@ -61,7 +62,7 @@ def restrict_files(
         return 0
     files = _FIRST_ABI_FILES | (_REFER if abi >= 2 else 0) | (_TRUNCATE if abi >= 3 else 0)
     files |= _IOCTL_DEV if abi >= 5 else 0
-    tcp = _CONNECT_TCP | (0 if listens else _BIND_TCP)
+    tcp = (0 if connects else _CONNECT_TCP) | (0 if listens else _BIND_TCP)
     rules = _RULESET.pack(files, tcp if abi >= 4 else 0, _ABSTRACT_SOCKETS | _SIGNALS if abi >= 6 else 0)
     ruleset = _call(_CREATE_RULESET, rules, _RULESET_BYTES.get(abi, _RULESET.size), 0)
     try:

@@ -19,6 +19,11 @@ LISTENER_CALLS = frozenset(
 )
 """Calls of a process that is connected to. Without them, what comes through open sockets can still be read."""
 
+CONNECTION_CALLS = frozenset(
+    {"socket", "bind", "connect", "sendto", "sendmsg", "sendmmsg", "shutdown", "chmod", "fchmodat", "fchmodat2"}
+)
+"""Calls of a program that connects to others, and keeps the packages that it fetches."""
+
 PROGRAM_CALLS = frozenset({"execve", "execveat", "fork", "vfork", "clone"})
 
 _X86_64: Mapping[str, int] = {

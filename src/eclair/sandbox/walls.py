@@ -30,6 +30,15 @@ _SYSTEM_FILES = (
 """Libraries, and what libraries ask of the machine."""
 
 _SYSTEM_FOLDERS = ("/bin", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/run/opengl-driver", "/sys", "/usr")
+_PROGRAM_FOLDERS = (
+    *("/bin", "/lib", "/lib64", "/opt", "/sbin", "/usr"),
+    *("/etc/alternatives", "/etc/ca-certificates", "/etc/hosts", "/etc/ld.so.cache", "/etc/localtime"),
+    *("/etc/mime.types", "/etc/nsswitch.conf", "/etc/pki", "/etc/resolv.conf", "/etc/ssl", "/run/systemd/resolve"),
+    *("/proc/cpuinfo", "/proc/meminfo", "/proc/self", "/proc/version", "/proc/sys/vm/overcommit_memory"),
+    *("/sys/devices/system/cpu", "/sys/fs/cgroup", "/dev/urandom", "/dev/random", "/dev/zero", "/dev/tty"),
+)
+"""Programs of the system, and what they ask of the machine; nothing in /etc that is a secret."""
+
 _ACCELERATORS = ("dri", "kfd", "nvidia*", "accel", "dxg")
 _ACCELERATOR_CACHES = (".nv", ".cache/mesa_shader_cache", ".cache/mesa_shader_cache_db", ".cache/neo_compiler_cache")
 """Folders in the home where drivers keep compiled code."""
@@ -130,17 +139,38 @@ def enclose_engine(
     )
 
 
+def enclose_program(read: Iterable[Path], write: Iterable[Path], *, connects: bool = False) -> Walls:
+    """Leave this process the system's programs and the files beneath `read`, which it may start, and those in `write`.
+
+    It reaches no network unless it `connects`, and signals only what it started. Raises OSError.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform != "linux":
+        return Walls()
+    calls = {*seccomp.PROGRAM_CALLS, "kill", "setpriority", "utimensat", "fchmod"}
+    return _enclose(
+        [*map(Path, _PROGRAM_FOLDERS), *read],
+        [_NULL, *write],
+        calls | (seccomp.CONNECTION_CALLS if connects else frozenset[str]()),
+        connects=connects,
+        starts_programs=True,
+    )
+
+
 def _enclose(
     read: Iterable[Path],
     write: Iterable[Path],
     allowed: Iterable[str],
     *,
     listens: bool = False,
+    connects: bool = False,
     starts_programs: bool = False,
     programs: Iterable[Path] = (),
 ) -> Walls:
     forbid_new_privileges()
-    abi = landlock.restrict_files(read, write, listens=listens, starts_programs=starts_programs, programs=programs)
+    abi = landlock.restrict_files(
+        read, write, listens=listens, connects=connects, starts_programs=starts_programs, programs=programs
+    )
     if is_filtered := seccomp.is_supported():
         seccomp.install_filter(allowed=allowed)
     return Walls(True, landlock=abi, seccomp=is_filtered)

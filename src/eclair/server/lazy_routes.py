@@ -53,6 +53,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/preferences": ("api.preferences",),
     "api/prompts": ("api.prompts",),
     "api/memories": ("api.memories",),
+    "api/mcp-servers": ("api.mcp_servers",),
     "api/files": ("api.files",),
     "api/projects": ("api.projects",),
     "api/libraries": ("api.libraries",),

@@ -37,6 +37,7 @@ from eclair.storage.images import ImageStore
 from eclair.storage.integrity import IntegrityStore
 from eclair.storage.libraries import LibraryStore
 from eclair.storage.literacy import LiteracyStore
+from eclair.storage.mcp_servers import McpServerStore
 from eclair.storage.memories import MemoryStore
 from eclair.storage.owned_names import OwnedNameStore
 from eclair.storage.passkeys import PasskeyStore
@@ -94,6 +95,7 @@ class Storage:
     libraries: LibraryStore
     literacy: LiteracyStore
     owned_names: OwnedNameStore
+    mcp_servers: McpServerStore
     memories: MemoryStore
     passkeys: PasskeyStore
     people: PeopleStore

@@ -38,6 +38,7 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "messages.insert_message",
             "messages.require_message",
             "messages.update_message",
+            "mcp_servers._put",
             "name_search._locate",
             "responses.SQLiteResponseStore.is_running",
             "responses.SQLiteResponseStore.list_cancelled",

@@ -3567,6 +3567,264 @@ export interface paths {
         };
         readonly trace?: never;
     };
+    readonly "/api/mcp-servers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["McpServerList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["NewMcpServer"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["McpServerReport"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/mcp-servers/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["McpServerReport"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["McpServerBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["McpServerReport"];
+                    };
+                };
+            };
+        };
+        readonly trace?: never;
+    };
+    readonly "/api/mcp-servers/{id}/check": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["McpServerReport"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/mcp-servers/{id}/approve": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["McpApproval"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["McpServerReport"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/mcp-servers/{id}/switch": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["McpChoice"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["McpServerReport"];
+                    };
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/files": {
         readonly parameters: {
             readonly query?: never;
@@ -6510,7 +6768,7 @@ export interface paths {
                     readonly run?: string | null;
                     readonly host?: string | null;
                     readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
-                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity") | null;
+                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity" | "mcp") | null;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -6551,7 +6809,7 @@ export interface paths {
                     readonly run?: string | null;
                     readonly host?: string | null;
                     readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
-                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity") | null;
+                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity" | "mcp") | null;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -8794,7 +9052,7 @@ export interface components {
             readonly number: number;
             readonly moment: number;
             /** @enum {string} */
-            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
+            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "mcp_server.added" | "mcp_server.approved" | "mcp_server.changed" | "mcp_server.removed" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
             /** @enum {string} */
             readonly outcome: "success" | "failure" | "denied";
             readonly actor: string | null;
@@ -10170,6 +10428,86 @@ export interface components {
             readonly at_once: number | null;
             readonly secret: string;
         };
+        /** @description The tools to allow, by the fingerprint that they were shown with. */
+        readonly McpApproval: {
+            readonly fingerprint: string;
+        };
+        /** @description A choice: for a conversation, or for all others. */
+        readonly McpChoice: {
+            readonly on: boolean;
+            readonly conversation?: string | null;
+        };
+        readonly McpListingReport: {
+            readonly tools: readonly components["schemas"]["McpToolReport"][];
+            readonly fingerprint: string;
+            readonly moment: number;
+            readonly faults: readonly string[];
+        };
+        /** @description Settings of a server; what is left out stays. A variable or header that is empty is removed. */
+        readonly McpServerBody: {
+            readonly command?: readonly string[] | null;
+            readonly url?: string | null;
+            readonly variables?: {
+                readonly [key: string]: string;
+            };
+            readonly headers?: {
+                readonly [key: string]: string;
+            };
+            readonly folders?: readonly string[] | null;
+            readonly readable?: readonly string[] | null;
+            readonly network?: boolean | null;
+            readonly by_default?: boolean | null;
+        };
+        /** @description The servers that somebody sees. `may_add` says what they may add; `walled` if commands run behind walls here. */
+        readonly McpServerList: {
+            readonly servers: readonly components["schemas"]["McpServerReport"][];
+            readonly may_add_commands: boolean;
+            readonly may_add_urls: boolean;
+            readonly walled: boolean;
+        };
+        /**
+         * @description A server. `state` is `ready`, `unseen` until somebody allows its tools, `held` since they changed, or `down`.
+         *
+         *     `secrets` are the names of its variables or headers, `log` the last lines that it wrote. `approved` are the tools as
+         *     they were allowed, `seen` as they were last asked for.
+         */
+        readonly McpServerReport: {
+            readonly id: string;
+            readonly name: string;
+            /** @enum {string} */
+            readonly origin: "file" | "added";
+            readonly own: boolean;
+            readonly command: readonly string[];
+            readonly url: string | null;
+            readonly folders: readonly string[];
+            readonly readable: readonly string[];
+            readonly network: boolean;
+            readonly by_default: boolean;
+            readonly secrets: readonly string[];
+            /** @enum {string} */
+            readonly state: "ready" | "unseen" | "held" | "down";
+            readonly fault: string | null;
+            readonly on: boolean;
+            readonly may_change: boolean;
+            readonly approved: components["schemas"]["McpListingReport"] | null;
+            readonly seen: components["schemas"]["McpListingReport"] | null;
+            readonly log: readonly string[];
+        };
+        /**
+         * @description A tool; models call it by `call_name`. `arguments` is the JSON schema of its arguments.
+         *
+         *     `read_only` is its server's word, which gives it no rights.
+         */
+        readonly McpToolReport: {
+            readonly name: string;
+            readonly call_name: string;
+            readonly title: string;
+            readonly description: string;
+            readonly read_only: boolean;
+            readonly arguments: {
+                readonly [key: string]: unknown;
+            };
+        };
         /** @description One's own account. `issuers` are the identity providers by which one may sign in. */
         readonly Me: {
             readonly id: string;
@@ -10494,6 +10832,21 @@ export interface components {
         };
         /** @description A new library. Its name is a single word, so that it can be written as `@name`. */
         readonly NewLibrary: {
+            readonly name: string;
+        };
+        readonly NewMcpServer: {
+            readonly command?: readonly string[] | null;
+            readonly url?: string | null;
+            readonly variables?: {
+                readonly [key: string]: string;
+            };
+            readonly headers?: {
+                readonly [key: string]: string;
+            };
+            readonly folders?: readonly string[] | null;
+            readonly readable?: readonly string[] | null;
+            readonly network?: boolean | null;
+            readonly by_default?: boolean | null;
             readonly name: string;
         };
         readonly NewPasskey: {

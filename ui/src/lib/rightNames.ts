@@ -12,6 +12,7 @@ export const THINGS: Readonly<Record<string, PlainKey>> = {
   share: "rightShare",
   keys: "rightKeys",
   uploads: "rightUploads",
+  mcp: "mcpServers",
 };
 
 /** Objects with an id, by their kind. */

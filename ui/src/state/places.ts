@@ -26,6 +26,7 @@ export const SETTINGS = {
   memory: "memory",
   prompts: "prompts",
   servers: "engines",
+  mcp: "mcpServers",
   keys: "apiKeys",
   web: "webSearch",
   keyboard: "keyboard",

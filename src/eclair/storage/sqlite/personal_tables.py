@@ -84,6 +84,12 @@ PERSONAL_TABLES = (
     ),
     _table("python_state", "variables of Python", "derived", "cascade", mine=_under("conversation", "conversation")),
     _table("memory", "memories", "archive", "rows"),
+    _table(
+        *("mcp_listing", "tools of MCP servers", "rows", "rows", "server, approved, seen"),
+        mine=_under("mcp_server", "server"),
+    ),
+    _table("mcp_server", "MCP servers", "rows", "rows", "id, name, config, created"),
+    _table("mcp_switch", "choices of MCP servers", "rows", "rows", "server, conversation, is_on, changed"),
     _table("conversation", "conversations", "archive", "service"),
     _table("picture", "images", "archive", "service"),
     _table("upload", "uploads", "rows", "cascade", "file, purpose, expires", _under("file", "file")),

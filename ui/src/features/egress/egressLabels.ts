@@ -21,6 +21,7 @@ export const PURPOSE_LABELS: Readonly<Record<Purpose, PlainKey>> = {
   trace: "egressTrace",
   audit: "auditLog",
   identity: "egressIdentity",
+  mcp: "mcpServers",
 };
 
 export const POLICY_LABELS: Readonly<Record<EgressPolicy, PlainKey>> = {

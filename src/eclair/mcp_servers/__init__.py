@@ -1,0 +1,1 @@
+"""MCP servers whose tools a model may call: set up, started, listed, and called."""

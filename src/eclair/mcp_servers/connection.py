@@ -1,0 +1,232 @@
+"""A connection to one server for one person, on the official MCP library. Its errors become sentences.
+
+The library has to be entered and left in one task, so each connection is a task of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Protocol, TypeVar, cast
+
+from mcp import Client, MCPError
+from mcp.client import Transport
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult, Implementation, ListToolsResult, Tool, ToolListChangedNotification
+from pydantic import ValidationError
+
+from eclair import __version__
+from eclair.errors import EclairError, EngineBroken, EngineUnavailable, Refused
+from eclair.mcp_servers.command_transport import CommandTransport, ServerProgram
+from eclair.network.mcp_http import McpHttpTransport, open_mcp_client
+from eclair.schema.mcp_servers import McpTool
+
+CONNECT_TIMEOUT_S = 30.0
+"""Programs may have to fetch their packages first; see `FIRST_CONNECT_TIMEOUT_S`."""
+FIRST_CONNECT_TIMEOUT_S = 120.0
+LIST_TIMEOUT_S = 20.0
+MAX_PAGES = 20
+
+T = TypeVar("T")
+
+logging.getLogger("mcp").setLevel(logging.CRITICAL)  # its errors are told where they matter
+
+
+class OpenTransport(Protocol):
+    """A way to a server. `fault` says in the middle of a sentence why it failed last."""
+
+    @property
+    def log(self) -> Sequence[str]:
+        """The last lines of the server's log."""
+        ...
+
+    @property
+    def fault(self) -> Refused | str | None: ...
+
+    @property
+    def sent_bytes(self) -> int: ...
+
+    async def enter(self, stack: AsyncExitStack) -> Transport:
+        """Open it until the stack is left. Raises OSError."""
+        ...
+
+
+class ProgramTransport:
+    """Implements `OpenTransport` for a command."""
+
+    sent_bytes = 0
+
+    def __init__(self, program: ServerProgram) -> None:
+        self._running = CommandTransport(program)
+
+    @property
+    def log(self) -> Sequence[str]:
+        return self._running.log
+
+    @property
+    def fault(self) -> str | None:
+        return self._running.fault
+
+    async def enter(self, stack: AsyncExitStack) -> Transport:
+        """See `OpenTransport.enter`."""
+        return self._running.transport()
+
+
+class UrlTransport:
+    """Implements `OpenTransport` for an address."""
+
+    log: Sequence[str] = ()
+
+    def __init__(self, url: str, http: McpHttpTransport) -> None:
+        self._url = url
+        self._http = http
+
+    @property
+    def fault(self) -> Refused | str | None:
+        return self._http.fault
+
+    @property
+    def sent_bytes(self) -> int:
+        return self._http.sent_bytes
+
+    async def enter(self, stack: AsyncExitStack) -> Transport:
+        """See `OpenTransport.enter`."""
+        client = await stack.enter_async_context(open_mcp_client(self._http))
+        return streamable_http_client(self._url, http_client=client)
+
+
+class McpConnection:
+    """An open connection, until `close` or its end. `name` is the server's in messages."""
+
+    def __init__(self, name: str, transport: OpenTransport) -> None:
+        self._name = name
+        self._transport = transport
+        self._closing = asyncio.Event()
+        self._client: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._serve(), name=f"MCP server {name}")
+        self.has_new_tools = False
+        """True once the server said that its tools have changed."""
+
+    @property
+    def is_open(self) -> bool:
+        return not self._task.done() and not isinstance(self._transport.fault, str)
+
+    @property
+    def log(self) -> Sequence[str]:
+        return self._transport.log
+
+    @property
+    def sent_bytes(self) -> int:
+        return self._transport.sent_bytes
+
+    async def connect(self, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+        """Wait until it is open. Raises EngineUnavailable, EngineBroken and Refused."""
+        await self._ask(lambda _: _nothing(), timeout_s)
+
+    async def list_tools(self) -> list[McpTool]:
+        """List the tools as the server describes them, of MAX_PAGES pages at most. Raises as `connect` does."""
+        self.has_new_tools = False
+        found: list[McpTool] = []
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            page: ListToolsResult = await self._ask(_lister(cursor), LIST_TIMEOUT_S)
+            found += map(_tool, page.tools)
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return found
+
+    async def call_tool(self, tool: str, arguments: dict[str, Any], timeout_s: float) -> CallToolResult:
+        """Call a tool. Raises as `connect` does."""
+        return await self._ask(lambda client: client.call_tool(tool, arguments), timeout_s)
+
+    async def close(self) -> None:
+        """End it, and its program."""
+        self._closing.set()
+        if not self._client.done():
+            self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _serve(self) -> None:
+        try:
+            async with AsyncExitStack() as stack:
+                transport = await self._transport.enter(stack)
+                info = Implementation(name="eclair", title="Éclair", version=__version__)
+                client = Client(transport, client_info=info, message_handler=self._receive)
+                self._client.set_result(await stack.enter_async_context(client))
+                await self._closing.wait()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # the library's errors are of many kinds, some of them in groups
+            if not self._client.done():
+                self._client.set_exception(self._explain(error))
+                self._client.exception()  # nobody may be waiting any more
+        finally:
+            if not self._client.done():
+                self._client.cancel()
+
+    async def _receive(self, message: object) -> None:
+        if isinstance(message, ToolListChangedNotification):
+            self.has_new_tools = True
+
+    async def _ask(self, ask: Callable[[Client], Awaitable[T]], timeout_s: float) -> T:
+        try:
+            async with asyncio.timeout(timeout_s):
+                client = await asyncio.shield(self._client)
+                return await ask(client)
+        except TimeoutError:
+            raise EngineUnavailable(
+                f"The MCP server {self._name!r} did not answer within {timeout_s:g} seconds."
+            ) from None
+        except EclairError:
+            raise
+        except asyncio.CancelledError:
+            if self._client.cancelled() and not self._is_cancelled():
+                raise EngineUnavailable(f"The MCP server {self._name!r} was stopped.") from None
+            raise
+        except Exception as error:
+            raise self._explain(error) from None
+
+    @staticmethod
+    def _is_cancelled() -> bool:
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+
+    def _explain(self, error: BaseException) -> EclairError:
+        """Return what is told of an error of the library."""
+        fault = self._transport.fault
+        if isinstance(fault, Refused):
+            return fault
+        if fault is not None:
+            last = f" Its log ends with: {self.log[-1][:200]}" if self.log else ""
+            return EngineUnavailable(f"The MCP server {self._name!r} can't be used: {fault}.{last}")
+        inner = _innermost(error)
+        if isinstance(inner, ValidationError):
+            return EngineBroken(f"The MCP server {self._name!r} sent something that is not as MCP has it.")
+        if isinstance(inner, OSError):
+            return EngineUnavailable(f"The MCP server {self._name!r} can't be started: {inner.strerror or inner}.")
+        said = inner.message if isinstance(inner, MCPError) else str(inner) or type(inner).__name__
+        return EngineBroken(f"The MCP server {self._name!r} reports an error: {' '.join(said.split())[:300]}")
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error
+
+
+def _lister(cursor: str | None) -> Callable[[Client], Awaitable[ListToolsResult]]:
+    return lambda client: client.list_tools(cursor=cursor, cache_mode="bypass")
+
+
+def _tool(tool: Tool) -> McpTool:
+    hints = tool.annotations
+    title = tool.title or (hints.title if hints is not None else None) or tool.name
+    says_read_only = hints is not None and hints.read_only_hint is True
+    return McpTool(tool.name, title, tool.description or "", tool.input_schema, says_read_only)
+
+
+async def _nothing() -> None:
+    return None

@@ -1,0 +1,218 @@
+"""`/api/mcp-servers`: servers whose tools a model may call: list, add, change, check, allow, switch and remove."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from eclair.app import App
+from eclair.mcp_servers.server_config import (
+    MAX_ARGUMENT_CHARS,
+    MAX_ARGUMENTS,
+    MAX_SECRET_CHARS,
+    MAX_SECRETS,
+    McpServerChange,
+)
+from eclair.mcp_servers.service import OWN_SERVERS, McpServer, McpState
+from eclair.sandbox.program import has_program_walls
+from eclair.schema.mcp_servers import McpListing, McpOrigin, McpSecrets, McpTool
+from eclair.server.principal import Caller
+from eclair.server.request_body import RequestBody
+from eclair.tools.mcp_tools import tool_name
+
+Argument = Annotated[str, Field(max_length=MAX_ARGUMENT_CHARS)]
+Arguments = Annotated[list[Argument], Field(max_length=MAX_ARGUMENTS)]
+SecretName = Annotated[str, Field(max_length=64)]
+SecretText = Annotated[str, Field(max_length=MAX_SECRET_CHARS)]
+SecretValues = Annotated[dict[SecretName, SecretText], Field(max_length=MAX_SECRETS)]
+
+
+class McpServerBody(RequestBody):
+    """Settings of a server; what is left out stays. A variable or header that is empty is removed."""
+
+    command: Arguments | None = None
+    url: Argument | None = None
+    variables: SecretValues = Field(default_factory=dict)
+    headers: SecretValues = Field(default_factory=dict)
+    folders: Arguments | None = None
+    readable: Arguments | None = None
+    network: bool | None = None
+    by_default: bool | None = None
+
+    def change(self) -> McpServerChange:
+        has_secrets = bool(self.variables or self.headers)
+        return McpServerChange(
+            command=None if self.command is None else tuple(self.command),
+            url=self.url,
+            folders=None if self.folders is None else tuple(self.folders),
+            readable=None if self.readable is None else tuple(self.readable),
+            network=self.network,
+            by_default=self.by_default,
+            secrets=McpSecrets(self.variables, self.headers) if has_secrets else None,
+        )
+
+
+class NewMcpServer(McpServerBody):
+    name: str
+
+
+class McpApproval(RequestBody):
+    """The tools to allow, by the fingerprint that they were shown with."""
+
+    fingerprint: str
+
+
+class McpChoice(RequestBody):
+    """A choice: for a conversation, or for all others."""
+
+    on: bool
+    conversation: str | None = None
+
+
+class McpToolReport(BaseModel):
+    """A tool; models call it by `call_name`. `arguments` is the JSON schema of its arguments.
+
+    `read_only` is its server's word, which gives it no rights.
+    """
+
+    name: str
+    call_name: str
+    title: str
+    description: str
+    read_only: bool
+    arguments: dict[str, object]
+
+    @classmethod
+    def from_tool(cls, server: str, tool: McpTool) -> Self:
+        return cls(
+            name=tool.name,
+            call_name=tool_name(server, tool.name),
+            title=tool.title,
+            description=tool.description,
+            read_only=tool.says_read_only,
+            arguments=dict(tool.schema),
+        )
+
+
+class McpListingReport(BaseModel):
+    tools: list[McpToolReport]
+    fingerprint: str
+    moment: int
+    faults: list[str]
+
+    @classmethod
+    def from_listing(cls, server: str, listing: McpListing) -> Self:
+        return cls(
+            tools=[McpToolReport.from_tool(server, tool) for tool in listing.tools],
+            fingerprint=listing.fingerprint,
+            moment=listing.moment,
+            faults=list(listing.faults),
+        )
+
+
+class McpServerReport(BaseModel):
+    """A server. `state` is `ready`, `unseen` until somebody allows its tools, `held` since they changed, or `down`.
+
+    `secrets` are the names of its variables or headers, `log` the last lines that it wrote. `approved` are the tools as
+    they were allowed, `seen` as they were last asked for.
+    """
+
+    id: str
+    name: str
+    origin: McpOrigin
+    own: bool
+    command: list[str]
+    url: str | None
+    folders: list[str]
+    readable: list[str]
+    network: bool
+    by_default: bool
+    secrets: list[str]
+    state: McpState
+    fault: str | None
+    on: bool
+    may_change: bool
+    approved: McpListingReport | None
+    seen: McpListingReport | None
+    log: list[str]
+
+    @classmethod
+    def from_server(cls, server: McpServer) -> Self:
+        config, name = server.config, server.name
+        return cls(
+            id=server.id,
+            name=name,
+            origin=server.origin,
+            own=server.is_own,
+            command=list(config.command),
+            url=config.url,
+            folders=list(config.folders),
+            readable=list(config.readable),
+            network=config.network,
+            by_default=config.by_default,
+            secrets=list(server.secret_names),
+            state=server.state,
+            fault=server.fault,
+            on=server.is_on,
+            may_change=server.may_change,
+            approved=None if server.approved is None else McpListingReport.from_listing(name, server.approved),
+            seen=None if server.seen is None else McpListingReport.from_listing(name, server.seen),
+            log=list(server.log),
+        )
+
+
+class McpServerList(BaseModel):
+    """The servers that somebody sees. `may_add` says what they may add; `walled` if commands run behind walls here."""
+
+    servers: list[McpServerReport]
+    may_add_commands: bool
+    may_add_urls: bool
+    walled: bool
+
+
+def router(app: App) -> APIRouter:
+    api = APIRouter(prefix="/api/mcp-servers", tags=["mcp-servers"])
+
+    @api.get("")
+    async def list_mcp_servers(principal: Caller) -> McpServerList:
+        is_admin = principal.role == "admin"
+        return McpServerList(
+            servers=[McpServerReport.from_server(each) for each in await app.mcp.list(principal)],
+            may_add_commands=is_admin,
+            may_add_urls=is_admin or app.rights.may(principal, OWN_SERVERS),
+            walled=has_program_walls(),
+        )
+
+    @api.post("", status_code=201)
+    async def add_mcp_server(principal: Caller, body: NewMcpServer) -> McpServerReport:
+        return McpServerReport.from_server(await app.mcp.add(principal, body.name, body.change()))
+
+    @api.get("/{id}")
+    async def show_mcp_server(principal: Caller, id: str) -> McpServerReport:
+        return McpServerReport.from_server(await app.mcp.get(principal, id))
+
+    @api.patch("/{id}")
+    async def change_mcp_server(principal: Caller, id: str, body: McpServerBody) -> McpServerReport:
+        return McpServerReport.from_server(await app.mcp.change(principal, id, body.change()))
+
+    @api.delete("/{id}", status_code=204)
+    async def remove_mcp_server(principal: Caller, id: str) -> None:
+        await app.mcp.remove(principal, id)
+
+    @api.post("/{id}/check")
+    async def check_mcp_server(principal: Caller, id: str) -> McpServerReport:
+        return McpServerReport.from_server(await app.mcp.check(principal, id))
+
+    @api.post("/{id}/approve")
+    async def approve_mcp_tools(principal: Caller, id: str, body: McpApproval) -> McpServerReport:
+        return McpServerReport.from_server(await app.mcp.approve(principal, id, body.fingerprint))
+
+    @api.put("/{id}/switch")
+    async def switch_mcp_server(principal: Caller, id: str, body: McpChoice) -> McpServerReport:
+        return McpServerReport.from_server(
+            await app.mcp.switch(principal, id, is_on=body.on, conversation=body.conversation)
+        )
+
+    return api

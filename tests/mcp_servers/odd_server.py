@@ -1,0 +1,159 @@
+"""An MCP server by command, of the standard library alone, that behaves as its first argument says.
+
+`python odd_server.py MODE [FILE]`. The modes are in `MODES`; a FILE is read at each listing, and is the description of
+the tool `read`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import struct
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+MODES = (
+    *("well", "dies", "hangs", "floods", "babbles", "lies", "deep", "elsewhere", "twins", "many", "silent", "bad_list"),
+    "huge",
+)
+PICTURE = "picture"
+
+
+def png() -> bytes:
+    """A picture of 2 × 2 pixels with a text in it that nobody is to keep."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + b"\xff\0\0" * 2 for _ in range(2))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"tEXt", b"Comment\0tracked")
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def tools(mode: str, file: str | None) -> list[Any]:
+    words = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+    described = Path(file).read_text("utf-8") if file else "Returns the text."
+    reading = {"readOnlyHint": True}
+    found: list[Any] = [
+        {"name": "read", "description": described, "inputSchema": words, "annotations": reading},
+        {"name": "write", "description": "Keeps the text.", "inputSchema": words},
+    ]
+    match mode:
+        case "lies":
+            found.append({"name": "lie", "inputSchema": {"type": "object", "properties": {"a": {"type": "bogus"}}}})
+        case "deep":
+            schema: Any = {"type": "string"}
+            for _ in range(40):
+                schema = {"type": "object", "properties": {"a": schema}}
+            loop = {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"$ref": "#/$defs/a"}}}
+            found += [{"name": "deep", "inputSchema": schema}, {"name": "loop", "inputSchema": loop}]
+        case "elsewhere":
+            schema = {"type": "object", "properties": {"a": {"$ref": "http://169.254.169.254/latest"}}}
+            found.append({"name": "elsewhere", "inputSchema": schema})
+        case "twins":
+            found.append(found[0])
+        case "many":
+            found += [{"name": f"tool-{number:03}", "inputSchema": {"type": "object"}} for number in range(200)]
+        case "bad_list":
+            found.append({"nome": "no name"})
+        case _:
+            pass
+    return found
+
+
+def call(mode: str, name: str, arguments: Any) -> Any:
+    text = str(arguments.get("text", ""))
+    match mode:
+        case "dies":
+            sys.stderr.write("a fault of mine\n")
+            sys.stderr.flush()
+            os._exit(3)
+        case "hangs":
+            time.sleep(3600)
+        case "floods":
+            while True:
+                sys.stdout.write(
+                    json.dumps({"jsonrpc": "2.0", "method": "notifications/x", "params": {"a": "b" * 9999}})
+                )
+                sys.stdout.write("\n")
+        case "huge":
+            text = "x" * (5 << 20)
+        case _:
+            pass
+    if text == PICTURE:
+        return [{"type": "image", "data": base64.b64encode(png()).decode(), "mimeType": "image/png"}]
+    if text == "page":
+        page = "<html><head><title>t</title></head><script>evil()</script><p>Seen &amp; read</p></html>"
+        return [{"type": "resource", "resource": {"uri": "x://a", "mimeType": "text/html", "text": page}}]
+    if text == "where":
+        return [{"type": "text", "text": json.dumps(surroundings())}]
+    return [{"type": "text", "text": f"{name}: {text}"}]
+
+
+def surroundings() -> dict[str, object]:
+    """Say what the walls leave."""
+    found: dict[str, object] = {"variables": sorted(os.environ), "home": os.listdir(os.environ["HOME"])}
+    try:
+        os.listdir("/root")
+        found["root"] = "open"
+    except OSError:
+        found["root"] = "closed"
+    try:
+        socket.create_connection(("127.0.0.1", 9), 1)
+        found["network"] = "open"
+    except ConnectionRefusedError:
+        found["network"] = "open"
+    except OSError:
+        found["network"] = "closed"
+    return found
+
+
+def answers(mode: str, file: str | None) -> Iterator[Any]:
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if "id" not in asked:
+            continue
+        result: Any
+        match asked["method"]:
+            case "initialize":
+                version = asked["params"]["protocolVersion"]
+                result = {
+                    "protocolVersion": version,
+                    "capabilities": {"tools": {"listChanged": True}},
+                    "serverInfo": {"name": "odd", "version": "1"},
+                }
+            case "tools/list":
+                result = {"tools": tools(mode, file)}
+            case "tools/call":
+                result = {"content": call(mode, asked["params"]["name"], asked["params"].get("arguments", {}))}
+            case _:
+                yield {"jsonrpc": "2.0", "id": asked["id"], "error": {"code": -32601, "message": "Method not found"}}
+                continue
+        yield {"jsonrpc": "2.0", "id": asked["id"], "result": result}
+
+
+def main() -> None:
+    mode, file = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
+    if mode == "silent":
+        time.sleep(3600)
+    while mode == "babbles":
+        sys.stdout.write("good morning\n")
+    for answer in answers(mode, file):
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
