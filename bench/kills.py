@@ -22,8 +22,9 @@ from harness import ROOT, Goals, options, run, table
 
 sys.path.append(str(ROOT))
 
-from eclair.tools.scripted_tools import EFFECTS_FILE
 from tests.support import Process
+
+from eclair.tools.scripted_tools import EFFECTS_FILE
 
 KILLS = 500
 QUICK_KILLS = 5
