@@ -10,8 +10,8 @@ import orjson
 from eclair.llm.base import Delta, Finish, Request, Text, ToolCall
 from tests.support import JSON, Server
 
-Act = str | list[tuple[str, dict[str, Any]]]
-"""A round of the model: words, or calls by name with their arguments."""
+Act = str | Exception | list[tuple[str, dict[str, Any]]]
+"""A round of the model: words, an error, or calls by name with their arguments."""
 
 
 class Actor:
@@ -36,6 +36,8 @@ class Actor:
         self.requests.append(request)
         since = max(number for number, message in enumerate(request.messages) if message.role == "user")
         act = self.acts[sum(bool(message.tool_calls) for message in request.messages[since:])]
+        if isinstance(act, Exception):
+            raise act
         if isinstance(act, str):
             yield Text(act)
             yield Finish("stop")

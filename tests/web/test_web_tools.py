@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from eclair.errors import EngineUnavailable
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.egress import CallFilter
@@ -93,6 +94,17 @@ async def test_the_model_decides_whether_to_search(settings: Settings, world: In
         message = await say(server, "What is the latest news?", model="reader")
         assert "web_auto" in [each["code"] for each in message["remarks"]]
         assert len(finder.asked) == 2
+
+
+async def test_another_model_that_takes_over_gets_sources(settings: Settings, world: Internet, plain: Question) -> None:
+    fallbacks = {"scripted": ("reader",)}
+    async with looking(settings, world, scripted=True, fallbacks=fallbacks) as (server, model, finder):
+        model.says = world.pages[plain.pages[0]].key
+        Actor(server).plays(EngineUnavailable("The engine is down."))
+        message = await say(server, f"{plain.text} What is the latest news?")
+        assert message["model"] == "reader"
+        assert finder.asked
+        assert message["citations"]
 
 
 async def test_a_page_cannot_send_anything_out(settings: Settings, world: Internet) -> None:

@@ -22,7 +22,7 @@ from eclair.generation.first_delta import FirstDelta
 from eclair.generation.meter import Meter, add_usage
 from eclair.generation.parts import Parts
 from eclair.generation.prompt import PreparedTurn
-from eclair.generation.sources import NO_LEAD, Lead, Note, PassageNumbers, Quote, QuoteMarkFilter
+from eclair.generation.sources import NO_LEAD, Lead, Note, PassageNumbers, Quote, QuoteMarkFilter, Retriever
 from eclair.generation.statistics import AnswerStatistics, Outcome
 from eclair.generation.tool_loop import ToolLoop
 from eclair.generation.tools import Tool, ToolContext, offer_tools
@@ -126,6 +126,7 @@ class AnswerStream:
         self._parts = Parts()
         self._found: tuple[Passage, ...] = ()
         self._notes: tuple[Note, ...] = ()
+        self._retrieved_for: Model | None = None
         make = request.retriever.checker if request.retriever is not None else request.checker
         self._checks = AnswerChecks(make, reviews_doubts=request.reviews_doubts)
         self._filter: QuoteMarkFilter | None = None
@@ -217,6 +218,10 @@ class AnswerStream:
                 self._ask_next(too_slow.next)
             except FALLBACK_ERRORS as error:
                 await self._switch_model(error)
+            if not self._has_ended:
+                async with aclosing(self._retrieve_again()) as events:
+                    async for event in events:
+                        yield event
 
     def _own_calls(self) -> list[Part]:
         """Return the calls of this round; none if a client's tool was called, whose result it has to send."""
@@ -301,7 +306,7 @@ class AnswerStream:
 
     async def _prepare(self) -> AsyncGenerator[Event, None]:
         """Resume the answer so far, or retrieve; then build the prompt."""
-        request, lead = self._request, NO_LEAD
+        request = self._request
         if request.takes_up is not None:
             async with aclosing(self._take_up(request.takes_up)) as events:
                 async for event in events:
@@ -313,18 +318,27 @@ class AnswerStream:
             for event in self._resume(request.resumes):
                 yield event
         elif request.retriever is not None:
-            with ending(self._span.child("retrieve")) as span:
-                async with aclosing(request.retriever.retrieve(self._engine, self._model)) as findings:
-                    async for finding in findings:
-                        if isinstance(finding, Note):
-                            self._notes = (*self._notes, finding)
-                            continue
-                        if isinstance(finding, SourceFound):
-                            self._found = (*self._found, finding.passage)
-                        yield finding
-                span.set("eclair.passages", len(self._found))
-            self._checks.begin(self._found, self._model)
-            lead = await request.retriever.lead(self._model) if request.allows_lead else NO_LEAD
+            async with aclosing(self._retrieve(request.retriever)) as events:
+                async for event in events:
+                    yield event
+            return
+        self.turn = await self._build(self._engine, self._model)
+
+    async def _retrieve(self, retriever: Retriever) -> AsyncGenerator[Event, None]:
+        """Retrieve for the model that is to answer, build the prompt, and begin the answer with quotes."""
+        self._retrieved_for = self._model
+        with ending(self._span.child("retrieve")) as span:
+            async with aclosing(retriever.retrieve(self._engine, self._model)) as findings:
+                async for finding in findings:
+                    if isinstance(finding, Note):
+                        self._notes = (*self._notes, finding)
+                        continue
+                    if isinstance(finding, SourceFound):
+                        self._found = (*self._found, finding.passage)
+                    yield finding
+            span.set("eclair.passages", len(self._found))
+        self._checks.begin(self._found, self._model)
+        lead = await retriever.lead(self._model) if self._request.allows_lead else NO_LEAD
         self.turn = await self._build(self._engine, self._model)
         for event in self._lead_events(lead):
             yield event
@@ -333,6 +347,16 @@ class AnswerStream:
             self._checks.drop()
             for event in self._opening_notices():
                 yield event
+
+    async def _retrieve_again(self) -> AsyncGenerator[Event, None]:
+        """Retrieve for a model that can't look up, in place of one that would have done so by itself."""
+        retriever, before = self._request.retriever, self._retrieved_for
+        if retriever is None or before is None or self._found or self._has_begun:
+            return
+        if before.can_look_up and not self._model.can_look_up:
+            async with aclosing(self._retrieve(retriever)) as events:
+                async for event in events:
+                    yield event
 
     def _finish_checks(self) -> AsyncGenerator[Cited | Doubted, None]:
         """Yield the last verdicts; the model may look again at open doubts while nobody else waits for an answer."""
