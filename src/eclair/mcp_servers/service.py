@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from asyncio import to_thread
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -164,9 +164,7 @@ class McpService:
             await self._connect(principal, server, again=True)
         except EclairError as error:
             shown = await self.get(principal, id)
-            if shown.fault is None:
-                raise error
-            return shown
+            return replace(shown, state="down", fault=shown.fault or error.message)
         return await self.get(principal, id)
 
     async def approve(self, principal: Principal, id: str, fingerprint: str) -> McpServer:
