@@ -90,3 +90,18 @@ def test_the_settings_say_what_is_installed(opening: Opening, tooled: Served, pa
     there.goto("/settings/models")
     expect(there.get_by_text(re.compile(r"^Installed \(\d+ MB\)$"))).to_be_visible()
     expect(there.get_by_role("button", name="Remove: Data tools for Python")).to_be_visible()
+
+
+def test_a_figure_shows_the_line_that_it_comes_from(page: Page) -> None:
+    send(page, 'script: tool=calculate{"expression":"19*4"}\nscript: say=The total is 76. Good.')
+    mark = answer(page).get_by_role("button", name="Computed; show the line")
+    expect(mark).to_have_text("=", timeout=FIRST_CHART_MS)
+    finished(page)
+    line = answer(page).get_by_text("Computed: 19*4 = 76")
+    expect(line).to_have_count(0)
+    mark.focus()
+    page.keyboard.press("Enter")
+    expect(line).to_be_visible()
+    page.reload()
+    answer(page).get_by_role("button", name="Computed; show the line").click()
+    expect(line).to_be_visible()

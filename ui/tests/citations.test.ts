@@ -12,7 +12,7 @@ import type { Citation, Doubt, Message, Passage } from "../src/api/events.ts";
 import { Blocks } from "../src/lib/markdown/blocks.ts";
 import { random } from "./random.ts";
 
-const MARK = /<sup class="source"><button[^>]*data-source="([cd]\d+)"[^>]*>([^<]*)<\/button><\/sup>/g;
+const MARK = /<sup class="source"><button[^>]*data-source="([cdf]\d+)"[^>]*>([^<]*)<\/button><\/sup>/g;
 
 function passage(number: number): Passage {
   return { number, file: `file_${number}`, name: "report.pdf", page: 4, label: null, heading: [], start: 0, end: 9, text: "It was so.", member: null, url: null, published: null, breaks: [], computation: null };
@@ -86,6 +86,13 @@ test("the mark's own character is not text", () => {
   const text = "It \ufffcc0.3\ufffc rose\ufffc. It fell.";
   assert.equal(one(text, "It \ufffcc0.3\ufffc rose\ufffc."), "<p>It c0.3 rose.⟦c0:3⟧ It fell.</p>");
   assert.equal(renderDocument("`a\ufffcc0.3\ufffcb`"), "<p><code>ab</code></p>\n");
+});
+
+test("a figure that a calculation gave has a mark of its own, without a number", () => {
+  const text = "It is **76**. It rose.";
+  const figures = [{ index: 0, ...span(text, "It is **76**."), call: "call_1", line: "total 76" }];
+  const message = { ...answer(text, []), computed_figures: figures };
+  assert.equal(renderDocument(withMarks(text, message, 0)).replace(MARK, "⟦$1:$2⟧").trim(), "<p>It is <strong>76</strong>.⟦f0:=⟧ It rose.</p>");
 });
 
 test("several sources are in the order of their numbers, doubts after them", () => {

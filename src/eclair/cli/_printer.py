@@ -20,6 +20,7 @@ from eclair.schema.events import (
     Cited,
     Doubted,
     Event,
+    FigureComputed,
     MemoriesUsed,
     MemoryKept,
     ModelChanged,
@@ -68,7 +69,7 @@ class Printer:
                 self._waiting.begin(model)
             case StepStarted() | StepProgressed() | StepFinished():
                 self._waiting.show(event)
-            case SectionRead():
+            case SectionRead() | FigureComputed():
                 pass
             case PartStarted():
                 self._open(event)

@@ -6,27 +6,33 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 
 from eclair.citations.checker import CitationChecker
+from eclair.citations.computed_lines import ComputedLines
 from eclair.generation.citation_review import can_review, review_doubts
-from eclair.generation.live_citations import StreamingCitationChecker
+from eclair.generation.live_citations import CitationEvent, StreamingCitationChecker
 from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine
-from eclair.schema.events import Cited, Doubted
-from eclair.schema.messages import Passage
+from eclair.schema.events import Doubted
+from eclair.schema.messages import Message, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.util.background import IdleScheduler
 
 MakeChecker = Callable[[Sequence[Passage]], CitationChecker]
 
+CALCULATING_TOOLS = frozenset({"run_python", "calculate", "calculate_dates"})
+"""Tools whose results are figures that they worked out."""
+
 
 class AnswerChecks:
     """Checks an answer by what `make` returns for its passages, or not at all.
 
-    With `reviews_doubts` the model itself looks again at what no passage supports by its words, if it can.
+    With `reviews_doubts` the model itself looks again at what no passage supports by its words, if it can. Figures that
+    calculations gave are known too; those `asked` about need no source.
     """
 
-    def __init__(self, make: MakeChecker | None, *, reviews_doubts: bool) -> None:
+    def __init__(self, make: MakeChecker | None, asked: str = "", *, reviews_doubts: bool) -> None:
         self._make = make
+        self._computed = ComputedLines(asked)
         self._reviews_doubts = reviews_doubts
         self._checker: StreamingCitationChecker | None = None
         self.passages: tuple[Passage, ...] = ()
@@ -36,9 +42,18 @@ class AnswerChecks:
         self.passages = tuple(passages)
         if self._make is not None and passages:
             holds_open = self._reviews_doubts and can_review(model)
-            self._checker = StreamingCitationChecker(self._make(passages), holds_open=holds_open)
+            self._checker = StreamingCitationChecker(self._make(passages), self._computed, holds_open=holds_open)
 
-    async def add_passages(self, found: Sequence[Passage], model: Model) -> Sequence[Cited | Doubted]:
+    def add_results(self, answer: Message) -> None:
+        """Know the figures of the calculations that an answer had made so far."""
+        calls = {call.call for call in answer.calls if call.tool in CALCULATING_TOOLS and call.outcome == "done"}
+        for part in answer.parts:
+            if part.kind == "tool_result" and part.id in calls:
+                self._computed.add(part.id, part.text)
+        if self._computed and self._checker is None:
+            self._checker = StreamingCitationChecker(None, self._computed)
+
+    async def add_passages(self, found: Sequence[Passage], model: Model) -> Sequence[CitationEvent]:
         """Have what follows checked against further passages, too; return the verdicts on what came before."""
         before = self._checker
         verdicts = await before.finish() if before is not None else []
@@ -58,7 +73,7 @@ class AnswerChecks:
         if self._checker is not None:
             self._checker.add(index, text)
 
-    def ready(self) -> Sequence[Cited | Doubted]:
+    def ready(self) -> Sequence[CitationEvent]:
         """Return the verdicts that are ready."""
         return self._checker.ready() if self._checker is not None else ()
 
@@ -75,7 +90,7 @@ class AnswerChecks:
         idle: IdleScheduler,
         *,
         may_review: bool,
-    ) -> AsyncGenerator[Cited | Doubted, None]:
+    ) -> AsyncGenerator[CitationEvent, None]:
         """Yield the last verdicts; with `may_review` the model looks again at open doubts."""
         if self._checker is None:
             return

@@ -9,25 +9,30 @@ import asyncio
 from collections import deque
 
 from eclair.citations.checker import CitationChecker
+from eclair.citations.computed_lines import ComputedLines
 from eclair.citations.evidence import Doubtful, Supported
 from eclair.generation.citation_review import OpenDoubt
-from eclair.schema.events import Cited
+from eclair.schema.events import Cited, FigureComputed
 from eclair.schema.events import Doubted as DoubtedEvent
-from eclair.schema.messages import Citation, Doubt
+from eclair.schema.messages import Citation, ComputedFigure, Doubt
 from eclair.text.sentences import SentenceSplitter
 
-CitationEvent = Cited | DoubtedEvent
+CitationEvent = Cited | DoubtedEvent | FigureComputed
 MAX_CONCURRENT_CHECKS = 4
 
 
 class StreamingCitationChecker:
     """Checks the sentences of one answer. `close` cancels the checks under way.
 
+    Without a `checker` no passage is cited and nothing doubted. Figures without a citation may be `computed`.
     With `holds_open` the doubts that name no difference are held back, to be looked at again in `open_doubts`.
     """
 
-    def __init__(self, checker: CitationChecker, *, holds_open: bool = False) -> None:
+    def __init__(
+        self, checker: CitationChecker | None, computed: ComputedLines | None = None, *, holds_open: bool = False
+    ) -> None:
         self._checker = checker
+        self._computed = computed
         self._holds_open = holds_open
         self.open_doubts: list[OpenDoubt] = []
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
@@ -77,7 +82,11 @@ class StreamingCitationChecker:
     async def _verdict(self, index: int, start: int, end: int) -> CitationEvent | None:
         text = self._texts[index]
         async with self._slots:
-            verdict = await self._checker.check(text[start:end], text[:start])
+            verdict = await self._checker.check(text[start:end], text[:start]) if self._checker is not None else None
+            if self._computed and (self._checker is None or isinstance(verdict, Doubtful)):
+                found = await asyncio.to_thread(self._computed.find, text[start:end])
+                if found is not None:
+                    return FigureComputed(ComputedFigure(index, start, end, found.call, found.text))
         match verdict:
             case Supported():
                 return Cited(

@@ -19,6 +19,7 @@ from eclair.generation.call_permissions import CallQuestion, CallRuling
 from eclair.generation.call_rounds import call_messages, end_calls, last_call_round
 from eclair.generation.fallback import FALLBACK_ERRORS
 from eclair.generation.first_delta import FirstDelta
+from eclair.generation.live_citations import CitationEvent
 from eclair.generation.meter import Meter, add_usage
 from eclair.generation.parts import Parts
 from eclair.generation.prompt import PreparedTurn
@@ -45,6 +46,7 @@ from eclair.schema.events import (
     Cited,
     Doubted,
     Event,
+    FigureComputed,
     Folding,
     MemoriesUsed,
     MemoryKept,
@@ -128,7 +130,7 @@ class AnswerStream:
         self._notes: tuple[Note, ...] = ()
         self._retrieved_for: Model | None = None
         make = request.retriever.checker if request.retriever is not None else request.checker
-        self._checks = AnswerChecks(make, reviews_doubts=request.reviews_doubts)
+        self._checks = AnswerChecks(make, request.asked_words, reviews_doubts=request.reviews_doubts)
         self._filter: QuoteMarkFilter | None = None
         self._numbers = request.numbers or PassageNumbers(())
         self._loop = ToolLoop(self._parts, self._call_context, self._judge, can_wait=request.can_wait)
@@ -243,6 +245,7 @@ class AnswerStream:
                 yield event
         if not self._loop.is_waiting:
             self._parts.next_round()
+        self._checks.add_results(self._folding.message())
         if found:
             for verdict in await self._checks.add_passages(found, self._model):
                 yield verdict
@@ -358,7 +361,7 @@ class AnswerStream:
                 async for event in events:
                     yield event
 
-    def _finish_checks(self) -> AsyncGenerator[Cited | Doubted, None]:
+    def _finish_checks(self) -> AsyncGenerator[CitationEvent, None]:
         """Yield the last verdicts; the model may look again at open doubts while nobody else waits for an answer."""
         ask = ask_uncounted if self._ledger is None else self._ledger.ask
         return self._checks.finish(
@@ -395,6 +398,7 @@ class AnswerStream:
         """Replay an unfinished answer; its last text stays open for more."""
         self._numbers.keep(answer.passages)
         self._checks.begin(answer.passages, self._model)
+        self._checks.add_results(answer)
         self._loop.remember(answer)
         events: list[Event] = [SourceFound(passage) for passage in answer.passages]
         for index, part in enumerate(answer.parts):
@@ -409,7 +413,8 @@ class AnswerStream:
         if self._parts.round == last_call_round(answer.parts, answer.calls):
             self._parts.next_round()
         kept = map(MemoryKept, answer.kept_memories)
-        return [*events, *map(Cited, answer.citations), *map(Doubted, answer.doubts), *kept]
+        figures = map(FigureComputed, answer.computed_figures)
+        return [*events, *map(Cited, answer.citations), *map(Doubted, answer.doubts), *figures, *kept]
 
     def _lead_events(self, lead: Lead) -> list[Event]:
         """Start the answer with quotes, which don't count toward the model's speed."""

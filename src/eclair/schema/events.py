@@ -26,6 +26,7 @@ from eclair.schema.messages import (
     CallDecision,
     CallOutcome,
     Citation,
+    ComputedFigure,
     Doubt,
     Fault,
     FinishReason,
@@ -159,6 +160,15 @@ class Doubted:
     doubt: Doubt
     seq: int = 0
     type: Literal["doubt"] = "doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class FigureComputed:
+    """The figures of a sentence are those that a calculation of the same answer gave."""
+
+    figure: ComputedFigure
+    seq: int = 0
+    type: Literal["figure.computed"] = "figure.computed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +347,7 @@ Event = (
     | PartFinished
     | Cited
     | Doubted
+    | FigureComputed
     | CallAsked
     | CallDecided
     | CallBegan
@@ -473,6 +484,7 @@ def replay(message: Message) -> list[Event]:
         events += unfold_call(call)
     events += [Cited(citation) for citation in message.citations]
     events += [Doubted(doubt) for doubt in message.doubts]
+    events += [FigureComputed(figure) for figure in message.computed_figures]
     events += [Notice(notice.code, notice.message, notice.language) for notice in message.remarks]
     events += [UsageCounted(message.usage)] if message.usage is not None else []
     return events
@@ -521,6 +533,7 @@ _Other = (
     | SourceFound
     | Cited
     | Doubted
+    | FigureComputed
     | _CallEvent
     | Notice
     | MemoriesUsed
@@ -548,6 +561,8 @@ def _after(message: Message, event: _Other | End) -> Message:
             return replace(message, citations=(*message.citations, event.citation))
         case Doubted():
             return replace(message, doubts=(*message.doubts, event.doubt))
+        case FigureComputed():
+            return replace(message, computed_figures=(*message.computed_figures, event.figure))
         case CallAsked():
             call = Call(event.call, event.tool, event.access, event.summary, event.needs_approval, event.scope)
             return replace(message, calls=(*message.calls, call))

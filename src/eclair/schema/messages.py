@@ -325,6 +325,17 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class ComputedFigure:
+    """The figures in characters `start` to `end` of an answer's part `index` are those in a `line` that `call` gave."""
+
+    index: int
+    start: int
+    end: int
+    call: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rating:
     """A person's verdict on an answer, given at millisecond `created`; `comment` may be empty."""
 
@@ -355,7 +366,8 @@ class Message:
     `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
     those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`. The model
     was shown the `used_memories`, and the `kept_memories` were kept on the way; both are ids, since erasing a memory
-    leaves nothing of it. A question that several models answer side by side has a `comparison`.
+    leaves nothing of it. A question that several models answer side by side has a `comparison`. `computed_figures` say
+    which sentences have their figures from calculations.
     """
 
     id: str
@@ -383,6 +395,7 @@ class Message:
     used_memories: tuple[str, ...] = ()
     kept_memories: tuple[str, ...] = ()
     comparison: AnswerComparison | None = None
+    computed_figures: tuple[ComputedFigure, ...] = ()
 
     @property
     def is_open(self) -> bool:

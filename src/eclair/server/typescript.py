@@ -48,6 +48,7 @@ EXPORTED_TYPES = (
     messages.Passage,
     messages.Citation,
     messages.Doubt,
+    messages.ComputedFigure,
     images.ImageRequest,
     messages.Message,
     messages.Conversation,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from eclair.schema.messages import Citation, Doubt, Message
+from eclair.schema.messages import Citation, ComputedFigure, Doubt, Message
 
 _WRITTEN = re.compile(r"`|\[(\^?)(\d{1,6})\](?![(:])")
 _FENCE = re.compile(r"[ \t>]*+(?:`{3}|~{3})")
@@ -47,6 +47,7 @@ def number_sources(message: Message) -> Message:
         passages=tuple(sorted(passages, key=lambda passage: passage.number)),
         citations=tuple(_moved(each, texts, numbers) for each in message.citations),
         doubts=tuple(_moved(each, texts, numbers) for each in message.doubts),
+        computed_figures=tuple(_shifted(each, texts) for each in message.computed_figures),
         remarks=tuple(replace(each, message=_numbered(each.message, numbers).text) for each in message.remarks),
     )
 
@@ -96,3 +97,11 @@ def _moved(marked: MarkT, texts: list[_NumberedText], numbers: Mapping[int, int]
         return replace(marked, passage=passage)
     text = texts[marked.index]
     return replace(marked, start=text.moved(marked.start), end=text.moved(marked.end), passage=passage)
+
+
+def _shifted(figure: ComputedFigure, texts: list[_NumberedText]) -> ComputedFigure:
+    """Give a computed figure its place in the new text."""
+    if figure.index >= len(texts):
+        return figure
+    text = texts[figure.index]
+    return replace(figure, start=text.moved(figure.start), end=text.moved(figure.end))

@@ -290,6 +290,15 @@ export interface Doubt {
   readonly passage: number | null;
 }
 
+/** The figures in characters `start` to `end` of an answer's part `index` are those in a `line` that `call` gave. */
+export interface ComputedFigure {
+  readonly index: number;
+  readonly start: number;
+  readonly end: number;
+  readonly call: string;
+  readonly line: string;
+}
+
 /** Options for generating images; None leaves a choice to the model. Sizes are in pixels.
  *
  * `count` images are generated, with seeds from `seed` on. `style` is the name of a style, and `negative` names what
@@ -316,7 +325,8 @@ export interface ImageRequest {
  * `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
  * those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`. The model
  * was shown the `used_memories`, and the `kept_memories` were kept on the way; both are ids, since erasing a memory
- * leaves nothing of it. A question that several models answer side by side has a `comparison`.
+ * leaves nothing of it. A question that several models answer side by side has a `comparison`. `computed_figures` say
+ * which sentences have their figures from calculations.
  */
 export interface Message {
   readonly id: string;
@@ -344,6 +354,7 @@ export interface Message {
   readonly used_memories: readonly string[];
   readonly kept_memories: readonly string[];
   readonly comparison: AnswerComparison | null;
+  readonly computed_figures: readonly ComputedFigure[];
 }
 
 /** A conversation without its messages.
@@ -521,6 +532,13 @@ export interface Doubted {
   readonly type: "doubt";
 }
 
+/** The figures of a sentence are those that a calculation of the same answer gave. */
+export interface FigureComputed {
+  readonly figure: ComputedFigure;
+  readonly seq: number;
+  readonly type: "figure.computed";
+}
+
 /** The model has called one of our tools; see `Call`. Its arguments are the part of the same id. */
 export interface CallAsked {
   readonly call: string;
@@ -643,6 +661,7 @@ export type Event =
   | PartFinished
   | Cited
   | Doubted
+  | FigureComputed
   | CallAsked
   | CallDecided
   | CallBegan

@@ -28,6 +28,8 @@ export function fold(message: Message | null, event: Event): Message {
       return { ...message, citations: [...message.citations, event.citation] };
     case "doubt":
       return { ...message, doubts: [...message.doubts, event.doubt] };
+    case "figure.computed":
+      return { ...message, computed_figures: [...message.computed_figures, event.figure] };
     case "call.asked":
       return { ...message, calls: [...message.calls, startCall(event)] };
     case "call.decided":
@@ -94,6 +96,7 @@ function startMessage(event: Extract<Event, { type: "run.started" }>, parts: rea
     used_memories: [],
     kept_memories: [],
     comparison: null,
+    computed_figures: [],
   };
 }
 

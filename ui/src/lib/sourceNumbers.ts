@@ -25,6 +25,7 @@ export function numberSources(message: Message): Message {
     passages: message.passages.map((passage) => ({ ...passage, number: numbers.get(passage.number) ?? passage.number })).toSorted((a, b) => a.number - b.number),
     citations: message.citations.map((citation) => moved(citation, texts[citation.index], numbers)),
     doubts: message.doubts.map((doubt) => moved(doubt, texts[doubt.index], numbers)),
+    computed_figures: message.computed_figures.map((figure) => moved({ ...figure, passage: null }, texts[figure.index], numbers)),
     remarks: message.remarks.map((notice) => ({ ...notice, message: numbered(notice.message, numbers).text })),
   };
 }
@@ -66,7 +67,7 @@ function numbered(text: string, numbers: NewNumbers): NumberedText {
 }
 
 /** A mark at its place in the new text, with the new number of its passage. */
-function moved<Mark extends Citation | Doubt>(mark: Mark, text: NumberedText | undefined, numbers: NewNumbers): Mark {
+function moved<Mark extends Pick<Citation | Doubt, "start" | "end" | "passage">>(mark: Mark, text: NumberedText | undefined, numbers: NewNumbers): Mark {
   const move = (place: number) => place + (text?.moves.findLast(([start]) => start < place)?.[1] ?? 0);
   return { ...mark, start: move(mark.start), end: move(mark.end), passage: numbers.get(mark.passage ?? 0) ?? mark.passage };
 }

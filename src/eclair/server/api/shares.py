@@ -195,6 +195,11 @@ def _shown(message: Message) -> Message:
             for doubt in message.doubts
             if doubt.index in moved
         ),
+        computed_figures=tuple(
+            replace(figure, index=moved[figure.index], call="")
+            for figure in message.computed_figures
+            if figure.index in moved
+        ),
     )
 
 

@@ -26,6 +26,7 @@ def render(exported: ExportedConversation) -> bytes:
         _leave_out_none([message["rating"]] if message.get("rating") else (), "reason")
         _leave_out_none([message], "comparison")
         _leave_out_empty([message], "calls")
+        _leave_out_empty([message], "computed_figures")
         _leave_out_empty(message["parts"], "round")
         _leave_out_none(message["passages"], "computation")
         _leave_out_none(message["citations"], "computation")

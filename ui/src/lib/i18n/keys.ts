@@ -344,6 +344,7 @@ export interface Placeholders {
   readonly unsourced: never;
   readonly doubtHint: never;
   readonly computed: "computation";
+  readonly figureMark: never;
   readonly passages: "count";
   readonly passageUnused: never;
   readonly asText: never;

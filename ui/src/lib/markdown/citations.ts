@@ -11,7 +11,7 @@ export const MARK_SIGN = "\ufffc";
 /** A bare address of this length would swallow the mark after it, so they are separated. */
 const MAX_LINK_CHARS = 300;
 
-/** The mark of a sentence: `c0` is the first citation of the message, `d0` the first doubt, which has no number. */
+/** The mark of a sentence: `c0` is the message's first citation, `d0` its first doubt and `f0` its first computed figure, both without a number. */
 export interface Mark {
   readonly key: string;
   readonly number: number | null;
@@ -44,10 +44,11 @@ export function insertMarks(text: string, message: Message, index: number, put: 
 }
 
 /** The marks of a part, in order. */
-function placeMarks(text: string, { citations, doubts }: Message, index: number): PlacedMark[] {
+function placeMarks(text: string, { citations, doubts, computed_figures: figures }: Message, index: number): PlacedMark[] {
   const sentences = [
     ...citations.map((citation, i) => ({ ...citation, key: `c${i}`, number: citation.passage })),
     ...doubts.map((doubt, i) => ({ ...doubt, key: `d${i}`, number: null })),
+    ...figures.map((figure, i) => ({ ...figure, key: `f${i}`, number: null })),
   ];
   const marks = sentences
     .filter((sentence) => sentence.index === index)

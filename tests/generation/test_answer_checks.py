@@ -1,0 +1,72 @@
+"""The checks of an answer that rests on passages and on calculations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eclair.citations.checker import CitationChecker
+from eclair.generation.answer_checks import AnswerChecks
+from eclair.generation.usage import ask_uncounted
+from eclair.llm.scripted import ScriptedEngine
+from eclair.schema.events import Cited, Doubted, FigureComputed
+from eclair.schema.messages import Call, Message, Part, Passage
+from eclair.schema.models import Model
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.util.background import IdleScheduler
+
+MODEL = Model("m", "Muse", "fake")
+TOWER = "The tower of Lyon is 40 metres high."
+PASSAGES = (Passage(1, "file", "tower.txt", 1, None, (), 0, len(TOWER), TOWER),)
+QUESTION = "How high are two and a half towers?"
+CALCULATED = Message(
+    "a",
+    "c",
+    None,
+    "assistant",
+    (Part("tool_call", "{}", "call_1", "calculate"), Part("tool_result", "2.5 * 40 m = 100 m", "call_1", "calculate")),
+    1,
+    calls=(Call("call_1", "calculate", "compute", "Calculate", False, "", outcome="done"),),
+)
+
+
+def checker(passages: Sequence[Passage]) -> CitationChecker:
+    return CitationChecker(passages, None, QUESTION)
+
+
+async def verdicts(checks: AnswerChecks, text: str) -> list[tuple[type, str]]:
+    """Check a text; each verdict with its sentence."""
+    checks.add(2, text)
+    found = checks.finish(LOCAL_PRINCIPAL, ScriptedEngine(), MODEL, ask_uncounted, IdleScheduler(), may_review=False)
+    marks: list[tuple[type, str]] = []
+    async for each in found:
+        mark = each.citation if isinstance(each, Cited) else each.doubt if isinstance(each, Doubted) else each.figure
+        marks.append((type(each), text[mark.start : mark.end].strip()))
+    await checks.close()
+    return marks
+
+
+async def test_a_calculated_figure_is_not_without_a_source_beside_documents() -> None:
+    checks = AnswerChecks(checker, QUESTION, reviews_doubts=False)
+    checks.begin(PASSAGES, MODEL)
+    checks.add_results(CALCULATED)
+    said = f"{TOWER} Two and a half of them measure 100 metres. Nobody lives on floor 77."
+    assert await verdicts(checks, said) == [
+        (Cited, TOWER),
+        (FigureComputed, "Two and a half of them measure 100 metres."),
+        (Doubted, "Nobody lives on floor 77."),
+    ]
+
+
+async def test_without_documents_nothing_is_doubted() -> None:
+    checks = AnswerChecks(None, QUESTION, reviews_doubts=False)
+    checks.begin((), MODEL)
+    checks.add_results(CALCULATED)
+    assert await verdicts(checks, "They measure 100 metres. Nobody lives on floor 77.") == [
+        (FigureComputed, "They measure 100 metres.")
+    ]
+
+
+async def test_without_a_calculation_nothing_is_marked() -> None:
+    checks = AnswerChecks(None, QUESTION, reviews_doubts=False)
+    checks.begin((), MODEL)
+    assert await verdicts(checks, "They measure 100 metres.") == []
