@@ -102,7 +102,7 @@ class AnswerStream:
     """One answer being made, and what its events leave out.
 
     `turn` is the prompt and its model, final once the first part starts. `finish` and `token_usage` are the engine's
-    last deltas, None until they come.
+    last deltas, None until they come; `total_usage` sums those of all rounds.
     """
 
     def __init__(
@@ -118,6 +118,7 @@ class AnswerStream:
         self.turn: PreparedTurn | None = None
         self.finish: Finish | None = None
         self.token_usage: TokenUsage | None = None
+        self.total_usage: TokenUsage | None = None
         self._request = request
         self._ledger = ledger
         self._idle = idle
@@ -346,7 +347,8 @@ class AnswerStream:
         for event in self._lead_events(lead):
             yield event
         if lead.is_complete:
-            self.finish, self.token_usage = Finish("stop"), TokenUsage(0, 0)
+            self.finish = Finish("stop")
+            self.token_usage = self.total_usage = TokenUsage(0, 0)
             self._checks.drop()
             for event in self._opening_notices():
                 yield event
@@ -459,8 +461,11 @@ class AnswerStream:
             return turn.request.messages
         said = self._folding.message()
         rounds = call_messages(said.parts, said.calls, await control_tokens(self._engine, self._model))
-        question = max(number for number, each in enumerate(turn.request.messages) if each.role == "user")
-        return (*turn.request.messages[: question + 1], *rounds)
+        before = turn.request.messages
+        if self._request.resumes is not None or self._request.takes_up is not None:  # they end with what is shown here
+            question = max(number for number, each in enumerate(before) if each.role == "user")
+            before = before[: question + 1]
+        return (*before, *rounds)
 
     async def _switch_model(self, error: UpstreamError) -> None:
         """Switch to the next model after an error. Raises the error if none is left."""
@@ -535,6 +540,7 @@ class AnswerStream:
                 return ()
             case TokenUsage():
                 self.token_usage = delta
+                self.total_usage = delta if self.total_usage is None else self.total_usage.plus(delta)
                 self._meter.add_token_usage(delta)
                 return ()
             case Finish():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import AsyncGenerator, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from eclair.errors import EngineRefused
@@ -158,6 +158,23 @@ class TokenUsage:
     accepted_tokens: int | None = None
     reading_seconds: float | None = None
     watermarked_tokens: int | None = None
+
+    def plus(self, other: TokenUsage) -> TokenUsage:
+        """Return the tokens of both together; a count that only one has is that."""
+        return replace(
+            self,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cached_tokens=_together(self.cached_tokens, other.cached_tokens),
+            reasoning_tokens=_together(self.reasoning_tokens, other.reasoning_tokens),
+            drafted_tokens=_together(self.drafted_tokens, other.drafted_tokens),
+            accepted_tokens=_together(self.accepted_tokens, other.accepted_tokens),
+            watermarked_tokens=_together(self.watermarked_tokens, other.watermarked_tokens),
+        )
+
+
+def _together(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else one + other
 
 
 @dataclass(frozen=True, slots=True)

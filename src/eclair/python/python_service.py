@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import time
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -16,6 +16,7 @@ from eclair.python.python_protocol import (
     MAX_FILES_BYTES,
     AttachedFile,
     CodeRun,
+    FileWritten,
     Interpreter,
     KeptFile,
     RunCode,
@@ -93,6 +94,33 @@ class PythonService:
             if result.run.is_over:
                 await self._sessions.end(conversation)
             return await self._keep(principal, conversation, session, result, lost=lost, began=began)
+
+    def has_container(self, key: str) -> bool:
+        """Tell if a container of that key is there."""
+        return self._sessions.find(key) is not None
+
+    async def run_in_container(
+        self, key: str, code: str, inputs: tuple[AttachedFile, ...] = ()
+    ) -> tuple[PythonRun, tuple[FileWritten, ...]]:
+        """Run code in a session that belongs to no conversation; return the results and the files that it wrote.
+
+        Nothing is stored, and a session that isn't used for 15 minutes is gone. Raises InvalidInput.
+        """
+        if len(code) > MAX_CODE_CHARS:
+            raise InvalidInput(f"The code has {len(code):,} characters; the limit is {MAX_CODE_CHARS:,}.")
+        began = time.perf_counter()
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            session = self._sessions.find(key) or await self._sessions.open(key, self.interpreter)
+            async with self._sessions.using(session):
+                result = await session.run(RunCode(code, inputs, tools=str(self.tools.folder)))
+            if result.run.is_over:
+                await self._sessions.end(key)
+        now = int(time.time() * 1000)
+        files = [
+            WorkspaceFile(each.name, 1, len(each.data), media_type(each.name), now, "", each.alt)
+            for each in result.written
+        ]
+        return _described(session, result, files, lost=False, began=began), tuple(result.written)
 
     async def list_files(self, principal: Principal, conversation: str) -> list[WorkspaceFile]:
         """List the current files of a conversation. Raises NotFound."""
@@ -191,17 +219,24 @@ class PythonService:
         session.versions.update({file.name: file.version for file in files})
         for name in result.removed:
             session.versions.pop(name, None)
-        return PythonRun(
-            interpreter=session.interpreter,
-            output=run.output,
-            error=run.error,
-            line=run.line,
-            files=tuple(files),
-            removed=tuple(result.removed),
-            lost=lost,
-            wants=_missing_tool(run) if session.interpreter == "monty" else None,
-            milliseconds=round((time.perf_counter() - began) * 1000),
-        )
+        return _described(session, result, files, lost=lost, began=began)
+
+
+def _described(
+    session: PythonSession, result: SessionResult, files: Sequence[WorkspaceFile], *, lost: bool, began: float
+) -> PythonRun:
+    run = result.run
+    return PythonRun(
+        interpreter=session.interpreter,
+        output=run.output,
+        error=run.error,
+        line=run.line,
+        files=tuple(files),
+        removed=tuple(result.removed),
+        lost=lost,
+        wants=_missing_tool(run) if session.interpreter == "monty" else None,
+        milliseconds=round((time.perf_counter() - began) * 1000),
+    )
 
 
 def _state(session: PythonSession, run: CodeRun) -> PythonState | None:

@@ -14,6 +14,7 @@ from eclair.generation.pipeline import AnswerStream
 from eclair.generation.prompt import PreparedTurn, with_passages
 from eclair.generation.route import Route
 from eclair.generation.sources import Note, Retriever
+from eclair.generation.tools import Tool
 from eclair.generation.use_warning import check_use
 from eclair.llm.base import JSON, Engine, Request, control_tokens
 from eclair.schema.messages import Passage
@@ -50,12 +51,14 @@ def start_answer(
     images: RequestImages,
     retriever: Retriever | None = None,
     *,
+    tools: tuple[Tool, ...] = (),
     allows_lead: bool = True,
     shows_steps: bool = False,
 ) -> AnswerStream:
     """Start the answer to a request.
 
-    With `allows_lead`, quotes may go before the model's words. With `shows_steps`, loading is reported.
+    `tools` are Éclair's own that the model may call beside the client's. With `allows_lead`, quotes may go before the
+    model's words. With `shows_steps`, loading is reported.
     """
     prompt = RequestPrompt(app.settings, route, images, build_request)
     request = AnswerRequest(
@@ -64,6 +67,7 @@ def start_answer(
         time.perf_counter(),
         principal,
         retriever,
+        tools,
         allows_lead=allows_lead,
         shows_steps=shows_steps,
     )

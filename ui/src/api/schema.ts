@@ -9560,6 +9560,14 @@ export interface components {
             readonly works_council: boolean;
             readonly fixed: readonly string[];
         };
+        /** @description The figures in characters `start` to `end` of an answer's part `index` are those in a `line` that `call` gave. */
+        readonly ComputedFigure: {
+            readonly index: number;
+            readonly start: number;
+            readonly end: number;
+            readonly call: string;
+            readonly line: string;
+        };
         /**
          * @description Content Credentials (C2PA): signed, so that changes show.
          *
@@ -10557,7 +10565,8 @@ export interface components {
          *     `files` and `libraries`, which belong to a person's message, and `wish`, to one that asks for images. `passages` are
          *     those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`. The model
          *     was shown the `used_memories`, and the `kept_memories` were kept on the way; both are ids, since erasing a memory
-         *     leaves nothing of it. A question that several models answer side by side has a `comparison`.
+         *     leaves nothing of it. A question that several models answer side by side has a `comparison`. `computed_figures` say
+         *     which sentences have their figures from calculations.
          */
         readonly Message: {
             readonly id: string;
@@ -10600,6 +10609,8 @@ export interface components {
             /** @default [] */
             readonly kept_memories: readonly string[];
             readonly comparison: components["schemas"]["AnswerComparison"] | null;
+            /** @default [] */
+            readonly computed_figures: readonly components["schemas"]["ComputedFigure"][];
         };
         /** @description Models that the modes choose if none is named. */
         readonly ModePicks: {

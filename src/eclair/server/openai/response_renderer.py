@@ -6,7 +6,7 @@ A response is built item by item: text becomes a message, thinking a reasoning i
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -20,8 +20,10 @@ from eclair.schema.events import Cited, Event, PartDelta, PartStarted, RunFinish
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Citation, FinishReason, PartKind, Passage
 from eclair.server.openai import errors
+from eclair.server.openai.code_interpreter import call_outputs, read_code
 from eclair.server.openai.responses_schema import ResponsesRequest
 from eclair.storage.responses import ResponseStatus, StoredItem, StoredResponse
+from eclair.tools.run_python import PYTHON_TOOL_NAME
 
 INCOMPLETE: dict[FinishReason, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Finish reasons of an incomplete response, in OpenAI's words."""
@@ -47,17 +49,47 @@ class _Item:
             return {"type": "reasoning_text", "text": self.text}
         return {"type": "output_text", "text": self.text, "annotations": self.annotations, "logprobs": self.logprobs}
 
+    @property
+    def is_interpreted(self) -> bool:
+        """True for a call of the code interpreter, whose item ends with its result."""
+        return self.head["type"] == "code_interpreter_call"
+
     def to_output(self) -> JSON:
+        if self.is_interpreted:
+            return {**self.head, "code": read_code(self.text)}
         if self.kind == "tool_call":
             return {**self.head, "arguments": self.text}
         return {**self.head, "content": [self.part()]}
 
 
+@dataclass(frozen=True, slots=True)
+class InterpreterCalls:
+    """Calls of the code interpreter: the id of its container, and the pictures of each by its id, as they come."""
+
+    container: str = ""
+    images: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+
 class ResponseRenderer:
     """Implements `Renderer` for OpenAI's responses."""
 
-    def __init__(self, body: ResponsesRequest, answer: AnswerStream, request: EngineRequest, *, is_kept: bool) -> None:
+    def __init__(
+        self,
+        body: ResponsesRequest,
+        answer: AnswerStream,
+        request: EngineRequest,
+        calls: InterpreterCalls,
+        *,
+        is_kept: bool,
+    ) -> None:
         """Render `answer`; until its own request is known, `request` says what is asked of the engine."""
+        self._calls = calls
+        self._interpreted: dict[str, int] = {}
+        """Places of the items of calls of the code interpreter, by the call's id."""
+        self._results: dict[int, str] = {}
+        """Calls by the index of the part that has their result."""
+        self._places: dict[int, int] = {}
+        """Places of items by the index of their part."""
         self.id = new_id("resp")
         self._head = {"id": self.id, "object": "response", "created_at": int(time.time())}
         self._body = body
@@ -78,6 +110,11 @@ class ResponseRenderer:
     def render(self, event: Event, choice: int) -> list[JSON]:
         """See `Renderer.render`."""
         match event:
+            case PartStarted(kind="tool_result", id=str(call)) if call in self._interpreted:
+                self._results[event.index] = call
+                return self._finish("completed")
+            case PartDelta(index=index) if index in self._results:
+                return self._finish_call(self._results[index], event.text)
             case PartStarted():
                 return [*self.begin(), *self._finish("completed"), *self._start(event)]
             case PartDelta():
@@ -111,7 +148,7 @@ class ResponseRenderer:
     def full_response(self) -> JSON:
         """See `Renderer.full_response`."""
         reason = INCOMPLETE.get(self._reason or "stop")
-        usage = self._answer.token_usage
+        usage = self._answer.total_usage
         return {
             **self._head,
             "status": self._status,
@@ -152,16 +189,18 @@ class ResponseRenderer:
         begun = self.begin()
         self._status = status
         self._completed_at = int(time.time()) if status == "completed" else None
-        return [*begun, *self._finish("completed" if status == "completed" else "incomplete"), self._lifecycle()]
+        finished = self._finish("completed" if status == "completed" else "incomplete")
+        return [*begun, *finished, *self._break_off_calls(), self._lifecycle()]
 
     def _annotate(self, citation: Citation) -> JSON:
         """Add a citation to its item."""
-        item = self._items[citation.index]
+        place = self._places[citation.index]
+        item = self._items[place]
         annotation = _annotation(citation, self._passages[citation.passage])
         item.annotations.append(annotation)
         number = len(item.annotations) - 1
         added = "response.output_text.annotation.added"
-        return self._item_event(citation.index, added, annotation=annotation, annotation_index=number)
+        return self._item_event(place, added, annotation=annotation, annotation_index=number)
 
     def _lifecycle(self) -> JSON:
         name = "incomplete" if self._status == "cancelled" else self._status
@@ -175,27 +214,34 @@ class ResponseRenderer:
                 head = {"id": new_id("msg"), "type": "message", "role": "assistant", "status": "in_progress"}
             case "reasoning":
                 head = {"id": new_id("rs"), "type": "reasoning", "summary": [], "status": "in_progress"}
+            case "tool_call" if part.name == PYTHON_TOOL_NAME and self._calls.container:
+                head = {"id": new_id("ci"), "type": "code_interpreter_call", "status": "in_progress"}
+                head |= {"container_id": self._calls.container, "outputs": None}
+                self._interpreted[part.id or ""] = len(self._items)
             case "tool_call":
                 head = {"id": new_id("fc"), "type": "function_call", "status": "in_progress"}
                 namespace, name = self._body.client_name(part.name or "")
                 head |= {"call_id": part.id or new_id("call"), "name": name}
                 head |= {} if namespace is None else {"namespace": namespace}
-        item = _Item(part.kind, head)
+        item, place = _Item(part.kind, head), len(self._items)
         self._items.append(item)
-        self._open = part.index
+        self._open = self._places[part.index] = place
         if part.kind == "tool_call":
-            return [self._event("response.output_item.added", output_index=part.index, item=item.to_output())]
+            added = self._event("response.output_item.added", output_index=place, item=item.to_output())
+            begun = "response.code_interpreter_call.in_progress"
+            return [added, self._item_event(place, begun)] if item.is_interpreted else [added]
         empty: JSON = {**head, "content": []}
         return [
-            self._event("response.output_item.added", output_index=part.index, item=empty),
-            self._item_event(part.index, "response.content_part.added", part=item.part()),
+            self._event("response.output_item.added", output_index=place, item=empty),
+            self._item_event(place, "response.content_part.added", part=item.part()),
         ]
 
-    def _grow(self, index: int, text: str, logprobs: list[JSON]) -> list[JSON]:
+    def _grow(self, part: int, text: str, logprobs: list[JSON]) -> list[JSON]:
+        index = self._places[part]
         item = self._items[index]
         item.texts.append(text)
         item.logprobs += logprobs
-        if not text and not logprobs:
+        if (not text and not logprobs) or item.is_interpreted:
             return []
         match item.kind:
             case "text" | "picture" | "tool_result":
@@ -212,6 +258,8 @@ class ResponseRenderer:
             return []
         index, self._open = self._open, None
         item = self._items[index]
+        if item.is_interpreted:
+            return self._interpret(index, status)
         item.head["status"] = status
         match item.kind:
             case "text" | "picture" | "tool_result":
@@ -225,6 +273,39 @@ class ResponseRenderer:
         if item.kind != "tool_call":
             done.append(self._item_event(index, "response.content_part.done", part=item.part()))
         return [*done, self._event("response.output_item.done", output_index=index, item=item.to_output())]
+
+    def _interpret(self, index: int, status: str) -> list[JSON]:
+        """Show the code of a call that the code interpreter is about to run; one that breaks off isn't run."""
+        item = self._items[index]
+        code, name = item.to_output()["code"], "response.code_interpreter_call"
+        shown = [
+            self._item_event(index, f"{name}_code.delta", delta=code),
+            self._item_event(index, f"{name}_code.done", code=code),
+        ]
+        if status != "completed" or self._status != "in_progress":
+            item.head["status"] = "incomplete"
+            return [*shown, self._event("response.output_item.done", output_index=index, item=item.to_output())]
+        item.head["status"] = "interpreting"
+        return [*shown, self._item_event(index, f"{name}.interpreting")]
+
+    def _break_off_calls(self) -> list[JSON]:
+        """End calls that got no result, since the answer ended before."""
+        found: list[JSON] = []
+        for index, item in enumerate(self._items):
+            if item.is_interpreted and item.head["status"] == "interpreting":
+                item.head["status"] = "incomplete"
+                found.append(self._event("response.output_item.done", output_index=index, item=item.to_output()))
+        return found
+
+    def _finish_call(self, call: str, result: str) -> list[JSON]:
+        """End a call of the code interpreter by its result."""
+        index = self._interpreted[call]
+        item = self._items[index]
+        item.head |= {"status": "completed", "outputs": call_outputs(result, self._calls.images.get(call, ()))}
+        return [
+            self._item_event(index, "response.code_interpreter_call.completed"),
+            self._event("response.output_item.done", output_index=index, item=item.to_output()),
+        ]
 
     def _item_event(self, index: int, type: str, **more: object) -> JSON:
         """Build an event about the content of an item."""

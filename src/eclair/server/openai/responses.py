@@ -18,8 +18,9 @@ from eclair.generation.route import Route
 from eclair.llm.base import JSON
 from eclair.schema.principal import Principal
 from eclair.server.chat_input import last_question
+from eclair.server.openai.code_interpreter import open_interpreter
 from eclair.server.openai.response_input import NOTHING_KEPT, resolve_input
-from eclair.server.openai.response_renderer import BackgroundAnswer, ResponseRenderer
+from eclair.server.openai.response_renderer import BackgroundAnswer, InterpreterCalls, ResponseRenderer
 from eclair.server.openai.responses_schema import ResponsesRequest
 from eclair.server.openai.retriever import RequestRetriever
 from eclair.server.principal import Caller
@@ -28,6 +29,7 @@ from eclair.server.request_prompt import start_answer
 from eclair.server.sse import EventStream
 from eclair.server.streaming import CLIENT_GONE, relay, unless_disconnected
 from eclair.storage.responses import ItemCursor, ItemPage, StoredItem, StoredResponse
+from eclair.tools.code_interpreter import CodeInterpreterTool
 
 MAX_EVENT_NUMBER = 10**9
 """More events than a response can have."""
@@ -116,6 +118,8 @@ class _Asked:
     own: list[StoredItem]
     route: Route
     images: RequestImages
+    interpreter: CodeInterpreterTool | None
+    container: str
 
     @classmethod
     async def prepare(cls, app: App, principal: Principal, given: ResponsesRequest) -> _Asked:
@@ -123,7 +127,9 @@ class _Asked:
         body, own = await resolve_input(app, principal, given)
         messages = list(body.prompt_messages())
         route = await app.router.choose_named(body.model, last_question(messages))
-        return cls(body, own, route, await open_images(app, principal, messages, route.model))
+        images = await open_images(app, principal, messages, route.model)
+        interpreter = await open_interpreter(app, principal, body.code_interpreter, body.function_names)
+        return cls(body, own, route, images, *interpreter)
 
 
 async def _answer(app: App, principal: Principal, asked: _Asked, request: Request, *, is_kept: bool) -> Response:
@@ -140,9 +146,11 @@ async def _answer(app: App, principal: Principal, asked: _Asked, request: Reques
         lambda model: body.request(model, max_tokens),
         asked.images,
         retriever,
+        tools=() if asked.interpreter is None else (asked.interpreter,),
         allows_lead=body.is_plain_text,
     )
-    renderer = ResponseRenderer(body, made, body.request(asked.route.model, max_tokens), is_kept=is_kept)
+    calls = InterpreterCalls(asked.container, {} if asked.interpreter is None else asked.interpreter.images)
+    renderer = ResponseRenderer(body, made, body.request(asked.route.model, max_tokens), calls, is_kept=is_kept)
     if body.background:
         response, _ = renderer.stored()
         response = replace(response, process=app.storage.processes.current)

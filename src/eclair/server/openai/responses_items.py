@@ -151,6 +151,26 @@ class ReasoningItem(_Item):
         return PromptMessage("assistant", None, reasoning=text) if text else None
 
 
+class CodeInterpreterCall(ForeignModel):
+    """A call of the code interpreter in an earlier response: its code and what it printed."""
+
+    type: Literal["code_interpreter_call"]
+    id: str | None = None
+    status: Literal["in_progress", "completed", "incomplete", "interpreting", "failed"] | None = None
+    container_id: str | None = None
+    code: str | None = None
+    outputs: list[dict[str, Any]] | None = None
+
+    @property
+    def files(self) -> list[InputFile]:
+        return []
+
+    def to_prompt(self) -> PromptMessage | None:
+        logs = "\n".join(str(each.get("logs", "")) for each in self.outputs or () if each.get("type") == "logs")
+        text = f"I ran this code:\n```python\n{self.code}\n```\n{logs}".rstrip() if self.code else ""
+        return PromptMessage("assistant", text) if text else None
+
+
 class ItemReference(ForeignModel):
     """An item of a stored response, by its id; whoever has the store puts the item in its place."""
 
@@ -170,9 +190,11 @@ Item = Annotated[
     | Annotated[FunctionCall, union_tag("function_call")]
     | Annotated[FunctionCallOutput, union_tag("function_call_output")]
     | Annotated[ReasoningItem, union_tag("reasoning")]
+    | Annotated[CodeInterpreterCall, union_tag("code_interpreter_call")]
     | Annotated[ItemReference, union_tag("item_reference")],
     type_discriminator(
-        "only items of the types message, function_call, function_call_output, reasoning and item_reference are taken",
+        "only items of the types message, function_call, function_call_output, reasoning, code_interpreter_call and "
+        "item_reference are taken",
         "message",
     ),
 ]

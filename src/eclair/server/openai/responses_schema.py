@@ -14,6 +14,7 @@ from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
 from eclair.server.chat_input import merge_messages, move_tool_images
+from eclair.server.openai.code_interpreter import CodeInterpreterDefinition
 from eclair.server.openai.responses_items import InputFile, Item, as_items, engine_name
 from eclair.server.request_body import ForeignBody, ForeignModel, type_discriminator, union_tag
 from eclair.server.thinking_fields import ThinkingFields
@@ -67,8 +68,9 @@ ToolDefinition = Annotated[
     | Annotated[WebTool, union_tag("web_search")]
     | Annotated[WebTool, union_tag("web_search_preview")]
     | Annotated[WebTool, union_tag("web_search_2025_08_26")]
-    | Annotated[WebTool, union_tag("web_search_preview_2025_03_11")],
-    type_discriminator("there are the types function, namespace and web_search"),
+    | Annotated[WebTool, union_tag("web_search_preview_2025_03_11")]
+    | Annotated[CodeInterpreterDefinition, union_tag("code_interpreter")],
+    type_discriminator("there are the types function, namespace, web_search and code_interpreter"),
 ]
 
 
@@ -90,18 +92,19 @@ class AllowedTools(ForeignModel):
     tools: list[NamedTool]
 
 
-class WebChoice(ForeignModel):
-    """Asks for the web search, which a tool of that type turns on anyway."""
+class HostedChoice(ForeignModel):
+    """Asks for a tool of Éclair's own: a search is made anyway, and code is run if the model wants to."""
 
-    type: Literal["web_search", "web_search_preview"]
+    type: Literal["web_search", "web_search_preview", "code_interpreter"]
 
 
 ResponsesToolChoice = Annotated[
     Annotated[Literal["none", "auto", "required"], union_tag("word")]
     | Annotated[NamedTool, union_tag("function")]
     | Annotated[AllowedTools, union_tag("allowed_tools")]
-    | Annotated[WebChoice, union_tag("web_search")]
-    | Annotated[WebChoice, union_tag("web_search_preview")],
+    | Annotated[HostedChoice, union_tag("web_search")]
+    | Annotated[HostedChoice, union_tag("web_search_preview")]
+    | Annotated[HostedChoice, union_tag("code_interpreter")],
     type_discriminator("it is none, auto, required, allowed_tools or a function of `tools`", "word"),
 ]
 
@@ -220,6 +223,17 @@ class ResponsesRequest(ResponsesHints, ThinkingFields):
         return any(isinstance(tool, WebTool) and tool.external_web_access is not False for tool in self.tools or ())
 
     @property
+    def code_interpreter(self) -> CodeInterpreterDefinition | None:
+        """The code interpreter, if the model may use it."""
+        asked = (tool for tool in self.tools or () if isinstance(tool, CodeInterpreterDefinition))
+        return None if self.tool_choice == "none" else next(asked, None)
+
+    @property
+    def function_names(self) -> frozenset[str]:
+        """The engine's names of the client's functions."""
+        return frozenset(name for name, _, _ in self._functions())
+
+    @property
     def is_plain_text(self) -> bool:
         """True if the answer is text only: no functions, format or logprobs."""
         form = self.text.format.to_engine() if self.text and self.text.format else None
@@ -282,7 +296,7 @@ class ResponsesRequest(ResponsesHints, ThinkingFields):
                 return {"type": "function", "function": {"name": tool.engine_name}}
             case AllowedTools(mode=mode):
                 return mode
-            case WebChoice():
+            case HostedChoice():
                 return None
             case word:
                 return word

@@ -1,0 +1,65 @@
+"""`run_python` for requests of programs: in a container that nothing is stored of, and that lasts while it is used."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from eclair.generation.tools import ToolContext, ToolResult
+from eclair.python.python_protocol import AttachedFile, FileWritten
+from eclair.python.python_service import PythonService, free_name, media_type
+from eclair.schema.events import Event
+from eclair.schema.principal import Principal
+from eclair.tools.run_python import PythonArguments, PythonTool, describe_run
+
+MAX_SHOWN_IMAGES = 16
+"""Of one call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerFile:
+    """A file of the caller's that code in a container may read."""
+
+    name: str
+    path: str
+
+
+class CodeInterpreterTool(PythonTool):
+    """Implements `Tool`: runs code in a container. `images` are the pictures that calls made, as `data:` URLs."""
+
+    def __init__(
+        self, service: PythonService, principal: Principal, container: str, files: Sequence[ContainerFile] = ()
+    ) -> None:
+        super().__init__(service, principal, container)
+        self._key = container_key(principal, container)
+        self._inputs = tuple(_attached(files))
+        self.images: dict[str, tuple[str, ...]] = {}
+
+    async def run(self, arguments: PythonArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
+        """Run the code. Raises what the service raises."""
+        found, written = await self._service.run_in_container(self._key, arguments.code, self._inputs)
+        self.images[context.call] = tuple(_data_urls(written))
+        yield ToolResult(describe_run(found), has_failed=found.error is not None)
+
+
+def container_key(principal: Principal, container: str) -> str:
+    """Return the key of a container, which is its owner's alone."""
+    return f"{principal.id} {container}"
+
+
+def _attached(files: Sequence[ContainerFile]) -> list[AttachedFile]:
+    named: dict[str, AttachedFile] = {}
+    for file in files:
+        name = free_name(file.name, named)
+        named[name] = AttachedFile(name, file.path)
+    return list(named.values())
+
+
+def _data_urls(written: Sequence[FileWritten]) -> list[str]:
+    """Return the pictures among files that code wrote; of a chart, the PNG."""
+    pictures = [file for file in written if media_type(file.name) in ("image/png", "image/jpeg", "image/webp")]
+    return [
+        f"data:{media_type(file.name)};base64,{base64.b64encode(file.data).decode()}"
+        for file in pictures[:MAX_SHOWN_IMAGES]
+    ]
