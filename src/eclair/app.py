@@ -614,7 +614,7 @@ async def open_app(
         python = await stack.enter_async_context(open_python(settings, storage, documents.blobs, changes, gate))
         sources = (documents.documents, documents.vision, web, images, python)
         memory = MemoryService(storage.memories, changes, MemoryRecall(documents.embedder), rights)
-        projects = ProjectService(storage.projects, changes, rights)
+        projects = ProjectService(storage.projects, storage.libraries, changes, documents.ingestor, rights)
         permissions = ToolPermissions(storage.tool_permissions, rights)
         mcp = McpService(live_settings, storage.mcp_servers, vault, gate, rights)
         stack.push_async_callback(mcp.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -54,6 +55,35 @@ def test_a_project_is_set_up_and_a_chat_begun_in_it(shelf: Page) -> None:
     expect(nav(shelf).get_by_role("list", name="Baking").get_by_role("listitem")).to_have_count(1)
     shelf.get_by_role("link", name="Project: Baking").click()
     expect(shelf.get_by_role("main").get_by_role("list", name="Conversations").get_by_role("link")).to_have_count(1)
+
+
+def test_a_project_has_files_and_a_memory_of_its_own(shelf: Page, tmp_path: Path) -> None:
+    make_project(shelf, "Baking")
+    open_project(shelf, "Baking")
+    assert shelf.request.post("/api/libraries", data={"name": "handbook"}).ok
+    shelf.get_by_role("button", name="Add files").click()
+    group = shelf.get_by_role("group", name="Add files")
+    expect(group).to_be_visible()
+    file = tmp_path / "rye.txt"
+    file.write_text("Rye rises slowly.", encoding="utf-8")
+    group.locator("input").first.set_input_files(file)
+    expect(shelf.get_by_role("list", name="Files of Baking").get_by_text("rye.txt")).to_be_visible()
+    with shelf.expect_response(re.compile("/api/projects/")) as saved:
+        shelf.get_by_role("checkbox", name="@handbook").check()
+    assert len(saved.value.json()["libraries"]) == 1
+    shelf.get_by_role("textbox", name="New memory").fill("Flour comes from the mill")
+    shelf.keyboard.press("Enter")
+    kept = shelf.get_by_role("list", name="Memory").get_by_role("listitem")
+    expect(kept).to_have_count(1)
+    with shelf.expect_response(re.compile("/api/projects/")) as changed:
+        shelf.get_by_role("radio", name="This project’s and your own").check()
+    assert changed.value.json()["memory"] == "both"
+    project(shelf, "Baking").hover()
+    nav(shelf).get_by_role("button", name="Actions for “Baking”").click()
+    shelf.get_by_role("menuitem", name="Delete").click()
+    shelf.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(project(shelf, "Baking")).to_have_count(0)
+    expect(shelf.get_by_text("This project isn’t here")).to_be_visible()
 
 
 def test_projects_are_listed_and_begun_by_keyboard(shelf: Page) -> None:

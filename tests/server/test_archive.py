@@ -56,7 +56,14 @@ async def filled(server: Server) -> None:
     await server.say(id, "script: say=Inside.", files=[attached])
     await server.call("PATCH", f"/api/conversations/{id}", {"archived": True, "tags": ["town"]})
     project = (await server.post("/api/projects", {"name": "Town"})).body["id"]
-    chosen = {"instructions": "Be brief.", "model": "scripted", "web": "off", "tools": ["run_python"]}
+    chosen = {
+        "instructions": "Be brief.",
+        "model": "scripted",
+        "web": "off",
+        "tools": ["run_python"],
+        "libraries": [library],
+        "memory": "both",
+    }
     assert (await server.call("PATCH", f"/api/projects/{project}", chosen)).status == 200
     assert (await server.call("PATCH", f"/api/conversations/{id}", {"project_id": project})).status == 200
     buffer = io.BytesIO()
@@ -74,6 +81,8 @@ async def filled(server: Server) -> None:
     opml = f'<opml version="2.0"><body><outline type="rss" text="News" xmlUrl="{FEED}"/></body></opml>'
     assert (await server.call("POST", "/api/feeds/opml", data=opml.encode())).status in (200, 201)
     assert (await server.post("/api/memories", {"text": "I live in Gent"})).status == 201
+    told = {"text": "Bikes are called velos", "project_id": project}
+    assert (await server.post("/api/memories", told)).status == 201
     added = {"name": "lab", "url": "https://lab.example.org/v1", "key": "s3cret"}
     assert (await server.post("/api/engines", added)).status == 201
 
@@ -129,7 +138,7 @@ async def test_everything_goes_out_and_into_an_empty_eclair_and_only_once(taken:
         "prompts": (1, 0),
         "settings": (1, 0),
         "feeds": (1, 0),
-        "memories": (1, 0),
+        "memories": (2, 0),
         "servers": (1, 0),
     }
     finished = (await carry_out(fresh, read.body["id"]))[-1]["finished"]

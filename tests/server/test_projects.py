@@ -9,6 +9,7 @@ import pytest
 
 from eclair.settings import Settings
 from tests.server.test_accounts import Headers, member, set_up
+from tests.server.test_documents import add, ready
 from tests.support import Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -112,3 +113,72 @@ async def test_members_use_a_project_with_conversations_of_their_own(settings: S
         assert (await house.call("DELETE", f"/api/projects/{id}", headers=ada)).status == 204
         left = (await house.get(f"/api/conversations/{his_own}", his)).body["conversation"]
         assert left["project_id"] is None
+
+
+async def test_questions_in_a_project_search_its_files_and_libraries(fresh: Server) -> None:
+    id = await project(fresh, "Town hall")
+    library = (await fresh.call("PUT", f"/api/projects/{id}/library")).body["library"]
+    assert (await fresh.call("PUT", f"/api/projects/{id}/library")).body["library"] == library
+    conversation = await fresh.begin(project_id=id)
+    await fresh.say(conversation, "script: words=1")
+    assert (await fresh.tree(conversation))["messages"][0]["libraries"] == [], "there is nothing to search yet"
+    file = await ready(fresh, await add(fresh, "The tower is 40 metres high.", "tower.md", library))
+    handbook = (await fresh.post("/api/libraries", {"name": "handbook"})).body["id"]
+    await ready(fresh, await add(fresh, "Bikes are allowed inside.", "rules.md", handbook))
+    edited = await fresh.call("PATCH", f"/api/projects/{id}", {"libraries": [handbook, "lib_gone"]})
+    assert edited.body["libraries"] == [handbook, "lib_gone"]
+    await fresh.say(conversation, "How high is the tower?", libraries=[handbook])
+    (asked, answer) = (await fresh.tree(conversation))["messages"][-2:]
+    assert [each["name"] for each in asked["libraries"]] == ["handbook", "Town-hall"]
+    assert file["id"] in {each["file"] for each in answer["passages"]}
+    assert (await fresh.call("DELETE", f"/api/projects/{id}")).status == 204
+    assert (await fresh.get(f"/api/files/{file['id']}")).status == 404
+    assert [each["id"] for each in (await fresh.get("/api/libraries")).body] == [handbook]
+
+
+async def test_what_is_kept_in_a_project_is_used_there_alone(fresh: Server, asked: list[Any]) -> None:
+    assert (await fresh.post("/api/memories", {"text": "I live in Gent"})).status == 201
+    id = await project(fresh)
+    told = await fresh.post("/api/memories", {"text": "Bikes are called velos", "project_id": id})
+    assert told.body["project_id"] == id
+
+    async def head(**place: str) -> str:
+        await fresh.say(await fresh.begin(**place), "script: words=1")
+        return str(asked[-1].messages[0].content)
+
+    within = await head(project_id=id)
+    assert ("velos" in within, "Gent" in within) == (True, False)
+    outside = await head()
+    assert ("velos" in outside, "Gent" in outside) == (False, True)
+    await fresh.call("PATCH", f"/api/projects/{id}", {"memory": "both"})
+    both = await head(project_id=id)
+    assert ("velos" in both, "Gent" in both) == (True, True)
+    conversation = await fresh.begin(project_id=id)
+    await fresh.say(conversation, "Remember that I take tea.")
+    kept = (await fresh.get("/api/memories")).body["memories"][-1]
+    assert (kept["text"], kept["project_id"]) == ("I take tea.", id)
+    assert (await fresh.post("/api/memories", {"text": "x", "project_id": "proj_none"})).status == 404
+    assert (await fresh.call("DELETE", f"/api/projects/{id}")).status == 204
+    left = [each["text"] for each in (await fresh.get("/api/memories")).body["memories"]]
+    assert left == ["I live in Gent"]
+
+
+async def test_members_read_the_files_of_a_project_and_editors_change_them(settings: Settings) -> None:
+    async with serving(replace(settings, accounts="on")) as house:
+        admin = await set_up(house)
+        _, ada = await member(house, admin, "ada-b")
+        ben, his = await member(house, admin, "ben")
+        id = await project(house, headers=ada)
+        share = f"/api/projects/{id}/shares/person:{ben}"
+        await house.call("PUT", share, {"access": "view"}, headers=ada)
+        assert (await house.call("PUT", f"/api/projects/{id}/library", headers=his)).status == 403
+        library = (await house.call("PUT", f"/api/projects/{id}/library", headers=ada)).body["library"]
+        upload = f"/api/files?name=a.txt&library={library}"
+        assert (await house.call("POST", upload, data=b"Tower.", headers=his)).status == 403
+        assert (await house.call("POST", upload, data=b"Tower.", headers=ada)).status < 300
+        listed = (await house.get("/api/libraries", his)).body
+        assert [(each["id"], each["access"], each["owner"]) for each in listed] == [(library, "view", "ada-b")]
+        await house.call("PUT", share, {"access": "edit"}, headers=ada)
+        assert (await house.call("POST", upload, data=b"Another.", headers=his)).status < 300
+        assert (await house.call("DELETE", share, headers=ada)).status == 204
+        assert (await house.get("/api/libraries", his)).body == []

@@ -11,6 +11,7 @@ from eclair.schema.messages import Conversation
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
 from eclair.storage.conversations import ConversationEdit
+from eclair.storage.libraries import Library
 from eclair.storage.projects import Project
 from eclair.storage.sharing import AccessShare
 
@@ -110,3 +111,18 @@ async def test_members_keep_conversations_of_their_own_in_a_shared_project(stora
     assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")).project_id == "proj_s"
     await storage.projects.delete_project(SOMEONE, "proj_s")
     assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")).project_id is None
+
+
+async def test_a_project_has_one_library_of_its_own(storage: Storage) -> None:
+    await storage.libraries.add_library(LOCAL_PRINCIPAL, Library("lib_a", "local", "Home", 1))
+    await storage.projects.add_project(LOCAL_PRINCIPAL, project("proj_a", "Home"))
+    assert (
+        await storage.projects.open_library(LOCAL_PRINCIPAL, "proj_a", Library("lib_b", "local", "Home", 2)) == "lib_b"
+    )
+    assert (
+        await storage.projects.open_library(LOCAL_PRINCIPAL, "proj_a", Library("lib_c", "local", "Home", 3)) == "lib_b"
+    )
+    names = [each.library.name for each in await storage.libraries.list_libraries(LOCAL_PRINCIPAL)]
+    assert names == ["Home", "Home-2"]
+    await storage.libraries.delete_library(LOCAL_PRINCIPAL, "lib_b")
+    assert (await storage.projects.get_project(LOCAL_PRINCIPAL, "proj_a")).library is None

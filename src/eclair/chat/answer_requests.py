@@ -229,10 +229,19 @@ class AnswerRequests:
         return ResearchReport(self._web, pipeline, request, web_question, plan, question.asked)
 
     async def attach(
-        self, principal: Principal, question: Message, files: Sequence[str], libraries: Sequence[str]
+        self,
+        principal: Principal,
+        question: Message,
+        files: Sequence[str],
+        libraries: Sequence[str],
+        conversation: Conversation | None = None,
     ) -> Message:
-        """Return the question with its files and libraries attached. Raises NotFound."""
-        if self._documents is None or not (files or libraries):
+        """Return the question with its files and libraries attached, those of its project too. Raises NotFound."""
+        if self._documents is None:
+            return question
+        if question.wish is None and self._projects is not None and conversation is not None:
+            libraries = [*libraries, *await self._projects.list_libraries(principal, conversation.project_id)]
+        if not (files or libraries):
             return question
         return replace(
             question,
@@ -304,7 +313,7 @@ class AnswerRequests:
         memory, recalled, remark = await self.memory_for(question), NOTHING_RECALLED, ""
         if memory is not None and question.conversation is not None:
             asked, begun = question.asked[-1].text if is_complete else "", question.conversation.created
-            recalled = await memory.recall(principal, begun, asked, route.model.context)
+            recalled = await memory.recall(principal, begun, asked, route.model.context, project)
             wish = memory.find_wish(principal, asked)
             if wish is not None:
                 remark = NOT_KEPT_REMARK if may_be_special_category(wish) else KEPT_REMARK

@@ -1,16 +1,22 @@
-"""Projects as people use them: what is stored, within their rights, with each change published."""
+"""Projects as people use them: what is stored, within their rights, with each change published.
+
+The files of a project are in a library of its own, which is made with the first of them.
+"""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
+from eclair.documents.ingest import Ingestor
 from eclair.errors import NotFound
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
 from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.libraries import Library, LibraryStore
 from eclair.storage.projects import Project, ProjectOrder, ProjectStore, ProjectSummary
 
 DENIED = "This project isn't open to your account; ask an administrator."
@@ -22,14 +28,18 @@ class ProjectService:
     def __init__(
         self,
         store: ProjectStore,
+        libraries: LibraryStore,
         changes: ChangeFeed,
+        ingestor: Ingestor,
         rights: RightRules = OPEN_RULES,
         *,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
     ) -> None:
         self._store = store
+        self._libraries = libraries
         self._changes = changes
+        self._ingestor = ingestor
         self._rights = rights
         self._clock = clock
         self._ids = ids
@@ -69,8 +79,36 @@ class ProjectService:
         self._changes.publish_to_all("projects")
         return edited
 
+    async def list_libraries(self, principal: Principal, id: str | None) -> Sequence[str]:
+        """List the libraries that questions in a project search: those with files that the principal may use."""
+        project = await self.find(principal, id)
+        wanted = () if project is None else (project.library, *project.libraries)
+        if not any(wanted):
+            return ()
+        there = {each.library.id for each in await self._libraries.list_libraries(principal) if each.files}
+        return [library for library in wanted if library in there and self._rights.may(principal, f"library:{library}")]
+
+    async def open_library(self, principal: Principal, id: str) -> str:
+        """Return the id of the project's own library, made if needed. Raises NotFound, and Forbidden for viewers."""
+        project = await self.get(principal, id)
+        if project.library is not None and project.access == "view":
+            return project.library
+        name = "-".join(re.findall(r"\w+", project.name)) or "project"
+        new = Library(self._ids("lib"), project.owner, name, int(self._clock() * 1000))
+        library = await self._store.open_library(principal, id, new)
+        if library == new.id:
+            self._changes.publish_to_all("projects")
+            self._changes.publish_to_all("files")
+        return library
+
     async def delete(self, principal: Principal, id: str) -> None:
-        """Delete a project and keep its conversations. Raises NotFound, and Forbidden for all but its owner."""
+        """Delete a project with its files and memories, and keep its conversations.
+
+        Raises NotFound, and Forbidden for all but its owner.
+        """
+        project = await self._store.get_project(principal, id)
         await self._store.delete_project(principal, id)
+        if project.library is not None:
+            await self._ingestor.delete_library(principal, project.library)
         self._changes.publish_to_all("projects")
         self._changes.publish(principal, None, "changed")

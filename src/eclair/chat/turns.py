@@ -271,7 +271,7 @@ class Turns:
         tree = {message.id: message for message in messages}
         position = locate_turn(stored, tree, action, self._ids("msg"), self._now())
         if position.question is not None and isinstance(action, NewMessage):
-            question = await self._requests.attach(principal, position.question, action.files, action.libraries)
+            question = await self._requests.attach(principal, position.question, action.files, action.libraries, stored)
             position = replace(position, history=[*position.history[:-1], question], question=question)
         return _Turn(principal, stored, is_new, messages, position, self._ids("run"), self._ids("msg"))
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import orjson
 
+from eclair.app import open_app
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._terminal import Terminal
@@ -139,7 +140,7 @@ async def _share(settings: Settings, arguments: argparse.Namespace, terminal: Te
 
 
 def _remove(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
-    question = f"Delete the project {arguments.name} for good, and keep its conversations?"
+    question = f"Delete the project {arguments.name} with its files and memories, and keep its conversations?"
     if not arguments.yes and not terminal.confirm(question, "There is no terminal to confirm this; add --yes."):
         terminal.line("Nothing was deleted.")
         return 0
@@ -149,9 +150,9 @@ def _remove(settings: Settings, arguments: argparse.Namespace, terminal: Termina
 
 
 async def _delete(settings: Settings, name: str) -> None:
-    async with _opened(settings) as storage:
-        project = await storage.projects.get_project_by_name(LOCAL_PRINCIPAL, name)
-        await storage.projects.delete_project(LOCAL_PRINCIPAL, project.id)
+    async with open_app(settings) as app:
+        project = await app.storage.projects.get_project_by_name(LOCAL_PRINCIPAL, name)
+        await app.projects.delete(LOCAL_PRINCIPAL, project.id)
 
 
 def check_name(text: str) -> str:

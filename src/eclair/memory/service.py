@@ -19,6 +19,7 @@ from eclair.schema.memories import MAX_MEMORY_CHARS, Memory, MemoryMaker
 from eclair.schema.principal import Principal
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.memories import MemoryStore
+from eclair.storage.projects import Project
 from eclair.text.intent.memory_request import find_memory_request
 from eclair.text.intent.special_category import may_be_special_category
 
@@ -63,10 +64,11 @@ class MemoryService:
         maker: MemoryMaker = "person",
         conversation: str | None = None,
         message: str | None = None,
+        project: str | None = None,
     ) -> Memory:
-        """Keep a sentence, or return the memory that has it.
+        """Keep a sentence, in a project or in that of its conversation, or return the memory that has it.
 
-        Raises InvalidInput, and Conflict if there are too many.
+        Raises InvalidInput, NotFound for a project, and Conflict if there are too many.
         """
         now = self._now()
         new = Memory(
@@ -78,6 +80,7 @@ class MemoryService:
             changed=now,
             conversation=conversation,
             message=message,
+            project_id=project,
         )
         kept = await self._memories.add_memory(principal, new)
         self._changes.publish(principal, None, "memories")
@@ -122,9 +125,13 @@ class MemoryService:
         self._changes.publish(principal, None, "memories")
         return count
 
-    async def recall(self, principal: Principal, begun: int, question: str, window: int | None) -> RecalledMemories:
-        """Return the memories for a question; see `MemoryRecall.choose`."""
-        return await self._recall.choose(await self._memories.list_memories(principal), begun, question, window)
+    async def recall(
+        self, principal: Principal, begun: int, question: str, window: int | None, project: Project | None = None
+    ) -> RecalledMemories:
+        """Return the memories for a question, in a project its own alone or also others; see `MemoryRecall.choose`."""
+        scopes = [None] if project is None else [project.id, None] if project.memory == "both" else [project.id]
+        memories = [each for each in await self._memories.list_memories(principal) if each.project_id in scopes]
+        return await self._recall.choose(memories, begun, question, window)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

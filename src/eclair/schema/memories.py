@@ -16,7 +16,8 @@ class Memory:
     """A sentence that is kept, on one line.
 
     A `maker` wrote it: the person, or a model for them. `message` of `conversation` is where; both are None for one
-    that was written by hand, and the conversation is None once it is erased. `changed` is when the text became what it
+    that was written by hand, and the conversation is None once it is erased. One that was kept in a
+    project is used there alone. `changed` is when the text became what it
     is; times are milliseconds since 1970, UTC.
     """
 
@@ -28,3 +29,4 @@ class Memory:
     changed: int
     conversation: str | None = None
     message: str | None = None
+    project_id: str | None = None

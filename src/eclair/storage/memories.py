@@ -12,7 +12,8 @@ class MemoryStore(Protocol):
     async def add_memory(self, principal: Principal, memory: Memory) -> Memory:
         """Add a memory, or return the one with the same text.
 
-        Raises Conflict where the id is taken, or the principal has MAX_MEMORIES.
+        One of a conversation in a project is kept in that project. Raises NotFound for a project, and Conflict where
+        the id is taken, or the principal has MAX_MEMORIES.
         """
         ...
 

@@ -7,12 +7,15 @@ from typing import Final, Literal, Protocol
 
 from eclair.schema.messages import Web
 from eclair.schema.principal import Principal
+from eclair.storage.libraries import Library
 from eclair.storage.sharing import Access, AccessShare
 
 MAX_PROJECT_NAME_CHARS: Final = 80
 MAX_PROJECT_INSTRUCTIONS_CHARS: Final = 20_000
 
 ProjectOrder = Literal["name", "recent"]
+MemoryScope = Literal["own", "both"]
+"""The memories that answers in a project use: those kept in it, or the person's other ones too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +23,9 @@ class Project:
     """A project. `name` is unique for its owner; `created` is in milliseconds.
 
     `instructions` stand in the prompts of its conversations, `model` and `web` are the defaults there, and of the tools
-    only those in `tools` are offered; None leaves that to the person. `access` is that of the principal for whom it was
-    read: an editor changes it, a viewer keeps conversations in it.
+    only those in `tools` are offered; None leaves that to the person. `library` is the id of its own library, once it
+    has files, and `libraries` are those of others: questions are answered from all that the person may read. `access`
+    is that of the principal for whom it was read: an editor changes it, a viewer keeps conversations in it.
     """
 
     id: str
@@ -32,6 +36,9 @@ class Project:
     model: str | None = None
     web: Web | None = None
     tools: tuple[str, ...] | None = None
+    library: str | None = None
+    libraries: tuple[str, ...] = ()
+    memory: MemoryScope = "own"
     access: Access = "own"
 
 
@@ -75,6 +82,13 @@ class ProjectStore(Protocol):
         """Replace name, instructions and settings of the project with that id.
 
         Raises NotFound, Forbidden for viewers, and Conflict as `add_project` does.
+        """
+        ...
+
+    async def open_library(self, principal: Principal, id: str, new: Library) -> str:
+        """Return the id of a project's own library; where it has none, `new` becomes it, which is added if needed.
+
+        Raises NotFound, and Forbidden for viewers.
         """
         ...
 

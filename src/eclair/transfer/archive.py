@@ -19,7 +19,7 @@ from eclair.schema.images import GeneratedImage
 from eclair.schema.memories import MAX_MEMORY_CHARS, MemoryMaker
 from eclair.schema.messages import Web
 from eclair.settings import EngineApi
-from eclair.storage.projects import MAX_PROJECT_INSTRUCTIONS_CHARS, MAX_PROJECT_NAME_CHARS
+from eclair.storage.projects import MAX_PROJECT_INSTRUCTIONS_CHARS, MAX_PROJECT_NAME_CHARS, MemoryScope
 from eclair.storage.prompts import MAX_PROMPT_CHARS, PROMPT_NAME_PATTERN
 
 INDEX_NAME = "everything.json"
@@ -110,6 +110,9 @@ class ArchivedProject:
     model: str | None = None
     web: Web | None = None
     tools: tuple[str, ...] | None = None
+    library: str | None = None
+    libraries: tuple[str, ...] = ()
+    memory: MemoryScope = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ class ArchivedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedMemory:
-    """A memory; `conversation` and `message` say where it is from."""
+    """A memory; `conversation` and `message` say where it is from, and `project` where alone it is used."""
 
     id: str
     text: str
@@ -131,6 +134,7 @@ class ArchivedMemory:
     changed: int
     conversation: str | None = None
     message: str | None = None
+    project: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,8 @@ from eclair.schema.ids import new_id
 from eclair.schema.memories import Memory
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
-from eclair.storage.conversations import ConversationEdit
 from eclair.storage.feeds import StoredFeed
 from eclair.storage.libraries import Library
-from eclair.storage.projects import Project
 from eclair.storage.prompts import SavedPrompt
 from eclair.transfer.archive import (
     ArchivedCanvas,
@@ -31,11 +29,11 @@ from eclair.transfer.archive import (
     ArchivedImage,
     ArchivedLibrary,
     ArchivedMemory,
-    ArchivedProject,
     ArchivedPrompt,
     ArchivedServer,
 )
 from eclair.transfer.import_protocol import MemberBytes
+from eclair.transfer.project_import import import_project
 from eclair.transfer.staging import StagedImport
 from eclair.web.feeds.service import check_feed_url
 
@@ -162,8 +160,9 @@ class ArchiveImporter:
 
         Projects take the imported conversations that are in none.
         """
+        projects: dict[str, str] = {}
         for project in staged.index.projects:
-            await self._add_project(principal, project)
+            projects[project.id] = await import_project(self._storage, principal, project)
         for canvas in staged.index.canvases:
             yield await self._add_canvas(principal, canvas)
         new = [each for each in staged.index.images if not await self._has_image(principal, each.image.id)]
@@ -181,7 +180,7 @@ class ArchiveImporter:
         for server in staged.index.servers:
             yield await self._add_server(server)
         for memory in staged.index.memories:
-            yield await self._add_memory(principal, memory)
+            yield await self._add_memory(principal, memory, projects.get(memory.project or ""))
 
     async def _add_library(self, principal: Principal, library: ArchivedLibrary, places: dict[str, str]) -> ImportStep:
         known = await self._libraries(principal)
@@ -196,32 +195,6 @@ class ArchiveImporter:
             new = await self._ingestor.add_library(principal, library.name)
         places[library.id] = new.id
         return ImportStep("libraries", added=True)
-
-    async def _add_project(self, principal: Principal, project: ArchivedProject) -> None:
-        known = [each.project for each in await self._storage.projects.list_projects(principal)]
-        mine = [each for each in known if each.access == "own"]
-        here = next((each for each in mine if each.id == project.id or each.name == project.name), None)
-        if here is None:
-            here = Project(
-                id=project.id,
-                owner=principal.id,
-                name=project.name,
-                created=project.created,
-                instructions=project.instructions,
-                model=project.model,
-                web=project.web,
-                tools=project.tools,
-            )
-            try:
-                await self._storage.projects.add_project(principal, here)
-            except Conflict:  # the id is another person's
-                here = replace(here, id=new_id("proj", time.time))
-                await self._storage.projects.add_project(principal, here)
-        conversations = self._storage.conversations
-        for id in project.conversations:
-            with contextlib.suppress(NotFound):
-                if (await conversations.get_conversation(principal, id)).project_id is None:
-                    await conversations.edit_conversation(principal, id, ConversationEdit(project_id=here.id))
 
     async def _add_canvas(self, principal: Principal, archived: ArchivedCanvas) -> ImportStep:
         canvas = archived.canvas
@@ -332,7 +305,7 @@ class ArchiveImporter:
             return ImportStep("servers", added=False, problem=f"The server {server.name!r}: {error.message}")
         return ImportStep("servers", added=True)
 
-    async def _add_memory(self, principal: Principal, memory: ArchivedMemory) -> ImportStep:
+    async def _add_memory(self, principal: Principal, memory: ArchivedMemory, project: str | None) -> ImportStep:
         new = Memory(
             id=memory.id,
             owner=principal.id,
@@ -342,6 +315,7 @@ class ArchiveImporter:
             changed=memory.changed,
             conversation=await self._conversation(principal, memory.conversation),
             message=memory.message,
+            project_id=project,
         )
         known = {each.text for each in await self._storage.memories.list_memories(principal)}
         try:

@@ -214,13 +214,23 @@ class ArchiveWriter:
                     each.project.model,
                     each.project.web,
                     each.project.tools,
+                    each.project.library,
+                    each.project.libraries,
+                    each.project.memory,
                 )
                 for each in await self._storage.projects.list_projects(principal)
                 if each.project.access == "own"
             ],
             *(
                 ArchivedMemory(
-                    each.id, each.text, each.maker, each.created, each.changed, each.conversation, each.message
+                    each.id,
+                    each.text,
+                    each.maker,
+                    each.created,
+                    each.changed,
+                    each.conversation,
+                    each.message,
+                    each.project_id,
                 )
                 for each in await self._storage.memories.list_memories(principal)
             ),

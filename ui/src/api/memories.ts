@@ -10,8 +10,9 @@ export class MemoryCalls extends Resource {
     return (await this.client.call<Reply<"/api/memories", "get">>("GET", "/api/memories")).memories;
   }
 
-  add(text: string): Promise<Memory> {
-    return this.client.call("POST", "/api/memories", { text });
+  /** Keep a sentence, for one project alone if it is named. */
+  add(text: string, project: string | null = null): Promise<Memory> {
+    return this.client.call("POST", "/api/memories", { text, ...(project !== null && { project_id: project }) });
   }
 
   edit(id: string, text: string): Promise<Memory> {

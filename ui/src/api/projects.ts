@@ -24,6 +24,11 @@ export class ProjectCalls extends Resource {
     return this.client.call("PATCH", `/api/projects/${id}`, changes);
   }
 
+  /** Make the project's own library, if it has none. */
+  async openLibrary(id: string): Promise<void> {
+    await this.client.call("PUT", `/api/projects/${id}/library`);
+  }
+
   /** Delete a project and keep its conversations. */
   remove(id: string): Promise<void> {
     return this.client.call("DELETE", `/api/projects/${id}`);

@@ -3467,7 +3467,7 @@ export interface paths {
             };
             readonly requestBody: {
                 readonly content: {
-                    readonly "application/json": components["schemas"]["MemoryTextBody"];
+                    readonly "application/json": components["schemas"]["NewMemory"];
                 };
             };
             readonly responses: {
@@ -4301,6 +4301,43 @@ export interface paths {
                 };
             };
         };
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{id}/library": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ProjectLibrary"];
+                    };
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
         readonly trace?: never;
     };
     readonly "/api/projects/{id}/shares": {
@@ -10550,6 +10587,7 @@ export interface components {
             readonly changed: number;
             readonly conversation: string | null;
             readonly message: string | null;
+            readonly project_id: string | null;
         };
         /** @description Memories in the order in which they were made. */
         readonly MemoryList: {
@@ -10859,6 +10897,11 @@ export interface components {
             readonly network?: boolean | null;
             readonly by_default?: boolean | null;
             readonly name: string;
+        };
+        /** @description A new memory; with a `project_id` it is used in that project alone. */
+        readonly NewMemory: {
+            readonly text: string;
+            readonly project_id?: string | null;
         };
         readonly NewPasskey: {
             readonly name: string;
@@ -11342,6 +11385,14 @@ export interface components {
             readonly model: string | null;
             readonly web: ("off" | "auto" | "on") | null;
             readonly tools: readonly string[] | null;
+            readonly library: string | null;
+            /** @default [] */
+            readonly libraries: readonly string[];
+            /**
+             * @default own
+             * @enum {string}
+             */
+            readonly memory: "own" | "both";
             /**
              * @default own
              * @enum {string}
@@ -11356,6 +11407,12 @@ export interface components {
             readonly model?: string | null;
             readonly web?: ("off" | "auto" | "on") | null;
             readonly tools?: readonly string[] | null;
+            readonly libraries?: readonly string[] | null;
+            readonly memory?: ("own" | "both") | null;
+        };
+        /** @description The id of a project's own library. */
+        readonly ProjectLibrary: {
+            readonly library: string;
         };
         /** @description A prompt. Of one that is shared with the caller, `owner` is the name of its owner. */
         readonly PromptBody: {

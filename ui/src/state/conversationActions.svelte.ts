@@ -48,19 +48,13 @@ export class ConversationActions {
     });
   }
 
-  /** Delete a project, keep its conversations, and offer to undo it. */
-  async removeProject(project: Project): Promise<void> {
+  /** Delete a project for good, and keep its conversations. */
+  async removeProject({ id, name }: Project): Promise<void> {
     const { conversations: list, toasts } = this.#host;
     await this.#attempt(async () => {
-      const kept = await list.projects.conversationsIn(project.id);
-      await list.projects.remove(project.id);
+      await list.projects.remove(id);
       await list.refresh(true);
-      const { name, instructions, model, web, tools } = project;
-      toasts.show(t("projectRemoved", { name }), async () => {
-        const again = await list.projects.add(name);
-        await list.projects.change(again.id, { instructions, model, web, tools });
-        for (const conversation of kept) await list.change(conversation.id, { project_id: again.id });
-      });
+      toasts.show(t("projectRemoved", { name }));
     });
   }
 

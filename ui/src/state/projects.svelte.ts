@@ -72,6 +72,11 @@ export class Projects {
     await this.refresh();
   }
 
+  async openLibrary(id: string): Promise<void> {
+    await this.#api.projects.openLibrary(id);
+    await this.refresh();
+  }
+
   async remove(id: string): Promise<void> {
     await this.#api.projects.remove(id);
     await this.refresh();

@@ -25,6 +25,7 @@ class MemoryBody(BaseModel):
     changed: int
     conversation: str | None = None
     message: str | None = None
+    project_id: str | None = None
 
     @classmethod
     def from_memory(cls, memory: Memory) -> MemoryBody:
@@ -36,6 +37,7 @@ class MemoryBody(BaseModel):
             changed=memory.changed,
             conversation=memory.conversation,
             message=None if memory.conversation is None else memory.message,
+            project_id=memory.project_id,
         )
 
 
@@ -47,6 +49,12 @@ class MemoryList(BaseModel):
 
 class MemoryTextBody(RequestBody):
     text: MemoryText
+
+
+class NewMemory(MemoryTextBody):
+    """A new memory; with a `project_id` it is used in that project alone."""
+
+    project_id: str | None = None
 
 
 class ErasedMemories(BaseModel):
@@ -61,8 +69,10 @@ def router(app: App) -> APIRouter:
         return MemoryList(memories=[MemoryBody.from_memory(each) for each in await app.memory.list(principal)])
 
     @api.post("", status_code=201)
-    async def add_memory(principal: Caller, body: MemoryTextBody) -> MemoryBody:
-        return MemoryBody.from_memory(await app.memory.keep(principal, body.text))
+    async def add_memory(principal: Caller, body: NewMemory) -> MemoryBody:
+        if body.project_id is not None:
+            await app.projects.get(principal, body.project_id)
+        return MemoryBody.from_memory(await app.memory.keep(principal, body.text, project=body.project_id))
 
     @api.patch("/{id}")
     async def edit_memory(principal: Caller, id: str, body: MemoryTextBody) -> MemoryBody:

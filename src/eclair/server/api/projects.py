@@ -20,12 +20,14 @@ from eclair.server.subject_names import SubjectNames
 from eclair.storage.projects import (
     MAX_PROJECT_INSTRUCTIONS_CHARS,
     MAX_PROJECT_NAME_CHARS,
+    MemoryScope,
     Project,
     ProjectOrder,
     ProjectSummary,
 )
 from eclair.storage.sharing import Access
 
+LibraryId = Annotated[str, Field(pattern=r"^lib_\w{1,64}$")]
 ToolName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -37,6 +39,8 @@ def _project_name(text: str) -> str:
     return name
 
 
+REQUIRED = ("name", "instructions", "libraries", "memory")
+"""Fields that a project always has; null changes none of them."""
 ProjectName = Annotated[str, AfterValidator(_project_name)]
 
 
@@ -56,6 +60,9 @@ class ProjectBody(BaseModel):
     model: str | None = None
     web: Web | None = None
     tools: tuple[str, ...] | None = None
+    library: str | None = None
+    libraries: tuple[str, ...] = ()
+    memory: MemoryScope = "own"
     access: Access = "own"
     owner: str | None = None
 
@@ -72,13 +79,19 @@ class ProjectEdit(RequestBody):
     model: ModelName | None = None
     web: Web | None = None
     tools: Annotated[tuple[ToolName, ...] | None, Field(max_length=200)] = None
+    libraries: Annotated[tuple[LibraryId, ...] | None, Field(max_length=20)] = None
+    memory: MemoryScope | None = None
 
     def changes(self) -> dict[str, Any]:
         """Return the fields that change, by name."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
-        return {
-            name: value for name, value in given.items() if value is not None or name not in ("name", "instructions")
-        }
+        return {name: value for name, value in given.items() if value is not None or name not in REQUIRED}
+
+
+class ProjectLibrary(BaseModel):
+    """The id of a project's own library."""
+
+    library: str
 
 
 def router(app: App) -> APIRouter:
@@ -96,6 +109,9 @@ def router(app: App) -> APIRouter:
             model=project.model,
             web=project.web,
             tools=project.tools,
+            library=project.library,
+            libraries=project.libraries,
+            memory=project.memory,
             access=project.access,
             owner=await find_owner_name(names, project.owner, is_own=project.access == "own"),
         )
@@ -126,6 +142,10 @@ def router(app: App) -> APIRouter:
             await app.registry.resolve(body.model)
         project = replace(await app.projects.get(principal, id), **body.changes())
         return await read(principal, await app.projects.edit(principal, project))
+
+    @api.put("/{id}/library")
+    async def open_project_library(principal: Caller, id: str) -> ProjectLibrary:
+        return ProjectLibrary(library=await app.projects.open_library(principal, id))
 
     @api.delete("/{id}", status_code=204)
     async def delete_project(principal: Caller, id: str) -> None:

@@ -9,10 +9,11 @@ import apsw
 from eclair.errors import Conflict, NotFound
 from eclair.schema.memories import MAX_MEMORIES, Memory
 from eclair.schema.principal import Principal
+from eclair.storage.sqlite.projects import require_project
 from eclair.storage.sqlite.store import SQLiteStore, erase, first_row, overwrite, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 
-_COLUMNS = "id, owner, text, maker, created, changed, conversation, message"
+_COLUMNS = "id, owner, text, maker, created, changed, conversation, message, project_id"
 
 
 class SQLiteMemoryStore(SQLiteStore):
@@ -20,7 +21,16 @@ class SQLiteMemoryStore(SQLiteStore):
 
     @write
     def add_memory(self, db: apsw.Connection, principal: Principal, memory: Memory) -> Memory:
-        same = first_row(db, f"SELECT {_COLUMNS} FROM memory WHERE owner = ? AND text = ?", (principal.id, memory.text))
+        project = memory.project_id
+        if project is not None:
+            require_project(db, principal, project)
+        elif memory.conversation is not None:
+            project = _project_of(db, principal, memory.conversation)
+        same = first_row(
+            db,
+            f"SELECT {_COLUMNS} FROM memory WHERE owner = ? AND text = ? AND project_id IS ?",
+            (principal.id, memory.text, project),
+        )
         if same is not None:
             return _memory(same)
         if first_row(db, "SELECT 1 FROM memory WHERE id = ?", (memory.id,)) is not None:
@@ -30,10 +40,10 @@ class SQLiteMemoryStore(SQLiteStore):
             raise Conflict(f"There are {MAX_MEMORIES:,} memories already; delete some first.")
         db.execute(
             f"INSERT INTO memory ({_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
-            " (SELECT id FROM conversation WHERE id = ?7 AND owner = ?2), ?8)",
+            " (SELECT id FROM conversation WHERE id = ?7 AND owner = ?2), ?8, ?9)",
             (
                 *(memory.id, principal.id, memory.text, memory.maker, memory.created, memory.changed),
-                *(memory.conversation, memory.message),
+                *(memory.conversation, memory.message, project),
             ),
         )
         return _require(db, principal, memory.id)
@@ -58,6 +68,17 @@ class SQLiteMemoryStore(SQLiteStore):
     def delete_all_memories(self, db: apsw.Connection, principal: Principal) -> int:
         db.execute("DELETE FROM memory WHERE owner = ?", (principal.id,))
         return db.changes()
+
+
+def _project_of(db: apsw.Connection, principal: Principal, conversation: str) -> str | None:
+    """Return the project of a conversation that the principal still has access to; None without one."""
+    row = first_row(db, "SELECT project_id FROM conversation WHERE id = ? AND owner = ?", (conversation, principal.id))
+    if row is None or row[0] is None:
+        return None
+    try:
+        return require_project(db, principal, row[0]).id
+    except NotFound:
+        return None
 
 
 def _require(db: apsw.Connection, principal: Principal, id: str) -> Memory:

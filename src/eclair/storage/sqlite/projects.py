@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import apsw
@@ -9,6 +10,7 @@ import orjson
 
 from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import Principal
+from eclair.storage.libraries import Library
 from eclair.storage.projects import Project, ProjectOrder, ProjectSummary
 from eclair.storage.sharing import Access
 from eclair.storage.sqlite.audit import append_act
@@ -17,7 +19,7 @@ from eclair.storage.sqlite.store import first_row, overwrite, read, snapshot, wr
 from eclair.storage.sqlite.stored_rows import decode_list, decode_rows, row_decoder
 from eclair.text.name_match import NameQuery
 
-_COLUMNS = "id, owner, name, created, instructions, model, web, tools"
+_COLUMNS = "id, owner, name, created, instructions, model, web, tools, libraries, memory, library"
 
 
 class SQLiteProjectStore(SQLiteSharedStore):
@@ -31,7 +33,7 @@ class SQLiteProjectStore(SQLiteSharedStore):
             raise Conflict(f"The id {project.id!r} is taken; leave it out to be given one.")
         _refuse_taken_name(db, principal.id, project.name, project.id)
         db.execute(
-            f"INSERT INTO project ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO project ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
             (project.id, principal.id, project.name, project.created, *_settings(project)),
         )
 
@@ -85,10 +87,29 @@ class SQLiteProjectStore(SQLiteSharedStore):
         owner = require_project(db, principal, project.id, needs="edit").owner
         _refuse_taken_name(db, owner, project.name, project.id)
         db.execute(
-            "UPDATE project SET name = ?, instructions = ?, model = ?, web = ?, tools = ? WHERE id = ?",
+            "UPDATE project SET name = ?, instructions = ?, model = ?, web = ?, tools = ?, libraries = ?, memory = ?"
+            " WHERE id = ?",
             (project.name, *_settings(project), project.id),
         )
         return require_project(db, principal, project.id)
+
+    @write
+    def open_library(self, db: apsw.Connection, principal: Principal, id: str, new: Library) -> str:
+        project = require_project(db, principal, id, needs="edit")
+        if project.library is not None:
+            return project.library
+        if first_row(db, "SELECT 1 FROM library WHERE id = ? AND owner = ?", (new.id, principal.id)) is not None:
+            db.execute("UPDATE project SET library = ? WHERE id = ?", (new.id, id))
+            return new.id
+        taken = {name for (name,) in db.execute("SELECT name FROM library WHERE owner = ?", (project.owner,))}
+        names = (new.name if number == 1 else f"{new.name}-{number}" for number in count(1))
+        name = next(name for name in names if name not in taken)
+        db.execute(
+            "INSERT INTO library (id, owner, name, created) VALUES (?, ?, ?, ?)",
+            (new.id, project.owner, name, new.created),
+        )
+        db.execute("UPDATE project SET library = ? WHERE id = ?", (new.id, id))
+        return new.id
 
     @overwrite
     def delete_project(self, db: apsw.Connection, principal: Principal, id: str) -> None:
@@ -105,9 +126,10 @@ def require_project(db: apsw.Connection, principal: Principal, id: str, *, needs
     return find_shared(db, principal, PROJECTS, id, _COLUMNS, _project, needs=needs)
 
 
-def _settings(project: Project) -> tuple[str, str | None, str | None, str | None]:
+def _settings(project: Project) -> tuple[str | None, ...]:
     tools = None if project.tools is None else orjson.dumps(project.tools).decode()
-    return project.instructions, project.model, project.web, tools
+    libraries = orjson.dumps(project.libraries).decode()
+    return project.instructions, project.model, project.web, tools, libraries, project.memory
 
 
 def _refuse_taken_name(db: apsw.Connection, owner: str, name: str, id: str) -> None:
@@ -118,7 +140,7 @@ def _refuse_taken_name(db: apsw.Connection, owner: str, name: str, id: str) -> N
 
 @row_decoder
 def _project(row: tuple[Any, ...]) -> Project:
-    id, owner, name, created, instructions, model, web, tools, access = row
+    id, owner, name, created, instructions, model, web, tools, libraries, memory, library, access = row
     return Project(
         id=id,
         owner=owner,
@@ -128,5 +150,8 @@ def _project(row: tuple[Any, ...]) -> Project:
         model=model,
         web=web,
         tools=None if tools is None else decode_list(tools),
+        library=library,
+        libraries=decode_list(libraries),
+        memory=memory,
         access=access,
     )

@@ -28,19 +28,28 @@ _SUBJECT_TABLES = {"person": "person", "group": "person_group"}
 
 @dataclass(frozen=True, slots=True)
 class SharedTable:
-    """A table of what people share; the shares of its rows are in a table named after it."""
+    """A table of what people share; the shares of its rows are in a table named after it.
+
+    `more` selects further shares: the id of a row, the subject and its access.
+    """
 
     name: str
+    more: str = ""
+
+    @property
+    def _shares(self) -> str:
+        own = f"SELECT {self.name} AS object, subject, access FROM {self.name}_share"
+        return f"({own} UNION ALL {self.more})" if self.more else f"({own})"
 
     @property
     def shared(self) -> str:
         """The ids that are shared with the principal whom ?1 describes."""
-        return f"(SELECT {self.name} FROM {self.name}_share WHERE {_MINE})"
+        return f"(SELECT object FROM {self._shares} WHERE {_MINE})"
 
     @property
     def editable(self) -> str:
         """The ids that are shared with them to be changed."""
-        return f"(SELECT {self.name} FROM {self.name}_share WHERE {_MINE} AND access = 'edit')"
+        return f"(SELECT object FROM {self._shares} WHERE {_MINE} AND access = 'edit')"
 
     @property
     def visible(self) -> str:
@@ -50,11 +59,16 @@ class SharedTable:
     @property
     def access(self) -> str:
         """Their access to a row: own, edit, view, or NULL."""
-        shared = f"SELECT min(access) FROM {self.name}_share WHERE {self.name} = {self.name}.id AND {_MINE}"
+        shared = f"SELECT min(access) FROM {self._shares} WHERE object = {self.name}.id AND {_MINE}"
         return f"iif({self.name}.{OWNED}, 'own', ({shared}))"
 
 
-LIBRARIES = SharedTable("library")
+LIBRARIES = SharedTable(
+    "library",
+    more="SELECT project.library, subject, access FROM project_share JOIN project ON project.id = project_share.project"
+    " WHERE project.library IS NOT NULL",
+)
+"""Members of a project have that access to its own library too."""
 PROJECTS = SharedTable("project")
 PROMPTS = SharedTable("prompt")
 

@@ -965,6 +965,12 @@ export interface Placeholders {
   readonly calculating: never;
   readonly projectMembers: never;
   readonly projectPrivate: never;
+  readonly projectFilesHint: never;
+  readonly projectLibraries: never;
+  readonly projectRemoveAsk: "name";
+  readonly projectMemoryOnly: never;
+  readonly projectMemoryBoth: never;
+  readonly projectMemoryHint: never;
   readonly scopeLibrary: never;
   readonly scopeConversation: never;
   readonly retentionScope: never;
