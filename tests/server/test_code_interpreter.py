@@ -135,6 +135,16 @@ async def test_files_are_read_by_their_names(client: openai.AsyncOpenAI) -> None
     assert "north,300" in logs(interpreted(response))
 
 
+async def test_an_earlier_call_that_a_client_sends_is_given_an_id(client: openai.AsyncOpenAI) -> None:
+    earlier: Any = [
+        {"type": "code_interpreter_call", "code": "6 * 7", "outputs": [{"type": "logs", "logs": "42"}]},
+        {"role": "user", "content": "script: say=It was 42."},
+    ]
+    response = await client.responses.create(model="scripted", input=earlier)
+    items = await client.responses.input_items.list(response.id)
+    assert [item.id[:3] for item in items.data if item.type == "code_interpreter_call"] == ["ci_"]
+
+
 @pytest.mark.parametrize(
     ("tool", "status", "fault"),
     [

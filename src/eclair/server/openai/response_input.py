@@ -15,7 +15,13 @@ from eclair.server.openai.responses_items import ITEMS, Item, ItemReference
 from eclair.server.openai.responses_schema import ResponsesRequest
 from eclair.storage.responses import StoredItem
 
-ID_PREFIXES = {"message": "msg", "function_call": "fc", "function_call_output": "fc", "reasoning": "rs"}
+ID_PREFIXES = {
+    "message": "msg",
+    "function_call": "fc",
+    "function_call_output": "fc",
+    "reasoning": "rs",
+    "code_interpreter_call": "ci",
+}
 NOTHING_KEPT = (
     "This Éclair keeps no responses (response_days is 0); leave {name!r} out and send the whole conversation as "
     "`input`."
