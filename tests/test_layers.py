@@ -19,6 +19,7 @@ LAYERS = (
     "outgoing_data",
     "policy",
     "transfer",
+    "schedules",
     "chat",
     "tools",
     "mcp_servers",

@@ -80,6 +80,9 @@ from eclair.policy.policy_service import PolicyService
 from eclair.provenance.service import Provenance
 from eclair.python.data_tools import DataTools
 from eclair.python.python_service import PythonService
+from eclair.schedules.mail import ScheduleMail
+from eclair.schedules.runner import ScheduleRunner
+from eclair.schedules.service import ScheduleService
 from eclair.schema.events import Event, decode, fold
 from eclair.schema.messages import Message, Role, Web
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -159,6 +162,9 @@ class App:
     documents: DocumentService
     vision: VisionService
     batches: BatchService
+    schedules: ScheduleService
+    schedule_runner: ScheduleRunner
+    schedule_mail: ScheduleMail
     embeddings: EmbeddingService
     reranking: RerankService
     feeds: FeedService
@@ -631,12 +637,19 @@ async def open_app(
             canvases=(storage.canvases, changes),
             ask=ledger.ask,
             mcp=McpToolSource(mcp, storage.workspaces),
+            feeds=storage.feeds,
         )
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, live_settings, budgets)
         decisions = CallDecisions(storage, runs, pipeline, requests, permissions, absent.find_person)
         batches = BatchService(storage.batches, registry, idle, settings.data_dir, absent)
         stack.push_async_callback(batches.close)
+        schedules = ScheduleService(storage.schedules, changes, storage.processes.current)
+        schedule_mail = ScheduleMail(live_settings, storage.people, gate)
+        stack.push_async_callback(schedule_mail.close)
+        asking = (turns, idle, changes, absent.find_person, schedule_mail)
+        schedule_runner = ScheduleRunner(storage, schedules, *asking)
+        stack.push_async_callback(schedule_runner.close)
         upgrade, downloads = await stack.enter_async_context(open_downloads(settings, registry, changes, gate))
         identity = await stack.enter_async_context(open_identity(settings, gate, accounts))
         web_settings, policy = await stack.enter_async_context(
@@ -689,6 +702,9 @@ async def open_app(
             search=documents.search,
             documents=documents.documents,
             batches=batches,
+            schedules=schedules,
+            schedule_runner=schedule_runner,
+            schedule_mail=schedule_mail,
             embeddings=EmbeddingService(registry, documents.embedder, ledger),
             reranking=RerankService(registry, documents.reranker, ledger),
             vision=documents.vision,

@@ -92,6 +92,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     checks += [await _key(settings), _encryption(settings), _policy(settings)]
     checks += [*await _drift(settings), *_logs(settings), _marks(settings), await asyncio.to_thread(_walls)]
     checks.append(_sandboxed_python(settings.data_dir))
+    checks += _schedules(settings)
     checks += await _providers(settings)
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
@@ -351,6 +352,24 @@ def _backups(settings: Settings) -> Check:
             "Backups", "broken", f"{detail}, though one is due every {settings.backup_hours:g} hours.", "Read the log."
         )
     return Check("Backups", "ok", detail)
+
+
+def _schedules(settings: Settings) -> list[Check]:
+    """Say how many schedules there are, and how mail about them is sent; nothing without any."""
+    from eclair.storage.open import read_schedule_counts
+
+    try:
+        counts = read_schedule_counts(settings.data_dir)
+    except StoreError:
+        return []  # the check of the database says it
+    if not counts and settings.smtp_host is None:
+        return []
+    states = ", ".join(f"{count:,} {state}" for state, count in counts.items()) or "none"
+    mail = "no mail is sent" if settings.smtp_host is None else f"mail goes by {settings.smtp_host}"
+    if settings.smtp_host is not None and settings.smtp_from is None:
+        remedy = "Set `smtp_from`, the address that mail comes from."
+        return [Check("Schedules", "broken", f"{states}; {mail}, but from nobody.", remedy)]
+    return [Check("Schedules", "ok", f"{states}; {mail}")]
 
 
 def _lost(folder: Path) -> list[Check]:

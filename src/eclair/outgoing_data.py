@@ -24,11 +24,12 @@ from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy, is_loopback_url, strip_login
 from eclair.settings import Settings
 from eclair.storage.open import read_audit_destinations, read_feed_urls
+from eclair.util.loopback import is_loopback
 from eclair.web.providers import available_providers, select_providers
 from eclair.web.providers.base import HttpProvider
 from eclair.web.web_settings import with_web_settings
 
-OutgoingKind = Literal["answers", "traces", "search", "pages", "feeds", "download", "audit", "identity"]
+OutgoingKind = Literal["answers", "traces", "search", "pages", "feeds", "download", "audit", "identity", "mail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ async def list_outgoing_data(settings: Settings) -> list[OutgoingData]:
     web = await asyncio.to_thread(_web, settings)
     downloads = [await _fetching(), _pulling(settings)] if settings.embedded else []
     audit = await asyncio.to_thread(_audit, settings)
-    return [*answers, *_traces(settings), *audit, *_identity(settings), *web, *downloads]
+    return [*answers, *_traces(settings), *audit, *_identity(settings), *_mail(settings), *web, *downloads]
 
 
 def list_servers(settings: Settings) -> list[Server]:
@@ -119,6 +120,15 @@ def _identity(settings: Settings) -> list[OutgoingData]:
     hosts = tuple(urlsplit(url).netloc for url in urls if not is_loopback_url(url))
     what = "what proves who they are: a code, or to a directory the name and the password"
     return [OutgoingData("When people sign in", what, hosts, kind="identity")] if hosts else []
+
+
+def _mail(settings: Settings) -> list[OutgoingData]:
+    """Describe what the mail server gets, where it is another machine."""
+    host = settings.smtp_host
+    if host is None or is_loopback(host):
+        return []
+    what = "the name of the schedule and an address here, and the answer where the person chose that"
+    return [OutgoingData("When somebody wants mail about a schedule", what, (host,), kind="mail")]
 
 
 async def _fetching() -> OutgoingData:

@@ -28,7 +28,16 @@ SettingOrigin = Literal["default", "file", "environment", "command line"]
 PREFIX = "ECLAIR_"
 _LOGIN = re.compile(r"//[^/@\s]*+@")
 FILE_VARIABLE = "ECLAIR_CONFIG"
-SECRETS = ("api_key", "audit_webhook_key", "engines", "identity", "mcp_servers", "otlp_key", "search_keys")
+SECRETS = (
+    "api_key",
+    "audit_webhook_key",
+    "engines",
+    "identity",
+    "mcp_servers",
+    "otlp_key",
+    "search_keys",
+    "smtp_password",
+)
 """Settings with keys in them, which `ECLAIR_<NAME>_FILE` reads from a file."""
 CATALOG = "models.toml"
 
@@ -39,7 +48,9 @@ SYSTEM_PROMPT = "You are Eclair, a helpful AI assistant. Give clear, correct and
 Amount = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 ProviderName = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
-HostName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)*$")]
+_HOST = r"^[a-z0-9_-]+(\.[a-z0-9_-]+)*$"
+_MAIL_ADDRESS = r"^[^\s@<>,;]{1,64}@[A-Za-z0-9.-]{1,190}$"
+HostName = Annotated[str, Field(pattern=_HOST)]
 
 _PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$"
 _ORIGIN = r"^https?://(\[[0-9a-f:.]+\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*)(:[1-9][0-9]{0,4})?"
@@ -467,6 +478,21 @@ class Settings:
         None, "Address that gets the audit log and its checkpoints by POST, as lines of JSON in the form of OCSF."
     )
     audit_webhook_key: str | None = _setting(None, "Bearer token for `audit_webhook`.", min_length=1)
+    smtp_host: Annotated[str | None, Field(pattern=_HOST)] = _setting(
+        None, "Mail server that sends what people want to be told by mail; none is sent without it."
+    )
+    smtp_port: int | None = _setting(None, "Its port; 587, 465 or 25 by `smtp_security` unless set.", ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = _setting(
+        "starttls", "Encryption to the mail server; `none` is for one on this machine."
+    )
+    smtp_user: str | None = _setting(None, "User name at the mail server, if it wants one.", min_length=1)
+    smtp_password: str | None = _setting(None, "Password at the mail server.", min_length=1)
+    smtp_from: Annotated[str | None, Field(pattern=_MAIL_ADDRESS)] = _setting(
+        None, "Address that mail comes from, such as `eclair@example.org`."
+    )
+    smtp_to: Annotated[str | None, Field(pattern=_MAIL_ADDRESS)] = _setting(
+        None, "Address that mail goes to without accounts; with them each person has their own."
+    )
     works_council: bool = _setting(
         False,
         "Show no figures of single people, none of groups under five, and not who did what with what is theirs.",
@@ -604,7 +630,7 @@ def describe(loaded: LoadedSettings) -> list[SettingDescription]:
     rows: list[SettingDescription] = []
     for spec in fields(Settings):
         value = getattr(loaded.settings, spec.name)
-        if spec.name in ("api_key", "audit_webhook_key", "otlp_key") and value is not None:
+        if spec.name in ("api_key", "audit_webhook_key", "otlp_key", "smtp_password") and value is not None:
             value = "(set)"
         if spec.name == "search_keys":
             value = dict.fromkeys(loaded.settings.search_keys, "(set)")

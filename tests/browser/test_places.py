@@ -19,6 +19,7 @@ PAGES = {
     "models": "Models",
     "instructions": "Custom instructions",
     "memory": "Memory",
+    "schedules": "Schedules",
     "prompts": "Prompts",
     "servers": "Servers",
     "mcp": "MCP servers",

@@ -268,6 +268,8 @@ async def furnish(server: Server) -> dict[str, str]:
     await server.call("PUT", "/api/preferences", {"version": 0, "instructions": TEXT})
     prompt = (await server.post("/api/prompts", {"name": f"{SECRET}-{HIDDEN}", "text": TEXT})).body["id"]
     memory = (await server.post("/api/memories", {"text": TEXT})).body["id"]
+    asks = {"question": TEXT, "cron": "0 7 1 1 *", "zone": "UTC", "libraries": [library]}
+    schedule = (await server.post("/api/schedules", asks)).body["id"]
     drawn = await server.post("/api/pictures", {"prompt": TEXT})
     picture = (await server.get("/api/pictures")).body["pictures"]
     assert picture, drawn.raw
@@ -288,6 +290,7 @@ async def furnish(server: Server) -> dict[str, str]:
         "share": share,
         "prompt": prompt,
         "memory": memory,
+        "schedule": schedule,
         "canvas": written.body["canvas"]["id"],
         "picture": picture[0]["id"],
         "workspace file": f"{SECRET}.txt",

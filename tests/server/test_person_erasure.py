@@ -61,6 +61,8 @@ async def fill(server: Server, headers: Headers, person: str, word: str) -> None
     version = (await server.get("/api/preferences", headers)).body["version"]
     await server.call("PUT", "/api/preferences", {"version": version, "about": f"I like {word}"}, headers=headers)
     await server.post("/api/memories", {"text": f"I like {word}"}, headers=headers)
+    asks = {"question": f"What about {word}?", "cron": "0 7 1 1 *", "zone": "UTC"}
+    await server.post("/api/schedules", asks, headers=headers)
     url = f"https://example.org/{word}"
     feed = StoredFeed(id=new_id("feed"), owner=person, url=url, host="example.org", title=word, created=1, due=10**15)
     await store.feeds.add_feeds(who, [feed])
@@ -118,6 +120,7 @@ async def test_nothing_of_an_erased_person_is_left_and_others_keep_theirs(
         "images": 1,
         "feeds": 1,
         "memories": 1,
+        "schedules": 1,
         "accounts": 1,
     }.items() <= counts.items()
     await asyncio.to_thread(back_up, settings.data_dir, BackupRepository.create_or_open(tmp_path / "backups", None))

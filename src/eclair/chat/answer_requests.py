@@ -38,6 +38,7 @@ from eclair.schema.messages import Conversation, Message, Sampling, Web
 from eclair.schema.principal import Principal
 from eclair.storage.canvases import CanvasStore
 from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.feeds import FeedStore
 from eclair.storage.projects import Project
 from eclair.text.intent.canvas import names_canvas
 from eclair.text.intent.picture_request import asks_for_picture
@@ -53,6 +54,7 @@ from eclair.tools.remember import ForgetTool, MemoryAccess, RememberTool
 from eclair.tools.run_python import PythonTool
 from eclair.tools.scripted_tools import scripted_tools
 from eclair.tools.source_tools import document_tools, web_tools
+from eclair.web.feeds.feed_retriever import FeedRetriever
 from eclair.web.question import WebQuestion
 from eclair.web.research.research_report import ResearchReport
 from eclair.web.retriever import WebService
@@ -135,12 +137,14 @@ class AnswerRequests:
         canvases: tuple[CanvasStore, ChangeFeed] | None = None,
         ask: AskModel | None = None,
         mcp: McpToolSource | None = None,
+        feeds: FeedStore | None = None,
     ) -> None:
         self._ask = ask
         self._mcp = mcp
         self._memory = memory
         self._projects = projects
         self._canvases = canvases
+        self._feeds = feeds
         self._rights = rights
         self._permissions = permissions
         self._settings = settings
@@ -178,16 +182,19 @@ class AnswerRequests:
             gives_way=True,
         )
         tools = await self._tools(question, (*prompt.memories, *prompt.recalled, prompt.instructions))
+        feeds = self._feed_retriever(question, numbers)
         return AnswerRequest(
             route,
             prompt,
             question.accepted,
             question.principal,
-            retriever,
+            combine(feeds, retriever),
             tools,
             checker=self._checker(question),
             numbers=numbers,
-            permissions=self._permissions.of_conversation(conversation) if self._permissions else DefaultPermissions(),
+            permissions=self._permissions.of_conversation(conversation, question.options.allowed_tools)
+            if self._permissions
+            else DefaultPermissions(),
             is_tainted=has_foreign_text(question.history),
             asked_words="\n".join(message.text for message in question.history if message.role == "user"),
             can_wait=conversation is not None and self._permissions is not None,
@@ -284,6 +291,15 @@ class AnswerRequests:
             question, numbers, setting=web, has_documents=documents is not None, gives_way=gives_way
         )
         return combine(documents, found)
+
+    def _feed_retriever(self, question: ChatQuestion, numbers: PassageNumbers) -> FeedRetriever | None:
+        """Return the retriever of the feeds that the turn names; None without any, or where they may not be used."""
+        web, chosen = self._web, question.options.feeds
+        if self._feeds is None or web is None or web.store is None or not chosen:
+            return None
+        conversation = question.conversation.id if question.conversation is not None else None
+        asked = WebQuestion.last_in(question.asked, question.principal, question.run, conversation)
+        return FeedRetriever(self._feeds, web.store, web.embedder, asked, numbers, chosen)
 
     async def memory_for(self, question: ChatQuestion) -> MemoryService | None:
         """Return the memory if an answer may use and keep it; never in a temporary chat."""

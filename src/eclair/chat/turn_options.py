@@ -13,7 +13,8 @@ class TurnOptions:
 
     `mode` chooses a model, or tells a named model whether to reason. `draws` allows a model that calls tools to
     generate images. With `thorough`, long documents are read in full, however long that takes. `memory` lets
-    answers of stored conversations use and keep memories.
+    answers of stored conversations use and keep memories. `feeds` are ids of feeds whose newest entries the
+    answer reads, `allowed_tools` those that may change something without asking.
     """
 
     model: str | None = None
@@ -24,6 +25,8 @@ class TurnOptions:
     draws: bool | None = None
     thorough: bool = False
     memory: Switch | None = None
+    feeds: tuple[str, ...] = ()
+    allowed_tools: tuple[str, ...] = ()
 
 
 NO_CHOICES = TurnOptions()

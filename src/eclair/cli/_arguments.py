@@ -18,6 +18,7 @@ from eclair.cli._mcp_arguments import add_mcp_options
 from eclair.cli._memory_arguments import add_memory_options
 from eclair.cli._project_arguments import add_project_options
 from eclair.cli._prompt_arguments import add_prompt_options
+from eclair.cli._schedule_arguments import add_schedule_options
 from eclair.errors import InvalidInput
 from eclair.schema.budgets import BUDGET_PERIODS
 from eclair.storage.api_keys import KEY_SCOPES
@@ -179,6 +180,7 @@ def _add_documents(command: _Command) -> None:
     add_project_options(command("projects", "list, begin, change and share projects"))
     add_prompt_options(command("prompts", "list, save, change and share prompts"))
     add_mcp_options(command("mcp", "list, add and remove MCP servers, whose tools models may call; serve as one"))
+    add_schedule_options(command("schedules", "list, add, erase and run questions that are asked by themselves"))
     add_memory_options(command("memory", "list, add, edit and erase what is kept for later conversations"))
 
 
@@ -453,7 +455,7 @@ def _add_records(command: _Command) -> None:
     egress.add_argument("--run", metavar="ID", help="only calls of this run")
     egress.add_argument("--host", metavar="NAME", help="only calls to this host and its subdomains")
     egress.add_argument("--verdict", choices=VERDICTS, help="only calls with this verdict")
-    purposes = ("engine", "model", "search", "page", "feed", "robots", "trace", "audit", "identity")
+    purposes = ("engine", "model", "search", "page", "feed", "robots", "trace", "audit", "identity", "mcp", "mail")
     egress.add_argument("--purpose", choices=purposes, help="only calls made for this")
     egress.add_argument("--limit", type=_positive, default=50, metavar="N", help="rows of the table; 50 by default")
     form = egress.add_mutually_exclusive_group()

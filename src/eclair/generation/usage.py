@@ -29,6 +29,7 @@ from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.settings import Settings
 from eclair.storage.usage import UsageStore
+from eclair.util.background import IN_BACKGROUND
 from eclair.util.fair_queue import FairQueue, QueuePlace
 
 AskModel = Callable[[Principal, Engine, Model, Request], AsyncGenerator[Delta, None]]
@@ -202,7 +203,7 @@ class UsageLedger:
             yield
             return
         queue = self._queues.setdefault((engine.name, model.id), FairQueue(engine.parallel))
-        state.place = queue.enter(principal.id)
+        state.place = queue.enter(principal.id, in_background=IN_BACKGROUND.get())
         try:
             yield
         finally:

@@ -18,14 +18,14 @@ from eclair.settings import Settings
 from eclair.util import loopback
 
 PolicyMode = Literal["offline", "listed", "eu", "open"]
-Purpose = Literal["engine", "model", "search", "page", "feed", "robots", "trace", "audit", "identity", "mcp"]
+Purpose = Literal["engine", "model", "search", "page", "feed", "robots", "trace", "audit", "identity", "mcp", "mail"]
 """Purposes of a call.
 
 An answer, a download, web search, a page, a feed, robots.txt, traces for a collector, the audit log, the sign-in of a
-person, or tools of an MCP server.
+person, tools of an MCP server, or a mail to a person.
 """
 
-OWN_PURPOSES = ("engine", "trace", "audit", "identity", "mcp")
+OWN_PURPOSES = ("engine", "trace", "audit", "identity", "mcp", "mail")
 """Purposes of calls to servers that the owner set up by address."""
 
 _LOCAL = (".local", ".lan", ".internal", ".home.arpa", ".intranet", ".localdomain")

@@ -80,6 +80,7 @@ ChangeKind = Literal[
     "prompts",
     "announcements",
     "memories",
+    "schedules",
 ]
 EnergyKind = Literal["measured", "estimated"]
 RatingValue = Literal["up", "down"]
@@ -426,7 +427,7 @@ class Conversation:
     its answers, None for the defaults; `system` replaces the system prompt.
     `branched_from` is the id of the conversation whose thread it was begun with, if any.
     `project_id` is the project that it is in. `memory` says if its answers may use and keep memories; None leaves
-    that to the person's preferences.
+    that to the person's preferences. `unread` says that an answer came while nobody looked.
     """
 
     id: str
@@ -447,6 +448,7 @@ class Conversation:
     branched_from: str | None = None
     project_id: str | None = None
     memory: Switch | None = None
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     app.batches.start(
         InternalRequests(_internal_app(app), app.accounts.principals, has_accounts=app.settings.accounts == "on").post
     )
+    app.schedule_runner.start()
     return api
 
 

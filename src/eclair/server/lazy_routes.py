@@ -54,6 +54,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/prompts": ("api.prompts",),
     "api/memories": ("api.memories",),
     "api/mcp-servers": ("api.mcp_servers",),
+    "api/schedules": ("api.schedules",),
     "api/files": ("api.files",),
     "api/projects": ("api.projects",),
     "api/libraries": ("api.libraries",),

@@ -52,6 +52,7 @@ from eclair.storage.ratings import RatingStore
 from eclair.storage.responses import ResponseStore
 from eclair.storage.retention import RetentionStore
 from eclair.storage.runs import RunStore
+from eclair.storage.schedules import ScheduleStore
 from eclair.storage.scim import ScimStore
 from eclair.storage.servers import ServerStore
 from eclair.storage.sessions import SessionStore
@@ -108,6 +109,7 @@ class Storage:
     responses: ResponseStore
     retention: RetentionStore
     runs: RunStore
+    schedules: ScheduleStore
     scim: ScimStore
     servers: ServerStore
     sessions: SessionStore

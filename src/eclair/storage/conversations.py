@@ -32,6 +32,7 @@ class ConversationEdit:
     system: str | None = None
     project_id: str | None = None
     memory: Switch | None = None
+    unread: bool | None = None
     cleared: frozenset[ClearableField] = frozenset()
 
 

@@ -98,6 +98,14 @@ def read_audit_destinations(folder: Path) -> list[StoredDestination]:
     return sqlite.read_stored_destinations(folder)
 
 
+def read_schedule_counts(folder: Path) -> dict[str, int]:
+    """Count the schedules of a data folder by state, without creating, locking or migrating anything.
+
+    Raises StoreError.
+    """
+    return sqlite.read_stored_schedule_counts(folder)
+
+
 def read_web_settings(folder: Path) -> StoredWebSettings:
     """Read the web settings of a data folder without creating, locking or migrating anything. Raises StoreError."""
     return sqlite.read_stored_web_settings(folder)

@@ -8,7 +8,7 @@ permission counts: it was not given for it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eclair.accounts.rights import RightRules
@@ -36,9 +36,12 @@ class ToolPermissions:
         self._clock = clock
         self._ids = ids
 
-    def of_conversation(self, conversation: str | None) -> ConversationPermissions:
-        """Return those that count in a conversation; in one that isn't stored, those that count in all."""
-        return ConversationPermissions(self._store, self._rights, conversation)
+    def of_conversation(self, conversation: str | None, beforehand: Sequence[str] = ()) -> ConversationPermissions:
+        """Return those that count in a conversation; in one that isn't stored, those that count in all.
+
+        Tools that were allowed `beforehand` may be called in this turn.
+        """
+        return ConversationPermissions(self._store, self._rights, conversation, frozenset(beforehand))
 
     async def give(self, principal: Principal, tool: str, scope: str, conversation: str | None) -> None:
         """Allow further calls: in a conversation, or in all."""
@@ -63,6 +66,7 @@ class ConversationPermissions:
     store: ToolPermissionStore
     rights: RightRules
     conversation: str | None
+    beforehand: frozenset[str] = frozenset()
 
     async def judge(self, principal: Principal, question: CallQuestion) -> CallRuling:
         """See `CallPermissions.judge`."""
@@ -72,6 +76,8 @@ class ConversationPermissions:
             return CallRuling("allow")
         if question.is_tainted:
             return CallRuling("ask")
+        if question.tool in self.beforehand and not question.scope:
+            return CallRuling("allow", "always")
         for given in await self.store.list_permissions(principal):
             if (given.tool, given.scope) == (question.tool, question.scope):
                 if given.conversation is None:

@@ -1,7 +1,7 @@
 """Fair queues: few of many who wait go at a time, and people take turns.
 
 Next is whoever has fewest under way, and of those the one who has waited longest since their last turn; what one
-person waits for keeps its order.
+person waits for keeps its order. What is for the background goes after all others.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ class QueueFull(Exception):
     """So many wait already that nobody else may."""
 
 
+QueuePerson = tuple[bool, Hashable]
+"""A person; with True first where they wait for nothing themselves, since it is for the background."""
+
+
 class QueuePlace:
     """A place in a queue; call `leave` in the end. `ahead` others go first, 0 once it is its turn."""
 
-    def __init__(self, queue: FairQueue, person: Hashable) -> None:
+    def __init__(self, queue: FairQueue, person: QueuePerson) -> None:
         self.person = person
         self.ahead = 0
         self._queue = queue
@@ -55,10 +59,10 @@ class FairQueue:
         self._max_concurrent = max_concurrent
         self._max_waiting = max_waiting
         self._running: set[QueuePlace] = set()
-        self._running_of = Counter[Hashable]()
-        self._waiting: dict[Hashable, deque[QueuePlace]] = {}
+        self._running_of = Counter[QueuePerson]()
+        self._waiting: dict[QueuePerson, deque[QueuePlace]] = {}
         self._turn = 0
-        self._last_turns: dict[Hashable, int] = {}
+        self._last_turns: dict[QueuePerson, int] = {}
 
     @property
     def running(self) -> int:
@@ -70,12 +74,12 @@ class FairQueue:
         """Places that wait."""
         return sum(map(len, self._waiting.values()))
 
-    def enter(self, person: Hashable) -> QueuePlace:
+    def enter(self, person: Hashable, *, in_background: bool = False) -> QueuePlace:
         """Take a place. Raises QueueFull where too many wait."""
         if self._max_waiting is not None and self.waiting >= self._max_waiting:
             raise QueueFull
-        place = QueuePlace(self, person)
-        self._waiting.setdefault(person, deque()).append(place)
+        place = QueuePlace(self, (in_background, person))
+        self._waiting.setdefault(place.person, deque()).append(place)
         self._advance()
         return place
 
@@ -111,15 +115,15 @@ class FairQueue:
     def _in_order(self) -> Iterator[QueuePlace]:
         """Yield waiting places in the order of their turns."""
         turns = [
-            (self._running_of[person], self._last_turns.get(person, 0), number, person)
+            (person[0], self._running_of[person], self._last_turns.get(person, 0), number, person)
             for number, person in enumerate(self._waiting)
         ]
         heapify(turns)
         own = {person: iter(tuple(places)) for person, places in self._waiting.items()}
         after = self._turn
         while turns:
-            running, _, number, person = heappop(turns)
+            is_last, running, _, number, person = heappop(turns)
             if (place := next(own[person], None)) is not None:
                 yield place
                 after += 1
-                heappush(turns, (running + 1, after, number, person))
+                heappush(turns, (is_last, running + 1, after, number, person))

@@ -80,7 +80,7 @@ class WebService:
         self._rights = rights
         self.embedder = embedder
         self.timeout_s = timeout_s
-        self._store = store
+        self.store = store
         self.is_shut = is_shut
         self._warming: asyncio.Task[None] | None = None
 
@@ -149,9 +149,9 @@ class WebService:
         passages = [_make_passage(chunk.chunk, pages[chunk.page], files[chunk.page]) for chunk in chosen]
         if relevance is not None and not session.named_urls and not await relevance.is_relevant(passages):
             return []
-        if question.conversation is not None and self._store is not None:
+        if question.conversation is not None and self.store is not None:
             for number, page in pages.items():
-                await self._store.add_page(question.principal, files[number], question.conversation, page)
+                await self.store.add_page(question.principal, files[number], question.conversation, page)
         return passages
 
 

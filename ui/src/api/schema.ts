@@ -3825,6 +3825,236 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/schedules": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ScheduleList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["NewScheduleBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ScheduleBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/schedules/due-times": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query: {
+                    readonly cron: string;
+                    readonly zone?: string;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["DueTimes"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/schedules/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["ScheduleEditBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ScheduleBody"];
+                    };
+                };
+            };
+        };
+        readonly trace?: never;
+    };
+    readonly "/api/schedules/{id}/run": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OccurrenceBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/schedules/{id}/occurrences": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OccurrenceList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/files": {
         readonly parameters: {
             readonly query?: never;
@@ -6805,7 +7035,7 @@ export interface paths {
                     readonly run?: string | null;
                     readonly host?: string | null;
                     readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
-                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity" | "mcp") | null;
+                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity" | "mcp" | "mail") | null;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -6846,7 +7076,7 @@ export interface paths {
                     readonly run?: string | null;
                     readonly host?: string | null;
                     readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
-                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity" | "mcp") | null;
+                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity" | "mcp" | "mail") | null;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -9089,7 +9319,7 @@ export interface components {
             readonly number: number;
             readonly moment: number;
             /** @enum {string} */
-            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "mcp_server.added" | "mcp_server.approved" | "mcp_server.changed" | "mcp_server.removed" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
+            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "mcp_server.added" | "mcp_server.approved" | "mcp_server.changed" | "mcp_server.removed" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "schedule.added" | "schedule.changed" | "schedule.paused" | "schedule.removed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
             /** @enum {string} */
             readonly outcome: "success" | "failure" | "denied";
             readonly actor: string | null;
@@ -9630,7 +9860,7 @@ export interface components {
          *     its answers, None for the defaults; `system` replaces the system prompt.
          *     `branched_from` is the id of the conversation whose thread it was begun with, if any.
          *     `project_id` is the project that it is in. `memory` says if its answers may use and keep memories; None leaves
-         *     that to the person's preferences.
+         *     that to the person's preferences. `unread` says that an answer came while nobody looked.
          */
         readonly Conversation: {
             readonly id: string;
@@ -9654,6 +9884,8 @@ export interface components {
             readonly branched_from: string | null;
             readonly project_id: string | null;
             readonly memory: ("off" | "on") | null;
+            /** @default false */
+            readonly unread: boolean;
         };
         readonly ConversationCount: {
             readonly conversations: number;
@@ -9672,6 +9904,7 @@ export interface components {
             readonly system?: string | null;
             readonly project_id?: string | null;
             readonly memory?: ("off" | "on") | null;
+            readonly unread?: boolean | null;
         };
         /** @description A page of the list; pass `next` as `before` to get the next page. Pinned ones are on the first page. */
         readonly ConversationList: {
@@ -9776,6 +10009,11 @@ export interface components {
             readonly end: number;
             readonly about: string;
             readonly passage: number | null;
+        };
+        /** @description The next times of a cron line; none for one with a `fault`, which says what to change. */
+        readonly DueTimes: {
+            readonly due: readonly number[];
+            readonly fault: string | null;
         };
         /**
          * @description A text, what to change in it, and the model that does it.
@@ -10934,6 +11172,39 @@ export interface components {
             /** @default false */
             readonly accept_license?: boolean;
         };
+        /** @description A schedule to add: a `question`, and a `cron` line in a time `zone`. */
+        readonly NewScheduleBody: {
+            /** @default  */
+            readonly name?: string;
+            readonly question: string;
+            readonly cron: string;
+            /** @default UTC */
+            readonly zone?: string;
+            /**
+             * @default on
+             * @enum {string}
+             */
+            readonly state?: "on" | "off";
+            /**
+             * @default new
+             * @enum {string}
+             */
+            readonly keeps?: "new" | "same";
+            /**
+             * @default off
+             * @enum {string}
+             */
+            readonly mail?: "off" | "notice" | "answer";
+            readonly model?: string | null;
+            readonly web?: ("off" | "auto" | "on") | null;
+            readonly project?: string | null;
+            /** @default [] */
+            readonly libraries?: readonly string[];
+            /** @default [] */
+            readonly feeds?: readonly string[];
+            /** @default [] */
+            readonly tools?: readonly string[];
+        };
         /**
          * @description A new share, which expires after `days`; never if null. One for the `house` takes an account here.
          *
@@ -10981,6 +11252,22 @@ export interface components {
             /** @default false */
             readonly blind?: boolean;
         };
+        /** @description A time at which a schedule was due, and what became of it; `conversation` has the answer. */
+        readonly OccurrenceBody: {
+            readonly id: string;
+            readonly due: number;
+            /** @enum {string} */
+            readonly status: "due" | "running" | "waiting" | "done" | "failed" | "stopped" | "skipped";
+            readonly conversation: string;
+            readonly began: number;
+            readonly ended: number | null;
+            readonly fault: string | null;
+            readonly is_missed: boolean;
+            readonly is_manual: boolean;
+        };
+        readonly OccurrenceList: {
+            readonly occurrences: readonly components["schemas"]["OccurrenceBody"][];
+        };
         readonly OpenedConversation: {
             readonly id: string;
             readonly title: string;
@@ -11012,7 +11299,7 @@ export interface components {
              * @default answers
              * @enum {string}
              */
-            readonly kind: "answers" | "traces" | "search" | "pages" | "feeds" | "download" | "audit" | "identity";
+            readonly kind: "answers" | "traces" | "search" | "pages" | "feeds" | "download" | "audit" | "identity" | "mail";
         };
         /**
          * @description A budget that applies to whoever asks, as far as it is used; `reserved` is held by what is being made.
@@ -11837,6 +12124,52 @@ export interface components {
             /** @default [] */
             readonly stop: readonly string[];
             readonly repeat_penalty: number | null;
+        };
+        /** @description A schedule, with times in milliseconds since 1970; `last` is what became of its last due time. */
+        readonly ScheduleBody: {
+            readonly id: string;
+            readonly name: string;
+            readonly question: string;
+            readonly cron: string;
+            readonly zone: string;
+            /** @enum {string} */
+            readonly state: "on" | "off" | "paused";
+            readonly next_due: number | null;
+            /** @enum {string} */
+            readonly keeps: "new" | "same";
+            /** @enum {string} */
+            readonly mail: "off" | "notice" | "answer";
+            readonly model: string | null;
+            readonly web: ("off" | "auto" | "on") | null;
+            readonly project: string | null;
+            readonly libraries: readonly string[];
+            readonly feeds: readonly string[];
+            readonly tools: readonly string[];
+            readonly failures: number;
+            readonly reason: ("failures" | "account" | "cron") | null;
+            readonly created: number;
+            readonly last: components["schemas"]["OccurrenceBody"] | null;
+        };
+        /** @description Changes to a schedule; what is left out stays as it is. */
+        readonly ScheduleEditBody: {
+            readonly name?: string | null;
+            readonly question?: string | null;
+            readonly cron?: string | null;
+            readonly zone?: string | null;
+            readonly state?: ("off" | "on") | null;
+            readonly keeps?: ("new" | "same") | null;
+            readonly mail?: ("off" | "notice" | "answer") | null;
+            readonly model?: string | null;
+            readonly web?: ("off" | "auto" | "on") | null;
+            readonly project?: string | null;
+            readonly libraries?: readonly string[] | null;
+            readonly feeds?: readonly string[] | null;
+            readonly tools?: readonly string[] | null;
+        };
+        /** @description Schedules by name. Mail goes to `mail_to`; null where none can be sent. */
+        readonly ScheduleList: {
+            readonly schedules: readonly components["schemas"]["ScheduleBody"][];
+            readonly mail_to: string | null;
         };
         readonly SearchBody: {
             readonly queries: readonly components["schemas"]["QueryBody"][];

@@ -26,9 +26,15 @@ export class AnswerNotifications {
 
   /** Show one for an answer, unless it was quick or the page is looked at. `open` shows the conversation. */
   notify(answer: Message, took: number, title: string, open: () => void): void {
-    if (!this.wanted || took < MIN_ANSWER_MS || document.hasFocus() || Notification.permission !== "granted") return;
+    if (took < MIN_ANSWER_MS) return;
     const text = answer.status === "finished" ? messageText(answer).trim() : t("answerFailed");
-    const shown = new Notification(title || "Éclair", { body: text.slice(0, MAX_EXCERPT_CHARS), tag: answer.id });
+    this.show(title, text.slice(0, MAX_EXCERPT_CHARS), answer.id, open);
+  }
+
+  /** Show one unless the page is looked at; another of the same `tag` takes its place. */
+  show(title: string, body: string, tag: string, open: () => void): void {
+    if (!this.wanted || document.hasFocus() || Notification.permission !== "granted") return;
+    const shown = new Notification(title || "Éclair", { body, tag });
     shown.onclick = () => {
       focus();
       open();

@@ -123,6 +123,8 @@ export class App {
   drawer = $state(false);
   /** Counts the changes of memories that are known here. */
   memoryChanges = $state(0);
+  /** Counts the changes of schedules that are known here. */
+  scheduleChanges = $state(0);
 
   /** The server's default model. */
   serverDefault = $state<string | null>(null);
@@ -429,6 +431,13 @@ export class App {
     }
     if (kind === "memories") {
       this.memoryChanges += 1;
+      return;
+    }
+    if (kind === "schedules") {
+      this.scheduleChanges += 1;
+      if (conversation === null) return;
+      this.conversations.apply({ conversation, kind: "changed" });
+      void import("./scheduleNotices.ts").then(({ tellOf }) => tellOf(this, conversation));
       return;
     }
     if (kind === "prompts") {

@@ -189,6 +189,7 @@ export class Conversation {
       if (this.#editors === 0 || !this.messages.has(this.leaf ?? "")) this.leaf = tree.conversation.leaf;
       else this.#leafWithheld = this.leaf !== tree.conversation.leaf;
       this.loaded = true;
+      if (tree.conversation.unread) void this.#context.api.change(this.id, { unread: false }).catch(() => undefined);
       if (!this.#follower.isFollowing) this.connected = true;
       this.#composer.dropArrived(this.messages);
       if (tree.messages.filter(({ status }) => status === "running" || status === "waiting").length > 1) void this.#followBeside();

@@ -24,6 +24,7 @@ export const SETTINGS = {
   models: "models",
   instructions: "instructions",
   memory: "memory",
+  schedules: "schedules",
   prompts: "prompts",
   servers: "engines",
   mcp: "mcpServers",

@@ -127,7 +127,7 @@ export class TemporaryBackend implements ConversationBackend {
   }
 
   #values(id: string): Conversation {
-    const rest = { owner: "", title: "", created: 0, updated: 0, pinned: false, archived: false, tags: [], branched_from: null, project_id: null };
+    const rest = { owner: "", title: "", created: 0, updated: 0, pinned: false, archived: false, tags: [], branched_from: null, project_id: null, unread: false };
     return { id, leaf: this.#leaf, ...this.#settings, ...rest };
   }
 

@@ -58,6 +58,7 @@ class ConversationEditBody(RequestBody):
     system: SystemPrompt | None = None
     project_id: str | None = None
     memory: Switch | None = None
+    unread: bool | None = None
 
     def edit(self) -> ConversationEdit:
         """Build the edit. Null clears the project or a choice for answers; for other fields it means no change."""
@@ -75,6 +76,7 @@ class ConversationEditBody(RequestBody):
             system=self.system,
             project_id=self.project_id,
             memory=self.memory,
+            unread=self.unread,
             cleared=frozenset(
                 name for name in CLEARABLE_FIELDS if name in self.model_fields_set and getattr(self, name) is None
             ),

@@ -87,6 +87,8 @@ def _answers(app: App) -> Iterator[MetricFamily]:
     yield MetricFamily.histogram(
         "eclair_first_word_seconds", "Seconds from question to first word.", found.first_word_s
     )
+    ended = {str(status): count for status, count in app.schedule_runner.ended.items()}
+    yield MetricFamily.counter("eclair_schedule_runs", "Runs of schedules that have ended, by status.", ended, "status")
     yield MetricFamily.histogram("eclair_words_per_second", "Words per second of answers.", found.words_per_second)
 
 

@@ -57,6 +57,7 @@ from eclair.storage.sqlite.ratings import SQLiteRatingStore
 from eclair.storage.sqlite.responses import SQLiteResponseStore
 from eclair.storage.sqlite.retention import SQLiteRetentionStore
 from eclair.storage.sqlite.runs import SQLiteRunStore
+from eclair.storage.sqlite.schedules import SQLiteScheduleStore, count_schedules
 from eclair.storage.sqlite.scim import SQLiteScimStore
 from eclair.storage.sqlite.servers import SQLiteServerStore, list_servers
 from eclair.storage.sqlite.sessions import SQLiteSessionStore
@@ -133,6 +134,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         responses=SQLiteResponseStore(database, clock),
         retention=SQLiteRetentionStore(database, clock),
         runs=SQLiteRunStore(database, lease.name, clock),
+        schedules=SQLiteScheduleStore(database, clock),
         scim=SQLiteScimStore(database),
         servers=SQLiteServerStore(database),
         sessions=SQLiteSessionStore(database),
@@ -164,6 +166,16 @@ def read_stored_destinations(folder: Path) -> list[StoredDestination]:
     with open_readonly(path) as db:
         exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("audit_destination",))
         return list_destinations(db, lambda: None) if exists is not None else []
+
+
+def read_stored_schedule_counts(folder: Path) -> dict[str, int]:
+    """Count the schedules by state without creating, locking or migrating anything. Raises StoreError."""
+    path = folder / DATABASE_FILE
+    if not path.exists():
+        return {}
+    with open_readonly(path) as db:
+        exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("schedule",))
+        return count_schedules(db) if exists is not None else {}
 
 
 def read_stored_web_settings(folder: Path) -> StoredWebSettings:

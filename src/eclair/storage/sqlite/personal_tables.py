@@ -90,6 +90,15 @@ PERSONAL_TABLES = (
     ),
     _table("mcp_server", "MCP servers", "rows", "rows", "id, name, config, created"),
     _table("mcp_switch", "choices of MCP servers", "rows", "rows", "server, conversation, is_on, changed"),
+    _table(
+        *("occurrence", "runs of schedules", "rows", "cascade"),
+        "schedule, due, status, conversation, began, ended, fault, is_missed, is_manual",
+        _under("schedule", "schedule"),
+    ),
+    _table(
+        *("schedule", "schedules", "rows", "rows"),
+        "id, name, asks, cron, zone, state, next_due, keeps, mail, conversation, created, changed",
+    ),
     _table("conversation", "conversations", "archive", "service"),
     _table("picture", "images", "archive", "service"),
     _table("upload", "uploads", "rows", "cascade", "file, purpose, expires", _under("file", "file")),

@@ -16,7 +16,7 @@ VERSION = 1
 
 def render(exported: ExportedConversation) -> bytes:
     conversation = asdict(exported.conversation)
-    del conversation["owner"], conversation["project_id"]
+    del conversation["owner"], conversation["project_id"], conversation["unread"]
     for name in ("temperature", "max_tokens", "system", "branched_from", "memory"):
         _leave_out_none([conversation], name)
     messages = [asdict(message) for message in exported.messages]

@@ -22,6 +22,7 @@ export const PURPOSE_LABELS: Readonly<Record<Purpose, PlainKey>> = {
   audit: "auditLog",
   identity: "egressIdentity",
   mcp: "mcpServers",
+  mail: "egressMail",
 };
 
 export const POLICY_LABELS: Readonly<Record<EgressPolicy, PlainKey>> = {

@@ -1,0 +1,1 @@
+"""Schedules: questions that are asked by themselves, at times that a person chose."""
