@@ -21,6 +21,7 @@ LAYERS = (
     "transfer",
     "schedules",
     "chat",
+    "assistants",
     "tools",
     "mcp_servers",
     "memory",

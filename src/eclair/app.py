@@ -16,6 +16,7 @@ from eclair.accounts.emergency_reads import EmergencyReads
 from eclair.accounts.person_limits import PersonLimits
 from eclair.accounts.rights import OPEN_RULES, RightRules, Rights
 from eclair.accounts.service import Accounts
+from eclair.assistants.service import AssistantService
 from eclair.audit.audit_service import AuditService
 from eclair.audit.chosen_destinations import ChosenDestinations
 from eclair.chat.answer_requests import AnswerRequests
@@ -129,6 +130,7 @@ class App:
     memory: MemoryService
     projects: ProjectService
     mcp: McpService
+    assistants: AssistantService
     runs: Runs
     responses: ResponseService
     retention: RetentionService
@@ -621,6 +623,7 @@ async def open_app(
         sources = (documents.documents, documents.vision, web, images, python)
         memory = MemoryService(storage.memories, changes, MemoryRecall(documents.embedder), rights)
         projects = ProjectService(storage.projects, storage.libraries, changes, documents.ingestor, rights)
+        assistants = AssistantService(storage.assistants, changes, rights)
         permissions = ToolPermissions(storage.tool_permissions, rights)
         mcp = McpService(live_settings, storage.mcp_servers, vault, gate, rights)
         stack.push_async_callback(mcp.close)
@@ -638,6 +641,7 @@ async def open_app(
             ask=ledger.ask,
             mcp=McpToolSource(mcp, storage.workspaces),
             feeds=storage.feeds,
+            assistants=assistants,
         )
         parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, live_settings, budgets)
@@ -670,6 +674,7 @@ async def open_app(
             memory=memory,
             projects=projects,
             mcp=mcp,
+            assistants=assistants,
             runs=runs,
             responses=responses,
             retention=retention,

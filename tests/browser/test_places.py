@@ -31,6 +31,7 @@ PAGES = {
     "about": "About",
 }
 PLACES = {
+    "assistants": "Assistants",
     "libraries": "Libraries",
     "news": "News",
     "pictures": "Images",

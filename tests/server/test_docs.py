@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parents[2] / "docs"
 PAGES = (
     "api",
     "accounts",
+    "assistants",
     "ai-act",
     "audit",
     "budgets",

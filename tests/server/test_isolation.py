@@ -270,6 +270,8 @@ async def furnish(server: Server) -> dict[str, str]:
     memory = (await server.post("/api/memories", {"text": TEXT})).body["id"]
     asks = {"question": TEXT, "cron": "0 7 1 1 *", "zone": "UTC", "libraries": [library]}
     schedule = (await server.post("/api/schedules", asks)).body["id"]
+    profile = {"name": SECRET, "description": TEXT[:80], "instructions": TEXT, "libraries": [library]}
+    assistant = (await server.post("/api/assistants", profile)).body["id"]
     drawn = await server.post("/api/pictures", {"prompt": TEXT})
     picture = (await server.get("/api/pictures")).body["pictures"]
     assert picture, drawn.raw
@@ -291,6 +293,7 @@ async def furnish(server: Server) -> dict[str, str]:
         "prompt": prompt,
         "memory": memory,
         "schedule": schedule,
+        "assistant": assistant,
         "canvas": written.body["canvas"]["id"],
         "picture": picture[0]["id"],
         "workspace file": f"{SECRET}.txt",
@@ -449,7 +452,16 @@ def combinations(house: House, count: int) -> Iterator[tuple[str, ...]]:
     """Yield ids for the places of a path: each with each, where one of two says in what the other is."""
     parents = {
         house.ids[kind]
-        for kind in ("conversation", "answer", "api conversation", "api item", "library", "prompt", "share")
+        for kind in (
+            "conversation",
+            "answer",
+            "api conversation",
+            "api item",
+            "library",
+            "prompt",
+            "assistant",
+            "share",
+        )
     }
     for values in itertools.product(house.ids.values(), repeat=count):
         if count < 2 or values[0] in parents or values[0] == values[1]:

@@ -62,7 +62,7 @@ function hits(count: number, words: string): Hit[] {
 }
 
 function one(id: string, updated: number, more: Partial<Conversation> = {}): Conversation {
-  return { id, owner: "", title: id, created: 0, updated, leaf: null, pinned: false, archived: false, tags: [], ...NO_SETTINGS, branched_from: null, project_id: null, unread: false, ...more };
+  return { id, owner: "", title: id, created: 0, updated, leaf: null, pinned: false, archived: false, tags: [], ...NO_SETTINGS, branched_from: null, project_id: null, unread: false, assistant_id: null, ...more };
 }
 
 function many(count: number): void {

@@ -172,7 +172,7 @@ export class Server implements ConversationBackend {
   }
 
   #values(id: string): Conversation {
-    const rest = { owner: "", title: "A title", created: 0, updated: 0, pinned: false, archived: false, tags: [], branched_from: null, project_id: null, unread: false };
+    const rest = { owner: "", title: "A title", created: 0, updated: 0, pinned: false, archived: false, tags: [], branched_from: null, project_id: null, unread: false, assistant_id: null };
     return { id, leaf: this.leaf, ...this.settings, ...rest };
   }
 }

@@ -30,7 +30,7 @@ GUEST_CLOSED: Final = frozenset({"keys", "mcp", "share", "uploads"})
 """Things that guests may do only where a grant says so: make keys, add MCP servers, share, add to libraries."""
 
 THINGS: Final = frozenset({"web", "images", "share", "keys", "uploads", "mcp"})
-KINDS: Final = frozenset({"model", "engine", "tool", "library", "project", "prompt"})
+KINDS: Final = frozenset({"model", "engine", "tool", "library", "project", "prompt", "assistant"})
 """Kinds of objects that have an id, or `*` for all of a kind."""
 
 _SUBJECT: Final = re.compile(rf"{EVERYONE}|role:(?:{'|'.join(ROLES)})|(?:group|person):[\w.:-]{{1,200}}")
@@ -171,8 +171,8 @@ def check_rule(subject: str, object: str) -> None:
         )
     if _OBJECT.fullmatch(object) is None:
         raise InvalidInput(
-            "Rights are to web, images, share, keys, uploads, mcp, or to model:, engine:, tool:, library:, project: or "
-            "prompt: with an id or *; choose one of these.",
+            "Rights are to web, images, share, keys, uploads, mcp, or to model:, engine:, tool:, library:, project:, "
+            "prompt: or assistant: with an id or *; choose one of these.",
             param="object",
         )
 

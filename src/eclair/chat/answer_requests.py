@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
+from eclair.assistants.service import AssistantService
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.projects import ProjectService
 from eclair.chat.routing import ModelRouter
@@ -16,7 +18,7 @@ from eclair.chat.turn_options import TurnOptions
 from eclair.documents.readings import READ_AS_USUAL, ReadingOptions
 from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
-from eclair.errors import InvalidInput, NotFound
+from eclair.errors import InvalidInput, NotFound, RightMissing
 from eclair.generation.answer_checks import MakeChecker
 from eclair.generation.answer_request import AnswerRequest
 from eclair.generation.call_permissions import DefaultPermissions
@@ -34,7 +36,8 @@ from eclair.llm.registry import Registry
 from eclair.memory.recall import NOTHING_RECALLED
 from eclair.memory.service import MemoryService
 from eclair.python.python_service import PythonService
-from eclair.schema.messages import Conversation, Message, Sampling, Web
+from eclair.schema.assistants import AssistantProfile
+from eclair.schema.messages import Conversation, LibraryName, Message, Sampling, Web
 from eclair.schema.principal import Principal
 from eclair.storage.canvases import CanvasStore
 from eclair.storage.change_feed import ChangeFeed
@@ -66,7 +69,8 @@ class ChatQuestion:
 
     `run` is the answer's run. Without a `conversation` nothing is stored. `answer` says which answer generated images
     belong to; None where the model may not generate any. `accepted` is when the question arrived, on
-    `time.perf_counter`. `project` is that of the conversation, once `AnswerRequests` has found it.
+    `time.perf_counter`. `project` is that of the conversation, once `AnswerRequests` has found it. `assistant_id`
+    names the assistant of a conversation that isn't stored; `assistant` is the conversation's, once it was found too.
     """
 
     principal: Principal
@@ -77,6 +81,8 @@ class ChatQuestion:
     conversation: Conversation | None = None
     answer: AnswerRef | None = None
     project: Project | None = None
+    assistant_id: str | None = None
+    assistant: AssistantProfile | None = None
 
     @property
     def asked(self) -> Sequence[Message]:
@@ -138,9 +144,11 @@ class AnswerRequests:
         ask: AskModel | None = None,
         mcp: McpToolSource | None = None,
         feeds: FeedStore | None = None,
+        assistants: AssistantService | None = None,
     ) -> None:
         self._ask = ask
         self._mcp = mcp
+        self._assistants = assistants
         self._memory = memory
         self._projects = projects
         self._canvases = canvases
@@ -162,7 +170,7 @@ class AnswerRequests:
 
         Raises NotFound, EngineUnavailable, and TooLarge if the question alone doesn't fit the model's window.
         """
-        question = await self._find_project(question)
+        question = await self._with_assistant(await self._find_project(question))
         resumed = question.resumes
         if not question.has_begun:
             question = replace(question, history=question.asked)
@@ -213,7 +221,7 @@ class AnswerRequests:
 
         Waits for files that are being read. Raises what `make` raises.
         """
-        question = await self._find_project(question)
+        question = await self._with_assistant(await self._find_project(question))
         route, prompt, _ = await self._route(question, is_complete=False)
         documents = self._documents.make_retriever(question.principal, question.history) if self._documents else None
         passages = await documents.certain_passages(route.model) if documents is not None else ()
@@ -316,6 +324,31 @@ class AnswerRequests:
             return question
         return replace(question, project=await self._projects.find(question.principal, conversation.project_id))
 
+    async def _with_assistant(self, question: ChatQuestion) -> ChatQuestion:
+        """Add the assistant of the conversation, and have its libraries searched from the first question on."""
+        id = question.assistant_id if question.conversation is None else question.conversation.assistant_id
+        if id is None or self._assistants is None:
+            return question
+        assistant = await self._assistants.find(question.principal, id)
+        if assistant is None:
+            return question
+        libraries = await self.open_libraries(question.principal, assistant.libraries)
+        first = next(at for at, message in enumerate(question.history) if message.role == "user")
+        history = list(question.history)
+        searched = dict.fromkeys((*history[first].libraries, *libraries))
+        history[first] = replace(history[first], libraries=tuple(searched))
+        return replace(question, history=history, assistant=assistant)
+
+    async def open_libraries(self, principal: Principal, ids: Sequence[str]) -> tuple[LibraryName, ...]:
+        """Return those of an assistant's libraries that its user may read; others weren't shared with them."""
+        if self._documents is None:
+            return ()
+        found: list[LibraryName] = []
+        for id in ids:
+            with contextlib.suppress(NotFound, RightMissing):
+                found += await self._documents.get_libraries(principal, [id])
+        return tuple(found)
+
     async def _route(
         self, question: ChatQuestion, *, is_complete: bool = True
     ) -> tuple[Route, ConversationPrompt, tuple[str, ...]]:
@@ -344,6 +377,7 @@ class AnswerRequests:
                 house=settings.system_prompt if question.system is None else question.system,
                 person=preferences.instructions if preferences is not None else None,
                 project=project.instructions if project is not None else None,
+                assistant=question.assistant.instructions if question.assistant is not None else None,
             ).text,
             question.sampling,
             self._vision,
@@ -384,6 +418,8 @@ class AnswerRequests:
             *(await self._mcp.tools(question.principal, question.answer) if self._mcp is not None else ()),
         )
         chosen = question.project.tools if question.project is not None else None
+        if question.assistant is not None and question.assistant.tools is not None:
+            chosen = question.assistant.tools
         return tuple(
             tool
             for tool in tools

@@ -109,6 +109,7 @@ class Turns:
         title: str = "",
         choices: TurnOptions = NO_CHOICES,
         project: str | None = None,
+        assistant_id: str | None = None,
     ) -> Conversation:
         """Make a conversation that isn't stored yet, with `choices` for all its answers, in a project if any."""
         now = self._now()
@@ -126,6 +127,7 @@ class Turns:
             system=choices.system,
             memory=choices.memory,
             project_id=project,
+            assistant_id=assistant_id,
         )
 
     async def ask(
@@ -197,6 +199,7 @@ class Turns:
         *,
         files: Sequence[str] = (),
         libraries: Sequence[str] = (),
+        assistant_id: str | None = None,
     ) -> AsyncGenerator[Batch, None]:
         """Answer `messages` and store nothing. Closing the returned generator stops the engine.
 
@@ -216,7 +219,8 @@ class Turns:
         run = self._ids("run")
         with self._pipeline.busy():
             await self._budgets.check(principal)
-            request = await self._requests.make(ChatQuestion(principal, run, history, options, accepted))
+            asked = ChatQuestion(principal, run, history, options, accepted, assistant_id=assistant_id)
+            request = await self._requests.make(asked)
         started = RunStarted(run, self._ids("msg"), conversation, None, request.route.model.id, now)
         return self._runs.stream_unstored(started, self._pipeline.run(request))
 
@@ -227,15 +231,17 @@ class Turns:
         options: TurnOptions,
         text: str = "",
         files: tuple[str, ...] = (),
+        assistant_id: str | None = None,
     ) -> None:
         """Have the engine read the known part of a prompt while the question is being written.
 
         That is the history, the beginning of the question, and those of its `files` that will be shown in full. The
-        web is prepared too if it will be searched. Without a conversation, a new one is assumed. Nothing is stored.
+        web is prepared too if it will be searched. Without a conversation, a new one is assumed, with the assistant
+        that is named. Nothing is stored.
         Raises NotFound and TooLarge as `ask` does.
         """
         if conversation is None:
-            stored, messages = self.new_conversation(principal), list[Message]()
+            stored, messages = self.new_conversation(principal, assistant_id=assistant_id), list[Message]()
         else:
             stored, messages = await self._storage.conversations.get_tree(principal, conversation)
         if (options.web or stored.web) == "on":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import eclair
 from eclair.cli._admin_arguments import add_admin_options
+from eclair.cli._assistant_arguments import add_assistant_options
 from eclair.cli._mcp_arguments import add_mcp_options
 from eclair.cli._memory_arguments import add_memory_options
 from eclair.cli._project_arguments import add_project_options
@@ -133,6 +134,7 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     which.add_argument("--continue", dest="latest", action="store_true", help="continue the latest conversation")
     which.add_argument("--conversation", metavar="ID", help="continue this conversation")
     which.add_argument("--project", metavar="NAME", help="begin the conversation in this project")
+    which.add_argument("--assistant", metavar="NAME", help="begin it with this assistant of `eclair assistants`")
 
     _add_draw_options(command("draw", "generate or edit images"))
     _add_research_options(command("research", "research questions on the web and write a report", answering))
@@ -181,6 +183,8 @@ def _add_documents(command: _Command) -> None:
     add_prompt_options(command("prompts", "list, save, change and share prompts"))
     add_mcp_options(command("mcp", "list, add and remove MCP servers, whose tools models may call; serve as one"))
     add_schedule_options(command("schedules", "list, add, erase and run questions that are asked by themselves"))
+    assistants = command("assistants", "list, set up, change, share, import and export assistants")
+    add_assistant_options(assistants)
     add_memory_options(command("memory", "list, add, edit and erase what is kept for later conversations"))
 
 

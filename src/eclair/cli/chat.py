@@ -27,6 +27,7 @@ from eclair.cli._terminal import Terminal
 from eclair.cli.draw import write_image
 from eclair.documents.folder_sync import resolve_roots
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
+from eclair.schema.assistants import Assistant
 from eclair.schema.events import RunFailed, RunWaiting, decode
 from eclair.schema.messages import MODES, WEBS, Call, CallDecision, Conversation, Message, Mode, Web, branch
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _chat(settings: Settings, arguments: argparse.Namespace, options: TurnOptions, terminal: Terminal) -> int:
     id: str | None = arguments.conversation
     project: str | None = arguments.project
+    named: str | None = arguments.assistant
     async with open_app(settings) as app:
         if project is not None:
             project = (await app.storage.projects.get_project_by_name(LOCAL_PRINCIPAL, project)).id
@@ -73,7 +75,11 @@ async def _chat(settings: Settings, arguments: argparse.Namespace, options: Turn
             conversation = max([*listed.pinned, *listed.conversations], key=lambda each: each.updated, default=None)
             if conversation is None:
                 raise NotFound("There is no conversation yet; start one with `eclair chat`.")
-        return await Chat(app, terminal, options, conversation, project).run()
+        assistant = await app.assistants.get_by_name(LOCAL_PRINCIPAL, named) if named is not None else None
+        if assistant is not None:
+            profile = assistant.profile
+            options = replace(options, model=options.model or profile.model, web=options.web or profile.web)
+        return await Chat(app, terminal, options, conversation, project, assistant).run()
 
 
 DECISIONS: dict[str, CallDecision] = {
@@ -98,7 +104,9 @@ class Chat:
         options: TurnOptions,
         conversation: Conversation | None,
         project: str | None = None,
+        assistant: Assistant | None = None,
     ) -> None:
+        self._assistant = assistant
         self._app = app
         self._project = project
         self._terminal = terminal
@@ -124,6 +132,7 @@ class Chat:
             lambda typed: completions(typed, list(COMMANDS), self._models),
         )
         self._terminal.note(f"Éclair · {model.id} · /help lists commands, Alt-Enter starts a new line, Ctrl-D leaves")
+        self._introduce()
         if self._conversation is not None and self._terminal.is_interactive:
             await self._show_history()
         while not self._done:
@@ -138,6 +147,14 @@ class Chat:
         if self._conversation is not None:
             self._terminal.note(f"Saved as {self._conversation.id}; `eclair chat --continue` resumes it.")
         return 0 if isinstance(lines, InteractiveLines) else self._failed
+
+    def _introduce(self) -> None:
+        if self._assistant is None:
+            return
+        profile = self._assistant.profile
+        self._terminal.note(f"{profile.emoji} {profile.name}".strip())
+        for each in profile.starters:
+            self._terminal.note(f"  › {each}")
 
     async def _handle(self, line: str) -> None:
         if not line.strip():
@@ -224,10 +241,13 @@ class Chat:
     async def _turn(self, what: NewMessage | Regenerate | Resume) -> RunRecord | None:
         accepted = time.perf_counter()
         turns = self._app.turns
+        assistant = None if self._assistant is None else self._assistant.id
         where = (
             self._conversation.id
             if self._conversation is not None
-            else turns.new_conversation(LOCAL_PRINCIPAL, choices=self._options, project=self._project)
+            else turns.new_conversation(
+                LOCAL_PRINCIPAL, choices=self._options, project=self._project, assistant_id=assistant
+            )
         )
         asked = await turns.ask(LOCAL_PRINCIPAL, where, what, self._options, accepted)
         self._conversation = self._conversation or await self._app.storage.conversations.get_conversation(

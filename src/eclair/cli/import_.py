@@ -59,6 +59,7 @@ ITEMS: dict[ItemKind, str] = {
     "files": "files",
     "images": "images",
     "prompts": "prompts",
+    "assistants": "assistants",
     "settings": "settings",
     "feeds": "feeds",
     "servers": "servers, without keys",

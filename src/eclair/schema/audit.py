@@ -12,6 +12,7 @@ AuditAction = Literal[
     "announcement.changed",
     "access.denied",
     "accounts.set_up",
+    "assistant.deleted",
     "announcement.changed",
     "audit.delivery_changed",
     "audit.exported",

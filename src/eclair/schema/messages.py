@@ -81,6 +81,7 @@ ChangeKind = Literal[
     "announcements",
     "memories",
     "schedules",
+    "assistants",
 ]
 EnergyKind = Literal["measured", "estimated"]
 RatingValue = Literal["up", "down"]
@@ -426,8 +427,9 @@ class Conversation:
     `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
     its answers, None for the defaults; `system` replaces the system prompt.
     `branched_from` is the id of the conversation whose thread it was begun with, if any.
-    `project_id` is the project that it is in. `memory` says if its answers may use and keep memories; None leaves
-    that to the person's preferences. `unread` says that an answer came while nobody looked.
+    `project_id` is the project that it is in, `assistant_id` the assistant with which it was begun. `memory` says if
+    its answers may use and keep memories; None leaves that to the person's preferences. `unread` says that an answer
+    came while nobody looked.
     """
 
     id: str
@@ -449,6 +451,7 @@ class Conversation:
     project_id: str | None = None
     memory: Switch | None = None
     unread: bool = False
+    assistant_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

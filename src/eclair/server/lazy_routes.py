@@ -55,6 +55,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/memories": ("api.memories",),
     "api/mcp-servers": ("api.mcp_servers",),
     "api/schedules": ("api.schedules",),
+    "api/assistants": ("api.assistants",),
     "api/files": ("api.files",),
     "api/projects": ("api.projects",),
     "api/libraries": ("api.libraries",),

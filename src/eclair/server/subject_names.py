@@ -21,7 +21,7 @@ class SubjectNames:
         return await self._look_up(subject) or subject.rpartition(":")[2]
 
     async def find_owned(self, object: str) -> OwnedName | None:
-        """Return name and owner of a library, project or prompt; None for others, and for what is gone."""
+        """Return name and owner of an assistant, library, project or prompt; None for others, and what is gone."""
         kind, _, id = object.partition(":")
         if kind not in get_args(OwnedKind):
             return None

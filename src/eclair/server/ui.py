@@ -64,6 +64,7 @@ def router(prefix: str, branding: GetBranding, *, has_accounts: bool) -> APIRout
     @pages.get("/c/{conversation}")
     @pages.get("/projects")
     @pages.get("/projects/{project}")
+    @pages.get("/assistants")
     @pages.get("/libraries")
     @pages.get("/news")
     @pages.get("/pictures")

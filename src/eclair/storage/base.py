@@ -17,6 +17,7 @@ from typing import Any
 from eclair.storage.announcements import AnnouncementStore
 from eclair.storage.api_conversations import ApiConversationStore
 from eclair.storage.api_keys import ApiKeyStore
+from eclair.storage.assistants import AssistantStore
 from eclair.storage.audit import AuditStore
 from eclair.storage.audit_destinations import AuditDestinationStore
 from eclair.storage.batches import BatchStore
@@ -74,6 +75,7 @@ class Storage:
     announcements: AnnouncementStore
     api_conversations: ApiConversationStore
     api_keys: ApiKeyStore
+    assistants: AssistantStore
     audit: AuditStore
     audit_destinations: AuditDestinationStore
     batches: BatchStore

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-OwnedKind = Literal["library", "project", "prompt"]
+OwnedKind = Literal["assistant", "library", "project", "prompt"]
 """Kinds that rules can be for. Conversations aren't among them: their titles are content."""
 
 
@@ -20,7 +20,7 @@ class OwnedName:
 
 
 class OwnedNameStore(Protocol):
-    """Names of everybody's libraries, projects and prompts. Only administrators and auditors are shown them."""
+    """Names of everybody's assistants, libraries, projects and prompts, for administrators and auditors alone."""
 
     async def search_names(self, kind: OwnedKind, words: str, limit: int) -> list[OwnedName]:
         """Find names that have all of the words, the best first."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from eclair.assistants.assistant_fields import AssistantFields
+from eclair.schema.assistants import AssistantProfile
 from eclair.schema.canvases import Canvas, CanvasVersion
 from eclair.schema.ids import derived_id
 from eclair.schema.images import GeneratedImage
@@ -28,12 +30,12 @@ PERSONAL_FOLDER = "personal/"
 MAX_NAME_CHARS = 255
 _MEMBER = re.compile(r"files/[0-9a-f]{64}|(?:pictures|thumbnails)/pic_[0-9a-z]{26}(?:\.[a-z]{3,4})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ID = re.compile(r"(?:canv|file|fold|lib|mem|pic|proj|prompt)_[0-9a-z]{26}")
+_ID = re.compile(r"(?:asst|canv|file|fold|lib|mem|pic|proj|prompt)_[0-9a-z]{26}")
 _NAME = re.compile(r"[^/\\\x00-\x1f]+")
 _IMAGE_MEDIA = {"image/png", "image/webp", "image/jpeg"}
 
 RecordKind = Literal[
-    "library", "file", "image", "preferences", "feed", "server", "project", "canvas", "prompt", "memory"
+    "library", "file", "image", "preferences", "feed", "server", "project", "canvas", "prompt", "memory", "assistant"
 ]
 
 
@@ -124,6 +126,16 @@ class ArchivedPrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchivedAssistant:
+    """An assistant; its libraries are those of the archive, by their ids there."""
+
+    id: str
+    created: int
+    changed: int
+    profile: AssistantProfile
+
+
+@dataclass(frozen=True, slots=True)
 class ArchivedMemory:
     """A memory; `conversation` and `message` say where it is from, and `project` where alone it is used."""
 
@@ -163,6 +175,7 @@ ArchiveRecord = (
     | ArchivedCanvas
     | ArchivedPrompt
     | ArchivedMemory
+    | ArchivedAssistant
 )
 
 _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
@@ -176,6 +189,7 @@ _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
     "canvas": ArchivedCanvas,
     "prompt": ArchivedPrompt,
     "memory": ArchivedMemory,
+    "assistant": ArchivedAssistant,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _OLDER_PROMPTS = TypeAdapter(list[dict[Literal["name", "text"], str]])
@@ -199,6 +213,7 @@ class ArchiveIndex:
     canvases: list[ArchivedCanvas] = field(default_factory=list[ArchivedCanvas])
     prompts: list[ArchivedPrompt] = field(default_factory=list[ArchivedPrompt])
     memories: list[ArchivedMemory] = field(default_factory=list[ArchivedMemory])
+    assistants: list[ArchivedAssistant] = field(default_factory=list[ArchivedAssistant])
 
     def add(self, record: ArchiveRecord) -> None:
         match record:
@@ -223,12 +238,14 @@ class ArchiveIndex:
                 self.prompts.append(record)
             case ArchivedMemory():
                 self.memories.append(record)
+            case ArchivedAssistant():
+                self.assistants.append(record)
 
     @property
     def records(self) -> Sequence[ArchiveRecord]:
         own = [self.preferences] if self.preferences is not None else []
         rest = (*self.feeds, *self.servers, *self.projects, *self.canvases, *self.prompts, *self.memories)
-        return [*self.libraries, *self.files, *self.images, *own, *rest]
+        return [*self.libraries, *self.files, *self.images, *own, *rest, *self.assistants]
 
     def __len__(self) -> int:
         return len(self.records)
@@ -272,6 +289,13 @@ def _older_prompts(preferences: ArchivedPreferences) -> list[ArchivedPrompt]:
     return [prompt for prompt in prompts if _is_sound(prompt)]
 
 
+def _is_profile(profile: AssistantProfile) -> bool:
+    try:
+        return AssistantFields.model_validate(asdict(profile)).profile() == profile
+    except ValidationError:
+        return False
+
+
 def _is_sound(record: ArchiveRecord) -> bool:
     match record:
         case ArchivedLibrary():
@@ -286,6 +310,8 @@ def _is_sound(record: ArchiveRecord) -> bool:
         case ArchivedPrompt():
             fits = re.fullmatch(PROMPT_NAME_PATTERN, record.name) and 0 < len(record.text) <= MAX_PROMPT_CHARS
             return bool(_ID.fullmatch(record.id)) and bool(fits) and "\0" not in record.text
+        case ArchivedAssistant():
+            return bool(_ID.fullmatch(record.id)) and _is_profile(record.profile)
         case ArchivedMemory():
             return (
                 bool(_ID.fullmatch(record.id))

@@ -15,6 +15,7 @@ from eclair.documents.ingest import Ingestor
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
 from eclair.images.gallery import Gallery
 from eclair.llm.servers.service import ServerChange, ServerService
+from eclair.schema.assistants import Assistant
 from eclair.schema.ids import new_id
 from eclair.schema.memories import Memory
 from eclair.schema.principal import Principal
@@ -23,6 +24,7 @@ from eclair.storage.feeds import StoredFeed
 from eclair.storage.libraries import Library
 from eclair.storage.prompts import SavedPrompt
 from eclair.transfer.archive import (
+    ArchivedAssistant,
     ArchivedCanvas,
     ArchivedFeed,
     ArchivedFile,
@@ -48,6 +50,7 @@ ItemKind = Literal[
     "feeds",
     "servers",
     "memories",
+    "assistants",
 ]
 MEMBERS_PER_READING = 200
 MAX_IMAGE_BYTES = 64 << 20
@@ -100,6 +103,7 @@ class ArchiveImporter:
         memories = {memory.text for memory in await self._storage.memories.list_memories(principal)}
         own, archived = await self._preferences.read(principal), self._archived_preferences(staged)
         prompts = await self._prompt_names(principal)
+        assistants = await self._assistant_names(principal)
         canvases = {canvas.id for canvas in await self._storage.canvases.list_canvases(principal)}
         found = (
             ImportItems("canvases", len(index.canvases), sum(each.canvas.id in canvases for each in index.canvases)),
@@ -109,6 +113,9 @@ class ArchiveImporter:
             ImportItems("files", len(files), sum(files)),
             ImportItems("images", len(images), sum(images)),
             ImportItems("prompts", len(index.prompts), sum(each.name.casefold() in prompts for each in index.prompts)),
+            ImportItems(
+                "assistants", len(index.assistants), sum(e.profile.name in assistants for e in index.assistants)
+            ),
             ImportItems("settings", int(archived is not None), int(own.version > 0)),
             ImportItems("feeds", len(index.feeds), sum(feed.url in feeds for feed in index.feeds)),
             ImportItems("memories", len(index.memories), sum(each.text in memories for each in index.memories)),
@@ -181,6 +188,8 @@ class ArchiveImporter:
             yield await self._add_server(server)
         for memory in staged.index.memories:
             yield await self._add_memory(principal, memory, projects.get(memory.project or ""))
+        for assistant in staged.index.assistants:
+            yield await self._add_assistant(principal, assistant, staged.index.libraries)
 
     async def _add_library(self, principal: Principal, library: ArchivedLibrary, places: dict[str, str]) -> ImportStep:
         known = await self._libraries(principal)
@@ -326,6 +335,36 @@ class ArchiveImporter:
         except Conflict as conflict:
             return ImportStep("memories", added=False, problem=conflict.message)
         return ImportStep("memories", added=memory.text not in known)
+
+    async def _add_assistant(
+        self, principal: Principal, archived: ArchivedAssistant, libraries: Sequence[ArchivedLibrary]
+    ) -> ImportStep:
+        """Add an assistant with those of its libraries that are here, under whatever id."""
+        if archived.profile.name in await self._assistant_names(principal):
+            return ImportStep("assistants", added=False)
+        here = await self._libraries(principal)
+        names = {library.id: library.name for library in libraries}
+        ids = {library.name: library.id for library in here.values()}
+        found = [id if id in here else ids.get(names.get(id, "")) for id in archived.profile.libraries]
+        new = Assistant(
+            id=archived.id,
+            owner=principal.id,
+            profile=replace(archived.profile, libraries=tuple(id for id in found if id is not None)),
+            created=archived.created,
+            changed=archived.changed,
+        )
+        try:
+            try:
+                await self._storage.assistants.add_assistant(principal, new)
+            except Conflict:  # the id is another person's, or there are too many
+                await self._storage.assistants.add_assistant(principal, replace(new, id=new_id("asst")))
+        except Conflict as conflict:
+            return ImportStep("assistants", added=False, problem=f"{new.name!r} was left out: {conflict.message}")
+        return ImportStep("assistants", added=True)
+
+    async def _assistant_names(self, principal: Principal) -> set[str]:
+        found = await self._storage.assistants.list_assistants(principal)
+        return {each.name for each in found if each.access == "own"}
 
     async def _libraries(self, principal: Principal) -> dict[str, Library]:
         return {each.library.id: each.library for each in await self._storage.libraries.list_libraries(principal)}

@@ -26,6 +26,7 @@ from eclair.storage.files import StoredFile
 from eclair.transfer.archive import (
     INDEX_NAME,
     PERSONAL_FOLDER,
+    ArchivedAssistant,
     ArchivedCanvas,
     ArchivedFeed,
     ArchivedFile,
@@ -192,6 +193,7 @@ class ArchiveWriter:
     async def _other_records(self, principal: Principal) -> list[ArchiveRecord]:
         libraries = [each.library for each in await self._storage.libraries.list_libraries(principal)]
         prompts = await self._storage.prompts.list_prompts(principal)
+        assistants = await self._storage.assistants.list_assistants(principal)
         feeds = [listed.feed for listed in await self._storage.feeds.list_feeds(principal)]
         servers = await self._storage.servers.list_servers()
         version, body = await self._storage.preferences.get_preferences(principal)
@@ -199,6 +201,11 @@ class ArchiveWriter:
             *(ArchivedLibrary(each.id, each.name, each.created) for each in libraries if each.access == "own"),
             *([ArchivedPreferences(orjson.loads(body))] if version else []),
             *(ArchivedPrompt(each.id, each.name, each.text, each.created) for each in prompts if each.access == "own"),
+            *(
+                ArchivedAssistant(each.id, each.created, each.changed, each.profile)
+                for each in assistants
+                if each.access == "own"
+            ),
             *(ArchivedFeed(feed.url, feed.title, feed.site, feed.language, feed.active) for feed in feeds),
             *(
                 ArchivedServer(each.name, strip_login(each.url), each.models, each.context, each.country, each.api)

@@ -26,6 +26,8 @@ DROP TABLE compliance_settings; DROP TABLE mcp_server; DROP TABLE mcp_listing; D
 DROP TRIGGER prompt_held; DROP TRIGGER person_prompts_gone; DROP TRIGGER group_prompts_gone;
 DROP TABLE prompt_share; DROP TABLE prompt;
 DROP TABLE occurrence; DROP TABLE schedule; ALTER TABLE conversation DROP COLUMN unread;
+DROP TRIGGER assistant_held; DROP TRIGGER person_assistants_gone; DROP TRIGGER group_assistants_gone;
+DROP TABLE assistant_share; DROP TABLE assistant; ALTER TABLE conversation DROP COLUMN assistant_id;
 DROP TABLE memory; ALTER TABLE conversation DROP COLUMN memory;
 DROP TABLE retention_rule; DROP TABLE legal_hold; DROP TABLE erasure_request;
 DROP TABLE scim_resource; DROP TABLE passkey; DROP TABLE canvas_version; DROP TABLE canvas; DROP TABLE announcement;

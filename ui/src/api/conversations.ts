@@ -71,6 +71,13 @@ type StartedTurn = Reply<"/api/conversations/{id}/turns", "post", 202>;
 /** A turn of a chat that isn't stored: all messages so far, and the options of the answer. */
 export interface UnstoredTurn extends AnswerOptions {
   readonly messages: Body<"/api/answers", "post">["messages"];
+  readonly assistant_id: string | null;
+}
+
+/** The project and the assistant with which a conversation begins. */
+export interface ConversationStart {
+  readonly project: string | null;
+  readonly assistant: string | null;
 }
 
 export type ExportFormat = "markdown" | "json" | "html" | "docx" | "pdf";
@@ -162,12 +169,13 @@ export class ConversationCalls extends Resource {
   }
 
   /** Create the conversation with its first turn. */
-  begin(conversation: string, turn: Turn, settings: AnswerSettings, project: string | null): Promise<AcceptedTurn> {
-    return this.client.call("POST", "/api/conversations", { id: conversation, ...settings, ...(project !== null && { project_id: project }), turn });
+  begin(conversation: string, turn: Turn, settings: AnswerSettings, { project, assistant }: ConversationStart): Promise<AcceptedTurn> {
+    const start = { ...(project !== null && { project_id: project }), ...(assistant !== null && { assistant_id: assistant }) };
+    return this.client.call("POST", "/api/conversations", { id: conversation, ...settings, ...start, turn });
   }
 
   /** Tell the engine that a message is being written, so that it can read the prompt ahead. */
-  prefill(writing: Pick<AnswerOptions, "model" | "mode" | "web" | "system" | "memory"> & { readonly conversation?: string; readonly files?: readonly string[] }): Promise<void> {
+  prefill(writing: Pick<AnswerOptions, "model" | "mode" | "web" | "system" | "memory"> & Pick<Body<"/api/prefill", "post">, "conversation" | "files" | "assistant_id">): Promise<void> {
     return this.client.call("POST", "/api/prefill", writing);
   }
 

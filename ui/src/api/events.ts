@@ -10,7 +10,7 @@ export type CallAccess = "compute" | "read" | "outbound" | "write";
 export type CallDecision = "once" | "conversation" | "always" | "declined";
 export type CallOutcome = "done" | "failed" | "late" | "declined" | "stopped" | "unknown";
 export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use" | "budget_low" | "memory_refused" | "memory_not_kept";
-export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds" | "projects" | "canvases" | "prompts" | "announcements" | "memories" | "schedules";
+export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds" | "projects" | "canvases" | "prompts" | "announcements" | "memories" | "schedules" | "assistants";
 export type NameKind = "title" | "tag" | "file" | "library";
 export type Mode = "flash" | "auto" | "think";
 export type Web = "off" | "auto" | "on";
@@ -362,8 +362,9 @@ export interface Message {
  * `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
  * its answers, None for the defaults; `system` replaces the system prompt.
  * `branched_from` is the id of the conversation whose thread it was begun with, if any.
- * `project_id` is the project that it is in. `memory` says if its answers may use and keep memories; None leaves
- * that to the person's preferences. `unread` says that an answer came while nobody looked.
+ * `project_id` is the project that it is in, `assistant_id` the assistant with which it was begun. `memory` says if
+ * its answers may use and keep memories; None leaves that to the person's preferences. `unread` says that an answer
+ * came while nobody looked.
  */
 export interface Conversation {
   readonly id: string;
@@ -385,6 +386,7 @@ export interface Conversation {
   readonly project_id: string | null;
   readonly memory: "off" | "on" | null;
   readonly unread: boolean;
+  readonly assistant_id: string | null;
 }
 
 /** A message found by a search. In `excerpt`, matches stand between U+E000 and U+E001. */

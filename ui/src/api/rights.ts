@@ -13,10 +13,10 @@ type Shares = Reply<"/api/libraries/{id}/shares", "get">;
 export type AccessShare = Shares["shares"][number];
 export type SharedAccess = AccessShare["access"];
 /** What can be shared, as it is named in addresses. */
-export type SharedKind = "libraries" | "projects" | "prompts";
+export type SharedKind = "libraries" | "projects" | "prompts" | "assistants";
 /** Something that people own and rules can be for; `owner` is the name of whose it is. */
 export type OwnedObject = Reply<"/api/directory/objects", "get">["objects"][number];
-export type OwnedKind = "library" | "project" | "prompt";
+export type OwnedKind = "assistant" | "library" | "project" | "prompt";
 export type EmergencyRead = Reply<"/api/emergency-reads", "get">["requests"][number];
 export type OpenedConversation = Reply<"/api/emergency-reads/{id}/conversations", "get">["conversations"][number];
 export type ReadConversation = Reply<"/api/emergency-reads/{id}/conversations/{conversation}", "get">;

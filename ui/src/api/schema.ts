@@ -4055,6 +4055,318 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/assistants": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AssistantList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["AssistantFieldsBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AssistantBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/assistants/import": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": Record<string, never>;
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ImportedAssistantBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/assistants/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AssistantBody"];
+                    };
+                };
+            };
+        };
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["AssistantFieldsBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AssistantBody"];
+                    };
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/assistants/{id}/export": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AssistantFile"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/assistants/{id}/shares": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AccessShareList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/assistants/{id}/shares/{subject}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly subject: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["SharedAccessBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly subject: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/files": {
         readonly parameters: {
             readonly query?: never;
@@ -8697,7 +9009,7 @@ export interface paths {
         readonly get: {
             readonly parameters: {
                 readonly query: {
-                    readonly kind: "library" | "project" | "prompt";
+                    readonly kind: "assistant" | "library" | "project" | "prompt";
                     readonly q: string;
                 };
                 readonly header?: never;
@@ -9319,7 +9631,7 @@ export interface components {
             readonly number: number;
             readonly moment: number;
             /** @enum {string} */
-            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "mcp_server.added" | "mcp_server.approved" | "mcp_server.changed" | "mcp_server.removed" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "schedule.added" | "schedule.changed" | "schedule.paused" | "schedule.removed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
+            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "assistant.deleted" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "mcp_server.added" | "mcp_server.approved" | "mcp_server.changed" | "mcp_server.removed" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "schedule.added" | "schedule.changed" | "schedule.paused" | "schedule.removed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
             /** @enum {string} */
             readonly outcome: "success" | "failure" | "denied";
             readonly actor: string | null;
@@ -9463,6 +9775,74 @@ export interface components {
         /** @description The changes that were made, or with `dry_run` would be; none where the store says the same as the file. */
         readonly AppliedPolicy: {
             readonly changes: readonly components["schemas"]["PolicyChangeBody"][];
+        };
+        /**
+         * @description An assistant. Of one that is shared with the caller, `owner` is the name of its owner.
+         *
+         *     `libraries` are those of its libraries that the caller may read, and `hidden_libraries` the number of the others.
+         */
+        readonly AssistantBody: {
+            readonly id: string;
+            readonly name: string;
+            readonly description: string;
+            readonly emoji: string;
+            readonly instructions: string;
+            readonly model: string | null;
+            readonly web: ("off" | "auto" | "on") | null;
+            readonly tools: readonly string[] | null;
+            readonly libraries: readonly components["schemas"]["AssistantLibrary"][];
+            readonly hidden_libraries: number;
+            readonly starters: readonly string[];
+            readonly created: number;
+            readonly changed: number;
+            /** @enum {string} */
+            readonly access: "own" | "edit" | "view";
+            readonly owner: string | null;
+        };
+        /** @description The parts of an assistant. Without `tools` it may call all; without `model` or `web` those of its user count. */
+        readonly AssistantFieldsBody: {
+            readonly name: string;
+            /** @default  */
+            readonly description?: string;
+            /** @default  */
+            readonly emoji?: string;
+            /** @default  */
+            readonly instructions?: string;
+            readonly model?: string | null;
+            readonly web?: ("off" | "auto" | "on") | null;
+            readonly tools?: readonly string[] | null;
+            /** @default [] */
+            readonly libraries?: readonly string[];
+            /** @default [] */
+            readonly starters?: readonly string[];
+        };
+        /** @description A file of an assistant; fields that are empty are left out. */
+        readonly AssistantFile: {
+            /** @constant */
+            readonly format: "eclair.assistant";
+            /** @constant */
+            readonly version: 1;
+            readonly name: string;
+            /** @default  */
+            readonly description: string;
+            /** @default  */
+            readonly emoji: string;
+            /** @default  */
+            readonly instructions: string;
+            readonly model: string | null;
+            readonly web: ("off" | "auto" | "on") | null;
+            readonly tools: readonly string[] | null;
+            /** @default [] */
+            readonly starters: readonly string[];
+        };
+        /** @description A library of an assistant, which the caller may read. */
+        readonly AssistantLibrary: {
+            readonly id: string;
+            readonly name: string;
+        };
+        /** @description Assistants by name. */
+        readonly AssistantList: {
+            readonly assistants: readonly components["schemas"]["AssistantBody"][];
         };
         /** @description A file attached to a message. `media` is its type (RFC 6838). */
         readonly Attachment: {
@@ -9859,8 +10239,9 @@ export interface components {
          *     `leaf` is the last message of the displayed branch. The fields from `model` to `system` are the person's choices for
          *     its answers, None for the defaults; `system` replaces the system prompt.
          *     `branched_from` is the id of the conversation whose thread it was begun with, if any.
-         *     `project_id` is the project that it is in. `memory` says if its answers may use and keep memories; None leaves
-         *     that to the person's preferences. `unread` says that an answer came while nobody looked.
+         *     `project_id` is the project that it is in, `assistant_id` the assistant with which it was begun. `memory` says if
+         *     its answers may use and keep memories; None leaves that to the person's preferences. `unread` says that an answer
+         *     came while nobody looked.
          */
         readonly Conversation: {
             readonly id: string;
@@ -9886,6 +10267,7 @@ export interface components {
             readonly memory: ("off" | "on") | null;
             /** @default false */
             readonly unread: boolean;
+            readonly assistant_id: string | null;
         };
         readonly ConversationCount: {
             readonly conversations: number;
@@ -10277,7 +10659,7 @@ export interface components {
         /**
          * @description A right that an administrator gave or denied; `subject_name` and `object_name` are what people know them as.
          *
-         *     `owner` is the name of whom the object belongs to, if it is a library or a prompt.
+         *     `owner` is the name of whom the object belongs to, if it is a library, a prompt or an assistant.
          */
         readonly GrantBody: {
             readonly id: string;
@@ -10535,7 +10917,7 @@ export interface components {
         /** @description Things of one kind in an export; `here` of them are here already. */
         readonly ImportItemsBody: {
             /** @enum {string} */
-            readonly kind: "conversations" | "canvases" | "libraries" | "files" | "images" | "prompts" | "settings" | "feeds" | "servers" | "memories";
+            readonly kind: "conversations" | "canvases" | "libraries" | "files" | "images" | "prompts" | "settings" | "feeds" | "servers" | "memories" | "assistants";
             readonly count: number;
             readonly here: number;
         };
@@ -10566,6 +10948,11 @@ export interface components {
             readonly skipped: number;
             readonly problems: readonly string[];
             readonly items: readonly components["schemas"]["ImportItemsBody"][];
+        };
+        /** @description An imported assistant. `left_out` names what the file has and Éclair doesn't take over. */
+        readonly ImportedAssistantBody: {
+            readonly assistant: components["schemas"]["AssistantBody"];
+            readonly left_out: readonly string[];
         };
         readonly InvitationBody: {
             readonly id: string;
@@ -11049,7 +11436,8 @@ export interface components {
         /**
          * @description A new conversation; with a `turn`, both are created or neither.
          *
-         *     The choices from `model` on are stored with the conversation; those of the turn are for that turn only.
+         *     The choices from `model` on are stored with the conversation; those of the turn are for that turn only. Model and
+         *     web that are left out are those of the assistant, if it has any.
          */
         readonly NewConversation: {
             readonly id?: string | null;
@@ -11063,6 +11451,7 @@ export interface components {
             readonly system?: string | null;
             readonly memory?: ("off" | "on") | null;
             readonly project_id?: string | null;
+            readonly assistant_id?: string | null;
             readonly turn?: components["schemas"]["NewTurnBody"] | null;
         };
         /** @description A destination. `key` is the bearer token of a webhook. */
@@ -11622,6 +12011,7 @@ export interface components {
             readonly system?: string | null;
             readonly web?: ("off" | "auto" | "on") | null;
             readonly memory?: ("off" | "on") | null;
+            readonly assistant_id?: string | null;
             /** @default  */
             readonly text?: string;
             /** @default [] */
@@ -12431,7 +12821,11 @@ export interface components {
             readonly role: "user" | "assistant";
             readonly text: string;
         };
-        /** @description The conversation so far, question last; if an answer comes last, it is continued. */
+        /**
+         * @description The conversation so far, question last; if an answer comes last, it is continued.
+         *
+         *     `assistant_id` names the assistant that answers.
+         */
         readonly TemporaryTurnBody: {
             readonly model?: string | null;
             readonly mode?: ("flash" | "auto" | "think") | null;
@@ -12445,6 +12839,7 @@ export interface components {
             /** @default false */
             readonly thorough?: boolean;
             readonly messages: readonly components["schemas"]["TemporaryMessageBody"][];
+            readonly assistant_id?: string | null;
         };
         /** @description A changed piece, counted from 1. An empty `after` means that it was deleted. */
         readonly TextChange: {

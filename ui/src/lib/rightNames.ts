@@ -22,6 +22,7 @@ export const KINDS: Readonly<Record<string, PlainKey>> = {
   library: "library",
   project: "project",
   prompt: "prompt",
+  assistant: "assistantKind",
 };
 
 /** What a right is to, such as `Model: Mistral Small`. */

@@ -105,6 +105,7 @@ export const ACTIONS: readonly Action[] = [
     run: (app) => switchDrawing(app),
     enabled: (app) => app.page === "chat" && !app.current.temporary && app.imageModels.ready.length > 0,
   },
+  { id: "assistants", label: "assistants", run: (app) => app.openPlace("assistants"), enabled: always },
   { id: "libraries", label: "libraries", run: (app) => app.openPlace("libraries"), enabled: always },
   { id: "news", label: "news", run: (app) => app.openPlace("news"), enabled: always },
   { id: "pictures", label: "pictures", slash: true, run: (app) => app.openPictures(), enabled: always },

@@ -33,6 +33,8 @@ export class Conversation {
   title = $state("");
   /** The conversation that this one was branched from; null for one begun anew. */
   branchedFrom = $state<string | null>(null);
+  /** The assistant with which it was begun. */
+  assistant = $state<string | null>(null);
   /** The settings of this conversation; null means the default. */
   model = $state<string | null>(null);
   mode = $state<Mode | null>(null);
@@ -185,6 +187,7 @@ export class Conversation {
       Object.assign(this, settingsOf(tree.conversation));
       this.project = tree.conversation.project_id;
       this.branchedFrom = tree.conversation.branched_from;
+      this.assistant = tree.conversation.assistant_id;
       this.messages = new Map(tree.messages.map((message) => [message.id, message]));
       if (this.#editors === 0 || !this.messages.has(this.leaf ?? "")) this.leaf = tree.conversation.leaf;
       else this.#leafWithheld = this.leaf !== tree.conversation.leaf;
@@ -476,7 +479,7 @@ export class Conversation {
     const { temperature: _, max_tokens: __, ...options } = this.#context.answerOptions({ ...settings, model: this.nextModel ?? settings.model });
     try {
       const files = this.#composer.files.map(({ id }) => id);
-      await this.#context.api.prefill({ ...(this.stored && { conversation: this.id }), ...options, ...(files.length > 0 && { files }) });
+      await this.#context.api.prefill({ ...(this.stored ? { conversation: this.id } : { assistant_id: this.assistant }), ...options, ...(files.length > 0 && { files }) });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }

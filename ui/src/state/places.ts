@@ -5,6 +5,7 @@ import type { PlainKey } from "../lib/i18n/translate.ts";
 /** The label of each place. Its address is its name. */
 export const PLACES = {
   projects: "projects",
+  assistants: "assistants",
   libraries: "libraries",
   news: "news",
   pictures: "pictures",

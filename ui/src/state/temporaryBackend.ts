@@ -1,7 +1,7 @@
 // The backend of a temporary chat: its tree is in this tab's memory alone, and the server answers without storing
 // anything.
 
-import type { AcceptedTurn, AnswerSettings, ConversationBackend, ConversationCalls, ConversationChanges, MessageTree, Turn, UnstoredTurn } from "../api/conversations.ts";
+import type { AcceptedTurn, AnswerSettings, ConversationBackend, ConversationCalls, ConversationChanges, ConversationStart, MessageTree, Turn, UnstoredTurn } from "../api/conversations.ts";
 import { ApiError } from "../api/client.ts";
 import { NO_SETTINGS } from "../api/conversations.ts";
 import { fold, messageText } from "../api/fold.ts";
@@ -26,6 +26,7 @@ export class TemporaryBackend implements ConversationBackend {
   readonly #messages = new Map<string, Message>();
   #leaf: string | null = null;
   #settings = NO_SETTINGS;
+  #assistant: string | null = null;
   #run: Run | null = null;
 
   constructor(calls: Pick<ConversationCalls, "answer">) {
@@ -58,8 +59,9 @@ export class TemporaryBackend implements ConversationBackend {
   /** Does nothing: the engine gets the messages only with the question. */
   async prefill(): Promise<void> {}
 
-  begin(id: string, turn: Turn, settings: AnswerSettings): Promise<AcceptedTurn> {
+  begin(id: string, turn: Turn, settings: AnswerSettings, { assistant }: ConversationStart): Promise<AcceptedTurn> {
     this.#settings = settings;
+    this.#assistant = assistant;
     return this.turn(id, turn);
   }
 
@@ -69,7 +71,7 @@ export class TemporaryBackend implements ConversationBackend {
     const messages = path.map((message) => ({ role: message.role, text: messageText(message) })).filter(({ text }) => text !== "");
     const controller = new AbortController();
     const options = Object.keys(NO_SETTINGS).flatMap((name) => (name in turn ? [[name, turn[name as keyof AnswerSettings]]] : []));
-    const body = { messages, ...Object.fromEntries(options) } as UnstoredTurn;
+    const body = { messages, assistant_id: this.#assistant, ...Object.fromEntries(options) } as UnstoredTurn;
     const events = read(await this.#calls.answer(body, controller.signal));
     const { value: first } = await events.next();
     if (first?.type !== "run.started") throw new ApiError(0, "unreachable", t("temporaryLost"));
@@ -127,7 +129,7 @@ export class TemporaryBackend implements ConversationBackend {
   }
 
   #values(id: string): Conversation {
-    const rest = { owner: "", title: "", created: 0, updated: 0, pinned: false, archived: false, tags: [], branched_from: null, project_id: null, unread: false };
+    const rest = { owner: "", title: "", created: 0, updated: 0, pinned: false, archived: false, tags: [], branched_from: null, project_id: null, unread: false, assistant_id: this.#assistant };
     return { id, leaf: this.#leaf, ...this.#settings, ...rest };
   }
 

@@ -34,6 +34,7 @@ export interface TurnHost {
   readonly project: string | null;
   readonly settings: AnswerSettings;
   readonly messages: Messages;
+  readonly assistant: string | null;
   readonly running: boolean;
   error: string | null;
   /** Show why a call failed. */
@@ -112,13 +113,13 @@ export class TurnSender {
   }
 
   async #send(turn: Turn, outgoing: OutgoingMessage | null): Promise<void> {
-    const { id, stored, project, settings, messages } = this.#host;
+    const { id, stored, project, assistant, settings, messages } = this.#host;
     const { api } = this.#context;
     const drawn = "draw" in turn || ("retry" in turn && messages.get(turn.retry)?.wish != null);
     const { model, ...options } = this.#context.answerOptions(settings);
     const chosen = model === undefined || "models" in turn ? {} : { model };
     const request: Turn = drawn ? turn : { ...options, ...chosen, ...turn };
-    const accepted = await (stored ? api.turn(id, request) : api.begin(id, request, settings, project));
+    const accepted = await (stored ? api.turn(id, request) : api.begin(id, request, settings, { project, assistant }));
     this.#latest = { answer: accepted.answer, mode: request.mode ?? null };
     this.outgoing = null;
     this.#callbacks.onAccepted(accepted, outgoing);

@@ -22,9 +22,13 @@ class TemporaryMessageBody(StrictModel):
 
 
 class TemporaryTurnBody(TurnOptionsBody):
-    """The conversation so far, question last; if an answer comes last, it is continued."""
+    """The conversation so far, question last; if an answer comes last, it is continued.
+
+    `assistant_id` names the assistant that answers.
+    """
 
     messages: Annotated[list[TemporaryMessageBody], Field(min_length=1)]
+    assistant_id: str | None = None
 
 
 def router(app: App) -> APIRouter:
@@ -34,6 +38,11 @@ def router(app: App) -> APIRouter:
     async def answer_unkept(principal: Caller, body: TemporaryTurnBody) -> EventStream:
         accepted = time.perf_counter()
         messages: list[tuple[Role, str]] = [(message.role, message.text) for message in body.messages]
-        return EventStream(await app.turns.ask_temporary(principal, messages, body.options(), accepted))
+        if body.assistant_id is not None:
+            await app.assistants.get(principal, body.assistant_id)
+        answering = app.turns.ask_temporary(
+            principal, messages, body.options(), accepted, assistant_id=body.assistant_id
+        )
+        return EventStream(await answering)
 
     return api

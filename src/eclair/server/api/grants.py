@@ -22,7 +22,7 @@ RuleText = Annotated[str, Field(min_length=1, max_length=400)]
 class GrantBody(BaseModel):
     """A right that an administrator gave or denied; `subject_name` and `object_name` are what people know them as.
 
-    `owner` is the name of whom the object belongs to, if it is a library or a prompt.
+    `owner` is the name of whom the object belongs to, if it is a library, a prompt or an assistant.
     """
 
     id: str
@@ -121,6 +121,8 @@ def router(app: App) -> APIRouter:
         objects |= {
             f"library:{each.library.id}": each.library.name for each in libraries if each.library.access != "own"
         }
+        assistants = await app.storage.assistants.list_assistants(principal)
+        objects |= {f"assistant:{each.id}": each.name for each in assistants if each.access != "own"}
         prompts = await app.storage.prompts.list_prompts(principal)
         objects |= {f"prompt:{each.id}": each.name for each in prompts if each.access != "own"}
         found = [

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, Field
 
 from eclair.app import App
+from eclair.assistants.assistant_fields import LibraryId
 from eclair.schema.messages import Web
 from eclair.server.api.preferences import PreferenceText
 from eclair.server.api.turns import ModelName
@@ -27,7 +28,6 @@ from eclair.storage.projects import (
 )
 from eclair.storage.sharing import Access
 
-LibraryId = Annotated[str, Field(pattern=r"^lib_\w{1,64}$")]
 ToolName = Annotated[str, Field(min_length=1, max_length=200)]
 
 

@@ -15,6 +15,7 @@ from eclair.chat.tree import DrawOptions, NewMessage, Regenerate, Resume
 from eclair.chat.turn_options import TurnOptions
 from eclair.errors import InvalidInput
 from eclair.llm.registry import Registry
+from eclair.schema.assistants import AssistantProfile
 from eclair.schema.messages import (
     MAX_ANSWER_TOKENS,
     MAX_SYSTEM_PROMPT_CHARS,
@@ -142,7 +143,8 @@ class NewTurnBody(TurnOptionsBody):
 class NewConversation(RequestBody):
     """A new conversation; with a `turn`, both are created or neither.
 
-    The choices from `model` on are stored with the conversation; those of the turn are for that turn only.
+    The choices from `model` on are stored with the conversation; those of the turn are for that turn only. Model and
+    web that are left out are those of the assistant, if it has any.
     """
 
     id: Annotated[str | None, Field(pattern="^conv_" + ID_PATTERN)] = None
@@ -155,11 +157,14 @@ class NewConversation(RequestBody):
     system: SystemPrompt | None = None
     memory: Switch | None = None
     project_id: str | None = None
+    assistant_id: str | None = None
     turn: NewTurnBody | None = None
 
-    def choices(self) -> TurnOptions:
+    def choices(self, assistant: AssistantProfile | None) -> TurnOptions:
         sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        return TurnOptions(self.model, self.mode, self.system, sampling, self.web, memory=self.memory)
+        model = self.model or (assistant.model if assistant is not None else None)
+        web = self.web or (assistant.web if assistant is not None else None)
+        return TurnOptions(model, self.mode, self.system, sampling, web, memory=self.memory)
 
 
 class StartedAnswer(BaseModel):
@@ -228,7 +233,11 @@ def router(app: App) -> APIRouter:
         await check_length(app.registry, body.max_tokens, body.model)
         if body.project_id is not None:
             await app.projects.get(principal, body.project_id)
-        new = app.turns.new_conversation(principal, body.id, body.title, body.choices(), body.project_id)
+        assistant = None if body.assistant_id is None else await app.assistants.get(principal, body.assistant_id)
+        choices = body.choices(None if assistant is None else assistant.profile)
+        new = app.turns.new_conversation(
+            principal, body.id, body.title, choices, body.project_id, assistant_id=body.assistant_id
+        )
         if body.turn is not None:
             answer = await start_turn(principal, new, body.turn, accepted, accept)
             return answer if isinstance(answer, EventStream) else JSONResponse(answer.model_dump(), 202)

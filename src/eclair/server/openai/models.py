@@ -16,6 +16,8 @@ from eclair.llm.infill import can_fill_in
 from eclair.llm.openai.model_names import is_chat_model, is_embedding_model, is_moderation_model, is_reranker
 from eclair.schema.messages import MODES
 from eclair.schema.models import Model
+from eclair.server.openai.assistant_models import PREFIX, find_named_assistant, render_assistant
+from eclair.server.principal import Caller
 from eclair.settings import Settings
 
 TOKENS_PER_PRICE = 1_000_000
@@ -37,20 +39,23 @@ def router(app: App) -> APIRouter:
         return _model(app.settings, model, can_infill=can_infill)
 
     @api.get("/models")
-    async def list_models(request: Request) -> JSON:
+    async def list_models(principal: Caller, request: Request) -> JSON:
         models = await app.registry.models()
         names = [mode for mode in MODES if models and mode not in {model.id for model in models}]
         own = await own_models()
         others = [await render(model) for model in models if model.id not in own]
-        data = [*others, *map(_mode, names), *[await render(model) for model in own.values()]]
+        assistants = map(render_assistant, await app.assistants.list(principal))
+        data = [*others, *map(_mode, names), *assistants, *[await render(model) for model in own.values()]]
         if ANTHROPIC_HEADER in request.headers:
             chatting = [_in_anthropic_form(each) for each in data if each["capabilities"]["completion_chat"]]
             return {"data": chatting, "has_more": False, **_ends(chatting)}
         return {"object": "list", "data": data}
 
     @api.get("/models/{id:path}")
-    async def read_model(id: str, request: Request) -> JSON:
-        found = await find(id)
+    async def read_model(principal: Caller, id: str, request: Request) -> JSON:
+        is_assistant = await find_named_assistant(app, principal, id) is not None
+        own = await app.assistants.get_by_name(principal, id.removeprefix(PREFIX)) if is_assistant else None
+        found = await find(id) if own is None else render_assistant(own)
         return _in_anthropic_form(found) if ANTHROPIC_HEADER in request.headers else found
 
     async def find(id: str) -> JSON:

@@ -38,7 +38,8 @@ class FileInput(StrictModel):
 class RequestRetriever:
     """Implements `Retriever` for the files of a request and the web.
 
-    Files sent inside the request are deleted after retrieval; `stored_files` are the ids of those that stay. Raises
+    `libraries` are the ids of those that are searched too, where the principal may read them. Files sent inside the
+    request are deleted after retrieval; `stored_files` are the ids of those that stay. Raises
     InvalidInput if the request has no question.
     """
 
@@ -50,12 +51,14 @@ class RequestRetriever:
         messages: Sequence[PromptMessage],
         *,
         web: bool,
+        libraries: Sequence[str] = (),
     ) -> None:
         if not any(message.role == "user" and _text(message.content).strip() for message in messages):
             raise InvalidInput("Nothing is asked about the file; send a text beside it.", param="messages")
         self._app = app
         self._principal = principal
         self._files = files
+        self._libraries = libraries
         self._messages = messages
         self._web: Web | None = "on" if web else None
         self._retriever: Retriever | None = None
@@ -70,7 +73,11 @@ class RequestRetriever:
                     pass
             history = [_message(message) for message in self._messages if message.role in ("user", "assistant")]
             last = max(number for number, message in enumerate(history) if message.role == "user")
-            question = replace(history[last], files=await documents.get_attachments(self._principal, ids))
+            question = replace(
+                history[last],
+                files=await documents.get_attachments(self._principal, ids),
+                libraries=await self._app.answer_requests.open_libraries(self._principal, self._libraries),
+            )
             history = [*history[:last], question]
             self._retriever = self._app.answer_requests.retriever(
                 self._principal, new_id("run"), None, history, self._web

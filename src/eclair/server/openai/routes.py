@@ -16,9 +16,11 @@ from starlette.responses import Response
 from eclair.app import App
 from eclair.generation.sources import SharedRetriever
 from eclair.llm.base import Request as EngineRequest
+from eclair.schema.assistants import AssistantProfile
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
+from eclair.server.openai.assistant_models import find_named_assistant, route_assistant, with_instructions
 from eclair.server.openai.chat_renderer import ChatFormat, ChatRenderer
 from eclair.server.openai.chat_schema import ChatRequest, vary_seed
 from eclair.server.openai.retriever import RequestRetriever
@@ -43,12 +45,20 @@ def router(app: App) -> APIRouter:
         return await complete_with(principal, body, request, form)
 
     async def complete_with(principal: Principal, body: ChatRequest, request: Request, form: ChatFormat) -> Response:
-        route = await app.router.choose_named(body.model, body.question)
+        assistant = await find_named_assistant(app, principal, body.model)
         files, messages, web = body.files, body.prompt_messages(), body.uses_web
+        if assistant is None:
+            route = await app.router.choose_named(body.model, body.question)
+        else:
+            route = await route_assistant(app, assistant, body.question)
+            web = web or assistant.web == "on"
+        libraries = () if assistant is None else assistant.libraries
         images = await unless_disconnected(request, open_images(app, principal, messages, route.model))
         if images is None:
             return CLIENT_GONE
-        retriever = RequestRetriever(app, principal, files, messages, web=web) if files or web else None
+        retriever = None
+        if files or web or libraries:
+            retriever = RequestRetriever(app, principal, files, messages, web=web, libraries=libraries)
         choices = body.n or 1
         shared = SharedRetriever(retriever) if retriever is not None and choices > 1 else retriever
         max_tokens = app.settings.max_tokens
@@ -57,7 +67,7 @@ def router(app: App) -> APIRouter:
                 app,
                 principal,
                 route,
-                partial(_request, body, max_tokens, choice),
+                partial(_request, body, assistant, max_tokens, choice),
                 images,
                 shared,
                 allows_lead=body.is_plain_text,
@@ -72,9 +82,13 @@ def router(app: App) -> APIRouter:
     return api
 
 
-def _request(body: ChatRequest, max_tokens: int | None, choice: int, model: Model) -> EngineRequest:
+def _request(
+    body: ChatRequest, assistant: AssistantProfile | None, max_tokens: int | None, choice: int, model: Model
+) -> EngineRequest:
     """Build the request for one of several choices."""
     request = body.request(model, max_tokens)
+    if assistant is not None:
+        request = replace(request, messages=tuple(with_instructions(assistant, request.messages)))
     return replace(request, sampling=vary_seed(request.sampling, choice))
 
 

@@ -45,7 +45,7 @@ FOREVER = 0
 EXPIRED_PER_STEP = 500
 
 _CHOICES = "model, mode, web, temperature, max_tokens, system"
-_MORE = "branched_from, project_id, memory, unread"
+_MORE = "branched_from, project_id, memory, unread, assistant_id"
 _COLUMNS = f"id, owner, title, created, updated, leaf, pinned, archived, tags, {_CHOICES}, {_MORE}"
 _UNTITLED = "id = ? AND owner = ? AND deleted IS NULL AND NOT named"
 _INACTIVE = f"updated < ? AND deleted IS NULL AND NOT pinned AND NOT {HELD}"
@@ -418,7 +418,7 @@ def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) ->
     if row is None:
         db.execute(
             f"INSERT INTO conversation ({_COLUMNS}, named)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
             (
                 new.id,
                 principal.id,
@@ -439,6 +439,7 @@ def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) ->
                 new.project_id,
                 new.memory,
                 new.unread,
+                new.assistant_id,
             ),
         )
         return new
@@ -460,10 +461,10 @@ def refuse_while_running(db: apsw.Connection, which: str, values: tuple[Any, ...
 
 @row_decoder
 def _conversation(row: tuple[Any, ...]) -> Conversation:
-    id, owner, title, created, updated, leaf, pinned, archived, tags, *choices, unread = row
+    id, owner, title, created, updated, leaf, pinned, archived, tags, *choices, unread, assistant = row
     flags = bool(pinned), bool(archived)
     return Conversation(
-        id, owner, title, created, updated, leaf, *flags, decode_list(tags), *choices, unread=bool(unread)
+        id, owner, title, created, updated, leaf, *flags, decode_list(tags), *choices, bool(unread), assistant
     )
 
 

@@ -35,6 +35,8 @@ CONTENTS = {
     "api_item": "responses of the API",
     "api_key": "keys",
     "api_response": "responses of the API",
+    "assistant": "assistants",
+    "assistant_share": "shares",
     "attached": "files",
     "audit": "the audit log",
     "audit_checkpoint": "the audit log",

@@ -20,6 +20,7 @@ from eclair.storage.sqlite import compaction
 from eclair.storage.sqlite.announcements import SQLiteAnnouncementStore
 from eclair.storage.sqlite.api_conversations import SQLiteApiConversationStore
 from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
+from eclair.storage.sqlite.assistants import SQLiteAssistantStore
 from eclair.storage.sqlite.audit import SQLiteAuditStore
 from eclair.storage.sqlite.audit_destinations import SQLiteAuditDestinationStore, list_destinations
 from eclair.storage.sqlite.batches import SQLiteBatchStore
@@ -99,6 +100,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         announcements=SQLiteAnnouncementStore(database, clock),
         api_conversations=SQLiteApiConversationStore(database, clock),
         api_keys=SQLiteApiKeyStore(database),
+        assistants=SQLiteAssistantStore(database),
         audit=SQLiteAuditStore(database),
         audit_destinations=SQLiteAuditDestinationStore(database),
         batches=SQLiteBatchStore(database, clock),

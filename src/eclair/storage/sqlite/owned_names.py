@@ -14,6 +14,7 @@ from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 from eclair.text.name_match import NameQuery
 
 _NAMES = {
+    "assistant": "SELECT id, owner, name FROM assistant",
     "library": "SELECT id, owner, name FROM library",
     "project": "SELECT id, owner, name FROM project",
     "prompt": "SELECT id, owner, name FROM prompt",

@@ -122,6 +122,11 @@ PERSONAL_TABLES = (
         mine=_under("project", "project"),
     ),
     _table("project", "projects", "archive", "rows"),
+    _table(
+        *("assistant_share", "shares of assistants", "rows", "cascade", "assistant, subject, access, created"),
+        mine=_under("assistant", "assistant"),
+    ),
+    _table("assistant", "assistants", "archive", "rows"),
     _table("preference", "preferences", "archive", "rows"),
     _table("entry", "entries of feeds", "derived", "rows", mine=_under("feed", "feed")),
     _table("feed", "feeds", "archive", "rows"),

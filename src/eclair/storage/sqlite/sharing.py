@@ -71,6 +71,7 @@ LIBRARIES = SharedTable(
 """Members of a project have that access to its own library too."""
 PROJECTS = SharedTable("project")
 PROMPTS = SharedTable("prompt")
+ASSISTANTS = SharedTable("assistant")
 
 
 class _Shared(Protocol):

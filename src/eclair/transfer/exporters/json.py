@@ -17,7 +17,7 @@ VERSION = 1
 def render(exported: ExportedConversation) -> bytes:
     conversation = asdict(exported.conversation)
     del conversation["owner"], conversation["project_id"], conversation["unread"]
-    for name in ("temperature", "max_tokens", "system", "branched_from", "memory"):
+    for name in ("temperature", "max_tokens", "system", "branched_from", "memory", "assistant_id"):
         _leave_out_none([conversation], name)
     messages = [asdict(message) for message in exported.messages]
     for message in messages:

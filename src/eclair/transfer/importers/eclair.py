@@ -24,7 +24,7 @@ from eclair.transfer.json_fields import JSON, MAX_TIME_MS, as_list, as_object, a
 from eclair.transfer.normalize import MAX_TITLE_CHARS, ImportedConversation, make_title, sort_by_parent, valid_tags
 
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
-_ID = re.compile(r"(?:conv|msg)_[0-9a-hjkmnp-tv-z]{26}")
+_ID = re.compile(r"(?:asst|conv|msg)_[0-9a-hjkmnp-tv-z]{26}")
 
 
 def matches(data: JSON) -> bool:
@@ -66,6 +66,7 @@ def read(data: JSON, now: int) -> ImportedConversation:
             max_tokens=_max_tokens(given.get("max_tokens")),
             system=as_text(given.get("system"))[:MAX_SYSTEM_PROMPT_CHARS] or None,
             branched_from=origin if (origin := as_text(given.get("branched_from"))) and _ID.fullmatch(origin) else None,
+            assistant_id=own if (own := as_text(given.get("assistant_id"))) and _ID.fullmatch(own) else None,
         ),
         messages,
         tuple(left_out),

@@ -1,0 +1,1 @@
+"""Assistants: instructions, model, tools and libraries under a name, to begin conversations with."""

@@ -1,0 +1,231 @@
+"""`eclair assistants`: lists, shows, sets up, changes, shares, imports, exports and deletes assistants."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from eclair.assistants.assistant_fields import AssistantFields
+from eclair.assistants.assistant_files import export_assistant, read_assistant_file
+from eclair.assistants.service import AssistantService
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._signals import run_async
+from eclair.cli._terminal import Terminal
+from eclair.cli.models import print_table
+from eclair.cli.prompts import ACCESS
+from eclair.errors import InvalidInput, UserError
+from eclair.schema.assistants import Assistant, AssistantProfile
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.settings import Settings
+from eclair.storage.base import Storage
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.open import open_storage
+from eclair.storage.sharing import AccessShare
+
+COLUMNS = ("NAME", "ACCESS", "DESCRIPTION")
+_SUBJECT = re.compile(r"everyone|(?:person|group):[\w.:-]{1,200}")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    actions = {
+        "list": _list,
+        "show": _show,
+        "add": _add,
+        "edit": _edit,
+        "share": _share,
+        "import": _import,
+        "export": _export,
+        "remove": _remove,
+    }
+    if arguments.action == "remove" and not arguments.yes:
+        question = f"Delete the assistant {arguments.name} for good?"
+        if not terminal.confirm(question, "There is no terminal to confirm this; add --yes."):
+            terminal.line("Nothing was deleted.")
+            return 0
+    return run_async(_act(settings, actions[arguments.action], arguments, terminal))
+
+
+async def _act(settings: Settings, action: Any, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    async with _opened(settings) as (storage, assistants):
+        await action(storage, assistants, arguments, terminal)
+    return 0
+
+
+async def _list(
+    storage: Storage, assistants: AssistantService, arguments: argparse.Namespace, terminal: Terminal
+) -> None:
+    found = await assistants.list(LOCAL_PRINCIPAL)
+    if arguments.json:
+        terminal.write_bytes(orjson.dumps([_json(each) for each in found], option=orjson.OPT_INDENT_2) + b"\n")
+    elif found:
+        rows = ((each.name, ACCESS[each.access], each.profile.description) for each in found)
+        print_table([COLUMNS, *rows], terminal)
+    else:
+        terminal.line("There are no assistants; `eclair assistants add NAME --instructions TEXT` sets one up.")
+
+
+async def _show(
+    storage: Storage, assistants: AssistantService, arguments: argparse.Namespace, terminal: Terminal
+) -> None:
+    found = await assistants.get_by_name(LOCAL_PRINCIPAL, arguments.name)
+    profile = found.profile
+    names = {each.library.id: each.library.name for each in await storage.libraries.list_libraries(LOCAL_PRINCIPAL)}
+    facts = (
+        ("description", profile.description),
+        ("model", profile.model),
+        ("web", profile.web),
+        ("tools", None if profile.tools is None else ", ".join(profile.tools) or "none"),
+        ("libraries", ", ".join(names.get(id, "one that isn't shared with you") for id in profile.libraries)),
+        *(("starter", each) for each in profile.starters),
+    )
+    terminal.line(f"{profile.emoji} {profile.name}".strip())
+    for name, value in facts:
+        if value:
+            terminal.line(f"{name}: {value}")
+    if profile.instructions:
+        terminal.line(f"\n{profile.instructions}")
+    if found.access == "own":
+        for share in await storage.assistants.list_shares(LOCAL_PRINCIPAL, found.id):
+            terminal.note(f"Shared with {share.subject} ({ACCESS[share.access]}).")
+
+
+async def _add(
+    storage: Storage, assistants: AssistantService, arguments: argparse.Namespace, terminal: Terminal
+) -> None:
+    fields = {"name": arguments.name, **await _stated(storage, arguments)}
+    added = await assistants.add(LOCAL_PRINCIPAL, _check(fields))
+    command = f"eclair chat --assistant {_quoted(added.name)}"
+    terminal.line(f"Set up {added.name}; `{command}` begins a conversation with it.")
+
+
+async def _edit(
+    storage: Storage, assistants: AssistantService, arguments: argparse.Namespace, terminal: Terminal
+) -> None:
+    found = await assistants.get_by_name(LOCAL_PRINCIPAL, arguments.name)
+    stated = await _stated(storage, arguments)
+    if arguments.rename is not None:
+        stated["name"] = arguments.rename
+    if not stated:
+        raise InvalidInput("Nothing is to be changed; name what, such as --instructions.")
+    edited = await assistants.edit(LOCAL_PRINCIPAL, found.id, _check({**asdict(found.profile), **stated}))
+    terminal.line(f"Changed the assistant {edited.name}.")
+
+
+async def _share(
+    storage: Storage, assistants: AssistantService, arguments: argparse.Namespace, terminal: Terminal
+) -> None:
+    subject: str = arguments.subject
+    if _SUBJECT.fullmatch(subject) is None:
+        raise InvalidInput(f"{subject!r} is none of everyone, group:ID, person:ID.")
+    found = await assistants.get_by_name(LOCAL_PRINCIPAL, arguments.name)
+    if arguments.end:
+        await storage.assistants.unshare(LOCAL_PRINCIPAL, found.id, subject)
+    else:
+        access = "edit" if arguments.edit else "view"
+        share = AccessShare(found.id, subject, access, int(time.time() * 1000))
+        await storage.assistants.share(LOCAL_PRINCIPAL, share)
+    terminal.line(f"The assistant {found.name} is {'no longer ' if arguments.end else ''}shared with {subject}.")
+
+
+async def _import(
+    storage: Storage, assistants: AssistantService, arguments: argparse.Namespace, terminal: Terminal
+) -> None:
+    found = read_assistant_file(await asyncio.to_thread(_read, arguments.file))
+    added = await assistants.add(LOCAL_PRINCIPAL, found.profile)
+    terminal.line(f"Added the assistant {added.name}.")
+    if found.left_out:
+        terminal.line(f"Not taken over: {'; '.join(found.left_out)}.")
+
+
+async def _export(
+    storage: Storage, assistants: AssistantService, arguments: argparse.Namespace, terminal: Terminal
+) -> None:
+    found = await assistants.get_by_name(LOCAL_PRINCIPAL, arguments.name)
+    data, output = export_assistant(found.profile), arguments.output
+    if output is None:
+        terminal.write_bytes(data)
+        return
+    try:
+        await asyncio.to_thread(output.write_bytes, data)
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}.") from error
+    terminal.line(f"Wrote {found.name} to {output}.")
+
+
+async def _remove(
+    storage: Storage, assistants: AssistantService, arguments: argparse.Namespace, terminal: Terminal
+) -> None:
+    found = await assistants.get_by_name(LOCAL_PRINCIPAL, arguments.name)
+    await assistants.delete(LOCAL_PRINCIPAL, found.id)
+    terminal.line(f"Deleted the assistant {found.name}.")
+
+
+async def _stated(storage: Storage, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields that were stated, with the ids of libraries. Raises InvalidInput and NotFound."""
+    fields: dict[str, Any] = {
+        "instructions": arguments.instructions,
+        "description": arguments.description,
+        "emoji": arguments.emoji,
+        "model": arguments.model,
+        "web": arguments.web,
+        "tools": arguments.tool,
+        "starters": arguments.starter,
+    }
+    if arguments.file is not None:
+        data = await asyncio.to_thread(_read, arguments.file)
+        try:
+            fields["instructions"] = data.decode()
+        except UnicodeDecodeError as error:
+            raise InvalidInput(f"{arguments.file} can't be read as a text: {error}") from error
+    if arguments.library is not None:
+        names: Sequence[str] = arguments.library
+        store = storage.libraries
+        fields["libraries"] = [(await store.get_library_by_name(LOCAL_PRINCIPAL, name)).id for name in names]
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _check(fields: dict[str, Any]) -> AssistantProfile:
+    try:
+        return AssistantFields.model_validate(fields).profile()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(each) for each in first["loc"])
+        raise InvalidInput(f"{where}: {first['msg'].removeprefix('Value error, ')}.") from error
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{file} can't be read: {error.strerror}.") from error
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncGenerator[tuple[Storage, AssistantService]]:
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    try:
+        yield storage, AssistantService(storage.assistants, ChangeFeed(storage.processes))
+    finally:
+        await storage.close()
+
+
+def _json(assistant: Assistant) -> dict[str, Any]:
+    fields = asdict(assistant)
+    return {"id": fields.pop("id"), **fields.pop("profile"), **fields}
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'" if " " in name else name

@@ -1,0 +1,142 @@
+"""Assistants in the page: set up, found, begun with, changed, exported, imported and deleted."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import axe
+from tests.browser.conftest import Opening, Starting, Watch
+from tests.browser.test_chat import answer, composer, finished, send
+
+COOK = {
+    "name": "Cook",
+    "emoji": "🍲",
+    "description": "Knows recipes",
+    "instructions": "Answer with a recipe.",
+    "web": "off",
+    "starters": ["What can I cook with leeks?", "What keeps for a week?"],
+}
+
+
+@pytest.fixture
+def page(opening: Opening, starting: Starting) -> Page:
+    context = opening(starting(), accept_downloads=True)
+    context.add_init_script(path=axe.AXE)
+    page = context.new_page()
+    page.goto("/")
+    return page
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.get_by_role("list", name="Assistants").get_by_role("article", name=name, exact=True)
+
+
+def test_an_assistant_is_set_up_and_a_chat_begins_with_it(page: Page, watches: list[Watch]) -> None:
+    watches[-1].forgive("404")  # the assistant is deleted at the end
+    page.get_by_role("link", name="Assistants").click()
+    expect(page.get_by_text("No assistants yet.")).to_be_visible()
+    page.get_by_role("button", name="New assistant").click()
+    form = page.get_by_role("dialog", name="New assistant")
+    form.get_by_label("Name", exact=True).fill("Cook")
+    form.get_by_label("Emoji").fill("🍲")
+    form.get_by_label("Description").fill("Knows recipes")
+    form.get_by_label("Instructions").fill("Answer with a recipe.")
+    form.get_by_label("Questions to begin with").fill("What can I cook with leeks?\n\nWhat keeps for a week?")
+    form.get_by_label("All tools").uncheck()
+    form.get_by_label("Python").check()
+    axe.check(page)
+    form.get_by_role("button", name="Save").click()
+    expect(form).to_have_count(0)
+    expect(card(page, "Cook")).to_contain_text("Knows recipes")
+    axe.check(page)
+    page.get_by_role("button", name="New chat with Cook").click()
+    expect(page.get_by_role("heading", name="Cook", level=1)).to_be_visible()
+    axe.check(page)
+    starters = page.get_by_role("list", name="Questions to begin with").get_by_role("button")
+    expect(starters).to_have_text(["What can I cook with leeks?", "What keeps for a week?"])
+    starters.first.click()
+    expect(composer(page)).to_be_focused()
+    expect(composer(page)).to_have_value("What can I cook with leeks?")
+    send(page, "script: say=Soup")
+    finished(page)
+    shown = page.locator("main p").filter(has_text="Cook")
+    expect(shown).to_be_visible()
+    (found,) = page.request.get("/api/assistants").json()["assistants"]
+    assert found["tools"] == ["run_python"]
+    (stored,) = page.request.get("/api/conversations").json()["conversations"]
+    assert stored["assistant_id"] == found["id"]
+    page.reload()
+    expect(answer(page)).to_contain_text("Soup")
+    expect(shown).to_be_visible()
+    page.request.delete(f"/api/assistants/{found['id']}")
+    expect(page.get_by_text("The assistant of this chat is no longer there.")).to_be_visible()
+
+
+def test_it_is_found_changed_exported_and_deleted(page: Page, watches: list[Watch], tmp_path: Path) -> None:
+    watches[-1].forgive("409", "400")  # a name is taken, and a file is none of an assistant
+    for each in (COOK, {"name": "Lawyer", "description": "Reads laws"}):
+        assert page.request.post("/api/assistants", data=each).status == 201
+    page.goto("/assistants")
+    page.get_by_label("Search assistants").fill("recipes")
+    expect(page.get_by_role("list", name="Assistants").get_by_role("article")).to_have_count(1)
+    page.get_by_label("Search assistants").fill("zebra")
+    expect(page.get_by_text("No assistant has these words.")).to_be_visible()
+    page.get_by_label("Search assistants").fill("")
+    card(page, "Cook").get_by_role("button", name="Options for Cook").click()
+    page.get_by_role("menuitem", name="Edit").click()
+    form = page.get_by_role("dialog", name="Edit “Cook”")
+    form.get_by_label("Name", exact=True).fill("Lawyer")
+    form.get_by_role("button", name="Save").click()
+    expect(form.get_by_role("alert")).to_contain_text("There is an assistant")
+    form.get_by_label("Name", exact=True).fill("Chef")
+    form.get_by_role("button", name="Save").click()
+    expect(card(page, "Chef")).to_be_visible()
+    card(page, "Chef").get_by_role("button", name="Options for Chef").click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name="Download").click()
+    file = tmp_path / "chef.json"
+    download.value.save_as(file)
+    assert json.loads(file.read_text("utf-8"))["instructions"] == "Answer with a recipe."
+    card(page, "Chef").get_by_role("button", name="Options for Chef").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    card(page, "Chef").get_by_role("button", name="Delete").click()
+    expect(card(page, "Chef")).to_have_count(0)
+    page.locator("main input[type=file]").set_input_files(file)
+    expect(page.get_by_role("status").get_by_text("“Chef” imported.")).to_be_visible()
+    expect(card(page, "Chef")).to_be_visible()
+    gpt = tmp_path / "gpt.json"
+    gpt.write_text(json.dumps({"name": "Foreign", "instructions": "x", "actions": [{"domain": "a.example"}]}))
+    page.locator("main input[type=file]").set_input_files(gpt)
+    expect(page.get_by_text("Not taken over: actions.")).to_be_visible()
+    gpt.write_text("not json")
+    page.locator("main input[type=file]").set_input_files(gpt)
+    expect(page.get_by_role("alert")).to_contain_text("holds no assistant")
+
+
+def test_all_of_it_works_by_keyboard_and_on_a_phone(page: Page) -> None:
+    assert page.request.post("/api/assistants", data=COOK).status == 201
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto("/assistants")
+    expect(card(page, "Cook")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    begin = page.get_by_role("button", name="New chat with Cook")
+    options = page.get_by_role("button", name="Options for Cook")
+    options.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="Edit")).to_be_focused()
+    page.keyboard.press("Enter")
+    form = page.get_by_role("dialog", name="Edit “Cook”")
+    expect(form.get_by_label("Instructions")).to_have_value("Answer with a recipe.")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.keyboard.press("Escape")
+    expect(form).to_have_count(0)
+    begin.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Cook", level=1)).to_be_visible()
+    expect(page).to_have_url(re.compile("/$"))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,0 +1,62 @@
+"""`eclair assistants`: set up, changed, shared, exported, imported and deleted at the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.cli.test_transfer import Eclair, run
+
+__all__ = ["run"]
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def test_an_assistant_at_the_command_line(run: Eclair, tmp_path: Path) -> None:
+    assert "eclair assistants add" in run("assistants").stdout
+    text = tmp_path / "text.txt"
+    text.write_text("Answer with a recipe.\n", encoding="utf-8")
+    added = run("assistants", "add", "Cook", "-f", str(text), "--starter", "What today?", "--emoji", "🍲")
+    assert added.stdout == "Set up Cook; `eclair chat --assistant Cook` begins a conversation with it.\n"
+    assert "choose another name" in run("assistants", "add", "cook").stderr
+    shown = run("assistants", "show", "cook").stdout
+    assert shown == "🍲 Cook\nstarter: What today?\n\nAnswer with a recipe.\n"
+    changed = run("assistants", "edit", "Cook", "--rename", "Chef", "--description", "Cooks", "--web", "off")
+    assert changed.stdout == "Changed the assistant Chef.\n"
+    (listed,) = orjson.loads(run("assistants", "--json").stdout)
+    assert set(listed) == {
+        *("id", "owner", "name", "description", "emoji", "instructions", "model", "web", "tools", "libraries"),
+        *("starters", "created", "changed", "access"),
+    }
+    assert (listed["name"], listed["web"], listed["instructions"]) == ("Chef", "off", "Answer with a recipe.")
+    assert "Chef  yours   Cooks" in run("assistants", "list").stdout
+    assert run("assistants", "share", "Chef", "everyone").stdout == "The assistant Chef is shared with everyone.\n"
+    ended = run("assistants", "share", "Chef", "everyone", "--end")
+    assert ended.stdout == "The assistant Chef is no longer shared with everyone.\n"
+    file = tmp_path / "chef.json"
+    assert run("assistants", "export", "Chef", "-o", str(file)).stdout == f"Wrote Chef to {file}.\n"
+    assert "add --yes" in run("assistants", "remove", "Chef").stderr
+    assert run("assistants", "remove", "Chef", "--yes").stdout == "Deleted the assistant Chef.\n"
+    assert run("assistants", "import", str(file)).stdout == "Added the assistant Chef.\n"
+    file.write_bytes(orjson.dumps({"name": "GPT", "instructions": "x", "actions": [{}]}))
+    assert "Not taken over: actions." in run("assistants", "import", str(file)).stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["add", " "], "name: it is empty"),
+        (["add", "a", "--tool", "two words"], "tools.0"),
+        (["add", "a", "--library", "none"], "none"),
+        (["show", "none"], "There is no assistant 'none'"),
+        (["share", "none", "ben"], "is none of everyone, group:ID, person:ID."),
+        (["add", "a", "-f", "none.txt"], "can't be read"),
+        (["import", "none.json"], "can't be read"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(run: Eclair, given: list[str], said: str) -> None:
+    refused = run("assistants", *given)
+    assert refused.returncode == 2
+    assert said in refused.stderr
