@@ -1068,7 +1068,7 @@ async def test_batches_are_listed_and_cancelled(run: Eclair) -> None:
 
 def test_several_models_answer_one_after_another(run: Eclair) -> None:
     done = run("ask", "--model", "scripted", "--model", "other", "script: say=Yes.")
-    assert done.stdout.split("\n\n") == ["## scripted", "Yes.", "## other\n"]
+    assert done.stdout.split("\n\n") == ["## scripted", "Yes.", "## other", ""]
     assert (done.returncode, "Available: scripted." in done.stderr) == (2, True)
 
 

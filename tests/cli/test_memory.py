@@ -8,7 +8,7 @@ import orjson
 
 from tests.cli.test_cli import Eclair
 
-FIELDS = {"id", "text", "maker", "created", "changed", "conversation", "message"}
+FIELDS = {"id", "text", "maker", "created", "changed", "conversation", "message", "project_id"}
 
 
 def test_memory_at_the_command_line(tmp_path: Path) -> None:

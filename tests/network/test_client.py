@@ -37,7 +37,7 @@ def test_nothing_else_imports_an_http_client() -> None:
         for line in path.read_text("utf-8").splitlines()
         if CLIENTS.match(line) and "url2pathname" not in line
     }
-    names = ("client", "download_guard", "response", "web_client", "web_response")
+    names = ("client", "download_guard", "mcp_http", "response", "web_client", "web_response")
     assert doors == {f"eclair/network/{name}.py" for name in names}
 
 

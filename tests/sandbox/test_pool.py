@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -42,7 +43,12 @@ async def writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGener
 
 
 def hosts() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if PROTOCOL.module in each.cmdline()]
+    found: list[psutil.Process] = []
+    for each in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            if PROTOCOL.module in each.cmdline():
+                found.append(each)
+    return found
 
 
 def files(folder: Path) -> list[str]:

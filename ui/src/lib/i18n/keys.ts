@@ -125,7 +125,7 @@ export interface Placeholders {
   readonly writeText: never;
   readonly gather: never;
   readonly gatherText: never;
-  readonly compare: never;
+  readonly compareModels: never;
   readonly compareHint: never;
   readonly compareBlind: never;
   readonly compareNot: never;
@@ -134,6 +134,7 @@ export interface Placeholders {
   readonly compareName: "letter";
   readonly compareKeep: never;
   readonly compareEnded: "name";
+  readonly compare: never;
   readonly compareText: never;
   readonly plan: never;
   readonly planText: never;
