@@ -463,9 +463,8 @@ def refuse_while_running(db: apsw.Connection, which: str, values: tuple[Any, ...
 def _conversation(row: tuple[Any, ...]) -> Conversation:
     id, owner, title, created, updated, leaf, pinned, archived, tags, *choices, unread, assistant = row
     flags = bool(pinned), bool(archived)
-    return Conversation(
-        id, owner, title, created, updated, leaf, *flags, decode_list(tags), *choices, bool(unread), assistant
-    )
+    later: Any = {"unread": bool(unread), "assistant_id": assistant}
+    return Conversation(id, owner, title, created, updated, leaf, *flags, decode_list(tags), *choices, **later)
 
 
 def _free_moment(db: apsw.Connection, now: int) -> int:
