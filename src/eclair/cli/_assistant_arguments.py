@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from eclair.cli._share_arguments import add_share_arguments
+
 _ACTIONS = {
     "list": "list the assistants, those that are shared with you too",
     "show": "print what an assistant is, and with whom it is shared",
@@ -39,10 +41,7 @@ def add_assistant_options(parser: argparse.ArgumentParser) -> None:
             help = "file to write to; standard output by default"
             action.add_argument("-o", "--output", type=Path, metavar="FILE", help=help)
         if name == "share":
-            action.add_argument("subject", metavar="WITH", help="everyone, group:ID or person:ID")
-            what = action.add_mutually_exclusive_group()
-            what.add_argument("--edit", action="store_true", help="let them change it too")
-            what.add_argument("--end", action="store_true", help="end the share")
+            add_share_arguments(action)
         if name == "remove":
             action.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 

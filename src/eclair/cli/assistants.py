@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
-import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -20,10 +18,10 @@ from eclair.assistants.assistant_files import export_assistant, read_assistant_f
 from eclair.assistants.service import AssistantService
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._sharing import ACCESS, read_subject, share_object, show_shares
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
-from eclair.cli.prompts import ACCESS
 from eclair.errors import InvalidInput, UserError
 from eclair.schema.assistants import Assistant, AssistantProfile
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -31,10 +29,8 @@ from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
-from eclair.storage.sharing import AccessShare
 
 COLUMNS = ("NAME", "ACCESS", "DESCRIPTION")
-_SUBJECT = re.compile(r"everyone|(?:person|group):[\w.:-]{1,200}")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -98,8 +94,7 @@ async def _show(
     if profile.instructions:
         terminal.line(f"\n{profile.instructions}")
     if found.access == "own":
-        for share in await storage.assistants.list_shares(LOCAL_PRINCIPAL, found.id):
-            terminal.note(f"Shared with {share.subject} ({ACCESS[share.access]}).")
+        await show_shares(storage.assistants, found.id, terminal)
 
 
 async def _add(
@@ -127,17 +122,9 @@ async def _edit(
 async def _share(
     storage: Storage, assistants: AssistantService, arguments: argparse.Namespace, terminal: Terminal
 ) -> None:
-    subject: str = arguments.subject
-    if _SUBJECT.fullmatch(subject) is None:
-        raise InvalidInput(f"{subject!r} is none of everyone, group:ID, person:ID.")
+    subject = read_subject(arguments)
     found = await assistants.get_by_name(LOCAL_PRINCIPAL, arguments.name)
-    if arguments.end:
-        await storage.assistants.unshare(LOCAL_PRINCIPAL, found.id, subject)
-    else:
-        access = "edit" if arguments.edit else "view"
-        share = AccessShare(found.id, subject, access, int(time.time() * 1000))
-        await storage.assistants.share(LOCAL_PRINCIPAL, share)
-    terminal.line(f"The assistant {found.name} is {'no longer ' if arguments.end else ''}shared with {subject}.")
+    await share_object(storage.assistants, found.id, subject, f"assistant {found.name}", arguments, terminal)
 
 
 async def _import(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -15,9 +14,9 @@ import orjson
 from eclair.app import open_app
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._sharing import ACCESS, read_subject, share_object, show_shares
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
-from eclair.cli.prompts import ACCESS
 from eclair.errors import InvalidInput
 from eclair.schema.ids import new_id
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -25,10 +24,8 @@ from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from eclair.storage.projects import MAX_PROJECT_INSTRUCTIONS_CHARS, MAX_PROJECT_NAME_CHARS, Project, ProjectSummary
-from eclair.storage.sharing import AccessShare
 
 COLUMNS = ("NAME", "ACCESS", "CONVERSATIONS", "MODEL")
-_SUBJECT = re.compile(r"everyone|(?:person|group):[\w.:-]{1,200}")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -69,8 +66,7 @@ async def _show(settings: Settings, name: str, terminal: Terminal) -> int:
         chosen = {"model": project.model, "web": project.web, "tools": _tool_text(project)}
         terminal.note(", ".join(f"{what}: {value or 'the person’s'}" for what, value in chosen.items()))
         if project.access == "own":
-            for share in await storage.projects.list_shares(LOCAL_PRINCIPAL, project.id):
-                terminal.note(f"Shared with {share.subject} ({ACCESS[share.access]}).")
+            await show_shares(storage.projects, project.id, terminal)
     return 0
 
 
@@ -124,18 +120,10 @@ def _read_instructions(arguments: argparse.Namespace) -> str | None:
 
 
 async def _share(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
-    subject: str = arguments.subject
-    if _SUBJECT.fullmatch(subject) is None:
-        raise InvalidInput(f"{subject!r} is none of everyone, group:ID, person:ID.")
+    subject = read_subject(arguments)
     async with _opened(settings) as storage:
         project = await storage.projects.get_project_by_name(LOCAL_PRINCIPAL, arguments.name)
-        if arguments.end:
-            await storage.projects.unshare(LOCAL_PRINCIPAL, project.id, subject)
-        else:
-            access = "edit" if arguments.edit else "view"
-            share = AccessShare(project.id, subject, access, int(time.time() * 1000))
-            await storage.projects.share(LOCAL_PRINCIPAL, share)
-    terminal.line(f"The project {arguments.name} is {'no longer ' if arguments.end else ''}shared with {subject}.")
+        await share_object(storage.projects, project.id, subject, f"project {project.name}", arguments, terminal)
     return 0
 
 

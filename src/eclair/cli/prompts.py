@@ -15,6 +15,7 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._sharing import ACCESS, read_subject, share_object, show_shares
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.errors import InvalidInput
@@ -24,12 +25,9 @@ from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from eclair.storage.prompts import MAX_PROMPT_CHARS, PROMPT_NAME_PATTERN, SavedPrompt
-from eclair.storage.sharing import AccessShare
 
 COLUMNS = ("NAME", "ACCESS", "TEXT")
 MAX_TEXT_CHARS = 60
-ACCESS = {"own": "yours", "edit": "editor", "view": "viewer"}
-_SUBJECT = re.compile(r"everyone|(?:person|group):[\w.:-]{1,200}")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -69,8 +67,7 @@ async def _show(settings: Settings, name: str, terminal: Terminal) -> int:
         prompt = await storage.prompts.get_prompt_by_name(LOCAL_PRINCIPAL, name)
         terminal.line(prompt.text)
         if prompt.access == "own":
-            for share in await storage.prompts.list_shares(LOCAL_PRINCIPAL, prompt.id):
-                terminal.note(f"Shared with {share.subject} ({ACCESS[share.access]}).")
+            await show_shares(storage.prompts, prompt.id, terminal)
     return 0
 
 
@@ -95,18 +92,10 @@ async def _edit(settings: Settings, name: str, rename: str | None, text: str | N
 
 
 async def _share(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
-    subject: str = arguments.subject
-    if _SUBJECT.fullmatch(subject) is None:
-        raise InvalidInput(f"{subject!r} is none of everyone, group:ID, person:ID.")
+    subject = read_subject(arguments)
     async with _opened(settings) as storage:
         prompt = await storage.prompts.get_prompt_by_name(LOCAL_PRINCIPAL, arguments.name)
-        if arguments.end:
-            await storage.prompts.unshare(LOCAL_PRINCIPAL, prompt.id, subject)
-        else:
-            access = "edit" if arguments.edit else "view"
-            share = AccessShare(prompt.id, subject, access, int(time.time() * 1000))
-            await storage.prompts.share(LOCAL_PRINCIPAL, share)
-    terminal.line(f"The prompt {arguments.name} is {'no longer ' if arguments.end else ''}shared with {subject}.")
+        await share_object(storage.prompts, prompt.id, subject, f"prompt {prompt.name}", arguments, terminal)
     return 0
 
 

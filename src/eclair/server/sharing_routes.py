@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
 from eclair.app import App
 from eclair.schema.messages import ChangeKind
-from eclair.schema.principal import Principal
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.server.subject_names import SubjectNames
-from eclair.storage.sharing import AccessShare, SharedAccess
+from eclair.storage.sharing import AccessShare, SharedAccess, SharedStore
 
 ShareSubject = Annotated[str, Path(pattern=r"^(?:everyone|(?:person|group):[\w.:-]{1,200})$")]
 """With whom something is shared: everyone here, a group or a person."""
@@ -37,16 +35,6 @@ class SharedAccessBody(RequestBody):
     """`view` lets people use something, `edit` change what is in it too."""
 
     access: SharedAccess
-
-
-class SharedStore(Protocol):
-    """A store of what can be shared, such as `LibraryStore`."""
-
-    def share(self, principal: Principal, share: AccessShare) -> Awaitable[None]: ...
-
-    def unshare(self, principal: Principal, id: str, subject: str) -> Awaitable[None]: ...
-
-    def list_shares(self, principal: Principal, id: str) -> Awaitable[list[AccessShare]]: ...
 
 
 def add_sharing_routes(api: APIRouter, app: App, store: SharedStore, *, noun: str, kind: ChangeKind) -> None:
