@@ -91,6 +91,18 @@ def result_limit(model: Model) -> int:
     return min(model.context or MAX_RESULT_BYTES, MAX_RESULT_BYTES)
 
 
+class LocalTool:
+    """Base of tools whose calls carry nothing out of this machine, and for all of which a permission counts."""
+
+    def scope(self, arguments: Any) -> str:
+        """See `Tool.scope`."""
+        return ""
+
+    def sends(self, arguments: Any) -> str:
+        """See `Tool.sends`."""
+        return ""
+
+
 def define_function(name: str, description: str, arguments: type[BaseModel]) -> JSON:
     """Return the definition of a function in OpenAI's format, with the schema of its arguments."""
     schema: JSON = without_titles(arguments.model_json_schema())

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from eclair.calculation.calendar_dates import MAX_ADDED_DAYS, Calendar, DateSpan
 from eclair.calculation.expressions import MAX_EXPRESSION_CHARS, calculate
-from eclair.generation.tools import CALL_TIMEOUT_S, ToolContext, ToolResult, define_function
+from eclair.generation.tools import CALL_TIMEOUT_S, LocalTool, ToolContext, ToolResult, define_function
 from eclair.llm.base import JSON, PromptMessage
 from eclair.schema.events import Event
 from eclair.schema.messages import CallAccess, Passage
@@ -33,7 +33,7 @@ class CalculateArguments(BaseModel):
     decimals: int | None = Field(None, ge=0, le=30, description="Round the result to so many decimals.")
 
 
-class CalculateTool:
+class CalculateTool(LocalTool):
     """Implements `Tool`: calculates an expression."""
 
     name = "calculate"
@@ -56,14 +56,6 @@ class CalculateTool:
         shown = " ".join(arguments.expression.split())
         shown = shown if len(shown) <= MAX_SUMMARY_CHARS else f"{shown[:MAX_SUMMARY_CHARS].rstrip()}…"
         return f"Calculate {shown}{f' in {arguments.to}' if arguments.to else ''}"
-
-    def scope(self, arguments: CalculateArguments) -> str:
-        """See `Tool.scope`."""
-        return ""
-
-    def sends(self, arguments: CalculateArguments) -> str:
-        """See `Tool.sends`."""
-        return ""
 
     async def run(
         self, arguments: CalculateArguments, context: ToolContext
@@ -101,7 +93,7 @@ class CalculateDatesArguments(BaseModel):
         return self
 
 
-class CalculateDatesTool:
+class CalculateDatesTool(LocalTool):
     """Implements `Tool`: calculates with dates and times. `now` is the time with its zone."""
 
     name = "calculate_dates"
@@ -133,14 +125,6 @@ class CalculateDatesTool:
                 return f"Add {_written_span(arguments)} to {arguments.date}"
             case "convert_time":
                 return f"Convert {arguments.date} to the time of {arguments.to_time_zone}"
-
-    def scope(self, arguments: CalculateDatesArguments) -> str:
-        """See `Tool.scope`."""
-        return ""
-
-    def sends(self, arguments: CalculateDatesArguments) -> str:
-        """See `Tool.sends`."""
-        return ""
 
     async def run(
         self, arguments: CalculateDatesArguments, context: ToolContext

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from eclair.generation.tools import CALL_TIMEOUT_S, ToolContext, ToolResult, define_function
+from eclair.generation.tools import CALL_TIMEOUT_S, LocalTool, ToolContext, ToolResult, define_function
 from eclair.llm.base import JSON, PromptMessage
 from eclair.schema.canvases import Canvas, CanvasVersion, NewCanvasVersion
 from eclair.schema.events import Event
@@ -59,7 +59,7 @@ class OpenCanvasArguments(BaseModel):
     text: str = Field(min_length=1, description="All of the text.")
 
 
-class OpenCanvasTool:
+class OpenCanvasTool(LocalTool):
     """Implements `Tool`: opens a new canvas."""
 
     name = "open_canvas"
@@ -84,14 +84,6 @@ class OpenCanvasTool:
     def summary(self, arguments: OpenCanvasArguments) -> str:
         """See `Tool.summary`."""
         return f"Open the canvas “{arguments.title}”"
-
-    def scope(self, arguments: OpenCanvasArguments) -> str:
-        """See `Tool.scope`."""
-        return ""
-
-    def sends(self, arguments: OpenCanvasArguments) -> str:
-        """See `Tool.sends`."""
-        return ""
 
     async def run(
         self, arguments: OpenCanvasArguments, context: ToolContext
@@ -121,7 +113,7 @@ class EditCanvasArguments(BaseModel):
     )
 
 
-class EditCanvasTool:
+class EditCanvasTool(LocalTool):
     """Implements `Tool`: changes a canvas of the conversation, or reads its text. `known` are those there are."""
 
     name = "edit_canvas"
@@ -149,14 +141,6 @@ class EditCanvasTool:
         """See `Tool.summary`."""
         title = next((canvas.title for canvas in self._known if canvas.id == arguments.canvas), arguments.canvas)
         return f"{'Change' if arguments.changes else 'Read'} the canvas “{title}”"
-
-    def scope(self, arguments: EditCanvasArguments) -> str:
-        """See `Tool.scope`."""
-        return ""
-
-    def sends(self, arguments: EditCanvasArguments) -> str:
-        """See `Tool.sends`."""
-        return ""
 
     async def run(
         self, arguments: EditCanvasArguments, context: ToolContext

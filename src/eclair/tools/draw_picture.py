@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from eclair.generation.tools import ToolContext, ToolResult, define_function
+from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_function
 from eclair.images.job import ImageJob
 from eclair.images.request import size_for_shape
 from eclair.images.run import ImageRun
@@ -58,7 +58,7 @@ class AnswerRef:
     message: str
 
 
-class ImageTool:
+class ImageTool(LocalTool):
     """Implements `Tool`: generates the images that a model calls for into its answer."""
 
     name = DRAW_TOOL_NAME
@@ -87,14 +87,6 @@ class ImageTool:
         """See `Tool.summary`."""
         shown = " ".join(arguments.prompt.split())
         return f"Draw “{shown if len(shown) <= MAX_SUMMARY_CHARS else f'{shown[:MAX_SUMMARY_CHARS].rstrip()}…'}”"
-
-    def scope(self, arguments: DrawArguments) -> str:
-        """See `Tool.scope`."""
-        return ""
-
-    def sends(self, arguments: DrawArguments) -> str:
-        """See `Tool.sends`."""
-        return ""
 
     async def run(self, arguments: DrawArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Have the image generated. Raises what the service raises."""

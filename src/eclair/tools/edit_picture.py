@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from eclair.generation.tools import ToolContext, ToolResult, define_function
+from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_function
 from eclair.generation.untrusted import has_foreign_text
 from eclair.images.service import ImageService
 from eclair.llm.base import JSON, PromptMessage
@@ -32,7 +32,7 @@ class EditPictureArguments(BaseModel):
     prompt: str = Field(min_length=1, description="What is to be changed, in English, and what stays as it is.")
 
 
-class EditPictureTool:
+class EditPictureTool(LocalTool):
     """Implements `Tool`: edits pictures that answers of the conversation have."""
 
     name = EDIT_TOOL_NAME
@@ -66,14 +66,6 @@ class EditPictureTool:
     def summary(self, arguments: EditPictureArguments) -> str:
         """See `Tool.summary`."""
         return f"Change the picture: “{shorten_prompt(arguments.prompt)}”"
-
-    def scope(self, arguments: EditPictureArguments) -> str:
-        """See `Tool.scope`."""
-        return ""
-
-    def sends(self, arguments: EditPictureArguments) -> str:
-        """See `Tool.sends`."""
-        return ""
 
     async def run(
         self, arguments: EditPictureArguments, context: ToolContext

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field
 
 from eclair.documents.vision import VisionService
-from eclair.generation.tools import ToolContext, ToolResult, define_function
+from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_function
 from eclair.generation.usage import AskModel
 from eclair.images.service import ImageService
 from eclair.llm.base import JSON, Engine, PromptImage, PromptMessage, Request, Text
@@ -63,7 +63,7 @@ class LookArguments(BaseModel):
     question: str = Field(min_length=1, max_length=1000, description="What you want to know of it.")
 
 
-class LookTool:
+class LookTool(LocalTool):
     """Implements `Tool`: asks a vision model about a picture."""
 
     name = "look_at_picture"
@@ -89,14 +89,6 @@ class LookTool:
     def summary(self, arguments: LookArguments) -> str:
         """See `Tool.summary`."""
         return f"Look at a picture: “{' '.join(arguments.question.split())}”"
-
-    def scope(self, arguments: LookArguments) -> str:
-        """See `Tool.scope`."""
-        return ""
-
-    def sends(self, arguments: LookArguments) -> str:
-        """See `Tool.sends`."""
-        return ""
 
     async def run(self, arguments: LookArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Ask the vision model. Raises what reading the picture and asking raise."""

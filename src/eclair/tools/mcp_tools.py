@@ -101,7 +101,7 @@ class McpServerTool:
         }
 
     async def _keep_pictures(self, principal: Principal, call: str, pictures: Sequence[bytes]) -> str:
-        """Store pictures, decoded and encoded anew in a sandbox; the page reads the form of the list."""
+        """Store pictures, decoded and re-encoded in a sandbox; the page reads the form of the list."""
         lines: list[str] = []
         for number, picture in enumerate(pictures, 1):
             try:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from eclair.documents.document_lookup import DocumentLookup
 from eclair.generation.passage_results import fit_passages, passage_result
-from eclair.generation.tools import CALL_TIMEOUT_S, ToolContext, ToolResult, define_function
+from eclair.generation.tools import CALL_TIMEOUT_S, LocalTool, ToolContext, ToolResult, define_function
 from eclair.llm.base import JSON, PromptMessage
 from eclair.schema.events import Event, StepFinished, StepStarted
 from eclair.schema.messages import CallAccess, Passage
@@ -31,7 +31,7 @@ class DocumentToRead(BaseModel):
     start: int = Field(1, ge=1, le=10_000_000, description="The passage to begin with, as an earlier result said.")
 
 
-class ReadDocumentTool:
+class ReadDocumentTool(LocalTool):
     """Implements `Tool`: reads files for one question. `demands_skill` is as in `SearchWebTool`."""
 
     name = READ_DOCUMENT_TOOL_NAME
@@ -45,21 +45,13 @@ class ReadDocumentTool:
 
     def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
         """Return the tool; None for a model that isn't known to call it where it should."""
-        if not (model.can_look_up or (model.can_call_tools and not self._demands_skill)):
+        if not (model.can_look_up if self._demands_skill else model.can_call_tools):
             return None
         return define_function(self.name, _DESCRIPTION, DocumentToRead)
 
     def summary(self, arguments: DocumentToRead) -> str:
         """See `Tool.summary`."""
         return f"Read {arguments.file}{f', page {arguments.page}' if arguments.page is not None else ''}"
-
-    def scope(self, arguments: DocumentToRead) -> str:
-        """See `Tool.scope`."""
-        return ""
-
-    def sends(self, arguments: DocumentToRead) -> str:
-        """See `Tool.sends`."""
-        return ""
 
     async def run(self, arguments: DocumentToRead, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Read as much as a result has room for. Raises NotFound, UnreadableFile and StoreError."""

@@ -68,7 +68,7 @@ class ReadPageTool:
 
     def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
         """Return the tool; None for a model that isn't known to call it where it should."""
-        if not (model.can_look_up or (model.can_call_tools and not self._demands_skill)):
+        if not (model.can_look_up if self._demands_skill else model.can_call_tools):
             return None
         return define_function(self.name, _DESCRIPTION, PageToRead)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from eclair.generation.tools import CALL_TIMEOUT_S, ToolContext, ToolResult, define_function
+from eclair.generation.tools import CALL_TIMEOUT_S, LocalTool, ToolContext, ToolResult, define_function
 from eclair.generation.untrusted import has_foreign_text
 from eclair.llm.base import JSON, PromptMessage
 from eclair.memory.service import REFUSED, TOOL_NAME, MemoryService
@@ -52,7 +52,7 @@ class MemoryArguments(BaseModel):
     text: str = Field(min_length=1, max_length=MAX_MEMORY_CHARS, description="One sentence.")
 
 
-class RememberTool:
+class RememberTool(LocalTool):
     """Implements `Tool`: keeps a sentence."""
 
     name = TOOL_NAME
@@ -78,14 +78,6 @@ class RememberTool:
     def summary(self, arguments: MemoryArguments) -> str:
         """See `Tool.summary`."""
         return f"Remember “{_on_one_line(arguments.text)}”"
-
-    def scope(self, arguments: MemoryArguments) -> str:
-        """See `Tool.scope`."""
-        return ""
-
-    def sends(self, arguments: MemoryArguments) -> str:
-        """See `Tool.sends`."""
-        return ""
 
     async def run(self, arguments: MemoryArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Keep the sentence. Raises what the service raises."""
@@ -113,7 +105,7 @@ class RememberTool:
         yield ToolResult("Kept. The person sees it and can undo it.")
 
 
-class ForgetTool:
+class ForgetTool(LocalTool):
     """Implements `Tool`: erases a memory, which is named by its own words, so that what is asked is what is done."""
 
     name = FORGET_TOOL_NAME
@@ -138,14 +130,6 @@ class ForgetTool:
     def summary(self, arguments: MemoryArguments) -> str:
         """See `Tool.summary`."""
         return f"Forget “{_on_one_line(arguments.text)}”"
-
-    def scope(self, arguments: MemoryArguments) -> str:
-        """See `Tool.scope`."""
-        return ""
-
-    def sends(self, arguments: MemoryArguments) -> str:
-        """See `Tool.sends`."""
-        return ""
 
     async def run(self, arguments: MemoryArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Erase the memory that reads so. Raises what the service raises."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from eclair.generation.tools import ToolContext, ToolResult, define_function
+from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_function
 from eclair.llm.base import JSON, PromptMessage
 from eclair.python.python_protocol import MAX_CODE_CHARS, TIMEOUT_S, shorten
 from eclair.python.python_service import PythonRun, PythonService
@@ -37,7 +37,7 @@ class PythonArguments(BaseModel):
     code: str = Field(min_length=1, max_length=MAX_CODE_CHARS, description="The Python code to run.")
 
 
-class PythonTool:
+class PythonTool(LocalTool):
     """Implements `Tool`: runs code for one conversation."""
 
     name = PYTHON_TOOL_NAME
@@ -62,14 +62,6 @@ class PythonTool:
         """See `Tool.summary`."""
         lines = len(arguments.code.strip().splitlines())
         return f"Run {lines} {'line' if lines == 1 else 'lines'} of Python"
-
-    def scope(self, arguments: PythonArguments) -> str:
-        """See `Tool.scope`."""
-        return ""
-
-    def sends(self, arguments: PythonArguments) -> str:
-        """See `Tool.sends`."""
-        return ""
 
     async def run(self, arguments: PythonArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Run the code. Raises what the service raises."""

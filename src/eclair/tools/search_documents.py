@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from eclair.documents.document_lookup import DocumentLookup
 from eclair.documents.reading_budget import reading_budget
 from eclair.generation.passage_results import fit_passages, passage_result
-from eclair.generation.tools import CALL_TIMEOUT_S, ToolContext, ToolResult, define_function
+from eclair.generation.tools import CALL_TIMEOUT_S, LocalTool, ToolContext, ToolResult, define_function
 from eclair.llm.base import JSON, PromptMessage
 from eclair.schema.events import Event, StepFinished, StepStarted
 from eclair.schema.messages import CallAccess, Passage
@@ -30,7 +30,7 @@ class DocumentQuery(BaseModel):
     query: str = Field(min_length=1, max_length=1000, description="A question, or words that the passage has.")
 
 
-class SearchDocumentsTool:
+class SearchDocumentsTool(LocalTool):
     """Implements `Tool`: searches for one question. `demands_skill` is as in `SearchWebTool`."""
 
     name = SEARCH_DOCUMENTS_TOOL_NAME
@@ -44,21 +44,13 @@ class SearchDocumentsTool:
 
     def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
         """Return the tool; None for a model that isn't known to call it where it should."""
-        if not (model.can_look_up or (model.can_call_tools and not self._demands_skill)):
+        if not (model.can_look_up if self._demands_skill else model.can_call_tools):
             return None
         return define_function(self.name, _DESCRIPTION, DocumentQuery)
 
     def summary(self, arguments: DocumentQuery) -> str:
         """See `Tool.summary`."""
         return f"Search the files for “{' '.join(arguments.query.split())}”"
-
-    def scope(self, arguments: DocumentQuery) -> str:
-        """See `Tool.scope`."""
-        return ""
-
-    def sends(self, arguments: DocumentQuery) -> str:
-        """See `Tool.sends`."""
-        return ""
 
     async def run(self, arguments: DocumentQuery, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Search. Raises StoreError."""

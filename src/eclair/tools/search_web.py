@@ -80,7 +80,7 @@ class SearchWebTool:
     def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
         """Return the tool with the day; None for a model that isn't known to call it where it should."""
         self._public.add_passages(passages)
-        if not (model.can_look_up or (model.can_call_tools and not self._demands_skill)):
+        if not (model.can_look_up if self._demands_skill else model.can_call_tools):
             return None
         today = self._web.access.today()
         return define_function(self.name, _DESCRIPTION.format(today=f"{today:%A, %-d %B %Y}"), ToolQuery)
