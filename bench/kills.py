@@ -34,7 +34,7 @@ SETTLING_S = 60
 
 
 class Tally:
-    """Where the kills fell, and what they did harm to."""
+    """Kills by the moment they fell in, and the calls they lost or repeated."""
 
     def __init__(self) -> None:
         self.points = Counter[str]()

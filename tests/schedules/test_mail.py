@@ -36,7 +36,7 @@ CONTEXT = CallContext(LOCAL_PRINCIPAL, "mail")
 
 
 class Mailbox:
-    """What a server has taken."""
+    """Messages that a server has taken."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []

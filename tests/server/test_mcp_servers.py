@@ -91,7 +91,7 @@ async def test_arguments_that_do_not_fit_are_told_to_the_model_and_sent_nowhere(
     await server.call("DELETE", path)
 
 
-async def test_a_picture_is_made_anew_and_kept_with_the_conversation(server: Server) -> None:
+async def test_a_picture_is_re_encoded_and_kept_with_the_conversation(server: Server) -> None:
     path = await added(server)
     done = await say(server, 'odd__read{"text":"picture"}')
     (result,) = results(done)

@@ -145,7 +145,7 @@ async def test_run_now_answers_in_a_new_unread_conversation_each_time(fresh: Ser
     assert [each["id"] for each in listed] == [second["id"], first["id"]]
 
 
-async def test_one_conversation_goes_on_and_a_deleted_one_is_begun_anew(fresh: Server) -> None:
+async def test_one_conversation_goes_on_and_a_deleted_one_is_replaced(fresh: Server) -> None:
     added = await add(fresh, keeps="same")
     first, second = await run(fresh, added["id"]), await run(fresh, added["id"])
     assert first["conversation"] == second["conversation"]

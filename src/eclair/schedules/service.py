@@ -86,7 +86,7 @@ class ScheduleService:
         return added
 
     async def edit(self, principal: Principal, changed: Schedule) -> Schedule:
-        """Replace a schedule; one that was paused begins anew once it is on. Raises InvalidInput and NotFound."""
+        """Replace a schedule; one that was paused counts failures from 0. Raises InvalidInput and NotFound."""
         schedule = replace(
             changed,
             name=_check_name(changed.name),

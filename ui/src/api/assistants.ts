@@ -6,7 +6,7 @@ import type { Body, Reply } from "./wire.ts";
 /** An assistant. `owner` names whose it is; null where it is the person's own. */
 export type Assistant = Reply<"/api/assistants", "get">["assistants"][number];
 
-/** What a person writes of an assistant. */
+/** The fields of an assistant that a person fills in. */
 export type AssistantFields = Body<"/api/assistants", "post">;
 
 /** An imported assistant, and what its file has besides. */

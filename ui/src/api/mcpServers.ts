@@ -8,7 +8,7 @@ export type McpServer = McpServers["servers"][number];
 export type McpListing = NonNullable<McpServer["seen"]>;
 export type McpTool = McpListing["tools"][number];
 
-/** What a form sets; what is left out stays. */
+/** Fields that a form sets; those left out stay as they are. */
 export interface McpServerFields {
   readonly command?: readonly string[];
   readonly url?: string;
