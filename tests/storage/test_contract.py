@@ -14,13 +14,19 @@ SUITE = Path(__file__).parent
 
 
 def list_port_members() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """Yield each method and property of a Protocol, with the name of the Protocol."""
-    for path in sorted(PORTS.glob("*.py")):
+    """Yield each method and property of a Protocol, inherited ones too, with the name of the Protocol."""
+    protocols: dict[str, tuple[list[str], list[ast.FunctionDef | ast.AsyncFunctionDef]]] = {}
+    for path in PORTS.glob("*.py"):
         for node in ast.parse(path.read_text("utf-8")).body:
-            if isinstance(node, ast.ClassDef) and any(ast.unparse(parent) == "Protocol" for parent in node.bases):
-                for member in node.body:
-                    if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef):
-                        yield node.name, member
+            bases = [ast.unparse(parent) for parent in node.bases] if isinstance(node, ast.ClassDef) else []
+            if isinstance(node, ast.ClassDef) and "Protocol" in bases:
+                members = [each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+                protocols[node.name] = ([parent for parent in bases if parent != "Protocol"], members)
+    shared = {parent for bases, _ in protocols.values() for parent in bases}
+    for name in sorted(protocols.keys() - shared):
+        bases, members = protocols[name]
+        for member in [*members, *(each for parent in bases for each in protocols[parent][1])]:
+            yield name, member
 
 
 def list_uses(*, called: bool) -> set[tuple[str, str]]:

@@ -6,10 +6,10 @@ from typing import Protocol
 
 from eclair.schema.assistants import Assistant, AssistantProfile
 from eclair.schema.principal import Principal
-from eclair.storage.sharing import AccessShare
+from eclair.storage.sharing import SharedStore
 
 
-class AssistantStore(Protocol):
+class AssistantStore(SharedStore, Protocol):
     """Assistants are used by whoever has access to them; their owners alone share and delete them."""
 
     async def add_assistant(self, principal: Principal, assistant: Assistant) -> None:
@@ -30,19 +30,4 @@ class AssistantStore(Protocol):
 
     async def delete_assistant(self, principal: Principal, id: str) -> None:
         """Delete an assistant, for all with whom it is shared. Raises NotFound."""
-        ...
-
-    async def share(self, principal: Principal, share: AccessShare) -> None:
-        """Share an assistant of the principal's, or change the access of those with whom it is shared.
-
-        Raises NotFound for an assistant, and for a person or group that doesn't exist.
-        """
-        ...
-
-    async def unshare(self, principal: Principal, id: str, subject: str) -> None:
-        """End a share at once. Raises NotFound for an assistant or a share that isn't there."""
-        ...
-
-    async def list_shares(self, principal: Principal, id: str) -> list[AccessShare]:
-        """List with whom an assistant of the principal's is shared. Raises NotFound."""
         ...

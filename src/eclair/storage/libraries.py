@@ -7,7 +7,7 @@ from typing import Protocol
 
 from eclair.schema.principal import Principal
 from eclair.storage.documents import DocumentStage
-from eclair.storage.sharing import Access, AccessShare
+from eclair.storage.sharing import Access, SharedStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class LibrarySummary:
         return self.states.get("queued", 0) + self.states.get("reading", 0)
 
 
-class LibraryStore(Protocol):
+class LibraryStore(SharedStore, Protocol):
     """Libraries are read by whoever has access to them; their owners alone rename, share and delete them."""
 
     async def add_library(self, principal: Principal, library: Library) -> None:
@@ -70,19 +70,4 @@ class LibraryStore(Protocol):
 
         Raises NotFound.
         """
-        ...
-
-    async def share(self, principal: Principal, share: AccessShare) -> None:
-        """Share a library of the principal's, or change the access of those with whom it is shared.
-
-        Raises NotFound for a library, and for a person or group that doesn't exist.
-        """
-        ...
-
-    async def unshare(self, principal: Principal, id: str, subject: str) -> None:
-        """End a share at once. Raises NotFound for a library or a share that isn't there."""
-        ...
-
-    async def list_shares(self, principal: Principal, id: str) -> list[AccessShare]:
-        """List with whom a library of the principal's is shared. Raises NotFound."""
         ...

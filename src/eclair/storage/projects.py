@@ -8,7 +8,7 @@ from typing import Final, Literal, Protocol
 from eclair.schema.messages import Web
 from eclair.schema.principal import Principal
 from eclair.storage.libraries import Library
-from eclair.storage.sharing import Access, AccessShare
+from eclair.storage.sharing import Access, SharedStore
 
 MAX_PROJECT_NAME_CHARS: Final = 80
 MAX_PROJECT_INSTRUCTIONS_CHARS: Final = 20_000
@@ -54,7 +54,7 @@ class ProjectSummary:
     used: int
 
 
-class ProjectStore(Protocol):
+class ProjectStore(SharedStore, Protocol):
     """Projects are used by whoever has access to them, each with their own conversations.
 
     Owners alone share and delete them.
@@ -94,19 +94,4 @@ class ProjectStore(Protocol):
 
     async def delete_project(self, principal: Principal, id: str) -> None:
         """Delete a project and keep its conversations, which are in no project then. Raises NotFound."""
-        ...
-
-    async def share(self, principal: Principal, share: AccessShare) -> None:
-        """Share a project of the principal's, or change the access of those with whom it is shared.
-
-        Raises NotFound for a project, and for a person or group that doesn't exist.
-        """
-        ...
-
-    async def unshare(self, principal: Principal, id: str, subject: str) -> None:
-        """End a share at once. Raises NotFound for a project or a share that isn't there."""
-        ...
-
-    async def list_shares(self, principal: Principal, id: str) -> list[AccessShare]:
-        """List with whom a project of the principal's is shared. Raises NotFound."""
         ...

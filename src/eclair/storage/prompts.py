@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from eclair.schema.principal import Principal
-from eclair.storage.sharing import Access, AccessShare
+from eclair.storage.sharing import Access, SharedStore
 
 PROMPT_NAME_PATTERN: Final = r"^[^\s/]{1,40}$"
 MAX_PROMPT_CHARS: Final = 20_000
@@ -28,7 +28,7 @@ class SavedPrompt:
     access: Access = "own"
 
 
-class PromptStore(Protocol):
+class PromptStore(SharedStore, Protocol):
     """Prompts are used by whoever has access to them; their owners alone share and delete them."""
 
     async def add_prompt(self, principal: Principal, prompt: SavedPrompt) -> None:
@@ -53,19 +53,4 @@ class PromptStore(Protocol):
 
     async def delete_prompt(self, principal: Principal, id: str) -> None:
         """Delete a prompt, for all with whom it is shared. Raises NotFound."""
-        ...
-
-    async def share(self, principal: Principal, share: AccessShare) -> None:
-        """Share a prompt of the principal's, or change the access of those with whom it is shared.
-
-        Raises NotFound for a prompt, and for a person or group that doesn't exist.
-        """
-        ...
-
-    async def unshare(self, principal: Principal, id: str, subject: str) -> None:
-        """End a share at once. Raises NotFound for a prompt or a share that isn't there."""
-        ...
-
-    async def list_shares(self, principal: Principal, id: str) -> list[AccessShare]:
-        """List with whom a prompt of the principal's is shared. Raises NotFound."""
         ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -24,10 +23,19 @@ class AccessShare:
 
 
 class SharedStore(Protocol):
-    """A store of what can be shared, such as `LibraryStore`."""
+    """The methods shared by all stores of what people can share, such as `LibraryStore`."""
 
-    def share(self, principal: Principal, share: AccessShare) -> Awaitable[None]: ...
+    async def share(self, principal: Principal, share: AccessShare) -> None:
+        """Share what is the principal's, or change the access of those with whom it is shared.
 
-    def unshare(self, principal: Principal, id: str, subject: str) -> Awaitable[None]: ...
+        Raises NotFound for what isn't there, and for a person or group that doesn't exist.
+        """
+        ...
 
-    def list_shares(self, principal: Principal, id: str) -> Awaitable[list[AccessShare]]: ...
+    async def unshare(self, principal: Principal, id: str, subject: str) -> None:
+        """End a share at once. Raises NotFound for a thing or a share that isn't there."""
+        ...
+
+    async def list_shares(self, principal: Principal, id: str) -> list[AccessShare]:
+        """List with whom something of the principal's is shared. Raises NotFound."""
+        ...
