@@ -14,6 +14,7 @@ LAYERS = (
     "cli",
     "server",
     "app",
+    "services",
     "doctor",
     "compliance",
     "outgoing_data",
@@ -58,6 +59,7 @@ ROOT_MODULES = {
     "identity_settings",
     "live_settings",
     "outgoing_data",
+    "services",
     "settings",
     "errors",
 }

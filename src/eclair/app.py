@@ -6,15 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eclair.accounts.absent_principals import AbsentPrincipals
 from eclair.accounts.budgets import Budgets
 from eclair.accounts.emergency_reads import EmergencyReads
 from eclair.accounts.person_limits import PersonLimits
-from eclair.accounts.rights import OPEN_RULES, RightRules, Rights
+from eclair.accounts.rights import Rights
 from eclair.accounts.service import Accounts
 from eclair.assistants.service import AssistantService
 from eclair.audit.audit_service import AuditService
@@ -36,50 +34,37 @@ from eclair.chat.titles import TitleGenerator
 from eclair.chat.turn_options import TurnOptions
 from eclair.chat.turns import Turns
 from eclair.compliance.compliance_settings import ComplianceSettingsService
-from eclair.documents.background_embedding import FindOwner, nobody_known
-from eclair.documents.document_parser import Parser
 from eclair.documents.document_search import DocumentSearch
 from eclair.documents.embedding_service import EmbeddingService
-from eclair.documents.embeddings import Embedder, choose_embedder
+from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Ingestor
-from eclair.documents.photos.classifier import classifier_file
 from eclair.documents.rerank_service import RerankService
-from eclair.documents.reranker import Reranker, choose_reranker
 from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
 from eclair.generation.pipeline import AnswerPipeline
-from eclair.generation.usage import AskModel, UsageLedger
+from eclair.generation.usage import UsageLedger
 from eclair.identity.providers import IdentityProviders
-from eclair.images.backends.backend_registry import image_backends
 from eclair.images.backends.clipart.scene_planner import ScenePlanner
 from eclair.images.gallery import Gallery
-from eclair.images.image_download_plan import ImageModelCatalog
-from eclair.images.open import open_gallery, open_image_service
 from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
 from eclair.llm.call_prober import CallProber
 from eclair.llm.call_skills import CallSkills
 from eclair.llm.local.local_engine import LocalEngine
 from eclair.llm.local.model_upgrade import ModelUpgrade
-from eclair.llm.local.removal import remove_model
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.llm.servers.service import ServerService
-from eclair.llm.tuning.auto import AutoTuner
 from eclair.mcp_servers.service import McpService
 from eclair.memory.recall import MemoryRecall
 from eclair.memory.service import MemoryService
-from eclair.models.catalog import load_entries
-from eclair.models.download_targets import TextModelCatalog
 from eclair.models.downloads import ModelDownloads
 from eclair.models.weights_check import WeightsCheck
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.egress_log import EgressLog
-from eclair.network.policy import OutboundPolicy
 from eclair.policy.branding_service import BrandingService
 from eclair.policy.policy_service import PolicyService
 from eclair.provenance.service import Provenance
-from eclair.python.data_tools import DataTools
 from eclair.python.python_service import PythonService
 from eclair.schedules.mail import ScheduleMail
 from eclair.schedules.runner import ScheduleRunner
@@ -87,15 +72,30 @@ from eclair.schedules.service import ScheduleService
 from eclair.schema.events import Event, decode, fold
 from eclair.schema.messages import Message, Role, Web
 from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.services import (
+    open_background,
+    open_budgets,
+    open_conversations,
+    open_damage_checks,
+    open_documents,
+    open_downloads,
+    open_erasure,
+    open_feeds,
+    open_identity,
+    open_image_generation,
+    open_network,
+    open_oversight,
+    open_policy,
+    open_python,
+    open_traces,
+)
 from eclair.settings import Settings
 from eclair.storage.backup.schedule import BackupSchedule
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.integrity_watch import IntegrityWatch
 from eclair.storage.open import open_storage
 from eclair.storage.secrets import Vault
-from eclair.storage.signing_key import SigningKey
 from eclair.tools.mcp_tools import McpToolSource
 from eclair.tools.permissions import ToolPermissions
 from eclair.transfer.archive_importer import ArchiveImporter
@@ -113,18 +113,22 @@ if TYPE_CHECKING:
     from eclair.network.traces import Traces
 
 
-@dataclass(frozen=True, slots=True)
 class App:
+    """All services, each opened after those that it needs."""
+
     live_settings: LiveSettings
     read_only: str | None
     """The sentence that says why nothing can be stored; None where it can."""
     traces: Traces | None
     storage: Storage
+    vault: Vault
     accounts: Accounts
     identity: IdentityProviders
     rights: Rights
     emergency_reads: EmergencyReads
+    absent: AbsentPrincipals
     registry: Registry
+    prober: CallProber
     router: ModelRouter
     preferences: PreferenceService
     memory: MemoryService
@@ -145,6 +149,7 @@ class App:
     conversations: ConversationService
     imports: ImportService
     idle: IdleScheduler
+    titles: TitleGenerator | None
     follow_ups: FollowUpGenerator
     downloads: ModelDownloads
     upgrade: ModelUpgrade
@@ -152,6 +157,7 @@ class App:
     budgets: Budgets
     limits: PersonLimits
     egress_log: EgressLog
+    gate: OutboundGate
     audit: AuditService
     audit_destinations: ChosenDestinations
     web_client: WebClient
@@ -167,6 +173,7 @@ class App:
     schedules: ScheduleService
     schedule_runner: ScheduleRunner
     schedule_mail: ScheduleMail
+    embedder: Embedder | None
     embeddings: EmbeddingService
     reranking: RerankService
     feeds: FeedService
@@ -179,6 +186,199 @@ class App:
     gallery: Gallery
     images: ImageService
     python: PythonService
+
+    def __init__(self, settings: Settings, environment: Environment, read_only: str | None) -> None:
+        self.live_settings = LiveSettings(settings)
+        self.read_only = read_only
+        self._environment = environment
+
+    async def open(self, stack: AsyncExitStack, local: LocalEngine | None) -> None:
+        """Open the services; the stack closes them in reverse. `local` is an embedded engine already started.
+
+        Raises SetupError.
+        """
+        await self._open_storage(stack)
+        await self._open_network(stack)
+        await self._open_people(stack)
+        await self._open_models(stack, local)
+        await self._open_conversations(stack)
+        await self._open_sources(stack)
+        self._open_tools(stack)
+        await self._open_answering(stack)
+        self._open_schedules(stack)
+        await self._open_upkeep(stack)
+
+    async def _open_storage(self, stack: AsyncExitStack) -> None:
+        settings = self.settings
+        sweeping = asyncio.create_task(asyncio.to_thread(sweep_scratch_folders), name="sweep scratch folders")
+        stack.push_async_callback(asyncio.wait, [sweeping])
+        self.storage = await asyncio.to_thread(open_storage, settings.data_dir, backup_days=settings.backup_days)
+        stack.push_async_callback(self.storage.close)
+        self.vault = Vault.configured(settings)
+        chosen = await self.storage.web_settings.get_web_settings()
+        self.live_settings.overlay(overlay_of(settings, chosen, self.vault))
+        self.compliance_settings = ComplianceSettingsService(self.live_settings, self.storage.compliance_settings)
+        await self.compliance_settings.reload()
+        self.backups = BackupSchedule(self.settings)
+        self.backups.start()
+        stack.push_async_callback(self.backups.close)
+        self.changes = ChangeFeed(self.storage.processes)
+        stack.push_async_callback(self.changes.close)
+        self.idle = IdleScheduler()
+        self.weights = await stack.enter_async_context(
+            open_damage_checks(self.settings, self.storage, self.changes, self.idle)
+        )
+        self.branding = BrandingService(self.live_settings, self.storage.branding)
+
+    async def _open_network(self, stack: AsyncExitStack) -> None:
+        self.egress_log, self.gate, self.web_client = await stack.enter_async_context(
+            open_network(self.live_settings, self.storage, self._environment)
+        )
+        self.audit, self.audit_destinations, self.rights = await stack.enter_async_context(
+            open_oversight(self.live_settings, self.storage, self.gate, self.vault)
+        )
+        self.traces = await stack.enter_async_context(open_traces(self.settings, self.gate))
+
+    async def _open_people(self, stack: AsyncExitStack) -> None:
+        self.budgets = await stack.enter_async_context(open_budgets(self.live_settings, self.storage))
+        self.limits = PersonLimits(self.live_settings)
+        self.ledger = UsageLedger(self.settings, self.storage.usage, self.budgets, self.limits)
+        self.preferences = PreferenceService(self.storage.preferences)
+        await self.preferences.read(LOCAL_PRINCIPAL)
+        self.accounts = Accounts.open(self.live_settings, self.storage, self.vault)
+        self.absent = AbsentPrincipals(self.storage.api_keys, self.accounts.principals, self.live_settings)
+        self.emergency_reads = EmergencyReads(self.storage.emergency_reads, self.storage.people)
+        self.identity = await stack.enter_async_context(open_identity(self.settings, self.gate, self.accounts))
+
+    async def _open_models(self, stack: AsyncExitStack, local: LocalEngine | None) -> None:
+        settings, stored = self.settings, self.storage.servers
+        skills = CallSkills(settings.data_dir)
+        self.registry = build_registry(
+            settings,
+            UserEngines(settings, stored.list_servers, gate=self.gate, probes=stored.list_probes),
+            gate=self.gate,
+            local=local,
+            rights=self.rights,
+            skills=skills,
+        )
+        stack.push_async_callback(self.registry.close)
+        self.servers = ServerService(settings, self.storage, gate=self.gate)
+        self.upgrade, self.downloads = await stack.enter_async_context(
+            open_downloads(settings, self.registry, self.changes, self.gate)
+        )
+        self.prober = CallProber(skills, self.idle)
+        await self.prober.start()
+        stack.push_async_callback(self.prober.close)
+
+    async def _open_conversations(self, stack: AsyncExitStack) -> None:
+        self.runs, self.gallery, self.conversations = await stack.enter_async_context(
+            open_conversations(self.settings, self.storage, self.changes, self.idle)
+        )
+        self.responses = ResponseService(self.live_settings, self.storage)
+        await self.responses.start()
+        stack.push_async_callback(self.responses.close)
+        self.titles = await stack.enter_async_context(
+            open_background(self.settings, self.storage, self.registry, self.changes, self.idle, self.ledger.ask)
+        )
+        self.follow_ups = FollowUpGenerator(self.registry, self.storage.conversations, self.idle, self.ledger.ask)
+        self.comparisons = Comparisons(self.storage, self.runs, self.changes)
+
+    async def _open_sources(self, stack: AsyncExitStack) -> None:
+        live, storage, rights, ask = self.live_settings, self.storage, self.rights, self.ledger.ask
+        documents = await stack.enter_async_context(
+            open_documents(
+                self.settings,
+                storage,
+                self.registry,
+                self.changes,
+                self.idle,
+                self.ledger,
+                rights=rights,
+                find_owner=self.absent.find_person,
+            )
+        )
+        self.ingestor, self.blobs, self.search = documents.ingestor, documents.blobs, documents.search
+        self.documents, self.vision = documents.documents, documents.vision
+        self.embedder = documents.embedder
+        self.embeddings = EmbeddingService(self.registry, documents.embedder, self.ledger)
+        self.reranking = RerankService(self.registry, documents.reranker, self.ledger)
+        self.feeds = await stack.enter_async_context(open_feeds(live, storage, self.changes, self.web_client))
+        self.feeds.start()
+        services = [FeedProvider(self.feeds)]
+        self.web = await stack.enter_async_context(
+            open_web(live, self.web_client, storage.web, documents.embedder, ask, self._environment, services, rights)
+        )
+        planner = ScenePlanner(self.registry, ask)
+        drawing = (storage, self.gallery, documents, self.idle, self.gate, self._environment, planner, self.budgets)
+        self.provenance, self.images = await stack.enter_async_context(open_image_generation(live, *drawing, rights))
+        self.python = await stack.enter_async_context(
+            open_python(self.settings, storage, documents.blobs, self.changes, self.gate)
+        )
+
+    def _open_tools(self, stack: AsyncExitStack) -> None:
+        storage, rights = self.storage, self.rights
+        self.memory = MemoryService(storage.memories, self.changes, MemoryRecall(self.embedder), rights)
+        self.projects = ProjectService(storage.projects, storage.libraries, self.changes, self.ingestor, rights)
+        self.assistants = AssistantService(storage.assistants, self.changes, rights)
+        self.tool_permissions = ToolPermissions(storage.tool_permissions, rights)
+        self.mcp = McpService(self.live_settings, storage.mcp_servers, self.vault, self.gate, rights)
+        stack.push_async_callback(self.mcp.close)
+
+    async def _open_answering(self, stack: AsyncExitStack) -> None:
+        live, storage = self.live_settings, self.storage
+        self.pipeline = AnswerPipeline(self.ledger, self.idle, self.prober.note_answer)
+        self.router = ModelRouter(live, self.registry, storage.usage, self.preferences, self.vision)
+        self.answer_requests = AnswerRequests(
+            live,
+            self.registry,
+            self.router,
+            self.preferences,
+            self.documents,
+            self.vision,
+            self.web,
+            self.images,
+            self.python,
+            rights=self.rights,
+            memory=self.memory,
+            projects=self.projects,
+            permissions=self.tool_permissions,
+            canvases=(storage.canvases, self.changes),
+            ask=self.ledger.ask,
+            mcp=McpToolSource(self.mcp, storage.workspaces),
+            feeds=storage.feeds,
+            assistants=self.assistants,
+        )
+        prefill = Prefill(self.idle)
+        stack.push_async_callback(prefill.close)
+        parts = (self.runs, self.pipeline, self.answer_requests, self.images, prefill, self.titles)
+        self.turns = Turns(storage, *parts, live, self.budgets)
+        resuming = (self.runs, self.pipeline, self.answer_requests, self.tool_permissions, self.absent.find_person)
+        self.call_decisions = CallDecisions(storage, *resuming)
+        self.batches = BatchService(storage.batches, self.registry, self.idle, self.settings.data_dir, self.absent)
+        stack.push_async_callback(self.batches.close)
+
+    def _open_schedules(self, stack: AsyncExitStack) -> None:
+        storage = self.storage
+        self.schedules = ScheduleService(storage.schedules, self.changes, storage.processes.current)
+        self.schedule_mail = ScheduleMail(self.live_settings, storage.people, self.gate)
+        stack.push_async_callback(self.schedule_mail.close)
+        asking = (self.turns, self.idle, self.changes, self.absent.find_person, self.schedule_mail)
+        self.schedule_runner = ScheduleRunner(storage, self.schedules, *asking)
+        stack.push_async_callback(self.schedule_runner.close)
+
+    async def _open_upkeep(self, stack: AsyncExitStack) -> None:
+        live, storage = self.live_settings, self.storage
+        data = (self.conversations, self.responses, self.ingestor, self.gallery)
+        self.retention, self.person_erasure = await stack.enter_async_context(
+            open_erasure(live, storage, data, self.preferences, self.accounts)
+        )
+        archives = ArchiveImporter(storage, self.ingestor, self.gallery, self.preferences, self.servers)
+        self.imports = ImportService(storage, archives, self.settings.data_dir / "imports", self.changes)
+        stack.callback(self.imports.close)
+        following = (self.web, self.rights, self.budgets, self.compliance_settings, self.changes)
+        self.web_settings, self.policy = await stack.enter_async_context(
+            open_policy(live, storage, self.vault, *following)
+        )
 
     @property
     def settings(self) -> Settings:
@@ -215,315 +415,6 @@ class App:
         await self.changes.close()
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentComponents:
-    """The services that ingest, search and show documents. `embedder` and `reranker` serve other texts too."""
-
-    ingestor: Ingestor
-    blobs: Blobs
-    search: DocumentSearch
-    documents: DocumentService
-    vision: VisionService
-    embedder: Embedder | None
-    reranker: Reranker | None
-
-
-@asynccontextmanager
-async def open_damage_checks(
-    settings: Settings, storage: Storage, changes: ChangeFeed, idle: IdleScheduler
-) -> AsyncGenerator[WeightsCheck]:
-    """Check the database and the models' files for damage while nothing else happens."""
-
-    def publish() -> None:
-        changes.publish_to_all("changed")
-
-    integrity = IntegrityWatch(storage.integrity, idle, publish)
-    weights = WeightsCheck(settings.data_dir, load_entries(settings.catalog), idle, publish)
-    async with AsyncExitStack() as stack:
-        for check in (integrity, weights):
-            check.start()
-            stack.push_async_callback(check.close)
-        yield weights
-
-
-@asynccontextmanager
-async def open_documents(
-    settings: Settings,
-    storage: Storage,
-    registry: Registry,
-    changes: ChangeFeed,
-    idle: IdleScheduler,
-    ledger: UsageLedger,
-    models_dir: Path | None = None,
-    rights: RightRules = OPEN_RULES,
-    find_owner: FindOwner = nobody_known,
-) -> AsyncGenerator[DocumentComponents]:
-    """Open the document services and resume unfinished reading and embedding.
-
-    `models_dir` is the data folder of the models, if it is another; `find_owner` says for whom a document is embedded.
-    Raises StoreError.
-    """
-    async with AsyncExitStack() as stack:
-        blobs = Blobs(settings.data_dir / "files")
-        parser = Parser(labels=classifier_file(models_dir or settings.data_dir))
-        stack.push_async_callback(parser.close)
-        embedder = choose_embedder(settings, registry, ledger.reading_for_caller)
-        if embedder is not None:
-            stack.push_async_callback(embedder.close)
-        ingestor = Ingestor(storage, blobs, parser, embedder, changes, idle, rights=rights, find_owner=find_owner)
-        stack.push_async_callback(ingestor.close)
-        await ingestor.start()
-        reranker = choose_reranker(settings, registry, ledger.reading_for_caller)
-        if reranker is not None:
-            stack.push_async_callback(reranker.close)
-        search = DocumentSearch(storage.chunks, embedder, reranker)
-        documents = DocumentService(storage, search, ingestor, embedder, ledger.ask, rights)
-        vision = VisionService(storage, blobs, parser)
-        yield DocumentComponents(ingestor, blobs, search, documents, vision, embedder, reranker)
-
-
-@asynccontextmanager
-async def open_feeds(
-    live_settings: LiveSettings, storage: Storage, changes: ChangeFeed, web_client: WebClient
-) -> AsyncGenerator[FeedService]:
-    """Open the feed service; it fetches nothing before it is started."""
-    feeds = FeedService(
-        storage.feeds,
-        web_client,
-        changes,
-        is_offline=lambda: live_settings.current.egress == "offline",
-        days=live_settings.current.feed_days,
-    )
-    try:
-        yield feeds
-    finally:
-        await feeds.close()
-
-
-@asynccontextmanager
-async def open_network(
-    live_settings: LiveSettings, storage: Storage, environment: Environment
-) -> AsyncGenerator[tuple[EgressLog, OutboundGate, WebClient]]:
-    """Open the egress log, the outbound gate, whose policy follows the settings, and the web client.
-
-    Raises SettingsError.
-    """
-    async with AsyncExitStack() as stack:
-        egress_log = EgressLog(storage.egress, live_settings.current.egress_days)
-        await egress_log.start()
-        stack.push_async_callback(egress_log.close)
-        gate = OutboundGate(recorder=egress_log)
-
-        def apply(settings: Settings) -> None:
-            gate.policy = OutboundPolicy.from_settings(settings)
-
-        live_settings.follow(apply)
-        web_client = WebClient(gate, resolver=environment.resolver)
-        stack.push_async_callback(web_client.close)
-        yield egress_log, gate, web_client
-
-
-@asynccontextmanager
-async def open_oversight(
-    live_settings: LiveSettings, storage: Storage, gate: OutboundGate, vault: Vault
-) -> AsyncGenerator[tuple[AuditService, ChosenDestinations, Rights]]:
-    """Open the audit log with its destinations, and the rights. Raises StoreError."""
-    async with AsyncExitStack() as stack:
-        settings = live_settings.current
-        audit = AuditService(live_settings, storage.audit, SigningKey.configured(settings), gate)
-        audit.start()
-        stack.push_async_callback(audit.close)
-        destinations = ChosenDestinations(settings, storage.audit_destinations, vault, gate, audit)
-        await destinations.start()
-        rights = Rights(storage.grants, storage.processes, live_settings)
-        await rights.start()
-        stack.push_async_callback(rights.close)
-        yield audit, destinations, rights
-
-
-@asynccontextmanager
-async def open_policy(
-    live_settings: LiveSettings,
-    storage: Storage,
-    vault: Vault,
-    web: WebService,
-    rights: Rights,
-    budgets: Budgets,
-    compliance_settings: ComplianceSettingsService,
-    changes: ChangeFeed,
-) -> AsyncGenerator[tuple[WebSettingsService, PolicyService]]:
-    """Open the web settings and the policy, and follow what other processes change of them and of compliance."""
-    web_settings = WebSettingsService(live_settings, storage.web_settings, vault, web.access.search)
-
-    shown = await storage.announcements.list_announcements()
-
-    async def reload() -> None:
-        nonlocal shown
-        await rights.reload()
-        budgets.reload()
-        await web_settings.reload()
-        await compliance_settings.reload()
-        if (stored := await storage.announcements.list_announcements()) != shown:
-            shown = stored
-            changes.publish_to_all("announcements")
-
-    policy = PolicyService(live_settings, storage, vault, reload)
-    policy.start()
-    try:
-        yield web_settings, policy
-    finally:
-        await policy.close()
-
-
-@asynccontextmanager
-async def open_erasure(
-    live_settings: LiveSettings,
-    storage: Storage,
-    data: tuple[ConversationService, ResponseService, Ingestor, Gallery],
-    preferences: PreferenceService,
-    accounts: Accounts,
-) -> AsyncGenerator[tuple[RetentionService, PersonErasure]]:
-    """Open what erases: by the rules of retention, and by the requests of people."""
-    async with AsyncExitStack() as stack:
-        retention = RetentionService(live_settings, storage, *data)
-        retention.start()
-        stack.push_async_callback(retention.close)
-        person_erasure = PersonErasure(live_settings, storage, *data, preferences, accounts.principals)
-        person_erasure.start()
-        stack.push_async_callback(person_erasure.close)
-        yield retention, person_erasure
-
-
-@asynccontextmanager
-async def open_downloads(
-    settings: Settings, registry: Registry, changes: ChangeFeed, gate: OutboundGate
-) -> AsyncGenerator[tuple[ModelUpgrade, ModelDownloads]]:
-    """Open the downloads of models, and the change to a better one when it is here."""
-    async with AsyncExitStack() as stack:
-        catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove_model))
-        upgrade = ModelUpgrade(settings, registry, changes)
-        upgrade.start()
-        stack.push_async_callback(upgrade.close)
-        downloads = ModelDownloads(settings, catalogs, changes, registry.release, upgrade.models_changed, gate=gate)
-        stack.push_async_callback(downloads.close)
-        yield upgrade, downloads
-
-
-@asynccontextmanager
-async def open_python(
-    settings: Settings, storage: Storage, files: Blobs, changes: ChangeFeed, gate: OutboundGate
-) -> AsyncGenerator[PythonService]:
-    """Open sandboxed Python, and the installation of its data tools."""
-    tools = DataTools(settings.data_dir, gate, lambda: changes.publish_to_all("models"))
-    python = PythonService(storage, files, tools)
-    try:
-        yield python
-    finally:
-        await python.close()
-        await tools.close()
-
-
-@asynccontextmanager
-async def open_identity(
-    settings: Settings, gate: OutboundGate, accounts: Accounts
-) -> AsyncGenerator[IdentityProviders]:
-    """Open the identity providers, where people have accounts. Raises SettingsError."""
-    if settings.accounts == "off":
-        yield IdentityProviders()
-        return
-    identity = await asyncio.to_thread(IdentityProviders.open, settings, gate)
-    accounts.sign_in.directories.extend(identity.directories)
-    try:
-        yield identity
-    finally:
-        await identity.close()
-
-
-@asynccontextmanager
-async def open_traces(settings: Settings, gate: OutboundGate) -> AsyncGenerator[Traces | None]:
-    """Open the traces, where a collector is set."""
-    if settings.otlp_endpoint is None:
-        yield None
-        return
-    from eclair.network.traces import Traces  # slow to import, and rarely needed
-
-    traces = Traces(settings, gate)
-    traces.start()
-    try:
-        yield traces
-    finally:
-        await traces.close()
-
-
-@asynccontextmanager
-async def open_conversations(
-    settings: Settings, storage: Storage, changes: ChangeFeed, idle: IdleScheduler
-) -> AsyncGenerator[tuple[Runs, Gallery, ConversationService]]:
-    """Open runs, gallery and conversations, and clean up after dead processes. Raises StoreError."""
-    async with AsyncExitStack() as stack:
-        runs = Runs(storage, changes, idle)
-        await runs.start()
-        stack.push_async_callback(runs.close)
-        gallery = open_gallery(settings, storage)
-        await gallery.start()
-        conversations = ConversationService(storage, runs, changes, gallery)
-        await conversations.start()
-        stack.push_async_callback(conversations.close)
-        yield runs, gallery, conversations
-
-
-@asynccontextmanager
-async def open_image_generation(
-    live_settings: LiveSettings,
-    storage: Storage,
-    gallery: Gallery,
-    documents: DocumentComponents,
-    idle: IdleScheduler,
-    gate: OutboundGate,
-    environment: Environment,
-    planner: ScenePlanner,
-    budgets: Budgets,
-    rights: RightRules = OPEN_RULES,
-) -> AsyncGenerator[tuple[Provenance, ImageService]]:
-    """Open the provenance and image services. Raises SettingsError."""
-    settings = live_settings.current
-    async with AsyncExitStack() as stack:
-        provenance = Provenance.configured(settings, stay=True)
-        stack.push_async_callback(provenance.close)
-        own = image_backends(settings, storage.servers.list_servers, gate=gate, planner=planner)
-        backends = [*own, *environment.image_backends(gate)]
-        files = (documents.blobs, documents.vision)
-        opening = open_image_service(
-            live_settings, storage, gallery, *files, provenance, idle, backends, budgets, rights
-        )
-        yield provenance, await stack.enter_async_context(opening)
-
-
-@asynccontextmanager
-async def open_budgets(live_settings: LiveSettings, storage: Storage) -> AsyncGenerator[Budgets]:
-    """Open the budgets, and settle what dead processes left. Raises StoreError."""
-    budgets = Budgets(storage.budgets, storage.processes, live_settings)
-    await budgets.start()
-    try:
-        yield budgets
-    finally:
-        await budgets.close()
-
-
-@asynccontextmanager
-async def open_background(
-    settings: Settings, storage: Storage, registry: Registry, changes: ChangeFeed, idle: IdleScheduler, ask: AskModel
-) -> AsyncGenerator[TitleGenerator | None]:
-    """Open the idle-time workers that title conversations and tune models."""
-    async with AsyncExitStack() as stack:
-        titles = TitleGenerator(registry, storage.conversations, changes, idle, ask) if settings.titles else None
-        tuner = AutoTuner(settings, registry.local, idle) if settings.tune and registry.local is not None else None
-        for worker in (each for each in (titles, tuner) if each is not None):
-            await worker.start()
-            stack.push_async_callback(worker.close)
-        yield titles
-
-
 @asynccontextmanager
 async def open_app(
     settings: Settings,
@@ -538,189 +429,7 @@ async def open_app(
 
     Raises SetupError. An engine that fails to start raises nothing; its health says why.
     """
-    live_settings = LiveSettings(settings)
+    app = App(settings, environment, read_only)
     async with AsyncExitStack() as stack:
-        sweeping = asyncio.create_task(asyncio.to_thread(sweep_scratch_folders), name="sweep scratch folders")
-        stack.push_async_callback(asyncio.wait, [sweeping])
-        storage = await asyncio.to_thread(open_storage, settings.data_dir, backup_days=settings.backup_days)
-        stack.push_async_callback(storage.close)
-        vault = Vault.configured(settings)
-        live_settings.overlay(overlay_of(settings, await storage.web_settings.get_web_settings(), vault))
-        compliance_settings = ComplianceSettingsService(live_settings, storage.compliance_settings)
-        await compliance_settings.reload()
-        settings = live_settings.current
-        backups = BackupSchedule(settings)
-        backups.start()
-        stack.push_async_callback(backups.close)
-        egress_log, gate, web_client = await stack.enter_async_context(
-            open_network(live_settings, storage, environment)
-        )
-        audit, destinations, rights = await stack.enter_async_context(
-            open_oversight(live_settings, storage, gate, vault)
-        )
-        skills = CallSkills(settings.data_dir)
-        registry = build_registry(
-            settings,
-            UserEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
-            gate=gate,
-            local=local,
-            rights=rights,
-            skills=skills,
-        )
-        stack.push_async_callback(registry.close)
-        changes = ChangeFeed(storage.processes)
-        stack.push_async_callback(changes.close)
-        idle = IdleScheduler()
-        weights = await stack.enter_async_context(open_damage_checks(settings, storage, changes, idle))
-        runs, gallery, conversations = await stack.enter_async_context(
-            open_conversations(settings, storage, changes, idle)
-        )
-        responses = ResponseService(live_settings, storage)
-        await responses.start()
-        stack.push_async_callback(responses.close)
-        budgets = await stack.enter_async_context(open_budgets(live_settings, storage))
-        limits = PersonLimits(live_settings)
-        ledger = UsageLedger(settings, storage.usage, budgets, limits)
-        titles = await stack.enter_async_context(
-            open_background(settings, storage, registry, changes, idle, ledger.ask)
-        )
-        preferences = PreferenceService(storage.preferences)
-        await preferences.read(LOCAL_PRINCIPAL)
-        prefill = Prefill(idle)
-        stack.push_async_callback(prefill.close)
-        accounts = Accounts.open(live_settings, storage, vault)
-        absent = AbsentPrincipals(storage.api_keys, accounts.principals, live_settings)
-        documents = await stack.enter_async_context(
-            open_documents(
-                settings, storage, registry, changes, idle, ledger, rights=rights, find_owner=absent.find_person
-            )
-        )
-        data = (conversations, responses, documents.ingestor, gallery)
-        retention, person_erasure = await stack.enter_async_context(
-            open_erasure(live_settings, storage, data, preferences, accounts)
-        )
-        servers = ServerService(settings, storage, gate=gate)
-        archives = ArchiveImporter(storage, documents.ingestor, gallery, preferences, servers)
-        imports = ImportService(storage, archives, settings.data_dir / "imports", changes)
-        stack.callback(imports.close)
-        feeds = await stack.enter_async_context(open_feeds(live_settings, storage, changes, web_client))
-        feeds.start()
-        services = [FeedProvider(feeds)]
-        web = await stack.enter_async_context(
-            open_web(
-                live_settings, web_client, storage.web, documents.embedder, ledger.ask, environment, services, rights
-            )
-        )
-        drawing = (storage, gallery, documents, idle, gate, environment, ScenePlanner(registry, ledger.ask))
-        opening_images = open_image_generation(live_settings, *drawing, budgets, rights)
-        provenance, images = await stack.enter_async_context(opening_images)
-        prober = CallProber(skills, idle)
-        await prober.start()
-        stack.push_async_callback(prober.close)
-        pipeline = AnswerPipeline(ledger, idle, prober.note_answer)
-        router = ModelRouter(live_settings, registry, storage.usage, preferences, documents.vision)
-        python = await stack.enter_async_context(open_python(settings, storage, documents.blobs, changes, gate))
-        sources = (documents.documents, documents.vision, web, images, python)
-        memory = MemoryService(storage.memories, changes, MemoryRecall(documents.embedder), rights)
-        projects = ProjectService(storage.projects, storage.libraries, changes, documents.ingestor, rights)
-        assistants = AssistantService(storage.assistants, changes, rights)
-        permissions = ToolPermissions(storage.tool_permissions, rights)
-        mcp = McpService(live_settings, storage.mcp_servers, vault, gate, rights)
-        stack.push_async_callback(mcp.close)
-        requests = AnswerRequests(
-            live_settings,
-            registry,
-            router,
-            preferences,
-            *sources,
-            rights=rights,
-            memory=memory,
-            projects=projects,
-            permissions=permissions,
-            canvases=(storage.canvases, changes),
-            ask=ledger.ask,
-            mcp=McpToolSource(mcp, storage.workspaces),
-            feeds=storage.feeds,
-            assistants=assistants,
-        )
-        parts = (runs, pipeline, requests, images, prefill, titles)
-        turns = Turns(storage, *parts, live_settings, budgets)
-        decisions = CallDecisions(storage, runs, pipeline, requests, permissions, absent.find_person)
-        batches = BatchService(storage.batches, registry, idle, settings.data_dir, absent)
-        stack.push_async_callback(batches.close)
-        schedules = ScheduleService(storage.schedules, changes, storage.processes.current)
-        schedule_mail = ScheduleMail(live_settings, storage.people, gate)
-        stack.push_async_callback(schedule_mail.close)
-        asking = (turns, idle, changes, absent.find_person, schedule_mail)
-        schedule_runner = ScheduleRunner(storage, schedules, *asking)
-        stack.push_async_callback(schedule_runner.close)
-        upgrade, downloads = await stack.enter_async_context(open_downloads(settings, registry, changes, gate))
-        identity = await stack.enter_async_context(open_identity(settings, gate, accounts))
-        web_settings, policy = await stack.enter_async_context(
-            open_policy(live_settings, storage, vault, web, rights, budgets, compliance_settings, changes)
-        )
-        yield App(
-            live_settings=live_settings,
-            read_only=read_only,
-            traces=await stack.enter_async_context(open_traces(settings, gate)),
-            storage=storage,
-            accounts=accounts,
-            identity=identity,
-            rights=rights,
-            emergency_reads=EmergencyReads(storage.emergency_reads, storage.people),
-            registry=registry,
-            router=router,
-            preferences=preferences,
-            memory=memory,
-            projects=projects,
-            mcp=mcp,
-            assistants=assistants,
-            runs=runs,
-            responses=responses,
-            retention=retention,
-            person_erasure=person_erasure,
-            pipeline=pipeline,
-            answer_requests=requests,
-            turns=turns,
-            call_decisions=decisions,
-            comparisons=Comparisons(storage, runs, changes),
-            tool_permissions=permissions,
-            changes=changes,
-            conversations=conversations,
-            imports=imports,
-            idle=idle,
-            follow_ups=FollowUpGenerator(registry, storage.conversations, idle, ledger.ask),
-            downloads=downloads,
-            upgrade=upgrade,
-            ledger=ledger,
-            budgets=budgets,
-            limits=limits,
-            servers=servers,
-            backups=backups,
-            weights=weights,
-            egress_log=egress_log,
-            audit=audit,
-            audit_destinations=destinations,
-            web_client=web_client,
-            ingestor=documents.ingestor,
-            blobs=documents.blobs,
-            search=documents.search,
-            documents=documents.documents,
-            batches=batches,
-            schedules=schedules,
-            schedule_runner=schedule_runner,
-            schedule_mail=schedule_mail,
-            embeddings=EmbeddingService(registry, documents.embedder, ledger),
-            reranking=RerankService(registry, documents.reranker, ledger),
-            vision=documents.vision,
-            web=web,
-            web_settings=web_settings,
-            compliance_settings=compliance_settings,
-            policy=policy,
-            branding=BrandingService(live_settings, storage.branding),
-            feeds=feeds,
-            provenance=provenance,
-            gallery=gallery,
-            images=images,
-            python=python,
-        )
+        await app.open(stack, local)
+        yield app

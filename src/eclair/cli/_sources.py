@@ -14,7 +14,6 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eclair.app import DocumentComponents, open_documents
 from eclair.cli._terminal import Terminal
 from eclair.documents.folder_sync import read_file, resolve_roots
 from eclair.documents.ingest import Ingestor
@@ -25,6 +24,7 @@ from eclair.generation.usage import UsageLedger
 from eclair.llm.registry import Registry
 from eclair.schema.messages import Attachment, LibraryName
 from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.services import DocumentComponents, open_documents
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.documents import DocumentState

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eclair.accounts.budgets import Budgets
-from eclair.app import DocumentComponents, open_documents
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._logins import find_login
@@ -32,6 +31,7 @@ from eclair.network.client import OutboundGate
 from eclair.network.egress_log import EgressLog
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.services import DocumentComponents, open_documents
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed

@@ -14,7 +14,6 @@ from typing import Any
 
 import orjson
 
-from eclair.app import open_feeds
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._progress import ProgressCounter
@@ -28,6 +27,7 @@ from eclair.network.egress_log import EgressLog
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.feeds import FeedOutline
 from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.services import open_feeds
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import FeedSummary
