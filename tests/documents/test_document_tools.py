@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
+from eclair.schema.principal import Principal
 from eclair.settings import Settings
 from tests.acting import Act, Actor, results
 from tests.documents.files import pdf
 from tests.server.test_documents import TOWER, add, ready, sentence
+from tests.server.test_isolation import make_key
 from tests.support import Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -127,3 +130,28 @@ async def test_only_files_of_the_conversation_are_there(server: Server, actor: A
     actor.plays("Nothing.")
     await server.say(await server.begin(), "Tell.")
     assert not {"search_documents", "read_document"} & actor.tools
+
+
+async def test_files_of_another_person_are_not_there(server: Server, actor: Actor) -> None:
+    secret = await library(server, "Vault", safe="The safe opens with 4711.")
+    (file,) = (await server.get(f"/api/files?library={secret}")).body["files"]
+    key = await make_key(server, Principal("stranger"))
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as http:
+        stranger = Server(server.address, http, server.app)
+        refused = await stranger.post(
+            f"/api/conversations/{await stranger.begin()}/turns", {"text": "Tell.", "libraries": [secret]}
+        )
+        assert refused.status == 404
+        own = await library(stranger, "Vault", mill="The mill has four wings.")
+        calls: Act = [
+            ("read_document", {"file": file["name"]}),
+            ("read_document", {"file": file["id"]}),
+            ("search_documents", {"query": "safe opens"}),
+        ]
+        actor.plays(calls, "Done.")
+        message = await stranger.say(await stranger.begin(), "Tell.", libraries=[own])
+    by_name, by_id, searched = results(message)
+    assert by_name == f"Error: There is no file {file['name']!r} here. There are: mill.md."
+    assert by_id.startswith("Error: There is no file")
+    assert "4711" not in searched
+    assert "4711" not in f"{message['passages']}"

@@ -101,8 +101,8 @@ ANY_PASSAGE = Passage(0, "", "", 0, None, (), 0, 0, "")
 class AnswerStream:
     """One answer being made, and what its events leave out.
 
-    `turn` is the prompt and its model, final once the first part starts. `finish` and `token_usage` are the engine's
-    last deltas, None until they come; `total_usage` sums those of all rounds.
+    `turn` is the prompt and its model, final once the first part starts. `finish` is the engine's last one, and
+    `token_usage` the sum of all rounds; both are None until they come.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class AnswerStream:
         self.turn: PreparedTurn | None = None
         self.finish: Finish | None = None
         self.token_usage: TokenUsage | None = None
-        self.total_usage: TokenUsage | None = None
+        self._round_usage: TokenUsage | None = None
         self._request = request
         self._ledger = ledger
         self._idle = idle
@@ -284,11 +284,12 @@ class AnswerStream:
             span.set("gen_ai.operation.name", "chat")
             span.set("gen_ai.request.model", self._model.id)
             span.set("eclair.location", self._model.location)
+            self._round_usage = None
             try:
                 async with aclosing(self._stream(request)) as deltas:
                     yield deltas
             finally:
-                counted = self.token_usage
+                counted = self._round_usage
                 span.set("gen_ai.usage.input_tokens", counted and counted.prompt_tokens)
                 span.set("gen_ai.usage.output_tokens", counted and counted.completion_tokens)
 
@@ -348,7 +349,7 @@ class AnswerStream:
             yield event
         if lead.is_complete:
             self.finish = Finish("stop")
-            self.token_usage = self.total_usage = TokenUsage(0, 0)
+            self.token_usage = TokenUsage(0, 0)
             self._checks.drop()
             for event in self._opening_notices():
                 yield event
@@ -453,6 +454,8 @@ class AnswerStream:
         request = replace(turn.request, tools=tools, energy=self._meter.energy, watermarks=watermarks)
         if self._loop.is_offered and is_last:
             request = replace(request, tool_choice="none")
+        elif self._parts.round > 0 and request.tool_choice == "required":  # it was met by an earlier round
+            request = replace(request, tool_choice="auto")
         return replace(request, messages=await self._messages(turn))
 
     async def _messages(self, turn: PreparedTurn) -> tuple[PromptMessage, ...]:
@@ -539,8 +542,8 @@ class AnswerStream:
             case PromptProgress():
                 return ()
             case TokenUsage():
-                self.token_usage = delta
-                self.total_usage = delta if self.total_usage is None else self.total_usage.plus(delta)
+                self._round_usage = delta
+                self.token_usage = delta if self.token_usage is None else self.token_usage.plus(delta)
                 self._meter.add_token_usage(delta)
                 return ()
             case Finish():

@@ -13,10 +13,10 @@ from eclair.generation.cost import find_rates
 from eclair.generation.pipeline import AnswerStream
 from eclair.generation.prompt import PreparedTurn, with_passages
 from eclair.generation.route import Route
-from eclair.generation.sources import Note, Retriever
+from eclair.generation.sources import Note, PassageNumbers, Retriever
 from eclair.generation.tools import Tool
 from eclair.generation.use_warning import check_use
-from eclair.llm.base import JSON, Engine, Request, control_tokens
+from eclair.llm.base import JSON, Engine, PromptMessage, Request, control_tokens
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
@@ -52,15 +52,18 @@ def start_answer(
     retriever: Retriever | None = None,
     *,
     tools: tuple[Tool, ...] = (),
+    numbers: PassageNumbers | None = None,
     allows_lead: bool = True,
     shows_steps: bool = False,
 ) -> AnswerStream:
     """Start the answer to a request.
 
-    `tools` are Éclair's own that the model may call beside the client's. With `allows_lead`, quotes may go before the
-    model's words. With `shows_steps`, loading is reported.
+    `tools` are Éclair's own that the model may call beside the client's; what they find has `numbers`, as what the
+    `retriever` found. With `allows_lead`, quotes may go before the model's words. With `shows_steps`, loading is
+    reported.
     """
     prompt = RequestPrompt(app.settings, route, images, build_request)
+    messages = build_request(route.model).messages if tools else ()
     request = AnswerRequest(
         route,
         prompt,
@@ -68,6 +71,9 @@ def start_answer(
         principal,
         retriever,
         tools,
+        numbers=numbers,
+        is_tainted=any(message.role == "tool" for message in messages),
+        asked_words="\n".join(_text(message) for message in messages if message.role == "user"),
         allows_lead=allows_lead,
         shows_steps=shows_steps,
     )
@@ -76,7 +82,11 @@ def start_answer(
 
 def _question(request: Request) -> str:
     """Return the text of the last question."""
-    content = next((each.content for each in reversed(request.messages) if each.role == "user"), "")
+    return next((_text(each) for each in reversed(request.messages) if each.role == "user"), "")
+
+
+def _text(message: PromptMessage) -> str:
+    content = message.content
     if not isinstance(content, list):
         return content or ""
     return "\n".join(str(part.get("text", "")) for part in content)

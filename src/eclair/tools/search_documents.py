@@ -31,15 +31,21 @@ class DocumentQuery(BaseModel):
 
 
 class SearchDocumentsTool(LocalTool):
-    """Implements `Tool`: searches for one question. `demands_skill` is as in `SearchWebTool`."""
+    """Implements `Tool`: searches for one question. `demands_skill` is as in `SearchWebTool`.
+
+    A call gives as many passages as the model can use, and no more than `max_passages`.
+    """
 
     name = SEARCH_DOCUMENTS_TOOL_NAME
     access: CallAccess = "read"
     arguments: type[BaseModel] = DocumentQuery
     timeout_s = CALL_TIMEOUT_S
 
-    def __init__(self, documents: DocumentLookup, *, demands_skill: bool = True) -> None:
+    def __init__(
+        self, documents: DocumentLookup, *, demands_skill: bool = True, max_passages: int | None = None
+    ) -> None:
         self._documents = documents
+        self._max_passages = max_passages
         self._demands_skill = demands_skill
 
     def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
@@ -57,7 +63,9 @@ class SearchDocumentsTool(LocalTool):
         began, step = time.perf_counter(), f"{context.call}.search"
         yield StepStarted(step, "search", f"Searching {await self._documents.describe()}")
         limit, local = reading_budget(context.model).passages, context.model.location == "machine"
-        passages = fit_passages(await self._documents.find(arguments.query, limit, local=local), context)
+        limit = min(limit, self._max_passages or limit)
+        found = await self._documents.find(arguments.query, limit, local=local)
+        passages = fit_passages(found[: self._max_passages], context)
         took = round((time.perf_counter() - began) * 1000, 1)
         yield StepFinished(step, took, None if passages else "nothing", len(passages))
         if passages:

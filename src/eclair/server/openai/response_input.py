@@ -21,6 +21,8 @@ ID_PREFIXES = {
     "function_call_output": "fc",
     "reasoning": "rs",
     "code_interpreter_call": "ci",
+    "file_search_call": "fs",
+    "web_search_call": "ws",
 }
 NOTHING_KEPT = (
     "This Éclair keeps no responses (response_days is 0); leave {name!r} out and send the whole conversation as "

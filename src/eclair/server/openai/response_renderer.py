@@ -6,9 +6,9 @@ A response is built item by item: text becomes a message, thinking a reasoning i
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import cast
 
 from eclair.errors import EclairError, EngineBusy
@@ -16,58 +16,28 @@ from eclair.generation.parts import ScoredDelta
 from eclair.generation.pipeline import AnswerStream
 from eclair.llm.base import JSON, TokenUsage
 from eclair.llm.base import Request as EngineRequest
-from eclair.schema.events import Cited, Event, PartDelta, PartStarted, RunFinished, SourceFound
+from eclair.schema.events import (
+    CallBegan,
+    CallEnded,
+    Cited,
+    Event,
+    PartDelta,
+    PartStarted,
+    RunFinished,
+    SourceFound,
+    StepStarted,
+)
 from eclair.schema.ids import new_id
-from eclair.schema.messages import Citation, FinishReason, PartKind, Passage
+from eclair.schema.messages import Citation, FinishReason, Passage
 from eclair.server.openai import errors
-from eclair.server.openai.code_interpreter import call_outputs, read_code
+from eclair.server.openai.hosted_calls import INCLUDABLE, HostedCalls
+from eclair.server.openai.hosted_tools import HostedTools
+from eclair.server.openai.output_items import OutputItem, ResponseOutput
 from eclair.server.openai.responses_schema import ResponsesRequest
 from eclair.storage.responses import ResponseStatus, StoredItem, StoredResponse
-from eclair.tools.run_python import PYTHON_TOOL_NAME
 
 INCOMPLETE: dict[FinishReason, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Finish reasons of an incomplete response, in OpenAI's words."""
-
-
-@dataclass(slots=True)
-class _Item:
-    """An output item as far as it has come: its fixed fields in `head`, its text so far in `texts`."""
-
-    kind: PartKind
-    head: JSON
-    texts: list[str] = field(default_factory=list[str])
-    logprobs: list[JSON] = field(default_factory=list[JSON])
-    annotations: list[JSON] = field(default_factory=list[JSON])
-
-    @property
-    def text(self) -> str:
-        return "".join(self.texts)
-
-    def part(self) -> JSON:
-        """Return the text so far as a content part."""
-        if self.kind == "reasoning":
-            return {"type": "reasoning_text", "text": self.text}
-        return {"type": "output_text", "text": self.text, "annotations": self.annotations, "logprobs": self.logprobs}
-
-    @property
-    def is_interpreted(self) -> bool:
-        """True for a call of the code interpreter, whose item ends with its result."""
-        return self.head["type"] == "code_interpreter_call"
-
-    def to_output(self) -> JSON:
-        if self.is_interpreted:
-            return {**self.head, "code": read_code(self.text)}
-        if self.kind == "tool_call":
-            return {**self.head, "arguments": self.text}
-        return {**self.head, "content": [self.part()]}
-
-
-@dataclass(frozen=True, slots=True)
-class InterpreterCalls:
-    """Calls of the code interpreter: the id of its container, and the pictures of each by its id, as they come."""
-
-    container: str = ""
-    images: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 class ResponseRenderer:
@@ -78,16 +48,14 @@ class ResponseRenderer:
         body: ResponsesRequest,
         answer: AnswerStream,
         request: EngineRequest,
-        calls: InterpreterCalls,
+        hosted: HostedTools,
         *,
         is_kept: bool,
     ) -> None:
         """Render `answer`; until its own request is known, `request` says what is asked of the engine."""
-        self._calls = calls
-        self._interpreted: dict[str, int] = {}
-        """Places of the items of calls of the code interpreter, by the call's id."""
-        self._results: dict[int, str] = {}
-        """Calls by the index of the part that has their result."""
+        self._output = ResponseOutput()
+        included = frozenset(name for name in INCLUDABLE if body.includes(name))
+        self._calls = HostedCalls(self._output, hosted, included)
         self._places: dict[int, int] = {}
         """Places of items by the index of their part."""
         self.id = new_id("resp")
@@ -102,21 +70,26 @@ class ResponseRenderer:
         self._completed_at: int | None = None
         self._reason: FinishReason | None = None
         self._error: EclairError | None = None
-        self._items: list[_Item] = []
         self._passages: dict[int, Passage] = {}
         self._open: int | None = None
-        self._sent = 0
 
     def render(self, event: Event, choice: int) -> list[JSON]:
         """See `Renderer.render`."""
         match event:
-            case PartStarted(kind="tool_result", id=str(call)) if call in self._interpreted:
-                self._results[event.index] = call
+            case PartStarted(kind="tool_result") if self._calls.has_call(event.id):
+                self._calls.expect_result(event)
                 return self._finish("completed")
-            case PartDelta(index=index) if index in self._results:
-                return self._finish_call(self._results[index], event.text)
+            case PartDelta(index=index) if self._calls.is_result(index):
+                return self._calls.add_result(index, event.text)
+            case StepStarted(kind=kind) if not self._places and (type := self._calls.begins_search(kind)) is not None:
+                return [*self.begin(), *self._calls.begin_search(type)]
+            case CallBegan(call=call) if self._calls.has_call(call):
+                return self._finish("completed")
+            case CallEnded(call=call) if self._calls.has_call(call):
+                found = [self._passages[number] for number in event.passages]
+                return [*self._finish("completed"), *self._calls.end_search(event, found)]
             case PartStarted():
-                return [*self.begin(), *self._finish("completed"), *self._start(event)]
+                return [*self.begin(), *self._end_searches(), *self._finish("completed"), *self._start(event)]
             case PartDelta():
                 logprobs = [_logprob(token) for token in event.logprobs] if isinstance(event, ScoredDelta) else []
                 return self._grow(event.index, event.text, logprobs)
@@ -139,7 +112,7 @@ class ResponseRenderer:
         """End the response by an error."""
         self._error = error
         begun = self.begin()
-        return [*begun, self._event("error", **_error_event(error)), *self._end("failed")]
+        return [*begun, self._output.event("error", **_error_event(error)), *self._end("failed")]
 
     def cancel(self) -> list[JSON]:
         """End the response as cancelled, which clients know as an incomplete one of that status."""
@@ -148,14 +121,14 @@ class ResponseRenderer:
     def full_response(self) -> JSON:
         """See `Renderer.full_response`."""
         reason = INCOMPLETE.get(self._reason or "stop")
-        usage = self._answer.total_usage
+        usage = self._answer.token_usage
         return {
             **self._head,
             "status": self._status,
             "completed_at": self._completed_at,
             "error": None if self._error is None else _error(self._error),
             "incomplete_details": None if reason is None else {"reason": reason},
-            "output": [item.to_output() for item in self._items],
+            "output": [item.to_output() for item in self._output.items],
             "usage": None if usage is None else _usage(usage),
             "store": self._is_kept,
             **_echo(self._body, self._request if self._answer.turn is None else self._answer.turn.request),
@@ -182,30 +155,37 @@ class ResponseRenderer:
 
     def begin(self) -> list[JSON]:
         """Return the first events of the stream, unless they were sent."""
-        return [] if self._sent else [self._event("response.created", response=self.full_response()), self._lifecycle()]
+        if self._output.sent:
+            return []
+        return [self._output.event("response.created", response=self.full_response()), self._lifecycle()]
 
     def _end(self, status: ResponseStatus) -> list[JSON]:
         """End the open item, with the status of the response, and then the response."""
         begun = self.begin()
         self._status = status
         self._completed_at = int(time.time()) if status == "completed" else None
+        searched = self._end_searches() if status == "completed" else []
         finished = self._finish("completed" if status == "completed" else "incomplete")
-        return [*begun, *finished, *self._break_off_calls(), self._lifecycle()]
+        return [*begun, *searched, *finished, *self._calls.break_off(), self._lifecycle()]
+
+    def _end_searches(self) -> list[JSON]:
+        """End the searches that were made before the model was asked."""
+        return [] if self._places else self._calls.end_searches(list(self._passages.values()))
 
     def _annotate(self, citation: Citation) -> JSON:
         """Add a citation to its item."""
         place = self._places[citation.index]
-        item = self._items[place]
+        item = self._output.items[place]
         annotation = _annotation(citation, self._passages[citation.passage])
         item.annotations.append(annotation)
         number = len(item.annotations) - 1
         added = "response.output_text.annotation.added"
-        return self._item_event(place, added, annotation=annotation, annotation_index=number)
+        return self._output.item_event(place, added, annotation=annotation, annotation_index=number)
 
     def _lifecycle(self) -> JSON:
         name = "incomplete" if self._status == "cancelled" else self._status
         self._shown = self.full_response()
-        return self._event(f"response.{name}", response=self._shown)
+        return self._output.event(f"response.{name}", response=self._shown)
 
     def _start(self, part: PartStarted) -> list[JSON]:
         head: JSON
@@ -214,110 +194,60 @@ class ResponseRenderer:
                 head = {"id": new_id("msg"), "type": "message", "role": "assistant", "status": "in_progress"}
             case "reasoning":
                 head = {"id": new_id("rs"), "type": "reasoning", "summary": [], "status": "in_progress"}
-            case "tool_call" if part.name == PYTHON_TOOL_NAME and self._calls.container:
-                head = {"id": new_id("ci"), "type": "code_interpreter_call", "status": "in_progress"}
-                head |= {"container_id": self._calls.container, "outputs": None}
-                self._interpreted[part.id or ""] = len(self._items)
+            case "tool_call" if self._calls.owns(part.name):
+                place, begun = self._calls.start(part)
+                self._open = self._places[part.index] = place
+                return begun
             case "tool_call":
                 head = {"id": new_id("fc"), "type": "function_call", "status": "in_progress"}
                 namespace, name = self._body.client_name(part.name or "")
                 head |= {"call_id": part.id or new_id("call"), "name": name}
                 head |= {} if namespace is None else {"namespace": namespace}
-        item, place = _Item(part.kind, head), len(self._items)
-        self._items.append(item)
+        place = self._output.add(OutputItem(part.kind, head))
         self._open = self._places[part.index] = place
         if part.kind == "tool_call":
-            added = self._event("response.output_item.added", output_index=place, item=item.to_output())
-            begun = "response.code_interpreter_call.in_progress"
-            return [added, self._item_event(place, begun)] if item.is_interpreted else [added]
-        empty: JSON = {**head, "content": []}
-        return [
-            self._event("response.output_item.added", output_index=place, item=empty),
-            self._item_event(place, "response.content_part.added", part=item.part()),
-        ]
+            return [self._output.added(place)]
+        content = self._output.items[place].part()
+        added = self._output.added(place, is_empty=True)
+        return [added, self._output.item_event(place, "response.content_part.added", part=content)]
 
     def _grow(self, part: int, text: str, logprobs: list[JSON]) -> list[JSON]:
         index = self._places[part]
-        item = self._items[index]
+        item = self._output.items[index]
         item.texts.append(text)
         item.logprobs += logprobs
-        if (not text and not logprobs) or item.is_interpreted:
+        if (not text and not logprobs) or self._calls.is_item(index):
             return []
         match item.kind:
             case "text" | "picture" | "tool_result":
                 brief = [_brief(token) for token in logprobs]
-                return [self._item_event(index, "response.output_text.delta", delta=text, logprobs=brief)]
+                return [self._output.item_event(index, "response.output_text.delta", delta=text, logprobs=brief)]
             case "reasoning":
-                return [self._item_event(index, "response.reasoning_text.delta", delta=text)]
+                return [self._output.item_event(index, "response.reasoning_text.delta", delta=text)]
             case "tool_call":
-                return [self._item_event(index, "response.function_call_arguments.delta", delta=text)]
+                return [self._output.item_event(index, "response.function_call_arguments.delta", delta=text)]
 
     def _finish(self, status: str) -> list[JSON]:
         """End the open item, if there is one."""
         if self._open is None:
             return []
         index, self._open = self._open, None
-        item = self._items[index]
-        if item.is_interpreted:
-            return self._interpret(index, status)
+        item = self._output.items[index]
+        if self._calls.is_item(index):
+            return self._calls.finish(index, is_made=status == "completed" and self._status == "in_progress")
         item.head["status"] = status
         match item.kind:
             case "text" | "picture" | "tool_result":
                 brief = [_brief(token) for token in item.logprobs]
-                done = [self._item_event(index, "response.output_text.done", text=item.text, logprobs=brief)]
+                done = [self._output.item_event(index, "response.output_text.done", text=item.text, logprobs=brief)]
             case "reasoning":
-                done = [self._item_event(index, "response.reasoning_text.done", text=item.text)]
+                done = [self._output.item_event(index, "response.reasoning_text.done", text=item.text)]
             case "tool_call":
                 named = {"name": item.head["name"], "arguments": item.text}
-                done = [self._item_event(index, "response.function_call_arguments.done", **named)]
+                done = [self._output.item_event(index, "response.function_call_arguments.done", **named)]
         if item.kind != "tool_call":
-            done.append(self._item_event(index, "response.content_part.done", part=item.part()))
-        return [*done, self._event("response.output_item.done", output_index=index, item=item.to_output())]
-
-    def _interpret(self, index: int, status: str) -> list[JSON]:
-        """Show the code of a call that the code interpreter is about to run; one that breaks off isn't run."""
-        item = self._items[index]
-        code, name = item.to_output()["code"], "response.code_interpreter_call"
-        shown = [
-            self._item_event(index, f"{name}_code.delta", delta=code),
-            self._item_event(index, f"{name}_code.done", code=code),
-        ]
-        if status != "completed" or self._status != "in_progress":
-            item.head["status"] = "incomplete"
-            return [*shown, self._event("response.output_item.done", output_index=index, item=item.to_output())]
-        item.head["status"] = "interpreting"
-        return [*shown, self._item_event(index, f"{name}.interpreting")]
-
-    def _break_off_calls(self) -> list[JSON]:
-        """End calls that got no result, since the answer ended before."""
-        found: list[JSON] = []
-        for index, item in enumerate(self._items):
-            if item.is_interpreted and item.head["status"] == "interpreting":
-                item.head["status"] = "incomplete"
-                found.append(self._event("response.output_item.done", output_index=index, item=item.to_output()))
-        return found
-
-    def _finish_call(self, call: str, result: str) -> list[JSON]:
-        """End a call of the code interpreter by its result."""
-        index = self._interpreted[call]
-        item = self._items[index]
-        item.head |= {"status": "completed", "outputs": call_outputs(result, self._calls.images.get(call, ()))}
-        return [
-            self._item_event(index, "response.code_interpreter_call.completed"),
-            self._event("response.output_item.done", output_index=index, item=item.to_output()),
-        ]
-
-    def _item_event(self, index: int, type: str, **more: object) -> JSON:
-        """Build an event about the content of an item."""
-        item = self._items[index]
-        location: JSON = {"item_id": item.head["id"], "output_index": index}
-        if item.kind != "tool_call":
-            location["content_index"] = 0
-        return self._event(type, **location, **more)
-
-    def _event(self, type: str, **more: object) -> JSON:
-        self._sent += 1
-        return {"type": type, "sequence_number": self._sent - 1, **more}
+            done.append(self._output.item_event(index, "response.content_part.done", part=item.part()))
+        return [*done, self._output.done(index)]
 
 
 class BackgroundAnswer:

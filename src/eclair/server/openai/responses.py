@@ -15,12 +15,14 @@ from starlette.responses import JSONResponse, Response
 from eclair.app import App
 from eclair.errors import DataDamaged, InvalidInput, StoreError
 from eclair.generation.route import Route
+from eclair.generation.sources import PassageNumbers
 from eclair.llm.base import JSON
 from eclair.schema.principal import Principal
 from eclair.server.chat_input import last_question
-from eclair.server.openai.code_interpreter import open_interpreter
+from eclair.server.openai.file_search import SearchedStores
+from eclair.server.openai.hosted_tools import HostedTools, open_hosted_tools
 from eclair.server.openai.response_input import NOTHING_KEPT, resolve_input
-from eclair.server.openai.response_renderer import BackgroundAnswer, InterpreterCalls, ResponseRenderer
+from eclair.server.openai.response_renderer import BackgroundAnswer, ResponseRenderer
 from eclair.server.openai.responses_schema import ResponsesRequest
 from eclair.server.openai.retriever import RequestRetriever
 from eclair.server.principal import Caller
@@ -29,7 +31,6 @@ from eclair.server.request_prompt import start_answer
 from eclair.server.sse import EventStream
 from eclair.server.streaming import CLIENT_GONE, relay, unless_disconnected
 from eclair.storage.responses import ItemCursor, ItemPage, StoredItem, StoredResponse
-from eclair.tools.code_interpreter import CodeInterpreterTool
 
 MAX_EVENT_NUMBER = 10**9
 """More events than a response can have."""
@@ -118,8 +119,7 @@ class _Asked:
     own: list[StoredItem]
     route: Route
     images: RequestImages
-    interpreter: CodeInterpreterTool | None
-    container: str
+    hosted: HostedTools
 
     @classmethod
     async def prepare(cls, app: App, principal: Principal, given: ResponsesRequest) -> _Asked:
@@ -128,29 +128,26 @@ class _Asked:
         messages = list(body.prompt_messages())
         route = await app.router.choose_named(body.model, last_question(messages))
         images = await open_images(app, principal, messages, route.model)
-        interpreter = await open_interpreter(app, principal, body.code_interpreter, body.function_names)
-        return cls(body, own, route, images, *interpreter)
+        hosted = await open_hosted_tools(app, principal, body, messages)
+        return cls(body, own, route, images, hosted)
 
 
 async def _answer(app: App, principal: Principal, asked: _Asked, request: Request, *, is_kept: bool) -> Response:
     """Answer a request at once, or in the background, and store the response if it `is_kept`."""
-    body, web = asked.body, asked.body.uses_web
-    messages = list(body.prompt_messages())
-    has_sources = body.files or web
-    retriever = RequestRetriever(app, principal, body.files, messages, web=web) if has_sources else None
-    max_tokens = app.settings.max_tokens
+    body, hosted = asked.body, asked.hosted
+    max_tokens, numbers = app.settings.max_tokens, PassageNumbers(())
     made = start_answer(
         app,
         principal,
         asked.route,
         lambda model: body.request(model, max_tokens),
         asked.images,
-        retriever,
-        tools=() if asked.interpreter is None else (asked.interpreter,),
+        _retriever(app, principal, body, hosted, numbers),
+        tools=hosted.tools,
+        numbers=numbers,
         allows_lead=body.is_plain_text,
     )
-    calls = InterpreterCalls(asked.container, {} if asked.interpreter is None else asked.interpreter.images)
-    renderer = ResponseRenderer(body, made, body.request(asked.route.model, max_tokens), calls, is_kept=is_kept)
+    renderer = ResponseRenderer(body, made, body.request(asked.route.model, max_tokens), hosted, is_kept=is_kept)
     if body.background:
         response, _ = renderer.stored()
         response = replace(response, process=app.storage.processes.current)
@@ -168,6 +165,26 @@ async def _answer(app: App, principal: Principal, asked: _Asked, request: Reques
             renderer.note_unstored()
 
     return await relay(request, [made], renderer, streamed=bool(body.stream), before_end=keep if is_kept else None)
+
+
+def _retriever(
+    app: App, principal: Principal, body: ResponsesRequest, hosted: HostedTools, numbers: PassageNumbers
+) -> RequestRetriever | None:
+    """Return what finds passages before the model is asked; None if the request has nothing to search."""
+    if not (body.files or hosted.searched):
+        return None
+    stores = hosted.stores or SearchedStores()
+    return RequestRetriever(
+        app,
+        principal,
+        body.files,
+        list(body.prompt_messages()),
+        web=hosted.uses_web,
+        libraries=stores.library_ids,
+        searched_files=stores.file_ids,
+        numbers=numbers,
+        gives_way=not body.demands_search,
+    )
 
 
 async def _count_tokens(asked: _Asked, max_tokens: int | None) -> int:

@@ -171,6 +171,24 @@ class CodeInterpreterCall(ForeignModel):
         return PromptMessage("assistant", text) if text else None
 
 
+class SearchCall(ForeignModel):
+    """A search of Éclair's own in an earlier response. Its answer says what it found, so that it is ignored."""
+
+    type: Literal["file_search_call", "web_search_call"]
+    id: str | None = None
+    status: Literal["in_progress", "searching", "completed", "incomplete", "failed"] | None = None
+    queries: list[str] | None = None
+    results: list[dict[str, Any]] | None = None
+    action: dict[str, Any] | None = None
+
+    @property
+    def files(self) -> list[InputFile]:
+        return []
+
+    def to_prompt(self) -> PromptMessage | None:
+        return None
+
+
 class ItemReference(ForeignModel):
     """An item of a stored response, by its id; whoever has the store puts the item in its place."""
 
@@ -191,10 +209,12 @@ Item = Annotated[
     | Annotated[FunctionCallOutput, union_tag("function_call_output")]
     | Annotated[ReasoningItem, union_tag("reasoning")]
     | Annotated[CodeInterpreterCall, union_tag("code_interpreter_call")]
+    | Annotated[SearchCall, union_tag("file_search_call")]
+    | Annotated[SearchCall, union_tag("web_search_call")]
     | Annotated[ItemReference, union_tag("item_reference")],
     type_discriminator(
-        "only items of the types message, function_call, function_call_output, reasoning, code_interpreter_call and "
-        "item_reference are taken",
+        "only items of the types message, function_call, function_call_output, reasoning, code_interpreter_call, "
+        "file_search_call, web_search_call and item_reference are taken",
         "message",
     ),
 ]

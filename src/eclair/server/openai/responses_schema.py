@@ -15,6 +15,7 @@ from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
 from eclair.server.chat_input import merge_messages, move_tool_images
 from eclair.server.openai.code_interpreter import CodeInterpreterDefinition
+from eclair.server.openai.file_search import FileSearchDefinition
 from eclair.server.openai.responses_items import InputFile, Item, as_items, engine_name
 from eclair.server.request_body import ForeignBody, ForeignModel, type_discriminator, union_tag
 from eclair.server.thinking_fields import ThinkingFields
@@ -50,7 +51,7 @@ class NamespaceTool(ForeignModel):
 
 
 class WebTool(ForeignModel):
-    """Turns web search on. It runs before the model is asked, so no tool call appears in the output.
+    """Lets the model search the web; for one that doesn't call tools well, it is searched before.
 
     With `external_web_access` false nothing is searched.
     """
@@ -69,8 +70,9 @@ ToolDefinition = Annotated[
     | Annotated[WebTool, union_tag("web_search_preview")]
     | Annotated[WebTool, union_tag("web_search_2025_08_26")]
     | Annotated[WebTool, union_tag("web_search_preview_2025_03_11")]
+    | Annotated[FileSearchDefinition, union_tag("file_search")]
     | Annotated[CodeInterpreterDefinition, union_tag("code_interpreter")],
-    type_discriminator("there are the types function, namespace, web_search and code_interpreter"),
+    type_discriminator("there are the types function, namespace, web_search, file_search and code_interpreter"),
 ]
 
 
@@ -93,9 +95,21 @@ class AllowedTools(ForeignModel):
 
 
 class HostedChoice(ForeignModel):
-    """Asks for a tool of Éclair's own: a search is made anyway, and code is run if the model wants to."""
+    """Asks for a tool of Éclair's own: searches are made before the model is asked; code is run if it wants to."""
 
-    type: Literal["web_search", "web_search_preview", "code_interpreter"]
+    type: Literal[
+        "web_search",
+        "web_search_preview",
+        "web_search_2025_08_26",
+        "web_search_preview_2025_03_11",
+        "file_search",
+        "code_interpreter",
+    ]
+
+    @property
+    def tool(self) -> str:
+        """The tool's name without its version."""
+        return "web_search" if self.type.startswith("web_search") else self.type
 
 
 ResponsesToolChoice = Annotated[
@@ -104,6 +118,9 @@ ResponsesToolChoice = Annotated[
     | Annotated[AllowedTools, union_tag("allowed_tools")]
     | Annotated[HostedChoice, union_tag("web_search")]
     | Annotated[HostedChoice, union_tag("web_search_preview")]
+    | Annotated[HostedChoice, union_tag("web_search_2025_08_26")]
+    | Annotated[HostedChoice, union_tag("web_search_preview_2025_03_11")]
+    | Annotated[HostedChoice, union_tag("file_search")]
     | Annotated[HostedChoice, union_tag("code_interpreter")],
     type_discriminator("it is none, auto, required, allowed_tools or a function of `tools`", "word"),
 ]
@@ -207,10 +224,12 @@ class ResponsesRequest(ResponsesHints, ThinkingFields):
     def _require_chosen_tools(self) -> ResponsesRequest:
         choice = self.tool_choice
         chosen = choice.tools if isinstance(choice, AllowedTools) else [choice] if isinstance(choice, NamedTool) else []
+        named = [tool.engine_name for tool in chosen]
         names = {name for name, _, _ in self._functions()}
-        check_tool_choice(
-            [tool.engine_name for tool in chosen], names, lacks_tools=choice == "required" and not self.tools
-        )
+        if isinstance(choice, HostedChoice):
+            named = [choice.tool]
+            names = {"web_search" if isinstance(tool, WebTool) else tool.type for tool in self.tools or ()}
+        check_tool_choice(named, names, lacks_tools=choice == "required" and not self.tools)
         return self
 
     @property
@@ -219,14 +238,32 @@ class ResponsesRequest(ResponsesHints, ThinkingFields):
         return given.id if isinstance(given, ConversationReference) else given
 
     @property
+    def usable_tools(self) -> list[ToolDefinition]:
+        """The tools, as far as any may be used."""
+        return [] if self.tool_choice == "none" else self.tools or []
+
+    @property
     def uses_web(self) -> bool:
-        return any(isinstance(tool, WebTool) and tool.external_web_access is not False for tool in self.tools or ())
+        return any(isinstance(tool, WebTool) and tool.external_web_access is not False for tool in self.usable_tools)
+
+    @property
+    def file_search(self) -> FileSearchDefinition | None:
+        """The search of files, if it may be used."""
+        return next((tool for tool in self.usable_tools if isinstance(tool, FileSearchDefinition)), None)
 
     @property
     def code_interpreter(self) -> CodeInterpreterDefinition | None:
         """The code interpreter, if the model may use it."""
-        asked = (tool for tool in self.tools or () if isinstance(tool, CodeInterpreterDefinition))
-        return None if self.tool_choice == "none" else next(asked, None)
+        return next((tool for tool in self.usable_tools if isinstance(tool, CodeInterpreterDefinition)), None)
+
+    @property
+    def demands_search(self) -> bool:
+        """True if a search has to be made, whatever the model thinks."""
+        return isinstance(self.tool_choice, HostedChoice) and self.tool_choice.type != "code_interpreter"
+
+    def includes(self, name: str) -> bool:
+        """Return whether `include` names something that is otherwise left out of the response."""
+        return name in (self.include or ())
 
     @property
     def function_names(self) -> frozenset[str]:
@@ -237,11 +274,12 @@ class ResponsesRequest(ResponsesHints, ThinkingFields):
     def is_plain_text(self) -> bool:
         """True if the answer is text only: no functions, format or logprobs."""
         form = self.text.format.to_engine() if self.text and self.text.format else None
-        return form is None and not self.logprobs and all(isinstance(tool, WebTool) for tool in self.tools or ())
+        searching = (WebTool, FileSearchDefinition)
+        return form is None and not self.logprobs and all(isinstance(tool, searching) for tool in self.tools or ())
 
     @property
     def logprobs(self) -> bool:
-        return LOGPROBS in (self.include or ())
+        return self.includes(LOGPROBS)
 
     @property
     def files(self) -> list[InputFile]:

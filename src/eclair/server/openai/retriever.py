@@ -14,9 +14,10 @@ from dataclasses import replace
 from pydantic import Field
 
 from eclair.app import App
+from eclair.chat.tree import last_question
 from eclair.citations.checker import CitationChecker
 from eclair.errors import InvalidInput, NotFound
-from eclair.generation.sources import NO_LEAD, Finding, Lead, Retriever
+from eclair.generation.sources import NO_LEAD, Finding, Lead, PassageNumbers, Retriever
 from eclair.llm.base import JSON, Engine, PromptMessage
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Message, Part, Passage, Web
@@ -38,9 +39,10 @@ class FileInput(StrictModel):
 class RequestRetriever:
     """Implements `Retriever` for the files of a request and the web.
 
-    `libraries` are the ids of those that are searched too, where the principal may read them. Files sent inside the
-    request are deleted after retrieval; `stored_files` are the ids of those that stay. Raises
-    InvalidInput if the request has no question.
+    `libraries` and `searched_files` are the ids of those that are searched too, where the principal may read them.
+    With `gives_way`, a model that can look up by itself searches these and the web by its own calls. Files sent inside
+    the request are deleted after retrieval; `stored_files` are the ids of those that stay. Raises InvalidInput if the
+    request has no question.
     """
 
     def __init__(
@@ -52,6 +54,9 @@ class RequestRetriever:
         *,
         web: bool,
         libraries: Sequence[str] = (),
+        searched_files: Sequence[str] = (),
+        numbers: PassageNumbers | None = None,
+        gives_way: bool = False,
     ) -> None:
         if not any(message.role == "user" and _text(message.content).strip() for message in messages):
             raise InvalidInput("Nothing is asked about the file; send a text beside it.", param="messages")
@@ -59,7 +64,10 @@ class RequestRetriever:
         self._principal = principal
         self._files = files
         self._libraries = libraries
-        self._messages = messages
+        self._searched_files = searched_files
+        self._numbers = numbers
+        self._gives_way = gives_way
+        self._history = request_history(messages)
         self._web: Web | None = "on" if web else None
         self._retriever: Retriever | None = None
         self.stored_files: frozenset[str] = frozenset()
@@ -67,20 +75,22 @@ class RequestRetriever:
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Read the files, then retrieve. Raises InvalidInput, NotFound, UnreadableFile and StoreError."""
         documents = self._app.documents
+        leaves_search = self._gives_way and model.can_look_up
         async with _ingested(self._app, self._principal, self._files) as (ids, self.stored_files):
+            ids = [*ids, *(() if leaves_search else self._searched_files)]
             async with aclosing(documents.wait_until_read(self._principal, ids)) as states:
                 async for _ in states:
                     pass
-            history = [_message(message) for message in self._messages if message.role in ("user", "assistant")]
-            last = max(number for number, message in enumerate(history) if message.role == "user")
+            last = max(number for number, message in enumerate(self._history) if message.role == "user")
+            libraries = () if leaves_search else self._libraries
             question = replace(
-                history[last],
+                self._history[last],
                 files=await documents.get_attachments(self._principal, ids),
-                libraries=await self._app.answer_requests.open_libraries(self._principal, self._libraries),
+                libraries=await self._app.answer_requests.open_libraries(self._principal, libraries),
             )
-            history = [*history[:last], question]
+            history, web = [*self._history[:last], question], None if leaves_search else self._web
             self._retriever = self._app.answer_requests.retriever(
-                self._principal, new_id("run"), None, history, self._web
+                self._principal, new_id("run"), None, history, web, numbers=self._numbers
             )
             if self._retriever is not None:
                 async with aclosing(self._retriever.retrieve(engine, model)) as findings:
@@ -91,8 +101,7 @@ class RequestRetriever:
         return await self._retriever.lead(model) if self._retriever is not None else NO_LEAD
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
-        assert self._retriever is not None  # there are passages only if it retrieved some
-        return self._retriever.checker(passages)
+        return self._app.documents.checker(last_question(self._history), passages)
 
 
 @asynccontextmanager
@@ -138,6 +147,11 @@ async def _ingest(app: App, principal: Principal, name: str, data: str) -> str:
 
     media = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return (await app.ingestor.ingest(principal, name, media, source())).file.id
+
+
+def request_history(messages: Sequence[PromptMessage]) -> list[Message]:
+    """Return what a request's user and assistant said, without what tools did."""
+    return [_message(message) for message in messages if message.role in ("user", "assistant")]
 
 
 def _message(message: PromptMessage) -> Message:
