@@ -45,7 +45,7 @@ class Rack:
     async def prefill(self, **body: Any) -> list[str]:
         """What the engine reads for it."""
         assert (await self.server.post("/api/prefill", body)).status == 202
-        return await asyncio.wait_for(self.heard.get(), 5)
+        return await asyncio.wait_for(self.heard.get(), 60)
 
 
 def models(owner: str) -> Answer:
@@ -81,7 +81,7 @@ async def test_a_question_ends_it_at_once(rack: Rack) -> None:
     id = await rack.server.begin()
     await rack.prefill(conversation=id)
     assert (await rack.server.say(id, "Is it so?"))["status"] == "finished"
-    await asyncio.wait_for(rack.closed.wait(), 5)
+    await asyncio.wait_for(rack.closed.wait(), 60)
     assert rack.heard.empty()
 
 
@@ -90,7 +90,7 @@ async def test_of_two_wishes_the_later_counts(rack: Rack) -> None:
     await rack.prefill(text="one")
     rack.reading = False
     assert (await rack.prefill(text="two"))[-1] == "two"
-    await asyncio.wait_for(rack.closed.wait(), 5)
+    await asyncio.wait_for(rack.closed.wait(), 60)
 
 
 async def test_nothing_is_read_while_an_answer_is_on_its_way(rack: Rack) -> None:
