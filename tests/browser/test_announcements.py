@@ -33,7 +33,7 @@ def test_an_announcement_is_written_and_shown_in_ones_own_language(opening: Open
     form.get_by_label("Shown until").fill("2026-01-01T08:00")
     form.get_by_role("button", name="Save").click()
     assert form.get_by_label("Shown until").evaluate("field => field.validationMessage") == (
-        "The end must come after the beginning."
+        "The end must be after the start."
     )
     form.get_by_label("Shown until").fill("2099-01-01T08:00")
     check(page)

@@ -75,7 +75,7 @@ def test_works_council_mode_says_what_it_does_to_everyone(opening: Opening, star
     _, page = begin(opening, starting, ECLAIR_WORKS_COUNCIL="true")
     expect(rows(page).first).not_to_contain_text("local")
     expect(page.get_by_label("Who")).to_have_count(0)
-    sentence = "Works-council mode is on: nothing is shown by person, and no figures of groups under five."
+    sentence = "Works-council mode is on: nothing is shown per person, and no figures for groups smaller than five."
     expect(page.get_by_text(sentence)).to_be_visible()
     page.goto("/settings/about")
     expect(page.get_by_text(sentence)).to_be_visible()
@@ -110,7 +110,7 @@ def test_destinations_are_added_tested_changed_and_removed(
     shown = section.get_by_role("listitem")
     expect(shown).to_contain_text("acts.jsonl")
     section.get_by_role("button", name="Test acts.jsonl").click()
-    expect(section.get_by_text("“acts.jsonl” took a test message.")).to_be_visible()
+    expect(section.get_by_text("“acts.jsonl” accepted a test message.")).to_be_visible()
     assert (Path(served.environment["ECLAIR_DATA_DIR"]) / "audit" / "acts.jsonl").exists()
     section.get_by_role("button", name="Edit acts.jsonl").click()
     section.get_by_label("File name").fill("log.jsonl")

@@ -25,7 +25,7 @@ def call(text: str) -> str:
 
 def test_a_call_that_changes_something_waits_for_a_click_across_reload_and_tabs(page: Page) -> None:
     send(page, call("mail:hello"))
-    card = answer(page).get_by_role("group", name="This waits for your permission:")
+    card = answer(page).get_by_role("group", name="Waiting for your permission:")
     expect(card).to_contain_text("Write “mail:hello”")
     expect(card).to_contain_text('{"text":"mail:hello"}')
     axe.check(page)

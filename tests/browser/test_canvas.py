@@ -25,7 +25,7 @@ def pane(page: Page) -> Locator:
 
 
 def field(page: Page) -> Locator:
-    return pane(page).get_by_role("textbox", name="Text of the canvas")
+    return pane(page).get_by_role("textbox", name="Canvas text")
 
 
 def open_block(page: Page, text: str, language: str = "markdown") -> None:

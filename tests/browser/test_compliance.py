@@ -65,7 +65,7 @@ def test_settings_are_chosen_and_reports_tell_of_them(opening: Opening, mortal: 
     shown = page.get_by_role("combobox", name="AI Act and data protection")
     shown.select_option(label="Responsibility and warnings")
     form = page.get_by_role("form", name="Responsibility and warnings")
-    form.get_by_label("Organisation", exact=True).fill("Ministry of Bread")
+    form.get_by_label("Organization", exact=True).fill("Ministry of Bread")
     form.get_by_label("Country (code)").fill("mt")
     form.get_by_label("Questions that look like a prohibited").select_option("Show a notice")
     axe.check(page)

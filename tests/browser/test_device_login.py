@@ -40,7 +40,7 @@ def test_a_person_lets_a_program_in(opening: Opening, starting: Starting, watche
     begun = waiting(page)
     page.goto("/device")
     dialog = page.get_by_role("dialog", name="Sign in a program")
-    field = dialog.get_by_label("Code of the program")
+    field = dialog.get_by_label("Code shown by the program")
     expect(field).to_be_focused()
     check(page)
     field.fill("BBBB-BBBB")

@@ -37,7 +37,7 @@ def test_a_server_is_added_allowed_called_and_held_once_it_changes(page: Page, t
     form.get_by_label("Name", exact=True).fill("odd")
     form.get_by_label("Address or command").fill(shlex.join([sys.executable, "-P", str(ODD), "well", str(words)]))
     form.get_by_label("Variables or headers").fill("TOKEN=hidden")
-    form.get_by_label("Folders that it may change").fill(str(folder))
+    form.get_by_label("Folders it may change").fill(str(folder))
     axe.check(page)
     form.get_by_role("button", name="Save").click()
     card = page.get_by_role("article", name="odd")

@@ -74,7 +74,7 @@ def test_the_list_is_written_searched_edited_exported_and_emptied_by_keyboard(pa
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Edit: My dog is called Max")).to_be_focused()
     page.get_by_role("searchbox", name="Search memory").fill("zebra")
-    expect(page.get_by_text("Nothing remembered has these words.")).to_be_visible()
+    expect(page.get_by_text("No memory matches these words.")).to_be_visible()
     page.get_by_role("searchbox", name="Search memory").fill("")
     page.get_by_role("button", name="Delete: Fact four").press("Enter")
     expect(page.get_by_role("button", name="Delete: Fact four")).to_have_count(0)

@@ -27,17 +27,17 @@ def test_what_differs_is_shown_applied_and_downloaded(opening: Opening, starting
     page = context.new_page()
     page.request.put("/api/retention/rules", data={"scope": "everyone", "subject": "", "days": 30})
     page.goto("/admin/policy")
-    differences = page.get_by_role("list", name=f"Here some things differ from {file}.")
+    differences = page.get_by_role("list", name=f"Some things here differ from {file}.")
     expect(differences.get_by_role("listitem")).to_have_count(2)
     expect(differences.get_by_role("listitem").nth(0)).to_contain_text("Research Missing here")
     expect(differences.get_by_role("listitem").nth(1)).to_contain_text("days: 30 here, 365 in the file")
     check(page)
     page.get_by_role("button", name="Apply the file").press("Enter")
-    expect(page.get_by_role("status").filter(has_text=f"Everything is as {file} says.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text=f"Everything matches {file}.")).to_be_visible()
     expect(differences).to_have_count(0)
     assert [each["days"] for each in page.request.get("/api/retention/rules").json()["rules"]] == [365]
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download the present state").click()
+        page.get_by_role("button", name="Download the current state").click()
     assert download.value.suggested_filename == "policy.toml"
     assert 'name = "Research"' in Path(download.value.path()).read_text()
 
@@ -51,4 +51,4 @@ def test_a_bad_file_says_so_in_the_page(opening: Opening, starting: Starting, tm
     expect(page.get_by_role("button", name="Apply the file")).to_have_count(0)
     file.write_text("")
     page.reload()
-    expect(page.get_by_text(f"Everything is as {file} says.")).to_be_visible()
+    expect(page.get_by_text(f"Everything matches {file}.")).to_be_visible()

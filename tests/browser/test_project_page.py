@@ -31,7 +31,7 @@ def open_project(page: Page, name: str) -> None:
 def test_a_project_is_set_up_and_a_chat_begun_in_it(shelf: Page) -> None:
     make_project(shelf, "Baking")
     open_project(shelf, "Baking")
-    field = shelf.get_by_role("textbox", name="Instructions of the project")
+    field = shelf.get_by_role("textbox", name="Project instructions")
     field.fill("Answer as a baker.")
     shelf.get_by_role("button", name="Save", exact=True).click()
     expect(shelf.get_by_text("Saved", exact=True)).to_be_visible()

@@ -72,7 +72,7 @@ def test_a_provider_that_asked_for_none_leads_to_it(opening: Opening, starting: 
         admin = set_up(opening(served), served)
         admin.goto("/admin/sign-in")
         expect(admin.get_by_role("list", name="Sign-in")).to_contain_text("OpenID Connect · Answers")
-        expect(admin.get_by_text("A second step is up to each person.")).to_be_visible()
+        expect(admin.get_by_text("Each person decides whether to use a second step.")).to_be_visible()
         page = opening(served).new_page()
         watches[-1].forgive(provider.url, "401")
         page.goto("/settings/account")

@@ -116,7 +116,7 @@ def test_drift_is_named_with_an_exit_code_and_by_the_doctor(run: Eclair, tmp_pat
     file.write_text("[[groups]]\nname = 'Legal'\n[[retention]]\ntarget = 'everyone'\ndays = 30\n")
     assert run("admin", "apply", **named).stdout.splitlines()[-1] == "2 added."
     same = run("admin", "drift", **named)
-    assert (same.returncode, same.stdout) == (0, f"Everything is as {file} says.\n")
+    assert (same.returncode, same.stdout) == (0, f"Everything matches {file}.\n")
     assert f"everything is as {file} says" in run("doctor", **named).stdout
     run("retention", "--set", "everyone", "60")
     run("admin", "groups", "add", "Other")

@@ -41,7 +41,7 @@ def test_an_assistant_at_the_command_line(run: Eclair, tmp_path: Path) -> None:
     assert run("assistants", "remove", "Chef", "--yes").stdout == "Deleted the assistant Chef.\n"
     assert run("assistants", "import", str(file)).stdout == "Added the assistant Chef.\n"
     file.write_bytes(orjson.dumps({"name": "GPT", "instructions": "x", "actions": [{}]}))
-    assert "Not taken over: actions." in run("assistants", "import", str(file)).stdout
+    assert "Not imported: actions." in run("assistants", "import", str(file)).stdout
 
 
 @pytest.mark.parametrize(

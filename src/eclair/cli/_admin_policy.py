@@ -62,7 +62,7 @@ async def _show_drift(service: PolicyService, arguments: argparse.Namespace, ter
     elif drift.differs:
         _print_changes(drift.changes, terminal)
     else:
-        terminal.line(f"Everything is as {file} says.")
+        terminal.line(f"Everything matches {file}.")
     if drift.problem is not None:
         terminal.warn(drift.problem)
     elif drift.differs:

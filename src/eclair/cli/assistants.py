@@ -134,7 +134,7 @@ async def _import(
     added = await assistants.add(LOCAL_PRINCIPAL, found.profile)
     terminal.line(f"Added the assistant {added.name}.")
     if found.left_out:
-        terminal.line(f"Not taken over: {'; '.join(found.left_out)}.")
+        terminal.line(f"Not imported: {'; '.join(found.left_out)}.")
 
 
 async def _export(
