@@ -56,6 +56,8 @@ from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.llm.servers.service import ServerService
 from eclair.mcp_servers.service import McpService
+from eclair.mcp_servers.sign_in_keeper import SignInKeeper
+from eclair.mcp_servers.sign_ins import McpSignIns
 from eclair.memory.recall import MemoryRecall
 from eclair.memory.service import MemoryService
 from eclair.models.downloads import ModelDownloads
@@ -134,6 +136,7 @@ class App:
     memory: MemoryService
     projects: ProjectService
     mcp: McpService
+    mcp_sign_ins: McpSignIns
     assistants: AssistantService
     runs: Runs
     responses: ResponseService
@@ -321,8 +324,11 @@ class App:
         self.projects = ProjectService(storage.projects, storage.libraries, self.changes, self.ingestor, rights)
         self.assistants = AssistantService(storage.assistants, self.changes, rights)
         self.tool_permissions = ToolPermissions(storage.tool_permissions, rights)
-        self.mcp = McpService(self.live_settings, storage.mcp_servers, self.vault, self.gate, rights)
+        keeper = SignInKeeper(storage.mcp_sign_ins, self.vault)
+        self.mcp = McpService(self.live_settings, storage.mcp_servers, self.vault, keeper, self.gate, rights)
         stack.push_async_callback(self.mcp.close)
+        self.mcp_sign_ins = McpSignIns(self.mcp, keeper)
+        stack.push_async_callback(self.mcp_sign_ins.close)
 
     async def _open_answering(self, stack: AsyncExitStack) -> None:
         live, storage = self.live_settings, self.storage

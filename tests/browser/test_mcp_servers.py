@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import axe
-from tests.browser.conftest import Opening, Starting
+from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.test_chat import answer, finished, send
+from tests.mcp_servers.oauth_server import Authorizing, authorizing_beside
 from tests.mcp_servers.test_mcp_service import ODD
 
 SETTINGS = "/settings/mcp"
@@ -73,3 +75,31 @@ def test_a_server_that_can_not_be_used_says_why(page: Page) -> None:
     expect(card.get_by_text("there is no command 'no-such-program'")).to_be_visible(timeout=30_000)
     expect(card.get_by_text("Not available")).to_be_visible()
     axe.check(page)
+
+
+def test_a_person_signs_in_at_a_server_and_comes_back(
+    opening: Opening, starting: Starting, watches: list[Watch]
+) -> None:
+    provider = Authorizing()
+    with authorizing_beside(provider) as address:
+        context = opening(starting())
+        watches[-1].forgive("foreign request")  # the page where one signs in is of the other host
+        context.add_init_script(path=axe.AXE)
+        page = context.new_page()
+        page.goto(SETTINGS)
+        page.get_by_role("button", name="Add an MCP server").click()
+        form = page.get_by_role("form", name="Add an MCP server")
+        form.get_by_label("Name", exact=True).fill("notes")
+        form.get_by_label("Address or command").fill(address)
+        form.get_by_role("button", name="Save").click()
+        card = page.get_by_role("article", name="notes")
+        expect(card.get_by_text("Wants you to sign in", exact=True)).to_be_visible(timeout=30_000)
+        axe.check(page)
+        card.get_by_role("button", name="Sign in").click()
+        expect(card.get_by_text("Read a note.")).to_be_visible(timeout=30_000)
+        expect(page).to_have_url(re.compile(r"/settings/mcp$"))
+        expect(card.get_by_text("You’re signed in", exact=True)).to_be_visible()
+        axe.check(page)
+        card.get_by_role("button", name="Sign out").click()
+        expect(card.get_by_role("button", name="Sign in")).to_be_visible(timeout=30_000)
+        assert provider.refresh == {}

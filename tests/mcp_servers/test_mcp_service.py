@@ -25,6 +25,7 @@ from eclair.mcp_servers import connection
 from eclair.mcp_servers import service as service_module
 from eclair.mcp_servers.server_config import McpServerChange
 from eclair.mcp_servers.service import McpOffer, McpServer, McpService
+from eclair.mcp_servers.sign_in_keeper import SignInKeeper
 from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.mcp_servers import McpSecrets
@@ -54,7 +55,9 @@ async def storage(tmp_path: Path) -> AsyncGenerator[Storage]:
 async def opened(storage: Storage, folder: Path, mode: str = "offline", **settings: Any) -> AsyncGenerator[McpService]:
     live = LiveSettings(Settings(data_dir=folder / "data", **settings))
     policy = OutboundPolicy("open" if mode == "open" else "offline")
-    made = McpService(live, storage.mcp_servers, Vault.configured(live.current), OutboundGate(policy))
+    vault = Vault.configured(live.current)
+    keeper = SignInKeeper(storage.mcp_sign_ins, vault)
+    made = McpService(live, storage.mcp_servers, vault, keeper, OutboundGate(policy))
     try:
         yield made
     finally:

@@ -213,6 +213,7 @@ async def test_no_route_answers_whom_nobody_knows(settings: Settings) -> None:
         assert len(routes) > 100
         known = {route for route in routes if (await server.call(*route, data=b"{}")).status != 401}
     assert known == {
+        ("GET", "/.well-known/eclair-mcp-client.json"),
         ("GET", "/.well-known/eclair-receipts.json"),
         ("GET", "/.well-known/oauth-authorization-server"),
         ("GET", "/api/branding/logo"),

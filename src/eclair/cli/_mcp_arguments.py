@@ -46,6 +46,8 @@ def add_mcp_options(parser: argparse.ArgumentParser) -> None:
     for name, help in (
         ("on", "have models call a server's tools"),
         ("off", "have them not"),
+        ("sign-in", "sign in at a server that wants it, with a browser"),
+        ("sign-out", "sign out of a server, and have the tokens revoked"),
         ("remove", "remove a server"),
     ):
         action(name, help).add_argument("name", metavar="NAME", help="its name")

@@ -1,4 +1,4 @@
-"""`eclair mcp`: lists, adds, checks, switches and removes MCP servers, whose tools models may call."""
+"""`eclair mcp`: lists, adds, checks, switches and removes MCP servers, and signs in at them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._redirect_page import open_redirect_page
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
-from eclair.errors import EngineUnavailable, InvalidInput, NotFound
+from eclair.errors import EngineUnavailable, InvalidInput, NotFound, UserError
 from eclair.live_settings import LiveSettings
 from eclair.mcp_servers.server_config import McpServerChange
 from eclair.mcp_servers.service import McpServer, McpService
+from eclair.mcp_servers.sign_in_keeper import SignInKeeper
+from eclair.mcp_servers.sign_ins import MAX_PENDING_S, McpSignIns, SignInAnswer
 from eclair.network.client import OutboundGate
 from eclair.network.egress_log import EgressLog
 from eclair.network.policy import OutboundPolicy
@@ -45,6 +49,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             return run_async(_check(settings, arguments.name, terminal, allow=arguments.allow))
         case "on" | "off":
             return run_async(_switch(settings, arguments.name, terminal, is_on=arguments.action == "on"))
+        case "sign-in":
+            return run_async(_sign_in(settings, arguments.name, terminal))
+        case "sign-out":
+            return run_async(_sign_out(settings, arguments.name, terminal))
         case "remove":
             return run_async(_remove(settings, arguments.name, terminal))
         case _:
@@ -53,14 +61,24 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[McpService]:
+    async with _opened_with_sign_ins(settings) as (service, _):
+        yield service
+
+
+@asynccontextmanager
+async def _opened_with_sign_ins(settings: Settings) -> AsyncGenerator[tuple[McpService, McpSignIns]]:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     calls = EgressLog(storage.egress)
     try:
         gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)
-        service = McpService(LiveSettings(settings), storage.mcp_servers, Vault.configured(settings), gate)
+        vault = Vault.configured(settings)
+        keeper = SignInKeeper(storage.mcp_sign_ins, vault)
+        service = McpService(LiveSettings(settings), storage.mcp_servers, vault, keeper, gate)
+        sign_ins = McpSignIns(service, keeper)
         try:
-            yield service
+            yield service, sign_ins
         finally:
+            await sign_ins.close()
             await service.close()
     finally:
         await calls.close()
@@ -188,6 +206,35 @@ async def _switch(settings: Settings, name: str, terminal: Terminal, *, is_on: b
     return 0
 
 
+async def _sign_in(settings: Settings, name: str, terminal: Terminal) -> int:
+    """Lead a browser to the server's page and back, and show the tools as `check` does."""
+    async with _opened_with_sign_ins(settings) as (service, sign_ins), open_redirect_page() as page:
+        server = await _named(service, name)
+        terminal.status(f"Asking {name}…")
+        url = await sign_ins.begin(LOCAL_PRINCIPAL, server.id, page.address)
+        terminal.status("")
+        terminal.line(f"Open this address in a browser:  {url}")
+        terminal.flush()
+        if terminal.can_ask:
+            terminal.note("With a browser on another machine, paste the address at which it ends here.")
+        state = dict(parse_qsl(urlsplit(url).query))["state"]
+        try:
+            answer = await page.wait(state, MAX_PENDING_S, is_typed=terminal.can_ask)
+        except TimeoutError:
+            raise UserError("Nobody signed in within ten minutes; run the command again.") from None
+        code, issuer, error = answer.get("code", ""), answer.get("iss"), answer.get("error", "")
+        server = await sign_ins.finish(LOCAL_PRINCIPAL, SignInAnswer(state, code, issuer, error))
+        terminal.line(f"Signed in at {name}.")
+        return await _look(service, server, terminal, allow=False)
+
+
+async def _sign_out(settings: Settings, name: str, terminal: Terminal) -> int:
+    async with _opened_with_sign_ins(settings) as (service, sign_ins):
+        await sign_ins.end(LOCAL_PRINCIPAL, (await _named(service, name)).id)
+    terminal.line(f"Signed out of {name}.")
+    return 0
+
+
 async def _remove(settings: Settings, name: str, terminal: Terminal) -> int:
     async with _opened(settings) as service:
         await service.remove(LOCAL_PRINCIPAL, (await _named(service, name)).id)
@@ -217,6 +264,7 @@ def mcp_server_json(server: McpServer) -> dict[str, Any]:
         "by_default": config.by_default,
         "secrets": list(server.secret_names),
         "state": server.state,
+        "signed_in": server.signed_in,
         "on": server.is_on,
         "tools": [tool.name for tool in server.seen.tools] if server.seen is not None else None,
     }

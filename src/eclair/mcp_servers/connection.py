@@ -6,11 +6,11 @@ The library has to be entered and left in one task, so each connection is a task
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Protocol, TypeVar, cast
 
+import httpx2
 from mcp import Client, MCPError
 from mcp.client import Transport
 from mcp.client.streamable_http import streamable_http_client
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from eclair import __version__
 from eclair.errors import EclairError, EngineBroken, EngineUnavailable, Refused
 from eclair.mcp_servers.command_transport import CommandTransport, ServerProgram
+from eclair.mcp_servers.sign_in_transport import SignInTransport
 from eclair.network.mcp_http import McpHttpTransport, open_mcp_client
 from eclair.schema.mcp_servers import McpTool
 
@@ -30,8 +31,6 @@ LIST_TIMEOUT_S = 20.0
 MAX_PAGES = 20
 
 T = TypeVar("T")
-
-logging.getLogger("mcp").setLevel(logging.CRITICAL)  # its errors are told where they matter
 
 
 class OpenTransport(Protocol):
@@ -48,6 +47,11 @@ class OpenTransport(Protocol):
     @property
     def sent_bytes(self) -> int: ...
 
+    @property
+    def wants_sign_in(self) -> bool:
+        """True if the server refused the last request for want of a sign-in."""
+        ...
+
     async def enter(self, stack: AsyncExitStack) -> Transport:
         """Open it until the stack is left. Raises OSError."""
         ...
@@ -57,6 +61,7 @@ class ProgramTransport:
     """Implements `OpenTransport` for a command."""
 
     sent_bytes = 0
+    wants_sign_in = False
 
     def __init__(self, program: ServerProgram) -> None:
         self._running = CommandTransport(program)
@@ -79,9 +84,10 @@ class UrlTransport:
 
     log: Sequence[str] = ()
 
-    def __init__(self, url: str, http: McpHttpTransport) -> None:
+    def __init__(self, url: str, http: McpHttpTransport | SignInTransport, auth: httpx2.Auth | None = None) -> None:
         self._url = url
         self._http = http
+        self._auth = auth
 
     @property
     def fault(self) -> Refused | str | None:
@@ -91,9 +97,13 @@ class UrlTransport:
     def sent_bytes(self) -> int:
         return self._http.sent_bytes
 
+    @property
+    def wants_sign_in(self) -> bool:
+        return self._http.wants_sign_in
+
     async def enter(self, stack: AsyncExitStack) -> Transport:
         """See `OpenTransport.enter`."""
-        client = await stack.enter_async_context(open_mcp_client(self._http))
+        client = await stack.enter_async_context(open_mcp_client(self._http, self._auth))
         return streamable_http_client(self._url, http_client=client)
 
 
@@ -120,6 +130,10 @@ class McpConnection:
     @property
     def sent_bytes(self) -> int:
         return self._transport.sent_bytes
+
+    @property
+    def wants_sign_in(self) -> bool:
+        return self._transport.wants_sign_in
 
     async def connect(self, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
         """Wait until it is open. Raises EngineUnavailable, EngineBroken and Refused."""
@@ -199,6 +213,11 @@ class McpConnection:
         fault = self._transport.fault
         if isinstance(fault, Refused):
             return fault
+        if self._transport.wants_sign_in:
+            return EngineUnavailable(
+                f"The MCP server {self._name!r} wants you to sign in: use “Sign in” in Settings › MCP servers, or "
+                f"`eclair mcp sign-in {self._name}`."
+            )
         if fault is not None:
             last = f" Its log ends with: {self.log[-1][:200]}" if self.log else ""
             return EngineUnavailable(f"The MCP server {self._name!r} can't be used: {fault}.{last}")

@@ -37,6 +37,7 @@ class _Slot:
     failures: int = 0
     retry_at: float = 0.0
     fault: str | None = None
+    wants_sign_in: bool = False
     log: tuple[str, ...] = ()
 
 
@@ -79,6 +80,7 @@ class ConnectionPool:
                 await connection.connect(timeout_s)
             except EclairError as error:
                 self._note_failure(slot, error, connection.log)
+                slot.wants_sign_in = connection.wants_sign_in
                 await connection.close()
                 raise
             except BaseException:
@@ -93,7 +95,7 @@ class ConnectionPool:
     def succeeded(self, key: ConnectionKey) -> None:
         """Note that a server works."""
         if (slot := self._slots.get(key)) is not None:
-            slot.failures, slot.retry_at, slot.fault = 0, 0.0, None
+            slot.failures, slot.retry_at, slot.fault, slot.wants_sign_in = 0, 0.0, None, False
 
     async def failed(self, key: ConnectionKey, error: EclairError) -> None:
         """Note that a call failed; a connection that has ended is closed."""
@@ -102,12 +104,18 @@ class ConnectionPool:
             return
         async with slot.lock:
             self._note_failure(slot, error, ())
+            slot.wants_sign_in = slot.connection.wants_sign_in
             await self._close(slot)
 
     def fault(self, key: ConnectionKey) -> str | None:
         """Return why a server failed last, if it has not worked since."""
         slot = self._slots.get(key)
         return slot.fault if slot is not None else None
+
+    def wants_sign_in(self, key: ConnectionKey) -> bool:
+        """Tell whether a server failed last because it wants its person to sign in."""
+        slot = self._slots.get(key)
+        return slot is not None and slot.wants_sign_in
 
     def log(self, key: ConnectionKey) -> tuple[str, ...]:
         """Return the last lines of a server's log."""
@@ -116,13 +124,13 @@ class ConnectionPool:
             return ()
         return tuple(slot.connection.log) if slot.connection is not None else slot.log
 
-    async def end(self, server: str) -> None:
-        """End all connections to a server."""
-        for key in [key for key in self._slots if key[0] == server]:
+    async def end(self, server: str, person: str | None = None) -> None:
+        """End all connections to a server, or those of one person."""
+        for key in [key for key in self._slots if key[0] == server and person in (None, key[1])]:
             slot = self._slots[key]
             async with slot.lock:
                 await self._close(slot)
-                slot.failures, slot.retry_at, slot.fault = 0, 0.0, None
+                slot.failures, slot.retry_at, slot.fault, slot.wants_sign_in = 0, 0.0, None, False
 
     async def close(self) -> None:
         if self._sweeper is not None:

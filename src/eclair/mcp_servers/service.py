@@ -12,12 +12,13 @@ import time
 from asyncio import to_thread
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.errors import Conflict, EclairError, Forbidden, InvalidInput, NotFound, RightMissing, RoleMissing
 from eclair.live_settings import LiveSettings
 from eclair.mcp_servers.connection_pool import ConnectionPool
+from eclair.mcp_servers.server_choices import McpState, is_on, origin_of, state_of
 from eclair.mcp_servers.server_config import (
     McpServerChange,
     change_server,
@@ -25,17 +26,22 @@ from eclair.mcp_servers.server_config import (
     configured_server,
     read_secrets,
 )
+from eclair.mcp_servers.sign_in_keeper import SignInKeeper
 from eclair.mcp_servers.tool_listing import check_listing
 from eclair.network.gate import OutboundGate
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.mcp_servers import McpListing, McpOrigin, McpSecrets, McpServerConfig, McpTool
 from eclair.schema.principal import Principal
 from eclair.storage.mcp_servers import McpChoices, McpListings, McpServerStore, McpSwitch, StoredMcpServer
+from eclair.storage.mcp_sign_ins import SignedInServers
 from eclair.storage.secrets import Vault
 
 if TYPE_CHECKING:
+    from httpx2 import Auth
+
     from eclair.mcp_servers.connection import McpConnection, OpenTransport
     from eclair.mcp_servers.results import McpResult
+    from eclair.mcp_servers.sign_in_transport import SignInTransport
 
 OWN_SERVERS = "mcp"
 """The right to add servers of one's own."""
@@ -43,9 +49,6 @@ OWN_SERVERS = "mcp"
 CALL_TIMEOUT_S = 60.0
 LISTING_MAX_AGE_MS = 600_000
 """After that, a server is asked again what its tools are before one is called."""
-
-McpState = Literal["ready", "unseen", "held", "down"]
-"""Tools can be called; nobody has allowed any yet; they have changed since; or the server can't be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class McpServer:
     seen: McpListing | None
     may_change: bool
     log: tuple[str, ...] = ()
+    signed_in: bool = False
+    wants_sign_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +91,12 @@ class McpService:
         settings: LiveSettings,
         store: McpServerStore,
         vault: Vault,
+        sign_ins: SignInKeeper,
         gate: OutboundGate,
         rights: RightRules = OPEN_RULES,
         clock: Clock = time.time,
     ) -> None:
+        self._sign_ins = sign_ins
         self._settings = settings
         self._store = store
         self._vault = vault
@@ -104,8 +111,9 @@ class McpService:
     async def list(self, principal: Principal) -> list[McpServer]:
         """List the servers that somebody may use, and for administrators all of the house."""
         choices = await self._choices(principal)
+        signed_in = await self._sign_ins.list_servers(principal)
         return [
-            self._shown(principal, server, choices)
+            self._shown(principal, server, choices, signed_in)
             for server in choices.servers
             if principal.role == "admin" or self._may_use(principal, server)
         ]
@@ -189,7 +197,7 @@ class McpService:
             listings = choices.listings.get(server.id, McpListings())
             if (
                 listings.approved is not None
-                and _state(listings) == "ready"
+                and state_of(listings) == "ready"
                 and is_on(server, choices, conversation)
                 and self._may_use(principal, server)
                 and (server.owner is None or self._rights.may(principal, OWN_SERVERS))
@@ -226,9 +234,10 @@ class McpService:
 
         key = (server.id, principal.id)
         secrets = self._secrets(server)
+        auth = await self._sign_ins.find_auth(principal, server)
         timeout_s = FIRST_CONNECT_TIMEOUT_S if again and server.config.network else CONNECT_TIMEOUT_S
         connection, is_new = await self._pool.get(
-            key, server, lambda: self._transport(principal, server, secrets), timeout_s, again=again
+            key, server, lambda: self._transport(principal, server, secrets, auth), timeout_s, again=again
         )
         choices = await self._choices(principal)
         listings = choices.listings.get(server.id, McpListings())
@@ -243,19 +252,23 @@ class McpService:
             self._pool.succeeded(key)
             await self._store.save_mcp_listing(principal, server.id, seen)
             listings = McpListings(listings.approved, seen)
-        if not again and _state(listings) != "ready":
+        if not again and state_of(listings) != "ready":
             raise Conflict(
                 f"The tools of the MCP server {server.name!r} are described otherwise than when they were allowed; "
                 "somebody has to look at them first, in the settings under MCP servers."
             )
         return connection
 
-    def _transport(self, principal: Principal, server: StoredMcpServer, secrets: McpSecrets) -> OpenTransport:
+    def _transport(
+        self, principal: Principal, server: StoredMcpServer, secrets: McpSecrets, auth: Auth | None
+    ) -> OpenTransport:
         from eclair.mcp_servers.command_transport import ServerProgram  # slow to import
         from eclair.mcp_servers.connection import ProgramTransport, UrlTransport
         from eclair.network.mcp_http import McpHttpTransport
 
         config = server.config
+        if config.url is not None and auth is not None:
+            return UrlTransport(config.url, self.sign_in_transport(principal, server), auth)
         if config.url is not None:
             http = McpHttpTransport(
                 config.url, principal, self._gate, headers=secrets.headers, guarded=server.owner is not None
@@ -271,6 +284,25 @@ class McpService:
             self._cache_folder(server.id) if config.network else None,
         )
         return ProgramTransport(program)
+
+    async def find(self, principal: Principal, id: str) -> StoredMcpServer:
+        """Return a server that somebody may use, as it is stored. Raises NotFound and RightMissing."""
+        server = await self._find(principal, id)
+        self._require_use(principal, server)
+        return server
+
+    def sign_in_transport(self, principal: Principal, server: StoredMcpServer) -> SignInTransport:
+        """Return the way to a server with an address, and to what it names for sign-ins, without a fixed token."""
+        from eclair.mcp_servers.sign_in_transport import SignInTransport  # slow to import
+
+        kept = self._secrets(server).headers.items()
+        headers = {name: value for name, value in kept if name.lower() != "authorization"}
+        guarded = server.owner is not None
+        return SignInTransport(server.config.url or "", principal, self._gate, headers=headers, guarded=guarded)
+
+    async def disconnect(self, principal: Principal, id: str) -> None:
+        """End the connection of one person to a server."""
+        await self._pool.end(id, principal.id)
 
     def _require_bounds(self, config: McpServerConfig) -> None:
         """Raise Forbidden where a command would connect to others, and the policy can't let it: it isn't asked."""
@@ -309,15 +341,17 @@ class McpService:
     async def _changeable(self, principal: Principal, id: str) -> StoredMcpServer:
         server = await self._find(principal, id)
         self._require_change(principal, server)
-        if _origin(server) == "file":
+        if origin_of(server) == "file":
             raise Conflict(f"The MCP server {server.name!r} is in the settings; change it there.")
         return server
 
     def _secrets(self, server: StoredMcpServer) -> McpSecrets:
-        given = self._settings.current.mcp_servers.get(server.name) if _origin(server) == "file" else None
+        given = self._settings.current.mcp_servers.get(server.name) if origin_of(server) == "file" else None
         return configured_server(server.name, given)[1] if given is not None else read_secrets(server, self._vault)
 
-    def _shown(self, principal: Principal, server: StoredMcpServer, choices: McpChoices) -> McpServer:
+    def _shown(
+        self, principal: Principal, server: StoredMcpServer, choices: McpChoices, signed_in: SignedInServers
+    ) -> McpServer:
         listings = choices.listings.get(server.id, McpListings())
         key = (server.id, principal.id)
         fault = self._pool.fault(key)
@@ -325,17 +359,20 @@ class McpService:
         return McpServer(
             id=server.id,
             name=server.name,
-            origin=_origin(server),
+            origin=origin_of(server),
             is_own=server.owner is not None,
             config=server.config if may_change else McpServerConfig(url=server.config.url),
             secret_names=server.secret_names if may_change else (),
-            state="down" if fault is not None else _state(listings),
+            state="down" if fault is not None else state_of(listings),
             fault=fault,
             is_on=is_on(server, choices, None),
             approved=listings.approved,
             seen=listings.seen,
             may_change=may_change,
             log=self._pool.log(key) if may_change else (),
+            signed_in=server.id in signed_in.mine,
+            wants_sign_in=self._pool.wants_sign_in(key)
+            or (server.id in signed_in.others and server.id not in signed_in.mine),
         )
 
     def _may_use(self, principal: Principal, server: StoredMcpServer) -> bool:
@@ -356,28 +393,6 @@ class McpService:
     def _require_change(principal: Principal, server: StoredMcpServer) -> None:
         if server.owner is None and principal.role != "admin":
             raise RoleMissing("Only an administrator may change MCP servers of the house; ask one of yours.")
-
-
-def is_on(server: StoredMcpServer, choices: McpChoices, conversation: str | None) -> bool:
-    """Tell if somebody has a server on: in the conversation, or else for all, or else by the choice of the house."""
-    mine = [switch for switch in choices.switches if switch.server == server.id]
-    for place in dict.fromkeys((conversation, None)):
-        for switch in mine:
-            if switch.conversation == place:
-                return switch.is_on
-    return server.config.by_default or server.owner is not None
-
-
-def _state(listings: McpListings) -> McpState:
-    if listings.approved is None:
-        return "unseen"
-    if listings.seen is not None and listings.seen.fingerprint != listings.approved.fingerprint:
-        return "held"
-    return "ready"
-
-
-def _origin(server: StoredMcpServer) -> McpOrigin:
-    return "file" if server.id.startswith("settings.") else "added"
 
 
 def _missing(id: str) -> NotFound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
@@ -16,6 +17,10 @@ MAX_REPLY_BYTES = 16 << 20
 """Of one reply, which may be a stream of messages."""
 
 CONNECT_TIMEOUT_S = 10.0
+UNAUTHORIZED = 401
+FORBIDDEN = 403
+
+logging.getLogger("mcp").setLevel(logging.CRITICAL)  # its errors are told where they matter
 
 _HOP_HEADERS = frozenset({"host", "content-length", "connection", "accept-encoding", "transfer-encoding"})
 _DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection"})
@@ -37,9 +42,12 @@ class McpHttpTransport(httpx2.AsyncBaseTransport):
         guarded: bool,
     ) -> None:
         self._client = HttpClient(url, gate=gate, headers=headers, connect_timeout_s=CONNECT_TIMEOUT_S, guarded=guarded)
+        self._has_token = "authorization" in map(str.lower, headers)
         self._context = CallContext(principal, "mcp")
         self.fault: Refused | str | None = None
         self.sent_bytes = 0
+        self.wants_sign_in = False
+        """True if the last message was refused for want of a sign-in. A fixed token that is wrong isn't that."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request. Raises httpx2.TransportError; `fault` then says why."""
@@ -56,6 +64,7 @@ class McpHttpTransport(httpx2.AsyncBaseTransport):
                 raise httpx2.ConnectError(str(error), request=request) from error
             self.sent_bytes += len(body)
             self.fault = None
+            self.wants_sign_in = not self._has_token and refuses_without_sign_in(reply.status, reply.headers)
             if reply.status >= 400:
                 self.fault = f"it answered with status {reply.status}"
             kept = [(name, value) for name, value in reply.headers.items() if name.lower() not in _DECODED]
@@ -79,6 +88,12 @@ class McpHttpTransport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._client.close()
+
+
+def refuses_without_sign_in(status: int, headers: Mapping[str, str]) -> bool:
+    """Tell if a reply asks for a sign-in, or for one that allows more."""
+    challenge = next((value for name, value in headers.items() if name.lower() == "www-authenticate"), "")
+    return status == UNAUTHORIZED or (status == FORBIDDEN and "insufficient_scope" in challenge)
 
 
 class _ReplyStream(httpx2.AsyncByteStream):
@@ -105,7 +120,9 @@ class _ReplyStream(httpx2.AsyncByteStream):
 
 
 @asynccontextmanager
-async def open_mcp_client(transport: McpHttpTransport) -> AsyncGenerator[httpx2.AsyncClient]:
+async def open_mcp_client(
+    transport: httpx2.AsyncBaseTransport, auth: httpx2.Auth | None = None
+) -> AsyncGenerator[httpx2.AsyncClient]:
     """Open a client for the MCP library, which waits as long as its caller does."""
-    async with httpx2.AsyncClient(transport=transport, timeout=None, follow_redirects=False) as client:
+    async with httpx2.AsyncClient(transport=transport, auth=auth, timeout=None, follow_redirects=False) as client:
         yield client

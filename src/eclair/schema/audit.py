@@ -57,6 +57,8 @@ AuditAction = Literal[
     "mcp_server.approved",
     "mcp_server.changed",
     "mcp_server.removed",
+    "mcp_server.signed_in",
+    "mcp_server.signed_out",
     "model.pulled",
     "model.removed",
     "password.changed",

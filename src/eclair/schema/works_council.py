@@ -19,8 +19,8 @@ OWN_MATTERS = frozenset(
     }
 )
 """Matters of people's own: who came in when, and what they did with what is theirs."""
-OWN_ACTIONS = frozenset({"group.synced"})
-"""Actions that come about as somebody signs in."""
+OWN_ACTIONS = frozenset({"group.synced", "mcp_server.signed_in", "mcp_server.signed_out"})
+"""Actions that come about as somebody signs in here, or at a server."""
 
 
 def is_own_matter(act: AuditAct) -> bool:

@@ -95,6 +95,7 @@ ASKING = COSTLY_ROUTES | {
     "api/embeddings",
     "api/engines",
     "api/feeds",
+    "api/mcp-servers",
     "api/models",
     "api/pull",
     "api/web",

@@ -39,6 +39,7 @@ from eclair.storage.integrity import IntegrityStore
 from eclair.storage.libraries import LibraryStore
 from eclair.storage.literacy import LiteracyStore
 from eclair.storage.mcp_servers import McpServerStore
+from eclair.storage.mcp_sign_ins import McpSignInStore
 from eclair.storage.memories import MemoryStore
 from eclair.storage.owned_names import OwnedNameStore
 from eclair.storage.passkeys import PasskeyStore
@@ -99,6 +100,7 @@ class Storage:
     literacy: LiteracyStore
     owned_names: OwnedNameStore
     mcp_servers: McpServerStore
+    mcp_sign_ins: McpSignInStore
     memories: MemoryStore
     passkeys: PasskeyStore
     people: PeopleStore

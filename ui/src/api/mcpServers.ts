@@ -19,6 +19,14 @@ export interface McpServerFields {
   readonly by_default?: boolean;
 }
 
+/** What a browser brings back from the page of a server. */
+export interface SignInAnswer {
+  readonly state: string;
+  readonly code: string;
+  readonly iss: string | null;
+  readonly error: string;
+}
+
 export class McpServerCalls extends Resource {
   list(): Promise<McpServers> {
     return this.client.call("GET", "/api/mcp-servers");
@@ -46,5 +54,17 @@ export class McpServerCalls extends Resource {
 
   switch(id: string, on: boolean): Promise<McpServer> {
     return this.client.call("PUT", `/api/mcp-servers/${id}/switch`, { on, conversation: null });
+  }
+
+  beginSignIn(id: string): Promise<{ url: string }> {
+    return this.client.call("POST", `/api/mcp-servers/${id}/sign-in`);
+  }
+
+  finishSignIn(answer: SignInAnswer): Promise<McpServer> {
+    return this.client.call("POST", "/api/mcp-servers/sign-ins", answer);
+  }
+
+  endSignIn(id: string): Promise<McpServer> {
+    return this.client.call("DELETE", `/api/mcp-servers/${id}/sign-in`);
   }
 }

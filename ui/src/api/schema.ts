@@ -3825,6 +3825,103 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/mcp-servers/{id}/sign-in": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["McpSignInStart"];
+                    };
+                };
+            };
+        };
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["McpServerReport"];
+                    };
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/mcp-servers/sign-ins": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["McpSignInReply"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["McpServerReport"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/schedules": {
         readonly parameters: {
             readonly query?: never;
@@ -9631,7 +9728,7 @@ export interface components {
             readonly number: number;
             readonly moment: number;
             /** @enum {string} */
-            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "assistant.deleted" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "mcp_server.added" | "mcp_server.approved" | "mcp_server.changed" | "mcp_server.removed" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "schedule.added" | "schedule.changed" | "schedule.paused" | "schedule.removed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
+            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "assistant.deleted" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "mcp_server.added" | "mcp_server.approved" | "mcp_server.changed" | "mcp_server.removed" | "mcp_server.signed_in" | "mcp_server.signed_out" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "schedule.added" | "schedule.changed" | "schedule.paused" | "schedule.removed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
             /** @enum {string} */
             readonly outcome: "success" | "failure" | "denied";
             readonly actor: string | null;
@@ -11139,7 +11236,7 @@ export interface components {
          * @description A server. `state` is `ready`, `unseen` until somebody allows its tools, `held` since they changed, or `down`.
          *
          *     `secrets` are the names of its variables or headers, `log` the last lines that it wrote. `approved` are the tools as
-         *     they were allowed, `seen` as they were last asked for.
+         *     they were allowed, `seen` as they were last asked for. `wants_sign_in` if the caller has to sign in there first.
          */
         readonly McpServerReport: {
             readonly id: string;
@@ -11159,9 +11256,24 @@ export interface components {
             readonly fault: string | null;
             readonly on: boolean;
             readonly may_change: boolean;
+            readonly signed_in: boolean;
+            readonly wants_sign_in: boolean;
             readonly approved: components["schemas"]["McpListingReport"] | null;
             readonly seen: components["schemas"]["McpListingReport"] | null;
             readonly log: readonly string[];
+        };
+        /** @description Parameters that the browser came back with: the `state`, and a `code` or an `error`. `iss` is who says so. */
+        readonly McpSignInReply: {
+            readonly state: string;
+            /** @default  */
+            readonly code?: string;
+            readonly iss?: string | null;
+            /** @default  */
+            readonly error?: string;
+        };
+        /** @description The page to which the person's browser goes. */
+        readonly McpSignInStart: {
+            readonly url: string;
         };
         /**
          * @description A tool; models call it by `call_name`. `arguments` is the JSON schema of its arguments.

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from eclair.app import App
+from eclair.mcp_servers.server_choices import McpState
 from eclair.mcp_servers.server_config import (
     MAX_ARGUMENT_CHARS,
     MAX_ARGUMENTS,
@@ -15,7 +16,7 @@ from eclair.mcp_servers.server_config import (
     MAX_SECRETS,
     McpServerChange,
 )
-from eclair.mcp_servers.service import OWN_SERVERS, McpServer, McpState
+from eclair.mcp_servers.service import OWN_SERVERS, McpServer
 from eclair.sandbox.program import has_program_walls
 from eclair.schema.mcp_servers import McpListing, McpOrigin, McpSecrets, McpTool
 from eclair.server.principal import Caller
@@ -116,7 +117,7 @@ class McpServerReport(BaseModel):
     """A server. `state` is `ready`, `unseen` until somebody allows its tools, `held` since they changed, or `down`.
 
     `secrets` are the names of its variables or headers, `log` the last lines that it wrote. `approved` are the tools as
-    they were allowed, `seen` as they were last asked for.
+    they were allowed, `seen` as they were last asked for. `wants_sign_in` if the caller has to sign in there first.
     """
 
     id: str
@@ -134,6 +135,8 @@ class McpServerReport(BaseModel):
     fault: str | None
     on: bool
     may_change: bool
+    signed_in: bool
+    wants_sign_in: bool
     approved: McpListingReport | None
     seen: McpListingReport | None
     log: list[str]
@@ -157,6 +160,8 @@ class McpServerReport(BaseModel):
             fault=server.fault,
             on=server.is_on,
             may_change=server.may_change,
+            signed_in=server.signed_in,
+            wants_sign_in=server.wants_sign_in,
             approved=None if server.approved is None else McpListingReport.from_listing(name, server.approved),
             seen=None if server.seen is None else McpListingReport.from_listing(name, server.seen),
             log=list(server.log),

@@ -62,8 +62,11 @@ class SQLiteMcpServerStore(SQLiteStore):
     def edit_mcp_server(
         self, db: apsw.Connection, principal: Principal, id: str, edit: Callable[[StoredMcpServer], StoredMcpServer]
     ) -> StoredMcpServer:
-        edited = edit(_require(db, principal, id))
+        before = _require(db, principal, id)
+        edited = edit(before)
         _put(db, edited)
+        if edited.config.url != before.config.url:
+            db.execute("DELETE FROM mcp_sign_in WHERE server = ?", (id,))
         append_act(db, principal, "mcp_server.changed", edited.name)
         return edited
 
@@ -73,6 +76,7 @@ class SQLiteMcpServerStore(SQLiteStore):
         db.execute("DELETE FROM mcp_server WHERE id = ?", (id,))
         db.execute("DELETE FROM mcp_listing WHERE server = ?", (id,))
         db.execute("DELETE FROM mcp_switch WHERE server = ?", (id,))
+        db.execute("DELETE FROM mcp_sign_in WHERE server = ?", (id,))
         append_act(db, principal, "mcp_server.removed", server.name)
 
     @overwrite

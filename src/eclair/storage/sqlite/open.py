@@ -44,6 +44,7 @@ from eclair.storage.sqlite.lease import Lease
 from eclair.storage.sqlite.libraries import SQLiteLibraryStore
 from eclair.storage.sqlite.literacy import SQLiteLiteracyStore
 from eclair.storage.sqlite.mcp_servers import SQLiteMcpServerStore
+from eclair.storage.sqlite.mcp_sign_ins import SQLiteMcpSignInStore
 from eclair.storage.sqlite.memories import SQLiteMemoryStore
 from eclair.storage.sqlite.owned_names import SQLiteOwnedNameStore
 from eclair.storage.sqlite.passkeys import SQLitePasskeyStore
@@ -124,6 +125,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         literacy=SQLiteLiteracyStore(database),
         owned_names=SQLiteOwnedNameStore(database),
         mcp_servers=SQLiteMcpServerStore(database),
+        mcp_sign_ins=SQLiteMcpSignInStore(database),
         memories=SQLiteMemoryStore(database),
         passkeys=SQLitePasskeyStore(database),
         people=SQLitePeopleStore(database, clock),

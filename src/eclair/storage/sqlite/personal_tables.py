@@ -89,6 +89,7 @@ PERSONAL_TABLES = (
         mine=_under("mcp_server", "server"),
     ),
     _table("mcp_server", "MCP servers", "rows", "rows", "id, name, config, created"),
+    _table("mcp_sign_in", "sign-ins at MCP servers", "rows", "rows", "server, changed"),
     _table("mcp_switch", "choices of MCP servers", "rows", "rows", "server, conversation, is_on, changed"),
     _table(
         *("occurrence", "runs of schedules", "rows", "cascade"),

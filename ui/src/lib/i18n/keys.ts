@@ -1310,6 +1310,8 @@ export interface Placeholders {
   readonly mcpAllow: never;
   readonly mcpUnseen: never;
   readonly mcpHeld: never;
+  readonly mcpWantsSignIn: never;
+  readonly mcpSignedIn: never;
   readonly mcpReads: never;
   readonly mcpWrites: never;
   readonly mcpNew: never;

@@ -1,0 +1,202 @@
+"""One sign-in of a person at an MCP server by OAuth 2.1, which waits for them in between.
+
+The official library finds the authorization server, makes Éclair known there, and makes the calls, with PKCE. An
+authorization server that doesn't say who it is, or that it knows PKCE, isn't trusted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider, OAuthRegistrationError, OAuthTokenError
+from mcp.client.auth.utils import extract_resource_metadata_from_www_auth, extract_scope_from_www_auth, union_scopes
+from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+
+from eclair.errors import Conflict, EclairError, EngineBroken, EngineUnavailable, Refused
+from eclair.generation.fallback import cancel_and_wait
+from eclair.mcp_servers.sign_in_client import RedirectTarget, client_metadata
+from eclair.mcp_servers.sign_in_requests import KeptSignIn
+from eclair.mcp_servers.sign_in_transport import EVENT_STREAM, SignInTransport
+from eclair.network.mcp_http import UNAUTHORIZED, open_mcp_client
+
+BEGIN_TIMEOUT_S = 30.0
+FINISH_TIMEOUT_S = 30.0
+
+_PROBE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "eclair", "version": "1"}},
+}
+"""A request that a server which wants a sign-in refuses."""
+
+SaveSignIn = Callable[[str], Awaitable[None]]
+"""Keeps a sign-in, which is JSON."""
+
+
+class McpSignInFlow:
+    """A sign-in at the server `name`. `scope` is asked for beside what the server names. Call `close` at the end."""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        http: SignInTransport,
+        target: RedirectTarget,
+        save: SaveSignIn,
+        scope: str | None = None,
+    ) -> None:
+        self._name = name
+        self._url = url
+        self._http = http
+        self._save = save
+        loop = asyncio.get_running_loop()
+        self._address: asyncio.Future[str] = loop.create_future()
+        self._answer: asyncio.Future[AuthorizationCodeResult] = loop.create_future()
+        self._challenge = _Challenge(http, scope)
+        metadata = OAuthClientMetadata.model_validate(client_metadata(target.redirect_uri))
+        self._provider = OAuthClientProvider(
+            url, metadata, self, self._redirect, self._wait_for_answer, target.document_url
+        )
+        self._task = asyncio.create_task(self._probe(), name=f"sign in at {name}")
+
+    @property
+    def has_ended(self) -> bool:
+        return self._task.done()
+
+    async def begin(self) -> tuple[str, str]:
+        """Return the address to which the person's browser goes, and the state that it brings back.
+
+        Raises Conflict where the server wants no sign-in, Refused, EngineUnavailable and EngineBroken.
+        """
+        waiting = [self._task, self._address]
+        await asyncio.wait(waiting, timeout=BEGIN_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        if not self._address.done():
+            await self.close()
+            raise self._fault() or EngineUnavailable(
+                f"The MCP server {self._name!r} can't be used: {self._http.fault or 'it broke off the sign-in'}."
+            )
+        url = self._address.result()
+        return url, parse_qs(urlsplit(url).query)["state"][0]
+
+    async def finish(self, code: str, state: str, issuer: str | None) -> None:
+        """Exchange the code for tokens, and have them kept. Raises Refused, EngineUnavailable and EngineBroken."""
+        if not self._answer.done():
+            self._answer.set_result(AuthorizationCodeResult(code=code, state=state, iss=issuer))
+        await asyncio.wait([self._task], timeout=FINISH_TIMEOUT_S)
+        await self.close()
+        if (fault := self._fault()) is not None:
+            raise fault
+
+    async def close(self) -> None:
+        await cancel_and_wait(self._task)
+
+    async def get_tokens(self) -> OAuthToken | None:
+        """See the library's `TokenStorage`: a sign-in begins anew."""
+        return None
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        """See `TokenStorage`."""
+        context = self._provider.context
+        assert context.client_info is not None  # the library registers first
+        assert context.oauth_metadata is not None  # `_redirect` has seen it
+        kept = KeptSignIn(
+            tokens=tokens,
+            client=context.client_info,
+            metadata=context.oauth_metadata,
+            resource=context.get_resource_url(),
+            expires=None if tokens.expires_in is None else time.time() + tokens.expires_in,
+        )
+        await self._save(kept.model_dump_json(exclude_none=True))
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        """See `TokenStorage`."""
+        return None
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        """See `TokenStorage`: it is kept with the tokens."""
+
+    async def _probe(self) -> None:
+        headers = {"Accept": f"application/json, {EVENT_STREAM}"}
+        async with (
+            open_mcp_client(self._challenge, self._provider) as client,
+            client.stream("POST", self._url, json=_PROBE, headers=headers),
+        ):
+            pass
+
+    async def _redirect(self, url: str) -> None:
+        """Take the page to which the person goes. Raises EngineBroken where its server is not to be trusted."""
+        metadata = self._provider.context.oauth_metadata
+        if metadata is None:
+            raise self._unwanted() if not self._challenge.is_real else self._broken("says nowhere how to sign in")
+        if "S256" not in (metadata.code_challenge_methods_supported or ()):
+            raise self._broken("doesn't say that its sign-in knows PKCE (S256)")
+        self._http.require_encryption("GET", str(metadata.authorization_endpoint))
+        self._http.require_encryption("POST", str(metadata.token_endpoint))
+        self._address.set_result(url)
+
+    async def _wait_for_answer(self) -> AuthorizationCodeResult:
+        return await self._answer
+
+    def _fault(self) -> EclairError | None:
+        """Return why it ended, if not well."""
+        if self._task.cancelled():
+            return EngineUnavailable(f"The MCP server {self._name!r} did not answer in time; sign in again.")
+        error = self._task.exception()
+        if error is None or isinstance(error, EclairError):
+            return error
+        if not self._challenge.is_real and isinstance(error, OAuthRegistrationError):
+            return self._unwanted()
+        if isinstance(self._http.fault, Refused):
+            return self._http.fault
+        said = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
+        if isinstance(error, httpx2.HTTPError):
+            return EngineUnavailable(f"The sign-in of the MCP server {self._name!r} can't be reached: {said}.")
+        if isinstance(error, OAuthRegistrationError):
+            return EngineBroken(
+                f"Where the MCP server {self._name!r} has people sign in, programs can't register ({said}); "
+                "give the server a token as a header instead."
+            )
+        if isinstance(error, OAuthTokenError):
+            return EngineBroken(f"The MCP server {self._name!r} gave no tokens ({said}); sign in again.")
+        return self._broken(f"can't be trusted with a sign-in: {said}")
+
+    def _unwanted(self) -> EclairError:
+        return Conflict(f"The MCP server {self._name!r} wants no sign-in.")
+
+    def _broken(self, how: str) -> EngineBroken:
+        return EngineBroken(f"The MCP server {self._name!r} {how}; tell whoever runs it.")
+
+
+class _Challenge(httpx2.AsyncBaseTransport):
+    """Shows the library a refusal of the first message, also where only later ones are refused, with a wider scope."""
+
+    def __init__(self, http: SignInTransport, scope: str | None) -> None:
+        self._http = http
+        self._scope = scope
+        self._is_first = True
+        self.is_real = False
+        """True if the server itself refused the message."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """See `SignInTransport`."""
+        reply = await self._http.handle_async_request(request)
+        if not self._is_first:
+            return reply
+        self._is_first = False
+        self.is_real = reply.status_code == UNAUTHORIZED
+        if reply.status_code >= 500 or (self.is_real and self._scope is None):
+            return reply
+        await reply.aclose()
+        reply.status_code = UNAUTHORIZED
+        scope = union_scopes(self._scope, extract_scope_from_www_auth(reply))
+        fields = {"scope": scope, "resource_metadata": extract_resource_metadata_from_www_auth(reply)}
+        said = ", ".join(f'{name}="{value}"' for name, value in fields.items() if value is not None)
+        return httpx2.Response(UNAUTHORIZED, headers={"WWW-Authenticate": f"Bearer {said}"}, request=request)
+
+    async def aclose(self) -> None:
+        await self._http.aclose()

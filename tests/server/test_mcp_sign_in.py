@@ -1,0 +1,296 @@
+"""Signing in at MCP servers by OAuth 2.1: each person for themselves, renewed, revoked, and kept encrypted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import pytest_asyncio
+from mcp.shared.auth import OAuthClientInformationFull
+
+from eclair.errors import EngineUnavailable
+from eclair.live_settings import LiveSettings
+from eclair.mcp_servers.service import McpService
+from eclair.mcp_servers.sign_in_keeper import SignInKeeper
+from eclair.mcp_servers.sign_ins import MAX_PENDING
+from eclair.network.gate import OutboundGate
+from eclair.schema.audit import ActFilter
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.works_council import is_own_matter
+from eclair.settings import Settings
+from eclair.storage.secrets import Vault
+from tests.mcp_servers.oauth_server import Authorizing, Lie, authorizing, visit
+from tests.server.test_accounts import Headers, member, set_up
+from tests.support import JSON, Reply, Server, serving
+
+KEY = "k" * 24
+OWNER = {"Authorization": f"Bearer {KEY}"}
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def provider() -> Authorizing:
+    return Authorizing()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def notes(provider: Authorizing) -> AsyncGenerator[str]:
+    async with authorizing(provider) as address:
+        yield address
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def asking(settings: Settings, notes: str) -> AsyncGenerator[Server]:
+    async with serving(replace(settings, egress="offline")) as server:
+        yield server
+
+
+async def add(server: Server, url: str, headers: Headers | None = None) -> str:
+    made = await server.post("/api/mcp-servers", {"name": "notes", "url": url}, headers=headers)
+    assert made.status == 201, made
+    return str(made.body["id"])
+
+
+async def begin(server: Server, id: str, headers: Headers | None = None) -> str:
+    reply = await server.post(f"/api/mcp-servers/{id}/sign-in", {}, headers=headers)
+    assert reply.status == 200, reply
+    return str(reply.body["url"])
+
+
+async def finish(server: Server, answer: JSON, headers: Headers | None = None) -> Reply:
+    return await server.post("/api/mcp-servers/sign-ins", answer, headers=headers)
+
+
+async def check(server: Server, id: str) -> JSON:
+    body: JSON = (await server.post(f"/api/mcp-servers/{id}/check", {})).body
+    return body
+
+
+async def test_a_server_wants_a_sign_in_and_is_used_after_it(asking: Server, notes: str, provider: Authorizing) -> None:
+    id = await add(asking, notes)
+    before = await check(asking, id)
+    assert (before["state"], before["wants_sign_in"], before["signed_in"]) == ("down", True, False)
+    url = await begin(asking, id)
+    query = query_of(url)
+    assert (query["code_challenge_method"], query["response_type"], query["resource"]) == ("S256", "code", notes)
+    assert query["redirect_uri"] == f"{asking.address}/settings/mcp"
+    reply = await finish(asking, await visit(url))
+    assert (reply.status, reply.body["signed_in"], reply.body["wants_sign_in"]) == (200, True, False)
+    assert [tool["name"] for tool in reply.body["seen"]["tools"]] == ["read_note"]
+    (client,) = provider.clients.values()
+    assert client.client_name == "Éclair"
+    again = await finish(asking, {"state": query["state"], "code": "x"})
+    assert again.status == 404
+    sealed = await asking.app.storage.mcp_sign_ins.find_mcp_sign_in(LOCAL_PRINCIPAL, id)
+    assert sealed is not None
+    assert not any(token.encode() in sealed for token in (*provider.access, *provider.refresh))
+    out = await asking.call("DELETE", f"/api/mcp-servers/{id}/sign-in")
+    assert (out.status, out.body["signed_in"], provider.refresh) == (200, False, {})
+    assert (await check(asking, id))["wants_sign_in"]
+    assert (await asking.call("DELETE", f"/api/mcp-servers/{id}/sign-in")).status == 404
+
+
+async def test_tokens_are_renewed_and_a_lost_sign_in_is_said(asking: Server, notes: str, provider: Authorizing) -> None:
+    provider.lifetime_s = 0
+    id = await add(asking, notes)
+    reply = await finish(asking, await visit(await begin(asking, id)))
+    assert (reply.body["fault"], reply.body["state"], provider.renewed > 0) == (None, "unseen", True)
+    assert (await check(asking, id))["state"] == "unseen"
+    provider.withdraw()
+    await asking.app.mcp.disconnect(LOCAL_PRINCIPAL, id)
+    lost = await check(asking, id)
+    assert (lost["state"], lost["wants_sign_in"]) == ("down", True)
+    assert lost["fault"].startswith("The MCP server 'notes' wants you to sign in")
+    assert (await finish(asking, await visit(await begin(asking, id)))).body["wants_sign_in"] is False
+
+
+async def test_a_refusal_and_strange_answers_are_said(asking: Server, notes: str) -> None:
+    id = await add(asking, notes)
+    answer = await visit(await begin(asking, id))
+    refused = await finish(asking, {"state": answer["state"], "error": "access_denied"})
+    assert (refused.status, "access_denied" in refused.error["message"]) == (502, True)
+    answer = await visit(await begin(asking, id))
+    wrong = await finish(asking, {**answer, "code": "made-up"})
+    assert wrong.status == 502
+    assert not (await asking.get(f"/api/mcp-servers/{id}")).body["signed_in"]
+    mixed = await finish(asking, {**await visit(await begin(asking, id)), "iss": "https://evil.example"})
+    assert mixed.status == 502
+    for _ in range(MAX_PENDING):
+        await begin(asking, id)
+    assert (await asking.post(f"/api/mcp-servers/{id}/sign-in", {})).status == 429
+
+
+def query_of(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query))
+
+
+async def signed_in(server: Server, url: str, headers: Headers | None = None) -> str:
+    """Add a server, sign in there, and allow its tools."""
+    id = await add(server, url, headers)
+    reply = await finish(server, await visit(await begin(server, id, headers)), headers)
+    assert reply.body["signed_in"], reply
+    allowed = {"fingerprint": reply.body["seen"]["fingerprint"]}
+    assert (await server.post(f"/api/mcp-servers/{id}/approve", allowed, headers=headers)).status == 200
+    return id
+
+
+async def read_note(server: Server, id: str) -> str:
+    mcp = server.app.mcp
+    result, _ = await mcp.call(LOCAL_PRINCIPAL, await mcp.find(LOCAL_PRINCIPAL, id), "read_note", {})
+    return result.text
+
+
+async def test_a_sign_in_is_of_one_person_alone(settings: Settings, notes: str, provider: Authorizing) -> None:
+    async with serving(replace(settings, accounts="on")) as house:
+        admin = await set_up(house)
+        _, ben = await member(house, admin)
+        id = await add(house, notes, admin)
+        answer = await visit(await begin(house, id, admin))
+        assert (await finish(house, answer, ben)).status == 404, "Ben did not begin it"
+        assert (await finish(house, answer, admin)).body["signed_in"]
+        hers = set(provider.tokens_at("/mcp"))
+        shown = (await house.get(f"/api/mcp-servers/{id}", ben)).body
+        assert (shown["signed_in"], shown["wants_sign_in"]) == (False, True), "others sign in there"
+        provider.requests.clear()
+        checked = (await house.post(f"/api/mcp-servers/{id}/check", {}, headers=ben)).body
+        assert (checked["state"], checked["wants_sign_in"], provider.tokens_at("/mcp")) == ("down", True, [])
+        assert (await house.call("DELETE", f"/api/mcp-servers/{id}/sign-in", headers=ben)).status == 404
+        assert (await finish(house, await visit(await begin(house, id, ben)), ben)).body["signed_in"]
+        his = set(provider.tokens_at("/mcp"))
+        assert (len(hers), len(his), hers & his) == (1, 1, set())
+        assert (await house.call("DELETE", f"/api/mcp-servers/{id}/sign-in", headers=ben)).status == 200
+        provider.requests.clear()
+        assert (await house.post(f"/api/mcp-servers/{id}/check", {}, headers=admin)).body["state"] == "unseen"
+        assert set(provider.tokens_at("/mcp")) <= hers
+        acts = await house.app.storage.audit.list_acts(ActFilter(), 3)
+        assert [(act.action, act.object) for act in acts] == [
+            ("mcp_server.signed_out", "notes"),
+            ("mcp_server.signed_in", "notes"),
+            ("mcp_server.signed_in", "notes"),
+        ]
+        assert all(map(is_own_matter, acts)), "the works council is shown nobody's name"
+
+
+async def test_tokens_that_run_out_are_renewed_once_for_all_calls(
+    asking: Server, notes: str, provider: Authorizing
+) -> None:
+    id = await signed_in(asking, notes)
+    provider.expire()
+    assert await asyncio.gather(*(read_note(asking, id) for _ in range(3))) == ["the note"] * 3
+    assert provider.renewed == 1
+
+
+async def test_tokens_that_another_process_renewed_are_used(asking: Server, notes: str, provider: Authorizing) -> None:
+    id = await signed_in(asking, notes)
+    provider.expire()
+    app = asking.app
+    vault = Vault.configured(app.settings)
+    keeper = SignInKeeper(app.storage.mcp_sign_ins, vault)
+    other = McpService(LiveSettings(app.settings), app.storage.mcp_servers, vault, keeper, OutboundGate())
+    try:
+        assert (await other.check(LOCAL_PRINCIPAL, id)).fault is None
+    finally:
+        await other.close()
+    assert await read_note(asking, id) == "the note"
+    assert provider.renewed == 1
+
+
+async def test_a_server_that_withdraws_a_sign_in_ends_it(asking: Server, notes: str, provider: Authorizing) -> None:
+    id = await signed_in(asking, notes)
+    provider.withdraw()
+    with pytest.raises(EngineUnavailable, match="wants you to sign in"):
+        await read_note(asking, id)
+    shown = (await asking.get(f"/api/mcp-servers/{id}")).body
+    assert (shown["signed_in"], shown["wants_sign_in"]) == (False, True)
+    last = (await asking.app.storage.audit.list_acts(ActFilter(), 1))[0]
+    assert (last.action, dict(last.details)) == ("mcp_server.signed_out", {"withdrawn": True})
+
+
+async def test_a_server_may_ask_for_a_sign_in_that_allows_more(
+    asking: Server, notes: str, provider: Authorizing
+) -> None:
+    id = await signed_in(asking, notes)
+    provider.wanted_scope = "notes:read"
+    with pytest.raises(EngineUnavailable, match="wants you to sign in"):
+        await read_note(asking, id)
+    shown = (await asking.get(f"/api/mcp-servers/{id}")).body
+    assert (shown["signed_in"], shown["wants_sign_in"]) == (True, True)
+    url = await begin(asking, id)
+    assert query_of(url)["scope"] == "notes:read"
+    assert (await finish(asking, await visit(url))).body["wants_sign_in"] is False
+    assert await read_note(asking, id) == "the note"
+
+
+async def test_headers_of_a_server_go_to_it_alone(asking: Server, notes: str, provider: Authorizing) -> None:
+    headers = {"X-Team": "blue", "Authorization": "Bearer fixed"}
+    made = await asking.post("/api/mcp-servers", {"name": "notes", "url": notes, "headers": headers})
+    id = str(made.body["id"])
+    wrong = await check(asking, id)
+    assert (wrong["wants_sign_in"], "status 401" in wrong["fault"]) == (False, True), "its fixed token is wrong"
+    assert (await finish(asking, await visit(await begin(asking, id)))).body["signed_in"]
+    sent = {path for path, headers in provider.requests if headers.get("x-team") is not None}
+    assert (sent, {"/token", "/register"} <= {path for path, _ in provider.requests}) == ({"/mcp"}, True)
+    assert "fixed" not in provider.tokens_at("/token")
+
+
+RESOURCE = "/.well-known/oauth-protected-resource/mcp"
+ISSUER = "/.well-known/oauth-authorization-server"
+LIES: list[tuple[str, Lie, int, str]] = [
+    (RESOURCE, {"resource": "https://other.example/mcp"}, 502, "does not match"),
+    (RESOURCE, {"authorization_servers": ["http://login.example.org"]}, 403, "isn't encrypted"),
+    (RESOURCE, {"authorization_servers": ["https://10.0.0.7"]}, 403, "10.0.0.7"),
+    (RESOURCE, {"authorization_servers": ["https://login.example.org"]}, 403, "offline"),
+    (ISSUER, {"issuer": "https://evil.example"}, 502, "issuer mismatch"),
+    (ISSUER, {"code_challenge_methods_supported": None}, 502, "PKCE"),
+    (ISSUER, {"authorization_endpoint": "http://login.example.org/authorize"}, 403, "isn't encrypted"),
+    (ISSUER, {"token_endpoint": "http://login.example.org/token"}, 403, "isn't encrypted"),
+    (ISSUER, {"registration_endpoint": "https://login.example.org/register"}, 403, "offline"),
+]
+
+
+@pytest.mark.parametrize(("path", "lie", "status", "said"), LIES)
+async def test_a_server_that_lies_gets_no_sign_in(
+    *, asking: Server, notes: str, provider: Authorizing, path: str, lie: Lie, status: int, said: str
+) -> None:
+    provider.lies[path] = lie
+    id = await add(asking, notes)
+    reply = await asking.post(f"/api/mcp-servers/{id}/sign-in", {})
+    assert (reply.status, said in reply.error["message"]) == (status, True), reply
+    if status == 403:
+        calls = (await asking.get("/api/egress?limit=5")).body["calls"]
+        assert [(call["purpose"], call["verdict"]) for call in calls[:1]] == [("mcp", "refused")]
+    assert not (await asking.get(f"/api/mcp-servers/{id}")).body["signed_in"]
+
+
+async def test_with_a_public_address_eclair_is_known_by_its_document(
+    settings: Settings, notes: str, provider: Authorizing
+) -> None:
+    provider.lies[ISSUER] = {"client_id_metadata_document_supported": True}
+    public = "https://93.184.215.14/eclair"
+    async with serving(replace(settings, public_url=public, api_key=KEY)) as server:
+        document = (await server.get("/.well-known/eclair-mcp-client.json")).body
+        assert document["redirect_uris"] == [f"{public}/settings/mcp"]
+        assert (document["application_type"], document["token_endpoint_auth_method"]) == ("web", "none")
+        provider.clients[document["client_id"]] = OAuthClientInformationFull.model_validate(document)
+        id = await add(server, notes, OWNER)
+        url = await begin(server, id, OWNER)
+        assert query_of(url)["client_id"] == f"{public}/.well-known/eclair-mcp-client.json"
+        assert (await finish(server, await visit(url), OWNER)).body["signed_in"]
+        assert "/register" not in {path for path, _ in provider.requests}
+
+
+async def test_a_code_never_comes_back_unencrypted(settings: Settings, notes: str) -> None:
+    async with serving(replace(settings, public_url="http://ai.example.org", api_key=KEY)) as server:
+        id = await add(server, notes, OWNER)
+        reply = await server.post(f"/api/mcp-servers/{id}/sign-in", {}, headers=OWNER)
+        assert (reply.status, "public_url" in reply.error["message"]) == (409, True)
+
+
+async def test_nobody_signs_in_where_nothing_wants_it(asking: Server) -> None:
+    id = await add(asking, f"{asking.address}/mcp")
+    reply = await asking.post(f"/api/mcp-servers/{id}/sign-in", {})
+    assert (reply.status, "wants no sign-in" in reply.error["message"]) == (409, True), reply
