@@ -55,7 +55,7 @@ def test_an_announcement_is_written_and_shown_in_ones_own_language(opening: Open
     expect(german.get_by_role("status").filter(has_text="Dienstag geschlossen")).to_be_visible()
     page.get_by_role("button", name="Delete “Closed on Monday”").click()
     page.get_by_role("button", name="Delete", exact=True).click()
-    expect(page.get_by_text("There are no announcements.")).to_be_visible()
+    expect(page.get_by_text("No announcements.")).to_be_visible()
     expect(german.get_by_role("status").filter(has_text="geschlossen")).to_have_count(0)
 
 

@@ -74,7 +74,7 @@ def test_an_assistant_is_set_up_and_a_chat_begins_with_it(page: Page, watches: l
     expect(answer(page)).to_contain_text("Soup")
     expect(shown).to_be_visible()
     page.request.delete(f"/api/assistants/{found['id']}")
-    expect(page.get_by_text("The assistant of this chat is no longer there.")).to_be_visible()
+    expect(page.get_by_text("The assistant of this chat no longer exists.")).to_be_visible()
 
 
 def test_it_is_found_changed_exported_and_deleted(page: Page, watches: list[Watch], tmp_path: Path) -> None:

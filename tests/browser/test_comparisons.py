@@ -91,7 +91,7 @@ def test_two_answers_stream_side_by_side_across_reload_and_tabs_and_one_is_kept(
     expect(big).to_contain_text("words/s")
     composer(page).fill("And now?")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Keep one of the answers to go on")
+    expect(page.get_by_role("alert")).to_contain_text("Keep one answer to continue")
     big.get_by_role("button", name="Keep: ").focus()
     page.keyboard.press("Enter")
     expect(comparison(page)).to_have_count(0)

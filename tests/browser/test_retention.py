@@ -134,7 +134,7 @@ def test_an_administrator_withdraws_an_erasure(opening: Opening, starting: Start
     page.get_by_role("list", name="People").get_by_role("link", name="Ben").click()
     section = page.get_by_role("region", name="Personal data")
     section.get_by_role("button", name="Erase all data of Ben").click()
-    expect(section).to_contain_text("Until then it can be withdrawn.")
+    expect(section).to_contain_text("It can be withdrawn until then.")
     section.get_by_role("button", name="Delete", exact=True).click()
     expect(section).to_contain_text("All data of Ben will be erased on")
     expect(section.get_by_role("button", name="Withdraw")).to_be_focused()
