@@ -23,6 +23,7 @@ LAYERS = (
     "schedules",
     "chat",
     "assistants",
+    "research",
     "tools",
     "mcp_servers",
     "memory",

@@ -36,8 +36,11 @@ class Outside:
 
 
 @contextmanager
-def outside(folder: Path, days: int = 0, *, finds: bool = True) -> Generator[Outside]:
-    """The small internet takes today for today, and Éclair a day so many days later."""
+def outside(folder: Path, days: int = 0, *, finds: bool = True, scripted: bool = False) -> Generator[Outside]:
+    """The small internet takes today for today, and Éclair a day so many days later.
+
+    With `scripted` there is the scripted engine, too.
+    """
     ready: Future[tuple[Outside, asyncio.AbstractEventLoop]] = Future()
     end = asyncio.Event()
 
@@ -46,7 +49,7 @@ def outside(folder: Path, days: int = 0, *, finds: bool = True) -> Generator[Out
         try:
             async with (
                 internet(today=date.today()) as world,
-                looking(settings, world, days, finds=finds) as (
+                looking(settings, world, days, finds=finds, scripted=scripted) as (
                     server,
                     model,
                     finder,

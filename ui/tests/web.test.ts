@@ -85,9 +85,9 @@ test("services are named with their jurisdiction", () => {
 test("a report is recognized by its questions, each with its steps", () => {
   const step = (step: string, kind: Step["kind"]): Step => ({ step, kind, title: step, milliseconds: 1, outcome: "done", count: 1, done: null, of: null, preview: null, seconds_left: null });
   const steps = [step("2", "search"), step("1", "search"), step("1.wikipedia", "ask"), step("2.p1", "fetch"), step("12.p1", "fetch"), step("load", "load")];
-  const found = researchQuestions(steps).map(({ step, steps }) => [step.step, ...steps.map((one) => one.step)]);
+  const found = researchQuestions({ steps, agents: [] }).map(({ step, steps }) => [step.step, ...steps.map((one) => one.step)]);
   assert.deepEqual(found, [["1", "1.wikipedia"], ["2", "2.p1"]]);
-  assert.deepEqual(researchQuestions([step("search", "search"), step("p1", "fetch")]), []);
+  assert.deepEqual(researchQuestions({ steps: [step("search", "search"), step("p1", "fetch")], agents: [] }), []);
 });
 
 test("the research command's text is the topic", () => {

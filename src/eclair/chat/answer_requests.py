@@ -36,8 +36,11 @@ from eclair.llm.registry import Registry
 from eclair.memory.recall import NOTHING_RECALLED
 from eclair.memory.service import MemoryService
 from eclair.python.python_service import PythonService
+from eclair.research.earlier_research import EarlierResearch
+from eclair.research.research_report import ResearchReport
+from eclair.research.sub_agents import AgentTask, ResearchSources
 from eclair.schema.assistants import AssistantProfile
-from eclair.schema.messages import Conversation, LibraryName, Message, Sampling, Web
+from eclair.schema.messages import Conversation, LibraryName, Message, Part, Sampling, Web
 from eclair.schema.principal import Principal
 from eclair.storage.canvases import CanvasStore
 from eclair.storage.change_feed import ChangeFeed
@@ -59,7 +62,6 @@ from eclair.tools.scripted_tools import scripted_tools
 from eclair.tools.source_tools import document_tools, web_tools
 from eclair.web.feeds.feed_retriever import FeedRetriever
 from eclair.web.question import WebQuestion
-from eclair.web.research.research_report import ResearchReport
 from eclair.web.retriever import WebService
 
 
@@ -230,18 +232,69 @@ class AnswerRequests:
         return route.engine, replace(turn.request, tools=tools, purpose="prefill")
 
     def report(
-        self, pipeline: AnswerPipeline, request: AnswerRequest, question: ChatQuestion, plan: Sequence[str]
+        self,
+        pipeline: AnswerPipeline,
+        request: AnswerRequest,
+        question: ChatQuestion,
+        plan: Sequence[str],
+        earlier: Message | None = None,
     ) -> ResearchReport:
-        """Build a research report on the questions of `plan`, in place of one answer.
+        """Build a research report on the questions of `plan`, in place of one answer; `earlier` is one to go on with.
 
-        Raises InvalidInput if no call may leave.
+        Raises InvalidInput if there is nothing to look into.
+        """
+        sources = self._research_sources(question)
+        if self._documents is None or self._ask is None:
+            raise InvalidInput("This Éclair has no documents and no web access, so nothing can be looked into.")
+        conversation = question.conversation.id if question.conversation is not None else None
+        web_question = WebQuestion.last_in(question.asked, question.principal, question.run, conversation)
+        return ResearchReport(
+            sources,
+            pipeline,
+            request,
+            web_question,
+            plan,
+            question.asked,
+            self._documents.readings,
+            self._ask,
+            None if earlier is None else EarlierResearch(earlier),
+        )
+
+    def _research_sources(self, question: ChatQuestion) -> ResearchSources:
+        """Return what a research may look into: the web unless it was switched off, and the conversation's documents.
+
+        Raises RightMissing, and InvalidInput if there is neither.
         """
         if self._web is None:
             raise InvalidInput("This Éclair has no web access, so nothing can be looked up.")
-        self._web.require_open(question.principal)
+        stored = question.conversation.web if question.conversation is not None else None
+        lookup = self._documents.make_lookup(question.principal, question.asked) if self._documents else None
+        is_off = (question.options.web or stored) == "off"
+        if lookup is None and is_off:
+            raise InvalidInput("There is nothing to look into: turn on the web, or attach files or a library.")
+        if lookup is None:
+            self._web.require_open(question.principal)
+        uses_web = not is_off and self._web.may_use(question.principal)
+        return ResearchSources(self._web, lookup, partial(self._agent_tools, question, uses_web), uses_web)
+
+    def _agent_tools(self, question: ChatQuestion, uses_web: bool, task: AgentTask) -> tuple[Tool, ...]:
+        """Return the tools of a sub-agent, which only look something up.
+
+        The words of a question that the person saw are theirs; those of a further one aren't.
+        """
+        history = list(question.asked)
+        if not task.is_further:
+            asked = replace(history[-1], parts=(Part("text", f"{history[-1].text}\n{task.question}"),))
+            history[-1] = asked
         conversation = question.conversation.id if question.conversation is not None else None
-        web_question = WebQuestion.last_in(question.asked, question.principal, question.run, conversation)
-        return ResearchReport(self._web, pipeline, request, web_question, plan, question.asked)
+        web_question = WebQuestion.last_in(history, question.principal, question.run, conversation)
+        scripted = scripted_tools(self._settings.current.data_dir) if self._settings.current.scripted else ()
+        tools: tuple[Tool, ...] = (
+            *(tool for tool in scripted if tool.access == "read"),
+            *web_tools(self._web if uses_web else None, web_question, history),
+            *document_tools(self._documents, question.principal, history),
+        )
+        return tuple(tool for tool in tools if self._rights.may(question.principal, f"tool:{tool.name}"))
 
     async def attach(
         self,

@@ -34,6 +34,7 @@ from eclair.generation.use_warning import check_use
 from eclair.images.run import ImageRun
 from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
+from eclair.research.earlier_research import list_tasks
 from eclair.schema.events import RunStarted
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import AnswerComparison, Conversation, Message, Part, Role
@@ -157,11 +158,15 @@ class Turns:
             if isinstance(action, NewMessage) and action.models:
                 return await self._compare(turn, action, options, accepted)
             question = _chat_question(turn, options, accepted)
+            plan, earlier = _research_plan(turn, action)
+            if earlier is not None:  # the report takes it up, not the prompt
+                question = replace(question, history=question.asked)
             request = await self._requests.make(question)
-            if isinstance(action, NewMessage) and action.research:
-                producer: EventProducer = self._requests.report(self._pipeline, request, question, action.research)
-            else:
-                producer = self._pipeline.run(request)
+            producer: EventProducer = (
+                self._requests.report(self._pipeline, request, question, plan, earlier)
+                if plan
+                else self._pipeline.run(request)
+            )
             if isinstance(action, NewMessage):
                 producer = await self._remembering(question, turn, producer)
             stated = TURN_OPTIONS.dump_json(options).decode()
@@ -387,6 +392,15 @@ class Turns:
 def _chat_question(turn: _Turn, options: TurnOptions, accepted: float) -> ChatQuestion:
     answer = AnswerRef(turn.run, turn.conversation.id, turn.answer)
     return ChatQuestion(turn.principal, turn.run, turn.position.history, options, accepted, turn.conversation, answer)
+
+
+def _research_plan(turn: _Turn, action: TurnAction) -> tuple[tuple[str, ...], Message | None]:
+    """Return the questions of the research that is asked for, and the one to go on with; none for other answers."""
+    if isinstance(action, NewMessage):
+        return action.research, None
+    resumed = turn.position.resumes
+    tasks = list_tasks(resumed) if resumed is not None else []
+    return (tuple(task.question for task in tasks), resumed) if tasks else ((), None)
 
 
 def _image_models(action: TurnAction, options: TurnOptions, messages: Sequence[Message]) -> list[str | None]:

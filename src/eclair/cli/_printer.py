@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from eclair.cli._agents import describe_agent_end
 from eclair.cli._format import format_cost, format_energy
 from eclair.cli._terminal import Terminal
 from eclair.cli._waiting import WaitingLine
 from eclair.errors import EclairError
 from eclair.generation.prompt import describe_location
 from eclair.schema.events import (
+    AgentBegan,
+    AgentEnded,
+    AgentSpent,
     CallAsked,
     CallBegan,
     CallDecided,
@@ -60,6 +64,7 @@ class Printer:
         self._citations: list[Citation] = []
         self._doubts: list[Doubt] = []
         self._memories = 0
+        self._agents = set[str]()
 
     def show(self, event: Event) -> None:
         terminal = self._terminal
@@ -71,6 +76,12 @@ class Printer:
                 self._waiting.show(event)
             case SectionRead() | FigureComputed():
                 pass
+            case AgentBegan(agent=agent):
+                self._agents.add(agent)
+            case AgentSpent():
+                pass
+            case AgentEnded():
+                terminal.note(describe_agent_end(event))
             case PartStarted():
                 self._open(event)
             case SourceFound(passage=passage):
@@ -117,9 +128,10 @@ class Printer:
     def _open(self, event: PartStarted) -> None:
         self._waiting.end()
         self._terminal.end_line()
-        self._kinds[event.index] = event.kind
+        is_agents = event.kind == "tool_call" and (event.id or "").partition(".")[0] in self._agents
+        self._kinds[event.index] = "tool_result" if is_agents else event.kind
         self._texts[event.index] = []
-        if event.kind == "tool_call":
+        if event.kind == "tool_call" and not is_agents:
             self._terminal.write_dim(f"{event.name} ")
         if event.kind == "picture":
             self._terminal.write_dim(f"Image {event.id} by {event.name}: ")

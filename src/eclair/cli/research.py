@@ -19,10 +19,10 @@ from eclair.cli._printer import Printer, exit_code
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
+from eclair.research.plan import MAX_QUESTION_CHARS, MAX_QUESTIONS, plan_research
 from eclair.schema.events import RunFailed, decode
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.web.research.plan import MAX_QUESTION_CHARS, MAX_QUESTIONS, plan_research
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:

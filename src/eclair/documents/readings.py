@@ -1,4 +1,4 @@
-"""Readings of long documents that are under way, so that a person can have the answer before their end."""
+"""Readings that are under way, so that a person can have the answer before their end."""
 
 from __future__ import annotations
 
@@ -25,25 +25,28 @@ READ_AS_USUAL = ReadingOptions()
 
 
 class Readings:
-    """The readings of this process, by run."""
+    """The readings of this process, by run, and of one that has sub-agents also by their names."""
 
     def __init__(self) -> None:
-        self._enough: dict[str, asyncio.Event] = {}
+        self._enough: dict[tuple[str, str | None], asyncio.Event] = {}
 
     @contextmanager
-    def under_way(self, run: str | None) -> Generator[asyncio.Event]:
+    def under_way(self, run: str | None, agent: str | None = None) -> Generator[asyncio.Event]:
         """Provide the event that is set once enough has been read."""
         enough = asyncio.Event()
         if run is None:
             yield enough
             return
-        self._enough[run] = enough
+        self._enough[run, agent] = enough
         try:
             yield enough
         finally:
-            self._enough.pop(run, None)
+            self._enough.pop((run, agent), None)
 
-    def finish(self, run: str) -> None:
-        """Have the answer rest on what was read so far. Does nothing if the run reads nothing here."""
-        if (enough := self._enough.get(run)) is not None:
+    def finish(self, run: str, agent: str | None = None) -> None:
+        """Have the answer, or one sub-agent, rest on what was read so far.
+
+        Does nothing if the run reads nothing here.
+        """
+        if (enough := self._enough.get((run, agent))) is not None:
             enough.set()

@@ -11,6 +11,7 @@ from eclair.generation.meter import Meter
 from eclair.generation.prompt import PromptBuilder
 from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever
+from eclair.generation.tool_loop import USUAL_BUDGET, LoopBudget
 from eclair.generation.tools import Tool
 from eclair.schema.messages import CallDecision, Message
 from eclair.schema.principal import Principal
@@ -36,7 +37,7 @@ class AnswerRequest:
     as one. What `tools` find is checked by `checker` if there is no retriever, and numbered by `numbers`.
     `permissions` judge their calls: foreign text in the conversation makes it tainted, and `asked_words` are the
     person's own. If it `can_wait`, it ends with calls undecided, and `takes_up` goes on with such an answer.
-    `memories` are the ids of those in the prompt.
+    `memories` are the ids of those in the prompt. The `budget` limits its calls of tools.
     """
 
     route: Route
@@ -59,3 +60,4 @@ class AnswerRequest:
     reviews_doubts: bool = False
     meter: Meter | None = None
     memories: tuple[str, ...] = ()
+    budget: LoopBudget = USUAL_BUDGET

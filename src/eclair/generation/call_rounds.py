@@ -26,9 +26,9 @@ def call_messages(
 ) -> list[PromptMessage]:
     """Return the rounds of an answer in which our tools were called. Each call has a result, if only that it has none.
 
-    `control_tokens` are the model's.
+    Calls of sub-agents are left out. `control_tokens` are the model's.
     """
-    ours = {call.call: call for call in calls}
+    ours = {call.call: call for call in calls if call.agent is None}
     results = {part.id: part.text for part in parts if part.kind == "tool_result"}
     messages: list[PromptMessage] = []
     for number in sorted({part.round for part in parts}):
@@ -63,7 +63,7 @@ def end_calls(calls: Sequence[Call], end: End) -> list[Event]:
 
 def last_call_round(parts: Sequence[Part], calls: Sequence[Call]) -> int:
     """Return the number of the last round in which our tools were called; -1 if there is none."""
-    ours = {call.call for call in calls}
+    ours = {call.call for call in calls if call.agent is None}
     return max((part.round for part in parts if part.kind == "tool_call" and part.id in ours), default=-1)
 
 

@@ -25,7 +25,7 @@ from eclair.generation.parts import Parts
 from eclair.generation.prompt import PreparedTurn
 from eclair.generation.sources import NO_LEAD, Lead, Note, PassageNumbers, Quote, QuoteMarkFilter, Retriever
 from eclair.generation.statistics import AnswerStatistics, Outcome
-from eclair.generation.tool_loop import ToolLoop
+from eclair.generation.tool_loop import LoopLimit, ToolLoop
 from eclair.generation.tools import Tool, ToolContext, offer_tools
 from eclair.generation.usage import CallState, UsageLedger, ask_uncounted
 from eclair.llm.base import (
@@ -102,7 +102,8 @@ class AnswerStream:
     """One answer being made, and what its events leave out.
 
     `turn` is the prompt and its model, final once the first part starts. `finish` is the engine's last one, and
-    `token_usage` the sum of all rounds; both are None until they come.
+    `token_usage` the sum of all rounds; both are None until they come. `limit` is the one at which the model had to
+    answer, if it reached any.
     """
 
     def __init__(
@@ -134,7 +135,10 @@ class AnswerStream:
         self._checks = AnswerChecks(make, request.asked_words, reviews_doubts=request.reviews_doubts)
         self._filter: QuoteMarkFilter | None = None
         self._numbers = request.numbers or PassageNumbers(())
-        self._loop = ToolLoop(self._parts, self._call_context, self._judge, can_wait=request.can_wait)
+        self._loop = ToolLoop(
+            self._parts, self._call_context, self._judge, can_wait=request.can_wait, budget=request.budget
+        )
+        self.limit: LoopLimit | None = None
         self._folding = Folding()
         self._folding.add(RunStarted("", "", "", None, self._model.id, 0))
         self._earlier_usage: Usage | None = None
@@ -193,7 +197,8 @@ class AnswerStream:
         """Yield what makes the answer, one after another: ask, make the calls and ask again, until there is none."""
         yield self._prepare()
         while not self._has_ended and not self._loop.is_waiting:
-            is_last = self._loop.must_answer
+            self.limit = self._loop.limit
+            is_last = self.limit is not None
             yield self._ask(is_last=is_last)
             if not (calls := self._own_calls()):
                 break
@@ -545,6 +550,7 @@ class AnswerStream:
                 self._round_usage = delta
                 self.token_usage = delta if self.token_usage is None else self.token_usage.plus(delta)
                 self._meter.add_token_usage(delta)
+                self._loop.count_tokens(delta.prompt_tokens + delta.completion_tokens, self._model.context)
                 return ()
             case Finish():
                 self.finish = delta

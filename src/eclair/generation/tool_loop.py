@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from pydantic import ValidationError
@@ -31,6 +31,9 @@ MAX_CALLS_PER_ROUND = 16
 MAX_FAULTS = 2
 """After so many malformed or repeated calls, the model has to answer without further ones."""
 
+MAX_WINDOW_SHARE = 0.6
+"""Of the model's window, a loop with a limit of tokens fills so much before it has to answer."""
+
 HEAD_SHARE = 2 / 3
 """Of a result that is cut, so much is its beginning; the rest is its end."""
 
@@ -41,6 +44,21 @@ UNASKED_RESULT = "This call needs the permission of a person, and nobody can be 
 
 MAX_NAMED_FAULTS = 3
 """Of the arguments, in what the model is told of them."""
+
+LoopLimit = Literal["rounds", "time", "tokens", "repeated"]
+"""Limits at which a model has to answer; `repeated` is that of malformed and repeated calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopBudget:
+    """Limits of a loop: rounds of the model, seconds, and tokens that it reads and writes; None for any number."""
+
+    rounds: int = MAX_ROUNDS
+    seconds: float = MAX_LOOP_SECONDS
+    tokens: int | None = None
+
+
+USUAL_BUDGET = LoopBudget()
 
 
 @dataclass(slots=True)
@@ -103,8 +121,12 @@ class ToolLoop:
         judge: Callable[[Tool, Any], Awaitable[CallRuling]],
         *,
         can_wait: bool = False,
+        budget: LoopBudget = USUAL_BUDGET,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._budget = budget
+        self._tokens = 0
+        self._is_filled = False
         self._parts = parts
         self._context = context
         self._judge = judge
@@ -121,8 +143,25 @@ class ToolLoop:
     @property
     def must_answer(self) -> bool:
         """True once the model may not call any more, and has to answer."""
-        is_late = self._clock() - self._began >= MAX_LOOP_SECONDS
-        return is_late or self._parts.round >= MAX_ROUNDS - 1 or self._faults > MAX_FAULTS
+        return self.limit is not None
+
+    @property
+    def limit(self) -> LoopLimit | None:
+        """The limit that was reached, at which the model has to answer."""
+        if self._parts.round >= self._budget.rounds - 1:
+            return "rounds"
+        if self._clock() - self._began >= self._budget.seconds:
+            return "time"
+        if self._is_filled:
+            return "tokens"
+        return "repeated" if self._faults > MAX_FAULTS else None
+
+    def count_tokens(self, tokens: int, window: int | None) -> None:
+        """Count what the last round took: the next one takes that and more."""
+        self._tokens += tokens
+        if self._budget.tokens is not None:
+            is_large = window is not None and tokens >= MAX_WINDOW_SHARE * window
+            self._is_filled = is_large or self._tokens + tokens >= self._budget.tokens
 
     def offer(self, tools: Sequence[Tool]) -> None:
         """Take the tools that the model may call now."""

@@ -261,7 +261,7 @@ class ScheduleRunner:
         answer = answers[-1]
         if answer.run is not None and answer.run != occurrence.run:  # the person went on with it
             await self._note(schedule, replace(occurrence, status="running", run=answer.run))
-        elif answer.status == "interrupted" and not answer.calls and len(answers) < MAX_ANSWERS:
+        elif answer.status == "interrupted" and all(call.agent for call in answer.calls) and len(answers) < MAX_ANSWERS:
             await self._resume(schedule, occurrence, answer)
         else:
             await self._settle(schedule, occurrence, answer)

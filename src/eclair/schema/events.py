@@ -2,6 +2,7 @@
 
 Every event carries `seq`, its number in the run, from 1 without a gap. A part is started, grows by deltas
 and is finished, all under one index. A call of a tool is asked for, decided on if it needs that, begun and ended.
+A sub-agent begins, spends and ends.
 The last event of a run is one of the four in `END`.
 `encode` and `decode` are the JSON form; `fold` turns the events of a run into its message.
 `ui/src/api/events.ts` is generated from this module, and `ui/src/api/fold.ts` folds as `fold` does:
@@ -19,6 +20,7 @@ import orjson
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from eclair.errors import INTERNAL_ERROR
+from eclair.schema.agents import NOTHING_SPENT, AgentBudget, AgentEnding, ReadingNote, SubAgent
 from eclair.schema.messages import (
     AnswerNotice,
     Call,
@@ -201,7 +203,7 @@ class PartFinished:
 
 @dataclass(frozen=True, slots=True)
 class CallAsked:
-    """The model has called one of our tools; see `Call`. Its arguments are the part of the same id."""
+    """A model has called one of our tools; see `Call`. Its arguments are the part of the same id."""
 
     call: str
     tool: str
@@ -209,6 +211,7 @@ class CallAsked:
     summary: str
     needs_approval: bool = False
     scope: str = ""
+    agent: str | None = None
     seq: int = 0
     type: Literal["call.asked"] = "call.asked"
 
@@ -244,6 +247,40 @@ class CallEnded:
     passages: tuple[int, ...] = ()
     seq: int = 0
     type: Literal["call.ended"] = "call.ended"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentBegan:
+    """A sub-agent looks into the question of the step of the same name; see `SubAgent`."""
+
+    agent: str
+    budget: AgentBudget
+    is_further: bool = False
+    seq: int = 0
+    type: Literal["agent.began"] = "agent.began"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpent:
+    """A sub-agent has spent so much of its budget by now."""
+
+    agent: str
+    spent: AgentBudget
+    seq: int = 0
+    type: Literal["agent.spent"] = "agent.spent"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEnded:
+    """A sub-agent has ended, with its notes; the passages came before."""
+
+    agent: str
+    ending: AgentEnding
+    notes: tuple[ReadingNote, ...] = ()
+    passages: tuple[int, ...] = ()
+    fault: str | None = None
+    seq: int = 0
+    type: Literal["agent.ended"] = "agent.ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +389,9 @@ Event = (
     | CallDecided
     | CallBegan
     | CallEnded
+    | AgentBegan
+    | AgentSpent
+    | AgentEnded
     | Notice
     | MemoriesUsed
     | MemoryKept
@@ -372,10 +412,21 @@ EVENT: TypeAdapter[Event] = TypeAdapter(
 
 
 def encode(event: Event) -> bytes:
-    """Encode an event as one line of JSON, without the newline. The first round is left out."""
-    if isinstance(event, PartStarted) and event.round is None:
-        return orjson.dumps({each.name: getattr(event, each.name) for each in fields(event) if each.name != "round"})
-    return orjson.dumps(event)
+    """Encode an event as one line of JSON, without the newline.
+
+    The round of a part is left out in the first, and the agent of a call unless there is one.
+    """
+    match event:
+        case PartStarted(round=None):
+            return orjson.dumps(_without(event, "round"))
+        case CallAsked(agent=None):
+            return orjson.dumps(_without(event, "agent"))
+        case _:
+            return orjson.dumps(event)
+
+
+def _without(event: PartStarted | CallAsked, name: str) -> dict[str, object]:
+    return {each.name: getattr(event, each.name) for each in fields(event) if each.name != name}
 
 
 def decode(line: bytes | str) -> Event:
@@ -475,13 +526,15 @@ def replay(message: Message) -> list[Event]:
     events += [MemoriesUsed(message.used_memories)] if message.used_memories else []
     events += [MemoryKept(memory) for memory in message.kept_memories]
     for step in message.steps:
-        events += _unfolded_step(step)
+        events += unfold_step(step)
     events += [SourceFound(passage) for passage in message.passages]
     for index, part in enumerate(message.parts):
         delta = [PartDelta(index, part.text)] if part.text else []
         events += [PartStarted(index, part.kind, part.id, part.name, part.round or None), *delta, PartFinished(index)]
     for call in message.calls:
         events += unfold_call(call)
+    for agent in message.agents:
+        events += unfold_agent(agent)
     events += [Cited(citation) for citation in message.citations]
     events += [Doubted(doubt) for doubt in message.doubts]
     events += [FigureComputed(figure) for figure in message.computed_figures]
@@ -490,7 +543,8 @@ def replay(message: Message) -> list[Event]:
     return events
 
 
-def _unfolded_step(step: Step) -> list[Event]:
+def unfold_step(step: Step) -> list[Event]:
+    """Return the events that fold into a step."""
     events: list[Event] = [StepStarted(step.step, step.kind, step.title)]
     if step.done is not None and step.of is not None:
         events.append(StepProgressed(step.step, step.done, step.of, step.preview, step.seconds_left))
@@ -499,9 +553,20 @@ def _unfolded_step(step: Step) -> list[Event]:
     return events
 
 
+def unfold_agent(agent: SubAgent) -> list[Event]:
+    """Return the events that fold into a sub-agent."""
+    events: list[Event] = [AgentBegan(agent.agent, agent.budget, agent.is_further)]
+    events += [AgentSpent(agent.agent, agent.spent)] if agent.spent != NOTHING_SPENT else []
+    if agent.ending is not None:
+        events.append(AgentEnded(agent.agent, agent.ending, agent.notes, agent.passages, agent.fault))
+    return events
+
+
 def unfold_call(call: Call) -> list[Event]:
     """Return the events that fold into a call."""
-    events: list[Event] = [CallAsked(call.call, call.tool, call.access, call.summary, call.needs_approval, call.scope)]
+    events: list[Event] = [
+        CallAsked(call.call, call.tool, call.access, call.summary, call.needs_approval, call.scope, call.agent)
+    ]
     if call.decision is not None:
         events.append(CallDecided(call.call, call.decision, call.decided_by))
     if call.has_begun:
@@ -525,6 +590,7 @@ def _unfolded_end(message: Message) -> End:
 
 
 _CallEvent = CallAsked | CallDecided | CallBegan | CallEnded
+_AgentEvent = AgentBegan | AgentSpent | AgentEnded
 _Other = (
     ModelChanged
     | StepStarted
@@ -535,6 +601,7 @@ _Other = (
     | Doubted
     | FigureComputed
     | _CallEvent
+    | _AgentEvent
     | Notice
     | MemoriesUsed
     | MemoryKept
@@ -565,9 +632,14 @@ def _after(message: Message, event: _Other | End) -> Message:
             return replace(message, computed_figures=(*message.computed_figures, event.figure))
         case CallAsked():
             call = Call(event.call, event.tool, event.access, event.summary, event.needs_approval, event.scope)
+            call = replace(call, agent=event.agent)
             return replace(message, calls=(*message.calls, call))
         case CallDecided() | CallBegan() | CallEnded():
             return replace(message, calls=tuple(_advanced(call, event) for call in message.calls))
+        case AgentBegan():
+            return replace(message, agents=(*message.agents, SubAgent(event.agent, event.budget, event.is_further)))
+        case AgentSpent() | AgentEnded():
+            return replace(message, agents=tuple(_followed(agent, event) for agent in message.agents))
         case RunWaiting():
             return replace(message, status="waiting")
         case RunResumed():
@@ -621,6 +693,16 @@ def _advanced(call: Call, event: CallDecided | CallBegan | CallEnded) -> Call:
                 sent_bytes=event.sent_bytes,
                 passages=event.passages,
             )
+
+
+def _followed(agent: SubAgent, event: AgentSpent | AgentEnded) -> SubAgent:
+    if agent.agent != event.agent:
+        return agent
+    match event:
+        case AgentSpent():
+            return replace(agent, spent=event.spent)
+        case AgentEnded():
+            return replace(agent, ending=event.ending, notes=event.notes, passages=event.passages, fault=event.fault)
 
 
 def _progressed(step: Step, event: StepProgressed) -> Step:

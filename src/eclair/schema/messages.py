@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from eclair.schema.agents import SubAgent
 from eclair.schema.images import ImageRequest, is_image_id
 
 Role = Literal["system", "user", "assistant"]
@@ -198,7 +199,8 @@ class Call:
     `access` says what it may do, and `summary` is a sentence for people. With `needs_approval` it waits for the
     `decision` of a person, `decided_by`. One for more than this call covers the `scope`, such as a host, or all calls
     of the tool if that is empty. Once `has_begun`, it may have had an effect. Without an `outcome` it isn't known to
-    have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers.
+    have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers. With an `agent` that
+    sub-agent made it, and no other model is shown it.
     """
 
     call: str
@@ -214,6 +216,7 @@ class Call:
     milliseconds: float | None = None
     sent_bytes: int = 0
     passages: tuple[int, ...] = ()
+    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,7 +372,7 @@ class Message:
     those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`. The model
     was shown the `used_memories`, and the `kept_memories` were kept on the way; both are ids, since erasing a memory
     leaves nothing of it. A question that several models answer side by side has a `comparison`. `computed_figures` say
-    which sentences have their figures from calculations.
+    which sentences have their figures from calculations. The `agents` looked into the questions of a research.
     """
 
     id: str
@@ -398,6 +401,7 @@ class Message:
     kept_memories: tuple[str, ...] = ()
     comparison: AnswerComparison | None = None
     computed_figures: tuple[ComputedFigure, ...] = ()
+    agents: tuple[SubAgent, ...] = ()
 
     @property
     def is_open(self) -> bool:

@@ -25,7 +25,7 @@ from fastapi import FastAPI
 
 from eclair import errors
 from eclair.app import open_app
-from eclair.schema import events, images, messages
+from eclair.schema import agents, events, images, messages
 from eclair.server.lazy_routes import build_all_routers
 from eclair.server.ollama.errors import is_ollama_path
 from eclair.settings import Settings
@@ -49,6 +49,9 @@ EXPORTED_TYPES = (
     messages.Citation,
     messages.Doubt,
     messages.ComputedFigure,
+    agents.AgentBudget,
+    agents.ReadingNote,
+    agents.SubAgent,
     images.ImageRequest,
     messages.Message,
     messages.Conversation,
@@ -73,7 +76,11 @@ LITERAL_TYPES = (
     "Web",
     "EnergyKind",
 )
-_NAMES: dict[Any, str] = {getattr(messages, name): name for name in LITERAL_TYPES}
+_LITERALS: dict[str, Any] = {
+    **{name: getattr(messages, name) for name in LITERAL_TYPES},
+    "AgentEnding": agents.AgentEnding,
+}
+_NAMES: dict[Any, str] = {literal: name for name, literal in _LITERALS.items()}
 _PLAIN: dict[Any, str] = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 
 
@@ -83,10 +90,10 @@ def generate() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield "// Generated from events.py, messages.py and errors.py by `python -m eclair.server.typescript`; do not edit."
+    yield "// Generated from schema/ and errors.py by `python -m eclair.server.typescript`; do not edit."
     yield ""
-    for name in LITERAL_TYPES:
-        yield f"export type {name} = {_literal(getattr(messages, name))};"
+    for name, literal in _LITERALS.items():
+        yield f"export type {name} = {_literal(literal)};"
     yield "/** What an error or a failed answer can be called. */"
     yield "export type ErrorCode ="
     *codes, last = dict.fromkeys(_codes(errors.EclairError))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -48,7 +48,7 @@ class ExportedConversation:
     def branch(self) -> list[Message]:
         """Messages of the displayed branch, from the first on, with their sources numbered for people."""
         shown = branch({message.id: message for message in self.messages}, self.conversation.leaf)
-        return [number_sources(message) for message in shown]
+        return [number_sources(_without_agent_calls(message)) for message in shown]
 
     @property
     def origin(self) -> str:
@@ -101,6 +101,22 @@ def speaker_label(message: Message) -> str:
     if message.role != "assistant":
         return "You" if message.role == "user" else "System"
     return f"AI · {message.model}" if message.model else "AI"
+
+
+def _without_agent_calls(message: Message) -> Message:
+    """Leave out the calls of sub-agents, which are no part of the report."""
+    hidden = {call.call for call in message.calls if call.agent is not None}
+    if not hidden:
+        return message
+    kept = [index for index, part in enumerate(message.parts) if part.id not in hidden]
+    moved = {index: place for place, index in enumerate(kept)}
+    return replace(
+        message,
+        parts=tuple(message.parts[index] for index in kept),
+        citations=tuple(replace(each, index=moved[each.index]) for each in message.citations),
+        doubts=tuple(replace(each, index=moved[each.index]) for each in message.doubts),
+        computed_figures=tuple(replace(each, index=moved[each.index]) for each in message.computed_figures),
+    )
 
 
 def image_caption(part: Part) -> str:

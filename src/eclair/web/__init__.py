@@ -1,1 +1,1 @@
-"""Web search: providers, pages, feeds and research."""
+"""Web search: providers, pages and feeds."""

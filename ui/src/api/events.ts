@@ -1,4 +1,4 @@
-// Generated from events.py, messages.py and errors.py by `python -m eclair.server.typescript`; do not edit.
+// Generated from schema/ and errors.py by `python -m eclair.server.typescript`; do not edit.
 
 export type Role = "system" | "user" | "assistant";
 export type PartKind = "text" | "reasoning" | "tool_call" | "tool_result" | "picture";
@@ -15,6 +15,7 @@ export type NameKind = "title" | "tag" | "file" | "library";
 export type Mode = "flash" | "auto" | "think";
 export type Web = "off" | "auto" | "on";
 export type EnergyKind = "measured" | "estimated";
+export type AgentEnding = "done" | "rounds" | "tokens" | "time" | "repeated" | "enough" | "stopped" | "failed";
 /** What an error or a failed answer can be called. */
 export type ErrorCode =
   | "error"
@@ -182,7 +183,8 @@ export interface Step {
  * `access` says what it may do, and `summary` is a sentence for people. With `needs_approval` it waits for the
  * `decision` of a person, `decided_by`. One for more than this call covers the `scope`, such as a host, or all calls
  * of the tool if that is empty. Once `has_begun`, it may have had an effect. Without an `outcome` it isn't known to
- * have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers.
+ * have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers. With an `agent` that
+ * sub-agent made it, and no other model is shown it.
  */
 export interface Call {
   readonly call: string;
@@ -198,6 +200,7 @@ export interface Call {
   readonly milliseconds: number | null;
   readonly sent_bytes: number;
   readonly passages: readonly number[];
+  readonly agent: string | null;
 }
 
 /** A file attached to a message. `media` is its type (RFC 6838). */
@@ -299,6 +302,40 @@ export interface ComputedFigure {
   readonly line: string;
 }
 
+/** Rounds in which a model calls tools, tokens that it reads and writes, and seconds: allowed, or spent.
+ *
+ * A sub-agent that asks no model has no tokens.
+ */
+export interface AgentBudget {
+  readonly rounds: number;
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+/** A short finding, and the numbers of the passages that it rests on. */
+export interface ReadingNote {
+  readonly text: string;
+  readonly passages: readonly number[];
+}
+
+/** A sub-agent. `agent` is also the step that has its question as the title.
+ *
+ * With `is_further` the question was added after the plan's had been looked into. Without an `ending` it isn't known
+ * to have ended: `done`, or it came to the end of its budget (`rounds`, `tokens`, `time`), called for the same again
+ * and again (`repeated`), was cut short with all others (`enough`) or by itself (`stopped`), or `failed`, for which
+ * the `fault` is a sentence. It brought the `passages` of these numbers, the best first.
+ */
+export interface SubAgent {
+  readonly agent: string;
+  readonly budget: AgentBudget;
+  readonly is_further: boolean;
+  readonly spent: AgentBudget;
+  readonly ending: AgentEnding | null;
+  readonly notes: readonly ReadingNote[];
+  readonly passages: readonly number[];
+  readonly fault: string | null;
+}
+
 /** Options for generating images; None leaves a choice to the model. Sizes are in pixels.
  *
  * `count` images are generated, with seeds from `seed` on. `style` is the name of a style, and `negative` names what
@@ -326,7 +363,7 @@ export interface ImageRequest {
  * those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`. The model
  * was shown the `used_memories`, and the `kept_memories` were kept on the way; both are ids, since erasing a memory
  * leaves nothing of it. A question that several models answer side by side has a `comparison`. `computed_figures` say
- * which sentences have their figures from calculations.
+ * which sentences have their figures from calculations. The `agents` looked into the questions of a research.
  */
 export interface Message {
   readonly id: string;
@@ -355,6 +392,7 @@ export interface Message {
   readonly kept_memories: readonly string[];
   readonly comparison: AnswerComparison | null;
   readonly computed_figures: readonly ComputedFigure[];
+  readonly agents: readonly SubAgent[];
 }
 
 /** A conversation without its messages.
@@ -542,7 +580,7 @@ export interface FigureComputed {
   readonly type: "figure.computed";
 }
 
-/** The model has called one of our tools; see `Call`. Its arguments are the part of the same id. */
+/** A model has called one of our tools; see `Call`. Its arguments are the part of the same id. */
 export interface CallAsked {
   readonly call: string;
   readonly tool: string;
@@ -550,6 +588,7 @@ export interface CallAsked {
   readonly summary: string;
   readonly needs_approval: boolean;
   readonly scope: string;
+  readonly agent: string | null;
   readonly seq: number;
   readonly type: "call.asked";
 }
@@ -579,6 +618,34 @@ export interface CallEnded {
   readonly passages: readonly number[];
   readonly seq: number;
   readonly type: "call.ended";
+}
+
+/** A sub-agent looks into the question of the step of the same name; see `SubAgent`. */
+export interface AgentBegan {
+  readonly agent: string;
+  readonly budget: AgentBudget;
+  readonly is_further: boolean;
+  readonly seq: number;
+  readonly type: "agent.began";
+}
+
+/** A sub-agent has spent so much of its budget by now. */
+export interface AgentSpent {
+  readonly agent: string;
+  readonly spent: AgentBudget;
+  readonly seq: number;
+  readonly type: "agent.spent";
+}
+
+/** A sub-agent has ended, with its notes; the passages came before. */
+export interface AgentEnded {
+  readonly agent: string;
+  readonly ending: AgentEnding;
+  readonly notes: readonly ReadingNote[];
+  readonly passages: readonly number[];
+  readonly fault: string | null;
+  readonly seq: number;
+  readonly type: "agent.ended";
 }
 
 /** Something the person should know about this answer; see `AnswerNotice`.
@@ -669,6 +736,9 @@ export type Event =
   | CallDecided
   | CallBegan
   | CallEnded
+  | AgentBegan
+  | AgentSpent
+  | AgentEnded
   | Notice
   | MemoriesUsed
   | MemoryKept

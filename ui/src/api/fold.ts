@@ -1,6 +1,6 @@
 // Folds a run's events into its message, exactly as `fold` in schema/events.py does.
 
-import type { Call, Event, Message, Part, Step } from "./events.ts";
+import type { Call, Event, Message, Part, Step, SubAgent } from "./events.ts";
 
 /** Return the message after one more event. `message` is null before the first event, which is a run.started. */
 export function fold(message: Message | null, event: Event): Message {
@@ -38,6 +38,12 @@ export function fold(message: Message | null, event: Event): Message {
       return withCall(message, event.call, { has_begun: true });
     case "call.ended":
       return withCall(message, event.call, { outcome: event.outcome, milliseconds: event.milliseconds, sent_bytes: event.sent_bytes, passages: event.passages });
+    case "agent.began":
+      return { ...message, agents: [...message.agents, { agent: event.agent, budget: event.budget, is_further: event.is_further, spent: { rounds: 0, tokens: 0, seconds: 0 }, ending: null, notes: [], passages: [], fault: null }] };
+    case "agent.spent":
+      return withAgent(message, event.agent, { spent: event.spent });
+    case "agent.ended":
+      return withAgent(message, event.agent, { ending: event.ending, notes: event.notes, passages: event.passages, fault: event.fault });
     case "run.waiting":
       return { ...message, status: "waiting" };
     case "run.resumed":
@@ -97,11 +103,16 @@ function startMessage(event: Extract<Event, { type: "run.started" }>, parts: rea
     kept_memories: [],
     comparison: null,
     computed_figures: [],
+    agents: [],
   };
 }
 
-function startCall({ call, tool, access, summary, needs_approval, scope }: Extract<Event, { type: "call.asked" }>): Call {
-  return { call, tool, access, summary, needs_approval, scope, decision: null, decided_by: null, has_begun: false, outcome: null, milliseconds: null, sent_bytes: 0, passages: [] };
+function startCall({ call, tool, access, summary, needs_approval, scope, agent = null }: Extract<Event, { type: "call.asked" }>): Call {
+  return { call, tool, access, summary, needs_approval, scope, decision: null, decided_by: null, has_begun: false, outcome: null, milliseconds: null, sent_bytes: 0, passages: [], agent };
+}
+
+function withAgent(message: Message, name: string, change: Partial<SubAgent>): Message {
+  return { ...message, agents: message.agents.map((agent) => (agent.agent === name ? { ...agent, ...change } : agent)) };
 }
 
 function withCall(message: Message, id: string, change: Partial<Call>): Message {

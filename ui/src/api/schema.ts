@@ -2263,6 +2263,44 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/runs/{id}/agents/{agent}/stop": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly agent: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["RunState"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/tool-permissions": {
         readonly parameters: {
             readonly query?: never;
@@ -9774,6 +9812,16 @@ export interface components {
             readonly conflict: string | null;
         };
         /**
+         * @description Rounds in which a model calls tools, tokens that it reads and writes, and seconds: allowed, or spent.
+         *
+         *     A sub-agent that asks no model has no tokens.
+         */
+        readonly AgentBudget: {
+            readonly rounds: number;
+            readonly tokens: number;
+            readonly seconds: number;
+        };
+        /**
          * @description An announcement; whoever reads a language that `texts` lacks gets the one in `language`.
          *
          *     `begins` and `ends` are in milliseconds. One that is `fixed` stands in the settings.
@@ -10059,7 +10107,8 @@ export interface components {
          *     `access` says what it may do, and `summary` is a sentence for people. With `needs_approval` it waits for the
          *     `decision` of a person, `decided_by`. One for more than this call covers the `scope`, such as a host, or all calls
          *     of the tool if that is empty. Once `has_begun`, it may have had an effect. Without an `outcome` it isn't known to
-         *     have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers.
+         *     have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers. With an `agent` that
+         *     sub-agent made it, and no other model is shown it.
          */
         readonly Call: {
             readonly call: string;
@@ -10081,6 +10130,7 @@ export interface components {
             readonly sent_bytes: number;
             /** @default [] */
             readonly passages: readonly number[];
+            readonly agent: string | null;
         };
         /**
          * @description An outgoing call; each redirect is another one.
@@ -11341,7 +11391,7 @@ export interface components {
          *     those that the answer could rest on, and `calls` those of tools. A finished answer may have a `rating`. The model
          *     was shown the `used_memories`, and the `kept_memories` were kept on the way; both are ids, since erasing a memory
          *     leaves nothing of it. A question that several models answer side by side has a `comparison`. `computed_figures` say
-         *     which sentences have their figures from calculations.
+         *     which sentences have their figures from calculations. The `agents` looked into the questions of a research.
          */
         readonly Message: {
             readonly id: string;
@@ -11386,6 +11436,8 @@ export interface components {
             readonly comparison: components["schemas"]["AnswerComparison"] | null;
             /** @default [] */
             readonly computed_figures: readonly components["schemas"]["ComputedFigure"][];
+            /** @default [] */
+            readonly agents: readonly components["schemas"]["SubAgent"][];
         };
         /** @description Models that the modes choose if none is named. */
         readonly ModePicks: {
@@ -11993,11 +12045,13 @@ export interface components {
             /** @enum {string} */
             readonly by: "model" | "rule";
         };
-        /** @description The subject of a report, and the model or mode to plan it with. */
+        /** @description The subject of a report, and the model or mode to plan it with. One that `has_documents` needs no web. */
         readonly PlanRequestBody: {
             readonly question: string;
             readonly model?: string | null;
             readonly mode?: ("flash" | "auto" | "think") | null;
+            /** @default false */
+            readonly has_documents?: boolean;
         };
         /** @description An entry that applying the file would add, change or remove: its table and its name there. */
         readonly PolicyChangeBody: {
@@ -12378,6 +12432,11 @@ export interface components {
             readonly title: string | null;
             readonly reader: string;
             readonly moment: number;
+        };
+        /** @description A short finding, and the numbers of the passages that it rests on. */
+        readonly ReadingNote: {
+            readonly text: string;
+            readonly passages: readonly number[];
         };
         /**
          * @description The answer that a receipt is for. `text_sha256` is the hash of its text in UTF-8; the question's likewise.
@@ -12905,6 +12964,34 @@ export interface components {
         readonly StyleBody: {
             readonly name: string;
             readonly title: string;
+        };
+        /**
+         * @description A sub-agent. `agent` is also the step that has its question as the title.
+         *
+         *     With `is_further` the question was added after the plan's had been looked into. Without an `ending` it isn't known
+         *     to have ended: `done`, or it came to the end of its budget (`rounds`, `tokens`, `time`), called for the same again
+         *     and again (`repeated`), was cut short with all others (`enough`) or by itself (`stopped`), or `failed`, for which
+         *     the `fault` is a sentence. It brought the `passages` of these numbers, the best first.
+         */
+        readonly SubAgent: {
+            readonly agent: string;
+            readonly budget: components["schemas"]["AgentBudget"];
+            /** @default false */
+            readonly is_further: boolean;
+            /**
+             * @default {
+             *       "rounds": 0,
+             *       "tokens": 0,
+             *       "seconds": 0
+             *     }
+             */
+            readonly spent: components["schemas"]["AgentBudget"];
+            readonly ending: ("done" | "rounds" | "tokens" | "time" | "repeated" | "enough" | "stopped" | "failed") | null;
+            /** @default [] */
+            readonly notes: readonly components["schemas"]["ReadingNote"][];
+            /** @default [] */
+            readonly passages: readonly number[];
+            readonly fault: string | null;
         };
         /**
          * @description A budget, and what its `holders` have used of it in this period; `exhausted` of them have used all of theirs.

@@ -26,6 +26,7 @@ export function numberSources(message: Message): Message {
     citations: message.citations.map((citation) => moved(citation, texts[citation.index], numbers)),
     doubts: message.doubts.map((doubt) => moved(doubt, texts[doubt.index], numbers)),
     computed_figures: message.computed_figures.map((figure) => moved({ ...figure, passage: null }, texts[figure.index], numbers)),
+    agents: message.agents.map((agent) => ({ ...agent, notes: agent.notes.map((note) => ({ ...note, passages: note.passages.map((old) => numbers.get(old) ?? old) })) })),
     remarks: message.remarks.map((notice) => ({ ...notice, message: numbered(notice.message, numbers).text })),
   };
 }

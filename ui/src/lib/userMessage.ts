@@ -10,6 +10,6 @@ export function userMessage(conversation: string, { id, parent, text, files = []
   const parts = [{ kind: "text", text, id: null, name: null, round: 0 }] as const;
   const rest = { run: null, model: null, finish_reason: null, usage: null, fault: null, remarks: [], steps: [] };
   const references = { files, libraries, passages: [], citations: [], doubts: [], calls: [], wish: draw === undefined ? null : toStoredOptions(draw), rating: null };
-  const memories = { used_memories: [], kept_memories: [], computed_figures: [] };
+  const memories = { used_memories: [], kept_memories: [], computed_figures: [], agents: [] };
   return { id, conversation, parent, role: "user", parts, created, status: "finished", ...rest, ...references, ...memories, comparison };
 }

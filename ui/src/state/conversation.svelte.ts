@@ -356,12 +356,27 @@ export class Conversation {
     return this.#sendNew({ text, files: [], libraries: [], draw }, this.leaf);
   }
 
-  /** Ask for a report that answers these questions: at the end, or after the message `parent`. */
-  async research(text: string, questions: readonly string[], parent?: string | null): Promise<boolean> {
+  /** True where a report could rest on documents: those of the composer, or of earlier messages. */
+  get hasDocuments(): boolean {
+    return [this.#composer.content, ...this.path].some(({ files, libraries }) => files.length > 0 || libraries.length > 0);
+  }
+
+  /** Ask for a report that answers these questions: at the end, with the composer's files and libraries, or in place of
+   * the one that `before` asked for. The web is searched unless it is off and there are documents. */
+  async research(text: string, questions: readonly string[], before?: Message): Promise<boolean> {
     if (this.running || !(await this.#ensureLoaded())) return false;
     const model = this.nextModel;
-    const content = { text, files: [], libraries: [], ...(model !== null && { model }) };
-    return this.#sendNew(content, parent === undefined ? this.leaf : parent, questions);
+    const { files, libraries } = before ?? this.#composer.content;
+    const web = this.web === "off" && (this.hasDocuments || files.length > 0 || libraries.length > 0) ? "off" : "on";
+    const content = { text, files, libraries, ...(model !== null && { model }) };
+    const parent = before === undefined ? this.leaf : before.parent;
+    const accepted = await this.#sendNew(content, parent, { research: questions, web });
+    if (accepted && before === undefined && files.length + libraries.length > 0) {
+      const { draft } = this;
+      this.#composer.clear();
+      this.write(draft);
+    }
+    return accepted;
   }
 
   async retry(answer: Message, model?: string): Promise<void> {
@@ -466,9 +481,9 @@ export class Conversation {
     return this.loaded;
   }
 
-  async #sendNew(content: DraftContent, parent: string | null, research?: readonly string[]): Promise<boolean> {
+  async #sendNew(content: DraftContent, parent: string | null, options: Pick<OutgoingMessage, "research" | "web"> = {}): Promise<boolean> {
     const outgoing = outgoingMessage(this.#composer.identify(content, parent), content, parent);
-    return (await this.#turns.sendMessage(research === undefined ? outgoing : { ...outgoing, research })) === "accepted";
+    return (await this.#turns.sendMessage({ ...outgoing, ...options })) === "accepted";
   }
 
   /** The person begins to write, or attaches a file: let the engine read ahead. That only saves time, so a failure

@@ -3,6 +3,7 @@
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
 import type { AnswerOptions } from "../api/conversations.ts";
+import type { Message } from "../api/events.ts";
 import { type ErrorReport, toReport } from "../lib/errors.ts";
 import { MAX_QUESTIONS, parseResearchCommand } from "../lib/research.ts";
 import type { ResearchPlan } from "../api/web.ts";
@@ -14,9 +15,9 @@ export interface PlanQuestion {
   readonly text: string;
 }
 
-/** A report to be made again, as a sibling of the message after `parent`. */
+/** A report to be made again, in place of the one that the message `before` asked for. */
 export interface RepeatedResearch {
-  readonly parent: string | null;
+  readonly before: Message;
   readonly questions: readonly string[];
 }
 
@@ -58,7 +59,8 @@ export class Research {
     this.problem = "";
     try {
       const { model, mode } = this.#answerOptions();
-      const plan = await this.#api.web.plan({ question: request, ...(model && { model }), ...(mode && { mode }) }, planRequest.signal);
+      const asked = { question: request, has_documents: this.conversation.hasDocuments, ...(model && { model }), ...(mode && { mode }) };
+      const plan = await this.#api.web.plan(asked, planRequest.signal);
       this.questions = plan.questions.map(newQuestion);
       this.by = plan.by;
       return true;
@@ -105,7 +107,7 @@ export class Research {
     this.sending = true;
     this.problem = "";
     try {
-      const accepted = await conversation.research(request.trim(), this.#texts, this.#repeated?.parent);
+      const accepted = await conversation.research(request.trim(), this.#texts, this.#repeated?.before);
       const { draft } = conversation;
       if (accepted && (parseResearchCommand(draft) ?? draft).trim() === request.trim()) conversation.write("");
       if (!accepted) [this.problem, conversation.error] = [conversation.shownError ?? "", null];

@@ -2,7 +2,7 @@
 
 import { ApiError } from "../api/client.ts";
 import type { AcceptedTurn, AnswerSettings, ImageOptions, Turn } from "../api/conversations.ts";
-import type { Attachment, LibraryName, Message, Mode } from "../api/events.ts";
+import type { Attachment, LibraryName, Message, Mode, Web } from "../api/events.ts";
 import type { Messages } from "../lib/messageTree.ts";
 import type { DraftContent } from "./composerDraft.svelte.ts";
 import type { ConversationContext } from "./conversationContext.ts";
@@ -25,6 +25,8 @@ export interface OutgoingMessage {
   readonly draw?: ImageOptions;
   /** The questions of the report that it asks for. */
   readonly research?: readonly string[];
+  /** Whether the web is searched for it, instead of what the conversation says. */
+  readonly web?: Web;
 }
 
 /** The conversation whose turns are sent. */

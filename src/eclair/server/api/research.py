@@ -11,18 +11,19 @@ from pydantic import BaseModel, Field
 from eclair.app import App
 from eclair.chat.message_text import check_message
 from eclair.chat.turn_options import TurnOptions
+from eclair.research.plan import plan_research
 from eclair.schema.messages import Mode
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
-from eclair.web.research.plan import plan_research
 
 
 class PlanRequestBody(RequestBody):
-    """The subject of a report, and the model or mode to plan it with."""
+    """The subject of a report, and the model or mode to plan it with. One that `has_documents` needs no web."""
 
     question: Annotated[str, Field(min_length=1)]
     model: str | None = None
     mode: Mode | None = None
+    has_documents: bool = False
 
 
 class PlanBody(BaseModel):
@@ -38,7 +39,8 @@ def router(app: App) -> APIRouter:
     @api.post("/plan")
     async def make_plan(principal: Caller, body: PlanRequestBody) -> PlanBody:
         check_message(body.question, app.settings.max_message_kb)
-        app.web.require_open(principal)
+        if not body.has_documents:
+            app.web.require_open(principal)
         route = await app.router.route(principal, TurnOptions(body.model, body.mode))
         with app.idle.answering():
             planned = await plan_research(

@@ -1,4 +1,4 @@
-"""`/api/runs`: follow an answer from any event on, stop it, decide on its calls, or have it now from what was read."""
+"""`/api/runs`: follow an answer from any event on, stop it or a sub-agent, decide on calls, or have it at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
 
 from eclair.app import App
-from eclair.errors import InvalidInput
+from eclair.errors import InvalidInput, NotFound
+from eclair.research.earlier_research import is_question_step
 from eclair.schema.messages import CallDecision, Message, Status
 from eclair.server.principal import Caller
 from eclair.server.sse import EventStream
@@ -63,6 +64,15 @@ def router(app: App) -> APIRouter:
     async def answer_now(principal: Caller, id: str) -> RunState:
         run = await app.storage.runs.get_run(principal, id)
         app.documents.readings.finish(run.id)
+        return await read_run(principal, id)
+
+    @api.post("/{id}/agents/{agent}/stop", status_code=202)
+    async def stop_agent(principal: Caller, id: str, agent: str) -> RunState:
+        run = await app.storage.runs.get_run(principal, id)
+        message, _ = await app.runs.fold(run)
+        if all(each.step != agent for each in message.steps if is_question_step(each)):
+            raise NotFound(f"This answer has no sub-agent {agent!r}.")
+        app.documents.readings.finish(run.id, agent)
         return await read_run(principal, id)
 
     return api

@@ -15,6 +15,7 @@ from eclair.chat.tree import DrawOptions, NewMessage, Regenerate, Resume
 from eclair.chat.turn_options import TurnOptions
 from eclair.errors import InvalidInput
 from eclair.llm.registry import Registry
+from eclair.research.plan import MAX_QUESTION_CHARS, MAX_QUESTIONS
 from eclair.schema.assistants import AssistantProfile
 from eclair.schema.messages import (
     MAX_ANSWER_TOKENS,
@@ -32,7 +33,6 @@ from eclair.server.api.images import ImageRequestBody
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream
-from eclair.web.research.plan import MAX_QUESTION_CHARS, MAX_QUESTIONS
 
 ID_PATTERN = r"[0-9a-hjkmnp-tv-z]{26}$"
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]

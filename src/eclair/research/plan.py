@@ -26,6 +26,8 @@ MIN_GENERATED_QUESTIONS, MAX_GENERATED_QUESTIONS = 3, 6
 MAX_QUESTIONS = 8
 MAX_QUESTION_CHARS = 300
 PLAN_TIMEOUT_S = 20.0
+QUESTION_MARKS = ("?", "？", ";", "؟")
+"""The ends of questions; the third is the Greek one."""
 
 _PROMPT = """\
 Today is {day}. A report is to be written on the request below. Write the {least} to {most} questions that have to be \
@@ -56,16 +58,16 @@ async def plan_research(
             reply = await _ask_model(principal, request, engine, model, ask, today)
     except (TimeoutError, UpstreamError):
         return split_request(request)
-    questions = _questions(reply)
+    questions = list_questions(reply)
     return ResearchPlan(questions[:MAX_GENERATED_QUESTIONS], "model") if len(questions) > 1 else split_request(request)
 
 
 def split_request(request: str) -> ResearchPlan:
     """Make each line a question, or each question of a single line; otherwise the whole request is one."""
-    lines = _questions(request)
+    lines = list_questions(request)
     if len(lines) == 1:
         found = [lines[0][start:end] for start, end in split_sentences(lines[0])]
-        questions = [each for each in found if each.rstrip().endswith(("?", "？", ";", "؟"))]
+        questions = [each for each in found if each.rstrip().endswith(QUESTION_MARKS)]
         lines = tuple(questions) if len(questions) > 1 else lines
     return ResearchPlan(lines[:MAX_QUESTIONS], "rule")
 
@@ -91,6 +93,7 @@ async def _ask_model(
     return text
 
 
-def _questions(text: str) -> tuple[str, ...]:
+def list_questions(text: str) -> tuple[str, ...]:
+    """List the lines of a text as questions, without the numbers or bullets before them."""
     lines = (" ".join(_BULLET.sub("", line).split())[:MAX_QUESTION_CHARS] for line in text.splitlines())
     return tuple(dict.fromkeys(line for line in lines if line))

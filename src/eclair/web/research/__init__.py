@@ -1,1 +1,0 @@
-"""Research: a plan of questions and a report with sections."""
