@@ -175,6 +175,17 @@ async def test_a_sign_in_is_of_one_person_alone(settings: Settings, notes: str, 
         assert all(map(is_own_matter, acts)), "the works council is shown nobody's name"
 
 
+async def test_a_fixed_token_stands_in_for_a_sign_in(settings: Settings, notes: str) -> None:
+    async with serving(replace(settings, accounts="on")) as house:
+        admin = await set_up(house)
+        _, ben = await member(house, admin)
+        body = {"name": "notes", "url": notes, "headers": {"Authorization": "Bearer fixed"}}
+        id = str((await house.post("/api/mcp-servers", body, headers=admin)).body["id"])
+        assert (await finish(house, await visit(await begin(house, id, admin)), admin)).body["signed_in"]
+        shown = (await house.get(f"/api/mcp-servers/{id}", ben)).body
+        assert (shown["signed_in"], shown["wants_sign_in"]) == (False, False)
+
+
 async def test_tokens_that_run_out_are_renewed_once_for_all_calls(
     asking: Server, notes: str, provider: Authorizing
 ) -> None:

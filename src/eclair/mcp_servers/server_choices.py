@@ -1,4 +1,4 @@
-"""Choices about MCP servers: whether somebody has one on, and whether its tools are those that were allowed."""
+"""States of MCP servers for somebody: switched on or off, allowed or held, and waiting for a sign-in or not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Literal
 
 from eclair.schema.mcp_servers import McpOrigin
 from eclair.storage.mcp_servers import McpChoices, McpListings, StoredMcpServer
+from eclair.storage.mcp_sign_ins import SignedInServers
 
 McpState = Literal["ready", "unseen", "held", "down"]
 """Tools can be called; nobody has allowed any yet; they have changed since; or the server can't be reached."""
@@ -33,3 +34,9 @@ def state_of(listings: McpListings) -> McpState:
 def origin_of(server: StoredMcpServer) -> McpOrigin:
     """Tell servers of the settings from added ones."""
     return "file" if server.id.startswith("settings.") else "added"
+
+
+def is_known_to_want_sign_in(server: StoredMcpServer, signed_in: SignedInServers) -> bool:
+    """Tell if others sign in at a server, the person doesn't, and no fixed token stands in for that."""
+    has_token = "authorization" in map(str.lower, server.secret_names)
+    return server.id in signed_in.others and server.id not in signed_in.mine and not has_token

@@ -18,7 +18,7 @@ from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.errors import Conflict, EclairError, Forbidden, InvalidInput, NotFound, RightMissing, RoleMissing
 from eclair.live_settings import LiveSettings
 from eclair.mcp_servers.connection_pool import ConnectionPool
-from eclair.mcp_servers.server_choices import McpState, is_on, origin_of, state_of
+from eclair.mcp_servers.server_choices import McpState, is_known_to_want_sign_in, is_on, origin_of, state_of
 from eclair.mcp_servers.server_config import (
     McpServerChange,
     change_server,
@@ -371,8 +371,7 @@ class McpService:
             may_change=may_change,
             log=self._pool.log(key) if may_change else (),
             signed_in=server.id in signed_in.mine,
-            wants_sign_in=self._pool.wants_sign_in(key)
-            or (server.id in signed_in.others and server.id not in signed_in.mine),
+            wants_sign_in=self._pool.wants_sign_in(key) or is_known_to_want_sign_in(server, signed_in),
         )
 
     def _may_use(self, principal: Principal, server: StoredMcpServer) -> bool:
