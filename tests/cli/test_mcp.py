@@ -11,7 +11,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from tests.cli.test_cli import Eclair, sentence
+from tests.cli.test_cli import Eclair, Screen, sentence
 from tests.mcp_servers.oauth_server import Authorizing, authorizing
 
 
@@ -71,3 +71,22 @@ async def test_a_forged_answer_is_passed_over_and_a_refusal_is_said(run: Eclair,
     await asyncio.to_thread(run, "mcp", "add", "notes", notes)
     _, err, code = await sign_in(run, forge=True)
     assert (code != 0, "access_denied" in sentence(err)) == (True, True)
+
+
+async def test_the_address_may_be_pasted(tmp_path: Path, run: Eclair, notes: str) -> None:
+    await asyncio.to_thread(run, "mcp", "add", "notes", notes)
+    screen = Screen(tmp_path, "mcp", "sign-in", "notes", NO_COLOR="1")
+    try:
+        await asyncio.to_thread(screen.until, "Open this address in a browser:  ")
+        url = "".join((await asyncio.to_thread(screen.until, "If the browser is on another machine")).split())
+        async with httpx2.AsyncClient(follow_redirects=False) as browser:
+            led_back = (await browser.get(url)).headers["location"]
+        screen.type("http://127.0.0.1/callback?code=x\n")
+        await asyncio.to_thread(screen.until, "paste the whole address")
+        screen.type(f"{led_back}\n")
+        await asyncio.to_thread(screen.until, "Signed in at notes.")
+        await asyncio.to_thread(screen.until, "May models call these tools?")
+        screen.type("n\n")
+        assert await asyncio.to_thread(screen.end) == 0
+    finally:
+        screen.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl, urlsplit
 
@@ -36,20 +36,27 @@ class RedirectPage:
         self._state = ""
         self._answer: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
 
-    async def wait(self, state: str, timeout_s: float, *, is_typed: bool) -> dict[str, str]:
-        """Return the parameters that come back; with `is_typed`, also those of an address that is pasted.
+    async def wait(self, state: str, timeout_s: float, complain: Callable[[], None] | None = None) -> dict[str, str]:
+        """Return the parameters that come back. Raises TimeoutError.
 
-        Raises TimeoutError.
+        With `complain`, an address may also be pasted; it is called for one that isn't right.
         """
         self._state = state
         loop = asyncio.get_running_loop()
-        if is_typed:
-            loop.add_reader(sys.stdin, lambda: self._take(sys.stdin.readline().strip()))
+        if complain is not None:
+            loop.add_reader(sys.stdin, self._read_typed, complain)
         try:
             return await asyncio.wait_for(asyncio.shield(self._answer), timeout_s)
         finally:
-            if is_typed:
+            if complain is not None:
                 loop.remove_reader(sys.stdin)
+
+    def _read_typed(self, complain: Callable[[], None]) -> None:
+        line = sys.stdin.readline()
+        if not line:  # Ctrl-D
+            asyncio.get_running_loop().remove_reader(sys.stdin)
+        elif not self._take(line.strip()):
+            complain()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request."""

@@ -8,6 +8,7 @@ import getpass
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -216,10 +217,11 @@ async def _sign_in(settings: Settings, name: str, terminal: Terminal) -> int:
         terminal.line(f"Open this address in a browser:  {url}")
         terminal.flush()
         if terminal.can_ask:
-            terminal.note("With a browser on another machine, paste the address at which it ends here.")
+            terminal.note("If the browser is on another machine, paste the address where it ends up here.")
+        complain = partial(terminal.warn, "That isn't where this sign-in ends; paste the whole address.")
         state = dict(parse_qsl(urlsplit(url).query))["state"]
         try:
-            answer = await page.wait(state, MAX_PENDING_S, is_typed=terminal.can_ask)
+            answer = await page.wait(state, MAX_PENDING_S, complain if terminal.can_ask else None)
         except TimeoutError:
             raise UserError("Nobody signed in within ten minutes; run the command again.") from None
         code, issuer, error = answer.get("code", ""), answer.get("iss"), answer.get("error", "")
