@@ -25,6 +25,7 @@ LAYERS = (
     "assistants",
     "research",
     "tools",
+    "skills",
     "mcp_servers",
     "memory",
     "web",

@@ -18,6 +18,7 @@ from eclair.assistants.service import AssistantService
 from eclair.audit.audit_service import AuditService
 from eclair.audit.chosen_destinations import ChosenDestinations
 from eclair.chat.answer_requests import AnswerRequests
+from eclair.chat.answer_skills import AnswerSkills
 from eclair.chat.batches import BatchService
 from eclair.chat.call_decisions import CallDecisions
 from eclair.chat.comparisons import Comparisons
@@ -92,6 +93,8 @@ from eclair.services import (
     open_traces,
 )
 from eclair.settings import Settings
+from eclair.skills.service import SkillService
+from eclair.skills.skill_fit import SkillFit
 from eclair.storage.backup.schedule import BackupSchedule
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
@@ -138,6 +141,7 @@ class App:
     mcp: McpService
     mcp_sign_ins: McpSignIns
     assistants: AssistantService
+    skills: SkillService
     runs: Runs
     responses: ResponseService
     retention: RetentionService
@@ -323,6 +327,7 @@ class App:
         self.memory = MemoryService(storage.memories, self.changes, MemoryRecall(self.embedder), rights)
         self.projects = ProjectService(storage.projects, storage.libraries, self.changes, self.ingestor, rights)
         self.assistants = AssistantService(storage.assistants, self.changes, rights)
+        self.skills = SkillService(storage.skills, self.changes)
         self.tool_permissions = ToolPermissions(storage.tool_permissions, rights)
         keeper = SignInKeeper(storage.mcp_sign_ins, self.vault)
         self.mcp = McpService(self.live_settings, storage.mcp_servers, self.vault, keeper, self.gate, rights)
@@ -353,6 +358,7 @@ class App:
             mcp=McpToolSource(self.mcp, storage.workspaces),
             feeds=storage.feeds,
             assistants=self.assistants,
+            skills=AnswerSkills(self.skills, SkillFit(self.embedder), self.python, self.rights),
         )
         prefill = Prefill(self.idle)
         stack.push_async_callback(prefill.close)

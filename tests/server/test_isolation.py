@@ -36,6 +36,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.schema.web import WebPage
 from eclair.server.lazy_routes import build_all_routers
 from eclair.settings import Settings
+from eclair.skills.service import pack_skill
 from eclair.storage.api_keys import StoredApiKey
 from eclair.storage.chunks import SearchScope
 from eclair.storage.egress import CallRecord
@@ -272,6 +273,8 @@ async def furnish(server: Server) -> dict[str, str]:
     schedule = (await server.post("/api/schedules", asks)).body["id"]
     profile = {"name": SECRET, "description": TEXT[:80], "instructions": TEXT, "libraries": [library]}
     assistant = (await server.post("/api/assistants", profile)).body["id"]
+    packed = pack_skill("skill", {"SKILL.md": f"---\nname: secret\ndescription: {SECRET}\n---\n{TEXT}".encode()})
+    skill = (await server.post("/api/skills", data=packed, headers={"Content-Type": "application/zip"})).body["id"]
     drawn = await server.post("/api/pictures", {"prompt": TEXT})
     picture = (await server.get("/api/pictures")).body["pictures"]
     assert picture, drawn.raw
@@ -294,6 +297,7 @@ async def furnish(server: Server) -> dict[str, str]:
         "memory": memory,
         "schedule": schedule,
         "assistant": assistant,
+        "skill": skill,
         "canvas": written.body["canvas"]["id"],
         "picture": picture[0]["id"],
         "workspace file": f"{SECRET}.txt",
@@ -460,6 +464,7 @@ def combinations(house: House, count: int) -> Iterator[tuple[str, ...]]:
             "library",
             "prompt",
             "assistant",
+            "skill",
             "share",
         )
     }

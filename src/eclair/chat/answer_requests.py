@@ -9,6 +9,7 @@ from functools import partial
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.assistants.service import AssistantService
+from eclair.chat.answer_skills import NO_SKILL, AnswerSkills
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.projects import ProjectService
 from eclair.chat.routing import ModelRouter
@@ -147,7 +148,9 @@ class AnswerRequests:
         mcp: McpToolSource | None = None,
         feeds: FeedStore | None = None,
         assistants: AssistantService | None = None,
+        skills: AnswerSkills | None = None,
     ) -> None:
+        self._skills = skills
         self._ask = ask
         self._mcp = mcp
         self._assistants = assistants
@@ -176,7 +179,7 @@ class AnswerRequests:
         resumed = question.resumes
         if not question.has_begun:
             question = replace(question, history=question.asked)
-        route, prompt, memories = await self._route(question)
+        route, prompt, memories, skill = await self._route(question)
         await prompt.check(route.engine, route.model)
         conversation = question.conversation.id if question.conversation is not None else None
         options = ReadingOptions(question.run, question.options.thorough, resumed.run if resumed is not None else None)
@@ -212,6 +215,7 @@ class AnswerRequests:
             is_carried=question.conversation is not None,
             reviews_doubts=True,
             memories=memories,
+            skill=skill,
         )
 
     def is_embedded(self, request: AnswerRequest) -> bool:
@@ -224,7 +228,7 @@ class AnswerRequests:
         Waits for files that are being read. Raises what `make` raises.
         """
         question = await self._with_assistant(await self._find_project(question))
-        route, prompt, _ = await self._route(question, is_complete=False)
+        route, prompt, *_ = await self._route(question, is_complete=False)
         documents = self._documents.make_retriever(question.principal, question.history) if self._documents else None
         passages = await documents.certain_passages(route.model) if documents is not None else ()
         turn = await prompt.build(route.engine, route.model, passages)
@@ -404,8 +408,8 @@ class AnswerRequests:
 
     async def _route(
         self, question: ChatQuestion, *, is_complete: bool = True
-    ) -> tuple[Route, ConversationPrompt, tuple[str, ...]]:
-        """Choose the model, build its prompt, and return the ids of the memories in that."""
+    ) -> tuple[Route, ConversationPrompt, tuple[str, ...], str | None]:
+        """Choose the model, build its prompt, and return the ids of the memories and the name of the skill in that."""
         principal, options, history = question.principal, question.options, question.history
         project = question.project
         route = await self._router.route(
@@ -419,6 +423,10 @@ class AnswerRequests:
             wish = memory.find_wish(principal, asked)
             if wish is not None:
                 remark = NOT_KEPT_REMARK if may_be_special_category(wish) else KEPT_REMARK
+        tools = await self._tools(question)
+        skill = NO_SKILL
+        if self._skills is not None and is_complete:
+            skill = await self._skills.read_for(route.model, tools, question.asked[-1].text)
         settings = self._settings.current
         prompt = ConversationPrompt(
             settings,
@@ -435,12 +443,13 @@ class AnswerRequests:
             question.sampling,
             self._vision,
             self._wants_picture(question),
-            may_draw=any(isinstance(tool, ImageTool) for tool in await self._tools(question)),
+            may_draw=any(isinstance(tool, ImageTool) for tool in tools),
             memories=[each.text for each in recalled.head],
             recalled=[each.text for each in recalled.near] if is_complete else (),
+            skill=skill.text,
             remark=remark,
         )
-        return route, prompt, recalled.ids
+        return route, prompt, recalled.ids, skill.name
 
     def _wants_picture(self, question: ChatQuestion) -> bool:
         """Return whether the question asks for a picture, and one can be stored with its answer."""
@@ -468,6 +477,7 @@ class AnswerRequests:
             CalculateTool(),
             CalculateDatesTool(),
             *self._source_tools(question, private),
+            *await self._skill_tools(question),
             *(await self._mcp.tools(question.principal, question.answer) if self._mcp is not None else ()),
         )
         chosen = question.project.tools if question.project is not None else None
@@ -496,6 +506,12 @@ class AnswerRequests:
             *web_tools(web, asked, question.history, private),
             *document_tools(self._documents, question.principal, question.history),
         )
+
+    async def _skill_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
+        if self._skills is None:
+            return ()
+        conversation = question.answer.conversation if question.answer is not None else None
+        return await self._skills.tools(question.principal, conversation)
 
     def _python_tools(self, question: ChatQuestion) -> tuple[PythonTool, ...]:
         if self._python is None or question.answer is None:

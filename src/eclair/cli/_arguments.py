@@ -20,6 +20,7 @@ from eclair.cli._memory_arguments import add_memory_options
 from eclair.cli._project_arguments import add_project_options
 from eclair.cli._prompt_arguments import add_prompt_options
 from eclair.cli._schedule_arguments import add_schedule_options
+from eclair.cli._skill_arguments import add_skill_options
 from eclair.errors import InvalidInput
 from eclair.schema.budgets import BUDGET_PERIODS
 from eclair.storage.api_keys import KEY_SCOPES
@@ -185,6 +186,7 @@ def _add_documents(command: _Command) -> None:
     add_schedule_options(command("schedules", "list, add, erase and run questions that are asked by themselves"))
     assistants = command("assistants", "list, set up, change, share, import and export assistants")
     add_assistant_options(assistants)
+    add_skill_options(command("skills", "list, show, import, switch, export and delete skills"))
     add_memory_options(command("memory", "list, add, edit and erase what is kept for later conversations"))
 
 

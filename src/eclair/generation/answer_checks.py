@@ -19,7 +19,7 @@ from eclair.util.background import IdleScheduler
 
 MakeChecker = Callable[[Sequence[Passage]], CitationChecker]
 
-CALCULATING_TOOLS = frozenset({"run_python", "calculate", "calculate_dates"})
+CALCULATING_TOOLS = frozenset({"run_python", "run_skill_script", "calculate", "calculate_dates"})
 """Tools whose results are figures that they worked out."""
 
 

@@ -37,7 +37,8 @@ class AnswerRequest:
     as one. What `tools` find is checked by `checker` if there is no retriever, and numbered by `numbers`.
     `permissions` judge their calls: foreign text in the conversation makes it tainted, and `asked_words` are the
     person's own. If it `can_wait`, it ends with calls undecided, and `takes_up` goes on with such an answer.
-    `memories` are the ids of those in the prompt. The `budget` limits its calls of tools.
+    `memories` are the ids of those in the prompt, and `skill` is the name of the skill in it. The `budget` limits its
+    calls of tools.
     """
 
     route: Route
@@ -60,4 +61,5 @@ class AnswerRequest:
     reviews_doubts: bool = False
     meter: Meter | None = None
     memories: tuple[str, ...] = ()
+    skill: str | None = None
     budget: LoopBudget = USUAL_BUDGET

@@ -19,7 +19,7 @@ from eclair.generation.prompt import (
 from eclair.generation.route import Route
 from eclair.generation.sampling import resolve_sampling
 from eclair.generation.sources import Note
-from eclair.generation.untrusted import neutralize_line
+from eclair.generation.untrusted import break_control_tokens, neutralize_line
 from eclair.generation.use_warning import use_warning
 from eclair.llm.base import JSON, Engine, Request, control_tokens
 from eclair.llm.reasoning import FLASH_EFFORT, THINK_EFFORT
@@ -44,6 +44,7 @@ REASONING_LENGTH_FACTOR = 4
 
 MEMORIES_INTRODUCTION = "The person had you keep these facts; take them into account where they matter:"
 RECALLED_INTRODUCTION = "Of what the person had you keep, this is closest to the question:"
+SKILL_INTRODUCTION = "If the question below is a task of this kind, do it by these instructions:"
 KEPT_REMARK = "(This is being kept for later conversations, as the person asks; confirm that in a few words.)"
 NOT_KEPT_REMARK = "(This can't be kept for later conversations; the person is told why.)"
 
@@ -57,7 +58,8 @@ class ConversationPrompt:
     `history` ends with the question, or with the answer to resume. `instructions` stand at the head, always the same,
     so that the engine's prefix cache hits. `photos` prepares the images of `principal`; None where no files can be
     attached. `wants_picture` if the question asks for one; `may_draw` if a model that calls tools makes it by itself.
-    `memories` stand below the instructions, `recalled` ones and a `remark` beside the question.
+    `memories` stand below the instructions, `recalled` ones, the instructions of a `skill` and a `remark` beside the
+    question.
     """
 
     settings: Settings
@@ -72,6 +74,7 @@ class ConversationPrompt:
     may_draw: bool = False
     memories: Sequence[str] = ()
     recalled: Sequence[str] = ()
+    skill: str = ""
     remark: str = ""
 
     async def build(
@@ -142,7 +145,8 @@ class ConversationPrompt:
 
     def _preface(self, control_tokens: tuple[str, ...]) -> str:
         recalled = _memory_list(RECALLED_INTRODUCTION, self.recalled, control_tokens)
-        return "".join(f"{text}\n\n" for text in (recalled, self.remark) if text)
+        skill = f"{SKILL_INTRODUCTION}\n{break_control_tokens(self.skill, control_tokens)}" if self.skill else ""
+        return "".join(f"{text}\n\n" for text in (recalled, skill, self.remark) if text)
 
     def _sampling_for(self, model: Model, *, quoted: bool) -> Sampling:
         """Resolve the sampling; a reasoning model gets more room than the longest answer."""

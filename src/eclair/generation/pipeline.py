@@ -58,6 +58,8 @@ from eclair.schema.events import (
     RunStarted,
     RunWaiting,
     SourceFound,
+    StepFinished,
+    StepStarted,
     UsageCounted,
     replay,
     unfold_call,
@@ -324,6 +326,9 @@ class AnswerStream:
             return
         if request.memories:
             yield MemoriesUsed(request.memories)
+        if request.skill is not None and request.resumes is None:
+            yield StepStarted("skill", "skill", f"Reading the skill {request.skill}")
+            yield StepFinished("skill", 0.0, "done")
         if request.resumes is not None:
             for event in self._resume(request.resumes):
                 yield event

@@ -36,7 +36,7 @@ class AttachedFile:
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file that earlier calls wrote."""
+    """A file that earlier calls wrote, or that is given to the session."""
 
     name: str
     data: bytes
@@ -47,6 +47,7 @@ class RunCode:
     """Run code in the session.
 
     `inputs` are all files to read; `kept` replaces or adds files of the workspace, and `removed` are gone from it.
+    `given` files can be read from now on, and are none of the workspace.
     `state` restores a fresh session of Monty; `tools` is the folder of the data tools for the other interpreter.
     """
 
@@ -56,6 +57,7 @@ class RunCode:
     removed: tuple[str, ...] = ()
     state: bytes | None = None
     tools: str = ""
+    given: tuple[KeptFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -26,6 +26,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.workspaces import NewWorkspaceFile, PythonState, WorkspaceFile
+from eclair.util.lru import LruCache
 
 MONTY_MODULES = ("asyncio", "collections", "csv", "datetime", "decimal", "json", "math", "random", "re", "time")
 DATA_MODULES = (
@@ -35,6 +36,8 @@ DATA_MODULES = (
 """Modules that a model is told of."""
 
 MAX_INPUTS = 64
+MAX_GIVEN = 8
+"""Conversations whose given files are kept."""
 _PLAIN_TEXT = {".csv": "text/csv", ".md": "text/markdown", ".json": "application/json", ".svg": "image/svg+xml"}
 
 
@@ -66,6 +69,7 @@ class PythonService:
         self._files = files
         self._sessions = PythonSessions(tools.folder)
         self._locks: dict[str, asyncio.Lock] = {}
+        self._given = LruCache[str, Mapping[str, Mapping[str, bytes]]](MAX_GIVEN)
 
     @property
     def interpreter(self) -> Interpreter:
@@ -94,6 +98,13 @@ class PythonService:
             if result.run.is_over:
                 await self._sessions.end(conversation)
             return await self._keep(principal, conversation, session, result, lost=lost, began=began)
+
+    def give_files(self, conversation: str, folder: str, files: Mapping[str, bytes]) -> None:
+        """Have a folder of files in the sessions of a conversation, for code to read. They are none of its own files.
+
+        They are kept in memory, for the conversations that were given some last.
+        """
+        self._given.put(conversation, {**(self._given.get(conversation) or {}), folder: files})
 
     def has_container(self, key: str) -> bool:
         """Tell if a container of that key is there."""
@@ -182,7 +193,17 @@ class PythonService:
         removed = [name for name in session.versions if name not in names]
         session.versions = {file.name: file.version for file in stored}
         inputs = await self._inputs(principal, conversation, names)
-        return RunCode(code, inputs, tuple(kept), tuple(removed), state, str(self.tools.folder))
+        given = self._new_given(conversation, session)
+        return RunCode(code, inputs, tuple(kept), tuple(removed), state, str(self.tools.folder), given)
+
+    def _new_given(self, conversation: str, session: PythonSession) -> tuple[KeptFile, ...]:
+        """Return the given files that a session doesn't have yet."""
+        all = self._given.get(conversation) or {}
+        new = {folder: files for folder, files in all.items() if session.given.get(folder) != files}
+        session.given.update(new)
+        return tuple(
+            KeptFile(f"{folder}/{path}", data) for folder, files in new.items() for path, data in files.items()
+        )
 
     async def _inputs(self, principal: Principal, conversation: str, taken: set[str]) -> tuple[AttachedFile, ...]:
         """Return the files that the person attached in the conversation, each under a name of its own."""

@@ -9,7 +9,7 @@ import os
 import shutil
 import sysconfig
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -51,11 +51,15 @@ class SessionResult:
 
 
 class PythonSession:
-    """An interpreter in a process of its own. `versions` are the stored files that it has, by name."""
+    """An interpreter in a process of its own.
+
+    `versions` are the stored files that it has, by name, and `given` the folders of given files.
+    """
 
     def __init__(self, interpreter: Interpreter, worker: SandboxWorker[RunCode, CodeResult]) -> None:
         self.interpreter: Interpreter = interpreter
         self.versions: dict[str, int] = {}
+        self.given: dict[str, Mapping[str, bytes]] = {}
         self.used = time.monotonic()
         self.lock = asyncio.Lock()
         self.stack = contextlib.AsyncExitStack()

@@ -1,4 +1,4 @@
-"""The files of a session: uploads to read, and what its code wrote, in memory and within bounds."""
+"""The files of a session: uploads and given files to read, and what its code wrote, in memory and within bounds."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class SessionFiles:
     def __init__(self) -> None:
         self._written: dict[str, bytes] = {}
         self._inputs: dict[str, Path] = {}
+        self._given: dict[str, bytes] = {}
         self._folders = set[str]()
         self._changed = set[str]()
         self._removed = set[str]()
@@ -28,6 +29,7 @@ class SessionFiles:
     def receive(self, request: RunCode) -> None:
         """Take the files of a request; nothing counts as changed then."""
         self._inputs = {file.name: Path(file.path) for file in request.inputs}
+        self._given.update({file.name: file.data for file in request.given})
         for name in request.removed:
             self._written.pop(name, None)
         for file in request.kept:
@@ -46,10 +48,10 @@ class SessionFiles:
                 yield FileWritten(name, self._written[name], self.alts.get(name, ""))
 
     def names(self) -> list[str]:
-        return sorted(self._written.keys() | self._inputs.keys())
+        return sorted(self._written.keys() | self._inputs.keys() | self._given.keys())
 
     def has_file(self, name: str) -> bool:
-        return name in self._written or name in self._inputs
+        return name in self._written or name in self._inputs or name in self._given
 
     def has_folder(self, name: str) -> bool:
         return name in ("", *self._folders) or any(name in _parents(each) for each in self.names())
@@ -68,15 +70,15 @@ class SessionFiles:
 
     def size(self, name: str) -> int:
         """Return a file's size. Raises OSError."""
-        if name in self._written:
-            return len(self._written[name])
+        if (data := self._bytes(name)) is not None:
+            return len(data)
         with open_input(self._input(name)) as file:
             return file.seek(0, os.SEEK_END)
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes. Raises OSError."""
-        if name in self._written:
-            return self._written[name]
+        if (data := self._bytes(name)) is not None:
+            return data
         with open_input(self._input(name)) as file:
             return file.read()
 
@@ -84,6 +86,8 @@ class SessionFiles:
         """Replace or make a file. Raises OSError where there is no room, or no such folder."""
         if self.has_folder(name):
             raise _error(errno.EISDIR)
+        if name in self._given:
+            raise _error(errno.EACCES)
         if "/" in name and not self.has_folder(name.rpartition("/")[0]):
             raise _error(errno.ENOENT)
         others = sum(len(each) for key, each in self._written.items() if key != name)
@@ -97,9 +101,9 @@ class SessionFiles:
         self._written[name] = data
 
     def remove(self, name: str) -> None:
-        """Remove a file that the code wrote. Raises OSError; uploads stay."""
+        """Remove a file that the code wrote. Raises OSError; uploads and given files stay."""
         if name not in self._written:
-            raise _error(errno.EACCES if name in self._inputs else errno.ENOENT)
+            raise _error(errno.EACCES if self.has_file(name) else errno.ENOENT)
         del self._written[name]
         self._changed.discard(name)
         if not name.startswith(HIDDEN):
@@ -139,6 +143,10 @@ class SessionFiles:
             self.write(moved, self._written[name])
             self.remove(name)
         self._folders -= {name for name in self._folders if name == source or name.startswith(f"{source}/")}
+
+    def _bytes(self, name: str) -> bytes | None:
+        """Return a file that is in memory."""
+        return self._written.get(name, self._given.get(name))
 
     def _input(self, name: str) -> Path:
         if name not in self._inputs:

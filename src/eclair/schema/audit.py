@@ -91,6 +91,9 @@ AuditAction = Literal[
     "share.revoked",
     "sharing.changed",
     "sign_in.failed",
+    "skill.deleted",
+    "skill.imported",
+    "skill.switched",
 ]
 """Actions that are recorded: the matter, a dot, and what became of it."""
 

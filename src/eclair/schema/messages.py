@@ -16,7 +16,7 @@ Role = Literal["system", "user", "assistant"]
 PartKind = Literal["text", "reasoning", "tool_call", "tool_result", "picture"]
 Status = Literal["running", "waiting", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
-StepKind = Literal["load", "read", "search", "ask", "fetch", "draw", "wait", "prompt"]
+StepKind = Literal["load", "read", "search", "ask", "fetch", "draw", "wait", "prompt", "skill"]
 StepOutcome = Literal["done", "nothing", "late", "refused", "failed", "wall"]
 CallAccess = Literal["compute", "read", "outbound", "write"]
 CallDecision = Literal["once", "conversation", "always", "declined"]
@@ -83,6 +83,7 @@ ChangeKind = Literal[
     "memories",
     "schedules",
     "assistants",
+    "skills",
 ]
 EnergyKind = Literal["measured", "estimated"]
 RatingValue = Literal["up", "down"]

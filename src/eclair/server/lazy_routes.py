@@ -57,6 +57,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     ".well-known/eclair-mcp-client.json": ("api.mcp_sign_ins",),
     "api/schedules": ("api.schedules",),
     "api/assistants": ("api.assistants",),
+    "api/skills": ("api.skills",),
     "api/files": ("api.files",),
     "api/projects": ("api.projects",),
     "api/libraries": ("api.libraries",),

@@ -59,6 +59,7 @@ from eclair.storage.scim import ScimStore
 from eclair.storage.servers import ServerStore
 from eclair.storage.sessions import SessionStore
 from eclair.storage.shares import ShareStore
+from eclair.storage.skills import SkillStore
 from eclair.storage.tool_permissions import ToolPermissionStore
 from eclair.storage.usage import UsageStore
 from eclair.storage.web import WebStore
@@ -101,6 +102,7 @@ class Storage:
     owned_names: OwnedNameStore
     mcp_servers: McpServerStore
     mcp_sign_ins: McpSignInStore
+    skills: SkillStore
     memories: MemoryStore
     passkeys: PasskeyStore
     people: PeopleStore

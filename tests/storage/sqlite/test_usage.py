@@ -29,6 +29,7 @@ DROP TABLE prompt_share; DROP TABLE prompt;
 DROP TABLE occurrence; DROP TABLE schedule; ALTER TABLE conversation DROP COLUMN unread;
 DROP TRIGGER assistant_held; DROP TRIGGER person_assistants_gone; DROP TRIGGER group_assistants_gone;
 DROP TABLE assistant_share; DROP TABLE assistant; ALTER TABLE conversation DROP COLUMN assistant_id;
+DROP TABLE skill_switch; DROP TABLE skill_file; DROP TABLE skill;
 DROP TABLE memory; ALTER TABLE conversation DROP COLUMN memory;
 DROP TABLE retention_rule; DROP TABLE legal_hold; DROP TABLE erasure_request;
 DROP TABLE scim_resource; DROP TABLE passkey; DROP TABLE canvas_version; DROP TABLE canvas; DROP TABLE announcement;

@@ -4502,6 +4502,237 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/skills": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["SkillList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/zip": string;
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["SkillBody"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/skills/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["SkillBody"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/skills/{id}/switch": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["SkillSwitch"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["SkillBody"];
+                    };
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/skills/{id}/text": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly path?: string;
+                };
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["SkillText"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/skills/{id}/export": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/zip": unknown;
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/files": {
         readonly parameters: {
             readonly query?: never;
@@ -9766,7 +9997,7 @@ export interface components {
             readonly number: number;
             readonly moment: number;
             /** @enum {string} */
-            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "assistant.deleted" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "mcp_server.added" | "mcp_server.approved" | "mcp_server.changed" | "mcp_server.removed" | "mcp_server.signed_in" | "mcp_server.signed_out" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "schedule.added" | "schedule.changed" | "schedule.paused" | "schedule.removed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed";
+            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "assistant.deleted" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "mcp_server.added" | "mcp_server.approved" | "mcp_server.changed" | "mcp_server.removed" | "mcp_server.signed_in" | "mcp_server.signed_out" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "schedule.added" | "schedule.changed" | "schedule.paused" | "schedule.removed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed" | "skill.deleted" | "skill.imported" | "skill.switched";
             /** @enum {string} */
             readonly outcome: "success" | "failure" | "denied";
             readonly actor: string | null;
@@ -12878,6 +13109,47 @@ export interface components {
             readonly marks: components["schemas"]["ReceiptMarks"];
             readonly signature: string;
         };
+        /**
+         * @description A skill. Models are told of it while it `is_on`; `is_packaged` ones come with Éclair.
+         *
+         *     `allowed_tools` is what its author wishes for, and grants nothing. `scripts` can be run in the sandbox.
+         */
+        readonly SkillBody: {
+            readonly id: string;
+            readonly name: string;
+            readonly description: string;
+            readonly license: string | null;
+            readonly compatibility: string | null;
+            readonly allowed_tools: string | null;
+            readonly metadata: {
+                readonly [key: string]: string;
+            };
+            readonly files: readonly components["schemas"]["SkillFileBody"][];
+            readonly scripts: readonly string[];
+            readonly created: number;
+            readonly changed: number;
+            readonly is_on: boolean;
+            readonly is_packaged: boolean;
+        };
+        /** @description A file by its path in the skill's folder; `size` is in bytes. */
+        readonly SkillFileBody: {
+            readonly path: string;
+            readonly size: number;
+        };
+        /** @description Skills by name: the caller's, then those that come with Éclair. */
+        readonly SkillList: {
+            readonly skills: readonly components["schemas"]["SkillBody"][];
+        };
+        /** @description A skill switched on or off by somebody who has seen it as it was at `changed`. */
+        readonly SkillSwitch: {
+            readonly is_on: boolean;
+            readonly changed: number;
+        };
+        /** @description The text of a file of a skill. */
+        readonly SkillText: {
+            readonly path: string;
+            readonly text: string;
+        };
         /** @description Tokens per second: `prefill` of a prompt, `decode` after a short prompt, and `deep` after a long one. */
         readonly Speed: {
             readonly prefill: number;
@@ -12928,7 +13200,7 @@ export interface components {
         readonly Step: {
             readonly step: string;
             /** @enum {string} */
-            readonly kind: "load" | "read" | "search" | "ask" | "fetch" | "draw" | "wait" | "prompt";
+            readonly kind: "load" | "read" | "search" | "ask" | "fetch" | "draw" | "wait" | "prompt" | "skill";
             readonly title: string;
             readonly milliseconds: number | null;
             readonly outcome: ("done" | "nothing" | "late" | "refused" | "failed" | "wall") | null;

@@ -64,6 +64,7 @@ from eclair.storage.sqlite.scim import SQLiteScimStore
 from eclair.storage.sqlite.servers import SQLiteServerStore, list_servers
 from eclair.storage.sqlite.sessions import SQLiteSessionStore
 from eclair.storage.sqlite.shares import SQLiteShareStore
+from eclair.storage.sqlite.skills import SQLiteSkillStore
 from eclair.storage.sqlite.store import first_row
 from eclair.storage.sqlite.stored_rows import skip_unreadable
 from eclair.storage.sqlite.tool_permissions import SQLiteToolPermissionStore
@@ -126,6 +127,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         owned_names=SQLiteOwnedNameStore(database),
         mcp_servers=SQLiteMcpServerStore(database),
         mcp_sign_ins=SQLiteMcpSignInStore(database),
+        skills=SQLiteSkillStore(database),
         memories=SQLiteMemoryStore(database),
         passkeys=SQLitePasskeyStore(database),
         people=SQLitePeopleStore(database, clock),
