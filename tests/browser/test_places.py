@@ -21,6 +21,7 @@ PAGES = {
     "memory": "Memory",
     "schedules": "Schedules",
     "prompts": "Prompts",
+    "skills": "Skills",
     "servers": "Servers",
     "mcp": "MCP servers",
     "keys": "API keys",

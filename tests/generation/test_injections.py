@@ -118,7 +118,10 @@ def check(prompt: str, injection: Injection) -> None:
         assert token not in head + block + after, token
 
 
-HARMLESS = ["run_python", "calculate", "calculate_dates", "search_documents", "read_document"]
+HARMLESS = [
+    *("run_python", "calculate", "calculate_dates", "search_documents", "read_document"),
+    *("read_skill", "run_skill_script"),
+]
 """Tools that stay where foreign text is: nothing leaves by them, and nothing is changed."""
 
 

@@ -164,12 +164,16 @@ async def test_a_script_that_fails_says_why(fresh: Server) -> None:
     await switch(fresh, skill, is_on=True)
     run = 'script: tool=run_skill_script{"skill":"greeting","script":"scripts/greet.py"}'
     gone = 'script: tool=run_skill_script{"skill":"greeting","script":"scripts/other.py"}'
-    begun = await fresh.ask(await fresh.begin(), f"{run}\n{gone}\nscript: say=Done")
+    lost = 'script: tool=run_skill_script{"skill":"data-check","script":"scripts/count_table.py","arguments":["a.csv"]}'
+    made = """script: tool=run_python{"code":"open('b.csv','w').write('x')"}"""
+    begun = await fresh.ask(await fresh.begin(), f"{run}\n{gone}\n{made}\n{lost}\nscript: say=Done")
     answer = await fresh.answered(begun["run"])
-    failed, missing = (part["text"] for part in answer["parts"] if part["kind"] == "tool_result")
+    failed, missing, _, unknown = (part["text"] for part in answer["parts"] if part["kind"] == "tool_result")
     assert "installed the data tools" in failed
     assert "ModuleNotFoundError" in failed
     assert "these are: scripts/greet.py" in missing
+    assert "The working directory has these files: b.csv." in unknown
+    assert "data tools" not in unknown
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -80,6 +80,12 @@ class ConversationSkills:
             code = _plain_code(_text(skill, files, path), [whole, *arguments])
         return await python.run(self.principal, self.sandbox.conversation, code)
 
+    async def list_names(self) -> Sequence[str]:
+        """List the names of the conversation's files that a script can read."""
+        if self.sandbox is None:
+            return ()
+        return await self.sandbox.python.list_names(self.principal, self.sandbox.conversation)
+
     async def _open(self, skill: Skill) -> Mapping[str, bytes]:
         """Return the files of a skill, and give them to the sandbox."""
         files = await self.service.read_files(self.principal, skill.id)

@@ -64,7 +64,8 @@ class RunSkillScriptTool(LocalTool):
     ) -> AsyncGenerator[Event | ToolResult, None]:
         """Run the script. Raises what `ConversationSkills.run` raises."""
         found = await self._skills.run(arguments.skill, arguments.script, arguments.arguments)
-        text = describe_run(found)
-        if found.error is not None and found.interpreter == "monty" and found.wants is None:
+        is_lost = found.error is not None and "FileNotFoundError" in found.error
+        text = describe_run(found, await self._skills.list_names() if is_lost else ())
+        if found.error is not None and not is_lost and found.interpreter == "monty" and found.wants is None:
             text = f"{_NEEDS_MORE}\n\n{text}"
         yield ToolResult(text, has_failed=found.error is not None)

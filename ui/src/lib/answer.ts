@@ -51,10 +51,10 @@ export function visibleSteps({ status, steps }: Pick<Message, "status" | "steps"
 /** Steps of a finished answer that took less are none that a person wants to see above it. */
 const MIN_NOTABLE_MS = 2000;
 
-/** True where steps deserve a line above the answer: the web was searched, something failed, or they took long. */
+/** True where steps deserve a line above the answer: the web was searched, a skill read, something failed, or they took long. */
 export function areNotable(steps: readonly Step[]): boolean {
   const failed = steps.some(({ outcome }) => outcome === "failed" || outcome === "late" || outcome === "refused");
-  return failed || steps.some(isWebStep) || totalMilliseconds(steps) >= MIN_NOTABLE_MS;
+  return failed || steps.some((step) => isWebStep(step) || step.kind === "skill") || totalMilliseconds(steps) >= MIN_NOTABLE_MS;
 }
 
 /** The step that the engine is busy with, if it isn't listed. */
@@ -121,6 +121,8 @@ export function stepTitle({ kind, title, of }: Pick<Step, "kind" | "title" | "of
   if (kind === "prompt") return of ? t("stepTokens", { count: of }) : t("stepPrompt");
   const [, again] = /^Searching again for (.+)$/s.exec(title) ?? [];
   if (again !== undefined) return t("stepSearchAgain", { what: again });
+  const [, skill] = /^Reading the skill (.+)$/s.exec(title) ?? [];
+  if (kind === "skill" && skill !== undefined) return t("stepSkill", { what: skill });
   const [, what] = /^(?:Loading|Reading|Searching|Waiting for) (.+)$/s.exec(title) ?? [];
   if (what === undefined) return title;
   if (kind === "load") return t("stepLoad", { what });

@@ -13,6 +13,7 @@ export const TOOL_GROUPS: readonly ToolGroup[] = [
   { label: "rightImages", tools: ["draw_picture", "edit_picture", "look_at_picture"] },
   { label: "calculating", tools: ["run_python", "calculate", "calculate_dates"] },
   { label: "canvases", tools: ["open_canvas", "edit_canvas"] },
+  { label: "skills", tools: ["read_skill", "run_skill_script"] },
   { label: "memory", tools: ["remember", "forget"] },
 ];
 

@@ -419,7 +419,7 @@ export class App {
     const { conversation, kind } = change;
     const { current } = this;
     for (const follow of this.followers) follow(change);
-    if (kind === "canvases" || kind === "assistants") return;
+    if (kind === "canvases" || kind === "assistants" || kind === "skills") return;
     if (kind === "models") {
       void this.installedModels.refresh();
       void this.imageModels.read();

@@ -27,6 +27,7 @@ export const SETTINGS = {
   memory: "memory",
   schedules: "schedules",
   prompts: "prompts",
+  skills: "skills",
   servers: "engines",
   mcp: "mcpServers",
   keys: "apiKeys",

@@ -13,6 +13,7 @@ export const TOOL_GROUPS: readonly ToolGroup[] = [
   { label: "canvases", names: ["open_canvas", "edit_canvas"] },
   { label: "webSearch", names: ["search_web", "read_page"] },
   { label: "libraries", names: ["search_documents", "read_document"] },
+  { label: "skills", names: ["read_skill", "run_skill_script"] },
   { label: "memory", names: ["remember", "forget"] },
   { label: "assistantCalculate", names: ["calculate"] },
 ];

@@ -611,6 +611,7 @@ export interface Placeholders {
   readonly photoNoText: never;
   readonly pageTaken: never;
   readonly stepRead: "what";
+  readonly stepSkill: "what";
   readonly stepSearch: "what";
   readonly stepSearchAgain: "what";
   readonly stepWait: "what";
@@ -970,6 +971,15 @@ export interface Placeholders {
   readonly fileReread: "name";
   readonly problemLicense: never;
   readonly lettersLeft: "count";
+  readonly skills: never;
+  readonly skillsHint: never;
+  readonly skillImport: never;
+  readonly skillImportFolder: never;
+  readonly skillImportHint: "file";
+  readonly skillImported: "name";
+  readonly skillPackaged: never;
+  readonly skillLookFirst: never;
+  readonly skillScripts: never;
   readonly prompts: never;
   readonly promptsHint: "example";
   readonly noPrompts: never;
