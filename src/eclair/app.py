@@ -374,7 +374,7 @@ class App:
         self.schedules = ScheduleService(storage.schedules, self.changes, storage.processes.current)
         self.schedule_mail = ScheduleMail(self.live_settings, storage.people, self.gate)
         stack.push_async_callback(self.schedule_mail.close)
-        asking = (self.turns, self.idle, self.changes, self.absent.find_person, self.schedule_mail)
+        asking = (self.turns, self.idle, self.changes, self.absent.find_person, self.schedule_mail, self.assistants)
         self.schedule_runner = ScheduleRunner(storage, self.schedules, *asking)
         stack.push_async_callback(self.schedule_runner.close)
 

@@ -81,6 +81,36 @@ def test_a_cron_line_says_its_mistakes_and_its_next_times(page: Page) -> None:
     expect(item(page, "script: words=3")).to_contain_text("Next:")
 
 
+def test_an_assistant_and_tools_are_chosen_from_lists(page: Page) -> None:
+    cook = page.request.post("/api/assistants", data={"name": "Cook", "instructions": "Answer with a recipe."}).json()
+    tool = {"name": "add", "title": "Add a card", "call_name": "board__add", "read_only": False}
+    board = {"name": "board", "approved": {"tools": [tool, {**tool, "call_name": "board__list", "read_only": True}]}}
+    page.route("**/api/mcp-servers", lambda route: route.fulfill(json={"servers": [board], "may_add_commands": True}))
+    page.reload()
+    page.get_by_role("button", name="New schedule").click()
+    form = page.get_by_role("form", name="New schedule")
+    form.get_by_label("Question", exact=True).fill("script: words=3")
+    form.get_by_label("Assistant").select_option(label="Cook")
+    tools = form.get_by_role("group", name="Tools that may act without asking")
+    expect(tools.get_by_role("checkbox")).to_have_count(2)
+    tools.get_by_role("checkbox", name="Add a card (board)").check()
+    axe.check(page)
+    form.get_by_role("button", name="Save").click()
+    expect(item(page, "script: words=3")).to_contain_text("Next:")
+    assert [(each["assistant"], each["tools"]) for each in stored(page)] == [(cook["id"], ["board__add"])]
+    page.unroute("**/api/mcp-servers")
+    page.get_by_role("button", name="Change “script: words=3”").click()
+    form = page.get_by_role("form", name="Change “script: words=3”")
+    expect(form.get_by_label("Assistant")).to_have_value(cook["id"])
+    gone = form.get_by_role("checkbox", name="board__add")
+    expect(gone).to_be_checked()
+    gone.uncheck()
+    form.get_by_label("Assistant").select_option(label="No assistant")
+    form.get_by_role("button", name="Save").click()
+    expect(form).to_have_count(0)
+    assert [(each["assistant"], each["tools"]) for each in stored(page)] == [(None, [])]
+
+
 def test_an_answer_is_marked_until_it_is_opened(page: Page) -> None:
     make(page, "script: words=3", "Morning news")
     page.get_by_role("button", name="Run “Morning news” now").click()

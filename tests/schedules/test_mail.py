@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import socket
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from eclair.network.gate import CallContext, OutboundGate
 from eclair.network.smtp import SmtpClient
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from eclair.storage.egress import CallFilter
 from tests.server.test_schedules import add, run
 from tests.support import serving
 
@@ -200,3 +202,34 @@ async def test_mail_tells_of_an_answer_and_has_it_only_where_that_was_chosen(set
             broken = await add(server, "script: words=1 fail=broken", name="Broken", mail="answer")
             await run(server, broken["id"])
             assert "has failed" in (await mailbox.until(3)).get_content()
+
+
+async def test_each_mail_is_in_the_egress_log(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.create_connection
+
+    def find(address: tuple[str, int], *more: Any, **named: Any) -> socket.socket:
+        host, port = address
+        return connect(("127.0.0.1" if host == "mail.example.org" else host, port), *more, **named)
+
+    monkeypatch.setattr(socket, "create_connection", find)
+    async with mail_server() as (mailbox, smtp):
+        set_up = replace(
+            settings,
+            smtp_host="mail.example.org",
+            smtp_port=smtp.smtp_port,
+            smtp_security="none",
+            smtp_from=smtp.smtp_from,
+            smtp_to="me@example.org",
+        )
+        async with serving(set_up) as server:
+            ended = await run(server, (await add(server, "script: say=Zebra", name="News", mail="notice"))["id"])
+            await mailbox.until(1)
+            log, wanted = server.app.storage.egress, CallFilter(purpose="mail")
+            async with asyncio.timeout(30):
+                while [each.verdict for each in await log.list_calls(LOCAL_PRINCIPAL, wanted, 100)] == ["begun"]:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            (row,) = await log.list_calls(LOCAL_PRINCIPAL, wanted, 100)
+            assert (row.method, row.host, row.verdict) == ("SMTP", "mail.example.org", "passed")
+            assert row.url == f"smtp://mail.example.org:{smtp.smtp_port}"
+            assert row.sent > 0
+            assert ended["conversation"] not in f"{row}", "what the mail says isn't in the log"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ import pytest
 
 from eclair.schema.feeds import FeedEntry
 from eclair.schema.ids import new_id
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.schema.schedules import Schedule, ScheduledQuestion
+from eclair.settings import Settings
 from eclair.storage.feeds import StoredFeed
 from eclair.storage.open import open_storage
 from eclair.tools.scripted_tools import EFFECTS_FILE
-from tests.support import JSON, Door, Process, Server, environment
+from tests.server.test_accounts import member, set_up, sign_in
+from tests.support import JSON, Door, Process, Server, environment, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -201,6 +204,67 @@ async def test_a_call_that_changes_something_waits_for_the_person(fresh: Server)
     allowed = await add(fresh, call, tools=["scripted_write"])
     assert (await run(fresh, allowed["id"]))["status"] == "done"
     assert len((fresh.app.settings.data_dir / EFFECTS_FILE).read_text().splitlines()) == 2
+
+
+async def test_what_was_allowed_always_does_not_count_where_nobody_is_there(fresh: Server) -> None:
+    call = 'script: tool=scripted_write{"text":"kept"}'
+    await fresh.app.tool_permissions.give(LOCAL_PRINCIPAL, "scripted_write", "", None)
+    effects = fresh.app.settings.data_dir / EFFECTS_FILE
+    message = await fresh.say(await fresh.begin(), call)
+    assert message["calls"][0]["decision"] == "always"
+    assert len(effects.read_text().splitlines()) == 1
+    asked = await add(fresh, call)
+    await fresh.post(f"/api/schedules/{asked['id']}/run")
+    await until(fresh, asked["id"], lambda each: each["last"] and each["last"]["status"] == "waiting")
+    assert len(effects.read_text().splitlines()) == 1
+    allowed = await add(fresh, call, tools=["scripted_write"])
+    assert (await run(fresh, allowed["id"]))["status"] == "done"
+    assert len(effects.read_text().splitlines()) == 2
+
+
+async def test_an_assistant_begins_the_conversations(fresh: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    stream = fresh.engine.stream
+
+    def spy(request: Any) -> Any:
+        shown.append(request.messages)
+        return stream(request)
+
+    monkeypatch.setattr(fresh.engine, "stream", spy)
+    cook = (await fresh.post("/api/assistants", {"name": "Cook", "instructions": "Answer with a recipe."})).body
+    added = await add(fresh, assistant=cook["id"])
+    assert added["assistant"] == cook["id"]
+    ended = await run(fresh, added["id"])
+    assert (await fresh.tree(ended["conversation"]))["conversation"]["assistant_id"] == cook["id"]
+    assert "Answer with a recipe." in str(shown[-1])
+    path = f"/api/schedules/{added['id']}"
+    assert (await fresh.call("PATCH", path, {"assistant": "asst_gone"})).status == 404
+    assert (await fresh.call("DELETE", f"/api/assistants/{cook['id']}")).status == 204
+    assert (await run(fresh, added["id"]))["status"] == "done", "it answers without one that is gone"
+    assert "Answer with a recipe." not in str(shown[-1])
+    assert (await fresh.call("PATCH", path, {"state": "off"})).status == 200, "it can be switched off all the same"
+    assert (await fresh.call("PATCH", path, {"assistant": None})).body["assistant"] is None
+
+
+async def test_the_schedules_of_a_locked_person_are_paused(settings: Settings) -> None:
+    async with serving(replace(settings, accounts="on")) as house:
+        admin = await set_up(house)
+        id, ben = await member(house, admin)
+        body = {"question": SCRIPT, "cron": DAILY, "zone": "UTC"}
+        added = (await house.post("/api/schedules", body, headers=ben)).body
+        assert (await house.call("PATCH", f"/api/people/{id}", {"locked": True}, headers=admin)).status == 200
+        owner = Principal(id)
+        store = house.app.storage.schedules
+        await store.edit_schedule(owner, replace(await store.get_schedule(owner, added["id"]), next_due=now_ms()))
+        house.app.schedules.on_change()
+        async with asyncio.timeout(60):
+            while (found := await store.get_schedule(owner, added["id"])).state != "paused":
+                await asyncio.sleep(0.02)
+        assert (found.reason, found.last, found.next_due) == ("account", None, None)
+        assert (await house.call("PATCH", f"/api/people/{id}", {"locked": False}, headers=admin)).status == 200
+        ben = await sign_in(house, "ben")
+        again = await house.call("PATCH", f"/api/schedules/{added['id']}", {"state": "on"}, headers=ben)
+        assert (again.body["state"], again.body["reason"]) == ("on", None)
 
 
 async def test_chosen_feeds_are_what_the_answer_reads(fresh: Server) -> None:

@@ -205,7 +205,9 @@ class AnswerRequests:
             tools,
             checker=self._checker(question),
             numbers=numbers,
-            permissions=self._permissions.of_conversation(conversation, question.options.allowed_tools)
+            permissions=self._permissions.of_conversation(
+                conversation, question.options.allowed_tools, is_unattended=question.options.is_unattended
+            )
             if self._permissions
             else DefaultPermissions(),
             is_tainted=has_foreign_text(question.history),

@@ -14,7 +14,8 @@ class TurnOptions:
     `mode` chooses a model, or tells a named model whether to reason. `draws` allows a model that calls tools to
     generate images. With `thorough`, long documents are read in full, however long that takes. `memory` lets
     answers of stored conversations use and keep memories. `feeds` are ids of feeds whose newest entries the
-    answer reads, `allowed_tools` those that may change something without asking.
+    answer reads, `allowed_tools` those tools that may change something without asking. Nobody is there for a turn that
+    `is_unattended`: what a person allowed beyond one call doesn't count in it.
     """
 
     model: str | None = None
@@ -27,6 +28,7 @@ class TurnOptions:
     memory: Switch | None = None
     feeds: tuple[str, ...] = ()
     allowed_tools: tuple[str, ...] = ()
+    is_unattended: bool = False
 
 
 NO_CHOICES = TurnOptions()

@@ -32,6 +32,14 @@ def add_schedule_options(parser: argparse.ArgumentParser) -> None:
     )
     adding.add_argument("--name", default="", help="name; the beginning of the question by default")
     adding.add_argument("--model", metavar="MODEL", help="model that answers")
+    adding.add_argument("--assistant", metavar="NAME", help="assistant that new conversations begin with")
+    adding.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="TOOL",
+        help="tool that may change something without asking; several times for several",
+    )
     adding.add_argument("--web", action="store_true", help="search the web")
     adding.add_argument("--same", action="store_true", help="keep to one conversation")
     action("remove", "erase schedules").add_argument("which", nargs="+", metavar="ID", help="their ids")

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from eclair.assistants.service import AssistantService
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
@@ -49,16 +50,18 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[ScheduleService]:
+async def _opened(settings: Settings) -> AsyncGenerator[tuple[ScheduleService, AssistantService]]:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    changes = ChangeFeed(storage.processes)
     try:
-        yield ScheduleService(storage.schedules, ChangeFeed(storage.processes), storage.processes.current)
+        schedules = ScheduleService(storage.schedules, changes, storage.processes.current)
+        yield schedules, AssistantService(storage.assistants, changes)
     finally:
         await storage.close()
 
 
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
-    async with _opened(settings) as schedules:
+    async with _opened(settings) as (schedules, _):
         listed = await schedules.list(LOCAL_PRINCIPAL)
     if json:
         terminal.write_bytes(orjson.dumps([*map(_json, listed)], option=orjson.OPT_INDENT_2) + b"\n")
@@ -70,9 +73,16 @@ async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
 
 
 async def _add(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
-    asks = ScheduledQuestion(text=" ".join(arguments.words), model=arguments.model, web="on" if arguments.web else None)
     cron = arguments.cron or _plain_cron(arguments.every, arguments.at)
-    async with _opened(settings) as schedules:
+    async with _opened(settings) as (schedules, assistants):
+        named = arguments.assistant and await assistants.get_by_name(LOCAL_PRINCIPAL, arguments.assistant)
+        asks = ScheduledQuestion(
+            text=" ".join(arguments.words),
+            model=arguments.model,
+            web="on" if arguments.web else None,
+            assistant=named.id if named else None,
+            tools=tuple(dict.fromkeys(arguments.allow)),
+        )
         added = await schedules.add(
             LOCAL_PRINCIPAL,
             arguments.name,
@@ -86,7 +96,7 @@ async def _add(settings: Settings, arguments: argparse.Namespace, terminal: Term
 
 
 async def _remove(settings: Settings, which: list[str], terminal: Terminal) -> int:
-    async with _opened(settings) as schedules:
+    async with _opened(settings) as (schedules, _):
         known = {each.id for each in await schedules.list(LOCAL_PRINCIPAL)}
         for id in which:
             if id not in known:
@@ -98,7 +108,7 @@ async def _remove(settings: Settings, which: list[str], terminal: Terminal) -> i
 
 
 async def _run(settings: Settings, which: str, terminal: Terminal) -> int:
-    async with _opened(settings) as schedules:
+    async with _opened(settings) as (schedules, _):
         begun = await schedules.run_now(LOCAL_PRINCIPAL, which)
     terminal.line(f"Éclair answers in conversation {begun.conversation} once it runs and nobody waits.")
     return 0

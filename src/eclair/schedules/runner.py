@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+from eclair.assistants.service import AssistantService
 from eclair.chat.tree import NewMessage, Resume
 from eclair.chat.turn_options import TurnOptions
 from eclair.chat.turns import Turns
@@ -76,6 +77,7 @@ class ScheduleRunner:
         changes: ChangeFeed,
         find_person: Callable[[str], Awaitable[Principal | None]],
         mail: OccurrenceMail,
+        assistants: AssistantService,
         *,
         clock: Clock = time.time,
     ) -> None:
@@ -86,6 +88,7 @@ class ScheduleRunner:
         self._changes = changes
         self._find_person = find_person
         self._mail = mail
+        self._assistants = assistants
         self._clock = clock
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -234,9 +237,16 @@ class ScheduleRunner:
             await self._storage.schedules.note_run(occurrence)
         day = datetime.fromtimestamp(occurrence.due / 1000, UTC).astimezone(find_zone(schedule.zone)).date()
         title = schedule.name if schedule.keeps == "same" else f"{schedule.name}, {day.isoformat()}"
-        choices = TurnOptions(model=schedule.asks.model, web=schedule.asks.web)
+        asks, profile = schedule.asks, await self._assistants.find(principal, schedule.asks.assistant)
+        choices = TurnOptions(model=asks.model, web=asks.web)
+        if profile is not None:
+            choices = TurnOptions(model=asks.model or profile.model, web=asks.web or profile.web)
         project = await self._project(principal, schedule)
-        return self._turns.new_conversation(principal, occurrence.conversation, title, choices, project), occurrence
+        assistant = None if profile is None else asks.assistant
+        begun = self._turns.new_conversation(
+            principal, occurrence.conversation, title, choices, project, assistant_id=assistant
+        )
+        return begun, occurrence
 
     async def _project(self, principal: Principal, schedule: Schedule) -> str | None:
         """Return the project of new conversations; None where it is gone, or not theirs any more."""
@@ -350,4 +360,4 @@ class ScheduleRunner:
 
 
 def _options(asks: ScheduledQuestion) -> TurnOptions:
-    return TurnOptions(model=asks.model, web=asks.web, feeds=asks.feeds, allowed_tools=asks.tools)
+    return TurnOptions(model=asks.model, web=asks.web, feeds=asks.feeds, allowed_tools=asks.tools, is_unattended=True)

@@ -35,14 +35,15 @@ OPEN_OCCURRENCES: tuple[OccurrenceStatus, ...] = ("due", "running", "waiting")
 class ScheduledQuestion:
     """A question to be asked: its text, and the choices that a person makes in the composer.
 
-    `project` is that of new conversations. `feeds` are ids of feeds whose newest entries the answer reads. `tools` are
-    those that may change something without being asked about it.
+    `project` and `assistant` are those of new conversations. `feeds` are ids of feeds whose newest entries the answer
+    reads. `tools` are those that may change something without being asked about it.
     """
 
     text: str
     model: str | None = None
     web: Web | None = None
     project: str | None = None
+    assistant: str | None = None
     libraries: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()

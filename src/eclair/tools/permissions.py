@@ -36,12 +36,16 @@ class ToolPermissions:
         self._clock = clock
         self._ids = ids
 
-    def of_conversation(self, conversation: str | None, beforehand: Sequence[str] = ()) -> ConversationPermissions:
+    def of_conversation(
+        self, conversation: str | None, beforehand: Sequence[str] = (), *, is_unattended: bool = False
+    ) -> ConversationPermissions:
         """Return those that count in a conversation; in one that isn't stored, those that count in all.
 
-        Tools that were allowed `beforehand` may be called in this turn.
+        Tools that were allowed `beforehand` may be called in this turn; if it `is_unattended`, no others.
         """
-        return ConversationPermissions(self._store, self._rights, conversation, frozenset(beforehand))
+        return ConversationPermissions(
+            self._store, self._rights, conversation, frozenset(beforehand), is_unattended=is_unattended
+        )
 
     async def give(self, principal: Principal, tool: str, scope: str, conversation: str | None) -> None:
         """Allow further calls: in a conversation, or in all."""
@@ -67,6 +71,7 @@ class ConversationPermissions:
     rights: RightRules
     conversation: str | None
     beforehand: frozenset[str] = frozenset()
+    is_unattended: bool = False
 
     async def judge(self, principal: Principal, question: CallQuestion) -> CallRuling:
         """See `CallPermissions.judge`."""
@@ -78,7 +83,7 @@ class ConversationPermissions:
             return CallRuling("ask")
         if question.tool in self.beforehand and not question.scope:
             return CallRuling("allow", "always")
-        for given in await self.store.list_permissions(principal):
+        for given in () if self.is_unattended else await self.store.list_permissions(principal):
             if (given.tool, given.scope) == (question.tool, question.scope):
                 if given.conversation is None:
                     return CallRuling("allow", "always")

@@ -11982,6 +11982,7 @@ export interface components {
             readonly model?: string | null;
             readonly web?: ("off" | "auto" | "on") | null;
             readonly project?: string | null;
+            readonly assistant?: string | null;
             /** @default [] */
             readonly libraries?: readonly string[];
             /** @default [] */
@@ -12934,6 +12935,7 @@ export interface components {
             readonly model: string | null;
             readonly web: ("off" | "auto" | "on") | null;
             readonly project: string | null;
+            readonly assistant: string | null;
             readonly libraries: readonly string[];
             readonly feeds: readonly string[];
             readonly tools: readonly string[];
@@ -12954,6 +12956,7 @@ export interface components {
             readonly model?: string | null;
             readonly web?: ("off" | "auto" | "on") | null;
             readonly project?: string | null;
+            readonly assistant?: string | null;
             readonly libraries?: readonly string[] | null;
             readonly feeds?: readonly string[] | null;
             readonly tools?: readonly string[] | null;

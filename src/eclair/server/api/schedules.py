@@ -35,7 +35,10 @@ ScheduleQuestion = Annotated[str, Field(max_length=100_000)]
 CronText = Annotated[str, Field(max_length=MAX_LINE_CHARS)]
 ZoneName = Annotated[str, Field(max_length=80)]
 ModelId = Annotated[str, Field(min_length=1, max_length=200)]
-AllowedTool = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
+AllowedTool = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+_CLEARABLE = ("model", "web", "project", "assistant")
 
 
 class OccurrenceBody(BaseModel):
@@ -81,6 +84,7 @@ class ScheduleBody(BaseModel):
     model: str | None
     web: Web | None
     project: str | None
+    assistant: str | None
     libraries: list[str]
     feeds: list[str]
     tools: list[str]
@@ -105,6 +109,7 @@ class ScheduleBody(BaseModel):
             model=asks.model,
             web=asks.web,
             project=asks.project,
+            assistant=asks.assistant,
             libraries=list(asks.libraries),
             feeds=list(asks.feeds),
             tools=list(asks.tools),
@@ -146,6 +151,7 @@ class NewScheduleBody(RequestBody):
     model: ModelId | None = None
     web: Web | None = None
     project: str | None = None
+    assistant: str | None = None
     libraries: Annotated[tuple[str, ...], Field(max_length=20)] = ()
     feeds: Annotated[tuple[str, ...], Field(max_length=50)] = ()
     tools: Annotated[tuple[AllowedTool, ...], Field(max_length=20)] = ()
@@ -164,18 +170,19 @@ class ScheduleEditBody(RequestBody):
     model: ModelId | None = None
     web: Web | None = None
     project: str | None = None
+    assistant: str | None = None
     libraries: Annotated[tuple[str, ...] | None, Field(max_length=20)] = None
     feeds: Annotated[tuple[str, ...] | None, Field(max_length=50)] = None
     tools: Annotated[tuple[AllowedTool, ...] | None, Field(max_length=20)] = None
 
     def apply(self, schedule: Schedule) -> Schedule:
-        """Return the changed schedule. Null clears model, web and project; for other fields it means no change."""
+        """Return the changed schedule. Null clears what is in `_CLEARABLE`; for other fields it means no change."""
         given = {name: value for name in self.model_fields_set if (value := getattr(self, name)) is not None}
         asks = schedule.asks
         changes = {name: given.pop(name) for name in ("libraries", "feeds", "tools") if name in given}
-        changes |= {name: getattr(self, name) for name in ("model", "web", "project") if name in self.model_fields_set}
+        changes |= {name: getattr(self, name) for name in _CLEARABLE if name in self.model_fields_set}
         asks = replace(asks, **changes, text=given.pop("question", asks.text))
-        rest = {name: value for name, value in given.items() if name not in ("model", "web", "project")}
+        rest = {name: value for name, value in given.items() if name not in _CLEARABLE}
         return replace(schedule, **rest, asks=asks)
 
 
@@ -183,11 +190,13 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/schedules", tags=["schedules"])
 
     async def check(principal: Principal, asks: ScheduledQuestion) -> None:
-        """Raise NotFound for a model, project, library or feed that isn't there for somebody."""
+        """Raise NotFound for a model, project, assistant, library or feed that isn't there for somebody."""
         if asks.model is not None:
             await app.registry.resolve(asks.model)
         if asks.project is not None:
             await app.projects.get(principal, asks.project)
+        if asks.assistant is not None:
+            await app.assistants.get(principal, asks.assistant)
         await app.documents.get_libraries(principal, asks.libraries)
         for feed in asks.feeds:
             await app.storage.feeds.get_feed(principal, feed)
@@ -206,6 +215,7 @@ def router(app: App) -> APIRouter:
             model=body.model,
             web=body.web,
             project=body.project,
+            assistant=body.assistant,
             libraries=body.libraries,
             feeds=body.feeds,
             tools=body.tools,
@@ -232,8 +242,10 @@ def router(app: App) -> APIRouter:
 
     @api.patch("/{id}")
     async def edit_schedule(principal: Caller, id: str, body: ScheduleEditBody) -> ScheduleBody:
-        changed = body.apply(await app.schedules.get(principal, id))
-        await check(principal, changed.asks)
+        before = await app.schedules.get(principal, id)
+        changed = body.apply(before)
+        if changed.asks != before.asks:  # what is gone keeps nobody from switching it off
+            await check(principal, changed.asks)
         return ScheduleBody.from_schedule(await app.schedules.edit(principal, changed))
 
     @api.delete("/{id}", status_code=204)

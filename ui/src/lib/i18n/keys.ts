@@ -769,7 +769,8 @@ export interface Placeholders {
   readonly scheduleMail: "address";
   readonly scheduleMailNotice: never;
   readonly scheduleMailAnswer: never;
-  readonly scheduleTools: never;
+  readonly scheduleToolsAllowed: never;
+  readonly scheduleForget: never;
   readonly scheduleReady: "name";
   readonly scheduleNeedsYou: "name";
   readonly scheduleHasFailed: "name";
@@ -907,6 +908,7 @@ export interface Placeholders {
   readonly feedTerms: never;
   readonly assistants: never;
   readonly assistantKind: never;
+  readonly noAssistant: never;
   readonly assistantsHint: never;
   readonly assistantsNone: never;
   readonly assistantsFind: never;
