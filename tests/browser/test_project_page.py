@@ -50,11 +50,29 @@ def test_a_project_is_set_up_and_a_chat_begun_in_it(shelf: Page) -> None:
     expect(field).to_have_value("Answer as a baker.")
     shelf.get_by_role("button", name="New chat in this project").click()
     expect(shelf.get_by_role("link", name="Project: Baking")).to_be_visible()
+    shelf.reload()
+    expect(shelf.get_by_role("link", name="Project: Baking")).to_be_visible()
+    nav(shelf).get_by_role("link", name="Projects", exact=True).click()
+    shelf.go_back()
+    expect(shelf.get_by_role("link", name="Project: Baking")).to_be_visible()
     shelf.get_by_role("textbox", name="Message").fill("script: words=1")
     shelf.keyboard.press("Enter")
     expect(nav(shelf).get_by_role("list", name="Baking").get_by_role("listitem")).to_have_count(1)
     shelf.get_by_role("link", name="Project: Baking").click()
     expect(shelf.get_by_role("main").get_by_role("list", name="Conversations").get_by_role("link")).to_have_count(1)
+
+
+def test_a_new_chat_is_in_no_project_unless_it_was_begun_there(shelf: Page) -> None:
+    make_project(shelf, "Baking")
+    open_project(shelf, "Baking")
+    shelf.get_by_role("button", name="New chat in this project").click()
+    link = shelf.get_by_role("link", name="Project: Baking")
+    expect(link).to_be_visible()
+    nav(shelf).get_by_role("button", name="New chat").first.click()
+    expect(link).to_have_count(0)
+    shelf.reload()
+    expect(project(shelf, "Baking")).to_be_visible()
+    expect(link).to_have_count(0)
 
 
 def test_a_project_has_files_and_a_memory_of_its_own(shelf: Page, tmp_path: Path) -> None:
@@ -78,6 +96,12 @@ def test_a_project_has_files_and_a_memory_of_its_own(shelf: Page, tmp_path: Path
     with shelf.expect_response(re.compile("/api/projects/")) as changed:
         shelf.get_by_role("radio", name="This project’s and your own").check()
     assert changed.value.json()["memory"] == "both"
+    expect(kept.get_by_role("link")).to_have_count(0)
+    address = shelf.url
+    shelf.goto("/settings/memory")
+    expect(kept.get_by_role("link", name="Project: Baking")).to_be_visible()
+    kept.get_by_role("link", name="Project: Baking").click()
+    expect(shelf).to_have_url(address)
     project(shelf, "Baking").hover()
     nav(shelf).get_by_role("button", name="Actions for “Baking”").click()
     shelf.get_by_role("menuitem", name="Delete").click()

@@ -43,6 +43,14 @@ import { clearStored } from "../lib/storage.ts";
 
 const TEMPORARY_PATH = "/temporary";
 
+/** The project of a new chat, as far as that needs it. */
+type ProjectStart = Pick<Project, "id" | "web">;
+
+/** The state of the browser's history for a new chat. */
+interface ChatStart {
+  readonly project?: ProjectStart;
+}
+
 type Page = "chat" | Place;
 
 /** A list of commands or shortcuts over the page. */
@@ -199,14 +207,23 @@ export class App {
     if (push) {
       this.page = "chat";
       if (currentPath() !== "/") history.pushState(null, "", toAddress("/"));
+      else history.replaceState(null, "");
     }
     this.#show(this.#newConversation());
   }
 
-  /** Begin a new chat in a project. */
-  beginIn(project: Project): void {
+  /** Begin a new chat in a project, to which a reload and the browser's back button come back. */
+  beginIn({ id, web }: ProjectStart): void {
     this.begin();
-    if (!this.current.temporary) this.#show(this.#conversation(newConversationId(), false, project));
+    if (this.current.temporary) return;
+    history.replaceState({ project: { id, web } } satisfies ChatStart, "");
+    this.#beginAgain();
+  }
+
+  /** Show the new chat that the browser's history has: in a project, if it was begun there. */
+  #beginAgain(): void {
+    const project = (history.state as ChatStart | null)?.project;
+    if (project !== undefined) this.#show(this.#conversation(newConversationId(), false, project));
   }
 
   open(id: string, message: string | null = null): void {
@@ -355,7 +372,7 @@ export class App {
     return this.#conversation(newConversationId(), false);
   }
 
-  #conversation(id: string, stored: boolean, project: Project | null = null): Conversation {
+  #conversation(id: string, stored: boolean, project: ProjectStart | null = null): Conversation {
     const background = this.#background.get(id);
     this.#background.delete(id);
     if (background !== undefined) return background;
@@ -527,7 +544,10 @@ export class App {
     }
     const id = /^\/c\/([\w-]+)$/.exec(currentPath())?.[1];
     if (currentPath() === TEMPORARY_PATH) this.#enterTemporary(false);
-    else if (id === undefined) this.begin(false);
+    else if (id === undefined) {
+      this.begin(false);
+      if (!this.current.temporary) this.#beginAgain();
+    }
     else this.#enter(id, location.hash.slice(1) || null);
   }
 
