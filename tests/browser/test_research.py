@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from eclair.research import sub_agents
+from eclair.research import search_agent
 from tests.browser import axe
 from tests.browser.axe import AXE
 from tests.browser.conftest import Opening, Watch
@@ -111,7 +111,7 @@ def test_a_citation_of_a_report_opens_the_copy(desk: Page, beyond: Outside) -> N
 def test_it_goes_on_through_a_reload_and_is_stopped(
     desk: Page, beyond: Outside, asked: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sub_agents, "SEARCH_TIMEOUT_S", 120.0)
+    monkeypatch.setattr(search_agent, "SEARCH_TIMEOUT_S", 120.0)
     slow = beyond.world.mood("/silent")
     planned(desk)
     lines(desk).first.fill(f"What does {slow} say?")

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from eclair.llm.base import Request
 from eclair.llm.scripted import ScriptedEngine
+from eclair.web import session
 from tests.browser import axe
 from tests.browser.axe import AXE
 from tests.browser.conftest import Opening
@@ -28,6 +29,8 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
 @pytest.fixture
 def model(there: Outside, monkeypatch: pytest.MonkeyPatch) -> Iterator[Researcher]:
     """A model that looks into two questions, the second of which it is held at."""
+    for seconds in ("PAGE_TIMEOUT_S", "BEST_PAGES_GRACE_S"):  # however busy the machine is
+        monkeypatch.setattr(session, seconds, 60.0)
     first, second = (there.question(sort) for sort in ("plain", "contradicted"))
     acts = {each.text: searching(each.text, notes=[there.told(each)]) for each in (first, second)}
     model = Researcher(acts, says=there.told(first))

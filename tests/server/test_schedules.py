@@ -23,7 +23,9 @@ from eclair.storage.feeds import StoredFeed
 from eclair.storage.open import open_storage
 from eclair.tools.scripted_tools import EFFECTS_FILE
 from tests.server.test_accounts import member, set_up, sign_in
-from tests.support import JSON, Door, Process, Server, environment, serving
+from tests.server.test_documents import add as add_file
+from tests.server.test_documents import ready
+from tests.support import JSON, Door, Process, Server, environment, serving, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -146,6 +148,19 @@ async def test_run_now_answers_in_a_new_unread_conversation_each_time(fresh: Ser
     assert not (await fresh.call("PATCH", path, {"unread": False})).body["unread"]
     listed = (await fresh.get(f"/api/schedules/{added['id']}/occurrences")).body["occurrences"]
     assert [each["id"] for each in listed] == [second["id"], first["id"]]
+
+
+async def test_one_that_begins_with_research_is_answered_by_a_report(fresh: Server) -> None:
+    library = (await fresh.post("/api/libraries", {"name": "towers"})).body
+    await ready(fresh, await add_file(fresh, library=library["id"]))
+    question = "How high is the tower of Ettelbruck?"
+    added = await add(fresh, f"/research {question}", libraries=[library["id"]], web="off")
+    occurrence = await run(fresh, added["id"])
+    assert (occurrence["status"], occurrence["fault"]) == ("done", None)
+    asked, report = (await fresh.tree(occurrence["conversation"]))["messages"]
+    assert text_of(asked) == question
+    assert text_of(report).startswith(f"# {question}\n")
+    assert report["agents"][0]["notes"]
 
 
 async def test_one_conversation_goes_on_and_a_deleted_one_is_replaced(fresh: Server) -> None:

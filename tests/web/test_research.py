@@ -9,7 +9,7 @@ import pytest
 
 from eclair.settings import Settings
 from tests.cli.test_cli import Eclair
-from tests.server.test_documents import sentence
+from tests.server.test_documents import TOWER, sentence
 from tests.support import text_of
 from tests.web.internet import Internet
 from tests.web.search_server import looking
@@ -56,6 +56,19 @@ async def test_the_command_shows_it_and_writes_it(world: Internet, eclair: Eclai
     assert report.startswith("# The bridge\n")
     assert f"## 1. {question}" in report
     assert "/article" in {each.path for each in world.asked}
+
+
+async def test_the_command_reads_libraries_without_the_web(world: Internet, eclair: Eclair, tmp_path: Path) -> None:
+    file = tmp_path / "tower.md"
+    file.write_text(TOWER, "utf-8")
+    added = await asyncio.to_thread(eclair, "add", str(file), "--library", "towers")
+    assert added.returncode == 0, added.stderr
+    question = "How high is the tower of Ettelbruck?"
+    code, out, said = await ran(eclair, world, "Towers", "--into", question, "--library", "towers", "--no-web")
+    assert code == 0, said
+    assert f"## 1. {question}" in out
+    assert "No source was found" not in out
+    assert world.asked == []
 
 
 @pytest.mark.parametrize(

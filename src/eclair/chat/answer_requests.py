@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import date
 from functools import partial
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.assistants.service import AssistantService
 from eclair.chat.answer_skills import NO_SKILL, AnswerSkills
+from eclair.chat.chat_question import ChatQuestion
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.projects import ProjectService
+from eclair.chat.research_access import ResearchAccess
 from eclair.chat.routing import ModelRouter
 from eclair.chat.standing_instructions import StandingInstructions
 from eclair.chat.tree import last_question
@@ -29,7 +32,7 @@ from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever, combine
 from eclair.generation.tools import Tool, offer_tools
 from eclair.generation.untrusted import has_foreign_text
-from eclair.generation.usage import AskModel
+from eclair.generation.usage import AskModel, ask_uncounted
 from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
 from eclair.llm.base import Engine, Request
@@ -38,21 +41,19 @@ from eclair.memory.recall import NOTHING_RECALLED
 from eclair.memory.service import MemoryService
 from eclair.python.python_service import PythonService
 from eclair.research.earlier_research import EarlierResearch
+from eclair.research.plan import ResearchPlan, plan_research
 from eclair.research.research_report import ResearchReport
-from eclair.research.sub_agents import AgentTask, ResearchSources
-from eclair.schema.assistants import AssistantProfile
-from eclair.schema.messages import Conversation, LibraryName, Message, Part, Sampling, Web
+from eclair.schema.messages import Conversation, LibraryName, Message, Web
 from eclair.schema.principal import Principal
 from eclair.storage.canvases import CanvasStore
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import FeedStore
-from eclair.storage.projects import Project
 from eclair.text.intent.canvas import names_canvas
 from eclair.text.intent.picture_request import asks_for_picture
 from eclair.text.intent.special_category import may_be_special_category
 from eclair.tools.calculate import CalculateDatesTool, CalculateTool
 from eclair.tools.canvases import ConversationCanvases, EditCanvasTool, OpenCanvasTool
-from eclair.tools.draw_picture import AnswerRef, ImageTool
+from eclair.tools.draw_picture import ImageTool
 from eclair.tools.edit_picture import EditPictureTool, made_pictures
 from eclair.tools.look_at_picture import LookTool, PictureViewer
 from eclair.tools.mcp_tools import McpToolSource
@@ -64,65 +65,6 @@ from eclair.tools.source_tools import document_tools, web_tools
 from eclair.web.feeds.feed_retriever import FeedRetriever
 from eclair.web.question import WebQuestion
 from eclair.web.retriever import WebService
-
-
-@dataclass(frozen=True, slots=True)
-class ChatQuestion:
-    """A principal's question, or an answer to resume: the last message of `history`.
-
-    `run` is the answer's run. Without a `conversation` nothing is stored. `answer` says which answer generated images
-    belong to; None where the model may not generate any. `accepted` is when the question arrived, on
-    `time.perf_counter`. `project` is that of the conversation, once `AnswerRequests` has found it. `assistant_id`
-    names the assistant of a conversation that isn't stored; `assistant` is the conversation's, once it was found too.
-    """
-
-    principal: Principal
-    run: str
-    history: Sequence[Message]
-    options: TurnOptions
-    accepted: float
-    conversation: Conversation | None = None
-    answer: AnswerRef | None = None
-    project: Project | None = None
-    assistant_id: str | None = None
-    assistant: AssistantProfile | None = None
-
-    @property
-    def asked(self) -> Sequence[Message]:
-        """The history up to the question, without the answer to resume."""
-        return self.history[:-1] if self.resumes is not None else self.history
-
-    @property
-    def has_begun(self) -> bool:
-        """False for an answer to resume that has no word yet: such an answer starts over, with what its run read."""
-        return self.resumes is None or bool(self.resumes.parts)
-
-    @property
-    def resumes(self) -> Message | None:
-        return self.history[-1] if self.history[-1].role == "assistant" else None
-
-    @property
-    def web(self) -> Web:
-        stored = self.conversation.web if self.conversation is not None else None
-        default = self.project.web if self.project is not None else None
-        return self.options.web or stored or default or "off"
-
-    @property
-    def sampling(self) -> Sampling:
-        asked, stored = self.options.sampling, self.conversation
-        if stored is None:
-            return asked
-        return replace(
-            asked,
-            temperature=stored.temperature if asked.temperature is None else asked.temperature,
-            max_tokens=asked.max_tokens or stored.max_tokens,
-        )
-
-    @property
-    def system(self) -> str | None:
-        """The system prompt; None for that of the settings."""
-        stored = self.conversation.system if self.conversation is not None else None
-        return stored if self.options.system is None else self.options.system
 
 
 class AnswerRequests:
@@ -237,7 +179,13 @@ class AnswerRequests:
         tools = tuple(definition for _, definition in offer_tools(await self._tools(question), turn, passages))
         return route.engine, replace(turn.request, tools=tools, purpose="prefill")
 
-    def report(
+    async def plan(self, principal: Principal, request: str, options: TurnOptions) -> ResearchPlan:
+        """Plan the questions of a report. Raises what `make` raises for want of a model."""
+        route = await self._router.route(principal, options)
+        ask = self._ask or ask_uncounted
+        return await plan_research(principal, request, route.engine, route.model, ask, date.today())
+
+    async def report(
         self,
         pipeline: AnswerPipeline,
         request: AnswerRequest,
@@ -247,15 +195,23 @@ class AnswerRequests:
     ) -> ResearchReport:
         """Build a research report on the questions of `plan`, in place of one answer; `earlier` is one to go on with.
 
-        Raises InvalidInput if there is nothing to look into.
+        Raises RightMissing, and InvalidInput if there is nothing to look into.
         """
-        sources = self._research_sources(question)
-        if self._documents is None or self._ask is None:
-            raise InvalidInput("This Éclair has no documents and no web access, so nothing can be looked into.")
-        conversation = question.conversation.id if question.conversation is not None else None
-        web_question = WebQuestion.last_in(question.asked, question.principal, question.run, conversation)
+        if self._web is None or self._documents is None or self._ask is None:
+            raise InvalidInput("This Éclair has no web access, so nothing can be looked up.")
+        question = await self._with_assistant(await self._find_project(question))
+        prompt = request.prompt
+        assert isinstance(prompt, ConversationPrompt)
+        access = ResearchAccess(
+            self._web,
+            self._documents,
+            scripted_tools(self._settings.current.data_dir) if self._settings.current.scripted else (),
+            partial(self._may_call, question),
+            (*prompt.memories, prompt.instructions),
+        )
+        web_question = WebQuestion.last_in(question.asked, question.principal, question.run, question.conversation_id)
         return ResearchReport(
-            sources,
+            access.sources(question),
             pipeline,
             request,
             web_question,
@@ -265,42 +221,6 @@ class AnswerRequests:
             self._ask,
             None if earlier is None else EarlierResearch(earlier),
         )
-
-    def _research_sources(self, question: ChatQuestion) -> ResearchSources:
-        """Return what a research may look into: the web unless it was switched off, and the conversation's documents.
-
-        Raises RightMissing, and InvalidInput if there is neither.
-        """
-        if self._web is None:
-            raise InvalidInput("This Éclair has no web access, so nothing can be looked up.")
-        stored = question.conversation.web if question.conversation is not None else None
-        lookup = self._documents.make_lookup(question.principal, question.asked) if self._documents else None
-        is_off = (question.options.web or stored) == "off"
-        if lookup is None and is_off:
-            raise InvalidInput("There is nothing to look into: turn on the web, or attach files or a library.")
-        if lookup is None:
-            self._web.require_open(question.principal)
-        uses_web = not is_off and self._web.may_use(question.principal)
-        return ResearchSources(self._web, lookup, partial(self._agent_tools, question, uses_web), uses_web)
-
-    def _agent_tools(self, question: ChatQuestion, uses_web: bool, task: AgentTask) -> tuple[Tool, ...]:
-        """Return the tools of a sub-agent, which only look something up.
-
-        The words of a question that the person saw are theirs; those of a further one aren't.
-        """
-        history = list(question.asked)
-        if not task.is_further:
-            asked = replace(history[-1], parts=(Part("text", f"{history[-1].text}\n{task.question}"),))
-            history[-1] = asked
-        conversation = question.conversation.id if question.conversation is not None else None
-        web_question = WebQuestion.last_in(history, question.principal, question.run, conversation)
-        scripted = scripted_tools(self._settings.current.data_dir) if self._settings.current.scripted else ()
-        tools: tuple[Tool, ...] = (
-            *(tool for tool in scripted if tool.access == "read"),
-            *web_tools(self._web if uses_web else None, web_question, history),
-            *document_tools(self._documents, question.principal, history),
-        )
-        return tuple(tool for tool in tools if self._rights.may(question.principal, f"tool:{tool.name}"))
 
     async def attach(
         self,
@@ -482,14 +402,14 @@ class AnswerRequests:
             *await self._skill_tools(question),
             *(await self._mcp.tools(question.principal, question.answer) if self._mcp is not None else ()),
         )
+        return tuple(tool for tool in tools if self._may_call(question, tool.name))
+
+    def _may_call(self, question: ChatQuestion, tool: str) -> bool:
+        """Return whether the person may have a tool called, and the project or assistant offers it."""
         chosen = question.project.tools if question.project is not None else None
         if question.assistant is not None and question.assistant.tools is not None:
             chosen = question.assistant.tools
-        return tuple(
-            tool
-            for tool in tools
-            if (chosen is None or tool.name in chosen) and self._rights.may(question.principal, f"tool:{tool.name}")
-        )
+        return (chosen is None or tool in chosen) and self._rights.may(question.principal, f"tool:{tool}")
 
     async def _memory_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
         memory = await self.memory_for(question)

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
-from eclair.chat.answer_requests import AnswerRequests, ChatQuestion
+from eclair.chat.answer_requests import AnswerRequests
+from eclair.chat.chat_question import ChatQuestion
 from eclair.chat.runs import EventProducer, Runs
 from eclair.chat.turn_options import TurnOptions
 from eclair.errors import Conflict, EclairError, Forbidden, NotFound

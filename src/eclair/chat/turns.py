@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from eclair.accounts.budgets import Budgets
-from eclair.chat.answer_requests import AnswerRequests, ChatQuestion
+from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.call_decisions import TURN_OPTIONS
+from eclair.chat.chat_question import ChatQuestion
 from eclair.chat.comparisons import TurnTaking, order_models
 from eclair.chat.live_run import Batch
 from eclair.chat.message_text import check_message, title_from
@@ -35,6 +36,7 @@ from eclair.images.run import ImageRun
 from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
 from eclair.research.earlier_research import list_tasks
+from eclair.research.plan import ResearchPlan
 from eclair.schema.events import RunStarted
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import AnswerComparison, Conversation, Message, Part, Role
@@ -163,7 +165,7 @@ class Turns:
                 question = replace(question, history=question.asked)
             request = await self._requests.make(question)
             producer: EventProducer = (
-                self._requests.report(self._pipeline, request, question, plan, earlier)
+                await self._requests.report(self._pipeline, request, question, plan, earlier)
                 if plan
                 else self._pipeline.run(request)
             )
@@ -194,6 +196,11 @@ class Turns:
         position = replace(turn.position, question=replace(asked, comparison=compared))
         stated = TURN_OPTIONS.dump_json(options).decode()
         return await self._open(replace(turn, position=position), runs, stated)
+
+    async def plan(self, principal: Principal, request: str, options: TurnOptions) -> ResearchPlan:
+        """Plan the questions of a report, which a turn then asks for. Raises NotFound and EngineUnavailable."""
+        with self._pipeline.busy():
+            return await self._requests.plan(principal, request, options)
 
     async def ask_temporary(
         self,

@@ -527,6 +527,8 @@ def _add_listing_options(parser: argparse.ArgumentParser, what: str, help: str) 
 def _add_research_options(research: argparse.ArgumentParser) -> None:
     research.add_argument("question", nargs="*", metavar="QUESTION", help="subject of the report")
     research.add_argument("--into", action="append", metavar="QUESTION", help="research this; may be repeated")
+    research.add_argument("--library", action="append", metavar="NAME", help="read this library too; may be repeated")
+    research.add_argument("--no-web", action="store_true", help="read libraries alone")
     research.add_argument("--plan", action="store_true", help="only show the questions that would be researched")
     research.add_argument("--yes", action="store_true", help="do not ask to confirm the plan")
     research.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write the report to this file")

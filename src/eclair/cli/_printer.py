@@ -81,7 +81,7 @@ class Printer:
             case AgentSpent():
                 pass
             case AgentEnded():
-                terminal.note(describe_agent_end(event))
+                (terminal.note if event.ending == "done" else terminal.warn)(describe_agent_end(event))
             case PartStarted():
                 self._open(event)
             case SourceFound(passage=passage):

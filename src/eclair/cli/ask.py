@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eclair.chat.answer_requests import AnswerRequests, ChatQuestion
+from eclair.chat.answer_requests import AnswerRequests
+from eclair.chat.chat_question import ChatQuestion
 from eclair.chat.message_text import check_message
 from eclair.chat.routing import ModelRouter
 from eclair.chat.turn_options import TurnOptions

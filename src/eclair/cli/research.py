@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 from eclair.app import App, open_app
@@ -19,7 +18,7 @@ from eclair.cli._printer import Printer, exit_code
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
-from eclair.research.plan import MAX_QUESTION_CHARS, MAX_QUESTIONS, plan_research
+from eclair.research.plan import MAX_QUESTION_CHARS, MAX_QUESTIONS
 from eclair.schema.events import RunFailed, decode
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
@@ -32,9 +31,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if not request:
         raise InvalidInput("There is no subject; write it after `eclair research`.")
     given = _check_questions(arguments.into or ())
-    options = TurnOptions(arguments.model, arguments.mode, arguments.system, sampling_options(arguments))
-    work = _research(settings, request, given, options, arguments.output, arguments.plan, arguments.yes, terminal)
-    return run_async(work)
+    web = "off" if arguments.no_web else None
+    options = TurnOptions(arguments.model, arguments.mode, arguments.system, sampling_options(arguments), web)
+    return run_async(_research(settings, request, given, options, arguments, terminal))
 
 
 async def _research(
@@ -42,39 +41,38 @@ async def _research(
     request: str,
     given: Sequence[str],
     options: TurnOptions,
-    output: Path | None,
-    only_plan: bool,
-    agreed: bool,
+    arguments: argparse.Namespace,
     terminal: Terminal,
 ) -> int:
+    libraries = tuple(arguments.library or ())
     async with open_app(replace(settings, model=options.model or settings.model)) as app:
-        app.web.require_open(LOCAL_PRINCIPAL)
+        if not libraries:
+            app.web.require_open(LOCAL_PRINCIPAL)
         questions = given or await _plan(app, request, options, terminal)
         for number, question in enumerate(questions, 1):
             terminal.line(f"{number}. {question}")
-        if only_plan:
+        if arguments.plan:
             return 0
-        if not agreed and not given and not await asyncio.to_thread(_confirm, terminal):
+        if not arguments.yes and not given and not await asyncio.to_thread(_confirm, terminal):
             terminal.note("Nothing was researched; name other questions with --into.")
             return 0
-        return await _write_report(app, request, questions, options, output, terminal)
+        message = NewMessage(request, libraries=libraries, research=tuple(questions))
+        return await _write_report(app, message, options, arguments.output, terminal)
 
 
 async def _plan(app: App, request: str, options: TurnOptions, terminal: Terminal) -> Sequence[str]:
     terminal.status("Making a plan…")
-    route = await app.router.route(LOCAL_PRINCIPAL, options)
-    planned = await plan_research(LOCAL_PRINCIPAL, request, route.engine, route.model, app.ledger.ask, date.today())
+    planned = await app.turns.plan(LOCAL_PRINCIPAL, request, options)
     terminal.status("")
     return planned.questions
 
 
 async def _write_report(
-    app: App, request: str, questions: Sequence[str], options: TurnOptions, output: Path | None, terminal: Terminal
+    app: App, message: NewMessage, options: TurnOptions, output: Path | None, terminal: Terminal
 ) -> int:
     """Ask for the report, print it as it comes, and write it to `output`."""
     begun = app.turns.new_conversation(LOCAL_PRINCIPAL, choices=options)
-    what = NewMessage(request, research=tuple(questions))
-    asked = await app.turns.ask(LOCAL_PRINCIPAL, begun, what, options, time.perf_counter())
+    asked = await app.turns.ask(LOCAL_PRINCIPAL, begun, message, options, time.perf_counter())
     printer, failed = Printer(terminal), 0
     try:
         async for batch in app.runs.follow(asked.run, 0):

@@ -18,6 +18,7 @@ from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.sources import PassageNumbers
 from eclair.llm.base import LimitedEngine
 from eclair.research.earlier_research import EarlierResearch
+from eclair.research.search_agent import SearchAgent
 from eclair.research.sub_agents import (
     GRACE_S,
     AgentPart,
@@ -26,7 +27,6 @@ from eclair.research.sub_agents import (
     LoopAgent,
     ResearchAgent,
     ResearchSources,
-    SearchAgent,
 )
 from eclair.schema.agents import AgentEnding, SubAgent
 from eclair.schema.events import (

@@ -36,6 +36,7 @@ in the language of the request, and nothing else.
 
 Request: {request}"""
 
+_COMMAND = re.compile(r"\s*/research(?:\s+(.*))?", re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
 
 
@@ -60,6 +61,12 @@ async def plan_research(
         return split_request(request)
     questions = list_questions(reply)
     return ResearchPlan(questions[:MAX_GENERATED_QUESTIONS], "model") if len(questions) > 1 else split_request(request)
+
+
+def parse_command(text: str) -> str | None:
+    """Return the request of a text that begins with `/research`; None for any other."""
+    found = _COMMAND.fullmatch(text)
+    return None if found is None else (found[1] or "").strip() or None
 
 
 def split_request(request: str) -> ResearchPlan:

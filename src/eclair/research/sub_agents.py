@@ -10,13 +10,11 @@ from typing import Protocol
 
 from eclair.citations.checker import CitationChecker
 from eclair.documents.document_lookup import DocumentLookup
-from eclair.documents.reading_budget import reading_budget
 from eclair.generation.answer_request import AnswerRequest
 from eclair.generation.call_rounds import call_messages
 from eclair.generation.meter import Meter
 from eclair.generation.pipeline import AnswerPipeline, AnswerStream
 from eclair.generation.prompt import PreparedTurn, PromptBuilder
-from eclair.generation.route import Route
 from eclair.generation.sources import Note, PassageNumbers
 from eclair.generation.tool_loop import LoopBudget
 from eclair.generation.tools import Tool
@@ -42,13 +40,9 @@ from eclair.schema.events import (
 )
 from eclair.schema.messages import Citation, Message, Part, Passage
 from eclair.schema.models import Model
-from eclair.web.question import WebQuestion
-from eclair.web.retriever import UNREACHABLE_TEXT, WebService
-from eclair.web.session import WebSession
+from eclair.web.retriever import WebService
 
 LOOP_BUDGET = AgentBudget(rounds=6, tokens=80_000, seconds=240.0)
-SEARCH_TIMEOUT_S = 20.0
-"""For a sub-agent that asks no model."""
 GRACE_S = 60.0
 """So much longer a model may take for its notes, once it has to write them."""
 
@@ -131,72 +125,6 @@ class ResearchAgent(Protocol):
     async def notes(self, passages: Sequence[Passage]) -> tuple[ReadingNote, ...]:
         """Return the notes, which rest on the passages that are given with their numbers."""
         ...
-
-
-class SearchAgent:
-    """Implements `ResearchAgent` for models that call no tools: searches once, and quotes."""
-
-    def __init__(self, sources: ResearchSources, route: Route, question: WebQuestion, task: AgentTask) -> None:
-        self.budget = AgentBudget(1, 0, SEARCH_TIMEOUT_S)
-        self._found: Sequence[Passage] = ()
-        self.ending: AgentEnding = "done"
-        self.fault: str | None = None
-        self.pages = 0
-        self._sources = sources
-        self._route = route
-        self._question = replace(question, text=task.question, before=())
-        self._task = task
-        self._began = time.monotonic()
-        self._steps = set[str]()
-
-    @property
-    def passages(self) -> Sequence[Passage]:
-        """See `ResearchAgent`."""
-        return self._found
-
-    @property
-    def spent(self) -> AgentBudget:
-        """See `ResearchAgent`."""
-        return AgentBudget(1, 0, round(time.monotonic() - self._began, 1))
-
-    @property
-    def token_usage(self) -> TokenUsage | None:
-        """See `ResearchAgent`."""
-        return None
-
-    async def updates(self) -> AsyncGenerator[AgentUpdate, None]:
-        """Search documents and the web, and choose the passages that fit."""
-        model, limit = self._route.model, reading_budget(self._route.model).passages
-        found: list[Passage] = []
-        if (documents := self._sources.documents) is not None:
-            began, step = time.monotonic(), f"{self._task.agent}.documents"
-            yield StepStarted(step, "search", f"Searching {await documents.describe()}")
-            found += await documents.find(self._task.question, limit, local=model.location == "machine")
-            took = round((time.monotonic() - began) * 1000, 1)
-            yield StepFinished(step, took, None if found else "nothing", len(found))
-        if self._sources.uses_web:
-            web, half = self._sources.web, limit if not found else -(-limit // 2)
-            session = WebSession(
-                web.access, self._question, self._route.engine, model, self.budget.seconds, f"{self._task.agent}."
-            )
-            async with aclosing(session.findings()) as steps:
-                async for step in steps:
-                    (self._steps.add if isinstance(step, StepStarted) else self._steps.discard)(step.step)
-                    yield step
-            pages = await web.choose_passages(self._question, session, half)
-            self.pages = len(session.pages)
-            found = [*found[: limit - len(pages)], *pages]
-            if not found and not session.got_reply:
-                self.ending, self.fault = "failed", UNREACHABLE_TEXT
-        self._found = found[:limit]
-
-    def end_open(self) -> list[AgentUpdate]:
-        """See `ResearchAgent.end_open`."""
-        return [StepFinished(step, round((time.monotonic() - self._began) * 1000, 1), "late") for step in self._steps]
-
-    async def notes(self, passages: Sequence[Passage]) -> tuple[ReadingNote, ...]:
-        """See `ResearchAgent.notes`."""
-        return await quote_notes(self._task.question, passages, self._sources.web.embedder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from eclair.errors import (
     TooBusy,
 )
 from eclair.network.gate import PRINCIPAL
+from eclair.research.plan import parse_command
 from eclair.schedules.due_times import find_zone, next_due
 from eclair.schedules.service import ScheduleService
 from eclair.schema.ids import Clock, new_id
@@ -218,10 +219,18 @@ class ScheduleRunner:
         PRINCIPAL.set(principal)
         conversation, occurrence = await self._conversation(principal, schedule, occurrence)
         asks = schedule.asks
-        action = NewMessage(asks.text, id=occurrence.question, libraries=asks.libraries)
+        action = await self._action(principal, asks, occurrence.question)
         asked = await self._turns.ask(principal, conversation, action, _options(asks), time.perf_counter())
         await self._storage.schedules.note_run(replace(occurrence, status="running", run=asked.run.id))
         self._publish(schedule, None)
+
+    async def _action(self, principal: Principal, asks: ScheduledQuestion, id: str) -> NewMessage:
+        """Return the message to be sent; a text that begins with `/research` asks for a report."""
+        request = parse_command(asks.text)
+        if request is None:
+            return NewMessage(asks.text, id=id, libraries=asks.libraries)
+        plan = await self._turns.plan(principal, request, _options(asks))
+        return NewMessage(request, id=id, libraries=asks.libraries, research=plan.questions)
 
     async def _conversation(
         self, principal: Principal, schedule: Schedule, occurrence: Occurrence

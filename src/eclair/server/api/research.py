@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
@@ -11,7 +10,6 @@ from pydantic import BaseModel, Field
 from eclair.app import App
 from eclair.chat.message_text import check_message
 from eclair.chat.turn_options import TurnOptions
-from eclair.research.plan import plan_research
 from eclair.schema.messages import Mode
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
@@ -41,11 +39,7 @@ def router(app: App) -> APIRouter:
         check_message(body.question, app.settings.max_message_kb)
         if not body.has_documents:
             app.web.require_open(principal)
-        route = await app.router.route(principal, TurnOptions(body.model, body.mode))
-        with app.idle.answering():
-            planned = await plan_research(
-                principal, body.question, route.engine, route.model, app.ledger.ask, date.today()
-            )
+        planned = await app.turns.plan(principal, body.question, TurnOptions(body.model, body.mode))
         return PlanBody(questions=list(planned.questions), by=planned.by)
 
     return api
