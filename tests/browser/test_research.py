@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from eclair.research import search_agent
+from eclair.web import session
 from tests.browser import axe
 from tests.browser.axe import AXE
 from tests.browser.conftest import Opening, Watch
@@ -16,6 +17,13 @@ from tests.browser.test_chat import answer, composer
 from tests.browser.test_web import beside, switch
 
 REQUEST = "What is new in the towns?"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for pages that were found however busy the machine is."""
+    monkeypatch.setattr(session, "PAGE_TIMEOUT_S", 60.0)
+    monkeypatch.setattr(session, "BEST_PAGES_GRACE_S", 60.0)
 
 
 @pytest.fixture
