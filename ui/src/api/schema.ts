@@ -4539,7 +4539,7 @@ export interface paths {
             };
             readonly requestBody: {
                 readonly content: {
-                    readonly "application/zip": string;
+                    readonly "application/octet-stream": string;
                 };
             };
             readonly responses: {

@@ -15,7 +15,7 @@ from eclair.server.request_body import RequestBody
 from eclair.skills.service import TOO_LARGE
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_FILE_BODY = {"requestBody": {"required": True, "content": {"application/zip": _BINARY}}}
+_FILE_BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": _BINARY}}}
 
 
 class SkillFileBody(BaseModel):
