@@ -1,21 +1,25 @@
 """Twenty tasks for tools, and what a step of the loop costs.
 
 A scripted model makes the calls that a perfect one would, so that every task must end right; `--model ID` has that
-model of this machine answer in its own way instead, and counts how many of its answers have the right figure. A step's
-cost is the time of seven rounds less that of one, less what the tool took, in the same server.
+model of this machine answer in its own way instead, and counts how many of its answers have the right figure, or made
+the right file. A step's cost is the time of seven rounds less that of one, less what the tool took, in the same server.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
-from harness import ROOT, Goals, eclair, median, options, run, table
+from harness import ROOT, Goals, eclair, link_models, median, options, run, table
 
 sys.path.append(str(ROOT))
 
@@ -24,21 +28,29 @@ from tests.support import Door
 SALES = "region,quarter,revenue\nNorth,1,120\nSouth,1,80\nNorth,2,150\nSouth,2,95\nWest,2,60\n"
 LETTER = "Dear Mrs Smith,\nthe offer of Smith Ltd is valid until May.\nKind regards, Ann\n"
 PRICES = "item;price\nlamp;12.50\nchair;80.00\n"
+REGION = re.compile(r"^[A-Z]\w+", re.MULTILINE)
 ORDERS = "item;count\nlamp;4\nchair;2\n"
 ROUNDS = 7
 REPEATS = 20
+MAX_ANSWER_S = 900.0
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 Call = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A question, the calls that answer it, one a round, and what the last result has to hold."""
+    """A question, the calls that answer it, one a round, and what the last result has to hold.
+
+    The answer of a model may also have one of `or_right`; a file that it is to make is checked in place of its words.
+    """
 
     question: str
     calls: tuple[Call, ...]
     right: str
     files: tuple[tuple[str, str], ...] = ()
+    or_right: tuple[str, ...] = ()
+    made: tuple[str, Callable[[str], bool]] | None = None
 
 
 def python(*lines: str) -> Call:
@@ -82,6 +94,7 @@ TASKS = (
         ),
         "bars: 5",
         (SOLD,),
+        made=("bars.svg", lambda text: "<svg" in text and text.count("<rect") >= len(set(REGION.findall(SALES)))),
     ),
     Task(
         "Convert the table to JSON, into sales.json.",
@@ -95,6 +108,7 @@ TASKS = (
         ),
         "5 rows",
         (SOLD,),
+        made=("sales.json", lambda text: len(json.loads(text)) == SALES.count("\n") - 1),
     ),
     Task(
         "Rename Smith to Miller in the letter. How often is Miller in it then?",
@@ -133,12 +147,18 @@ TASKS = (
         (dates("between", "2026-03-01", until="2026-12-24"),),
         "298",
     ),
-    Task("What day is 90 days after 15 January 2026?", (dates("add", "2026-01-15", days=90),), "2026-04-15"),
+    Task(
+        "What day is 90 days after 15 January 2026?",
+        (dates("add", "2026-01-15", days=90),),
+        "2026-04-15",
+        or_right=("15 April 2026", "April 15, 2026"),
+    ),
     Task("What weekday is 9 May 2026?", (dates("describe", "2026-05-09"),), "Saturday"),
     Task(
         "When it is 09:00 in Paris on 1 July 2026, what time is it in New York?",
         (dates("convert_time", "2026-07-01T09:00", time_zone="Europe/Paris", to_time_zone="America/New_York"),),
         "03:00",
+        or_right=("3:00 AM", "3:00 a.m.", "3 AM"),
     ),
 )
 
@@ -166,15 +186,32 @@ async def answer(door: Door, text: str, **more: Any) -> tuple[dict[str, Any], fl
     return await door.message(str(begun["run"])), time.perf_counter() - began
 
 
-async def is_right(door: Door, task: Task, model: str | None) -> bool:
+async def is_right(door: Door, task: Task, model: str | None) -> tuple[bool, dict[str, Any]]:
+    """Return whether a task ends right, and its answer."""
     files = [await upload(door, name, text) for name, text in task.files]
-    if model is not None:
-        message, _ = await answer(door, task.question, files=files, model=model)
-        texts = [part["text"] for part in message["parts"] if part["kind"] == "text"]
-    else:
+    if model is None:
         message, _ = await answer(door, f"{task.question}\n{script(task.calls)}", files=files, model="scripted")
         texts = [part["text"] for part in message["parts"] if part["kind"] == "tool_result"][-1:]
-    return any(task.right in text for text in texts)
+        return any(task.right in text for text in texts), message
+    message, _ = await answer(door, task.question, files=files, model=model)
+    if task.made is not None:
+        name, check = task.made
+        reply = await door.get(f"/api/conversations/{message['conversation']}/workspace/{name}")
+        return reply.status == 200 and check(reply.raw.decode()), message
+    return any(says(texts_of(message), right, task.question) for right in (task.right, *task.or_right)), message
+
+
+def texts_of(message: dict[str, Any]) -> str:
+    return " ".join(part["text"] for part in message["parts"] if part["kind"] == "text")
+
+
+def says(text: str, right: str, question: str) -> bool:
+    """Return whether an answer says a value: as its last number, if the question has it as well."""
+    plain = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
+    if re.search(rf"\b{re.escape(right)}\b", question):
+        numbers = NUMBER.findall(plain)
+        return bool(numbers) and float(numbers[-1]) == float(right)
+    return re.search(rf"(?<![\d.]){re.escape(right)}(?![1-9])", plain, re.IGNORECASE) is not None
 
 
 async def measure_step(door: Door) -> float:
@@ -193,15 +230,27 @@ async def measure_step(door: Door) -> float:
 async def main() -> None:
     parser = options(__doc__ or "")
     parser.add_argument("--model", metavar="ID", help="a model of this machine, such as the embedded one")
+    parser.add_argument("--threads", default="0", help="threads of the embedded engine; fewer on a busy machine")
+    parser.add_argument("--only", default="", metavar="WORDS", help="only the tasks whose question has these words")
     arguments = parser.parse_args()
     model: str | None = arguments.model
-    embedded = "false" if model is None else "true"
-    async with eclair(scripted=True, ECLAIR_EMBEDDED=embedded) as server, aiohttp.ClientSession() as http:
-        door = Door(server.url, http)
-        verdicts = [(task, await is_right(door, task, model)) for task in TASKS]
-        step = await measure_step(door)
-    table(("task", "right"), [(task.question, "yes" if right else "no") for task, right in verdicts])
-    right = sum(each for _, each in verdicts) / len(TASKS)
+    verdicts: list[tuple[str, str, str]] = []
+    with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
+        data = Path(folder)
+        if model is not None:
+            link_models(data)
+        embedded = str(model is not None).lower()
+        server = eclair(data, scripted=True, ECLAIR_EMBEDDED=embedded, ECLAIR_EMBEDDED_THREADS=arguments.threads)
+        async with server as process, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(MAX_ANSWER_S)) as http:
+            door = Door(process.url, http)
+            for task in (task for task in TASKS if arguments.only in task.question):
+                right, message = await is_right(door, task, model)
+                verdicts.append((task.question, "yes" if right else "no", " ".join(texts_of(message).split())[:80]))
+                print(f"{'right' if right else 'WRONG'}: {task.question}", flush=True)
+            step = await measure_step(door)
+    print()
+    table(("task", "right", "answer"), verdicts)
+    right = sum(verdict == "yes" for _, verdict, _ in verdicts) / len(verdicts)
     goals = Goals()
     goals.at_least("tasks that end right", right, 1.0 if model is None else 0.6)
     goals.at_most("the loop's part of a step", step, 10, " ms")

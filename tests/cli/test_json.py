@@ -32,6 +32,7 @@ def test_a_model() -> None:
         "calls",
         "call_way",
         "calls_well",
+        "calls_on_demand",
         "tier",
         "created",
     }

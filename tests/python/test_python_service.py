@@ -57,6 +57,25 @@ async def test_an_error_has_its_line(server: Server) -> None:
     assert "SyntaxError" in wrong["error"]
 
 
+async def test_charts_are_drawn_without_matplotlib(server: Server) -> None:
+    id = await conversation(server)
+    code = "sold = {'North': 270, 'A & B': -60}\nbar_chart(sold.keys(), sold.values(), title='Revenue by <region>')"
+    found = await run(server, id, code)
+    (chart,) = found["files"]
+    assert (chart["name"], chart["media"], chart["alt"]) == ("chart.svg", "image/svg+xml", "Revenue by <region>")
+    svg = (await read(server, chart)).decode()
+    assert svg.count("<title>") == 3
+    assert "A &amp; B: -60" in svg
+    more = await run(server, id, "line_chart(['a', 'b'], [1, 2.5])\npie_chart(sold, title='no')")
+    assert more["line"] == 2
+    assert "a pie chart needs values that are not negative" in more["error"]
+    assert [file["name"] for file in more["files"]] == ["chart-2.svg"]
+    own = "def bar_chart(x, y, title):\n    import matplotlib as plt\n    plt.bar(x, y)\nbar_chart('a', [1], 'Own')"
+    assert (await run(server, id, own))["files"][0]["alt"] == "Own"
+    wrong = await run(server, id, "bar_chart(['a'], ['x'])")
+    assert wrong["error"].splitlines()[-1] == "ValueError: the values of a chart are numbers"
+
+
 async def test_files_of_the_conversation_are_read_and_made_files_are_kept(server: Server) -> None:
     id = await conversation(server)
     await attach(server, id, "sales.csv", b"region,revenue\nNord,120\nWest,45\n")

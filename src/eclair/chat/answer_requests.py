@@ -17,6 +17,7 @@ from eclair.chat.projects import ProjectService
 from eclair.chat.research_access import ResearchAccess
 from eclair.chat.routing import ModelRouter
 from eclair.chat.standing_instructions import StandingInstructions
+from eclair.chat.tool_demands import find_demand
 from eclair.chat.tree import last_question
 from eclair.chat.turn_options import TurnOptions
 from eclair.documents.readings import READ_AS_USUAL, ReadingOptions
@@ -27,6 +28,7 @@ from eclair.generation.answer_checks import MakeChecker
 from eclair.generation.answer_request import AnswerRequest
 from eclair.generation.call_permissions import DefaultPermissions
 from eclair.generation.conversation_prompt import KEPT_REMARK, NOT_KEPT_REMARK, ConversationPrompt
+from eclair.generation.demanded_calls import ToolDemand
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever, combine
@@ -35,15 +37,15 @@ from eclair.generation.untrusted import has_foreign_text
 from eclair.generation.usage import AskModel, ask_uncounted
 from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
-from eclair.llm.base import Engine, Request
+from eclair.llm.base import Engine, Request, control_tokens
 from eclair.llm.registry import Registry
 from eclair.memory.recall import NOTHING_RECALLED
 from eclair.memory.service import MemoryService
-from eclair.python.python_service import PythonService
+from eclair.python.python_service import FilePreview, PythonService
 from eclair.research.earlier_research import EarlierResearch
 from eclair.research.plan import ResearchPlan, plan_research
 from eclair.research.research_report import ResearchReport
-from eclair.schema.messages import Conversation, LibraryName, Message, Web
+from eclair.schema.messages import Attachment, Conversation, LibraryName, Message, Web
 from eclair.schema.principal import Principal
 from eclair.storage.canvases import CanvasStore
 from eclair.storage.change_feed import ChangeFeed
@@ -124,7 +126,14 @@ class AnswerRequests:
         route, prompt, memories, skill = await self._route(question)
         await prompt.check(route.engine, route.model)
         conversation = question.conversation.id if question.conversation is not None else None
-        options = ReadingOptions(question.run, question.options.thorough, resumed.run if resumed is not None else None)
+        tools = await self._tools(question, (*prompt.memories, *prompt.recalled, prompt.instructions))
+        demand = await self._find_demand(question, route, tools)
+        options = ReadingOptions(
+            question.run,
+            question.options.thorough,
+            resumed.run if resumed is not None else None,
+            code_after="nothing" if demand is None else demand.gives_way_to,
+        )
         numbers = PassageNumbers(question.history)
         retriever = self.retriever(
             question.principal,
@@ -136,7 +145,7 @@ class AnswerRequests:
             numbers,
             gives_way=True,
         )
-        tools = await self._tools(question, (*prompt.memories, *prompt.recalled, prompt.instructions))
+        retriever = None if demand is not None and demand.gives_way_to == "nothing" else retriever
         feeds = self._feed_retriever(question, numbers)
         return AnswerRequest(
             route,
@@ -160,6 +169,7 @@ class AnswerRequests:
             reviews_doubts=True,
             memories=memories,
             skill=skill,
+            demand=demand,
         )
 
     def is_embedded(self, request: AnswerRequest) -> bool:
@@ -410,6 +420,19 @@ class AnswerRequests:
         if question.assistant is not None and question.assistant.tools is not None:
             chosen = question.assistant.tools
         return (chosen is None or tool in chosen) and self._rights.may(question.principal, f"tool:{tool}")
+
+    async def _find_demand(self, question: ChatQuestion, route: Route, tools: Sequence[Tool]) -> ToolDemand | None:
+        """Return the tool that a model is to call which calls on demand; None where the web or a picture is wanted."""
+        if not route.model.calls_on_demand or question.resumes is not None or question.web == "on":
+            return None
+
+        async def preview(files: Sequence[Attachment]) -> list[FilePreview]:
+            assert self._python is not None
+            conversation = question.answer.conversation if question.answer is not None else ""
+            return await self._python.preview_files(question.principal, conversation, files)
+
+        tokens = await control_tokens(route.engine, route.model)
+        return await find_demand(question.asked, tools, preview, tokens)
 
     async def _memory_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
         memory = await self.memory_for(question)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +14,14 @@ class ReadingOptions:
     """Options of reading documents for an answer.
 
     `run` is the answer's run. With `thorough`, all of their text is read, however long that takes. `resumes` is an
-    interrupted run, whose notes are used.
+    interrupted run, whose notes are used. For a model that calls tools on demand, code reads the files after
+    `rules`, if none computes the answer, or after `passages`, if none of them answers; then no passage is shown.
     """
 
     run: str | None = None
     thorough: bool = False
     resumes: str | None = None
+    code_after: Literal["nothing", "rules", "passages"] = "nothing"
 
 
 READ_AS_USUAL = ReadingOptions()

@@ -125,6 +125,9 @@ class DocumentRetriever:
         async with aclosing(self._calculate(files, engine, model)) as steps:
             async for step in steps:
                 yield step
+        code_after = self._options.code_after if model.calls_on_demand else "nothing"
+        if not self._passages and code_after == "rules":
+            return
         question = _question(self._history)
         if not self._passages and (wants_whole_document(question) or asks_each_file(question)):
             async with aclosing(self._read_whole(question, files, engine, model)) as findings:
@@ -135,6 +138,9 @@ class DocumentRetriever:
             async with aclosing(self._search_passages(files, budget, engine, model)) as findings:
                 async for finding in findings:
                     yield finding
+        if code_after == "passages" and not self._is_answerable:
+            self._is_answerable = True
+            return
         for passage in self._passages:
             yield SourceFound(passage)
         for notice in self._file_notices(files):

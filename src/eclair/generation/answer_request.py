@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from eclair.generation.answer_checks import MakeChecker
 from eclair.generation.call_permissions import CallPermissions, DefaultPermissions
+from eclair.generation.demanded_calls import ToolDemand
 from eclair.generation.meter import Meter
 from eclair.generation.prompt import PromptBuilder
 from eclair.generation.route import Route
@@ -38,7 +39,7 @@ class AnswerRequest:
     `permissions` judge their calls: foreign text in the conversation makes it tainted, and `asked_words` are the
     person's own. If it `can_wait`, it ends with calls undecided, and `takes_up` goes on with such an answer.
     `memories` are the ids of those in the prompt, and `skill` is the name of the skill in it. The `budget` limits its
-    calls of tools.
+    calls of tools. A model that calls tools only on demand is held to `demand`.
     """
 
     route: Route
@@ -63,3 +64,4 @@ class AnswerRequest:
     memories: tuple[str, ...] = ()
     skill: str | None = None
     budget: LoopBudget = USUAL_BUDGET
+    demand: ToolDemand | None = None

@@ -94,7 +94,7 @@ class ConversationPrompt:
             count=_counter(engine, model),
             images=prepared.images,
             control_tokens=tokens,
-            shows_calls=model.can_call_tools,
+            shows_calls=model.makes_calls,
             preface=self._preface(tokens),
         )
         extra: JSON = {} if self._effort is None else {"reasoning_effort": self._effort}

@@ -17,6 +17,7 @@ from eclair.generation.answer_checks import AnswerChecks
 from eclair.generation.answer_request import AnswerRequest, TakenUpAnswer
 from eclair.generation.call_permissions import CallQuestion, CallRuling
 from eclair.generation.call_rounds import call_messages, end_calls, last_call_round
+from eclair.generation.demanded_calls import ToolDemand
 from eclair.generation.fallback import FALLBACK_ERRORS
 from eclair.generation.first_delta import FirstDelta
 from eclair.generation.live_citations import CitationEvent
@@ -143,6 +144,8 @@ class AnswerStream:
         self.limit: LoopLimit | None = None
         self._folding = Folding()
         self._folding.add(RunStarted("", "", "", None, self._model.id, 0))
+        self._demanded: ToolDemand | None = None
+        """The call that the engine is asked for now."""
         self._earlier_usage: Usage | None = None
         self._has_begun = False
         self._span = self._engine_span = NO_SPAN
@@ -268,6 +271,8 @@ class AnswerStream:
 
     def _is_for_foreign_text(self, tool: Tool) -> bool:
         """Return whether a tool would be offered beside a passage; others ask once foreign text has come later."""
+        if (demand := self._demand()) is not None and tool is demand.tool:
+            return True
         messages = self.turn.request.messages if self.turn is not None else ()
         return tool.definition(self._model, messages, (ANY_PASSAGE,)) is not None
 
@@ -303,9 +308,11 @@ class AnswerStream:
     def _stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Ask the engine through the ledger, if there is one."""
         if self._ledger is None:
-            return self._engine.stream(request)
-        self._call = CallState()
-        return self._ledger.stream(self._request.principal, self._engine, self._model, request, self._call)
+            deltas = self._engine.stream(request)
+        else:
+            self._call = CallState()
+            deltas = self._ledger.stream(self._request.principal, self._engine, self._model, request, self._call)
+        return deltas if self._demanded is None else self._demanded.read(deltas)
 
     def _count_ahead(self) -> int:
         """Count the answers before this one: those in the engine's queue, or else those that the model makes."""
@@ -400,7 +407,7 @@ class AnswerStream:
         self._found = tuple(passage for passage in message.passages if passage.number not in brought)
         self.turn = await self._build(self._engine, self._model)
         offered = offer_tools(self._request.tools, self.turn, self._checks.passages)
-        self._loop.offer([tool for tool, _ in offered])
+        self._offer([tool for tool, _ in offered])
         open_calls = {call.call for call in message.calls if call.outcome is None}
         parts = [part for part in message.parts if part.kind == "tool_call" and part.id in open_calls]
         async with aclosing(self._make_calls(self._loop.make_decided(parts, answer.decisions))) as events:
@@ -458,15 +465,32 @@ class AnswerStream:
         turn = self.turn
         self._meter.rates = turn.rates
         offered = offer_tools(self._request.tools, turn, self._checks.passages)
-        self._loop.offer([tool for tool, _ in offered])
+        self._offer([tool for tool, _ in offered])
         tools = (*turn.request.tools, *(definition for _, definition in offered))
         watermarks = not self._checks.passages and self._filter is None
         request = replace(turn.request, tools=tools, energy=self._meter.energy, watermarks=watermarks)
-        if self._loop.is_offered and is_last:
+        if offered and is_last:
             request = replace(request, tool_choice="none")
         elif self._parts.round > 0 and request.tool_choice == "required":  # it was met by an earlier round
             request = replace(request, tool_choice="auto")
-        return replace(request, messages=await self._messages(turn))
+        demand, said = self._demand(), self._folding.message()
+        self._demanded = demand if demand is not None and demand.is_open(said) and not is_last else None
+        if demand is None:
+            return replace(request, messages=await self._messages(turn))
+        tokens = await control_tokens(self._engine, self._model)
+        request = replace(request, messages=demand.messages(turn.request.messages, said, tokens))
+        return request if self._demanded is None else demand.request(request)
+
+    def _demand(self) -> ToolDemand | None:
+        """Return what the model has to call; None if it is free, or has what the demand gives way to."""
+        demand = self._request.demand if self._model.calls_on_demand else None
+        gives_way = demand is not None and demand.gives_way_to != "nothing" and bool(self._found)
+        return None if gives_way else demand
+
+    def _offer(self, offered: Sequence[Tool]) -> None:
+        """Have calls of these tools made, and those of the tool that is demanded."""
+        demand = self._demand()
+        self._loop.offer(offered if demand is None else [*offered, demand.tool])
 
     async def _messages(self, turn: PreparedTurn) -> tuple[PromptMessage, ...]:
         """Return the prompt, with the rounds that this answer had so far."""

@@ -45,6 +45,8 @@ TOOLS = (
 CITIES = ("Oslo", "Porto")
 _TWO_CALLS = "How warm is it in Oslo and in Porto now? Read both thermometers."
 _NO_CALL = "Hello! Please say good morning in French."
+_GREETING = "bon"
+"""Stands in the answer in words; a model that must call makes up a tool instead."""
 _ONE_CALL = "How warm is it in Oslo now?"
 _RESULT = "It is 17.3 degrees in Oslo."
 _READING = "17"
@@ -83,7 +85,7 @@ async def probe_calls(engine: Engine, model: Model) -> CallSkill:
     if two.cities != {*CITIES}:
         return CallSkill(way, False)
     none = await _ask(engine, model, (PromptMessage("user", _NO_CALL),))
-    if none.calls or not none.text.strip():
+    if none.calls or _GREETING not in none.text.casefold():
         return CallSkill(way, False)
     call: JSON = {
         "id": "call_1",

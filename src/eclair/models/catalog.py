@@ -93,7 +93,7 @@ class CatalogEntry:
     that the longer side of an image is scaled to. `tier` is what it is trusted with; without it, the tier is derived
     from the size. `parts` are packages that hold its one file, one after the other. `watermark_bias` is how much
     likelier (in logits) the watermark of texts makes a word, for models whose answers were measured with it; the others
-    have none.
+    have none. `calls_on_demand` says that a model without the ability "tools" writes calls that it is told to write.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -125,6 +125,7 @@ class CatalogEntry:
     side: Annotated[int, Field(ge=64, le=4096)] | None = None
     tier: Tier | None = None
     watermark_bias: Annotated[float, Field(gt=0, le=4)] | None = None
+    calls_on_demand: bool = False
 
     @property
     def reasoning_support(self) -> ReasoningSupport | None:
@@ -161,6 +162,7 @@ class CatalogEntry:
             reasoning=self.reasoning_support,
             vision_pixels=self.vision_pixels if seeing else None,
             can_call_tools="tools" in self.can,
+            calls_on_demand=self.calls_on_demand,
             stated_tier=self.tier,
         )
 

@@ -6,6 +6,7 @@ Monty is a program of its own, which this process starts behind the same walls. 
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -25,12 +26,14 @@ from pydantic_monty import (
     StatResult,
 )
 
+from eclair.python.plain_charts import PRELUDE, chart_functions, describe_chart, drop_matplotlib
 from eclair.python.python_protocol import (
     MAX_STATE_BYTES,
     MONTY_PROTOCOL,
     TIMEOUT_S,
     CodeResult,
     CodeRun,
+    FileWritten,
     RunCode,
     shorten_output,
 )
@@ -66,8 +69,20 @@ class _Interpreter:
         self._files.receive(request)
         session = self._session or self._open(request.state)
         run = self._feed(session, request.code)
-        yield from self._files.changes()
+        for change in self._files.changes():
+            if isinstance(change, FileWritten) and change.name.endswith(".svg"):
+                change = replace(change, alt=describe_chart(change.data))
+            yield change
         yield run
+
+    def _save_chart(self, svg: str, name: str) -> str:
+        """Write a chart under its name, or the next free one."""
+        free = (f"chart-{number}.svg" if number > 1 else "chart.svg" for number in itertools.count(1))
+        name = (
+            f"{PurePosixPath(name).stem}.svg" if name else next(each for each in free if not self._files.has_file(each))
+        )
+        self._files.write(name, svg.encode())
+        return f"{name} shows the chart"
 
     def _open(self, state: bytes | None) -> MontySession:
         pool = Monty(max_processes=1, request_timeout=TIMEOUT_S).__enter__()
@@ -81,12 +96,19 @@ class _Interpreter:
         ).__enter__()
         if state is not None:
             self._session.load_session(state)
+        self._session.feed_run(PRELUDE)
         return self._session
 
     def _feed(self, session: MontySession, code: str) -> CodeRun:
         printed = CollectString(max_bytes=MAX_OUTPUT_BYTES)
         try:
-            value = session.feed_run(code, print_callback=printed, os=_Files(self._files), cwd=str(FOLDER))
+            value = session.feed_run(
+                drop_matplotlib(code),
+                print_callback=printed,
+                os=_Files(self._files),
+                cwd=str(FOLDER),
+                external_lookup=chart_functions(self._save_chart),
+            )
             shown = "" if value is None else f"{value!r}\n"
         except (MontyRuntimeError, MontySyntaxError) as error:
             text = _NAME.sub('File "<code>"', error.display())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import mimetypes
 import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from eclair.errors import InvalidInput, NotFound, StoreError, TooLarge
 from eclair.python.data_tools import DataTools
@@ -22,6 +23,7 @@ from eclair.python.python_protocol import (
     RunCode,
 )
 from eclair.python.python_sessions import PythonSession, PythonSessions, SessionResult, monty_version
+from eclair.schema.messages import Attachment
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
@@ -38,6 +40,8 @@ DATA_MODULES = (
 MAX_INPUTS = 64
 MAX_GIVEN = 8
 """Conversations whose given files are kept."""
+PREVIEW_BYTES, PREVIEW_LINES, PREVIEW_LINE_CHARS = 4096, 4, 160
+"""Of a file's beginning, which a model is shown."""
 _PLAIN_TEXT = {".csv": "text/csv", ".md": "text/markdown", ".json": "application/json", ".svg": "image/svg+xml"}
 
 
@@ -58,6 +62,14 @@ class PythonRun:
     lost: bool
     wants: str | None
     milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class FilePreview:
+    """A file that code can read, with its first lines if it is a text."""
+
+    name: str
+    lines: tuple[str, ...]
 
 
 class PythonService:
@@ -142,6 +154,28 @@ class PythonService:
         made = {file.name for file in await self.list_files(principal, conversation)}
         return sorted({*made, *(file.name for file in await self._inputs(principal, conversation, made))})
 
+    async def preview_files(
+        self, principal: Principal, conversation: str, attached: Sequence[Attachment]
+    ) -> list[FilePreview]:
+        """Return what code can read once these files are attached, too: those, and what earlier code made."""
+        try:
+            made = {file.name for file in await self.list_files(principal, conversation)}
+        except NotFound:  # it is stored with its first question
+            made = set[str]()
+        named = await self._named(principal, attached)
+        texts = [(name, self._files.path(sha256)) for name, sha256 in named.items() if name not in made]
+        shown = [FilePreview(name, await asyncio.to_thread(_first_lines, path)) for name, path in texts]
+        return [*shown, *(FilePreview(name, ()) for name in sorted(made))]
+
+    async def _named(self, principal: Principal, attached: Sequence[Attachment]) -> dict[str, str]:
+        """Return the names of files in the workspace, each with the hash of its bytes."""
+        found: dict[str, str] = {}
+        for id in dict.fromkeys(each.id for each in attached[:MAX_INPUTS]):
+            with contextlib.suppress(NotFound):
+                file = (await self._storage.files.get_file(principal, id)).file
+                found[_workspace_name(file.name, found.keys())] = file.sha256
+        return found
+
     async def read_file(
         self, principal: Principal, conversation: str, name: str, version: int | None = None
     ) -> tuple[WorkspaceFile, bytes]:
@@ -214,7 +248,7 @@ class PythonService:
             if file.id in seen or len(found) >= MAX_INPUTS:
                 continue
             seen.add(file.id)
-            name = free_name(PurePosixPath(file.name.replace("\\", "/")).name or "file", found.keys())
+            name = _workspace_name(file.name, found.keys())
             found[name] = AttachedFile(name, str(self._files.path(file.sha256)))
         return tuple(file for name, file in found.items() if name not in taken)
 
@@ -274,6 +308,25 @@ def _missing_tool(run: CodeRun) -> str | None:
         return None
     name = last.split("'")[1].partition(".")[0]
     return name if name in DATA_MODULES else None
+
+
+def _workspace_name(name: str, taken: Container[str]) -> str:
+    return free_name(PurePosixPath(name.replace("\\", "/")).name or "file", taken)
+
+
+def _first_lines(path: Path) -> tuple[str, ...]:
+    """Return the first lines of a text; none of anything else."""
+    with path.open("rb") as file:
+        data = file.read(PREVIEW_BYTES)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start < len(data) - 4:  # a character that is cut off isn't meant
+            return ()
+        text = data[: error.start].decode("utf-8-sig")
+    if "\0" in text:
+        return ()
+    return tuple(line[:PREVIEW_LINE_CHARS] for line in text.splitlines()[:PREVIEW_LINES])
 
 
 def free_name(name: str, taken: Container[str]) -> str:

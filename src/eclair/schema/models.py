@@ -49,7 +49,8 @@ class Model:
     whether to reason; None if unknown. `location` is where it answers: `machine` (this one), `network`, the ISO code of
     a country, or `unknown`. `vision_pixels` is how many pixels of an image's longer side it uses; None if it has no
     vision. `can_call_tools` says whether it is known to call tools, `call_way` how it does, None if nobody knows, and
-    `calls_well` whether it calls them when it should and not otherwise. `stated_tier` is what the catalog states.
+    `calls_well` whether it calls them when it should and not otherwise. One that `calls_on_demand` can't be left to
+    choose, but writes the call of a tool that it is told to call. `stated_tier` is what the catalog states.
     `reading_rate` is the tokens of a prompt that it reads per second; None if unknown. `created` is when it was made,
     or came to this machine, in seconds since 1970; None if unknown.
     """
@@ -73,6 +74,7 @@ class Model:
     can_call_tools: bool = False
     call_way: CallWay | None = None
     calls_well: bool = False
+    calls_on_demand: bool = False
     stated_tier: Tier | None = None
     reading_rate: float | None = None
     created: int | None = None
@@ -91,6 +93,11 @@ class Model:
     def can_plan(self) -> bool:
         """Return whether the model is trusted to plan: queries, questions, scenes. One of unknown size is."""
         return self.tier in ("capable", None)
+
+    @property
+    def makes_calls(self) -> bool:
+        """Return whether tools are called while it answers: as it chooses, or on demand."""
+        return self.can_call_tools or self.calls_on_demand
 
     @property
     def can_look_up(self) -> bool:

@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from eclair.calculation.calendar_dates import MAX_ADDED_DAYS, Calendar, DateSpan
 from eclair.calculation.expressions import MAX_EXPRESSION_CHARS, calculate
+from eclair.generation.demanded_calls import ToolDemand
 from eclair.generation.tools import CALL_TIMEOUT_S, LocalTool, ToolContext, ToolResult, define_function
 from eclair.llm.base import JSON, PromptMessage
 from eclair.schema.events import Event
 from eclair.schema.messages import CallAccess, Passage
 from eclair.schema.models import Model
+from eclair.text.intent.calculation import DateOperation
 
 MAX_SUMMARY_CHARS = 120
+MAX_DEMANDED_CHARS = 300
+"""Of an expression: a small model would go on without end."""
+
+
+_CALL_WORDS = (
+    "To work this out, first call calculate(expression). It calculates one expression exactly: numbers with + - * / ^ "
+    "and brackets, percentages such as `30% of 90`, functions such as sqrt(…), mean(…) and median(…), and units, such "
+    "as `3 ft to cm`. Put the whole calculation into the one expression."
+)
+_DATE_CALL_WORDS = "To work this out, first call calculate_dates. Today is {today}. {operation}"
+_OPERATION_WORDS: dict[DateOperation, str] = {
+    "describe": "`date` is the day of which the weekday is told.",
+    "between": "`date` and `until` are the days between which time is counted.",
+    "add": "`years`, `months`, `weeks` and `days` are added to `date`; what is subtracted is negative.",
+    "convert_time": "`date` is the day and the time that are known, `time_zone` where they are known, and "
+    "`to_time_zone` where the time is asked for. Zones are written as in the tz database, such as Asia/Tokyo.",
+}
+_CALL_AGAIN = "Write another call, without that mistake."
 
 
 class CalculateArguments(BaseModel):
@@ -26,7 +46,7 @@ class CalculateArguments(BaseModel):
     expression: str = Field(
         min_length=1,
         max_length=MAX_EXPRESSION_CHARS,
-        description="Such as `1.19 * 240 EUR`, `20% of 35`, `sqrt(2) * 5 cm` or `(30 km) / (24 min)`. Decimals have a "
+        description="Such as `0.93 * 81 EUR`, `30% of 90`, `sqrt(2) * 5 cm` or `(42 km) / (3 h)`. Decimals have a "
         "point; thousands have nothing between them.",
     )
     to: str | None = Field(None, max_length=60, description="The unit of the result, such as `km/h` or `°F`.")
@@ -65,6 +85,11 @@ class CalculateTool(LocalTool):
         sign = "=" if found.is_exact else "≈"
         exactly = f" (exactly {found.fraction})" if found.fraction is not None else ""
         yield ToolResult(f"{' '.join(arguments.expression.split())} {sign} {found.text}{exactly}")
+
+
+def demand_calculation() -> ToolDemand:
+    """Demand a call of `calculate` with all that is asked for in one expression."""
+    return ToolDemand(CalculateTool(), _CALL_WORDS, _CALL_AGAIN, _object(expression=_text(MAX_DEMANDED_CHARS)))
 
 
 class CalculateDatesArguments(BaseModel):
@@ -144,6 +169,37 @@ class CalculateDatesTool(LocalTool):
                 return calendar.add(calendar.read_date(asked.date), span)
             case "convert_time":
                 return calendar.convert(asked.date, asked.time_zone, asked.to_time_zone or "")
+
+
+def demand_date_calculation(
+    operation: DateOperation,
+    days: Sequence[date],
+    now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+) -> ToolDemand:
+    """Demand a call of `calculate_dates` for that operation, on these days or today."""
+    count: JSON = {"type": "integer", "minimum": -9999, "maximum": 9999}
+    named, today = [f"{each:%Y-%m-%d}" for each in days], f"{now():%Y-%m-%d}"
+    is_pair = operation == "between" and len(set(named)) < 2
+    day: JSON = {"enum": [*dict.fromkeys([*named, *([today] if is_pair or not named else [])])]}
+    which = "|".join(day["enum"])
+    time: JSON = {"type": "string", "pattern": f"^({which}) [0-9]{{2}}:[0-9]{{2}}$"}
+    rest: dict[DateOperation, JSON] = {
+        "describe": {"date": day},
+        "between": {"date": day, "until": day},
+        "add": {"date": day, "years": count, "months": count, "weeks": count, "days": count},
+        "convert_time": {"date": time, "time_zone": _text(60), "to_time_zone": _text(60)},
+    }
+    words = _DATE_CALL_WORDS.format(today=f"{now():%A, %Y-%m-%d}", operation=_OPERATION_WORDS[operation])
+    schema = _object(operation={"const": operation}, **rest[operation])
+    return ToolDemand(CalculateDatesTool(now), words, _CALL_AGAIN, schema)
+
+
+def _object(**properties: JSON) -> JSON:
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+
+
+def _text(length: int) -> JSON:
+    return {"type": "string", "minLength": 1, "maxLength": length}
 
 
 def _written_span(asked: CalculateDatesArguments) -> str:

@@ -6,10 +6,12 @@ from collections.abc import AsyncGenerator, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from eclair.generation.demanded_calls import GivesWayTo, ToolDemand
 from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_function
+from eclair.generation.untrusted import neutralize, neutralize_line
 from eclair.llm.base import JSON, PromptMessage
 from eclair.python.python_protocol import MAX_CODE_CHARS, TIMEOUT_S, shorten
-from eclair.python.python_service import PythonRun, PythonService
+from eclair.python.python_service import FilePreview, PythonRun, PythonService
 from eclair.schema.events import Event
 from eclair.schema.messages import CallAccess, Passage
 from eclair.schema.models import Model
@@ -27,8 +29,25 @@ _DESCRIPTION = (
     "to calculate, and to read or make tables and files. Variables stay for the next call. Files that the person "
     "attached are in the working directory under their names; the person sees the files that you write there. "
 )
-_PLAIN = "Only Python's own modules are there: {modules}. There is no pandas, numpy or matplotlib."
+_PLAIN = (
+    "Only Python's own modules are there: {modules}. There is no pandas, numpy or matplotlib; bar_chart(labels, "
+    "values, title), line_chart(…) and pie_chart(…) draw and show a chart."
+)
 _DATA = "These are there too: {modules}. Call plt.show() to show a chart; give it a title."
+
+_CALL_WORDS = """\
+These files are in the working directory:
+{files}
+
+To work this out, first write a short Python program, without comments. It reads the files with open and prints what \
+the question asks for. What it makes goes into new files. {modules}"""
+_CALL_PLAIN = (
+    "There are csv, json, re, math, datetime and collections, and no pandas or numpy. To draw a chart, call the "
+    "built-in bar_chart(labels, values, title), line_chart(labels, values, title) or pie_chart(labels, values, title); "
+    "name=… names its SVG file. They are there without an import or a definition."
+)
+_CALL_DATA = "pandas, numpy and matplotlib are there. Call plt.show() to show a chart; give it a title."
+_CALL_AGAIN = "Write the whole program again, without that mistake."
 
 
 class PythonArguments(BaseModel):
@@ -54,9 +73,23 @@ class PythonTool(LocalTool):
         """Return the tool with the modules that are there; None for a model that can't call tools."""
         if not model.can_call_tools:
             return None
-        note = _DATA if self._service.interpreter == "wasi" else _PLAIN
+        note = _DATA if self.has_data_tools else _PLAIN
         description = _DESCRIPTION + note.format(modules=", ".join(self._service.modules))
         return define_function(PYTHON_TOOL_NAME, description, PythonArguments)
+
+    @property
+    def has_data_tools(self) -> bool:
+        return self._service.interpreter == "wasi"
+
+    def demand(
+        self, files: Sequence[FilePreview], control_tokens: tuple[str, ...], *, gives_way_to: GivesWayTo = "nothing"
+    ) -> ToolDemand:
+        """Demand a program that works on the files."""
+        shown = "\n".join(_described_file(file, control_tokens) for file in files)
+        modules = _CALL_DATA if self.has_data_tools else _CALL_PLAIN
+        return ToolDemand(
+            self, _CALL_WORDS.format(files=shown, modules=modules), _CALL_AGAIN, gives_way_to=gives_way_to
+        )
 
     def summary(self, arguments: PythonArguments) -> str:
         """See `Tool.summary`."""
@@ -70,6 +103,14 @@ class PythonTool(LocalTool):
         if found.error is not None and "FileNotFoundError" in found.error:
             names = await self._service.list_names(self._principal, self._conversation)
         yield ToolResult(describe_run(found, names), has_failed=found.error is not None)
+
+
+def _described_file(file: FilePreview, control_tokens: tuple[str, ...]) -> str:
+    name = neutralize_line(file.name, control_tokens)
+    if not file.lines:
+        return name
+    begins = "\n".join(neutralize(line, control_tokens) for line in file.lines)
+    return f"{name}, which begins:\n{begins}"
 
 
 def describe_run(found: PythonRun, names: Sequence[str] = ()) -> str:

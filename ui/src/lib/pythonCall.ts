@@ -24,6 +24,7 @@ export interface PythonResult {
 const FILES = "\n\nFiles made:";
 const FILE = /^- (.+) \(([^ ()]+), version (\d+), (\d+) bytes\)(?:: (.*))?$/;
 const MAX_SHOWN_BYTES = 8_000_000;
+const MAX_DRAWING_BYTES = 1_000_000;
 
 /** The code in the arguments of a call, which may be still growing. */
 export function pythonCode(text: string): string {
@@ -57,9 +58,16 @@ export function pythonResult(text: string): PythonResult {
   };
 }
 
-/** The files to show as they are: charts as PNG, and pictures that are not too large. */
+/** The files to show as they are: pictures that are not too large, and drawings that are there as no other picture. */
 export function shownFiles(files: readonly MadeFile[]): readonly MadeFile[] {
-  return files.filter(({ media, size }) => /^image\/(png|jpeg|webp)$/.test(media) && size <= MAX_SHOWN_BYTES);
+  const pictures = files.filter(({ media, size }) => /^image\/(png|jpeg|webp)$/.test(media) && size <= MAX_SHOWN_BYTES);
+  const shown = new Set(pictures.map(({ name }) => stem(name)));
+  const drawings = files.filter(({ media, size, name }) => media === "image/svg+xml" && size <= MAX_DRAWING_BYTES && !shown.has(stem(name)));
+  return [...pictures, ...drawings];
+}
+
+function stem(name: string): string {
+  return name.replace(/\.[^./]*$/, "");
 }
 
 function madeFile(text: string): MadeFile[] {

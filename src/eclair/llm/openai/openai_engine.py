@@ -195,6 +195,7 @@ class OpenAIEngine(ServerEngine):
         context = next((size for size in sizes if isinstance(size, int)), self._context)
         id: str = row["id"]
         entry = model_names.find_entry(id)
+        on_demand = entry is not None and entry.calls_on_demand
         parameters, active = (entry.parameters, entry.active) if entry is not None else model_names.sizes_from_name(id)
         return Model(
             id,
@@ -211,7 +212,8 @@ class OpenAIEngine(ServerEngine):
             reasoning=self._reasoning_support(id),
             location=self._location,
             vision_pixels=self._vision_pixels(row, entry),
-            can_call_tools=listed_tools(row) or (entry is not None and "tools" in entry.can),
+            can_call_tools=not on_demand and (listed_tools(row) or (entry is not None and "tools" in entry.can)),
+            calls_on_demand=on_demand and self._dialect is not None and not self._dialect.continues_in_words,
             stated_tier=entry.tier if entry is not None else None,
             created=created if isinstance(created := row.get("created"), int) and created > 0 else None,
         )
