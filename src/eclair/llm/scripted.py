@@ -34,8 +34,9 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from eclair.errors import EngineBusy, EngineRefused, EngineUnavailable, InvalidInput
 from eclair.llm.base import (
@@ -62,6 +63,9 @@ TICK_S = 0.002
 BURST_WORDS = 64
 READ_BATCH_TOKENS = 128
 READ_TOKENS_PER_S = 1000
+MAX_WORDS_AT_ONCE = 5_000
+
+T = TypeVar("T")
 
 _LEXICON = tuple(
     "the light of morning falls on a quiet square where bread is sold and people talk about rivers "  # noqa: SIM905
@@ -185,11 +189,11 @@ class ScriptedEngine:
         async for progress in self._read(script.read):
             yield progress
         thoughts = 0 if request.extra.get("reasoning_effort") in OFF_EFFORTS else script.reasoning
-        async for text in self._pace(list(prose(thoughts)), script.rate):
+        async for text in self._pace(await _made(thoughts, lambda: list(prose(thoughts))), script.rate):
             yield Reasoning(text)
         for piece in _tool_calls(script, _rounds(request)):
             yield piece
-        words, reason, stop = _cut_answer(script, request)
+        words, reason, stop = await _made(script.words, lambda: _cut_answer(script, request))
         async for text in self._speak(words, script):
             yield Text(text)
         if script.break_ is not None:
@@ -318,6 +322,11 @@ def _tool_calls(script: Script, round: int) -> Iterator[ToolCall]:
         yield ToolCall(index, f"call_{number}", name, "")
         for start in range(0, len(arguments), 8):
             yield ToolCall(index, None, None, arguments[start : start + 8])
+
+
+async def _made(words: int, make: Callable[[], T]) -> T:
+    """Return what `make` does; so many `words` may take most of a second, which nobody else is to wait for."""
+    return await asyncio.to_thread(make) if words > MAX_WORDS_AT_ONCE else make()
 
 
 def _words(script: Script) -> list[str]:
