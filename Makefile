@@ -13,6 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 BUILD := .build
 DIFFUSERS := $(BUILD)/diffusers
+MCP_SERVERS := $(BUILD)/mcp-servers $(BUILD)/mcp-servers-1
 RELEASE := $(BUILD)/release
 TORCH := 2.13.0
 UI := $(shell find ui -name node_modules -prune -o -type f -print)
@@ -40,7 +41,9 @@ run: $(VENV)/.app ## Set up what is not set up, and start Éclair
 
 diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with FLUX
 
-test: $(VENV)/.dev diffusers chromium compiler directory models data-tools ## Run every test, in a real browser too
+mcp-servers: $(addsuffix /.ready,$(MCP_SERVERS)) ## Set up the published MCP servers that the tests call
+
+test: $(VENV)/.dev diffusers mcp-servers chromium compiler directory models data-tools ## Run every test, in a real browser too
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 quick: $(VENV)/.dev models ## Formatting, lint, and the fast tests: no browser, no large model
@@ -95,6 +98,9 @@ lock: $(VENV)/.dev ## Renew the lock files
 	@$(VENV)/bin/uv pip compile -q --group dev -c requirements.lock $(LOCKED) -o requirements-dev.lock
 	@$(VENV)/bin/uv pip compile -q --group diffusers --overrides <(echo "torch; sys_platform == 'never'") \
 		$(addprefix --no-emit-package ,torch setuptools sympy mpmath networkx) $(LOCKED) -o requirements-diffusers.lock
+	@$(VENV)/bin/uv pip compile -q <(echo mcp-server-time) --no-annotate $(LOCKED) -o requirements-mcp-servers.lock
+	@$(VENV)/bin/uv pip compile -q <(printf 'mcp-server-sqlite\nmcp[cli]<2\n') --no-annotate --no-strip-extras $(LOCKED) \
+		-o requirements-mcp-servers-1.lock
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade
 
 audit: $(RELEASE)/.ready $(BUILD)/.ready ## Ask the advisory databases about every pinned package; needs the network
@@ -157,6 +163,11 @@ $(BUILD)/.ready: requirements-build.lock
 $(RELEASE)/.ready: requirements-release.lock
 	$(call install,$(RELEASE),requirements-release.lock,Installing what releases need…)
 
+# Servers of either generation of the MCP library, which can't be installed side by side.
+$(BUILD)/%/.ready: requirements-%.lock
+	$(call install,$(BUILD)/$*,$<,Installing MCP servers for the tests…)
+	@$(BUILD)/$*/bin/python -m compileall -q $(BUILD)/$*/lib || true # in the sandbox they can't be
+
 # PyTorch has another build for each kind of graphics processor, so that no hash can be right for all: pip takes that
 # version from wherever it is configured to. What is left is pinned by hash.
 $(DIFFUSERS)/.ready: requirements-diffusers.lock
@@ -176,4 +187,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers test quick map generate check types page format fuzz bench lock audit wheel image clean models data-tools collected chromium compiler directory
+.PHONY: help run diffusers mcp-servers test quick map generate check types page format fuzz bench lock audit wheel image clean models data-tools collected chromium compiler directory

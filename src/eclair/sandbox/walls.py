@@ -148,6 +148,7 @@ def enclose_program(read: Iterable[Path], write: Iterable[Path], *, connects: bo
     if sys.platform != "linux":
         return Walls()
     calls = {*seccomp.PROGRAM_CALLS, "kill", "setpriority", "utimensat", "fchmod"}
+    calls.add("sendto")  # event loops wake themselves by a pair of streams; there are no sockets that lead elsewhere
     return _enclose(
         [*map(Path, _PROGRAM_FOLDERS), *read],
         [_NULL, *write],
