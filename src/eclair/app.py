@@ -56,6 +56,7 @@ from eclair.llm.local.model_upgrade import ModelUpgrade
 from eclair.llm.registry import Registry, build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.llm.servers.service import ServerService
+from eclair.mcp_servers.content_service import McpContentService, ResourceKeeper
 from eclair.mcp_servers.service import McpService
 from eclair.mcp_servers.sign_in_keeper import SignInKeeper
 from eclair.mcp_servers.sign_ins import McpSignIns
@@ -101,6 +102,7 @@ from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
 from eclair.storage.secrets import Vault
+from eclair.tools.mcp_resources import ResourceShelf
 from eclair.tools.mcp_tools import McpToolSource
 from eclair.tools.permissions import ToolPermissions
 from eclair.transfer.archive_importer import ArchiveImporter
@@ -140,6 +142,7 @@ class App:
     projects: ProjectService
     mcp: McpService
     mcp_sign_ins: McpSignIns
+    mcp_resources: ResourceKeeper
     assistants: AssistantService
     skills: SkillService
     runs: Runs
@@ -334,6 +337,7 @@ class App:
         stack.push_async_callback(self.mcp.close)
         self.mcp_sign_ins = McpSignIns(self.mcp, keeper)
         stack.push_async_callback(self.mcp_sign_ins.close)
+        self.mcp_resources = ResourceKeeper(McpContentService(self.mcp), self.ingestor, self.live_settings)
 
     async def _open_answering(self, stack: AsyncExitStack) -> None:
         live, storage = self.live_settings, self.storage
@@ -355,7 +359,7 @@ class App:
             permissions=self.tool_permissions,
             canvases=(storage.canvases, self.changes),
             ask=self.ledger.ask,
-            mcp=McpToolSource(self.mcp, storage.workspaces),
+            mcp=McpToolSource(self.mcp, storage.workspaces, ResourceShelf(self.mcp_resources, storage, self.ingestor)),
             feeds=storage.feeds,
             assistants=self.assistants,
             skills=AnswerSkills(self.skills, SkillFit(self.embedder), self.python, self.rights),

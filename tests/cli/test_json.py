@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from eclair.cli._json import model_json, offer_json, server_json
+from eclair.cli.mcp import mcp_server_json
 from eclair.llm.local.profile import FileStamp, Speed, Tuning, TuningChoice, tuning_json
 from eclair.llm.servers.jurisdiction import ServerLocation
 from eclair.llm.servers.service import Server
+from eclair.mcp_servers.server_views import McpServer
 from eclair.models.catalog import starter_entry
 from eclair.models.offers import Offer
+from eclair.schema.mcp_servers import McpServerConfig
 from eclair.schema.models import Model
 
 
@@ -92,3 +95,13 @@ def test_a_tuning() -> None:
         "build",
         "twice",
     }
+
+
+def test_an_mcp_server() -> None:
+    server = McpServer("m", "odd", "added", False, McpServerConfig(), (), "ready", None, True, None, None, True)
+    row = mcp_server_json(server)
+    assert set(row) == {
+        *("id", "name", "origin", "command", "url", "folders", "readable", "network", "by_default", "secrets"),
+        *("state", "on", "tools", "signed_in"),
+    }
+    assert row["tools"] is None

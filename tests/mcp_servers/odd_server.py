@@ -102,6 +102,41 @@ def call(mode: str, name: str, arguments: Any) -> Any:
     return [{"type": "text", "text": f"{name}: {text}"}]
 
 
+RESOURCES: list[Any] = [
+    {"uri": "notes://tower.md", "name": "tower", "title": "The tower", "mimeType": "text/markdown"},
+    {"uri": "notes://dot", "name": "dot", "mimeType": "image/png"},
+    {"uri": "not a uri", "name": "odd"},
+]
+TEMPLATES: list[Any] = [
+    {"uriTemplate": "notes://days/{day}", "name": "day", "title": "A day", "mimeType": "text/plain"}
+]
+PROMPTS: list[Any] = [
+    {"name": "greet", "title": "Greet somebody", "arguments": [{"name": "who", "required": True}, {"name": "where"}]},
+    {"name": "plain", "description": "A prompt without arguments."},
+]
+
+
+def read(mode: str, uri: str) -> list[Any]:
+    if mode == "huge":
+        return [{"uri": uri, "text": "x" * (5 << 20)}]
+    if mode == "lies":
+        return [{"uri": uri, "blob": "no base64!"}]
+    if uri == "notes://dot":
+        return [{"uri": uri, "mimeType": "image/png", "blob": base64.b64encode(png()).decode()}]
+    text = (
+        "# The tower\n\nThe tower of Brest is 71 metres high, and was built in 1424."
+        if "tower" in uri
+        else f"It is {uri}."
+    )
+    return [{"uri": uri, "mimeType": "text/markdown", "text": text}]
+
+
+def prompt(mode: str, name: str, arguments: Any) -> list[Any]:
+    text = f"Greet {arguments.get('who')} in {arguments.get('where', 'Brest')}." if name == "greet" else "A plain text."
+    text = "x" * 60_000 if mode == "many" else text
+    return [{"role": "user", "content": {"type": "text", "text": text}}]
+
+
 def surroundings() -> dict[str, object]:
     """Say what the walls leave."""
     found: dict[str, object] = {"variables": sorted(os.environ), "home": os.listdir(os.environ["HOME"])}
@@ -131,13 +166,23 @@ def answers(mode: str, file: str | None) -> Iterator[Any]:
                 version = asked["params"]["protocolVersion"]
                 result = {
                     "protocolVersion": version,
-                    "capabilities": {"tools": {"listChanged": True}},
+                    "capabilities": {"tools": {"listChanged": True}, "resources": {}, "prompts": {}},
                     "serverInfo": {"name": "odd", "version": "1"},
                 }
             case "tools/list":
                 result = {"tools": tools(mode, file)}
             case "tools/call":
                 result = {"content": call(mode, asked["params"]["name"], asked["params"].get("arguments", {}))}
+            case "resources/list":
+                result = {"resources": RESOURCES}
+            case "resources/templates/list":
+                result = {"resourceTemplates": TEMPLATES}
+            case "resources/read":
+                result = {"contents": read(mode, asked["params"]["uri"])}
+            case "prompts/list":
+                result = {"prompts": PROMPTS}
+            case "prompts/get":
+                result = {"messages": prompt(mode, asked["params"]["name"], asked["params"].get("arguments") or {})}
             case _:
                 yield {"jsonrpc": "2.0", "id": asked["id"], "error": {"code": -32601, "message": "Method not found"}}
                 continue

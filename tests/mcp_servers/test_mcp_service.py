@@ -23,8 +23,10 @@ from eclair.errors import Conflict, EclairError, Forbidden, InvalidInput, NotFou
 from eclair.live_settings import LiveSettings
 from eclair.mcp_servers import connection
 from eclair.mcp_servers import service as service_module
+from eclair.mcp_servers.server_choices import McpWish
 from eclair.mcp_servers.server_config import McpServerChange
-from eclair.mcp_servers.service import McpOffer, McpServer, McpService
+from eclair.mcp_servers.server_views import McpOffer, McpServer
+from eclair.mcp_servers.service import McpService
 from eclair.mcp_servers.sign_in_keeper import SignInKeeper
 from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy
@@ -80,7 +82,7 @@ async def ready(service: McpService, change: McpServerChange, name: str = "odd")
 
 
 async def offered(service: McpService, principal: Principal = LOCAL_PRINCIPAL) -> McpOffer:
-    (found,) = await service.offered(principal, None)
+    (found,) = await service.offered(principal)
     return found
 
 
@@ -97,7 +99,7 @@ async def test_a_command_is_added_looked_at_allowed_and_called(service: McpServi
     assert seen.seen is not None
     assert [(tool.name, tool.says_read_only) for tool in seen.seen.tools] == [("read", True), ("write", False)]
     await service.switch(LOCAL_PRINCIPAL, added.id, is_on=True)
-    assert await service.offered(LOCAL_PRINCIPAL, None) == []  # nobody has allowed them
+    assert await service.offered(LOCAL_PRINCIPAL) == []  # nobody has allowed them
     with pytest.raises(Conflict, match="look at them again"):
         await service.approve(LOCAL_PRINCIPAL, added.id, "other")
     assert (await service.approve(LOCAL_PRINCIPAL, added.id, seen.seen.fingerprint)).state == "ready"
@@ -134,7 +136,7 @@ async def test_changed_tools_are_held_until_somebody_looks(service: McpService, 
     with pytest.raises(Conflict, match="described otherwise"):
         await service.call(LOCAL_PRINCIPAL, target, "read", {"text": "a"})
     held = await service.get(LOCAL_PRINCIPAL, server.id)
-    assert (held.state, await service.offered(LOCAL_PRINCIPAL, None)) == ("held", [])
+    assert (held.state, await service.offered(LOCAL_PRINCIPAL)) == ("held", [])
     assert held.approved is not None
     assert held.seen is not None
     assert "passwords" in held.seen.tools[0].description
@@ -274,8 +276,8 @@ async def test_members_add_addresses_alone_and_change_nothing_of_the_house(
         await service.get(LOCAL_PRINCIPAL, own.id)
     await storage.conversations.add_conversation(MEMBER, Conversation("conv_m", "member", "", 1, 1))
     await service.switch(MEMBER, house.id, is_on=True, conversation="conv_m")
-    assert await service.offered(MEMBER, None) == []
-    assert len(await service.offered(MEMBER, "conv_m")) == 1
+    assert await service.offered(MEMBER) == []
+    assert len(await service.offered(MEMBER, McpWish("conv_m"))) == 1
     with pytest.raises(NotFound):
         await service.switch(LOCAL_PRINCIPAL, house.id, is_on=True, conversation="conv_m")
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.chat.test_calls import decide, until_waiting
 from tests.mcp_servers.test_mcp_service import ODD
+from tests.server.test_documents import ready
 from tests.support import JSON, Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -100,4 +101,108 @@ async def test_a_picture_is_re_encoded_and_kept_with_the_conversation(server: Se
     kept = await server.get(f"/api/conversations/{done['conversation']}/workspace/{name}")
     assert kept.raw.startswith(b"\x89PNG")
     assert b"tracked" not in kept.raw
+    await server.call("DELETE", path)
+
+
+async def test_a_resource_is_attached_read_and_cited(server: Server) -> None:
+    path = await added(server)
+    assert ((shown := (await server.get(path)).body)["resources"], shown["prompts"]) == (True, True)
+    listed = (await server.get(f"{path}/resources")).body["resources"]
+    assert [(each["uri"], each["title"], each["template"]) for each in listed] == [
+        ("notes://tower.md", "The tower", False),
+        ("notes://dot", "dot", False),
+        ("notes://days/{day}", "A day", True),
+    ]
+    kept = await server.post(f"{path}/files", {"uri": "notes://tower.md"})
+    assert kept.status == 201, kept.body
+    (file,) = kept.body["files"]
+    assert (file["name"], file["media"], file["library"]) == ("tower.md", "text/markdown", None)
+    picture = (await server.post(f"{path}/files", {"uri": "notes://dot", "title": "A dot"})).body["files"][0]
+    assert (picture["name"], picture["media"]) == ("A dot.png", "image/png")
+    day = (await server.post(f"{path}/files", {"uri": "notes://days/friday", "title": "A day"})).body["files"][0]
+    assert day["name"] == "A day.md"
+    await ready(server, file)
+    done = await server.say(await server.begin(), "How high is the tower of Brest?", files=[file["id"]])
+    assert any("71 metres" in passage["text"] for passage in done["passages"]), done
+    await server.call("DELETE", path)
+
+
+async def test_a_model_reads_a_resource_whose_text_is_a_source(server: Server) -> None:
+    path = await added(server)
+    listed = await say(server, "odd__resources{}")
+    assert '"notes://tower.md"' in results(listed)[0]
+    done = await say(server, 'odd__resources{"uri":"notes://tower.md"}')
+    assert (done["calls"][0]["tool"], done["calls"][0]["access"]) == ("odd__resources", "read")
+    assert done["calls"][0]["summary"] == "Read notes://tower.md from the MCP server odd"
+    assert "71 metres" in results(done)[0]
+    (passage,) = done["passages"]
+    assert (passage["name"], done["calls"][0]["passages"]) == ("tower.md", [passage["number"]])
+    page = (await server.get(f"/api/files/{passage['file']}/pages/1")).body
+    assert "71 metres" in page["text"]
+    again = await server.ask(done["conversation"], 'script: tool=odd__write{"text":"kept"}')
+    asked = await until_waiting(server, again["run"])
+    assert await decide(server, again["run"], asked["calls"][0]["call"], "declined") == 202
+    await server.answered(again["run"])
+    unkept = "".join(results(await say(server, 'odd__resources{"uri":"notes://dot"}')))
+    assert unkept
+    await server.call("DELETE", path)
+
+
+async def test_a_prompt_is_written_with_its_arguments(server: Server) -> None:
+    path = await added(server)
+    listed = (await server.get(f"{path}/prompts")).body["prompts"]
+    assert [each["name"] for each in listed] == ["greet", "plain"]
+    assert listed[0]["arguments"][0] == {"name": "who", "title": "who", "description": "", "required": True}
+    written = await server.post(f"{path}/prompts", {"name": "greet", "arguments": {"who": "Ada", "where": ""}})
+    assert written.body == {"text": "Greet Ada in Brest."}
+    missing = await server.post(f"{path}/prompts", {"name": "greet"})
+    assert (missing.status, missing.body["error"]["message"]) == (400, "The prompt 'greet' needs the argument 'who'.")
+    unknown = await server.post(f"{path}/prompts", {"name": "other"})
+    assert unknown.body["error"]["message"] == "The MCP server 'odd' has no prompt 'other'."
+    await server.call("DELETE", path)
+
+
+async def test_resources_and_prompts_that_lie_or_flood_are_said_in_a_sentence(server: Server) -> None:
+    for mode, uri, sentence in (
+        ("lies", "notes://tower.md", "The MCP server 'odd' sent a file that is not in base64."),
+        ("huge", "notes://tower.md", "it sent a message larger than 4 MB"),
+    ):
+        path = await added(server, mode)
+        reply = await server.post(f"{path}/files", {"uri": uri})
+        assert reply.status >= 400
+        assert sentence in reply.body["error"]["message"], reply.body
+        await server.call("DELETE", path)
+    path = await added(server, "many")
+    reply = await server.post(f"{path}/prompts", {"name": "plain"})
+    assert "a prompt of more than 50,000 characters" in reply.body["error"]["message"], reply.body
+    await server.call("DELETE", path)
+
+
+async def test_a_server_is_on_for_a_conversation_or_a_turn_alone(server: Server) -> None:
+    path = await added(server)
+    id = path.rpartition("/")[2]
+    conversation = (await server.post("/api/conversations", {})).body["id"]
+    off = await server.call("PUT", f"{path}/switch", {"on": False, "conversation": conversation})
+    assert off.body["on"] is False
+    listed = (await server.get(f"/api/mcp-servers?conversation={conversation}")).body["servers"]
+    assert [each["on"] for each in listed] == [False]
+    assert (await server.get(path)).body["on"] is True
+    call = 'script: tool=odd__read{"text":"hello"}'
+    assert "There is no tool of this name" in results(await server.say(conversation, call))[0]
+    assert results(await server.say(conversation, call, mcp_servers={id: True})) == ["read: hello"]
+    other = await server.say(await server.begin(), call, mcp_servers={id: False})
+    assert "There is no tool of this name" in results(other)[0]
+    assert (await server.get("/api/mcp-servers?conversation=conv_none")).status == 404
+    await server.call("DELETE", path)
+
+
+async def test_a_project_that_names_tools_has_their_server_on(server: Server) -> None:
+    path = await added(server)
+    await server.call("PUT", f"{path}/switch", {"on": False})
+    project = (await server.post("/api/projects", {"name": "Odd"})).body["id"]
+    await server.call("PATCH", f"/api/projects/{project}", {"tools": ["odd__read"]})
+    conversation = (await server.post("/api/conversations", {"project_id": project})).body["id"]
+    listed = (await server.get(f"/api/mcp-servers?conversation={conversation}")).body["servers"]
+    assert [each["on"] for each in listed] == [True]
+    assert results(await server.say(conversation, 'script: tool=odd__read{"text":"hello"}')) == ["read: hello"]
     await server.call("DELETE", path)

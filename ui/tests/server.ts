@@ -51,6 +51,13 @@ class Run {
 }
 
 export class Server implements ConversationBackend {
+  /** The MCP servers that were switched in a conversation. */
+  readonly switched: (readonly [server: string, on: boolean])[] = [];
+
+  async switchMcpServer(_conversation: string, server: string, on: boolean): Promise<void> {
+    this.switched.push([server, on]);
+  }
+
   readonly messages = new Map<string, Message>();
   /** Every turn that arrived, including refused and repeated ones. */
   readonly turns: Turn[] = [];

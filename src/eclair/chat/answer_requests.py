@@ -410,15 +410,13 @@ class AnswerRequests:
             CalculateDatesTool(),
             *self._source_tools(question, private),
             *await self._skill_tools(question),
-            *(await self._mcp.tools(question.principal, question.answer) if self._mcp is not None else ()),
+            *await self._mcp_tools(question),
         )
         return tuple(tool for tool in tools if self._may_call(question, tool.name))
 
     def _may_call(self, question: ChatQuestion, tool: str) -> bool:
         """Return whether the person may have a tool called, and the project or assistant offers it."""
-        chosen = question.project.tools if question.project is not None else None
-        if question.assistant is not None and question.assistant.tools is not None:
-            chosen = question.assistant.tools
+        chosen = _chosen_tools(question)
         return (chosen is None or tool in chosen) and self._rights.may(question.principal, f"tool:{tool}")
 
     async def _find_demand(self, question: ChatQuestion, route: Route, tools: Sequence[Tool]) -> ToolDemand | None:
@@ -433,6 +431,13 @@ class AnswerRequests:
 
         tokens = await control_tokens(route.engine, route.model)
         return await find_demand(question.asked, tools, preview, tokens)
+
+    async def _mcp_tools(self, question: ChatQuestion) -> Sequence[Tool]:
+        if self._mcp is None:
+            return ()
+        return await self._mcp.tools(
+            question.principal, question.answer, question.options.mcp_servers, _chosen_tools(question) or ()
+        )
 
     async def _memory_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
         memory = await self.memory_for(question)
@@ -499,3 +504,10 @@ class AnswerRequests:
             return ()
         canvases = ConversationCanvases(store, changes, question.principal, conversation, question.history)
         return OpenCanvasTool(canvases), EditCanvasTool(canvases, known)
+
+
+def _chosen_tools(question: ChatQuestion) -> Sequence[str] | None:
+    """Return the names of the tools that the assistant offers, or else the project; None for all."""
+    if question.assistant is not None and question.assistant.tools is not None:
+        return question.assistant.tools
+    return question.project.tools if question.project is not None else None

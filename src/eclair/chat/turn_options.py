@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from eclair.schema.messages import Mode, Sampling, Switch, Web
@@ -15,7 +16,8 @@ class TurnOptions:
     generate images. With `thorough`, long documents are read in full, however long that takes. `memory` lets
     answers of stored conversations use and keep memories. `feeds` are ids of feeds whose newest entries the
     answer reads, `allowed_tools` those tools that may change something without asking. Nobody is there for a turn that
-    `is_unattended`: what a person allowed beyond one call doesn't count in it.
+    `is_unattended`: what a person allowed beyond one call doesn't count in it. `mcp_servers` has
+    ids of servers that are on or off for this turn alone.
     """
 
     model: str | None = None
@@ -29,6 +31,7 @@ class TurnOptions:
     feeds: tuple[str, ...] = ()
     allowed_tools: tuple[str, ...] = ()
     is_unattended: bool = False
+    mcp_servers: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
 
 NO_CHOICES = TurnOptions()

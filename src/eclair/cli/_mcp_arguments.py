@@ -51,5 +51,14 @@ def add_mcp_options(parser: argparse.ArgumentParser) -> None:
         ("remove", "remove a server"),
     ):
         action(name, help).add_argument("name", metavar="NAME", help="its name")
+    action("resources", "list what a server has to read").add_argument("name", metavar="NAME", help="its name")
+    reading = action("read", "print a resource of a server")
+    reading.add_argument("name", metavar="NAME", help="its name")
+    reading.add_argument("uri", metavar="URI", help="the resource, as `eclair mcp resources` lists it")
+    action("prompts", "list the prompts of a server").add_argument("name", metavar="NAME", help="its name")
+    writing = action("prompt", "print a prompt of a server")
+    writing.add_argument("name", metavar="NAME", help="its name")
+    writing.add_argument("prompt", metavar="PROMPT", help="the prompt, as `eclair mcp prompts` lists it")
+    writing.add_argument("values", nargs="*", metavar="ARGUMENT=VALUE", help="what it asks for")
     serving = action("serve", "offer documents, web search and answers to a program that starts this command")
     serving.set_defaults(module="mcp_serve")

@@ -22,8 +22,10 @@ from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.errors import EngineUnavailable, InvalidInput, NotFound, UserError
 from eclair.live_settings import LiveSettings
+from eclair.mcp_servers.content_service import McpContentService
 from eclair.mcp_servers.server_config import McpServerChange
-from eclair.mcp_servers.service import McpServer, McpService
+from eclair.mcp_servers.server_views import McpServer
+from eclair.mcp_servers.service import McpService
 from eclair.mcp_servers.sign_in_keeper import SignInKeeper
 from eclair.mcp_servers.sign_ins import MAX_PENDING_S, McpSignIns, SignInAnswer
 from eclair.network.client import OutboundGate
@@ -56,6 +58,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             return run_async(_sign_out(settings, arguments.name, terminal))
         case "remove":
             return run_async(_remove(settings, arguments.name, terminal))
+        case "resources" | "read" | "prompts" | "prompt":
+            return run_async(_show_contents(settings, arguments, terminal))
         case _:
             return run_async(_list(settings, terminal, json=arguments.json))
 
@@ -241,6 +245,31 @@ async def _remove(settings: Settings, name: str, terminal: Terminal) -> int:
     async with _opened(settings) as service:
         await service.remove(LOCAL_PRINCIPAL, (await _named(service, name)).id)
     terminal.line(f"Removed {name}.")
+    return 0
+
+
+async def _show_contents(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    async with _opened(settings) as service:
+        id, contents = (await _named(service, arguments.name)).id, McpContentService(service)
+        match arguments.action:
+            case "resources":
+                resources = await contents.resources(LOCAL_PRINCIPAL, id)
+                print_table(
+                    [("URI", "TITLE", "TYPE"), *((r.uri, r.title, r.media or "-") for r in resources)], terminal
+                )
+            case "prompts":
+                rows = [
+                    (p.name, " ".join(a.name if a.is_required else f"[{a.name}]" for a in p.arguments), p.title)
+                    for p in await contents.prompts(LOCAL_PRINCIPAL, id)
+                ]
+                print_table([("NAME", "ARGUMENTS", "TITLE"), *rows], terminal)
+            case "read":
+                parts, _ = await contents.read(LOCAL_PRINCIPAL, id, arguments.uri)
+                for part in parts:
+                    terminal.write_bytes(part.data if part.text is None else f"{part.text}\n".encode())
+            case _:
+                values = _pairs(arguments.values, "A prompt")
+                terminal.line(await contents.prompt(LOCAL_PRINCIPAL, id, arguments.prompt, values))
     return 0
 
 

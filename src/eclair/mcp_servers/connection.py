@@ -6,15 +6,28 @@ The library has to be entered and left in one task, so each connection is a task
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 import httpx2
 from mcp import Client, MCPError
 from mcp.client import Transport
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, Implementation, ListToolsResult, Tool, ToolListChangedNotification
+from mcp_types import (
+    CallToolResult,
+    GetPromptResult,
+    Implementation,
+    PaginatedResult,
+    Prompt,
+    ReadResourceResult,
+    Resource,
+    ResourceTemplate,
+    ServerCapabilities,
+    Tool,
+    ToolListChangedNotification,
+)
 from pydantic import ValidationError
 
 from eclair import __version__
@@ -22,15 +35,17 @@ from eclair.errors import EclairError, EngineBroken, EngineUnavailable, Refused
 from eclair.mcp_servers.command_transport import CommandTransport, ServerProgram
 from eclair.mcp_servers.sign_in_transport import SignInTransport
 from eclair.network.mcp_http import McpHttpTransport, open_mcp_client
-from eclair.schema.mcp_servers import McpTool
+from eclair.schema.mcp_servers import McpPrompt, McpPromptArgument, McpResource, McpTool
 
 CONNECT_TIMEOUT_S = 30.0
 """Programs may have to fetch their packages first; see `FIRST_CONNECT_TIMEOUT_S`."""
 FIRST_CONNECT_TIMEOUT_S = 120.0
 LIST_TIMEOUT_S = 20.0
+READ_TIMEOUT_S = 30.0
 MAX_PAGES = 20
 
 T = TypeVar("T")
+P = TypeVar("P", bound=PaginatedResult)
 
 
 class OpenTransport(Protocol):
@@ -142,15 +157,42 @@ class McpConnection:
     async def list_tools(self) -> list[McpTool]:
         """List the tools as the server describes them, of MAX_PAGES pages at most. Raises as `connect` does."""
         self.has_new_tools = False
-        found: list[McpTool] = []
-        cursor: str | None = None
-        for _ in range(MAX_PAGES):
-            page: ListToolsResult = await self._ask(_lister(cursor), LIST_TIMEOUT_S)
-            found += map(_tool, page.tools)
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        return found
+        if (await self._capabilities()).tools is None:  # a server of resources or prompts alone
+            return []
+        pages = self._pages(lambda client, cursor: client.list_tools(cursor=cursor, cache_mode="bypass"))
+        return [_tool(each) async for page in pages for each in page.tools]
+
+    async def has_contents(self) -> tuple[bool, bool]:
+        """Tell if the server has resources, and prompts. Raises as `connect` does."""
+        capabilities = await self._capabilities()
+        return capabilities.resources is not None, capabilities.prompts is not None
+
+    async def list_resources(self) -> list[McpResource]:
+        """List the resources, and then the templates of resources. Raises as `connect` does."""
+        if (await self._capabilities()).resources is None:
+            return []
+        pages = self._pages(lambda client, cursor: client.list_resources(cursor=cursor, cache_mode="bypass"))
+        found = [_resource(each) async for page in pages for each in page.resources]
+        try:
+            more = self._pages(lambda client, cursor: client.list_resource_templates(cursor=cursor))
+            return found + [_template(each) async for page in more for each in page.resource_templates]
+        except EngineBroken:  # many servers have no templates, and say so by an error
+            return found
+
+    async def read_resource(self, uri: str) -> ReadResourceResult:
+        """Read a resource. Raises as `connect` does."""
+        return await self._ask(lambda client: client.read_resource(uri, cache_mode="bypass"), READ_TIMEOUT_S)
+
+    async def list_prompts(self) -> list[McpPrompt]:
+        """List the prompts. Raises as `connect` does."""
+        if (await self._capabilities()).prompts is None:
+            return []
+        pages = self._pages(lambda client, cursor: client.list_prompts(cursor=cursor, cache_mode="bypass"))
+        return [_prompt(each) async for page in pages for each in page.prompts]
+
+    async def get_prompt(self, name: str, arguments: dict[str, str]) -> GetPromptResult:
+        """Have a prompt written. Raises as `connect` does."""
+        return await self._ask(lambda client: client.get_prompt(name, arguments), READ_TIMEOUT_S)
 
     async def call_tool(self, tool: str, arguments: dict[str, Any], timeout_s: float) -> CallToolResult:
         """Call a tool. Raises as `connect` does."""
@@ -184,6 +226,19 @@ class McpConnection:
     async def _receive(self, message: object) -> None:
         if isinstance(message, ToolListChangedNotification):
             self.has_new_tools = True
+
+    async def _capabilities(self) -> ServerCapabilities:
+        return await self._ask(_capabilities_of, LIST_TIMEOUT_S)
+
+    async def _pages(self, ask: Callable[[Client, str | None], Awaitable[P]]) -> AsyncGenerator[P, None]:
+        """Yield the pages of a list, MAX_PAGES at most."""
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            page = await self._ask(partial(_ask_page, ask, cursor), LIST_TIMEOUT_S)
+            yield page
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     async def _ask(self, ask: Callable[[Client], Awaitable[T]], timeout_s: float) -> T:
         try:
@@ -236,8 +291,12 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def _lister(cursor: str | None) -> Callable[[Client], Awaitable[ListToolsResult]]:
-    return lambda client: client.list_tools(cursor=cursor, cache_mode="bypass")
+async def _capabilities_of(client: Client) -> ServerCapabilities:
+    return client.server_capabilities
+
+
+def _ask_page(ask: Callable[[Client, str | None], Awaitable[P]], cursor: str | None, client: Client) -> Awaitable[P]:
+    return ask(client, cursor)
 
 
 def _tool(tool: Tool) -> McpTool:
@@ -245,6 +304,25 @@ def _tool(tool: Tool) -> McpTool:
     title = tool.title or (hints.title if hints is not None else None) or tool.name
     says_read_only = hints is not None and hints.read_only_hint is True
     return McpTool(tool.name, title, tool.description or "", tool.input_schema, says_read_only)
+
+
+def _resource(resource: Resource) -> McpResource:
+    title = resource.title or resource.name
+    media = resource.mime_type or ""
+    return McpResource(resource.uri, title, resource.description or "", media, resource.size)
+
+
+def _template(template: ResourceTemplate) -> McpResource:
+    title, media = template.title or template.name, template.mime_type or ""
+    return McpResource(template.uri_template, title, template.description or "", media, is_template=True)
+
+
+def _prompt(prompt: Prompt) -> McpPrompt:
+    arguments = tuple(
+        McpPromptArgument(each.name, each.title or each.name, each.description or "", each.required is True)
+        for each in prompt.arguments or ()
+    )
+    return McpPrompt(prompt.name, prompt.title or prompt.name, prompt.description or "", arguments)
 
 
 async def _nothing() -> None:

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from eclair.errors import EclairError, EngineUnavailable
@@ -165,3 +166,9 @@ class ConnectionPool:
                 if slot.connection is not None and slot.used < idle and not slot.lock.locked():
                     async with slot.lock:
                         await self._close(slot)
+
+
+def import_library() -> None:
+    """Import what takes most of a second, off the event loop."""
+    for module in ("connection", "contents", "results"):
+        import_module(f"eclair.mcp_servers.{module}")

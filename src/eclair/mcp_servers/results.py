@@ -48,7 +48,7 @@ def read_result(result: CallToolResult) -> McpResult:
         if isinstance(block, ImageContent) and (data := _decode(block.data)) and len(pictures) < MAX_PICTURES:
             pictures.append(data)
             continue
-        texts.append(_text(block))
+        texts.append(content_text(block))
         size += len(texts[-1].encode())
         if size > 4 * MAX_TEXT_BYTES:  # the loop cuts it; its end is no use to anybody
             break
@@ -57,7 +57,8 @@ def read_result(result: CallToolResult) -> McpResult:
     return McpResult("\n\n".join(text for text in texts if text), tuple(pictures), result.is_error)
 
 
-def _text(block: ContentBlock) -> str:
+def content_text(block: ContentBlock) -> str:
+    """Return the words of a block; what has none is named."""
     match block:
         case TextContent(text=text):
             return text

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-from eclair.schema.mcp_servers import McpOrigin
+from eclair.schema.mcp_servers import MCP_NAME_SEPARATOR, McpOrigin
 from eclair.storage.mcp_servers import McpChoices, McpListings, StoredMcpServer
 from eclair.storage.mcp_sign_ins import SignedInServers
 
@@ -12,14 +14,35 @@ McpState = Literal["ready", "unseen", "held", "down"]
 """Tools can be called; nobody has allowed any yet; they have changed since; or the server can't be reached."""
 
 
-def is_on(server: StoredMcpServer, choices: McpChoices, conversation: str | None) -> bool:
-    """Tell if somebody has a server on: in the conversation, or else for all, or else by the choice of the house."""
-    mine = [switch for switch in choices.switches if switch.server == server.id]
-    for place in dict.fromkeys((conversation, None)):
-        for switch in mine:
-            if switch.conversation == place:
-                return switch.is_on
-    return server.config.by_default or server.owner is not None
+@dataclass(frozen=True, slots=True)
+class McpWish:
+    """A wish for one conversation, which may be None for a temporary one.
+
+    `switched` are choices for a single turn, by the ids of servers. `tools` are those that its assistant or project
+    names; servers of named tools are on.
+    """
+
+    conversation: str | None = None
+    switched: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    tools: Collection[str] = ()
+
+
+NO_WISH = McpWish()
+
+
+def is_on(server: StoredMcpServer, choices: McpChoices, wish: McpWish = NO_WISH) -> bool:
+    """Tell if somebody has a server on.
+
+    The turn decides, then the conversation, its assistant or project, the person, and at last the house.
+    """
+    if (switched := wish.switched.get(server.id)) is not None:
+        return switched
+    mine = {switch.conversation: switch.is_on for switch in choices.switches if switch.server == server.id}
+    if wish.conversation is not None and wish.conversation in mine:
+        return mine[wish.conversation]
+    if any(tool.startswith(f"{server.name}{MCP_NAME_SEPARATOR}") for tool in wish.tools):
+        return True
+    return mine.get(None, server.config.by_default or server.owner is not None)
 
 
 def state_of(listings: McpListings) -> McpState:

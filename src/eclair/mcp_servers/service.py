@@ -10,15 +10,16 @@ from __future__ import annotations
 import shutil
 import time
 from asyncio import to_thread
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.errors import Conflict, EclairError, Forbidden, InvalidInput, NotFound, RightMissing, RoleMissing
 from eclair.live_settings import LiveSettings
-from eclair.mcp_servers.connection_pool import ConnectionPool
-from eclair.mcp_servers.server_choices import McpState, is_known_to_want_sign_in, is_on, origin_of, state_of
+from eclair.mcp_servers.connection_pool import ConnectionPool, import_library
+from eclair.mcp_servers.server_choices import NO_WISH, McpWish, is_known_to_want_sign_in, is_on, origin_of, state_of
 from eclair.mcp_servers.server_config import (
     McpServerChange,
     change_server,
@@ -26,11 +27,12 @@ from eclair.mcp_servers.server_config import (
     configured_server,
     read_secrets,
 )
+from eclair.mcp_servers.server_views import McpOffer, McpServer
 from eclair.mcp_servers.sign_in_keeper import SignInKeeper
 from eclair.mcp_servers.tool_listing import check_listing
 from eclair.network.gate import OutboundGate
 from eclair.schema.ids import Clock, new_id
-from eclair.schema.mcp_servers import McpListing, McpOrigin, McpSecrets, McpServerConfig, McpTool
+from eclair.schema.mcp_servers import McpSecrets, McpServerConfig
 from eclair.schema.principal import Principal
 from eclair.storage.mcp_servers import McpChoices, McpListings, McpServerStore, McpSwitch, StoredMcpServer
 from eclair.storage.mcp_sign_ins import SignedInServers
@@ -43,44 +45,14 @@ if TYPE_CHECKING:
     from eclair.mcp_servers.results import McpResult
     from eclair.mcp_servers.sign_in_transport import SignInTransport
 
+T = TypeVar("T")
+
 OWN_SERVERS = "mcp"
 """The right to add servers of one's own."""
 
 CALL_TIMEOUT_S = 60.0
 LISTING_MAX_AGE_MS = 600_000
 """After that, a server is asked again what its tools are before one is called."""
-
-
-@dataclass(frozen=True, slots=True)
-class McpServer:
-    """A server as it is displayed, without its secrets. `fault` says why it can't be used, if it can't.
-
-    `is_own` tells a person's own from those of the house. `is_on` is the person's choice, or else that of the house.
-    """
-
-    id: str
-    name: str
-    origin: McpOrigin
-    is_own: bool
-    config: McpServerConfig
-    secret_names: tuple[str, ...]
-    state: McpState
-    fault: str | None
-    is_on: bool
-    approved: McpListing | None
-    seen: McpListing | None
-    may_change: bool
-    log: tuple[str, ...] = ()
-    signed_in: bool = False
-    wants_sign_in: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class McpOffer:
-    """The tools of a server that a model may call for somebody."""
-
-    server: StoredMcpServer
-    tools: tuple[McpTool, ...]
 
 
 class McpService:
@@ -108,19 +80,19 @@ class McpService:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def list(self, principal: Principal) -> list[McpServer]:
+    async def list(self, principal: Principal, wish: McpWish = NO_WISH) -> list[McpServer]:
         """List the servers that somebody may use, and for administrators all of the house."""
         choices = await self._choices(principal)
         signed_in = await self._sign_ins.list_servers(principal)
         return [
-            self._shown(principal, server, choices, signed_in)
+            self._shown(principal, server, choices, signed_in, wish)
             for server in choices.servers
             if principal.role == "admin" or self._may_use(principal, server)
         ]
 
-    async def get(self, principal: Principal, id: str) -> McpServer:
+    async def get(self, principal: Principal, id: str, wish: McpWish = NO_WISH) -> McpServer:
         """Return a server. Raises NotFound."""
-        for server in await self.list(principal):
+        for server in await self.list(principal, wish):
             if server.id == id:
                 return server
         raise _missing(id)
@@ -187,9 +159,9 @@ class McpService:
         server = await self._find(principal, id)
         self._require_use(principal, server)
         await self._store.switch_mcp_server(principal, McpSwitch(id, conversation, is_on))
-        return await self.get(principal, id)
+        return await self.get(principal, id, McpWish(conversation))
 
-    async def offered(self, principal: Principal, conversation: str | None) -> list[McpOffer]:
+    async def offered(self, principal: Principal, wish: McpWish = NO_WISH) -> list[McpOffer]:
         """Return the tools that a model may call for somebody in a conversation, sorted by the names of servers."""
         choices = await self._choices(principal)
         found: list[McpOffer] = []
@@ -198,11 +170,12 @@ class McpService:
             if (
                 listings.approved is not None
                 and state_of(listings) == "ready"
-                and is_on(server, choices, conversation)
+                and is_on(server, choices, wish)
                 and self._may_use(principal, server)
                 and (server.owner is None or self._rights.may(principal, OWN_SERVERS))
             ):
-                found.append(McpOffer(server, listings.approved.tools))
+                described = listings.seen or listings.approved
+                found.append(McpOffer(server, listings.approved.tools, described.has_resources))
         return found
 
     async def call(
@@ -212,25 +185,44 @@ class McpService:
 
         Raises EngineUnavailable, EngineBroken, Refused, and Conflict where the tools have changed.
         """
+        result, sent_bytes = await self.ask(
+            principal, server, lambda connection: connection.call_tool(tool, arguments, CALL_TIMEOUT_S)
+        )
         from eclair.mcp_servers.results import read_result  # slow to import
 
+        return read_result(result), sent_bytes
+
+    async def ask(
+        self, principal: Principal, server: StoredMcpServer, ask: Callable[[McpConnection], Awaitable[T]]
+    ) -> tuple[T, int]:
+        """Ask a server something over its connection; return what `ask` does, and the bytes that left for it.
+
+        Raises as `call` does.
+        """
         key = (server.id, principal.id)
         connection = await self._connect(principal, server)
         before = connection.sent_bytes
         try:
-            result = await connection.call_tool(tool, arguments, CALL_TIMEOUT_S)
+            result = await ask(connection)
         except EclairError as error:
             await self._pool.failed(key, error)
             raise
         self._pool.succeeded(key)
-        return read_result(result), connection.sent_bytes - before
+        return result, connection.sent_bytes - before
+
+    async def usable(self, principal: Principal, id: str) -> StoredMcpServer:
+        """Return a server that somebody may have something read from. Raises NotFound and RightMissing."""
+        server = await self._find(principal, id)
+        self._require_use(principal, server)
+        return server
 
     async def _connect(self, principal: Principal, server: StoredMcpServer, *, again: bool = False) -> McpConnection:
         """Return a connection to a server whose tools are those that were allowed; `again` only looks at them.
 
         Raises as `call` does.
         """
-        from eclair.mcp_servers.connection import CONNECT_TIMEOUT_S, FIRST_CONNECT_TIMEOUT_S  # slow to import
+        await to_thread(import_library)
+        from eclair.mcp_servers.connection import CONNECT_TIMEOUT_S, FIRST_CONNECT_TIMEOUT_S
 
         key = (server.id, principal.id)
         secrets = self._secrets(server)
@@ -245,7 +237,8 @@ class McpService:
         is_old = listings.seen is None or now - listings.seen.moment > LISTING_MAX_AGE_MS
         if is_new or again or is_old or connection.has_new_tools:
             try:
-                seen = check_listing(await connection.list_tools(), now)
+                tools, contents = await connection.list_tools(), await connection.has_contents()
+                seen = replace(check_listing(tools, now), has_resources=contents[0], has_prompts=contents[1])
             except EclairError as error:
                 await self._pool.failed(key, error)
                 raise
@@ -350,7 +343,12 @@ class McpService:
         return configured_server(server.name, given)[1] if given is not None else read_secrets(server, self._vault)
 
     def _shown(
-        self, principal: Principal, server: StoredMcpServer, choices: McpChoices, signed_in: SignedInServers
+        self,
+        principal: Principal,
+        server: StoredMcpServer,
+        choices: McpChoices,
+        signed_in: SignedInServers,
+        wish: McpWish,
     ) -> McpServer:
         listings = choices.listings.get(server.id, McpListings())
         key = (server.id, principal.id)
@@ -365,7 +363,7 @@ class McpService:
             secret_names=server.secret_names if may_change else (),
             state="down" if fault is not None else state_of(listings),
             fault=fault,
-            is_on=is_on(server, choices, None),
+            is_on=is_on(server, choices, wish),
             approved=listings.approved,
             seen=listings.seen,
             may_change=may_change,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eclair.errors import Conflict, EngineBroken, NotFound, TooBusy
-from eclair.mcp_servers.service import McpServer, McpService
+from eclair.mcp_servers.server_views import McpServer
+from eclair.mcp_servers.service import McpService
 from eclair.mcp_servers.sign_in_client import choose_target
 from eclair.mcp_servers.sign_in_keeper import SignInKeeper
 from eclair.schema.ids import Clock

@@ -54,10 +54,55 @@ class McpTool:
 class McpListing:
     """The tools of a server at a moment, in milliseconds. `fingerprint` changes with any of their words.
 
-    `faults` say why further tools were left out.
+    `faults` say why further tools were left out. A server may have resources and prompts beside its tools.
     """
 
     tools: tuple[McpTool, ...]
     fingerprint: str
     moment: int
     faults: tuple[str, ...] = ()
+    has_resources: bool = False
+    has_prompts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class McpResource:
+    """Something that can be read by its `uri`, as its server describes it.
+
+    That of a template has names in braces, which are filled in before it is read.
+    """
+
+    uri: str
+    title: str
+    description: str
+    media: str
+    size: int | None = None
+    is_template: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class McpPromptArgument:
+    name: str
+    title: str
+    description: str
+    is_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class McpPrompt:
+    """A text that a server writes, for arguments that a person fills in."""
+
+    name: str
+    title: str
+    description: str
+    arguments: tuple[McpPromptArgument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class McpContent:
+    """A part of a resource as it was read: a text, or else bytes. `media` may be empty."""
+
+    uri: str
+    media: str
+    text: str | None = None
+    data: bytes = b""

@@ -53,7 +53,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/preferences": ("api.preferences",),
     "api/prompts": ("api.prompts",),
     "api/memories": ("api.memories",),
-    "api/mcp-servers": ("api.mcp_servers", "api.mcp_sign_ins"),
+    "api/mcp-servers": ("api.mcp_servers", "api.mcp_sign_ins", "api.mcp_contents"),
     ".well-known/eclair-mcp-client.json": ("api.mcp_sign_ins",),
     "api/schedules": ("api.schedules",),
     "api/assistants": ("api.assistants",),

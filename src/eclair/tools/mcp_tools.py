@@ -7,18 +7,20 @@ connect to others, calls out. Results are foreign text.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
 
 from eclair.errors import EclairError
-from eclair.generation.tools import ToolContext, ToolResult
+from eclair.generation.tools import Tool, ToolContext, ToolResult
 from eclair.images.logo_maker import redraw_picture
 from eclair.llm.base import JSON, PromptMessage
 from eclair.mcp_servers.argument_model import argument_model
-from eclair.mcp_servers.service import CALL_TIMEOUT_S, McpOffer, McpService
+from eclair.mcp_servers.server_choices import McpWish
+from eclair.mcp_servers.server_views import McpOffer
+from eclair.mcp_servers.service import CALL_TIMEOUT_S, McpService
 from eclair.schema.events import Event
 from eclair.schema.mcp_servers import MCP_NAME_SEPARATOR, McpTool
 from eclair.schema.messages import CallAccess, Passage
@@ -27,6 +29,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.mcp_servers import StoredMcpServer
 from eclair.storage.workspaces import NewWorkspaceFile, WorkspaceStore
 from eclair.tools.draw_picture import AnswerRef
+from eclair.tools.mcp_resources import McpResourcesTool, ResourceShelf
 
 MAX_TOOL_NAME_CHARS = 64
 MAX_SUMMARY_CHARS = 160
@@ -119,16 +122,34 @@ class McpServerTool:
 
 @dataclass(frozen=True, slots=True)
 class McpToolSource:
-    """The tools of all servers that somebody has switched on."""
+    """The tools of all servers that somebody has on, and their resources if there is a `shelf` for them."""
 
     service: McpService
     workspaces: WorkspaceStore
+    shelf: ResourceShelf | None = None
 
-    async def tools(self, principal: Principal, answer: AnswerRef | None) -> list[McpServerTool]:
-        """Return the tools for an answer; those of a temporary chat keep no pictures."""
+    async def tools(
+        self,
+        principal: Principal,
+        answer: AnswerRef | None,
+        switched: Mapping[str, bool],
+        named: Collection[str],
+    ) -> list[Tool]:
+        """Return the tools for an answer; those of a temporary chat keep nothing.
+
+        `switched` and `named` are as in `McpWish`.
+        """
         conversation = answer.conversation if answer is not None else None
-        offered = await self.service.offered(principal, conversation)
-        return server_tools(self.service, offered, self.workspaces, conversation)
+        offered = await self.service.offered(principal, McpWish(conversation, switched, named))
+        found: dict[str, Tool] = {
+            tool.name: tool for tool in server_tools(self.service, offered, self.workspaces, conversation)
+        }
+        if self.shelf is not None:
+            for offer in offered:
+                if offer.has_resources:
+                    made = McpResourcesTool(self.shelf, offer.server, answer)
+                    found.setdefault(made.name, made)
+        return list(found.values())
 
 
 def server_tools(

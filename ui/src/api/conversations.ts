@@ -43,7 +43,7 @@ export type AnswerSettings = Pick<Conversation, "model" | "mode" | "web" | "temp
 export const NO_SETTINGS: AnswerSettings = { model: null, mode: null, web: null, temperature: null, max_tokens: null, system: null, memory: null };
 
 /** Options of one answer; what is missing falls back to the defaults. */
-export type AnswerOptions = { readonly [K in keyof AnswerSettings]?: NonNullable<AnswerSettings[K]> } & { readonly thorough?: boolean };
+export type AnswerOptions = { readonly [K in keyof AnswerSettings]?: NonNullable<AnswerSettings[K]> } & { readonly thorough?: boolean; readonly mcp_servers?: Readonly<Record<string, boolean>> };
 
 type TurnBody = Body<"/api/conversations/{id}/turns", "post">;
 
@@ -83,7 +83,7 @@ export interface ConversationStart {
 export type ExportFormat = "markdown" | "json" | "html" | "docx" | "pdf";
 
 /** What a conversation needs of the server; a temporary chat implements it in the page. */
-export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "answerNow" | "events" | "prefill"> & Partial<Pick<ConversationCalls, "allEvents" | "keep">>;
+export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "answerNow" | "events" | "prefill" | "switchMcpServer"> & Partial<Pick<ConversationCalls, "allEvents" | "keep">>;
 
 export class ConversationCalls extends Resource {
   list({ archived, tag, project, before, limit }: ConversationQuery): Promise<ConversationPage> {
@@ -172,6 +172,11 @@ export class ConversationCalls extends Resource {
   begin(conversation: string, turn: Turn, settings: AnswerSettings, { project, assistant }: ConversationStart): Promise<AcceptedTurn> {
     const start = { ...(project !== null && { project_id: project }), ...(assistant !== null && { assistant_id: assistant }) };
     return this.client.call("POST", "/api/conversations", { id: conversation, ...settings, ...start, turn });
+  }
+
+  /** Have an MCP server on or off in a conversation. */
+  switchMcpServer(conversation: string, server: string, on: boolean): Promise<unknown> {
+    return this.client.call("PUT", `/api/mcp-servers/${server}/switch`, { on, conversation });
   }
 
   /** Tell the engine that a message is being written, so that it can read the prompt ahead. */

@@ -1,11 +1,14 @@
 // MCP servers: programs and addresses whose tools models may call.
 
+import type { FileState } from "./files.ts";
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
 export type McpServers = Reply<"/api/mcp-servers", "get">;
 export type McpServer = McpServers["servers"][number];
 export type McpListing = NonNullable<McpServer["seen"]>;
+export type McpResource = Reply<"/api/mcp-servers/{id}/resources", "get">["resources"][number];
+export type McpPrompt = Reply<"/api/mcp-servers/{id}/prompts", "get">["prompts"][number];
 export type McpTool = McpListing["tools"][number];
 
 /** Fields that a form sets; those left out stay as they are. */
@@ -28,8 +31,9 @@ export interface SignInAnswer {
 }
 
 export class McpServerCalls extends Resource {
-  list(): Promise<McpServers> {
-    return this.client.call("GET", "/api/mcp-servers");
+  /** All servers, and whether they are on: in a conversation, or else for the person. */
+  list(conversation: string | null = null): Promise<McpServers> {
+    return this.client.call("GET", `/api/mcp-servers${conversation === null ? "" : `?conversation=${conversation}`}`);
   }
 
   add(name: string, fields: McpServerFields): Promise<McpServer> {
@@ -52,8 +56,26 @@ export class McpServerCalls extends Resource {
     return this.client.call("POST", `/api/mcp-servers/${id}/approve`, { fingerprint });
   }
 
-  switch(id: string, on: boolean): Promise<McpServer> {
-    return this.client.call("PUT", `/api/mcp-servers/${id}/switch`, { on, conversation: null });
+  switch(id: string, on: boolean, conversation: string | null = null): Promise<McpServer> {
+    return this.client.call("PUT", `/api/mcp-servers/${id}/switch`, { on, conversation });
+  }
+
+  async resources(id: string): Promise<readonly McpResource[]> {
+    return (await this.client.call<Reply<"/api/mcp-servers/{id}/resources", "get">>("GET", `/api/mcp-servers/${id}/resources`)).resources;
+  }
+
+  /** Keep a resource as files. */
+  async keep(id: string, uri: string, title: string): Promise<readonly FileState[]> {
+    return (await this.client.call<Reply<"/api/mcp-servers/{id}/files", "post", 201>>("POST", `/api/mcp-servers/${id}/files`, { uri, title })).files;
+  }
+
+  async prompts(id: string): Promise<readonly McpPrompt[]> {
+    return (await this.client.call<Reply<"/api/mcp-servers/{id}/prompts", "get">>("GET", `/api/mcp-servers/${id}/prompts`)).prompts;
+  }
+
+  /** Have a prompt written. */
+  async write(id: string, name: string, values: Readonly<Record<string, string>>): Promise<string> {
+    return (await this.client.call<Reply<"/api/mcp-servers/{id}/prompts", "post">>("POST", `/api/mcp-servers/${id}/prompts`, { name, arguments: values })).text;
   }
 
   beginSignIn(id: string): Promise<{ url: string }> {

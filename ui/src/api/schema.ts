@@ -3614,7 +3614,9 @@ export interface paths {
         };
         readonly get: {
             readonly parameters: {
-                readonly query?: never;
+                readonly query?: {
+                    readonly conversation?: string | null;
+                };
                 readonly header?: never;
                 readonly path?: never;
                 readonly cookie?: never;
@@ -3950,6 +3952,146 @@ export interface paths {
                     };
                     content: {
                         readonly "application/json": components["schemas"]["McpServerReport"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/mcp-servers/{id}/resources": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["McpResourceList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/mcp-servers/{id}/files": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["ResourceToKeep"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["KeptFiles"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/mcp-servers/{id}/prompts": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["McpPromptList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["PromptToWrite"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["WrittenPrompt"];
                     };
                 };
             };
@@ -11378,6 +11520,9 @@ export interface components {
         readonly KeptAnswer: {
             readonly answer: string;
         };
+        readonly KeptFiles: {
+            readonly files: readonly components["schemas"]["FileBody"][];
+        };
         /**
          * @description Numbers of what programs stored through the API.
          *
@@ -11491,6 +11636,33 @@ export interface components {
             readonly moment: number;
             readonly faults: readonly string[];
         };
+        readonly McpPromptArgumentBody: {
+            readonly name: string;
+            readonly title: string;
+            readonly description: string;
+            readonly required: boolean;
+        };
+        readonly McpPromptBody: {
+            readonly name: string;
+            readonly title: string;
+            readonly description: string;
+            readonly arguments: readonly components["schemas"]["McpPromptArgumentBody"][];
+        };
+        readonly McpPromptList: {
+            readonly prompts: readonly components["schemas"]["McpPromptBody"][];
+        };
+        /** @description A resource. The `uri` of a `template` has names in braces, which are to be filled in. */
+        readonly McpResourceBody: {
+            readonly uri: string;
+            readonly title: string;
+            readonly description: string;
+            readonly media: string;
+            readonly size: number | null;
+            readonly template: boolean;
+        };
+        readonly McpResourceList: {
+            readonly resources: readonly components["schemas"]["McpResourceBody"][];
+        };
         /** @description Settings of a server; what is left out stays. A variable or header that is empty is removed. */
         readonly McpServerBody: {
             readonly command?: readonly string[] | null;
@@ -11518,6 +11690,7 @@ export interface components {
          *
          *     `secrets` are the names of its variables or headers, `log` the last lines that it wrote. `approved` are the tools as
          *     they were allowed, `seen` as they were last asked for. `wants_sign_in` if the caller has to sign in there first.
+         *     `resources` and `prompts` say if it has any.
          */
         readonly McpServerReport: {
             readonly id: string;
@@ -11542,6 +11715,8 @@ export interface components {
             readonly approved: components["schemas"]["McpListingReport"] | null;
             readonly seen: components["schemas"]["McpListingReport"] | null;
             readonly log: readonly string[];
+            readonly resources: boolean;
+            readonly prompts: boolean;
         };
         /** @description Parameters that the browser came back with: the `state`, and a `code` or an `error`. `iss` is who says so. */
         readonly McpSignInReply: {
@@ -12020,6 +12195,9 @@ export interface components {
             readonly memory?: ("off" | "on") | null;
             /** @default false */
             readonly thorough?: boolean;
+            readonly mcp_servers?: {
+                readonly [key: string]: boolean;
+            };
             readonly text?: string | null;
             readonly parent?: string | null;
             readonly retry?: string | null;
@@ -12506,6 +12684,13 @@ export interface components {
             readonly name: string;
             readonly text: string;
         };
+        /** @description A prompt by its `name`, with its `arguments`. */
+        readonly PromptToWrite: {
+            readonly name: string;
+            readonly arguments?: {
+                readonly [key: string]: string;
+            };
+        };
         /**
          * @description A file's provenance marks, in sum and one by one. Finding none proves nothing.
          *
@@ -12835,6 +13020,12 @@ export interface components {
         readonly ReportTable: {
             readonly columns: readonly string[];
             readonly rows: readonly (readonly string[])[];
+        };
+        /** @description A resource to keep as files; `title` is the name of one whose URI has none. */
+        readonly ResourceToKeep: {
+            readonly uri: string;
+            /** @default  */
+            readonly title?: string;
         };
         readonly RestoreBody: {
             readonly moment: number;
@@ -13312,6 +13503,9 @@ export interface components {
             readonly memory?: ("off" | "on") | null;
             /** @default false */
             readonly thorough?: boolean;
+            readonly mcp_servers?: {
+                readonly [key: string]: boolean;
+            };
             readonly messages: readonly components["schemas"]["TemporaryMessageBody"][];
             readonly assistant_id?: string | null;
         };
@@ -13588,6 +13782,9 @@ export interface components {
         /** @description The current files of a conversation. */
         readonly WorkspaceList: {
             readonly files: readonly components["schemas"]["WorkspaceFileBody"][];
+        };
+        readonly WrittenPrompt: {
+            readonly text: string;
         };
     };
     responses: never;

@@ -6,6 +6,20 @@ import type { PromptText } from "../api/prompts.ts";
 const VARIABLE = /\{\{\s*([^{}]{1,60}?)\s*\}\}/g;
 const NAME = /^[^\s/]{1,40}$/u;
 
+/** A text with blanks: asked for in a form, then written. */
+export interface BlankText {
+  readonly name: string;
+  readonly blanks: readonly { readonly name: string; readonly label: string; readonly hint: string; readonly required: boolean }[];
+  /** The text with its blanks filled in; may have to be fetched. */
+  write(values: Readonly<Record<string, string>>): string | Promise<string>;
+}
+
+/** A saved prompt as such a text. */
+export function blankText({ name, text }: PromptText): BlankText {
+  const blanks = promptVariables(text).map((variable) => ({ name: variable, label: variable, hint: "", required: false }));
+  return { name, blanks, write: (values) => fillPrompt(text, values) };
+}
+
 /** The names in double braces, each once, in order. */
 export function promptVariables(text: string): string[] {
   return [...new Set([...text.matchAll(VARIABLE)].map(([, name]) => name ?? ""))];

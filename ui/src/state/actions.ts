@@ -76,6 +76,13 @@ export const ACTIONS: readonly Action[] = [
     run: (app) => void (app.dialog = { kind: "answers" }),
     enabled: (app) => app.page === "chat",
   },
+  {
+    id: "mcp",
+    label: "mcpServers",
+    slash: true,
+    run: (app) => void (app.dialog = { kind: "mcp" }),
+    enabled: (app) => app.page === "chat",
+  },
   ...(["flash", "auto", "think"] as const).map((mode) => ({
     id: mode,
     label: MODE_LABELS[mode],

@@ -33,6 +33,7 @@ import { Toasts } from "./toasts.svelte.ts";
 import { addressOf, isSettingsName, type Place, placeAt, PLACES, SETTINGS, type SettingsName } from "./places.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
+import type { McpOffer } from "./mcpOffer.ts";
 import { Prompts } from "./prompts.svelte.ts";
 import { Sidebar } from "./sidebar.svelte.ts";
 import type { CanvasRequest } from "./canvasRequest.ts";
@@ -59,7 +60,7 @@ export type Overlay = "palette" | "models" | "shortcuts" | { readonly retry: Mes
 /** A dialog over the page, and what it is about. */
 export type Dialog =
   | { readonly kind: "export" | "share" | "tags"; readonly conversation: StoredConversation }
-  | { readonly kind: "import" | "answers" }
+  | { readonly kind: "import" | "answers" | "mcp" }
   | { readonly kind: "project"; readonly project: Project | null }
   | { readonly kind: "removeProject"; readonly project: Project }
   | { readonly kind: "move"; readonly conversations: readonly StoredConversation[] }
@@ -96,6 +97,7 @@ export class App {
   readonly files = new FileStatuses(this.api);
   readonly libraries = new Libraries(this.api);
   readonly prompts = new Prompts(this.api);
+  mcp = $state.raw<McpOffer>({ servers: [], prompts: [] });
   readonly feeds = new Feeds(this.api);
   readonly webSearch = new WebSearch(this.api);
   readonly imageModels = new ImageModels(this.api);

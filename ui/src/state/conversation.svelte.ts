@@ -43,6 +43,8 @@ export class Conversation {
   max_tokens = $state<number | null>(null);
   system = $state<string | null>(null);
   memory = $state<AnswerSettings["memory"]>(null);
+  /** MCP servers that the person switched on or off here before the server had this conversation. */
+  mcpServers = $state.raw<Readonly<Record<string, boolean>>>({});
   messages = $state.raw<Messages>(new Map());
   leaf = $state<string | null>(null);
   connected = $state(true);
@@ -520,9 +522,21 @@ export class Conversation {
     this.leaf = turn.answer;
     if (!this.stored) this.#composer.moveToConversation();
     this.stored = true;
+    if (!this.temporary) void this.#keepMcpServers();
     if (beside.length > 0) void this.#followBeside();
     else this.#follower.follow(turn.run);
     this.#context.onChange(this.id);
+  }
+
+  /** Have the server keep which MCP servers are on in this conversation. */
+  async #keepMcpServers(): Promise<void> {
+    const chosen = Object.entries(this.mcpServers);
+    try {
+      for (const [server, on] of chosen) await this.#context.api.switchMcpServer(this.id, server, on);
+      if (chosen.length > 0) this.mcpServers = {};
+    } catch (error) {
+      this.showError(error);
+    }
   }
 
   /** Follow the answers that are written side by side, until all have ended. */

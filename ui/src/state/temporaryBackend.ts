@@ -59,6 +59,9 @@ export class TemporaryBackend implements ConversationBackend {
   /** Does nothing: the engine gets the messages only with the question. */
   async prefill(): Promise<void> {}
 
+  /** Does nothing: each turn says which servers are on. */
+  async switchMcpServer(): Promise<void> {}
+
   begin(id: string, turn: Turn, settings: AnswerSettings, { assistant }: ConversationStart): Promise<AcceptedTurn> {
     this.#settings = settings;
     this.#assistant = assistant;
@@ -70,7 +73,7 @@ export class TemporaryBackend implements ConversationBackend {
     const path = branchTo(new Map(this.#messages).set(question.id, question), question.id);
     const messages = path.map((message) => ({ role: message.role, text: messageText(message) })).filter(({ text }) => text !== "");
     const controller = new AbortController();
-    const options = Object.keys(NO_SETTINGS).flatMap((name) => (name in turn ? [[name, turn[name as keyof AnswerSettings]]] : []));
+    const options = [...Object.keys(NO_SETTINGS), "mcp_servers"].flatMap((name) => (name in turn ? [[name, turn[name as keyof AnswerSettings]]] : []));
     const body = { messages, assistant_id: this.#assistant, ...Object.fromEntries(options) } as UnstoredTurn;
     const events = read(await this.#calls.answer(body, controller.signal));
     const { value: first } = await events.next();

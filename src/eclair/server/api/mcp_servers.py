@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from eclair.app import App
-from eclair.mcp_servers.server_choices import McpState
+from eclair.mcp_servers.server_choices import NO_WISH, McpState, McpWish
 from eclair.mcp_servers.server_config import (
     MAX_ARGUMENT_CHARS,
     MAX_ARGUMENTS,
@@ -16,9 +16,11 @@ from eclair.mcp_servers.server_config import (
     MAX_SECRETS,
     McpServerChange,
 )
-from eclair.mcp_servers.service import OWN_SERVERS, McpServer
+from eclair.mcp_servers.server_views import McpServer
+from eclair.mcp_servers.service import OWN_SERVERS
 from eclair.sandbox.program import has_program_walls
 from eclair.schema.mcp_servers import McpListing, McpOrigin, McpSecrets, McpTool
+from eclair.schema.principal import Principal
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.tools.mcp_tools import tool_name
@@ -118,6 +120,7 @@ class McpServerReport(BaseModel):
 
     `secrets` are the names of its variables or headers, `log` the last lines that it wrote. `approved` are the tools as
     they were allowed, `seen` as they were last asked for. `wants_sign_in` if the caller has to sign in there first.
+    `resources` and `prompts` say if it has any.
     """
 
     id: str
@@ -140,10 +143,13 @@ class McpServerReport(BaseModel):
     approved: McpListingReport | None
     seen: McpListingReport | None
     log: list[str]
+    resources: bool
+    prompts: bool
 
     @classmethod
     def from_server(cls, server: McpServer) -> Self:
         config, name = server.config, server.name
+        listing = server.seen or server.approved
         return cls(
             id=server.id,
             name=name,
@@ -165,6 +171,8 @@ class McpServerReport(BaseModel):
             approved=None if server.approved is None else McpListingReport.from_listing(name, server.approved),
             seen=None if server.seen is None else McpListingReport.from_listing(name, server.seen),
             log=list(server.log),
+            resources=listing is not None and listing.has_resources,
+            prompts=listing is not None and listing.has_prompts,
         )
 
 
@@ -181,10 +189,11 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/mcp-servers", tags=["mcp-servers"])
 
     @api.get("")
-    async def list_mcp_servers(principal: Caller) -> McpServerList:
+    async def list_mcp_servers(principal: Caller, conversation: str | None = None) -> McpServerList:
         is_admin = principal.role == "admin"
+        wish = await _wish(app, principal, conversation)
         return McpServerList(
-            servers=[McpServerReport.from_server(each) for each in await app.mcp.list(principal)],
+            servers=[McpServerReport.from_server(each) for each in await app.mcp.list(principal, wish)],
             may_add_commands=is_admin,
             may_add_urls=is_admin or app.rights.may(principal, OWN_SERVERS),
             walled=has_program_walls(),
@@ -221,3 +230,14 @@ def router(app: App) -> APIRouter:
         )
 
     return api
+
+
+async def _wish(app: App, principal: Principal, conversation: str | None) -> McpWish:
+    """Return what decides on servers in a conversation. Raises NotFound."""
+    if conversation is None:
+        return NO_WISH
+    found = await app.storage.conversations.get_conversation(principal, conversation)
+    project = await app.projects.find(principal, found.project_id)
+    assistant = await app.assistants.find(principal, found.assistant_id)
+    named = assistant.tools if assistant is not None and assistant.tools is not None else None
+    return McpWish(conversation, tools=named or (project.tools if project is not None else None) or ())

@@ -40,6 +40,7 @@ Title = Annotated[str, Field(max_length=200)]
 Temperature = Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)]
 MaxTokens = Annotated[int, Field(ge=1, le=MAX_ANSWER_TOKENS)]
 SystemPrompt = Annotated[str, Field(max_length=MAX_SYSTEM_PROMPT_CHARS)]
+McpServerId = Annotated[str, Field(max_length=100)]
 ResearchQuestion = Annotated[str, Field(pattern=r"\S", max_length=MAX_QUESTION_CHARS)]
 
 
@@ -56,11 +57,13 @@ class TurnOptionsBody(RequestBody):
     seed: int | None = None
     memory: Switch | None = None
     thorough: bool = False
+    mcp_servers: Annotated[dict[McpServerId, bool], Field(max_length=100, default_factory=dict)]
 
     def options(self) -> TurnOptions:
         sampling = Sampling(self.temperature, self.top_p, self.max_tokens, self.seed)
         web = ("on" if self.web else "off") if isinstance(self.web, bool) else self.web
-        return TurnOptions(self.model, self.mode, self.system, sampling, web, self.draws, self.thorough, self.memory)
+        chosen = (self.model, self.mode, self.system, sampling, web, self.draws, self.thorough, self.memory)
+        return TurnOptions(*chosen, mcp_servers=self.mcp_servers)
 
     @property
     def draws(self) -> bool | None:

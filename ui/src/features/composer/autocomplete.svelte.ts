@@ -3,8 +3,7 @@
 import type { Library } from "../../api/libraries.ts";
 import { t } from "../../lib/i18n/translate.ts";
 import { locationName } from "../../lib/location.ts";
-import type { SavedPrompt } from "../../api/prompts.ts";
-import { promptVariables } from "../../lib/prompts.ts";
+import { type BlankText, blankText } from "../../lib/prompts.ts";
 import { findTrigger, matchOptions } from "./trigger.ts";
 import { ACTIONS } from "../../state/actions.ts";
 import type { App } from "../../state/app.svelte.ts";
@@ -15,8 +14,8 @@ export interface Field {
   read(): { readonly app: App; readonly conversation: Conversation; readonly caret: number; readonly focused: boolean };
   /** Focus the text field, at a position. */
   focusField(at: number): Promise<void>;
-  /** Ask for the variables of a saved prompt. */
-  fillVariables(prompt: SavedPrompt): void;
+  /** Ask for the blanks of a prompt. */
+  fillVariables(prompt: BlankText): void;
 }
 
 export class Autocompletion {
@@ -99,15 +98,23 @@ export class Autocompletion {
       id: saved.id,
       name: `/${saved.name}`,
       hint: saved.owner === null ? t("savedPrompt") : t("promptSharedBy", { name: saved.owner }),
-      choose: () => void this.#choosePrompt(saved),
+      choose: () => void this.#choosePrompt(blankText(saved)),
     }));
-    return [...actions, ...prompts];
+    const served = app.mcp.prompts.map((offer) => ({ ...offer, choose: () => void this.#choosePrompt(offer.blank) }));
+    return [...actions, ...prompts, ...served];
   }
 
-  async #choosePrompt(saved: SavedPrompt): Promise<void> {
-    if (promptVariables(saved.text).length === 0) return this.#replaceTrigger(saved.text);
+  async #choosePrompt(prompt: BlankText): Promise<void> {
+    if (prompt.blanks.length === 0) {
+      const { conversation } = this.#field.read();
+      try {
+        return await this.#replaceTrigger(await prompt.write({}));
+      } catch (error) {
+        return conversation.showError(error);
+      }
+    }
     await this.#replaceTrigger("");
-    this.#field.fillVariables(saved);
+    this.#field.fillVariables(prompt);
   }
 
   /** Replace the text that was typed for it. */

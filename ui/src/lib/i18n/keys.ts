@@ -1347,6 +1347,14 @@ export interface Placeholders {
   readonly mcpLog: never;
   readonly mcpNoWalls: never;
   readonly mcpRemove: "name";
+  readonly mcpHere: "name";
+  readonly mcpManage: never;
+  readonly mcpPrompt: "name";
+  readonly mcpAttach: never;
+  readonly mcpAttachIt: never;
+  readonly mcpFind: never;
+  readonly mcpNoResources: never;
+  readonly mcpAsking: never;
   readonly useAddress: "address";
   readonly thisMachine: never;
   readonly thisNetwork: never;
