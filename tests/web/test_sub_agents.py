@@ -165,6 +165,18 @@ async def test_a_model_that_looks_nothing_up_has_the_program_do_it(
         assert message["citations"]
 
 
+async def test_a_page_that_hangs_holds_up_nothing(settings: Settings, world: Internet) -> None:
+    slow = world.mood("/silent")
+    question = f"What does {slow} say?"
+    async with looking(settings, world, scripted=True, web_seconds=1.0) as (server, _, _):
+        researcher(server, {question: [[("read_page", {"url": slow})], "nothing found."]})
+        message = await researched(server, [question])
+        (agent,) = message["agents"]
+        assert (message["status"], agent["ending"], agent["notes"]) == ("finished", "done", [])
+        assert [call["outcome"] for call in message["calls"]] == ["failed"]
+        assert "No source was found for this." in text_of(message)
+
+
 async def test_without_the_web_it_reads_documents_alone(settings: Settings, world: Internet) -> None:
     question = "How high is the tower?"
     async with looking(settings, world, scripted=True) as (server, reader, finder):
