@@ -21,6 +21,9 @@ class Rack(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[dict[str, Any]] = []
         self.says: str | None = None
+        self.models: tuple[str, ...] = (SMALL, BIG)
+        self.code = ""
+        """Goes on from a block of code that is opened for it."""
         self.ending = threading.Event()
 
     @property
@@ -32,7 +35,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Rack  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_GET(self) -> None:
-        rows = [{"id": id, "owned_by": "vllm", "max_model_len": 32768} for id in (SMALL, BIG)]
+        rows = [{"id": id, "owned_by": "vllm", "max_model_len": 32768} for id in self.server.models]
         self._begin("application/json")
         self.wfile.write(json.dumps({"data": rows}).encode())
 
@@ -46,7 +49,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if asked.get("chat_template_kwargs", {}).get("enable_thinking"):
                 self._say(reasoning_content="Let me see.")
-            says = self.server.says or f"{asked['model']} says yes."
+            opened = asked["messages"][-1]["role"] == "assistant"
+            says = self.server.code if opened else self.server.says or f"{asked['model']} says yes."
             for line in says.splitlines(keepends=True):
                 self._say(content=line)
             if "wait" in asked["messages"][-1]["content"]:
