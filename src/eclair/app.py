@@ -17,8 +17,10 @@ from eclair.accounts.service import Accounts
 from eclair.assistants.service import AssistantService
 from eclair.audit.audit_service import AuditService
 from eclair.audit.chosen_destinations import ChosenDestinations
+from eclair.chat.answer_memory import AnswerMemory
 from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.answer_skills import AnswerSkills
+from eclair.chat.answer_tools import AnswerTools
 from eclair.chat.batches import BatchService
 from eclair.chat.call_decisions import CallDecisions
 from eclair.chat.comparisons import Comparisons
@@ -343,26 +345,34 @@ class App:
         live, storage = self.live_settings, self.storage
         self.pipeline = AnswerPipeline(self.ledger, self.idle, self.prober.note_answer)
         self.router = ModelRouter(live, self.registry, storage.usage, self.preferences, self.vision)
+        memory = AnswerMemory(self.memory, self.preferences)
+        skills = AnswerSkills(self.skills, SkillFit(self.embedder), self.python, self.rights)
+        sources = (self.preferences, self.documents, self.vision, self.web, self.images)
+        tools = AnswerTools(
+            live,
+            self.registry,
+            memory,
+            *sources,
+            python=self.python,
+            rights=self.rights,
+            canvases=(storage.canvases, self.changes),
+            ask=self.ledger.ask,
+            mcp=McpToolSource(self.mcp, storage.workspaces, ResourceShelf(self.mcp_resources, storage, self.ingestor)),
+            skills=skills,
+        )
         self.answer_requests = AnswerRequests(
             live,
             self.registry,
             self.router,
-            self.preferences,
-            self.documents,
-            self.vision,
-            self.web,
-            self.images,
-            self.python,
-            rights=self.rights,
-            memory=self.memory,
+            tools,
+            memory,
+            *sources,
             projects=self.projects,
             permissions=self.tool_permissions,
-            canvases=(storage.canvases, self.changes),
             ask=self.ledger.ask,
-            mcp=McpToolSource(self.mcp, storage.workspaces, ResourceShelf(self.mcp_resources, storage, self.ingestor)),
             feeds=storage.feeds,
             assistants=self.assistants,
-            skills=AnswerSkills(self.skills, SkillFit(self.embedder), self.python, self.rights),
+            skills=skills,
         )
         prefill = Prefill(self.idle)
         stack.push_async_callback(prefill.close)

@@ -8,16 +8,16 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 
-from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.assistants.service import AssistantService
+from eclair.chat.answer_memory import AnswerMemory
 from eclair.chat.answer_skills import NO_SKILL, AnswerSkills
+from eclair.chat.answer_tools import AnswerTools
 from eclair.chat.chat_question import ChatQuestion
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.projects import ProjectService
 from eclair.chat.research_access import ResearchAccess
 from eclair.chat.routing import ModelRouter
 from eclair.chat.standing_instructions import StandingInstructions
-from eclair.chat.tool_demands import find_demand
 from eclair.chat.tree import last_question
 from eclair.chat.turn_options import TurnOptions
 from eclair.documents.readings import READ_AS_USUAL, ReadingOptions
@@ -28,42 +28,28 @@ from eclair.generation.answer_checks import MakeChecker
 from eclair.generation.answer_request import AnswerRequest
 from eclair.generation.call_permissions import DefaultPermissions
 from eclair.generation.conversation_prompt import KEPT_REMARK, NOT_KEPT_REMARK, ConversationPrompt
-from eclair.generation.demanded_calls import ToolDemand
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever, combine
-from eclair.generation.tools import Tool, offer_tools
+from eclair.generation.tools import offer_tools
 from eclair.generation.untrusted import has_foreign_text
 from eclair.generation.usage import AskModel, ask_uncounted
 from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
-from eclair.llm.base import Engine, Request, control_tokens
+from eclair.llm.base import Engine, Request
 from eclair.llm.registry import Registry
 from eclair.memory.recall import NOTHING_RECALLED
-from eclair.memory.service import MemoryService
-from eclair.python.python_service import FilePreview, PythonService
 from eclair.research.earlier_research import EarlierResearch
 from eclair.research.plan import ResearchPlan, plan_research
 from eclair.research.research_report import ResearchReport
-from eclair.schema.messages import Attachment, Conversation, LibraryName, Message, Web
+from eclair.schema.messages import Conversation, LibraryName, Message, Web
 from eclair.schema.principal import Principal
-from eclair.storage.canvases import CanvasStore
-from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import FeedStore
-from eclair.text.intent.canvas import names_canvas
 from eclair.text.intent.picture_request import asks_for_picture
 from eclair.text.intent.special_category import may_be_special_category
-from eclair.tools.calculate import CalculateDatesTool, CalculateTool
-from eclair.tools.canvases import ConversationCanvases, EditCanvasTool, OpenCanvasTool
 from eclair.tools.draw_picture import ImageTool
-from eclair.tools.edit_picture import EditPictureTool, made_pictures
-from eclair.tools.look_at_picture import LookTool, PictureViewer
-from eclair.tools.mcp_tools import McpToolSource
 from eclair.tools.permissions import ToolPermissions
-from eclair.tools.remember import ForgetTool, MemoryAccess, RememberTool
-from eclair.tools.run_python import PythonTool
 from eclair.tools.scripted_tools import scripted_tools
-from eclair.tools.source_tools import document_tools, web_tools
 from eclair.web.feeds.feed_retriever import FeedRetriever
 from eclair.web.question import WebQuestion
 from eclair.web.retriever import WebService
@@ -77,32 +63,27 @@ class AnswerRequests:
         settings: LiveSettings,
         registry: Registry,
         router: ModelRouter,
+        tools: AnswerTools,
+        memory: AnswerMemory,
         preferences: PreferenceService | None = None,
         documents: DocumentService | None = None,
         vision: VisionService | None = None,
         web: WebService | None = None,
         images: ImageService | None = None,
-        python: PythonService | None = None,
-        rights: RightRules = OPEN_RULES,
-        memory: MemoryService | None = None,
         projects: ProjectService | None = None,
         permissions: ToolPermissions | None = None,
-        canvases: tuple[CanvasStore, ChangeFeed] | None = None,
         ask: AskModel | None = None,
-        mcp: McpToolSource | None = None,
         feeds: FeedStore | None = None,
         assistants: AssistantService | None = None,
         skills: AnswerSkills | None = None,
     ) -> None:
+        self.memory = memory
+        self._tools = tools
         self._skills = skills
         self._ask = ask
-        self._mcp = mcp
         self._assistants = assistants
-        self._memory = memory
         self._projects = projects
-        self._canvases = canvases
         self._feeds = feeds
-        self._rights = rights
         self._permissions = permissions
         self._settings = settings
         self._registry = registry
@@ -112,7 +93,6 @@ class AnswerRequests:
         self._vision = vision
         self._web = web
         self._images = images
-        self._python = python
 
     async def make(self, question: ChatQuestion) -> AnswerRequest:
         """Build the request of an answer.
@@ -126,8 +106,8 @@ class AnswerRequests:
         route, prompt, memories, skill = await self._route(question)
         await prompt.check(route.engine, route.model)
         conversation = question.conversation.id if question.conversation is not None else None
-        tools = await self._tools(question, (*prompt.memories, *prompt.recalled, prompt.instructions))
-        demand = await self._find_demand(question, route, tools)
+        tools = await self._tools.make(question, (*prompt.memories, *prompt.recalled, prompt.instructions))
+        demand = await self._tools.find_demand(question, route, tools)
         options = ReadingOptions(
             question.run,
             question.options.thorough,
@@ -186,7 +166,7 @@ class AnswerRequests:
         documents = self._documents.make_retriever(question.principal, question.history) if self._documents else None
         passages = await documents.certain_passages(route.model) if documents is not None else ()
         turn = await prompt.build(route.engine, route.model, passages)
-        tools = tuple(definition for _, definition in offer_tools(await self._tools(question), turn, passages))
+        tools = tuple(definition for _, definition in offer_tools(await self._tools.make(question), turn, passages))
         return route.engine, replace(turn.request, tools=tools, purpose="prefill")
 
     async def plan(self, principal: Principal, request: str, options: TurnOptions) -> ResearchPlan:
@@ -216,7 +196,7 @@ class AnswerRequests:
             self._web,
             self._documents,
             scripted_tools(self._settings.current.data_dir) if self._settings.current.scripted else (),
-            partial(self._may_call, question),
+            partial(self._tools.may_call, question),
             (*prompt.memories, prompt.instructions),
         )
         web_question = WebQuestion.last_in(question.asked, question.principal, question.run, question.conversation_id)
@@ -298,15 +278,6 @@ class AnswerRequests:
         asked = WebQuestion.last_in(question.asked, question.principal, question.run, conversation)
         return FeedRetriever(self._feeds, web.store, web.embedder, asked, numbers, chosen)
 
-    async def memory_for(self, question: ChatQuestion) -> MemoryService | None:
-        """Return the memory if an answer may use and keep it; never in a temporary chat."""
-        if self._memory is None or question.conversation is None:
-            return None
-        chosen = question.options.memory or question.conversation.memory
-        if chosen is None and self._preferences is not None:
-            chosen = "on" if (await self._preferences.get(question.principal)).memory else "off"
-        return None if chosen == "off" else self._memory
-
     async def _find_project(self, question: ChatQuestion) -> ChatQuestion:
         conversation = question.conversation
         if self._projects is None or conversation is None:
@@ -348,14 +319,14 @@ class AnswerRequests:
             principal, options, question.conversation, history, default=None if project is None else project.model
         )
         preferences = await self._preferences.get(principal) if self._preferences is not None else None
-        memory, recalled, remark = await self.memory_for(question), NOTHING_RECALLED, ""
+        memory, recalled, remark = await self.memory.open_to(question), NOTHING_RECALLED, ""
         if memory is not None and question.conversation is not None:
             asked, begun = question.asked[-1].text if is_complete else "", question.conversation.created
             recalled = await memory.recall(principal, begun, asked, route.model.context, project)
             wish = memory.find_wish(principal, asked)
             if wish is not None:
                 remark = NOT_KEPT_REMARK if may_be_special_category(wish) else KEPT_REMARK
-        tools = await self._tools(question)
+        tools = await self._tools.make(question)
         skill = NO_SKILL
         if self._skills is not None and is_complete:
             skill = await self._skills.read_for(route.model, tools, question.asked[-1].text)
@@ -392,122 +363,3 @@ class AnswerRequests:
         """Return what checks an answer by the passages that tools bring."""
         source = self._documents or self._web
         return partial(source.checker, last_question(question.asked)) if source is not None else None
-
-    async def _tools(self, question: ChatQuestion, private: Sequence[str] = ()) -> tuple[Tool, ...]:
-        """Return the tools that the person may have called, and the project offers, always in the same order.
-
-        `private` texts are in the prompt, and don't go to the web.
-        """
-        scripted = scripted_tools(self._settings.current.data_dir) if self._settings.current.scripted else ()
-        tools: tuple[Tool, ...] = (
-            *scripted,
-            *await self._image_tools(question),
-            *await self._look_tools(question),
-            *self._python_tools(question),
-            *await self._canvas_tools(question),
-            *await self._memory_tools(question),
-            CalculateTool(),
-            CalculateDatesTool(),
-            *self._source_tools(question, private),
-            *await self._skill_tools(question),
-            *await self._mcp_tools(question),
-        )
-        return tuple(tool for tool in tools if self._may_call(question, tool.name))
-
-    def _may_call(self, question: ChatQuestion, tool: str) -> bool:
-        """Return whether the person may have a tool called, and the project or assistant offers it."""
-        chosen = _chosen_tools(question)
-        return (chosen is None or tool in chosen) and self._rights.may(question.principal, f"tool:{tool}")
-
-    async def _find_demand(self, question: ChatQuestion, route: Route, tools: Sequence[Tool]) -> ToolDemand | None:
-        """Return the tool that a model is to call which calls on demand; None where the web or a picture is wanted."""
-        if not route.model.calls_on_demand or question.resumes is not None or question.web == "on":
-            return None
-
-        async def preview(files: Sequence[Attachment]) -> list[FilePreview]:
-            assert self._python is not None
-            conversation = question.answer.conversation if question.answer is not None else ""
-            return await self._python.preview_files(question.principal, conversation, files)
-
-        tokens = await control_tokens(route.engine, route.model)
-        return await find_demand(question.asked, tools, preview, tokens)
-
-    async def _mcp_tools(self, question: ChatQuestion) -> Sequence[Tool]:
-        if self._mcp is None:
-            return ()
-        return await self._mcp.tools(
-            question.principal, question.answer, question.options.mcp_servers, _chosen_tools(question) or ()
-        )
-
-    async def _memory_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
-        memory = await self.memory_for(question)
-        if memory is None or question.answer is None:
-            return ()
-        wish = memory.find_wish(question.principal, question.asked[-1].text)
-        access = MemoryAccess(memory, question.answer, question.history, wish)
-        return RememberTool(access), ForgetTool(access)
-
-    def _source_tools(self, question: ChatQuestion, private: Sequence[str]) -> tuple[Tool, ...]:
-        """Return the tools that look something up: on the web unless that is off, and in documents if there are any."""
-        conversation = question.conversation.id if question.conversation is not None else None
-        asked = WebQuestion.last_in(question.history, question.principal, question.run, conversation)
-        web = self._web if question.web != "off" else None
-        return (
-            *web_tools(web, asked, question.history, private),
-            *document_tools(self._documents, question.principal, question.history),
-        )
-
-    async def _skill_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
-        if self._skills is None:
-            return ()
-        conversation = question.answer.conversation if question.answer is not None else None
-        return await self._skills.tools(question.principal, conversation)
-
-    def _python_tools(self, question: ChatQuestion) -> tuple[PythonTool, ...]:
-        if self._python is None or question.answer is None:
-            return ()
-        return (PythonTool(self._python, question.principal, question.answer.conversation),)
-
-    async def _image_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
-        if self._images is None or question.answer is None or not self._images.is_open_to(question.principal):
-            return ()
-        draws = question.options.draws
-        if draws is None:
-            draws = self._preferences is not None and (await self._preferences.get(question.principal)).draws
-        if not draws:
-            return ()
-        given = (self._images, question.principal, question.answer, question.history)
-        can_edit = bool(made_pictures(question.history)) and await self._images.can_edit()
-        return (ImageTool(*given), EditPictureTool(*given)) if can_edit else (ImageTool(*given),)
-
-    async def _look_tools(self, question: ChatQuestion) -> tuple[LookTool, ...]:
-        if self._images is None or self._vision is None or self._ask is None or question.conversation is None:
-            return ()
-        history = question.history
-        if not (made_pictures(history) or any(message.files for message in history)):
-            return ()
-        viewers = [each for each in await self._registry.ready() if each[1].vision_pixels is not None]
-        return (LookTool(PictureViewer(self._images, self._vision, self._ask, viewers, history)),)
-
-    async def _canvas_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
-        """Return the tools on canvases, where there is one or a question names it: other prompts stay short."""
-        if self._canvases is None or question.answer is None:
-            return ()
-        store, changes = self._canvases
-        conversation = question.answer.conversation
-        is_named = any(message.role == "user" and names_canvas(message.text) for message in question.history)
-        try:
-            known = await store.list_canvases(question.principal, conversation)
-        except NotFound:  # it is stored with this question
-            known = []
-        if not known and not is_named:
-            return ()
-        canvases = ConversationCanvases(store, changes, question.principal, conversation, question.history)
-        return OpenCanvasTool(canvases), EditCanvasTool(canvases, known)
-
-
-def _chosen_tools(question: ChatQuestion) -> Sequence[str] | None:
-    """Return the names of the tools that the assistant offers, or else the project; None for all."""
-    if question.assistant is not None and question.assistant.tools is not None:
-        return question.assistant.tools
-    return question.project.tools if question.project is not None else None

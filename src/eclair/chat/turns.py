@@ -309,7 +309,7 @@ class Turns:
 
     async def _remembering(self, asked: ChatQuestion, turn: _Turn, producer: EventProducer) -> EventProducer:
         """Have the run keep first what its question asks to remember."""
-        memory = await self._requests.memory_for(asked)
+        memory = await self._requests.memory.open_to(asked)
         question = turn.position.question
         if memory is None or question is None or memory.find_wish(turn.principal, question.text) is None:
             return producer

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eclair.chat.answer_memory import AnswerMemory
 from eclair.chat.answer_requests import AnswerRequests
+from eclair.chat.answer_tools import AnswerTools
 from eclair.chat.chat_question import ChatQuestion
 from eclair.chat.message_text import check_message
 from eclair.chat.routing import ModelRouter
@@ -197,7 +199,11 @@ async def _prepare(
     photos = sources.vision if sources is not None else None
     live_settings = LiveSettings(settings)
     router = ModelRouter(live_settings, registry)
-    requests = AnswerRequests(live_settings, registry, router, documents=documents, vision=photos, web=web)
+    memory = AnswerMemory()
+    tools = AnswerTools(live_settings, registry, memory, documents=documents, vision=photos, web=web)
+    requests = AnswerRequests(
+        live_settings, registry, router, tools, memory, documents=documents, vision=photos, web=web
+    )
     run = new_id("run")
     request = await requests.make(ChatQuestion(LOCAL_PRINCIPAL, run, [asked], question.options, question.accepted))
     started = RunStarted(run, new_id("msg"), "", None, request.route.model.id, created)
