@@ -64,6 +64,17 @@ def test_a_table_becomes_a_chart_in_the_answer(opening: Opening, tooled: Served,
     expect(answer(page).get_by_role("img", name="Umsatz je Region. Umsatz")).to_be_visible()
 
 
+def test_a_shared_page_shows_the_chart(page: Page) -> None:
+    send(page, call("bar_chart(['North', 'South'], [270, 175], 'Revenue')"))
+    finished(page)
+    id = page.url.rpartition("/")[2]
+    share = page.request.post(f"/api/conversations/{id}/shares", data={}).json()["url"]
+    page.goto(share)
+    chart = page.get_by_role("img", name=re.compile("^Revenue"))
+    expect(chart).to_be_visible()
+    assert chart.evaluate("image => image.naturalWidth") > 0
+
+
 def test_an_error_is_folded_below_its_line(page: Page) -> None:
     send(page, call("x = 1\nx / 0"))
     finished(page)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -47,6 +49,8 @@ _CALL_PLAIN = (
     "name=… names its SVG file. They are there without an import or a definition."
 )
 _CALL_DATA = "pandas, numpy and matplotlib are there. Call plt.show() to show a chart; give it a title."
+_MADE = "Files made:"
+_MADE_FILE = re.compile(r" \(([\w.+/-]{1,100}), version (\d{1,9}), (\d{1,15}) bytes\)(?:: |$)")
 _CALL_AGAIN = "Write the whole program again, without that mistake."
 
 
@@ -113,6 +117,27 @@ def _described_file(file: FilePreview, control_tokens: tuple[str, ...]) -> str:
     return f"{name}, which begins:\n{begins}"
 
 
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A file that a result names. `size` is in bytes, and `alt` describes a chart."""
+
+    name: str
+    media: str
+    version: int
+    size: int
+    alt: str
+
+
+def read_made_files(result: str) -> list[MadeFile]:
+    """Return the files that a result names, as `describe_run` wrote them; none of any other text."""
+    made: list[MadeFile] = []
+    _, mark, listed = result.rpartition(_MADE)
+    for line in listed.splitlines() if mark else ():
+        if line.startswith("- ") and (found := _MADE_FILE.search(line)) is not None:
+            made.append(MadeFile(line[2 : found.start()], found[1], int(found[2]), int(found[3]), line[found.end() :]))
+    return made
+
+
 def describe_run(found: PythonRun, names: Sequence[str] = ()) -> str:
     """Describe results for a model. The page reads this form too: the files come last, one on a line."""
     parts: list[str] = []
@@ -134,5 +159,5 @@ def describe_run(found: PythonRun, names: Sequence[str] = ()) -> str:
         f"- {file.name} ({file.media}, version {file.version}, {file.size} bytes){f': {file.alt}' if file.alt else ''}"
         for file in found.files
     ]
-    parts.append("\n".join(["Files made:", *files]) if files else "Files made: none")
+    parts.append("\n".join([_MADE, *files]) if files else f"{_MADE} none")
     return "\n\n".join(parts)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import time
 from dataclasses import replace
 
 from eclair.chat.runs import Runs
-from eclair.errors import NotFound, StoreError
+from eclair.errors import InvalidInput, NotFound, StoreError
 from eclair.images.gallery import Gallery
 from eclair.provenance.service import Provenance
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.transfer.export_view import ExportedConversation, answering_models
 from eclair.transfer.exporters import EXPORTERS, ExportFormat
-from eclair.transfer.typesetter import typeset
+from eclair.transfer.python_charts import SVG, chart_file, show_charts
+from eclair.transfer.typesetter import draw_svg, typeset
 
 
 async def load_conversation(
@@ -23,7 +25,7 @@ async def load_conversation(
 ) -> ExportedConversation:
     """Load a conversation with all its messages, including an answer still in progress.
 
-    With a `gallery`, images of the displayed branch are included. Raises NotFound.
+    With a `gallery`, images and charts of the displayed branch are included. Raises NotFound.
     """
     conversation, messages = await storage.conversations.get_tree(principal, id)
     folded = [
@@ -35,19 +37,33 @@ async def load_conversation(
     exported = ExportedConversation(conversation, tuple(folded), int(time.time() * 1000))
     if gallery is None:
         return exported
-    ids = [part.id for message in exported.branch for part in message.parts if part.kind == "picture" and part.id]
-    found = [picture for each in ids if (picture := await _embedded(gallery, principal, each)) is not None]
-    return replace(exported, pictures=dict(found))
+    exported = replace(exported, messages=tuple(show_charts(message) for message in folded))
+    ids = {part.id for message in exported.branch for part in message.parts if part.kind == "picture" and part.id}
+    pictures: dict[str, str] = {}
+    for each in sorted(ids):
+        chart = chart_file(each)
+        with contextlib.suppress(NotFound, StoreError, InvalidInput):  # deleted or damaged: it is described only
+            if chart is None:
+                picture = await gallery.get_image(principal, each)
+                pictures[each] = _data_url(picture.media, await gallery.read_bytes(picture))
+            else:
+                pictures[each] = _data_url(*await _chart(storage, principal, id, *chart))
+    return replace(exported, pictures=pictures)
 
 
-async def _embedded(gallery: Gallery, principal: Principal, id: str) -> tuple[str, str] | None:
-    """Return an image as a `data:` URL by its id; None if it was deleted or is damaged."""
-    try:
-        picture = await gallery.get_image(principal, id)
-        data = await gallery.read_bytes(picture)
-    except (NotFound, StoreError):
-        return None
-    return id, f"data:{picture.media};base64,{base64.b64encode(data).decode()}"
+async def _chart(
+    storage: Storage, principal: Principal, conversation: str, name: str, version: int
+) -> tuple[str, bytes]:
+    """Return the type and bytes of a chart; drawings become images, which word processors show as well.
+
+    Raises NotFound, StoreError, and InvalidInput for a drawing that can't be read.
+    """
+    file, data = await storage.workspaces.read_workspace_file(principal, conversation, name, version)
+    return ("image/png", await draw_svg(data)) if file.media == SVG else (file.media, data)
+
+
+def _data_url(media: str, data: bytes) -> str:
+    return f"data:{media};base64,{base64.b64encode(data).decode()}"
 
 
 async def render_conversation(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from eclair.errors import InvalidInput
 from eclair.schema.images import GeneratedImage
 from eclair.schema.messages import Conversation, Message, Part, branch
+from eclair.transfer.python_charts import chart_file, replace_parts
 from eclair.transfer.source_numbers import number_sources
 
 UNTITLED = "Conversation"
@@ -108,19 +109,13 @@ def _without_agent_calls(message: Message) -> Message:
     hidden = {call.call for call in message.calls if call.agent is not None}
     if not hidden:
         return message
-    kept = [index for index, part in enumerate(message.parts) if part.id not in hidden]
-    moved = {index: place for place, index in enumerate(kept)}
-    return replace(
-        message,
-        parts=tuple(message.parts[index] for index in kept),
-        citations=tuple(replace(each, index=moved[each.index]) for each in message.citations),
-        doubts=tuple(replace(each, index=moved[each.index]) for each in message.doubts),
-        computed_figures=tuple(replace(each, index=moved[each.index]) for each in message.computed_figures),
-    )
+    return replace_parts(message, [(index, part) for index, part in enumerate(message.parts) if part.id not in hidden])
 
 
 def image_caption(part: Part) -> str:
-    """Describe an image in words: its prompt and the model that made it."""
+    """Describe an image in words: its prompt and the model that made it, or what a chart shows."""
+    if chart_file(part.id) is not None:
+        return f"Chart made by Python: {' '.join(part.text.split())}"
     return f"Picture made with AI ({part.name}): {' '.join(part.text.split())}"
 
 

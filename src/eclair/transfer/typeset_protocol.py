@@ -1,4 +1,4 @@
-"""Requests to the sandbox that lays out PDF documents, and its results."""
+"""Requests to the sandbox that lays out PDF documents and draws SVG, and its results."""
 
 from __future__ import annotations
 
@@ -20,10 +20,19 @@ class TypesetDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class TypesetPdf:
+class SvgDrawing:
+    """Draw an SVG file as a PNG image."""
+
     data: bytes
 
 
-PROTOCOL = SandboxProtocol[TypesetDocument, TypesetPdf](
-    "eclair.transfer.typeset_worker", Codec(TypesetDocument), (TypesetPdf,)
+@dataclass(frozen=True, slots=True)
+class TypesetFile:
+    """The PDF document, or the PNG image."""
+
+    data: bytes
+
+
+PROTOCOL = SandboxProtocol[TypesetDocument | SvgDrawing, TypesetFile](
+    "eclair.transfer.typeset_worker", Codec(TypesetDocument, SvgDrawing), (TypesetFile,)
 )

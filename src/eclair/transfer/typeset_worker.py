@@ -23,11 +23,13 @@ from eclair.transfer.typeset_protocol import (
     MAX_FILE_BYTES,
     MEMORY_LIMIT_BYTES,
     PROTOCOL,
+    SvgDrawing,
     TypesetDocument,
-    TypesetPdf,
+    TypesetFile,
 )
 
 MAX_PIXELS = 40_000_000
+DRAWING_PPI = 144.0
 STANDARDS: list[typst.PDFStandard] = ["ua-1", "a-2a"]
 """PDF for screen readers and for archives. Neither may lack a character's glyph."""
 
@@ -43,6 +45,7 @@ _UNCONVERTED = {
 }
 """Formats and modes that a PDF takes as they are."""
 _TEMPLATE = (resources.files("eclair.transfer.exporters") / "pdf_template.typ").read_bytes()
+_DRAWING = b'#set page(width: auto, height: auto, margin: 0pt)\n#image("drawing.svg")'
 _MISSING = re.compile(r'the text `"([^`]+)"` could not be displayed')
 _ESCAPED = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
 _AFTER_NAME = re.compile("\\](?:\u200d|\ufe0f|[\U0001f3fb-\U0001f3ff])+")
@@ -55,27 +58,41 @@ def main() -> None:
     serve(PROTOCOL, handle, lambda _: ProcessLimits(MEMORY_LIMIT_BYTES, CPU_LIMIT_S, MAX_FILE_BYTES))
 
 
-def handle(request: TypesetDocument) -> Iterator[TypesetPdf]:
-    """Yield the PDF. Raises Rejected."""
+def handle(request: TypesetDocument | SvgDrawing) -> Iterator[TypesetFile]:
+    """Yield the PDF or the image. Raises Rejected."""
     folder = Path(tempfile.gettempdir())
+    if isinstance(request, SvgDrawing):
+        yield TypesetFile(_draw(request.data, folder))
+        return
     content = orjson.loads(request.content)
     content["pictures"] = [_place(url, folder, number) for number, url in enumerate(content["pictures"])]
     text = orjson.dumps(content).decode()
     try:
-        yield TypesetPdf(_compile(text, folder, STANDARDS))
+        yield TypesetFile(_compile(text, folder, STANDARDS))
         return
     except typst.TypstError as error:
         text = _name_missing(text, error.diagnostic)
     try:
-        yield TypesetPdf(_compile(text, folder, STANDARDS))
+        yield TypesetFile(_compile(text, folder, STANDARDS))
     except typst.TypstError:
-        yield TypesetPdf(_compile(text, folder, []))
+        yield TypesetFile(_compile(text, folder, []))
 
 
 def _compile(content: str, folder: Path, standards: list[typst.PDFStandard]) -> bytes:
     (folder / "document.json").write_text(content, "utf-8")
     compiler = typst.Compiler(_TEMPLATE, root=folder, font_paths=_FONTS, package_path=folder, package_cache_path=folder)
     data = compiler.compile(format="pdf", pdf_standards=standards)
+    assert isinstance(data, bytes)
+    return data
+
+
+def _draw(svg: bytes, folder: Path) -> bytes:
+    (folder / "drawing.svg").write_bytes(svg)
+    compiler = typst.Compiler(_DRAWING, root=folder, font_paths=_FONTS, package_path=folder, package_cache_path=folder)
+    try:
+        data = compiler.compile(format="png", ppi=DRAWING_PPI)
+    except typst.TypstError as error:
+        raise Rejected("This drawing can't be read.") from error
     assert isinstance(data, bytes)
     return data
 

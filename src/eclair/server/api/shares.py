@@ -11,7 +11,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from starlette.responses import FileResponse
 
 from eclair.app import App
 from eclair.errors import Conflict, DataDamaged, Gone, InvalidInput, NotFound, Unauthorized
@@ -19,13 +18,14 @@ from eclair.network.policy import host_and_port, is_local_network, is_loopback_u
 from eclair.schema.ids import secret_id
 from eclair.schema.messages import Attachment, Doubt, Message, Part, Passage, branch
 from eclair.schema.principal import Principal
-from eclair.server.api import images
+from eclair.server.api import images, workspaces
 from eclair.server.auth import is_public
 from eclair.server.principal import Caller
 from eclair.server.public_address import PublicAddress
 from eclair.server.request_body import RequestBody
 from eclair.storage.shares import Share
 from eclair.transfer.export_view import ReviewerName
+from eclair.transfer.python_charts import chart_file, replace_parts, show_charts
 
 DAY_MS = 86_400_000
 MAX_SHARE_DAYS = 3650
@@ -147,13 +147,17 @@ def router(app: App) -> APIRouter:
             reviewer=share.reviewer,
         )
 
-    @api.get("/shared/{id}/pictures/{picture}", response_class=FileResponse)
-    async def shared_picture(id: str, picture: str, request: Request) -> FileResponse:
+    @api.get("/shared/{id}/pictures/{picture:path}", response_class=Response)
+    async def shared_picture(id: str, picture: str, request: Request) -> Response:
         share, body = await _open(id, request)
         shown = (part.id for message in _messages(body) for part in message.parts)
         if picture not in shown:
             raise NotFound(f"There is no image {picture!r} in this shared conversation.")
-        return await images.image_response(app.gallery, await app.gallery.get_image(Principal(share.owner), picture))
+        owner = Principal(share.owner)
+        if (chart := chart_file(picture)) is not None:
+            file, data = await app.python.read_file(owner, share.conversation, *chart)
+            return workspaces.file_response(file, data, is_version=True)
+        return await images.image_response(app.gallery, await app.gallery.get_image(owner, picture))
 
     async def _open(id: str, request: Request) -> tuple[Share, str]:
         share, body = await app.storage.shares.get_share(id)
@@ -175,31 +179,22 @@ def _messages(body: str) -> list[Message]:
 
 def _shown(message: Message) -> Message:
     """Return a message with what the page of a share shows; every other field has its default."""
-    kept = [index for index, part in enumerate(message.parts) if part.kind in ("text", "picture")]
-    moved = {index: place for place, index in enumerate(kept)}
+    message = show_charts(message)
+    kept = [(at, _shown_part(part)) for at, part in enumerate(message.parts) if part.kind in ("text", "picture")]
+    message = replace_parts(message, kept)
     cited = {citation.passage for citation in message.citations}
     return Message(
         id=message.id,
         conversation="",
         parent=None,
         role=message.role,
-        parts=tuple(_shown_part(message.parts[index]) for index in kept),
+        parts=message.parts,
         created=0,
         files=tuple(Attachment(file.id, file.name, 0, "") for file in message.files),
         passages=tuple(_shown_passage(passage) for passage in message.passages if passage.number in cited),
-        citations=tuple(
-            replace(citation, index=moved[citation.index]) for citation in message.citations if citation.index in moved
-        ),
-        doubts=tuple(
-            Doubt(moved[doubt.index], doubt.start, doubt.end, doubt.about)
-            for doubt in message.doubts
-            if doubt.index in moved
-        ),
-        computed_figures=tuple(
-            replace(figure, index=moved[figure.index], call="")
-            for figure in message.computed_figures
-            if figure.index in moved
-        ),
+        citations=message.citations,
+        doubts=tuple(Doubt(doubt.index, doubt.start, doubt.end, doubt.about) for doubt in message.doubts),
+        computed_figures=tuple(replace(figure, call="") for figure in message.computed_figures),
     )
 
 

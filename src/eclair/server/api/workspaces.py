@@ -112,17 +112,22 @@ def router(app: App) -> APIRouter:
         download: bool = False,
     ) -> Response:
         file, data = await app.python.read_file(principal, id, name, version)
-        headers = {
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
-            "Cache-Control": IMMUTABLE_CACHE if version is not None else "no-store",
-        }
-        if download or file.media not in SHOWN_TYPES:
-            headers["Content-Disposition"] = attachment_disposition(PurePosixPath(file.name).name)
-        return Response(data, media_type=file.media, headers=headers)
+        return file_response(file, data, is_version=version is not None, download=download)
 
     @api.delete("/{id}/workspace/{name:path}", status_code=204)
     async def delete_workspace_file(principal: Caller, id: str, name: str) -> None:
         await app.python.delete_file(principal, id, name)
 
     return api
+
+
+def file_response(file: WorkspaceFile, data: bytes, *, is_version: bool, download: bool = False) -> Response:
+    """Serve a file that Python made, so that a browser runs nothing of it. A version of a file never changes."""
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        "Cache-Control": IMMUTABLE_CACHE if is_version else "no-store",
+    }
+    if download or file.media not in SHOWN_TYPES:
+        headers["Content-Disposition"] = attachment_disposition(PurePosixPath(file.name).name)
+    return Response(data, media_type=file.media, headers=headers)
