@@ -103,6 +103,24 @@ async def test_what_is_declined_is_not_done_and_the_model_is_told(server: Server
     assert "declined" not in effects(server.app.settings.data_dir)
 
 
+async def test_what_is_refused_for_good_is_declined_unasked_until_that_is_taken_back(server: Server) -> None:
+    run, message = await asked(server, call("write", "never:1"))
+    assert await decide(server, run, message["calls"][0]["call"], "never") == 202
+    assert (await server.answered(run))["calls"][0]["outcome"] == "declined"
+    message = await server.say(await server.begin(), f"script: {call('write', 'never:2')}")
+    (made,) = message["calls"]
+    assert (made["needs_approval"], made["decision"], made["outcome"]) == (False, "never", "declined")
+    assert results(message)[0].startswith("The person declined this call.")
+    (refused,) = [each for each in (await server.get("/api/tool-permissions")).body["permissions"] if each["is_denied"]]
+    assert (refused["tool"], refused["scope"], refused["conversation"]) == ("scripted_write", "never", None)
+    assert (await server.call("DELETE", f"/api/tool-permissions/{refused['id']}")).status == 204
+    run, message = await asked(server, call("write", "never:3"))
+    assert await decide(server, run, message["calls"][0]["call"], "once") == 202
+    assert (await server.answered(run))["calls"][0]["outcome"] == "done"
+    written = [each for each in effects(server.app.settings.data_dir) if each.startswith("never")]
+    assert written == ["never:3"]
+
+
 async def test_two_approvals_at_once_count_once_each(server: Server) -> None:
     run, message = await asked(server, call("write", "first"), call("write", "second"))
     first, second = (each["call"] for each in message["calls"])

@@ -201,3 +201,11 @@ async def test_permissions_of_tools_are_each_persons_own(storage: Storage) -> No
         await storage.tool_permissions.delete_permission(Principal("someone"), "perm_1")
     await storage.tool_permissions.delete_permission(LOCAL_PRINCIPAL, "perm_1")
     assert [each.id for each in await storage.tool_permissions.list_permissions(LOCAL_PRINCIPAL)] == ["perm_3"]
+
+
+async def test_a_refusal_takes_the_place_of_a_permission(storage: Storage) -> None:
+    given = ToolPermission("perm_1", "send_mail", "example.org", None, 1)
+    await storage.tool_permissions.add_permission(LOCAL_PRINCIPAL, given)
+    await storage.tool_permissions.add_permission(LOCAL_PRINCIPAL, replace(given, id="perm_2", is_denied=True))
+    (listed,) = await storage.tool_permissions.list_permissions(LOCAL_PRINCIPAL)
+    assert listed == replace(given, is_denied=True)

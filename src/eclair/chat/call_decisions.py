@@ -72,9 +72,10 @@ class CallDecisions:
         asked = await self._find_call(run, call)
         if not await self._storage.runs.decide_call(principal, run.id, call, decision):
             raise Conflict("This call is decided on already; reload the page to see how.", run=run.id)
-        if decision in ("conversation", "always"):
+        if decision in ("conversation", "always", "never"):
             conversation = run.conversation if decision == "conversation" else None
-            await self._permissions.give(principal, asked.tool, asked.scope, conversation)
+            is_denied = decision == "never"
+            await self._permissions.give(principal, asked.tool, asked.scope, conversation, is_denied=is_denied)
         await self.take_up(run)
 
     async def take_up(self, run: RunRecord) -> None:

@@ -17,6 +17,7 @@ from eclair.cli._admin_arguments import add_admin_options
 from eclair.cli._assistant_arguments import add_assistant_options
 from eclair.cli._mcp_arguments import add_mcp_options
 from eclair.cli._memory_arguments import add_memory_options
+from eclair.cli._permission_arguments import add_permission_options
 from eclair.cli._project_arguments import add_project_options
 from eclair.cli._prompt_arguments import add_prompt_options
 from eclair.cli._schedule_arguments import add_schedule_options
@@ -187,6 +188,7 @@ def _add_documents(command: _Command) -> None:
     assistants = command("assistants", "list, set up, change, share, import and export assistants")
     add_assistant_options(assistants)
     add_skill_options(command("skills", "list, show, import, switch, export and delete skills"))
+    add_permission_options(command("permissions", "list what tools may do unasked, or may never do, and take it back"))
     add_memory_options(command("memory", "list, add, edit and erase what is kept for later conversations"))
 
 

@@ -90,6 +90,7 @@ DECISIONS: dict[str, CallDecision] = {
     "always": "always",
     "n": "declined",
     "no": "declined",
+    "never": "never",
 }
 """Decisions on a call by what the person types."""
 
@@ -208,11 +209,11 @@ class Chat:
     async def _ask_decision(self, call: Call) -> CallDecision:
         """Ask the person about a call; without further input it is declined."""
         assert self._lines is not None
-        self._terminal.note(f"{call.summary}? y: once, c: in this conversation, always, n: no")
+        self._terminal.note(f"{call.summary}? y: once, c: in this conversation, always, n: no, never")
         while (line := await self._lines.read()) is not None:
             if (decision := DECISIONS.get(line.strip().lower())) is not None:
                 return decision
-            self._terminal.note("Type y, c, always or n.")
+            self._terminal.note("Type y, c, always, n or never.")
         return "declined"
 
     async def _show(self, answering: Coroutine[Any, Any, RunRecord | None]) -> RunRecord | None:

@@ -200,7 +200,8 @@ class ToolLoop:
             if call.tool is not None and call.fault is None and not self._is_repeated(call):
                 call.verdict = await self._judge(call.tool, call.arguments)
             if call.verdict.verdict == "deny":
-                call.fault = "This call isn't allowed here."
+                call.decision = call.verdict.decision
+                call.fault = None if call.decision is not None else "This call isn't allowed here."
             yield call.asked()
             if call.verdict.decision is not None:
                 yield CallDecided(call.id, call.verdict.decision, self._context(call.id).principal.id)
@@ -286,8 +287,9 @@ class ToolLoop:
         if call.tool is None or call.fault is not None:
             self._end(call, queue, "failed", 0.0, ToolResult(f"Error: {call.fault}", has_failed=True))
             return
-        if call.decision == "declined":
-            self._end(call, queue, "declined", 0.0, ToolResult(DECLINED_RESULT if self._can_wait else UNASKED_RESULT))
+        if call.decision in ("declined", "never"):
+            was_asked = self._can_wait or call.decision == "never"
+            self._end(call, queue, "declined", 0.0, ToolResult(DECLINED_RESULT if was_asked else UNASKED_RESULT))
             return
         if (earlier := self._earlier.get(call.key)) is not None:
             self._faults += 1

@@ -1,4 +1,4 @@
-"""Port of permissions that people gave to tools: for a conversation, or for all."""
+"""Port of permissions that people gave to tools, or refused them: for a conversation, or for all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from eclair.schema.principal import Principal
 class ToolPermission:
     """A person's permission for further calls of a tool with this `scope`, such as a host; all calls if it is empty.
 
-    It counts in `conversation`, or in all if that is None. `created` is in milliseconds.
+    It counts in `conversation`, or in all if that is None. `created` is in milliseconds. One that `is_denied` is a
+    refusal: the calls are declined without asking.
     """
 
     id: str
@@ -20,6 +21,7 @@ class ToolPermission:
     scope: str
     conversation: str | None
     created: int
+    is_denied: bool = False
 
 
 class ToolPermissionStore(Protocol):
@@ -30,7 +32,7 @@ class ToolPermissionStore(Protocol):
         ...
 
     async def add_permission(self, principal: Principal, permission: ToolPermission) -> None:
-        """Add a permission, unless there is the same."""
+        """Add a permission or a refusal, in place of one for the same calls."""
         ...
 
     async def delete_permission(self, principal: Principal, id: str) -> None:

@@ -1,8 +1,8 @@
 """Permissions of tools: rights of administrators first, then what the tool may do, then what the person allowed.
 
 What only computes or reads is made at once; what calls out is made as the policy of the web says; what changes
-something is asked, but for what the person sees and can undo. Where foreign text may have led to a call, no earlier
-permission counts: it was not given for it.
+something is asked, but for what the person sees and can undo. A refusal for all calls is kept, whatever else counts.
+Where foreign text may have led to a call, no earlier permission counts: it was not given for it.
 """
 
 from __future__ import annotations
@@ -47,19 +47,20 @@ class ToolPermissions:
             self._store, self._rights, conversation, frozenset(beforehand), is_unattended=is_unattended
         )
 
-    async def give(self, principal: Principal, tool: str, scope: str, conversation: str | None) -> None:
-        """Allow further calls: in a conversation, or in all."""
+    async def give(
+        self, principal: Principal, tool: str, scope: str, conversation: str | None, *, is_denied: bool = False
+    ) -> None:
+        """Allow further calls in a conversation or in all, or refuse them."""
         created = int(self._clock() * 1000)
-        await self._store.add_permission(
-            principal, ToolPermission(self._ids("perm"), tool, scope, conversation, created)
-        )
+        permission = ToolPermission(self._ids("perm"), tool, scope, conversation, created, is_denied)
+        await self._store.add_permission(principal, permission)
 
     async def list_given(self, principal: Principal) -> list[ToolPermission]:
-        """List a person's permissions, newest first."""
+        """List a person's permissions and refusals, newest first."""
         return await self._store.list_permissions(principal)
 
     async def revoke(self, principal: Principal, id: str) -> None:
-        """Take a permission back. Raises NotFound."""
+        """Take a permission or a refusal back. Raises NotFound."""
         await self._store.delete_permission(principal, id)
 
 
@@ -79,15 +80,18 @@ class ConversationPermissions:
             return CallRuling("deny")
         if question.access in ("compute", "read"):
             return CallRuling("allow")
+        given = await self.store.list_permissions(principal)
+        fitting = [each for each in given if (each.tool, each.scope) == (question.tool, question.scope)]
+        if any(each.is_denied for each in fitting):
+            return CallRuling("deny", "never")
         if question.is_tainted:
             return CallRuling("ask")
         if question.tool in self.beforehand and not question.scope:
             return CallRuling("allow", "always")
-        for given in () if self.is_unattended else await self.store.list_permissions(principal):
-            if (given.tool, given.scope) == (question.tool, question.scope):
-                if given.conversation is None:
-                    return CallRuling("allow", "always")
-                if given.conversation == self.conversation:
-                    return CallRuling("allow", "conversation")
+        for each in () if self.is_unattended else fitting:
+            if each.conversation is None:
+                return CallRuling("allow", "always")
+            if each.conversation == self.conversation:
+                return CallRuling("allow", "conversation")
         needs_none = question.access == "outbound" or question.tool in UNDOABLE_TOOLS
         return CallRuling("allow" if needs_none else "ask")

@@ -10493,7 +10493,7 @@ export interface components {
             readonly needs_approval: boolean;
             /** @default  */
             readonly scope: string;
-            readonly decision: ("once" | "conversation" | "always" | "declined") | null;
+            readonly decision: ("once" | "conversation" | "always" | "declined" | "never") | null;
             readonly decided_by: string | null;
             /** @default false */
             readonly has_begun: boolean;
@@ -10531,7 +10531,7 @@ export interface components {
         };
         readonly CallDecisionBody: {
             /** @enum {string} */
-            readonly decision: "once" | "conversation" | "always" | "declined";
+            readonly decision: "once" | "conversation" | "always" | "declined" | "never";
         };
         /**
          * @description A page of the egress log, newest first, with the number of calls by verdict.
@@ -13530,7 +13530,8 @@ export interface components {
         /**
          * @description A person's permission for further calls of a tool with this `scope`, such as a host; all calls if it is empty.
          *
-         *     It counts in `conversation`, or in all if that is None. `created` is in milliseconds.
+         *     It counts in `conversation`, or in all if that is None. `created` is in milliseconds. One that `is_denied` is a
+         *     refusal: the calls are declined without asking.
          */
         readonly ToolPermission: {
             readonly id: string;
@@ -13538,6 +13539,8 @@ export interface components {
             readonly scope: string;
             readonly conversation: string | null;
             readonly created: number;
+            /** @default false */
+            readonly is_denied: boolean;
         };
         readonly ToolPermissionList: {
             readonly permissions: readonly components["schemas"]["ToolPermission"][];

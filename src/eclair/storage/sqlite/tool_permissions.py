@@ -13,7 +13,7 @@ from eclair.storage.sqlite.store import SQLiteStore, read, write
 from eclair.storage.sqlite.stored_rows import decode_rows, row_decoder
 from eclair.storage.tool_permissions import ToolPermission
 
-_COLUMNS = "id, tool, scope, conversation, created"
+_COLUMNS = "id, tool, scope, conversation, created, is_denied"
 
 
 class SQLiteToolPermissionStore(SQLiteStore):
@@ -29,7 +29,8 @@ class SQLiteToolPermissionStore(SQLiteStore):
     @write
     def add_permission(self, db: apsw.Connection, principal: Principal, permission: ToolPermission) -> None:
         db.execute(
-            f"INSERT OR IGNORE INTO tool_permission (owner, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO tool_permission (owner, {_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+            " ON CONFLICT (owner, tool, scope, coalesce(conversation, '')) DO UPDATE SET created = ?6, is_denied = ?7",
             (
                 principal.id,
                 permission.id,
@@ -37,6 +38,7 @@ class SQLiteToolPermissionStore(SQLiteStore):
                 permission.scope,
                 permission.conversation,
                 permission.created,
+                permission.is_denied,
             ),
         )
 
@@ -49,4 +51,5 @@ class SQLiteToolPermissionStore(SQLiteStore):
 
 @row_decoder
 def _permission(row: Sequence[Any]) -> ToolPermission:
-    return ToolPermission(*row)
+    *fields, is_denied = row
+    return ToolPermission(*fields, is_denied=bool(is_denied))

@@ -342,6 +342,9 @@ export interface Placeholders {
   readonly callHere: never;
   readonly callAlways: never;
   readonly callDecline: never;
+  readonly callNever: never;
+  readonly toolPermissions: never;
+  readonly permissionAsk: never;
   readonly callInput: never;
   readonly callResult: never;
   readonly callDeclined: never;
