@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import io
 import itertools
-import sqlite3
 import time
 import zipfile
 from collections.abc import AsyncGenerator, Iterator, Mapping
@@ -21,6 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
+import apsw
 import numpy as np
 import orjson
 import pytest
@@ -203,9 +203,10 @@ class House:
     def rows(self) -> set[tuple[object, ...]]:
         """Return every row of the database that isn't the stranger's or the installation's."""
         found: set[tuple[object, ...]] = set()
-        with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as db:
+        # the library of the server, since two of them in one process lose each other's locks
+        with contextlib.closing(apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)) as db:
             tables = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
-            for table, sql in tables.fetchall():
+            for table, sql in list(tables):
                 if table in INSTALLATION or "VIRTUAL" in sql or "_text_" in table:
                     continue
                 for row in db.execute(f"SELECT * FROM {table}"):
