@@ -99,7 +99,7 @@ async def test_auto_says_nothing_where_both_modes_are_the_same(tmp_path: Path) -
         engines = {"rack": EngineSettings(f"{rack.url}/v1")}
         async with serving(settings_of(tmp_path, engines=engines)) as server:
             id = await server.begin()
-            for question in ("Hello?", "What is 17 * 23?"):
+            for question in ("Hello?", "Plan a trip step by step, and prove which way is cheaper"):
                 answer = await server.say(id, question, mode="auto")
                 assert (answer["model"], answer["remarks"]) == (PLAIN, [])
             assert [asked.get("max_tokens") for asked in rack.asked] == [None, None], "the window is the limit"
