@@ -53,7 +53,7 @@ def test_a_tip_says_what_a_tool_does_on_hover_and_focus(page: Page) -> None:
     expect(button).to_be_focused()
     expect(tip).to_be_visible()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("menuitem", name="Libraries…")).to_be_focused()
+    expect(page.locator("[role^=menuitem]:visible").first).to_be_focused()  # a library, if there is one
     expect(tip).to_be_hidden()
     page.keyboard.press("Escape")
     expect(button).to_be_focused()
