@@ -74,6 +74,13 @@ async def test_charts_are_drawn_without_matplotlib(server: Server) -> None:
     assert (await run(server, id, own))["files"][0]["alt"] == "Own"
     wrong = await run(server, id, "bar_chart(['a'], ['x'])")
     assert wrong["error"].splitlines()[-1] == "ValueError: the values of a chart are numbers"
+    for kind in ("bar", "pie"):
+        twice = await run(server, id, f"{kind}_chart(['North', 'South', 'North'], [120, 80, 150])")
+        assert "the label 'North' comes more than once: add up the values" in twice["error"]
+        listed = await run(server, id, f"{kind}_chart({{'North': [120, 150]}})")
+        assert "these are lists: add up each list with sum first" in listed["error"]
+    rows = await run(server, id, "line_chart(['Mon', 'Mon'], [1, 2])")
+    assert rows["error"] is None
 
 
 async def test_files_of_the_conversation_are_read_and_made_files_are_kept(server: Server) -> None:

@@ -88,7 +88,8 @@ def describe_chart(svg: bytes) -> str:
 
 
 def draw_bars(labels: Sequence[str], values: Sequence[float], title: str) -> str:
-    """Draw a bar for each value, from zero."""
+    """Draw a bar for each value, from zero. Raises ValueError if a label comes more than once."""
+    _require_distinct(labels)
     scale = _Scale(min(0.0, *values), max(0.0, *values))
     step = (WIDTH - LEFT - RIGHT) / len(values)
     parts = [*scale.grid()]
@@ -102,6 +103,16 @@ def draw_bars(labels: Sequence[str], values: Sequence[float], title: str) -> str
         if len(values) <= MAX_SHOWN_LABELS:
             parts.append(_text(left + step * 0.35, top - 6, _number(value), "middle"))
     return _svg(title, [*parts, *_labels(labels, [LEFT + step * (at + 0.5) for at in range(len(values))])])
+
+
+def _require_distinct(labels: Sequence[str]) -> None:
+    """Raise ValueError for rows that nobody has summed up: two bars of one name would mislead."""
+    twice = next((label for at, label in enumerate(labels) if label in labels[:at]), None)
+    if twice is not None:
+        raise ValueError(
+            f"the label {twice!r} comes more than once: add up the values of each label in a dict first, "
+            "and chart that dict"
+        )
 
 
 def draw_line(labels: Sequence[str], values: Sequence[float], title: str) -> str:
@@ -120,7 +131,11 @@ def draw_line(labels: Sequence[str], values: Sequence[float], title: str) -> str
 
 
 def draw_pie(labels: Sequence[str], values: Sequence[float], title: str) -> str:
-    """Draw the values as shares of their sum. Raises ValueError for a negative one, and if all are zero."""
+    """Draw the values as shares of their sum.
+
+    Raises ValueError for a negative value, if all are zero, and if a label comes more than once.
+    """
+    _require_distinct(labels)
     total = sum(values)
     if min(values) < 0 or total <= 0:
         raise ValueError("a pie chart needs values that are not negative, and one above zero")
@@ -168,6 +183,8 @@ class _Scale:
 def _read(labels: Any, values: Any) -> tuple[list[str], list[float]]:
     """Read labels and values. Raises ValueError."""
     names = [str(each) for each in labels]
+    if any(isinstance(each, (list, tuple, dict)) for each in values):
+        raise ValueError("each value of a chart is one number, and these are lists: add up each list with sum first")
     try:
         numbers = [float(each) for each in values]
     except (TypeError, ValueError):
