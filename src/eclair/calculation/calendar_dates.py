@@ -82,8 +82,8 @@ class Calendar:
         working = count_working_days(first, last)
         back = " The second date is the earlier one." if days < 0 else ""
         return (
-            f"From {write_date(start)} to {write_date(end)}: {_count(abs(days), 'day')}, that is {weeks}, or {whole}; "
-            f"counting both dates, {_count(abs(days) + 1, 'day')}.{back} Working days (Monday to Friday) from the "
+            f"From {write_date(start)} to {write_date(end)}: {_count(abs(days), 'day')}, that is {weeks}, or {whole}. "
+            f"If both dates are to count, it is one day more.{back} Working days (Monday to Friday) from the "
             f"earlier date up to the later one, which is not counted: {working}. {NO_HOLIDAYS}"
         )
 
