@@ -24,6 +24,7 @@ from mcp.server.auth.provider import (
     IdentityAssertionParams,
     OAuthAuthorizationServerProvider,
     RefreshToken,
+    TokenError,
     construct_redirect_uri,
 )
 from mcp.server.auth.settings import AuthSettings, ClientRegistrationOptions, RevocationOptions
@@ -126,7 +127,7 @@ class Authorizing(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshTok
     async def exchange_identity_assertion(
         self, client: OAuthClientInformationFull, params: IdentityAssertionParams
     ) -> OAuthToken:
-        raise NotImplementedError
+        raise TokenError("unsupported_grant_type", "this server takes no assertions")
 
     def _give(self, client: str, scopes: list[str], resource: str | None) -> OAuthToken:
         access, refresh = secrets.token_urlsafe(32), secrets.token_urlsafe(32)

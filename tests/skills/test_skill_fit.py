@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 import pytest
 
-from eclair.documents.e5 import find_weights
 from eclair.documents.embeddings import E5Embedder
 from eclair.errors import EngineUnavailable
 from eclair.schema.skills import Skill, SkillHead
@@ -36,7 +35,6 @@ def skill(name: str) -> Skill:
     )
 
 
-@pytest.mark.skipif(find_weights() is None, reason="this platform has no embedder")
 async def test_most_questions_get_the_skill_that_they_call_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(skill_fit, "EMBEDDING_TIMEOUT_S", 60.0)  # it starts while others have the processor
     embedder = E5Embedder()
