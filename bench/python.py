@@ -1,4 +1,4 @@
-"""What Python in the sandbox costs: a warm call, a sum over a table, and a chart, against plain CPython.
+"""The cost of Python in the sandbox: a warm call, a sum over a table, and a chart, against plain CPython.
 
 Calls go through the HTTP door, so that starting, walls, files and storage are in them. The same code runs in this
 process for comparison. With the data tools on this machine, a chart of matplotlib is timed as well.

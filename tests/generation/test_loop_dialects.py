@@ -47,7 +47,7 @@ class Dialogue:
     says: Callable[[list[Calls | str]], None]
     results: Callable[[], list[str]]
     choices: Callable[[], list[str]]
-    """What each request said of calls: `auto`, or `none`."""
+    """Return the `tool_choice` of each request: `auto` or `none`."""
 
 
 @asynccontextmanager

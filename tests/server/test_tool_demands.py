@@ -36,7 +36,7 @@ class Told(Speaking):
 
     @property
     def bodies(self) -> list[JSON]:
-        """What it was asked for answers; titles and the like have a schema or no system prompt of ours."""
+        """Return the requests for answers, without those for titles and the like."""
         asked = [call.json for call in self.standin.calls if call.path == "/v1/chat/completions"]
         return [body for body in asked if "Eclair" in str(body["messages"][0]["content"])]
 

@@ -96,7 +96,7 @@ class McpSignInFlow:
         await cancel_and_wait(self._task)
 
     async def get_tokens(self) -> OAuthToken | None:
-        """See the library's `TokenStorage`: a sign-in begins anew."""
+        """See `TokenStorage` of the MCP library; None, since each sign-in starts from scratch."""
         return None
 
     async def set_tokens(self, tokens: OAuthToken) -> None:

@@ -22,7 +22,7 @@ export interface McpServerFields {
   readonly by_default?: boolean;
 }
 
-/** What a browser brings back from the page of a server. */
+/** The parameters with which an MCP server's sign-in page sends the browser back. */
 export interface SignInAnswer {
   readonly state: string;
   readonly code: string;

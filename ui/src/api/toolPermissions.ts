@@ -1,4 +1,4 @@
-// What a person allowed or refused to tools beyond one call.
+// Permissions of tools: calls that a person allowed or refused in advance.
 
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";

@@ -31,7 +31,7 @@ export function researchQuestions({ steps, agents }: Pick<Message, "steps" | "ag
   return found.toSorted((a, b) => Number(a.step.step) - Number(b.step.step));
 }
 
-/** What all sub-agents may spend, and what they have spent. */
+/** The budget of all sub-agents together, and how much of it they have used. */
 export function totalBudget(agents: readonly SubAgent[]): Record<"budget" | "spent", AgentBudget> {
   const sum = (which: "budget" | "spent", field: keyof AgentBudget) => agents.reduce((total, agent) => total + agent[which][field], 0);
   const total = (which: "budget" | "spent") => ({ rounds: sum(which, "rounds"), tokens: sum(which, "tokens"), seconds: sum(which, "seconds") });

@@ -25,7 +25,7 @@ export interface OutgoingMessage {
   readonly draw?: ImageOptions;
   /** The questions of the report that it asks for. */
   readonly research?: readonly string[];
-  /** Whether the web is searched for it, instead of what the conversation says. */
+  /** Overrides the conversation's choice of searching the web. */
   readonly web?: Web;
 }
 
