@@ -87,6 +87,12 @@ class Price:
 
 EngineApi = Literal["openai", "anthropic", "gemini"]
 
+CacheScope = Literal["everyone", "groups", "person"]
+"""The people among whom an engine may share what it has read of prompts: all, those of the same groups, or none."""
+
+CacheSaltField = Literal["body", "nvext", "off"]
+"""The place of the salt of caches in a request: vLLM's field, Dynamo's, or none."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
@@ -95,7 +101,8 @@ class EngineSettings:
     `api` is the API that it speaks, where its address doesn't tell: OpenAI's, Anthropic's or Gemini's.
     `pictures` names image models whose names don't show it. `prices` are by model, `*` for all others.
     `joules_per_token`, or else `watts`, is the energy that answering takes there. It makes `parallel` answers of a
-    model at a time; people take turns for them.
+    model at a time; people take turns for them. With `sessions` it is told by hashes which requests belong together;
+    unset, servers on this machine and network are. `cache_salt` says where it takes the salt that keeps caches apart.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -110,6 +117,8 @@ class EngineSettings:
     watts: Rate | None = None
     api: EngineApi | None = None
     parallel: Annotated[int | None, Field(ge=1)] = None
+    sessions: bool | None = None
+    cache_salt: CacheSaltField | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +423,13 @@ class Settings:
         "works.",
         gt=0,
         le=86_400,
+    )
+    cache_scope: CacheScope = field(
+        default="everyone",
+        metadata={
+            "sentence": "People among whom a vLLM server may share what it has read of prompts: `everyone`, those of "
+            "the same `groups`, or `person` for each alone; see docs/engines.md."
+        },
     )
     secret_key_file: Path | None = field(
         default=None,

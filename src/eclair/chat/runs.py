@@ -22,7 +22,7 @@ from typing import Protocol
 from eclair.chat.live_run import Batch, LiveRun, describe_loss
 from eclair.chat.stored_runs import POLL_INTERVAL_S, StoredRuns
 from eclair.errors import INTERNAL_ERROR, Conflict, EclairError, StoreError
-from eclair.network.gate import CURRENT_RUN
+from eclair.network.gate import CURRENT_CONVERSATION, CURRENT_RUN
 from eclair.schema.events import (
     END,
     CallBegan,
@@ -305,6 +305,7 @@ class Runs:
         self, live: LiveRun, producer: EventProducer, run: RunRecord, on_finish: Callable[[Message], None] | None
     ) -> None:
         """Run the producer, then store the run's end, however it ends."""
+        CURRENT_CONVERSATION.set(run.conversation)
         last = await self._produce(live, producer, is_stored=True)
         if isinstance(last, RunWaiting) and live.ending is None:
             await self._park(live, last, run)

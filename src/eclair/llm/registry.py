@@ -283,12 +283,14 @@ def build_registry(
         local = local or LocalEngine.start(settings)
         engines.append(local)
     if settings.engines:
+        from eclair.llm.remote.request_marks import RequestMarks
         from eclair.llm.servers.server_api import configured_engine
 
         answering = {name: each for name, each in settings.engines.items() if not is_image_only(name, each.url)}
-        limit_s = settings.first_word_seconds
+        marks, limit_s = RequestMarks.configured(settings), settings.first_word_seconds
         engines += [
-            configured_engine(name, server, gate=gate, first_word_s=limit_s) for name, server in answering.items()
+            configured_engine(name, server, gate=gate, first_word_s=limit_s, marks=marks)
+            for name, server in answering.items()
         ]
     if settings.scripted:
         from eclair.llm.scripted import ScriptedEngine

@@ -25,6 +25,9 @@ from eclair.storage.egress import CallRecord, CallVerdict
 CURRENT_RUN: ContextVar[str | None] = ContextVar("run", default=None)
 """The run that outgoing calls belong to. The egress log keeps no URLs for a run that isn't stored."""
 
+CURRENT_CONVERSATION: ContextVar[str | None] = ContextVar("conversation", default=None)
+"""The stored conversation that engines are called for."""
+
 PRINCIPAL: ContextVar[Principal] = ContextVar("principal", default=LOCAL_PRINCIPAL)
 """On whose behalf engines are called now; the server sets it for each request."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
 import tempfile
 from pathlib import Path
@@ -61,6 +62,12 @@ class Vault:
                 f"The key was encrypted with another secret than {self.path} holds; put that file back, "
                 "or set the key again."
             ) from None
+
+    def derive(self, purpose: str) -> bytes:
+        """Return a key of 32 bytes for one purpose, always the same. Raises SettingsError without a usable secret."""
+        if self._ours and not self.path.exists():
+            create_secret_file(self.path)
+        return hmac.digest(self._secret(), purpose.encode(), "sha256")
 
     def _secret(self) -> bytes:
         """A key of 32 bytes, derived from the content of the file."""

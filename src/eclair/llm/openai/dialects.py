@@ -60,6 +60,8 @@ class Dialect:
     """Refuses messages with fields, roles and ids of calls that aren't its own."""
     cache_key_field: str | None = None
     """The field that tells the server which requests begin alike, so that it reads that from its cache."""
+    takes_cache_salt: bool = False
+    """Only requests with the same `cache_salt` share what it has read."""
     required_choice: str = "required"
     """The `tool_choice` that demands a call."""
     forces_calls: bool = True
@@ -90,6 +92,7 @@ DIALECTS: tuple[Dialect, ...] = (
         takes_reasoning=True,
         tokenize_field="prompt",
         detokenized_field="prompt",
+        takes_cache_salt=True,
     ),
     Dialect(
         "sglang",

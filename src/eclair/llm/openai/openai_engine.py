@@ -21,12 +21,14 @@ from eclair.llm.openai.infill_stream import InfillParser
 from eclair.llm.openai.stream_parser import StreamParser, listed_tools, listed_vision, parse_embeddings, parse_ranking
 from eclair.llm.remote.continuation import text_to_continue
 from eclair.llm.remote.reply_values import ILL_TYPED
+from eclair.llm.remote.request_marks import add_salt
 from eclair.llm.remote.server_engine import Exchange, ServerEngine, ServerOptions
 from eclair.llm.remote.silence import llama_server_shows_life
 from eclair.models.catalog import DEFAULT_IMAGE_SIDE_PIXELS, CatalogEntry
 from eclair.network.client import is_loopback_url
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model, ReasoningSupport
+from eclair.settings import CacheSaltField
 from eclair.util.lru import LruCache
 
 MAX_CACHED_COUNTS = 4096
@@ -135,14 +137,22 @@ class OpenAIEngine(ServerEngine):
         request, calls = keep_tool_choice(request, dialect)
         url = self._answer_url(request, dialect)
         body, without_effort = build_body(request, dialect), build_body(reasoning.drop_effort(request), dialect)
+        is_same = body == without_effort
         return Exchange(
             url,
-            body,
+            self._salted(body, dialect),
             self._parser(request, dialect, calls),
-            None if body == without_effort else without_effort,
+            None if is_same else self._salted(without_effort, dialect),
             dialect.keeps_alive,
             partial(llama_server_shows_life, self.http, self.root, self._idle) if dialect.shows_life else None,
+            {} if self.marks is None else self.marks.headers(request, self.name),
         )
+
+    def _salted(self, body: JSON, dialect: Dialect) -> JSON:
+        """Return the body with the salt that keeps caches apart, where the server takes one."""
+        usual: CacheSaltField = "body" if dialect.takes_cache_salt else "off"
+        place = self._cache_salt or usual
+        return body if self.marks is None or place == "off" else add_salt(body, place, self.marks.cache_salt())
 
     def _answer_url(self, request: Request, dialect: Dialect) -> str:
         """Return where a request is answered. Raises EngineRefused if the server can't fill in before a suffix."""

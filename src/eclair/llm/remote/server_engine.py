@@ -10,7 +10,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypedDict, Unpack
 
 import orjson
@@ -20,6 +20,7 @@ from eclair.llm.base import JSON, Delta, Embeddings, Health, Request, estimate_t
 from eclair.llm.remote.answer_parser import AnswerParser
 from eclair.llm.remote.refusal import Retryable, refuse
 from eclair.llm.remote.reply_values import ILL_TYPED
+from eclair.llm.remote.request_marks import RequestMarks
 from eclair.llm.remote.silence import FIRST_WORD_TIMEOUT_S, ShowsLife, limit_silence
 from eclair.llm.servers.jurisdiction import ServerLocation, locate
 from eclair.network.client import (
@@ -34,6 +35,7 @@ from eclair.network.client import (
     Unreachable,
 )
 from eclair.schema.models import Model
+from eclair.settings import CacheSaltField
 
 MAX_BODY_BYTES = 8 << 20
 READ_SLICE_BYTES = 8 << 10
@@ -70,6 +72,9 @@ class ServerOptions(TypedDict, total=False):
     idle: float
     first_word_s: float
     parallel: int | None
+    marks: RequestMarks | None
+    sessions: bool | None
+    cache_salt: CacheSaltField | None
     sleep: Callable[[float], Awaitable[None]]
 
 
@@ -79,7 +84,7 @@ class Exchange:
 
     `plain_body` leaves out hints that some models refuse, such as a reasoning effort; None if there are none. Without
     `keep_alive` the connection is closed afterwards. With `shows_life` the engine may be silent for as long as that
-    says that it is at work.
+    says that it is at work. `headers` are those of this request alone.
     """
 
     url: str
@@ -88,6 +93,7 @@ class Exchange:
     plain_body: JSON | None = None
     keep_alive: bool = True
     shows_life: ShowsLife | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class ServerEngine(ABC):
@@ -96,7 +102,8 @@ class ServerEngine(ABC):
     `models` are those that it doesn't list; `context` is the window of models that state none. `setting` names the
     setting of its key for error messages, `location` is its location if known better than by its address. Outgoing
     calls pass `gate`. `first_word_s` limits the silence before the first word, `idle` the one between two. It makes
-    `parallel` answers of a model at a time, if that is known.
+    `parallel` answers of a model at a time, if that is known. `marks` tell a server of the house which requests belong
+    together, unless `sessions` says otherwise; `cache_salt` is where it takes the salt of caches, if that is known.
     """
 
     KEY_HEADER: ClassVar[str | None] = None
@@ -134,6 +141,10 @@ class ServerEngine(ABC):
         self._context = context
         self._setting = options.get("setting") or f"engines.{name}.key"
         self._location = (location or locate(url)).code
+        sessions = options.get("sessions")
+        self.marks = options.get("marks") if (self._is_in_house if sessions is None else sessions) else None
+        """The marks of requests; None if this server isn't told any."""
+        self._cache_salt: CacheSaltField | None = options.get("cache_salt")
         self.list_error: EngineUnavailable | None = None
         """Why the last listing of models failed, if others are configured."""
         self._first_word_s = options.get("first_word_s", FIRST_WORD_TIMEOUT_S)
@@ -143,6 +154,10 @@ class ServerEngine(ABC):
         """Models that refused the hints of a request."""
         self.vision_models = frozenset[str]()
         """Models whose vision was probed with success."""
+
+    @property
+    def _is_in_house(self) -> bool:
+        return self._location in ("machine", "network")
 
     @property
     def is_busy(self) -> bool:
@@ -319,7 +334,13 @@ class ServerEngine(ABC):
         idle = UNLIMITED_IDLE_S if exchange.shows_life is not None else None
         try:
             reply = await stack.enter_async_context(
-                self.http.post(exchange.url, body, idle_timeout_s=idle, keep_alive=exchange.keep_alive)
+                self.http.post(
+                    exchange.url,
+                    body,
+                    idle_timeout_s=idle,
+                    keep_alive=exchange.keep_alive,
+                    headers=exchange.headers,
+                )
             )
             if reply.status == 200:
                 return reply

@@ -10,6 +10,7 @@ import orjson
 
 from eclair.errors import EclairError, SettingsError
 from eclair.llm.base import JSON, Engine
+from eclair.llm.remote.request_marks import RequestMarks
 from eclair.llm.remote.server_engine import ServerEngine
 from eclair.llm.servers.bfl import is_image_only
 from eclair.llm.servers.jurisdiction import locate
@@ -60,6 +61,7 @@ class UserEngines:
         self._settings = settings
         self._listing = listing
         self._vault = vault or Vault.configured(settings)
+        self._marks = RequestMarks.configured(settings)
         self._built: dict[str, tuple[StoredServer, ServerEngine]] = {}
         self._retired: list[ServerEngine] = []
 
@@ -111,6 +113,7 @@ class UserEngines:
             location=locate(server.url, server.country),
             gate=self._gate,
             first_word_s=self._settings.first_word_seconds,
+            marks=self._marks,
             setting=f"another (`eclair engines change {server.name} --key`, or in the page's settings)",
         )
         if built is not None:

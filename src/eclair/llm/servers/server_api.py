@@ -83,5 +83,10 @@ def _api_of_list(data: JSON) -> EngineApi | None:
 
 def configured_engine(name: str, settings: EngineSettings, **options: Unpack[ServerOptions]) -> ServerEngine:
     """Build the engine that the settings describe under `name`."""
-    options = {**options, "parallel": settings.parallel}
+    options = {
+        **options,
+        "parallel": settings.parallel,
+        "sessions": settings.sessions,
+        "cache_salt": settings.cache_salt,
+    }
     return open_server(settings.api, name, settings.url, settings.key, settings.models, settings.context, **options)
