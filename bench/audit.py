@@ -18,7 +18,7 @@ from eclair.audit.verification import verify
 from eclair.schema.principal import Principal
 from eclair.storage.audit_chain import MerkleTree
 from eclair.storage.signing_key import SigningKey
-from eclair.storage.sqlite.audit import append_act, read_contents
+from eclair.storage.sql.audit import append_act, read_contents
 from eclair.storage.sqlite.database import migrations
 
 ADA = Principal("person_ada", address="192.0.2.7")

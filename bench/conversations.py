@@ -19,8 +19,8 @@ import apsw
 from eclair.schema.messages import Conversation, Message, Part
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.open import open_storage
-from eclair.storage.sqlite import conversations
-from eclair.storage.sqlite.messages import insert_message
+from eclair.storage.sql import conversations
+from eclair.storage.sql.messages import insert_message
 from eclair.storage.sqlite.open import DATABASE_FILE
 
 COUNT = 100_000

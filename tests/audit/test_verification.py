@@ -22,7 +22,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.audit_chain import EMPTY_CHAIN, AuditRow
 from eclair.storage.open import open_storage
 from eclair.storage.signing_key import SigningKey, encode_key
-from eclair.storage.sqlite.audit import read_contents
+from eclair.storage.sql.audit import read_contents
 from tests.storage.test_egress import CALL
 
 ROWS = 60

@@ -11,7 +11,7 @@ import pytest
 
 from eclair.errors import StoreError
 from eclair.python.python_protocol import MAX_OUTPUT_CHARS
-from eclair.storage.sqlite.workspaces import SQLiteWorkspaceStore
+from eclair.storage.sql.workspaces import SQLWorkspaceStore
 from tests.support import JSON, Server, live_children
 
 
@@ -264,7 +264,7 @@ async def test_a_full_disk_is_said_and_nothing_is_half_kept(server: Server, monk
         raise StoreError("The disk is full; make room, then try again.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(SQLiteWorkspaceStore, "update_workspace", refuse)
+        patched.setattr(SQLWorkspaceStore, "update_workspace", refuse)
         reply = await server.post(f"/api/conversations/{id}/python", {"code": "x = 2\nopen('a', 'w').write('b')"})
     assert reply.status == 503 or reply.status == 500, reply.raw
     assert "disk is full" in reply.error["message"]

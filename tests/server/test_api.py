@@ -9,7 +9,6 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-import apsw
 import pytest
 
 from eclair.generation import first_delta
@@ -19,8 +18,9 @@ from eclair.schema.messages import Hit
 from eclair.schema.models import Model
 from eclair.server import sse
 from eclair.settings import Settings
-from eclair.storage.sqlite.conversations import SQLiteConversationStore
-from eclair.storage.sqlite.store import search
+from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.conversations import SQLConversationStore
+from eclair.storage.sql.store import search
 from tests.support import JSON, Server, check_log, parse, serving, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -497,7 +497,7 @@ async def test_a_search_ends_when_its_client_goes(fresh: Server, monkeypatch: py
     begun, ended = threading.Event(), threading.Event()
 
     @search
-    def search_endlessly(_: SQLiteConversationStore, db: apsw.Connection, *__: object) -> list[Hit]:
+    def search_endlessly(_: SQLConversationStore, db: Connection, *__: object) -> list[Hit]:
         begun.set()
         try:
             list(
@@ -508,7 +508,7 @@ async def test_a_search_ends_when_its_client_goes(fresh: Server, monkeypatch: py
             ended.set()
 
     with monkeypatch.context() as patched:
-        patched.setattr(SQLiteConversationStore, "search_messages", search_endlessly)
+        patched.setattr(SQLConversationStore, "search_messages", search_endlessly)
         asking = asyncio.create_task(fresh.get("/api/search?q=x"))
         await asyncio.to_thread(begun.wait)
         asking.cancel()  # which closes the connection

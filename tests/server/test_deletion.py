@@ -21,8 +21,8 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.server import sse
 from eclair.settings import Settings
 from eclair.storage import change_feed
-from eclair.storage.sqlite import bulk_erasure, store
-from eclair.storage.sqlite.conversations import SQLiteConversationStore
+from eclair.storage.sql import bulk_erasure, store
+from eclair.storage.sql.conversations import SQLConversationStore
 from tests.support import JSON, Door, Process, Server, serving, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -203,18 +203,18 @@ async def test_erasing_waits_for_a_database_that_cannot_be_written(
 ) -> None:
     monkeypatch.setattr(conversations, "ERASE_INTERVAL_S", 0.1)
     await fresh.begin()
-    deletes = SQLiteConversationStore.erase_deleted
+    deletes = SQLConversationStore.erase_deleted
 
-    async def fail(self: SQLiteConversationStore, before: int, report: Any = None) -> None:
+    async def fail(self: SQLConversationStore, before: int, report: Any = None) -> None:
         raise StoreError("The disk is full; free some space and try again.")
 
-    monkeypatch.setattr(SQLiteConversationStore, "erase_deleted", fail)
+    monkeypatch.setattr(SQLConversationStore, "erase_deleted", fail)
     await fresh.call("DELETE", "/api/conversations?confirm=all&forever=true")
     async with asyncio.timeout(5):
         while (problem := (await fresh.get("/api/erasure")).body["problem"]) is None:
             await asyncio.sleep(0.02)
     assert "disk is full" in problem
-    monkeypatch.setattr(SQLiteConversationStore, "erase_deleted", deletes)
+    monkeypatch.setattr(SQLConversationStore, "erase_deleted", deletes)
     async with asyncio.timeout(5):
         while (status := (await fresh.get("/api/erasure")).body)["running"]:
             await asyncio.sleep(0.02)

@@ -7,7 +7,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage import workspaces
 from eclair.storage.base import Storage
 from eclair.storage.retention import LegalHold
-from eclair.storage.sqlite import workspaces as sqlite_workspaces
+from eclair.storage.sql import workspaces as sqlite_workspaces
 from eclair.storage.workspaces import NewWorkspaceFile, PythonState
 from tests.storage.helpers import SOMEONE
 from tests.support import conversation

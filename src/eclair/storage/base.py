@@ -1,6 +1,6 @@
 """The storage as a whole: one port for each matter, opened and closed together.
 
-Ports are Protocols that exchange plain values; `storage/sqlite/` implements them. Every write is one transaction and
+Ports are Protocols that exchange plain values; `storage/sql/` implements them. Every write is one transaction and
 touches only the rows it names, so two clients that write to one conversation lose nothing. A method that touches a
 person's data takes the Principal first and sees only what is theirs. One without serves background work on everyone's
 data, or data of the installation; where neither is obvious, the Protocol's docstring says why. All methods raise

@@ -9,7 +9,7 @@ import pytest
 
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
-from eclair.storage.sqlite.database import Database
+from eclair.storage.sqlite.database import SQLiteDatabase
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ async def storage(tmp_path: Path) -> AsyncGenerator[Storage]:
 
 
 @pytest.fixture
-async def database(storage: Storage, tmp_path: Path) -> AsyncGenerator[Database]:
+async def database(storage: Storage, tmp_path: Path) -> AsyncGenerator[SQLiteDatabase]:
     """The database of `storage`, opened once more."""
-    database = Database.open(tmp_path / "store" / "eclair.db")
+    database = SQLiteDatabase.open(tmp_path / "store" / "eclair.db")
     yield database
     await database.close()

@@ -19,7 +19,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import LoadedSettings, Settings
 from eclair.storage.open import compact_database, open_storage
 from eclair.storage.sqlite import compaction, database, erasure
-from eclair.storage.sqlite.database import Database
+from eclair.storage.sqlite.database import SQLiteDatabase
 from tests.cli.test_cli import Eclair
 
 
@@ -102,7 +102,7 @@ async def test_a_larger_one_is_rewritten_in_a_calm_time(tmp_path: Path, monkeypa
 
 async def test_a_write_ends_what_is_done_in_a_calm_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "CALM_S", 0.0)
-    opened = Database.open(tmp_path / "eclair.db")
+    opened = SQLiteDatabase.open(tmp_path / "eclair.db")
     begun = asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -18,9 +18,9 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from eclair.storage.runs import EventChunk
+from eclair.storage.sql.conversations import SQLConversationStore
 from eclair.storage.sqlite import backups, database
-from eclair.storage.sqlite.conversations import SQLiteConversationStore
-from eclair.storage.sqlite.database import Database
+from eclair.storage.sqlite.database import SQLiteDatabase
 from tests.support import Ids, conversation, messages_of, new_turn
 
 
@@ -121,7 +121,7 @@ async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatc
     today = database.migrations()
     monkeypatch.setattr(database, "migrations", lambda: [*today, "CREATE TABLE extra (a)", "NOT SQL"])
     with pytest.raises(apsw.SQLError):
-        Database.open(tmp_path / "eclair.db")
+        SQLiteDatabase.open(tmp_path / "eclair.db")
     assert version(tmp_path / "eclair.db") == len(today)
 
 
@@ -188,16 +188,16 @@ async def test_a_damaged_database(tmp_path: Path) -> None:
 
 async def test_a_database_that_may_only_be_read(tmp_path: Path) -> None:
     await open_storage(tmp_path).close()
-    database = Database.open(tmp_path / "eclair.db")
+    database = SQLiteDatabase.open(tmp_path / "eclair.db")
     database._writer.execute("PRAGMA query_only = 1")  # pyright: ignore[reportPrivateUsage]
     new = Conversation("conv_a", "local", "", 1, 1)
     with pytest.raises(StoreError, match="cannot be written"):
-        await SQLiteConversationStore(database).add_conversation(LOCAL_PRINCIPAL, new)
+        await SQLConversationStore(database).add_conversation(LOCAL_PRINCIPAL, new)
     await database.close()
 
 
 async def test_a_full_disk(tmp_path: Path) -> None:
-    base = Database.open(tmp_path / "a.db")
+    base = SQLiteDatabase.open(tmp_path / "a.db")
     await base.write(lambda db: db.execute("CREATE TABLE t (a)"))
     await base.write(lambda db: db.pragma("max_page_count", 1))
     with pytest.raises(StoreError, match="full; free some space"):
@@ -209,7 +209,7 @@ async def test_a_full_disk(tmp_path: Path) -> None:
 
 
 async def test_one_write_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
-    base = Database.open(tmp_path / "a.db")
+    base = SQLiteDatabase.open(tmp_path / "a.db")
     await base.write(lambda db: db.execute("CREATE TABLE t (a UNIQUE)"))
 
     def insert(value: int) -> None:
@@ -231,7 +231,7 @@ async def test_one_write_that_fails_takes_no_other_with_it(tmp_path: Path) -> No
 
 
 async def test_a_write_that_was_given_up_is_done_all_the_same(tmp_path: Path) -> None:
-    base = Database.open(tmp_path / "a.db")
+    base = SQLiteDatabase.open(tmp_path / "a.db")
     await base.write(lambda db: db.execute("CREATE TABLE t (a)"))
     task = asyncio.create_task(base.write(lambda db: db.execute("INSERT INTO t VALUES (1)")))
     await asyncio.sleep(0)
@@ -241,7 +241,7 @@ async def test_a_write_that_was_given_up_is_done_all_the_same(tmp_path: Path) ->
 
 
 async def test_closing_waits_for_what_was_asked(tmp_path: Path) -> None:
-    base = Database.open(tmp_path / "a.db")
+    base = SQLiteDatabase.open(tmp_path / "a.db")
     await base.write(lambda db: db.execute("CREATE TABLE t (a)"))
     writes = [asyncio.create_task(base.write(lambda db: db.execute("INSERT INTO t VALUES (1)"))) for _ in range(50)]
     await asyncio.sleep(0)

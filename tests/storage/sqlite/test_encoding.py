@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.schema.documents import Word
-from eclair.storage.sqlite.encoding import packed_words, unpacked_words
+from eclair.storage.sql.encoding import packed_words, unpacked_words
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**24), st.integers(0, 2**24), *[st.floats(width=32, allow_nan=False)] * 4)))

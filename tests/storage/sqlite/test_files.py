@@ -13,16 +13,16 @@ from eclair.schema.messages import Conversation
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
-from eclair.storage.sqlite.chunks import SQLiteChunkStore
-from eclair.storage.sqlite.database import Database
-from eclair.storage.sqlite.documents import SQLiteDocumentStore
-from eclair.storage.sqlite.files import SQLiteFileStore
+from eclair.storage.sql.chunks import SQLChunkStore
+from eclair.storage.sql.documents import SQLDocumentStore
+from eclair.storage.sql.files import SQLFileStore
+from eclair.storage.sqlite.database import SQLiteDatabase
 from tests.storage.helpers import ME, SHA, SOMEONE, directions, file, read, turn
 from tests.support import Ids, conversation
 
 
 @pytest.mark.parametrize("more", ["", " AND (updated, id) < (5, 'x')"])
-async def test_the_list_is_read_from_its_index(database: Database, more: str) -> None:
+async def test_the_list_is_read_from_its_index(database: SQLiteDatabase, more: str) -> None:
     def plan(db: apsw.Connection) -> list[str]:
         rows = db.execute(
             "EXPLAIN QUERY PLAN SELECT * FROM conversation WHERE owner = 'a' AND shelf = 'list'"
@@ -66,7 +66,7 @@ async def test_no_page_keeps_a_copy_of_what_was_erased(tmp_path: Path) -> None:
     assert all(f"zq{at:05d}zq".encode() in whole for at in kept)
 
 
-async def test_foreign_keys_hold(database: Database) -> None:
+async def test_foreign_keys_hold(database: SQLiteDatabase) -> None:
     def orphan(db: apsw.Connection) -> None:
         db.execute("INSERT INTO message (id, conversation, parent, text, body) VALUES ('m', 'none', NULL, '', '{}')")
 
@@ -92,11 +92,11 @@ async def test_text_goes_with_the_last_file_that_has_it(storage: Storage, tmp_pa
         assert b"zyzzyva" not in path.read_bytes()
 
 
-async def test_a_deletion_that_was_cut_short_is_finished(storage: Storage, database: Database) -> None:
+async def test_a_deletion_that_was_cut_short_is_finished(storage: Storage, database: SQLiteDatabase) -> None:
     texts = [f"page {i}" for i in range(300)]
     await read(storage, texts)
-    documents = SQLiteDocumentStore(database, SQLiteChunkStore(database))
-    files = SQLiteFileStore(database, documents)
+    documents = SQLDocumentStore(database, SQLChunkStore(database))
+    files = SQLFileStore(database, documents)
     assert await files._delete(Principal("me"), "file_a") == SHA  # pyright: ignore[reportPrivateUsage]
     assert not await documents._erase_some(1, 100)  # pyright: ignore[reportPrivateUsage]
     assert (await storage.files.add_file(ME, file("file_b"), 1)).pages_read == 0  # it begins again meanwhile

@@ -5,8 +5,8 @@ from __future__ import annotations
 import apsw
 import pytest
 
+from eclair.storage.sql.personal_tables import PERSONAL_TABLES
 from eclair.storage.sqlite.database import migrations
-from eclair.storage.sqlite.personal_tables import PERSONAL_TABLES
 
 OWNER_COLUMNS = {"owner", "person", "actor", "holder"}
 CONTENT = {"document", "page", "piece", "vector", "audit_value"}

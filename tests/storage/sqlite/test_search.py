@@ -6,7 +6,7 @@ import threading
 import apsw
 import pytest
 
-from eclair.storage.sqlite.database import MAX_READERS, MAX_SEARCHERS, Database
+from eclair.storage.sqlite.database import MAX_READERS, MAX_SEARCHERS, SQLiteDatabase
 
 ENDLESS = "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number) SELECT count(*) FROM number"
 
@@ -34,7 +34,7 @@ def answer(db: apsw.Connection) -> int:
     return next(iter(db.execute("SELECT 42")))[0]
 
 
-async def test_nothing_waits_for_searches(database: Database) -> None:
+async def test_nothing_waits_for_searches(database: SQLiteDatabase) -> None:
     searches = [EndlessSearch() for _ in range(2 * MAX_SEARCHERS)]
     tasks = [asyncio.create_task(database.search(each)) for each in searches]
     for each in searches[:MAX_SEARCHERS]:
@@ -46,7 +46,7 @@ async def test_nothing_waits_for_searches(database: Database) -> None:
     await asyncio.wait(tasks)
 
 
-async def test_a_search_that_nobody_waits_for_ends(database: Database) -> None:
+async def test_a_search_that_nobody_waits_for_ends(database: SQLiteDatabase) -> None:
     running = [EndlessSearch() for _ in range(MAX_SEARCHERS)]
     tasks = [asyncio.create_task(database.search(each)) for each in running]
     for each in running:

@@ -26,14 +26,14 @@ from typing import Any, TypeVar
 import apsw
 
 from eclair.errors import DataDamaged, EclairError, HeldBack, StoreError, TemporaryOnly
+from eclair.storage.sql.damage import DamageRecord
+from eclair.storage.sql.stored_rows import DECODING_ERRORS
 from eclair.storage.sqlite import compaction
 from eclair.storage.sqlite.backups import Backups
-from eclair.storage.sqlite.damage import DamageRecord
-from eclair.storage.sqlite.erasure import Eraser
-from eclair.storage.sqlite.stored_rows import DECODING_ERRORS
+from eclair.storage.sqlite.erasure import LogEraser
 
 T = TypeVar("T")
-Work = Callable[[apsw.Connection], T]
+SQLiteWork = Callable[[apsw.Connection], T]
 
 BUSY_TIMEOUT_MS = 5000
 WAL_RETRY_S = 0.01
@@ -53,7 +53,7 @@ TEMPORARY_ONLY = "temporary chats only"
 
 @dataclass(slots=True)
 class _Job:
-    work: Work[Any]
+    work: SQLiteWork[Any]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     is_synced: bool
@@ -70,7 +70,7 @@ class _Upkeep:
     in_calm: bool
 
 
-class Database:
+class SQLiteDatabase:
     """An open database. `open` migrates it; `write`, `read` and `search` run a function on a connection."""
 
     def __init__(self, path: Path, writer: apsw.Connection, backups: Backups, *, was_killed: bool = False) -> None:
@@ -88,7 +88,7 @@ class Database:
         is_shrinkable = compaction.is_shrinkable(writer)
         self._thread = threading.Thread(target=self._write_jobs, name="eclair-write", daemon=True)
         self._thread.start()
-        self.eraser = Eraser(
+        self.eraser = LogEraser(
             self.keep_up,
             backups,
             self._interrupt,
@@ -97,7 +97,7 @@ class Database:
         )
 
     @classmethod
-    def open(cls, path: Path, backup_days: int = 0, *, is_alone: bool = False) -> Database:
+    def open(cls, path: Path, backup_days: int = 0, *, is_alone: bool = False) -> SQLiteDatabase:
         """Open or create the database and migrate it, after a backup. Raises StoreError.
 
         `is_alone` says that no other process has it open, so that a log there is was left by one that died.
@@ -114,7 +114,7 @@ class Database:
             _migrate(connection, path, backups, version)
         return cls(path, connection, backups, was_killed=was_killed)
 
-    async def write(self, work: Work[T], *, is_synced: bool = False) -> T:
+    async def write(self, work: SQLiteWork[T], *, is_synced: bool = False) -> T:
         """Run `work` in a transaction that is committed when this returns, and survives a power cut if `is_synced`.
 
         Raises what `work` raises.
@@ -124,11 +124,11 @@ class Database:
         self._jobs.put(job)
         return await job.future
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: SQLiteWork[T]) -> T:
         """Run `work` on a connection that sees every finished write."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
-    async def search(self, work: Work[T]) -> T:
+    async def search(self, work: SQLiteWork[T]) -> T:
         """Run `work` as `read` does, on one of the connections for what takes long. Cancellation interrupts it."""
         abandoned = threading.Event()
         try:
@@ -165,7 +165,7 @@ class Database:
         for connection in self._opened:
             connection.close()
 
-    def _search(self, work: Work[T], abandoned: threading.Event) -> T:
+    def _search(self, work: SQLiteWork[T], abandoned: threading.Event) -> T:
         def watched(connection: apsw.Connection) -> T:
             # not `interrupt`, which does nothing between two statements
             connection.set_progress_handler(abandoned.is_set, STEPS_PER_CHECK)
@@ -176,7 +176,7 @@ class Database:
 
         return self._read(watched)
 
-    def _read(self, work: Work[T]) -> T:
+    def _read(self, work: SQLiteWork[T]) -> T:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             with translated(self.path):

@@ -64,7 +64,7 @@ class _Request:
     done: Callable[[], None] | None
 
 
-class Eraser:
+class LogEraser:
     """Empties the log of a database after each erasure, from construction to `close`."""
 
     def __init__(

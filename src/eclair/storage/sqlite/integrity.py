@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import apsw
 
-from eclair.storage.sqlite.database import Database, translated
+from eclair.storage.sql.store import SQLStore
+from eclair.storage.sqlite.database import SQLiteDatabase, translated
 from eclair.storage.sqlite.lease import UNCLEAN_FILE
-from eclair.storage.sqlite.store import SQLiteStore
 from eclair.util.cpu import lower_thread_priority
 
 T = TypeVar("T")
@@ -96,11 +96,12 @@ _DERIVED = {"health_check", "literacy", "picture_gone", "probe"}
 """Tables whose loss nobody notices."""
 
 
-class SQLiteIntegrityStore(SQLiteStore):
+class SQLiteIntegrityStore(SQLStore):
     """Implements `IntegrityStore`. The moment of the last check is the time of a file beside the leases."""
 
-    def __init__(self, database: Database, leases: Path) -> None:
+    def __init__(self, database: SQLiteDatabase, leases: Path) -> None:
         super().__init__(database)
+        self._database = database
         self._unclean = leases / UNCLEAN_FILE
         self._checked = leases / CHECKED_FILE
         self._sound = set[str]()
@@ -131,7 +132,7 @@ class SQLiteIntegrityStore(SQLiteStore):
         finally:
             executor.shutdown(wait=False)
         self._sound.clear()
-        self.database.damage.replace(describe_damage(self.database.path, faults) if faults else None)
+        self.database.damage.replace(describe_damage(self._database.path, faults) if faults else None)
         try:
             self._checked.touch()
             if _modified(self._unclean) == marked:  # else another process has died meanwhile
@@ -157,8 +158,8 @@ class SQLiteIntegrityStore(SQLiteStore):
     async def _run(self, executor: ThreadPoolExecutor, work: Callable[[apsw.Connection], T]) -> T | None:
         """Run `work` in the thread until it isn't interrupted; None where the database is too damaged for it."""
         while True:
-            connection = _open_readonly(self.database.path)
-            with self.database.interruptible(connection) as interrupted:
+            connection = _open_readonly(self._database.path)
+            with self._database.interruptible(connection) as interrupted:
                 future = asyncio.get_running_loop().run_in_executor(executor, work, connection)
                 try:
                     return await asyncio.shield(future)

@@ -16,62 +16,62 @@ from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.compliance_settings import ComplianceValues
 from eclair.storage.policy import StoredPolicy
 from eclair.storage.servers import StoredServer
+from eclair.storage.sql.announcements import SQLAnnouncementStore
+from eclair.storage.sql.api_conversations import SQLApiConversationStore
+from eclair.storage.sql.api_keys import SQLApiKeyStore, has_keys
+from eclair.storage.sql.assistants import SQLAssistantStore
+from eclair.storage.sql.audit import SQLAuditStore
+from eclair.storage.sql.audit_destinations import SQLAuditDestinationStore, list_destinations
+from eclair.storage.sql.batches import SQLBatchStore
+from eclair.storage.sql.branding import SQLBrandingStore
+from eclair.storage.sql.budgets import SQLBudgetStore, has_budgets
+from eclair.storage.sql.canvases import SQLCanvasStore
+from eclair.storage.sql.chunks import SQLChunkStore
+from eclair.storage.sql.compliance_settings import SQLComplianceSettingsStore, read_compliance_settings
+from eclair.storage.sql.conversations import SQLConversationStore
+from eclair.storage.sql.documents import SQLDocumentStore
+from eclair.storage.sql.egress import SQLEgressStore
+from eclair.storage.sql.emergency_reads import SQLEmergencyReadStore
+from eclair.storage.sql.feeds import SQLFeedStore
+from eclair.storage.sql.files import SQLFileStore
+from eclair.storage.sql.grants import SQLGrantStore
+from eclair.storage.sql.groups import SQLGroupStore
+from eclair.storage.sql.images import SQLImageStore
+from eclair.storage.sql.libraries import SQLLibraryStore
+from eclair.storage.sql.literacy import SQLLiteracyStore
+from eclair.storage.sql.mcp_servers import SQLMcpServerStore
+from eclair.storage.sql.mcp_sign_ins import SQLMcpSignInStore
+from eclair.storage.sql.memories import SQLMemoryStore
+from eclair.storage.sql.owned_names import SQLOwnedNameStore
+from eclair.storage.sql.passkeys import SQLPasskeyStore
+from eclair.storage.sql.people import SQLPeopleStore
+from eclair.storage.sql.personal_data import SQLPersonalDataStore
+from eclair.storage.sql.policy import SQLPolicyStore, read_policy
+from eclair.storage.sql.preferences import SQLPreferenceStore
+from eclair.storage.sql.projects import SQLProjectStore
+from eclair.storage.sql.prompts import SQLPromptStore
+from eclair.storage.sql.ratings import SQLRatingStore
+from eclair.storage.sql.responses import SQLResponseStore
+from eclair.storage.sql.retention import SQLRetentionStore
+from eclair.storage.sql.runs import SQLRunStore
+from eclair.storage.sql.schedules import SQLScheduleStore, count_schedules
+from eclair.storage.sql.scim import SQLScimStore
+from eclair.storage.sql.servers import SQLServerStore, list_servers
+from eclair.storage.sql.sessions import SQLSessionStore
+from eclair.storage.sql.shares import SQLShareStore
+from eclair.storage.sql.skills import SQLSkillStore
+from eclair.storage.sql.store import first_row
+from eclair.storage.sql.stored_rows import skip_unreadable
+from eclair.storage.sql.tool_permissions import SQLToolPermissionStore
+from eclair.storage.sql.usage import SQLUsageStore
+from eclair.storage.sql.web import SQLWebStore
+from eclair.storage.sql.web_settings import SQLWebSettingsStore, read_web_settings
+from eclair.storage.sql.workspaces import SQLWorkspaceStore
 from eclair.storage.sqlite import compaction
-from eclair.storage.sqlite.announcements import SQLiteAnnouncementStore
-from eclair.storage.sqlite.api_conversations import SQLiteApiConversationStore
-from eclair.storage.sqlite.api_keys import SQLiteApiKeyStore, has_keys
-from eclair.storage.sqlite.assistants import SQLiteAssistantStore
-from eclair.storage.sqlite.audit import SQLiteAuditStore
-from eclair.storage.sqlite.audit_destinations import SQLiteAuditDestinationStore, list_destinations
-from eclair.storage.sqlite.batches import SQLiteBatchStore
-from eclair.storage.sqlite.branding import SQLiteBrandingStore
-from eclair.storage.sqlite.budgets import SQLiteBudgetStore, has_budgets
-from eclair.storage.sqlite.canvases import SQLiteCanvasStore
-from eclair.storage.sqlite.chunks import SQLiteChunkStore
-from eclair.storage.sqlite.compliance_settings import SQLiteComplianceSettingsStore, read_compliance_settings
-from eclair.storage.sqlite.conversations import SQLiteConversationStore
-from eclair.storage.sqlite.database import Database, migrations, translated
-from eclair.storage.sqlite.documents import SQLiteDocumentStore
-from eclair.storage.sqlite.egress import SQLiteEgressStore
-from eclair.storage.sqlite.emergency_reads import SQLiteEmergencyReadStore
-from eclair.storage.sqlite.feeds import SQLiteFeedStore
-from eclair.storage.sqlite.files import SQLiteFileStore
-from eclair.storage.sqlite.grants import SQLiteGrantStore
-from eclair.storage.sqlite.groups import SQLiteGroupStore
-from eclair.storage.sqlite.images import SQLiteImageStore
+from eclair.storage.sqlite.database import SQLiteDatabase, migrations, translated
 from eclair.storage.sqlite.integrity import SQLiteIntegrityStore, describe_damage, list_damaged_tables
 from eclair.storage.sqlite.lease import Lease
-from eclair.storage.sqlite.libraries import SQLiteLibraryStore
-from eclair.storage.sqlite.literacy import SQLiteLiteracyStore
-from eclair.storage.sqlite.mcp_servers import SQLiteMcpServerStore
-from eclair.storage.sqlite.mcp_sign_ins import SQLiteMcpSignInStore
-from eclair.storage.sqlite.memories import SQLiteMemoryStore
-from eclair.storage.sqlite.owned_names import SQLiteOwnedNameStore
-from eclair.storage.sqlite.passkeys import SQLitePasskeyStore
-from eclair.storage.sqlite.people import SQLitePeopleStore
-from eclair.storage.sqlite.personal_data import SQLitePersonalDataStore
-from eclair.storage.sqlite.policy import SQLitePolicyStore, read_policy
-from eclair.storage.sqlite.preferences import SQLitePreferenceStore
 from eclair.storage.sqlite.processes import SQLiteProcessStore
-from eclair.storage.sqlite.projects import SQLiteProjectStore
-from eclair.storage.sqlite.prompts import SQLitePromptStore
-from eclair.storage.sqlite.ratings import SQLiteRatingStore
-from eclair.storage.sqlite.responses import SQLiteResponseStore
-from eclair.storage.sqlite.retention import SQLiteRetentionStore
-from eclair.storage.sqlite.runs import SQLiteRunStore
-from eclair.storage.sqlite.schedules import SQLiteScheduleStore, count_schedules
-from eclair.storage.sqlite.scim import SQLiteScimStore
-from eclair.storage.sqlite.servers import SQLiteServerStore, list_servers
-from eclair.storage.sqlite.sessions import SQLiteSessionStore
-from eclair.storage.sqlite.shares import SQLiteShareStore
-from eclair.storage.sqlite.skills import SQLiteSkillStore
-from eclair.storage.sqlite.store import first_row
-from eclair.storage.sqlite.stored_rows import skip_unreadable
-from eclair.storage.sqlite.tool_permissions import SQLiteToolPermissionStore
-from eclair.storage.sqlite.usage import SQLiteUsageStore
-from eclair.storage.sqlite.web import SQLiteWebStore
-from eclair.storage.sqlite.web_settings import SQLiteWebSettingsStore, read_web_settings
-from eclair.storage.sqlite.workspaces import SQLiteWorkspaceStore
 from eclair.storage.web_settings import StoredWebSettings
 from eclair.util.file_lock import is_locked
 
@@ -86,7 +86,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
     with translated(leases):
         lease = Lease.acquire(leases)
     try:
-        database = Database.open(folder / DATABASE_FILE, backup_days, is_alone=lease.is_alone)
+        database = SQLiteDatabase.open(folder / DATABASE_FILE, backup_days, is_alone=lease.is_alone)
     except BaseException:
         lease.release()
         raise
@@ -95,61 +95,61 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         await database.close()
         lease.release()
 
-    chunks = SQLiteChunkStore(database)
-    documents = SQLiteDocumentStore(database, chunks)
+    chunks = SQLChunkStore(database)
+    documents = SQLDocumentStore(database, chunks)
     processes = SQLiteProcessStore(database, lease, leases)
     return Storage(
-        announcements=SQLiteAnnouncementStore(database, clock),
-        api_conversations=SQLiteApiConversationStore(database, clock),
-        api_keys=SQLiteApiKeyStore(database),
-        assistants=SQLiteAssistantStore(database),
-        audit=SQLiteAuditStore(database),
-        audit_destinations=SQLiteAuditDestinationStore(database),
-        batches=SQLiteBatchStore(database, clock),
-        branding=SQLiteBrandingStore(database),
-        budgets=SQLiteBudgetStore(database),
-        canvases=SQLiteCanvasStore(database, clock),
+        announcements=SQLAnnouncementStore(database, clock),
+        api_conversations=SQLApiConversationStore(database, clock),
+        api_keys=SQLApiKeyStore(database),
+        assistants=SQLAssistantStore(database),
+        audit=SQLAuditStore(database),
+        audit_destinations=SQLAuditDestinationStore(database),
+        batches=SQLBatchStore(database, clock),
+        branding=SQLBrandingStore(database),
+        budgets=SQLBudgetStore(database),
+        canvases=SQLCanvasStore(database, clock),
         chunks=chunks,
-        compliance_settings=SQLiteComplianceSettingsStore(database),
-        conversations=SQLiteConversationStore(database, clock),
+        compliance_settings=SQLComplianceSettingsStore(database),
+        conversations=SQLConversationStore(database, clock),
         documents=documents,
-        egress=SQLiteEgressStore(database, processes),
-        emergency_reads=SQLiteEmergencyReadStore(database),
-        feeds=SQLiteFeedStore(database),
-        files=SQLiteFileStore(database, documents),
-        images=SQLiteImageStore(database),
+        egress=SQLEgressStore(database, processes),
+        emergency_reads=SQLEmergencyReadStore(database),
+        feeds=SQLFeedStore(database),
+        files=SQLFileStore(database, documents),
+        images=SQLImageStore(database),
         integrity=SQLiteIntegrityStore(database, leases),
-        projects=SQLiteProjectStore(database),
-        grants=SQLiteGrantStore(database),
-        groups=SQLiteGroupStore(database),
-        libraries=SQLiteLibraryStore(database, documents),
-        literacy=SQLiteLiteracyStore(database),
-        owned_names=SQLiteOwnedNameStore(database),
-        mcp_servers=SQLiteMcpServerStore(database),
-        mcp_sign_ins=SQLiteMcpSignInStore(database),
-        skills=SQLiteSkillStore(database),
-        memories=SQLiteMemoryStore(database),
-        passkeys=SQLitePasskeyStore(database),
-        people=SQLitePeopleStore(database, clock),
-        personal_data=SQLitePersonalDataStore(database),
-        policy=SQLitePolicyStore(database),
-        preferences=SQLitePreferenceStore(database),
+        projects=SQLProjectStore(database),
+        grants=SQLGrantStore(database),
+        groups=SQLGroupStore(database),
+        libraries=SQLLibraryStore(database, documents),
+        literacy=SQLLiteracyStore(database),
+        owned_names=SQLOwnedNameStore(database),
+        mcp_servers=SQLMcpServerStore(database),
+        mcp_sign_ins=SQLMcpSignInStore(database),
+        skills=SQLSkillStore(database),
+        memories=SQLMemoryStore(database),
+        passkeys=SQLPasskeyStore(database),
+        people=SQLPeopleStore(database, clock),
+        personal_data=SQLPersonalDataStore(database),
+        policy=SQLPolicyStore(database),
+        preferences=SQLPreferenceStore(database),
         processes=processes,
-        prompts=SQLitePromptStore(database),
-        ratings=SQLiteRatingStore(database),
-        responses=SQLiteResponseStore(database, clock),
-        retention=SQLiteRetentionStore(database, clock),
-        runs=SQLiteRunStore(database, lease.name, clock),
-        schedules=SQLiteScheduleStore(database, clock),
-        scim=SQLiteScimStore(database),
-        servers=SQLiteServerStore(database),
-        sessions=SQLiteSessionStore(database),
-        shares=SQLiteShareStore(database),
-        tool_permissions=SQLiteToolPermissionStore(database),
-        usage=SQLiteUsageStore(database, clock),
-        web=SQLiteWebStore(database),
-        web_settings=SQLiteWebSettingsStore(database),
-        workspaces=SQLiteWorkspaceStore(database),
+        prompts=SQLPromptStore(database),
+        ratings=SQLRatingStore(database),
+        responses=SQLResponseStore(database, clock),
+        retention=SQLRetentionStore(database, clock),
+        runs=SQLRunStore(database, lease.name, clock),
+        schedules=SQLScheduleStore(database, clock),
+        scim=SQLScimStore(database),
+        servers=SQLServerStore(database),
+        sessions=SQLSessionStore(database),
+        shares=SQLShareStore(database),
+        tool_permissions=SQLToolPermissionStore(database),
+        usage=SQLUsageStore(database, clock),
+        web=SQLWebStore(database),
+        web_settings=SQLWebSettingsStore(database),
+        workspaces=SQLWorkspaceStore(database),
         close=close,
     )
 

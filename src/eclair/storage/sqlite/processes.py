@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import apsw
-
 from eclair.errors import StoreError
-from eclair.storage.sqlite.database import Database
+from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.store import SQLStore, first_row, read, write
+from eclair.storage.sqlite.database import SQLiteDatabase
 from eclair.storage.sqlite.lease import Lease, is_held
-from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 
 
-class SQLiteProcessStore(SQLiteStore):
+class SQLiteProcessStore(SQLStore):
     """Implements `ProcessStore`."""
 
-    def __init__(self, database: Database, lease: Lease, leases: Path) -> None:
+    def __init__(self, database: SQLiteDatabase, lease: Lease, leases: Path) -> None:
         super().__init__(database)
+        self._path = database.path
         self._lease = lease
         self._leases = leases
 
@@ -32,19 +32,22 @@ class SQLiteProcessStore(SQLiteStore):
         written = time.time_ns()
         await self._write_check(written)
         if await self._read_check() < written:  # another process may have written a later one
-            raise StoreError(f"{self.database.path} does not keep what is written to it; see `eclair doctor`.")
+            raise StoreError(f"{self._path} does not keep what is written to it; see `eclair doctor`.")
 
     @write
-    def _write_check(self, db: apsw.Connection, written: int) -> None:
-        db.execute("INSERT OR REPLACE INTO health_check (id, written) VALUES (1, ?)", (written,))
+    def _write_check(self, db: Connection, written: int) -> None:
+        db.execute(
+            "INSERT INTO health_check (id, written) VALUES (1, ?)"
+            " ON CONFLICT (id) DO UPDATE SET written = excluded.written",
+            (written,),
+        )
 
     @read
-    def _read_check(self, db: apsw.Connection) -> int:
+    def _read_check(self, db: Connection) -> int:
         row = first_row(db, "SELECT written FROM health_check WHERE id = ?", (1,))
         return 0 if row is None else int(row[0])
 
     @write  # on the writing connection, whose own writes do not count
-    def get_foreign_version(self, db: apsw.Connection) -> int:
-        version = db.pragma("data_version")
-        assert isinstance(version, int)
+    def get_foreign_version(self, db: Connection) -> int:
+        (version,) = first_row(db, "PRAGMA data_version", ())
         return version

@@ -14,9 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from eclair.schema.events import decode, fold
 from eclair.schema.messages import Message, Role
 from eclair.schema.principal import LOCAL_PRINCIPAL
-from eclair.storage.sqlite.encoding import unpacked_blocks, unpacked_text, unpacked_words
-from eclair.storage.sqlite.messages import damaged_message
-from eclair.storage.sqlite.store import first_row
+from eclair.storage.sql.encoding import unpacked_blocks, unpacked_text, unpacked_words
+from eclair.storage.sql.messages import damaged_message
+from eclair.storage.sql.store import first_row
 
 MAX_TITLE_CHARS = 60
 

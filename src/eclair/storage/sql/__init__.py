@@ -1,0 +1,1 @@
+"""Stores in SQL that SQLite and PostgreSQL both take: one class a matter, over one database."""

@@ -1,0 +1,69 @@
+"""Connections that stores send SQL to, whichever database it is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+from eclair.storage.sql.damage import DamageRecord
+
+T = TypeVar("T")
+Work = Callable[["Connection"], T]
+
+
+class Connection(Protocol):
+    """A connection within a transaction, or one that only reads.
+
+    Parameters are `?`, or `?1` where one is used again. Both databases take the same SQL, so it keeps to what they
+    share: `ON CONFLICT` rather than `INSERT OR`, `true` and `false` for columns that are one or the other, and
+    `CAST(? AS TEXT)` where nothing else gives a parameter its type.
+    """
+
+    def execute(self, statement: str, values: Sequence[Any] = ..., /) -> Iterator[Any]:
+        """Run one statement and iterate over its rows."""
+        ...
+
+    def executemany(self, statement: str, values: Iterable[Sequence[Any]], /) -> object:
+        """Run a statement once for each of the values."""
+        ...
+
+    def changes(self) -> int:
+        """Return the number of rows that the last statement changed, without what cascades and triggers changed."""
+        ...
+
+    def total_changes(self) -> int:
+        """Return the number of rows that this connection has changed."""
+        ...
+
+
+class Eraser(Protocol):
+    """Removes what was erased from where the database still has a copy of it."""
+
+    async def erase(self) -> None:
+        """Remove it; return once that was tried."""
+        ...
+
+    def request(self) -> None:
+        """Have it removed soon."""
+        ...
+
+
+class Database(Protocol):
+    """A database that is open. Each method runs a function on a connection and raises what that raises."""
+
+    damage: DamageRecord
+
+    @property
+    def eraser(self) -> Eraser: ...
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on a connection that sees every finished write."""
+        ...
+
+    async def search(self, work: Work[T]) -> T:
+        """Run `work`, which may take long, as `read` does. Cancellation ends it."""
+        ...
+
+    def write(self, work: Work[T], *, is_synced: bool = False) -> Awaitable[T]:
+        """Run `work` in a transaction of its own. If `is_synced`, it survives a power cut once this returns."""
+        ...

@@ -1,0 +1,93 @@
+"""Rows of documents, shared by the stores of files, documents and chunks.
+
+A page, a chunk and a block of vectors carry the document's number and their own in one id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from eclair.errors import NotFound
+from eclair.schema.messages import Fault
+from eclair.storage.documents import DocumentState
+from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.store import first_row
+from eclair.storage.sql.stored_rows import decode_list, row_decoder
+
+DOCUMENT_COLUMNS = (
+    "document.sha256, document.state, document.reader, document.pages, document.pages_read, document.characters,"
+    " document.chunks, document.embedder, document.embedded, document.fault, document.remarks"
+)
+
+_fault = row_decoder(lambda row: Fault(*row))
+
+NUMBER_BITS = 24
+MAX_NUMBER = (1 << NUMBER_BITS) - 1
+
+
+@row_decoder
+def document_state(row: Sequence[Any]) -> DocumentState:
+    """Return the state in a row of DOCUMENT_COLUMNS."""
+    sha256, state, reader, pages, pages_read, characters, chunks, embedder, embedded, fault, remarks = row
+    return DocumentState(
+        sha256=sha256,
+        state=state,
+        reader=reader,
+        pages=pages,
+        pages_read=pages_read,
+        characters=characters,
+        chunks=chunks,
+        embedder=embedder,
+        embedded=embedded,
+        fault=None if fault is None else _fault(decode_list(fault)),
+        remarks=decode_list(remarks),
+    )
+
+
+def find_state(db: Connection, sha256: str) -> DocumentState:
+    """Return the state of a document. Raises NotFound."""
+    row = first_row(db, f"SELECT {DOCUMENT_COLUMNS} FROM document WHERE sha256 = ?", (sha256,))
+    if row is None:
+        raise _missing(sha256)
+    return document_state(row)
+
+
+def find_number(db: Connection, sha256: str) -> int | None:
+    row = first_row(db, "SELECT number FROM document WHERE sha256 = ?", (sha256,))
+    return None if row is None else row[0]
+
+
+def require_number(db: Connection, sha256: str) -> int:
+    """Return the number of a document's row. Raises NotFound."""
+    number = find_number(db, sha256)
+    if number is None:
+        raise _missing(sha256)
+    return number
+
+
+def queue_document(db: Connection, sha256: str, reader: int) -> int:
+    """Add a document to be read; return its number."""
+    new = "INSERT INTO document (sha256, state, reader) VALUES (?, 'queued', ?) RETURNING number"
+    (number,) = first_row(db, new, (sha256, reader))
+    return number
+
+
+def release_document(db: Connection, sha256: str) -> str | None:
+    """Mark a document that no file has any more for erasure, by clearing its hash; return that hash, or None."""
+    db.execute(
+        "UPDATE document SET sha256 = NULL WHERE sha256 = ?"
+        " AND NOT EXISTS (SELECT 1 FROM file WHERE file.document = document.number)",
+        (sha256,),
+    )
+    return sha256 if db.changes() else None
+
+
+def id_range(number: int, low: int = 0, high: int | None = None) -> tuple[int, int]:
+    """Return the first and last id of a document's rows numbered from `low` to `high`, or to the end."""
+    base = number << NUMBER_BITS
+    return base + low, base + (MAX_NUMBER if high is None else high)
+
+
+def _missing(sha256: str) -> NotFound:
+    return NotFound(f"There is no document {sha256}.")

@@ -1,0 +1,135 @@
+"""Search of names: titles and tags of conversations, files and libraries, best first.
+
+Names are compared one by one, so that a word is found inside a longer one, as in a German compound. Names in ASCII that
+lack a word are dropped by SQLite itself, which takes no lock of Python's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, cast
+
+import apsw
+
+from eclair.schema.messages import NameHit
+from eclair.schema.principal import Principal
+from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.sharing import LIBRARIES, OWNED, describe
+from eclair.storage.sql.store import first_row, snapshot
+from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder
+from eclair.text.name_match import NameQuery
+
+MAX_RANKED_NAMES = 1000
+"""Of more matches of a kind, the newest are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """A hit with its score and its time in milliseconds. `file` is the id of a file, which is yet to be located."""
+
+    score: int
+    moment: int
+    hit: NameHit
+    file: str = ""
+
+
+def find_names(db: Connection, principal: Principal, text: str, limit: int, note: Callable[[], None]) -> list[NameHit]:
+    """Find names as `ConversationStore.search_names` says; call `note` for damaged rows, which are left out."""
+    query = NameQuery.parse(text)
+    if not query.words:
+        return []
+
+    def score(*names: Any) -> int:
+        return query.score(" ".join(name for name in names if isinstance(name, str)))
+
+    cast(apsw.Connection, db).create_scalar_function("name_score", score, -1, deterministic=True)
+    with snapshot(db):
+        found = [
+            *decode_rows(_matching(db, _CONVERSATIONS, principal, query), _conversation_decoder(query), note),
+            *decode_rows(_matching(db, _LIBRARIES, principal, query), _library_decoder(query), note),
+            *decode_rows(_matching(db, _FILES, principal, query), _file_decoder(query), note),
+        ]
+        found.sort(key=lambda each: (each.score, each.moment), reverse=True)
+        return list(islice((hit for each in found if (hit := _locate(db, each)) is not None), limit))
+
+
+_CONVERSATIONS = (
+    "SELECT updated AS moment, id, title, tags FROM conversation"
+    f" WHERE {OWNED} AND shelf IN ('list', 'archive', 'pinned')",
+    ("title", "tags"),
+)
+_LIBRARIES = (
+    f"SELECT created AS moment, id, name FROM library WHERE ({OWNED} OR id IN {LIBRARIES.shared})",
+    ("name",),
+)
+_FILES = (
+    f"SELECT created AS moment, id, name, library FROM file WHERE ({OWNED} OR library IN {LIBRARIES.shared})",
+    ("name",),
+)
+
+
+def _matching(
+    db: Connection, source: tuple[str, tuple[str, ...]], principal: Principal, query: NameQuery
+) -> Iterator[Any]:
+    """Select the newest rows whose names match."""
+    select, columns = source
+    joined = " || ' ' || ".join(columns)
+    has_words = " AND ".join(f"{joined} LIKE ?" for _ in query.words)
+    return db.execute(
+        f"SELECT * FROM ({select} AND iif({joined} GLOB '*[^ -~]*', 1, {has_words}))"
+        f" WHERE name_score({', '.join(columns)}) > 0 ORDER BY moment DESC LIMIT {MAX_RANKED_NAMES}",
+        (describe(principal), *(f"%{word}%" for word in query.words)),
+    )
+
+
+def _conversation_decoder(query: NameQuery) -> Callable[[Any], _Ranked]:
+    def decode(row: Any) -> _Ranked:
+        moment, id, title, tags = row
+        tag = max((tag for tag in decode_list(tags) if isinstance(tag, str)), key=query.score, default="")
+        if query.score(title) < query.score(tag):
+            return _Ranked(query.score(tag), moment, _hit(("tag", tag, id, title, None, None)))
+        return _Ranked(query.score(title), moment, _hit(("title", title, id, title, None, None)))
+
+    return decode
+
+
+def _library_decoder(query: NameQuery) -> Callable[[Any], _Ranked]:
+    def decode(row: Any) -> _Ranked:
+        moment, id, name = row
+        return _Ranked(query.score(name), moment, _hit(("library", name, None, "", None, id)))
+
+    return decode
+
+
+def _file_decoder(query: NameQuery) -> Callable[[Any], _Ranked]:
+    def decode(row: Any) -> _Ranked:
+        moment, id, name, library = row
+        return _Ranked(query.score(name), moment, _hit(("file", name, None, "", None, library)), id)
+
+    return decode
+
+
+@row_decoder
+def _hit(values: Any) -> NameHit:
+    return NameHit(*values)
+
+
+def _locate(db: Connection, ranked: _Ranked) -> NameHit | None:
+    """Complete the hit of a file: the library that has it, or the latest message; None where neither does."""
+    hit = ranked.hit
+    if not ranked.file:
+        return hit
+    if hit.library is not None:
+        row = first_row(db, "SELECT name FROM library WHERE id = ?", (hit.library,))
+        return None if row is None else _hit(("file", hit.name, None, row[0], None, hit.library))
+    row = first_row(
+        db,
+        "SELECT conversation.id, conversation.title, message.id FROM attached"
+        " JOIN message ON message.id = attached.message"
+        " JOIN conversation ON conversation.id = message.conversation"
+        " WHERE attached.file = ? AND deleted IS NULL ORDER BY attached.number DESC LIMIT 1",
+        (ranked.file,),
+    )
+    return None if row is None else _hit(("file", hit.name, *row, None))

@@ -1,0 +1,242 @@
+"""Runs in SQL: the turn that opens one, the chunks of its log, its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from eclair.errors import Conflict, NotFound
+from eclair.schema.ids import Clock
+from eclair.schema.messages import CallDecision, Message, Status
+from eclair.schema.principal import Principal
+from eclair.storage.runs import EventChunk, FoldedRun, NewAnswer, NewTurn, RunRecord, TakenUpRun
+from eclair.storage.sql import conversations
+from eclair.storage.sql.connection import Connection, Database
+from eclair.storage.sql.files import attach_files
+from eclair.storage.sql.messages import get_message, insert_message, update_message
+from eclair.storage.sql.store import SQLStore, first_row, read, write, write_synced
+from eclair.storage.sql.stored_rows import decode_rows, row_decoder
+from eclair.storage.sql.usage import add_answer
+
+_COLUMNS = "run.id, run.conversation, run.message, run.process, run.status"
+
+
+class SQLRunStore(SQLStore):
+    """Implements `RunStore`, for the process of that name."""
+
+    def __init__(self, database: Database, process: str, clock: Clock = time.time) -> None:
+        super().__init__(database, clock)
+        self._process = process
+
+    @write
+    def open_turn(self, db: Connection, turn: NewTurn) -> RunRecord:
+        if turn.begins:
+            conversation = conversations.find_or_add(db, turn.principal, turn.begins)
+        else:
+            conversation = conversations.find(db, turn.principal, turn.run.conversation)
+        if turn.question is not None:
+            repeated = first_row(
+                db,
+                f"SELECT {_COLUMNS} FROM run JOIN message ON message.id = run.message"
+                " WHERE message.parent = ? AND run.conversation = ? ORDER BY message.number LIMIT 1",
+                (turn.question.id, conversation.id),
+            )
+            if repeated is not None:
+                return _run(repeated)
+        conversations.refuse_while_running(db, "conversation = ?", (conversation.id,))
+        _refuse_while_waiting(db, conversation.id)
+        if turn.question is not None:
+            insert_message(db, turn.question)
+            attach_files(db, turn.principal, turn.question.id, turn.question.needs)
+        for each in (NewAnswer(turn.answer, turn.run, turn.first), *turn.beside):
+            _insert_answer(db, each, turn.options)
+        db.execute(
+            "UPDATE conversation SET leaf = ?, updated = max(updated, ?), title = iif(title = '', ?, title)"
+            " WHERE id = ?",
+            (turn.answer.id, self.now(), turn.title, conversation.id),
+        )
+        return turn.run
+
+    @write
+    def append_events(self, db: Connection, chunks: Sequence[EventChunk]) -> None:
+        _append(db, chunks)
+
+    @write_synced
+    def append_safely(self, db: Connection, chunk: EventChunk) -> None:
+        _append(db, [chunk] if chunk.lines else [])
+
+    @write_synced
+    def park_run(self, db: Connection, run: RunRecord, message: Message, rest: EventChunk) -> Principal | None:
+        db.execute(
+            "UPDATE run SET status = 'waiting', process = '', waiting_since = ? WHERE id = ? AND status = 'running'",
+            (self.now(), run.id),
+        )
+        if not db.changes():
+            return None
+        _append(db, [rest])
+        update_message(db, message)
+        return _owner(db, run)
+
+    @write
+    def take_up_run(self, db: Connection, run: str) -> TakenUpRun | None:
+        db.execute(
+            "UPDATE run SET status = 'running', process = ? WHERE id = ? AND status = 'waiting'", (self._process, run)
+        )
+        if not db.changes():
+            return None
+        (options, *columns) = first_row(db, f"SELECT options, {_COLUMNS} FROM run WHERE id = ?", (run,))
+        record = _run(columns)
+        owner = _owner(db, record)
+        assert owner is not None  # a run goes with its conversation
+        rows = db.execute("SELECT call, decision FROM call_decision WHERE run = ? AND NOT is_taken", (run,))
+        decisions = dict(rows)
+        db.execute("UPDATE call_decision SET is_taken = 1 WHERE run = ?", (run,))
+        return TakenUpRun(record, owner, options, decisions)
+
+    @read
+    def list_decided_runs(self, db: Connection) -> list[RunRecord]:
+        rows = db.execute(
+            f"SELECT {_COLUMNS} FROM run WHERE status = 'waiting'"
+            " AND EXISTS (SELECT 1 FROM call_decision WHERE run = run.id AND NOT is_taken)"
+        )
+        return decode_rows(rows, _run, self.database.damage.noting("records of answers"))
+
+    @read
+    def list_waiting_runs(self, db: Connection, since: int) -> list[RunRecord]:
+        rows = db.execute(f"SELECT {_COLUMNS} FROM run WHERE status = 'waiting' AND waiting_since <= ?", (since,))
+        return decode_rows(rows, _run, self.database.damage.noting("records of answers"))
+
+    @write_synced
+    def decide_call(self, db: Connection, principal: Principal, run: str, call: str, decision: CallDecision) -> bool:
+        _find(db, principal, run)
+        return _insert_decision(db, run, call, decision)
+
+    @write_synced
+    def finish_run(self, db: Connection, run: RunRecord, message: Message, rest: EventChunk | None) -> Principal | None:
+        now = self.now()
+        owner = _owner(db, run)
+        db.execute(
+            "UPDATE run SET status = ?, ended = ? WHERE id = ? AND status = 'running'", (message.status, now, run.id)
+        )
+        if not db.changes() or owner is None:  # another process ended it first, or it was deleted
+            return owner
+        if rest is not None:
+            _append(db, [rest])
+        update_message(db, message)
+        db.execute("UPDATE conversation SET updated = max(updated, ?) WHERE id = ?", (now, run.conversation))
+        add_answer(db, owner, message, now)
+        return owner
+
+    @write
+    def request_stop(self, db: Connection, run: str) -> None:
+        db.execute("UPDATE run SET stop_requested = 1 WHERE id = ? AND status = 'running'", (run,))
+
+    @read
+    def list_stop_requests(self, db: Connection) -> list[str]:
+        rows = db.execute(
+            "SELECT id FROM run WHERE status = 'running' AND stop_requested AND process = ?", (self._process,)
+        )
+        return [id for (id,) in rows]
+
+    @read
+    def get_run(self, db: Connection, principal: Principal, id: str) -> RunRecord:
+        return _find(db, principal, id)
+
+    @read
+    def list_events(self, db: Connection, run: str, after: int) -> list[EventChunk]:
+        rows = db.execute("SELECT last, lines FROM chunk WHERE run = ? AND last > ? ORDER BY last", (run, after))
+        return [_chunk((run, *row)) for row in rows]
+
+    @read
+    def find_folded(self, db: Connection, run: str) -> FoldedRun | None:
+        row = first_row(db, "SELECT message, events FROM run WHERE id = ? AND events IS NOT NULL", (run,))
+        return None if row is None else FoldedRun(get_message(db, row[0]), row[1])
+
+    @write
+    def fold_logs(self, db: Connection, before: int, limit: int) -> int:
+        rows = db.execute(
+            "SELECT id FROM run WHERE events IS NULL AND ended < ? ORDER BY ended LIMIT ?", (before, limit)
+        )
+        runs = list(rows)
+        db.executemany(
+            "UPDATE run SET events = (SELECT coalesce(max(last), 0) FROM chunk WHERE chunk.run = run.id) WHERE id = ?",
+            runs,
+        )
+        db.executemany("DELETE FROM chunk WHERE run = ?", runs)
+        return len(runs)
+
+    @read
+    def get_status(self, db: Connection, run: str) -> Status | None:
+        row = first_row(db, "SELECT status FROM run WHERE id = ?", (run,))
+        return None if row is None else row[0]
+
+    @read
+    def list_running(self, db: Connection, conversation: str | None = None) -> list[RunRecord]:
+        rows = db.execute(
+            f"SELECT {_COLUMNS} FROM run WHERE status = 'running' AND coalesce(conversation = ?, true)",
+            (conversation,),
+        )
+        return decode_rows(rows, _run, self.database.damage.noting("records of answers"))
+
+
+@row_decoder
+def _run(row: Sequence[Any]) -> RunRecord:
+    return RunRecord(*row)
+
+
+@row_decoder
+def _chunk(row: Sequence[Any]) -> EventChunk:
+    run, last, lines = row
+    return EventChunk(run, last, lines.encode())
+
+
+def _find(db: Connection, principal: Principal, id: str) -> RunRecord:
+    row = first_row(
+        db,
+        f"SELECT {_COLUMNS} FROM run JOIN conversation ON conversation.id = run.conversation"
+        " WHERE run.id = ? AND owner = ? AND deleted IS NULL",
+        (id, principal.id),
+    )
+    if row is None:
+        raise NotFound(f"There is no run {id!r}.")
+    return _run(row)
+
+
+def _owner(db: Connection, run: RunRecord) -> Principal | None:
+    """Return the owner of a run's conversation; None where that is gone."""
+    row = first_row(db, "SELECT owner FROM conversation WHERE id = ?", (run.conversation,))
+    return None if row is None else Principal(row[0])
+
+
+def _insert_decision(db: Connection, run: str, call: str, decision: CallDecision) -> bool:
+    """Insert a decision; return False where there is one."""
+    db.execute("INSERT OR IGNORE INTO call_decision (run, call, decision) VALUES (?, ?, ?)", (run, call, decision))
+    return bool(db.changes())
+
+
+def _refuse_while_waiting(db: Connection, conversation: str) -> None:
+    waiting = first_row(db, "SELECT id FROM run WHERE conversation = ? AND status = 'waiting'", (conversation,))
+    if waiting is not None:
+        raise Conflict(
+            "An answer here waits for your decision on a call; allow or decline it, or stop the answer.",
+            run=waiting[0],
+        )
+
+
+def _insert_answer(db: Connection, new: NewAnswer, options: str | None) -> None:
+    run = new.run
+    insert_message(db, new.answer)
+    db.execute(
+        "INSERT INTO run (id, conversation, message, process, status, options) VALUES (?, ?, ?, ?, ?, ?)",
+        (run.id, run.conversation, run.message, run.process, run.status, options),
+    )
+    _append(db, [new.first])
+
+
+def _append(db: Connection, chunks: Sequence[EventChunk]) -> None:
+    db.executemany(
+        "INSERT INTO chunk (run, last, lines) SELECT ?1, ?2, ?3"
+        " WHERE EXISTS (SELECT 1 FROM run WHERE id = ?1)",  # it may have been deleted meanwhile
+        [(chunk.run, chunk.last, chunk.lines.decode()) for chunk in chunks],
+    )

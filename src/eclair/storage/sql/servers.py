@@ -1,0 +1,102 @@
+"""Added servers and probes in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, replace
+from typing import Any
+
+import orjson
+
+from eclair.errors import Conflict, NotFound
+from eclair.schema.principal import Principal
+from eclair.storage.servers import StoredServer
+from eclair.storage.sql.audit import append_act
+from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, write
+from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder, skip_unreadable
+
+_COLUMNS = "name, url, key, models, context, country, created, api"
+_OLD_COLUMNS = _COLUMNS.replace("api", "NULL")
+"""The columns of a database that wasn't migrated yet."""
+
+
+class SQLServerStore(SQLStore):
+    """Implements `ServerStore`."""
+
+    @read
+    def list_servers(self, db: Connection) -> list[StoredServer]:
+        return list_servers(db, self.database.damage.noting("engines"))
+
+    @write
+    def add_server(self, db: Connection, principal: Principal, server: StoredServer) -> None:
+        add_server(db, principal, server)
+
+    @overwrite
+    def edit_server(
+        self, db: Connection, principal: Principal, name: str, edit: Callable[[StoredServer], StoredServer]
+    ) -> StoredServer:
+        return edit_server(db, principal, name, edit)
+
+    @overwrite
+    def delete_server(self, db: Connection, principal: Principal, name: str) -> None:
+        delete_server(db, principal, name)
+
+    @read
+    def list_probes(self, db: Connection) -> dict[str, str]:
+        rows = db.execute("SELECT server, body FROM probe WHERE json_valid(body)")  # the next probe replaces others
+        return dict(skip_unreadable(rows, self.database.damage.noting("engines")))
+
+    @write
+    def save_probe(self, db: Connection, name: str, body: str) -> None:
+        db.execute("INSERT OR REPLACE INTO probe (server, body) VALUES (?, ?)", (name, body))
+
+
+def add_server(db: Connection, principal: Principal, server: StoredServer) -> None:
+    if first_row(db, "SELECT 1 FROM server WHERE name = ?", (server.name,)) is not None:
+        raise Conflict(f"There is an engine {server.name!r} already; choose another name, or remove that one first.")
+    _put(db, server)
+    append_act(db, principal, "engine.added", server.name)
+
+
+def edit_server(
+    db: Connection, principal: Principal, name: str, edit: Callable[[StoredServer], StoredServer]
+) -> StoredServer:
+    row = first_row(db, f"SELECT {_COLUMNS} FROM server WHERE name = ?", (name,))
+    if row is None:
+        raise _missing(name)
+    edited = edit(_server(row))
+    _put(db, edited)
+    append_act(db, principal, "engine.changed", name)
+    return edited
+
+
+def delete_server(db: Connection, principal: Principal, name: str) -> None:
+    db.execute("DELETE FROM server WHERE name = ?", (name,))
+    if not db.changes():
+        raise _missing(name)
+    db.execute("DELETE FROM probe WHERE server = ?", (name,))
+    append_act(db, principal, "engine.removed", name)
+
+
+def list_servers(db: Connection, note: Callable[[], None], *, migrated: bool = True) -> list[StoredServer]:
+    """List the servers; call `note` for damaged ones, which are left out."""
+    columns = _COLUMNS if migrated else _OLD_COLUMNS
+    return decode_rows(db.execute(f"SELECT {columns} FROM server ORDER BY created, name"), _server, note)
+
+
+def _put(db: Connection, server: StoredServer) -> None:
+    values = astuple(replace(server, models=()))
+    models = orjson.dumps(server.models).decode()
+    row = (*values[:3], models, *values[4:])
+    db.execute(f"INSERT OR REPLACE INTO server ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+@row_decoder
+def _server(row: Any) -> StoredServer:
+    name, url, key, models, *rest = row
+    return StoredServer(name, url, key, decode_list(models), *rest)
+
+
+def _missing(name: str) -> NotFound:
+    return NotFound(f"No engine {name!r} was added; `eclair engines` lists them.")

@@ -1,0 +1,165 @@
+"""Sharing in SQL: the access of owners, and of those with whom something is shared."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import orjson
+
+from eclair.errors import Forbidden, NotFound
+from eclair.schema.principal import Principal
+from eclair.storage.grants import subjects_of
+from eclair.storage.sharing import Access, AccessShare
+from eclair.storage.sql.audit import append_act
+from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.store import SQLStore, first_row, read, write
+from eclair.storage.sql.stored_rows import decode_rows, row_decoder
+
+OWNED = "owner = ?1 ->> 'owner'"
+"""The condition on a row that it belongs to the principal whom ?1 describes; see `describe`."""
+
+_MINE = "subject IN (SELECT value FROM json_each(?1, '$.subjects'))"
+_RANKS: dict[Access, int] = {"view": 0, "edit": 1, "own": 2}
+_SUBJECT_TABLES = {"person": "person", "group": "person_group"}
+
+
+@dataclass(frozen=True, slots=True)
+class SharedTable:
+    """A table of what people share; the shares of its rows are in a table named after it.
+
+    `more` selects further shares: the id of a row, the subject and its access.
+    """
+
+    name: str
+    more: str = ""
+
+    @property
+    def _shares(self) -> str:
+        own = f"SELECT {self.name} AS object, subject, access FROM {self.name}_share"
+        return f"({own} UNION ALL {self.more})" if self.more else f"({own})"
+
+    @property
+    def shared(self) -> str:
+        """The ids that are shared with the principal whom ?1 describes."""
+        return f"(SELECT object FROM {self._shares} WHERE {_MINE})"
+
+    @property
+    def editable(self) -> str:
+        """The ids that are shared with them to be changed."""
+        return f"(SELECT object FROM {self._shares} WHERE {_MINE} AND access = 'edit')"
+
+    @property
+    def visible(self) -> str:
+        """The condition on a row that it is theirs or shared with them."""
+        return f"({self.name}.{OWNED} OR {self.name}.id IN {self.shared})"
+
+    @property
+    def access(self) -> str:
+        """Their access to a row: own, edit, view, or NULL."""
+        shared = f"SELECT min(access) FROM {self._shares} WHERE object = {self.name}.id AND {_MINE}"
+        return f"iif({self.name}.{OWNED}, 'own', ({shared}))"
+
+
+LIBRARIES = SharedTable(
+    "library",
+    more="SELECT project.library, subject, access FROM project_share JOIN project ON project.id = project_share.project"
+    " WHERE project.library IS NOT NULL",
+)
+"""Members of a project have that access to its own library too."""
+PROJECTS = SharedTable("project")
+PROMPTS = SharedTable("prompt")
+ASSISTANTS = SharedTable("assistant")
+
+
+class _Shared(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def access(self) -> Access: ...
+
+
+T = TypeVar("T", bound=_Shared)
+
+
+def describe(principal: Principal) -> str:
+    """Describe a principal as the parameter of the conditions above."""
+    return orjson.dumps({"owner": principal.id, "subjects": subjects_of(principal)}).decode()
+
+
+def find_shared(
+    db: Connection,
+    principal: Principal,
+    table: SharedTable,
+    id: str,
+    columns: str,
+    build: Callable[[Any], T],
+    *,
+    needs: Access,
+) -> T:
+    """Return what the principal has that access to. Raises NotFound, and Forbidden for less access."""
+    query = f"SELECT {columns}, {table.access} AS may FROM {table.name} WHERE id = ?2 AND may IS NOT NULL"
+    row = first_row(db, query, (describe(principal), id))
+    if row is None:
+        raise NotFound(f"There is no {table.name} {id!r}.")
+    found = build(row)
+    if _RANKS[found.access] < _RANKS[needs]:
+        name = f"the {table.name} {found.name!r}"
+        raise Forbidden(
+            f"You may read {name} but not change it; ask its owner to let you."
+            if needs == "edit"
+            else f"T{name[1:]} is shared with you; only its owner may do this."
+        )
+    return found
+
+
+class SQLSharedStore(SQLStore, ABC):
+    """A store of what can be shared. Only the owner shares, ends shares and sees them."""
+
+    table: ClassVar[SharedTable]
+
+    @write
+    def share(self, db: Connection, principal: Principal, share: AccessShare) -> None:
+        self.require_own(db, principal, share.object)
+        kind, _, id = share.subject.partition(":")
+        table = _SUBJECT_TABLES.get(kind)
+        if table is not None and first_row(db, f"SELECT 1 FROM {table} WHERE id = ?", (id,)) is None:
+            raise NotFound(f"There is no {kind} {id!r}; choose another.")
+        name = self.table.name
+        db.execute(
+            f"INSERT INTO {name}_share ({name}, subject, access, created) VALUES (?1, ?2, ?3, ?4)"
+            " ON CONFLICT DO UPDATE SET access = ?3",
+            (share.object, share.subject, share.access, share.created),
+        )
+        append_act(db, principal, "share.made", share.subject, details={"of": share.object, "access": share.access})
+
+    @write
+    def unshare(self, db: Connection, principal: Principal, id: str, subject: str) -> None:
+        self.require_own(db, principal, id)
+        name = self.table.name
+        db.execute(f"DELETE FROM {name}_share WHERE {name} = ? AND subject = ?", (id, subject))
+        if not db.changes():
+            raise NotFound(f"This {name} isn't shared with {subject!r}.")
+        append_act(db, principal, "share.revoked", subject, details={"of": id})
+
+    @read
+    def list_shares(self, db: Connection, principal: Principal, id: str) -> list[AccessShare]:
+        self.require_own(db, principal, id)
+        name = self.table.name
+        rows = db.execute(
+            f"SELECT {name}, subject, access, created FROM {name}_share WHERE {name} = ? ORDER BY created, subject",
+            (id,),
+        )
+        return decode_rows(rows, _share, self.database.damage.noting("shares"))
+
+    @abstractmethod
+    def require_own(self, db: Connection, principal: Principal, id: str) -> None:
+        """Raise NotFound, or Forbidden where it is another's that is shared with the principal."""
+
+
+@row_decoder
+def _share(row: Any) -> AccessShare:
+    return AccessShare(*row)

@@ -1,0 +1,148 @@
+"""Base of the stores: methods that run as a block on one connection of the database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import time
+from collections.abc import Awaitable, Callable, Generator
+from types import CoroutineType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from eclair.schema.ids import Clock
+from eclair.storage.sql.connection import Connection, Database
+
+P = ParamSpec("P")
+T = TypeVar("T")
+S = TypeVar("S", bound="SQLStore")
+
+PAUSE_RATIO = 0.1
+"""A pause of background work lasts this many times as long as the step before it."""
+
+
+class SQLStore:
+    """One matter of the storage. Methods marked `read` and `write` receive a connection as their first argument."""
+
+    def __init__(self, database: Database, clock: Clock = time.time) -> None:
+        self.database = database
+        self._clock = clock
+
+    def now(self) -> int:
+        """Return the time in milliseconds since 1970 (UTC)."""
+        return int(self._clock() * 1000)
+
+    async def empty_log(self) -> None:
+        """Truncate the write-ahead log, which still holds what was erased; see `Eraser.erase`."""
+        await self.database.eraser.erase()
+
+
+def read(
+    method: Callable[Concatenate[S, Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine of a method that only reads; it runs in a reading thread and sees every finished write."""
+
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.database.read(lambda db: method(self, db, *args, **kwargs))
+
+    return run
+
+
+def search(
+    method: Callable[Concatenate[S, Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine as `read` does, for what may take long: others don't wait for it, and cancelling it ends it."""
+
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.database.search(lambda db: method(self, db, *args, **kwargs))
+
+    return run
+
+
+def write(
+    method: Callable[Concatenate[S, Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine of a method that writes; it is one transaction, committed when the coroutine returns."""
+    return _writing(method, is_synced=False)
+
+
+def write_synced(
+    method: Callable[Concatenate[S, Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine as `write` does; what it wrote, and all that was written before, survives a power cut."""
+    return _writing(method, is_synced=True)
+
+
+def _writing(
+    method: Callable[Concatenate[S, Connection, P], T], *, is_synced: bool
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.database.write(lambda db: method(self, db, *args, **kwargs), is_synced=is_synced)
+
+    return run
+
+
+def erase(
+    method: Callable[Concatenate[S, Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine like `write` of a method that erases text; it leaves the write-ahead log as well."""
+
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result, has_changed = await self.database.write(
+            lambda db: _watch(db, lambda: method(self, db, *args, **kwargs))
+        )
+        if has_changed:
+            await self.empty_log()
+        return result
+
+    return run
+
+
+def overwrite(
+    method: Callable[Concatenate[S, Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine like `write` of a method that replaces text; the former one leaves the log soon after."""
+
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result, has_changed = await self.database.write(
+            lambda db: _watch(db, lambda: method(self, db, *args, **kwargs))
+        )
+        if has_changed:
+            self.database.eraser.request()
+        return result
+
+    return run
+
+
+async def paced(work: Callable[[], Awaitable[T]]) -> T:
+    """Do one of many steps of background work, then pause in proportion, so that others can write."""
+    began = time.perf_counter()
+    result = await work()
+    await asyncio.sleep(PAUSE_RATIO * (time.perf_counter() - began))
+    return result
+
+
+def _watch(db: Connection, work: Callable[[], T]) -> tuple[T, bool]:
+    """Return the result of the work, and whether it changed a row."""
+    before = db.total_changes()
+    return work(), db.total_changes() != before
+
+
+def first_row(db: Connection, statement: str, values: tuple[Any, ...]) -> Any:
+    """Return the first row, or None."""
+    return next(iter(db.execute(statement, values)), None)
+
+
+@contextlib.contextmanager
+def snapshot(db: Connection) -> Generator[None]:
+    """Let all reads within see the database as of one moment."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")  # nothing was written; a commit fails after a read from a damaged page
