@@ -43,7 +43,7 @@ diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with 
 
 mcp-servers: $(addsuffix /.ready,$(MCP_SERVERS)) ## Set up the published MCP servers that the tests call
 
-test: $(VENV)/.dev diffusers mcp-servers chromium compiler directory models data-tools ## Run every test, in a real browser too
+test: $(VENV)/.dev diffusers mcp-servers chromium compiler directory models data-tools speech ## Run every test, in a real browser too
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 quick: $(VENV)/.dev models ## Formatting, lint, and the fast tests: no browser, no large model
@@ -122,6 +122,9 @@ models: $(VENV)/.app
 data-tools: $(VENV)/.app
 	@$(VENV)/bin/eclair python install
 
+speech: $(VENV)/.app
+	@$(VENV)/bin/eclair speech install
+
 collected: $(VENV)/.dev $(VENV)/.app # what the tests import is compiled once, not by every process of tests
 	-@nice $(VENV)/bin/python -m pytest --collect-only -q >/dev/null # the tests will say what fails
 
@@ -187,4 +190,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers mcp-servers test quick map generate check types page format fuzz bench lock audit wheel image clean models data-tools collected chromium compiler directory
+.PHONY: help run diffusers mcp-servers test quick map generate check types page format fuzz bench lock audit wheel image clean models data-tools speech collected chromium compiler directory

@@ -32,6 +32,7 @@ LAYERS = (
     "images",
     "documents",
     "python",
+    "speech",
     "calculation",
     "generation",
     "llm",

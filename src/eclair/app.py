@@ -93,11 +93,13 @@ from eclair.services import (
     open_oversight,
     open_policy,
     open_python,
+    open_speech_parts,
     open_traces,
 )
 from eclair.settings import Settings
 from eclair.skills.service import SkillService
 from eclair.skills.skill_fit import SkillFit
+from eclair.speech.speech_parts import SpeechParts
 from eclair.storage.backup.schedule import BackupSchedule
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
@@ -198,6 +200,7 @@ class App:
     gallery: Gallery
     images: ImageService
     python: PythonService
+    speech_parts: SpeechParts
 
     def __init__(self, settings: Settings, environment: Environment, read_only: str | None) -> None:
         self.live_settings = LiveSettings(settings)
@@ -326,6 +329,7 @@ class App:
         self.python = await stack.enter_async_context(
             open_python(self.settings, storage, documents.blobs, self.changes, self.gate)
         )
+        self.speech_parts = await stack.enter_async_context(open_speech_parts(self.settings, self.changes, self.gate))
 
     def _open_tools(self, stack: AsyncExitStack) -> None:
         storage, rights = self.storage, self.rights

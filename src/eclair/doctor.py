@@ -91,7 +91,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
         checks.append(_port("Ollama's port", settings.host, settings.ollama_port, "ollama_port"))
     checks += [await _key(settings), _encryption(settings), _policy(settings)]
     checks += [*await _drift(settings), *_logs(settings), _marks(settings), await asyncio.to_thread(_walls)]
-    checks.append(_sandboxed_python(settings.data_dir))
+    checks += [_sandboxed_python(settings.data_dir), *_speech(settings.data_dir)]
     checks += _schedules(settings)
     checks += await _providers(settings)
     if settings.embedded:
@@ -224,6 +224,25 @@ def _sandboxed_python(data_dir: Path) -> Check:
     if status.state == "ready":
         return Check(name, "ok", f"runs in a sandbox, with numpy, pandas and matplotlib ({format_size(status.size)})")
     return Check(name, "ok", "runs in a sandbox, without numpy and pandas; `eclair python install` adds them")
+
+
+def _speech(data_dir: Path) -> list[Check]:
+    """Say which parts of speech are installed."""
+    from eclair.speech.speech_parts import SpeechParts
+
+    checks: list[Check] = []
+    for part, installation in SpeechParts(data_dir).all.items():
+        status, size = installation.status(), format_size(installation.packages.download_bytes)
+        name = f"Speech, {part}"
+        match status.state:
+            case "ready":
+                checks.append(Check(name, "ok", f"installed ({format_size(status.size)})"))
+            case "unsupported":
+                checks.append(Check(name, "note", "this system or this Python has no packages for it."))
+            case "absent" | "installing":
+                adds = f"`eclair speech install {part}` adds it ({size})"
+                checks.append(Check(name, "ok", f"not installed; {adds}"))
+    return checks
 
 
 def _join(parts: Sequence[str]) -> str:

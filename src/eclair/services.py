@@ -55,6 +55,7 @@ from eclair.provenance.service import Provenance
 from eclair.python.data_tools import DataTools
 from eclair.python.python_service import PythonService
 from eclair.settings import Settings
+from eclair.speech.speech_parts import SpeechParts
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
@@ -278,6 +279,16 @@ async def open_python(
     finally:
         await python.close()
         await tools.close()
+
+
+@asynccontextmanager
+async def open_speech_parts(settings: Settings, changes: ChangeFeed, gate: OutboundGate) -> AsyncGenerator[SpeechParts]:
+    """Open the installations of what recognizes and makes speech."""
+    parts = SpeechParts(settings.data_dir, gate, lambda: changes.publish_to_all("models"))
+    try:
+        yield parts
+    finally:
+        await parts.close()
 
 
 @asynccontextmanager

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from eclair.errors import ModelMissing
 from eclair.models.pip_index import PackageIndex
-from eclair.python import data_tools
 from eclair.python.data_tools import DataTools
 from eclair.settings import Settings
 from tests.python.conftest import lend_tools
@@ -56,9 +56,10 @@ async def test_another_file_than_the_known_one_is_not_used(settings: Settings) -
 
 
 async def test_an_installation_needs_room(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_tools, "MIN_FREE_DISK_BYTES", 1 << 60)
+    tools = DataTools(settings.data_dir, index=PackageIndex())
+    monkeypatch.setattr(tools, "packages", replace(tools.packages, needed_bytes=1 << 60))
     with pytest.raises(ModelMissing, match="make room"):
-        await DataTools(settings.data_dir, index=PackageIndex()).install()
+        await tools.install()
 
 
 async def test_the_api_begins_and_cancels_an_installation(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ PAGES = (
     "receipts",
     "retention",
     "sandboxed-python",
+    "speech",
 )
 API = (FOLDER / "api.md").read_text(encoding="utf-8")
 DOCS = "\n".join((FOLDER / f"{name}.md").read_text(encoding="utf-8") for name in PAGES)

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import time
 
 import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._audit import add_act
-from eclair.cli._progress import draw_bar
+from eclair.cli._install_meter import InstallMeter
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
+from eclair.models.package_set import InstallStage
 from eclair.network.egress_log import open_gate
-from eclair.python.data_tools import DataTools, ToolsProgress, ToolsStage, progress_share
+from eclair.python.data_tools import DataTools, progress_share
 from eclair.python.python_service import DATA_MODULES, MONTY_MODULES
 from eclair.settings import Settings
 from eclair.util.humanize import format_size
 
-REFRESH_INTERVAL_S = 0.1
-LOG_INTERVAL_S = 10.0
-STAGE_TEXTS: dict[ToolsStage, str] = {
+STAGE_TEXTS: dict[InstallStage, str] = {
     "wait": "Another Éclair is installing them; waiting",
     "download": "Downloading the data tools",
     "unpack": "Unpacking the data tools",
@@ -67,7 +65,7 @@ def _install(settings: Settings, terminal: Terminal) -> int:
     if tools.is_ready:
         terminal.line(f"The data tools are in {tools.folder}")
         return 0
-    meter = _Meter(terminal)
+    meter = InstallMeter(terminal, STAGE_TEXTS, progress_share)
     done: list[str] = []
 
     async def work() -> int:
@@ -83,24 +81,3 @@ def _install(settings: Settings, terminal: Terminal) -> int:
     if done:
         terminal.line(f"The data tools are in {done[0]}")
     return code
-
-
-class _Meter:
-    """Shows progress: a status line at a terminal, elsewhere a line now and then."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-        self._shown = 0.0
-        self._stage: ToolsStage | None = None
-
-    def report(self, progress: ToolsProgress) -> None:
-        interval = REFRESH_INTERVAL_S if self._terminal.is_interactive else LOG_INTERVAL_S
-        now = time.monotonic()
-        if progress.stage == self._stage and now - self._shown < interval:
-            return
-        self._shown, self._stage = now, progress.stage
-        text = STAGE_TEXTS[progress.stage]
-        if self._terminal.is_interactive:
-            self._terminal.status(f"{text} {draw_bar(progress_share(progress))} {progress_share(progress):.0%}")
-        else:
-            self._terminal.warn(f"{text}…")

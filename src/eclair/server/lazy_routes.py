@@ -68,6 +68,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/marks": ("api.provenance",),
     "api/pictures": ("api.images",),
     "api/python": ("api.python",),
+    "api/speech": ("api.speech_parts",),
     "api/backups": ("api.backups",),
     "api/storage": ("api.storage_state",),
     "api/announcements": ("api.announcements",),

@@ -40,6 +40,7 @@ ROUTE_RIGHTS = (
     RouteRight("/api/models", WRITING, ADMINS),
     RouteRight("/api/tuning", WRITING, ADMINS),
     RouteRight("/api/python", WRITING, ADMINS),
+    RouteRight("/api/speech/parts", WRITING, ADMINS),
     RouteRight("/api/web/settings", WRITING, ADMINS),
     RouteRight("/api/compliance/settings", READING, OVERSEERS),
     RouteRight("/api/compliance/settings", WRITING, ADMINS),

@@ -14,6 +14,7 @@ import { LibraryCalls } from "./libraries.ts";
 import { ModelCalls } from "./models.ts";
 import { PreferenceCalls } from "./preferences.ts";
 import { PythonCalls } from "./python.ts";
+import { Speech } from "./speech.ts";
 import { ReceiptCalls } from "./receipts.ts";
 import { ShareCalls } from "./shares.ts";
 import { SystemCalls } from "./system.ts";
@@ -34,6 +35,7 @@ export class Api {
   readonly models: ModelCalls;
   readonly preferences: PreferenceCalls;
   readonly python: PythonCalls;
+  readonly speech: Speech;
   readonly receipts: ReceiptCalls;
   readonly shares: ShareCalls;
   readonly system: SystemCalls;
@@ -55,6 +57,7 @@ export class Api {
     this.models = new ModelCalls(client);
     this.preferences = new PreferenceCalls(client);
     this.python = new PythonCalls(client);
+    this.speech = new Speech(client);
     this.receipts = new ReceiptCalls(client);
     this.shares = new ShareCalls(client);
     this.system = new SystemCalls(client);

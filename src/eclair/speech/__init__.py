@@ -1,0 +1,1 @@
+"""Speech: sound becomes text, and text becomes sound, in sandboxes; its parts come when wanted."""

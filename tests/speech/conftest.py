@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from eclair.settings import Settings
+from eclair.speech.listening_parts import ListeningParts
+
+
+def installed_listening() -> Path:
+    """The parts that recognize speech, which `make test` installs before the tests begin."""
+    parts = ListeningParts(Settings().data_dir)
+    assert parts.is_ready, "install the parts of speech: `make speech`"
+    return parts.folder
+
+
+def lend_listening(settings: Settings) -> None:
+    """Give a data folder the parts that are installed on this machine."""
+    target = ListeningParts(settings.data_dir).folder
+    target.parent.mkdir(parents=True)
+    target.symlink_to(installed_listening())
