@@ -528,7 +528,7 @@ def _speed(settings: Settings) -> Check:
 
 def _server(server: Server) -> Check:
     title = f"Engine {server.name}"
-    detail = f"{server.url}; {server.location.text}"
+    detail = f"{server.addresses}; {server.location.text}"
     if server.problem is not None:
         remedy = f"`eclair engines change {server.name} --key` sets it."
         return Check(title, "note", f"{detail}. {server.problem}", remedy)

@@ -77,7 +77,7 @@ def _answers(settings: Settings) -> list[OutgoingData]:
         OutgoingData(
             f"When a model of engine {server.name} answers",
             f"{what}, with its key" if server.has_key else what,
-            (urlsplit(server.url).netloc,),
+            (urlsplit(server.url).netloc, *(urlsplit(each.url).netloc for each in server.endpoints)),
             engine=server.name,
             country=server.location.country,
         )

@@ -95,13 +95,25 @@ CacheSaltField = Literal["body", "nvext", "off"]
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """A further address of a model server, with the same models; one of twice the weight gets twice as much."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    url: Annotated[str, Field(pattern="^https?://[^/]")]
+    weight: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSettings:
     """One model server: base URL ending in the API's version, key, and models it doesn't list.
 
     `api` is the API that it speaks, where its address doesn't tell: OpenAI's, Anthropic's or Gemini's.
     `pictures` names image models whose names don't show it. `prices` are by model, `*` for all others.
     `joules_per_token`, or else `watts`, is the energy that answering takes there. It makes `parallel` answers of a
-    model at a time; people take turns for them. With `sessions` it is told by hashes which requests belong together;
+    model at a time; people take turns for them, and where `max_waiting` wait, further questions are refused. Its
+    `endpoints` share its work, of which `url` has the `weight`; after `hedge_after` seconds without a word another is
+    asked too. With `sessions` it is told by hashes which requests belong together;
     unset, servers on this machine and network are. `cache_salt` says where it takes the salt that keeps caches apart.
     """
 
@@ -117,6 +129,10 @@ class EngineSettings:
     watts: Rate | None = None
     api: EngineApi | None = None
     parallel: Annotated[int | None, Field(ge=1)] = None
+    max_waiting: Annotated[int | None, Field(ge=1)] = None
+    weight: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+    endpoints: Annotated[tuple[EndpointSettings, ...], Field(max_length=100)] = ()
+    hedge_after: Rate | None = None
     sessions: bool | None = None
     cache_salt: CacheSaltField | None = None
 

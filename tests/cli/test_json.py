@@ -63,6 +63,7 @@ def test_a_server() -> None:
         "problem",
         "probe",
         "api",
+        "endpoints",
     }
     assert row["place"] == {"where": "country", "country": "FR", "provider": "Mistral", "stated": False}
 

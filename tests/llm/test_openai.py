@@ -30,6 +30,7 @@ from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.llm.remote import silence
 from eclair.llm.remote.answer_parser import MAX_LINE_BYTES, SseFrames
 from eclair.llm.remote.server_engine import UNPACED_STREAMS, ServerEngine
+from eclair.llm.servers.endpoint_pool import EndpointPool
 from eclair.llm.servers.server_api import configured_engine
 from eclair.schema.messages import Sampling
 from eclair.settings import EngineSettings
@@ -70,7 +71,7 @@ async def engine(standin: StandIn, naps: list[float]) -> AsyncGenerator[OpenAIEn
     await engine.close()
 
 
-async def ask(engine: ServerEngine, request: Request = ASK) -> list[Delta]:
+async def ask(engine: ServerEngine | EndpointPool, request: Request = ASK) -> list[Delta]:
     return [piece async for piece in engine.stream(request)]
 
 

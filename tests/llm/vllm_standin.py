@@ -74,6 +74,7 @@ class SpeakingVllm:
             await _error(call, 400, "Parameter 'cache_salt' must be a non-empty string if provided.")
         elif self.is_deaf:
             await call.gone()
+            await self._note_abort()
         else:
             self.running += 1
             try:
@@ -105,10 +106,13 @@ class SpeakingVllm:
                 task.cancel()
         if gone not in done:
             return False
+        await self._note_abort()
+        return True
+
+    async def _note_abort(self) -> None:
         async with self.changed:
             self.aborted += 1
             self.changed.notify_all()
-        return True
 
     def _read(self, salt: str | None, prompt: str) -> int:
         """Return how much of a prompt was read before under that salt, in whole blocks."""

@@ -161,7 +161,7 @@ def _cells(server: Server, answers: list[str], problem: str | None) -> tuple[str
     return (
         server.name,
         "down" if problem else "ready",
-        server.url + (" (settings)" if server.origin == "file" else ""),
+        server.addresses + (" (settings)" if server.origin == "file" else ""),
         server.location.text,
         "set" if server.has_key else "not set",
         named,

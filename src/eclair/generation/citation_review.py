@@ -13,11 +13,11 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from eclair.errors import EclairError
-from eclair.generation.fallback import cancel_and_wait
 from eclair.llm.base import JSON, Delta, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.schema.messages import Doubt, Sampling
 from eclair.schema.models import Model
+from eclair.util.tasks import cancel_and_wait
 
 MAX_REVIEWED = 4
 MAX_REVIEW_S = 3.0

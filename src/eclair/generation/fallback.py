@@ -6,9 +6,7 @@ model takes over. Building the prompt again is left to the pipeline.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from eclair.errors import EngineBroken, EngineBusy, EngineUnavailable, NotFound, UpstreamError
 from eclair.llm.base import Engine
@@ -74,10 +72,3 @@ class Fallback:
         if len(self.failed) < 2:
             return error
         return type(error)(" ".join(f"{name} did not answer: {why}" for name, why in self.failed))
-
-
-async def cancel_and_wait(task: asyncio.Future[Any]) -> None:
-    """Cancel a task that is still running, and wait for its end."""
-    if not task.done():
-        task.cancel()
-        await asyncio.wait([task])

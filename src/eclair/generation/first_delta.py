@@ -7,10 +7,10 @@ import math
 import time
 from collections.abc import AsyncGenerator, Callable
 
-from eclair.generation.fallback import cancel_and_wait
 from eclair.llm.base import Delta, Engine, Health, PromptProgress
 from eclair.schema.events import StepFinished, StepProgressed, StepStarted
 from eclair.schema.models import Model
+from eclair.util.tasks import cancel_and_wait
 
 LOADING_NOTICE_AFTER_S = 0.4
 """After so long without a word, the person is told that the model is loading."""

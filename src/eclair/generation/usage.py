@@ -21,7 +21,7 @@ from eclair.errors import StoreError
 from eclair.generation.cost import find_rates
 from eclair.generation.demand import CallCount, CallDemand, reading_needs
 from eclair.generation.meter import Meter
-from eclair.llm.base import Delta, Engine, LimitedEngine, Request, Text, TokenUsage, estimate_tokens
+from eclair.llm.base import Delta, Engine, LimitedEngine, Request, Text, TokenUsage, estimate_tokens, queue_full
 from eclair.network.gate import CURRENT_RUN, PRINCIPAL
 from eclair.schema.budgets import Demand, Measure
 from eclair.schema.messages import Usage
@@ -30,7 +30,7 @@ from eclair.schema.principal import Principal
 from eclair.settings import Settings
 from eclair.storage.usage import UsageStore
 from eclair.util.background import IN_BACKGROUND
-from eclair.util.fair_queue import FairQueue, QueuePlace
+from eclair.util.fair_queue import FairQueue, QueueFull, QueuePlace
 
 AskModel = Callable[[Principal, Engine, Model, Request], AsyncGenerator[Delta, None]]
 """Asks a model something for a principal, to whom the usage counts."""
@@ -189,6 +189,10 @@ class UsageLedger:
         run = CURRENT_RUN.get() if demand.request.purpose == "answer" else None
         return await self._budgets.reserve(principal, demand.demand(), run)
 
+    def waiting(self) -> dict[tuple[str, str], int]:
+        """Count the questions that wait for their turn, by engine and model."""
+        return {place: queue.waiting for place, queue in self._queues.items()}
+
     def _answering(self, principal: Principal, request: Request) -> ExitStack:
         """Count an answer among those that its principal has under way."""
         stack = ExitStack()
@@ -202,8 +206,12 @@ class UsageLedger:
         if not isinstance(engine, LimitedEngine) or engine.parallel is None:
             yield
             return
-        queue = self._queues.setdefault((engine.name, model.id), FairQueue(engine.parallel))
-        state.place = queue.enter(principal.id, in_background=IN_BACKGROUND.get())
+        usual = FairQueue(engine.parallel, engine.max_waiting)
+        queue = self._queues.setdefault((engine.name, model.id), usual)
+        try:
+            state.place = queue.enter(principal.id, in_background=IN_BACKGROUND.get())
+        except QueueFull:
+            raise queue_full(engine.name, queue.waiting) from None
         try:
             yield
         finally:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from eclair.errors import EngineRefused
+from eclair.errors import EclairError, EngineBusy, EngineRefused
 from eclair.schema.messages import FinishReason, Sampling
 from eclair.schema.models import Model, ReasoningSupport
 
@@ -219,6 +219,16 @@ def best_state(states: Collection[EngineState]) -> EngineState:
     return "ready" if "ready" in states else "loading" if "loading" in states else "down"
 
 
+QUEUE_RETRY_S = 5.0
+"""The pause asked for where too many wait."""
+
+
+def queue_full(engine: str, waiting: int) -> EngineBusy:
+    """Return the error where too many questions wait for an engine."""
+    message = f"Too many questions wait for the engine {engine} already ({waiting:,}); try again in a moment."
+    return EngineBusy(message, retry_after=QUEUE_RETRY_S)
+
+
 def estimate_tokens(text: str) -> int:
     """Estimate the tokens of a text that can't be counted."""
     return math.ceil(len(text.encode()) / 3)
@@ -231,11 +241,43 @@ class RemoteEngine(Protocol):
     url: str
 
 
+class EndpointState(Protocol):
+    """One of the servers that share an engine's work: what it does now, what it did, and why it is down."""
+
+    name: str
+    url: str
+    weight: float
+    fault: EclairError | None
+    running: int
+    answers: int
+    failures: int
+
+
+@runtime_checkable
+class PooledEngine(Protocol):
+    """An engine of several endpoints. `hedges` counts the questions that two of them were asked."""
+
+    name: str
+    hedges: int
+
+    @property
+    def endpoints(self) -> Sequence[EndpointState]: ...
+
+
+@runtime_checkable
+class ListingEngine(Protocol):
+    """An engine that says why its server couldn't be asked for its models, if others are known."""
+
+    @property
+    def list_error(self) -> EclairError | None: ...
+
+
 @runtime_checkable
 class LimitedEngine(Protocol):
-    """An engine that makes so many answers of a model at a time; None if it doesn't say."""
+    """An engine that makes so many answers of a model at a time, while so many others may wait; None is any number."""
 
     parallel: int | None
+    max_waiting: int | None
 
 
 @runtime_checkable

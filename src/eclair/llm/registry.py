@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.errors import EclairError, EngineUnavailable, NoModel, NotFound, RightMissing, StoreError
-from eclair.llm.base import Engine, EngineState, Health, best_state
+from eclair.llm.base import Engine, EngineState, Health, ListingEngine, RemoteEngine, best_state
 from eclair.llm.call_skills import CallSkills
 from eclair.llm.servers.bfl import is_image_only
 from eclair.network.gate import CLOSED_GATE, PRINCIPAL, OutboundGate
@@ -156,11 +156,9 @@ class Registry:
 
     async def last_states(self) -> dict[str, EngineState]:
         """Return each engine's state without calling a server: those are as they were when last asked."""
-        from eclair.llm.remote.server_engine import ServerEngine
-
         states: dict[str, EngineState] = {}
         for name, engine in self.engines.items():
-            if isinstance(engine, ServerEngine):
+            if isinstance(engine, RemoteEngine):
                 states[name] = self._last_states.get(name, "ready" if self.fault(name) is None else "down")
             else:
                 states[name] = (await engine.health()).state
@@ -177,10 +175,8 @@ class Registry:
 
     def fault(self, engine: str) -> EclairError | None:
         """Return why the engine couldn't list its models when last asked; None if it could."""
-        from eclair.llm.remote.server_engine import ServerEngine
-
         found = self.engines.get(engine)
-        return self._faults.get(engine) or (found.list_error if isinstance(found, ServerEngine) else None)
+        return self._faults.get(engine) or (found.list_error if isinstance(found, ListingEngine) else None)
 
     async def close(self) -> None:
         for task in self._listing.values():

@@ -17,11 +17,11 @@ from mcp.client.auth.utils import extract_resource_metadata_from_www_auth, extra
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
 from eclair.errors import Conflict, EclairError, EngineBroken, EngineUnavailable, Refused
-from eclair.generation.fallback import cancel_and_wait
 from eclair.mcp_servers.sign_in_client import RedirectTarget, client_metadata
 from eclair.mcp_servers.sign_in_requests import KeptSignIn
 from eclair.mcp_servers.sign_in_transport import EVENT_STREAM, SignInTransport
 from eclair.network.mcp_http import UNAUTHORIZED, open_mcp_client
+from eclair.util.tasks import cancel_and_wait
 
 BEGIN_TIMEOUT_S = 30.0
 FINISH_TIMEOUT_S = 30.0

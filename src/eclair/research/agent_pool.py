@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from eclair.documents.readings import Readings
 from eclair.errors import EclairError
 from eclair.generation.answer_request import AnswerRequest
-from eclair.generation.fallback import cancel_and_wait
 from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
 from eclair.generation.pipeline import AnswerPipeline
@@ -43,6 +42,7 @@ from eclair.schema.events import (
     unfold_call,
 )
 from eclair.schema.messages import Call, Part, Passage, StepOutcome
+from eclair.util.tasks import cancel_and_wait
 from eclair.web.question import WebQuestion
 
 MAX_CONCURRENT_AGENTS = 3

@@ -19,7 +19,6 @@ from eclair.documents.embeddings import Embedder
 from eclair.documents.quotes import choose_quotes
 from eclair.documents.reading_budget import reading_budget
 from eclair.errors import InvalidInput
-from eclair.generation.fallback import cancel_and_wait
 from eclair.generation.sources import NO_LEAD, Finding, Lead, PassageNumbers
 from eclair.llm.base import Engine
 from eclair.schema.documents import Chunk
@@ -41,6 +40,7 @@ from eclair.text.intent.web import (
 from eclair.text.intent.whole_document import wants_whole_document
 from eclair.text.language import identify_language, lists_language
 from eclair.text.lexicon.loader import load_lexicon
+from eclair.util.tasks import cancel_and_wait
 from eclair.web.bm25 import PageChunk, first_chunks, rank_chunks
 from eclair.web.contradictions import difference_notices, find_differences
 from eclair.web.question import WebQuestion

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Protocol
 
-from eclair.generation.fallback import cancel_and_wait
 from eclair.llm.base import Engine
 from eclair.network.gate import CallContext
 from eclair.schema.events import StepFinished, StepStarted
@@ -21,6 +20,7 @@ from eclair.schema.messages import StepOutcome
 from eclair.schema.models import Model
 from eclair.schema.web import WebHit, WebPage, WebQuery
 from eclair.text.intent.web import find_addresses
+from eclair.util.tasks import cancel_and_wait
 from eclair.web.bm25 import PageChunk, split_page
 from eclair.web.pages.fetch import PageUnreadable
 from eclair.web.question import WebQuestion

@@ -15,11 +15,11 @@ from eclair.citations.evidence import split_passage
 from eclair.documents.document_relevance import CALIBRATED_EMBEDDER, MIN_QUESTION_WORDS, SHARED_WORDS_WEIGHT
 from eclair.documents.embeddings import Embedder
 from eclair.errors import EclairError
-from eclair.generation.fallback import cancel_and_wait
 from eclair.schema.messages import Passage
 from eclair.text.facts import content_stems
 from eclair.text.intent.web import extract_topic
 from eclair.text.language import identify_language
+from eclair.util.tasks import cancel_and_wait
 
 MIN_SCORE = 0.86
 """Cosine and `SHARED` together that a sentence must have; how many questions that refuses, bench/retrieve.py says."""

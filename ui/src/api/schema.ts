@@ -11087,6 +11087,15 @@ export interface components {
         readonly EndedSessions: {
             readonly ended: number | null;
         };
+        /** @description One of the addresses that share a server's work; `detail` says why it is down. */
+        readonly EndpointReport: {
+            readonly url: string;
+            readonly weight: number;
+            /** @enum {string} */
+            readonly state: "ready" | "down";
+            readonly detail: string | null;
+            readonly running: number;
+        };
         /** @description The electricity used by an answer: measured by the machine, or estimated from known figures. */
         readonly Energy: {
             readonly joules: number;
@@ -11112,7 +11121,7 @@ export interface components {
          * @description A server, with the result of the last request for its models.
          *
          *     `detail` says why it is down; `answers` are the models it offers. `api` is the API that it speaks, null if its
-         *     address tells it.
+         *     address tells it. `endpoints` share its work, if there are several.
          */
         readonly EngineReport: {
             readonly name: string;
@@ -11130,6 +11139,7 @@ export interface components {
             readonly note: string | null;
             readonly probe: components["schemas"]["Probe"] | null;
             readonly api: ("openai" | "anthropic" | "gemini") | null;
+            readonly endpoints: readonly components["schemas"]["EndpointReport"][];
         };
         /**
          * @description An entry of a feed: `source` is the feed's title, `at` when it was published, or else first seen.

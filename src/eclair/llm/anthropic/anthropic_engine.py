@@ -77,7 +77,7 @@ class AnthropicEngine(ServerEngine):
             context if isinstance(context, int) else self._context,
             maker="Anthropic",
             country="US",
-            location=self._location,
+            location=self.location,
             vision_pixels=None if sees is False else DEFAULT_IMAGE_SIDE_PIXELS,
             can_call_tools=True,
             call_way="native",

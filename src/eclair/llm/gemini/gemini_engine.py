@@ -103,7 +103,7 @@ class GeminiEngine(ServerEngine):
             license=entry.license if entry is not None else None,
             parameters=parameters,
             active=active,
-            location=self._location,
+            location=self.location,
             vision_pixels=DEFAULT_IMAGE_SIDE_PIXELS if answers else None,
             can_call_tools=answers,
             call_way="native" if answers else None,

@@ -38,6 +38,7 @@ class LocalEngine:
     def __init__(self, settings: Settings, default: CatalogEntry) -> None:
         self.name = EMBEDDED_ENGINE
         self.parallel: int | None = settings.embedded_parallel
+        self.max_waiting: int | None = None
         self._settings = settings
         self._default = default
         self._processes = {default.id: ModelProcess(settings, default)}

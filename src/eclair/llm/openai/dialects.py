@@ -62,6 +62,8 @@ class Dialect:
     """The field that tells the server which requests begin alike, so that it reads that from its cache."""
     takes_cache_salt: bool = False
     """Only requests with the same `cache_salt` share what it has read."""
+    queue_metric: str | None = None
+    """The gauge of its metrics that counts waiting requests."""
     required_choice: str = "required"
     """The `tool_choice` that demands a call."""
     forces_calls: bool = True
@@ -82,6 +84,7 @@ DIALECTS: tuple[Dialect, ...] = (
         detokenized_field="content",
         fills_in="infill",
         forces_calls=False,
+        queue_metric="llamacpp:requests_deferred",
     ),
     Dialect(
         "vllm",
@@ -93,6 +96,7 @@ DIALECTS: tuple[Dialect, ...] = (
         tokenize_field="prompt",
         detokenized_field="prompt",
         takes_cache_salt=True,
+        queue_metric="vllm:num_requests_waiting",
     ),
     Dialect(
         "sglang",
@@ -101,6 +105,7 @@ DIALECTS: tuple[Dialect, ...] = (
         caches_prefix=True,
         repetition_penalty_field="repetition_penalty",
         takes_reasoning=True,
+        queue_metric="sglang:num_queue_reqs",
     ),
     Dialect(
         "mistral",

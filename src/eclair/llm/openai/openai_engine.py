@@ -18,6 +18,7 @@ from eclair.llm.openai import model_names
 from eclair.llm.openai.call_reader import CallReader, CallStreamParser, keep_tool_choice
 from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, dialect_at
 from eclair.llm.openai.infill_stream import InfillParser
+from eclair.llm.openai.queue_depth import QueueDepth
 from eclair.llm.openai.stream_parser import StreamParser, listed_tools, listed_vision, parse_embeddings, parse_ranking
 from eclair.llm.remote.continuation import text_to_continue
 from eclair.llm.remote.reply_values import ILL_TYPED
@@ -58,6 +59,7 @@ class OpenAIEngine(ServerEngine):
         self.root = self.url.removesuffix("/v1")
         """The server's address without the API's version."""
         self._dialect = dialect or dialect_at(url)
+        self._queue = QueueDepth(self.http, f"{self.root}/metrics")
         self._counts = LruCache[tuple[str, int, int], int](MAX_CACHED_COUNTS)
 
     async def count(self, model: str, text: str) -> int:
@@ -129,6 +131,10 @@ class OpenAIEngine(ServerEngine):
         async with aclosing(self.stream(replace(request, sampling=Sampling(max_tokens=1)))) as deltas:
             async for _ in deltas:
                 pass
+
+    async def _count_waiting(self) -> int | None:
+        metric = (await self._find_dialect()).queue_metric
+        return None if metric is None else await self._queue.get(metric)
 
     async def _exchange(self, request: Request) -> Exchange:
         dialect = await self._find_dialect()
@@ -220,7 +226,7 @@ class OpenAIEngine(ServerEngine):
             parameters=parameters,
             active=active,
             reasoning=self._reasoning_support(id),
-            location=self._location,
+            location=self.location,
             vision_pixels=self._vision_pixels(row, entry),
             can_call_tools=not on_demand and (listed_tools(row) or (entry is not None and "tools" in entry.can)),
             calls_on_demand=on_demand and self._dialect is not None and not self._dialect.continues_in_words,

@@ -47,7 +47,7 @@ class RequestMarks:
     def headers(self, request: Request, engine: str) -> dict[str, str]:
         """Return the headers that name the conversation and the run or request of a call."""
         marks: dict[str, str] = {}
-        if (session := _session(request)) is not None:
+        if (session := find_session(request)) is not None:
             marks = dict.fromkeys(SESSION_HEADERS, self._hash("session", session))
         asked_by = CURRENT_RUN.get() or REQUEST_ID.get()
         if asked_by is not None:  # an engine refuses two requests of one name at a time, and a run has several
@@ -89,7 +89,7 @@ def add_salt(body: JSON, field: Literal["body", "nvext"], salt: str) -> JSON:
     return {**body, "nvext": {**body.get("nvext", {}), SALT_FIELD: salt}}
 
 
-def _session(request: Request) -> str | None:
+def find_session(request: Request) -> str | None:
     """Return what names a conversation: its id, or else all up to its first question, which its later turns repeat."""
     if (conversation := CURRENT_CONVERSATION.get()) is not None:
         return conversation

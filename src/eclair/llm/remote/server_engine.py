@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypedDict, Unpack
 import orjson
 
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
-from eclair.llm.base import JSON, Delta, Embeddings, Health, Request, estimate_tokens
+from eclair.llm.base import JSON, Delta, Embeddings, Health, Request, estimate_tokens, queue_full
 from eclair.llm.remote.answer_parser import AnswerParser
 from eclair.llm.remote.refusal import Retryable, refuse
 from eclair.llm.remote.reply_values import ILL_TYPED
@@ -72,6 +72,7 @@ class ServerOptions(TypedDict, total=False):
     idle: float
     first_word_s: float
     parallel: int | None
+    max_waiting: int | None
     marks: RequestMarks | None
     sessions: bool | None
     cache_salt: CacheSaltField | None
@@ -102,8 +103,9 @@ class ServerEngine(ABC):
     `models` are those that it doesn't list; `context` is the window of models that state none. `setting` names the
     setting of its key for error messages, `location` is its location if known better than by its address. Outgoing
     calls pass `gate`. `first_word_s` limits the silence before the first word, `idle` the one between two. It makes
-    `parallel` answers of a model at a time, if that is known. `marks` tell a server of the house which requests belong
-    together, unless `sessions` says otherwise; `cache_salt` is where it takes the salt of caches, if that is known.
+    `parallel` answers of a model at a time, if that is known, and `max_waiting` more may wait. `marks` tell a server
+    of the house which requests belong together, unless `sessions` says otherwise; `cache_salt` is where it takes the
+    salt of caches, if that is known.
     """
 
     KEY_HEADER: ClassVar[str | None] = None
@@ -136,11 +138,13 @@ class ServerEngine(ABC):
             headers=self.HEADERS,
         )
         self.parallel = options.get("parallel")
+        self.max_waiting = options.get("max_waiting")
         self._key = key
         self._models = tuple(models)
         self._context = context
         self._setting = options.get("setting") or f"engines.{name}.key"
-        self._location = (location or locate(url)).code
+        self.location = (location or locate(url)).code
+        """The place where it answers, as in `Model.location`."""
         sessions = options.get("sessions")
         self.marks = options.get("marks") if (self._is_in_house if sessions is None else sessions) else None
         """The marks of requests; None if this server isn't told any."""
@@ -157,7 +161,7 @@ class ServerEngine(ABC):
 
     @property
     def _is_in_house(self) -> bool:
-        return self._location in ("machine", "network")
+        return self.location in ("machine", "network")
 
     @property
     def is_busy(self) -> bool:
@@ -187,6 +191,7 @@ class ServerEngine(ABC):
 
         Failed connections and short refusals are retried before the first delta.
         """
+        await self._admit()
         async with aclosing(self.stream_exchange(request.model, await self._exchange(request))) as deltas:
             async for delta in deltas:
                 yield delta
@@ -210,6 +215,20 @@ class ServerEngine(ABC):
             for delta in answer.finish():
                 yield delta
             await reply.drain(0.05)
+
+    def know_vision(self, models: frozenset[str]) -> None:
+        """Take over which models were probed to see."""
+        self.vision_models = models
+
+    async def _admit(self) -> None:
+        """Let a question in. Raises EngineBusy if too many wait at the server."""
+        waiting = None if self.max_waiting is None else await self._count_waiting()
+        if waiting is not None and self.max_waiting is not None and waiting > self.max_waiting:
+            raise queue_full(self.name, waiting)
+
+    async def _count_waiting(self) -> int | None:
+        """Count the requests that wait at the server; None if it doesn't say."""
+        return None
 
     async def count(self, model: str, text: str) -> int:
         """Estimate the tokens of a text."""

@@ -84,7 +84,7 @@ class UserEngines:
             if not is_image_only(name, server.url):
                 try:
                     found[name] = engine = self._engine(server)
-                    engine.vision_models = vision_models(tried.get(name))
+                    engine.know_vision(vision_models(tried.get(name)))
                 except EclairError as error:
                     found[name] = error
         for name in [name for name in self._built if not isinstance(found.get(name), ServerEngine)]:

@@ -6,6 +6,7 @@ Providers are listed in `providers.toml`; their hosts and countries in `network/
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -18,6 +19,9 @@ from eclair.network.countries import find_organization, organizations
 from eclair.network.policy import is_local_network, is_loopback_url
 
 LocationKind = Literal["machine", "network", "country", "unknown"]
+
+DISTANCES: Mapping[LocationKind, int] = {"machine": 0, "network": 1}
+"""Kinds of locations by distance; all others are farther."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +95,10 @@ def locate(url: str, stated: str | None = None) -> ServerLocation:
     if stated is not None:
         return ServerLocation("country", stated, stated=True)
     return ServerLocation("network" if is_local_network(host) else "unknown")
+
+
+def farthest(locations: Sequence[ServerLocation]) -> ServerLocation:
+    """Return the location that is farthest away; unknown where several are as far."""
+    distance = max(DISTANCES.get(each.kind, 2) for each in locations)
+    found = {each for each in locations if DISTANCES.get(each.kind, 2) == distance}
+    return found.pop() if len(found) == 1 else ServerLocation("unknown")

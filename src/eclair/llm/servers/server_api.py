@@ -11,7 +11,8 @@ from eclair.llm.anthropic.anthropic_engine import AnthropicEngine
 from eclair.llm.gemini.gemini_engine import GeminiEngine
 from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.llm.servers import discovery
-from eclair.settings import EngineApi, EngineSettings
+from eclair.llm.servers.endpoint_pool import EndpointPool
+from eclair.settings import EndpointSettings, EngineApi, EngineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,12 +82,23 @@ def _api_of_list(data: JSON) -> EngineApi | None:
             return None
 
 
-def configured_engine(name: str, settings: EngineSettings, **options: Unpack[ServerOptions]) -> ServerEngine:
-    """Build the engine that the settings describe under `name`."""
+def configured_engine(
+    name: str, settings: EngineSettings, **options: Unpack[ServerOptions]
+) -> ServerEngine | EndpointPool:
+    """Build the engine that the settings describe under `name`: a pool if it has several endpoints."""
     options = {
         **options,
         "parallel": settings.parallel,
+        "max_waiting": settings.max_waiting,
         "sessions": settings.sessions,
         "cache_salt": settings.cache_salt,
     }
-    return open_server(settings.api, name, settings.url, settings.key, settings.models, settings.context, **options)
+    endpoints = (EndpointSettings(settings.url, settings.weight), *settings.endpoints)
+    engines = [
+        open_server(settings.api, name, each.url, settings.key, settings.models, settings.context, **options)
+        for each in endpoints
+    ]
+    if len(engines) == 1:
+        return engines[0]
+    weights = [each.weight for each in endpoints]
+    return EndpointPool(name, list(zip(engines, weights, strict=True)), hedge_after_s=settings.hedge_after)

@@ -21,13 +21,13 @@ from eclair.errors import Conflict, EclairError, Forbidden, InvalidInput, NotFou
 from eclair.llm.servers.bfl import CreditsProber, is_image_only
 from eclair.llm.servers.engine_probe import EngineProber
 from eclair.llm.servers.engines import decrypt_key, key_binding, taken_names, usable_servers
-from eclair.llm.servers.jurisdiction import ServerLocation, locate
+from eclair.llm.servers.jurisdiction import ServerLocation, farthest, locate
 from eclair.llm.servers.probe import Probe, ProbeFinding, Prober
 from eclair.llm.servers.server_api import api_at, find_api, open_server
 from eclair.network.gate import CLOSED_GATE, PRINCIPAL, OutboundGate
 from eclair.network.policy import is_loopback_url, strip_login
 from eclair.schema.ids import Clock
-from eclair.settings import EngineApi, EngineSettings, Settings
+from eclair.settings import EndpointSettings, EngineApi, EngineSettings, Settings
 from eclair.storage.base import Storage
 from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
@@ -51,6 +51,7 @@ class Server:
     """A server as it is displayed: without its key. `problem` says why it can't be used.
 
     `api` is the API that it speaks if its owner stated it or a probe found it; None if its address tells it.
+    `endpoints` are further addresses that share its work.
     """
 
     name: str
@@ -64,6 +65,12 @@ class Server:
     problem: str | None
     probe: Probe | None
     api: EngineApi | None = None
+    endpoints: tuple[EndpointSettings, ...] = ()
+
+    @property
+    def addresses(self) -> str:
+        """Its address, and how many others share its work."""
+        return f"{self.url} and {len(self.endpoints)} more" if self.endpoints else self.url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,11 +333,12 @@ def _configured(name: str, server: EngineSettings, probes: Mapping[str, str]) ->
         has_key=server.key is not None,
         models=server.models,
         context=server.context,
-        location=locate(server.url),
+        location=farthest([locate(each) for each in (server.url, *(other.url for other in server.endpoints))]),
         note=url_note(server.url),
         problem=None,
         probe=_parse_probe(probes.get(name), server.url.rstrip("/")),
         api=server.api,
+        endpoints=tuple(replace(each, url=strip_login(each.url)) for each in server.endpoints),
     )
 
 

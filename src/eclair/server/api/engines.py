@@ -11,13 +11,15 @@ from pydantic import BaseModel, Field
 
 from eclair.app import App
 from eclair.errors import EclairError
+from eclair.llm.base import EndpointState, PooledEngine
 from eclair.llm.servers.jurisdiction import LocationKind, ModelProvider, known_providers
 from eclair.llm.servers.probe import Probe, ProbeFinding
 from eclair.llm.servers.service import Server, ServerChange
+from eclair.network.policy import strip_login
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream, StreamError, StreamFault, encode_frame
-from eclair.settings import EngineApi
+from eclair.settings import EngineApi, hide_login
 
 ModelNames = Annotated[list[str], Field(max_length=100)]
 Context = Annotated[int | None, Field(ge=0, le=100_000_000)]
@@ -52,11 +54,32 @@ class LocationReport(BaseModel):
     stated: bool
 
 
+class EndpointReport(BaseModel):
+    """One of the addresses that share a server's work; `detail` says why it is down."""
+
+    url: str
+    weight: float
+    state: Literal["ready", "down"]
+    detail: str | None
+    running: int
+
+    @classmethod
+    def from_endpoint(cls, endpoint: EndpointState) -> Self:
+        fault = endpoint.fault
+        return cls(
+            url=strip_login(endpoint.url),
+            weight=endpoint.weight,
+            state="ready" if fault is None else "down",
+            detail=None if fault is None else hide_login(fault.message),
+            running=endpoint.running,
+        )
+
+
 class EngineReport(BaseModel):
     """A server, with the result of the last request for its models.
 
     `detail` says why it is down; `answers` are the models it offers. `api` is the API that it speaks, null if its
-    address tells it.
+    address tells it. `endpoints` share its work, if there are several.
     """
 
     name: str
@@ -72,9 +95,12 @@ class EngineReport(BaseModel):
     note: str | None
     probe: Probe | None
     api: EngineApi | None
+    endpoints: list[EndpointReport]
 
     @classmethod
-    def from_server(cls, server: Server, answers: Sequence[str], fault: EclairError | None) -> Self:
+    def from_server(
+        cls, server: Server, answers: Sequence[str], fault: EclairError | None, endpoints: Sequence[EndpointState]
+    ) -> Self:
         problem = server.problem or (fault.message if fault is not None else None)
         location = server.location
         return cls(
@@ -93,6 +119,7 @@ class EngineReport(BaseModel):
             note=server.note,
             probe=server.probe,
             api=server.api,
+            endpoints=[EndpointReport.from_endpoint(each) for each in endpoints],
         )
 
 
@@ -122,7 +149,9 @@ def router(app: App) -> APIRouter:
     async def report(server: Server) -> EngineReport:
         models = await app.registry.models()
         answers = [model.id for model in models if model.engine == server.name]
-        return EngineReport.from_server(server, answers, app.registry.fault(server.name))
+        engine = app.registry.engines.get(server.name)
+        endpoints = engine.endpoints if isinstance(engine, PooledEngine) else ()
+        return EngineReport.from_server(server, answers, app.registry.fault(server.name), endpoints)
 
     @api.get("")
     async def list_engines(principal: Caller) -> EngineList:

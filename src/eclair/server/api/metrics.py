@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request, Response
 import eclair
 from eclair.accounts.shown_budgets import is_house_hidden
 from eclair.app import App
-from eclair.llm.base import EngineState
+from eclair.llm.base import EndpointState, EngineState, PooledEngine
 from eclair.server.request_counts import COUNTS_KEY, RequestCounts
 from eclair.util.histogram import Histogram
 
@@ -57,7 +57,7 @@ def router(app: App) -> APIRouter:
     @api.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics(request: Request) -> Response:
         requests: RequestCounts = request.scope["state"][COUNTS_KEY]
-        families = [*_states(app), _engines(await app.registry.last_states())]
+        families = [*_states(app), _engines(await app.registry.last_states()), *_endpoints(app)]
         if not await is_house_hidden(app.settings, app.storage):
             families += [*_requests(requests), *_answers(app)]
         content, media_type = await asyncio.to_thread(_render, app.settings.data_dir, families)
@@ -94,6 +94,10 @@ def _answers(app: App) -> Iterator[MetricFamily]:
 
 def _states(app: App) -> Iterator[MetricFamily]:
     yield MetricFamily.gauge("eclair_info", "The version, as a label.", 1, version=eclair.__version__)
+    waiting: list[Sample] = [
+        ("", {"engine": engine, "model": model}, count) for (engine, model), count in app.ledger.waiting().items()
+    ]
+    yield MetricFamily("eclair_engine_queue_length", "Questions that wait for an engine.", "gauge", waiting)
     queues: list[Sample] = [
         ("", {"queue": "images"}, app.images.waiting),
         ("", {"queue": "documents"}, app.ingestor.waiting),
@@ -107,6 +111,25 @@ def _engines(states: Mapping[str, EngineState]) -> MetricFamily:
     ]
     sentence = "1 for the state that each engine had when it was last asked."
     return MetricFamily("eclair_engine_state", sentence, "gauge", samples)
+
+
+def _endpoints(app: App) -> Iterator[MetricFamily]:
+    """Yield the state and work of endpoints that share an engine's work."""
+    pools = [engine for engine in app.registry.engines.values() if isinstance(engine, PooledEngine)]
+    each = [({"engine": pool.name, "endpoint": it.name}, it) for pool in pools for it in pool.endpoints]
+
+    def family(
+        name: str, sentence: str, kind: Literal["counter", "gauge"], value: Callable[[EndpointState], float]
+    ) -> MetricFamily:
+        suffix = "_total" if kind == "counter" else ""
+        return MetricFamily(name, sentence, kind, [(suffix, labels, value(it)) for labels, it in each])
+
+    yield family("eclair_endpoint_up", "1 if the endpoint answers.", "gauge", lambda it: it.fault is None)
+    yield family("eclair_endpoint_running", "Questions the endpoint works on.", "gauge", lambda it: it.running)
+    yield family("eclair_endpoint_answers", "Answers that the endpoint began.", "counter", lambda it: it.answers)
+    yield family("eclair_endpoint_failures", "Questions that it failed.", "counter", lambda it: it.failures)
+    hedged = {pool.name: float(pool.hedges) for pool in pools}
+    yield MetricFamily.counter("eclair_hedges", "Questions that a second endpoint was asked too.", hedged, "engine")
 
 
 def _disk(folder: Path) -> Iterator[MetricFamily]:

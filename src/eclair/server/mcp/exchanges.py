@@ -19,8 +19,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from eclair.errors import TooBusy, TooLarge
-from eclair.generation.fallback import cancel_and_wait
 from eclair.server.auth import principal_of
+from eclair.util.tasks import cancel_and_wait
 
 MAX_BODY_BYTES = 4 << 20
 MAX_AT_ONCE = 32
