@@ -34,6 +34,7 @@ LAYERS = (
     "python",
     "speech",
     "calculation",
+    "capacity",
     "generation",
     "llm",
     "models",

@@ -24,6 +24,7 @@ PAGES = (
     "audit",
     "budgets",
     "branding",
+    "capacity",
     "mcp",
     "policy",
     "projects",

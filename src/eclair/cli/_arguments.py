@@ -18,6 +18,7 @@ from eclair.cli._assistant_arguments import add_assistant_options
 from eclair.cli._mcp_arguments import add_mcp_options
 from eclair.cli._memory_arguments import add_memory_options
 from eclair.cli._permission_arguments import add_permission_options
+from eclair.cli._plan_arguments import add_plan_options
 from eclair.cli._project_arguments import add_project_options
 from eclair.cli._prompt_arguments import add_prompt_options
 from eclair.cli._schedule_arguments import add_schedule_options
@@ -408,6 +409,7 @@ def _add_inspection(command: _Command) -> None:
     usage.add_argument("--days", type=_positive, metavar="N", help="only the last N days, today included")
     usage.add_argument("--by", choices=("day", "model"), default="model", help="group by this; model by default")
     usage.add_argument("--json", action="store_true", help="print the sums as JSON")
+    add_plan_options(command("plan", "plan what hardware a number of people takes, and what that uses"))
 
     ratings = command("ratings", "list the ratings of answers, or remove one")
     actions = _add_listing_options(ratings, "MESSAGE", "remove the rating of an answer")

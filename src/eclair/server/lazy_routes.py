@@ -99,6 +99,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/groups": ("api.groups",),
     "api/keys": ("api.keys",),
     "api/budgets": ("api.budgets",),
+    "api/plan": ("api.capacity_plans",),
     "api/chat": ("ollama.routes",),
     "api/generate": ("ollama.routes",),
     "api/embed": ("ollama.embeddings",),

@@ -36,6 +36,7 @@ ROUTE_RIGHTS = (
     RouteRight("/api/budgets/mine", ALL, EVERYBODY),
     RouteRight("/api/budgets", READING, OVERSEERS),
     RouteRight("/api/budgets", WRITING, ADMINS),
+    RouteRight("/api/plan", ALL, ADMINS),
     RouteRight("/api/engines", WRITING, ADMINS),
     RouteRight("/api/models", WRITING, ADMINS),
     RouteRight("/api/tuning", WRITING, ADMINS),
