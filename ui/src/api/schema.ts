@@ -10229,6 +10229,103 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/plan": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PlanChoices"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["CapacityRequestBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["CapacityPlan"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/plan/picture": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["CapacityRequestBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "image/svg+xml": unknown;
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -10727,6 +10824,109 @@ export interface components {
             readonly text: string;
         };
         /**
+         * @description The answer to a request. Without a knee the targets can't be met, and there is no hardware.
+         *
+         *     Rates are questions a second, of one replica but for the peak's. With a replica for themselves, 95 of
+         *     100 answers have `alone_words_per_s` or more, and their first word within `alone_first_word_s`.
+         */
+        readonly CapacityPlan: {
+            readonly request: components["schemas"]["CapacityRequest"];
+            readonly model_name: string;
+            readonly accelerator_name: string;
+            readonly precision: ("bf16" | "fp8" | "fp4") | null;
+            /** @enum {string} */
+            readonly basis: "measured" | "published";
+            readonly measured: string | null;
+            readonly peak_rate: number;
+            readonly questions_per_day: number;
+            readonly alone_words_per_s: number;
+            readonly alone_first_word_s: number;
+            readonly knee_rate: number;
+            readonly planned_rate: number;
+            readonly load: components["schemas"]["LoadBand"] | null;
+            readonly words_per_s: number;
+            readonly hardware: components["schemas"]["Hardware"] | null;
+            readonly always_on: components["schemas"]["DailyUse"] | null;
+            readonly autoscaled: components["schemas"]["DailyUse"] | null;
+            readonly day: components["schemas"]["ScaledDay"] | null;
+            readonly curve: readonly components["schemas"]["LoadBand"][];
+            readonly breaks_first: ("slots" | "kv" | "prefill" | "none") | "speed";
+            readonly facts: readonly components["schemas"]["UsedFact"][];
+            readonly old: readonly string[];
+        };
+        /**
+         * @description A question to the planner. Without `precision` and `accelerators` (of a replica) the usual ones are taken.
+         *
+         *     `busy_share` of the people ask `questions_per_busy_hour` in the busiest hour; everyone asks `questions_per_day` on
+         *     average. `burst` is how unevenly the minutes of an hour are filled. `tokens_per_step` is what speculative decoding
+         *     brings, 1 without.
+         */
+        readonly CapacityRequest: {
+            readonly model: string;
+            readonly accelerator: string;
+            /** @default DE */
+            readonly country: string;
+            /** @default 100 */
+            readonly people: number;
+            /** @default 0.1 */
+            readonly busy_share: number;
+            /** @default 4 */
+            readonly questions_per_busy_hour: number;
+            /** @default 5 */
+            readonly questions_per_day: number;
+            /** @default 3000 */
+            readonly prompt_tokens: number;
+            /** @default 400 */
+            readonly answer_tokens: number;
+            /** @default 0.6 */
+            readonly cached_share: number;
+            /** @default 0.3 */
+            readonly burst: number;
+            /** @default 2.5 */
+            readonly first_word_s: number;
+            /** @default 5.5 */
+            readonly words_per_s: number;
+            /** @default 1 */
+            readonly tokens_per_step: number;
+            /** @default 1 */
+            readonly spare: number;
+            readonly precision: ("bf16" | "fp8" | "fp4") | null;
+            readonly accelerators: number | null;
+        };
+        /** @description A request to the planner, as `CapacityRequest` explains it. */
+        readonly CapacityRequestBody: {
+            readonly model: string;
+            readonly accelerator: string;
+            /** @default DE */
+            readonly country?: string;
+            /** @default 100 */
+            readonly people?: number;
+            /** @default 0.1 */
+            readonly busy_share?: number;
+            /** @default 4 */
+            readonly questions_per_busy_hour?: number;
+            /** @default 5 */
+            readonly questions_per_day?: number;
+            /** @default 3000 */
+            readonly prompt_tokens?: number;
+            /** @default 400 */
+            readonly answer_tokens?: number;
+            /** @default 0.6 */
+            readonly cached_share?: number;
+            /** @default 0.3 */
+            readonly burst?: number;
+            /** @default 2.5 */
+            readonly first_word_s?: number;
+            /** @default 5.5 */
+            readonly words_per_s?: number;
+            /** @default 1 */
+            readonly tokens_per_step?: number;
+            /** @default 1 */
+            readonly spare?: number;
+            readonly precision?: ("bf16" | "fp8" | "fp4") | null;
+            readonly accelerators?: number | null;
+        };
+        /**
          * @description A model; sizes and memory in bytes, null if unknown.
          *
          *     `quant` is the quantization that is installed or would be pulled, and `reason` why; null if the embedded engine
@@ -10951,6 +11151,14 @@ export interface components {
         readonly Cost: {
             readonly micros: number;
             readonly currency: string;
+        };
+        /** @description Use of all machines in a day; money is None where no price is known. */
+        readonly DailyUse: {
+            readonly kwh: components["schemas"]["Figure"];
+            readonly electricity_eur: components["schemas"]["Figure"];
+            readonly carbon_kg: components["schemas"]["Figure"];
+            readonly water_l: components["schemas"]["Figure"];
+            readonly rent_usd: components["schemas"]["Figure"] | null;
         };
         /**
          * @description A deletion of many conversations: how many, and the millisecond by which `restore_deletion` finds them.
@@ -11254,6 +11462,12 @@ export interface components {
             readonly stored: string | null;
             readonly declared: string | null;
         };
+        /** @description A quantity: its likely value, between the lowest and the highest that a source allows. */
+        readonly Figure: {
+            readonly low: number;
+            readonly likely: number;
+            readonly high: number;
+        };
         /** @description A file and its progress. All `chunks` are found by words, the `embedded` ones by meaning too. */
         readonly FileBody: {
             readonly id: string;
@@ -11331,6 +11545,16 @@ export interface components {
         readonly GroupPage: {
             readonly groups: readonly components["schemas"]["GroupBody"][];
             readonly next: string | null;
+        };
+        /** @description Hardware that holds the load, with the spare. Ranges follow from how sure the speed of a replica is. */
+        readonly Hardware: {
+            readonly replicas: number;
+            readonly spare: number;
+            readonly accelerators_per_replica: number;
+            readonly accelerators: components["schemas"]["Figure"];
+            readonly machines: components["schemas"]["Figure"];
+            readonly site_kw: components["schemas"]["Figure"] | null;
+            readonly purchase_usd: components["schemas"]["Figure"] | null;
         };
         /**
          * @description The health of an engine; `detail` is a sentence for people.
@@ -11737,6 +11961,16 @@ export interface components {
              * @constant
              */
             readonly status: "live";
+        };
+        /** @description A load of so many questions a second on several seeds. */
+        readonly LoadBand: {
+            readonly rate: number;
+            readonly first_p50_s: components["schemas"]["Figure"];
+            readonly first_p95_s: components["schemas"]["Figure"];
+            readonly first_p99_s: components["schemas"]["Figure"];
+            readonly slowest_tokens_per_s: components["schemas"]["Figure"];
+            /** @enum {string} */
+            readonly bottleneck: "slots" | "kv" | "prefill" | "none";
         };
         readonly LocationReport: {
             /** @enum {string} */
@@ -12594,6 +12828,26 @@ export interface components {
             /** @enum {string} */
             readonly by: "model" | "rule";
         };
+        /** @description A model or hardware to plan with, by its id. */
+        readonly PlanChoice: {
+            readonly id: string;
+            readonly name: string;
+        };
+        /**
+         * @description Models, hardware and countries to plan with; `measured` are models that `here` can stand for as hardware.
+         *
+         *     The lengths are those of the caller's answers so far where `from_usage`, else usual ones.
+         */
+        readonly PlanChoices: {
+            readonly models: readonly components["schemas"]["PlanChoice"][];
+            readonly accelerators: readonly components["schemas"]["PlanChoice"][];
+            readonly countries: readonly string[];
+            readonly measured: readonly string[];
+            readonly prompt_tokens: number;
+            readonly answer_tokens: number;
+            readonly cached_share: number;
+            readonly from_usage: boolean;
+        };
         /** @description The subject of a report, and the model or mode to plan it with. One that `has_documents` needs no web. */
         readonly PlanRequestBody: {
             readonly question: string;
@@ -13248,6 +13502,12 @@ export interface components {
             readonly stop: readonly string[];
             readonly repeat_penalty: number | null;
         };
+        /** @description A day: hours of all replicas together, replicas ready in each hour, and minutes in which questions waited. */
+        readonly ScaledDay: {
+            readonly replica_hours: number;
+            readonly ready_by_hour: readonly number[];
+            readonly late_minutes: number;
+        };
         /** @description A schedule, with times in milliseconds since 1970; `last` is what became of its last due time. */
         readonly ScheduleBody: {
             readonly id: string;
@@ -13832,6 +14092,16 @@ export interface components {
             readonly estimated_joules: number;
             readonly grams: number | null;
             readonly costs: readonly components["schemas"]["Cost"][];
+        };
+        /** @description A fact that the plan rests on, with the text of its source. */
+        readonly UsedFact: {
+            readonly name: string;
+            readonly likely: number;
+            readonly low: number;
+            readonly high: number;
+            readonly source: string;
+            /** Format: date */
+            readonly checked: string;
         };
         /** @description The result of a check. `fault` says in a sentence what is wrong, first with the row `number`. */
         readonly VerificationBody: {

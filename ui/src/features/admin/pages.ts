@@ -22,6 +22,7 @@ export const ADMIN_PAGES: Readonly<Record<string, AdminPage>> = {
   "sign-in": { label: "signInWays", needsAccounts: true, load: () => import("./SignInWays.svelte") },
   emergency: { label: "emergencyReads", needsAccounts: true, load: () => import("./EmergencyReads.svelte") },
   budgets: { label: "budgets", load: () => import("./Budgets.svelte") },
+  capacity: { label: "capacity", forAdmins: true, load: () => import("../capacity/CapacityPage.svelte") },
   retention: { label: "retention", load: () => import("./RetentionPage.svelte") },
   branding: { label: "branding", load: () => import("./BrandingPage.svelte") },
   announcements: { label: "announcements", load: () => import("./Announcements.svelte") },
