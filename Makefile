@@ -14,6 +14,7 @@ VENV := .venv
 BUILD := .build
 DIFFUSERS := $(BUILD)/diffusers
 MCP_SERVERS := $(BUILD)/mcp-servers $(BUILD)/mcp-servers-1
+S3_SERVER := $(BUILD)/s3-server
 RELEASE := $(BUILD)/release
 TORCH := 2.13.0
 UI := $(shell find ui -name node_modules -prune -o -type f -print)
@@ -43,10 +44,12 @@ diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with 
 
 mcp-servers: $(addsuffix /.ready,$(MCP_SERVERS)) ## Set up the published MCP servers that the tests call
 
-test: $(VENV)/.dev diffusers mcp-servers chromium compiler directory models data-tools speech ## Run every test, in a real browser too
+s3-server: $(S3_SERVER)/.ready ## Set up the object store that the tests call
+
+test: $(VENV)/.dev diffusers mcp-servers s3-server chromium compiler directory models data-tools speech ## Run every test, in a real browser too
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-quick: $(VENV)/.dev models ## Formatting, lint, and the fast tests: no browser, no large model
+quick: $(VENV)/.dev models s3-server ## Formatting, lint, and the fast tests: no browser, no large model
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile $(QUICK) $(ARGS)
@@ -99,6 +102,7 @@ lock: $(VENV)/.dev ## Renew the lock files
 	@$(VENV)/bin/uv pip compile -q --group diffusers --overrides <(echo "torch; sys_platform == 'never'") \
 		$(addprefix --no-emit-package ,torch setuptools sympy mpmath networkx) $(LOCKED) -o requirements-diffusers.lock
 	@$(VENV)/bin/uv pip compile -q <(echo mcp-server-time) --no-annotate $(LOCKED) -o requirements-mcp-servers.lock
+	@$(VENV)/bin/uv pip compile -q <(printf 'moto[s3]\nflask\nflask-cors\n') --no-annotate $(LOCKED) -o requirements-s3-server.lock
 	@$(VENV)/bin/uv pip compile -q <(printf 'mcp-server-sqlite\nmcp[cli]<2\n') --no-annotate --no-strip-extras $(LOCKED) \
 		-o requirements-mcp-servers-1.lock
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade
@@ -166,9 +170,9 @@ $(BUILD)/.ready: requirements-build.lock
 $(RELEASE)/.ready: requirements-release.lock
 	$(call install,$(RELEASE),requirements-release.lock,Installing what releases need…)
 
-# Servers of either generation of the MCP library, which can't be installed side by side.
+# Servers whose packages can't be installed beside each other and those of Éclair.
 $(BUILD)/%/.ready: requirements-%.lock
-	$(call install,$(BUILD)/$*,$<,Installing MCP servers for the tests…)
+	$(call install,$(BUILD)/$*,$<,Installing servers for the tests…)
 	@$(BUILD)/$*/bin/python -m compileall -q $(BUILD)/$*/lib || true # in the sandbox they can't be
 
 # PyTorch has another build for each kind of graphics processor, so that no hash can be right for all: pip takes that
@@ -190,4 +194,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers mcp-servers test quick map generate check types page format fuzz bench lock audit wheel image clean models data-tools speech collected chromium compiler directory
+.PHONY: help run diffusers mcp-servers s3-server test quick map generate check types page format fuzz bench lock audit wheel image clean models data-tools speech collected chromium compiler directory

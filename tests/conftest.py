@@ -3,7 +3,7 @@ from __future__ import annotations
 import gc
 import platform
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +15,7 @@ from eclair.models.installed import verify
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
+from tests.s3_server import S3Server, serving_s3
 from tests.support import ENDLESS, Server, serving
 
 hypothesis.settings.register_profile("untimed", deadline=None, max_examples=60)
@@ -66,3 +67,10 @@ def pytest_configure() -> None:
     """Let what the tests start be stopped, even when they run in the background, where shells ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Generator[S3Server]:
+    """A real S3 server."""
+    with serving_s3() as server:
+        yield server

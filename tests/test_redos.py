@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from bench.redos import MAX_GROWTH, SOURCE, Pattern, all_patterns, steady_growth, worst_growth
@@ -49,7 +48,5 @@ def test_linear_patterns_pass(regex: str) -> None:
 
 
 @pytest.mark.parametrize(("end", "media"), [(b"<svg>", "image/svg+xml"), (b"text", None)])
-def test_comments_before_an_image_are_skipped(tmp_path: Path, end: bytes, media: str | None) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"<!---->" * 200 + end)
-    assert image_type(file) == media
+def test_comments_before_an_image_are_skipped(end: bytes, media: str | None) -> None:
+    assert image_type(b"<!---->" * 200 + end) == media

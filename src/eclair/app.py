@@ -287,7 +287,7 @@ class App:
 
     async def _open_conversations(self, stack: AsyncExitStack) -> None:
         self.runs, self.gallery, self.conversations = await stack.enter_async_context(
-            open_conversations(self.settings, self.storage, self.changes, self.idle)
+            open_conversations(self.settings, self.storage, self.changes, self.idle, self.gate)
         )
         self.responses = ResponseService(self.live_settings, self.storage)
         await self.responses.start()
@@ -310,6 +310,7 @@ class App:
                 self.ledger,
                 rights=rights,
                 find_owner=self.absent.find_person,
+                gate=self.gate,
             )
         )
         self.ingestor, self.blobs, self.search = documents.ingestor, documents.blobs, documents.search

@@ -1,7 +1,7 @@
 """Environment checks: what is installed, missing, or would leave the machine.
 
-`examine` creates no file and starts no engine. It opens no connection but to the identity providers of the settings,
-and reads pip's configuration by running pip.
+`examine` creates no file and starts no engine. It opens no connection but to the identity providers and the object
+store of the settings, and reads pip's configuration by running pip.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     checks += [*await _drift(settings), *_logs(settings), _marks(settings), await asyncio.to_thread(_walls)]
     checks += [_sandboxed_python(settings.data_dir), *_speech(settings.data_dir)]
     checks += _schedules(settings)
+    checks += await _blobs(settings)
     checks += await _providers(settings)
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
@@ -371,6 +372,22 @@ def _backups(settings: Settings) -> Check:
             "Backups", "broken", f"{detail}, though one is due every {settings.backup_hours:g} hours.", "Read the log."
         )
     return Check("Backups", "ok", detail)
+
+
+async def _blobs(settings: Settings) -> list[Check]:
+    """Say where the files of documents and images are, unless they are in the data folder as they are."""
+    if settings.blobs_url is None and settings.blobs_key_file is None:
+        return []
+    from eclair.network.blob_calls import open_blob_keys, open_blob_store
+
+    try:
+        store = open_blob_store(settings, OutboundGate(OutboundPolicy.from_settings(settings)))
+        keys = open_blob_keys(settings)
+        how = f"encrypted with the first key in {keys.file}" if keys is not None and keys.current else "not encrypted"
+        await store.check()
+    except (SettingsError, StoreError) as error:
+        return [Check("Files", "broken", error.message)]
+    return [Check("Files", "ok", f"in {store.description}, {how}")]
 
 
 def _schedules(settings: Settings) -> list[Check]:

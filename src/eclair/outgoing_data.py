@@ -21,15 +21,18 @@ from eclair.models.huggingface import Hub
 from eclair.network.client import WebClient
 from eclair.network.countries import find_country
 from eclair.network.gate import OutboundGate
-from eclair.network.policy import OutboundPolicy, is_loopback_url, strip_login
+from eclair.network.policy import OutboundPolicy, is_local_network, is_loopback_url, strip_login
 from eclair.settings import Settings
+from eclair.storage.blob_stores.blob_bucket import BucketPlace
 from eclair.storage.open import read_audit_destinations, read_feed_urls
 from eclair.util.loopback import is_loopback
 from eclair.web.providers import available_providers, select_providers
 from eclair.web.providers.base import HttpProvider
 from eclair.web.web_settings import with_web_settings
 
-OutgoingKind = Literal["answers", "traces", "search", "pages", "feeds", "download", "audit", "identity", "mail"]
+OutgoingKind = Literal[
+    "answers", "traces", "search", "pages", "feeds", "download", "audit", "identity", "mail", "storage"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ async def list_outgoing_data(settings: Settings) -> list[OutgoingData]:
     web = await asyncio.to_thread(_web, settings)
     downloads = [await _fetching(), _pulling(settings)] if settings.embedded else []
     audit = await asyncio.to_thread(_audit, settings)
-    return [*answers, *_traces(settings), *audit, *_identity(settings), *_mail(settings), *web, *downloads]
+    own = [*_traces(settings), *audit, *_identity(settings), *_mail(settings), *_storage(settings)]
+    return [*answers, *own, *web, *downloads]
 
 
 def list_servers(settings: Settings) -> list[Server]:
@@ -129,6 +133,22 @@ def _mail(settings: Settings) -> list[OutgoingData]:
         return []
     what = "the name of the schedule and an address here, and the answer where the person chose that"
     return [OutgoingData("When somebody wants mail about a schedule", what, (host,), kind="mail")]
+
+
+def _storage(settings: Settings) -> list[OutgoingData]:
+    """Describe what an object store outside the house gets."""
+    if settings.blobs_url is None:
+        return []
+    try:
+        server = BucketPlace.from_settings(settings, os.environ).server
+    except SettingsError:  # the check of the files says it
+        return []
+    host = urlsplit(server).netloc
+    if is_local_network(urlsplit(server).hostname or ""):
+        return []
+    how = "" if settings.blobs_key_file is None else ", encrypted with your key"
+    what = f"the files of documents and images{how}, under the hashes of their contents"
+    return [OutgoingData("While Éclair is used", what, (host,), country=find_country(host), kind="storage")]
 
 
 async def _fetching() -> OutgoingData:

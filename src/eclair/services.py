@@ -47,8 +47,10 @@ from eclair.models.catalog import load_entries
 from eclair.models.download_targets import TextModelCatalog
 from eclair.models.downloads import ModelDownloads
 from eclair.models.weights_check import WeightsCheck
+from eclair.network.blob_calls import FILES, open_blobs
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.egress_log import EgressLog
+from eclair.network.gate import CLOSED_GATE
 from eclair.network.policy import OutboundPolicy
 from eclair.policy.policy_service import PolicyService
 from eclair.provenance.service import Provenance
@@ -115,6 +117,7 @@ async def open_documents(
     models_dir: Path | None = None,
     rights: RightRules = OPEN_RULES,
     find_owner: FindOwner = nobody_known,
+    gate: OutboundGate = CLOSED_GATE,
 ) -> AsyncGenerator[DocumentComponents]:
     """Open the document services and resume unfinished reading and embedding.
 
@@ -122,7 +125,7 @@ async def open_documents(
     Raises StoreError.
     """
     async with AsyncExitStack() as stack:
-        blobs = Blobs(settings.data_dir / "files")
+        blobs = open_blobs(settings, FILES, gate)
         parser = Parser(labels=classifier_file(models_dir or settings.data_dir))
         stack.push_async_callback(parser.close)
         embedder = choose_embedder(settings, registry, ledger.reading_for_caller)
@@ -325,15 +328,16 @@ async def open_traces(settings: Settings, gate: OutboundGate) -> AsyncGenerator[
 
 @asynccontextmanager
 async def open_conversations(
-    settings: Settings, storage: Storage, changes: ChangeFeed, idle: IdleScheduler
+    settings: Settings, storage: Storage, changes: ChangeFeed, idle: IdleScheduler, gate: OutboundGate
 ) -> AsyncGenerator[tuple[Runs, Gallery, ConversationService]]:
     """Open runs, gallery and conversations, and clean up after dead processes. Raises StoreError."""
     async with AsyncExitStack() as stack:
         runs = Runs(storage, changes, idle)
         await runs.start()
         stack.push_async_callback(runs.close)
-        gallery = open_gallery(settings, storage)
+        gallery = open_gallery(settings, storage, gate)
         await gallery.start()
+        stack.push_async_callback(gallery.close)
         conversations = ConversationService(storage, runs, changes, gallery)
         await conversations.start()
         stack.push_async_callback(conversations.close)

@@ -453,6 +453,28 @@ class Settings:
             "sentence": "File with the secret that encrypts the API keys of servers; in the data folder by default."
         },
     )
+    blobs_url: Annotated[str | None, Field(pattern="^s3://[^/@]+(/.*)?$")] = _setting(
+        None,
+        "Bucket for the files of documents and images, such as `s3://eclair/files`; by default they are in the data "
+        "folder; see docs/blobs.md.",
+    )
+    blobs_endpoint: Annotated[str | None, Field(pattern="^https?://[^/@]+/?$")] = _setting(
+        None, "Base URL of the object store of `blobs_url`; AWS_ENDPOINT_URL_S3 or Amazon's by default."
+    )
+    blobs_region: str | None = _setting(None, "Region of the bucket; AWS_REGION by default.", min_length=1)
+    blobs_access_key: str | None = _setting(
+        None, "Access key for the bucket; AWS_ACCESS_KEY_ID by default.", min_length=1
+    )
+    blobs_secret_key: str | None = _setting(
+        None, "Secret of `blobs_access_key`; AWS_SECRET_ACCESS_KEY by default.", min_length=1
+    )
+    blobs_key_file: Path | None = field(
+        default=None,
+        metadata={
+            "sentence": "File with the keys that encrypt the files of documents and images, one a line, the newest "
+            "first; they are stored as they are without it."
+        },
+    )
     mark_certificate: Path | None = field(
         default=None,
         metadata={
@@ -656,13 +678,19 @@ def hide_login(text: str) -> str:
     return _LOGIN.sub("//", text)
 
 
+_SECRET_SETTINGS = (
+    *("api_key", "audit_webhook_key", "otlp_key", "smtp_password"),
+    *("blobs_access_key", "blobs_secret_key"),
+)
+
+
 def describe(loaded: LoadedSettings) -> list[SettingDescription]:
     """Describe every setting in the order of the class. Keys and logins are never shown."""
     blank = Settings()
     rows: list[SettingDescription] = []
     for spec in fields(Settings):
         value = getattr(loaded.settings, spec.name)
-        if spec.name in ("api_key", "audit_webhook_key", "otlp_key", "smtp_password") and value is not None:
+        if spec.name in _SECRET_SETTINGS and value is not None:
             value = "(set)"
         if spec.name == "search_keys":
             value = dict.fromkeys(loaded.settings.search_keys, "(set)")

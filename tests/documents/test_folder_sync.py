@@ -166,7 +166,7 @@ async def test_the_old_version_stays_where_the_new_one_cannot_be_kept(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("eclair.storage.blobs._flush", full)
+        patch.setattr("eclair.storage.blob_stores.blob_spool.BlobSpool.finish", full)
         with pytest.raises(StoreError, match="No space left on device"):
             await process.bring(await process.plan(folder))
     assert await process.files() == before
@@ -239,7 +239,7 @@ async def test_what_another_process_reads_is_left_to_it_and_taken_up_when_it_die
         waiting = [state.sha256 for state in await adding.storage.documents.list_unfinished()]
         assert len(waiting) == 2
         async with opened(tmp_path / "data", start=False) as server:
-            with adding.blobs.try_lock_reading(waiting[0]) as ours:
+            with adding.blobs.claims.try_lock_reading(waiting[0]) as ours:
                 assert ours
                 await server.intake.start()
                 async with asyncio.timeout(30):

@@ -259,6 +259,7 @@ def _add_transfer(command: _Command) -> None:
 
     _add_backup_options(command("backup", "back up the data folder, also while Éclair runs"))
     _add_restore_options(command("restore", "restore a backup into an empty data folder"))
+    _add_blobs_options(command("blobs", "say where the files of documents and images are; check, copy, encrypt them"))
     _add_lost_options(command("lost", "list, set aside and erase files that the database doesn't know"))
 
     delete = command("delete", "delete all conversations; they can be restored for ten minutes")
@@ -316,6 +317,17 @@ def _add_restore_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--snapshot", metavar="NAME", help="which one; `eclair backup --list` shows them; the newest")
     parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help=_ENCRYPTION_HELP)
     parser.set_defaults(module="restore")
+
+
+def _add_blobs_options(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="compare every file with the hash that is its name")
+    what.add_argument(
+        "--copy-to", metavar="PLACE", help="copy all into a bucket, s3://BUCKET/PREFIX, or into the data folder: folder"
+    )
+    what.add_argument("--encrypt", action="store_true", help="encrypt all with the newest key of blobs_key_file")
+    what.add_argument("--rotate-key", action="store_true", help="make a new key, and encrypt all with it")
+    parser.set_defaults(module="blobs")
 
 
 def _add_lost_options(parser: argparse.ArgumentParser) -> None:
@@ -472,6 +484,7 @@ def _add_records(command: _Command) -> None:
     egress.add_argument("--host", metavar="NAME", help="only calls to this host and its subdomains")
     egress.add_argument("--verdict", choices=VERDICTS, help="only calls with this verdict")
     purposes = ("engine", "model", "search", "page", "feed", "robots", "trace", "audit", "identity", "mcp", "mail")
+    purposes = (*purposes, "storage")
     egress.add_argument("--purpose", choices=purposes, help="only calls made for this")
     egress.add_argument("--limit", type=_positive, default=50, metavar="N", help="rows of the table; 50 by default")
     form = egress.add_mutually_exclusive_group()

@@ -60,7 +60,7 @@ async def open_sources(
     with contextlib.ExitStack() as stack:
         models_dir = settings.data_dir
         if not libraries:
-            settings = replace(settings, data_dir=_temporary_folder(stack))
+            settings = replace(settings, data_dir=_temporary_folder(stack), blobs_url=None, blobs_key_file=None)
         async with _open_documents(settings, registry, idle, models_dir, ledger) as components:
             names = await components.documents.get_libraries(LOCAL_PRINCIPAL, libraries)
             async with _ingested(components, paths, settings.max_file_mb, forget=bool(libraries)) as ids:

@@ -99,7 +99,8 @@ async def open_documents_storage(settings: Settings) -> AsyncGenerator[tuple[Sto
             budgets = Budgets(storage.budgets, storage.processes, LiveSettings(settings))
             ledger = UsageLedger(settings, storage.usage, budgets)
             changes = ChangeFeed(storage.processes)
-            async with open_documents(settings, storage, registry, changes, IdleScheduler(), ledger) as documents:
+            opening = open_documents(settings, storage, registry, changes, IdleScheduler(), ledger, gate=gate)
+            async with opening as documents:
                 yield storage, documents
         finally:
             await registry.close()

@@ -36,7 +36,7 @@ async def _back_up(settings: Settings, repository: BackupRepository, keep: int |
 
     def work() -> BackupResult:
         lower_thread_priority()  # people may be at work
-        return back_up(settings.data_dir, repository, counter.show)
+        return back_up(settings.data_dir, repository, counter.show, bucket=settings.blobs_url)
 
     done = await asyncio.to_thread(work)
     await add_act(settings, "backup.made")
@@ -45,12 +45,18 @@ async def _back_up(settings: Settings, repository: BackupRepository, keep: int |
         f"{snapshot.name}: {len(snapshot.entries):,} files, {format_size(snapshot.size)}, "
         f"of which {done.new_files:,} ({format_size(done.new_bytes)}) are new."
     )
+    if snapshot.bucket is not None:
+        terminal.warn(f"{_describe_bucket(snapshot.bucket)}; back that up too, such as by its versions.")
     if snapshot.missing:
         terminal.warn(
             f"{len(snapshot.missing):,} files that the database names were not there, such as {snapshot.missing[0]}."
         )
     if keep is not None and (gone := await asyncio.to_thread(repository.prune, keep)):
         terminal.line(f"{gone:,} older snapshots were deleted.")
+
+
+def _describe_bucket(bucket: str) -> str:
+    return f"Files of documents and images are in {bucket}, not in this backup"
 
 
 def _list(repository: BackupRepository, terminal: Terminal) -> None:
@@ -60,6 +66,8 @@ def _list(repository: BackupRepository, terminal: Terminal) -> None:
         terminal.line(
             f"{name}  {len(snapshot.entries):,} files, {format_size(snapshot.size)}, Éclair {snapshot.version}"
         )
+        if snapshot.bucket is not None:
+            terminal.line(f"  {_describe_bucket(snapshot.bucket)}.")
     if not names:
         terminal.line(f"{repository.folder} has no snapshots yet.")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from eclair.chat.conversations import ConversationService
 from eclair.chat.runs import Runs
 from eclair.cli._arguments import load_settings
+from eclair.cli._gate import open_recorded_gate
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
@@ -18,10 +19,10 @@ from eclair.documents.document_parser import Parser
 from eclair.documents.ingest import Ingestor
 from eclair.errors import InvalidInput
 from eclair.images.open import open_gallery
+from eclair.network.blob_calls import FILES, open_blobs
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
-from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
 from eclair.util.background import IdleScheduler
@@ -89,9 +90,10 @@ async def _erase_kept(settings: Settings) -> int:
     async with _opened(settings) as storage:
         await storage.responses.delete_all(LOCAL_PRINCIPAL)
         await storage.batches.delete_all(LOCAL_PRINCIPAL)
-        blobs, changes = Blobs(settings.data_dir / "files"), ChangeFeed(storage.processes)
-        ingestor = Ingestor(storage, blobs, Parser(), None, changes, IdleScheduler())
-        await ingestor.delete_uploads(LOCAL_PRINCIPAL)
+        async with open_recorded_gate(settings, storage) as gate:
+            blobs, changes = open_blobs(settings, FILES, gate), ChangeFeed(storage.processes)
+            ingestor = Ingestor(storage, blobs, Parser(), None, changes, IdleScheduler())
+            await ingestor.delete_uploads(LOCAL_PRINCIPAL)
     return 0
 
 
@@ -111,9 +113,11 @@ async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
         await storage.close()
 
 
-def _conversations(settings: Settings, storage: Storage) -> ConversationService:
-    changes = ChangeFeed(storage.processes)
-    return ConversationService(storage, Runs(storage, changes), changes, open_gallery(settings, storage))
+@asynccontextmanager
+async def _conversations(settings: Settings) -> AsyncGenerator[ConversationService]:
+    async with _opened(settings) as storage, open_recorded_gate(settings, storage) as gate:
+        changes, gallery = ChangeFeed(storage.processes), open_gallery(settings, storage, gate)
+        yield ConversationService(storage, Runs(storage, changes), changes, gallery)
 
 
 async def _count(settings: Settings) -> int:
@@ -122,16 +126,16 @@ async def _count(settings: Settings) -> int:
 
 
 async def _delete(settings: Settings, terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
-        deleted = await _conversations(settings, storage).delete_all(LOCAL_PRINCIPAL)
+    async with _conversations(settings) as conversations:
+        deleted = await conversations.delete_all(LOCAL_PRINCIPAL)
     terminal.line(f"Deleted {_count_text(deleted.count)}.")
     terminal.line(f"For ten minutes, `eclair delete --undo {deleted.moment}` restores what was deleted.")
     return 0
 
 
 async def _restore(settings: Settings, moment: int, terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
-        count = await _conversations(settings, storage).restore_all(LOCAL_PRINCIPAL, moment)
+    async with _conversations(settings) as conversations:
+        count = await conversations.restore_all(LOCAL_PRINCIPAL, moment)
     terminal.line(f"Restored {_count_text(count)}.")
     return 0
 

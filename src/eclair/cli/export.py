@@ -5,24 +5,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from pathlib import Path
 
 from eclair.chat.runs import Runs
 from eclair.cli._arguments import load_settings
 from eclair.cli._audit import add_act
+from eclair.cli._gate import open_recorded_gate
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._progress import ProgressCounter
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, StoreError
 from eclair.images.open import open_gallery
+from eclair.network.blob_calls import FILES, open_blobs
 from eclair.provenance.service import Provenance
 from eclair.schema.audit import ActDetails
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage_for_reading
 from eclair.transfer.archive_writer import ArchiveWriter, archive_name
@@ -54,11 +55,13 @@ async def _export(
     terminal: Terminal,
 ) -> int:
     storage = await asyncio.to_thread(open_storage_for_reading, settings.data_dir)
-    try:
-        runs, gallery = Runs(storage, ChangeFeed(storage.processes)), open_gallery(settings, storage)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(storage.close)
+        gate = await stack.enter_async_context(open_recorded_gate(settings, storage))
+        runs, gallery = Runs(storage, ChangeFeed(storage.processes)), open_gallery(settings, storage, gate)
         if id is None:
             counting = ProgressCounter(terminal, "Exporting")
-            archives = ArchiveWriter(storage, runs, gallery, Blobs(settings.data_dir / "files"))
+            archives = ArchiveWriter(storage, runs, gallery, open_blobs(settings, FILES, gate))
             size = await archives.measure(LOCAL_PRINCIPAL)
             terminal.status(f"Exporting {format_size(size.bytes)} of files and images…")
             name, pieces = archive_name(), archives.write(LOCAL_PRINCIPAL, counting.show)
@@ -73,8 +76,6 @@ async def _export(
         path = output_path(output, name)
         async with aclosing(pieces):
             await write_new(path, pieces)
-    finally:
-        await storage.close()
     terminal.line(f"Exported to {path} ({format_size(path.stat().st_size)})")
     return 0
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 from eclair.chat.preferences import PreferenceService
 from eclair.cli._arguments import load_settings
+from eclair.cli._gate import open_recorded_gate
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._progress import ProgressCounter
 from eclair.cli._signals import run_async
@@ -78,9 +79,12 @@ async def _import(settings: Settings, path: Path, terminal: Terminal, *, check: 
             terminal.warn(problem)
         if check and not len(staged.index):
             return 0
-        async with open_documents_storage(settings) as (storage, documents):
-            gallery = open_gallery(settings, storage)
+        async with AsyncExitStack() as stack:
+            storage, documents = await stack.enter_async_context(open_documents_storage(settings))
+            gate = await stack.enter_async_context(open_recorded_gate(settings, storage))
+            gallery = open_gallery(settings, storage, gate)
             await gallery.start()
+            stack.push_async_callback(gallery.close)
             preferences, servers = PreferenceService(storage.preferences), ServerService(settings, storage)
             archives = ArchiveImporter(storage, documents.ingestor, gallery, preferences, servers)
             if len(staged.index):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from eclair.cli._arguments import load_settings
+from eclair.cli._gate import open_recorded_gate
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._logins import find_login
 from eclair.cli._remote_files import find_there, list_there, remove_there
@@ -21,10 +22,10 @@ from eclair.documents.document_parser import Parser
 from eclair.documents.ingest import Ingestor
 from eclair.documents.photos.classifier import classifier_file
 from eclair.llm.base import JSON
+from eclair.network.blob_calls import FILES, open_blobs
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
-from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.files import FileState
 from eclair.storage.libraries import LibrarySummary
@@ -130,17 +131,17 @@ def _confirm(description: str, terminal: Terminal) -> bool:
 async def _remove(settings: Settings, removal: Removal, terminal: Terminal, *, files: bool) -> int:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        blobs = Blobs(settings.data_dir / "files")
-        ingestor = Ingestor(
-            storage,
-            blobs,
-            Parser(labels=classifier_file(settings.data_dir)),
-            None,
-            ChangeFeed(storage.processes),
-            IdleScheduler(),
-        )
-        terminal.status("Removing…")
-        await (ingestor.delete if files else ingestor.delete_library)(LOCAL_PRINCIPAL, removal.id)
+        async with open_recorded_gate(settings, storage) as gate:
+            ingestor = Ingestor(
+                storage,
+                open_blobs(settings, FILES, gate),
+                Parser(labels=classifier_file(settings.data_dir)),
+                None,
+                ChangeFeed(storage.processes),
+                IdleScheduler(),
+            )
+            terminal.status("Removing…")
+            await (ingestor.delete if files else ingestor.delete_library)(LOCAL_PRINCIPAL, removal.id)
     finally:
         await storage.close()
     terminal.line(f"Removed {removal.description}.")

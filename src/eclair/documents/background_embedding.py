@@ -125,7 +125,7 @@ class BackgroundEmbedder:
     async def _embed_pending(self, embedder: Embedder) -> None:
         """Embed all chunks without a vector, unless another process does."""
         chunks = self._storage.chunks
-        with self._blobs.try_lock_embedding() as ours:
+        with self._blobs.claims.try_lock_embedding() as ours:
             while ours and (
                 some := await chunks.list_unembedded(embedder.name, BATCH_CHUNKS, self._asked, self._waiting_owners())
             ):

@@ -43,6 +43,7 @@ RETRY_DELAY_S = 5.0
 UNATTACHED_TTL_S = 24 * 3600
 """After this time, a file that is in no message and no library is deleted."""
 SWEEP_INTERVAL_S = 3600.0
+SHARED_SWEEP_INTERVAL_S = 30.0
 MAX_CHECKED_DOCUMENTS = 50
 """If none of this many waiting documents is being read, no process is at work on them."""
 RESUME_INTERVAL_S = 5.0
@@ -126,6 +127,7 @@ class Ingestor:
             self._read_queue("library"),
             self._resume_abandoned(),
             self._sweep_forever(),
+            *([self._sweep_blobs()] if self._blobs.is_shared else []),
             *([self.embedding.run()] if self.embedding.is_enabled else []),
         ]
         self._tasks = [asyncio.create_task(work, name="documents") for work in works]
@@ -175,7 +177,7 @@ class Ingestor:
             mtime_ns=mtime_ns,
         )
         async with self._exclusive():
-            if not await asyncio.to_thread(self._blobs.path(kept.name).exists):
+            if not await self._blobs.exists(kept.name):
                 raise Conflict(f"{name} was being deleted while it was sent; send it again.")
             try:
                 if replaces is None:
@@ -193,9 +195,8 @@ class Ingestor:
 
     async def read_bytes(self, sha256: str) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a stored file in pieces. Raises StoreError."""
-        path = await self._blobs.checked_path(sha256)
-        with await asyncio.to_thread(path.open, "rb") as file:
-            while piece := await asyncio.to_thread(file.read, 1 << 20):
+        async with aclosing(self._blobs.stream(sha256)) as pieces:
+            async for piece in pieces:
                 yield piece
 
     async def add_library(self, principal: Principal, name: str) -> Library:
@@ -208,7 +209,8 @@ class Ingestor:
 
     async def render_page(self, file: StoredFile, page: int, width: int) -> bytes:
         """Return a page as PNG, `width` pixels wide. Raises as `Parser.render_page` does."""
-        return await self._parser.render_page(await self._blobs.checked_path(file.sha256), file.name, page, width)
+        async with self._blobs.open_path(file.sha256) as path:
+            return await self._parser.render_page(path, file.name, page, width)
 
     async def retry(self, principal: Principal, id: str) -> FileState:
         """Queue a file that couldn't be read once more. Raises NotFound."""
@@ -254,7 +256,7 @@ class Ingestor:
     @asynccontextmanager
     async def _exclusive(self) -> AsyncGenerator[None]:
         """Keep all other processes from adding and deleting files within the block."""
-        async with self._deleting, self._blobs.lock():
+        async with self._deleting, self._blobs.claims.lock():
             yield
 
     async def _find_state(self, sha256: str) -> DocumentState | None:
@@ -300,7 +302,7 @@ class Ingestor:
     async def _read_document(self, sha256: str) -> None:
         """Read the remaining pages of a document, unless another process does. Raises StoreError."""
         try:
-            with self._blobs.try_lock_reading(sha256) as ours:
+            with self._blobs.claims.try_lock_reading(sha256) as ours:
                 state = await self._storage.documents.get_state(sha256)
                 if ours and state.state in ("queued", "reading"):
                     await self._read_pages(state)
@@ -319,8 +321,10 @@ class Ingestor:
         for stored in await self._storage.documents.list_pages(sha256):
             batch.chunks += chunker.add(stored.page)
         name = await self._storage.files.get_name(sha256)
-        reading = self._parser.read(self._blobs.path(sha256), name, after=state.pages_read)
-        async with aclosing(reading) as pieces:
+        async with (
+            self._blobs.open_path(sha256, check=False) as path,
+            aclosing(self._parser.read(path, name, after=state.pages_read)) as pieces,
+        ):
             async for piece in pieces:
                 match piece:
                     case Opened(pages=pages):
@@ -359,7 +363,7 @@ class Ingestor:
             except StoreError as error:
                 log.warning("abandoned documents cannot be listed: %s", error.message)
                 continue
-            if not any(map(self._blobs.is_being_read, waiting[:MAX_CHECKED_DOCUMENTS])):
+            if not any(map(self._blobs.claims.is_being_read, waiting[:MAX_CHECKED_DOCUMENTS])):
                 for sha256 in waiting:
                     self._queues["library"].put_nowait(sha256)
 
@@ -375,6 +379,19 @@ class Ingestor:
             except (StoreError, NotFound) as error:
                 log.warning("unattached files were not deleted: %s", error.message)
             await asyncio.sleep(SWEEP_INTERVAL_S)
+
+    async def _sweep_blobs(self) -> None:
+        """Erase the shared bytes of documents that were deleted a minute ago, again and again."""
+
+        async def is_needed(sha256: str) -> bool:
+            return await self._find_state(sha256) is not None
+
+        while True:
+            await asyncio.sleep(SHARED_SWEEP_INTERVAL_S)
+            try:
+                await self._blobs.sweep(is_needed)
+            except StoreError as error:
+                log.warning("deleted files wait to be erased: %s", error.message)
 
     def _notify(self, *, now: bool = False) -> None:
         if now or time.monotonic() - self._notified >= SAVE_INTERVAL_S:

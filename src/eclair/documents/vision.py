@@ -15,7 +15,7 @@ from typing import get_args
 import orjson
 
 from eclair.documents.document_parser import Parser
-from eclair.documents.readers.file_type import image_type
+from eclair.documents.readers.file_type import HEAD_BYTES, image_type
 from eclair.errors import NotFound, TooLarge, UnreadableFile
 from eclair.generation.prompt import NO_IMAGES, PreparedImages
 from eclair.generation.untrusted import neutralize, neutralize_line
@@ -76,14 +76,15 @@ class VisionService:
     async def prepare(self, sha256: str, name: str, side: int) -> Prepared:
         """Return the photo with at most `side` pixels on its longer side. Raises what the parser raises."""
         derivative = f"seen-{side}"
-        stored = await asyncio.to_thread(self._blobs.get_derived, sha256, derivative)
+        stored = await self._blobs.get_derived(sha256, derivative)
         if stored is not None:
             try:
                 return _decode(stored)
             except (ValueError, TypeError, struct.error):
                 pass  # damaged on the disk: prepare it again
-        prepared = await self._parser.prepare_image(self._blobs.path(sha256), name, side)
-        await asyncio.to_thread(self._blobs.put_derived, sha256, derivative, _encode(prepared))
+        async with self._blobs.open_path(sha256, check=False) as path:
+            prepared = await self._parser.prepare_image(path, name, side)
+        await self._blobs.put_derived(sha256, derivative, _encode(prepared))
         return prepared
 
     async def get_description(self, principal: Principal, id: str) -> str | None:
@@ -114,8 +115,8 @@ class VisionService:
         """Return the file if it exists and is an image by its first bytes."""
         try:
             file = (await self._storage.files.get_file(principal, id)).file
-            media = await asyncio.to_thread(image_type, self._blobs.path(file.sha256))
-        except (NotFound, OSError):
+            media = image_type(await self._blobs.read_head(file.sha256, HEAD_BYTES))
+        except NotFound:
             return None
         return file if media is not None else None
 

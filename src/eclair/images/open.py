@@ -15,6 +15,8 @@ from eclair.images.inputs import ImageInputs
 from eclair.images.inspect import ImageInspector
 from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
+from eclair.network.blob_calls import PICTURES, open_blobs
+from eclair.network.gate import OutboundGate
 from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from eclair.storage.base import Storage
@@ -22,9 +24,9 @@ from eclair.storage.blobs import Blobs
 from eclair.util.background import IdleScheduler
 
 
-def open_gallery(settings: Settings, storage: Storage) -> Gallery:
-    """Open the gallery in the data folder; it has to be started before use."""
-    return Gallery(storage.images, Blobs(settings.data_dir / "pictures"))
+def open_gallery(settings: Settings, storage: Storage, gate: OutboundGate) -> Gallery:
+    """Open the gallery; it has to be started before use. Raises SettingsError."""
+    return Gallery(storage.images, open_blobs(settings, PICTURES, gate))
 
 
 @asynccontextmanager

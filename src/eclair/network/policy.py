@@ -18,14 +18,16 @@ from eclair.settings import Settings
 from eclair.util import loopback
 
 PolicyMode = Literal["offline", "listed", "eu", "open"]
-Purpose = Literal["engine", "model", "search", "page", "feed", "robots", "trace", "audit", "identity", "mcp", "mail"]
+Purpose = Literal[
+    "engine", "model", "search", "page", "feed", "robots", "trace", "audit", "identity", "mcp", "mail", "storage"
+]
 """Purposes of a call.
 
 An answer, a download, web search, a page, a feed, robots.txt, traces for a collector, the audit log, the sign-in of a
-person, tools of an MCP server, or a mail to a person.
+person, tools of an MCP server, a mail to a person, or files in a bucket.
 """
 
-OWN_PURPOSES = ("engine", "trace", "audit", "identity", "mcp", "mail")
+OWN_PURPOSES = ("engine", "trace", "audit", "identity", "mcp", "mail", "storage")
 """Purposes of calls to servers that the owner set up by address."""
 
 _LOCAL = (".local", ".lan", ".internal", ".home.arpa", ".intranet", ".localdomain")

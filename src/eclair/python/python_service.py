@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import mimetypes
 import time
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import AsyncGenerator, Container, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from types import MappingProxyType
 
 from eclair.errors import InvalidInput, NotFound, StoreError, TooLarge
 from eclair.python.data_tools import DataTools
@@ -105,8 +107,10 @@ class PythonService:
             stored = await self._storage.workspaces.list_workspace_files(principal, conversation)
             session, state, lost = await self._session(principal, conversation)
             async with self._sessions.using(session):
-                request = await self._request(principal, conversation, code, session, stored, state)
-                result = await session.run(request)
+                inputs = await self._find_inputs(principal, conversation, {file.name for file in stored})
+                async with self._open_inputs(inputs) as attached:
+                    request = await self._request(principal, conversation, code, session, stored, state)
+                    result = await session.run(replace(request, inputs=attached))
             if result.run.is_over:
                 await self._sessions.end(conversation)
             return await self._keep(principal, conversation, session, result, lost=lost, began=began)
@@ -123,10 +127,11 @@ class PythonService:
         return self._sessions.find(key) is not None
 
     async def run_in_container(
-        self, key: str, code: str, inputs: tuple[AttachedFile, ...] = ()
+        self, key: str, code: str, inputs: Mapping[str, str] = MappingProxyType({})
     ) -> tuple[PythonRun, tuple[FileWritten, ...]]:
         """Run code in a session that belongs to no conversation; return the results and the files that it wrote.
 
+        `inputs` are files that it can read: their names, each with that of its bytes.
         Nothing is stored, and a session that isn't used for 15 minutes is gone. Raises InvalidInput.
         """
         if len(code) > MAX_CODE_CHARS:
@@ -134,8 +139,8 @@ class PythonService:
         began = time.perf_counter()
         async with self._locks.setdefault(key, asyncio.Lock()):
             session = self._sessions.find(key) or await self._sessions.open(key, self.interpreter)
-            async with self._sessions.using(session):
-                result = await session.run(RunCode(code, inputs, tools=str(self.tools.folder)))
+            async with self._sessions.using(session), self._open_inputs(inputs) as attached:
+                result = await session.run(RunCode(code, attached, tools=str(self.tools.folder)))
             if result.run.is_over:
                 await self._sessions.end(key)
         now = int(time.time() * 1000)
@@ -152,7 +157,7 @@ class PythonService:
     async def list_names(self, principal: Principal, conversation: str) -> list[str]:
         """List the names of all files that code can read. Raises NotFound."""
         made = {file.name for file in await self.list_files(principal, conversation)}
-        return sorted({*made, *(file.name for file in await self._inputs(principal, conversation, made))})
+        return sorted({*made, *await self._find_inputs(principal, conversation, made)})
 
     async def preview_files(
         self, principal: Principal, conversation: str, attached: Sequence[Attachment]
@@ -163,8 +168,11 @@ class PythonService:
         except NotFound:  # it is stored with its first question
             made = set[str]()
         named = await self._named(principal, attached)
-        texts = [(name, self._files.path(sha256)) for name, sha256 in named.items() if name not in made]
-        shown = [FilePreview(name, await asyncio.to_thread(_first_lines, path)) for name, path in texts]
+        texts = [(name, sha256) for name, sha256 in named.items() if name not in made]
+        shown: list[FilePreview] = []
+        for name, sha256 in texts:
+            with contextlib.suppress(NotFound):  # it was deleted meanwhile
+                shown.append(FilePreview(name, _first_lines(await self._files.read_head(sha256, PREVIEW_BYTES))))
         return [*shown, *(FilePreview(name, ()) for name in sorted(made))]
 
     async def _named(self, principal: Principal, attached: Sequence[Attachment]) -> dict[str, str]:
@@ -226,9 +234,8 @@ class PythonService:
         names = {file.name for file in stored}
         removed = [name for name in session.versions if name not in names]
         session.versions = {file.name: file.version for file in stored}
-        inputs = await self._inputs(principal, conversation, names)
         given = self._new_given(conversation, session)
-        return RunCode(code, inputs, tuple(kept), tuple(removed), state, str(self.tools.folder), given)
+        return RunCode(code, (), tuple(kept), tuple(removed), state, str(self.tools.folder), given)
 
     def _new_given(self, conversation: str, session: PythonSession) -> tuple[KeptFile, ...]:
         """Return the given files that a session doesn't have yet."""
@@ -239,18 +246,27 @@ class PythonService:
             KeptFile(f"{folder}/{path}", data) for folder, files in new.items() for path, data in files.items()
         )
 
-    async def _inputs(self, principal: Principal, conversation: str, taken: set[str]) -> tuple[AttachedFile, ...]:
-        """Return the files that the person attached in the conversation, each under a name of its own."""
+    @asynccontextmanager
+    async def _open_inputs(self, inputs: Mapping[str, str]) -> AsyncGenerator[tuple[AttachedFile, ...]]:
+        """Have files that code can read within the block. Raises StoreError."""
+        async with AsyncExitStack() as stack:
+            opened: list[AttachedFile] = []
+            for name, sha256 in inputs.items():
+                path = await stack.enter_async_context(self._files.open_path(sha256, check=False))
+                opened.append(AttachedFile(name, str(path)))
+            yield tuple(opened)
+
+    async def _find_inputs(self, principal: Principal, conversation: str, taken: set[str]) -> dict[str, str]:
+        """Find the files that the person attached in the conversation: a name of its own, and that of its bytes."""
         attached = await self._storage.files.list_attached_files(principal, conversation)
-        found: dict[str, AttachedFile] = {}
+        found: dict[str, str] = {}
         seen = set[str]()
         for file in (file for files in attached.values() for file in files):
             if file.id in seen or len(found) >= MAX_INPUTS:
                 continue
             seen.add(file.id)
-            name = _workspace_name(file.name, found.keys())
-            found[name] = AttachedFile(name, str(self._files.path(file.sha256)))
-        return tuple(file for name, file in found.items() if name not in taken)
+            found[_workspace_name(file.name, found.keys())] = file.sha256
+        return {name: sha256 for name, sha256 in found.items() if name not in taken}
 
     async def _keep(
         self,
@@ -314,10 +330,8 @@ def _workspace_name(name: str, taken: Container[str]) -> str:
     return free_name(PurePosixPath(name.replace("\\", "/")).name or "file", taken)
 
 
-def _first_lines(path: Path) -> tuple[str, ...]:
-    """Return the first lines of a text; none of anything else."""
-    with path.open("rb") as file:
-        data = file.read(PREVIEW_BYTES)
+def _first_lines(data: bytes) -> tuple[str, ...]:
+    """Return the first lines of a text by its first PREVIEW_BYTES; none of anything else."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -20,12 +20,15 @@ from eclair.llm.base import EngineState, best_state
 from eclair.llm.registry import Registry
 from eclair.models.weights_check import WeightsCheck
 from eclair.storage.base import Storage
+from eclair.storage.blobs import Blobs
 from eclair.util.humanize import format_size
 
 RESULT_TTL_S = 1.0
 CHECK_TIMEOUT_S = 3.0
 SERVERS_TIMEOUT_S = 6.0
 """The state of a server that doesn't answer is known after five seconds."""
+STORE_TIMEOUT_S = 10.0
+"""A store that is down is known after some tries."""
 MIN_FREE_BYTES = 50 << 20
 PROBE_BYTES = 4096
 
@@ -44,13 +47,20 @@ class Readiness:
     """The checks of one Éclair."""
 
     def __init__(
-        self, folder: Path, storage: Storage, registry: Registry, weights: WeightsCheck, read_only: str | None = None
+        self,
+        folder: Path,
+        storage: Storage,
+        registry: Registry,
+        weights: WeightsCheck,
+        blobs: Blobs,
+        read_only: str | None = None,
     ) -> None:
         """`read_only` says why nothing can be stored, None where it can."""
         self._read_only = read_only
         self._storage = storage
         self._registry = registry
         self._weights = weights
+        self._blobs = blobs
         self._own = {
             "database": _SharedCheck("The database", self._check_database),
             "integrity": _SharedCheck("The integrity", self._check_integrity),
@@ -58,6 +68,8 @@ class Readiness:
             "disk": _SharedCheck("The disk", lambda: asyncio.to_thread(_check_disk, folder)),
             "data_folder": _SharedCheck("The data folder", lambda: asyncio.to_thread(_check_folder, folder)),
         }
+        if blobs.is_shared:
+            self._own["files"] = _SharedCheck("The object store", self._check_blobs, STORE_TIMEOUT_S)
         self._engines = _SharedCheck("The engines", self._check_engines)
         self._failed = set[str]()
         self._servers = _SharedCheck("The engines", self._check_servers, SERVERS_TIMEOUT_S)
@@ -83,6 +95,10 @@ class Readiness:
             return CheckResult(False, self._read_only)
         await self._storage.processes.check()
         return CheckResult(True, "A row was written and read back.")
+
+    async def _check_blobs(self) -> CheckResult:
+        await self._blobs.check()
+        return CheckResult(True, "The object store answers.")
 
     async def _check_models(self) -> CheckResult:
         problem = self._weights.problem

@@ -1,27 +1,36 @@
-"""Blobs on disk, named by the hash of their content."""
+"""Blobs: files of documents and images, named by the hash of their content.
+
+They are in the data folder or an object store (`blob_stores`), plain or encrypted (`blob_stores.blob_encryption`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import hashlib
-import os
 import shutil
 import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Generator
+from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import IO
 
 from eclair.errors import NotFound, StoreError
 from eclair.storage import lost
+from eclair.storage.blob_stores.blob_claims import BlobClaims
+from eclair.storage.blob_stores.blob_copies import BlobCopies
+from eclair.storage.blob_stores.blob_encryption import BlobDamaged, BlobKeys, is_sealed, key_id, unseal
+from eclair.storage.blob_stores.blob_folder import BlobFolder
+from eclair.storage.blob_stores.blob_marks import ErasureMarks, IsNeeded, SharedBlobStore
+from eclair.storage.blob_stores.blob_reader import BlobReader, OpenBlob
+from eclair.storage.blob_stores.blob_spool import BlobSpool
+from eclair.storage.blob_stores.blob_store import BlobStore, is_blob_name
 from eclair.util import file_lock
 
 MIN_WRITE_BYTES = 1 << 20
 """Smaller pieces are gathered before they are written."""
-MAX_REMEMBERED_BLOBS = 10_000
-"""Blobs that needn't be compared with their names again."""
 UPLOAD_LOCK_TIMEOUT_S = 60.0
 """An upload folder younger than this may not have been locked by its process yet."""
 
@@ -34,38 +43,75 @@ class StoredBlob:
     size: int
 
 
-class Blobs:
-    """A folder of blobs. A blob's name is the SHA-256 of its bytes in hex."""
+@dataclass(frozen=True, slots=True)
+class BlobEntry:
+    """A blob of a list: its name, its bytes as they are stored, and the seconds since it was stored."""
 
-    def __init__(self, folder: Path) -> None:
+    name: str
+    size: int
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBlob:
+    """A blob that is there, to be sent: its name and its bytes."""
+
+    blobs: Blobs
+    name: str
+    size: int
+
+    def stream(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from `start` to `end`. Raises as `Blobs.stream` does."""
+        return self.blobs.stream(self.name, start, end)
+
+
+class Blobs:
+    """The blobs of one folder, such as `files`. A blob's name is the SHA-256 of its bytes in hex.
+
+    They are in `folder` unless a `store` is given; locks and unfinished uploads are there in any case. With `keys`, new
+    blobs are encrypted.
+    """
+
+    def __init__(self, folder: Path, store: BlobStore | None = None, keys: BlobKeys | None = None) -> None:
         self._folder = folder
-        self._compared: dict[str, tuple[int, int, int]] = {}
+        self._store = store or BlobFolder(folder.parent)
+        self._keys = keys
+        self._marks = ErasureMarks(self._store, folder.name) if isinstance(self._store, SharedBlobStore) else None
+        self._copies = BlobCopies()
+        self._reader = BlobReader(self._store, keys)
+        self.claims = BlobClaims(folder, is_shared=self.is_shared)
+
+    @property
+    def is_shared(self) -> bool:
+        """True where other machines may use the same blobs."""
+        return self._marks is not None
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder."""
+        return self._folder.name
 
     async def put(self, data: bytes) -> str:
-        """Store `data` atomically and return its name. Raises StoreError when the disk is full."""
-        return await asyncio.to_thread(self._put, data)
+        """Store `data` atomically and return its name. Raises StoreError for a full disk, or a store that is down."""
+
+        async def pieces() -> AsyncGenerator[bytes, None]:
+            yield data
+
+        return (await self.put_stream(pieces())).name
 
     async def put_stream(self, source: AsyncIterable[bytes]) -> StoredBlob:
-        """Store a stream atomically. Raises StoreError when the disk is full, and any error of the source."""
+        """Store a stream atomically. Raises StoreError as `put` does, and any error of the source."""
         digest, size = hashlib.sha256(), 0
-        with self._translated():
-            folder = await asyncio.to_thread(self._temporary)
-            coming = Path(folder.name) / "coming"
-            handle = await asyncio.to_thread(coming.open, "wb")
-        with file_lock.try_lock(Path(folder.name)):
-            try:
-                async for data in _gathered(source):
-                    digest.update(data)
-                    size += len(data)
-                    with self._translated():
-                        await asyncio.to_thread(handle.write, data)
-                name = digest.hexdigest()
+        async with self._spool() as spool:
+            async for data in _gathered(source):
+                digest.update(data)
+                size += len(data)
                 with self._translated():
-                    await asyncio.to_thread(_flush, handle)
-                    await asyncio.to_thread(self._place, coming, name)
-            finally:
-                await asyncio.to_thread(handle.close)
-                await asyncio.to_thread(folder.cleanup)
+                    await asyncio.to_thread(spool.write, data)
+            name = digest.hexdigest()
+            with self._translated():
+                await asyncio.to_thread(spool.finish, name)
+            await self._place(spool.path, name)
         return StoredBlob(name, size)
 
     def remove_partial(self) -> None:
@@ -75,128 +121,280 @@ class Blobs:
                 if time.time() - left.stat().st_mtime > UPLOAD_LOCK_TIMEOUT_S and not file_lock.is_locked(left):
                     shutil.rmtree(left)
 
-    @contextlib.asynccontextmanager
-    async def lock(self) -> AsyncGenerator[None]:
-        """Keep other processes from adding and deleting files within the block. Raises StoreError."""
-        async with contextlib.AsyncExitStack() as stack:
-            with self._translated():
-                await stack.enter_async_context(file_lock.lock(self._sibling("lock")))
-            yield
-
-    @contextlib.contextmanager
-    def try_lock_reading(self, name: str) -> Generator[bool]:
-        """Claim the reading of a blob within the block; False while another process has it."""
-        with file_lock.try_lock(self._path(name)) as ours:
-            yield ours
-
-    @contextlib.contextmanager
-    def try_lock_embedding(self) -> Generator[bool]:
-        """Claim the embedding within the block; False while another process has it. Raises StoreError."""
-        path = self._sibling("embedding")
-        with self._translated():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        with file_lock.try_lock(path) as ours:
-            yield ours
-
-    def is_being_read(self, name: str) -> bool:
-        """Return True while a process holds the blob by `try_lock_reading`."""
-        return file_lock.is_locked(self._path(name))
-
     def path(self, name: str) -> Path:
-        """Return the blob's file, which is only to be read. Raises NotFound for an invalid name."""
-        return self._path(name)
+        """Return the file of a blob in the folder. Raises NotFound for an invalid name."""
+        return self._folder.parent / self._key(name)
 
-    async def checked_path(self, name: str) -> Path:
-        """Return the blob's file, compared with its name if it is another file than when it was last compared.
+    @contextlib.asynccontextmanager
+    async def open_path(self, name: str, *, check: bool = True) -> AsyncGenerator[Path]:
+        """Have a file with the plain bytes of a blob within the block, only to be read.
 
-        Raises NotFound for an invalid name, and StoreError for bytes that are missing or have changed on disk.
+        It is the blob's own file where there is a plain one; without `check`, that isn't compared with its name, nor
+        even looked for. Raises NotFound for an invalid name, and StoreError for bytes that are missing or changed.
         """
-        path = self._path(name)
-        try:
-            await asyncio.to_thread(self._compare, path)
-        except FileNotFoundError:
-            raise StoreError(f"{path} is missing; restore a backup (`eclair restore`).") from None
-        return path
+        store = self._store
+        own = store.path(self._key(name)) if isinstance(store, BlobFolder) else None
+        if own is not None and not check and not await asyncio.to_thread(own.exists):
+            yield own
+            return
+        blob = await self._open(name)
+        if own is not None and blob.sealed is None:
+            if check:
+                await self._compare(name)
+            yield own
+            return
+        async with (
+            aclosing(self._stream_checked(name, blob)) as pieces,
+            self._copies.open(name, pieces, keep=blob.sealed is None) as copy,
+        ):
+            yield copy
 
     async def get(self, name: str) -> bytes:
-        """Read a blob. Raises NotFound, and StoreError when the bytes on disk have changed."""
-        return await asyncio.to_thread(self._get, name)
+        """Read a blob. Raises NotFound, and StoreError when the stored bytes have changed."""
+        blob = await self._find(name)
+        async with aclosing(self._stream_checked(name, blob)) as pieces:
+            return b"".join([piece async for piece in pieces])
 
-    async def list_names(self) -> list[str]:
-        """List the names of all blobs."""
-        return await asyncio.to_thread(self._list_names)
+    async def stream(self, name: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Yield a blob, or its bytes from `start` to `end`. Raises StoreError for bytes that are missing or changed.
+
+        A whole blob is compared with its name at the latest after its last byte; a range is as far as it is encrypted
+        or in a folder.
+        """
+        blob = await self._open(name)
+        end = blob.size if end is None else min(end, blob.size)
+        is_whole = start == 0 and end == blob.size
+        if is_whole and not self._has_own_file(blob):
+            pieces = self._stream_checked(name, blob)
+        else:
+            if self._has_own_file(blob):
+                await self._compare(name)
+            pieces = self._read(name, blob, start, end)
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+
+    async def read_head(self, name: str, size: int) -> bytes:
+        """Return the first bytes of a blob, which aren't compared with its name. Raises NotFound and StoreError."""
+        blob = await self._find(name)
+        async with aclosing(self._read(name, blob, 0, min(size, blob.size))) as pieces:
+            return b"".join([piece async for piece in pieces])
+
+    async def exists(self, name: str) -> bool:
+        """Tell whether a blob is there. Raises StoreError."""
+        try:
+            await self._store.open(self._key(name))
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def find(self, name: str) -> FoundBlob:
+        """Find a blob. Raises StoreError for one that is missing, or was changed as far as that shows."""
+        blob = await self._open(name)
+        if self._has_own_file(blob):
+            await self._compare(name)
+        return FoundBlob(self, name, blob.size)
+
+    async def check(self) -> None:
+        """Find out whether the store can be used; raise StoreError where it can't."""
+        await self._store.check()
+
+    async def list_blobs(self) -> list[BlobEntry]:
+        """List all blobs but those that are being erased. Raises StoreError."""
+        going = await self._marks.list_names() if self._marks is not None else set[str]()
+        now = time.time()
+        entries = [
+            BlobEntry(each.key.rpartition("/")[2], each.size, max(0.0, now - each.modified))
+            async for each in self._store.list_objects(self.folder)
+        ]
+        return [each for each in entries if is_blob_name(each.name) and each.name not in going]
 
     async def set_aside(self, name: str) -> None:
         """Move a blob that nobody knows to `lost/`. Raises StoreError."""
-        with self._translated():
-            await asyncio.to_thread(lost.set_aside, self._path(name))
+        if not self.is_shared:
+            with self._translated():
+                await asyncio.to_thread(lost.set_aside, self.path(name))
+            return
+        with contextlib.suppress(FileNotFoundError):
+            await self._store.move(self._key(name), f"{lost.LOST_FOLDER}/{date.today().isoformat()}/{self._key(name)}")
 
     async def take_back(self, name: str) -> bool:
         """Bring a missing blob back from `lost/`; return whether it was there. Raises StoreError."""
-        with self._translated():
-            return await asyncio.to_thread(lost.take_back, self._path(name))
+        if not self.is_shared:
+            with self._translated():
+                return await asyncio.to_thread(lost.take_back, self.path(name))
+        async for each in self._store.list_objects(lost.LOST_FOLDER):
+            if each.key.endswith(f"/{self._key(name)}"):
+                await self._store.move(each.key, self._key(name))
+                return True
+        return False
 
     async def delete(self, name: str) -> None:
-        """Delete a blob and the data derived from it; a missing blob is no error."""
-        await asyncio.to_thread(self._delete, name)
+        """Delete a blob and the data derived from it; a missing blob is no error. Raises StoreError.
 
-    def get_derived(self, name: str, kind: str) -> bytes | None:
-        """Return the data of that kind derived from a blob and stored beside it, or None."""
+        A shared one is only marked: a later `sweep` erases it unless it is needed again.
+        """
+        self._key(name)
+        if self._marks is not None:
+            await self._marks.add(name)
+        else:
+            await self._erase(name)
+
+    async def sweep(self, is_needed: IsNeeded) -> int:
+        """Erase shared blobs that were marked a minute ago and aren't needed; return how many. Raises StoreError."""
+        return 0 if self._marks is None else await self._marks.sweep(is_needed, self._erase)
+
+    async def reencrypt(self, name: str) -> bool:
+        """Encrypt a blob with the current key; return whether it wasn't yet. Raises StoreError and SettingsError."""
+        assert self._keys is not None
+        blob = await self._open(name)
+        if blob.sealed is not None and key_id(blob.found.head) == self._keys.current.id:
+            return False
+        async with self._spool() as spool:
+            async with aclosing(self._stream_checked(name, blob)) as pieces:
+                async for data in pieces:
+                    with self._translated():
+                        await asyncio.to_thread(spool.write, data)
+            with self._translated():
+                await asyncio.to_thread(spool.finish, name)
+            async with self.claims.lock():
+                if await self.exists(name):
+                    await self._store.write(self._key(name), spool.path, replace=True)
+                    await self._store.delete(await self._derived_keys(name))
+        return True
+
+    async def get_derived(self, name: str, kind: str) -> bytes | None:
+        """Return the data of that kind derived from a blob and stored with it, or None. Raises StoreError."""
+        label = f"{name}.{kind}"
         try:
-            return self._derived(name, kind).read_bytes()
-        except FileNotFoundError:
+            found = await self._store.open(self._derived_key(name, kind))
+            sealed = unseal(found.head, found.size, label, self._keys) if is_sealed(found.head) else None
+            blob = OpenBlob(found, sealed)
+            async with aclosing(self._reader.read(blob, 0, blob.size)) as pieces:
+                return b"".join([piece async for piece in pieces])
+        except (FileNotFoundError, BlobDamaged):
             return None
 
-    def put_derived(self, name: str, kind: str, data: bytes) -> None:
-        """Store data derived from a blob for as long as the blob exists. Raises StoreError when the disk is full."""
-        with self._translated(), self._temporary() as folder:
-            complete_file = Path(folder) / name
-            complete_file.write_bytes(data)
-            if self._path(name).exists():
-                complete_file.replace(self._derived(name, kind))
-        if not self._path(name).exists():
-            self._derived(name, kind).unlink(missing_ok=True)
+    async def put_derived(self, name: str, kind: str, data: bytes) -> None:
+        """Store data derived from a blob for as long as the blob exists. Raises StoreError."""
+        key = self._derived_key(name, kind)
+        async with self._spool() as spool:
+            with self._translated():
+                await asyncio.to_thread(spool.write, data)
+                await asyncio.to_thread(spool.finish, f"{name}.{kind}")
+            if await self.exists(name):
+                await self._store.write(key, spool.path, replace=True)
+        if not await self.exists(name):
+            await self._store.delete([key])
 
-    def _list_names(self) -> list[str]:
-        return [path.name for path in self._folder.glob("[0-9a-f][0-9a-f]/*") if len(path.name) == 64]
+    async def _place(self, file: Path, name: str) -> None:
+        """Store a file under its name, again if it was being erased."""
+        while True:
+            await self._store.write(self._key(name), file)
+            if self._marks is None or await self._marks.withdraw(name):
+                return
 
-    def _delete(self, name: str) -> None:
-        path = self._path(name)
-        path.unlink(missing_ok=True)
-        for derived in path.parent.glob(f"{name}.*"):
-            derived.unlink(missing_ok=True)
+    async def _erase(self, name: str) -> None:
+        await self._store.delete([self._key(name), *await self._derived_keys(name)])
 
-    def _derived(self, name: str, kind: str) -> Path:
-        return self._path(name).with_name(f"{name}.{kind}")
+    async def _open(self, name: str) -> OpenBlob:
+        """Open a blob. Raises NotFound for an invalid name, and StoreError for a missing or damaged one."""
+        key = self._key(name)
+        try:
+            return await self._find(name)
+        except NotFound:
+            what = f"{key} in {self._store.description}" if self.is_shared else str(self.path(name))
+            raise StoreError(f"{what} is missing; restore a backup (`eclair restore`).") from None
 
-    def _sibling(self, suffix: str) -> Path:
-        return self._folder.with_name(f"{self._folder.name}.{suffix}")
+    async def _find(self, name: str) -> OpenBlob:
+        """Open a blob. Raises NotFound for an invalid name or a missing one, and StoreError for a damaged one."""
+        try:
+            found = await self._store.open(self._key(name))
+        except FileNotFoundError:
+            raise NotFound(f"There is no blob {name}.") from None
+        with self._naming_damage(name):
+            return await self._reader.unseal(found, name)
 
-    def _path(self, name: str) -> Path:
-        if len(name) != 64 or not set(name) <= set("0123456789abcdef"):
-            raise NotFound(f"{name!r} is not the name of a blob.")
-        return self._folder / name[:2] / name
+    async def _read(self, name: str, blob: OpenBlob, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield the plain bytes of a range. Raises StoreError for changed ones that are encrypted."""
+        async with aclosing(self._reader.read(blob, start, end)) as pieces:
+            with self._naming_damage(name):
+                async for piece in pieces:
+                    yield piece
 
-    def _put(self, data: bytes) -> str:
-        name = hashlib.sha256(data).hexdigest()
-        with self._translated(), self._temporary() as folder:
-            complete_file = Path(folder) / name
-            with complete_file.open("wb") as handle:
-                handle.write(data)
-                _flush(handle)
-            self._place(complete_file, name)
-        return name
+    async def _stream_checked(self, name: str, blob: OpenBlob) -> AsyncGenerator[bytes, None]:
+        """Yield a whole blob. Raises StoreError after its last byte if it isn't what its name says."""
+        digest = hashlib.sha256()
+        async with aclosing(self._read(name, blob, 0, blob.size)) as pieces:
+            async for piece in pieces:
+                digest.update(piece)
+                yield piece
+        if digest.hexdigest() != name:
+            raise self._changed(name)
+
+    async def _compare(self, name: str) -> None:
+        """Compare a blob's own file with its name, once. Raises StoreError."""
+        assert isinstance(self._store, BlobFolder)
+        try:
+            is_right = await self._store.compare(self._key(name), name)
+        except FileNotFoundError:
+            raise NotFound(f"There is no blob {name} any more.") from None
+        if not is_right:
+            raise self._changed(name)
+
+    def _has_own_file(self, blob: OpenBlob) -> bool:
+        return isinstance(self._store, BlobFolder) and blob.sealed is None
+
+    @contextlib.asynccontextmanager
+    async def _spool(self) -> AsyncGenerator[BlobSpool]:
+        """Have a new file in a temporary folder beside the blobs, encrypted as they are."""
+        key = self._keys.current if self._keys is not None else None
+        with self._translated():
+            folder = await asyncio.to_thread(self._temporary)
+        with file_lock.try_lock(Path(folder.name)):
+            try:
+                with self._translated():
+                    spool = await asyncio.to_thread(BlobSpool, Path(folder.name) / "coming", key)
+                try:
+                    yield spool
+                finally:
+                    await asyncio.to_thread(spool.close)
+            finally:
+                await asyncio.to_thread(folder.cleanup)
 
     def _temporary(self) -> tempfile.TemporaryDirectory[str]:
-        """Create a temporary folder on the same disk, for files that are not complete yet."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(dir=self._folder, prefix="coming-")
 
-    def _place(self, complete_file: Path, name: str) -> None:
-        path = self._path(name)
-        path.parent.mkdir(exist_ok=True)
-        complete_file.replace(path)
+    async def _derived_keys(self, name: str) -> list[str]:
+        prefix = self._derived_key(name, "")
+        return [
+            each.key
+            async for each in self._store.list_objects(prefix.rpartition("/")[0])
+            if each.key.startswith(prefix)
+        ]
+
+    def _derived_key(self, name: str, kind: str) -> str:
+        key = self._key(name)
+        return f"{self.folder}.derived/{name}/{kind}" if self.is_shared else f"{key}.{kind}"
+
+    def _key(self, name: str) -> str:
+        if not is_blob_name(name):
+            raise NotFound(f"{name!r} is not the name of a blob.")
+        return f"{self.folder}/{name[:2]}/{name}"
+
+    @contextlib.contextmanager
+    def _naming_damage(self, name: str) -> Generator[None]:
+        try:
+            yield
+        except BlobDamaged:
+            raise self._changed(name) from None
+
+    def _changed(self, name: str) -> StoreError:
+        if self.is_shared:
+            what = f"{self._key(name)} was changed in {self._store.description}"
+            return StoreError(f"{what}; restore an earlier version of it, or a backup (`eclair restore`).")
+        return StoreError(f"{self.path(name)} was changed on disk; restore a backup (`eclair restore`).")
 
     @contextlib.contextmanager
     def _translated(self) -> Generator[None]:
@@ -205,49 +403,6 @@ class Blobs:
             yield
         except OSError as error:
             raise StoreError(f"A file cannot be kept in {self._folder}: {error.strerror}.") from error
-
-    def _compare(self, path: Path) -> None:
-        """Compare a file's bytes with its name, once. Raises FileNotFoundError and StoreError."""
-        with self._translated_reading(path), path.open("rb") as file:
-            stat = os.fstat(file.fileno())
-            seen = stat.st_ino, stat.st_mtime_ns, stat.st_size
-            if self._compared.get(path.name) == seen:
-                return
-            if hashlib.file_digest(file, "sha256").hexdigest() != path.name:
-                raise _changed(path)
-        if len(self._compared) >= MAX_REMEMBERED_BLOBS:
-            self._compared.clear()
-        self._compared[path.name] = seen
-
-    @contextlib.contextmanager
-    def _translated_reading(self, path: Path) -> Generator[None]:
-        """Turn the disk's errors into StoreErrors, but for a missing file."""
-        try:
-            yield
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise StoreError(
-                f"{path} cannot be read: {error.strerror}; restore a backup (`eclair restore`)."
-            ) from error
-
-    def _get(self, name: str) -> bytes:
-        try:
-            data = self._path(name).read_bytes()
-        except FileNotFoundError:
-            raise NotFound(f"There is no blob {name}.") from None
-        if hashlib.sha256(data).hexdigest() != name:
-            raise _changed(self._path(name))
-        return data
-
-
-def _changed(path: Path) -> StoreError:
-    return StoreError(f"{path} was changed on disk; restore a backup (`eclair restore`).")
-
-
-def _flush(handle: IO[bytes]) -> None:
-    handle.flush()
-    os.fsync(handle.fileno())
 
 
 async def _gathered(source: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:

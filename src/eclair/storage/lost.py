@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from eclair.errors import StoreError
+from eclair.storage.blob_stores.blob_store import BlobStore
 
 LOST_FOLDER = "lost"
 DATABASE_FOLDER = "database"
@@ -71,6 +72,21 @@ def erase_lost(data_dir: Path) -> None:
             shutil.rmtree(folder)
         except PermissionError as error:
             raise StoreError(f"{folder} cannot be erased; check who owns the file and its folder.") from error
+
+
+async def list_lost_in(store: BlobStore) -> list[LostBlobs]:
+    """List the blobs that were set aside in a store, oldest first. Raises StoreError."""
+    sizes: dict[tuple[str, str], list[int]] = {}
+    async for each in store.list_objects(LOST_FOLDER):
+        parts = each.key.split("/")
+        if len(parts) == 5:  # lost, day, folder, beginning of the name, name
+            sizes.setdefault((parts[1], parts[2]), []).append(each.size)
+    return [LostBlobs(day, folder, len(found), sum(found)) for (day, folder), found in sorted(sizes.items())]
+
+
+async def erase_lost_in(store: BlobStore) -> None:
+    """Erase the blobs that were set aside in a store, for good. Raises StoreError."""
+    await store.delete([each.key async for each in store.list_objects(LOST_FOLDER)])
 
 
 def count_blobs(data_dir: Path) -> int:

@@ -77,11 +77,18 @@ class Vault:
             raise SettingsError(f"{self.path} is missing; put it back, or set the key again.") from None
         except OSError as error:
             raise SettingsError(f"{self.path} cannot be read: {error.strerror}; check its permissions.") from None
-        if len(text) < MIN_SECRET_CHARS:
-            raise SettingsError(
-                f"{self.path} holds fewer than {MIN_SECRET_CHARS} characters; write a longer secret into it."
-            )
-        return hashlib.sha256(text).digest()
+        return hashlib.sha256(check_secret(text, self.path)).digest()
+
+
+def check_secret(secret: bytes, path: Path) -> bytes:
+    """Return a secret of the file at `path`. Raises SettingsError for one that is too short."""
+    if len(secret) < MIN_SECRET_CHARS:
+        raise SettingsError(f"{path} holds fewer than {MIN_SECRET_CHARS} characters; write a longer secret into it.")
+    return secret
+
+
+def create_secret() -> bytes:
+    return base64.b64encode(os.urandom(32))
 
 
 def create_secret_file(path: Path) -> None:
@@ -94,7 +101,7 @@ def create_secret_file(path: Path) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".secret-")  # with mode 0600
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(base64.b64encode(os.urandom(32)) + b"\n")
+                file.write(create_secret() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
             os.link(name, path)

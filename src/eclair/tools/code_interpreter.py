@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from eclair.generation.tools import ToolContext, ToolResult
-from eclair.python.python_protocol import AttachedFile, FileWritten
+from eclair.python.python_protocol import FileWritten
 from eclair.python.python_service import PythonService, free_name, media_type
 from eclair.schema.events import Event
 from eclair.schema.principal import Principal
@@ -19,10 +19,10 @@ MAX_SHOWN_IMAGES = 16
 
 @dataclass(frozen=True, slots=True)
 class ContainerFile:
-    """A file of the caller's that code in a container may read."""
+    """A file of the caller's that code in a container may read: its name, and that of its bytes."""
 
     name: str
-    path: str
+    sha256: str
 
 
 class CodeInterpreterTool(PythonTool):
@@ -33,7 +33,7 @@ class CodeInterpreterTool(PythonTool):
     ) -> None:
         super().__init__(service, principal, container)
         self._key = container_key(principal, container)
-        self._inputs = tuple(_attached(files))
+        self._inputs = _name_inputs(files)
         self.images: dict[str, tuple[str, ...]] = {}
 
     async def run(self, arguments: PythonArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
@@ -48,12 +48,12 @@ def container_key(principal: Principal, container: str) -> str:
     return f"{principal.id} {container}"
 
 
-def _attached(files: Sequence[ContainerFile]) -> list[AttachedFile]:
-    named: dict[str, AttachedFile] = {}
+def _name_inputs(files: Sequence[ContainerFile]) -> dict[str, str]:
+    """Return the names of files in the workspace, each with the name of its bytes."""
+    named: dict[str, str] = {}
     for file in files:
-        name = free_name(file.name, named)
-        named[name] = AttachedFile(name, file.path)
-    return list(named.values())
+        named[free_name(file.name, named)] = file.sha256
+    return named
 
 
 def _data_urls(written: Sequence[FileWritten]) -> list[str]:

@@ -151,9 +151,9 @@ class ArchiveWriter:
             record = ArchivedFile(file.id, file.name, file.size, file.sha256, file.media, file.created, file.library)
             try:
                 if file.sha256 not in added:
-                    path = await self._files.checked_path(file.sha256)
-                    async for _ in _add_file(archive, record.member, path, file.created):
-                        yield 0
+                    async with self._files.open_path(file.sha256) as path:
+                        async for _ in _add_file(archive, record.member, path, file.created):
+                            yield 0
                     added.add(file.sha256)
                 records.append(record)
             except NotFound:
@@ -164,8 +164,7 @@ class ArchiveWriter:
         async for image in self._list_images(principal):
             try:
                 data = await self._gallery.read_bytes(image)
-                path = await self._gallery.checked_path(image, thumbnail=True)
-                thumbnail = await asyncio.to_thread(path.read_bytes)
+                thumbnail = await self._gallery.read_thumbnail(image)
                 record = ArchivedImage(without_place(image), len(thumbnail))
                 for name, content in ((record.member, data), (record.thumbnail, thumbnail)):
                     archive.writestr(zipfile.ZipInfo(name, _zip_time(image.created)), content)

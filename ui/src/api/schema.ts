@@ -7983,7 +7983,7 @@ export interface paths {
                     readonly run?: string | null;
                     readonly host?: string | null;
                     readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
-                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity" | "mcp" | "mail") | null;
+                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity" | "mcp" | "mail" | "storage") | null;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -8024,7 +8024,7 @@ export interface paths {
                     readonly run?: string | null;
                     readonly host?: string | null;
                     readonly verdict?: ("begun" | "passed" | "failed" | "refused" | "interrupted") | null;
-                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity" | "mcp" | "mail") | null;
+                    readonly purpose?: ("engine" | "model" | "search" | "page" | "feed" | "robots" | "trace" | "audit" | "identity" | "mcp" | "mail" | "storage") | null;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -12635,7 +12635,7 @@ export interface components {
              * @default answers
              * @enum {string}
              */
-            readonly kind: "answers" | "traces" | "search" | "pages" | "feeds" | "download" | "audit" | "identity" | "mail";
+            readonly kind: "answers" | "traces" | "search" | "pages" | "feeds" | "download" | "audit" | "identity" | "mail" | "storage";
         };
         /**
          * @description A budget that applies to whoever asks, as far as it is used; `reserved` is held by what is being made.

@@ -117,10 +117,8 @@ def sniff(path: Path, name: str) -> str:
     return _text_type(head, name)
 
 
-def image_type(path: Path) -> str | None:
-    """Return the type of an image by its first bytes; None for other files."""
-    with open_input(path) as file:
-        head = file.read(HEAD_BYTES)
+def image_type(head: bytes) -> str | None:
+    """Return the type of an image by its first HEAD_BYTES; None for other files."""
     return _image_type(head) or ("image/svg+xml" if _SVG.match(head.removeprefix(codecs.BOM_UTF8)) else None)
 
 

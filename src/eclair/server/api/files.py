@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
-from starlette.responses import FileResponse
 
 from eclair.app import App
 from eclair.documents.ingest import limit_size
@@ -18,6 +17,7 @@ from eclair.errors import InvalidInput, NotFound
 from eclair.schema.documents import BlockKind, Read
 from eclair.schema.messages import Fault
 from eclair.schema.principal import Principal
+from eclair.server.blob_response import BlobResponse
 from eclair.server.numbers import Ordinal, Position
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
@@ -158,8 +158,8 @@ def router(app: App) -> APIRouter:
     async def read_again(principal: Caller, id: str) -> FileBody:
         return FileBody.from_state(await app.ingestor.retry(principal, id))
 
-    @api.get("/{id}/content", response_class=FileResponse)
-    async def content(principal: Caller, id: str) -> FileResponse:
+    @api.get("/{id}/content", response_class=BlobResponse)
+    async def content(principal: Caller, id: str) -> BlobResponse:
         return await download(app, (await storage.files.get_file(principal, id)).file)
 
     @api.get("/{id}/pages/{number}")
@@ -200,10 +200,10 @@ def router(app: App) -> APIRouter:
     return api
 
 
-async def download(app: App, file: StoredFile) -> FileResponse:
+async def download(app: App, file: StoredFile) -> BlobResponse:
     """Serve a file to be saved: the browser must not display it, or scripts in it would run as ours."""
-    return FileResponse(
-        await app.blobs.checked_path(file.sha256),
+    return BlobResponse(
+        await app.blobs.find(file.sha256),
         media_type="application/octet-stream",
         headers={
             "Content-Disposition": f"attachment; filename*=utf-8''{urllib.parse.quote(file.name)}",

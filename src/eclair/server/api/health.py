@@ -52,7 +52,7 @@ class ReadinessReport(BaseModel):
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/health", tags=["health"])
-    readiness = Readiness(app.settings.data_dir, app.storage, app.registry, app.weights, app.read_only)
+    readiness = Readiness(app.settings.data_dir, app.storage, app.registry, app.weights, app.blobs, app.read_only)
 
     @api.get("", response_model=HealthReport | PublicHealth)
     async def health(request: Request, response: Response) -> HealthReport | PublicHealth:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from eclair.app import App
 from eclair.errors import EclairError
@@ -26,6 +26,7 @@ from eclair.schema.images import (
     ImageUpdate,
 )
 from eclair.server.api.exports import attachment_disposition
+from eclair.server.blob_response import BlobResponse
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody, StrictModel
 from eclair.server.sse import EventStream, encode_frame
@@ -181,17 +182,16 @@ def router(app: App) -> APIRouter:
     async def show_picture(principal: Caller, id: str) -> ImageBody:
         return ImageBody.from_image(await gallery.get_image(principal, id))
 
-    @api.get("/{id}/content", response_class=FileResponse)
-    async def content(principal: Caller, id: str, download: bool = False) -> FileResponse:
+    @api.get("/{id}/content", response_class=BlobResponse)
+    async def content(principal: Caller, id: str, download: bool = False) -> BlobResponse:
         return await image_response(gallery, await gallery.get_image(principal, id), download=download)
 
-    @api.get("/{id}/thumbnail", response_class=FileResponse)
-    async def thumbnail(principal: Caller, id: str) -> FileResponse:
+    @api.get("/{id}/thumbnail", response_class=BlobResponse)
+    async def thumbnail(principal: Caller, id: str) -> BlobResponse:
         picture = await gallery.get_image(principal, id)
         headers = {"Cache-Control": IMMUTABLE_CACHE, "X-Content-Type-Options": "nosniff"}
-        return FileResponse(
-            await gallery.checked_path(picture, thumbnail=True), media_type="image/webp", headers=headers
-        )
+        found = await gallery.find_blob(picture, thumbnail=True)
+        return BlobResponse(found, media_type="image/webp", headers=headers)
 
     @api.get("/{id}/preview", response_class=Response)
     async def preview(principal: Caller, id: str) -> Response:
@@ -206,13 +206,13 @@ def router(app: App) -> APIRouter:
     return api
 
 
-async def image_response(gallery: Gallery, picture: GeneratedImage, *, download: bool = False) -> FileResponse:
-    """Serve an image to show or to save. Raises as `Gallery.checked_path` does."""
-    path = await gallery.checked_path(picture)
+async def image_response(gallery: Gallery, picture: GeneratedImage, *, download: bool = False) -> BlobResponse:
+    """Serve an image to show or to save. Raises as `Gallery.find_blob` does."""
+    found = await gallery.find_blob(picture)
     headers = {"Cache-Control": IMMUTABLE_CACHE, "X-Content-Type-Options": "nosniff"}
     if download:
         headers["Content-Disposition"] = attachment_disposition(image_file_name(picture))
-    return FileResponse(path, media_type=picture.media, headers=headers)
+    return BlobResponse(found, media_type=picture.media, headers=headers)
 
 
 async def _events(updates: AsyncGenerator[ImageUpdate, None]) -> AsyncGenerator[bytes, None]:

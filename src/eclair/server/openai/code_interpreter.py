@@ -57,7 +57,7 @@ async def open_interpreter(
     files: list[ContainerFile] = []
     for id in asked.container.file_ids:
         file = (await app.storage.files.get_file(principal, id)).file
-        files.append(ContainerFile(file.name, str(app.blobs.path(file.sha256))))
+        files.append(ContainerFile(file.name, file.sha256))
     container = new_id("cntr")
     return CodeInterpreterTool(app.python, principal, container, files), container
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from eclair.app import App
 from eclair.documents.ingest import limit_size
@@ -22,6 +22,7 @@ from eclair.llm.base import JSON
 from eclair.schema.ids import new_id
 from eclair.schema.principal import Principal
 from eclair.server.api.files import download
+from eclair.server.blob_response import BlobResponse
 from eclair.server.principal import Caller
 from eclair.storage.batches import BatchFile
 from eclair.storage.files import FileState, Upload
@@ -124,7 +125,7 @@ def router(app: App) -> APIRouter:
             await app.ingestor.delete(principal, id)
         return {"id": id, "object": "file", "deleted": True}
 
-    @api.get("/{id}/content", response_class=FileResponse)
+    @api.get("/{id}/content", response_class=BlobResponse)
     async def content(principal: Caller, id: str) -> Response:
         try:
             file = await storage.batches.get_file(principal, id)

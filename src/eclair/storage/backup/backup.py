@@ -35,13 +35,17 @@ class BackupResult:
 
 
 def back_up(
-    data_dir: Path, repository: BackupRepository, progress: ReportCopied = lambda done, total: None
+    data_dir: Path,
+    repository: BackupRepository,
+    progress: ReportCopied = lambda done, total: None,
+    *,
+    bucket: str | None = None,
 ) -> BackupResult:
     """Add a snapshot of a data folder to a repository, and check it by opening its database.
 
     Files are copied before the database, and those that came meanwhile after it, so that every file that the copied
-    database names is there. Blocks. Raises StoreError, Conflict while another backup runs, and NotFound where there is
-    no database.
+    database names is there. Those in a `bucket` are left to whoever runs that. Blocks. Raises StoreError, Conflict
+    while another backup runs, and NotFound where there is no database.
     """
     if not has_database(data_dir):
         raise NotFound(f"There is nothing to back up in {data_dir}.")
@@ -59,7 +63,7 @@ def back_up(
             raise StoreError("The database is damaged, so it was not backed up; `eclair doctor` says more.")
         copying.add(_files(data_dir))
         copying.add_file(copy, DATABASE_FILE)
-        named = list_named_blobs(Path(folder))
+        named = list_named_blobs(Path(folder)) if bucket is None else set[str]()
         present = {entry.path for entry in copying.entries.values()}
         snapshot = BackupSnapshot(
             f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}",
@@ -67,6 +71,7 @@ def back_up(
             report.version,
             tuple(copying.entries[path] for path in sorted(copying.entries)),
             tuple(sorted(named - present)),
+            bucket,
         )
         repository.add_snapshot(snapshot)
     return BackupResult(snapshot, copying.new_files, copying.new_bytes)

@@ -53,7 +53,8 @@ class BackupEntry:
 class BackupSnapshot:
     """A manifest. `name` is the moment in UTC, `version` Éclair's, `database_format` that of the database.
 
-    `missing` are files that the database names and that were not there.
+    `missing` are files that the database names and that were not there. `bucket` is where the files of documents and
+    images are that the snapshot doesn't have.
     """
 
     name: str
@@ -61,6 +62,7 @@ class BackupSnapshot:
     database_format: int
     entries: tuple[BackupEntry, ...]
     missing: tuple[str, ...] = ()
+    bucket: str | None = None
 
     @property
     def size(self) -> int:

@@ -138,7 +138,7 @@ class BackupSchedule:
             self._progress = 0.0
             try:
                 repository = BackupRepository.create_or_open(folder, self._passphrase())
-                done = back_up(self._settings.data_dir, repository, self._report)
+                done = back_up(self._settings.data_dir, repository, self._report, bucket=self._settings.blobs_url)
                 repository.prune(self._settings.backup_keep)
             except EclairError as error:
                 self._problem = error.message

@@ -23,6 +23,7 @@ export const PURPOSE_LABELS: Readonly<Record<Purpose, PlainKey>> = {
   identity: "egressIdentity",
   mcp: "mcpServers",
   mail: "egressMail",
+  storage: "egressStorage",
 };
 
 export const POLICY_LABELS: Readonly<Record<EgressPolicy, PlainKey>> = {

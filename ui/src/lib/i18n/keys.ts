@@ -1146,6 +1146,7 @@ export interface Placeholders {
   readonly egressTrace: never;
   readonly egressIdentity: never;
   readonly egressMail: never;
+  readonly egressStorage: never;
   readonly auditLog: never;
   readonly policyFile: never;
   readonly policyNone: never;
@@ -1433,6 +1434,7 @@ export interface Placeholders {
   readonly leavingAudit: "hosts";
   readonly leavingIdentity: "hosts";
   readonly leavingMail: "hosts";
+  readonly leavingStorage: "hosts";
   readonly taskDone: never;
   readonly taskOpen: never;
   readonly image: never;

@@ -1,0 +1,120 @@
+"""Files and images in the bucket of a real S3 server, through the HTTP door, and that server when it is down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eclair.settings import Settings
+from eclair.storage.blob_stores.blob_bucket import BlobBucket, BucketPlace
+from eclair.storage.blob_stores.blob_encryption import MAGIC, BlobKeys
+from eclair.storage.blob_stores.blob_store import StoredObject
+from tests.documents.files import pdf
+from tests.images.support import SMALL, content
+from tests.s3_server import S3Server
+from tests.server.test_documents import add, ready
+from tests.support import Server, serving
+
+PAGE = pdf([[(72, 720, 12, "Bees dance.")]])
+
+
+def in_bucket(settings: Settings, place: BucketPlace, key_file: Path | None = None) -> Settings:
+    return replace(
+        settings,
+        embedder="off",
+        blobs_url=place.url,
+        blobs_endpoint=place.endpoint,
+        blobs_region=place.region,
+        blobs_access_key="key",
+        blobs_secret_key="very-secret",
+        blobs_key_file=key_file,
+    )
+
+
+async def stored(place: BucketPlace, folder: str) -> list[StoredObject]:
+    bucket = BlobBucket(place)
+    return [await bucket.open(each.key) async for each in bucket.list_objects(folder)]
+
+
+def local_files(settings: Settings) -> list[Path]:
+    return [path for name in ("files", "pictures") for path in (settings.data_dir / name).rglob("*") if path.is_file()]
+
+
+@pytest.fixture(params=["plain", "encrypted"])
+async def bucket(
+    request: pytest.FixtureRequest, settings: Settings, s3: S3Server, tmp_path: Path
+) -> AsyncGenerator[tuple[Server, BucketPlace, bool]]:
+    place, key_file = s3.new_place(), None
+    is_encrypted = request.param == "encrypted"
+    if is_encrypted:
+        key_file = tmp_path / "blobs.keys"
+        BlobKeys(key_file).rotate()
+    async with serving(in_bucket(settings, place, key_file)) as server:
+        yield server, place, is_encrypted
+
+
+async def test_files_and_images_live_in_the_bucket(bucket: tuple[Server, BucketPlace, bool]) -> None:
+    server, place, is_encrypted = bucket
+    assert (await server.get("/api/health/ready")).body["checks"]["files"]["ok"]
+    file = await ready(server, await add(server, PAGE, "bees.pdf"))
+    assert file["state"] == "ready", file
+    path = f"/api/files/{file['id']}"
+    whole = await server.get(f"{path}/content")
+    assert (whole.status, whole.raw, whole.headers["accept-ranges"]) == (200, PAGE, "bytes")
+    part = await server.get(f"{path}/content", {"Range": "bytes=10-19"})
+    assert (part.status, part.raw) == (206, PAGE[10:20])
+    assert part.headers["content-range"] == f"bytes 10-19/{len(PAGE)}"
+    assert (await server.get(f"{path}/content", {"Range": "bytes=-5"})).raw == PAGE[-5:]
+    assert (await server.get(f"{path}/content", {"Range": f"bytes={len(PAGE)}-"})).status == 416
+    stale = {"Range": "bytes=0-1", "If-Range": '"another"'}
+    assert (await server.get(f"{path}/content", stale)).raw == PAGE
+    assert (await server.get(f"{path}/pages/1/picture?width=100")).raw.startswith(b"\x89PNG")
+
+    await server.say(await server.begin(), "a blue apple", draw=dict(SMALL))
+    (image,) = (await server.get("/api/pictures")).body["pictures"]
+    shown = await content(server, image["id"])
+    assert shown
+    assert (await server.get(f"/api/pictures/{image['id']}/thumbnail")).raw.startswith(b"RIFF")
+    objects = [*await stored(place, "files"), *await stored(place, "pictures")]
+    assert len(objects) == 3
+    assert [each.head.startswith(MAGIC) for each in objects] == [is_encrypted] * 3
+    assert local_files(server.app.settings) == []
+
+    assert (await server.call("DELETE", path)).status == 204
+    assert (await server.get(f"{path}/content")).status == 404
+    assert [each.head.startswith(b"going") for each in await stored(place, "files.going")] == [True]
+    again = await ready(server, await add(server, PAGE, "bees.pdf"))
+    assert (await server.get(f"/api/files/{again['id']}/content")).raw == PAGE
+    assert await stored(place, "files.going") == [], "the mark is withdrawn"
+
+
+async def test_changed_bytes_break_off_a_download(settings: Settings, s3: S3Server, tmp_path: Path) -> None:
+    place = s3.new_place()
+    async with serving(in_bucket(settings, place)) as server:
+        file = await add(server, "The tower is high.")
+        (found,) = await stored(place, "files")
+        damaged = tmp_path / "damaged"
+        await asyncio.to_thread(damaged.write_bytes, b"The tower is gone.")
+        await BlobBucket(place).write(found.key, damaged, replace=True)
+        reply = await server.get(f"/api/files/{file['id']}/content")
+        assert reply.status >= 500
+        assert "was changed in s3://" in reply.error["message"]
+
+
+async def test_a_store_that_is_down_is_said(settings: Settings) -> None:
+    place = BucketPlace("bucket", "", "http://127.0.0.1:9", "us-east-1")
+    async with serving(in_bucket(settings, place)) as server:
+        reply = await server.post("/api/files?name=bees.txt", data=b"Bees dance.")
+        assert reply.status >= 500
+        assert "s3://bucket at 127.0.0.1:9 does not answer as it should" in reply.error["message"]
+        assert "very-secret" not in reply.raw.decode()
+        assert (await server.get("/api/files")).body["files"] == []
+        report = await server.get("/api/health/ready")
+        assert report.status == 503
+        assert "does not answer" in report.body["checks"]["files"]["detail"]
+        config = await server.get("/api/settings")
+        assert "very-secret" not in config.raw.decode()
