@@ -246,15 +246,16 @@ def test_a_measured_speed_is_found_again(tmp_path: Path) -> None:
     speed = fit_speed(answers, 16, 100_000, 512)
     assert asdict(speed) == pytest.approx(asdict(TRUE), rel=0.02, abs=1e-9)
     measured = MeasuredSpeed("mine", TODAY, speed, tuple(answers))
-    save_measured(tmp_path, measured)
-    assert load_measured(tmp_path) == {"mine": measured}
+    folder = tmp_path / "data"
+    save_measured(folder, measured)
+    assert load_measured(folder) == {"mine": measured}
     found = plan(replace(OFFICE, model="mine", accelerator="here", people=10, first_word_s=60), {"mine": measured})
     assert found.basis == "measured"
     assert found.hardware is not None
     assert found.always_on is None
     assert "Measured here on 2026-11-29." in "\n".join(plan_lines(found))
-    (tmp_path / "capacity.json").write_text("[]broken")
-    assert load_measured(tmp_path) == {}
+    (folder / "capacity.json").write_text("[]broken")
+    assert load_measured(folder) == {}
 
 
 def test_too_few_answers_measure_nothing() -> None:

@@ -94,6 +94,7 @@ def save_measured(data_dir: Path, measured: MeasuredSpeed) -> None:
     place = data_dir / FILE
     fresh = place.with_suffix(f".{os.getpid()}")
     try:
+        data_dir.mkdir(parents=True, exist_ok=True)
         fresh.write_bytes(_MEASURED_CODEC.dump_json(list(kept.values()), indent=2))
         fresh.replace(place)
     except OSError as error:
