@@ -247,6 +247,18 @@ async def test_what_is_stored_while_it_is_erased_is_stored_again(bucket: Place) 
     assert await blobs.get(name) == b"raced"
 
 
+async def test_two_processes_store_the_same_bytes(bucket: Place) -> None:
+    assert isinstance(bucket.store, BlobBucket)
+    place = bucket.store.place
+    given = [place.bucket, place.prefix, str(place.endpoint), place.region, "key", "secret"]
+    command = [sys.executable, "-c", _SAME, str(bucket.folder), *given]
+    putting = [await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE) for _ in range(2)]
+    said = [(await process.communicate())[0].decode().strip() for process in putting]
+    assert said[0] == said[1] == hashlib.sha256(b"same" * 3_000_000).hexdigest()
+    assert [entry.name for entry in await bucket.open().list_blobs()] == [said[0]]
+    assert await bucket.open().get(said[0]) == b"same" * 3_000_000
+
+
 async def test_only_one_of_two_turns_a_mark(bucket: Place) -> None:
     assert isinstance(bucket.store, BlobBucket)
     await bucket.store.mark("files.going/x", b"going 1")
@@ -265,6 +277,16 @@ async def test_an_upload_that_breaks_off_leaves_nothing(place: Place) -> None:
     assert await place.open().list_blobs() == []
     assert not uploads(place.folder)
 
+
+_SAME = """
+import asyncio, sys
+from pathlib import Path
+from eclair.storage.blob_stores.blob_bucket import BlobBucket, BucketPlace
+from eclair.storage.blobs import Blobs
+
+folder, *place = sys.argv[1:]
+print(asyncio.run(Blobs(Path(folder), BlobBucket(BucketPlace(*place))).put(b"same" * 3_000_000)))
+"""
 
 _KILLED = """
 import asyncio, sys

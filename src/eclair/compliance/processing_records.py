@@ -19,13 +19,13 @@ def report_processing(facts: InstallationFacts, texts: ReportTexts, generated: s
     answers = _recipients(facts, "answers")
     activities = [
         _activity(texts, "conversations", answers, _kept(texts, "keep_days", settings.keep_days)),
-        _activity(texts, "documents", answers, texts("kept_until_deleted")),
+        _activity(texts, "documents", [*answers, *_recipients(facts, "storage")], texts("kept_until_deleted")),
     ]
     searches = _recipients(facts, "search", "pages")
     if searches:
         activities.append(_activity(texts, "search", searches, texts("kept_with_conversation")))
     activities += [
-        _activity(texts, "images", [], texts("kept_until_deleted")),
+        _activity(texts, "images", _recipients(facts, "storage"), texts("kept_until_deleted")),
         _activity(texts, "programs", answers, _kept(texts, "response_days", settings.response_days, none=True)),
         _activity(texts, "access", _recipients(facts, "identity"), texts("kept_access")),
         _activity(texts, "records", _recipients(facts, "traces", "audit"), "; ".join(_log_periods(facts, texts))),
