@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -122,6 +123,9 @@ from eclair.web.web_settings import WebSettingsService, overlay_of
 
 if TYPE_CHECKING:
     from eclair.network.traces import Traces
+
+
+DRAIN_POLL_S = 0.1
 
 
 class App:
@@ -437,6 +441,15 @@ class App:
             async for batch in batches:
                 for line in batch.lines:
                     yield decode(line)
+
+    async def drain(self, seconds: float) -> None:
+        """Begin no further answers, and wait until those under way have ended, so long at most."""
+        self.runs.drain()
+        await self.schedule_runner.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.runs.is_busy or self.pipeline.statistics.running:  # noqa: ASYNC110 (no event tells)
+                    await asyncio.sleep(DRAIN_POLL_S)
 
     async def end_streams(self) -> None:
         """End all event streams, so that their connections close by themselves."""

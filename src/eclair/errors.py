@@ -385,6 +385,13 @@ class EngineBroken(UpstreamError):
     code = "engine_broken"
 
 
+class Draining(EclairError):
+    """Éclair is about to end, and begins no further answers."""
+
+    code = "draining"
+    status = 503
+
+
 class IdentityUnavailable(UpstreamError):
     code = "identity_unavailable"
     status = 503

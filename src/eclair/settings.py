@@ -433,6 +433,13 @@ class Settings:
     slow_after: Annotated[float, Field(ge=0)] = _setting(
         0, "Seconds to wait for the first word before one of `fallbacks` answers; 0 waits forever."
     )
+    drain_seconds: int = _setting(
+        0,
+        "Seconds after SIGTERM in which answers may still end, while no new ones begin; what isn't done then is "
+        "interrupted, and can be continued.",
+        ge=0,
+        le=3600,
+    )
     first_word_seconds: float = _setting(
         60.0,
         "Seconds after which an engine that is silent before its first word is given up; llama.cpp isn't while it "

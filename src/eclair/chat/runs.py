@@ -21,7 +21,7 @@ from typing import Protocol
 
 from eclair.chat.live_run import Batch, LiveRun, describe_loss
 from eclair.chat.stored_runs import POLL_INTERVAL_S, StoredRuns
-from eclair.errors import INTERNAL_ERROR, Conflict, EclairError, StoreError
+from eclair.errors import INTERNAL_ERROR, Conflict, Draining, EclairError, StoreError
 from eclair.network.gate import CURRENT_CONVERSATION, CURRENT_RUN
 from eclair.schema.events import (
     END,
@@ -103,6 +103,7 @@ class Runs:
         self._background: list[asyncio.Task[None]] = []
         self.on_decided: Callable[[RunRecord], Awaitable[None]] | None = None
         """Takes up a waiting run that a decision has come for."""
+        self._is_draining = False
         self.unsaved = 0
         """Answers whose end could not be stored when this was closed."""
 
@@ -114,6 +115,23 @@ class Runs:
             asyncio.create_task(self._stop_when_requested(), name="stop runs for other processes"),
             asyncio.create_task(self._reap_periodically(), name="end runs of dead processes"),
         ]
+
+    def drain(self) -> None:
+        """Begin no further runs. Those that wait for a decision are left to other processes."""
+        self._is_draining = True
+
+    @property
+    def is_draining(self) -> bool:
+        return self._is_draining
+
+    @property
+    def is_busy(self) -> bool:
+        """True while runs are under way."""
+        return bool(self._live or self._unstored or self._opening)
+
+    def _refuse_if_draining(self) -> None:
+        if self._is_draining:
+            raise Draining("Éclair is about to end; ask again in a moment.")
 
     async def close(self) -> None:
         """Interrupt the runs under way and store everything."""
@@ -146,8 +164,10 @@ class Runs:
         """Store a turn and start its runs; return the first. Asking the same question again returns the same run.
 
         `on_finish` is called with the message once it is stored. The first chunks of the logs are filled in here. If
-        the caller is cancelled, a stored turn still gets runs that end. Raises what `RunStore.open_turn` raises.
+        the caller is cancelled, a stored turn still gets runs that end. Raises Draining, and what `RunStore.open_turn`
+        raises.
         """
+        self._refuse_if_draining()
         opening = asyncio.ensure_future(self._open(turn, (NewRun(started, producer, on_finish), *beside)))
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
@@ -201,6 +221,7 @@ class Runs:
 
     async def stream_unstored(self, started: RunStarted, producer: EventProducer) -> AsyncGenerator[Batch, None]:
         """Yield the events of a run that isn't stored. Closing the generator ends it."""
+        self._refuse_if_draining()
         live = LiveRun(started.run, started, asyncio.Event())
         live.task = asyncio.create_task(self._run_unstored(live, producer), name=started.run)
         self._unstored.add(live)
@@ -288,7 +309,7 @@ class Runs:
 
     async def _take_up_decided(self) -> None:
         """Go on with waiting runs whose decisions have come, here or in another process."""
-        if self.on_decided is not None:
+        if self.on_decided is not None and not self._is_draining:
             for run in await self._storage.runs.list_decided_runs():
                 await self.on_decided(run)
 

@@ -54,8 +54,10 @@ class Readiness:
         weights: WeightsCheck,
         blobs: Blobs,
         read_only: str | None = None,
+        is_draining: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`read_only` says why nothing can be stored, None where it can."""
+        """`read_only` says why nothing can be stored, None where it can; `is_draining`, that no answers begin."""
+        self._is_draining = is_draining
         self._read_only = read_only
         self._storage = storage
         self._registry = registry
@@ -79,6 +81,8 @@ class Readiness:
         checks = {**self._own, "engines": self._servers if asks_servers else self._engines}
         results = await asyncio.gather(*(check.result() for check in checks.values()))
         found = dict(zip(checks, results, strict=True))
+        if self._is_draining():
+            found = {"draining": CheckResult(False, "Éclair is about to end, and begins no further answers."), **found}
         self._log_changes({name: result for name, result in found.items() if not result.is_ok})
         return found
 

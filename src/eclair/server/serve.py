@@ -34,6 +34,8 @@ from eclair.util.port import listen
 from eclair.util.socket_owner import can_find_owners
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from eclair.app import App
 
 log = logging.getLogger(__name__)
@@ -177,6 +179,7 @@ class _Server(uvicorn.Server):
         self._ready = ready
         self._manager = ServiceManager.from_environment()
         self._closing = contextlib.AsyncExitStack()
+        self._draining: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -190,6 +193,19 @@ class _Server(uvicorn.Server):
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; a first SIGTERM lets answers end before."""
+        seconds = self._app.settings.drain_seconds
+        if sig == signal.SIGTERM and self._draining is None and seconds and self._app.pipeline.statistics.running:
+            log.info("Éclair ends once its answers have, within %d seconds.", seconds)
+            self._draining = asyncio.get_running_loop().create_task(self._drain(seconds), name="drain")
+            return
+        super().handle_exit(sig, frame)
+
+    async def _drain(self, seconds: int) -> None:
+        await self._app.drain(seconds)
+        super().handle_exit(signal.SIGTERM, None)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -222,6 +238,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams first: their connections then close by themselves."""
+        if self._draining is not None:
+            self._draining.cancel()
         await self._closing.aclose()
         await self._app.end_streams()
         await super().shutdown(sockets=sockets)

@@ -70,7 +70,8 @@ export type ErrorCode =
   | "engine_unavailable"
   | "engine_broken"
   | "identity_unavailable"
-  | "identity_unverified";
+  | "identity_unverified"
+  | "draining";
 
 /** One part of a message.
  *

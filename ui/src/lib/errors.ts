@@ -57,6 +57,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   engine_refused: "problemEngine",
   context_length_exceeded: "problemContext",
   engine_busy: "problemBusy",
+  draining: "problemDraining",
   engine_unavailable: "problemDown",
   engine_broken: "problemBroken",
 };

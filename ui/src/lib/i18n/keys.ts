@@ -577,6 +577,7 @@ export interface Placeholders {
   readonly changeKey: never;
   readonly problemBusy: never;
   readonly problemDown: never;
+  readonly problemDraining: never;
   readonly problemBroken: never;
   readonly problemInternal: never;
   readonly problemGone: never;

@@ -1,0 +1,149 @@
+"""The Helm chart: it renders, is linted, and what it renders is what Kubernetes takes and the plain manifests are."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from eclair.settings import EngineSettings, Settings
+
+ROOT = Path(__file__).parent.parent
+CHART = ROOT / "deploy" / "helm" / "eclair"
+KUBERNETES = "1.34"
+JSON = dict[str, Any]
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("helm_python") is None, reason="Helm's library is made for Linux on x86-64 alone"
+)
+
+ALL: JSON = {
+    "replicas": 3,
+    "sharedStorage": True,
+    "publicUrl": "https://ai.example.org/assistant",
+    "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "tls", "annotations": {"a/b": "c"}},
+    "secretKey": "eclair-key",
+    "secretEnvironment": "eclair-env",
+    "image": {"repository": "r/eclair", "pullSecrets": ["pull"]},
+    "networkPolicy": {"from": [{"podSelector": {}}], "to": [{"to": [{"podSelector": {}}]}]},
+    "nodeSelector": {"disk": "ssd"},
+    "tolerations": [{"key": "k", "operator": "Exists"}],
+    "podAnnotations": {"x/y": "z"},
+    "persistence": {"storageClass": "fast"},
+}
+
+
+def validate(manifest: JSON) -> None:
+    """Raise if Kubernetes wouldn't take a manifest, or doesn't know a field of it."""
+    importlib.import_module("kubernetes_validate").validate(manifest, KUBERNETES, strict=True)
+
+
+def render(values: JSON | None = None, name: str = "eclair") -> dict[str, JSON]:
+    """Return what the chart renders, by kind."""
+    import helm_python
+
+    chart = helm_python.Chart.load(str(CHART))
+    try:
+        texts = chart.render(values, name=name, namespace="eclair")
+    finally:
+        chart.close()
+    objects = [
+        each for path, text in sorted(texts.items()) if path.endswith(".yaml") for each in yaml.safe_load_all(text)
+    ]
+    return {each["kind"]: each for each in objects if each}
+
+
+@pytest.mark.parametrize("values", [None, ALL], ids=["plain", "all"])
+def test_kubernetes_takes_what_it_renders(values: JSON | None) -> None:
+    rendered = render(values)
+    assert {"Deployment", "Service", "ConfigMap", "PersistentVolumeClaim", "NetworkPolicy"} <= rendered.keys()
+    assert ("Ingress" in rendered, "PodDisruptionBudget" in rendered) == ((values is not None,) * 2)
+    for each in rendered.values():
+        validate(each)
+
+
+def test_it_is_linted() -> None:
+    import helm_python
+
+    found = str(helm_python.lint(str(CHART)))
+    assert "ERROR" not in found
+
+
+def test_a_pod_has_no_rights_and_its_settings_are_read() -> None:
+    rendered = render({"settings": {"cache_scope": "person", "engines": {"rack": {"url": "http://vllm:8000/v1"}}}})
+    pod = rendered["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert (pod["securityContext"]["runAsNonRoot"], pod["automountServiceAccountToken"]) == (True, False)
+    settings = tomllib.loads(rendered["ConfigMap"]["data"]["eclair.toml"])
+    assert settings["engines"]["rack"]["url"] == "http://vllm:8000/v1"
+    drain = next(each["value"] for each in container["env"] if each["name"] == "ECLAIR_DRAIN_SECONDS")
+    assert int(drain) < pod["terminationGracePeriodSeconds"]
+    assert container["livenessProbe"]["httpGet"]["httpHeaders"] == [{"name": "Host", "value": "ai.example.org"}]
+
+
+def test_every_variable_is_a_setting() -> None:
+    known = {f"ECLAIR_{field.name.upper()}" for field in dataclasses.fields(Settings)} | {"ECLAIR_CONFIG"}
+    texts = [path.read_text("utf-8") for path in [*CHART.rglob("*.yaml"), *(ROOT / "deploy" / "kubernetes").iterdir()]]
+    used = set(re.findall(r"\bECLAIR_[A-Z_]+", "\n".join(texts)))
+    assert used - known == set()
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))["settings"]
+    assert set(defaults) <= {field.name for field in dataclasses.fields(Settings)}
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"replicas": 2}, "sharedStorage"),
+        ({"replicas": "two"}, "replicas"),
+        ({"publicUrl": "ai.example.org"}, "publicUrl"),
+        ({"replica": 2}, "replica"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_its_name(values: JSON, fault: str) -> None:
+    import helm_python
+
+    with pytest.raises(helm_python.HelmError, match=fault):
+        render(values)
+
+
+def test_the_plain_manifests_are_those_of_the_chart() -> None:
+    path = ROOT / "deploy" / "kubernetes" / "eclair.yaml"
+    there = {each["kind"]: each for each in yaml.safe_load_all(path.read_text("utf-8"))}
+    assert there == render(), "render them again: python deploy/helm/render.py > deploy/kubernetes/eclair.yaml"
+
+
+def test_kubernetes_takes_the_engines_of_llm_d() -> None:
+    folder = ROOT / "deploy" / "llm-d"
+    engines = list(yaml.safe_load_all((folder / "vllm.yaml").read_text("utf-8")))
+    for each in engines:
+        validate(each)
+    labels = engines[0]["spec"]["template"]["metadata"]["labels"]
+    pool = yaml.safe_load((folder / "pool-values.yaml").read_text("utf-8"))["inferencePool"]
+    assert pool["modelServers"]["matchLabels"].items() <= labels.items()
+    rendered = render(yaml.safe_load((folder / "eclair-values.yaml").read_text("utf-8")))
+    settings = tomllib.loads(rendered["ConfigMap"]["data"]["eclair.toml"])
+    assert parse_engines(settings["engines"])["cluster"].max_waiting == 500
+
+
+@pytest.mark.parametrize("name", ["vllm/eclair.toml"])
+def test_settings_for_vllm_are_read(name: str) -> None:
+    found = tomllib.loads((ROOT / "deploy" / name).read_text("utf-8"))
+    assert parse_engines(found["engines"])["vllm"].parallel == 32
+    assert set(found) <= {field.name for field in dataclasses.fields(Settings)}
+
+
+def parse_engines(found: JSON) -> dict[str, EngineSettings]:
+    return TypeAdapter(dict[str, EngineSettings]).validate_python(found)
