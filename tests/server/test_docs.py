@@ -116,6 +116,7 @@ FIELD_SECTIONS = {
     "/v1/embeddings": ("Embeddings",),
     "/v1/rerank": ("Rerank",),
     "/v1/moderations": ("Moderations",),
+    "/v1/audio/speech": ("Speech",),
     "/v1/batches": ("Batches",),
 }
 

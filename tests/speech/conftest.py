@@ -4,6 +4,7 @@ from pathlib import Path
 
 from eclair.settings import Settings
 from eclair.speech.listening_parts import ListeningParts
+from eclair.speech.speaking_parts import SpeakingParts
 
 
 def installed_listening() -> Path:
@@ -16,5 +17,14 @@ def installed_listening() -> Path:
 def lend_listening(settings: Settings) -> None:
     """Give a data folder the parts that are installed on this machine."""
     target = ListeningParts(settings.data_dir).folder
-    target.parent.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     target.symlink_to(installed_listening())
+
+
+def lend_speaking(settings: Settings) -> None:
+    """Give a data folder the voices that are installed on this machine."""
+    installed = SpeakingParts(Settings().data_dir)
+    assert installed.is_ready, "install the voices: `make speech`"
+    target = SpeakingParts(settings.data_dir).folder
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(installed.folder)

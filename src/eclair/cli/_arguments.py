@@ -391,7 +391,7 @@ def _add_models(command: _Command) -> None:
     speech.add_argument(
         "what", nargs="?", choices=("status", "install", "remove"), default="status", help="status by default"
     )
-    speech.add_argument("part", nargs="?", choices=("listening",), help="only this part")
+    speech.add_argument("part", nargs="?", choices=("listening", "speaking"), help="only this part")
     speech.add_argument("--json", action="store_true", help="print the status as JSON")
     models = command("models", "list the available models", _local_option())
     models.add_argument("--json", action="store_true", help="print the list as JSON")

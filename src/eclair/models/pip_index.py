@@ -81,11 +81,9 @@ async def find_file(index: PackageIndex, downloads: DownloadClient, package: str
 
     Raises ModelMissing, which says where it was searched for.
     """
+    if (local := find_local_file(index, file)) is not None:
+        return local
     troubles: list[str] = []
-    for link in index.links:
-        local = _folder(link)
-        if local is not None and (local / file).is_file():
-            return local / file
     pages = [link for link in index.links if _folder(link) is None]
     pages += [f"{url.rstrip('/')}/{package}/" for url in index.indexes]
     for page in pages:
@@ -101,6 +99,12 @@ async def find_file(index: PackageIndex, downloads: DownloadClient, package: str
         f"The package index gives no {file} ({'; '.join(troubles) or 'pip has no index configured'}); "
         "see `pip config list`, then `eclair pull` again."
     )
+
+
+def find_local_file(index: PackageIndex, file: str) -> Path | None:
+    """Find a file in the find-links folders."""
+    folders = (folder for link in index.links if (folder := _folder(link)) is not None)
+    return next((folder / file for folder in folders if (folder / file).is_file()), None)
 
 
 async def _on_page(downloads: DownloadClient, page: str, file: str) -> str | None:

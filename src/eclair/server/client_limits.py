@@ -41,6 +41,8 @@ COSTLY_ROUTES = frozenset(
         "api/marks",
         "api/pictures",
         "api/research",
+        "api/speech",
+        "v1/audio",
         "v1/chat",
         "v1/completions",
         "v1/embeddings",

@@ -76,6 +76,8 @@ BYTES: Mapping[str, Sequence[str]] = {
     "GET /api/pictures/{id}/thumbnail": ("image/webp",),
     "GET /api/shared/{id}/pictures/{picture}": ("image/png", "image/jpeg", "image/webp"),
     "GET /v1/files/{id}/content": ("application/octet-stream",),
+    "POST /api/speech/sound": ("audio/mpeg",),
+    "POST /v1/audio/speech": ("audio/mpeg", "audio/ogg", "audio/flac", "audio/wav", "audio/pcm", "text/event-stream"),
 }
 """Media types of replies that aren't JSON."""
 

@@ -9,8 +9,9 @@ from typing import Literal
 from eclair.models.package_set import PackageInstallation
 from eclair.network.client import CLOSED_GATE, OutboundGate
 from eclair.speech.listening_parts import ListeningParts
+from eclair.speech.speaking_parts import SpeakingParts
 
-SpeechPart = Literal["listening"]
+SpeechPart = Literal["listening", "speaking"]
 
 
 class SpeechParts:
@@ -20,11 +21,12 @@ class SpeechParts:
         self, data_dir: Path, gate: OutboundGate = CLOSED_GATE, changed: Callable[[], None] = lambda: None
     ) -> None:
         self.listening = ListeningParts(data_dir, gate, changed)
+        self.speaking = SpeakingParts(data_dir, gate, changed)
 
     @property
     def all(self) -> Mapping[SpeechPart, PackageInstallation]:
         """The installations by their names."""
-        return {"listening": self.listening}
+        return {"listening": self.listening, "speaking": self.speaking}
 
     async def close(self) -> None:
         for part in self.all.values():

@@ -6870,7 +6870,7 @@ export interface paths {
                 readonly query?: never;
                 readonly header?: never;
                 readonly path: {
-                    readonly part: "listening";
+                    readonly part: "listening" | "speaking";
                 };
                 readonly cookie?: never;
             };
@@ -6892,7 +6892,7 @@ export interface paths {
                 readonly query?: never;
                 readonly header?: never;
                 readonly path: {
-                    readonly part: "listening";
+                    readonly part: "listening" | "speaking";
                 };
                 readonly cookie?: never;
             };
@@ -6929,7 +6929,7 @@ export interface paths {
                 readonly query?: never;
                 readonly header?: never;
                 readonly path: {
-                    readonly part: "listening";
+                    readonly part: "listening" | "speaking";
                 };
                 readonly cookie?: never;
             };
@@ -6944,6 +6944,117 @@ export interface paths {
                 };
             };
         };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/speech/voices": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["VoiceList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/speech/sentences": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["SentencesBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["SentenceList"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/speech/sound": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["SoundBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -13579,6 +13690,31 @@ export interface components {
             /** @default  */
             readonly code?: string;
         };
+        /** @description A sentence to speak, its place in the Markdown, and its voice; null where no voice speaks its language. */
+        readonly SentenceEntry: {
+            readonly start: number;
+            readonly end: number;
+            readonly text: string;
+            readonly language: string | null;
+            readonly voice: string | null;
+        };
+        readonly SentenceList: {
+            readonly sentences: readonly components["schemas"]["SentenceEntry"][];
+        };
+        /**
+         * @description Markdown so far; with `done`, its end is the end of its last sentence. Sentences before `start` are left out.
+         *
+         *     `voices` are those that the person chose, `language` is that of sentences that tell none.
+         */
+        readonly SentencesBody: {
+            readonly text: string;
+            /** @default 0 */
+            readonly start?: number;
+            /** @default true */
+            readonly done?: boolean;
+            readonly language?: string | null;
+            readonly voices?: readonly string[];
+        };
         /** @description A search provider; `jurisdiction` is a country (ISO 3166) or `machine`, `network`, `unknown`. */
         readonly ServiceBody: {
             readonly name: string;
@@ -13743,9 +13879,18 @@ export interface components {
             readonly path: string;
             readonly text: string;
         };
+        /** @description A sentence to speak, and the voice that does. */
+        readonly SoundBody: {
+            readonly text: string;
+            readonly voice?: string | null;
+            readonly language?: string | null;
+            /** @default 1 */
+            readonly speed?: number;
+        };
         /** @description The parts of speech, each with its state. */
         readonly SpeechPartsReport: {
             readonly listening: components["schemas"]["InstallReport"];
+            readonly speaking: components["schemas"]["InstallReport"];
         };
         /** @description Tokens per second: `prefill` of a prompt, `decode` after a short prompt, and `deep` after a long one. */
         readonly Speed: {
@@ -14115,6 +14260,20 @@ export interface components {
         /** @description A version's name; an empty one takes it away. */
         readonly VersionNameBody: {
             readonly name: string;
+        };
+        /** @description A voice. `natural` is false for one that sounds like a machine. */
+        readonly VoiceEntry: {
+            readonly id: string;
+            readonly name: string;
+            readonly locale: string;
+            /** @enum {string} */
+            readonly kind: "female" | "male";
+            readonly natural: boolean;
+        };
+        /** @description The voices, which speak once the part `speaking` is installed. */
+        readonly VoiceList: {
+            readonly ready: boolean;
+            readonly voices: readonly components["schemas"]["VoiceEntry"][];
         };
         /**
          * @description A program that waits. `program` and `device` are what it calls itself, which anybody can make up.

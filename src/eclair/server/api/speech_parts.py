@@ -17,10 +17,14 @@ class SpeechPartsReport(BaseModel):
     """The parts of speech, each with its state."""
 
     listening: InstallReport
+    speaking: InstallReport
 
     @classmethod
     def from_parts(cls, parts: SpeechParts) -> SpeechPartsReport:
-        return cls(listening=InstallReport.from_installation(parts.listening))
+        return cls(
+            listening=InstallReport.from_installation(parts.listening),
+            speaking=InstallReport.from_installation(parts.speaking),
+        )
 
 
 def router(app: App) -> APIRouter:

@@ -832,6 +832,8 @@ export interface Placeholders {
   readonly speechInstall: "size";
   readonly speechInstalling: "percent";
   readonly speechUnsupported: never;
+  readonly speechSpeaking: never;
+  readonly speechSpeakingHint: never;
   readonly choicesTitle: never;
   readonly choiceFast: never;
   readonly choiceBalanced: never;

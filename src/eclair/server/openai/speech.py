@@ -1,0 +1,104 @@
+"""`/v1/audio/speech`: OpenAI's speech API over the installed voices, sent sentence by sentence."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import Field
+from starlette.responses import Response, StreamingResponse
+
+from eclair.app import App
+from eclair.errors import EclairError, InvalidInput
+from eclair.llm.base import JSON
+from eclair.server.openai import errors
+from eclair.server.principal import Caller
+from eclair.server.request_body import RequestBody, StrictModel
+from eclair.server.sse import EventStream
+from eclair.server.streaming import CLIENT_GONE, unless_disconnected
+from eclair.speech.speech_request import SpeechRequest, SpokenStream
+from eclair.speech.synthesis_protocol import MAX_SPEED, MIN_SPEED, SoundForm
+
+MAX_INPUT_CHARS = 4096
+
+MEDIA_TYPES: dict[SoundForm, str] = {
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "opus": "audio/ogg",
+    "flac": "audio/flac",
+    "pcm": "audio/pcm",
+}
+
+
+class NamedVoice(StrictModel):
+    id: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class SpeechBody(RequestBody):
+    """Fields of the route; `language` is Éclair's own."""
+
+    model: str | None = None
+    input: Annotated[str, Field(min_length=1, max_length=MAX_INPUT_CHARS)]
+    voice: Annotated[str, Field(min_length=1, max_length=100)] | NamedVoice | None = None
+    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] | None = None
+    speed: Annotated[float, Field(ge=MIN_SPEED, le=MAX_SPEED)] | None = None
+    stream_format: Literal["audio", "sse"] | None = None
+    instructions: str | None = None
+    language: Annotated[str, Field(min_length=2, max_length=20)] | None = None
+    user: str | None = None
+
+    @property
+    def form(self) -> SoundForm:
+        """Raises InvalidInput for a form that no encoder here makes."""
+        if self.response_format == "aac":
+            raise InvalidInput("AAC isn't made here; ask for mp3 or opus.", param="response_format")
+        return self.response_format or "mp3"
+
+    def request(self) -> SpeechRequest:
+        voice = self.voice.id if isinstance(self.voice, NamedVoice) else self.voice
+        return SpeechRequest(self.input, self.form, voice, self.speed or 1.0, self.language)
+
+
+def router(app: App) -> APIRouter:
+    api = APIRouter(prefix="/v1/audio", tags=["OpenAI"])
+
+    @api.post("/speech")
+    async def speak(principal: Caller, body: SpeechBody, request: Request) -> Response:
+        form, wanted = body.form, body.request()
+        started = await unless_disconnected(request, app.speaking.start(principal, body.model, wanted))
+        if started is None:
+            return CLIENT_GONE
+        headers = {"X-Eclair-Synthetic-Voice": "true"}
+        if body.instructions is not None:
+            headers["X-Eclair-Ignored"] = "instructions"
+        if body.stream_format == "sse":
+            return EventStream(_events(started))
+        return StreamingResponse(_bytes(started), media_type=MEDIA_TYPES[form], headers=headers)
+
+    return api
+
+
+async def _bytes(spoken: SpokenStream) -> AsyncGenerator[bytes, None]:
+    async with aclosing(spoken.sounds) as sounds:
+        async for data in sounds:
+            yield data
+
+
+async def _events(spoken: SpokenStream) -> AsyncGenerator[bytes, None]:
+    try:
+        async with aclosing(spoken.sounds) as sounds:
+            async for data in sounds:
+                yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(data).decode()})
+    except EclairError as error:
+        yield _event({"type": "error", **errors.body(error)})
+        return
+    usage = {"input_tokens": spoken.tokens, "output_tokens": 0, "total_tokens": spoken.tokens}
+    yield _event({"type": "speech.audio.done", "usage": usage})
+
+
+def _event(data: JSON) -> bytes:
+    return b"data: %b\n\n" % orjson.dumps(data)

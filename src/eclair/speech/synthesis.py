@@ -1,0 +1,113 @@
+"""Speaks sentences with the installed voices, in one process that ends when it has been idle for a while."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from eclair.errors import EngineBroken, InvalidInput, ModelMissing
+from eclair.sandbox.pool import SandboxPool
+from eclair.sandbox.protocol import Rejected, SandboxError
+from eclair.speech.speaking_parts import SpeakingParts
+from eclair.speech.spoken_text import SpokenSentence
+from eclair.speech.synthesis_protocol import (
+    CPU_LIMIT_S,
+    MAX_SENTENCE_CHARS,
+    PROTOCOL,
+    SoundForm,
+    SpeakSentences,
+    SpokenSound,
+    VoicedSentence,
+)
+from eclair.speech.voices import SPOKEN_LANGUAGES, Voice, choose_voice
+from eclair.text.language import language_names
+
+SENTENCE_TIMEOUT_S = 2.0 * CPU_LIMIT_S
+"""Other programs may have the processor too."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenPiece:
+    """A sentence with the voice that speaks it; `voice` is None where no voice speaks its language."""
+
+    sentence: SpokenSentence
+    voice: Voice | None
+
+
+class SpeechSynthesizer:
+    """Speaks with the voices in `parts`. Call `close` at the end."""
+
+    def __init__(self, parts: SpeakingParts) -> None:
+        self._parts = parts
+        self._sandboxes: SandboxPool[SpeakSentences, SpokenSound] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self._parts.is_ready
+
+    async def warm(self) -> None:
+        """Start the process, so that the first sentence needn't wait for that."""
+        if self.is_ready:
+            await self._pool().warm()
+
+    async def speak(
+        self, pieces: Sequence[VoicedSentence], speed: float = 1.0, form: SoundForm = "wav"
+    ) -> AsyncGenerator[SpokenSound, None]:
+        """Yield the sound of sentences one after the other. Raises ModelMissing and EngineBroken."""
+        if not self.is_ready:
+            raise ModelMissing(
+                "The parts that speak are not installed; an administrator installs them in Settings › Models, "
+                "or with `eclair speech install speaking`."
+            )
+        request = SpeakSentences(str(self._parts.folder), tuple(pieces), speed, form)
+        try:
+            async with (
+                self._pool().worker() as worker,
+                aclosing(worker.ask(request, result_timeout_s=SENTENCE_TIMEOUT_S)) as sounds,
+            ):
+                async for sound in sounds:
+                    yield sound
+        except (Rejected, SandboxError) as error:
+            if isinstance(error, SandboxError) and error.fault == "timeout":
+                raise EngineBroken("Speaking took too long; try again when less is going on.") from error
+            raise EngineBroken("The voice broke off; try again.") from error
+
+    async def close(self) -> None:
+        if self._sandboxes is not None:
+            await self._sandboxes.close()
+
+    def _pool(self) -> SandboxPool[SpeakSentences, SpokenSound]:
+        if self._sandboxes is None:
+            readable = (str(self._parts.folder),)
+            self._sandboxes = SandboxPool(PROTOCOL, max_processes=1, linger=True, readable=readable)
+        return self._sandboxes
+
+
+def voice_sentences(
+    sentences: Sequence[SpokenSentence], chosen: Sequence[str] = (), language: str | None = None
+) -> list[SpokenPiece]:
+    """Choose a voice for each sentence; `language` is that of sentences whose own is unknown."""
+    return [SpokenPiece(each, choose_voice(each.language or language, chosen)) for each in sentences]
+
+
+def require_voices(pieces: Sequence[SpokenPiece]) -> list[VoicedSentence]:
+    """Return the sentences to speak. Raises InvalidInput, which names a language that no voice speaks."""
+    return [voiced_sentence(piece.sentence, _require(piece)) for piece in pieces]
+
+
+def voiced_sentence(sentence: SpokenSentence, voice: Voice) -> VoicedSentence:
+    return VoicedSentence(sentence.text[:MAX_SENTENCE_CHARS], voice.language, voice.id, voice.engine)
+
+
+def _require(piece: SpokenPiece) -> Voice:
+    if piece.voice is None:
+        names = language_names()
+        known = ", ".join(names.get(code, code) for code in SPOKEN_LANGUAGES)
+        language = piece.sentence.language or ""
+        raise InvalidInput(
+            f"No voice speaks {names.get(language, language)}; the voices speak {known}. "
+            "In a browser, voices of its own may.",
+            param="input",
+        )
+    return piece.voice

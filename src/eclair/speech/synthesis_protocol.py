@@ -1,0 +1,53 @@
+"""Requests to the sandbox that makes speech, and its results. One process speaks for everybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from eclair.sandbox.protocol import SandboxProtocol
+from eclair.speech.voices import VoiceEngine
+from eclair.util.frames import Codec
+
+SoundForm = Literal["mp3", "wav", "opus", "flac", "pcm"]
+SAMPLE_RATE = 24_000
+"""Samples a second of all speech, one channel, 16 bits."""
+
+MIN_SPEED, MAX_SPEED = 0.25, 4.0
+MAX_SENTENCE_CHARS = 4000
+CPU_LIMIT_S = 120
+"""CPU time for a sentence."""
+MEMORY_LIMIT_BYTES = 4 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class VoicedSentence:
+    """A sentence as it is written, the language that it is in, and the voice that speaks it."""
+
+    text: str
+    language: str
+    voice: str
+    engine: VoiceEngine
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakSentences:
+    """Speak sentences one after the other with what is installed in `folder`, as one sound in a form."""
+
+    folder: str
+    sentences: tuple[VoicedSentence, ...]
+    speed: float
+    form: SoundForm
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenSound:
+    """The next piece of the sound, after a sentence; `seconds` is how long that sentence takes."""
+
+    data: bytes
+    seconds: float
+
+
+PROTOCOL = SandboxProtocol[SpeakSentences, SpokenSound](
+    "eclair.speech.synthesis_worker", Codec(SpeakSentences), (SpokenSound,)
+)

@@ -1,0 +1,151 @@
+"""Makes speech inside a sandbox: Kokoro for most languages, SVOX Pico for German."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module, resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from eclair.sandbox.protocol import ProcessLimits
+from eclair.sandbox.worker import serve
+from eclair.speech.pronunciation import Pronunciation
+from eclair.speech.sound_encoder import Samples, SoundEncoder
+from eclair.speech.synthesis_protocol import (
+    CPU_LIMIT_S,
+    MEMORY_LIMIT_BYTES,
+    PROTOCOL,
+    SAMPLE_RATE,
+    SpeakSentences,
+    SpokenSound,
+    VoicedSentence,
+)
+from eclair.speech.written_out import write_out
+
+MAX_PHONEMES = 500
+"""Kokoro takes 510 at once; longer sentences are spoken in parts."""
+STYLE_SIZE = 256
+PAUSE_S = 0.25
+"""Silence between two sentences."""
+PICO_PACKAGE = "py_nanotts"
+"""Comes with the voices."""
+PICO_RATE = 16_000
+PICO_LOCALE = "de-DE"
+FADE_SAMPLES = 240
+
+
+def main() -> None:
+    speaker = Speaker()
+    serve(PROTOCOL, speaker.speak, lambda _: ProcessLimits(MEMORY_LIMIT_BYTES, CPU_LIMIT_S, renewed=True))
+
+
+class Speaker:
+    """Speaks with the parts of one folder, which are loaded when they are first needed."""
+
+    def __init__(self) -> None:
+        self._folder = Path()
+        self._kokoro: Any = None
+        self._pronunciations: dict[str, Pronunciation] = {}
+
+    def speak(self, request: SpeakSentences) -> Iterator[SpokenSound]:
+        self._folder = Path(request.folder)
+        if request.folder not in sys.path:
+            sys.path.insert(0, request.folder)
+        encoder = SoundEncoder(request.form)
+        last = len(request.sentences) - 1
+        for at, sentence in enumerate(request.sentences):
+            samples = self._samples(sentence, request.speed)
+            if at < last:
+                samples = np.concatenate([samples, np.zeros(int(PAUSE_S / request.speed * SAMPLE_RATE), np.int16)])
+            data = encoder.add(samples)
+            yield SpokenSound(data, len(samples) / SAMPLE_RATE)
+        if rest := encoder.finish():
+            yield SpokenSound(rest, 0.0)
+
+    def _samples(self, sentence: VoicedSentence, speed: float) -> Samples:
+        text = write_out(sentence.text, sentence.language)
+        if sentence.engine == "pico":
+            return _speak_with_pico(text, speed)
+        if sentence.language not in self._pronunciations:
+            self._pronunciations[sentence.language] = Pronunciation(sentence.language, self._folder / "pronunciations")
+        phonemes = self._pronunciations[sentence.language].phonemes(text)
+        pieces = [self._run_kokoro(piece, sentence.voice, speed) for piece in split_phonemes(phonemes)]
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
+
+    def _run_kokoro(self, phonemes: str, voice: str, speed: float) -> Samples:
+        if self._kokoro is None:
+            self._kokoro = _open_model(self._folder / "kokoro.onnx")
+        vocabulary = _vocabulary()
+        tokens = [vocabulary[sign] for sign in phonemes if sign in vocabulary]
+        if not tokens:
+            return np.zeros(0, np.int16)
+        styles = _read_voice(self._folder / "voices" / f"{voice}.bin")
+        inputs = {
+            "tokens": np.array([[0, *tokens, 0]], dtype=np.int64),
+            "style": styles[min(len(tokens), len(styles) - 1)][None],
+            "speed": np.array([speed], dtype=np.float32),
+        }
+        return _to_samples(self._kokoro.run(None, inputs)[0])
+
+
+def split_phonemes(phonemes: str) -> list[str]:
+    """Cut phonemes into parts that the model takes, at a pause if there is one, else at a word's end."""
+    parts: list[str] = []
+    while len(phonemes) > MAX_PHONEMES:
+        head = phonemes[:MAX_PHONEMES]
+        pause = max(head.rfind(sign) for sign in ".,;:!?")
+        cut = pause + 1 if pause > MAX_PHONEMES // 3 else head.rfind(" ")
+        cut = cut if cut > 0 else MAX_PHONEMES
+        parts.append(phonemes[:cut].strip())
+        phonemes = phonemes[cut:].strip()
+    return [part for part in [*parts, phonemes] if part]
+
+
+def _open_model(path: Path) -> Any:
+    import onnxruntime as untyped  # pyright: ignore[reportMissingTypeStubs]
+
+    runtime: Any = untyped
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+@cache
+def _read_voice(path: Path) -> NDArray[np.float32]:
+    return np.fromfile(path, dtype="<f4").reshape(-1, STYLE_SIZE)
+
+
+@cache
+def _vocabulary() -> dict[str, int]:
+    return orjson.loads(resources.files("eclair.speech").joinpath("kokoro_vocabulary.json").read_bytes())
+
+
+def _speak_with_pico(text: str, speed: float) -> Samples:
+    py_nanotts: Any = import_module(PICO_PACKAGE)
+
+    raw: bytes = py_nanotts.NanoTTS().speak(text, voice=PICO_LOCALE, speed=speed)
+    heard = np.frombuffer(raw, dtype="<i2").astype(np.float32) / 32768
+    if not len(heard):
+        return np.zeros(0, np.int16)
+    places = np.arange(int(len(heard) * SAMPLE_RATE / PICO_RATE)) * (PICO_RATE / SAMPLE_RATE)
+    return _to_samples(np.interp(places, np.arange(len(heard)), heard).astype(np.float32))
+
+
+def _to_samples(heard: NDArray[np.float32]) -> Samples:
+    """Return 16-bit samples that begin and end softly."""
+    heard = np.clip(np.nan_to_num(heard), -1.0, 1.0)
+    if len(heard) > 2 * FADE_SAMPLES:
+        fade = np.linspace(0, 1, FADE_SAMPLES, dtype=np.float32)
+        heard[:FADE_SAMPLES] *= fade
+        heard[-FADE_SAMPLES:] *= fade[::-1]
+    return (heard * 32767).astype(np.int16)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""`/v1/audio/speech` as OpenAI's client calls it, and what reads answers aloud, with the installed voices."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import openai
+import pytest
+import pytest_asyncio
+
+from eclair.settings import Settings
+from tests.server.test_v1 import client_of
+from tests.speech.conftest import lend_speaking
+from tests.support import Server, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HEADS = {"mp3": b"ID3", "opus": b"OggS", "flac": b"fLaC", "wav": b"RIFF"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def speaking(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
+    """A server with the voices, whose process serves every test here."""
+    folder: Path = tmp_path_factory.mktemp("speaking")
+    settings = Settings(data_dir=folder / "data", embedded=False, scripted=True, port=0)
+    lend_speaking(settings)
+    async with serving(settings) as server:
+        yield server
+
+
+async def test_openais_client_gets_each_form(speaking: Server) -> None:
+    async with client_of(speaking) as client:
+        for form, head in HEADS.items():
+            made = await client.audio.speech.create(
+                model="tts-1", voice="alloy", input="Yes. No.", response_format=form, instructions="Sing."  # pyright: ignore[reportArgumentType]
+            )  # fmt: skip
+            assert made.content.startswith(head)
+            assert b"ynthetic voice" in made.content
+            assert made.response.headers["x-eclair-ignored"] == "instructions"
+        raw = await client.audio.speech.create(model="tts-1", voice="nova", input="Yes.", response_format="pcm")
+        fast = await client.audio.speech.create(
+            model="tts-1", voice="nova", input="Yes.", response_format="pcm", speed=2
+        )
+        assert 0.3 * 48_000 < len(fast.content) < len(raw.content) < 3 * 48_000
+
+
+async def test_a_text_streams_sentence_by_sentence(speaking: Server) -> None:
+    async with (
+        client_of(speaking) as client,
+        client.audio.speech.with_streaming_response.create(
+            model="tts-1", voice="onyx", input="Ja. Nein. Der Zug fährt ab.", response_format="wav"
+        ) as spoken,
+    ):
+        pieces = [piece async for piece in spoken.iter_bytes()]
+    data = b"".join(pieces)
+    assert len(pieces) > 1
+    with wave.open(io.BytesIO(data)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (24_000, 1, 2)
+
+
+async def test_events_carry_the_sound_too(speaking: Server) -> None:
+    body = {"model": "kokoro", "input": "Ja.", "voice": "pico_de", "stream_format": "sse", "response_format": "pcm"}
+    reply = await speaking.post("/v1/audio/speech", body)
+    assert reply.headers["Content-Type"].startswith("text/event-stream")
+    assert b"speech.audio.delta" in reply.raw
+    assert b'"type":"speech.audio.done","usage":' in reply.raw
+
+
+@pytest.mark.parametrize(
+    ("change", "param", "says"),
+    [
+        ({"voice": "nobody"}, "voice", "no voice 'nobody'"),
+        ({"response_format": "aac"}, "response_format", "mp3 or opus"),
+        ({"input": "```\ncode\n```"}, "input", "nothing that can be spoken"),
+        ({"input": "Dzień dobry, jak się masz, czy to jest dobre?"}, "input", "No voice speaks Polish"),
+        ({"speed": 9}, "speed", ""),
+        ({"tempo": 1}, "tempo", ""),
+    ],
+)
+async def test_what_cannot_be_spoken_says_why(
+    speaking: Server, change: dict[str, object], param: str, says: str
+) -> None:
+    reply = await speaking.post("/v1/audio/speech", {"model": "tts-1", "input": "Yes.", "voice": "alloy", **change})
+    assert (reply.status, reply.error["param"]) == (400, param)
+    assert says in reply.error["message"]
+
+
+async def test_without_the_parts_it_says_how_to_install_them(settings: Settings) -> None:
+    async with serving(settings) as server, client_of(server) as client:
+        with pytest.raises(openai.APIStatusError, match="eclair speech install speaking"):
+            await client.with_options(max_retries=0).audio.speech.create(model="tts-1", voice="alloy", input="Yes.")
+        assert not (await server.get("/api/speech/voices")).body["ready"]
+
+
+async def test_an_answers_sentences_have_voices_and_sound(speaking: Server) -> None:
+    voices = (await speaking.get("/api/speech/voices")).body
+    assert voices["ready"]
+    assert {each["locale"][:2] for each in voices["voices"]} == {"en", "fr", "es", "it", "pt", "de"}
+    assert [each["id"] for each in voices["voices"] if not each["natural"]] == ["pico_de"]
+    text = "Der Zug fährt heute nicht ab. Dzień dobry, jak się masz, czy to jest dobre? And th"
+    body = {"text": text, "done": False, "voices": ["bm_george"]}
+    found = (await speaking.post("/api/speech/sentences", body)).body["sentences"]
+    assert [(each["voice"], each["language"]) for each in found] == [("pico_de", "de"), (None, "pl")]
+    body = {"text": f"{text}e rest.", "start": found[-1]["end"], "language": "en", "voices": ["bm_george"]}
+    [rest] = (await speaking.post("/api/speech/sentences", body)).body["sentences"]
+    assert (rest["text"], rest["voice"]) == ("And the rest.", "bm_george")
+    sound = await speaking.post("/api/speech/sound", {"text": found[0]["text"], "voice": "pico_de", "language": "de"})
+    assert (sound.headers["Content-Type"], sound.raw[:3]) == ("audio/mpeg", b"ID3")

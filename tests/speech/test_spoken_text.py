@@ -1,0 +1,90 @@
+"""Answers become sentences to speak: without markup, in their language, the same however they stream."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eclair.speech.spoken_text import SpokenSentence, SpokenTextReader, read_spoken_text, speak_markdown
+
+ANSWER = """# Bread of the week
+
+The **quick** [baker](https://example.org/a_(b)) sells bread [1]. It costs $5 today, or $10 tomorrow.[2, 3]
+See https://www.example.org/path?x=1.
+
+```python
+print("not spoken. Never.")
+```
+
+- The first has `rye_flour`
+- The second: $E = mc^2$ holds.
+
+| Name | Age |
+|---|---|
+| Ann | 31 |
+
+Der letzte Satz ist auf Deutsch und nicht sehr lang. 😀
+"""
+
+
+def test_an_answer_is_spoken_without_its_markup() -> None:
+    said = [(each.text, each.language) for each in read_spoken_text(ANSWER, "en")]
+    assert said == [
+        ("Bread of the week", "en"),
+        ("The quick baker sells bread.", "en"),
+        ("It costs $5 today, or $10 tomorrow.", "en"),
+        ("See example.org.", "en"),
+        ("The first has rye flour", "en"),
+        ("The second: E equals mc squared holds.", "en"),
+        ("Ann, 31", "en"),
+        ("Der letzte Satz ist auf Deutsch und nicht sehr lang.", "de"),
+    ]
+
+
+def test_a_sentence_knows_its_place_in_the_markdown() -> None:
+    for each in read_spoken_text(ANSWER, "en"):
+        assert speak_markdown(ANSWER[each.start : each.end], each.language) == each.text
+
+
+@pytest.mark.parametrize(
+    ("markdown", "said"),
+    [
+        ("Nothing but `let x = {1: 2};` here", "Nothing but here"),
+        (r"So \(a \leq b\) and $\frac{a}{b}$.", "So a is at most b and formula."),
+        ("![A red barn](barn.png) stands there[^note].", "A red barn stands there."),
+        ("- [x] Buy milk", "Buy milk"),
+        ("Press <kbd>Ctrl</kbd> now", "Press Ctrl now"),
+        ("snake_case stays, _emphasis_ goes, 3 \\* 4 too", "snake_case stays, emphasis goes, 3 * 4 too"),
+    ],
+)
+def test_markup_says_what_it_means(markdown: str, said: str) -> None:
+    assert [each.text for each in read_spoken_text(markdown, "en")] == [said]
+
+
+def test_only_signs_are_not_spoken() -> None:
+    assert read_spoken_text("😀 ---\n\n```\ncode\n```\n\n* * *\n") == []
+
+
+@given(st.lists(st.integers(1, 40), max_size=60))
+def test_however_an_answer_streams_it_is_spoken_the_same(cuts: list[int]) -> None:
+    reader, at = SpokenTextReader("en"), 0
+    found: list[SpokenSentence] = []
+    for size in [*cuts, len(ANSWER)]:
+        found += reader.add(ANSWER[at : at + size])
+        at += size
+    assert [*found, *reader.finish()] == read_spoken_text(ANSWER, "en")
+
+
+@given(st.text(alphabet=st.sampled_from("aB1 .!?*_`#[]()|$\\-\n<>~é"), max_size=200))
+def test_whatever_comes_is_spoken_in_order(text: str) -> None:
+    at = 0
+    for each in read_spoken_text(text, "en"):
+        assert at <= each.start < each.end <= len(text)
+        assert each.text.strip() == each.text != ""
+        at = each.end
+
+
+def test_a_sentence_is_there_as_soon_as_it_ends() -> None:
+    reader = SpokenTextReader("en")
+    assert reader.add("Bread costs two euros. And ") != []
