@@ -370,7 +370,7 @@ class App:
             rights=self.rights,
             canvases=(storage.canvases, self.changes),
             ask=self.ledger.ask,
-            mcp=McpToolSource(self.mcp, storage.workspaces, ResourceShelf(self.mcp_resources, storage, self.ingestor)),
+            mcp=McpToolSource(self.mcp, storage, ResourceShelf(self.mcp_resources, storage, self.ingestor)),
             skills=skills,
         )
         self.answer_requests = AnswerRequests(

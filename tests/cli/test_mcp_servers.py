@@ -7,8 +7,9 @@ from pathlib import Path
 
 import orjson
 
-from tests.cli.test_cli import Eclair
+from tests.cli.test_cli import Eclair, Screen
 from tests.mcp_servers.test_mcp_service import ODD
+from tests.server.test_elicitation import ASKING
 
 
 def test_a_server_at_the_command_line(tmp_path: Path) -> None:
@@ -42,6 +43,40 @@ def test_resources_and_prompts_at_the_command_line(tmp_path: Path) -> None:
     assert run("mcp", "prompt", "odd", "greet", "who=Ada").stdout == "Greet Ada in Brest.\n"
     missing = run("mcp", "prompt", "odd", "greet")
     assert (missing.returncode, "needs the argument 'who'" in missing.stderr) == (2, True)
+
+
+def test_a_chat_asks_what_a_server_wants_to_know(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run = Eclair(home)
+    for era in ("new", "old"):
+        run("mcp", "add", era, "--allow", "--", sys.executable, "-P", str(ASKING), era)
+    screen = Screen(home, "chat")
+    try:
+        screen.until("/help lists commands")
+        for era in ("new", "old"):
+            screen.type(f'script: tool={era}__book{{"place":"Brest"}}\r')
+            screen.until("y: once")
+            screen.type("y\r")
+            screen.until(f"The MCP server '{era}' asks you: Who stays in Brest?")
+            for shown, typed in (
+                ("Name", "A"),
+                ("has to be at least 2 characters", "Anna"),
+                ("E-mail (For the confirmation.; Enter leaves it out)", "mail"),
+                ("has to be an e-mail address", ""),
+                ("Day (Enter takes 2026-12-24)", ""),
+                ("People (Enter takes 2)", "9"),
+                ("has to be at most 8", "3"),
+                ("Room (1: Quiet", "1"),
+                ("Extras (1: breakfast", "bicycle, 1"),
+                ("Send me news (y or n", "y"),
+            ):
+                screen.until(shown)
+                screen.type(f"{typed}\r")
+            screen.until("words · scripted")
+        screen.type("/quit\r")
+        screen.until("Saved as")
+    finally:
+        screen.close()
 
 
 def test_what_can_not_be_added_or_used_is_said_in_a_sentence(tmp_path: Path) -> None:

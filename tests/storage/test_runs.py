@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from eclair.errors import Conflict, NotFound
+from eclair.schema.elicitations import CallInput, ElicitationAnswer
 from eclair.schema.events import RunFinished, RunWaiting, encode
 from eclair.schema.messages import Message
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
@@ -186,6 +187,33 @@ async def test_a_run_that_waits_belongs_to_nobody_until_one_takes_it_up(storage:
     assert (taken.owner, taken.options, taken.decisions) == (LOCAL_PRINCIPAL, "{}", {"call_1": "once"})
     assert taken.run.process == other.processes.current
     assert await storage.runs.take_up_run(run.id) is None, "the other one was faster"
+
+
+async def test_questions_of_servers_wait_with_the_run_until_all_are_answered(storage: Storage, other: Storage) -> None:
+    await conversation(storage)
+    added, started = new_turn(storage, Ids())
+    run = await storage.runs.open_turn(
+        replace(added, first=EventChunk(started.run, 1, encode(replace(started, seq=1))), options="{}")
+    )
+    await storage.elicitations.add_questions(run.id, "call_1", {1: "who", 2: "when"}, "state")
+    await storage.elicitations.add_questions("run_none", "call_1", {1: "who"}, None)
+    rest = EventChunk(run.id, 2, encode(RunWaiting(seq=2)))
+    await storage.runs.park_run(run, replace(added.answer, status="waiting"), rest)
+    with pytest.raises(NotFound):
+        await storage.elicitations.answer_question(Principal("someone"), run.id, "call_1", 1, "accept", {})
+    assert not await storage.elicitations.answer_question(LOCAL_PRINCIPAL, run.id, "call_2", 1, "accept", {})
+    assert await other.elicitations.answer_question(LOCAL_PRINCIPAL, run.id, "call_1", 1, "accept", {"who": ["Zoë"]})
+    assert not await storage.elicitations.answer_question(LOCAL_PRINCIPAL, run.id, "call_1", 1, "decline", None)
+    assert not await storage.elicitations.is_answered(run.id, "call_1")
+    assert await storage.elicitations.take_input(run.id, "call_1") is None
+    assert await storage.runs.list_decided_runs() == []
+    assert await storage.elicitations.answer_question(LOCAL_PRINCIPAL, run.id, "call_1", 2, "cancel", None)
+    assert await storage.elicitations.is_answered(run.id, "call_1")
+    assert [each.id for each in await other.runs.list_decided_runs()] == [run.id]
+    answers = (ElicitationAnswer(1, "who", "accept", {"who": ["Zoë"]}), ElicitationAnswer(2, "when", "cancel"))
+    assert await other.elicitations.take_inputs(run.id) == {"call_1": CallInput("state", answers)}
+    assert await storage.runs.list_decided_runs() == []
+    assert not await storage.elicitations.is_answered(run.id, "call_1")
 
 
 async def test_permissions_of_tools_are_each_persons_own(storage: Storage) -> None:

@@ -1,11 +1,11 @@
-"""People's decisions on calls of tools, and the runs that go on with them."""
+"""People's decisions on calls of tools, their answers to questions of servers, and the runs that go on with them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from pydantic import TypeAdapter
@@ -17,6 +17,8 @@ from eclair.chat.turn_options import TurnOptions
 from eclair.errors import Conflict, EclairError, Forbidden, NotFound
 from eclair.generation.answer_request import TakenUpAnswer
 from eclair.generation.pipeline import AnswerPipeline
+from eclair.mcp_servers.elicitation_answers import check_answer
+from eclair.schema.elicitations import Elicitation, ElicitationAction, FieldValue
 from eclair.schema.events import Event, RunFinished, RunResumed
 from eclair.schema.messages import Call, CallDecision, branch
 from eclair.schema.principal import Principal
@@ -45,7 +47,10 @@ class FailedAnswer:
 
 
 class CallDecisions:
-    """Takes decisions; the run goes on in this process. `find_person` returns who it acts for, with today's rights."""
+    """Takes decisions and answers; the run goes on in this process.
+
+    `find_person` returns who it acts for, with today's rights.
+    """
 
     def __init__(
         self,
@@ -78,6 +83,28 @@ class CallDecisions:
             await self._permissions.give(principal, asked.tool, asked.scope, conversation, is_denied=is_denied)
         await self.take_up(run)
 
+    async def answer(
+        self,
+        principal: Principal,
+        run: RunRecord,
+        call: str,
+        number: int,
+        action: ElicitationAction,
+        content: Mapping[str, FieldValue],
+    ) -> None:
+        """Answer question `number` of the server of a call; one answer counts, and the call goes on once all have one.
+
+        Raises NotFound, InvalidInput for what the form doesn't take, and Conflict where it is answered already or its
+        answer has ended.
+        """
+        asked = await self._find_question(run, call, number)
+        given = check_answer(asked.fields, content) if action == "accept" and asked.url is None else None
+        store = self._storage.elicitations
+        if not await store.answer_question(principal, run.id, call, number, action, given):
+            raise Conflict("This question is answered already; reload the page to see how.", run=run.id)
+        if await store.is_answered(run.id, call):
+            await self.take_up(run)
+
     async def take_up(self, run: RunRecord) -> None:
         """Go on with a run that waits; does nothing if another process was faster."""
         await asyncio.shield(asyncio.ensure_future(self._take_up(run)))
@@ -91,6 +118,18 @@ class CallDecisions:
             raise Conflict("This call is decided on already; reload the page to see how.", run=run.id)
         if asked.outcome is not None or not message.is_open:
             raise Conflict("This answer has ended, so its calls are not made; ask again.", run=run.id)
+        return asked
+
+    async def _find_question(self, run: RunRecord, call: str, number: int) -> Elicitation:
+        message, _ = await self._runs.fold(run)
+        found = next((each for each in message.calls if each.call == call), None)
+        asked = next((each for each in found.elicitations if each.number == number), None) if found else None
+        if found is None or asked is None:
+            raise NotFound(f"There is no question {number} of the call {call!r} in this answer.")
+        if asked.action is not None:
+            raise Conflict("This question is answered already; reload the page to see how.", run=run.id)
+        if found.outcome is not None or not message.is_open:
+            raise Conflict("This answer has ended, so nobody waits for yours; ask again.", run=run.id)
         return asked
 
     async def _take_up(self, run: RunRecord) -> None:
@@ -123,5 +162,6 @@ class CallDecisions:
             conversation,
             AnswerRef(run.id, run.conversation, run.message),
         )
+        inputs = await self._storage.elicitations.take_inputs(run.id)
         request = await self._requests.make(question)
-        return self._pipeline.run(replace(request, takes_up=TakenUpAnswer(message, taken.decisions)))
+        return self._pipeline.run(replace(request, takes_up=TakenUpAnswer(message, taken.decisions, inputs)))

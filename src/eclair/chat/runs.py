@@ -26,6 +26,7 @@ from eclair.network.gate import CURRENT_CONVERSATION, CURRENT_RUN
 from eclair.schema.events import (
     END,
     CallBegan,
+    CallElicited,
     End,
     Event,
     RunFailed,
@@ -363,11 +364,15 @@ class Runs:
         return last
 
     async def _collect(self, live: LiveRun, producer: EventProducer, *, is_stored: bool) -> None:
-        """Append what is produced. A call that may have an effect isn't made until its beginning is stored."""
+        """Append what is produced.
+
+        A call that may have an effect isn't made until its beginning is stored, and no question is asked before.
+        """
         async with aclosing(producer.events()) as events:
             async for event in events:
                 live.append(event)
-                if is_stored and isinstance(event, CallBegan) and event.call in live.effects:
+                is_effect = isinstance(event, CallBegan) and event.call in live.effects
+                if is_stored and (is_effect or isinstance(event, CallElicited)):
                     await asyncio.shield(asyncio.ensure_future(self._store_safely(live)))
 
     async def _store_safely(self, live: LiveRun) -> None:

@@ -73,7 +73,9 @@ class StoredRuns:
         events = await self.list_events(taken.run)
         rest: list[Event] = [RunResumed()]
         for call in fold(events).calls:
-            if call.outcome is None:
+            if call.outcome is None and call.has_begun:  # its server asked something
+                rest.append(CallEnded(call.call, "late" if outcome == "declined" else outcome, 0.0))
+            elif call.outcome is None:
                 rest += [CallDecided(call.call, "declined", None)] if outcome == "declined" else []
                 rest.append(CallEnded(call.call, outcome, 0.0))
         await self.end(taken.run, events, [*rest, RunStopped()])

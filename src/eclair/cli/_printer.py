@@ -17,9 +17,11 @@ from eclair.schema.events import (
     AgentBegan,
     AgentEnded,
     AgentSpent,
+    CallAnswered,
     CallAsked,
     CallBegan,
     CallDecided,
+    CallElicited,
     CallEnded,
     Cited,
     Doubted,
@@ -92,7 +94,15 @@ class Printer:
                 self._doubts.append(doubt)
             case CallAsked(summary=summary):
                 terminal.note(summary)
-            case CallDecided() | CallBegan() | CallEnded() | RunWaiting() | RunResumed():
+            case (
+                CallDecided()
+                | CallBegan()
+                | CallElicited()
+                | CallAnswered()
+                | CallEnded()
+                | RunWaiting()
+                | RunResumed()
+            ):
                 pass
             case PartDelta(index=index) if self._kinds[index] == "tool_result":
                 pass

@@ -21,6 +21,7 @@ from eclair.cli._arguments import load_settings, sampling_options
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._printer import Printer, exit_code
 from eclair.cli._prompt import InteractiveLines, LineReader, completions, open_lines
+from eclair.cli._questions import ask_question
 from eclair.cli._signals import hide_typing, on_interrupt, run_async
 from eclair.cli._sources import ingest_file
 from eclair.cli._terminal import Terminal
@@ -28,7 +29,7 @@ from eclair.cli.draw import write_image
 from eclair.documents.folder_sync import resolve_roots
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
 from eclair.schema.assistants import Assistant
-from eclair.schema.events import RunFailed, RunWaiting, decode
+from eclair.schema.events import CallElicited, RunFailed, RunWaiting, decode
 from eclair.schema.messages import MODES, WEBS, Call, CallDecision, Conversation, Message, Mode, Web, branch
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
@@ -119,6 +120,10 @@ class Chat:
         self._run: RunRecord | None = None
         self._lines: LineReader | None = None
         self._printer: Printer | None = None
+        self._seen = 0
+        """The number of the last event that was shown of the answer."""
+        self._answered: set[tuple[str, int]] = set()
+        """Questions of servers in the answer, by their calls and numbers."""
         self._failed = 0
         self._done = False
 
@@ -195,16 +200,31 @@ class Chat:
             await commands[name]()
 
     async def _answer(self, what: NewMessage | Regenerate | Resume) -> None:
-        """Ask and show the answer, and have the person decide on its calls that wait."""
+        """Ask and show the answer, and have the person decide on its calls that wait, and answer their servers."""
+        self._answered.clear()
         run = await self._show(self._turn(what))
         while run is not None:
-            message, seq = await self._app.runs.fold(run)
-            undecided = [each for each in message.calls if each.needs_approval and each.outcome is None]
+            message, _ = await self._app.runs.fold(run)
+            open_calls = [each for each in message.calls if each.outcome is None]
+            undecided = [each for each in open_calls if each.needs_approval and each.decision is None]
             for each in undecided:
                 decision = await self._ask_decision(each)
                 with contextlib.suppress(Conflict):  # decided on in the page meanwhile
                     await self._app.call_decisions.decide(LOCAL_PRINCIPAL, run, each.call, decision)
-            run = await self._show(self._follow(run, seq)) if undecided else None
+            for each in open_calls:
+                await self._answer_questions(run, each)
+            run = await self._show(self._follow(run, self._seen))
+
+    async def _answer_questions(self, run: RunRecord, call: Call) -> None:
+        """Have the person answer what the server of a call asks."""
+        assert self._lines is not None
+        for asked in call.elicitations:
+            if asked.action is not None or (call.call, asked.number) in self._answered:
+                continue
+            self._answered.add((call.call, asked.number))
+            action, content = await ask_question(asked, self._lines.read, self._terminal.note)
+            with contextlib.suppress(Conflict):  # answered in the page meanwhile
+                await self._app.call_decisions.answer(LOCAL_PRINCIPAL, run, call.call, asked.number, action, content)
 
     async def _ask_decision(self, call: Call) -> CallDecision:
         """Ask the person about a call; without further input it is declined."""
@@ -267,9 +287,10 @@ class Chat:
                 async for batch in batches:
                     for event in map(decode, batch.lines):
                         self._printer.show(event)
+                        self._seen = event.seq
                         if isinstance(event, RunFailed):
                             self._failed = exit_code(event.code)
-                        if isinstance(event, RunWaiting):
+                        if isinstance(event, RunWaiting | CallElicited):
                             return run
         finally:
             self._printer.close()

@@ -14,16 +14,18 @@ from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever
 from eclair.generation.tool_loop import USUAL_BUDGET, LoopBudget
 from eclair.generation.tools import Tool
+from eclair.schema.elicitations import CallInput
 from eclair.schema.messages import CallDecision, Message
 from eclair.schema.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
 class TakenUpAnswer:
-    """An answer that waited for decisions on its calls, as it stands, and those decisions by call."""
+    """An answer that waited for a person, as it stands, with decisions on its calls, and input for them, by call."""
 
     message: Message
     decisions: Mapping[str, CallDecision]
+    inputs: Mapping[str, CallInput]
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,7 +286,10 @@ class AnswerStream:
         return not is_known and not any(sent == each.url for each in self._checks.passages if each.url is not None)
 
     def _call_context(self, call: str) -> ToolContext:
-        return ToolContext(call, self._request.principal, self._engine, self._model, self._numbers)
+        request = self._request
+        return ToolContext(
+            call, request.principal, self._engine, self._model, self._numbers, may_elicit=request.can_wait
+        )
 
     @asynccontextmanager
     async def _asking(self, request: Request) -> AsyncGenerator[AsyncGenerator[Delta, None]]:
@@ -410,7 +413,9 @@ class AnswerStream:
         self._offer([tool for tool, _ in offered])
         open_calls = {call.call for call in message.calls if call.outcome is None}
         parts = [part for part in message.parts if part.kind == "tool_call" and part.id in open_calls]
-        async with aclosing(self._make_calls(self._loop.make_decided(parts, answer.decisions))) as events:
+        asking = {call.call for call in message.calls if call.is_asking}
+        made = self._loop.make_decided(parts, answer.decisions, asking, answer.inputs)
+        async with aclosing(self._make_calls(made)) as events:
             async for event in events:
                 yield event
 

@@ -7,22 +7,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-import orjson
 from pydantic import ValidationError
 
 from eclair.errors import EclairError
-from eclair.generation.call_permissions import ALLOWED, CallRuling
+from eclair.generation.call_permissions import CallRuling
 from eclair.generation.call_rounds import is_object
 from eclair.generation.parts import Parts
+from eclair.generation.pending_call import PendingCall, describe_faults
 from eclair.generation.tools import MAX_RESULT_BYTES, Tool, ToolContext, ToolResult, result_limit
 from eclair.network.gate import SENT_BYTES, SentBytes
-from eclair.schema.events import CallAsked, CallBegan, CallDecided, CallEnded, Event, PartDelta, SourceFound
+from eclair.schema.elicitations import CallInput
+from eclair.schema.events import (
+    CallAnswered,
+    CallBegan,
+    CallDecided,
+    CallElicited,
+    CallEnded,
+    Event,
+    PartDelta,
+    SourceFound,
+)
 from eclair.schema.messages import CallDecision, CallOutcome, Message, Part
+from eclair.util.paused_timeout import PausedTimeout
 
 MAX_ROUNDS = 8
 MAX_LOOP_SECONDS = 600.0
@@ -40,10 +51,8 @@ HEAD_SHARE = 2 / 3
 DECLINED_RESULT = (
     "The person declined this call. Don't try to reach the same in another way; answer without it, or ask them."
 )
+ASKING_RESULT = "This call waits for an answer of the person."
 UNASKED_RESULT = "This call needs the permission of a person, and nobody can be asked here; answer without it."
-
-MAX_NAMED_FAULTS = 3
-"""Of the arguments, in what the model is told of them."""
 
 LoopLimit = Literal["rounds", "time", "tokens", "repeated"]
 """Limits at which a model has to answer; `repeated` is that of malformed and repeated calls."""
@@ -59,45 +68,6 @@ class LoopBudget:
 
 
 USUAL_BUDGET = LoopBudget()
-
-
-@dataclass(slots=True)
-class PendingCall:
-    """A call of the model. `fault` says why it can't be made; then there are no `arguments`.
-
-    `decision` is that of the person who was asked, if the `verdict` is to ask.
-    """
-
-    part: Part
-    tool: Tool | None
-    arguments: Any = None
-    fault: str | None = None
-    verdict: CallRuling = ALLOWED
-    decision: CallDecision | None = None
-
-    @property
-    def id(self) -> str:
-        return self.part.id or ""
-
-    @property
-    def key(self) -> tuple[str | None, bytes]:
-        """The name and arguments, by which a repeated call is known."""
-        return self.part.name, orjson.dumps(orjson.loads(self.part.text or "{}"), option=orjson.OPT_SORT_KEYS)
-
-    def asked(self) -> CallAsked:
-        """Return the event that says what is asked for."""
-        if self.tool is None:
-            return CallAsked(self.id, self.part.name or "", "compute", "The model called a tool that doesn't exist.")
-        if self.fault is not None:
-            summary, scope = "The model made a call that can't be made.", ""
-        else:
-            summary, scope = self.tool.summary(self.arguments), self.tool.scope(self.arguments)
-        return CallAsked(self.id, self.tool.name, self.tool.access, summary, self.verdict.verdict == "ask", scope)
-
-    @property
-    def is_waiting(self) -> bool:
-        """True until a person has decided on it."""
-        return self.fault is None and self.verdict.verdict == "ask" and self.decision is None
 
 
 @dataclass(slots=True)
@@ -133,12 +103,14 @@ class ToolLoop:
         self._can_wait = can_wait
         self._clock = clock
         self._began = clock()
+        self._paused = 0.0
+        """Seconds in which the person was asked something."""
         self._faults = 0
         self._earlier: dict[tuple[str | None, bytes], asyncio.Future[ToolResult]] = {}
         self._ids = set[str]()
         self._tools: dict[str, Tool] = {}
         self.is_waiting = False
-        """True while calls of the last round wait for a person's decision."""
+        """True while calls of the last round wait for a person."""
 
     @property
     def must_answer(self) -> bool:
@@ -150,7 +122,7 @@ class ToolLoop:
         """The limit that was reached, at which the model has to answer."""
         if self._parts.round >= self._budget.rounds - 1:
             return "rounds"
-        if self._clock() - self._began >= self._budget.seconds:
+        if self._clock() - self._began - self._paused >= self._budget.seconds:
             return "time"
         if self._is_filled:
             return "tokens"
@@ -213,11 +185,22 @@ class ToolLoop:
                 yield event
 
     async def make_decided(
-        self, parts: Sequence[Part], decisions: Mapping[str, CallDecision]
+        self,
+        parts: Sequence[Part],
+        decisions: Mapping[str, CallDecision],
+        asking: Collection[str],
+        inputs: Mapping[str, CallInput],
     ) -> AsyncGenerator[Event, None]:
-        """Make those calls of a round that waited and are decided on; the others wait on."""
+        """Make those calls of a round that waited and are decided on; the others wait on.
+
+        Those that were `asking` something, given by their ids, go on with their `inputs`.
+        """
         calls = [self._read(part, number) for number, part in enumerate(parts)]
         for call in calls:
+            call.input = inputs.get(call.id)
+            if call.id in asking:
+                call.is_asking = call.input is None
+                continue
             call.verdict, call.decision = CallRuling("ask"), decisions.get(call.id)
             if call.decision is not None:
                 yield CallDecided(call.id, call.decision, self._context(call.id).principal.id)
@@ -226,10 +209,10 @@ class ToolLoop:
                 yield event
 
     async def _go_on(self, calls: Sequence[PendingCall]) -> AsyncGenerator[Event, None]:
-        self.is_waiting = any(call.is_waiting for call in calls)
         async with aclosing(self._make_at_once([call for call in calls if not call.is_waiting])) as events:
             async for event in events:
                 yield event
+        self.is_waiting = any(call.is_waiting for call in calls)
 
     def _is_repeated(self, call: PendingCall) -> bool:
         return call.key in self._earlier
@@ -249,7 +232,7 @@ class ToolLoop:
             try:
                 call.arguments = call.tool.arguments.model_validate_json(part.text or "{}")
             except ValidationError as error:
-                call.fault = _describe_faults(error)
+                call.fault = describe_faults(error)
                 self._faults += 1
         return call
 
@@ -303,36 +286,49 @@ class ToolLoop:
             if call.tool.access == "write":
                 await stack.enter_async_context(writing)
             await stack.enter_async_context(slots)
-            began = _Emitted(CallBegan(call.id))
-            queue.put_nowait(began)
-            await began.taken.wait()
-            since = time.perf_counter()
+            if call.input is None:
+                began = _Emitted(CallBegan(call.id))
+                queue.put_nowait(began)
+                await began.taken.wait()
+            since, paused = time.perf_counter(), self._paused
             outcome, result = await self._result(call.tool, call, queue)
-            self._end(call, queue, outcome, round((time.perf_counter() - since) * 1000, 1), result)
+            if outcome is None:
+                call.is_asking = True
+                del self._earlier[call.key]
+            else:
+                seconds = time.perf_counter() - since - (self._paused - paused)
+                self._end(call, queue, outcome, round(max(seconds, 0) * 1000, 1), result)
             made.set_result(result)
 
     async def _result(
         self, tool: Tool, call: PendingCall, queue: asyncio.Queue[_Emitted | None]
-    ) -> tuple[CallOutcome, ToolResult]:
-        """Run the tool, within its time, and count what it sends."""
+    ) -> tuple[CallOutcome | None, ToolResult]:
+        """Run the tool, within its time, and count what it sends. There is no outcome while it asks the person."""
         result: ToolResult | None = None
         sent = SentBytes()
         SENT_BYTES.set(sent)
+        context = replace(self._context(call.id), input=call.input)
         try:
             async with (
-                asyncio.timeout(tool.timeout_s),
-                aclosing(tool.run(call.arguments, self._context(call.id))) as found,
+                PausedTimeout(tool.timeout_s) as timeout,
+                aclosing(tool.run(call.arguments, context)) as found,
             ):
                 async for each in found:
                     if isinstance(each, ToolResult):
                         result = each
-                    else:
-                        queue.put_nowait(_Emitted(each))
+                        continue
+                    queue.put_nowait(_Emitted(each))
+                    if isinstance(each, CallElicited):
+                        timeout.pause()
+                    elif isinstance(each, CallAnswered):
+                        self._paused += timeout.resume()
         except TimeoutError:
             text = f"Error: The call took longer than {tool.timeout_s:g} seconds and was stopped."
             return "late", ToolResult(text, has_failed=True, sent_bytes=sent.count)
         except EclairError as error:
             return "failed", ToolResult(f"Error: {error.message}", has_failed=True, sent_bytes=sent.count)
+        if result is None and timeout.is_paused:
+            return None, ToolResult(ASKING_RESULT)
         if result is None:
             return "failed", ToolResult("Error: The tool gave no result.", has_failed=True, sent_bytes=sent.count)
         result = replace(result, sent_bytes=max(result.sent_bytes, sent.count))
@@ -372,10 +368,3 @@ def cut_result(text: str, limit: int = MAX_RESULT_BYTES) -> str:
     head = data[: int(limit * HEAD_SHARE)].decode(errors="ignore")
     tail = data[len(data) - limit + int(limit * HEAD_SHARE) :].decode(errors="ignore")
     return f"{head}\n[… {len(text) - len(head) - len(tail):,} characters are left out here …]\n{tail}"
-
-
-def _describe_faults(error: ValidationError) -> str:
-    """Say what is wrong with arguments, for the model that wrote them."""
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    named = [f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in faults[:MAX_NAMED_FAULTS]]
-    return f"The arguments are not right. {'; '.join(named)}. Call again with JSON that fits the tool's parameters."

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from eclair.generation.prompt import PreparedTurn
 from eclair.generation.sources import PassageNumbers
 from eclair.llm.base import JSON, Engine, PromptMessage
+from eclair.schema.elicitations import CallInput
 from eclair.schema.events import Event
 from eclair.schema.messages import CallAccess, Part, Passage
 from eclair.schema.models import Model
@@ -37,13 +38,18 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """For whom a call is made, and for which model. `call` is its id, which no other call of its run has."""
+    """For whom a call is made, and for which model. `call` is its id, which no other call of its run has.
+
+    If it `may_elicit`, the person can be asked something in the middle of the call, which goes on with that `input`.
+    """
 
     call: str
     principal: Principal
     engine: Engine
     model: Model
     numbers: PassageNumbers
+    may_elicit: bool = False
+    input: CallInput | None = None
 
 
 class Tool(Protocol):
@@ -81,7 +87,9 @@ class Tool(Protocol):
     def run(self, arguments: Any, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Carry out one call: report its steps, then return the result as the last item.
 
-        An EclairError becomes a result that the model reads.
+        An EclairError becomes a result that the model reads. A call that asks the person something reports that as
+        `CallElicited`. Then it waits here, which counts to no limit of time, and reports the answer as `CallAnswered`;
+        or it ends without a result, and is carried out again with the answers as `input`.
         """
         ...
 

@@ -6,8 +6,9 @@ The library has to be entered and left in one task, so each connection is a task
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
@@ -17,8 +18,11 @@ from mcp.client import Transport
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import (
     CallToolResult,
+    ElicitRequestParams,
+    ElicitResult,
     GetPromptResult,
     Implementation,
+    InputRequiredResult,
     PaginatedResult,
     Prompt,
     ReadResourceResult,
@@ -33,9 +37,12 @@ from pydantic import ValidationError
 from eclair import __version__
 from eclair.errors import EclairError, EngineBroken, EngineUnavailable, Refused
 from eclair.mcp_servers.command_transport import CommandTransport, ServerProgram
+from eclair.mcp_servers.elicitation import HoldQuestion, call_with_input
 from eclair.mcp_servers.sign_in_transport import SignInTransport
 from eclair.network.mcp_http import McpHttpTransport, open_mcp_client
+from eclair.schema.elicitations import CallInput
 from eclair.schema.mcp_servers import McpPrompt, McpPromptArgument, McpResource, McpTool
+from eclair.util.paused_timeout import PausedTimeout
 
 CONNECT_TIMEOUT_S = 30.0
 """Programs may have to fetch their packages first; see `FIRST_CONNECT_TIMEOUT_S`."""
@@ -122,6 +129,14 @@ class UrlTransport:
         return streamable_http_client(self._url, http_client=client)
 
 
+@dataclass(eq=False, slots=True)
+class _ToolCall:
+    """A call under way, and what has its questions answered, if anything has."""
+
+    hold: HoldQuestion | None
+    timeout: PausedTimeout
+
+
 class McpConnection:
     """An open connection, until `close` or its end. `name` is the server's in messages."""
 
@@ -131,12 +146,18 @@ class McpConnection:
         self._closing = asyncio.Event()
         self._client: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._serve(), name=f"MCP server {name}")
+        self._calls: list[_ToolCall] = []
         self.has_new_tools = False
         """True once the server said that its tools have changed."""
 
     @property
     def is_open(self) -> bool:
         return not self._task.done() and not isinstance(self._transport.fault, str)
+
+    @property
+    def is_calling(self) -> bool:
+        """True while a call of a tool is under way."""
+        return bool(self._calls)
 
     @property
     def log(self) -> Sequence[str]:
@@ -195,8 +216,20 @@ class McpConnection:
         return await self._ask(lambda client: client.get_prompt(name, arguments), READ_TIMEOUT_S)
 
     async def call_tool(self, tool: str, arguments: dict[str, Any], timeout_s: float) -> CallToolResult:
-        """Call a tool. Raises as `connect` does."""
-        return await self._ask(lambda client: client.call_tool(tool, arguments), timeout_s)
+        """Call a tool; questions in its middle are cancelled. Raises as `connect` does."""
+        with self._calling(_ToolCall(None, PausedTimeout(timeout_s))) as call:
+            return await self._ask(lambda client: client.call_tool(tool, arguments), timeout_s, call.timeout)
+
+    async def call_asking(
+        self, tool: str, arguments: dict[str, Any], timeout_s: float, input: CallInput | None, hold: HoldQuestion
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool, or go on with a call; return its result, or questions that it wants answered first.
+
+        Questions for which the server holds its request open are handed to `hold`, and don't count to the time; MCP
+        doesn't tell which call they belong to, and the last one is taken. Raises as `connect` does.
+        """
+        with self._calling(_ToolCall(hold, PausedTimeout(timeout_s))) as call:
+            return await self._ask(partial(call_with_input, tool, arguments, input), timeout_s, call.timeout)
 
     async def close(self) -> None:
         """End it, and its program."""
@@ -210,7 +243,9 @@ class McpConnection:
             async with AsyncExitStack() as stack:
                 transport = await self._transport.enter(stack)
                 info = Implementation(name="eclair", title="Éclair", version=__version__)
-                client = Client(transport, client_info=info, message_handler=self._receive)
+                client = Client(
+                    transport, client_info=info, message_handler=self._receive, elicitation_callback=self._elicit
+                )
                 self._client.set_result(await stack.enter_async_context(client))
                 await self._closing.wait()
         except asyncio.CancelledError:
@@ -227,6 +262,25 @@ class McpConnection:
         if isinstance(message, ToolListChangedNotification):
             self.has_new_tools = True
 
+    async def _elicit(self, context: object, params: ElicitRequestParams) -> ElicitResult:
+        """Have a question answered for which the server holds its request open."""
+        call = self._calls[-1] if self._calls else None
+        if call is None or call.hold is None:
+            return ElicitResult(action="cancel")
+        call.timeout.pause()
+        try:
+            return await call.hold(params)
+        finally:
+            call.timeout.resume()
+
+    @contextmanager
+    def _calling(self, call: _ToolCall) -> Generator[_ToolCall]:
+        self._calls.append(call)
+        try:
+            yield call
+        finally:
+            self._calls.remove(call)
+
     async def _capabilities(self) -> ServerCapabilities:
         return await self._ask(_capabilities_of, LIST_TIMEOUT_S)
 
@@ -240,9 +294,11 @@ class McpConnection:
             if cursor is None:
                 return
 
-    async def _ask(self, ask: Callable[[Client], Awaitable[T]], timeout_s: float) -> T:
+    async def _ask(
+        self, ask: Callable[[Client], Awaitable[T]], timeout_s: float, timeout: PausedTimeout | None = None
+    ) -> T:
         try:
-            async with asyncio.timeout(timeout_s):
+            async with timeout or PausedTimeout(timeout_s):
                 client = await asyncio.shield(self._client)
                 return await ask(client)
         except TimeoutError:

@@ -151,9 +151,13 @@ class ConnectionPool:
             await connection.close()
 
     async def _make_room(self, newest: ConnectionKey) -> None:
-        """End those that were used longest ago."""
-        used = sorted((slot.used, key) for key, slot in self._slots.items() if slot.connection is not None)
-        for _, key in used[: max(0, len(used) - MAX_CONNECTIONS)]:
+        """End those that were used longest ago, and first those that nobody waits for."""
+        used = sorted(
+            (slot.connection.is_calling, slot.used, key)
+            for key, slot in self._slots.items()
+            if slot.connection is not None
+        )
+        for _, _, key in used[: max(0, len(used) - MAX_CONNECTIONS)]:
             if key != newest:
                 async with self._slots[key].lock:
                     await self._close(self._slots[key])
@@ -163,7 +167,10 @@ class ConnectionPool:
             await asyncio.sleep(SWEEP_INTERVAL_S)
             idle = self._clock() - IDLE_TIMEOUT_S
             for slot in list(self._slots.values()):
-                if slot.connection is not None and slot.used < idle and not slot.lock.locked():
+                connection = slot.connection
+                if connection is None or connection.is_calling:
+                    continue
+                if slot.used < idle and not slot.lock.locked():
                     async with slot.lock:
                         await self._close(slot)
 

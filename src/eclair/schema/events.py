@@ -21,6 +21,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from eclair.errors import INTERNAL_ERROR
 from eclair.schema.agents import NOTHING_SPENT, AgentBudget, AgentEnding, ReadingNote, SubAgent
+from eclair.schema.elicitations import Elicitation, ElicitationAction
 from eclair.schema.messages import (
     AnswerNotice,
     Call,
@@ -237,6 +238,27 @@ class CallBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class CallElicited:
+    """The server of a call asks the person something, in the middle of it."""
+
+    call: str
+    elicitation: Elicitation
+    seq: int = 0
+    type: Literal["call.elicited"] = "call.elicited"
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """The server of a call got the person's answer to question `number`, which the log doesn't have."""
+
+    call: str
+    number: int
+    action: ElicitationAction
+    seq: int = 0
+    type: Literal["call.answered"] = "call.answered"
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """A call has ended, or will not be made; see `Call`."""
 
@@ -388,6 +410,8 @@ Event = (
     | CallAsked
     | CallDecided
     | CallBegan
+    | CallElicited
+    | CallAnswered
     | CallEnded
     | AgentBegan
     | AgentSpent
@@ -571,6 +595,10 @@ def unfold_call(call: Call) -> list[Event]:
         events.append(CallDecided(call.call, call.decision, call.decided_by))
     if call.has_begun:
         events.append(CallBegan(call.call))
+    for each in call.elicitations:
+        events.append(CallElicited(call.call, replace(each, action=None)))
+        if each.action is not None:
+            events.append(CallAnswered(call.call, each.number, each.action))
     if call.outcome is not None:
         events.append(CallEnded(call.call, call.outcome, call.milliseconds or 0.0, call.sent_bytes, call.passages))
     return events
@@ -589,7 +617,7 @@ def _unfolded_end(message: Message) -> End:
             return RunFinished(message.finish_reason or "stop")
 
 
-_CallEvent = CallAsked | CallDecided | CallBegan | CallEnded
+_CallEvent = CallAsked | CallDecided | CallBegan | CallElicited | CallAnswered | CallEnded
 _AgentEvent = AgentBegan | AgentSpent | AgentEnded
 _Other = (
     ModelChanged
@@ -634,7 +662,7 @@ def _after(message: Message, event: _Other | End) -> Message:
             call = Call(event.call, event.tool, event.access, event.summary, event.needs_approval, event.scope)
             call = replace(call, agent=event.agent)
             return replace(message, calls=(*message.calls, call))
-        case CallDecided() | CallBegan() | CallEnded():
+        case CallDecided() | CallBegan() | CallElicited() | CallAnswered() | CallEnded():
             return replace(message, calls=tuple(_advanced(call, event) for call in message.calls))
         case AgentBegan():
             return replace(message, agents=(*message.agents, SubAgent(event.agent, event.budget, event.is_further)))
@@ -677,7 +705,7 @@ def _finished(step: Step, event: StepFinished) -> Step:
     return replace(step, milliseconds=event.milliseconds, outcome=event.outcome, count=event.count)
 
 
-def _advanced(call: Call, event: CallDecided | CallBegan | CallEnded) -> Call:
+def _advanced(call: Call, event: CallDecided | CallBegan | CallElicited | CallAnswered | CallEnded) -> Call:
     if call.call != event.call:
         return call
     match event:
@@ -685,6 +713,14 @@ def _advanced(call: Call, event: CallDecided | CallBegan | CallEnded) -> Call:
             return replace(call, decision=event.decision, decided_by=event.by)
         case CallBegan():
             return replace(call, has_begun=True)
+        case CallElicited():
+            return replace(call, elicitations=(*call.elicitations, event.elicitation))
+        case CallAnswered():
+            answered = (
+                replace(each, action=event.action) if each.number == event.number else each
+                for each in call.elicitations
+            )
+            return replace(call, elicitations=tuple(answered))
         case CallEnded():
             return replace(
                 call,

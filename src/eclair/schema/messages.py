@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from eclair.schema.agents import SubAgent
+from eclair.schema.elicitations import Elicitation
 from eclair.schema.images import ImageRequest, is_image_id
 
 Role = Literal["system", "user", "assistant"]
@@ -201,7 +202,7 @@ class Call:
     `decision` of a person, `decided_by`. One for more than this call covers the `scope`, such as a host, or all calls
     of the tool if that is empty. Once `has_begun`, it may have had an effect. Without an `outcome` it isn't known to
     have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers. With an `agent` that
-    sub-agent made it, and no other model is shown it.
+    sub-agent made it, and no other model is shown it. In its middle the server that it calls asked the `elicitations`.
     """
 
     call: str
@@ -218,6 +219,12 @@ class Call:
     sent_bytes: int = 0
     passages: tuple[int, ...] = ()
     agent: str | None = None
+    elicitations: tuple[Elicitation, ...] = ()
+
+    @property
+    def is_asking(self) -> bool:
+        """True while a question of its server is open."""
+        return self.outcome is None and any(each.action is None for each in self.elicitations)
 
 
 @dataclass(frozen=True, slots=True)

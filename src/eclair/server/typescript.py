@@ -25,7 +25,7 @@ from fastapi import FastAPI
 
 from eclair import errors
 from eclair.app import open_app
-from eclair.schema import agents, events, images, messages
+from eclair.schema import agents, elicitations, events, images, messages
 from eclair.server.lazy_routes import build_all_routers
 from eclair.server.ollama.errors import is_ollama_path
 from eclair.settings import Settings
@@ -40,6 +40,9 @@ EXPORTED_TYPES = (
     messages.Rating,
     messages.AnswerNotice,
     messages.Step,
+    elicitations.FieldOption,
+    elicitations.ElicitationField,
+    elicitations.Elicitation,
     messages.Call,
     messages.Attachment,
     messages.LibraryName,
@@ -79,6 +82,9 @@ LITERAL_TYPES = (
 _LITERALS: dict[str, Any] = {
     **{name: getattr(messages, name) for name in LITERAL_TYPES},
     "AgentEnding": agents.AgentEnding,
+    "ElicitationAction": elicitations.ElicitationAction,
+    "FieldKind": elicitations.FieldKind,
+    "TextFormat": elicitations.TextFormat,
 }
 _NAMES: dict[Any, str] = {literal: name for name, literal in _LITERALS.items()}
 _PLAIN: dict[Any, str] = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}

@@ -29,6 +29,7 @@ from eclair.storage.compliance_settings import ComplianceSettingsStore
 from eclair.storage.conversations import ConversationStore
 from eclair.storage.documents import DocumentStore
 from eclair.storage.egress import EgressStore
+from eclair.storage.elicitations import ElicitationStore
 from eclair.storage.emergency_reads import EmergencyReadStore
 from eclair.storage.feeds import FeedStore
 from eclair.storage.files import FileStore
@@ -89,6 +90,7 @@ class Storage:
     conversations: ConversationStore
     documents: DocumentStore
     egress: EgressStore
+    elicitations: ElicitationStore
     emergency_reads: EmergencyReadStore
     feeds: FeedStore
     files: FileStore

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -26,9 +27,11 @@ from eclair.schema.mcp_servers import MCP_NAME_SEPARATOR, McpTool
 from eclair.schema.messages import CallAccess, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
+from eclair.storage.base import Storage
 from eclair.storage.mcp_servers import StoredMcpServer
-from eclair.storage.workspaces import NewWorkspaceFile, WorkspaceStore
+from eclair.storage.workspaces import NewWorkspaceFile
 from eclair.tools.draw_picture import AnswerRef
+from eclair.tools.mcp_calls import McpCallEnd, McpCalls
 from eclair.tools.mcp_resources import McpResourcesTool, ResourceShelf
 
 MAX_TOOL_NAME_CHARS = 64
@@ -54,14 +57,14 @@ class McpServerTool:
         server: StoredMcpServer,
         tool: McpTool,
         before: int,
-        workspaces: WorkspaceStore,
-        conversation: str | None,
+        storage: Storage,
+        answer: AnswerRef | None,
     ) -> None:
-        self._service = service
+        self._calls = McpCalls(service, storage.elicitations, server, None if answer is None else answer.run)
         self._server = server
         self._tool = tool
-        self._workspaces = workspaces
-        self._conversation = conversation
+        self._workspaces = storage.workspaces
+        self._conversation = None if answer is None else answer.conversation
         self.name = tool_name(server.name, tool.name)
         self.access: CallAccess = access_of(server, tool)
         self.arguments = argument_model(self.name, tool.schema)
@@ -90,11 +93,19 @@ class McpServerTool:
 
     async def run(self, arguments: Any, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Call the server. Raises what the service raises."""
-        found, sent_bytes = await self._service.call(context.principal, self._server, self._tool.name, arguments.root)
+        async with aclosing(self._calls.call(self._tool.name, arguments.root, context)) as events:
+            async for event in events:
+                if isinstance(event, McpCallEnd):
+                    yield await self._result(event, context)
+                else:
+                    yield event
+
+    async def _result(self, end: McpCallEnd, context: ToolContext) -> ToolResult:
+        found = end.result
         text = found.text or ("The call failed." if found.has_failed else "The call gave no text.")
         if found.pictures:
             text += await self._keep_pictures(context.principal, context.call, found.pictures)
-        yield ToolResult(text, has_failed=found.has_failed, sent_bytes=sent_bytes)
+        return ToolResult(text, has_failed=found.has_failed, sent_bytes=end.sent_bytes)
 
     def _definition(self) -> JSON:
         described = self._tool.description or self._tool.title
@@ -125,7 +136,7 @@ class McpToolSource:
     """The tools of all servers that somebody has on, and their resources if there is a `shelf` for them."""
 
     service: McpService
-    workspaces: WorkspaceStore
+    storage: Storage
     shelf: ResourceShelf | None = None
 
     async def tools(
@@ -141,9 +152,7 @@ class McpToolSource:
         """
         conversation = answer.conversation if answer is not None else None
         offered = await self.service.offered(principal, McpWish(conversation, switched, named))
-        found: dict[str, Tool] = {
-            tool.name: tool for tool in server_tools(self.service, offered, self.workspaces, conversation)
-        }
+        found: dict[str, Tool] = {tool.name: tool for tool in server_tools(self.service, offered, self.storage, answer)}
         if self.shelf is not None:
             for offer in offered:
                 if offer.has_resources:
@@ -153,14 +162,14 @@ class McpToolSource:
 
 
 def server_tools(
-    service: McpService, offered: Sequence[McpOffer], workspaces: WorkspaceStore, conversation: str | None
+    service: McpService, offered: Sequence[McpOffer], storage: Storage, answer: AnswerRef | None
 ) -> list[McpServerTool]:
     """Return the tools of servers, in the order of their names. One whose name is another's is left out."""
     found: dict[str, McpServerTool] = {}
     before = 0
     for each in offered:
         for tool in each.tools:
-            made = McpServerTool(service, each.server, tool, before, workspaces, conversation)
+            made = McpServerTool(service, each.server, tool, before, storage, answer)
             if made.name not in found:
                 found[made.name] = made
                 before = made.end

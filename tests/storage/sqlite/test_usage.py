@@ -16,7 +16,7 @@ from tests.storage.test_usage import USAGE, Calendar, answered
 
 NEWER = """
 DROP TRIGGER project_memories_gone; DROP TRIGGER project_library_gone;
-DROP TABLE tool_permission; DROP TABLE call_decision; DROP INDEX run_waiting;
+DROP TABLE elicitation; DROP TABLE tool_permission; DROP TABLE call_decision; DROP INDEX run_waiting;
 ALTER TABLE run DROP COLUMN waiting_since; ALTER TABLE run DROP COLUMN options;
 DROP TRIGGER conversation_held; DROP TRIGGER conversation_held_listed; DROP TRIGGER conversation_held_in_project;
 DROP TRIGGER file_held; DROP TRIGGER picture_held; DROP TRIGGER project_held; DROP TRIGGER library_held;

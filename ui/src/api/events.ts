@@ -16,6 +16,9 @@ export type Mode = "flash" | "auto" | "think";
 export type Web = "off" | "auto" | "on";
 export type EnergyKind = "measured" | "estimated";
 export type AgentEnding = "done" | "rounds" | "tokens" | "time" | "repeated" | "enough" | "stopped" | "failed";
+export type ElicitationAction = "accept" | "decline" | "cancel";
+export type FieldKind = "text" | "number" | "integer" | "boolean" | "choice" | "choices";
+export type TextFormat = "email" | "uri" | "date" | "date-time";
 /** What an error or a failed answer can be called. */
 export type ErrorCode =
   | "error"
@@ -179,13 +182,48 @@ export interface Step {
   readonly seconds_left: number | null;
 }
 
+export interface FieldOption {
+  readonly value: string;
+  readonly title: string;
+}
+
+/** A field of a form. `minimum` and `maximum` bound a number, or count characters or choices.
+ *
+ * `default` has one text, `true` or `false` for a boolean, and several for choices; it is empty if there is none.
+ */
+export interface ElicitationField {
+  readonly name: string;
+  readonly kind: FieldKind;
+  readonly title: string;
+  readonly description: string;
+  readonly is_required: boolean;
+  readonly format: TextFormat | null;
+  readonly minimum: number | null;
+  readonly maximum: number | null;
+  readonly default: readonly string[];
+  readonly options: readonly FieldOption[];
+}
+
+/** A question, by its `number` in the call from 1, in the words of the `server`.
+ *
+ * It asks the person to fill in `fields`, or to visit `url`. Without an `action` it is open.
+ */
+export interface Elicitation {
+  readonly number: number;
+  readonly server: string;
+  readonly message: string;
+  readonly fields: readonly ElicitationField[];
+  readonly url: string | null;
+  readonly action: ElicitationAction | null;
+}
+
 /** A call of one of our tools; its arguments and result are the parts with its id.
  *
  * `access` says what it may do, and `summary` is a sentence for people. With `needs_approval` it waits for the
  * `decision` of a person, `decided_by`. One for more than this call covers the `scope`, such as a host, or all calls
  * of the tool if that is empty. Once `has_begun`, it may have had an effect. Without an `outcome` it isn't known to
  * have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers. With an `agent` that
- * sub-agent made it, and no other model is shown it.
+ * sub-agent made it, and no other model is shown it. In its middle the server that it calls asked the `elicitations`.
  */
 export interface Call {
   readonly call: string;
@@ -202,6 +240,7 @@ export interface Call {
   readonly sent_bytes: number;
   readonly passages: readonly number[];
   readonly agent: string | null;
+  readonly elicitations: readonly Elicitation[];
 }
 
 /** A file attached to a message. `media` is its type (RFC 6838). */
@@ -610,6 +649,23 @@ export interface CallBegan {
   readonly type: "call.began";
 }
 
+/** The server of a call asks the person something, in the middle of it. */
+export interface CallElicited {
+  readonly call: string;
+  readonly elicitation: Elicitation;
+  readonly seq: number;
+  readonly type: "call.elicited";
+}
+
+/** The server of a call got the person's answer to question `number`, which the log doesn't have. */
+export interface CallAnswered {
+  readonly call: string;
+  readonly number: number;
+  readonly action: ElicitationAction;
+  readonly seq: number;
+  readonly type: "call.answered";
+}
+
 /** A call has ended, or will not be made; see `Call`. */
 export interface CallEnded {
   readonly call: string;
@@ -736,6 +792,8 @@ export type Event =
   | CallAsked
   | CallDecided
   | CallBegan
+  | CallElicited
+  | CallAnswered
   | CallEnded
   | AgentBegan
   | AgentSpent

@@ -36,6 +36,10 @@ export function fold(message: Message | null, event: Event): Message {
       return withCall(message, event.call, { decision: event.decision, decided_by: event.by });
     case "call.began":
       return withCall(message, event.call, { has_begun: true });
+    case "call.elicited":
+      return changeCall(message, event.call, (call) => ({ ...call, elicitations: [...call.elicitations, event.elicitation] }));
+    case "call.answered":
+      return changeCall(message, event.call, (call) => ({ ...call, elicitations: call.elicitations.map((each) => (each.number === event.number ? { ...each, action: event.action } : each)) }));
     case "call.ended":
       return withCall(message, event.call, { outcome: event.outcome, milliseconds: event.milliseconds, sent_bytes: event.sent_bytes, passages: event.passages });
     case "agent.began":
@@ -108,7 +112,7 @@ function startMessage(event: Extract<Event, { type: "run.started" }>, parts: rea
 }
 
 function startCall({ call, tool, access, summary, needs_approval, scope, agent = null }: Extract<Event, { type: "call.asked" }>): Call {
-  return { call, tool, access, summary, needs_approval, scope, decision: null, decided_by: null, has_begun: false, outcome: null, milliseconds: null, sent_bytes: 0, passages: [], agent };
+  return { call, tool, access, summary, needs_approval, scope, decision: null, decided_by: null, has_begun: false, outcome: null, milliseconds: null, sent_bytes: 0, passages: [], agent, elicitations: [] };
 }
 
 function withAgent(message: Message, name: string, change: Partial<SubAgent>): Message {
@@ -116,7 +120,11 @@ function withAgent(message: Message, name: string, change: Partial<SubAgent>): M
 }
 
 function withCall(message: Message, id: string, change: Partial<Call>): Message {
-  return { ...message, calls: message.calls.map((call) => (call.call === id ? { ...call, ...change } : call)) };
+  return changeCall(message, id, (call) => ({ ...call, ...change }));
+}
+
+function changeCall(message: Message, id: string, change: (call: Call) => Call): Message {
+  return { ...message, calls: message.calls.map((call) => (call.call === id ? change(call) : call)) };
 }
 
 function withResult(step: Step, event: Extract<Event, { type: "step.finished" }>): Step {

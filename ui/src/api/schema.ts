@@ -2226,6 +2226,49 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/runs/{id}/calls/{call}/questions/{number}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly call: string;
+                    readonly number: number;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["QuestionAnswerBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["RunState"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/runs/{id}/answer-now": {
         readonly parameters: {
             readonly query?: never;
@@ -10817,7 +10860,7 @@ export interface components {
          *     `decision` of a person, `decided_by`. One for more than this call covers the `scope`, such as a host, or all calls
          *     of the tool if that is empty. Once `has_begun`, it may have had an effect. Without an `outcome` it isn't known to
          *     have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers. With an `agent` that
-         *     sub-agent made it, and no other model is shown it.
+         *     sub-agent made it, and no other model is shown it. In its middle the server that it calls asked the `elicitations`.
          */
         readonly Call: {
             readonly call: string;
@@ -10840,6 +10883,8 @@ export interface components {
             /** @default [] */
             readonly passages: readonly number[];
             readonly agent: string | null;
+            /** @default [] */
+            readonly elicitations: readonly components["schemas"]["Elicitation"][];
         };
         /**
          * @description An outgoing call; each redirect is another one.
@@ -11379,6 +11424,42 @@ export interface components {
             readonly role: "admin" | "auditor" | "member" | "guest";
             readonly rights: readonly components["schemas"]["EffectiveRight"][];
         };
+        /**
+         * @description A question, by its `number` in the call from 1, in the words of the `server`.
+         *
+         *     It asks the person to fill in `fields`, or to visit `url`. Without an `action` it is open.
+         */
+        readonly Elicitation: {
+            readonly number: number;
+            readonly server: string;
+            readonly message: string;
+            /** @default [] */
+            readonly fields: readonly components["schemas"]["ElicitationField"][];
+            readonly url: string | null;
+            readonly action: ("accept" | "decline" | "cancel") | null;
+        };
+        /**
+         * @description A field of a form. `minimum` and `maximum` bound a number, or count characters or choices.
+         *
+         *     `default` has one text, `true` or `false` for a boolean, and several for choices; it is empty if there is none.
+         */
+        readonly ElicitationField: {
+            readonly name: string;
+            /** @enum {string} */
+            readonly kind: "text" | "number" | "integer" | "boolean" | "choice" | "choices";
+            readonly title: string;
+            /** @default  */
+            readonly description: string;
+            /** @default false */
+            readonly is_required: boolean;
+            readonly format: ("email" | "uri" | "date" | "date-time") | null;
+            readonly minimum: number | null;
+            readonly maximum: number | null;
+            /** @default [] */
+            readonly default: readonly string[];
+            /** @default [] */
+            readonly options: readonly components["schemas"]["FieldOption"][];
+        };
         readonly EmergencyDecision: {
             readonly approve: boolean;
         };
@@ -11572,6 +11653,10 @@ export interface components {
             readonly name: string;
             readonly stored: string | null;
             readonly declared: string | null;
+        };
+        readonly FieldOption: {
+            readonly value: string;
+            readonly title: string;
         };
         /** @description A quantity: its likely value, between the lowest and the highest that a source allows. */
         readonly Figure: {
@@ -13308,6 +13393,13 @@ export interface components {
             readonly text: string;
             readonly language: string | null;
             readonly days: number | null;
+        };
+        readonly QuestionAnswerBody: {
+            /** @enum {string} */
+            readonly action: "accept" | "decline" | "cancel";
+            readonly content?: {
+                readonly [key: string]: string | boolean | number | readonly string[];
+            };
         };
         /** @description A rated answer: where it stands, the model that gave it, and how it begins. */
         readonly RatedAnswer: {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
-from pydantic import BaseModel
+from fastapi import APIRouter, Header, Path, Query
+from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from eclair.app import App
 from eclair.errors import InvalidInput, NotFound
 from eclair.research.earlier_research import is_question_step
+from eclair.schema.elicitations import ElicitationAction
 from eclair.schema.messages import CallDecision, Message, Status
 from eclair.server.principal import Caller
 from eclair.server.sse import EventStream
@@ -28,6 +29,13 @@ class RunState(BaseModel):
 
 class CallDecisionBody(BaseModel):
     decision: CallDecision
+
+
+class QuestionAnswerBody(BaseModel):
+    action: ElicitationAction
+    content: dict[str, StrictStr | StrictBool | StrictInt | StrictFloat | list[StrictStr]] = Field(
+        default_factory=dict, max_length=100
+    )
 
 
 def router(app: App) -> APIRouter:
@@ -58,6 +66,14 @@ def router(app: App) -> APIRouter:
     async def decide_call(principal: Caller, id: str, call: str, body: CallDecisionBody) -> RunState:
         run = await app.storage.runs.get_run(principal, id)
         await app.call_decisions.decide(principal, run, call, body.decision)
+        return await read_run(principal, id)
+
+    @api.post("/{id}/calls/{call}/questions/{number}", status_code=202)
+    async def answer_question(
+        principal: Caller, id: str, call: str, number: Annotated[int, Path(ge=1, le=1000)], body: QuestionAnswerBody
+    ) -> RunState:
+        run = await app.storage.runs.get_run(principal, id)
+        await app.call_decisions.answer(principal, run, call, number, body.action, body.content)
         return await read_run(principal, id)
 
     @api.post("/{id}/answer-now", status_code=202)

@@ -61,6 +61,10 @@ PERSONAL_TABLES = (
         *("call_decision", "records of answers", "derived", "cascade"),
         mine="run IN (SELECT run.id FROM run JOIN conversation ON conversation.id = run.conversation WHERE owner = ?1)",
     ),
+    _table(
+        *("elicitation", "records of answers", "derived", "cascade"),
+        mine="run IN (SELECT run.id FROM run JOIN conversation ON conversation.id = run.conversation WHERE owner = ?1)",
+    ),
     _table("tool_permission", "permissions of tools", "rows", "rows", "id, tool, scope, conversation, created"),
     _table("attached", "attachments", "archive", "cascade", mine=_OF_MESSAGE),
     _table(

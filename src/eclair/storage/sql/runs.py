@@ -20,6 +20,11 @@ from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 from eclair.storage.sql.usage import add_answer
 
 _COLUMNS = "run.id, run.conversation, run.message, run.process, run.status"
+_ANSWERED_CALL = (
+    "SELECT 1 FROM elicitation AS asked WHERE asked.run = run.id AND NOT EXISTS"
+    " (SELECT 1 FROM elicitation WHERE run = asked.run AND call = asked.call AND action IS NULL)"
+)
+"""Selects something if all questions of a call are answered."""
 
 
 class SQLRunStore(SQLStore):
@@ -98,7 +103,8 @@ class SQLRunStore(SQLStore):
     def list_decided_runs(self, db: Connection) -> list[RunRecord]:
         rows = db.execute(
             f"SELECT {_COLUMNS} FROM run WHERE status = 'waiting'"
-            " AND EXISTS (SELECT 1 FROM call_decision WHERE run = run.id AND NOT is_taken)"
+            " AND (EXISTS (SELECT 1 FROM call_decision WHERE run = run.id AND NOT is_taken)"
+            f" OR EXISTS ({_ANSWERED_CALL}))"
         )
         return decode_rows(rows, _run, self.database.damage.noting("records of answers"))
 
@@ -109,7 +115,7 @@ class SQLRunStore(SQLStore):
 
     @write_synced
     def decide_call(self, db: Connection, principal: Principal, run: str, call: str, decision: CallDecision) -> bool:
-        _find(db, principal, run)
+        require_run(db, principal, run)
         return _insert_decision(db, run, call, decision)
 
     @write_synced
@@ -123,6 +129,7 @@ class SQLRunStore(SQLStore):
             return owner
         if rest is not None:
             _append(db, [rest])
+        db.execute("DELETE FROM elicitation WHERE run = ?", (run.id,))
         update_message(db, message)
         db.execute("UPDATE conversation SET updated = max(updated, ?) WHERE id = ?", (now, run.conversation))
         add_answer(db, owner, message, now)
@@ -141,7 +148,7 @@ class SQLRunStore(SQLStore):
 
     @read
     def get_run(self, db: Connection, principal: Principal, id: str) -> RunRecord:
-        return _find(db, principal, id)
+        return require_run(db, principal, id)
 
     @read
     def list_events(self, db: Connection, run: str, after: int) -> list[EventChunk]:
@@ -191,7 +198,8 @@ def _chunk(row: Sequence[Any]) -> EventChunk:
     return EventChunk(run, last, lines.encode())
 
 
-def _find(db: Connection, principal: Principal, id: str) -> RunRecord:
+def require_run(db: Connection, principal: Principal, id: str) -> RunRecord:
+    """Return a run of somebody. Raises NotFound."""
     row = first_row(
         db,
         f"SELECT {_COLUMNS} FROM run JOIN conversation ON conversation.id = run.conversation"

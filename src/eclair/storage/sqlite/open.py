@@ -31,6 +31,7 @@ from eclair.storage.sql.compliance_settings import SQLComplianceSettingsStore, r
 from eclair.storage.sql.conversations import SQLConversationStore
 from eclair.storage.sql.documents import SQLDocumentStore
 from eclair.storage.sql.egress import SQLEgressStore
+from eclair.storage.sql.elicitations import SQLElicitationStore
 from eclair.storage.sql.emergency_reads import SQLEmergencyReadStore
 from eclair.storage.sql.feeds import SQLFeedStore
 from eclair.storage.sql.files import SQLFileStore
@@ -114,6 +115,7 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         conversations=SQLConversationStore(database, clock),
         documents=documents,
         egress=SQLEgressStore(database, processes),
+        elicitations=SQLElicitationStore(database),
         emergency_reads=SQLEmergencyReadStore(database),
         feeds=SQLFeedStore(database),
         files=SQLFileStore(database, documents),

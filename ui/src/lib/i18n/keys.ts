@@ -351,6 +351,15 @@ export interface Placeholders {
   readonly callStopped: never;
   readonly callUnknown: never;
   readonly callSent: "size";
+  readonly elicitAsks: "server";
+  readonly elicitNote: never;
+  readonly elicitVisit: never;
+  readonly elicitOpen: "host";
+  readonly elicitContinue: never;
+  readonly elicitSubmit: never;
+  readonly elicitAccepted: never;
+  readonly elicitDeclined: never;
+  readonly elicitCancelled: never;
   readonly toEnd: never;
   readonly onPage: "page";
   readonly sources: never;
